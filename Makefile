@@ -1,0 +1,82 @@
+# camerad: `make` lists what there is to make.
+
+PORT ?= 8480
+FOOTAGE ?= vtest.avi
+CONFIG ?= hw-mocks/bodycam.yaml
+STATE ?= .state/bodycam-sim
+PYTEST_ARGS ?=
+
+python := .venv/bin/python
+prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test unit lint types generated generate bench clean distclean
+
+help:
+	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
+	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
+	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
+	@echo 'make test       everything that must hold: lint, types and every test'
+	@echo 'make unit       only the quick tests; PYTEST_ARGS="-k ring" picks some of them'
+	@echo 'make lint       ruff and shellcheck'
+	@echo 'make types      mypy --strict'
+	@echo 'make generate   writes what is made from the code: docs/stages.md and camerad/schema.json'
+	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
+	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
+	@echo
+	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
+
+run:
+	$(prepare) run
+	@echo 'The body camera comes up at http://127.0.0.1:$(PORT)/ - open that and press its buttons,'
+	@echo 'or, in another terminal:'
+	@echo "    curl -X POST 127.0.0.1:$(PORT)/api/press -d '{\"button\": \"main\", \"seconds\": 0.1}'"
+	@echo '    curl 127.0.0.1:$(PORT)/api/state'
+	@echo 'Recordings are kept below $(STATE). Ctrl-C ends it.'
+	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
+		--config '$(CONFIG)'
+
+# pytest comes last, so that its summary is the last that is read. What it has to cover stands in
+# pyproject.toml.
+test:
+	$(prepare) test
+	@$(MAKE) --no-print-directory lint types generated
+	$(python) -m pytest --cov $(PYTEST_ARGS)
+
+unit:
+	$(prepare) test
+	$(python) -m pytest -m 'not system' tests/unit hw-mocks/tests $(PYTEST_ARGS)
+
+lint:
+	$(prepare) test
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	shellcheck hw-mocks/prepare.sh
+
+types:
+	$(prepare) test
+	$(python) -m mypy
+
+# What is made from the code is as the code would make it now.
+generated:
+	$(prepare) test
+	$(python) -m camerad.behaviour.diagram --check
+	$(python) -m camerad.config.schema --check
+
+generate:
+	$(prepare) test
+	$(python) -m camerad.behaviour.diagram
+	$(python) -m camerad.config.schema
+
+bench:
+	$(prepare) test
+	@$(python) -m tests.bench
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
+	rm -rf hw-mocks/.mypy_cache hw-mocks/.ruff_cache hw-mocks/.pytest_cache hw-mocks/.hypothesis
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .cache .state '$(STATE)' *.egg-info hw-mocks/*.egg-info

@@ -1,0 +1,248 @@
+"""The words of the stage machine: stages, conditions and intents, events in, effects out.
+
+Times are microseconds of CLOCK_BOOTTIME. An event's `at_us` is when it happened or, for a button,
+when its meaning was decided. Everything here is immutable and compares by value. Import these
+names from `camerad.behaviour.stages`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+class Stage(Enum):
+    """What the camera is doing; exactly one at a time."""
+
+    STARTING = "starting"
+    """Camera and storage are not usable yet. Presses are remembered."""
+    IDLE = "idle"
+    """Worn in plain sight. Nothing is kept."""
+    SELF_VIEW = "self_view"
+    """The person facing the camera sees their own picture. Nothing is kept."""
+    RECORDING = "recording"
+    """Footage is kept."""
+    STOPPING = "stopping"
+    """The end of the footage is being brought to storage. Presses are remembered."""
+
+
+class Condition(Enum):
+    """What is the matter besides the stage; any number at a time, each reported from outside."""
+
+    STORAGE_LOW = "storage_low"
+    STORAGE_FULL = "storage_full"
+    STORAGE_FAILED = "storage_failed"
+    BATTERY_LOW = "battery_low"
+    BATTERY_CRITICAL = "battery_critical"
+    HOT = "hot"
+    CLOCK_UNTRUSTED = "clock_untrusted"
+    CAMERA_DOWN = "camera_down"
+    DISPLAY_DOWN = "display_down"
+    LIGHT_DOWN = "light_down"
+    DOCKED = "docked"
+
+
+class Intent(Enum):
+    """What the wearer wants, whichever button or program said so."""
+
+    ESCALATE = "escalate"
+    """One stage up; while recording, set a mark."""
+    RECORD = "record"
+    """Record at once, from any stage."""
+    STOP = "stop"
+    """End the recording. Nothing else does, so that no accident can."""
+    TOGGLE_SELF_VIEW = "toggle_self_view"
+    """Self-view on or off; while recording, switch the display only."""
+    DE_ESCALATE = "de_escalate"
+    """From self-view back to idle."""
+    MARK = "mark"
+    """Set a mark in the recording."""
+
+
+class CueKind(Enum):
+    """A vibration and tone that plays once; `camerad.behaviour.signals` says how it feels."""
+
+    READY = "ready"
+    STARTED = "started"
+    STILL_RECORDING = "still_recording"
+    STOPPED = "stopped"
+    MARKED = "marked"
+    REFUSED = "refused"
+    SELF_VIEW_ON = "self_view_on"
+    SELF_VIEW_OFF = "self_view_off"
+    STORAGE_LOW = "storage_low"
+    STORAGE_FULL = "storage_full"
+    STORAGE_FAILED = "storage_failed"
+    BATTERY_LOW = "battery_low"
+    BATTERY_CRITICAL = "battery_critical"
+    HOT = "hot"
+    CLOCK_UNTRUSTED = "clock_untrusted"
+    CAMERA_DOWN = "camera_down"
+    DISPLAY_DOWN = "display_down"
+    LIGHT_DOWN = "light_down"
+
+
+# ---------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The camera delivers and storage is usable, for the first time since the start."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Someone wants something.
+
+    at_us: when it was decided. edge_us: when the hand moved, which is the instant that counts in
+    the footage. source: who, such as ``button:main`` or ``control``.
+    """
+
+    at_us: int
+    intent: Intent
+    edge_us: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A condition holds from now on; saying it again is harmless."""
+
+    at_us: int
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A condition holds no longer; saying it again is harmless."""
+
+    at_us: int
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Wiped:
+    """A Wipe has been carried out; every Wipe is answered once."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The recorder has opened the recording's file."""
+
+    at_us: int
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The recorder has closed the file it was told to stop; nothing is kept any more."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The recorder could not open its file, or not go on; nothing is kept any more."""
+
+    at_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; due when `stages.deadline` says, and harmless at any other time."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Close what is open, wipe what is to be wiped, then end."""
+
+    at_us: int
+
+
+Event: TypeAlias = (
+    Ready | Intended | Raised | Cleared | Wiped | Opened | Closed | Failed | Tick | Shutdown
+)
+
+# --------------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Feed the ring. After a Wipe: only once that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Feed the ring no longer, and overwrite what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """Disarm, overwrite every place that still holds footage, then answer Wiped.
+
+    Those places are the ring and the encoder of the capture process, which starts afresh.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSelfView:
+    """Switch the self-view display. Nothing waits for it, and no failure of it matters here."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Keep footage from now on.
+
+    trigger: the source of the intent. at_us: the edge of the press. pre_event: whether what the
+    ring holds from before `at_us` belongs to the recording; where False, no picture older than
+    `at_us` may.
+    """
+
+    trigger: str
+    at_us: int
+    pre_event: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Keep footage up to `at_us`, the moment of the decision, then answer Closed or Failed.
+
+    reason: ``stop``, ``shutdown``, or the value of the condition that ended it.
+    """
+
+    reason: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Set a mark in the recording at `at_us`, the edge of the press."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Play a vibration and tone once, after those still playing."""
+
+    kind: CueKind
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Everything is closed: leave."""
+
+
+Effect: TypeAlias = (
+    Arm | Disarm | Wipe | ShowSelfView | StartRecording | StopRecording | Mark | Cue | End
+)

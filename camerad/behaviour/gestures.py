@@ -1,0 +1,346 @@
+"""From edges in time to intents: press, double press, hold; and the bounce of contacts.
+
+Rules of this file
+------------------
+1. It is pure: edges and ticks come in with their time, decisions go out.
+2. A press is never lost. The first edge counts at once; what follows within the debounce time is
+   taken for bounce, and the level is looked at again when that time is over. A level may be
+   reported as often as one likes: what is known already changes nothing, and a report repairs an
+   edge that was missed. A button that is down at the first report counts as pressed from then on.
+3. One press, or one double press, is one intent. Once decided, only a new press begins another:
+   the hold that started a recording cannot stop it.
+
+Theory of operation
+-------------------
+A gesture begins with a press and is judged, from then to its end, by the stage of that instant: a
+binding counts if it names that stage. So a stage that changes under the finger, because self-view
+timed out or a program started a recording, never turns a hold that began as one thing into another,
+least of all into a stop. The intent that comes out is carried out in the stage of the day.
+
+What a gesture may still become is a short list: press or double press or a hold of some length. At
+every edge, and whenever a hold's time is reached or the time for a second press is over, the list
+gets shorter. Each item leads to an outcome (`stages.outcome`), and as soon as all of them lead to
+the same one, the gesture is decided, at that instant and no later. Where press and hold both
+record, the first edge records. Where they differ, the release decides for the press and the clock
+for the hold. Only a button that has a double press in this stage waits after the release.
+
+    NONE --press--> DOWN --release, a double press is possible--> BETWEEN
+      ^              |                                               |
+      '---decided----+--------decided: second press, or too late-----'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, TypeAlias
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Intent, Stage
+
+
+class Gesture(Enum):
+    """What a hand does with a button."""
+
+    PRESS = "press"
+    DOUBLE_PRESS = "double_press"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a gesture means in some stages.
+
+    hold_us: how long a HOLD lasts at least; 0 for the other gestures. Raises ValueError otherwise.
+    """
+
+    gesture: Gesture
+    intent: Intent
+    stages: frozenset[Stage]
+    hold_us: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.gesture is Gesture.HOLD) != (self.hold_us > 0):
+            raise ValueError(f"{self.gesture.value} of {self.hold_us} us: only a hold has a length")
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonTable:
+    """Everything one button means.
+
+    debounce_us: contacts bounce no longer than this. double_press_us: a second press comes within
+    this time after the release of the first. Raises ValueError where two bindings say what the
+    same gesture means in the same stage.
+    """
+
+    name: str
+    bindings: tuple[Binding, ...]
+    debounce_us: int = 20_000
+    double_press_us: int = 400_000
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[Gesture, int, Stage]] = set()
+        for binding in self.bindings:
+            for stage in binding.stages:
+                key = (binding.gesture, binding.hold_us, stage)
+                if key in seen:
+                    raise ValueError(
+                        f"button {self.name}: {binding.gesture.value} has two meanings in stage "
+                        f"{stage.value}"
+                    )
+                seen.add(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A button's level, seen at `at_us`: an edge, or a look at the line."""
+
+    button: str
+    pressed: bool
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; due when `deadline` says, and harmless at any other time."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A gesture and what it means.
+
+    edge_us: the first edge of the gesture. decided_us: the instant from which only this intent was
+    possible, however late the loop found out.
+    """
+
+    button: str
+    intent: Intent
+    edge_us: int
+    decided_us: int
+
+
+# --------------------------------------------------------------------------------------- presets
+
+_ALL: Final = frozenset(Stage)
+_NOT_RECORDING: Final = _ALL - {Stage.RECORDING}
+_RECORDING: Final = frozenset({Stage.RECORDING})
+
+_MAIN: Final = (
+    Binding(Gesture.PRESS, Intent.ESCALATE, _ALL),
+    Binding(Gesture.HOLD, Intent.RECORD, _NOT_RECORDING, hold_us=1_000_000),
+    Binding(Gesture.HOLD, Intent.STOP, _RECORDING, hold_us=2_000_000),
+)
+
+DEFAULT_TWO_BUTTONS: Final = (
+    ButtonTable("main", _MAIN),
+    ButtonTable("display", (Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),)),
+)
+"""A main button and one for the display."""
+
+DEFAULT_ONE_BUTTON: Final = (
+    ButtonTable(
+        "main", (*_MAIN, Binding(Gesture.DOUBLE_PRESS, Intent.TOGGLE_SELF_VIEW, _RECORDING))
+    ),
+)
+"""A main button alone, which means the same as on a camera with two.
+
+While recording, a double press switches the display; the mark of a single press is then decided a
+moment later, but set at its edge. In self-view nothing leads back to idle but the time-out:
+whatever an officer does with the button there records, at its first edge. A gesture that cancels
+would delay every start, and a hand under stress would find it.
+"""
+
+
+# ----------------------------------------------------------------------------------------- state
+
+
+class _Phase(Enum):
+    NONE = "none"
+    """Nothing is under way, though the button may still be down."""
+    DOWN = "down"
+    BETWEEN = "between"
+
+
+@dataclass(frozen=True, slots=True)
+class _Button:
+    """One button.
+
+    level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
+    until then changes are bounce. stage, edge_us: those of the press that began the gesture.
+    judged_us: until then it is known that more than one outcome is left. released_us: the end of a
+    press that may become a double press.
+    """
+
+    level: bool = False
+    level_us: int = 0
+    pressed: bool = False
+    settle_us: int = 0
+    phase: _Phase = _Phase.NONE
+    stage: Stage = Stage.STARTING
+    edge_us: int = 0
+    judged_us: int = 0
+    released_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GestureState:
+    """What is known of every button, in the order of the tables, and edges not yet looked at."""
+
+    buttons: tuple[_Button, ...]
+    queue: tuple[Edge, ...] = ()
+
+
+_Result: TypeAlias = tuple[_Button, Decision | None]
+
+
+def initial(tables: Sequence[ButtonTable]) -> GestureState:
+    """Every button up, until its level is reported."""
+    return GestureState(tuple(_Button() for _ in tables))
+
+
+def deadline(gs: GestureState, stage: Stage, tables: Sequence[ButtonTable]) -> int | None:
+    """When the next Tick is due, or None: only an edge changes anything.
+
+    It may lie in the past: then the Tick is due at once.
+    """
+    del stage  # a gesture is judged by the stage it began in
+    dues = [_due(button, table) for button, table in zip(gs.buttons, tables, strict=True)]
+    dues += [edge.at_us for edge in gs.queue[:1]]
+    return min((due for due in dues if due is not None), default=None)
+
+
+def step(
+    gs: GestureState, event: Edge | Tick, stage: Stage, tables: Sequence[ButtonTable]
+) -> tuple[GestureState, tuple[Decision, ...]]:
+    """The state after `event`, and what was decided: nothing or one decision.
+
+    stage: that of the camera now. A decision may change it, so what comes after one, such as the
+    next press, waits for the next step; `deadline` then asks for it at once. Edges may arrive later
+    than a Tick with a later time; nothing is lost by it. Raises ValueError for a button that no
+    table names.
+    """
+    queue = list(gs.queue)
+    if isinstance(event, Edge):
+        _index(event, tables)
+        queue.append(event)
+    buttons = list(gs.buttons)
+    while True:
+        due_us, index = _next(buttons, tables)
+        if due_us is not None and due_us <= (queue[0].at_us if queue else event.at_us):
+            button, decision = _moment(buttons[index], tables[index], due_us, stage)
+        elif queue:
+            edge = queue.pop(0)
+            index = _index(edge, tables)
+            button, decision = _seen(buttons[index], tables[index], edge, stage)
+        else:
+            return GestureState(tuple(buttons)), ()
+        buttons[index] = button
+        if decision is not None:
+            return GestureState(tuple(buttons), tuple(queue)), (decision,)
+
+
+def _index(edge: Edge, tables: Sequence[ButtonTable]) -> int:
+    names = [table.name for table in tables]
+    if edge.button not in names:
+        raise ValueError(f"no button is called {edge.button}; there is {', '.join(names)}")
+    return names.index(edge.button)
+
+
+def _next(buttons: Sequence[_Button], tables: Sequence[ButtonTable]) -> tuple[int | None, int]:
+    """When the first button is due, and which."""
+    dues = [(_due(button, tables[index]), index) for index, button in enumerate(buttons)]
+    return min(((due, index) for due, index in dues if due is not None), default=(None, 0))
+
+
+# ------------------------------------------------------------------------------------ one button
+
+
+def _due(button: _Button, table: ButtonTable) -> int | None:
+    """When something happens to this button by itself."""
+    dues = [button.settle_us] if button.level != button.pressed else []
+    if button.phase is _Phase.BETWEEN:
+        dues.append(button.released_us + table.double_press_us)
+    if button.phase is _Phase.DOWN:
+        reached = [button.edge_us + hold.hold_us for hold in _bound(button, table, Gesture.HOLD)]
+        dues += [at_us for at_us in reached if at_us > button.judged_us]
+    return min(dues, default=None)
+
+
+def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
+    """What was due at `at_us`."""
+    if button.level != button.pressed and button.settle_us <= at_us:
+        return _change(button, table, at_us, stage)
+    if button.phase is _Phase.BETWEEN:
+        return _judge(button, table, _press(button, table), at_us)
+    return _judge(button, table, _left(button, table, at_us), at_us)
+
+
+def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Result:
+    """A level was reported."""
+    if edge.pressed == button.level:
+        return button, None
+    button = replace(button, level=edge.pressed, level_us=edge.at_us)
+    if edge.at_us < button.settle_us:
+        return button, None
+    return _change(button, table, edge.at_us, stage)
+
+
+def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
+    """The button was really pressed or released, at `level_us`, and that is known at `at_us`."""
+    button = replace(button, pressed=button.level, settle_us=button.level_us + table.debounce_us)
+    if button.pressed and button.phase is _Phase.NONE:
+        button = replace(button, phase=_Phase.DOWN, stage=stage, edge_us=button.level_us)
+        return _judge(button, table, _left(button, table, at_us), at_us)
+    if button.pressed:  # for the second time
+        return _judge(button, table, _bound(button, table, Gesture.DOUBLE_PRESS), at_us)
+    if button.phase is _Phase.DOWN:
+        button = replace(button, phase=_Phase.BETWEEN, released_us=button.level_us)
+        return _judge(button, table, _left(button, table, at_us), at_us)
+    return button, None
+
+
+def _bound(button: _Button, table: ButtonTable, gesture: Gesture) -> list[Binding]:
+    """The bindings of a gesture in the stage it began in, shorter holds first."""
+    bindings = [
+        binding
+        for binding in table.bindings
+        if binding.gesture is gesture and button.stage in binding.stages
+    ]
+    return sorted(bindings, key=lambda binding: binding.hold_us)
+
+
+def _press(button: _Button, table: ButtonTable) -> list[Binding | None]:
+    """What a press means; None: nothing."""
+    return [*_bound(button, table, Gesture.PRESS)] or [None]
+
+
+def _left(button: _Button, table: ButtonTable, at_us: int) -> list[Binding | None]:
+    """What the gesture may still become, the likeliest first."""
+    held_us = at_us - button.edge_us
+    holds = _bound(button, table, Gesture.HOLD)
+    reached = [hold for hold in holds if hold.hold_us <= held_us][-1:]
+    longer = [hold for hold in holds if hold.hold_us > held_us and button.pressed]
+    if reached:
+        return [*reached, *longer]
+    double = _bound(button, table, Gesture.DOUBLE_PRESS)
+    return [*_press(button, table), *double, *longer]
+
+
+def _judge(
+    button: _Button, table: ButtonTable, left: Sequence[Binding | None], at_us: int
+) -> _Result:
+    """Decide, if everything that is left leads to the same outcome."""
+    outcomes = {
+        None if binding is None else stages.outcome(button.stage, binding.intent)
+        for binding in left
+    }
+    if len(outcomes) > 1:
+        return replace(button, judged_us=at_us), None
+    button = replace(button, phase=_Phase.NONE)
+    binding = left[0]
+    if binding is None or outcomes == {None}:
+        return button, None
+    return button, Decision(table.name, binding.intent, button.edge_us, at_us)

@@ -1,0 +1,304 @@
+"""Is the camera delivering? Ask to stop, kill, start again, wait longer, in the end reboot.
+
+Rules of this file
+------------------
+1. It is pure: what the capture process does comes in with its time, what to do about it goes out.
+2. The only sign of health is a frame. A camera stack stalls for hours without an exception, and a
+   stop may never return; so nothing here waits for either without a deadline.
+3. Every deadline is in one Budget, and what they add up to is bounded and tested: a watchdog must
+   never end a controller that is patiently following its own ladder.
+
+Theory of operation
+-------------------
+One process at a time goes through these phases:
+
+    WAITING --due--> STARTING --frame--> DELIVERING
+       ^                 | too late           | silent
+       |                 v                    v
+       '---exit--- STOPPING --too late--> KILLED --too late--> STUCK
+
+and back to WAITING when it has exited, from wherever: an exit nobody asked for is a failure like a
+stall. What is waited for depends on what failed. A process that had delivered has shown that the
+camera works, so the next one starts at once: this is the short gap in a recording. One that had
+not delivered was a failed repair; the next waits as long as `back_off_us` says. Tearing the camera
+down again and again is itself known to wedge its driver, so failures in a row are counted, and
+forgotten only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot
+is left. So it is when a killed process does not die, because the kernel holds it. If the reboot is
+refused, trying goes on at the longest interval.
+
+The camera counts as *down*, and refuses to start recordings, only when that is true for a person: a
+repair has failed, or no frame has come for `down_us`. A gap shorter than that is a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, TypeAlias
+
+RESTART_LIMIT_US: Final = 2_000_000
+"""From the last frame of a stalled camera to the start of the next process, at most."""
+
+REBOOT_LIMIT_US: Final = 90_000_000
+"""From the last frame of a camera that never comes back to the reboot, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Every time-out of the ladder, in microseconds.
+
+    first_frame_us: from the start of a process to its first frame, sensor and tuning included.
+    frame_age_us: silence after which a camera that delivered has stalled.
+    stop_us: what a stalled process gets to end by itself. kill_us: what the kernel gets to end it.
+    down_us: silence after which the camera counts as failed; a first repair fits in.
+    back_off_us: waits after a process without a frame, by the failures in a row; the last repeats.
+    failures_before_reboot: failures in a row. healthy_us: frames for this long forget failures.
+    """
+
+    first_frame_us: int = 15_000_000
+    frame_age_us: int = 1_200_000
+    stop_us: int = 500_000
+    kill_us: int = 5_000_000
+    down_us: int = 4_500_000
+    back_off_us: tuple[int, ...] = (0, 1_000_000, 2_000_000, 4_000_000)
+    failures_before_reboot: int = 4
+    healthy_us: int = 10_000_000
+
+    @property
+    def restart_us(self) -> int:
+        """The longest time from the last frame to the next start, if the kernel lets go at once."""
+        return self.frame_age_us + self.stop_us
+
+    @property
+    def reboot_us(self) -> int:
+        """The longest time from the last frame to Reboot: every process hangs as long as it can."""
+        end_us = self.stop_us + self.kill_us
+        repairs = self.failures_before_reboot - 1
+        waits = sum(self.wait_us(failures) for failures in range(2, repairs + 1))
+        return self.frame_age_us + end_us + waits + repairs * (self.first_frame_us + end_us)
+
+    def wait_us(self, failures: int) -> int:
+        """How long to wait after so many failures in a row, the last without a frame."""
+        return self.back_off_us[min(failures, len(self.back_off_us)) - 1]
+
+
+# ---------------------------------------------------------------------------- events and actions
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The process runs."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSeen:
+    """A frame has arrived."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The process has ended, or could not be started. code: exit code, or minus the signal."""
+
+    at_us: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; due when `deadline` says, and harmless at any other time."""
+
+    at_us: int
+
+
+Event: TypeAlias = Started | FrameSeen | Exited | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a process; answer Started, or Exited if that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskStop:
+    """Ask the process to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The camera has failed, for this reason; said once, until Up."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The camera delivers: for the first time, or again after Down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """Only a reboot can help, for this reason; said once, until frames come for long enough."""
+
+    reason: str
+
+
+Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot
+
+# ----------------------------------------------------------------------------------------- state
+
+
+class Phase(Enum):
+    """Where the present process is."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    DELIVERING = "delivering"
+    STOPPING = "stopping"
+    KILLED = "killed"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of the camera.
+
+    since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this
+    process, or None. seen_us: last frame of any process, or None. failures: in a row. up: what was
+    said last, Up (True) or Down (False). rebooting: whether Reboot was said.
+    """
+
+    phase: Phase
+    since_us: int
+    delivering_us: int | None = None
+    seen_us: int | None = None
+    failures: int = 0
+    up: bool | None = None
+    rebooting: bool = False
+
+
+Result: TypeAlias = tuple[State, tuple[Action, ...]]
+
+
+def initial(now_us: int) -> State:
+    """No process yet; the first Tick is due at once and starts one."""
+    return State(Phase.WAITING, now_us)
+
+
+def deadline(state: State, budget: Budget) -> int | None:
+    """When the next Tick is due, or None: only an event changes anything."""
+    dues = (_phase_due(state, budget), _down_due(state, budget))
+    return min((due for due in dues if due is not None), default=None)
+
+
+def step(state: State, event: Event, budget: Budget) -> Result:
+    """The state after `event`, and what to do, in this order."""
+    match event:
+        case Tick(at_us):
+            return _tick(state, at_us, budget)
+        case Started(at_us):
+            started = state.phase is Phase.STARTING
+            return replace(state, since_us=at_us) if started else state, ()
+        case FrameSeen(at_us):
+            return _frame(state, at_us, budget)
+        case _:
+            return _exited(state, event.at_us, event.code, budget)
+
+
+def _phase_due(state: State, budget: Budget) -> int | None:
+    """When patience with the present phase ends."""
+    patience = {
+        Phase.WAITING: 0,
+        Phase.STARTING: budget.first_frame_us,
+        Phase.STOPPING: budget.stop_us,
+        Phase.KILLED: budget.kill_us,
+    }
+    if state.phase is Phase.DELIVERING and state.seen_us is not None:
+        return state.seen_us + budget.frame_age_us
+    return state.since_us + patience[state.phase] if state.phase in patience else None
+
+
+def _down_due(state: State, budget: Budget) -> int | None:
+    """When silence becomes a failed camera."""
+    if state.seen_us is None or not state.up:
+        return None
+    return state.seen_us + budget.down_us
+
+
+def _tick(state: State, at_us: int, budget: Budget) -> Result:
+    actions: tuple[Action, ...] = ()
+    down_us, due_us = _down_due(state, budget), _phase_due(state, budget)
+    if down_us is not None and at_us >= down_us:
+        state, actions = _down(state, f"no frame for {_seconds(budget.down_us)}")
+    if due_us is None or at_us < due_us:
+        return state, actions
+    match state.phase:
+        case Phase.WAITING:
+            state = replace(state, phase=Phase.STARTING, delivering_us=None)
+            actions += (Start(),)
+        case Phase.STARTING | Phase.DELIVERING:
+            state = replace(state, phase=Phase.STOPPING)
+            actions += (AskStop(),)
+        case Phase.STOPPING:
+            state = replace(state, phase=Phase.KILLED)
+            actions += (Kill(),)
+        case _:
+            state, stuck = _reboot(state, "a killed capture process does not end")
+            state = replace(state, phase=Phase.STUCK)
+            actions += stuck
+    return replace(state, since_us=at_us), actions
+
+
+def _frame(state: State, at_us: int, budget: Budget) -> Result:
+    if state.phase is Phase.STARTING:
+        state = replace(state, phase=Phase.DELIVERING, delivering_us=at_us, seen_us=at_us)
+        return (state, ()) if state.up else (replace(state, up=True), (Up(),))
+    if state.phase is not Phase.DELIVERING or state.delivering_us is None:
+        return state, ()  # of a process that is being ended
+    if at_us - state.delivering_us >= budget.healthy_us:
+        return replace(state, seen_us=at_us, failures=0, rebooting=False), ()
+    return replace(state, seen_us=at_us), ()
+
+
+def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
+    if state.phase is Phase.WAITING:
+        return state, ()
+    actions: tuple[Action, ...] = ()
+    delivered = state.delivering_us is not None
+    ended = state.phase not in (Phase.STARTING, Phase.DELIVERING)
+    state = replace(state, failures=state.failures + 1)
+    if not delivered:
+        state, actions = _down(
+            state,
+            f"no first frame within {_seconds(budget.first_frame_us)}"
+            if ended
+            else f"the capture process ended without a frame, exit code {code}",
+        )
+    wait_us = 0 if delivered else budget.wait_us(state.failures)
+    if state.failures >= budget.failures_before_reboot:
+        state, hopeless = _reboot(state, f"the camera failed {state.failures} times in a row")
+        actions += hopeless
+        wait_us = budget.back_off_us[-1]
+    return replace(state, phase=Phase.WAITING, since_us=at_us + wait_us), actions
+
+
+def _down(state: State, reason: str) -> Result:
+    return (state, ()) if state.up is False else (replace(state, up=False), (Down(reason),))
+
+
+def _reboot(state: State, reason: str) -> Result:
+    if state.rebooting:
+        return state, ()
+    return replace(state, rebooting=True), (Reboot(reason),)
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{microseconds / 1_000_000:g} s"

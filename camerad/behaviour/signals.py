@@ -1,0 +1,148 @@
+"""What the camera shows and how it feels: a function of the state, and a table of cues.
+
+Rules of this file
+------------------
+1. Red is steady exactly while footage is being kept, and dark otherwise. It never blinks: a blink
+   has dark instants, and in them the camera would record without showing it.
+2. Green is a promise: press, and it records. It is lit in idle and self-view, which the display
+   tells apart, and dark wherever a press would be refused. Blinking, it asks for attention.
+3. Amber says that a press would be refused; blinking, not yet.
+4. A cue is felt before it is heard. What an officer must tell apart by touch alone differs in its
+   vibration. Showing the display makes no sound: a tone would not de-escalate.
+
+Officers know these signals from other cameras: green for standby and red for recording from
+NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
+from Axis W100 and W120; two short at the start, again every two minutes, and one long at the stop
+from Axon Body 4; three for storage, four quick for the battery and five quick for the clock from
+Axon Body 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.behaviour.stages import Condition, CueKind, Stage, State
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How one output behaves in time.
+
+    steps: (on, milliseconds), one after the other; without steps it is off. repeat: from the
+    beginning for ever; otherwise it is off after the last step. One step that repeats is steady.
+    """
+
+    steps: tuple[tuple[bool, int], ...]
+    repeat: bool
+
+
+OFF: Final = Pattern((), repeat=False)
+ON: Final = Pattern(((True, 1000),), repeat=True)
+BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
+HURRY: Final = Pattern(((True, 125), (False, 125)), repeat=True)
+REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The three lights."""
+
+    green: Pattern
+    red: Pattern
+    amber: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """One cue. hertz: pitch of the tone, 0 where there is none."""
+
+    vibration: Pattern
+    tone: Pattern
+    hertz: int
+
+
+ATTENTION: Final[Mapping[Condition, Pattern]] = {
+    Condition.BATTERY_CRITICAL: HURRY,
+    Condition.LIGHT_DOWN: BLINK,
+    Condition.BATTERY_LOW: BLINK,
+    Condition.STORAGE_LOW: BLINK,
+    Condition.CLOCK_UNTRUSTED: BLINK,
+    Condition.DISPLAY_DOWN: BLINK,
+    Condition.HOT: BLINK,
+    Condition.DOCKED: REST,
+}
+"""What green does while the camera is ready but something is the matter; the first one counts."""
+
+
+def look(state: State) -> Look:
+    """The lights in `state`. They are set before any effect of reaching it is carried out."""
+    if state.ended:
+        return Look(OFF, OFF, OFF)
+    amber = OFF if state.can_record else ON
+    if state.keeping:
+        return Look(OFF, ON, amber)
+    if not state.can_record:
+        return Look(OFF, OFF, amber)
+    if state.stage is Stage.STARTING:
+        return Look(OFF, OFF, BLINK)
+    return Look(_ready(state), OFF, amber)
+
+
+def _ready(state: State) -> Pattern:
+    for condition, pattern in ATTENTION.items():
+        if condition in state.conditions:
+            return pattern
+    return ON
+
+
+# ------------------------------------------------------------------------------------------ cues
+
+QUICK_MS: Final = 120
+LONG_MS: Final = 600
+PAUSE_MS: Final = 120
+
+HIGH: Final = 2400
+MIDDLE: Final = 1600
+LOW: Final = 500
+
+CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
+    # what the officer did
+    CueKind.STARTED: ("..", HIGH),
+    CueKind.STILL_RECORDING: ("..", HIGH),
+    CueKind.STOPPED: ("-", HIGH),
+    CueKind.MARKED: (".", HIGH),
+    CueKind.REFUSED: ("---", LOW),
+    CueKind.SELF_VIEW_ON: (".", 0),
+    CueKind.SELF_VIEW_OFF: ("-.", 0),
+    CueKind.READY: (".-", MIDDLE),
+    # what is the matter; "-" at the end: worse
+    CueKind.STORAGE_LOW: ("...", MIDDLE),
+    CueKind.STORAGE_FULL: ("...-", LOW),
+    CueKind.STORAGE_FAILED: ("...--", LOW),
+    CueKind.BATTERY_LOW: ("....", MIDDLE),
+    CueKind.BATTERY_CRITICAL: ("....-", LOW),
+    CueKind.CLOCK_UNTRUSTED: (".....", MIDDLE),
+    CueKind.CAMERA_DOWN: ("-.-", LOW),
+    CueKind.LIGHT_DOWN: ("-..", LOW),
+    CueKind.DISPLAY_DOWN: ("-...", MIDDLE),
+    CueKind.HOT: (".-.", MIDDLE),
+}
+"""Vibration of each cue, quick (.) and long (-), and the pitch in hertz of a tone in the same
+rhythm; 0: no tone."""
+
+
+def rhythm(strokes: str) -> Pattern:
+    """The pattern of `strokes`: quick (.) and long (-), with a pause after each."""
+    steps: list[tuple[bool, int]] = []
+    for stroke in strokes:
+        steps += [(True, LONG_MS if stroke == "-" else QUICK_MS), (False, PAUSE_MS)]
+    return Pattern(tuple(steps), repeat=False)
+
+
+def sounding(kind: CueKind) -> Sounding:
+    """How a cue feels and sounds."""
+    strokes, hertz = CUE_TABLE[kind]
+    vibration = rhythm(strokes)
+    return Sounding(vibration, vibration if hertz else OFF, hertz)

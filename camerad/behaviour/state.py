@@ -1,0 +1,84 @@
+"""What the stage machine is told once, and what it knows.
+
+Read `camerad.behaviour.stages` first; these names can be imported from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from camerad.behaviour.events import Condition, Intent, Stage
+from camerad.behaviour.tables import ARMABLE, KEEPING, REFUSES_START
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What policy and configuration ask of the stages.
+
+    armed_in: stages with a running pre-event buffer, a subset of ARMABLE; empty: there is none.
+    self_view_timeout_us: self-view without a recording falls back to idle after this time.
+    reminder_us: time between two reminders that a recording is running.
+    display_in_recording: whether a display that shows self-view stays on when a recording starts.
+
+    Raises ValueError where `armed_in` names another stage, or a time is not positive.
+    """
+
+    armed_in: frozenset[Stage]
+    self_view_timeout_us: int
+    reminder_us: int = 120_000_000
+    display_in_recording: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.armed_in <= ARMABLE:
+            wrong = ", ".join(sorted(stage.value for stage in self.armed_in - ARMABLE))
+            raise ValueError(f"armed_in: {wrong} is not a stage with a pre-event buffer")
+        for name in ("self_view_timeout_us", "reminder_us"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: {getattr(self, name)} is not a positive time")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the machine knows.
+
+    display_on: the self-view display is to show. armed: the ring is to be fed. wiping: a Wipe has
+    not been answered. ending: Shutdown has come. remembered: the intent to carry out when the wait
+    is over, with the edge of its press and its source. recording_id: of the open recording, once
+    the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
+    felt that a recording runs.
+    """
+
+    stage: Stage
+    entered_us: int
+    conditions: frozenset[Condition] = frozenset()
+    display_on: bool = False
+    armed: bool = False
+    wiping: bool = False
+    ending: bool = False
+    remembered: Intent | None = None
+    remembered_us: int = 0
+    remembered_source: str = ""
+    recording_id: str | None = None
+    reminded_us: int = 0
+
+    @property
+    def keeping(self) -> bool:
+        """Whether footage is being kept."""
+        return self.stage in KEEPING
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the camera waits for itself, so that intents are remembered."""
+        return self.stage in (Stage.STARTING, Stage.STOPPING) or (
+            self.stage is Stage.SELF_VIEW and self.wiping
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether End has been said; only conditions change after that."""
+        return self.ending and self.stage in (Stage.STARTING, Stage.IDLE)
+
+    @property
+    def can_record(self) -> bool:
+        """Whether a press that asks for a recording would not be refused."""
+        return not self.ending and not self.conditions & REFUSES_START

@@ -1,0 +1,161 @@
+"""The tables of the stage machine: what intents, events and conditions lead to.
+
+Read `camerad.behaviour.stages` first; it says how these tables are used, and everything here can be
+imported from there. Whoever changes a table changes the camera: docs/stages.md is drawn from them,
+and the tests go through every state that can be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from camerad.behaviour.events import (
+    Closed,
+    Condition,
+    CueKind,
+    Event,
+    Failed,
+    Intent,
+    Opened,
+    Ready,
+    Shutdown,
+    Stage,
+    Tick,
+    Wiped,
+)
+
+
+class Outcome(StrEnum):
+    """What the tables make of an intent or an event."""
+
+    SELF_VIEW = "self_view"
+    """Show the person facing the camera their picture."""
+    IDLE = "idle"
+    """Leave self-view: dark at once, wipe, then idle."""
+    RECORD = "record"
+    """Start to record, unless it is refused."""
+    STOP = "stop"
+    """End the recording."""
+    MARK = "mark"
+    """Set a mark."""
+    DISPLAY = "display"
+    """Switch the display, and nothing else."""
+    REST = "rest"
+    """What the camera waited for is over: on to what is remembered, or to idle."""
+    REMIND = "remind"
+    """Say that the recording goes on."""
+    END = "end"
+    """Nothing is open: leave."""
+    NOTE = "note"
+    """Take note; nothing follows yet."""
+
+
+ARMABLE: Final = frozenset({Stage.IDLE, Stage.SELF_VIEW})
+"""Stages in which a policy may run the pre-event buffer."""
+
+KEEPING: Final = frozenset({Stage.RECORDING, Stage.STOPPING})
+"""Stages in which footage is being kept: the red light's."""
+
+_FROM_IDLE: Final = {
+    Intent.ESCALATE: Outcome.SELF_VIEW,
+    Intent.TOGGLE_SELF_VIEW: Outcome.SELF_VIEW,
+    Intent.RECORD: Outcome.RECORD,
+}
+
+INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
+    Stage.STARTING: _FROM_IDLE,
+    Stage.IDLE: _FROM_IDLE,
+    Stage.SELF_VIEW: {
+        Intent.ESCALATE: Outcome.RECORD,
+        Intent.RECORD: Outcome.RECORD,
+        Intent.TOGGLE_SELF_VIEW: Outcome.IDLE,
+        Intent.DE_ESCALATE: Outcome.IDLE,
+    },
+    Stage.RECORDING: {
+        Intent.ESCALATE: Outcome.MARK,
+        Intent.MARK: Outcome.MARK,
+        Intent.TOGGLE_SELF_VIEW: Outcome.DISPLAY,
+        Intent.STOP: Outcome.STOP,
+    },
+    Stage.STOPPING: _FROM_IDLE,
+}
+"""What an intent means; one that is missing means nothing there."""
+
+EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
+    Stage.STARTING: {Ready: Outcome.REST, Shutdown: Outcome.END},
+    Stage.IDLE: {Shutdown: Outcome.END},
+    Stage.SELF_VIEW: {Tick: Outcome.IDLE, Wiped: Outcome.REST, Shutdown: Outcome.IDLE},
+    Stage.RECORDING: {
+        Opened: Outcome.NOTE,
+        Wiped: Outcome.NOTE,
+        Tick: Outcome.REMIND,
+        Failed: Outcome.REST,
+        Shutdown: Outcome.STOP,
+    },
+    Stage.STOPPING: {
+        Opened: Outcome.NOTE,
+        Wiped: Outcome.NOTE,
+        Closed: Outcome.REST,
+        Failed: Outcome.REST,
+        Shutdown: Outcome.NOTE,
+    },
+}
+"""What follows from an event; one that is missing is illegal. A Tick counts when it is due, and
+Wiped only answers a Wipe. Intents and conditions are legal everywhere and have their own tables."""
+
+REFUSES_START: Final = frozenset(
+    {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+)
+"""The only conditions that refuse to start a recording."""
+
+ENDS_RECORDING: Final = frozenset({Condition.STORAGE_FAILED, Condition.STORAGE_FULL})
+"""The only conditions that end one. Everything else it outlives."""
+
+CUES: Final[Mapping[Condition, CueKind]] = {
+    Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
+    Condition.STORAGE_FULL: CueKind.STORAGE_FULL,
+    Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
+    Condition.BATTERY_LOW: CueKind.BATTERY_LOW,
+    Condition.BATTERY_CRITICAL: CueKind.BATTERY_CRITICAL,
+    Condition.HOT: CueKind.HOT,
+    Condition.CLOCK_UNTRUSTED: CueKind.CLOCK_UNTRUSTED,
+    Condition.CAMERA_DOWN: CueKind.CAMERA_DOWN,
+    Condition.DISPLAY_DOWN: CueKind.DISPLAY_DOWN,
+    Condition.LIGHT_DOWN: CueKind.LIGHT_DOWN,
+}
+"""The cue of a condition when it is raised. Docked is silent: whoever docks a camera sees it."""
+
+SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
+    # Whoever shows the display may record next, and should know now that it will be refused.
+    Outcome.SELF_VIEW: (
+        Condition.CAMERA_DOWN,
+        Condition.STORAGE_FAILED,
+        Condition.STORAGE_FULL,
+    ),
+    # The recording may not show: the wearer has to say it.
+    Outcome.RECORD: (Condition.LIGHT_DOWN,),
+    Outcome.REMIND: (
+        Condition.LIGHT_DOWN,
+        Condition.BATTERY_CRITICAL,
+        Condition.BATTERY_LOW,
+        Condition.STORAGE_LOW,
+    ),
+}
+"""Conditions whose cue is repeated when this happens, because then it matters."""
+
+LEADS_TO: Final[Mapping[Intent | None, Stage]] = {
+    None: Stage.IDLE,
+    Intent.ESCALATE: Stage.SELF_VIEW,
+    Intent.RECORD: Stage.RECORDING,
+}
+"""Where from idle what is remembered leads: the stage whose row judges the next intent."""
+
+REMEMBERED_AS: Final[Mapping[Outcome, Intent | None]] = {
+    Outcome.IDLE: None,
+    Outcome.STOP: None,
+    Outcome.SELF_VIEW: Intent.ESCALATE,
+    Outcome.RECORD: Intent.RECORD,
+}
+"""The intent that leads from idle to where an outcome leads; others change nothing remembered."""

@@ -1,0 +1,252 @@
+"""The camera: picamera2, opened and configured once per process life.
+
+Two streams leave the sensor's image processor: `main` goes to the encoder, `lores` to the
+self-view. The camera runs from `Camera.open` to `Camera.close` in every stage, because starting
+it takes longer than an officer can wait; what the stages change is whether it is encoded.
+
+What stays in memory when nothing is encoded: the camera's own buffers, six of each stream. They
+always hold the last six raw pictures, a fifth of a second at 30 pictures per second, each
+overwritten by the sixth frame after it. If the sensor stalls, they stay until it goes on or the
+process ends. Nothing else stays: x264's own copies of pictures and packets are freed with the
+encoder, and what is freed is overwritten (`camerad.process.overwrite_freed_memory`).
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import av
+import numpy as np
+from libcamera import controls
+from picamera2 import MappedArray, Picamera2
+from picamera2.platform import Platform, get_platform
+
+from camerad.capture.encoding import (
+    HardwareEncoder,
+    KeySchedule,
+    SoftwareEncoder,
+    Wiring,
+    choose,
+    codec_name,
+)
+from camerad.capture.outbox import Outbox
+from camerad.capture.pictures import Picture, Pictures
+from camerad.capture.settings import CaptureSettings
+from camerad.clock import Clock
+from camerad.errors import CaptureError
+from camerad.stream import wire
+from camerad.stream.frame import Frame, FrameWriter, Geometry
+
+FORMAT: Final = "YUV420"
+"""picamera2's name for I420; libav calls it yuv420p."""
+BUFFERS: Final = 6
+"""Buffers of each stream: picamera2's own number for video."""
+
+
+class Camera:
+    """Opens the camera on construction; it says hello and delivers from then on.
+
+    outbox: where packets and messages go. frame_fd: memfd of the newest low-resolution frame. fail:
+    called with an exception from a thread of the camera; it ends the process. Raises CaptureError
+    if there is no camera, or it cannot be configured or started.
+
+    All methods are called from one thread, the one that takes the commands.
+    """
+
+    def __init__(
+        self,
+        settings: CaptureSettings,
+        outbox: Outbox,
+        frame_fd: int,
+        clock: Clock,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._clock = clock
+        self._fail = fail
+        self._keys = KeySchedule(settings.key_interval_us, settings.frame_us)
+        self._pictures = Pictures(outbox, settings.frame_us, self._keys.request)
+        self._picture: Picture | None = None
+        self._views: dict[Any, Any] = {}
+        self._images: dict[Any, Any] = {}
+        self._viewing = False
+        self._view_lock = threading.Lock()
+        self._encoder: SoftwareEncoder | HardwareEncoder | None = None
+        self._wiring = Wiring(
+            self._pictures, self._keys, lambda: self._picture, self._image, self._fail
+        )
+        on_vc4 = get_platform() is Platform.VC4
+        self._hardware, self._why = choose(settings.encoder, on_vc4)
+        self._platform = "vc4" if on_vc4 else "pisp"
+        self._picam2 = _open(settings)
+        try:
+            self._writer = FrameWriter(frame_fd, self._geometry("lores"))
+            self._streams = self._picam2.stream_map
+            self._picam2.start()
+            if self._hardware:
+                self._encoder = HardwareEncoder(settings, self._wiring)
+                self._picam2.start_encoder(self._encoder)
+            # Before the first beat: who hears of a frame knows what camera it is from.
+            outbox.send(wire.message(wire.Kind.HELLO, self.description()))
+            self._picam2.post_callback = self._take
+        except Exception as error:
+            raise CaptureError(f"the camera cannot be started: {error}") from error
+        # What is alive now stays so; disarm() need not look through it for garbage.
+        gc.collect()
+        gc.freeze()
+
+    def _geometry(self, stream: str) -> Geometry:
+        configured = self._picam2.stream_configuration(stream)
+        width, height = configured["size"]
+        return Geometry(width, height, configured["stride"])
+
+    def description(self) -> dict[str, Any]:
+        """What was opened: the body of the HELLO message."""
+        main, lores = self._geometry("main"), self._geometry("lores")
+        return {
+            "camera": str(self._picam2.camera_properties.get("Model", "unknown")),
+            "platform": self._platform,
+            "encoder": "hardware" if self._hardware else "software",
+            "encoder_because": self._why,
+            "codec": codec_name(self._hardware),
+            "width": main.width,
+            "height": main.height,
+            "stride": main.stride,
+            "fps": self._settings.fps,
+            "lores_width": lores.width,
+            "lores_height": lores.height,
+            "lores_stride": lores.stride,
+        }
+
+    def _take(self, request: Any) -> None:
+        """picamera2 calls this with every frame, right before the encoders; never raises."""
+        try:
+            metadata = request.request.metadata
+            pts_us = metadata[controls.SensorTimestamp] // 1000
+            buffer = request.request.buffers[self._streams["main"]]
+            self._picture = self._pictures.delivered(
+                buffer.metadata.sequence, pts_us, metadata.get(controls.FrameDuration, 0)
+            )
+            if self._viewing and self._picture is not None:
+                with self._view_lock:
+                    if self._viewing:
+                        self._writer.put(self._view(request, "lores"), pts_us)
+        except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
+            self._fail(error)
+
+    def _view(self, request: Any, stream: str) -> Frame:
+        """The buffer of a stream as an array, `Geometry.shape`, without a copy.
+
+        Made once per buffer. picamera2 has told the kernel that the processor reads the buffer
+        for as long as the request is out, so that need not be done again.
+        """
+        buffer = request.request.buffers[self._streams[stream]]
+        view: Frame | None = self._views.get(buffer)
+        if view is None:
+            with MappedArray(request, stream, write=False) as mapped:
+                view = np.asarray(mapped.array)
+            self._views[buffer] = view
+        return view
+
+    def _image(self, request: Any) -> Any:
+        """The main stream's buffer as a frame of libav, without a copy. Made once per buffer."""
+        buffer = request.request.buffers[self._streams["main"]]
+        image = self._images.get(buffer)
+        if image is None:
+            view = self._view(request, "main")
+            image = av.VideoFrame.from_numpy_buffer(view, "yuv420p", width=self._settings.width)
+            self._images[buffer] = image
+        return image
+
+    def arm(self, epoch: int) -> None:
+        """Encode from now on under `epoch`, beginning with a key frame at most one frame old.
+
+        If it is armed already, everything encoded so far is forgotten first. Raises CaptureError
+        if the encoder cannot be started.
+        """
+        not_before_us = self._clock.now_us() - self._settings.frame_us
+        self.disarm()
+        self._pictures.arm(epoch, not_before_us)
+        if self._hardware:
+            self._keys.request()
+            return
+        encoder = SoftwareEncoder(self._settings, self._wiring)
+        try:
+            self._picam2.start_encoder(encoder)
+        except Exception as error:
+            raise CaptureError(f"the encoder cannot be started: {error}") from error
+        self._encoder = encoder
+
+    def disarm(self) -> None:
+        """Stop encoding and forget every encoded byte; harmless if nothing is armed."""
+        self._pictures.disarm()
+        if isinstance(self._encoder, HardwareEncoder):
+            self._encoder.wipe()
+        elif self._encoder is not None:
+            self._picam2.stop_encoder(self._encoder)
+            self._encoder = None
+            gc.collect()
+        self._outbox.forget()
+
+    def view(self, on: bool) -> None:
+        """Share the low-resolution frames, or overwrite them and share no more."""
+        with self._view_lock:
+            self._viewing = on
+            if not on:
+                self._writer.blacken()
+
+    def key_frame(self) -> None:
+        """Make the next frame a key frame."""
+        self._keys.request()
+
+    def close(self) -> None:
+        """Stop and close the camera. May never return: the camera stack is known to hang here."""
+        self.disarm()
+        self.view(False)
+        if self._encoder is not None:
+            self._picam2.stop_encoder(self._encoder)
+        self._picam2.stop()
+        self._images.clear()
+        self._views.clear()
+        self._picam2.close()
+
+
+def _open(settings: CaptureSettings) -> Any:
+    """The camera, configured. Raises CaptureError."""
+    try:
+        if not Picamera2.global_camera_info():
+            raise CaptureError(
+                "no camera found: is its ribbon cable seated, and its overlay loaded?"
+            )
+        picam2 = Picamera2()
+        picam2.configure(
+            picam2.create_video_configuration(
+                main={"size": (settings.width, settings.height), "format": FORMAT},
+                lores={"size": (settings.lores_width, settings.lores_height), "format": FORMAT},
+                raw=None,
+                buffer_count=BUFFERS,
+                controls={"FrameRate": settings.fps},
+                # Nobody captures single frames, so picamera2 need not hold one back for that.
+                queue=False,
+                display=None,
+            )
+        )
+    except CaptureError:
+        raise
+    except Exception as error:
+        raise CaptureError(f"the camera cannot be opened: {error}") from error
+    for stream, width, height in (
+        ("main", settings.width, settings.height),
+        ("lores", settings.lores_width, settings.lores_height),
+    ):
+        got = picam2.stream_configuration(stream)
+        if tuple(got["size"]) != (width, height) or got["format"] != FORMAT:
+            raise CaptureError(
+                f"the camera has no {stream} stream of {width}x{height} in {FORMAT}; "
+                f"the nearest is {got['size'][0]}x{got['size'][1]} in {got['format']}"
+            )
+    return picam2

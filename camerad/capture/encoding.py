@@ -1,0 +1,231 @@
+"""The two encoders: picamera2's own classes, with camerad's times, key frames and bookkeeping.
+
+Software (libx264 through picamera2's LibavH264Encoder): a fresh one for every `arm`, gone with
+everything it holds at `disarm`. Hardware (the V4L2 encoder of a vc4 board through picamera2's
+H264Encoder): starting and stopping it again and again is known to hang the driver, so it runs as
+long as the camera does and its packets are let through or not.
+
+picamera2 calls the encoders from its event loop, which dies silently of an exception and then
+hangs in stop(); so nothing here raises into it, an exception goes to `Wiring.fail`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import av
+from av.video.frame import PictureType
+from picamera2.encoders import LibavH264Encoder
+from picamera2.encoders.h264_encoder import H264Encoder
+
+from camerad.capture.outbox import overwrite
+from camerad.capture.pictures import Picture, Pictures
+from camerad.capture.settings import CaptureSettings
+from camerad.errors import CaptureError
+
+HARDWARE_DEVICE: Final = "/dev/video11"
+"""Where the H.264 encoder of a vc4 board is."""
+HARDWARE_CODEC: Final = "bcm2835-codec"
+NO_AUTOMATIC_KEYS: Final = 1 << 30
+"""A period of key frames, in frames, that never ends; x264's own value for infinity."""
+
+
+class KeySchedule:
+    """When a key frame is due: every `interval_us` of media time, and on request.
+
+    A frame counts as on time if it is at most half of `frame_us` early, so that the nearest frame
+    is taken and groups keep their length although the sensor's time jitters.
+    """
+
+    def __init__(self, interval_us: int, frame_us: int) -> None:
+        self._after_us = interval_us - frame_us // 2
+        self._next_us = 0
+        self._requested = False
+
+    def request(self) -> None:
+        """Make the next frame a key frame; may be called from any thread."""
+        self._requested = True
+
+    def take(self, pts_us: int) -> bool:
+        """Whether the frame at `pts_us` is to be a key frame; it then counts as one."""
+        if not self._requested and pts_us < self._next_us:
+            return False
+        self._requested = False
+        self._next_us = pts_us + self._after_us
+        return True
+
+
+@dataclass(slots=True)
+class Wiring:
+    """What an encoder needs of the process around it.
+
+    picture: the frame that picamera2 is handing to the encoders now. image: the main stream's
+    buffer of a request as a frame of libav, without a copy.
+    """
+
+    pictures: Pictures
+    keys: KeySchedule
+    picture: Callable[[], Picture | None]
+    image: Callable[[Any], Any]
+    fail: Callable[[BaseException], None]
+
+
+class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has no types
+    """libx264, with a bound on the rate; a window of T seconds never holds more than
+    T + 0.5 seconds of `max_bitrate`.
+
+    Not reusable: stop() gives back all the memory in which it held pictures and packets.
+    """
+
+    _stream: Any
+    _container: Any
+
+    def __init__(self, settings: CaptureSettings, wiring: Wiring) -> None:
+        super().__init__(
+            bitrate=settings.bitrate, iperiod=NO_AUTOMATIC_KEYS, framerate=settings.fps
+        )
+        self.threads = settings.encoder_threads
+        self.drop_final_frames = True
+        self._max_bitrate = settings.max_bitrate
+        self._wiring = wiring
+        self._container: Any = None
+        self._stream: Any = None
+        self._codec_context: Any = None
+
+    def _start(self) -> None:
+        super()._start()
+        codec = self._stream.codec_context
+        codec.options["maxrate"] = str(self._max_bitrate)
+        codec.options["bufsize"] = str(self._max_bitrate // 2)
+        codec.options["bf"] = "0"
+        # Opened now, so that a refusal is raised here and the first frame need not wait.
+        codec.open()
+        self._codec_context = codec
+        self._wiring.pictures.started()
+        self._wiring.keys.request()
+
+    def _stop(self) -> None:
+        super()._stop()
+        # libav frees the encoder, and x264 its pictures, with the last reference.
+        self._codec_context = None
+        self._stream = None
+        self._container = None
+
+    def encode(self, stream: Any, request: Any) -> None:
+        """Called by picamera2's event loop with every frame; never raises."""
+        try:
+            super().encode(stream, request)
+        except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
+            self._wiring.fail(error)
+
+    def _encode(self, stream: Any, request: Any) -> None:  # noqa: ARG002 - picamera2's signature
+        # In place of picamera2's own: it maps and wraps each buffer anew, copies each packet, and
+        # marks key frames in a way that newer versions of PyAV refuse. The request need not be
+        # held either: x264 has copied the picture when encode() returns.
+        wiring = self._wiring
+        picture = wiring.picture()
+        if picture is None or picture.pts_us < wiring.pictures.not_before_us:
+            return
+        frame = wiring.image(request)
+        frame.pts = self._timestamp(request)
+        frame.pict_type = PictureType.I if wiring.keys.take(picture.pts_us) else PictureType.NONE
+        for packet in self._codec_context.encode(frame):
+            if packet.dts != packet.pts:
+                raise CaptureError("the encoder reorders pictures")
+            wiring.pictures.encoded(memoryview(packet), packet.is_keyframe, packet.pts)
+
+    def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
+        return _stamp(self, self._wiring)
+
+
+class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no types
+    """The V4L2 encoder of a vc4 board. Its rate is bounded by its own rate control only."""
+
+    def __init__(self, settings: CaptureSettings, wiring: Wiring) -> None:
+        super().__init__(
+            bitrate=settings.bitrate, iperiod=NO_AUTOMATIC_KEYS, framerate=settings.fps
+        )
+        self._wiring = wiring
+
+    def _start(self) -> None:
+        self._wiring.pictures.started()
+        super()._start()
+
+    def wipe(self) -> None:
+        """Overwrite the sixteen buffers in which the driver leaves its packets."""
+        for memory, _ in self.bufs.values():
+            with memoryview(memory) as view:
+                overwrite(view)
+
+    def encode(self, stream: Any, request: Any) -> None:
+        """Called by picamera2's event loop with every frame; never raises."""
+        try:
+            super().encode(stream, request)
+        except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
+            self._wiring.fail(error)
+
+    def _encode(self, stream: Any, request: Any) -> None:
+        picture = self._wiring.picture()
+        if picture is None:
+            return
+        if self._wiring.keys.take(picture.pts_us):
+            self.force_key_frame()
+        super()._encode(stream, request)
+
+    def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
+        return _stamp(self, self._wiring)
+
+    def thread_poll(self, buf_available: Any) -> None:
+        """The thread that takes the packets from the driver; never dies silently."""
+        try:
+            super().thread_poll(buf_available)
+        except Exception as error:  # noqa: BLE001 - nobody would notice
+            self._wiring.fail(error)
+
+    def outputframe(
+        self,
+        frame: bytes,
+        keyframe: bool = True,
+        timestamp: int | None = None,
+        packet: Any = None,  # noqa: ARG002 - picamera2's signature
+        audio: bool = False,  # noqa: ARG002
+    ) -> None:
+        """Called by picamera2 with every packet."""
+        if timestamp is None:
+            raise CaptureError("the encoder gives a packet without a time")
+        self._wiring.pictures.encoded(memoryview(bytearray(frame)), keyframe, timestamp)
+
+
+def _stamp(encoder: Any, wiring: Wiring) -> int:
+    """The time of the current picture as the encoder counts it, from its first picture on."""
+    picture = wiring.picture()
+    if picture is None:
+        raise CaptureError("a frame without a time reached the encoder")
+    if encoder.firsttimestamp is None:
+        encoder.firsttimestamp = picture.pts_us
+    timestamp_us: int = picture.pts_us - encoder.firsttimestamp
+    wiring.pictures.fed(timestamp_us, picture)
+    return timestamp_us
+
+
+def choose(wanted: str, on_vc4: bool) -> tuple[bool, str]:
+    """Whether to take the hardware encoder, and why, in words.
+
+    wanted: "auto", "software" or "hardware". on_vc4: whether the board has picamera2's vc4
+    platform; other boards have no hardware encoder for H.264.
+    """
+    if wanted == "software":
+        return False, "configured"
+    if not on_vc4:
+        return False, "this board has no hardware encoder"
+    if not os.path.exists(HARDWARE_DEVICE):
+        return False, f"there is no {HARDWARE_DEVICE}"
+    return True, "configured" if wanted == "hardware" else "found"
+
+
+def codec_name(hardware: bool) -> str:
+    """The encoder's own name, such as "libx264"."""
+    return HARDWARE_CODEC if hardware else str(av.Codec("h264", "w").name)

@@ -1,0 +1,138 @@
+"""The way out of the capture process: a socket that never makes the camera wait.
+
+Whoever has something to send tries at once, without blocking. What the socket does not take is
+kept in a queue of bounded size that a thread of its own drains; a packet that does not fit into
+the queue is refused, and the caller drops whole groups of pictures rather than single ones.
+
+Encoded pictures do not outlive their sending: the memory of a packet is overwritten as soon as
+the kernel has it all, and `forget` overwrites what still waits.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+_FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+_ZEROS: Final = memoryview(bytes(256 * 1024))
+
+
+def overwrite(memory: memoryview) -> None:
+    """Fill `memory` with zeros; leaves read-only memory alone."""
+    if memory.readonly:
+        return
+    for start in range(0, len(memory), len(_ZEROS)):
+        part = memory[start : start + len(_ZEROS)]
+        part[:] = _ZEROS[: len(part)]
+
+
+class Outbox:
+    """Sends messages in order over `connection`, a connected stream socket.
+
+    limit_bytes: how much may wait. on_failure: called from the sending thread with an exception
+    that is none of the socket's doing; nothing waiting is sent any more after it.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        limit_bytes: int,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._socket = connection
+        self._limit = limit_bytes
+        self._on_failure = on_failure
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._queue: deque[memoryview] = deque()
+        self._head_sent = 0
+        self._bytes = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._drain, name="outbox", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self._bytes
+
+    def has_room(self, size: int) -> bool:
+        """Whether a packet of `size` bytes would be taken.
+
+        A true answer stays true until the caller sends something; an empty queue takes anything.
+        """
+        with self._lock:
+            return not self._queue or self._bytes + size <= self._limit
+
+    def send(self, *parts: bytes | memoryview) -> None:
+        """Send or queue one message given in `parts`; never blocks, never refuses.
+
+        The parts belong to the outbox from now on, and writable ones are overwritten once sent.
+        After the other end has closed the socket they are only overwritten.
+        """
+        with self._lock:
+            self._queue.extend(memoryview(part) for part in parts)
+            self._bytes += sum(len(part) for part in parts)
+            if len(self._queue) == len(parts):
+                self._send_some()
+            if self._queue:
+                self._changed.notify_all()
+
+    def _send_some(self) -> None:
+        """Hand the socket what it takes; called with the lock held."""
+        queue = self._queue
+        while queue and not self._closed:
+            parts = list(queue) if len(queue) <= 8 else [queue[i] for i in range(8)]
+            parts[0] = parts[0][self._head_sent :]
+            try:
+                sent = self._socket.sendmsg(parts, (), _FLAGS)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._closed = True
+                break
+            self._bytes -= sent
+            sent += self._head_sent
+            while queue and sent >= len(queue[0]):
+                done = queue.popleft()
+                sent -= len(done)
+                overwrite(done)
+            self._head_sent = sent
+        if self._closed:
+            while queue:
+                overwrite(queue.popleft())
+            self._head_sent = self._bytes = 0
+        self._changed.notify_all()
+
+    def _drain(self) -> None:
+        writable = select.poll()
+        writable.register(self._socket, select.POLLOUT)
+        try:
+            while True:
+                with self._lock:
+                    while not self._queue:
+                        self._changed.wait()
+                writable.poll()
+                with self._lock:
+                    self._send_some()
+        except BaseException as error:  # noqa: BLE001 - a thread never fails silently
+            self._on_failure(error)
+
+    def forget(self) -> None:
+        """Overwrite the packets that wait, which is whatever waits in writable memory.
+
+        Headers and JSON messages stay, and a packet is still sent, as zeros: the other end goes
+        by the lengths in the headers, and throws away packets of an epoch that is over.
+        """
+        with self._lock:
+            for part in self._queue:
+                overwrite(part)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until everything is sent, at most `seconds`; tells whether it is."""
+        with self._lock:
+            return self._changed.wait_for(lambda: not self._queue, seconds)

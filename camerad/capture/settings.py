@@ -1,0 +1,79 @@
+"""What the controller tells the capture process to do, once per process life."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, Literal, get_args, get_type_hints
+
+from camerad.errors import ConfigError
+
+EncoderChoice = Literal["auto", "software", "hardware"]
+
+_EVEN: Final = ("width", "height", "lores_width", "lores_height")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """The object of ``--settings``.
+
+    width, height, lores_width, lores_height: pixels of the main and the low-resolution stream,
+    even numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and
+    at most. encoder: which encoder to take; "auto" takes the hardware where there is one.
+    encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
+    the next.
+    """
+
+    width: int
+    height: int
+    fps: float
+    lores_width: int
+    lores_height: int
+    bitrate: int
+    max_bitrate: int
+    encoder: EncoderChoice
+    key_interval_us: int
+    encoder_threads: int = 1
+
+    @property
+    def frame_us(self) -> int:
+        """Microseconds from one picture to the next at the nominal rate."""
+        return round(1_000_000 / self.fps)
+
+
+def parse(text: str) -> CaptureSettings:
+    """The settings in a JSON object. Raises ConfigError naming every mistake."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ConfigError([f"--settings: not JSON: {error}"]) from None
+    if not isinstance(given, dict):
+        raise ConfigError([f"--settings: a {type(given).__name__}, not an object"])
+    mistakes = [f"--settings: unknown key {key!r}" for key in sorted(given.keys() - _HINTS.keys())]
+    for field in fields(CaptureSettings):
+        if field.name in given:
+            mistakes += _mistakes(field.name, given[field.name])
+        elif field.default is MISSING:
+            mistakes.append(f"--settings: {field.name} is missing")
+    if not mistakes and given["max_bitrate"] < given["bitrate"]:
+        mistakes.append("--settings: max_bitrate is below bitrate")
+    if mistakes:
+        raise ConfigError(mistakes)
+    return CaptureSettings(**given)
+
+
+_HINTS: Final = get_type_hints(CaptureSettings)
+
+
+def _mistakes(name: str, value: Any) -> list[str]:
+    if name == "encoder":
+        allowed = get_args(EncoderChoice)
+        return [] if value in allowed else [f"--settings: encoder: {value!r} is not in {allowed}"]
+    kinds = (int, float) if _HINTS[name] is float else (int,)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        return [f"--settings: {name}: {value!r} is not a number"]
+    if value <= 0:
+        return [f"--settings: {name}: {value} is not positive"]
+    if name in _EVEN and value % 2:
+        return [f"--settings: {name}: {value} is odd"]
+    return []

@@ -1,0 +1,188 @@
+"""The `camerad` command: run, status, press, config, version.
+
+Every mistake is one clear message on standard error and an exit code of ``sysexits.h``; a
+traceback means a mistake of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import json
+import logging
+import os
+import socket
+import sys
+from typing import Any, Final
+
+from camerad import __version__
+from camerad.behaviour.stages import Intent
+from camerad.errors import EX_CONFIG, EX_USAGE, CameradError, ControlError, HardwareError
+
+DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
+DEFAULT_SOCKET: Final = "/run/camerad/control.sock"
+TIMEOUT_SECONDS: Final = 5.0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as argparse knows it."""
+    top = _Parser(prog="camerad", description="Firmware of a body-worn camera.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the camera until it is told to end")
+    run.add_argument(
+        "--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
+    )
+    run.add_argument("--verbose", action="store_true", help="log more than what matters")
+
+    status = commands.add_parser("status", help="say what the camera does now")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+
+    press = commands.add_parser(
+        "press", help="ask for what a button asks for: " + ", ".join(i.value for i in Intent)
+    )
+    press.add_argument("intent", choices=[i.value for i in Intent], metavar="INTENT")
+    for command in (status, press):
+        command.add_argument(
+            "--socket",
+            default=os.environ.get("CAMERAD_SOCKET", DEFAULT_SOCKET),
+            metavar="PATH",
+            help="the daemon's control socket; default: $CAMERAD_SOCKET or " + DEFAULT_SOCKET,
+        )
+
+    config = commands.add_parser("config", help="look at a configuration")
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="name every mistake in a configuration")
+    check.add_argument("file", metavar="FILE")
+
+    commands.add_parser("version", help="print the version")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out a command line; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        match options.command:
+            case "run":
+                return _run(options.config, verbose=options.verbose)
+            case "status":
+                return _status(options.socket, as_json=options.json)
+            case "press":
+                return _press(options.socket, options.intent)
+            case "config":
+                return _check(options.file)
+            case _:
+                print(f"camerad {__version__}")  # noqa: T201
+                return 0
+    except CameradError as error:
+        print(f"camerad: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(path: str, *, verbose: bool) -> int:
+    from camerad import config  # noqa: PLC0415 - the other commands need none of this
+
+    settings = config.load(path)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    try:
+        from camerad.daemon import Daemon  # noqa: PLC0415 - a mistake above costs no slow imports
+    except ModuleNotFoundError as error:
+        raise HardwareError(
+            f"the library {error.name} is missing: a camera needs 'camerad[device]', "
+            "an office machine cannot run one"
+        ) from error
+
+    return asyncio.run(Daemon(settings).run())
+
+
+def _check(path: str) -> int:
+    from camerad import config  # noqa: PLC0415
+
+    mistakes = config.check_file(path)
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)  # noqa: T201
+    if not mistakes:
+        print(f"{path}: in order")  # noqa: T201
+    return EX_CONFIG if mistakes else 0
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("camerad", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def request(path: str, method: str, target: str) -> tuple[int, dict[str, Any]]:
+    """Ask the daemon behind the socket at `path`; returns HTTP status and JSON answer.
+
+    Raises ControlError saying what to do if nobody answers, or not in time.
+    """
+    connection = _UnixConnection(path)
+    try:
+        connection.request(method, target)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    except FileNotFoundError:
+        raise ControlError(
+            f"there is no daemon at {path}: start it ('systemctl start camerad'), "
+            "or name its socket with --socket"
+        ) from None
+    except PermissionError:
+        raise ControlError(
+            f"you may not open {path}: ask for membership of the group that owns it"
+        ) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ControlError(f"the daemon at {path} does not answer: {error}") from error
+    finally:
+        connection.close()
+
+
+def _status(path: str, *, as_json: bool) -> int:
+    _, status = request(path, "GET", "/status")
+    if as_json:
+        print(json.dumps(status))  # noqa: T201
+        return 0
+    recording = status["recording"]
+    lines = [f"stage       {status['stage']}" + ("" if status["ready"] else " (not ready)")]
+    if recording is not None:
+        lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s")
+    lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
+    lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
+    lines.append(f"policy      {status['policy']}")
+    print("\n".join(lines))  # noqa: T201
+    return 0
+
+
+def _press(path: str, intent: str) -> int:
+    code, answer = request(path, "POST", f"/intents/{intent}")
+    if code != http.HTTPStatus.ACCEPTED:
+        why = answer.get("refused") or answer.get("error")
+        raise ControlError(f"{intent} was refused: {why}")
+    print(answer["stage"])  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

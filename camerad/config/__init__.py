@@ -1,0 +1,37 @@
+"""Configuration: a YAML file becomes typed settings, or every mistake in it is named at once."""
+
+from camerad.config.loader import DEFAULT_PATH, check_file, load
+from camerad.config.render import render
+from camerad.config.sections import (
+    Camera,
+    Device,
+    Lights,
+    Output,
+    Overrides,
+    Recording,
+    RingBuffer,
+    SelfView,
+    Storage,
+)
+from camerad.config.settings import Button, Overridden, Policy, PreEvent, Settings
+
+__all__ = [
+    "DEFAULT_PATH",
+    "Button",
+    "Camera",
+    "Device",
+    "Lights",
+    "Output",
+    "Overridden",
+    "Overrides",
+    "Policy",
+    "PreEvent",
+    "Recording",
+    "RingBuffer",
+    "SelfView",
+    "Settings",
+    "Storage",
+    "check_file",
+    "load",
+    "render",
+]

@@ -1,0 +1,121 @@
+"""The ``buttons`` section: a preset or gestures of one's own, made into button tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from camerad.behaviour.gestures import (
+    DEFAULT_ONE_BUTTON,
+    DEFAULT_TWO_BUTTONS,
+    Binding,
+    ButtonTable,
+    Gesture,
+)
+from camerad.behaviour.stages import Intent, Stage, outcome
+from camerad.clock import SECOND
+from camerad.config.reader import Reader
+from camerad.config.scalars import suggest
+from camerad.config.sections import ButtonEntry, ButtonsEntry, GestureEntry
+from camerad.config.settings import Button
+
+PRESETS: Final = {"two-buttons": DEFAULT_TWO_BUTTONS, "one-button": DEFAULT_ONE_BUTTON}
+PRESET_GPIO: Final = {"main": 17, "display": 27}
+
+_MS: Final = SECOND // 1000
+
+
+def build(entry: ButtonsEntry, reader: Reader) -> tuple[Button, ...]:
+    """The buttons of a camera; what cannot work is a mistake noted in `reader`."""
+    own = any(reader.given(f"buttons.{name}.gestures") for name in entry.buttons)
+    if own and not reader.given("buttons.preset"):
+        return _explicit(entry, reader)
+    return _preset(entry, entry.preset or "two-buttons", reader)
+
+
+def _preset(entry: ButtonsEntry, preset: str, reader: Reader) -> tuple[Button, ...]:
+    tables = {table.name: table for table in PRESETS[preset]}
+    for name in entry.buttons:
+        where = f"buttons.{name}"
+        if reader.given(f"{where}.gestures"):
+            text = "gestures cannot be changed within a preset; remove them, or buttons.preset"
+            reader.add(f"{where}.gestures", text)
+        elif name not in tables and reader.good("buttons.preset"):
+            has = f"preset {preset} has no such button; {suggest(name, tables)}".rstrip("; ")
+            reader.add(where, f"{has} (its buttons: {', '.join(tables)})")
+    return tuple(
+        _button(table, PRESET_GPIO[name], entry.buttons.get(name, ButtonEntry()))
+        for name, table in tables.items()
+    )
+
+
+def _explicit(entry: ButtonsEntry, reader: Reader) -> tuple[Button, ...]:
+    buttons = []
+    for name, button in entry.buttons.items():
+        where = f"buttons.{name}"
+        if button.gpio is None and reader.good(f"{where}.gpio"):
+            reader.add(f"{where}.gpio", "missing; a GPIO number is needed (0-27)")
+        if not button.gestures and reader.good(f"{where}.gestures"):
+            text = "a button without gestures does nothing; list its gestures, or remove the button"
+            reader.add(f"{where}.gestures", text)
+        bindings = _bindings(button.gestures or (), f"{where}.gestures", reader)
+        buttons.append(_button(ButtonTable(name, bindings), 0, button))
+    if reader.good("buttons"):
+        _check_ways(buttons, reader)
+    return tuple(buttons)
+
+
+def _button(table: ButtonTable, gpio: int, entry: ButtonEntry) -> Button:
+    if entry.debounce_ms is not None:
+        table = dataclasses.replace(table, debounce_us=entry.debounce_ms * _MS)
+    if entry.double_press_ms is not None:
+        table = dataclasses.replace(table, double_press_us=entry.double_press_ms * _MS)
+    return Button(table.name, gpio if entry.gpio is None else entry.gpio, entry.active_low, table)
+
+
+def _bindings(entries: tuple[GestureEntry, ...], where: str, reader: Reader) -> tuple[Binding, ...]:
+    """The meanings of one button's gestures; empty if there is any mistake in them."""
+    taken: dict[tuple[Gesture, float | None, Stage], int] = {}
+    for index, entry in enumerate(entries):
+        here = f"{where}[{index}]"
+        word = entry.gesture.value
+        if entry.gesture is Gesture.HOLD and entry.seconds is None:
+            reader.add(f"{here}.seconds", "missing; a hold needs its length, 0.3 to 10 seconds")
+        elif entry.gesture is not Gesture.HOLD and entry.seconds is not None:
+            text = f"a {word} has no length; remove seconds, or write gesture: hold"
+            reader.add(f"{here}.seconds", text)
+        if not entry.stages:
+            stages = ", ".join(stage.value for stage in Stage)
+            reader.add(f"{here}.in", f"the list is empty; name stages: {stages}")
+        for stage in (stage for stage in Stage if stage in entry.stages):
+            first = taken.setdefault((entry.gesture, entry.seconds, stage), index)
+            if first != index:
+                line = reader.line(f"{where}[{first}]")
+                text = f"{word} in {stage.value} has a meaning already (line {line})"
+                reader.add(f"{here}.in", f"{text}; remove {stage.value} from one of the two")
+    if not reader.good(where):
+        return ()
+    return tuple(
+        Binding(entry.gesture, entry.intent, entry.stages, round((entry.seconds or 0) * SECOND))
+        for entry in entries
+    )
+
+
+def _check_ways(buttons: list[Button], reader: Reader) -> None:
+    """A recording can be started from idle and from self-view by one gesture, and be stopped."""
+    ways = {
+        (stage, outcome(stage, binding.intent))
+        for button in buttons
+        for binding in button.table.bindings
+        for stage in binding.stages
+    }
+    for stage in (Stage.IDLE, Stage.SELF_VIEW):
+        if (stage, "record") not in ways:
+            example = (
+                f"gesture: hold, seconds: 1, in: [{stage.value}], intent: {Intent.RECORD.value}"
+            )
+            text = f"no gesture starts a recording in {stage.value}; add one, such as {{{example}}}"
+            reader.add("buttons", text)
+    if (Stage.RECORDING, "stop") not in ways:
+        example = "gesture: hold, seconds: 2, in: [recording], intent: stop"
+        reader.add("buttons", f"no gesture stops a recording; add one, such as {{{example}}}")

@@ -1,0 +1,184 @@
+"""The words in which a setting is declared, once for the loader and for the JSON Schema.
+
+A setting is a field of a frozen dataclass whose type says everything::
+
+    width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels")] = 1280
+
+The first string is its description. No default means that it must be given; ``X | None = None``
+means that it may be left out, and what then holds is said in the description. A field that is a
+dataclass is a section; ``Mapping[str, X]`` marked `Named` takes the keys that are left over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+_Mark = TypeVar("_Mark")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number from `low` to `high`, both allowed, in `unit` (``pixels``, ``seconds``)."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{plain(self.low)} to {plain(self.high)} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """A whole number that 2 divides, which I420 asks of a picture's sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gpio:
+    """A GPIO number of the 40-pin header, 0 to 27, used by one thing only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Text that `pattern` (a regular expression) matches as a whole; `meaning` says it in words."""
+
+    pattern: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Only these members of an Enum, by their values."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key in the file where it differs from the field's name (``in`` is a word of Python)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping of the remaining keys of its section; each key is a name matching `pattern`."""
+
+    pattern: str
+    meaning: str
+
+
+GPIO_LOW: Final = 0
+GPIO_HIGH: Final = 27
+"""BCM 0 to 27 are led out at the header of every Raspberry Pi since the Model B+."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The key must be given, although its absence is dealt with elsewhere than in the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field, taken apart: `kind` is its type without Annotated and without None."""
+
+    key: str
+    field: str
+    kind: Any
+    about: str
+    optional: bool
+    default: Any
+    marks: tuple[Any, ...]
+
+    @property
+    def required(self) -> bool:
+        """Whether the reader insists on the key."""
+        return self.default is dataclasses.MISSING
+
+    @property
+    def needed(self) -> bool:
+        """Whether a sound file has the key."""
+        return self.required or any(isinstance(mark, Needed) for mark in self.marks)
+
+    def fallback(self) -> Any:
+        """The value of a key that is left out."""
+        return self.default() if callable(self.default) else self.default
+
+    def mark(self, kind: type[_Mark]) -> _Mark | None:
+        """The constraint of this kind, if the declaration has one."""
+        return next((mark for mark in self.marks if isinstance(mark, kind)), None)
+
+
+def settings_of(kind: type, base: Any = None) -> tuple[Setting, ...]:
+    """The settings of a section, in the order of their declaration.
+
+    `base` is the section's own default, if it has one: its values are then those of the keys that
+    are left out.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    settings = (_setting(field, hints[field.name]) for field in dataclasses.fields(kind))
+    if base is None:
+        return tuple(settings)
+    return tuple(
+        dataclasses.replace(setting, default=getattr(base, setting.field)) for setting in settings
+    )
+
+
+def item_of(setting: Setting) -> Setting:
+    """What a list or a `Named` mapping holds, as a setting of its own."""
+    inner = [kind for kind in get_args(setting.kind) if kind is not Ellipsis][-1]
+    return dataclasses.replace(setting, kind=inner, optional=False, default=dataclasses.MISSING)
+
+
+def is_section(kind: Any) -> bool:
+    """Whether a type is a section (a dataclass)."""
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def is_enum(kind: Any) -> bool:
+    """Whether a type is an Enum."""
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def is_list(kind: Any) -> type | None:
+    """The type that a list of the file becomes (tuple or frozenset); None if it is no list."""
+    origin = get_origin(kind)
+    return origin if origin in (tuple, frozenset) else None
+
+
+def choices_of(setting: Setting) -> tuple[str, ...]:
+    """The words allowed for a Literal or an Enum, in the order of their declaration."""
+    some = setting.mark(OneOf)
+    if some:
+        return some.values
+    if is_enum(setting.kind):
+        return tuple(str(member.value) for member in setting.kind)
+    return get_args(setting.kind)
+
+
+def plain(number: float) -> str:
+    """A number as a person writes it: 30 and not 30.0, 6000000 and not 6e+06."""
+    return str(int(number)) if float(number).is_integer() else str(number)
+
+
+def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
+    marks: tuple[Any, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *extras = get_args(hint)
+        marks = tuple(extras)
+    optional = False
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(kind for kind in get_args(hint) if kind is not types.NoneType)
+        optional = True
+    about = next((mark for mark in marks if isinstance(mark, str)), "")
+    if not about and is_section(hint):
+        about = " ".join((hint.__doc__ or "").split())
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory
+    key = next((mark.name for mark in marks if isinstance(mark, Key)), field.name)
+    return Setting(key, field.name, hint, about, optional, default, marks)

@@ -1,0 +1,118 @@
+"""From a configuration file to checked settings, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from camerad.config import buttons, policies
+from camerad.config.document import Mistake, read_document
+from camerad.config.fields import GPIO_HIGH, plain
+from camerad.config.reader import Reader
+from camerad.config.sections import ConfigFile
+from camerad.config.settings import Button, Settings
+from camerad.errors import ConfigError
+
+DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
+"""Where the configuration of an installed camera lies."""
+
+
+def load(path: str | Path) -> Settings:
+    """Read and check the configuration file at `path`.
+
+    Raises ConfigError naming every mistake in it and in its policy, in the order of the lines,
+    each as ``FILE:LINE: key.path: what was found; what is allowed``.
+    """
+    path = Path(path)
+    reader = Reader(str(path))
+    values = reader.values(read_document(path, _hint()), ConfigFile)
+    file = ConfigFile(**values)
+    _check_numbers(file, reader)
+    made = buttons.build(file.buttons, reader)
+    _check_gpio(file, made, reader)
+    policy, overridden, of_policy = policies.resolve(file, reader, policies.folders(path))
+    if policy is None or reader.mistakes or of_policy:
+        ordered = [*sorted(reader.mistakes, key=_line), *sorted(of_policy, key=_line)]
+        raise ConfigError([str(mistake) for mistake in ordered])
+    return Settings(
+        path=path,
+        device=file.device,
+        policy=policy,
+        camera=file.camera,
+        ring=file.ring,
+        recording=file.recording,
+        self_view=file.self_view,
+        buttons=made,
+        lights=file.lights,
+        vibration=file.vibration,
+        buzzer=file.buzzer,
+        storage=file.storage,
+        overrides=file.overrides,
+        overridden=overridden,
+    )
+
+
+def check_file(path: str | Path) -> list[str]:
+    """Every mistake in the configuration file at `path`; an empty list if it is sound."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return list(error.mistakes)
+    return []
+
+
+def _line(mistake: Mistake) -> int:
+    return mistake.line
+
+
+def _hint() -> str:
+    """What to do about a missing or an empty file."""
+    examples = (place / "camerad.yaml" for place in policies.shipped())
+    example = next((str(path) for path in examples if path.is_file()), "camerad's camerad.yaml")
+    return f"; begin with a copy of {example}"
+
+
+def _check_numbers(file: ConfigFile, reader: Reader) -> None:
+    """Numbers that are right each for itself and wrong together."""
+    camera = file.camera
+    _at_most(reader, "camera.bitrate", camera.bitrate, "camera.max_bitrate", camera.max_bitrate)
+    _at_most(reader, "camera.lores_width", camera.lores_width, "camera.width", camera.width)
+    _at_most(reader, "camera.lores_height", camera.lores_height, "camera.height", camera.height)
+    storage = file.storage
+    low, full = storage.low_minutes, storage.full_minutes
+    _at_most(reader, "storage.full_minutes", full, "storage.low_minutes", low)
+
+
+def _at_most(reader: Reader, small: str, value: float, large: str, bound: float) -> None:
+    if value <= bound or not reader.good(small, large):
+        return
+    here, there = (small, large) if reader.given(small) else (large, small)
+    found, other = (value, bound) if here == small else (bound, value)
+    word, way = ("more", "lower") if here == small else ("less", "raise")
+    text = f"{plain(found)} is {word} than {there} ({plain(other)}); {way} it, or change {there}"
+    reader.add(here, text)
+
+
+def _check_gpio(file: ConfigFile, made: tuple[Button, ...], reader: Reader) -> None:
+    """Each GPIO has one use."""
+    used = {f"buttons.{button.name}.gpio": button.gpio for button in made}
+    used |= {
+        "lights.green.gpio": file.lights.green.gpio,
+        "lights.red.gpio": file.lights.red.gpio,
+        "lights.amber.gpio": file.lights.amber.gpio,
+        "vibration.gpio": file.vibration.gpio,
+        "buzzer.gpio": file.buzzer.gpio,
+    }
+    uses: dict[int, list[str]] = {}
+    for where, gpio in used.items():
+        if reader.good(where):
+            uses.setdefault(gpio, []).append(where)
+    # 0 to 3 belong to the boards on top and to I2C (clocks, fuel gauges): free, but not to propose.
+    free = sorted(set(range(4, GPIO_HIGH + 1)) - set(used.values()))
+    for gpio, wheres in uses.items():
+        wheres.sort(key=lambda where: (reader.given(where), reader.line(where)))
+        first = wheres[0]
+        known = f"line {reader.line(first)}" if reader.given(first) else "its default"
+        for where in wheres[1:]:
+            text = f"GPIO {gpio} already serves {first} ({known}); choose a free one"
+            reader.add(where, f"{text}: {', '.join(str(number) for number in free)}")

@@ -1,0 +1,191 @@
+"""Policies: where their files are, and what they allow a camera.
+
+A policy is looked for beside the configuration (``policies/NAME.yaml``), then in
+``/etc/camerad/policies``, then among the copies that came with camerad: under
+``share/camerad/policies`` of the installation, or in the source tree.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Final
+
+from camerad.behaviour.stages import Stage
+from camerad.config.document import Mistake, UnreadableError, read_document
+from camerad.config.fields import plain
+from camerad.config.reader import Reader
+from camerad.config.scalars import quoted, suggest
+from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.settings import Overridden, Policy, PreEvent
+
+ETC: Final = Path("/etc/camerad")
+
+_TREE: Final = Path(__file__).resolve().parents[2]
+
+_EMPTY: Final = "; copy one of the other policies"
+
+
+def shipped() -> tuple[Path, ...]:
+    """The directories that may hold the files which came with camerad, best first."""
+    tree = (_TREE / "config",) if (_TREE / "pyproject.toml").is_file() else ()
+    prefixes = dict.fromkeys((sysconfig.get_path("data"), sys.prefix))
+    return (*tree, *(Path(prefix) / "share" / "camerad" for prefix in prefixes))
+
+
+def folders(config: Path) -> tuple[Path, ...]:
+    """The directories in which the policy of the configuration file `config` is looked for."""
+    places = (config.parent, ETC, *shipped())
+    return tuple(dict.fromkeys(place / "policies" for place in places))
+
+
+def known(places: tuple[Path, ...]) -> tuple[str, ...]:
+    """The names of all policies in the directories `places`."""
+    return tuple(sorted({name for place in places for name in _names(place)}))
+
+
+def resolve(
+    file: ConfigFile, reader: Reader, places: tuple[Path, ...]
+) -> tuple[Policy | None, tuple[Overridden, ...], list[Mistake]]:
+    """The policy as it holds on this camera, what of it is overridden, and its file's mistakes.
+
+    There is no policy if it has a mistake, or if none is named or found. What is wrong with the
+    configuration itself is noted in `reader`.
+    """
+    path = _find(file.policy, places, reader)
+    if file.policy is None or path is None:
+        return None, (), []
+    policy_reader = Reader(str(path))
+    try:
+        preset = policy_reader.section(read_document(path, _EMPTY), PolicyFile)
+    except UnreadableError as error:
+        return None, (), [error.mistake]
+    if preset is None or policy_reader.mistakes:
+        return None, (), policy_reader.mistakes
+    limits = _Limits(file.policy, file, reader, preset, policy_reader)
+    return limits.effective(), tuple(limits.overridden), policy_reader.mistakes
+
+
+def _find(name: str | None, places: tuple[Path, ...], reader: Reader) -> Path | None:
+    """The file of a policy; if there is none, that is a mistake of the configuration."""
+    for place in places:
+        if name in _names(place):
+            return place / f"{name}.yaml"
+    names = known(places)
+    listed = f"known policies: {', '.join(names)}" if names else "no policy is installed"
+    if name is not None:
+        near = suggest(name, names)
+        hint = f"{near} ({listed})" if near else listed
+        reader.add("policy", f"{quoted(name)} is no policy; {hint}")
+    elif not reader.given("policy") and reader.good(""):
+        reader.add("policy", f"missing; choose the policy of your place ({listed})")
+    return None
+
+
+class _Limits:
+    """Holds a configuration against its policy.
+
+    A choice beyond the policy is a mistake, noted in the reader of its file, unless the
+    configuration has overrides; then it is noted in `overridden`.
+    """
+
+    def __init__(
+        self, name: str, file: ConfigFile, reader: Reader, preset: PolicyFile, preset_reader: Reader
+    ) -> None:
+        self.overridden: list[Overridden] = []
+        self._file = file
+        self._name = name
+        self._reader = reader
+        self._preset = preset
+        self._preset_reader = preset_reader
+
+    def effective(self) -> Policy:
+        """The policy as it holds on this camera."""
+        policy = self._preset
+        chosen = self._file.pre_event
+        limits = policy.pre_event
+        seconds = limits.seconds if chosen.seconds is None else chosen.seconds
+        sound = limits.sound if chosen.sound is None else chosen.sound
+        armed_in = limits.armed_in if chosen.armed_in is None else chosen.armed_in
+        days = policy.retention.days
+        if self._file.retention.days is not None:
+            days = self._file.retention.days
+        self._check_seconds(seconds, limits.max_seconds)
+        if sound and not limits.sound:
+            self._beyond("pre_event.sound", "true", "no sound before the press", "set it to false")
+        if armed_in - limits.armed_in:
+            self._beyond(
+                "pre_event.armed_in",
+                _stages(armed_in),
+                _stages(limits.armed_in) if limits.armed_in else "no stage",
+                f"set it to [{_stages(armed_in & limits.armed_in)}]",
+            )
+        if days > policy.retention.days:
+            self._days(days, f"at most {policy.retention.days} days", policy.retention.days)
+        if policy.retention.min_days > policy.retention.days:
+            text = f"more than retention.days ({policy.retention.days}); write that or less"
+            self._preset_reader.add("retention.min_days", text)
+        elif days < policy.retention.min_days:
+            self._days(
+                days, f"at least {policy.retention.min_days} days", policy.retention.min_days
+            )
+        return Policy(
+            name=self._name,
+            title=policy.title,
+            pre_event=PreEvent(
+                seconds=seconds,
+                max_seconds=limits.max_seconds,
+                sound=sound,
+                armed_in=armed_in if seconds else frozenset(),
+            ),
+            retention_days=days,
+            sound=policy.sound,
+            stamp=policy.stamp,
+            announcement=policy.announcement,
+            path=Path(self._preset_reader.file),
+        )
+
+    def _check_seconds(self, seconds: float, most: float) -> None:
+        """The ring holds up to one group of pictures more than its seconds, and never more."""
+        group = self._file.camera.key_interval_s
+        if not seconds or round(seconds + group, 6) <= most:
+            return
+        if not self._reader.good("pre_event.seconds", "camera.key_interval_s"):
+            return
+        best = max(0.0, round(most - group, 6))
+        told = f"{plain(seconds)} seconds"
+        if most:
+            told += f" with one group of pictures more (camera.key_interval_s: {plain(group)})"
+        where = self._reader.first_given("pre_event.seconds", "camera.key_interval_s")
+        if where:
+            allowed = f"at most {plain(most)} seconds in all" if most else "no pre-event buffer"
+            advice = f"set pre_event.seconds to {plain(best)}{' or less' if best else ''}"
+            self._beyond(where, told, allowed, advice)
+        else:
+            text = f"{told} is more than max_seconds ({plain(most)}); write {plain(best)} or less"
+            self._preset_reader.add("pre_event.seconds", text)
+
+    def _days(self, days: int, allowed: str, advice: int) -> None:
+        self._beyond("retention.days", f"{days} days", allowed, f"set it to {advice}")
+
+    def _beyond(self, key: str, configured: str, allowed: str, advice: str) -> None:
+        if self._file.overrides:
+            self.overridden.append(Overridden(key, configured, allowed))
+        elif not self._reader.given("overrides"):
+            self._reader.add(
+                key,
+                f"{configured} is beyond policy {self._name}, which allows {allowed}; "
+                f"{advice}, or give overrides.reason and overrides.authorised_by",
+            )
+
+
+def _names(place: Path) -> list[str]:
+    try:
+        return [path.stem for path in place.iterdir() if path.suffix == ".yaml"]
+    except OSError:
+        return []
+
+
+def _stages(stages: frozenset[Stage]) -> str:
+    return ", ".join(stage.value for stage in Stage if stage in stages)

@@ -1,0 +1,99 @@
+"""The effective configuration, written as a configuration file."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from camerad.behaviour.gestures import Binding
+from camerad.behaviour.stages import Stage
+from camerad.clock import SECOND
+from camerad.config.fields import plain
+from camerad.config.settings import Button, Settings
+
+
+def render(settings: Settings) -> str:
+    """Every setting with the value that holds, as YAML which `load` reads back to the same.
+
+    Presets are written out. What only the policy decides stands in comments at the top.
+    """
+    policy = settings.policy
+    buffer = policy.pre_event
+    head = [
+        f"Effective configuration of {settings.path}",
+        f"Policy {policy.name}: {policy.title}",
+        f"  from {policy.path}",
+        f"  pre-event buffer at most {plain(buffer.max_seconds)} seconds, "
+        f"recordings {'with' if policy.sound else 'without'} sound, "
+        f"stamp {'on' if policy.stamp else 'off'}, "
+        f"announcement {'on' if policy.announcement else 'off'}",
+        *(
+            f"Beyond the policy: {beyond.key}: {beyond.configured} (allowed: {beyond.allowed})"
+            for beyond in settings.overridden
+        ),
+    ]
+    sections = {
+        "policy": policy.name,
+        "device": settings.device,
+        "pre_event": {
+            "seconds": buffer.seconds,
+            "sound": buffer.sound,
+            "armed_in": buffer.armed_in,
+        },
+        "retention": {"days": policy.retention_days},
+        "camera": settings.camera,
+        "ring": settings.ring,
+        "recording": settings.recording,
+        "self_view": settings.self_view,
+        "buttons": {button.name: _button(button) for button in settings.buttons},
+        "lights": settings.lights,
+        "vibration": settings.vibration,
+        "buzzer": settings.buzzer,
+        "storage": settings.storage,
+    }
+    if settings.overrides:
+        sections["overrides"] = settings.overrides
+    comments = "".join(f"# {' '.join(line.splitlines())}\n" for line in head)
+    body = yaml.safe_dump(
+        _written(sections), sort_keys=False, allow_unicode=True, default_flow_style=False, width=200
+    )
+    return f"{comments}{body}"
+
+
+def _button(button: Button) -> dict[str, Any]:
+    return {
+        "gpio": button.gpio,
+        "active_low": button.active_low,
+        "debounce_ms": button.table.debounce_us * 1000 // SECOND,
+        "double_press_ms": button.table.double_press_us * 1000 // SECOND,
+        "gestures": [_gesture(binding) for binding in button.table.bindings],
+    }
+
+
+def _gesture(binding: Binding) -> dict[str, Any]:
+    held = {"seconds": binding.hold_us / SECOND} if binding.hold_us else {}
+    return {
+        "gesture": binding.gesture,
+        **held,
+        "in": binding.stages,
+        "intent": binding.intent,
+    }
+
+
+def _written(value: Any) -> Any:
+    """A value in the types of YAML; stages in the order of an encounter."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: _written(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_written(entry) for entry in value]
+    if isinstance(value, frozenset):
+        return [stage.value for stage in Stage if stage in value]
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, Path) else value

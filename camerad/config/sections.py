@@ -1,0 +1,354 @@
+"""The sections of the files as they are written: types, limits, defaults, descriptions.
+
+`ConfigFile` is ``camerad.yaml`` and `PolicyFile` is a file in ``policies/``. The loader's checks
+and the JSON Schema are made from these classes and from nothing else; camerad.config.fields
+explains how a setting is declared. What the daemon works with is camerad.config.settings.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from re import fullmatch
+from typing import Annotated, Final, Literal
+
+from camerad.behaviour.gestures import Gesture
+from camerad.behaviour.stages import Intent, Stage
+from camerad.config.fields import Even, Gpio, Key, Matches, Named, Needed, OneOf, Range
+
+DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+POLICY_NAME: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+
+_PATH = Matches(r"/[^\0\n]*", "an absolute path, such as /var/lib/camerad,")
+_SOME_TEXT = Matches(r"[^\0]*[^\0\s][^\0]*", "some text")
+_ARMED = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
+
+
+def host_id() -> str:
+    """The host's name as the camera's id; ``camera-1`` if the host has no name of its own."""
+    name = socket.gethostname().split(".")[0]
+    return name if name != "localhost" and fullmatch(DEVICE_ID, name) else "camera-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """This one camera and where it keeps its files."""
+
+    id: Annotated[
+        str,
+        "Name of this camera in its recordings and in the office's lists. "
+        "Left out: the host's name, or camera-1.",
+        Matches(DEVICE_ID, "a name of letters, digits, dots, dashes and underscores, at most 63,"),
+    ] = field(default_factory=host_id)
+    state_dir: Annotated[Path, "Directory of the recordings; it outlives a restart.", _PATH] = Path(
+        "/var/lib/camerad"
+    )
+    runtime_dir: Annotated[
+        Path,
+        "Directory of the control socket; it may vanish at power-off.",
+        Matches(
+            r"/[^\0\n]{0,79}", "an absolute path of at most 80 characters, such as /run/camerad,"
+        ),
+    ] = Path("/run/camerad")
+    socket_group: Annotated[
+        str,
+        "Group of users who may read the camera's state and press its buttons by software.",
+        Matches(r"[a-z_][a-z0-9_-]{0,31}", "the name of a Unix group"),
+    ] = "camerad"
+
+
+@dataclass(frozen=True, slots=True)
+class PreEventChoice:
+    """The pre-event buffer, in RAM only. What is left out is as the policy has it."""
+
+    seconds: Annotated[
+        float | None,
+        "Footage from before the press that a recording begins with; 0 switches the buffer off. "
+        "Together with one group of pictures at most the policy's max_seconds.",
+        Range(0, 120, "seconds"),
+    ] = None
+    sound: Annotated[bool | None, "Whether the buffer holds sound too."] = None
+    armed_in: Annotated[frozenset[Stage] | None, "The stages in which the buffer runs.", _ARMED] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChoice:
+    """How long a recording is kept. What is left out is as the policy has it."""
+
+    days: Annotated[
+        int | None,
+        "Days after which a recording is deleted unless it is held.",
+        Range(1, 366, "days"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Picture and encoder."""
+
+    width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels"), Even()] = (
+        1280
+    )
+    height: Annotated[
+        int, "Height of the recorded picture.", Range(120, 1080, "pixels"), Even()
+    ] = 720
+    fps: Annotated[int, "Frames per second.", Range(1, 60, "frames per second")] = 30
+    lores_width: Annotated[
+        int, "Width of the small picture for the self-view.", Range(64, 1280, "pixels"), Even()
+    ] = 320
+    lores_height: Annotated[
+        int, "Height of the small picture for the self-view.", Range(48, 1080, "pixels"), Even()
+    ] = 240
+    bitrate: Annotated[
+        int,
+        "Bit rate that the encoder aims at.",
+        Range(500_000, 25_000_000, "bits per second"),
+    ] = 6_000_000
+    max_bitrate: Annotated[
+        int,
+        "Bit rate that is never exceeded for long; the pre-event buffer's memory is made for it.",
+        Range(500_000, 25_000_000, "bits per second"),
+    ] = 8_000_000
+    encoder: Annotated[
+        Literal["auto", "software", "hardware"],
+        "H.264 encoder. auto: hardware where the board has one (up to Raspberry Pi 4, Zero 2 W), "
+        "software on the others.",
+    ] = "auto"
+    encoder_threads: Annotated[
+        int, "Processor threads of the software encoder.", Range(1, 4, "threads")
+    ] = 1
+    key_interval_s: Annotated[
+        float,
+        "Seconds from key frame to key frame, that is the length of a group of pictures. "
+        "A recording begins at a key frame.",
+        Range(0.5, 2, "seconds"),
+    ] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RingBuffer:
+    """The queue in RAM between the encoder and the SD card."""
+
+    stall_seconds: Annotated[
+        float,
+        "How long the card may stall in a recording before footage is lost. Costs memory where "
+        "it is longer than the pre-event buffer.",
+        Range(1, 60, "seconds"),
+    ] = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a recording holds and how it reaches the card."""
+
+    post_event_seconds: Annotated[
+        float, "Seconds that a recording goes on after the stop.", Range(0, 60, "seconds")
+    ] = 0.0
+    fragment_seconds: Annotated[
+        float,
+        "Length of the pieces in which a recording reaches the card. A loss of power costs at "
+        "most the piece being written.",
+        Range(0.2, 1, "seconds"),
+    ] = 0.5
+    reminder_seconds: Annotated[
+        float,
+        "While recording, vibration and tone remind the wearer this often.",
+        Range(30, 600, "seconds"),
+    ] = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class SelfView:
+    """The front display, on which people see themselves."""
+
+    timeout_seconds: Annotated[
+        float,
+        "Self-view without a recording falls back to idle after this time.",
+        Range(5, 3600, "seconds"),
+    ] = 120.0
+    while_recording: Annotated[
+        bool, "Whether the display stays on when a recording starts; its button switches it."
+    ] = True
+    mirror: Annotated[bool, "Whether the picture is reversed left to right, as in a mirror."] = True
+    device: Annotated[Path, "Device file of the display's framebuffer.", _PATH] = Path("/dev/fb0")
+    sysfs: Annotated[Path, "Where the kernel describes that framebuffer.", _PATH] = Path(
+        "/sys/class/graphics/fb0"
+    )
+    fps: Annotated[
+        int, "Pictures per second on the display, at most.", Range(1, 60, "pictures per second")
+    ] = 30
+
+
+@dataclass(frozen=True, slots=True)
+class GestureEntry:
+    """One gesture of a button, and what it does in which stages."""
+
+    gesture: Annotated[Gesture, "What the hand does."]
+    stages: Annotated[
+        frozenset[Stage],
+        "The stages in which it does this.",
+        Key("in"),
+    ]
+    intent: Annotated[Intent, "What the wearer wants by it."]
+    seconds: Annotated[
+        float | None, "How long to hold; for hold only.", Range(0.3, 10, "seconds")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonEntry:
+    """One button: how it is wired and, without a preset, its gestures."""
+
+    gpio: Annotated[
+        int | None,
+        "GPIO number (BCM) of the button. With a preset and left out: main 17, display 27.",
+        Gpio(),
+    ] = None
+    active_low: Annotated[
+        bool,
+        "true: a press connects the pin to ground, and its pull-up is switched on. "
+        "false: to 3.3 V, with its pull-down.",
+    ] = True
+    debounce_ms: Annotated[
+        int | None,
+        "How long the contact may bounce. Left out: 20.",
+        Range(1, 200, "milliseconds"),
+    ] = None
+    double_press_ms: Annotated[
+        int | None,
+        "A second press this soon after the release of the first makes a double press. "
+        "Left out: 400.",
+        Range(100, 1000, "milliseconds"),
+    ] = None
+    gestures: Annotated[
+        tuple[GestureEntry, ...] | None, "The gestures of this button; only without a preset."
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonsEntry:
+    """The buttons: a preset, or gestures of your own for each button."""
+
+    preset: Annotated[
+        Literal["two-buttons", "one-button"] | None,
+        "two-buttons: main and display. one-button: main alone. Left out: two-buttons, unless a "
+        "button below has gestures of its own.",
+    ] = None
+    buttons: Annotated[
+        Mapping[str, ButtonEntry],
+        "A button by its name.",
+        Named(r"[a-z][a-z0-9_-]{0,31}", "a short word of small letters and digits, such as main,"),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A light, the vibration motor or the buzzer."""
+
+    gpio: Annotated[int, "GPIO number (BCM).", Gpio()]
+    active_high: Annotated[bool, "true: on at 3.3 V. false: on at 0 V."] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """The three lights. None can be left out: a recording must show."""
+
+    green: Annotated[Output, "Ready, or self-view."] = Output(22)
+    red: Annotated[Output, "Recording."] = Output(23)
+    amber: Annotated[Output, "Cannot record."] = Output(24)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """When the card counts as low and as full, in minutes of recording still to go."""
+
+    low_minutes: Annotated[float, "Below this the camera warns.", Range(1, 600, "minutes")] = 30.0
+    full_minutes: Annotated[
+        float,
+        "Below this no recording starts, and a running one is closed in good order.",
+        Range(0.5, 60, "minutes"),
+    ] = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Why this camera goes beyond its policy, and who answers for it. It is kept on record."""
+
+    reason: Annotated[str, "Why, in a sentence.", _SOME_TEXT]
+    authorised_by: Annotated[str, "Name and office of the person who allows it.", _SOME_TEXT]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """Configuration of camerad, the firmware of a body-worn camera."""
+
+    policy: Annotated[
+        str | None,
+        "The legal preset: the name of a file in policies/ without .yaml.",
+        Matches(POLICY_NAME, "the name of a policy (small letters, digits and dashes)"),
+        Needed(),
+    ] = None
+    device: Device = field(default_factory=Device)
+    pre_event: PreEventChoice = PreEventChoice()
+    retention: RetentionChoice = RetentionChoice()
+    camera: Camera = Camera()
+    ring: RingBuffer = RingBuffer()
+    recording: Recording = Recording()
+    self_view: SelfView = SelfView()
+    buttons: ButtonsEntry = field(default_factory=ButtonsEntry)
+    lights: Lights = Lights()
+    vibration: Annotated[Output, "The vibration motor."] = Output(25)
+    buzzer: Annotated[Output, "The buzzer."] = Output(18)
+    storage: Storage = Storage()
+    overrides: Overrides | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreEventLimits:
+    """The pre-event buffer that a policy allows, and how it is set unless a camera says less."""
+
+    max_seconds: Annotated[
+        float,
+        "Footage that the buffer may hold at most; 0 forbids the buffer.",
+        Range(0, 120, "seconds"),
+    ]
+    seconds: Annotated[
+        float,
+        "Seconds set when the configuration names none; with one group of pictures at most "
+        "max_seconds.",
+        Range(0, 120, "seconds"),
+    ]
+    sound: Annotated[bool, "Whether the buffer may hold sound too."]
+    armed_in: Annotated[frozenset[Stage], "The stages in which the buffer may run.", _ARMED]
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionLimits:
+    """How long a recording is kept unless it is held."""
+
+    days: Annotated[
+        int,
+        "Days after which it is deleted; a camera may not keep it longer.",
+        Range(1, 366, "days"),
+    ]
+    min_days: Annotated[
+        int,
+        "Days that it must be kept; a camera may not delete it earlier.",
+        Range(0, 366, "days"),
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A policy: what the law of a place asks of a body-worn camera."""
+
+    title: Annotated[str, "For whom, and by which rule.", _SOME_TEXT]
+    pre_event: PreEventLimits
+    retention: RetentionLimits
+    sound: Annotated[bool, "Whether recordings may have sound."]
+    stamp: Annotated[bool, "Whether date, time and the camera's id are written into the picture."]
+    announcement: Annotated[bool, "Whether the camera announces a change of stage by voice."]

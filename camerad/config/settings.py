@@ -1,0 +1,102 @@
+"""The checked configuration, as the daemon works with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from camerad.behaviour.gestures import ButtonTable
+from camerad.behaviour.stages import Rules, Stage
+from camerad.clock import SECOND
+from camerad.config.sections import (
+    Camera,
+    Device,
+    Lights,
+    Output,
+    Overrides,
+    Recording,
+    RingBuffer,
+    SelfView,
+    Storage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreEvent:
+    """The pre-event buffer as it holds on this camera.
+
+    `armed_in` is empty where `seconds` is 0: then there is no buffer at all.
+    """
+
+    seconds: float
+    max_seconds: float
+    sound: bool
+    armed_in: frozenset[Stage]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy as it holds on this camera, after its own choices and overrides."""
+
+    name: str
+    title: str
+    pre_event: PreEvent
+    retention_days: int
+    sound: bool
+    stamp: bool
+    announcement: bool
+    path: Path = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """One setting beyond the policy: its key, what is set and what the policy allows."""
+
+    key: str
+    configured: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button: its pin, and what its gestures do."""
+
+    name: str
+    gpio: int
+    active_low: bool
+    table: ButtonTable
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A checked configuration: every value is in its range and they agree with each other."""
+
+    path: Path = field(compare=False)
+    device: Device
+    policy: Policy
+    camera: Camera
+    ring: RingBuffer
+    recording: Recording
+    self_view: SelfView
+    buttons: tuple[Button, ...]
+    lights: Lights
+    vibration: Output
+    buzzer: Output
+    storage: Storage
+    overrides: Overrides | None
+    overridden: tuple[Overridden, ...]
+
+    @property
+    def button_tables(self) -> tuple[ButtonTable, ...]:
+        """The buttons' gestures, for camerad.behaviour.gestures."""
+        return tuple(button.table for button in self.buttons)
+
+    @property
+    def rules(self) -> Rules:
+        """What of the configuration the stages follow, for camerad.behaviour.stages."""
+        return Rules(
+            armed_in=self.policy.pre_event.armed_in,
+            self_view_timeout_us=round(self.self_view.timeout_seconds * SECOND),
+            reminder_us=round(self.recording.reminder_seconds * SECOND),
+            display_in_recording=self.self_view.while_recording,
+        )

@@ -1,0 +1,225 @@
+"""Control: HTTP on a Unix socket, for the command line, the simulator, and curl.
+
+    curl --unix-socket /run/camerad/control.sock http://camerad/status
+    curl --unix-socket /run/camerad/control.sock -X POST http://camerad/intents/record
+
+=====================  ====================================================================
+GET /status            what the camera does now, as one JSON object
+GET /events            the same object at every change, as server-sent events (WHATWG HTML,
+                       section 9.2), at first the present one
+POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
+                       taken, 409 when it was refused, with the reason
+GET /recordings        the recordings in the store, newest first
+=====================  ====================================================================
+
+Whoever may open the socket may press. The socket belongs to the daemon's user and one group
+(mode 0660). Requests are bounded in size and number, and none of them touches a thread that
+footage passes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import grp
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from camerad.behaviour.stages import Intent
+from camerad.errors import ControlError
+
+log = logging.getLogger(__name__)
+
+SOCKET_NAME: Final = "control.sock"
+MAX_BODY: Final = 4096
+MAX_LISTENERS: Final = 32
+KEEP_ALIVE_SECONDS: Final = 15.0
+
+
+class Controlled(Protocol):
+    """What control needs of the daemon. Everything is called on the event loop."""
+
+    def status(self) -> dict[str, Any]:
+        """What the camera does now, ready for JSON."""
+
+    def intend(self, intent: Intent, source: str) -> str | None:
+        """Carry out an intent; returns why it was refused, or None."""
+
+    async def recordings(self) -> list[dict[str, Any]]:
+        """The recordings in the store, newest first, ready for JSON."""
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is JSON with one sentence; a mistake of ours is logged and harms nobody."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return web.json_response({"error": error.text or error.reason}, status=error.status)
+    except (ConnectionResetError, asyncio.CancelledError):
+        raise
+    except Exception:
+        log.exception("control: %s %s failed", request.method, request.path)
+        return web.json_response({"error": "internal error; see the daemon's log"}, status=500)
+
+
+class Control:
+    """The server. `changed` is called by the daemon after every change of the status."""
+
+    def __init__(self, daemon: Controlled, runtime_dir: str, group: str | None) -> None:
+        self._daemon = daemon
+        self._path = os.path.join(runtime_dir, SOCKET_NAME)
+        self._group = group
+        self._listeners: set[asyncio.Queue[str]] = set()
+        self._runner: web.AppRunner | None = None
+        self._closing = asyncio.Event()
+
+    @property
+    def path(self) -> str:
+        """Path of the Unix socket."""
+        return self._path
+
+    async def open(self) -> None:
+        """Begin to listen.
+
+        Raises ControlError if the directory cannot be written, if another daemon listens there,
+        or if the group does not exist.
+        """
+        app = web.Application(middlewares=[_plain_errors], client_max_size=MAX_BODY)
+        app.router.add_get("/status", self._status)
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/recordings", self._recordings)
+        app.router.add_post("/intents/{name}", self._intent)
+        # No access log: who asked what when is nobody's business.
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0
+        )
+        listener = self._listen()
+        try:
+            await self._runner.setup()
+            await web.SockSite(self._runner, listener, backlog=16).start()
+        except OSError as error:
+            listener.close()
+            raise ControlError(f"{self._path}: cannot listen: {error.strerror}") from error
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
+            self._remove_stale()
+            # Nobody may connect between bind and chmod.
+            umask = os.umask(0o177)
+            try:
+                listener.bind(self._path)
+            finally:
+                os.umask(umask)
+            if self._group is not None:
+                os.chown(self._path, -1, grp.getgrnam(self._group).gr_gid)
+            os.chmod(self._path, 0o660)
+        except ControlError:
+            listener.close()
+            raise
+        except KeyError:
+            listener.close()
+            raise ControlError(
+                f"there is no group {self._group!r} for {self._path}: make it with "
+                f"'groupadd --system {self._group}', or set device.socket_group"
+            ) from None
+        except OSError as error:
+            listener.close()
+            raise ControlError(
+                f"{self._path}: cannot be made: {error.strerror}; make the directory writable "
+                "for the daemon, or set device.runtime_dir"
+            ) from error
+        return listener
+
+    def _remove_stale(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+            trial.settimeout(1.0)
+            try:
+                trial.connect(self._path)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                if error.errno != errno.ECONNREFUSED:
+                    raise
+                os.unlink(self._path)
+                return
+        raise ControlError(
+            f"another camerad listens on {self._path} already: end it first "
+            "('systemctl stop camerad'), or set device.runtime_dir"
+        )
+
+    def changed(self) -> None:
+        """Tell every listener of /events the present status; one that is slow misses some."""
+        if not self._listeners:
+            return
+        line = self._line()
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(line)
+
+    def _line(self) -> str:
+        return f"data: {json.dumps(self._daemon.status())}\n\n"
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._daemon.status())
+
+    async def _recordings(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._daemon.recordings())
+
+    async def _intent(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        try:
+            intent = Intent(name)
+        except ValueError:
+            known = ", ".join(sorted(known.value for known in Intent))
+            raise web.HTTPNotFound(text=f"no intent {name[:40]!r}; there are: {known}") from None
+        refused = self._daemon.intend(intent, "control")
+        if refused is not None:
+            return web.json_response({"refused": refused}, status=409)
+        return web.json_response(self._daemon.status(), status=202)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if len(self._listeners) >= MAX_LISTENERS:
+            raise web.HTTPServiceUnavailable(text=f"{MAX_LISTENERS} listeners are enough")
+        queue: asyncio.Queue[str] = asyncio.Queue(maxsize=16)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        self._listeners.add(queue)
+        try:
+            await response.prepare(request)
+            await response.write(self._line().encode())
+            while not self._closing.is_set():
+                try:
+                    line = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    line = ":\n\n"
+                await response.write(line.encode())
+        except ConnectionResetError:
+            log.debug("control: a listener went away")
+        finally:
+            self._listeners.discard(queue)
+        return response
+
+    async def close(self) -> None:
+        """Stop listening and remove the socket; safe to call again."""
+        self._closing.set()
+        self.changed()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)

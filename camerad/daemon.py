@@ -1,0 +1,564 @@
+"""The daemon: puts the parts together and runs them.
+
+One asyncio loop owns the state. Everything that happens, on whatever thread, becomes an event that
+is posted to the loop; `camerad.behaviour.stages.step` says what follows from it; and the effects
+it returns are carried out here, in their order. Before any effect the lights are set to the new
+state, so the red light is on before the first byte is kept (P3). The loop never waits for footage,
+a disk or a display: receiving, muxing, syncing and wiping have threads of their own, and the
+camera and the display are processes that may be killed at any moment.
+
+What ends the daemon: SIGTERM or SIGINT (in order: a running recording is closed first), and a
+mistake of ours that no part could handle (the same, with exit code 70, so that systemd starts
+afresh). Nothing the hardware does ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from camerad import __version__, process, wiring
+from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.clock import SECOND, Clock, SystemClock
+from camerad.config import Settings
+from camerad.errors import EX_SOFTWARE, RingError, RingLockError, StorageError
+from camerad.evidence import storage
+from camerad.hardware.buttons import Buttons
+from camerad.hardware.display import SelfView
+from camerad.hardware.lights import Indicators
+from camerad.notify import notify
+from camerad.stream import frame
+from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.packets import Gap
+from camerad.stream.ring import Ring
+
+if TYPE_CHECKING:
+    from camerad.control import Control
+    from camerad.evidence.recorder import Recorder
+    from camerad.evidence.records import RecordingInfo
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 2.0
+"""How long a stop waits for the camera to deliver the last pictures before it closes without."""
+SHUTDOWN_SECONDS: Final = 8.0
+"""How long an orderly end may take before the daemon leaves anyway."""
+WATCH_SECONDS: Final = 5.0
+"""How often storage is looked at."""
+STORAGE_HYSTERESIS: Final = 1.1
+"""A storage condition is cleared once there is so much more room than where it was raised."""
+FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
+"""Room for the newest low-resolution frames; only what is used takes memory."""
+
+_T = TypeVar("_T")
+
+
+class Daemon:
+    """The camera, from `run` to its end.
+
+    settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock: Clock = clock or SystemClock()
+        self._rules = settings.rules
+        self._state = stages.initial(self._rules, self._clock.now_us())
+        self._tables = settings.button_tables
+        self._gestures = gestures.initial(self._tables)
+        self._events: deque[stages.Event] = deque()
+        self._dispatching = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._recorder: Recorder | None = None
+        self._after_wipe: list[stages.Effect] | None = None
+        self._control: Control | None = None
+        self._camera: dict[str, Any] = {}
+        self._camera_error_told = ""
+        self._refused = False
+        self._exit_code = 0
+        self._ended = asyncio.Event()
+        self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
+
+    # ------------------------------------------------------------------ life
+
+    async def run(self) -> int:
+        """Run until told to end; returns the exit code.
+
+        Raises a CameradError, before anything is recorded, if a button, a light, the state
+        directory or the control socket cannot be used.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._unhandled)
+        process.forbid_dumps()
+        if not process.set_priority(process.CAMERA_NICE):
+            log.info("no right to go before other programs: a busy machine may cost frames")
+        settings = self._settings
+        async with contextlib.AsyncExitStack() as parts:
+            # What an officer touches comes first: a press from here on is remembered.
+            self._indicators = Indicators(wiring.outputs(settings), self._light_fault)
+            parts.callback(self._indicators.close)
+            self._indicators.show(signals.look(self._state))
+            self._buttons = Buttons(wiring.lines(settings), self._edge_from_thread, self._clock)
+            parts.callback(self._buttons.close)
+            self._look_at_levels()
+
+            storage.prepare(self._recordings_dir)
+            self._ring = self._make_ring()
+            parts.callback(self._close_ring)
+            frame_fd = frame.create(FRAME_LIMIT_BYTES)
+            parts.callback(os.close, frame_fd)
+            self._link = CaptureLink(
+                self._ring,
+                wiring.capture(settings),
+                frame_fd,
+                Callbacks(
+                    on_up=self._threadsafe(self._camera_up),
+                    on_down=self._threadsafe(self._camera_down),
+                    on_gap=self._threadsafe(self._camera_gap),
+                    on_error=self._threadsafe(self._camera_error),
+                    on_fatal=self._threadsafe(self._camera_fatal),
+                ),
+                clock=self._clock,
+            )
+            self._link.start()
+            parts.push_async_callback(self._stop_link)
+            # While the camera starts, on a thread: a press is not to wait for imports.
+            self._control = await self._aside(self._make_control)
+            await self._control.open()
+            parts.push_async_callback(self._control.close)
+            self._display = SelfView(wiring.self_view(settings), frame_fd, self._display_state)
+            parts.push_async_callback(self._display.close)
+            self._display.start()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self.shut_down)
+            watch = self._loop.create_task(self._watch_storage())
+            parts.callback(watch.cancel)
+            log.info("camerad %s, policy %s", __version__, settings.policy.name)
+            self._reschedule()
+            await self._ended.wait()
+            notify("STOPPING=1")
+        return self._exit_code
+
+    def shut_down(self) -> None:
+        """End in order: close a running recording, then everything else."""
+        self._loop.call_later(SHUTDOWN_SECONDS, self._ended.set)
+        self._post(stages.Shutdown(self._clock.now_us()))
+
+    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        log.critical("%s", context["message"], exc_info=context.get("exception"))
+        self._exit_code = EX_SOFTWARE
+        self.shut_down()
+
+    def _threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """`handler`, to be called from any thread, run on the loop."""
+
+        def call(*arguments: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(handler, *arguments)
+
+        return call
+
+    def _aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
+        future: asyncio.Future[_T] = self._loop.create_future()
+
+        def settle(result: _T | None, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+                self._threadsafe(settle)(None, error)
+            else:
+                self._threadsafe(settle)(result, None)
+
+        threading.Thread(target=run, name="aside", daemon=True).start()
+        return future
+
+    async def _stop_link(self) -> None:
+        self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
+        if not await self._aside(lambda: self._link.join(2 * STOP_SECONDS)):
+            log.error("the capture process does not end; it is left to the kernel")
+
+    # ------------------------------------------------------------------ parts
+
+    def _make_control(self) -> Control:
+        from camerad.control import Control  # noqa: PLC0415 - slow to import
+        from camerad.evidence import recorder  # noqa: F401, PLC0415 - slow to import
+
+        device = self._settings.device
+        return Control(self, str(device.runtime_dir), device.socket_group)
+
+    def _make_ring(self) -> Ring:
+        """The ring for the pre-event buffer, or, where it cannot be locked, without one.
+
+        An unlocked ring is only ever a queue to the storage while something is recorded.
+        """
+        settings = self._settings
+        capacity, group_us = wiring.ring_bytes(settings), wiring.group_us(settings)
+        try:
+            return Ring(capacity, settings.policy.pre_event.seconds, group_us)
+        except RingLockError as error:
+            log.error("no pre-event buffer: %s", error)
+            self._rules = wiring.unarmed(self._rules)
+            return Ring(capacity, 0, group_us, lock=False)
+
+    def _close_ring(self) -> None:
+        try:
+            self._ring.close()
+        except RingError as error:
+            # Storage that never answered still holds a lease; the kernel frees the memory.
+            log.error("%s", error)
+
+    # ------------------------------------------------------------------ events
+
+    def _post(self, event: stages.Event) -> None:
+        """Take an event on the loop; its effects are carried out before this returns, unless
+        another event is being dispatched: then after that one."""
+        self._events.append(event)
+        if self._dispatching:
+            return
+        self._dispatching = True
+        try:
+            while self._events:
+                self._dispatch(self._events.popleft())
+        finally:
+            self._dispatching = False
+        self._reschedule()
+        if self._control is not None:
+            self._control.changed()
+
+    def _dispatch(self, event: stages.Event) -> None:
+        before = self._state
+        try:
+            self._state, effects = stages.step(before, event, self._rules)
+        except stages.IllegalEvent as error:
+            log.warning("%s", error)
+            return
+        if self._state.stage is not before.stage:
+            log.info("%s -> %s", before.stage.value, self._state.stage.value)
+        self._indicators.show(signals.look(self._state))
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: stages.Effect) -> None:
+        if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
+            self._after_wipe.append(effect)
+            return
+        match effect:
+            case stages.Arm():
+                self._link.arm()
+            case stages.Disarm():
+                self._wipe(answer=False)
+            case stages.Wipe():
+                self._wipe(answer=True)
+            case stages.ShowSelfView(on):
+                self._link.set_view(on)
+                self._display.show(on)
+            case stages.StartRecording(trigger, at_us, pre_event):
+                self._start_recording(trigger, at_us, pre_event=pre_event)
+            case stages.StopRecording(reason, at_us):
+                self._stop_recording(reason, at_us)
+            case stages.Mark(at_us):
+                if self._recorder is not None:
+                    self._recorder.mark(at_us)
+            case stages.Cue(kind):
+                self._refused = self._refused or kind is stages.CueKind.REFUSED
+                self._indicators.sound(signals.sounding(kind))
+            case stages.End():
+                self._ended.set()
+
+    def _reschedule(self) -> None:
+        """One timer for whatever comes first: a gesture's or a stage's deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = [
+            deadline
+            for deadline in (
+                stages.deadline(self._state, self._rules),
+                gestures.deadline(self._gestures, self._state.stage, self._tables),
+            )
+            if deadline is not None
+        ]
+        if due:
+            delay = max(0, min(due) - self._clock.now_us()) / SECOND
+            self._timer = self._loop.call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        # A missed interrupt shows in the line's level; a level already known changes nothing.
+        self._look_at_levels()
+        now_us = self._clock.now_us()
+        self._gesture(gestures.Tick(now_us))
+        self._post(stages.Tick(now_us))
+
+    # ------------------------------------------------------------------ buttons
+
+    def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
+        self._threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
+
+    def _look_at_levels(self) -> None:
+        now_us = self._clock.now_us()
+        for button, pressed in self._buttons.levels().items():
+            self._gesture(gestures.Edge(button, pressed, now_us))
+
+    def _gesture(self, event: gestures.Edge | gestures.Tick) -> None:
+        self._gestures, decisions = gestures.step(
+            self._gestures, event, self._state.stage, self._tables
+        )
+        for decision in decisions:
+            self._post(
+                stages.Intended(
+                    decision.decided_us,
+                    decision.intent,
+                    decision.edge_us,
+                    f"button:{decision.button}",
+                )
+            )
+        self._reschedule()
+
+    def intend(self, intent: Intent, source: str) -> str | None:
+        """Carry out an intent of the control socket; returns why it was refused, or None."""
+        now_us = self._clock.now_us()
+        self._refused = False
+        self._post(stages.Intended(now_us, intent, now_us, source))
+        if not self._refused:
+            return None
+        reasons = sorted(condition.value for condition in self._state.conditions)
+        return ", ".join(reasons) or "not now"
+
+    # ------------------------------------------------------------------ camera
+
+    def _camera_up(self, hello: dict[str, Any]) -> None:
+        log.info(
+            "camera %s on %s, encoder %s",
+            hello.get("camera"),
+            hello.get("platform"),
+            hello.get("encoder"),
+        )
+        self._camera = hello
+        self._camera_error_told = ""
+        self._clear(Condition.CAMERA_DOWN)
+        if self._state.stage is Stage.STARTING:
+            self._post(stages.Ready(self._clock.now_us()))
+            notify("READY=1")
+
+    def _camera_down(self, reason: str) -> None:
+        if Condition.CAMERA_DOWN not in self._state.conditions:
+            log.error("camera down: %s", reason)
+        self._raise(Condition.CAMERA_DOWN)
+
+    def _camera_gap(self, gap: Gap) -> None:
+        log.warning("footage is missing: %s", gap)
+
+    def _camera_error(self, message: str) -> None:
+        if message != self._camera_error_told:  # said once, however often it is tried again
+            log.error("camera: %s", message)
+        self._camera_error_told = message
+
+    def _camera_fatal(self, reason: str) -> None:
+        log.critical("the camera does not come back: %s", reason)
+        self._raise(Condition.CAMERA_DOWN)
+
+    def _wipe(self, *, answer: bool) -> None:
+        """Have the footage overwritten. What else concerns footage waits for that."""
+        self._after_wipe = []
+
+        def done(wiped: Future[int]) -> None:
+            wiped.result()  # a wipe that failed must not pass for one: it ends the daemon
+            waiting, self._after_wipe = self._after_wipe or [], None
+            for effect in waiting:
+                self._carry_out(effect)
+            if answer:
+                self._post(stages.Wiped(self._clock.now_us()))
+
+        self._link.wipe().add_done_callback(self._threadsafe(done))
+
+    # ------------------------------------------------------------------ recording
+
+    def _start_recording(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
+        from camerad.evidence.recorder import Plan, Recorder  # noqa: PLC0415 - slow to import
+
+        settings = self._settings
+        wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
+        plan = Plan(
+            device=settings.device.id,
+            trigger=trigger,
+            trigger_us=at_us,
+            pre_event_wanted_us=wanted_us,
+            policy=settings.policy.name,
+            width=settings.camera.width,
+            height=settings.camera.height,
+            fps=settings.camera.fps,
+            encoder=str(self._camera.get("encoder", "unknown")),
+            software=f"camerad {__version__}",
+            fragment_us=round(settings.recording.fragment_seconds * SECOND),
+        )
+        recorder = Recorder(
+            self._ring,
+            self._recordings_dir,
+            plan,
+            self._clock,
+            on_opened=self._threadsafe(self._opened),
+            on_closed=self._threadsafe(self._closed),
+            on_failed=self._threadsafe(self._failed),
+        )
+        try:
+            recorder.start()
+        except RingError as error:
+            self._loop.call_soon(self._failed, error)
+            return
+        self._recorder = recorder
+
+    def _stop_recording(self, reason: str, at_us: int) -> None:
+        if self._recorder is None:
+            return  # it has failed; that answer is on its way
+        post_event_us = 0
+        if reason == "stop":
+            post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
+        self._recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
+
+    def _opened(self, recording_id: str) -> None:
+        log.info("recording %s", recording_id)
+        self._post(stages.Opened(self._clock.now_us(), recording_id))
+
+    def _closed(self, info: RecordingInfo | None) -> None:
+        self._recorder = None
+        if info is None:
+            log.error("the recording is empty: the camera delivered nothing")
+        else:
+            log.info(
+                "closed %s: %.1f s, %d frames, %d gaps",
+                info.id,
+                info.seconds,
+                info.frames,
+                len(info.gaps),
+            )
+        self._post(stages.Closed(self._clock.now_us()))
+
+    def _failed(self, error: Exception) -> None:
+        from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
+
+        self._recorder = None
+        if isinstance(error, ParametersChangedError) and self._state.stage is Stage.RECORDING:
+            log.warning("%s; it goes on as a new recording", error)
+            self._start_recording("continued", self._clock.now_us(), pre_event=True)
+            return
+        log.error("recording failed: %s", error)
+        if isinstance(error, StorageError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self._raise(Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED)
+        self._post(stages.Failed(self._clock.now_us(), str(error)))
+
+    async def recordings(self) -> list[dict[str, Any]]:
+        """The recordings in the store, newest first, ready for JSON."""
+        from camerad.evidence.sink import list_recordings  # noqa: PLC0415 - slow to import
+
+        found = await self._aside(lambda: list_recordings(self._recordings_dir))
+        return [info.as_json() for info in found]
+
+    # ------------------------------------------------------------------ conditions
+
+    def _raise(self, condition: Condition) -> None:
+        if condition not in self._state.conditions:
+            self._post(stages.Raised(self._clock.now_us(), condition))
+
+    def _clear(self, condition: Condition) -> None:
+        if condition in self._state.conditions:
+            self._post(stages.Cleared(self._clock.now_us(), condition))
+
+    def _set(self, condition: Condition, *, holds: bool) -> None:
+        (self._raise if holds else self._clear)(condition)
+
+    def _light_fault(self, output: str, what: str) -> None:
+        log.error("%s cannot be driven: %s", output, what)
+        self._loop.call_soon(self._raise, Condition.LIGHT_DOWN)
+
+    def _display_state(self, fault: str | None) -> None:
+        if fault is not None:
+            log.error("display down: %s", fault)
+        self._set(Condition.DISPLAY_DOWN, holds=fault is not None)
+
+    async def _watch_storage(self) -> None:
+        while True:
+            await self._look_at_storage()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _look_at_storage(self) -> None:
+        info = self._recorder.info if self._recorder is not None else None
+        rate: float = self._settings.camera.bitrate
+        if info is not None and info.seconds > 60:
+            rate = info.bytes * 8 / info.seconds
+        limits = self._settings.storage
+        try:
+            room = await self._aside(lambda: storage.room(self._recordings_dir, rate))
+            if Condition.STORAGE_FAILED in self._state.conditions:
+                await self._aside(lambda: storage.probe(self._recordings_dir))
+        except StorageError as error:
+            if Condition.STORAGE_FAILED not in self._state.conditions:
+                log.error("storage: %s", error)
+            self._raise(Condition.STORAGE_FAILED)
+            return
+        self._set(Condition.STORAGE_FAILED, holds=not room.writable)
+        for condition, minutes in (
+            (Condition.STORAGE_FULL, limits.full_minutes),
+            (Condition.STORAGE_LOW, limits.low_minutes),
+        ):
+            if room.minutes < minutes:
+                self._raise(condition)
+            elif room.minutes > minutes * STORAGE_HYSTERESIS:
+                self._clear(condition)
+
+    # ------------------------------------------------------------------ status
+
+    def status(self) -> dict[str, Any]:
+        """What the camera does now, ready for JSON; see `camerad.control`."""
+        state = self._state
+        recording = None
+        if state.keeping and self._recorder is not None:
+            info = self._recorder.info
+            recording = {
+                "id": state.recording_id,
+                "seconds": info.seconds if info is not None else 0.0,
+                "trigger": self._recorder.plan.trigger,
+            }
+        return {
+            "stage": state.stage.value,
+            "ready": state.stage in stages.ARMABLE and state.can_record,
+            "conditions": sorted(condition.value for condition in state.conditions),
+            "display": state.display_on,
+            "recording": recording,
+            "pre_event_seconds": self._ring.seconds_held if state.armed else 0.0,
+            "policy": self._settings.policy.name,
+            "device": self._settings.device.id,
+            "recordings_dir": self._recordings_dir,
+            "version": __version__,
+        }
+
+
+_FOOTAGE: Final = (
+    stages.Arm,
+    stages.Disarm,
+    stages.Wipe,
+    stages.StartRecording,
+    stages.StopRecording,
+    stages.Mark,
+)
+"""Effects that concern footage: they keep their order among themselves, wipes included."""

@@ -1,0 +1,71 @@
+"""Every error of camerad has one root, and each is also the nearest builtin.
+
+The exit codes are those of BSD's ``sysexits.h``, so that a unit file or a shell script can tell
+a mistake in the configuration from a missing device without reading the message.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EX_USAGE = 64
+EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
+EX_OSERR = 71
+EX_CANTCREAT = 73
+EX_IOERR = 74
+EX_CONFIG = 78
+
+
+class CameradError(Exception):
+    """Root of every error that camerad raises on purpose; its text is fit for a person to read."""
+
+    exit_code: ClassVar[int] = EX_SOFTWARE
+
+
+class ConfigError(CameradError, ValueError):
+    """Error raised when the configuration has mistakes; the text names every one of them."""
+
+    exit_code = EX_CONFIG
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(mistakes))
+
+
+class HardwareError(CameradError, OSError):
+    """Error raised when a button, a light or a panel cannot be driven."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class CaptureError(CameradError, OSError):
+    """Error raised when the camera or its encoder cannot be opened or does not deliver."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class StorageError(CameradError, OSError):
+    """Error raised when footage cannot be written, synchronised or listed."""
+
+    exit_code = EX_IOERR
+
+
+class WireError(CameradError, ValueError):
+    """Error raised when what arrives from the capture process is not of the wire format."""
+
+
+class RingError(CameradError, BufferError):
+    """Error raised when a packet cannot be placed in the pre-event ring."""
+
+
+class RingLockError(RingError, PermissionError):
+    """Error raised when the ring cannot be locked in memory; the text says how to allow it."""
+
+    exit_code = EX_OSERR
+
+
+class ControlError(CameradError, OSError):
+    """Error raised when the control socket cannot be opened or does not answer."""
+
+    exit_code = EX_UNAVAILABLE

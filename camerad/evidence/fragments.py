@@ -1,0 +1,268 @@
+"""Encoded pictures become CMAF fragments (ISO/IEC 23000-19) without being encoded again.
+
+The first key frame of a recording gives its *initialisation segment* (``ftyp`` and ``moov``);
+every group of packets after that gives one ``moof`` and one ``mdat``. The segment followed by the
+fragments, in order and by nothing else, is a playable fragmented MP4.
+
+A muxer lives for one fragment only. PyAV has no way to say "end the fragment here", so closing the
+muxer is what ends it, and each muxer writes the initialisation segment again: it is compared with
+the recording's and dropped.
+
+Times: the track's timescale is 1 MHz, so one unit is one microsecond of media time. A fragment
+begins (``tfdt``) at its first packet's pts minus the recording's origin, whatever came before, so
+a gap is a hole in the decode time line. Pictures are in the order of decoding (no B-frames), so pts
+and dts are the same.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from types import TracebackType
+from typing import Final, NamedTuple, Self, cast
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from camerad.errors import CameradError
+from camerad.stream.packets import PacketInfo
+
+TIMESCALE: Final = 1_000_000
+"""Units of the track per second; one unit is one microsecond."""
+
+_TIME_BASE: Final = Fraction(1, TIMESCALE)
+_OPTIONS: Final = {
+    "movflags": "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer+cmaf",
+    # The measured bit rate would differ from fragment to fragment, and with it the segment.
+    "write_btrt": "0",
+}
+_IO_BYTES: Final = 256 * 1024
+_HEAD_BYTES: Final = 4096
+"""Where the parameter sets of an access unit are looked for first; they come before the slices."""
+_SLICE_HEAD_BYTES: Final = 256
+
+_NAL_SLICES: Final = range(1, 6)
+_NAL_PARAMETER_SETS: Final = (7, 8)
+"""Sequence and picture parameter set, ITU-T H.264 table 7-1."""
+
+Buffer = bytes | bytearray | memoryview
+Packet = tuple[PacketInfo, Buffer]
+"""A packet and its access unit in Annex B form."""
+
+
+class FragmentError(CameradError, ValueError):
+    """Error raised when packets cannot be made into a fragment of their recording."""
+
+
+class ParametersChangedError(FragmentError):
+    """Error raised when a key frame brings other parameter sets than the recording began with.
+
+    A recording has one initialisation segment, so footage encoded with other settings belongs into
+    a recording of its own.
+    """
+
+
+class Box(NamedTuple):
+    """One box of an MP4 (ISO/IEC 14496-12, 4.2).
+
+    kind: its four characters; start, end: where it lies; body: where its content begins.
+    """
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+
+
+def boxes(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """The boxes that follow one another between `start` and `end` of `data`.
+
+    Raises FragmentError if one is smaller than its header or reaches beyond `end`.
+    """
+    end = len(data) if end is None else end
+    while start < end:
+        if end - start < 8:
+            raise FragmentError(f"{end - start} bytes at {start} are too few for a box of an MP4")
+        size, kind = struct.unpack_from(">I4s", data, start)
+        body = start + 8
+        if size == 1 and end - start >= 16:
+            (size,) = struct.unpack_from(">Q", data, body)
+            body += 8
+        if not body - start <= size <= end - start:
+            raise FragmentError(
+                f"the box {kind!r} at {start} claims {size} bytes of {end - start} that are there"
+            )
+        yield Box(kind, start, body, start + size)
+        start += size
+
+
+class _Head(NamedTuple):
+    parameter_sets: tuple[bytes, ...]
+    slice_at: int
+
+
+def _head(unit: Buffer) -> _Head:
+    """What an access unit says before its first slice, and where that slice begins."""
+    for size in (_HEAD_BYTES, len(unit)):
+        data = bytes(unit[:size])
+        found: list[bytes] = []
+        start = data.find(b"\0\0\1")
+        while start >= 0 and start + 3 < len(data):
+            kind = data[start + 3] & 31
+            if kind in _NAL_SLICES:
+                return _Head(tuple(found), start)
+            following = data.find(b"\0\0\1", start + 3)
+            if kind in _NAL_PARAMETER_SETS and following >= 0:
+                # Zeros before a start code belong to no unit (ITU-T H.264, B.1).
+                found.append(data[start + 3 : following].rstrip(b"\0"))
+            start = following
+        if size >= len(unit):
+            break
+    raise FragmentError(f"an access unit of {len(unit)} bytes has no slice, or is not Annex B")
+
+
+class _Sample(NamedTuple):
+    dts: int
+    duration: int
+    key: bool
+    unit: Buffer
+
+
+class FragmentMaker:
+    """Makes the initialisation segment and the fragments of one recording.
+
+    width, height: pixels, as configured. key_packet: the recording's first access unit, a key
+    frame that brings its parameter sets. `init` is the initialisation segment. To be closed, or
+    used as a context manager; used by one thread.
+
+    Raises FragmentError if the key packet has no parameter sets or another size of picture.
+    """
+
+    init: bytes
+
+    def __init__(self, width: int, height: int, key_packet: Buffer) -> None:
+        head = _head(key_packet)
+        kinds = {data[0] & 31 for data in head.parameter_sets}
+        if not kinds.issuperset(_NAL_PARAMETER_SETS):
+            raise FragmentError(
+                "the first key frame does not bring its parameter sets; the encoder has to repeat "
+                "them with every key frame"
+            )
+        self._parameter_sets = head.parameter_sets
+        # The beginning of the first slice is enough to learn the format from, and decoding a whole
+        # picture here would delay the first fragment.
+        opening = io.BytesIO(bytes(key_packet[: head.slice_at + _SLICE_HEAD_BYTES]))
+        try:
+            self._source = av.open(opening, "r", format="h264")
+        except av.FFmpegError as error:
+            raise FragmentError(f"the first key frame cannot be read: {error}") from error
+        try:
+            self._template = self._source.streams.video[0]
+            size = (self._template.width, self._template.height)
+            if size != (width, height):
+                raise FragmentError(
+                    f"the encoder delivers {size[0]}x{size[1]} pictures, configured are "
+                    f"{width}x{height}"
+                )
+            self._sequence = 0
+            self.init = self._initialise(key_packet)
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what the first key frame left behind."""
+        self._source.close()
+
+    def _initialise(self, key_packet: Buffer) -> bytes:
+        data = self._mux([_Sample(0, TIMESCALE, True, key_packet)])
+        found = list(boxes(data))
+        kinds = [box.kind for box in found]
+        if kinds != [b"ftyp", b"moov", b"moof", b"mdat"]:
+            raise FragmentError(f"the muxer wrote an unexpected order of boxes: {kinds}")
+        return data[: found[1].end]
+
+    def make(self, packets: Sequence[Packet], next_pts_us: int, origin_us: int) -> bytes:
+        """One fragment (``moof`` and ``mdat``) of consecutive packets.
+
+        packets: in the order of decoding, their pts_us rising. next_pts_us: media time at which the
+        last of them ends. origin_us: media time of the recording's first packet. The access units
+        are not kept: their memory is let go of before this returns.
+
+        Raises ParametersChangedError if a key frame's parameter sets are not the recording's, and
+        FragmentError if the packets are none, do not rise, or lie before the origin.
+        """
+        if not packets or packets[0][0].pts_us < origin_us:
+            raise FragmentError("a fragment needs a packet, and none from before its recording")
+        samples = []
+        for index, (info, unit) in enumerate(packets):
+            last = index + 1 == len(packets)
+            end_us = next_pts_us if last else packets[index + 1][0].pts_us
+            if end_us <= info.pts_us:
+                raise FragmentError(
+                    f"a packet at {info.pts_us} us is followed by one at {end_us} us; the encoder "
+                    "has to deliver pictures in the order of their time"
+                )
+            if info.key:
+                self._check_parameters(info, unit)
+            samples.append(_Sample(info.pts_us - origin_us, end_us - info.pts_us, info.key, unit))
+        self._sequence += 1
+        return self._strip(self._mux(samples))
+
+    def _check_parameters(self, info: PacketInfo, unit: Buffer) -> None:
+        found = _head(unit).parameter_sets
+        if found and found != self._parameter_sets:
+            raise ParametersChangedError(
+                f"the encoder changed its settings at {info.pts_us} us (frame {info.frame}): its "
+                "parameter sets are not those that the recording began with"
+            )
+
+    def _mux(self, samples: Sequence[_Sample]) -> bytes:
+        out = io.BytesIO()
+        options = {**_OPTIONS, "fragment_index": str(max(self._sequence, 1))}
+        try:
+            muxer = av.open(out, "w", format="mp4", options=options, buffer_size=_IO_BYTES)
+            try:
+                # The decoder's description is enough (opaque); an encoder need not be there.
+                stream = muxer.add_stream_from_template(self._template, opaque=True)
+                stream.time_base = _TIME_BASE
+                for sample in samples:
+                    _put(muxer, stream, sample)
+            finally:
+                muxer.close()
+        except (av.FFmpegError, ValueError) as error:
+            raise FragmentError(f"the muxer refused a packet: {error}") from error
+        return out.getvalue()
+
+    def _strip(self, data: bytes) -> bytes:
+        if not data.startswith(self.init):
+            raise FragmentError("the muxer wrote another initialisation segment than before")
+        kinds = [box.kind for box in boxes(data, len(self.init))]
+        if kinds != [b"moof", b"mdat"]:
+            raise FragmentError(f"the muxer wrote an unexpected order of boxes: {kinds}")
+        return data[len(self.init) :]
+
+
+def _put(muxer: OutputContainer, stream: VideoStream, sample: _Sample) -> None:
+    # PyAV refers to the buffer instead of copying it, whatever its annotation says.
+    packet = av.Packet(cast(bytes, sample.unit))
+    packet.pts = packet.dts = sample.dts
+    packet.duration = sample.duration
+    packet.time_base = _TIME_BASE
+    packet.stream = stream
+    packet.is_keyframe = sample.key
+    muxer.mux_one(packet)

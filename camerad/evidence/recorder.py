@@ -1,0 +1,381 @@
+"""One recording, from the ring to its file, in a thread of its own.
+
+Procedure. `start` begins to follow the ring at once, so nothing that is held can leave any more,
+and a thread takes what is there: first the pre-event part, in larger fragments than usual so that
+it is drained as fast as the storage allows, then what the encoder delivers. The file is made with
+the first key frame. Packets are borrowed from the ring only while they are multiplexed; the storage
+works on the finished fragment, so however long it takes, the ring can be written.
+
+`stop` names an instant. Everything up to it is kept: the thread goes on until a packet at or past
+that instant has come, or until the deadline, and then says in the recording what did not come. When
+no picture comes for a while, what is there is written without waiting for more.
+
+One of two callbacks ends every recording: `on_closed`, or `on_failed` with the error. Both, and
+`on_opened`, are called from the recording's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from camerad.clock import SECOND, Clock
+from camerad.errors import CameradError
+from camerad.evidence import sink
+from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter, Run
+from camerad.evidence.fragments import FragmentMaker, ParametersChangedError
+from camerad.evidence.records import Commit, End, Header, RecordingInfo, Tally
+from camerad.evidence.sink import Sink
+from camerad.stream.ring import Gap, Lease, Ring
+
+_log = logging.getLogger(__name__)
+
+FIRST_US: Final = 150_000
+"""Footage in the first fragment; what happened at the press is on the disk soon after."""
+DRAIN: Final = 4
+"""A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
+time for every synchronisation then drains it faster."""
+SLOW_SYNC_US: Final = 500_000
+"""Storage that takes longer over a fragment is a fact of the recording."""
+WAIT_S: Final = 0.1
+"""How long the thread waits for packets before it looks whether it is to stop."""
+
+STILL_FILLING: Final = "the pre-event buffer had not filled yet"
+BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
+
+FAILED: Final = "failed"
+"""Reason of the end of a recording that could not go on."""
+SETTINGS_CHANGED: Final = "encoder settings changed"
+"""Reason of the end of a recording whose parameter sets ceased to fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be recorded, known at the press.
+
+    trigger: what started it; trigger_us: the instant of the press, media time.
+    pre_event_wanted_us: footage wanted from before it; 0 keeps everything older out.
+    fragment_us: about how long a fragment is. fps: pictures per second, for the duration of a
+    picture that none follows. The rest as in `Header`.
+    """
+
+    device: str
+    trigger: str
+    trigger_us: int
+    pre_event_wanted_us: int
+    policy: str
+    width: int
+    height: int
+    fps: float
+    encoder: str
+    software: str
+    fragment_us: int = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """at_us: media time of the last picture wanted; limit_us: when to wait no longer."""
+
+    at_us: int
+    limit_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A chunk as fragments; changed: what kept the rest of it out."""
+
+    data: bytes
+    runs: tuple[Run, ...]
+    gaps: tuple[Gap, ...]
+    changed: ParametersChangedError | None
+
+
+_T = TypeVar("_T")
+OpenSink = Callable[[str, Header, bytes], Sink]
+
+
+class Recorder:
+    """Records `plan` into `directory` until it is stopped.
+
+    on_opened(id): the file is there. on_closed(info): the recording ended as it should; None if
+    not a single picture came, and then there is no file. on_failed(error): it could not be made or
+    could not go on; what was committed stays and plays. A StorageError is the storage's fault; a
+    ParametersChangedError says that the rest belongs into a recording of its own.
+    """
+
+    def __init__(
+        self,
+        ring: Ring,
+        directory: str,
+        plan: Plan,
+        clock: Clock,
+        *,
+        on_opened: Callable[[str], None],
+        on_closed: Callable[[RecordingInfo | None], None],
+        on_failed: Callable[[Exception], None],
+        open_sink: OpenSink = sink.open_sink,
+    ) -> None:
+        self.plan: Final = plan
+        self.info: RecordingInfo | None = None
+        """What is on the disk by now; None before the first picture."""
+        self.first_durable_us: int | None = None
+        """Media time at which the first fragment was durable."""
+        self._ring = ring
+        self._directory = directory
+        self._clock = clock
+        self._on_opened = on_opened
+        self._on_closed = on_closed
+        self._on_failed = on_failed
+        self._open_sink = open_sink
+        self._cutter = Cutter(round(SECOND / plan.fps))
+        self._marks: deque[int] = deque()
+        self._stop: _Stop | None = None
+        self._maker: FragmentMaker | None = None
+        self._sink: Sink | None = None
+        self._tally: Tally | None = None
+        self._end_us = plan.trigger_us
+        self._slow_us: int | None = None
+        self._origin_us = 0
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    # From any thread
+
+    def start(self) -> None:
+        """Begin to follow the ring, and return. Raises RingError if another recording does."""
+        from_us = None if self.plan.pre_event_wanted_us else self.plan.trigger_us
+        self._reader = self._ring.follow(from_us)
+        self._thread.start()
+
+    def mark(self, at_us: int) -> None:
+        """Note that something happened at this media time; the next commit says so."""
+        self._marks.append(at_us)
+
+    def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
+        """Keep everything up to the media time `at_us`, then close; returns at once.
+
+        deadline: seconds to wait for the camera, counted from now or from `at_us`, whichever is
+        later. Of several calls the one with the earliest `at_us` holds. What is written already
+        stays, should `at_us` lie before it.
+        """
+        limit_us = max(at_us, self._clock.now_us()) + round(deadline * SECOND)
+        stop = self._stop
+        if stop is None or at_us < stop.at_us:
+            self._stop = _Stop(at_us, limit_us, reason)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end of the thread, at most `timeout` seconds; whether it has ended."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # The recording's thread
+
+    def _run(self) -> None:
+        try:
+            try:
+                stop = self._follow()
+                self._state_shortfall(stop)
+            finally:
+                # However long closing takes, the ring is only a pre-event buffer again.
+                self._reader.close()
+            info = self._close(stop)
+        except Exception as error:  # noqa: BLE001  (it goes to whoever started the recording)
+            if not isinstance(error, CameradError):
+                _log.error("the recorder failed", exc_info=error)
+            self._give_up(error)
+            self._tell(self._on_failed, error)
+        else:
+            self._tell(self._on_closed, info)
+        finally:
+            if self._maker is not None:
+                self._maker.close()
+
+    def _follow(self) -> _Stop:
+        """Record up to the stop; returns it."""
+        plan = self.plan
+        while True:
+            stop = self._stop
+            until_us = self._cutter.until_us = None if stop is None else stop.at_us
+            if self._tally is None:
+                longest_us, shortest_us = plan.fragment_us, 0
+            elif not self._tally.commits:
+                longest_us, shortest_us = plan.fragment_us, FIRST_US - self._cutter.nominal_us
+            else:
+                longest_us, shortest_us = DRAIN * plan.fragment_us, plan.fragment_us
+            now_us = self._clock.now_us()
+            late = stop is not None and now_us >= stop.limit_us
+            quiet = self._is_quiet(now_us)
+            if late or quiet:
+                shortest_us = 0
+            lease = self._reader.take(longest_us, shortest_us, until_us, 0 if late else WAIT_S)
+            if lease is not None:
+                final = stop is not None and self._reader.reached(stop.at_us)
+                self._record(lease, final)
+            elif stop is not None and (late or self._reader.reached(stop.at_us)):
+                return stop
+            elif quiet:
+                self._store(self._make(self._cutter.flush()))
+
+    def _is_quiet(self, now_us: int) -> bool:
+        """Whether no picture came for so long that the next one follows a gap anyway."""
+        last_us = self._ring.last_pts_us
+        return last_us is not None and now_us - last_us > HOLE_US
+
+    def _record(self, lease: Lease, final: bool) -> None:
+        with lease:
+            if self._maker is None:
+                info, unit = lease.packets[0]
+                self._maker = FragmentMaker(self.plan.width, self.plan.height, unit)
+                self._origin_us = info.pts_us
+            chunk = self._cutter.cut(lease.packets, lease.gaps, lease.next_pts_us, final=final)
+            made = self._make(chunk)
+        if self._tally is None:
+            self._open(lease.gaps)
+        self._store(made)
+
+    def _make(self, chunk: Chunk | None) -> _Made | None:
+        """The fragments of a chunk, up to where the encoder changed its settings."""
+        if chunk is None or self._maker is None:
+            return None
+        data = []
+        runs = []
+        changed = None
+        for run in chunk.runs:
+            try:
+                data.append(self._maker.make(run.packets, run.end_us, self._origin_us))
+            except ParametersChangedError as error:
+                changed = error
+                break
+            runs.append(run)
+        return _Made(b"".join(data), tuple(runs), chunk.gaps, changed)
+
+    def _open(self, gaps: Sequence[Gap]) -> None:
+        """Make the file; the first key frame is here."""
+        plan, clock, maker = self.plan, self._clock, self._maker
+        if maker is None:
+            raise RuntimeError("a recording is opened with its first packet")
+        late_us = self._origin_us - plan.trigger_us
+        if late_us > HOLE_US and not gaps:
+            self._cutter.state(Gap(STARTED_LATE, None, plan.trigger_us, self._origin_us))
+        shortfall = None
+        if plan.pre_event_wanted_us > max(0, -late_us):
+            shortfall = BUFFER_BOUND if self._reader.shortfall_us else STILL_FILLING
+        started_wall_us = clock.wall_us() - (clock.now_us() - plan.trigger_us)
+        header = Header(
+            id=sink.new_id(self._directory, started_wall_us),
+            device=plan.device,
+            started_wall_us=started_wall_us,
+            trigger=plan.trigger,
+            trigger_us=plan.trigger_us,
+            origin_us=self._origin_us,
+            pre_event_wanted_us=plan.pre_event_wanted_us,
+            pre_event_shortfall=shortfall,
+            policy=plan.policy,
+            width=plan.width,
+            height=plan.height,
+            fps=plan.fps,
+            encoder=plan.encoder,
+            software=plan.software,
+        )
+        self._sink = self._open_sink(self._directory, header, maker.init)
+        self._tally = Tally(header, self._sink.path, len(maker.init))
+        self.info = self._tally.info("recording")
+        self._tell(self._on_opened, header.id)
+
+    def _store(self, made: _Made | None) -> None:
+        if made is None or self._sink is None or self._tally is None:
+            return
+        if made.runs:
+            marks = tuple(self._marks)
+            commit = Commit(
+                sequence=self._tally.commits,
+                first_pts_us=made.runs[0].first_us,
+                last_pts_us=made.runs[-1].last_us,
+                end_us=made.runs[-1].end_us,
+                frames=sum(len(run.packets) for run in made.runs),
+                gaps=made.gaps,
+                marks=marks,
+                wall_us=self._clock.wall_us(),
+                sync_us=self._slow_us,
+            )
+            began_us = self._clock.now_us()
+            try:
+                self._sink.append(made.data, commit)
+            except BaseException:
+                self._restate(made.gaps)
+                raise
+            ended_us = self._clock.now_us()
+            for _ in marks:
+                self._marks.popleft()
+            took_us = ended_us - began_us
+            self._slow_us = took_us if took_us > SLOW_SYNC_US else None
+            if self.first_durable_us is None:
+                self.first_durable_us = ended_us
+            self._tally.add(commit, len(made.data))
+            self._end_us = commit.end_us
+            self.info = self._tally.info("recording")
+        if made.changed is not None:
+            if not made.runs:
+                self._restate(made.gaps)
+            raise made.changed
+
+    def _restate(self, gaps: Sequence[Gap]) -> None:
+        """Let the end state what no commit could."""
+        for gap in gaps:
+            self._cutter.state(gap)
+
+    def _state_shortfall(self, stop: _Stop) -> None:
+        """State what is missing between the last picture and the stop."""
+        last = self._cutter.last
+        if last is None:
+            return
+        reached = self._reader.reached(stop.at_us)
+        if stop.at_us - last.pts_us > (HOLE_US if reached else self._cutter.nominal_us):
+            # Gaps stated since the last picture say more; after the stop they would say too much.
+            stated = [
+                replace(gap, to_us=stop.at_us)
+                for gap in self._reader.open_gaps()
+                if gap.to_us is None and not reached
+            ]
+            self._restate(stated or [Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)])
+
+    def _close(self, stop: _Stop) -> RecordingInfo | None:
+        shortfall = self._cutter.take_gaps()
+        self._store(self._make(self._cutter.flush()))
+        self._restate(shortfall)
+        return self._end(stop.reason, stop.at_us)
+
+    def _give_up(self, error: Exception) -> None:
+        reason = SETTINGS_CHANGED if isinstance(error, ParametersChangedError) else FAILED
+        try:
+            self._end(reason, self._end_us)
+        except Exception as second:  # noqa: BLE001  (the first error is the one to be told)
+            _log.warning("the recording has no end: %s", second)
+
+    def _end(self, reason: str, at_us: int) -> RecordingInfo | None:
+        opened, tally = self._sink, self._tally
+        if opened is None or tally is None:
+            return None
+        end = End(
+            reason=reason,
+            frames=tally.frames,
+            at_us=at_us,
+            gaps=self._cutter.take_gaps(),
+            marks=tuple(self._marks),
+            sync_us=self._slow_us,
+        )
+        self._sink = None
+        opened.close(end)
+        tally.finish(end)
+        self.info = tally.info("closed")
+        return self.info
+
+    def _tell(self, callback: Callable[[_T], None], what: _T) -> None:
+        try:
+            callback(what)
+        except Exception:  # noqa: BLE001  (whatever it is, the recording goes on)
+            _log.exception("whoever asked for this recording could not be told about it")

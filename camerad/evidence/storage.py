@@ -1,0 +1,93 @@
+"""How much room is left for recordings, and whether the storage takes them at all.
+
+Asks the file system only for what it knows without writing (``statvfs(3)``): while nothing is
+recorded, nothing is written (P1). After a write has failed, `probe` finds out whether the storage
+has come back, with an unnamed file of zeros that no directory ever lists (``O_TMPFILE``,
+``open(2)``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+
+from camerad.errors import EX_CANTCREAT, StorageError
+
+PROBE_BYTES = 4096
+
+
+class StateDirectoryError(StorageError):
+    """Error raised at start when the place for recordings cannot be used."""
+
+    exit_code: ClassVar[int] = EX_CANTCREAT
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
+    mounted read-only."""
+
+    free_bytes: int
+    minutes: float
+    writable: bool
+
+
+def prepare(directory: str) -> None:
+    """Make the directory for recordings, readable by owner and group only.
+
+    Raises StateDirectoryError if it cannot be made, entered or written.
+    """
+    try:
+        os.makedirs(directory, mode=0o750, exist_ok=True)
+    except OSError as error:
+        raise StateDirectoryError(
+            f"{directory}: cannot be made: {error.strerror}; make it, or set device.state_dir "
+            "to a directory that the daemon's user may write"
+        ) from error
+    try:
+        probe(directory)
+    except StorageError as error:
+        raise StateDirectoryError(str(error)) from error
+
+
+def room(directory: str, bits_per_second: float) -> Room:
+    """What is left. Raises StorageError if the file system does not even answer."""
+    try:
+        state = os.statvfs(directory)
+    except OSError as error:
+        raise StorageError(f"{directory}: {error.strerror}") from error
+    free = state.f_bavail * state.f_frsize
+    return Room(
+        free_bytes=free,
+        minutes=free * 8 / bits_per_second / 60,
+        writable=not state.f_flag & os.ST_RDONLY,
+    )
+
+
+def probe(directory: str) -> None:
+    """Write and synchronise a few zeros without leaving a trace.
+
+    Raises StorageError saying what is wrong and how to mend it.
+    """
+    try:
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, bytes(PROBE_BYTES))
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StorageError(f"{directory}: {_cure(error)}") from error
+
+
+def _cure(error: OSError) -> str:
+    cures = {
+        errno.ENOSPC: "it is full; free some room",
+        errno.EROFS: "it is mounted read-only; the card may be failing: replace it",
+        errno.EIO: "the storage reports an error; replace the card",
+        errno.EACCES: "it may not be written by the daemon's user; change its owner",
+        errno.ENOTDIR: "it is not a directory; remove the file or set device.state_dir",
+    }
+    return cures.get(error.errno or 0, f"cannot be written: {error.strerror}")

@@ -1,0 +1,85 @@
+"""The buttons an officer feels: GPIO lines in, edges with a time stamp out.
+
+gpiozero watches the lines and calls back on a thread of its own. Here every edge gets its media
+time as early as possible and is handed on; what the edges mean is `camerad.behaviour.gestures`'
+affair, debouncing included, so gpiozero's own debouncing stays off. `levels` reads the lines
+themselves, because an interrupt can be missed in the middle of a bounce, and because a button may
+be held before the daemon starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gpiozero
+from gpiozero.exc import GPIOZeroError
+
+from camerad.clock import Clock
+from camerad.errors import HardwareError
+
+EdgeHandler = Callable[[str, bool, int], None]
+"""Called with (button, pressed, at_us) on a thread of the pin library; must not block or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where a button is wired.
+
+    gpio: BCM number; active_low: pressed pulls the line to ground, the pull-up is switched on.
+    """
+
+    button: str
+    gpio: int
+    active_low: bool = True
+
+
+def explain(gpio: int, purpose: str, error: Exception) -> HardwareError:
+    """The one sentence for a line that cannot be opened."""
+    if isinstance(error, gpiozero.exc.GPIOPinInUse) or "busy" in str(error).lower():
+        return HardwareError(
+            f"GPIO {gpio} ({purpose}) is already in use: end the other program that drives it "
+            f"(gpioinfo names it), or give {purpose} another GPIO in the configuration"
+        )
+    return HardwareError(
+        f"GPIO {gpio} ({purpose}) cannot be opened: {error or type(error).__name__}; "
+        "check that this machine has it and that the daemon's user is in the group gpio"
+    )
+
+
+class Buttons:
+    """Every configured button.
+
+    Raises HardwareError, and leaves no line open, if one of them cannot be opened.
+    """
+
+    def __init__(self, lines: tuple[Line, ...], on_edge: EdgeHandler, clock: Clock) -> None:
+        self._on_edge = on_edge
+        self._clock = clock
+        self._devices: dict[str, Any] = {}
+        for line in lines:
+            try:
+                device = gpiozero.DigitalInputDevice(line.gpio, pull_up=line.active_low)
+            except (GPIOZeroError, OSError, ValueError) as error:
+                self.close()
+                raise explain(line.gpio, f"buttons.{line.button}.gpio", error) from error
+            self._devices[line.button] = device
+            device.when_activated = self._reporter(line.button, pressed=True)
+            device.when_deactivated = self._reporter(line.button, pressed=False)
+
+    def _reporter(self, button: str, *, pressed: bool) -> Callable[[], None]:
+        def report() -> None:
+            self._on_edge(button, pressed, self._clock.now_us())
+
+        return report
+
+    def levels(self) -> dict[str, bool]:
+        """Whether each button is pressed at this moment, read from its line."""
+        return {name: bool(device.is_active) for name, device in self._devices.items()}
+
+    def close(self) -> None:
+        """Release every line; safe to call again."""
+        for device in self._devices.values():
+            device.close()
+        self._devices.clear()

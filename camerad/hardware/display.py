@@ -1,0 +1,189 @@
+"""The controller's end of the self-view process.
+
+The process can crash, hang in its driver or never start; none of that may reach the stages or a
+recording (P10). So the controller only ever writes one short line to it without waiting, and
+takes everything it notices as news for the condition `display_down`. A process that ended is
+started again after a pause; one that does not answer a line is killed first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS: Final = 2.0
+"""A display that has not answered a line within this time hangs."""
+LEAVE_SECONDS: Final = 0.5
+"""How long a process may take to end by itself once its socket is closed."""
+RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
+MAX_LINE: Final = 4096
+
+StateHandler = Callable[[str | None], None]
+"""Called on the event loop with what is wrong with the display, or None once it works."""
+
+
+class SelfView:
+    """Starts, feeds and restarts `python -m camerad.selfview`.
+
+    settings: the JSON object that the process gets as ``--settings``. frame_fd: the memfd with the
+    newest frame. on_state is called only when the state changes. Used from the event loop.
+    """
+
+    def __init__(self, settings: dict[str, Any], frame_fd: int, on_state: StateHandler) -> None:
+        self._settings = settings
+        self._frame_fd = frame_fd
+        self._on_state = on_state
+        self._shown = False
+        self._fault: str | None = None
+        self._told = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._answered = asyncio.Event()
+        self._waiting_since: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to keep the process alive. Needs a running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._keep_alive())
+
+    def show(self, on: bool) -> None:
+        """Switch the picture on or off; returns at once, whatever the display does."""
+        self._shown = on
+        self._send({"show": on})
+
+    def _send(self, command: dict[str, Any]) -> None:
+        if self._writer is None or self._writer.is_closing():
+            return
+        if self._waiting_since is None:
+            self._waiting_since = asyncio.get_running_loop().time()
+        self._writer.write(json.dumps(command).encode() + b"\n")
+
+    def _tell(self, fault: str | None) -> None:
+        if self._told and fault == self._fault:
+            return
+        self._told, self._fault = True, fault
+        self._on_state(fault)
+
+    async def _keep_alive(self) -> None:
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                fault = await self._run_once()
+            except OSError as error:
+                fault = f"the self-view process cannot be started: {error}"
+            self._tell(fault)
+            if asyncio.get_running_loop().time() - began > RETRY_SECONDS[-1]:
+                failures = 0
+            pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+            failures += 1
+            await asyncio.sleep(pause)
+
+    async def _run_once(self) -> str:
+        """Run the process until it ends or hangs; returns what was wrong."""
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "camerad.selfview",
+                "--settings",
+                json.dumps(self._settings),
+                "--frame-fd",
+                str(self._frame_fd),
+                "--control-fd",
+                str(theirs.fileno()),
+                pass_fds=(self._frame_fd, theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
+        fault = "the self-view process ended"
+        try:
+            self._waiting_since = None
+            self._send({"show": self._shown})
+            while True:
+                line = await self._answer(reader)
+                if not line:
+                    break
+                answer = json.loads(line)
+                if "error" in answer:
+                    fault = str(answer["error"])
+                    self._tell(fault)
+                else:
+                    self._tell(None)
+        except TimeoutError:
+            fault = f"the display has not answered for {ANSWER_SECONDS:g} s"
+        except ValueError as error:
+            fault = f"the self-view process talks nonsense: {error}"
+        except OSError as error:
+            log.debug("self-view: %s", error)  # it died; that is what fault says already
+        finally:
+            self._writer.close()
+            self._writer = None
+            await self._end()
+        return fault
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        """The next line; TimeoutError if one that is due does not come."""
+        read = asyncio.ensure_future(reader.readline())
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                done, _ = await asyncio.wait({read}, timeout=ANSWER_SECONDS / 4)
+                if done:
+                    self._waiting_since = None
+                    return read.result()
+                since = self._waiting_since
+                if since is not None and loop.time() - since > ANSWER_SECONDS:
+                    raise TimeoutError
+        finally:
+            if not read.done():
+                read.cancel()
+
+    async def _end(self) -> None:
+        """See to it that the process is gone, unless it is stuck in its driver."""
+        process = self._process
+        if process is None:
+            return
+        # One that closed its socket is about to end; killing it then would reap it behind
+        # asyncio's back.
+        if not await self._gone(process, LEAVE_SECONDS):
+            process.kill()
+            if not await self._gone(process, 2 * LEAVE_SECONDS):
+                log.error("the self-view process %d cannot be killed", process.pid)
+        self._process = None
+
+    @staticmethod
+    async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(process.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running self-view, if it runs."""
+        return self._process.pid if self._process is not None else None
+
+    async def close(self) -> None:
+        """End the process and keep it ended."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self._end()

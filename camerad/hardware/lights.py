@@ -1,0 +1,166 @@
+"""The lights, the vibration motor and the buzzer: what the camera tells without a screen.
+
+A steady light is switched within the call that asks for it: the red light is on before anything
+is recorded. Blinking, vibration and tones are stepped by timers of the event loop, so that a
+pattern costs nothing between its steps and ends with the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gpiozero
+from gpiozero.exc import GPIOZeroError
+
+from camerad.behaviour.signals import OFF, Look, Pattern, Sounding
+from camerad.errors import HardwareError
+from camerad.hardware.buttons import explain
+
+FaultHandler = Callable[[str, str], None]
+"""Called with (output, what went wrong) when an output cannot be driven."""
+
+MAX_WAITING: Final = 4
+"""Soundings kept while another one plays; more would tell an officer old news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V."""
+
+    name: str
+    gpio: int
+    active_high: bool = True
+
+
+class _Player:
+    """Steps one output through patterns."""
+
+    def __init__(self, output: Output, on_fault: FaultHandler) -> None:
+        try:
+            self._device: Any = gpiozero.DigitalOutputDevice(
+                output.gpio, active_high=output.active_high, initial_value=False
+            )
+        except (GPIOZeroError, OSError, ValueError) as error:
+            raise explain(output.gpio, f"{output.name}.gpio", error) from error
+        self._name = output.name
+        self._on_fault = on_fault
+        self._pattern: Pattern = OFF
+        self._timer: asyncio.TimerHandle | None = None
+        self._done: Callable[[], None] | None = None
+        self.faulty = False
+
+    def play(self, pattern: Pattern, done: Callable[[], None] | None = None) -> None:
+        """Begin `pattern` at once; one that plays already, and without a fault, just goes on."""
+        if pattern == self._pattern and pattern.repeat and done is None and not self.faulty:
+            return
+        self._cancel()
+        self._pattern, self._done = pattern, done
+        self._step(0)
+
+    def _step(self, index: int) -> None:
+        self._timer = None
+        steps = self._pattern.steps
+        if index >= len(steps):
+            if self._pattern.repeat and steps:
+                index = 0
+            else:
+                self._drive(on=False)
+                self._pattern = OFF
+                if (done := self._done) is not None:
+                    self._done = None
+                    done()
+                return
+        on, milliseconds = steps[index]
+        self._drive(on=on)
+        if self._pattern.repeat and len(steps) == 1:
+            return  # steady
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(milliseconds / 1000, self._step, index + 1)
+
+    def _drive(self, *, on: bool) -> None:
+        try:
+            if on:
+                self._device.on()
+            else:
+                self._device.off()
+        except (GPIOZeroError, OSError) as error:
+            self.faulty = True
+            self._on_fault(self._name, str(error) or type(error).__name__)
+        else:
+            self.faulty = False
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def close(self) -> None:
+        self._cancel()
+        self._drive(on=False)
+        self._device.close()
+
+
+class Indicators:
+    """Lights, vibration and buzzer together.
+
+    `outputs` names green, red, amber, and optionally vibration and buzzer. Raises HardwareError,
+    and leaves no line open, if one of them cannot be opened. Used from the event loop only.
+    """
+
+    LIGHTS: Final = ("green", "red", "amber")
+
+    def __init__(self, outputs: tuple[Output, ...], on_fault: FaultHandler) -> None:
+        self._players: dict[str, _Player] = {}
+        self._waiting: deque[Sounding] = deque(maxlen=MAX_WAITING)
+        self._sounding = 0
+        for output in outputs:
+            try:
+                self._players[output.name] = _Player(output, on_fault)
+            except HardwareError:
+                self.close()
+                raise
+
+    def show(self, look: Look) -> None:
+        """Switch the lights. A steady light has changed when this returns."""
+        # Red first: it must never be later than what it announces.
+        self._players["red"].play(look.red)
+        self._players["green"].play(look.green)
+        self._players["amber"].play(look.amber)
+
+    @property
+    def lights_faulty(self) -> bool:
+        """Whether a light did not take its last switch."""
+        return any(self._players[name].faulty for name in self.LIGHTS)
+
+    def sound(self, sounding: Sounding) -> None:
+        """Play a vibration and a tone once, after those that still play."""
+        self._waiting.append(sounding)
+        if self._sounding == 0:
+            self._next_sounding()
+
+    def _next_sounding(self) -> None:
+        while self._waiting and self._sounding == 0:
+            sounding = self._waiting.popleft()
+            parts = [
+                (self._players[name], pattern)
+                for name, pattern in (("vibration", sounding.vibration), ("buzzer", sounding.tone))
+                if name in self._players and pattern.steps
+            ]
+            self._sounding = len(parts)
+            for player, pattern in parts:
+                player.play(pattern, self._part_done)
+
+    def _part_done(self) -> None:
+        self._sounding -= 1
+        if self._sounding == 0:
+            self._next_sounding()
+
+    def close(self) -> None:
+        """Switch everything off and release the lines; safe to call again."""
+        for player in self._players.values():
+            player.close()
+        self._players.clear()

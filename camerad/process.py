@@ -1,0 +1,86 @@
+"""What a process of camerad does to itself first: no dumps, no life after its parent, no leftovers.
+
+Footage that is not kept may exist in memory only. A core dump would put it on disk, and so could a
+debugger of the same user; a process whose parent has died would hold on to the camera; and what
+has been freed would still be there to be found. The calls are those of ``prctl(2)`` and
+``mallopt(3)``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+_M_PERTURB: Final = -6
+_M_MMAP_THRESHOLD: Final = -3
+_PATTERN: Final = 0x55
+_LARGE_BYTES: Final = 1024 * 1024
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    zero = ctypes.c_ulong(0)
+    if _libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}, {value}): {os.strerror(number)}")
+
+
+def forbid_dumps() -> None:
+    """Make this process non-dumpable, and its core limit zero for good.
+
+    A non-dumpable process writes no core, and only a process with CAP_SYS_PTRACE can read its
+    memory. Not inherited over exec: each process calls this itself. Raises OSError.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process with SIGKILL when its parent dies.
+
+    parent: the process id that ``os.getppid()`` gave first thing. Raises ProcessLookupError if that
+    parent was gone before the kernel knew about it, and OSError if the kernel refuses.
+
+    The kernel takes the *thread* that started this process for the parent, so the parent starts
+    it from a thread that lives as long as itself.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise ProcessLookupError(f"the parent process {parent} has ended")
+
+
+def overwrite_freed_memory() -> None:
+    """Have glibc overwrite every block of memory that is freed, and give large ones back.
+
+    glibc keeps up to seven freed blocks of each size below about 1 KiB aside without overwriting
+    them; that can only be forbidden from outside, by starting the process with
+    ``GLIBC_TUNABLES=glibc.malloc.tcache_count=0``. Raises OSError if glibc refuses.
+    """
+    for option, value in ((_M_PERTURB, _PATTERN), (_M_MMAP_THRESHOLD, _LARGE_BYTES)):
+        if _libc.mallopt(option, value) != 1:
+            raise OSError(f"mallopt({option}, {value}) failed")
+
+
+CAMERA_NICE: Final = -10
+DISPLAY_NICE: Final = 5
+
+
+def set_priority(nice: int) -> bool:
+    """Set this process's nice value, which its children inherit; whether the kernel allowed it.
+
+    The camera has a fifth of a second of buffers: a frame that waits longer for a processor is
+    lost. So the controller and the capture process go before everything else on the board, and
+    the display (DISPLAY_NICE) after them. A user without the right keeps what they have; the unit
+    file's ``Nice=`` grants it.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except PermissionError:
+        return False
+    return True

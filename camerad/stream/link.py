@@ -1,0 +1,419 @@
+"""The controller's end of the camera: starts, watches, kills and restarts the capture process.
+
+Theory of operation. One thread owns the capture process, its socket and the writing side of the
+ring. It sleeps in ``poll(2)`` until the process has sent something or ended (a pidfd), somebody
+calls a method here (an eventfd), or a deadline of `camerad.behaviour.recovery` is due; that ladder
+decides everything about starting and ending, this file only carries it out. The thread never waits
+for the process: not to read, not to obey, not to die.
+
+What the daemon wants is state, not a queue of orders: the armed epoch and whether the self-view is
+on. The thread compares it with what this process was told and sends the difference, so a process
+that was restarted is told everything anew.
+
+An epoch is what lies between `arm` and `disarm`. Packets of another epoch than the present one are
+discarded as they arrive, so nothing that was encoded before a wipe can come after it.
+
+What counts as a sign of life: while nothing is armed, a beat that reports a newer frame; while
+armed, only packets, for an encoder can hang behind a sensor that delivers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camerad.behaviour import recovery
+from camerad.clock import Clock, SystemClock
+from camerad.errors import EX_OSERR, RingError, WireError
+from camerad.stream import frame
+from camerad.stream.intake import Intake
+from camerad.stream.packets import Gap
+from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
+from camerad.stream.ring import Ring
+from camerad.stream.wire import Header, Kind
+
+_logger = logging.getLogger(__name__)
+
+_AGE_EVERY_US: Final = 250_000
+"""How often the ring is told the time while no packets come."""
+_RETRY_WIPE_US: Final = 20_000
+_ASK_KEY_EVERY_US: Final = 500_000
+_GIVE_UP_US: Final = 1_000_000
+"""How long the end waits for the kernel to end a killed process."""
+_MESSAGES_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the link has to say; called from its thread, so they must not block.
+
+    on_up: the camera delivers, for the first time or again; with the HELLO of its process.
+    on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
+    on_error: something went wrong, for the log. on_fatal: only a reboot can help, or the link
+    itself has failed; the text says which.
+    """
+
+    on_up: Callable[[dict[str, Any]], None]
+    on_down: Callable[[str], None]
+    on_gap: Callable[[Gap], None]
+    on_error: Callable[[str], None]
+    on_fatal: Callable[[str], None]
+
+
+class CaptureLink:
+    """Feeds `ring` from a capture process, and keeps one running.
+
+    settings: the capture part of the configuration, passed on as JSON. frame_fd: the memfd for the
+    newest low-resolution frame (`camerad.stream.frame`); stays the caller's. argv: the program.
+
+    Every method may be called from any thread and none but `join` waits.
+    """
+
+    def __init__(
+        self,
+        ring: Ring,
+        settings: Mapping[str, Any],
+        frame_fd: int,
+        callbacks: Callbacks,
+        *,
+        argv: Sequence[str] = DEFAULT_ARGV,
+        budget: recovery.Budget | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._ring = ring
+        self._settings = json.dumps(settings)
+        self._frame_fd = frame_fd
+        self._callbacks = callbacks
+        self._argv = argv
+        self._budget = recovery.Budget() if budget is None else budget
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._thread = threading.Thread(target=self._run, name="camerad-link", daemon=True)
+
+        # What is wanted; under the lock. The descriptor is closed when the thread has ended.
+        self._lock = threading.Lock()
+        self._wake_fd: int | None = None
+        self._epochs = 0
+        self._epoch: int | None = None
+        self._view = False
+        self._want_key = False
+        self._wipes: list[Future[int]] = []
+        self._stop_us: int | None = None
+
+        # What the thread knows.
+        self._intake = Intake(ring, callbacks.on_gap)
+        self._recovery = recovery.initial(self._clock.now_us())
+        self._process: CaptureProcess | None = None
+        self._poll = select.poll()
+        self._listening = False
+        self._hello: dict[str, Any] = {}
+        self._aged_us = 0
+        self._picture = False
+
+    # What the daemon asks for
+
+    @property
+    def pid(self) -> int | None:
+        """The capture process that runs now."""
+        process = self._process
+        return None if process is None else process.pid
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that is armed, if any."""
+        return self._epoch
+
+    def start(self) -> None:
+        """Start the capture process, and from now on keep one running."""
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll.register(self._wake_fd, select.POLLIN)
+        self._thread.start()
+
+    def arm(self) -> int:
+        """Feed the ring, beginning with a key frame; the number of the new epoch.
+
+        While it is armed already that is all: the footage goes on without a seam.
+        """
+        with self._lock:
+            if self._epoch is None:
+                self._epochs += 1
+                self._epoch = self._epochs
+                self._wake()
+            return self._epoch
+
+    def disarm(self) -> Future[int]:
+        """Stop feeding the ring and wipe it; see `wipe`."""
+        return self.wipe()
+
+    def wipe(self) -> Future[int]:
+        """Disarm, have the process forget what it encoded, and overwrite the ring.
+
+        The future gives the number of bytes overwritten, once no byte of footage is left in this
+        process: a packet that is arriving is discarded too. While a recording reads from the ring
+        it waits for the lease to end.
+        """
+        future: Future[int] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            self._epoch = None
+            if self._wake_fd is not None:
+                self._wipes.append(future)
+                self._wake()
+                return future
+        _wipe_into(future, self._ring)
+        return future
+
+    def set_view(self, on: bool) -> None:
+        """Whether the capture process writes low-resolution frames into the shared memory."""
+        with self._lock:
+            self._view = on
+            self._wake()
+
+    def request_key_frame(self) -> None:
+        """Have the next picture be a key frame."""
+        with self._lock:
+            self._want_key = True
+            self._wake()
+
+    def stop(self, deadline_us: int) -> None:
+        """Ask the process to end, kill it at `deadline_us` of the clock, then end the thread."""
+        with self._lock:
+            self._stop_us = deadline_us
+            self._wake()
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the end after `stop`; whether it has come."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _wake(self) -> None:
+        if self._wake_fd is not None:
+            os.eventfd_write(self._wake_fd, 1)
+
+    # The thread
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+        except Exception as error:
+            _logger.exception("the link to the capture process failed")
+            self._callbacks.on_fatal(f"the link to the capture process failed: {error!r}")
+        finally:
+            self._end()
+
+    def _turn(self) -> bool:
+        """Do what is due, sleep until something happens, deal with that; False at the end."""
+        now_us = self._clock.now_us()
+        due_us = recovery.deadline(self._recovery, self._budget)
+        if self._stop_us is not None:
+            if not self._stopping(now_us, self._stop_us):
+                return False
+        elif due_us is not None and now_us >= due_us:
+            self._advance(recovery.Tick(now_us))
+        self._obey(now_us)
+        self._sleep(now_us)
+        now_us = self._clock.now_us()
+        if self._intake.epoch is not None and now_us - self._aged_us >= _AGE_EVERY_US:
+            self._aged_us = now_us
+            self._ring.expire(now_us)
+        return True
+
+    def _sleep(self, now_us: int) -> None:
+        """Until a deadline is due, a method was called or the process did something."""
+        process = self._process
+        if process is not None and self._listening:
+            events = select.POLLIN | (select.POLLOUT if process.backlog else 0)
+            self._poll.register(process.socket, events)
+        ready = dict(self._poll.poll(self._timeout_ms(now_us)))
+        if self._wake_fd in ready:
+            os.eventfd_read(self._wake_fd)
+        if process is None:
+            return
+        now_us = self._clock.now_us()
+        if process.socket.fileno() in ready:
+            process.flush()
+            self._receive(process, now_us)
+        if process.pidfd in ready:
+            self._exited(process, now_us)
+
+    def _timeout_ms(self, now_us: int) -> int | None:
+        due_us = self._stop_us
+        if due_us is None:
+            due_us = recovery.deadline(self._recovery, self._budget)
+        dues = [] if due_us is None else [due_us]
+        if self._intake.epoch is not None:
+            dues.append(self._aged_us + _AGE_EVERY_US)
+        if self._wipes:
+            dues.append(now_us + _RETRY_WIPE_US)
+        # Rounded up: a turn that came a fraction too early would find nothing to do.
+        return max(0, -(-(min(dues) - now_us) // 1000)) if dues else None
+
+    def _obey(self, now_us: int) -> None:
+        """Bring about what is wanted now."""
+        with self._lock:
+            epoch, view = self._epoch, self._view
+            want_key, self._want_key = self._want_key, False
+            wipes, self._wipes = self._wipes, []
+        wiped: int | None = None
+        if wipes:
+            self._intake.arm(None)
+            try:
+                wiped = self._ring.wipe()
+            except RingError:
+                # A recording still reads from it; the next turn tries again.
+                epoch = None
+                with self._lock:
+                    self._wipes = wipes + self._wipes
+        self._intake.arm(epoch)
+        process = self._process
+        if process is not None:
+            process.tell(epoch, view, now_us + self._budget.frame_age_us)
+            self._picture = self._picture or view
+            if want_key:
+                process.ask_key_frame(now_us)
+        elif not view:
+            self._erase()
+        if wiped is not None:
+            for future in wipes:
+                future.set_result(wiped)
+
+    def _receive(self, process: CaptureProcess, now_us: int) -> bool:
+        """Take in what has arrived, but not so much that a wipe has to wait; whether there may be
+        more."""
+        try:
+            for _ in range(_MESSAGES_AT_ONCE):
+                header = self._intake.pump(process.socket, now_us)
+                if header is None:
+                    return False
+                self._take(process, header, now_us)
+        except WireError as error:
+            self._callbacks.on_error(f"the capture process is not understood: {error}")
+            self._stop_listening(process)
+            process.kill()
+        except (EOFError, OSError):
+            # It has closed its socket; if it does not end too, recovery misses its frames.
+            self._stop_listening(process)
+        return self._listening
+
+    def _take(self, process: CaptureProcess, header: Header, now_us: int) -> None:
+        """What a message means beyond the ring."""
+        match header.kind:
+            case Kind.PACKET:
+                if header.epoch == self._intake.epoch:
+                    self._aged_us = now_us
+                    process.packet_seen()
+                    self._advance(recovery.FrameSeen(now_us))
+                    if self._ring.wants_key:
+                        process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
+            case Kind.BEAT:
+                beat_us = self._intake.body.get("pts_us")
+                patience_us = self._budget.frame_age_us
+                if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
+                    self._advance(recovery.FrameSeen(now_us))
+            case Kind.HELLO:
+                self._hello = self._intake.body
+            case Kind.ERROR:
+                self._callbacks.on_error(str(self._intake.body.get("message")))
+
+    def _stop_listening(self, process: CaptureProcess) -> None:
+        if self._listening:
+            self._listening = False
+            self._poll.unregister(process.socket)
+
+    def _exited(self, process: CaptureProcess, now_us: int) -> None:
+        # What it sent before it died is still in the socket.
+        while self._listening and self._receive(process, now_us):
+            pass
+        code = process.exit_code()
+        self._let_go(process)
+        self._intake.end()
+        if not self._view:
+            self._erase()
+        if self._stop_us is None:
+            self._advance(recovery.Exited(now_us, EX_OSERR if code is None else code))
+
+    def _let_go(self, process: CaptureProcess) -> None:
+        self._stop_listening(process)
+        self._poll.unregister(process.pidfd)
+        self._process = None
+        process.close()
+
+    def _erase(self) -> None:
+        """Take the last picture of a process that is gone out of the shared memory."""
+        if self._picture:
+            self._picture = False
+            frame.erase(self._frame_fd)
+
+    # Starting and ending
+
+    def _advance(self, event: recovery.Event) -> None:
+        """Tell the recovery ladder, and do what it says."""
+        self._recovery, actions = recovery.step(self._recovery, event, self._budget)
+        for action in actions:
+            match action:
+                case recovery.Start():
+                    self._launch(event.at_us)
+                case recovery.AskStop():
+                    if self._process is not None:
+                        self._process.ask_stop()
+                case recovery.Kill():
+                    if self._process is not None:
+                        self._process.kill()
+                case recovery.Up():
+                    self._callbacks.on_up(self._hello)
+                case recovery.Down(reason):
+                    self._callbacks.on_down(reason)
+                case recovery.Reboot(reason):
+                    self._callbacks.on_fatal(reason)
+
+    def _launch(self, now_us: int) -> None:
+        try:
+            process = CaptureProcess(self._argv, self._settings, self._frame_fd)
+        except OSError as error:
+            self._callbacks.on_error(f"the capture process cannot be started: {error}")
+            self._advance(recovery.Exited(now_us, EX_OSERR))
+            return
+        self._process = process
+        self._hello = {}
+        self._listening = True
+        self._poll.register(process.pidfd, select.POLLIN)
+        self._advance(recovery.Started(self._clock.now_us()))
+
+    def _stopping(self, now_us: int, stop_us: int) -> bool:
+        """Carry `stop` out; whether there is something left to wait for."""
+        process = self._process
+        if process is None:
+            return False
+        process.ask_stop()
+        return now_us < stop_us
+
+    def _end(self) -> None:
+        process = self._process
+        if process is not None:
+            process.kill()
+            select.select([process.pidfd], [], [], _GIVE_UP_US / 1_000_000)
+            process.exit_code()
+            self._let_go(process)
+        self._intake.arm(None)
+        self._erase()
+        with self._lock:
+            if self._wake_fd is not None:
+                os.close(self._wake_fd)
+            self._wake_fd = None
+            wipes, self._wipes = self._wipes, []
+        for future in wipes:
+            _wipe_into(future, self._ring)
+
+
+def _wipe_into(future: Future[int], ring: Ring) -> None:
+    try:
+        future.set_result(ring.wipe())
+    except RingError as error:
+        future.set_exception(error)

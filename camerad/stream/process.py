@@ -1,0 +1,162 @@
+"""One run of the capture program: the process, the controller's end of its socket, what it was told
+and whether it lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from camerad.stream import wire
+
+DEFAULT_ARGV: Final = (sys.executable, "-m", "camerad.capture")
+
+SOCKET_BYTES: Final = 4 * 1024 * 1024
+"""What may be under way: seconds of footage at 8 Mbit/s. The kernel gives less where
+``net.core.wmem_max`` is lower; that costs system calls and no packets."""
+
+_TUNABLES: Final = {
+    # Freed memory is overwritten at once, so that no packet outlives its use in the process's heap
+    # (GNU C Library manual, "Memory Allocation Tunables"); the per-thread cache would escape that.
+    "glibc.malloc.perturb": "85",
+    "glibc.malloc.tcache_count": "0",
+}
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """`base` with glibc told to overwrite what it frees; tunables that are set already stay."""
+    tunables = [item for item in base.get("GLIBC_TUNABLES", "").split(":") if item]
+    known = {item.partition("=")[0] for item in tunables}
+    tunables += [f"{name}={value}" for name, value in _TUNABLES.items() if name not in known]
+    return {**base, "GLIBC_TUNABLES": ":".join(tunables)}
+
+
+class CaptureProcess:
+    """Starts `argv` with the settings, its end of the socket pair and the shared frame memory.
+
+    The process asks the kernel to die with the thread that started it (PR_SET_PDEATHSIG), so that
+    thread has to live as long. Raises OSError if it cannot be started. Not thread-safe.
+    """
+
+    def __init__(self, argv: Sequence[str], settings: str, frame_fd: int) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            for end in (self.socket, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+            arguments = ("--settings", settings, "--socket-fd", str(theirs.fileno()))
+            self._process = subprocess.Popen(
+                (*argv, *arguments, "--frame-fd", str(frame_fd)),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), frame_fd),
+                env=environment(os.environ),
+            )
+        except BaseException:
+            self.socket.close()
+            raise
+        finally:
+            theirs.close()
+        self.pid: Final = self._process.pid
+        self.pidfd: Final = os.pidfd_open(self.pid)
+        """Readable once the process has ended."""
+        self.told_epoch: int | None = None
+        self.told_view = False
+        self._outbox = bytearray()
+        self._told_key_us = 0
+        self._told_stop = False
+        self._beat_us: int | None = None
+        self._encoder_due_us = 0
+        self._encodes = False
+
+    # Commands
+
+    @property
+    def backlog(self) -> bool:
+        """Whether commands wait until the process reads; then call `flush` when it does."""
+        return bool(self._outbox)
+
+    def tell(self, epoch: int | None, view: bool, encoder_due_us: int) -> None:
+        """Tell it what it does not know yet.
+
+        epoch: what is armed; view: whether the self-view is on; encoder_due_us: when a packet is
+        to be expected at the latest if this arms it.
+        """
+        if epoch != self.told_epoch:
+            if self.told_epoch is not None:
+                self._send(wire.command("disarm"))
+            if epoch is not None:
+                self._send(wire.command("arm", epoch=epoch))
+            self.told_epoch = epoch
+            self._encoder_due_us, self._encodes = encoder_due_us, False
+        if view != self.told_view:
+            self._send(wire.command("view", on=view))
+            self.told_view = view
+
+    def ask_key_frame(self, now_us: int, every_us: int = 0) -> None:
+        """Have the next picture be a key frame; not again within `every_us`."""
+        if now_us - self._told_key_us >= every_us:
+            self._told_key_us = now_us
+            self._send(wire.command("key_frame"))
+
+    def ask_stop(self) -> None:
+        """Ask it, once, to end."""
+        if not self._told_stop:
+            self._told_stop = True
+            self._send(wire.command("stop"))
+
+    def _send(self, line: bytes) -> None:
+        self._outbox += line
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the socket takes."""
+        try:
+            while self._outbox:
+                sent = self.socket.send(self._outbox, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                del self._outbox[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            # It has closed its end; whoever receives from it finds that out too.
+            self._outbox.clear()
+
+    # Signs of life
+
+    def packet_seen(self) -> None:
+        """A packet of the armed epoch has arrived: from now on only packets are signs of life."""
+        self._encodes = True
+
+    def lives(self, beat_us: int, now_us: int, patience_us: int) -> bool:
+        """Whether a beat that reports a frame of media time `beat_us` is a sign of life.
+
+        Not if it reports an old frame; nor if the encoder ought to deliver, which gets
+        `patience_us` from the first frame on.
+        """
+        if self._beat_us is None:
+            self._encoder_due_us = max(self._encoder_due_us, now_us + patience_us)
+        elif beat_us <= self._beat_us:
+            return False
+        self._beat_us = beat_us
+        if self.told_epoch is None:
+            return True
+        return not self._encodes and now_us <= self._encoder_due_us
+
+    # The end
+
+    def kill(self) -> None:
+        """SIGKILL; whether and when the kernel obeys shows in `pidfd`."""
+        if self._process.returncode is None:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def exit_code(self) -> int | None:
+        """Reap it: the exit code, or minus the signal; None while it runs."""
+        return self._process.poll()
+
+    def close(self) -> None:
+        """Close what belongs to the controller; a process that still runs goes on."""
+        self.socket.close()
+        os.close(self.pidfd)

@@ -1,0 +1,85 @@
+"""What each part is told, worked out from the settings in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, Final
+
+from camerad.behaviour.stages import Rules
+from camerad.clock import SECOND
+from camerad.config import Settings
+from camerad.hardware.buttons import Line
+from camerad.hardware.lights import Output
+
+ARENA_SLACK: Final = 1.015
+"""Room beyond seconds times bit rate: packet headers and the unused end of the arena before a wrap.
+Together with one group of pictures this stays within 1.05 times for a buffer of 30 s."""
+
+
+def group_us(settings: Settings) -> int:
+    """Media time from one key frame to the next, microseconds."""
+    return round(settings.camera.key_interval_s * SECOND)
+
+
+def ring_bytes(settings: Settings) -> int:
+    """Size of the ring's arena in bytes.
+
+    The pre-event buffer with the one group more that it may hold, or the stall of the storage that
+    a recording must ride out, whichever is longer, at the encoder's maximum bit rate.
+    """
+    pre_event = settings.policy.pre_event
+    buffered = pre_event.seconds + settings.camera.key_interval_s if pre_event.armed_in else 0.0
+    seconds = max(buffered, settings.ring.stall_seconds)
+    return math.ceil(seconds * settings.camera.max_bitrate / 8 * ARENA_SLACK)
+
+
+def unarmed(rules: Rules) -> Rules:
+    """The same rules without a pre-event buffer."""
+    return replace(rules, armed_in=frozenset())
+
+
+def capture(settings: Settings) -> dict[str, Any]:
+    """The object of the capture process's ``--settings``."""
+    camera = settings.camera
+    return {
+        "width": camera.width,
+        "height": camera.height,
+        "fps": camera.fps,
+        "lores_width": camera.lores_width,
+        "lores_height": camera.lores_height,
+        "bitrate": camera.bitrate,
+        "max_bitrate": camera.max_bitrate,
+        "encoder": camera.encoder,
+        "encoder_threads": camera.encoder_threads,
+        "key_interval_us": group_us(settings),
+    }
+
+
+def self_view(settings: Settings) -> dict[str, Any]:
+    """The object of the self-view process's ``--settings``."""
+    view = settings.self_view
+    return {
+        "device": str(view.device),
+        "sysfs": str(view.sysfs),
+        "mirror": view.mirror,
+        "fps": view.fps,
+    }
+
+
+def lines(settings: Settings) -> tuple[Line, ...]:
+    """Where the buttons are wired."""
+    return tuple(Line(button.name, button.gpio, button.active_low) for button in settings.buttons)
+
+
+def outputs(settings: Settings) -> tuple[Output, ...]:
+    """Where lights, vibration motor and buzzer are wired; the names are those of the settings."""
+    lights = settings.lights
+    wired = {
+        "green": lights.green,
+        "red": lights.red,
+        "amber": lights.amber,
+        "vibration": settings.vibration,
+        "buzzer": settings.buzzer,
+    }
+    return tuple(Output(name, pin.gpio, pin.active_high) for name, pin in wired.items())

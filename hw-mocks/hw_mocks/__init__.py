@@ -1,0 +1,1 @@
+"""Simulated hardware that lies below an unmodified daemon."""

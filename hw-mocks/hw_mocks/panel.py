@@ -1,0 +1,103 @@
+"""The board's files: a framebuffer, a battery and a thermal zone as the kernel shows them.
+
+`Panel` makes a tree below a directory, with the names and formats of Linux
+(Documentation/ABI/testing/sysfs-class-power, sysfs-class-thermal; drivers/video/fbdev)::
+
+    dev/fb0
+    sys/class/graphics/fb0/{name,virtual_size,bits_per_pixel,stride}
+    sys/class/power_supply/BAT0/{type,present,status,capacity,voltage_now}
+    sys/class/thermal/thermal_zone0/{type,temp}
+
+``dev/fb0`` leads to memory that this process holds, never to a file on a disk: what a display
+shows is footage, and a body camera keeps none of it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+JPEG_QUALITY: Final = 85
+
+
+class Panel:
+    """A board below `root` with a display of `width` x `height` pixels.
+
+    `bits_per_pixel`: 16 is RGB565, 32 is XRGB8888, both little-endian, as fbdev panels have them.
+    Raises ValueError for other depths and OSError if the tree cannot be made.
+    """
+
+    def __init__(
+        self, root: Path, width: int = 320, height: int = 240, bits_per_pixel: int = 16
+    ) -> None:
+        if bits_per_pixel not in (16, 32):
+            raise ValueError(f"{bits_per_pixel} bits per pixel: only 16 and 32 are simulated")
+        self.width, self.height, self.bits_per_pixel = width, height, bits_per_pixel
+        self.stride = width * bits_per_pixel // 8
+        self.device = root / "dev" / "fb0"
+        self.sysfs = root / "sys" / "class" / "graphics" / "fb0"
+        self._fd = os.memfd_create("fb0", os.MFD_CLOEXEC)
+        os.ftruncate(self._fd, self.stride * height)
+        self._map = mmap.mmap(self._fd, self.stride * height)
+        self._write_tree(root)
+
+    def _write_tree(self, root: Path) -> None:
+        files = {
+            self.sysfs / "name": "hw-mocks\n",
+            self.sysfs / "virtual_size": f"{self.width},{self.height}\n",
+            self.sysfs / "bits_per_pixel": f"{self.bits_per_pixel}\n",
+            self.sysfs / "stride": f"{self.stride}\n",
+        }
+        battery = root / "sys" / "class" / "power_supply" / "BAT0"
+        for name, value in (
+            ("type", "Battery"),
+            ("present", "1"),
+            ("status", "Discharging"),
+            ("capacity", "87"),
+            ("voltage_now", "3950000"),
+        ):
+            files[battery / name] = f"{value}\n"
+        zone = root / "sys" / "class" / "thermal" / "thermal_zone0"
+        files[zone / "type"] = "cpu-thermal\n"
+        files[zone / "temp"] = "48250\n"
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.device.parent.mkdir(parents=True, exist_ok=True)
+        self.device.unlink(missing_ok=True)
+        self.device.symlink_to(f"/proc/{os.getpid()}/fd/{self._fd}")
+
+    def lit(self) -> bool:
+        """Whether any pixel is not black."""
+        return bool(np.frombuffer(self._map, np.uint64, self.stride * self.height // 8).any())
+
+    def picture(self) -> NDArray[np.uint8]:
+        """What the display shows now: (height, width, 3) uint8, red, green, blue."""
+        if self.bits_per_pixel == 32:
+            pixels = np.frombuffer(self._map, np.uint8).reshape(self.height, self.width, 4)
+            return pixels[:, :, 2::-1].copy()
+        words = np.frombuffer(self._map, "<u2").reshape(self.height, self.width)
+        # The high bits again below the low ones, so that full intensity is 255 and not 248.
+        red, green, blue = words >> 11, (words >> 5) & 0x3F, words & 0x1F
+        scaled = (red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2)
+        return np.stack(scaled, axis=-1).astype(np.uint8)
+
+    def jpeg(self) -> bytes:
+        """`picture` as JPEG."""
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        done, data = cv2.imencode(".jpg", self.picture()[:, :, ::-1], quality)
+        if not done:
+            raise ValueError("the picture could not be encoded")
+        return data.tobytes()
+
+    def close(self) -> None:
+        """Take the display away; what it showed is gone."""
+        self.device.unlink(missing_ok=True)
+        self._map.close()
+        os.close(self._fd)

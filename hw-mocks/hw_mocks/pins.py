@@ -1,0 +1,308 @@
+"""GPIO pins with sprung metal on the inputs and witnesses on the outputs.
+
+`SimulatedFactory` stands behind gpiozero's own entry point: ``GPIOZERO_PIN_FACTORY=simulated``. It
+is gpiozero's MockFactory with three additions:
+
+- **Contacts.** A switch lies between each input and the opposite of its pull (ground, for a
+  pull-up). It is closed and opened by the world or by `press`, `hold`, `release`, `stick`; it
+  bounces, driven edge by edge from a thread, as a GPIO chip's events arrive in a thread.
+- **Witnesses.** Each change of an output and each edge of an input is noted with the microsecond
+  of CLOCK_BOOTTIME at which it happened, inside the process that drives it, and reported to the
+  world; so the time from an edge to a red light is measured without the bus in it.
+- **PWM** on any pin, as on a real board.
+
+Everything that is wrong to do with a pin raises what gpiozero raises. HW_MOCKS_BUSY_GPIO names pins
+(``"17,22"``) that another program has taken: to use one raises GPIOPinInUse. HW_MOCKS_SEED is the
+seed of all bounce.
+
+Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}}`` (answered, when the last
+edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed", "at_us"}]}``);
+``{"hold": {"gpio", "down", "id"}}`` (answered by ``{"held": id, "gpio", "at_us"}``, at_us
+null if nothing changed); ``{"fault":
+"button_stuck" | "button_bounce", "gpio", "until_us"}``. Reports: ``{"pin", "level", "at_us",
+"output"}`` and, with PWM, ``"hertz"``; an output that is given up is reported as an input.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from gpiozero.exc import GPIOPinInUse
+from gpiozero.pins.mock import MockFactory
+
+from hw_mocks.bus import Message, WorldClient, now_us
+from hw_mocks.contact import Contact, Swing
+from hw_mocks.pin import Change, SimulatedPin
+
+BUSY_VARIABLE: Final = "HW_MOCKS_BUSY_GPIO"
+SEED_VARIABLE: Final = "HW_MOCKS_SEED"
+HISTORY_LIMIT: Final = 20_000
+_READY_SECONDS: Final = 1.0
+
+log = logging.getLogger("hw_mocks.pins")
+
+
+class Press:
+    """A press under way. `edges` is complete once `wait` has returned True."""
+
+    def __init__(self, gpio: int, cause: str, name: Any, asked_us: int, until_us: int) -> None:
+        self.gpio = gpio
+        self.cause = cause
+        self.name = name
+        self.edges: tuple[Swing, ...] = ()
+        self.asked_us = asked_us
+        self.until_us = until_us
+        self._over = threading.Event()
+
+    @property
+    def down_us(self) -> int | None:
+        """When the contact first closed; None if it was closed already."""
+        return next((edge.at_us for edge in self.edges if edge.closed), None)
+
+    @property
+    def up_us(self) -> int | None:
+        """When the contact opened for good, but for its bounce; None if something keeps it."""
+        opened = [edge.at_us for edge in self.edges if not edge.closed]
+        # A finger that leaves while the contact is open in a bounce makes no edge of its own.
+        return next(
+            (at_us for at_us in opened if at_us >= self.until_us), max(opened, default=None)
+        )
+
+    def message(self) -> Message:
+        """What is reported to the world when all is over."""
+        return {
+            "pressed": self.name,
+            "gpio": self.gpio,
+            "down_us": self.down_us,
+            "up_us": self.up_us,
+            "edges": [{"closed": edge.closed, "at_us": edge.at_us} for edge in self.edges],
+        }
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until the contact is open again and at rest, at most `timeout` seconds."""
+        return self._over.wait(timeout)
+
+    def finish(self, edges: tuple[Swing, ...]) -> None:
+        """Called by the factory when all is over."""
+        self.edges = edges
+        self._over.set()
+
+
+class SimulatedFactory(MockFactory):  # type: ignore[misc]
+    """gpiozero's pin factory ``simulated``.
+
+    `revision`: of the board it pretends to be, as gpiozero's MockFactory takes it; its default, a
+    Raspberry Pi 3B, is as good as any for GPIO 0 to 27.
+    """
+
+    def __init__(self, revision: str | None = None) -> None:
+        super().__init__(revision, SimulatedPin)
+        self.history: deque[Change] = deque(maxlen=HISTORY_LIMIT)
+        """Every change of every pin, oldest first."""
+        self._seed = os.environ.get(SEED_VARIABLE, "0")
+        self._busy = {int(n) for n in os.environ.get(BUSY_VARIABLE, "").split(",") if n.strip()}
+        self._contacts: dict[int, Contact] = {}
+        self._by_gpio: dict[int, SimulatedPin] = {}
+        self._presses: list[Press] = []
+        self._presses_made = 0
+        self._holds: dict[int, Any] = {}
+        self._log: dict[int, deque[Swing]] = {}
+        self._news = threading.Condition()
+        self._running = False
+        self._closing = False
+        self._world: WorldClient | None = None
+        self._world = WorldClient.from_environment("pins", self._hear)
+        if self._world is not None:
+            # A button that is held at start must read as held when the daemon first looks.
+            self._world.wait_ready(_READY_SECONDS)
+        with self._news:
+            self._running = True
+        self._thread = threading.Thread(target=self._run, name="contacts", daemon=True)
+        self._thread.start()
+
+    def pin(self, name: Any, pin_class: Any = None, **kwargs: Any) -> Any:
+        """As gpiozero's; raises GPIOPinInUse for a pin that another program has taken."""
+        pin = super().pin(name, pin_class, **kwargs)
+        if isinstance(pin, SimulatedPin):
+            if pin.gpio_number in self._busy:
+                raise GPIOPinInUse(f"pin {pin!r} is already in use by another program")
+            self._by_gpio[pin.gpio_number] = pin
+        return pin
+
+    def close(self) -> None:
+        """Give every pin up, end the thread and part from the world."""
+        super().close()
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(2)
+        if self._world is not None:
+            self._world.close()
+
+    def reset(self) -> None:
+        """As gpiozero's: forget pins and reservations; and the history and all contacts."""
+        super().reset()
+        with self._news:
+            self._by_gpio.clear()
+            self._contacts.clear()
+            self._presses.clear()
+            self._holds.clear()
+            self.history.clear()
+
+    def press(self, gpio: int, seconds: float, *, bounce: bool = True) -> Press:
+        """Close the contact now, open it `seconds` later; returns at once."""
+        return self._press(gpio, seconds, bounce, None)
+
+    def hold(self, gpio: int, *, bounce: bool = True) -> bool:
+        """Close the contact until `release`; False if that makes no edge."""
+        return self._close(gpio, "hold", None, bounce=bounce)
+
+    def release(self, gpio: int) -> bool:
+        """Open the contact that `hold` closed; False if that makes no edge."""
+        with self._news:
+            self._news.notify_all()
+            return self._contact(gpio).open("hold", now_us())
+
+    def stick(self, gpio: int, until_us: int) -> None:
+        """Fault: the button is stuck pressed until `until_us`."""
+        self._close(gpio, "stuck", until_us, bounce=True)
+
+    def wear(self, gpio: int, until_us: int) -> None:
+        """Fault: the button bounces long and often until `until_us`."""
+        with self._news:
+            self._contact(gpio).wear(until_us)
+
+    def closed(self, gpio: int) -> bool:
+        """Whether the contact is closed at this instant."""
+        contact = self._contacts.get(gpio)
+        return contact is not None and contact.closed
+
+    def note(self, change: Change) -> None:
+        """Called by the pins for every change."""
+        self.history.append(change)
+        if self._world is not None:
+            self._world.send(change.message())
+
+    def _contact(self, gpio: int) -> Contact:
+        if gpio not in self._contacts:
+            # One generator each: what happens on one button does not change another's bounce.
+            self._contacts[gpio] = Contact(Random(f"{self._seed}:{gpio}"))
+            self._log[gpio] = deque(maxlen=1000)
+        return self._contacts[gpio]
+
+    def _close(self, gpio: int, cause: str, until_us: int | None, *, bounce: bool) -> bool:
+        with self._news:
+            contact = self._contact(gpio)
+            moves = contact.close(cause, now_us(), until_us, bounce=bounce)
+            if not self._running:
+                contact.rest()
+                return False
+            self._news.notify_all()
+            return moves
+
+    def _press(self, gpio: int, seconds: float, bounce: bool, name: Any) -> Press:
+        with self._news:
+            self._presses_made += 1
+            now = now_us()
+            until_us = now + max(1, round(seconds * 1_000_000))
+            press = Press(gpio, f"press {self._presses_made}", name, now, until_us)
+            self._contact(gpio).close(press.cause, now, until_us, bounce=bounce)
+            self._presses.append(press)
+            self._news.notify_all()
+        return press
+
+    def _run(self) -> None:
+        while True:
+            with self._news:
+                if self._closing:
+                    return
+                over = self._finished()
+                swung = self._swing()
+                if swung is None and not over:
+                    times = [t for c in self._contacts.values() if (t := c.next_us()) is not None]
+                    wait_us = min(times) - now_us() if times else None
+                    if wait_us is None or wait_us > 0:
+                        self._news.wait(None if wait_us is None else wait_us / 1_000_000)
+                    continue
+            # Outside the lock: the daemon's handler runs here, and it may call back.
+            for report in over:
+                report()
+            if swung is not None:
+                self._drive(*swung)
+
+    def _drive(self, gpio: int, closed: bool) -> None:
+        pin = self._by_gpio.get(gpio)
+        at_us = now_us()
+        try:
+            if pin is not None:
+                at_us = pin.swing(closed)
+        except Exception:
+            # A handler that fails must not end the thread that all buttons live on.
+            log.exception("the handler of GPIO%d failed", gpio)
+        with self._news:
+            self._log[gpio].append(Swing(at_us, closed))
+            held = self._holds.pop(gpio, None)
+        self._send_held(gpio, held, at_us)
+
+    def _send_held(self, gpio: int, name: Any, at_us: int | None) -> None:
+        if name is not None and self._world is not None:
+            self._world.send({"held": name, "gpio": gpio, "at_us": at_us})
+
+    def _swing(self) -> tuple[int, bool] | None:
+        due = [(t, gpio) for gpio, c in self._contacts.items() if (t := c.next_us()) is not None]
+        now = now_us()
+        for at_us, gpio in sorted(due):
+            if at_us > now:
+                break
+            swing = self._contacts[gpio].step(now)
+            if swing is not None:
+                return gpio, swing.closed
+        return None
+
+    def _finished(self) -> list[Callable[[], None]]:
+        over: list[Callable[[], None]] = []
+        for press in tuple(self._presses):
+            contact = self._contacts.get(press.gpio)
+            if contact is None or (contact.settled and not contact.has(press.cause)):
+                self._presses.remove(press)
+                log = self._log.get(press.gpio, ())
+                edges = tuple(swing for swing in log if swing.at_us >= press.asked_us)
+                over.append(functools.partial(self._finish, press, edges))
+        return over
+
+    def _finish(self, press: Press, edges: tuple[Swing, ...]) -> None:
+        press.finish(edges)
+        if self._world is not None:
+            self._world.send(press.message())
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(press := message.get("press"), dict):
+            self._press(
+                int(press["gpio"]),
+                float(press["seconds"]),
+                bool(press.get("bounce", True)),
+                press.get("id"),
+            )
+        elif isinstance(hold := message.get("hold"), dict):
+            self._hold(int(hold["gpio"]), bool(hold["down"]), hold.get("id"))
+        elif message.get("fault") == "button_stuck":
+            self.stick(int(message["gpio"]), int(message["until_us"]))
+        elif message.get("fault") == "button_bounce":
+            self.wear(int(message["gpio"]), int(message["until_us"]))
+
+    def _hold(self, gpio: int, down: bool, name: Any) -> None:
+        with self._news:
+            moves = (self.hold if down else self.release)(gpio)
+            if moves:
+                self._holds[gpio] = name
+        if not moves:
+            # Nothing changes, because something else keeps the contact closed, or nothing did.
+            self._send_held(gpio, name, None)

@@ -1,0 +1,96 @@
+"""The ``bodycam-sim`` command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from camerad.errors import EX_USAGE
+
+from hw_mocks.sim import SimError
+from hw_mocks.sim.setup import DEMONSTRATION_POLICY
+from hw_mocks.sim.simulator import Options, Simulator, say
+
+DEFAULT_STATE: Final = Path(".state")
+PLATFORMS: Final = ("vc4", "pisp")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535; 0: any free one)")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as argparse knows it."""
+    top = _Parser(
+        prog="bodycam-sim",
+        description="A body camera without a body camera: the camerad daemon, unchanged, on "
+        "simulated hardware, shown as a web page and as JSON.",
+    )
+    top.add_argument(
+        "--footage",
+        default="vtest.avi",
+        metavar="FILE|CLIP",
+        help="what the camera films: a video file or the name of a clip; default: %(default)s",
+    )
+    top.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration of camerad; default: the shipped one with the policy "
+        f"{DEMONSTRATION_POLICY}, which has a pre-event buffer",
+    )
+    top.add_argument("--port", type=_port, default=8480, metavar="N", help="default: %(default)s")
+    top.add_argument(
+        "--state-dir",
+        type=Path,
+        default=DEFAULT_STATE,
+        metavar="DIR",
+        help="where recordings are kept; default: %(default)s",
+    )
+    top.add_argument(
+        "--platform",
+        choices=PLATFORMS,
+        default="vc4",
+        help="vc4: Raspberry Pi up to 4 and Zero 2 W; pisp: from 5 on; default: %(default)s",
+    )
+    top.add_argument("--no-page", action="store_true", help="only JSON, no web page")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out the command line; returns the exit code."""
+    given = parser().parse_args(arguments)
+    options = Options(
+        state_dir=given.state_dir,
+        footage=given.footage,
+        config=given.config,
+        port=given.port,
+        platform=given.platform,
+        page=not given.no_page,
+    )
+
+    async def run() -> int:
+        return await Simulator(options).run()
+
+    try:
+        return asyncio.run(run())
+    except SimError as error:
+        say(f"bodycam-sim: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

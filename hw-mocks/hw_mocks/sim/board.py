@@ -1,0 +1,234 @@
+"""The board around the daemon: fingers, lights, faults.
+
+It knows the wiring from the daemon's own configuration, presses buttons through the world, and
+believes of lights, sound and vibration only what the pins report: a light is on because its pin is
+driven, not because the daemon says so. A pin that nobody drives leaves its light dark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from camerad.config import Settings
+
+from hw_mocks.bus import Message, World, now_us
+from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.process import find
+
+EDGES_KEPT: Final = 5000
+ANSWER_SECONDS: Final = 2.0
+HOLD_SECONDS: Final = 0.2
+LIGHTS: Final = ("red", "green", "amber")
+CAPTURE: Final = "camerad.capture"
+# Without a number of seconds: as long as the example in the interface's description.
+FAULT_SECONDS: Final = 3.0
+
+
+class NotNow(Exception):
+    """Error raised when a request is right but cannot be carried out at present."""
+
+
+class Later(Exception):
+    """Error raised for a fault that belongs to later work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where an output lies."""
+
+    gpio: int
+    active_high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Buttons and outputs by name; buttons are in the configuration's order."""
+
+    buttons: dict[str, int]
+    outputs: dict[str, Wire]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Wiring:
+        """The wiring that a configuration describes."""
+        outputs = {
+            "red": settings.lights.red,
+            "green": settings.lights.green,
+            "amber": settings.lights.amber,
+            "vibration": settings.vibration,
+            "sound": settings.buzzer,
+        }
+        return cls(
+            {button.name: button.gpio for button in settings.buttons},
+            {name: Wire(output.gpio, output.active_high) for name, output in outputs.items()},
+        )
+
+    def name(self, gpio: int) -> str:
+        """What lies at a GPIO; ``GPIO5`` for nothing."""
+        wires = {number: name for name, number in self.buttons.items()}
+        wires.update({wire.gpio: name for name, wire in self.outputs.items()})
+        return wires.get(gpio, f"GPIO{gpio}")
+
+
+class Board:
+    """`on_change` is called on the loop after every change of an output.
+
+    `daemon_pid` says under which process the capture process is to be found; None if it is not
+    running.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        world: Path,
+        daemon_pid: Callable[[], int | None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.wiring = wiring
+        self.edges: deque[Message] = deque(maxlen=EDGES_KEPT)
+        """Every change of a pin: {"name", "pin", "level", "at_us", "output"}, oldest first."""
+        self.reports: deque[tuple[str, Message]] = deque(maxlen=EDGES_KEPT)
+        """What the other mocks reported: (role, message), oldest first."""
+        self.world = World(world, self._hear)
+        self._daemon_pid = daemon_pid
+        self._on_change = on_change
+        self._outputs: dict[int, float] = {}
+        self._asked: dict[str, asyncio.Future[Message]] = {}
+        self._number = 0
+
+    def on(self, name: str) -> bool:
+        """Whether an output is driven so that it lights, sounds or shakes."""
+        wire = self.wiring.outputs[name]
+        level = self._outputs.get(wire.gpio)
+        return level is not None and (level > 0) == wire.active_high
+
+    def outputs(self) -> dict[str, Any]:
+        """The part of the state that is read off the pins."""
+        return {
+            "lights": {name: self.on(name) for name in LIGHTS},
+            "sound": self.on("sound"),
+            "vibration": self.on("vibration"),
+        }
+
+    async def press(self, button: str, seconds: float) -> dict[str, Any]:
+        """Press a button for so long; returns when it is released and its contact at rest.
+
+        Raises KeyError for an unknown button and NotNow if nobody watches the pins.
+        """
+        gpio = self.wiring.buttons[button]
+        name, answer = self._question()
+        order: Message = {"gpio": gpio, "seconds": seconds, "bounce": True, "id": name}
+        if self.world.tell("pins", {"press": order}) == 0:
+            self._asked.pop(name)
+            raise NotNow("the daemon has not opened its buttons, or has ended")
+        told = await self._answer(name, answer, seconds + ANSWER_SECONDS)
+        if told is None:
+            raise NotNow("the daemon ended during the press")
+        times = {key: told[key] for key in ("down_us", "up_us", "edges")}
+        return {"button": button, "seconds": seconds, **times}
+
+    async def hold(self, button: str, down: bool) -> dict[str, Any]:
+        """Hold a button down, or let it go; returns when the first edge has happened.
+
+        It may be held before the daemon looks. Raises KeyError for an unknown button.
+        """
+        gpio = self.wiring.buttons[button]
+        name, answer = self._question()
+        order: Message = {"hold": {"gpio": gpio, "down": down, "id": name}}
+        keep = f"hold {gpio}"
+        reached = self.world.tell("pins", order, keep=keep if down else None)
+        if not down:
+            self.world.forget("pins", keep)
+        told = await self._answer(name, answer, HOLD_SECONDS if reached else 0)
+        return {"button": button, "down": down, "at_us": told["at_us"] if told else None}
+
+    def fault(
+        self, name: str, seconds: float | None = None, more: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Let a fault begin; returns what was done.
+
+        `more`: ``button`` (for faults of a button; the first one unless told), ``count`` (for
+        faults that happen so many times; 1), ``delay`` (for disk_slow: seconds per sync; 3),
+        ``bytes_left`` (for disk_full; 0). Raises KeyError for an unknown name or button, Later for
+        one that is not simulated yet, NotNow if there is nothing that it could happen to.
+        """
+        kind, more = FAULTS[name], more or {}
+        if kind.role is None:
+            raise Later(f"{name}: the daemon does not look at this yet; it comes with later work")
+        if name == "capture_kill":
+            return {"name": name, "killed": self._kill_capture()}
+        message: Message = {"fault": name}
+        keep = name
+        if kind.counts:
+            message["count"] = int(more.get("count", 1))
+        else:
+            length = FAULT_SECONDS if seconds is None else seconds
+            message["until_us"] = now_us() + round(length * 1_000_000)
+        if kind.on_button:
+            button = more.get("button", next(iter(self.wiring.buttons)))
+            message["gpio"] = self.wiring.buttons[button]
+            keep = f"{name} {message['gpio']}"
+        if name == "disk_slow":
+            message["seconds"] = float(more.get("delay", FAULT_SECONDS))
+        if name == "disk_full":
+            message["bytes_left"] = int(more.get("bytes_left", 0))
+        self.world.tell(kind.role, message, keep=keep)
+        return {"name": name, **{key: message[key] for key in message if key != "fault"}}
+
+    def _kill_capture(self) -> int:
+        daemon = self._daemon_pid()
+        child = find(daemon, CAPTURE) if daemon is not None else None
+        if child is None:
+            raise NotNow("no capture process is running")
+        os.kill(child, signal.SIGKILL)
+        return child
+
+    def _question(self) -> tuple[str, asyncio.Future[Message]]:
+        self._number += 1
+        name = str(self._number)
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[name] = future
+        return name, future
+
+    async def _answer(
+        self, name: str, future: asyncio.Future[Message], timeout: float
+    ) -> Message | None:
+        try:
+            return await asyncio.wait_for(future, timeout) or None
+        except TimeoutError:
+            return None
+        finally:
+            self._asked.pop(name, None)
+
+    def _hear(self, role: str, message: Message) -> None:
+        if role != "pins":
+            self.reports.append((role, message))
+        elif "pin" in message:
+            self._pin(message)
+        elif "goodbye" in message:
+            # The kernel takes the lines of a process that has ended back as inputs.
+            self._outputs.clear()
+            self._on_change()
+            for future in self._asked.values():
+                if not future.done():
+                    future.set_result({})
+        else:
+            name = message.get("pressed", message.get("held"))
+            asked = self._asked.get(str(name))
+            if asked is not None and not asked.done():
+                asked.set_result(message)
+
+    def _pin(self, message: Message) -> None:
+        gpio = message["pin"]
+        self.edges.append({"name": self.wiring.name(gpio), **message})
+        if message["output"]:
+            self._outputs[gpio] = message["level"]
+        else:
+            self._outputs.pop(gpio, None)
+        self._on_change()

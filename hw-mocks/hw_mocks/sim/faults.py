@@ -1,0 +1,42 @@
+"""Every fault that can be scripted, by name: one table for the board, the page and the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """`role`: which mock carries it out; "" for the board itself, None for one of later work.
+
+    `counts`: it happens so many times, and not for so many seconds. `what`: for people.
+    """
+
+    name: str
+    role: str | None
+    what: str
+    counts: bool = False
+    on_button: bool = False
+
+
+_KINDS: Final = (
+    FaultKind("camera_stall", "sensor", "the sensor delivers no frame"),
+    FaultKind("camera_cancel", "sensor", "frames are cancelled", counts=True),
+    FaultKind("camera_gone", "sensor", "the camera is unplugged"),
+    FaultKind("camera_start_error", "sensor", "the camera does not start", counts=True),
+    FaultKind("camera_stop_hang", "sensor", "the camera does not come back from its stop"),
+    FaultKind("capture_kill", "", "the capture process is killed"),
+    FaultKind("disk_full", "disk", "the card is full"),
+    FaultKind("disk_readonly", "disk", "the card can only be read"),
+    FaultKind("disk_error", "disk", "the card answers every write with an I/O error"),
+    FaultKind("disk_slow", "disk", "each sync takes three seconds"),
+    FaultKind("battery_low", None, "the battery is low"),
+    FaultKind("battery_critical", None, "the battery is nearly empty"),
+    FaultKind("hot", None, "the camera is hot"),
+    FaultKind("button_stuck", "pins", "a button is stuck", on_button=True),
+    FaultKind("button_bounce", "pins", "a worn button bounces long", on_button=True),
+    FaultKind("clock_step", None, "the wall clock jumps"),
+)
+
+FAULTS: Final = {kind.name: kind for kind in _KINDS}

@@ -1,0 +1,1 @@
+"""The files of the page; it needs no build step and loads nothing from elsewhere."""

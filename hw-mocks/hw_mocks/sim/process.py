@@ -1,0 +1,128 @@
+"""The daemon's process: started once, watched, ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+END_SECONDS: Final = 12.0
+"""How long the daemon may take to close its recording and end before it is killed."""
+_LINE_LIMIT: Final = 1 << 20
+
+
+class DaemonProcess:
+    """Runs `command`; its output goes to this program's standard error, line by line.
+
+    `on_end` is called on the loop, with the exit code, when it has ended in whatever way.
+    """
+
+    def __init__(
+        self, command: list[str], environment: dict[str, str], on_end: Callable[[int], None]
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._on_end = on_end
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code once it has ended; negative for a signal."""
+        return None if self._process is None else self._process.returncode
+
+    async def start(self) -> None:
+        """Start it, in a session of its own: Ctrl-C in a terminal is for the simulator alone."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=_LINE_LIMIT,
+        )
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._forward()), loop.create_task(self._watch())]
+
+    async def _forward(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        while True:
+            try:
+                line = await self._process.stdout.readline()
+            except ValueError:
+                line = b"(a line of more than 1 MiB was left out)\n"
+            if not line:
+                return
+            sys.stderr.write(line.decode(errors="replace"))
+            sys.stderr.flush()
+
+    async def _watch(self) -> None:
+        assert self._process is not None
+        code = await self._process.wait()
+        # What it had to say last comes before the news that it has ended.
+        await asyncio.wait(self._tasks[:1], timeout=0.5)
+        self._on_end(code)
+
+    async def stop(self) -> None:
+        """Ask it to end, wait, kill it after END_SECONDS; nothing of it runs afterwards."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), END_SECONDS)
+            except TimeoutError:
+                sys.stderr.write(f"bodycam-sim: the daemon did not end in {END_SECONDS:g} s\n")
+        self.kill()
+        await process.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def kill(self) -> None:
+        """Kill the daemon, if it still runs, and every process that it left in its session."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below `pid`, by /proc, parents before children."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            # comm, the second field, may hold anything; the fields behind it begin after its ')'.
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(fields[1])
+    found, wanted = [], [pid]
+    while wanted:
+        parent = wanted.pop(0)
+        children = sorted(child for child, its in parents.items() if its == parent)
+        found += children
+        wanted += children
+    return found
+
+
+def find(pid: int, word: str) -> int | None:
+    """The first process below `pid` with an argument that is `word`."""
+    for child in descendants(pid):
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if word.encode() in arguments:
+                return child
+    return None

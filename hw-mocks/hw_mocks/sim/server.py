@@ -1,0 +1,368 @@
+"""The simulator's HTTP: the body camera as JSON, and as a page.
+
+=====================  ====================================================================
+GET  /                 the page (left out with --no-page)
+GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "display", "sound",
+                       "vibration", "conditions", "recording": {"id", "seconds"} | null,
+                       "pre_event_seconds"}; the stage is "off" once the daemon has ended
+GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
+                       "gaps"}]; 503 if the daemon does not answer
+GET  /api/display.jpg  what the front display shows now
+GET  /api/events       the state at every change, as server-sent events
+GET  /api/board        what this camera consists of: buttons, faults, daemon
+GET  /api/edges        every change of a pin, timed where it happened; ?after=US leaves out older
+GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
+POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released; or
+                       {"button": "main", "down": true}, later false
+POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault` for more
+=====================  ====================================================================
+
+A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
+409 if it is not possible just now, 501 if it belongs to later work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from hw_mocks.panel import Panel
+from hw_mocks.sim.board import Board, Later, NotNow
+from hw_mocks.sim.control import ControlClient
+from hw_mocks.sim.faults import FAULTS
+
+PAGE: Final = Path(__file__).parent / "page"
+RECORDING: Final = (
+    "id",
+    "path",
+    "started",
+    "seconds",
+    "pre_event_seconds",
+    "frames",
+    "gaps",
+)
+PAGE_FILES: Final = (".html", ".css", ".js", ".svg")
+MAX_BODY: Final = 4096
+MAX_SECONDS: Final = 3600.0
+DISPLAY_SECONDS: Final = 0.1
+"""How often the display is looked at for the stream of events."""
+TICK_SECONDS: Final = 1.0
+KEEP_ALIVE_SECONDS: Final = 15.0
+# Nothing on the page comes from elsewhere, and nothing elsewhere may frame it.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+log = logging.getLogger("hw_mocks.sim")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Daemon(Protocol):
+    """What the server asks of the daemon's process."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it runs."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code once it has ended."""
+
+
+@web.middleware
+async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = web.json_response({"error": error.text or error.reason}, status=error.status)
+    except Exception:
+        # A mistake of ours must not look like one of the daemon's, nor end what is being watched.
+        log.exception("%s %s failed", request.method, request.path)
+        sentence = "internal error; bodycam-sim has said more in the terminal"
+        response = web.json_response({"error": sentence}, status=500)
+    if not response.prepared:
+        response.headers.update(_HEADERS)
+    return response
+
+
+class Server:
+    """HTTP on a socket that is bound already, so that a port in use is known before all else.
+
+    `about` is what /api/board says beside buttons, faults and daemon.
+    """
+
+    def __init__(
+        self,
+        *,
+        listener: socket.socket,
+        board: Board,
+        control: ControlClient,
+        panel: Panel,
+        daemon: Daemon,
+        about: dict[str, Any],
+        page: bool,
+    ) -> None:
+        self._listener = listener
+        self._board = board
+        self._control = control
+        self._panel = panel
+        self._daemon = daemon
+        self._about = about
+        self._page = page
+        self._listeners: set[asyncio.Event] = set()
+        self._changed = asyncio.Event()
+        self._line = b""
+        self._task: asyncio.Task[None] | None = None
+        self._runner: web.AppRunner | None = None
+        self._closing = False
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        app = web.Application(middlewares=[_json_errors], client_max_size=MAX_BODY)
+        get, post = app.router.add_get, app.router.add_post
+        get("/api/state", self._get_state)
+        get("/api/recordings", self._get_recordings)
+        get("/api/display.jpg", self._get_display)
+        get("/api/events", self._get_events)
+        get("/api/board", self._get_board)
+        get("/api/edges", self._get_edges)
+        get("/api/reports", self._get_reports)
+        post("/api/press", self._post_press)
+        post("/api/fault", self._post_fault)
+        if self._page:
+            get("/", self._get_page)
+            get("/page/{name}", self._get_page)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener).start()
+        self._task = asyncio.get_running_loop().create_task(self._publish())
+
+    async def stop(self) -> None:
+        """Answer nobody any more."""
+        self._closing = True
+        for listener in self._listeners:
+            listener.set()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def changed(self) -> None:
+        """Called whenever something of the state may have changed."""
+        self._changed.set()
+
+    def state(self, status: dict[str, Any] | None) -> dict[str, Any]:
+        """/api/state, with what the daemon says of itself and what the hardware shows."""
+        if status is None:
+            stage = "off" if self._daemon.pid is None else "starting"
+            status = {"stage": stage, "ready": False, "conditions": [], "pre_event_seconds": 0.0}
+        recording = status.get("recording")
+        if recording is not None:
+            recording = {"id": recording["id"], "seconds": recording["seconds"]}
+        return {
+            "stage": status["stage"],
+            "ready": status["ready"],
+            **self._board.outputs(),
+            "display": self._panel.lit(),
+            "conditions": status["conditions"],
+            "recording": recording,
+            "pre_event_seconds": status["pre_event_seconds"],
+        }
+
+    async def _get_page(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info.get("name", "index.html")
+        path = PAGE / Path(name).name
+        if path.suffix not in PAGE_FILES or not path.is_file():
+            raise web.HTTPNotFound(text=f"{name}: no such file")
+        return web.FileResponse(path)
+
+    async def _get_state(self, _request: web.Request) -> web.Response:
+        status = await self._control.fresh() if self._daemon.pid is not None else None
+        return web.json_response(self.state(status))
+
+    async def _get_recordings(self, _request: web.Request) -> web.Response:
+        recordings = await self._control.recordings()
+        if recordings is None:
+            raise web.HTTPServiceUnavailable(text="the daemon does not answer")
+        return web.json_response(
+            [{field: recording[field] for field in RECORDING} for recording in recordings]
+        )
+
+    async def _get_display(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._panel.jpeg(), content_type="image/jpeg")
+
+    async def _get_board(self, _request: web.Request) -> web.Response:
+        daemon = {"pid": self._daemon.pid, "exit_code": self._daemon.exit_code}
+        faults = [
+            {"name": kind.name, "what": kind.what, "later": kind.role is None}
+            for kind in FAULTS.values()
+        ]
+        wiring = self._board.wiring
+        return web.json_response(
+            {
+                **self._about,
+                "buttons": [{"name": name, "gpio": gpio} for name, gpio in wiring.buttons.items()],
+                "outputs": {name: wire.gpio for name, wire in wiring.outputs.items()},
+                "display": {"width": self._panel.width, "height": self._panel.height},
+                "faults": faults,
+                "daemon": daemon,
+            }
+        )
+
+    async def _get_edges(self, request: web.Request) -> web.Response:
+        after = _after(request)
+        return web.json_response([edge for edge in self._board.edges if edge["at_us"] > after])
+
+    async def _get_reports(self, request: web.Request) -> web.Response:
+        after = _after(request)
+        return web.json_response(
+            [
+                {"from": role, **message}
+                for role, message in self._board.reports
+                if message.get("at_us", after + 1) > after
+            ]
+        )
+
+    async def _post_press(self, request: web.Request) -> web.Response:
+        body = await _body(request, "button", "seconds", "down")
+        button, down = self._check_button(body.get("button")), body.get("down")
+        if ("down" in body) == ("seconds" in body):
+            raise web.HTTPBadRequest(text='either "seconds" or "down" is needed')
+        try:
+            if "seconds" in body:
+                answer = await self._board.press(button, _seconds(body["seconds"], "seconds"))
+            elif isinstance(down, bool):
+                answer = await self._board.hold(button, down)
+            else:
+                raise web.HTTPBadRequest(text=f"down: {down!r} is neither true nor false")
+        except NotNow as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        return web.json_response(answer)
+
+    def _check_button(self, button: Any) -> str:
+        known = self._board.wiring.buttons
+        if not isinstance(button, str) or button not in known:
+            raise web.HTTPBadRequest(text=f"button: {button!r} is none of {', '.join(known)}")
+        return button
+
+    async def _post_fault(self, request: web.Request) -> web.Response:
+        body = await _body(request, "name", "seconds", "button", "count", "delay", "bytes_left")
+        name = body.pop("name", None)
+        if not isinstance(name, str) or name not in FAULTS:
+            raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")
+        seconds = _seconds(body.pop("seconds"), "seconds", low=0) if "seconds" in body else None
+        if "delay" in body:
+            body["delay"] = _seconds(body["delay"], "delay", low=0)
+        for key in ("count", "bytes_left"):
+            if key in body and (type(body[key]) is not int or body[key] < 0):
+                raise web.HTTPBadRequest(text=f"{key}: {body[key]!r} is no whole number from 0 up")
+        if "button" in body:
+            self._check_button(body["button"])
+        try:
+            return web.json_response(self._board.fault(name, seconds, body))
+        except Later as error:
+            raise web.HTTPNotImplemented(text=str(error)) from None
+        except NotNow as error:
+            raise web.HTTPConflict(text=str(error)) from None
+
+    async def _get_events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
+        news = asyncio.Event()
+        self._listeners.add(news)
+        try:
+            await response.prepare(request)
+            # While nobody listened nothing was told, so what was told last is no longer known.
+            self._line = b""
+            self._changed.set()
+            while not self._closing:
+                try:
+                    await asyncio.wait_for(news.wait(), KEEP_ALIVE_SECONDS)
+                    # A listener that was slow gets the newest state, not every one it missed.
+                    news.clear()
+                    await response.write(self._line or self._encode())
+                except TimeoutError:
+                    await response.write(b":\n\n")
+        except ConnectionResetError:
+            pass
+        finally:
+            self._listeners.discard(news)
+        return response
+
+    def _encode(self) -> bytes:
+        return f"data: {json.dumps(self.state(self._control.status))}\n\n".encode()
+
+    async def _publish(self) -> None:
+        """Tell all listeners the state when it has changed: made once, however many there are."""
+        lit, told = False, 0.0
+        loop = asyncio.get_running_loop()
+        # Python 3.11's wait_for may swallow a cancellation, so that alone does not end the loop.
+        while not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), DISPLAY_SECONDS)
+            changed = self._changed.is_set()
+            self._changed.clear()
+            if not self._listeners:
+                continue
+            if loop.time() - told >= TICK_SECONDS and self._control.status is not None:
+                # What grows without any event: the recording, and the pre-event buffer.
+                await self._control.refresh()
+                changed, told = True, loop.time()
+            now_lit = self._panel.lit()
+            if not changed and now_lit == lit:
+                continue
+            lit = now_lit
+            line = self._encode()
+            if line == self._line:
+                continue
+            self._line, told = line, loop.time()
+            for listener in self._listeners:
+                listener.set()
+
+
+def _after(request: web.Request) -> int:
+    text = request.query.get("after", "-1")
+    try:
+        return int(text)
+    except ValueError:
+        raise web.HTTPBadRequest(text=f"after: {text!r} is no number of microseconds") from None
+
+
+async def _body(request: web.Request, *keys: str) -> dict[str, Any]:
+    """The request's JSON object, with no other keys than these."""
+    try:
+        body = json.loads(await request.read())
+    except ValueError:
+        raise web.HTTPBadRequest(text="the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="the body is no JSON object")
+    unknown = sorted(set(body) - set(keys))
+    if unknown:
+        raise web.HTTPBadRequest(text=f"{', '.join(unknown)}: unknown; known: {', '.join(keys)}")
+    return body
+
+
+def _seconds(value: Any, key: str, low: float = 0.001) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not low <= value <= MAX_SECONDS:
+        raise web.HTTPBadRequest(
+            text=f"{key}: {value!r} is no number from {low:g} to {MAX_SECONDS:g}"
+        )
+    return float(value)

@@ -1,0 +1,185 @@
+"""What the daemon finds when it starts: directories, a configuration of its own, an environment.
+
+The state directory of a simulator::
+
+    DIR/camerad/       the daemon's state directory: the storage card
+    DIR/config/        the configuration that was given, with the paths of this simulator
+    DIR/board/         the board's files (see hw_mocks.panel)
+    DIR/run/           sockets; somewhere below /tmp if DIR's path is too long for a socket's
+    DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "control" (path of the
+                       socket), "footage" (folder of the prepared film), "epoch_us" (media time at
+                       which the sensor exposed frame 0)}
+"""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import yaml
+from camerad.config import Settings, load, policies
+from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, ConfigError
+
+from hw_mocks.boot import PARENT_VARIABLE
+from hw_mocks.bus import WORLD_VARIABLE, now_us
+from hw_mocks.disk import DISK_VARIABLE
+from hw_mocks.panel import Panel
+from hw_mocks.sim import SimError
+
+DEMONSTRATION_POLICY: Final = "generic"
+"""Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
+MAX_RUNTIME_DIR: Final = 80
+"""Characters of a directory that sockets with short names still fit below (unix(7): 107)."""
+
+
+class StateDir:
+    """The simulator's directory, locked against a second simulator while it is open.
+
+    Raises SimError if it cannot be made, cannot be written or is in use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._lock: IO[str] | None = None
+        self._temporary: Path | None = None
+        try:
+            for part in ("", "camerad", "config", "board"):
+                (self.root / part).mkdir(parents=True, exist_ok=True)
+            self._lock = (self.root / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.runtime = self._runtime()
+        except BlockingIOError:
+            raise SimError(
+                f"{self.root} is in use by another bodycam-sim: end that one, "
+                "or name another directory with --state-dir",
+                EX_UNAVAILABLE,
+            ) from None
+        except OSError as error:
+            raise SimError(
+                f"{self.root} cannot be used: {error.strerror}: {error.filename}; "
+                "name a directory that you may write with --state-dir",
+                EX_CANTCREAT,
+            ) from None
+
+    def _runtime(self) -> Path:
+        runtime = self.root / "run"
+        if len(os.fsencode(runtime)) > MAX_RUNTIME_DIR:
+            self._temporary = runtime = Path(tempfile.mkdtemp(prefix="bodycam-sim-"))
+        runtime.mkdir(exist_ok=True)
+        return runtime
+
+    @property
+    def card(self) -> Path:
+        """The daemon's own state directory, which the faults of the disk are about."""
+        return self.root / "camerad"
+
+    @property
+    def world(self) -> Path:
+        """The socket of the world."""
+        return self.runtime / "world.sock"
+
+    @property
+    def control(self) -> Path:
+        """The daemon's control socket."""
+        return self.runtime / "control.sock"
+
+    def close(self) -> None:
+        """Remove what means nothing without the simulator, and let the next one in."""
+        (self.root / "sim.json").unlink(missing_ok=True)
+        self.world.unlink(missing_ok=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def shipped_configuration() -> Path:
+    """The configuration that comes with camerad. Raises SimError if it is not there."""
+    for directory in policies.shipped():
+        path = directory / "camerad.yaml"
+        if path.is_file():
+            return path
+    raise SimError("no camerad.yaml came with this camerad: name one with --config", EX_CONFIG)
+
+
+def load_configuration(path: Path) -> Settings:
+    """As `camerad.config.load`; raises SimError with all mistakes."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise SimError(str(error), EX_CONFIG) from None
+
+
+def derive_configuration(
+    settings: Settings, state: StateDir, panel: Panel, policy: str | None = None
+) -> Path:
+    """Write the daemon's configuration: the file of `settings`, with the paths of this simulator
+    and, if one is given, another policy.
+
+    Everything else stays as it is: buttons, lights, camera.
+    """
+    document: dict[str, Any] = yaml.safe_load(settings.path.read_text(encoding="utf-8-sig"))
+    group = grp.getgrgid(os.getgid()).gr_name
+    changed = {
+        "device": {
+            "state_dir": str(state.card),
+            "runtime_dir": str(state.runtime),
+            "socket_group": group,
+        },
+        "self_view": {"device": str(panel.device), "sysfs": str(panel.sysfs)},
+    }
+    if policy is not None:
+        document["policy"] = policy
+    for section, values in changed.items():
+        document[section] = {**(document.get(section) or {}), **values}
+    directory = state.root / "config"
+    # Policies are looked for beside the configuration; these are the ones that it was checked by.
+    beside = directory / "policies"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(settings.policy.path.resolve().parent)
+    derived = directory / "camerad.yaml"
+    derived.write_text(
+        f"# Made by bodycam-sim from {settings.path}; changes here are lost.\n"
+        + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    )
+    return derived
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the daemon runs on. `footage`: the folder that hw_mocks.footage.prepare made."""
+
+    platform: str
+    footage: Path | None
+    state: StateDir
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the daemon's process."""
+        environment = {
+            **os.environ,
+            "GPIOZERO_PIN_FACTORY": "simulated",
+            "HW_MOCKS_PLATFORM": self.platform,
+            "HW_MOCKS_EPOCH_US": str(now_us()),
+            WORLD_VARIABLE: str(self.state.world),
+            DISK_VARIABLE: str(self.state.card),
+            PARENT_VARIABLE: str(os.getpid()),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self.footage is not None:
+            environment["HW_MOCKS_FOOTAGE"] = str(self.footage)
+        # The notify socket of a service manager is the simulator's, not the daemon's.
+        environment.pop("NOTIFY_SOCKET", None)
+        return environment
+
+
+def command(module: str, configuration: Path) -> list[str]:
+    """The command line that runs the daemon on the simulated hardware."""
+    boot = [sys.executable, "-m", "hw_mocks.boot"]
+    return [*boot, module, "run", "--config", str(configuration)]

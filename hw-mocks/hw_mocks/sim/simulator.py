@@ -1,0 +1,209 @@
+"""The simulator as a whole: from the command line's options to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from camerad.config import Settings
+from camerad.errors import EX_OSERR, EX_SOFTWARE, EX_UNAVAILABLE
+
+from hw_mocks.panel import Panel
+from hw_mocks.sim import SimError
+from hw_mocks.sim.board import Board, Wiring
+from hw_mocks.sim.control import ControlClient
+from hw_mocks.sim.film import prepare_footage
+from hw_mocks.sim.process import DaemonProcess
+from hw_mocks.sim.server import Server
+from hw_mocks.sim.setup import (
+    DEMONSTRATION_POLICY,
+    Machine,
+    StateDir,
+    command,
+    derive_configuration,
+    load_configuration,
+    shipped_configuration,
+)
+
+HOST: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; see `hw_mocks.sim.__main__`.
+
+    `footage`: name of a clip or a file; None leaves the sensor to its own devices. `config`: None
+    is the shipped one. `port`: 0 is any free one. `daemon`: the module that is run, another one
+    only in tests.
+    """
+
+    state_dir: Path
+    footage: str | None = "vtest.avi"
+    config: Path | None = None
+    port: int = 8480
+    platform: str = "vc4"
+    page: bool = True
+    daemon: str = "camerad"
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Simulator:
+    """Runs one body camera. `url` is known once `run` has bound its port."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.url = ""
+        self._end = asyncio.Event()
+        self._interrupted = 0
+        self._exit_code = 0
+        self._process: DaemonProcess | None = None
+        self._control: ControlClient | None = None
+        self._server: Server | None = None
+
+    async def run(self) -> int:
+        """Run until SIGINT or SIGTERM, or `end`; returns the exit code.
+
+        Raises SimError if something that it needs is missing or in use.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, RuntimeError):  # not the main thread
+                loop.add_signal_handler(number, self.end)
+        async with contextlib.AsyncExitStack() as parts:
+            listener = self._bind()
+            parts.callback(listener.close)
+            settings = load_configuration(self.options.config or shipped_configuration())
+            state = StateDir(self.options.state_dir)
+            parts.callback(state.close)
+            footage = await self._footage(settings)
+            if not self._end.is_set():
+                await self._start(parts, listener, settings, state, footage)
+                await self._end.wait()
+                say("bodycam-sim: ending")
+        return self._exit_code
+
+    def end(self) -> None:
+        """End in order; a second time, kill the daemon."""
+        self._interrupted += 1
+        self._end.set()
+        if self._interrupted > 1 and self._process is not None:
+            self._process.kill()
+
+    def _bind(self) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, self.options.port))
+            listener.listen(64)
+        except OSError as error:
+            listener.close()
+            raise SimError(
+                f"port {self.options.port} of {HOST} cannot be used: {error.strerror}; "
+                "end the program that listens there, or name another port with --port",
+                EX_UNAVAILABLE,
+            ) from None
+        self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        return listener
+
+    async def _footage(self, settings: Settings) -> Path | None:
+        if self.options.footage is None:
+            return None
+        return await prepare_footage(self.options.footage, settings.camera)
+
+    async def _start(
+        self,
+        parts: contextlib.AsyncExitStack,
+        listener: socket.socket,
+        settings: Settings,
+        state: StateDir,
+        footage: Path | None,
+    ) -> None:
+        panel = Panel(state.root / "board")
+        parts.callback(panel.close)
+        policy = DEMONSTRATION_POLICY if self.options.config is None else None
+        derived = derive_configuration(settings, state, panel, policy)
+        board = Board(Wiring.of(settings), state.world, self._daemon_pid, self._changed)
+        try:
+            await board.world.start()
+        except OSError as error:
+            raise SimError(f"{state.world}: cannot listen: {error.strerror}", EX_OSERR) from None
+        parts.push_async_callback(board.world.stop)
+        machine = Machine(self.options.platform, footage, state)
+        environment = machine.environment()
+        process = DaemonProcess(command(self.options.daemon, derived), environment, self._ended)
+        self._process = process
+        self._control = ControlClient(state.control, self._changed)
+        about = {
+            "platform": self.options.platform,
+            "footage": self.options.footage,
+            "state_dir": str(state.root),
+            "config": str(derived),
+        }
+        self._server = Server(
+            listener=listener,
+            board=board,
+            control=self._control,
+            panel=panel,
+            daemon=process,
+            about=about,
+            page=self.options.page,
+        )
+        # Ended in the opposite order: the page goes first, the world outlives the daemon.
+        parts.push_async_callback(process.stop)
+        await process.start()
+        self._control.start()
+        parts.push_async_callback(self._control.stop)
+        await self._server.start()
+        parts.push_async_callback(self._server.stop)
+        facts = {
+            "url": self.url,
+            "pid": os.getpid(),
+            "daemon_pid": process.pid,
+            "control": str(state.control),
+            "footage": None if footage is None else str(footage),
+            "epoch_us": int(environment["HW_MOCKS_EPOCH_US"]),
+        }
+        (state.root / "sim.json").write_text(json.dumps(facts) + "\n")
+        greeting = asyncio.get_running_loop().create_task(self._greet())
+        parts.callback(greeting.cancel)
+
+    async def _greet(self) -> None:
+        assert self._control is not None
+        await self._control.answered.wait()
+        if self.options.page:
+            say(f"bodycam-sim: the body camera is at {self.url}/ - press its big button")
+        else:
+            say(f"bodycam-sim: the body camera is at {self.url}/api/state")
+
+    def _daemon_pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    def _changed(self) -> None:
+        if self._server is not None:
+            self._server.changed()
+
+    def _ended(self, code: int) -> None:
+        self._changed()
+        if self._end.is_set():
+            return
+        assert self._control is not None
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        if self._control.answered.is_set():
+            # Not started again: whoever tests the daemon wants to see that it ended.
+            say(f"bodycam-sim: the daemon has ended {how}; end this with Ctrl-C and start again")
+            return
+        say(f"bodycam-sim: the daemon ended {how} before it was up; what it said stands above")
+        self._exit_code = code if code > 0 else EX_SOFTWARE
+        self._end.set()

@@ -1,0 +1,191 @@
+"""The world and its clients."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, WorldThread, now_us
+
+
+def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    """Wait until the condition holds; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come to hold"
+        time.sleep(0.002)
+
+
+class Heard:
+    """Messages as a mock hears them."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[WorldThread]:
+    with WorldThread(tmp_path / "world") as world:
+        yield world
+
+
+def client(world_path: Path, role: str = "sensor") -> tuple[WorldClient, Heard]:
+    heard = Heard()
+    made = WorldClient(str(world_path), role, heard)
+    assert made.wait_ready(5)
+    return made, heard
+
+
+def test_a_client_greets_with_its_role_and_process(world: WorldThread, tmp_path: Path) -> None:
+    made, _ = client(tmp_path / "world")
+    assert world.wait_connected("sensor") == {"hello": "sensor", "pid": os.getpid()}
+    made.close()
+    assert world.wait_for(lambda _, m: "goodbye" in m)["pid"] == os.getpid()
+
+
+def test_reports_arrive_in_order_and_whole(world: WorldThread, tmp_path: Path) -> None:
+    made, _ = client(tmp_path / "world")
+    # More than a socket buffer holds, so that sends are cut in the middle of lines.
+    for number in range(2000):
+        assert made.send({"number": number, "padding": "x" * 500})
+    world.wait_for(lambda _, m: m.get("number") == 1999)
+    numbers = [m["number"] for _, m in world.reports if "number" in m]
+    assert numbers == list(range(2000))
+    made.close()
+
+
+def test_the_world_tells_only_the_role_that_is_meant(world: WorldThread, tmp_path: Path) -> None:
+    sensor, at_sensor = client(tmp_path / "world", "sensor")
+    pins, at_pins = client(tmp_path / "world", "pins")
+    assert world.tell("pins", {"press": 1}) == 1
+    assert world.tell("disk", {"fault": "disk_full"}) == 0
+    until(lambda: at_pins.messages == [{"press": 1}])
+    assert at_sensor.messages == []
+    sensor.close()
+    pins.close()
+
+
+def test_what_still_holds_is_told_before_ready_to_whoever_connects_later(
+    world: WorldThread, tmp_path: Path
+) -> None:
+    still = {"fault": "camera_gone", "until_us": now_us() + 60_000_000}
+    over = {"fault": "camera_stall", "until_us": now_us() - 1}
+    world.tell("sensor", still, keep="camera_gone")
+    world.tell("sensor", over, keep="camera_stall")
+    world.tell("sensor", {"fault": "passing"})
+    made, heard = client(tmp_path / "world")
+    # Nothing is waited for here: wait_ready promises that it has been heard already.
+    assert heard.messages == [still]
+    made.close()
+
+
+def test_what_was_forgotten_is_not_told(world: WorldThread, tmp_path: Path) -> None:
+    world.tell("pins", {"hold": 1}, keep="hold")
+    world.forget("pins", "hold")
+    made, heard = client(tmp_path / "world", "pins")
+    assert heard.messages == []
+    made.close()
+
+
+def test_a_count_that_was_used_up_is_not_told_again(world: WorldThread, tmp_path: Path) -> None:
+    fault = {"fault": "camera_start_error", "count": 2}
+    world.tell("sensor", fault, keep="camera_start_error")
+    first, heard = client(tmp_path / "world")
+    first.send({"used": "camera_start_error"})
+    first.close()
+    world.wait_for(lambda _, m: "goodbye" in m)
+    second, at_second = client(tmp_path / "world")
+    assert heard.messages == [fault]
+    assert at_second.messages == [{**fault, "count": 1}]  # one of two was used
+    second.send({"used": "camera_start_error"})
+    second.close()
+    world.wait_for(lambda _, m: "goodbye" in m, start=len(world.reports) - 1)
+    third, at_third = client(tmp_path / "world")
+    assert at_third.messages == []
+    third.close()
+
+
+def test_a_world_that_goes_away_is_harmless(tmp_path: Path) -> None:
+    with WorldThread(tmp_path / "world"):
+        made, _ = client(tmp_path / "world")
+    until(lambda: not made.connected)
+    assert not made.send({"number": 1})
+    assert made.dropped == 1
+    made.close()
+
+
+def test_no_world_is_no_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HW_MOCKS_WORLD", raising=False)
+    assert WorldClient.from_environment("sensor", Heard()) is None
+    monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "nobody"))
+    assert WorldClient.from_environment("sensor", Heard()) is None
+
+
+def test_a_world_that_does_not_read_never_blocks_its_client(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+        deaf.bind(str(tmp_path / "world"))
+        deaf.listen(1)
+        made = WorldClient(str(tmp_path / "world"), "sensor", Heard())
+        sent = 0
+        # The kernel's buffer, one block on its way, then the queue: after that reports are dropped.
+        while made.send({"padding": "x" * 10_000}):
+            sent += 1
+            assert sent < 100 * QUEUE_LIMIT
+        assert sent >= QUEUE_LIMIT - 1  # the greeting may stand in the queue too
+        began = time.monotonic()
+        made.close()
+        assert time.monotonic() - began < 2  # half a second for what is queued, and the thread
+
+
+def test_a_message_that_a_mock_cannot_take_does_not_end_the_talk(
+    world: WorldThread, tmp_path: Path
+) -> None:
+    heard: list[Message] = []
+
+    def picky(message: Message) -> None:
+        if message.get("bad"):
+            raise ValueError("not that one")
+        heard.append(message)
+
+    made = WorldClient(str(tmp_path / "world"), "sensor", picky)
+    assert made.wait_ready(5)
+    world.tell("sensor", {"bad": True})
+    world.tell("sensor", {"good": True})
+    until(lambda: heard == [{"good": True}])
+    made.close()
+
+
+def test_lines_that_are_no_messages_do_not_harm_the_world(
+    world: WorldThread, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as rude:
+        rude.connect(str(tmp_path / "world"))
+        rude.sendall(b'nonsense\n[1]\n{"report": "before any greeting"}\n{"hello": 5}\n')
+        rude.sendall(b'{"hello": "rude"}\n')
+        world.wait_connected("rude")
+    assert [role for role, _ in world.reports][:1] == ["rude"]
+    made, _ = client(tmp_path / "world")
+    made.close()
+
+
+def test_a_client_can_be_closed_from_its_own_thread(world: WorldThread, tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def leave(_: Message) -> None:
+        made.close()
+        done.set()
+
+    made = WorldClient(str(tmp_path / "world"), "sensor", leave)
+    assert made.wait_ready(5)
+    world.tell("sensor", {"any": 1})
+    assert done.wait(5)
+    world.wait_for(lambda _, m: "goodbye" in m)

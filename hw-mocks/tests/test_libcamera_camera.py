@@ -1,0 +1,424 @@
+"""The simulated camera in real time: every frame at its instant, every loss in the numbers."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from libcamera_support import App, Frame, running, wait_until
+
+import libcamera
+from hw_mocks import clips
+from hw_mocks.footage import prepare, source_picture
+from hw_mocks.pacing import boottime_ns, exact_period
+from hw_mocks.sensor import SENSOR, Fault
+from libcamera import controls
+
+HERE = Path(__file__).parent
+THIRTY = exact_period(33_333)
+Complete = libcamera.Request.Status.Complete
+Cancelled = libcamera.Request.Status.Cancelled
+Success = libcamera.FrameMetadata.Status.Success
+Error = libcamera.FrameMetadata.Status.Error
+
+
+@pytest.fixture(autouse=True)
+def healthy() -> Iterator[None]:
+    """Every test starts and ends with a sensor without faults."""
+    SENSOR.reset()
+    yield
+    SENSOR.reset()
+
+
+def steps(values: list[int]) -> list[int]:
+    return [after - before for before, after in pairwise(values)]
+
+
+def on_the_grid(frame: Frame, period: Fraction = THIRTY) -> bool:
+    """Whether number and timestamp of a frame belong together."""
+    after_us = (frame.at_ns - SENSOR.epoch_ns) // 1000
+    return frame.number == round(after_us / (period / 1000))
+
+
+def in_us(seconds: float) -> int:
+    """Microseconds of CLOCK_BOOTTIME at this many seconds from now."""
+    return boottime_ns() // 1000 + int(seconds * 1_000_000)
+
+
+# ------------------------------------------------------------------------------------------ frames
+
+
+def test_every_frame_is_on_the_grid_and_none_is_missing() -> None:
+    with running() as app:
+        frames = app.frames(20)
+    assert {frame.status for frame in frames} == {Complete}
+    assert {frame.frame_status for frame in frames} == {Success}
+    assert set(steps([frame.sequence for frame in frames])) == {1}
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    assert len(numbers) == len(frames)
+    assert set(steps(numbers)) == {1}
+    # 1/30 s in nanoseconds, rounded down at either end.
+    assert set(steps([frame.at_ns for frame in frames])) <= {33_333_333, 33_333_334}
+    assert all(on_the_grid(frame) for frame in frames)
+
+
+def test_a_frame_is_there_soon_after_its_instant() -> None:
+    """Half of the frames within 10 ms, on a machine that may be busy; a frame lasts 33 ms."""
+    late_ms = []
+    with running() as app:
+        for _ in range(20):
+            frame = app.frames(1)[-1]
+            late_ms.append((boottime_ns() - frame.at_ns) / 1e6)
+    assert min(late_ms) >= 0
+    assert sorted(late_ms)[10] < 10
+
+
+def test_pacing_costs_little() -> None:
+    """Thread, faults, picture and number of a frame: under 5 of its 33 ms, most of it picture."""
+    with running() as app:
+        app.frames(3)
+        began, exposed = time.process_time(), SENSOR.exposed
+        app.frames(30)
+        assert (time.process_time() - began) / (SENSOR.exposed - exposed) < 0.005
+
+
+def test_a_frame_that_finds_no_buffer_is_missing_from_sequence_and_number() -> None:
+    with running(buffers=3) as app:
+        before = app.frames(3)[-1]
+        app.recycle = False
+        app.frames(3)
+        exposed = SENSOR.exposed
+        wait_until(lambda: SENSOR.exposed >= exposed + 5)
+        app.recycle = True
+        app.give_back()
+        after = app.frames(1)[0]
+    assert before.number is not None
+    assert after.number is not None
+    lost = after.sequence - before.sequence - 3
+    assert lost >= 5
+    assert SENSOR.lost >= 5
+    assert after.number - before.number == after.sequence - before.sequence
+
+
+def test_sequence_starts_over_with_every_start_and_number_goes_on() -> None:
+    app = App()
+    app.start()
+    first = app.frames(10)
+    app.stop()
+    app.start()
+    second = app.frames(3)
+    app.close()
+    # On a busy machine the first exposures can pass before requests are queued.
+    assert first[0].sequence < 5
+    assert second[0].sequence < 5
+    assert first[-1].number is not None
+    assert second[0].number is not None
+    assert second[0].number > first[-1].number
+    assert all(on_the_grid(frame) for frame in first + second)
+
+
+def test_a_narrow_picture_carries_no_number() -> None:
+    with running((320, 240)) as app:
+        frames = app.frames(3)
+    assert {frame.number for frame in frames} == {None}
+    assert {frame.main.shape for frame in frames} == {(360, 320)}
+
+
+def test_footage_is_shown_as_it_was_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(clips.find("vtest.avi"), 640, 480, None, tmp_path, max_frames=7)
+    monkeypatch.setattr(SENSOR, "footage", folder)
+    with running() as app:
+        frames = app.frames(9)
+    for frame in frames:
+        assert frame.number is not None
+        # Below the number, every byte is the film's.
+        picture = source_picture(folder, frame.number)
+        assert np.array_equal(frame.main[16:], picture[16:])
+
+
+# ------------------------------------------------------------------------------------------- rates
+
+
+def test_a_rate_lowered_at_run_time_spaces_frames_evenly_and_skips_numbers() -> None:
+    with running() as app:
+        app.frames(2)
+        app.next_controls = {controls.FrameDurationLimits: (66_666, 66_666)}
+        app.frames(10)
+        frames = app.frames(5)
+        app.next_controls = {controls.FrameDurationLimits: (33_333, 33_333)}
+        app.frames(10)
+        again = app.frames(5)
+    assert set(steps([frame.sequence for frame in frames])) == {1}
+    assert set(steps([frame.number or 0 for frame in frames])) == {2}
+    assert set(steps([frame.at_ns for frame in frames])) <= {66_666_666, 66_666_667}
+    assert set(steps([frame.number or 0 for frame in again])) == {1}
+    assert all(on_the_grid(frame) for frame in frames + again)
+
+
+@pytest.mark.parametrize(
+    ("limits", "duration_us"),
+    [
+        # No longer than the upper limit, no shorter than the sensor mode allows: 9678 us.
+        ((50_000, 80_000), 50_000),
+        ((100, 80_000), 9_678),
+        ((100, 5_000), 9_678),
+    ],
+)
+def test_a_frame_is_as_short_as_limits_and_sensor_allow(
+    limits: tuple[int, int], duration_us: int
+) -> None:
+    app = App()
+    app.camera.start({controls.FrameDurationLimits: limits})
+    for request in app.requests:
+        app.camera.queue_request(request)
+    durations = steps([frame.at_ns for frame in app.frames(4)])
+    app.close()
+    assert {round(ns / 1000) for ns in durations} == {duration_us}
+
+
+def test_limits_that_are_not_two_are_noted() -> None:
+    with running() as app:
+        app.next_controls = {controls.FrameDurationLimits: (66_666,)}
+        app.frames(12)
+    assert any("FrameDurationLimits takes two" in text for text in SENSOR.violations)
+
+
+def test_controls_are_noted_with_the_frame_they_came_with() -> None:
+    with running() as app:
+        app.next_controls = {controls.AnalogueGain: 3.0}
+        app.frames(12)
+    assert SENSOR.applied_controls[0] == (-1, {"FrameDurationLimits": (33_333, 33_333)})
+    sequence, values = SENSOR.applied_controls[1]
+    assert values == {"AnalogueGain": 3.0}
+    # Eight requests are under way; the one that comes back first brings the control.
+    assert sequence >= 8
+
+
+# ------------------------------------------------------------------------------------------ faults
+
+
+@pytest.mark.parametrize("fault", [Fault.CAMERA_STALL, Fault.CAMERA_GONE])
+def test_a_stall_loses_frames_and_ends_by_itself(fault: Fault) -> None:
+    with running() as app:
+        frames = app.frames(2)
+        SENSOR.hold(fault, in_us(0.5))
+        frames += app.frames(4)
+    jumps = [step for step in steps([frame.sequence for frame in frames]) if step > 1]
+    # 0.5 s at 30 frames a second is 15; one more or less at the ends.
+    assert len(jumps) == 1
+    assert 14 <= jumps[0] <= 17
+    assert steps([frame.number or 0 for frame in frames]) == steps(
+        [frame.sequence for frame in frames]
+    )
+
+
+def test_a_camera_that_is_gone_is_not_listed() -> None:
+    manager = libcamera.CameraManager.singleton()
+    camera = manager.cameras[0]
+    SENSOR.hold(Fault.CAMERA_GONE)
+    assert manager.cameras == []
+    assert manager.get(camera.id) is None
+    with pytest.raises(RuntimeError, match="Failed to acquire camera: No such device"):
+        camera.acquire()
+    SENSOR.release(Fault.CAMERA_GONE)
+    assert manager.cameras == [camera]
+
+
+def test_a_cancelled_request_comes_back_without_a_picture() -> None:
+    with running() as app:
+        app.frames(2)
+        SENSOR.inject(Fault.CAMERA_CANCEL, 2)
+        frames = app.frames(8)
+    cancelled = [frame for frame in frames if frame.status is Cancelled]
+    assert len(cancelled) == 2
+    assert {frame.frame_status for frame in cancelled} == {libcamera.FrameMetadata.Status.Cancelled}
+    assert set(steps([frame.sequence for frame in frames])) == {1}
+
+
+def test_a_damaged_frame_is_complete_but_says_so() -> None:
+    with running() as app:
+        SENSOR.inject(Fault.FRAME_ERROR, 2)
+        frames = app.frames(8)
+    assert [frame.frame_status for frame in frames].count(Error) == 2
+    assert {frame.status for frame in frames} == {Complete}
+
+
+def test_errors_are_those_of_libcamera_and_pass() -> None:
+    camera = libcamera.CameraManager.singleton().cameras[0]
+    SENSOR.inject(Fault.ACQUIRE_ERROR)
+    with pytest.raises(RuntimeError, match="Failed to acquire camera: Device or resource busy"):
+        camera.acquire()
+    app = App()
+    SENSOR.inject(Fault.CONFIGURE_ERROR)
+    with pytest.raises(RuntimeError, match="Failed to configure camera: Invalid argument"):
+        camera.configure(app.configuration)
+    camera.configure(app.configuration)
+    SENSOR.inject(Fault.CAMERA_START_ERROR)
+    with pytest.raises(RuntimeError, match="Failed to start camera: Input/output error"):
+        app.start()
+    SENSOR.inject(Fault.ALLOC_ERROR)
+    with pytest.raises(RuntimeError, match="Failed to allocate buffers: Cannot allocate memory"):
+        libcamera.FrameBufferAllocator(camera).allocate(app.stream)
+    app.start()
+    app.frames(2)
+    app.close()
+
+
+def test_requests_that_wait_come_back_cancelled_from_stop() -> None:
+    app = App(buffers=4)
+    SENSOR.hold(Fault.CAMERA_STALL)
+    app.start()
+    back = app.stop()
+    app.close()
+    assert [frame.status for frame in back] == [Cancelled] * 4
+    assert not select.select([app.manager.event_fd], [], [], 0)[0]
+
+
+def test_a_hung_stop_returns_when_it_is_let_go_and_holds_up_nobody_else() -> None:
+    app = App()
+    app.start()
+    app.frames(2)
+    SENSOR.hold(Fault.CAMERA_STOP_HANG)
+    stopping = threading.Thread(target=app.camera.stop, daemon=True)
+    stopping.start()
+    delivered = SENSOR.delivered
+    wait_until(lambda: app.camera._state.name == "STOPPING")
+    with pytest.raises(RuntimeError, match="Failed to queue request: Permission denied"):
+        app.camera.queue_request(app.requests[0])
+    stopping.join(0.2)
+    assert stopping.is_alive()
+    with pytest.raises(RuntimeError, match="Failed to release camera: Device or resource busy"):
+        app.camera.release()
+    assert SENSOR.delivered <= delivered + 1
+    SENSOR.release(Fault.CAMERA_STOP_HANG)
+    stopping.join(5)
+    assert not stopping.is_alive()
+    app.close()
+
+
+def test_a_hung_stop_ends_at_its_time() -> None:
+    app = App()
+    app.start()
+    until_us = in_us(0.3)
+    SENSOR.hold(Fault.CAMERA_STOP_HANG, until_us)
+    app.camera.stop()
+    assert boottime_ns() // 1000 >= until_us
+    app.close()
+
+
+def test_reuse_of_a_queued_request_is_noted() -> None:
+    app = App()
+    SENSOR.hold(Fault.CAMERA_STALL)
+    app.start()
+    app.requests[0].reuse()
+    app.close()
+    assert SENSOR.violations == ["Request.reuse() of a request that is still queued"]
+
+
+def test_nothing_is_left_open() -> None:
+    app = App()
+    app.start()
+    app.frames(2)
+    app.close()
+    del app
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        app = App()
+        app.start()
+        app.frames(1)
+        app.close()
+        del app
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# ------------------------------------------------------------------------------------- other lives
+
+REPORT = """
+import sys
+from libcamera_support import running
+with running(buffers=4) as app:
+    while True:
+        for frame in app.frames(1):
+            print(frame.sequence, frame.number, frame.at_ns, flush=True)
+"""
+
+
+class Child:
+    """A process that runs the camera and tells every frame: (sequence, number, at_ns)."""
+
+    def __init__(self, epoch_us: int) -> None:
+        environment = os.environ | {
+            "PYTHONPATH": f"{HERE.parent}:{HERE}",
+            "HW_MOCKS_EPOCH_US": str(epoch_us),
+            "HW_MOCKS_WORLD": "",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", REPORT], env=environment, stdout=subprocess.PIPE, text=True
+        )
+
+    def frames(self, count: int) -> list[tuple[int, int, int]]:
+        """The next frames."""
+        assert self.process.stdout is not None
+        found = []
+        for _ in range(count):
+            sequence, number, at_ns = self.process.stdout.readline().split()
+            found.append((int(sequence), int(number), int(at_ns)))
+        return found
+
+    def kill(self) -> None:
+        """End the process as the kernel would."""
+        self.process.kill()
+        self.process.communicate(timeout=5)
+
+
+def test_numbers_go_on_in_the_next_process_where_time_is() -> None:
+    epoch_us = boottime_ns() // 1000 - 3_600_000_000
+    told = []
+    for _ in range(2):
+        child = Child(epoch_us)
+        told.append(child.frames(4))
+        child.kill()
+    first, second = told
+    # An hour at 30 frames a second is 108000 frames.
+    assert first[0][1] >= 108_000
+    assert second[0][1] > first[-1][1]
+    for _, number, at_ns in first + second:
+        assert number == round((at_ns // 1000 - epoch_us) * 30 / 1_000_000)
+    # The sequence starts over with the process.
+    assert second[0][0] < 5
+
+
+def test_a_process_held_up_finds_its_requests_filled_and_the_rest_lost() -> None:
+    """As by DMA: the four requests that were queued hold the frames of the pause's beginning."""
+    child = Child(boottime_ns() // 1000)
+    told = child.frames(3)
+    child.process.send_signal(signal.SIGSTOP)
+    os.waitpid(child.process.pid, os.WUNTRACED)
+    stopped_ns = boottime_ns()
+    wait_until(lambda: boottime_ns() > stopped_ns + 700_000_000)
+    resumed_ns = boottime_ns()
+    child.process.send_signal(signal.SIGCONT)
+    while told[-1][2] < resumed_ns + 200_000_000:
+        told += child.frames(1)
+    child.kill()
+    pause = [at_ns for _, _, at_ns in told if stopped_ns < at_ns < resumed_ns]
+    assert 1 <= len(pause) <= 4
+    # Five periods of 33.3 ms hold the first four frames; the other 17 or so of 0.7 s are lost.
+    assert pause[-1] - stopped_ns < 5 * 33_400_000
+    # Wherever the sequence jumps, the number jumps as far.
+    assert steps([number for _, number, _ in told]) == steps([sequence for sequence, _, _ in told])

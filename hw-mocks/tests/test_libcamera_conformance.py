@@ -1,0 +1,195 @@
+"""The simulated libcamera against the real one, Debian's python3-libcamera.
+
+By name: nothing is invented, nothing is of another kind. By behaviour: the same program comes to
+the same results on the real library's virtual camera and on the simulated one. The real bindings
+are Debian's and run in Debian's own interpreter. Raspberry Pi OS has a newer libcamera, with other
+numbers and no virtual camera; there the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+REAL_PYTHON = "/usr/bin/python3"
+REAL_VERSION = "v0.4."
+
+VIRTUAL_CAMERA = """\
+"Virtual0":
+  supported_formats:
+  - width: 1280
+    height: 720
+    frame_rates:
+    - 30
+    - 30
+  test_pattern: "bars"
+  location: "CameraLocationFront"
+  model: "Virtual Video Device"
+"""
+
+NEWER = {
+    # picamera2 0.3.38 uses them; libcamera has them since 0.5.
+    "controls.AnalogueGainMode",
+    "controls.ExposureTimeMode",
+    "controls.FrameWallClock",
+}
+
+LEFT_OUT = {
+    # Changes a value in place, or computes with it in ways that picamera2 has no use for.
+    "Rectangle.enclosed_in",
+    "Rectangle.scale_by",
+    "Rectangle.scaled_by",
+    "Rectangle.translate_by",
+    "Rectangle.translated_by",
+    "Size.align_down_to",
+    "Size.align_up_to",
+    "Size.bound_to",
+    "Size.bounded_to_aspect_ratio",
+    "Size.centered_to",
+    "Size.expand_to",
+    "Size.expanded_to_aspect_ratio",
+    "Size.grow_by",
+    "Size.grown_by",
+    "Size.shrink_by",
+    "Size.shrunk_by",
+    "Transform.compose",
+    "Transform.inverse",
+    "Transform.invert",
+}
+
+INSTANCE_ATTRIBUTES = {
+    # There, but not to be seen on the class; the program that compares behaviour uses them.
+    "CameraConfiguration.orientation",
+    "CameraConfiguration.sensor_config",
+    "ColorSpace.primaries",
+    "ColorSpace.range",
+    "ColorSpace.transferFunction",
+    "ColorSpace.ycbcrEncoding",
+    "FrameBuffer.Plane.length",
+    "FrameBuffer.Plane.offset",
+    "FrameBuffer.cookie",
+    "FrameMetadata.Plane.bytes_used",
+    "SensorConfiguration.analog_crop",
+    "SensorConfiguration.binning",
+    "SensorConfiguration.bit_depth",
+    "SensorConfiguration.output_size",
+    "SensorConfiguration.skipping",
+    "StreamConfiguration.buffer_count",
+    "StreamConfiguration.frame_size",
+    "StreamConfiguration.stride",
+    "Transform.hflip",
+    "Transform.transpose",
+    "Transform.vflip",
+}
+
+OTHERWISE = {
+    # A property of the class there, plain data here.
+    "CameraManager.version",
+}
+
+
+def real_version() -> str | None:
+    """The version of the real library; None if its bindings are not installed."""
+    script = "import libcamera; print(libcamera.CameraManager.version)"
+    try:
+        command = [REAL_PYTHON, "-I", "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def run_real(script: str, environment: dict[str, str] | None = None) -> str:
+    """The output of a script of this folder, run with the real bindings."""
+    version = real_version()
+    if version is None:
+        pytest.fail(
+            "the real bindings are needed to compare with: install Debian's packages "
+            "python3-libcamera and libcamera-ipa"
+        )
+    if not version.startswith(REAL_VERSION):
+        pytest.skip(f"compares with libcamera {REAL_VERSION}x of Debian 13; here it is {version}")
+    clean = {"PATH": os.environ["PATH"], "LIBCAMERA_LOG_LEVELS": "*:FATAL"}
+    done = subprocess.run(
+        [REAL_PYTHON, "-I", str(HERE / script)],
+        env=clean | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_simulated(script: str) -> str:
+    """The output of a script of this folder, run with the simulated bindings."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / script)],
+        env=os.environ | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def virtual_camera(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the real library finds its virtual camera."""
+    folder = tmp_path_factory.mktemp("virtual-camera")
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.fail("a C compiler is needed: install Debian's packages gcc and libc6-dev")
+    library = folder / "memfd_heaps.so"
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library)]
+    subprocess.run([*command, str(HERE / "memfd_heaps.c"), "-ldl"], check=True)
+    configuration = folder / "virtual.yaml"
+    configuration.write_text(VIRTUAL_CAMERA)
+    return {"LD_PRELOAD": str(library), "VIRTUAL_CAMERA_YAML": str(configuration)}
+
+
+@pytest.fixture(scope="module")
+def names() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Every name with its kind: (real, simulated)."""
+    script = "libcamera_names.py"
+    return json.loads(run_real(script)), json.loads(run_simulated(script))
+
+
+def test_no_name_is_invented(names: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    real, simulated = names
+    assert set(simulated) - set(real) == NEWER
+
+
+def test_every_name_is_of_the_real_kind(names: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    real, simulated = names
+    common = (set(real) & set(simulated)) - OTHERWISE
+    # How many arguments a method takes is not always told by the real bindings.
+    told = {name for name in common if real[name] != ["method", None]}
+    assert {name for name in common - told if simulated[name][0] != "method"} == set()
+    assert {name: simulated[name] for name in told} == {name: real[name] for name in told}
+    assert len(common) > 180
+
+
+def test_what_is_left_out_is_known(names: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    real, simulated = names
+    groups = ("controls.", "formats.", "properties.")
+    missing = {name for name in set(real) - set(simulated) if not name.startswith(groups)}
+    assert missing == LEFT_OUT | INSTANCE_ATTRIBUTES
+
+
+def test_the_same_program_comes_to_the_same_results(virtual_camera: dict[str, str]) -> None:
+    real = run_real("libcamera_probe.py", virtual_camera).splitlines()
+    simulated = run_simulated("libcamera_probe.py").splitlines()
+    assert simulated == real
+    assert real[-1].startswith("configure after release: ")

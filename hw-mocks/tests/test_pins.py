@@ -1,0 +1,283 @@
+"""The pin factory, through gpiozero as a daemon uses it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gpiozero import Button, DigitalInputDevice, DigitalOutputDevice, PWMOutputDevice
+from gpiozero.exc import (
+    GPIOPinInUse,
+    PinFixedPull,
+    PinInvalidPin,
+    PinPWMFixedValue,
+    PinSetInput,
+)
+
+from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.pins import SimulatedFactory
+
+
+@pytest.fixture
+def factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
+    monkeypatch.delenv("HW_MOCKS_WORLD", raising=False)
+    made = SimulatedFactory()
+    yield made
+    made.close()
+
+
+def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come to hold"
+        time.sleep(0.001)
+
+
+def outputs(factory: SimulatedFactory, gpio: int) -> list[float]:
+    return [c.level for c in factory.history if c.gpio == gpio and c.output]
+
+
+def test_gpiozero_finds_it_under_its_name() -> None:
+    from importlib.metadata import entry_points
+
+    group = entry_points(group="gpiozero_pin_factories")
+    if "simulated" not in group.names:
+        pytest.skip("camerad-hw-mocks is not installed")
+    assert group["simulated"].load() is SimulatedFactory
+
+
+def test_a_press_is_seen_with_its_bounce_and_its_length(factory: SimulatedFactory) -> None:
+    edges: list[tuple[bool, int]] = []
+    button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
+    button.when_activated = down = lambda: edges.append((True, now_us()))
+    button.when_deactivated = up = lambda: edges.append((False, now_us()))
+    press = factory.press(17, 0.05)
+    assert press.wait(5)
+    del down, up
+    assert press.down_us is not None
+    assert press.up_us is not None
+    # The thread may be late, never early.
+    assert 50_000 <= press.up_us - press.asked_us < 150_000
+    assert len(press.edges) >= 6  # make and break, each with at least one pair of bounces
+    assert [closed for closed, _ in edges] == [edge.closed for edge in press.edges]
+    seen = [c for c in factory.history if c.gpio == 17 and c.at_us >= press.asked_us]
+    assert [c.at_us for c in seen] == [edge.at_us for edge in press.edges]
+    assert [bool(c.level) for c in seen] == [not edge.closed for edge in press.edges]
+    button.close()
+
+
+@pytest.mark.parametrize(("pull_up", "pressed"), [(True, 0), (False, 1)])
+def test_a_press_pulls_against_the_pins_pull(
+    factory: SimulatedFactory, pull_up: bool, pressed: int
+) -> None:
+    with Button(5, pull_up=pull_up, pin_factory=factory) as button:
+        assert not button.is_pressed
+        factory.hold(5, bounce=False)
+        until(lambda: button.is_pressed)
+        assert button.pin.state == pressed
+        factory.release(5)
+        until(lambda: not button.is_pressed)
+
+
+def test_a_button_that_is_held_before_it_is_opened_reads_as_pressed(
+    factory: SimulatedFactory,
+) -> None:
+    factory.hold(17, bounce=False)
+    until(lambda: factory.closed(17))
+    with DigitalInputDevice(17, pull_up=True, pin_factory=factory) as button:
+        assert button.is_active
+
+
+def test_every_change_of_an_output_is_witnessed_with_its_time(factory: SimulatedFactory) -> None:
+    before = now_us()
+    with DigitalOutputDevice(23, pin_factory=factory) as light:
+        light.on()
+        light.on()
+        light.off()
+    changes = [c for c in factory.history if c.gpio == 23]
+    # Opened dark, on, off; then given up, which makes it an input again.
+    assert outputs(factory, 23) == [0, 1, 0]
+    assert [c.output for c in changes] == [True, True, True, False]
+    times = [c.at_us for c in changes]
+    assert before <= times[0] <= times[1] <= times[2] <= now_us()
+
+
+def test_an_output_that_is_on_when_low_opens_without_a_flash(factory: SimulatedFactory) -> None:
+    with DigitalOutputDevice(23, active_high=False, pin_factory=factory) as light:
+        assert outputs(factory, 23) == [1]
+        light.on()
+        assert outputs(factory, 23) == [1, 0]
+
+
+def test_pwm_is_witnessed_with_its_frequency(factory: SimulatedFactory) -> None:
+    with PWMOutputDevice(18, frequency=880, pin_factory=factory) as buzzer:
+        buzzer.value = 0.5
+        newest = factory.history[-1]
+        assert (newest.level, newest.hertz) == (0.5, 880)
+        assert newest.message()["hertz"] == 880
+    assert not factory.history[-1].output
+
+
+def test_mistakes_raise_what_gpiozero_raises(factory: SimulatedFactory) -> None:
+    with DigitalOutputDevice(4, pin_factory=factory):
+        with pytest.raises(GPIOPinInUse):
+            DigitalOutputDevice(4, pin_factory=factory)
+        with pytest.raises(PinFixedPull):
+            factory.pin(4).pull = "up"
+    with pytest.raises(PinInvalidPin):
+        factory.pin(99)
+    with pytest.raises(PinSetInput):
+        factory.pin(4).state = True
+    with pytest.raises(PinPWMFixedValue):
+        factory.pin(4).frequency = 100
+    with pytest.raises(PinFixedPull):
+        factory.pin(2).pull = "down"  # GPIO2 has a resistor on the board
+
+
+def test_a_pin_of_another_program_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HW_MOCKS_BUSY_GPIO", "22, 23")
+    made = SimulatedFactory()
+    with pytest.raises(GPIOPinInUse, match="GPIO22"):
+        DigitalOutputDevice(22, pin_factory=made)
+    with DigitalOutputDevice(24, pin_factory=made):
+        pass
+    made.close()
+
+
+def test_a_handler_that_fails_does_not_take_the_other_buttons_with_it(
+    factory: SimulatedFactory,
+) -> None:
+    reached = threading.Event()
+
+    def fail() -> None:
+        reached.set()
+        raise RuntimeError("a mistake in a handler")
+
+    with (
+        Button(17, pin_factory=factory) as main,
+        Button(27, pin_factory=factory) as display,
+    ):
+        main.when_pressed = fail
+        factory.press(17, 0.01)
+        assert reached.wait(5)
+        assert factory.press(27, 0.01).wait(5)
+        assert not display.is_pressed
+
+
+def test_presses_faster_than_a_hand_still_end_open(factory: SimulatedFactory) -> None:
+    with Button(17, pin_factory=factory) as button:
+        presses = [factory.press(17, 0.002) for _ in range(20)]
+        assert all(press.wait(5) for press in presses)
+        until(lambda: not button.is_pressed)
+
+
+def test_two_buttons_are_pressed_at_once(factory: SimulatedFactory) -> None:
+    with Button(17, pin_factory=factory), Button(27, pin_factory=factory):
+        long, short = factory.press(17, 0.2), factory.press(27, 0.02)
+        assert short.wait(5)
+        assert factory.closed(17)
+        assert long.wait(5)
+
+
+def test_a_stuck_button_stays_pressed_until_its_time(factory: SimulatedFactory) -> None:
+    with Button(17, pin_factory=factory) as button:
+        end_us = now_us() + 150_000
+        factory.stick(17, end_us)
+        until(lambda: button.is_pressed)
+        hidden = factory.press(17, 0.03)
+        assert hidden.wait(5)
+        assert factory.closed(17) or now_us() >= end_us
+        until(lambda: now_us() >= end_us)
+        until(lambda: not button.is_pressed)
+
+
+def test_a_worn_button_bounces_more(factory: SimulatedFactory) -> None:
+    factory.wear(17, now_us() + 5_000_000)
+    press = factory.press(17, 0.05)
+    assert press.wait(5)
+    assert len(press.edges) >= 34  # 17 at make, 17 at break, at least
+
+
+def test_the_world_presses_and_hears_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with WorldThread(tmp_path / "world") as world:
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        made = SimulatedFactory()
+        assert world.wait_connected("pins")["pid"] == os.getpid()
+        light = DigitalOutputDevice(23, pin_factory=made)
+        button = Button(17, pin_factory=made)
+        button.when_pressed = light.on
+        world.tell("pins", {"press": {"gpio": 17, "seconds": 0.02, "bounce": True, "id": "a"}})
+        answer = world.wait_for(lambda _, m: m.get("pressed") == "a")
+        assert answer["up_us"] - answer["down_us"] >= 20_000
+        lit = world.wait_for(lambda _, m: m.get("pin") == 23 and m["level"] == 1)
+        # Measured inside the process: from the edge to the light, without the bus.
+        assert 0 <= lit["at_us"] - answer["down_us"] < 50_000
+        light.close()
+        button.close()
+        made.close()
+        given_up = world.wait_for(lambda _, m: m.get("pin") == 23 and not m["output"])
+        assert given_up["at_us"] >= lit["at_us"]
+
+
+def test_a_button_held_in_the_world_reads_as_pressed_at_the_first_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with WorldThread(tmp_path / "world") as world:
+        world.tell("pins", {"hold": {"gpio": 17, "down": True, "id": 1}}, keep="hold 17")
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        made = SimulatedFactory()
+        with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
+            assert button.is_active
+            world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 2}})
+            answer = world.wait_for(lambda _, m: m.get("held") == 2)
+            assert answer["at_us"] is not None
+            until(lambda: not button.is_active)
+            # Nothing to let go any more: answered at once, with no edge.
+            world.tell("pins", {"hold": {"gpio": 17, "down": False, "id": 3}})
+            assert world.wait_for(lambda _, m: m.get("held") == 3)["at_us"] is None
+        made.close()
+
+
+def test_faults_of_buttons_come_from_the_world(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with WorldThread(tmp_path / "world") as world:
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        made = SimulatedFactory()
+        with Button(17, pin_factory=made) as button:
+            end_us = now_us() + 100_000
+            world.tell("pins", {"fault": "button_stuck", "gpio": 17, "until_us": end_us})
+            until(lambda: button.is_pressed)
+            until(lambda: now_us() >= end_us)
+            until(lambda: not button.is_pressed)
+            worn = {"fault": "button_bounce", "gpio": 17, "until_us": now_us() + 9_000_000}
+            world.tell("pins", worn)
+            world.tell("pins", {"press": {"gpio": 17, "seconds": 0.05, "id": "b"}})
+            answer = world.wait_for(lambda _, m: m.get("pressed") == "b")
+            assert len(answer["edges"]) >= 34
+        made.close()
+
+
+def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HW_MOCKS_SEED", "7")
+    counts = []
+    for _ in range(2):
+        made = SimulatedFactory()
+        press = made.press(17, 0.03)
+        assert press.wait(5)
+        counts.append(len(press.edges))
+        made.close()
+    assert counts[0] == counts[1]
+
+
+def test_reset_forgets_everything(factory: SimulatedFactory) -> None:
+    factory.hold(17)
+    DigitalOutputDevice(23, pin_factory=factory)
+    factory.reset()
+    assert not factory.closed(17)
+    assert not factory.history
+    DigitalOutputDevice(23, pin_factory=factory)

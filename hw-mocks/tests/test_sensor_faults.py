@@ -1,0 +1,184 @@
+"""The sensor's knobs, set in the process and by a world."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from libcamera_support import wait_until
+
+from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.pacing import boottime_ns
+from hw_mocks.sensor import LASTING, Fault, Platform, Sensor
+
+HERE = Path(__file__).parent
+
+
+def later(seconds: float) -> int:
+    """Microseconds of CLOCK_BOOTTIME at this many seconds from now."""
+    return boottime_ns() // 1000 + int(seconds * 1_000_000)
+
+
+def test_without_an_environment_it_is_a_vc4_that_shows_a_pattern() -> None:
+    before = boottime_ns()
+    sensor = Sensor({})
+    assert sensor.platform is Platform.VC4
+    assert sensor.footage is None
+    assert before <= sensor.epoch_ns <= boottime_ns()
+
+
+def test_the_environment_says_what_it_is() -> None:
+    sensor = Sensor(
+        {"HW_MOCKS_PLATFORM": "pisp", "HW_MOCKS_FOOTAGE": "/f", "HW_MOCKS_EPOCH_US": "1234"}
+    )
+    assert sensor.platform is Platform.PISP
+    assert sensor.footage == Path("/f")
+    assert sensor.epoch_ns == 1_234_000
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("HW_MOCKS_PLATFORM", "pi6", "HW_MOCKS_PLATFORM: 'pi6' is none of vc4, pisp"),
+        ("HW_MOCKS_EPOCH_US", "noon", "HW_MOCKS_EPOCH_US: 'noon' is no number of microseconds"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_named(variable: str, value: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Sensor({variable: value})
+
+
+def test_a_lasting_fault_holds_until_it_is_released() -> None:
+    sensor = Sensor({})
+    assert not sensor.holds(Fault.CAMERA_STALL)
+    sensor.hold(Fault.CAMERA_STALL)
+    assert sensor.holds(Fault.CAMERA_STALL)
+    assert not sensor.holds(Fault.CAMERA_GONE)
+    sensor.release(Fault.CAMERA_STALL)
+    assert not sensor.holds(Fault.CAMERA_STALL)
+
+
+def test_a_lasting_fault_ends_at_its_time() -> None:
+    sensor = Sensor({})
+    sensor.hold(Fault.CAMERA_STALL, later(0.1))
+    assert sensor.holds(Fault.CAMERA_STALL)
+    began = time.monotonic()
+    sensor.wait_while(Fault.CAMERA_STALL)
+    assert 0.05 < time.monotonic() - began < 5
+    assert not sensor.holds(Fault.CAMERA_STALL)
+
+
+def test_a_time_that_has_passed_releases() -> None:
+    sensor = Sensor({})
+    sensor.hold(Fault.CAMERA_GONE)
+    sensor.hold(Fault.CAMERA_GONE, later(-1))
+    assert not sensor.holds(Fault.CAMERA_GONE)
+
+
+def test_who_waits_is_let_go_by_a_release_or_a_new_time() -> None:
+    sensor = Sensor({})
+    ways: list[Callable[[], None]] = [
+        lambda: sensor.release(Fault.CAMERA_STOP_HANG),
+        lambda: sensor.hold(Fault.CAMERA_STOP_HANG, later(0)),
+        sensor.reset,
+    ]
+    for let_go in ways:
+        sensor.hold(Fault.CAMERA_STOP_HANG)
+        waiting = threading.Thread(target=sensor.wait_while, args=(Fault.CAMERA_STOP_HANG,))
+        waiting.start()
+        waiting.join(0.05)
+        assert waiting.is_alive()
+        let_go()
+        waiting.join(5)
+        assert not waiting.is_alive()
+
+
+def test_a_fault_hits_as_often_as_it_was_injected() -> None:
+    sensor = Sensor({})
+    sensor.inject(Fault.CAMERA_CANCEL, 2)
+    sensor.inject(Fault.CAMERA_CANCEL)
+    assert [sensor.take(Fault.CAMERA_CANCEL) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert not sensor.take(Fault.CAMERA_START_ERROR)
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_fault_either_lasts_or_hits(fault: Fault) -> None:
+    sensor = Sensor({})
+    with pytest.raises(ValueError, match=fault.value):
+        sensor.inject(fault) if fault in LASTING else sensor.hold(fault)
+
+
+def test_a_world_can_do_all_of_it() -> None:
+    sensor = Sensor({})
+    sensor.obey({"fault": "camera_stall", "until_us": later(60)})
+    sensor.obey({"fault": "camera_gone", "until_us": None})
+    sensor.obey({"fault": "camera_cancel", "count": 2})
+    sensor.obey({"fault": "camera_start_error"})
+    sensor.obey({"news": "of no concern"})
+    assert sensor.holds(Fault.CAMERA_STALL)
+    assert sensor.holds(Fault.CAMERA_GONE)
+    assert [sensor.take(Fault.CAMERA_CANCEL) for _ in range(3)] == [True, True, False]
+    assert sensor.take(Fault.CAMERA_START_ERROR)
+    sensor.obey({"fault": "camera_stall", "until_us": 0})
+    assert not sensor.holds(Fault.CAMERA_STALL)
+    with pytest.raises(ValueError, match="camera_on_fire"):
+        sensor.obey({"fault": "camera_on_fire"})
+
+
+def test_without_a_world_nothing_is_joined() -> None:
+    sensor = Sensor({})
+    sensor.connect()
+    assert threading.active_count() == len(threading.enumerate())
+    assert not any(thread.name == "world-sensor" for thread in threading.enumerate())
+
+
+PROGRAM = """
+import sys
+import libcamera
+from hw_mocks.sensor import SENSOR, Fault
+print(len(libcamera.CameraManager.singleton().cameras), flush=True)
+for line in sys.stdin:
+    print(eval(line), flush=True)
+"""
+
+
+def test_a_process_wakes_up_in_the_world_as_it_is_and_hears_what_comes() -> None:
+    with tempfile.TemporaryDirectory() as folder, WorldThread(Path(folder) / "world") as world:
+        world.tell(
+            "sensor",
+            {"fault": "camera_gone", "until_us": now_us() + 60_000_000},
+            keep="camera_gone",
+        )
+        world.tell("sensor", {"fault": "camera_cancel", "count": 1}, keep="camera_cancel")
+        with subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            env=os.environ | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": f"{folder}/world"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+
+            def ask(question: str) -> str:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(question + "\n")
+                process.stdin.flush()
+                return process.stdout.readline().strip()
+
+            assert process.stdout.readline().strip() == "0"
+            assert ask("SENSOR.take(Fault.CAMERA_CANCEL)") == "True"
+            assert world.wait_for(lambda _, said: said.get("used") == "camera_cancel")
+            world.tell("sensor", {"fault": "camera_gone", "until_us": 0})
+            wait_until(lambda: ask("SENSOR.holds(Fault.CAMERA_GONE)") == "False")
+            assert ask("len(libcamera.CameraManager.singleton().cameras)") == "1"
+            process.stdin.close()
+            assert process.wait(10) == 0

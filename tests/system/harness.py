@@ -1,0 +1,209 @@
+"""A body camera in a test: bodycam-sim with the production daemon, driven as a person would.
+
+Everything goes through the simulator's JSON and the files that it leaves; nothing in here knows the
+daemon's code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+
+START_SECONDS: Final = 30.0
+_T = TypeVar("_T")
+
+
+def until(look: Callable[[], _T | None], seconds: float, what: str, *, pause: float = 0.02) -> _T:
+    """What `look` returns as soon as that is true; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(pause)
+
+
+def now_us() -> int:
+    """Media time: microseconds of CLOCK_BOOTTIME."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+
+
+class BodyCamera:
+    """A running simulator. Use `body_camera` to get one."""
+
+    def __init__(self, url: str, state_dir: Path, log: Path) -> None:
+        self.url = url
+        self.state_dir = state_dir
+        self.log = log
+        facts = json.loads((state_dir / "sim.json").read_text())
+        self.daemon_pid: int = facts["daemon_pid"]
+        self.control: str = facts["control"]
+        self.footage = Path(facts["footage"])
+        self.epoch_us: int = facts["epoch_us"]
+
+    def ask(self, method: str, path: str, body: object | None = None) -> Reply:
+        """One request; an error status is an answer too."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Reply(answer.status, json.load(answer))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, json.load(error))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        body: dict[str, Any] = self.ask("GET", "/api/state").body
+        return body
+
+    @property
+    def recordings(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        body: list[dict[str, Any]] = self.ask("GET", "/api/recordings").body
+        return body
+
+    def press(self, button: str = "main", seconds: float = 0.1) -> dict[str, Any]:
+        """Press and release; the answer has `down_us` and `up_us`."""
+        reply = self.ask("POST", "/api/press", {"button": button, "seconds": seconds})
+        assert reply.status == 200, reply
+        body: dict[str, Any] = reply.body
+        return body
+
+    def fault(self, name: str, seconds: float | None = None) -> None:
+        body: dict[str, Any] = {"name": name}
+        if seconds is not None:
+            body["seconds"] = seconds
+        reply = self.ask("POST", "/api/fault", body)
+        assert reply.status == 200, reply
+
+    def wait(self, seconds: float = 10.0, **wanted: Any) -> dict[str, Any]:
+        """Wait until the state has these values; returns it."""
+
+        def look() -> dict[str, Any] | None:
+            state = self.state
+            return state if all(state[name] == value for name, value in wanted.items()) else None
+
+        return until(look, seconds, f"{wanted}; it is {self.state}")
+
+    def wait_for_condition(self, condition: str, *, holds: bool, seconds: float = 10.0) -> None:
+        until(
+            lambda: (condition in self.state["conditions"]) is holds,
+            seconds,
+            f"{condition}: {holds}; it is {self.state}",
+        )
+
+    def record(self, seconds: float) -> dict[str, Any]:
+        """A recording from idle by holding the button, `seconds` long; returns its listing."""
+        self.press("main", 1.3)
+        self.wait(stage="recording")
+        self.pass_time(seconds)
+        return self.stop()
+
+    def stop(self) -> dict[str, Any]:
+        """Hold the button until the camera is idle; returns the newest recording."""
+        self.press("main", 2.2)
+        self.wait(stage="idle")
+        return self.recordings[0]
+
+    def pass_time(self, seconds: float) -> None:
+        """Let real time pass: what is tested is what the camera does in it."""
+        end_us = now_us() + round(seconds * 1e6)
+        until(lambda: now_us() >= end_us, seconds + 5, "time passes")
+
+    @property
+    def capture_pid(self) -> int | None:
+        """Process id of the capture process that runs now."""
+        return self.child("camerad.capture")
+
+    def child(self, module: str) -> int | None:
+        """Process id of the daemon's child that runs `module`."""
+        for thread in os.listdir(f"/proc/{self.daemon_pid}/task"):
+            try:
+                children = Path(f"/proc/{self.daemon_pid}/task/{thread}/children").read_text()
+            except FileNotFoundError:
+                continue
+            for pid in children.split():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                        return int(pid)
+        return None
+
+    def frame_at(self, at_us: int) -> float:
+        """The frame number, with a fraction, that the sensor exposes at a media time (30 fps)."""
+        return (at_us - self.epoch_us) * 30 / 1e6
+
+
+def configuration(directory: Path, policy: str = "generic", **sections: Any) -> Path:
+    """A configuration file with these sections; the shipped defaults for everything else."""
+    path = directory / "camerad.yaml"
+    path.write_text(yaml.safe_dump({"policy": policy, **sections}))
+    return path
+
+
+@contextlib.contextmanager
+def body_camera(
+    directory: Path,
+    config: Path,
+    *,
+    footage: str = "vtest.avi",
+    platform: str = "vc4",
+    environment: dict[str, str] | None = None,
+    ready: bool = True,
+) -> Iterator[BodyCamera]:
+    """A body camera that is ready, unless told not to wait; ended in order afterwards."""
+    state_dir, log = directory / "state", directory / "log"
+    command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
+    command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform, "--no-page"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+        )
+        try:
+
+            def url() -> str | None:
+                assert process.poll() is None, log.read_text()
+                with contextlib.suppress(FileNotFoundError, ValueError):
+                    facts = json.loads((state_dir / "sim.json").read_text())
+                    return str(facts["url"])
+                return None
+
+            camera = BodyCamera(until(url, START_SECONDS, "the simulator serves"), state_dir, log)
+            if ready:
+                camera.wait(START_SECONDS, stage="idle", ready=True)
+            yield camera
+        except BaseException:
+            sys.stderr.write(log.read_text())
+            raise
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    said = log.read_text()
+    assert "Traceback" not in said, said
+    assert process.returncode == 0, said

@@ -1,0 +1,58 @@
+"""Searches the memory of other processes.
+
+The daemon's processes are not dumpable (P1), so only root may look into them: `python -m
+tests.system.memory PID NOTES` is run through sudo where the tests are not root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.system.spy.sitecustomize import PIECE
+
+
+def search(pid: int, pieces: list[bytes]) -> set[int]:
+    """Which of the pieces are anywhere in the readable memory of the process, by their index."""
+    found: set[int] = set()
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            area, mode, *_ = line.split(maxsplit=2)
+            # What is mapped but cannot be read (vsyscall, guard pages) holds nothing of ours.
+            if mode[0] != "r" or "[v" in line:
+                continue
+            start, end = (int(edge, 16) for edge in area.split("-"))
+            with contextlib.suppress(OSError):
+                memory.seek(start)
+                data = memory.read(end - start)
+                found |= {index for index, piece in enumerate(pieces) if piece in data}
+    return found
+
+
+def pieces_of(notes: Path) -> list[bytes]:
+    """Every piece noted so far, oldest first."""
+    data = notes.read_bytes()
+    return [data[start : start + PIECE] for start in range(0, len(data) - PIECE + 1, PIECE)]
+
+
+def found_in(pid: int, pieces: list[bytes], scratch: Path) -> set[int]:
+    """`search`, with the rights that it takes."""
+    if os.geteuid() == 0:
+        return search(pid, pieces)
+    scratch.write_bytes(b"".join(pieces))
+    done = subprocess.run(
+        ["sudo", "-n", sys.executable, "-m", "tests.system.memory", str(pid), str(scratch)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    return set(json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    print(json.dumps(sorted(search(int(sys.argv[1]), pieces_of(Path(sys.argv[2]))))))  # noqa: T201

@@ -1,0 +1,123 @@
+"""P1 and P2 by observation: what the kernel says the daemon does, and what is in its memory."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.system import memory, watching
+from tests.system.harness import BodyCamera, body_camera, configuration, until
+
+pytestmark = pytest.mark.system
+
+SEARCHED = 80
+"""Packets that are looked for: as many of all that were noted as keep the search short."""
+
+
+def processes(camera: BodyCamera) -> dict[str, int]:
+    capture = camera.capture_pid
+    assert capture is not None
+    return {"controller": camera.daemon_pid, "capture": capture}
+
+
+def test_p1_nothing_reaches_a_file_in_idle_and_self_view(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 10})
+    with body_camera(tmp_path, config, environment={"TMPDIR": str(temporary)}) as camera:
+        card = camera.state_dir / "camerad"
+        watch = watching.Watch(card, temporary)
+        log = str(camera.log)
+
+        def quiet() -> None:
+            assert watch.changes() == []
+            for pid in watching.family(camera.daemon_pid):
+                # The log is the test's own; the panel's file is the simulated display.
+                names = watching.files_open_for_writing(pid) - {log}
+                assert [name for name in names if "board" not in name] == [], pid
+
+        for _ in range(2):
+            camera.press()
+            camera.wait(stage="self_view")
+            for _ in range(6):
+                camera.pass_time(0.5)
+                quiet()
+            camera.press("display")
+            camera.wait(stage="idle")
+            camera.pass_time(0.5)
+            quiet()
+        for name, pid in processes(camera).items():
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert "VmSwap:\t       0 kB" in status, name
+            # Not dumpable: the kernel gives its files in /proc to root.
+            assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+            assert Path(f"/proc/{pid}/limits").read_text().split("Max core file size")[1].split()[
+                :2
+            ] == ["0", "0"]
+        # The same watch sees what a recording does, so it would have seen anything else.
+        camera.record(1)
+        changed = watch.changes()
+        assert any(line.split(":")[0].endswith(".mp4") for line in changed)
+        assert not any(str(temporary) in line for line in changed)
+        watch.close()
+
+
+@pytest.mark.parametrize("policy", ["generic", "bundespolizei"])
+def test_p2_two_seconds_after_self_view_no_packet_is_left_in_memory(
+    tmp_path: Path, policy: str
+) -> None:
+    """In `generic` the buffer runs in self-view only; in `bundespolizei` it begins anew in idle."""
+    notes = tmp_path / "notes"
+    notes.touch()
+    environment = {
+        "CAMERAD_TEST_NOTES": str(notes),
+        "PYTHONPATH": str(Path(__file__).parent / "spy"),
+    }
+    config = configuration(tmp_path, policy, pre_event={"seconds": 10})
+    with body_camera(tmp_path, config, environment=environment) as camera:
+        camera.press()
+        camera.wait(stage="self_view")
+        before = len(memory.pieces_of(notes))
+        camera.pass_time(6)
+        pids = processes(camera)
+        noted = memory.pieces_of(notes)[before:]
+        assert len(noted) > 100
+        chosen = random.Random(1).sample(noted[:-20], SEARCHED - 20) + noted[-20:]
+        held = {name: memory.found_in(pid, chosen, tmp_path / name) for name, pid in pids.items()}
+        # The search finds what is there: the ring holds them all.
+        assert len(held["controller"]) == SEARCHED
+        camera.press("display")
+        camera.wait(stage="idle")
+        # What was encoded between the choice and the press counts as well.
+        count = len(memory.pieces_of(notes))
+        chosen += memory.pieces_of(notes)[before + len(noted) : count][:20]
+        camera.pass_time(2)
+        assert processes(camera) == pids
+        for name, pid in pids.items():
+            assert memory.found_in(pid, chosen, tmp_path / name) == set(), name
+        if policy == "bundespolizei":
+            until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills anew")
+
+
+def test_p2_the_self_view_picture_is_gone_from_the_shared_memory(tmp_path: Path) -> None:
+    """The memfd that the display reads is black once self-view is over."""
+    with body_camera(tmp_path, configuration(tmp_path, "generic")) as camera:
+
+        def levels() -> set[int]:
+            pid = camera.daemon_pid
+            for entry in Path(f"/proc/{pid}/fd").iterdir():
+                if "memfd:camerad-newest-frame" in os.readlink(entry):
+                    with entry.open("rb") as shared:
+                        shared.seek(4096)
+                        return set(shared.read(320 * 240))
+            raise AssertionError("the shared memory is not there")
+
+        camera.press()
+        camera.wait(stage="self_view")
+        until(lambda: len(levels()) > 20, 5, "a picture is in the shared memory")
+        camera.press("display")
+        camera.wait(stage="idle")
+        until(lambda: len(levels()) <= 3, 2, "the shared memory is black")

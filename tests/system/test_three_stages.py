@@ -1,0 +1,103 @@
+"""The story that the camera is made for: idle, self-view, recording, on real footage.
+
+Presses go through the simulated contacts with their bounce, pictures through the real picamera2;
+the recording is judged by the barcodes in its pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system import judge
+from tests.system.harness import BodyCamera, body_camera, configuration
+
+pytestmark = pytest.mark.system
+
+FRAME_US = 1_000_000 // 30
+WITH_BUFFER = {"pre_event": {"seconds": 10}}
+
+
+def tell_the_story(camera: BodyCamera) -> tuple[dict[str, object], int, int]:
+    """Idle, 15 s of self-view, 5 s of recording, idle; (recording, press, stop) in media time."""
+    assert camera.state["lights"] == {"red": False, "green": True, "amber": False}
+    camera.press()
+    state = camera.wait(stage="self_view")
+    assert state["lights"] == {"red": False, "green": True, "amber": False}
+    camera.wait(display=True)
+    camera.pass_time(15)
+    pressed_us = camera.press()["down_us"]
+    state = camera.wait(stage="recording")
+    assert state["lights"]["red"]
+    camera.pass_time(5)
+    stop_us = camera.press("main", 2.2)["down_us"] + 2_000_000
+    state = camera.wait(stage="idle")
+    assert not state["lights"]["red"]
+    (recording,) = camera.recordings
+    return recording, pressed_us, stop_us
+
+
+def judge_whole(
+    camera: BodyCamera, recording: dict[str, object], pressed_us: int, stop_us: int
+) -> judge.Verdict:
+    """What holds for every undisturbed recording; returns what the pictures say."""
+    path = str(recording["path"])
+    judge.ffmpeg_is_silent(path)
+    verdict = judge.decode(path)
+    assert verdict.frames[0].key
+    assert verdict.frames[0].pts_us == 0
+    assert verdict.holes == []
+    assert recording["gaps"] == []
+    assert recording["frames"] == len(verdict.frames)
+    first = verdict.numbers[0]
+    for frame in verdict.frames:
+        # Frame n is exposed n periods after the sensor's first: time in the file is time in life.
+        assert frame.pts_us == pytest.approx((frame.number - first) * 1e6 / 30, abs=2_000)
+    # Every frame up to the stop, and none that was exposed later than one frame after it.
+    assert verdict.numbers[-1] == pytest.approx(camera.frame_at(stop_us), abs=1.5)
+    scores = list(judge.similarities(verdict, camera.footage))
+    assert len(scores) >= 5
+    assert min(scores) > 0.9
+    return verdict
+
+
+@pytest.mark.parametrize("platform", ["vc4", "pisp"])
+@pytest.mark.parametrize("footage", ["vtest.avi", "carphone_pristine.mp4"])
+def test_a_recording_begins_ten_seconds_before_the_press(
+    tmp_path: Path, footage: str, platform: str
+) -> None:
+    config = configuration(tmp_path, "generic", **WITH_BUFFER)
+    with body_camera(tmp_path, config, footage=footage, platform=platform) as camera:
+        recording, pressed_us, stop_us = tell_the_story(camera)
+        verdict = judge_whole(camera, recording, pressed_us, stop_us)
+    before = camera.frame_at(pressed_us) - verdict.numbers[0]
+    # At least the ten seconds asked for, at most one group of pictures (1 s) more.
+    assert 10 * 30 <= before <= 11 * 30 + 1
+    assert float(str(recording["pre_event_seconds"])) == pytest.approx(before / 30, abs=0.04)
+    after = verdict.numbers[-1] - camera.frame_at(pressed_us)
+    assert after / 30 == pytest.approx((stop_us - pressed_us) / 1e6, abs=0.06)
+
+
+@pytest.mark.parametrize("platform", ["vc4", "pisp"])
+def test_where_the_law_forbids_a_buffer_no_frame_is_older_than_the_press(
+    tmp_path: Path, platform: str
+) -> None:
+    config = configuration(tmp_path, "nrw-ordnungsamt")
+    with body_camera(
+        tmp_path, config, footage="carphone_pristine.mp4", platform=platform
+    ) as camera:
+        recording, pressed_us, stop_us = tell_the_story(camera)
+        verdict = judge_whole(camera, recording, pressed_us, stop_us)
+    # One frame time of grace: the sensor may be exposing it at the press.
+    assert verdict.numbers[0] >= camera.frame_at(pressed_us) - 1
+    assert recording["pre_event_seconds"] == 0
+    # And it begins soon: within a fifth of a second.
+    assert verdict.numbers[0] <= camera.frame_at(pressed_us) + 6
+
+
+def test_holding_the_button_in_idle_records_at_once(tmp_path: Path) -> None:
+    with body_camera(tmp_path, configuration(tmp_path, "generic", **WITH_BUFFER)) as camera:
+        recording = camera.record(2)
+        judge.ffmpeg_is_silent(recording["path"])
+        assert judge.decode(recording["path"]).holes == []

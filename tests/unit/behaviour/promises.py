@@ -1,0 +1,199 @@
+"""The promises of the design, as far as stages and lights can keep them, as checks of one step.
+
+Each check returns what is wrong with a transition, or None. They are written against the world
+(`World`) and in words of their own, so that a mistake in a table cannot excuse itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from camerad.behaviour import signals, stages
+from camerad.behaviour.signals import Pattern
+from camerad.behaviour.stages import Condition, Cue, CueKind, Intent, Stage, State
+from tests.unit.behaviour.space import Transition
+
+Check: TypeAlias = Callable[[Transition], "str | None"]
+
+CANNOT_RECORD = {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+NOWHERE_TO_KEEP = {Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+
+
+def p1(t: Transition) -> str | None:
+    """Nothing is kept outside stage 3, and it is entered only because someone wants it."""
+    assert t.after is not None
+    starts = [e for e in t.effects if isinstance(e, stages.StartRecording)]
+    if t.then.keeping != (t.after.stage in (Stage.RECORDING, Stage.STOPPING)):
+        return f"keeping is {t.then.keeping}"
+    if starts and not _asked(t):
+        return "nobody asked for this recording"
+    allowed = t.after.stage in t.rules.armed_in and not t.then.wiping and not t.after.ended
+    if t.then.fed and not allowed and not t.then.keeping:
+        return "the ring is fed where no policy arms it"
+    if (t.then.fed, t.then.shown) != (t.after.armed, t.after.display_on):
+        return "the state is mistaken about the ring or the display"
+    if any(e.pre_event for e in starts) and (
+        not t.world.fed or t.before.stage not in t.rules.armed_in
+    ):
+        return "footage from before the press is kept without a pre-event buffer"
+    return None
+
+
+def _asked(t: Transition) -> bool:
+    if t.before.remembered is Intent.RECORD:
+        return not isinstance(t.event, stages.Intended)
+    match t.event:
+        case stages.Intended(intent=Intent.RECORD):
+            return True
+        case stages.Intended(intent=Intent.ESCALATE):
+            return t.before.stage is Stage.SELF_VIEW
+        case _:
+            return False
+
+
+def p2(t: Transition) -> str | None:
+    """What a self-view left behind is gone before the lights show anything but self-view."""
+    assert t.after is not None
+    if t.during.seen and t.after.stage not in (Stage.SELF_VIEW, Stage.RECORDING, Stage.STOPPING):
+        return "footage of a self-view outlives it"
+    if t.then.wiping != t.after.wiping:
+        return "the state is mistaken about the wipe"
+    if t.after.stage is Stage.SELF_VIEW and t.after.wiping and t.then.fed:
+        return "the ring is fed while it is being wiped"
+    if t.then.ended and t.then.seen:
+        return "the camera ends before it has wiped"
+    return None
+
+
+def p3(t: Transition) -> str | None:
+    """Whenever footage is kept the red light is on, and a light that fails is told."""
+    assert t.after is not None
+    red = signals.look(t.after).red
+    kept = t.during.keeping or t.then.keeping
+    if kept and not _steady(red):
+        return "footage is kept without a steady red light"
+    if not kept and red.steps:
+        return "red without a recording"
+    told = Cue(CueKind.LIGHT_DOWN) in t.effects
+    if Condition.LIGHT_DOWN in t.after.conditions - t.before.conditions and not told:
+        return "a failed light is not signalled"
+    if (
+        any(isinstance(e, stages.StartRecording) for e in t.effects)
+        and Condition.LIGHT_DOWN in t.after.conditions
+        and not told
+    ):
+        return "a recording starts without light, and nobody is told"
+    return None
+
+
+def _steady(pattern: Pattern) -> bool:
+    return pattern.repeat and bool(pattern.steps) and all(on for on, _ in pattern.steps)
+
+
+def p5(t: Transition) -> str | None:
+    """A press is never lost."""
+    assert t.after is not None
+    starts = [e for e in t.effects if isinstance(e, stages.StartRecording)]
+    refused = Cue(CueKind.REFUSED) in t.effects
+    impossible = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
+    if refused and not impossible:
+        return "refused without a failed camera or storage"
+    wanted = isinstance(t.event, stages.Intended) and t.event.intent is Intent.RECORD
+    if wanted and (what := _lost(t, impossible)) is not None:
+        return what
+    if t.before.remembered is Intent.RECORD:
+        if starts and starts[0].at_us != t.before.remembered_us:
+            return "a remembered press lost its time"
+        over = isinstance(t.event, stages.Ready | stages.Closed | stages.Failed)
+        if over and not starts:
+            return "a remembered press is not acted on"
+        taken_back = isinstance(t.event, stages.Intended) and t.event.intent is Intent.STOP
+        if t.after.remembered is not Intent.RECORD and not (starts or refused or taken_back):
+            return "a remembered press is forgotten"
+    if t.before.stage is Stage.RECORDING and t.after.stage is not Stage.RECORDING:
+        return _ended_by_accident(t)
+    return None
+
+
+def _lost(t: Transition, impossible: bool) -> str | None:
+    """What became of a press that asks for a recording at once."""
+    assert t.after is not None and isinstance(t.event, stages.Intended)
+    edge_us = t.event.edge_us
+    starts = [e.at_us for e in t.effects if isinstance(e, stages.StartRecording)]
+    if t.before.stage is Stage.RECORDING:
+        return None
+    if impossible:
+        return None if Cue(CueKind.REFUSED) in t.effects else "refused in silence"
+    if t.before.stage not in (Stage.STARTING, Stage.STOPPING):
+        return None if starts == [edge_us] else "a press does not record at once"
+    if t.before.remembered is Intent.RECORD:
+        edge_us = t.before.remembered_us  # the first press counts
+    kept = (t.after.remembered, t.after.remembered_us) == (Intent.RECORD, edge_us)
+    return None if kept else "a press is forgotten"
+
+
+def _ended_by_accident(t: Transition) -> str | None:
+    match t.event:
+        case stages.Intended(intent=Intent.STOP) | stages.Failed() | stages.Shutdown():
+            return None
+        case stages.Raised(condition=condition) if condition in NOWHERE_TO_KEEP:
+            return None
+        case _:
+            return "a recording is ended by accident"
+
+
+def p10(t: Transition) -> str | None:
+    """The display serves, it never rules: whatever it does, everything else is the same."""
+    assert t.after is not None
+    footage = (stages.Arm, stages.StartRecording, stages.StopRecording, stages.Mark)
+    shown = False
+    for effect in t.effects:
+        shown = shown or isinstance(effect, stages.ShowSelfView)
+        if shown and isinstance(effect, footage):
+            return "footage waits for the display"
+    others = []
+    if Condition.DISPLAY_DOWN not in t.before.conditions:
+        others.append(replace(t.before, conditions=t.before.conditions | {Condition.DISPLAY_DOWN}))
+    if t.before.display_on:
+        others.append(replace(t.before, display_on=False))
+    for other in others:
+        after, effects = stages.step(other, t.event, t.rules)
+        if _undisplayed(after, effects) != _undisplayed(t.after, t.effects):
+            return "the display changes more than the display"
+    return None
+
+
+def _undisplayed(state: State, effects: tuple[stages.Effect, ...]) -> object:
+    state = replace(state, display_on=False, conditions=state.conditions - {Condition.DISPLAY_DOWN})
+    return state, [
+        effect
+        for effect in effects
+        if not isinstance(effect, stages.ShowSelfView) and effect != Cue(CueKind.DISPLAY_DOWN)
+    ]
+
+
+def legality(t: Transition) -> str | None:
+    """What the world cannot bring about is illegal, and what it can is not."""
+    if t.wrong is not None:
+        return t.wrong
+    if t.possible and t.after is None:
+        return "illegal, but it can happen"
+    twice = isinstance(t.event, stages.Opened) and t.world.opened
+    if not t.possible and t.after is not None and not twice and not t.before.ended:
+        return "legal, but it cannot happen"
+    return None
+
+
+PROMISES: dict[str, Check] = {"P1": p1, "P2": p2, "P3": p3, "P5": p5, "P10": p10}
+
+
+def broken(check: Check, t: Transition) -> str | None:
+    """What `check` finds wrong with `t`, if it can happen."""
+    return check(t) if t.possible and t.after is not None else None
+
+
+def describe(t: Transition, what: str) -> str:
+    """A counterexample, for a person."""
+    return f"{what}\n  {t.rules}\n  {t.before}\n  {t.event}\n  -> {t.after}\n  {t.effects}"

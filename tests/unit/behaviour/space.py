@@ -1,0 +1,139 @@
+"""Every state that can be reached, and every event in each of them.
+
+The search is breadth first from the state after power-on, over a finite abstraction that loses
+nothing the machine could tell apart:
+
+- *Time.* It only ever compares an event with its deadline, so three Ticks stand for all: before,
+  at, and long after it. After each step the times in the state are set back to the same values.
+- *Conditions.* All subsets of those that change what happens (MATTERS), and each of the rest alone:
+  those are only felt and shown. Every condition is tried in every state as an event; mixtures with
+  the rest are not followed, and left to the random walk in test_stages_machine.py.
+- *The world* (`World`) goes with the state: Closed, Opened, Wiped, Ready and Failed are followed
+  when it could have brought them about, and tried everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition, Effect, Event, IllegalEvent, Intent, Rules, State
+from tests.unit.behaviour.world import ImpossibleError, World
+
+NOW_US = 1_000
+EDGE_US = 900
+REMEMBERED_US = 700
+TIMEOUT_US = 60_000_000
+REMINDER_US = 120_000_000
+SOURCE = "button:main"
+
+START = World()
+
+MATTERS = frozenset(
+    {
+        Condition.CAMERA_DOWN,
+        Condition.STORAGE_FULL,
+        Condition.STORAGE_FAILED,
+        Condition.DISPLAY_DOWN,
+        Condition.LIGHT_DOWN,
+    }
+)
+REST = frozenset(Condition) - MATTERS
+
+ALL_RULES = tuple(
+    Rules(frozenset(armed_in), TIMEOUT_US, REMINDER_US, display_in_recording)
+    for armed_in, display_in_recording in product(
+        ((), (stages.Stage.IDLE,), (stages.Stage.SELF_VIEW,), tuple(stages.ARMABLE)), (False, True)
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One event in one state.
+
+    possible: whether the world could have brought the event about. after is None where the event
+    was illegal. during: the world once the event is known and before its effects; then: afterwards.
+    wrong: an effect that made no sense.
+    """
+
+    rules: Rules
+    before: State
+    world: World
+    event: Event
+    possible: bool
+    after: State | None = None
+    effects: tuple[Effect, ...] = ()
+    during: World = START
+    then: World = START
+    wrong: str | None = None
+
+
+def take(rules: Rules, before: State, world: World, event: Event) -> Transition:
+    """One step, carried out."""
+    possible = world.can(event)
+    try:
+        after, effects = stages.step(before, event, rules)
+    except IllegalEvent:
+        return Transition(rules, before, world, event, possible)
+    during = world.after_event(event)
+    try:
+        then, wrong = during.after_effects(effects, after), None
+    except ImpossibleError as error:
+        then, wrong = during, str(error)
+    return Transition(rules, before, world, event, possible, after, effects, during, then, wrong)
+
+
+def explore(
+    rules: Rules, matters: frozenset[Condition] = MATTERS, rest: frozenset[Condition] = REST
+) -> Iterator[Transition]:
+    """Every event in every state that can be reached under `rules`."""
+    first = (_timeless(stages.initial(rules, 0)), START)
+    known = {first}
+    queue = deque(known)
+    while queue:
+        state, world = queue.popleft()
+        for event in _events(state, rules, matters | rest):
+            transition = take(rules, state, world, event)
+            yield transition
+            after = transition.after
+            if after is None or not transition.possible or transition.wrong is not None:
+                continue
+            if after.conditions & rest and len(after.conditions) > 1:
+                continue
+            reached = (_timeless(after), transition.then)
+            if reached not in known:
+                known.add(reached)
+                queue.append(reached)
+
+
+def _events(state: State, rules: Rules, conditions: frozenset[Condition]) -> Iterator[Event]:
+    for intent in Intent:
+        yield stages.Intended(NOW_US, intent, EDGE_US, SOURCE)
+    for condition in conditions:
+        yield stages.Raised(NOW_US, condition)
+        yield stages.Cleared(NOW_US, condition)
+    yield stages.Ready(NOW_US)
+    yield stages.Wiped(NOW_US)
+    yield stages.Opened(NOW_US, "id")
+    yield stages.Closed(NOW_US)
+    yield stages.Failed(NOW_US, "input/output error")
+    yield stages.Shutdown(NOW_US)
+    due = stages.deadline(state, rules)
+    yield stages.Tick(NOW_US)
+    if due is not None:
+        yield stages.Tick(due - 1)
+        yield stages.Tick(due)
+        yield stages.Tick(10 * due)
+
+
+def _timeless(state: State) -> State:
+    return replace(
+        state,
+        entered_us=0,
+        reminded_us=0,
+        remembered_us=0 if state.remembered is None else REMEMBERED_US,
+    )

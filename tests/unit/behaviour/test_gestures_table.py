@@ -1,0 +1,326 @@
+"""The gestures by example: presets, the earliest decision, bounce, and fingers out of time."""
+
+from __future__ import annotations
+
+import pytest
+
+from camerad.behaviour import gestures
+from camerad.behaviour.gestures import (
+    DEFAULT_ONE_BUTTON,
+    DEFAULT_TWO_BUTTONS,
+    Binding,
+    ButtonTable,
+    Decision,
+    Edge,
+    Gesture,
+    Tick,
+)
+from camerad.behaviour.stages import Intent, Stage
+from tests.unit.behaviour.hand import MS, SECOND, Hand
+
+AT = 5 * SECOND
+PRESETS = [DEFAULT_TWO_BUTTONS, DEFAULT_ONE_BUTTON]
+BY_PRESET = pytest.mark.parametrize("tables", PRESETS, ids=["two-buttons", "one-button"])
+LIKE_IDLE = pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.STOPPING])
+
+
+def decision(intent: Intent, decided_us: int, edge_us: int = AT, button: str = "main") -> Decision:
+    return Decision(button, intent, edge_us, decided_us)
+
+
+# ------------------------------------------------------------------------------------ the presets
+
+
+@BY_PRESET
+@LIKE_IDLE
+def test_in_idle_the_release_makes_it_a_press(
+    tables: tuple[ButtonTable, ...], stage: Stage
+) -> None:
+    hand = Hand(tables, stage)
+    released = AT + 200 * MS
+    assert hand.press("main", AT, 200 * MS) == [decision(Intent.ESCALATE, released)]
+
+
+@BY_PRESET
+@LIKE_IDLE
+def test_in_idle_a_hold_records_after_one_second_to_the_microsecond(
+    tables: tuple[ButtonTable, ...], stage: Stage
+) -> None:
+    hand = Hand(tables, stage)
+    assert hand.press("main", AT, 5 * SECOND) == [decision(Intent.RECORD, AT + SECOND)]
+
+
+@BY_PRESET
+@pytest.mark.parametrize("for_us", [30 * MS, 1_500 * MS, 60 * SECOND])
+def test_in_self_view_the_first_edge_records_because_nothing_else_is_left(
+    tables: tuple[ButtonTable, ...], for_us: int
+) -> None:
+    hand = Hand(tables, Stage.SELF_VIEW)
+    assert hand.press("main", AT, for_us) == [decision(Intent.ESCALATE, AT)]
+
+
+def test_while_recording_a_press_is_a_mark_dated_by_its_edge() -> None:
+    hand = Hand(stage=Stage.RECORDING)
+    # 1.5 s is not a hold here: nothing is bound to less than two seconds.
+    for for_us in (100 * MS, 1_500 * MS):
+        at_us = hand.now_us + SECOND
+        assert hand.press("main", at_us, for_us) == [
+            decision(Intent.ESCALATE, at_us + for_us, at_us)
+        ]
+
+
+@BY_PRESET
+def test_while_recording_a_hold_of_two_seconds_stops(tables: tuple[ButtonTable, ...]) -> None:
+    hand = Hand(tables, Stage.RECORDING)
+    assert hand.press("main", AT, 3 * SECOND) == [decision(Intent.STOP, AT + 2 * SECOND)]
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_the_display_button_acts_at_its_first_edge(stage: Stage) -> None:
+    hand = Hand(stage=stage)
+    assert hand.press("display", AT, SECOND) == [
+        decision(Intent.TOGGLE_SELF_VIEW, AT, button="display")
+    ]
+
+
+def test_one_button_switches_the_display_by_a_double_press_while_recording() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    second = AT + 450 * MS  # 350 ms after the release of the first
+    hand.press("main", AT, 100 * MS, settle=False)
+    assert hand.press("main", second, 100 * MS) == [decision(Intent.TOGGLE_SELF_VIEW, second)]
+
+
+def test_one_button_marks_when_no_second_press_follows_in_time() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    late = AT + 100 * MS + 400 * MS
+    assert hand.press("main", AT, 100 * MS) == [decision(Intent.ESCALATE, late)]
+    # Two presses just too far apart are two marks.
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    hand.press("main", AT, 100 * MS, settle=False)
+    hand.press("main", late, 100 * MS)
+    assert [d.edge_us for d in hand.decisions] == [AT, late]
+
+
+def test_one_button_never_leaves_self_view_by_a_gesture() -> None:
+    intents = {
+        binding.intent
+        for binding in DEFAULT_ONE_BUTTON[0].bindings
+        if Stage.SELF_VIEW in binding.stages
+    }
+    assert intents == {Intent.ESCALATE, Intent.RECORD}
+
+
+# ---------------------------------------------------------------------------- one hold, one intent
+
+
+def test_the_hold_that_started_a_recording_cannot_stop_it() -> None:
+    hand = Hand()
+    hand.edges("main", (AT, True))
+    hand.wait_until(AT + SECOND)
+    assert hand.decisions == [decision(Intent.RECORD, AT + SECOND)]
+    hand.stage = Stage.RECORDING
+    hand.wait_until(AT + 60 * SECOND)
+    hand.edges("main", (AT + 61 * SECOND, False))
+    assert len(hand.decisions) == 1
+
+
+def test_a_stage_that_changes_under_the_finger_does_not_make_a_stop_of_a_start() -> None:
+    hand = Hand()
+    hand.edges("main", (AT, True))
+    hand.stage = Stage.RECORDING  # a program has started a recording meanwhile
+    hand.wait_until(AT + 10 * SECOND)
+    assert [d.intent for d in hand.decisions] == [Intent.RECORD]
+
+
+def test_two_buttons_do_not_disturb_each_other() -> None:
+    hand = Hand()
+    hand.edges("main", (AT, True))
+    hand.edges("display", (AT + MS, True), (AT + 300 * MS, False))
+    hand.wait_until(AT + 2 * SECOND)
+    assert hand.decisions == [
+        decision(Intent.TOGGLE_SELF_VIEW, AT + MS, AT + MS, "display"),
+        decision(Intent.RECORD, AT + SECOND),
+    ]
+
+
+# ---------------------------------------------------------------------------------------- bounce
+
+
+def test_bounce_neither_delays_nor_multiplies_a_press() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
+    bounces = (400, 900, 3 * MS, 12 * MS)
+    assert hand.press("main", AT, 200 * MS, bounces) == [decision(Intent.ESCALATE, AT)]
+    hand = Hand()
+    released = AT + 200 * MS
+    assert hand.press("main", AT, 200 * MS, bounces) == [decision(Intent.ESCALATE, released)]
+
+
+def test_bounce_does_not_break_a_hold() -> None:
+    hand = Hand(stage=Stage.RECORDING)
+    bounces = (400, 19 * MS)
+    held = hand.press("main", AT, 2_500 * MS, bounces)
+    assert held == [decision(Intent.STOP, AT + 2 * SECOND)]
+
+
+def test_a_tap_shorter_than_the_bounce_is_a_press() -> None:
+    hand = Hand()
+    settled = AT + 20 * MS  # only then is it known that the contact stays open
+    assert hand.press("main", AT, 5 * MS) == [decision(Intent.ESCALATE, settled)]
+
+
+def test_a_press_within_the_bounce_of_the_release_before_is_not_lost() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
+    hand.edges("main", (AT, True), (AT + 100 * MS, False))
+    again, settled = AT + 110 * MS, AT + 120 * MS
+    hand.edges("main", (again, True))
+    assert len(hand.decisions) == 1
+    hand.wait_until(AT + SECOND)
+    assert hand.decisions[1] == decision(Intent.ESCALATE, settled, again)
+
+
+# ----------------------------------------------------------------------------- levels and lateness
+
+
+def test_a_button_that_is_held_at_the_start_counts() -> None:
+    hand = Hand(stage=Stage.STARTING)
+    hand.take(Edge("display", False, AT))
+    hand.take(Edge("main", True, AT))
+    hand.wait_until(AT + 2 * SECOND)
+    assert hand.decisions == [decision(Intent.RECORD, AT + SECOND)]
+
+
+def test_reporting_a_level_again_changes_nothing() -> None:
+    hand = Hand()
+    hand.edges("main", *((AT + ms * MS, True) for ms in range(0, 900, 50)))
+    before = hand.state
+    hand.edges("main", (AT + 950 * MS, True))
+    assert hand.state == before
+    hand.wait_until(AT + SECOND)
+    assert hand.decisions == [decision(Intent.RECORD, AT + SECOND)]
+
+
+def test_a_missed_edge_shows_at_the_next_look_at_the_level() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
+    hand.edges("main", (AT, True))
+    # The release was missed; the level tells, and the next press counts.
+    hand.edges("main", (AT + SECOND, False), (AT + 2 * SECOND, True))
+    assert [d.edge_us for d in hand.decisions] == [AT, AT + 2 * SECOND]
+
+
+def test_a_late_loop_dates_a_decision_by_when_it_was_due() -> None:
+    hand = Hand(lag_us=300 * MS)
+    assert hand.press("main", AT, 5 * SECOND) == [decision(Intent.RECORD, AT + SECOND)]
+
+
+def test_a_release_that_arrives_after_the_hold_was_due_is_a_hold() -> None:
+    hand = Hand(stage=Stage.RECORDING)
+    hand.take(Edge("main", True, AT))
+    # Nobody ticked: the edge itself brings the time along.
+    hand.take(Edge("main", False, AT + 2 * SECOND))
+    assert hand.decisions == [decision(Intent.STOP, AT + 2 * SECOND)]
+
+
+def test_an_edge_that_is_older_than_the_last_tick_still_counts() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
+    hand.take(Tick(AT))
+    assert hand.take(Edge("main", True, AT - MS)) == (decision(Intent.ESCALATE, AT - MS, AT - MS),)
+
+
+def test_what_follows_a_decision_is_judged_by_the_stage_it_leads_to() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    hand.press("main", AT, 100 * MS, settle=False)
+    # The loop was held up: the press became a mark at AT + 500 ms, and the next edge is here.
+    again = AT + SECOND
+    assert hand.take(Edge("main", True, again)) == (decision(Intent.ESCALATE, AT + 500 * MS),)
+    assert hand.due_us == again, "the edge waits, and a Tick is due at once"
+    hand.stage = Stage.SELF_VIEW
+    assert hand.take(Tick(again + MS)) == (decision(Intent.ESCALATE, again, again),)
+
+
+def test_an_unknown_button_is_named() -> None:
+    with pytest.raises(ValueError, match="no button is called side; there is main, display"):
+        Hand().take(Edge("side", True, AT))
+
+
+# ------------------------------------------------------------------------------- tables of your own
+
+ALL = frozenset(Stage)
+IDLE = frozenset({Stage.IDLE})
+
+
+def table(*bindings: Binding) -> tuple[ButtonTable, ...]:
+    return (ButtonTable("main", bindings),)
+
+
+def test_of_two_holds_the_release_chooses_the_shorter_and_the_clock_the_longer() -> None:
+    tables = table(
+        Binding(Gesture.HOLD, Intent.RECORD, IDLE, 3 * SECOND),
+        Binding(Gesture.HOLD, Intent.ESCALATE, IDLE, SECOND),
+    )
+    assert Hand(tables).press("main", AT, 2 * SECOND) == [
+        decision(Intent.ESCALATE, AT + 2 * SECOND)
+    ]
+    assert Hand(tables).press("main", AT, 9 * SECOND) == [decision(Intent.RECORD, AT + 3 * SECOND)]
+
+
+def test_of_two_holds_with_one_outcome_the_first_decides() -> None:
+    tables = table(
+        Binding(Gesture.HOLD, Intent.ESCALATE, IDLE, SECOND),
+        Binding(Gesture.HOLD, Intent.TOGGLE_SELF_VIEW, IDLE, 3 * SECOND),
+    )
+    assert Hand(tables).press("main", AT, 9 * SECOND) == [decision(Intent.ESCALATE, AT + SECOND)]
+
+
+def test_a_press_that_means_nothing_is_nothing() -> None:
+    only_hold = table(Binding(Gesture.HOLD, Intent.RECORD, ALL, SECOND))
+    assert Hand(only_hold).press("main", AT, 100 * MS) == []
+    assert Hand(only_hold).press("main", AT, 2 * SECOND) == [decision(Intent.RECORD, AT + SECOND)]
+    nothing = table(Binding(Gesture.PRESS, Intent.STOP, ALL))
+    assert Hand(nothing).press("main", AT, 100 * MS) == []
+    assert Hand(table()).press("main", AT, 100 * MS) == []
+
+
+def test_a_double_press_with_the_outcome_of_a_press_delays_nothing() -> None:
+    tables = table(
+        Binding(Gesture.PRESS, Intent.ESCALATE, IDLE),
+        Binding(Gesture.DOUBLE_PRESS, Intent.TOGGLE_SELF_VIEW, IDLE),
+    )
+    hand = Hand(tables)
+    assert hand.press("main", AT, 100 * MS) == [decision(Intent.ESCALATE, AT)]
+
+
+def test_a_double_press_alone_needs_two() -> None:
+    hand = Hand(table(Binding(Gesture.DOUBLE_PRESS, Intent.RECORD, IDLE)))
+    assert hand.press("main", AT, 100 * MS) == []
+    again = hand.now_us
+    hand.press("main", again, 100 * MS, settle=False)
+    second = again + 300 * MS
+    assert hand.press("main", second, 100 * MS) == [decision(Intent.RECORD, second, again)]
+
+
+def test_a_long_press_is_no_first_half_of_a_double_press() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    held = hand.press("main", AT, 2_100 * MS, settle=False)
+    assert held == [decision(Intent.STOP, AT + 2 * SECOND)]
+    assert hand.due_us is None
+
+
+@pytest.mark.parametrize(
+    ("gesture", "hold_us"), [(Gesture.HOLD, 0), (Gesture.PRESS, SECOND), (Gesture.DOUBLE_PRESS, 1)]
+)
+def test_only_a_hold_has_a_length(gesture: Gesture, hold_us: int) -> None:
+    with pytest.raises(ValueError, match="only a hold has a length"):
+        Binding(gesture, Intent.RECORD, IDLE, hold_us)
+
+
+def test_a_gesture_with_two_meanings_is_refused() -> None:
+    with pytest.raises(ValueError, match="button main: press has two meanings in stage idle"):
+        table(
+            Binding(Gesture.PRESS, Intent.ESCALATE, IDLE),
+            Binding(Gesture.PRESS, Intent.RECORD, ALL),
+        )
+
+
+def test_before_anything_is_reported_nothing_is_due() -> None:
+    for tables in PRESETS:
+        assert gestures.deadline(gestures.initial(tables), Stage.IDLE, tables) is None

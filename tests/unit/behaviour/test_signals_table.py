@@ -1,0 +1,129 @@
+"""What officers see and feel."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import pytest
+
+from camerad.behaviour import signals
+from camerad.behaviour.signals import BLINK, CUE_TABLE, HURRY, OFF, ON, REST, Look, Pattern
+from camerad.behaviour.stages import REFUSES_START, Condition, CueKind, Stage, State
+
+
+def look(stage: Stage, *conditions: Condition, ending: bool = False, wiping: bool = False) -> Look:
+    return signals.look(State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping))
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        (Stage.STARTING, Look(OFF, OFF, BLINK)),
+        (Stage.IDLE, Look(ON, OFF, OFF)),
+        (Stage.SELF_VIEW, Look(ON, OFF, OFF)),
+        (Stage.RECORDING, Look(OFF, ON, OFF)),
+        (Stage.STOPPING, Look(OFF, ON, OFF)),
+    ],
+)
+def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Look) -> None:
+    assert look(stage) == expected
+
+
+@pytest.mark.parametrize("condition", [c for c in Condition if c in REFUSES_START])
+@pytest.mark.parametrize("stage", Stage)
+def test_amber_is_steady_wherever_a_press_would_be_refused(
+    stage: Stage, condition: Condition
+) -> None:
+    shown = look(stage, condition)
+    assert shown.amber is ON
+    assert shown.green is OFF
+
+
+def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter() -> None:
+    conditions = list(Condition)
+    subsets = [set(c) for n in range(len(conditions) + 1) for c in combinations(conditions, n)]
+    assert len(subsets) == 2 ** len(conditions)
+    for stage, subset, ending in product(Stage, subsets, (False, True)):
+        red = look(stage, *subset, ending=ending).red
+        assert red is (ON if stage in (Stage.RECORDING, Stage.STOPPING) else OFF)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "green"),
+    [
+        ((Condition.BATTERY_LOW,), BLINK),
+        ((Condition.STORAGE_LOW,), BLINK),
+        ((Condition.CLOCK_UNTRUSTED,), BLINK),
+        ((Condition.DISPLAY_DOWN,), BLINK),
+        ((Condition.LIGHT_DOWN,), BLINK),
+        ((Condition.HOT,), BLINK),
+        ((Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW), HURRY),
+        ((Condition.DOCKED,), REST),
+        ((Condition.DOCKED, Condition.STORAGE_LOW), BLINK),
+    ],
+)
+def test_green_asks_for_attention(conditions: tuple[Condition, ...], green: Pattern) -> None:
+    assert look(Stage.IDLE, *conditions) == Look(green, OFF, OFF)
+
+
+def test_every_condition_shows_in_idle() -> None:
+    for condition in Condition:
+        assert look(Stage.IDLE, condition) != look(Stage.IDLE)
+
+
+def test_p2_the_light_stays_that_of_self_view_until_wiped() -> None:
+    assert look(Stage.SELF_VIEW, wiping=True) == look(Stage.SELF_VIEW)
+
+
+def test_a_camera_on_its_way_out_is_amber_and_then_dark() -> None:
+    assert look(Stage.STOPPING, ending=True) == Look(OFF, ON, ON)
+    assert look(Stage.SELF_VIEW, ending=True, wiping=True) == Look(OFF, OFF, ON)
+    assert look(Stage.IDLE, ending=True) == Look(OFF, OFF, OFF)
+
+
+# ------------------------------------------------------------------------------------------ cues
+
+
+def strokes(kind: CueKind) -> list[int]:
+    """Milliseconds of each vibration."""
+    return [ms for on, ms in signals.sounding(kind).vibration.steps if on]
+
+
+def test_every_cue_has_a_sounding_that_ends() -> None:
+    for kind in CueKind:
+        sounding = signals.sounding(kind)
+        assert sounding.vibration.steps
+        assert not sounding.vibration.repeat
+        assert not sounding.tone.repeat
+        assert (sounding.hertz > 0) == bool(sounding.tone.steps)
+        # An officer feels it out before the next one; the longest is under three seconds.
+        assert sum(ms for _, ms in sounding.vibration.steps) < 3_000
+
+
+def test_a_recording_starts_with_two_short_and_stops_with_one_long() -> None:
+    assert strokes(CueKind.STARTED) == [signals.QUICK_MS] * 2
+    assert signals.sounding(CueKind.STILL_RECORDING) == signals.sounding(CueKind.STARTED)
+    assert strokes(CueKind.STOPPED) == [signals.LONG_MS]
+
+
+def test_storage_battery_and_clock_are_counted_out_as_officers_know_them() -> None:
+    assert strokes(CueKind.STORAGE_LOW) == [signals.QUICK_MS] * 3
+    assert strokes(CueKind.BATTERY_LOW) == [signals.QUICK_MS] * 4
+    assert strokes(CueKind.CLOCK_UNTRUSTED) == [signals.QUICK_MS] * 5
+
+
+def test_cues_differ_to_the_touch() -> None:
+    # The reminder is the start again; a mark and self-view belong to different stages.
+    same = [{CueKind.STARTED, CueKind.STILL_RECORDING}, {CueKind.MARKED, CueKind.SELF_VIEW_ON}]
+    for one, other in combinations(CueKind, 2):
+        assert (strokes(one) == strokes(other)) == ({one, other} in same), (one, other)
+
+
+def test_self_view_makes_no_sound() -> None:
+    for kind in (CueKind.SELF_VIEW_ON, CueKind.SELF_VIEW_OFF):
+        assert signals.sounding(kind).tone == OFF
+
+
+def test_the_tables_cover_everything() -> None:
+    assert set(CUE_TABLE) == set(CueKind)
+    assert set(signals.ATTENTION) | REFUSES_START == set(Condition)

@@ -1,0 +1,214 @@
+"""Every reachable state and every event, checked against the promises; then the checks themselves.
+
+The search is described in space.py, the promises in promises.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from camerad.behaviour import signals, stages, state, tables
+from camerad.behaviour.stages import (
+    Condition,
+    Intent,
+    Outcome,
+    Rules,
+    Stage,
+    State,
+)
+from tests.unit.behaviour.promises import PROMISES, broken, describe, legality
+from tests.unit.behaviour.space import ALL_RULES, MATTERS, TIMEOUT_US, explore
+
+Proof = dict[str, str | None]
+
+
+@pytest.fixture(scope="module")
+def proof(pytestconfig: pytest.Config) -> Proof:
+    """The first counterexample to each promise, over all rules and everything reachable."""
+    first: Proof = dict.fromkeys([*PROMISES, "legality"])
+    counted: Counter[str] = Counter()
+    for rules in ALL_RULES:
+        states = set()
+        for t in explore(rules):
+            states.add((t.before, t.world))
+            counted["transitions"] += 1
+            counted["illegal"] += t.after is None
+            for name, check in PROMISES.items():
+                if first[name] is None and (what := broken(check, t)) is not None:
+                    first[name] = describe(t, what)
+            if first["legality"] is None and (what := legality(t)) is not None:
+                first["legality"] = describe(t, what)
+        counted["states"] += len(states)
+    assert counted["states"] > 5_000, "the search has not reached far; is a table broken?"
+    line = (
+        f"stages: {counted['states']} reachable states, {counted['transitions']} transitions "
+        f"checked ({counted['illegal']} of them illegal events), under {len(ALL_RULES)} sets of "
+        "rules"
+    )
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        sys.stdout.write(f"\n{line}\n")
+    return first
+
+
+def test_p1_nothing_is_kept_outside_stage_3(proof: Proof) -> None:
+    assert proof["P1"] is None, proof["P1"]
+
+
+def test_p2_wiped_means_wiped_before_the_camera_shows_idle(proof: Proof) -> None:
+    assert proof["P2"] is None, proof["P2"]
+
+
+def test_p3_no_secret_recording(proof: Proof) -> None:
+    assert proof["P3"] is None, proof["P3"]
+
+
+def test_p5_a_press_is_never_lost(proof: Proof) -> None:
+    assert proof["P5"] is None, proof["P5"]
+
+
+def test_p10_the_display_serves_it_never_rules(proof: Proof) -> None:
+    assert proof["P10"] is None, proof["P10"]
+
+
+def test_what_cannot_happen_is_illegal_and_what_can_is_not(proof: Proof) -> None:
+    assert proof["legality"] is None, proof["legality"]
+
+
+# ------------------------------------------------- a check that finds nothing wrong finds nothing
+
+
+class Saboteur:
+    """Breaks the tables, wherever they have been imported."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+
+    def set(self, name: str, value: object) -> None:
+        for module in (tables, state, stages, signals):
+            if hasattr(module, name):
+                self._patch.setattr(module, name, value)
+
+    def intent(self, stage: Stage, intent: Intent, outcome: Outcome | None) -> None:
+        row = {i: o for i, o in tables.INTENTS[stage].items() if i is not intent}
+        if outcome is not None:
+            row[intent] = outcome
+        self.set("INTENTS", {**tables.INTENTS, stage: row})
+
+    def event(self, stage: Stage, event: type[stages.Event], outcome: Outcome) -> None:
+        self.set("EVENTS", {**tables.EVENTS, stage: {**tables.EVENTS[stage], event: outcome}})
+
+    def refuse(self, condition: Condition) -> None:
+        self.set("REFUSES_START", tables.REFUSES_START | {condition})
+
+    def end(self, condition: Condition) -> None:
+        self.set("ENDS_RECORDING", tables.ENDS_RECORDING | {condition})
+
+    def effects(
+        self, name: str, change: Callable[[list[stages.Effect]], list[stages.Effect]]
+    ) -> None:
+        """Change the effects of one outcome."""
+        honest = getattr(stages, name)
+
+        def sabotaged(*arguments: object) -> stages.Result:
+            after, effects = honest(*arguments)
+            return after, tuple(change(list(effects)))
+
+        self.set(name, sabotaged)
+
+
+def _without(kind: type) -> Callable[[list[stages.Effect]], list[stages.Effect]]:
+    return lambda effects: [effect for effect in effects if not isinstance(effect, kind)]
+
+
+def _only_if_shown(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+    def start(before: State, *arguments: object) -> stages.Result:
+        return honest(before, *arguments) if before.display_on else (before, ())
+
+    return start
+
+
+SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
+    ("P1", "one press records from idle"): lambda s: s.intent(
+        Stage.IDLE, Intent.ESCALATE, Outcome.RECORD
+    ),
+    ("P1", "self-view records by itself after a while"): lambda s: s.event(
+        Stage.SELF_VIEW, stages.Tick, Outcome.STOP
+    ),
+    ("P1", "idle shows before the file is closed"): lambda s: s.event(
+        Stage.STOPPING, stages.Opened, Outcome.REST
+    ),
+    ("P1", "the ring is never disarmed"): lambda s: s.set(
+        "_arming", lambda state, *, wanted: (stages.Arm(),) if wanted and not state.armed else ()
+    ),
+    ("P1", "a stop closes nothing"): lambda s: s.event(Stage.STOPPING, stages.Closed, Outcome.NOTE),
+    ("P2", "the time-out forgets to wipe"): lambda s: s.event(
+        Stage.SELF_VIEW, stages.Tick, Outcome.REST
+    ),
+    ("P2", "de-escalation forgets to wipe"): lambda s: s.effects("_leave", _without(stages.Wipe)),
+    ("P2", "idle shows while the wipe runs"): lambda s: s.set(
+        "_leave",
+        lambda before: (
+            replace(before, stage=Stage.IDLE, armed=False, display_on=False, wiping=True),
+            (stages.Wipe(),),
+        ),
+    ),
+    ("P2", "a shutdown forgets to wipe"): lambda s: s.event(
+        Stage.SELF_VIEW, stages.Shutdown, Outcome.END
+    ),
+    ("P3", "red goes out with the stop"): lambda s: s.set("KEEPING", frozenset({Stage.RECORDING})),
+    ("P3", "red blinks"): lambda s: s.set("ON", signals.BLINK),
+    ("P3", "red is on in self-view"): lambda s: s.set(
+        "KEEPING", tables.KEEPING | {Stage.SELF_VIEW}
+    ),
+    ("P3", "a failed light is not told at the start"): lambda s: s.set(
+        "SAID_AGAIN", {**tables.SAID_AGAIN, Outcome.RECORD: ()}
+    ),
+    ("P3", "a failed light is never told"): lambda s: s.set(
+        "CUES", {**tables.CUES, Condition.LIGHT_DOWN: stages.CueKind.HOT}
+    ),
+    ("P5", "idle cannot record at once"): lambda s: s.intent(Stage.IDLE, Intent.RECORD, None),
+    ("P5", "a press while starting is dropped"): lambda s: s.set("REMEMBERED_AS", {}),
+    ("P5", "a broken light refuses a start"): lambda s: s.refuse(Condition.LIGHT_DOWN),
+    ("P5", "a flat battery refuses a start"): lambda s: s.refuse(Condition.BATTERY_CRITICAL),
+    ("P5", "a refusal is silent"): lambda s: s.effects("_intended", _without(stages.Cue)),
+    ("P5", "a camera that goes down ends the recording"): lambda s: s.end(Condition.CAMERA_DOWN),
+    ("P5", "a press ends the recording"): lambda s: s.intent(
+        Stage.RECORDING, Intent.ESCALATE, Outcome.STOP
+    ),
+    ("P5", "the time of a remembered press is that of the start"): lambda s: s.effects(
+        "_rest",
+        lambda effects: [
+            replace(e, at_us=0) if isinstance(e, stages.StartRecording) else e for e in effects
+        ],
+    ),
+    ("P5", "what is remembered is forgotten"): lambda s: s.set(
+        "_remember", lambda before, means, event: (before, ())
+    ),
+    ("P10", "a broken display refuses a start"): lambda s: s.refuse(Condition.DISPLAY_DOWN),
+    ("P10", "a broken display ends the recording"): lambda s: s.end(Condition.DISPLAY_DOWN),
+    ("P10", "the display comes first"): lambda s: s.effects("_start", lambda e: e[::-1]),
+    ("P10", "a recording needs the display on"): lambda s: s.set(
+        "_start", _only_if_shown(stages._start)
+    ),
+}
+
+
+@pytest.fixture
+def saboteur(monkeypatch: pytest.MonkeyPatch) -> Iterator[Saboteur]:
+    yield Saboteur(monkeypatch)
+
+
+@pytest.mark.parametrize(("promise", "how"), SABOTAGE, ids=str)
+def test_a_broken_table_is_found(saboteur: Saboteur, promise: str, how: str) -> None:
+    SABOTAGE[promise, how](saboteur)
+    rules = Rules(frozenset({Stage.SELF_VIEW}), TIMEOUT_US, display_in_recording=False)
+    found = (
+        broken(PROMISES[promise], t)
+        for t in explore(rules, MATTERS, frozenset({Condition.BATTERY_CRITICAL}))
+    )
+    assert any(what is not None for what in found)

@@ -1,0 +1,584 @@
+"""The stages by example: the table as officers are taught it, and the cases that need care."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import (
+    Arm,
+    Condition,
+    Cue,
+    CueKind,
+    Disarm,
+    End,
+    IllegalEvent,
+    Intent,
+    Mark,
+    Rules,
+    ShowSelfView,
+    Stage,
+    StartRecording,
+    State,
+    StopRecording,
+    Wipe,
+)
+
+SECOND = 1_000_000
+TIMEOUT_US = 60 * SECOND
+NO_BUFFER = Rules(frozenset(), TIMEOUT_US)
+SELF_VIEW_BUFFER = Rules(frozenset({Stage.SELF_VIEW}), TIMEOUT_US)
+STANDING_BUFFER = Rules(stages.ARMABLE, TIMEOUT_US)
+DARK_RECORDING = Rules(frozenset(), TIMEOUT_US, display_in_recording=False)
+
+STARTED, STOPPED = Cue(CueKind.STARTED), Cue(CueKind.STOPPED)
+REFUSED, READY = Cue(CueKind.REFUSED), Cue(CueKind.READY)
+VIEW_ON, VIEW_OFF = Cue(CueKind.SELF_VIEW_ON), Cue(CueKind.SELF_VIEW_OFF)
+STORAGE_FAILED = Cue(CueKind.STORAGE_FAILED)
+
+
+class Camera:
+    """A state machine, its time, and the effects of the last event."""
+
+    def __init__(self, rules: Rules = SELF_VIEW_BUFFER) -> None:
+        self.rules = rules
+        self.now_us = 0
+        self.state = stages.initial(rules, 0)
+        self.effects: list[stages.Effect] = []
+
+    def take(self, event: stages.Event) -> list[stages.Effect]:
+        self.now_us = event.at_us
+        self.state, effects = stages.step(self.state, event, self.rules)
+        self.effects = list(effects)
+        return self.effects
+
+    def pass_time(self, seconds: float) -> list[stages.Effect]:
+        return self.take(stages.Tick(self.now_us + round(seconds * SECOND)))
+
+    def want(self, intent: Intent, ago_us: int = 0) -> list[stages.Effect]:
+        edge_us = self.now_us - ago_us
+        return self.take(stages.Intended(self.now_us, intent, edge_us, "button:main"))
+
+    def raise_(self, condition: Condition) -> list[stages.Effect]:
+        return self.take(stages.Raised(self.now_us, condition))
+
+    def clear(self, condition: Condition) -> list[stages.Effect]:
+        return self.take(stages.Cleared(self.now_us, condition))
+
+    def ready(self) -> list[stages.Effect]:
+        return self.take(stages.Ready(self.now_us))
+
+    def wiped(self) -> list[stages.Effect]:
+        return self.take(stages.Wiped(self.now_us))
+
+    def opened(self) -> list[stages.Effect]:
+        return self.take(stages.Opened(self.now_us, "20260101-0001"))
+
+    def closed(self) -> list[stages.Effect]:
+        return self.take(stages.Closed(self.now_us))
+
+    def failed(self) -> list[stages.Effect]:
+        return self.take(stages.Failed(self.now_us, "no space left on device"))
+
+    def shut_down(self) -> list[stages.Effect]:
+        return self.take(stages.Shutdown(self.now_us))
+
+    @property
+    def stage(self) -> Stage:
+        return self.state.stage
+
+    @property
+    def due_us(self) -> int | None:
+        return stages.deadline(self.state, self.rules)
+
+
+def camera_in(stage: Stage, rules: Rules = SELF_VIEW_BUFFER) -> Camera:
+    """A camera that has come to `stage` as an officer would bring it there."""
+    camera = Camera(rules)
+    if stage is Stage.STARTING:
+        return camera
+    camera.ready()
+    if stage is Stage.SELF_VIEW:
+        camera.want(Intent.ESCALATE)
+    if stage in (Stage.RECORDING, Stage.STOPPING):
+        camera.want(Intent.RECORD)
+        camera.opened()
+    if stage is Stage.STOPPING:
+        camera.want(Intent.STOP)
+    assert camera.stage is stage
+    return camera
+
+
+# ------------------------------------------------------------------------------------- the table
+
+TABLE = """
+            escalate   record  stop  toggle_self_view  de_escalate  mark
+starting    self_view  record  -     self_view         -            -
+idle        self_view  record  -     self_view         -            -
+self_view   record     record  -     idle              idle         -
+recording   mark       -       stop  display           -            mark
+stopping    self_view  record  -     self_view         -            -
+"""
+_HEAD, *_ROWS = (line.split() for line in TABLE.strip().splitlines())
+CELLS = [
+    (Stage(row[0]), Intent(intent), None if cell == "-" else cell)
+    for row in _ROWS
+    for intent, cell in zip(_HEAD, row[1:], strict=True)
+]
+LEADS_TO = {
+    "self_view": Stage.SELF_VIEW,
+    "record": Stage.RECORDING,
+    "idle": Stage.IDLE,
+    "stop": Stage.STOPPING,
+}
+
+
+def test_the_table_covers_every_stage_and_intent() -> None:
+    assert len(CELLS) == len(Stage) * len(Intent) == len({cell[:2] for cell in CELLS})
+
+
+@pytest.mark.parametrize(("stage", "intent", "outcome"), CELLS)
+def test_what_an_intent_means_is_what_the_table_says(
+    stage: Stage, intent: Intent, outcome: str | None
+) -> None:
+    assert stages.outcome(stage, intent) == outcome
+
+
+@pytest.mark.parametrize(("stage", "intent", "outcome"), CELLS)
+def test_an_intent_leads_where_the_table_says(
+    stage: Stage, intent: Intent, outcome: str | None
+) -> None:
+    camera = camera_in(stage)
+    camera.want(intent)
+    for answer in {
+        Stage.STARTING: [camera.ready],
+        Stage.SELF_VIEW: [camera.wiped] if camera.state.wiping else [],
+        Stage.STOPPING: [camera.closed],
+    }.get(stage, []):
+        answer()
+    rests_in = Stage.IDLE if stage in (Stage.STARTING, Stage.STOPPING) else stage
+    assert camera.stage is LEADS_TO.get(outcome or "", rests_in)
+
+
+def test_an_intent_without_meaning_changes_nothing() -> None:
+    for stage, intent, outcome in CELLS:
+        if outcome is None:
+            camera = camera_in(stage)
+            before = camera.state
+            assert camera.want(intent) == []
+            assert camera.state == before
+
+
+# ------------------------------------------------------------------------ idle, self-view, record
+
+
+def test_the_camera_says_when_it_is_ready() -> None:
+    assert camera_in(Stage.STARTING).ready() == [READY]
+
+
+def test_a_standing_buffer_runs_from_the_first_moment_and_through_self_view() -> None:
+    camera = Camera(STANDING_BUFFER)
+    assert camera.ready() == [Arm(), READY]
+    assert camera.want(Intent.ESCALATE) == [ShowSelfView(True), VIEW_ON]
+
+
+def test_a_buffer_for_self_view_runs_only_there() -> None:
+    camera = camera_in(Stage.IDLE, SELF_VIEW_BUFFER)
+    assert not camera.state.armed
+    assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON]
+
+
+def test_a_buffer_for_idle_alone_rests_in_self_view() -> None:
+    camera = camera_in(Stage.IDLE, Rules(frozenset({Stage.IDLE}), TIMEOUT_US))
+    assert camera.want(Intent.ESCALATE) == [Disarm(), ShowSelfView(True), VIEW_ON]
+
+
+def test_the_second_press_records_with_what_came_before_it() -> None:
+    camera = camera_in(Stage.SELF_VIEW, SELF_VIEW_BUFFER)
+    assert camera.want(Intent.ESCALATE) == [StartRecording("button:main", 0, True), STARTED]
+    assert camera.state.display_on
+
+
+def test_without_a_buffer_a_recording_holds_nothing_from_before_the_press() -> None:
+    camera = camera_in(Stage.SELF_VIEW, NO_BUFFER)
+    assert camera.want(Intent.ESCALATE) == [
+        Arm(),
+        StartRecording("button:main", 0, False),
+        STARTED,
+    ]
+
+
+def test_from_idle_one_intent_records_at_once() -> None:
+    camera = camera_in(Stage.IDLE, STANDING_BUFFER)
+    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED]
+
+
+def test_a_recording_is_dated_by_the_edge_and_its_end_by_the_decision() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.now_us = 10 * SECOND
+    # A hold of one second: the hand moved a second before the hold was one.
+    assert StartRecording("button:main", 9 * SECOND, False) in camera.want(Intent.RECORD, SECOND)
+    assert camera.state.entered_us == 10 * SECOND
+    camera.now_us = 20 * SECOND
+    assert camera.want(Intent.ESCALATE, 300_000) == [Mark(19_700_000), Cue(CueKind.MARKED)]
+    camera.now_us = 30 * SECOND
+    assert StopRecording("stop", 30 * SECOND) in camera.want(Intent.STOP, 2 * SECOND)
+
+
+def test_the_display_goes_dark_in_a_recording_where_the_rules_say_so() -> None:
+    camera = camera_in(Stage.SELF_VIEW, DARK_RECORDING)
+    assert camera.want(Intent.ESCALATE)[-1] == ShowSelfView(False)
+
+
+def test_the_display_button_only_switches_the_display_in_a_recording() -> None:
+    camera = camera_in(Stage.RECORDING)
+    for on in (True, False):
+        assert camera.want(Intent.TOGGLE_SELF_VIEW) == [ShowSelfView(on)]
+        assert camera.stage is Stage.RECORDING
+
+
+def test_a_stop_darkens_the_display_and_idle_follows_when_the_file_is_closed() -> None:
+    camera = camera_in(Stage.SELF_VIEW)
+    camera.want(Intent.ESCALATE)
+    camera.opened()
+    assert camera.state.recording_id == "20260101-0001"
+    assert camera.want(Intent.STOP) == [StopRecording("stop", 0), ShowSelfView(False), STOPPED]
+    assert camera.closed() == [Disarm()]
+    assert camera.state == camera_in(Stage.IDLE).state
+
+
+def test_a_standing_buffer_goes_on_after_a_recording() -> None:
+    camera = camera_in(Stage.STOPPING, STANDING_BUFFER)
+    assert camera.closed() == []
+    assert camera.state.armed
+
+
+# ------------------------------------------------------------------------------------- in its time
+
+
+def test_self_view_falls_back_to_idle_at_its_time_and_not_before() -> None:
+    camera = camera_in(Stage.SELF_VIEW)
+    assert camera.due_us == TIMEOUT_US
+    assert camera.take(stages.Tick(TIMEOUT_US - 1)) == []
+    assert camera.take(stages.Tick(TIMEOUT_US)) == [ShowSelfView(False), Wipe(), VIEW_OFF]
+
+
+def test_the_wearer_is_reminded_every_two_minutes() -> None:
+    camera = camera_in(Stage.RECORDING)
+    reminder = Cue(CueKind.STILL_RECORDING)
+    assert camera.due_us == 120 * SECOND
+    assert camera.take(stages.Tick(120 * SECOND - 1)) == []
+    # A second late; the next one is due four minutes after the start all the same.
+    assert camera.take(stages.Tick(121 * SECOND)) == [reminder]
+    assert camera.due_us == 240 * SECOND
+    # The daemon was held up for long: one reminder, not four.
+    assert camera.take(stages.Tick(601 * SECOND)) == [reminder]
+    assert camera.due_us == 720 * SECOND
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.STOPPING])
+def test_elsewhere_time_changes_nothing(stage: Stage) -> None:
+    camera = camera_in(stage)
+    before = camera.state
+    assert camera.due_us is None
+    assert camera.pass_time(10_000) == []
+    assert camera.state == before
+
+
+# --------------------------------------------------------------------------------------- wiping
+
+
+def test_idle_shows_only_when_the_buffer_is_wiped() -> None:
+    camera = camera_in(Stage.SELF_VIEW, STANDING_BUFFER)
+    assert camera.want(Intent.DE_ESCALATE) == [ShowSelfView(False), Wipe(), VIEW_OFF]
+    assert (camera.stage, camera.state.wiping, camera.state.armed) == (Stage.SELF_VIEW, True, False)
+    assert camera.due_us is None
+    assert camera.wiped() == [Arm()]
+    assert (camera.stage, camera.state.wiping) == (Stage.IDLE, False)
+
+
+@pytest.mark.parametrize("intent", [Intent.ESCALATE, Intent.RECORD])
+def test_a_press_while_wiping_records_without_what_came_before(intent: Intent) -> None:
+    camera = camera_in(Stage.SELF_VIEW, STANDING_BUFFER)
+    camera.want(Intent.DE_ESCALATE)
+    assert camera.want(intent) == [Arm(), StartRecording("button:main", 0, False), STARTED]
+    # The answer to the wipe comes while the recording runs, and changes nothing in it.
+    assert camera.wiped() == []
+    assert camera.stage is Stage.RECORDING
+
+
+def test_self_view_asked_for_while_wiping_is_shown_after_it() -> None:
+    camera = camera_in(Stage.SELF_VIEW)
+    camera.want(Intent.TOGGLE_SELF_VIEW)
+    assert camera.want(Intent.TOGGLE_SELF_VIEW) == []
+    assert camera.wiped() == [Arm(), ShowSelfView(True), VIEW_ON]
+    assert (camera.stage, camera.state.remembered) == (Stage.SELF_VIEW, None)
+
+
+def test_a_recording_that_overtook_a_wipe_waits_for_it_before_idle_shows() -> None:
+    camera = camera_in(Stage.SELF_VIEW)
+    camera.want(Intent.DE_ESCALATE)
+    camera.want(Intent.RECORD)
+    camera.want(Intent.STOP)
+    assert camera.closed() == [Disarm()]
+    assert (camera.stage, camera.state.wiping) == (Stage.SELF_VIEW, True)
+    assert camera.wiped() == []
+    assert camera.stage is Stage.IDLE
+
+
+# ---------------------------------------------------------------------------------- remembered
+
+
+def test_a_press_while_starting_records_as_soon_as_the_camera_is_ready() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.now_us = 2 * SECOND
+    assert camera.want(Intent.RECORD, ago_us=SECOND) == []
+    camera.now_us = 5 * SECOND
+    start = StartRecording("button:main", SECOND, False)  # no READY: it would blur STARTED
+    assert camera.ready() == [Arm(), start, STARTED]
+
+
+def test_two_escalations_while_starting_are_a_recording_dated_by_the_second() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.want(Intent.ESCALATE)
+    camera.now_us = SECOND
+    camera.want(Intent.ESCALATE)
+    assert StartRecording("button:main", SECOND, False) in camera.ready()
+
+
+def test_one_escalation_while_starting_is_self_view() -> None:
+    camera = camera_in(Stage.STARTING, STANDING_BUFFER)
+    camera.want(Intent.ESCALATE)
+    assert camera.ready() == [Arm(), ShowSelfView(True), VIEW_ON]
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.STOPPING])
+def test_a_stop_takes_back_what_is_remembered(stage: Stage) -> None:
+    camera = camera_in(stage)
+    camera.want(Intent.RECORD)
+    camera.want(Intent.MARK)  # means nothing yet, and takes nothing back
+    assert camera.state.remembered is Intent.RECORD
+    camera.want(Intent.STOP)
+    (camera.ready if stage is Stage.STARTING else camera.closed)()
+    assert camera.stage is Stage.IDLE
+
+
+@pytest.mark.parametrize("end", [Camera.closed, Camera.failed])
+def test_a_press_while_stopping_starts_a_new_recording_that_begins_with_it(
+    end: Callable[[Camera], list[stages.Effect]],
+) -> None:
+    camera = camera_in(Stage.STOPPING, STANDING_BUFFER)
+    camera.now_us = SECOND
+    assert camera.want(Intent.RECORD) == []
+    # Still armed, so nothing since the press is missing; pre_event False, so nothing is in both.
+    start = StartRecording("button:main", SECOND, False)
+    assert end(camera)[-2:] == [start, STARTED]
+    assert camera.stage is Stage.RECORDING
+
+
+def test_a_condition_that_arrives_refuses_at_once_what_was_remembered() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.want(Intent.RECORD)
+    assert camera.raise_(Condition.CAMERA_DOWN) == [Cue(CueKind.CAMERA_DOWN), REFUSED]
+    camera.clear(Condition.CAMERA_DOWN)
+    assert camera.ready() == [READY]
+
+
+# --------------------------------------------------------------------------------- conditions
+
+REFUSING = {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+BEFORE_RECORDING = [Stage.STARTING, Stage.IDLE, Stage.SELF_VIEW, Stage.STOPPING]
+
+
+@pytest.mark.parametrize("condition", [c for c in Condition if c in REFUSING])
+@pytest.mark.parametrize("stage", BEFORE_RECORDING)
+def test_a_failed_camera_or_storage_refuses_and_says_so_at_once(
+    stage: Stage, condition: Condition
+) -> None:
+    camera = camera_in(stage)
+    camera.raise_(condition)
+    before = camera.state
+    assert camera.want(Intent.RECORD) == [REFUSED]
+    assert camera.state == before
+
+
+@pytest.mark.parametrize("condition", [c for c in Condition if c not in REFUSING])
+def test_no_other_condition_refuses_or_ends_a_recording(condition: Condition) -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(condition)
+    assert StartRecording("button:main", 0, False) in camera.want(Intent.RECORD)
+    camera.clear(condition)
+    camera.raise_(condition)
+    assert camera.stage is Stage.RECORDING
+
+
+def test_self_view_is_shown_even_where_a_recording_would_be_refused_and_warns() -> None:
+    camera = camera_in(Stage.IDLE)
+    assert camera.raise_(Condition.STORAGE_FAILED) == [STORAGE_FAILED]
+    assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON, STORAGE_FAILED]
+
+
+def test_a_camera_that_goes_down_leaves_the_recording_open_and_is_told() -> None:
+    camera = camera_in(Stage.RECORDING)
+    assert camera.raise_(Condition.CAMERA_DOWN) == [Cue(CueKind.CAMERA_DOWN)]
+    # The reminder must not say that pictures are being taken.
+    assert camera.pass_time(120) == [Cue(CueKind.CAMERA_DOWN)]
+    assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.STILL_RECORDING)]
+    assert camera.stage is Stage.RECORDING
+
+
+@pytest.mark.parametrize(
+    ("condition", "cue"),
+    [
+        (Condition.STORAGE_FULL, CueKind.STORAGE_FULL),
+        (Condition.STORAGE_FAILED, CueKind.STORAGE_FAILED),
+    ],
+)
+def test_storage_that_ends_while_recording_closes_what_there_is(
+    condition: Condition, cue: CueKind
+) -> None:
+    camera = camera_in(Stage.RECORDING)
+    stop = StopRecording(condition.value, 0)
+    assert camera.raise_(condition) == [stop, STOPPED, Cue(cue)]
+    assert camera.closed() == [Disarm()]
+
+
+def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
+    camera = camera_in(Stage.RECORDING)
+    assert camera.failed() == [STORAGE_FAILED, Disarm()]
+    assert camera.stage is Stage.IDLE
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.STORAGE_FAILED)
+    assert camera.failed() == [Disarm()]
+    assert camera.stage is Stage.IDLE
+
+
+def test_a_failed_recorder_keeps_a_standing_buffer_for_the_next_press() -> None:
+    camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
+    assert camera.failed() == [STORAGE_FAILED]
+    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED]
+
+
+def test_a_recording_without_a_light_is_told_at_its_start_and_at_every_reminder() -> None:
+    camera = camera_in(Stage.IDLE)
+    told = Cue(CueKind.LIGHT_DOWN)
+    assert camera.raise_(Condition.LIGHT_DOWN) == [told]
+    assert camera.want(Intent.RECORD)[-2:] == [STARTED, told]
+    assert camera.pass_time(120) == [Cue(CueKind.STILL_RECORDING), told]
+
+
+def test_the_camera_says_when_it_can_record_again() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(Condition.CAMERA_DOWN)
+    camera.raise_(Condition.STORAGE_FULL)
+    assert camera.clear(Condition.CAMERA_DOWN) == []  # the card is still full
+    assert camera.clear(Condition.STORAGE_FULL) == [READY]
+
+
+def test_a_condition_that_is_cleared_while_starting_is_not_yet_ready() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.raise_(Condition.CAMERA_DOWN)
+    assert camera.clear(Condition.CAMERA_DOWN) == []
+
+
+def test_what_is_known_already_is_not_told_again() -> None:
+    camera = camera_in(Stage.IDLE)
+    assert camera.raise_(Condition.BATTERY_LOW) == [Cue(CueKind.BATTERY_LOW)]
+    assert camera.raise_(Condition.BATTERY_LOW) == []
+    assert camera.clear(Condition.HOT) == []
+
+
+def test_docking_is_silent() -> None:
+    assert camera_in(Stage.IDLE).raise_(Condition.DOCKED) == []
+
+
+# ------------------------------------------------------------------------------------- shutdown
+
+
+def test_shutdown_while_starting_or_idle_ends_at_once() -> None:
+    assert camera_in(Stage.STARTING).shut_down() == [End()]
+    assert camera_in(Stage.IDLE).shut_down() == [End()]
+    assert camera_in(Stage.IDLE, STANDING_BUFFER).shut_down() == [Disarm(), End()]
+
+
+def test_shutdown_in_self_view_wipes_first() -> None:
+    camera = camera_in(Stage.SELF_VIEW, STANDING_BUFFER)
+    assert camera.shut_down() == [ShowSelfView(False), Wipe(), VIEW_OFF]
+    assert camera.shut_down() == []  # it is on its way already
+    assert camera.wiped() == [End()]  # and nothing is armed again
+
+
+def test_shutdown_while_recording_closes_first() -> None:
+    camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
+    camera.now_us = SECOND
+    assert camera.shut_down() == [StopRecording("shutdown", SECOND), STOPPED]
+    assert camera.closed() == [Disarm(), End()]
+
+
+def test_shutdown_while_stopping_waits_for_the_file_and_refuses_what_was_remembered() -> None:
+    camera = camera_in(Stage.STOPPING)
+    camera.want(Intent.RECORD)
+    assert camera.shut_down() == [REFUSED]
+    assert camera.shut_down() == []
+    assert camera.closed() == [Disarm(), End()]
+
+
+def test_a_camera_that_shuts_down_refuses_and_says_so() -> None:
+    camera = camera_in(Stage.STOPPING)
+    camera.shut_down()
+    assert camera.want(Intent.RECORD) == [REFUSED]
+    assert camera.want(Intent.ESCALATE) == []
+    camera.closed()
+    assert camera.want(Intent.RECORD) == [REFUSED]
+
+
+def test_after_the_end_only_conditions_change() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.shut_down()
+    before = camera.state
+    assert camera.ready() == []  # the camera came up a moment too late
+    assert camera.shut_down() == []
+    assert camera.state == before
+    camera.raise_(Condition.HOT)
+    assert camera.state.conditions == {Condition.HOT}
+
+
+# ------------------------------------------------------------------------------------- mistakes
+
+ILLEGAL: list[tuple[Stage, stages.Event]] = [
+    (Stage.STARTING, stages.Closed(0)),
+    (Stage.IDLE, stages.Ready(0)),
+    (Stage.IDLE, stages.Opened(0, "id")),
+    (Stage.IDLE, stages.Failed(0, "")),
+    (Stage.SELF_VIEW, stages.Wiped(0)),
+    (Stage.RECORDING, stages.Closed(0)),
+    (Stage.RECORDING, stages.Wiped(0)),
+]
+
+
+@pytest.mark.parametrize(("stage", "event"), ILLEGAL)
+def test_an_illegal_event_raises_and_leaves_the_state_as_it_was(
+    stage: Stage, event: stages.Event
+) -> None:
+    camera = camera_in(stage)
+    before = camera.state
+    with pytest.raises(IllegalEvent, match=f"cannot happen in stage {stage.value}"):
+        camera.take(event)
+    assert camera.state == before
+
+
+def test_rules_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="recording is not a stage with a pre-event buffer"):
+        Rules(frozenset({Stage.RECORDING}), TIMEOUT_US)
+    with pytest.raises(ValueError, match="self_view_timeout_us: 0 is not a positive time"):
+        Rules(frozenset(), 0)
+    with pytest.raises(ValueError, match="reminder_us"):
+        Rules(frozenset(), TIMEOUT_US, reminder_us=-1)
+
+
+def test_an_illegal_event_names_the_wipe_under_way() -> None:
+    wiping = State(Stage.SELF_VIEW, 0, wiping=True)
+    with pytest.raises(IllegalEvent, match="self_view, wiping"):
+        stages.step(wiping, stages.Closed(0), NO_BUFFER)

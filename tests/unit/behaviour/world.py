@@ -1,0 +1,111 @@
+"""A daemon reduced to what matters for the promises: it believes nothing but the effects.
+
+`World` notes what carrying out the effects of the stage machine leads to: is the ring fed, is a
+file open, is a wipe under way. The promises are then checked against the world, not against what
+the state says of itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Effect, Event, Stage, State
+
+
+class ImpossibleError(Exception):
+    """Error raised when an effect makes no sense in the world as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is the case outside the state machine.
+
+    fed: packets go into the ring. shown: the display shows. keeping: a recording has been started
+    and is not closed. stopping: it was told to stop. opened: its file is open. wiping: a Wipe has
+    not been answered. seen: footage of a self-view that was neither recorded nor wiped is still
+    somewhere. ready: Ready has been said. ended: End has been said.
+    """
+
+    fed: bool = False
+    shown: bool = False
+    keeping: bool = False
+    stopping: bool = False
+    opened: bool = False
+    wiping: bool = False
+    seen: bool = False
+    ready: bool = False
+    ended: bool = False
+
+    def can(self, event: Event) -> bool:
+        """Whether the world could bring this event about."""
+        match event:
+            case stages.Ready():
+                return not self.ready
+            case stages.Wiped():
+                return self.wiping
+            case stages.Opened():
+                return self.keeping and not self.opened
+            case stages.Closed():
+                return self.stopping
+            case stages.Failed():
+                return self.keeping
+            case _:
+                return True
+
+    def after_event(self, event: Event) -> World:
+        """The world in which `event` is reported."""
+        match event:
+            case stages.Ready():
+                return replace(self, ready=True)
+            case stages.Wiped():
+                return replace(self, wiping=False, seen=False)
+            case stages.Opened():
+                return replace(self, opened=True)
+            case stages.Closed() | stages.Failed():
+                return replace(self, keeping=False, stopping=False, opened=False)
+            case _:
+                return self
+
+    def after_effects(self, effects: tuple[Effect, ...], state: State) -> World:
+        """The world when `effects` are carried out and the camera is in `state`."""
+        world = self
+        for effect in effects:
+            world = world._after_effect(effect)
+        if state.stage is Stage.SELF_VIEW and not state.wiping:
+            world = replace(world, seen=True)
+        return world
+
+    def _after_effect(self, effect: Effect) -> World:
+        match effect:
+            case stages.Arm():
+                self._demand(not self.fed, effect)
+                return replace(self, fed=True)
+            case stages.Disarm():
+                self._demand(self.fed, effect)
+                return replace(self, fed=False)
+            case stages.Wipe():
+                self._demand(not self.wiping and not self.keeping, effect)
+                return replace(self, wiping=True, fed=False)
+            case stages.ShowSelfView(on):
+                self._demand(self.shown != on, effect)
+                return replace(self, shown=on)
+            case stages.StartRecording():
+                self._demand(self.fed and not self.keeping, effect)
+                # What the ring holds becomes part of the recording, unless a wipe has it already.
+                return replace(self, keeping=True, seen=self.seen and self.wiping)
+            case stages.StopRecording():
+                self._demand(self.keeping and not self.stopping, effect)
+                return replace(self, stopping=True)
+            case stages.Mark():
+                self._demand(self.keeping and not self.stopping, effect)
+                return self
+            case stages.End():
+                self._demand(not self.ended and not self.keeping and not self.wiping, effect)
+                return replace(self, ended=True)
+            case _:
+                return self
+
+    def _demand(self, sensible: bool, effect: Effect) -> None:
+        if not sensible:
+            raise ImpossibleError(f"{effect} in {self}")

@@ -1,0 +1,69 @@
+"""The settings of the capture process: every mistake is named, nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from camerad.capture.settings import CaptureSettings, parse
+from camerad.errors import ConfigError
+
+GOOD = {
+    "width": 1280,
+    "height": 720,
+    "fps": 30,
+    "lores_width": 320,
+    "lores_height": 240,
+    "bitrate": 4_000_000,
+    "max_bitrate": 8_000_000,
+    "encoder": "auto",
+    "encoder_threads": 2,
+    "key_interval_us": 1_000_000,
+}
+
+
+def test_good_settings_are_taken_as_they_are() -> None:
+    assert parse(json.dumps(GOOD)) == CaptureSettings(**GOOD)
+
+
+def test_one_encoder_thread_is_the_default() -> None:
+    given = {key: value for key, value in GOOD.items() if key != "encoder_threads"}
+    assert parse(json.dumps(given)).encoder_threads == 1
+
+
+def test_a_frame_takes_the_nearest_whole_microsecond() -> None:
+    # 1 s / 30 = 33,333.3 us.
+    assert parse(json.dumps(GOOD)).frame_us == 33_333
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"width": 1279}, "width: 1279 is odd"),
+        ({"lores_height": 0}, "lores_height: 0 is not positive"),
+        ({"fps": "30"}, "fps: '30' is not a number"),
+        ({"fps": True}, "fps: True is not a number"),
+        ({"bitrate": 1.5}, "bitrate: 1.5 is not a number"),
+        ({"encoder": "gpu"}, "encoder: 'gpu' is not in"),
+        ({"max_bitrate": 1}, "max_bitrate is below bitrate"),
+        ({"colour": 1}, "unknown key 'colour'"),
+    ],
+)
+def test_a_mistake_is_named(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match="--settings: ") as caught:
+        parse(json.dumps(GOOD | change))
+    assert words in str(caught.value)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(json.dumps({"width": 1, "height": -2}))
+    # Two values, and the seven keys without a default that are not there.
+    assert len(caught.value.mistakes) == 2 + 7
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_what_is_no_object_is_a_mistake(text: str) -> None:
+    with pytest.raises(ConfigError, match="--settings"):
+        parse(text)

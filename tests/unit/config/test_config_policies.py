@@ -1,0 +1,298 @@
+"""Policies: found where they should be, held against the configuration, and overridden openly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from camerad.behaviour.stages import Stage
+from camerad.config import Overridden, check_file, load, policies
+
+Write = Callable[..., Path]
+
+BOTH = frozenset({Stage.IDLE, Stage.SELF_VIEW})
+SELF_VIEW = frozenset({Stage.SELF_VIEW})
+NEVER: frozenset[Stage] = frozenset()
+
+# name: max_seconds, seconds, armed_in, retention_days
+SHIPPED = {
+    "nrw-ordnungsamt": (0, 0, NEVER, 14),
+    "bundespolizei": (30, 29, BOTH, 30),  # 29 seconds and a group of 1 second are 30
+    "bayern": (60, 59, BOTH, 59),  # the shortest two months are 59 days
+    "bremen": (30, 29, BOTH, 59),
+    "baden-wuerttemberg": (60, 45, SELF_VIEW, 14),
+    "generic": (31, 30, SELF_VIEW, 14),
+}
+
+OWN = """\
+title: Ours
+pre_event: {max_seconds: 10, seconds: 5, sound: false, armed_in: [self_view]}
+retention: {days: 20, min_days: 3}
+sound: true
+stamp: false
+announcement: false
+"""
+
+OVERRIDE = "overrides: {reason: Trial until June, authorised_by: E. Mustermann}\n"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_policy_holds_as_its_sources_say(name: str, write: Write) -> None:
+    policy = load(write(f"policy: {name}\n")).policy
+    buffer = policy.pre_event
+    assert (
+        buffer.max_seconds,
+        buffer.seconds,
+        buffer.armed_in,
+        policy.retention_days,
+    ) == SHIPPED[name]
+    assert not buffer.sound
+    assert policy.name == name
+
+
+def test_no_policy_is_shipped_without_standing_here(write: Write) -> None:
+    path = write("policy: generic\n")
+    assert policies.known(policies.folders(path)) == tuple(sorted(SHIPPED))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_limit_of_a_shipped_policy_is_explained_above_it(name: str) -> None:
+    path = policies.shipped()[0] / "policies" / f"{name}.yaml"
+    paragraphs = path.read_text(encoding="utf-8").split("\n\n")
+    limits = [p for p in paragraphs if ":" in p and not p.startswith(("#\n", "title:"))]
+    for paragraph in limits[1:]:  # the first one is the head
+        keys = [line for line in paragraph.splitlines() if not line.endswith(":")]
+        assert keys[0].lstrip().startswith("# "), f"{path}: {keys[0]}"
+
+
+def test_a_policy_beside_the_configuration_comes_first(write: Write) -> None:
+    settings = load(write("policy: generic\n", generic=OWN))
+    assert settings.policy.title == "Ours"
+    assert settings.policy.path == Path("policies/generic.yaml")
+
+
+def test_a_policy_in_etc_comes_before_the_shipped_one(write: Write, etc: Path) -> None:
+    place = etc / "policies"
+    place.mkdir()
+    (place / "generic.yaml").write_text(OWN, encoding="utf-8")
+    assert load(write("policy: generic\n")).policy.path == place / "generic.yaml"
+
+
+def test_installed_policies_are_found_without_the_source_tree(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "usr" / "share" / "camerad" / "policies"
+    place.mkdir(parents=True)
+    (place / "ours.yaml").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(policies, "_TREE", tmp_path)  # as in site-packages: no pyproject.toml
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "usr"))
+    assert load(write("policy: ours\n")).policy.path == place / "ours.yaml"
+
+
+def test_an_unknown_policy_lists_those_there_are(write: Write) -> None:
+    path = write("policy: oars\n", ours=OWN, theirs=OWN)
+    shipped = ", ".join(sorted([*SHIPPED, "ours", "theirs"]))
+    assert check_file(path) == [
+        f'c.yaml:1: policy: "oars" is no policy; did you mean ours? (known policies: {shipped})'
+    ]
+
+
+def test_the_beginning_of_a_policys_name_is_understood(write: Write) -> None:
+    (mistake,) = check_file(write("policy: nrw\n"))
+    assert mistake.startswith('c.yaml:1: policy: "nrw" is no policy; did you mean nrw-ordnungsamt?')
+
+
+def test_where_nothing_resembles_the_policy_all_are_listed(write: Write) -> None:
+    (mistake,) = check_file(write("policy: xyz\n"))
+    assert mistake == (
+        'c.yaml:1: policy: "xyz" is no policy; known policies: ' + ", ".join(sorted(SHIPPED))
+    )
+
+
+def test_without_any_policy_installed_the_message_says_so(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "shipped", lambda: ())
+    assert check_file(write("policy: ours\n")) == [
+        'c.yaml:1: policy: "ours" is no policy; no policy is installed'
+    ]
+
+
+def test_the_name_of_a_policy_cannot_lead_out_of_its_folder(write: Write) -> None:
+    (mistake,) = check_file(write("policy: ../../etc/passwd\n"))
+    assert mistake.endswith("; the name of a policy (small letters, digits and dashes) is needed")
+
+
+def test_norway_is_no_policy(write: Write) -> None:
+    assert check_file(write("policy: no\n")) == [
+        "c.yaml:1: policy: found no, which YAML reads as false; "
+        'if it is meant as text, write it in quotes: "no"'
+    ]
+
+
+def test_a_policys_mistakes_are_named_in_its_own_file_after_those_of_the_configuration(
+    write: Write,
+) -> None:
+    policy = "title: Ours\npre_event:\n  max_seconds: '10'\n  armed_in: [recording]\nstamp: on\n"
+    assert check_file(write("policy: ours\ncamera: {fps: 0}\n", ours=policy)) == [
+        "c.yaml:2: camera.fps: 0 is out of range; "
+        "a whole number is needed, 1 to 60 frames per second",
+        "policies/ours.yaml:1: retention: missing; a section is needed, with: days, min_days",
+        "policies/ours.yaml:1: sound: missing; true or false is needed",
+        "policies/ours.yaml:1: announcement: missing; true or false is needed",
+        "policies/ours.yaml:2: pre_event.seconds: missing; a number is needed, 0 to 120 seconds",
+        "policies/ours.yaml:2: pre_event.sound: missing; true or false is needed",
+        'policies/ours.yaml:3: pre_event.max_seconds: found the text "10"; '
+        "write the number without quotes: 10",
+        'policies/ours.yaml:4: pre_event.armed_in[0]: found the text "recording"; '
+        "one of these is needed: idle, self_view",
+        "policies/ours.yaml:5: stamp: found on; true or false is needed (on means true)",
+    ]
+
+
+def test_an_empty_policy_is_told_by_its_own_name(write: Write) -> None:
+    assert check_file(write("policy: ours\n", ours="")) == [
+        "policies/ours.yaml: the file is empty; copy one of the other policies"
+    ]
+
+
+def test_a_policy_that_contradicts_itself_is_a_mistake_of_the_policy(write: Write) -> None:
+    policy = OWN.replace("min_days: 3", "min_days: 30").replace(" seconds: 5", " seconds: 10")
+    assert check_file(write("policy: ours\n", ours=policy)) == [
+        "policies/ours.yaml:2: pre_event.seconds: 10 seconds with one group of pictures more "
+        "(camera.key_interval_s: 1) is more than max_seconds (10); write 9 or less",
+        "policies/ours.yaml:3: retention.min_days: more than retention.days (20); "
+        "write that or less",
+    ]
+
+
+def test_a_camera_may_have_less_than_its_policy_allows(write: Write) -> None:
+    settings = load(
+        write("policy: bayern\npre_event: {seconds: 10, armed_in: [idle]}\nretention: {days: 7}\n")
+    )
+    assert settings.policy.pre_event.seconds == 10
+    assert settings.policy.pre_event.max_seconds == 60
+    assert settings.policy.pre_event.armed_in == {Stage.IDLE}
+    assert settings.policy.retention_days == 7
+    assert settings.overridden == ()
+
+
+def test_a_buffer_of_no_seconds_is_armed_nowhere(write: Write) -> None:
+    settings = load(write("policy: bayern\npre_event: {seconds: 0, armed_in: [idle]}\n"))
+    assert settings.policy.pre_event.armed_in == NEVER
+
+
+GIVE = "or give overrides.reason and overrides.authorised_by"
+
+# What is added to "policy: NAME" in line 1; what is said; which key, value and limit are kept.
+BEYOND = {
+    "seconds_and_a_group_beyond_the_limit": (
+        "bundespolizei",
+        "pre_event:\n  seconds: 30\n",
+        "c.yaml:3: pre_event.seconds: 30 seconds with one group of pictures more "
+        "(camera.key_interval_s: 1) is beyond policy bundespolizei, which allows at most "
+        f"30 seconds in all; set pre_event.seconds to 29 or less, {GIVE}",
+        Overridden(
+            "pre_event.seconds",
+            "30 seconds with one group of pictures more (camera.key_interval_s: 1)",
+            "at most 30 seconds in all",
+        ),
+    ),
+    "longer_groups_with_the_policys_own_seconds": (
+        "bundespolizei",
+        "camera: {key_interval_s: 1.5}\n",
+        "c.yaml:2: camera.key_interval_s: 29 seconds with one group of pictures more "
+        "(camera.key_interval_s: 1.5) is beyond policy bundespolizei, which allows at most "
+        f"30 seconds in all; set pre_event.seconds to 28.5 or less, {GIVE}",
+        Overridden(
+            "camera.key_interval_s",
+            "29 seconds with one group of pictures more (camera.key_interval_s: 1.5)",
+            "at most 30 seconds in all",
+        ),
+    ),
+    "any_buffer_where_there_must_be_none": (
+        "nrw-ordnungsamt",
+        "pre_event: {seconds: 0.5}\n",
+        "c.yaml:2: pre_event.seconds: 0.5 seconds is beyond policy nrw-ordnungsamt, which allows "
+        f"no pre-event buffer; set pre_event.seconds to 0, {GIVE}",
+        Overridden("pre_event.seconds", "0.5 seconds", "no pre-event buffer"),
+    ),
+    "sound_before_the_press": (
+        "generic",
+        "pre_event: {sound: true}\n",
+        "c.yaml:2: pre_event.sound: true is beyond policy generic, which allows no sound before "
+        f"the press; set it to false, {GIVE}",
+        Overridden("pre_event.sound", "true", "no sound before the press"),
+    ),
+    "armed_in_more_stages": (
+        "generic",
+        "pre_event: {armed_in: [idle, self_view]}\n",
+        "c.yaml:2: pre_event.armed_in: idle, self_view is beyond policy generic, which allows "
+        f"self_view; set it to [self_view], {GIVE}",
+        Overridden("pre_event.armed_in", "idle, self_view", "self_view"),
+    ),
+    "kept_too_long": (
+        "generic",
+        "retention: {days: 15}\n",
+        "c.yaml:2: retention.days: 15 days is beyond policy generic, which allows at most "
+        f"14 days; set it to 14, {GIVE}",
+        Overridden("retention.days", "15 days", "at most 14 days"),
+    ),
+    "deleted_too_early": (
+        "bundespolizei",
+        "retention: {days: 29}\n",
+        "c.yaml:2: retention.days: 29 days is beyond policy bundespolizei, which allows at least "
+        f"30 days; set it to 30, {GIVE}",
+        Overridden("retention.days", "29 days", "at least 30 days"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_value_beyond_the_policy_is_refused_with_what_is_allowed(name: str, write: Write) -> None:
+    policy, text, message, _ = BEYOND[name]
+    assert check_file(write(f"policy: {policy}\n{text}")) == [message]
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_with_a_reason_and_a_name_it_holds_and_is_exposed(name: str, write: Write) -> None:
+    policy, text, _, overridden = BEYOND[name]
+    settings = load(write(f"policy: {policy}\n{text}{OVERRIDE}"))
+    assert settings.overridden == (overridden,)
+    assert settings.overrides is not None
+    assert settings.overrides.reason == "Trial until June"
+    assert settings.overrides.authorised_by == "E. Mustermann"
+
+
+def test_an_override_without_a_name_is_the_only_thing_to_mend(write: Write) -> None:
+    path = write("policy: generic\nretention: {days: 15}\noverrides: {reason: Trial}\n")
+    assert check_file(path) == ["c.yaml:3: overrides.authorised_by: missing; some text is needed"]
+
+
+def test_an_override_that_covers_nothing_covers_nothing(write: Write) -> None:
+    assert load(write(f"policy: generic\n{OVERRIDE}")).overridden == ()
+
+
+def test_seconds_and_group_may_fill_the_limit_exactly(write: Write) -> None:
+    # 29.3 + 0.7 is 30.000000000000004 in binary fractions, and 30 by any other count.
+    text = "policy: bremen\npre_event: {seconds: 29.3}\ncamera: {key_interval_s: 0.7}\n"
+    assert check_file(write(text)) == []
+
+
+def test_a_limit_shorter_than_a_group_allows_no_buffer(write: Write) -> None:
+    policy = OWN.replace("max_seconds: 10, seconds: 5", "max_seconds: 0.5, seconds: 0")
+    (mistake,) = check_file(write("policy: ours\npre_event: {seconds: 0.2}\n", ours=policy))
+    assert f"; set pre_event.seconds to 0, {GIVE}" in mistake
+
+
+def test_a_policy_that_arms_nowhere_says_so(write: Write) -> None:
+    policy = OWN.replace("[self_view]", "[]")
+    (mistake,) = check_file(write("policy: ours\npre_event: {armed_in: [idle]}\n", ours=policy))
+    assert mistake.endswith(f"which allows no stage; set it to [], {GIVE}")
+
+
+def test_the_policy_is_not_judged_by_a_value_that_is_wrong_in_itself(write: Write) -> None:
+    path = write("policy: bremen\ncamera: {key_interval_s: 100}\npre_event: {seconds: 30}\n")
+    assert [line.split(": ")[1] for line in check_file(path)] == ["camera.key_interval_s"]

@@ -1,0 +1,226 @@
+"""Gaps become holes, never pictures that stand still, and none is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from evidence_helpers import NOMINAL_US, Packet, footage, time_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camerad.evidence.cutting import HOLE_US, NO_PICTURES, Chunk, Cutter
+from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap, PacketInfo
+
+
+def cut_all(
+    packets: Sequence[Packet], gaps: Sequence[Gap] = (), at_once: int | None = None
+) -> list[Chunk]:
+    """What a whole recording is cut into, `at_once` packets at a time."""
+    cutter = Cutter(NOMINAL_US)
+    step = at_once or len(packets)
+    chunks = []
+    for start in range(0, len(packets), step):
+        end = start + step
+        here = [
+            gap for gap in gaps if any(info.pts_us == gap.to_us for info, _ in packets[start:end])
+        ]
+        following = packets[end][0].pts_us if end < len(packets) else None
+        chunks.append(cutter.cut(packets[start:end], here, following))
+    chunks.append(cutter.flush())
+    return [chunk for chunk in chunks if chunk is not None]
+
+
+def intervals(chunks: Sequence[Chunk]) -> Iterator[tuple[int, int]]:
+    """(first, end) of every run."""
+    for chunk in chunks:
+        for run in chunk.runs:
+            yield run.first_us, run.end_us
+
+
+def test_pictures_without_a_gap_are_one_run() -> None:
+    (first, last) = cut_all(footage("IPPPPP"))
+    assert list(intervals([first, last])) == [
+        (time_of(0), time_of(5)),
+        (time_of(5), time_of(5) + NOMINAL_US),
+    ]
+    assert first.gaps == last.gaps == ()
+
+
+def test_nothing_is_copied_while_the_follower_is_near() -> None:
+    packets = footage("IPPPPP")
+    cutter = Cutter(NOMINAL_US)
+    chunk = cutter.cut(packets[:3], next_us=time_of(3))
+    assert chunk is not None
+    assert [unit for _, unit in chunk.runs[0].packets] == [data for _, data in packets[:3]]
+    assert chunk.runs[0].end_us == time_of(3)
+    assert cutter.flush() is None
+
+
+def test_a_picture_before_a_possible_hole_waits_for_its_follower() -> None:
+    packets = footage("IPP" + "." + "PP")
+    cutter = Cutter(NOMINAL_US)
+    chunk = cutter.cut(packets[:3], next_us=time_of(4))
+    assert chunk is not None
+    assert chunk.runs[-1].end_us == time_of(2)
+    rest = cutter.cut(packets[3:])
+    assert rest is not None
+    assert rest.runs[0].end_us == time_of(2) + NOMINAL_US
+
+
+def test_a_lost_frame_is_a_hole_wherever_the_packets_are_parted() -> None:
+    packets = footage("IPPP.PPP")
+    lost = Gap(FRAMES_LOST, 1, time_of(3), time_of(5))
+    for at_once in range(1, 8):
+        for stated in ((), (lost,)):
+            chunks = cut_all(packets, stated, at_once)
+            ends = [end_us for _, end_us in intervals(chunks)]
+            assert time_of(3) + NOMINAL_US in ends
+            assert [gap for chunk in chunks for gap in chunk.gaps] == [lost]
+            assert sum(len(run.packets) for chunk in chunks for run in chunk.runs) == 7
+
+
+def test_a_stated_gap_keeps_its_own_words() -> None:
+    packets = footage("IPPP.IPPP")
+    stated = Gap(RING_FULL, 1, time_of(3), time_of(5))
+    (chunk, _) = cut_all(packets, [stated])
+    assert chunk.gaps == (stated,)
+
+
+def test_a_gap_with_open_ends_gets_those_of_its_neighbours() -> None:
+    packets = footage("IPPP.IPPP")
+    cutter = Cutter(NOMINAL_US)
+    cutter.cut(packets[:4])
+    chunk = cutter.cut(packets[4:], [Gap(RING_FULL, None, None, None)])
+    assert chunk is not None
+    assert chunk.gaps == (Gap(RING_FULL, None, time_of(3), time_of(5)),)
+
+
+def test_a_gap_from_before_the_first_picture_is_stated() -> None:
+    stated = Gap(RING_FULL, 30, time_of(0), time_of(30))
+    (chunk, _) = cut_all(footage("IPPP", first=30), [stated])
+    assert chunk.gaps == (stated,)
+
+
+def test_another_process_after_a_pause_is_a_restart() -> None:
+    (chunk, _) = cut_all(footage("IPPP|   IPPP"))
+    assert chunk.gaps == (Gap(CAPTURE_RESTARTED, None, time_of(3), time_of(7)),)
+    assert chunk.runs[0].end_us == time_of(3) + NOMINAL_US
+
+
+def test_another_process_without_a_pause_is_no_gap_and_a_run_of_its_own() -> None:
+    (chunk, _) = cut_all(footage("IPPP|IPPP"))
+    assert chunk.gaps == ()
+    assert list(intervals([chunk])) == [(time_of(0), time_of(4)), (time_of(4), time_of(7))]
+
+
+def test_a_long_time_without_a_picture_is_a_gap_whatever_the_frame_numbers_say() -> None:
+    packets = footage("IPPP" + " " * 20 + "PPP")
+    assert time_of(24) - time_of(3) > HOLE_US
+    (chunk, _) = cut_all(packets)
+    assert chunk.gaps == (Gap(NO_PICTURES, None, time_of(3), time_of(24)),)
+
+
+def test_a_lower_rate_is_no_gap() -> None:
+    # The sensor itself runs at 7.5 pictures a second, as it may in heat.
+    packets = footage("I   P   P   P")
+    (chunk, _) = cut_all(packets)
+    assert chunk.gaps == ()
+    assert len(chunk.runs) == 1
+
+
+def test_frame_numbers_wrap() -> None:
+    (first, *others) = footage("IPPP")
+    info, data = first
+    wrapping = [(replace(info, frame=2**32 - 1), data)]
+    for frame, (later, later_data) in enumerate(others):
+        wrapping.append((replace(later, frame=frame), later_data))
+    (chunk, _) = cut_all(wrapping)
+    assert chunk.gaps == ()
+
+
+def test_frame_numbers_that_go_back_leave_the_count_open() -> None:
+    one, other = footage("IP")
+    info: PacketInfo = replace(other[0], frame=3)
+    (chunk, _) = cut_all([one, (info, other[1])])
+    assert chunk.gaps == (Gap(FRAMES_LOST, None, time_of(0), time_of(1)),)
+
+
+def test_nothing_after_the_stop_is_kept() -> None:
+    packets = footage("IPPPPP")
+    cutter = Cutter(NOMINAL_US)
+    cutter.until_us = time_of(3)
+    chunk = cutter.cut(packets)
+    assert chunk is not None
+    assert (chunk.runs[-1].last_us, chunk.runs[-1].end_us) == (time_of(3), time_of(4))
+    assert cutter.flush() is None
+
+
+def test_a_picture_held_back_is_left_out_if_the_stop_lies_before_it() -> None:
+    cutter = Cutter(NOMINAL_US)
+    cutter.cut(footage("IPP"))
+    cutter.until_us = time_of(1)
+    assert cutter.flush() is None
+
+
+def test_gaps_without_a_picture_wait_for_the_end() -> None:
+    cutter = Cutter(NOMINAL_US)
+    stated = Gap(RING_FULL, 3, time_of(1), time_of(5))
+    assert cutter.cut([], [stated]) is None
+    assert cutter.take_gaps() == (stated,)
+    assert cutter.take_gaps() == ()
+
+
+def test_the_last_packets_of_a_recording_are_one_chunk() -> None:
+    cutter = Cutter(NOMINAL_US)
+    chunk = cutter.cut(footage("IPPP"), final=True)
+    assert chunk is not None
+    assert chunk.runs[0].end_us == time_of(3) + NOMINAL_US
+    assert cutter.flush() is None
+    far = Cutter(NOMINAL_US).cut(footage("IPPP"), next_us=time_of(9), final=True)
+    assert far == chunk
+
+
+def _packets(script: str) -> list[Packet]:
+    """Packets without content; as in `footage`, and every other one comes 100 us late."""
+    found: list[Packet] = []
+    epoch, frame = 1, 0
+    for number, what in enumerate(script):
+        if what == "|":
+            epoch, frame = epoch + 1, 0
+        elif what == "P":
+            at = time_of(number) + number % 2 * 100
+            found.append((PacketInfo(epoch, frame, at, False, 1), b"%d" % number))
+        frame += 1
+    return found
+
+
+@given(
+    script=st.text("PPPPPP.|", max_size=40),
+    parts=st.lists(st.integers(1, 9), max_size=40),
+    flushes=st.sets(st.integers(0, 40)),
+)
+def test_every_packet_is_cut_once_and_every_hole_is_stated(
+    script: str, parts: list[int], flushes: set[int]
+) -> None:
+    packets = rest = _packets(script)
+    cutter = Cutter(NOMINAL_US)
+    chunks = []
+    for index, size in enumerate([*parts, 40]):
+        here, rest = rest[:size], rest[size:]
+        chunks.append(cutter.cut(here, next_us=rest[0][0].pts_us if rest else None))
+        if index in flushes:
+            chunks.append(cutter.flush())
+    chunks.append(cutter.flush())
+    runs = [run for chunk in chunks if chunk for run in chunk.runs]
+    gaps = {(gap.from_us, gap.to_us) for chunk in chunks if chunk for gap in chunk.gaps}
+    assert [packet for run in runs for packet in run.packets] == packets
+    for run in runs:
+        times = [info.pts_us for info, _ in run.packets]
+        # Within a run no picture stands still for longer than one and a half intervals.
+        assert all(b - a <= NOMINAL_US * 3 // 2 for a, b in pairwise(times))
+    for before, after in pairwise(runs):
+        hole_us = after.first_us - before.end_us
+        # A flush gives the nominal duration, at most 101 us from the true one.
+        assert abs(hole_us) <= 101 or (before.last_us, after.first_us) in gaps

@@ -1,0 +1,259 @@
+"""Fragments are exact: every time, duration and key flag is the packet's."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from evidence_helpers import (
+    HEIGHT,
+    NOMINAL_US,
+    ORIGIN_US,
+    WIDTH,
+    decoded,
+    expected,
+    feed,
+    ffmpeg_is_silent,
+    footage,
+    probed_seconds,
+    seconds_of_footage,
+    time_of,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camerad.evidence.fragments import (
+    Box,
+    FragmentError,
+    FragmentMaker,
+    Packet,
+    ParametersChangedError,
+    boxes,
+)
+from camerad.stream.ring import Ring
+
+
+def maker_for(packets: tuple[Packet, ...]) -> FragmentMaker:
+    return FragmentMaker(WIDTH, HEIGHT, packets[0][1])
+
+
+def inner(data: bytes, path: bytes) -> bytes:
+    """Content of the box at a path such as ``b"moof/traf/tfdt"``."""
+    for kind in path.split(b"/"):
+        box = next(box for box in boxes(data) if box.kind == kind)
+        data = data[box.body : box.end]
+    return data
+
+
+def samples(fragment: bytes) -> tuple[int, list[tuple[int, int, bool]]]:
+    """tfdt, and (duration, size, whether it is a sync sample) of every sample of a fragment.
+
+    Read by ISO/IEC 14496-12, 8.8.7 (tfhd), 8.8.8 (trun) and 8.8.12 (tfdt).
+    """
+    tfdt = inner(fragment, b"moof/traf/tfdt")
+    assert tfdt[0] == 1
+    (base,) = struct.unpack(">Q", tfdt[4:])
+    tfhd = inner(fragment, b"moof/traf/tfhd")
+    (flags,) = struct.unpack(">I", tfhd[:4])
+    assert flags & 0xFFFFFF == 0x02003A  # default-base-is-moof; description, duration, size, flags
+    _, _, duration, size, sample_flags = struct.unpack(">5I", tfhd[4:])
+    trun = inner(fragment, b"moof/traf/trun")
+    flags, count, _ = struct.unpack(">III", trun[:12])
+    at = 12
+    first_flags = None
+    if flags & 0x4:
+        (first_flags,) = struct.unpack_from(">I", trun, at)
+        at += 4
+    found = []
+    for index in range(count):
+        values = {0x100: duration, 0x200: size, 0x400: sample_flags}
+        if index == 0 and first_flags is not None:
+            values[0x400] = first_flags
+        for bit in values:
+            if flags & bit:
+                (values[bit],) = struct.unpack_from(">I", trun, at)
+                at += 4
+        found.append((values[0x100], values[0x200], not values[0x400] & 0x10000))
+    assert at == len(trun)
+    return base, found
+
+
+def test_a_recording_is_its_segment_followed_by_its_fragments(tmp_path: Path) -> None:
+    packets = seconds_of_footage(3)
+    maker = maker_for(packets)
+    data = maker.init
+    for start in range(0, 90, 15):
+        end = start + 15
+        data += maker.make(packets[start:end], time_of(end), ORIGIN_US)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+    assert decoded(str(path)) == expected(range(90))
+    ffmpeg_is_silent(str(path))
+    # 90 pictures at 30 per second.
+    assert probed_seconds(str(path)) == pytest.approx(3.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 5), (25, 35), (35, 36), (31, 44)])
+def test_times_durations_and_key_flags_are_the_packets(start: int, end: int) -> None:
+    packets = seconds_of_footage(2)
+    fragment = maker_for(packets).make(packets[start:end], time_of(end), ORIGIN_US)
+    base, found = samples(fragment)
+    assert base == time_of(start) - ORIGIN_US
+    assert [duration for duration, _, _ in found] == [
+        time_of(number + 1) - time_of(number) for number in range(start, end)
+    ]
+    assert [key for _, _, key in found] == [number % 30 == 0 for number in range(start, end)]
+    assert sum(size for _, size, _ in found) == len(inner(fragment, b"mdat"))
+
+
+def test_a_gap_is_a_hole_in_the_decode_time_line(tmp_path: Path) -> None:
+    packets = footage("IPPPP" + "." * 30 + "IPPPP")
+    maker = maker_for(packets)
+    before = maker.make(packets[:5], time_of(4) + NOMINAL_US, ORIGIN_US)
+    after = maker.make(packets[5:], time_of(39) + NOMINAL_US, ORIGIN_US)
+    assert samples(before)[1][-1][0] == NOMINAL_US
+    assert samples(after)[0] == time_of(35) - ORIGIN_US
+    path = tmp_path / "a.mp4"
+    path.write_bytes(maker.init + before + after)
+    assert decoded(str(path)) == expected([*range(5), *range(35, 40)])
+    ffmpeg_is_silent(str(path))
+
+
+def test_fragments_are_numbered_from_one() -> None:
+    packets = seconds_of_footage(1)
+    maker = maker_for(packets)
+    made = [maker.make(packets[n : n + 1], time_of(n + 1), ORIGIN_US) for n in range(3)]
+    numbers = [struct.unpack(">II", inner(data, b"moof/mfhd"))[1] for data in made]
+    assert numbers == [1, 2, 3]
+
+
+def test_the_segment_does_not_depend_on_the_pictures() -> None:
+    one, other = footage("IPPP"), footage("IPPP", first=77)
+    assert maker_for(one).init == maker_for(other).init
+
+
+def test_the_rings_memory_is_let_go_of() -> None:
+    packets = seconds_of_footage(1)
+    ring = Ring(1 << 20, 10, lock=False)
+    feed(ring, packets)
+    with ring.follow() as reader, reader.take(500_000) as lease:  # type: ignore[union-attr]
+        maker = FragmentMaker(WIDTH, HEIGHT, lease.packets[0][1])
+        maker.make(lease.packets, lease.next_pts_us or 0, ORIGIN_US)
+        views = [view for _, view in lease.packets]
+    # Giving the lease back releases the views, and raises BufferError if somebody still uses one.
+    with pytest.raises(ValueError, match="released"):
+        bytes(views[0])
+    ring.close()
+
+
+def test_the_rings_memory_is_let_go_of_after_an_error() -> None:
+    info, data = footage("IPPP", first=4, preset="veryfast")[0]
+    view = memoryview(bytearray(data))
+    with pytest.raises(ParametersChangedError):
+        maker_for(footage("IPPP")).make([(info, view)], time_of(5), ORIGIN_US)
+    # Raises BufferError if somebody still uses it.
+    view.release()
+
+
+def test_changed_parameter_sets_are_told_with_time_and_frame() -> None:
+    packets = footage("IPPP")
+    other = footage("IPPP", first=4, epoch=2, preset="veryfast")
+    with pytest.raises(ParametersChangedError, match=rf"at {time_of(4)} us \(frame 100\)"):
+        maker_for(packets).make(other, time_of(8), ORIGIN_US)
+
+
+def test_equal_parameter_sets_of_another_process_go_on() -> None:
+    packets = footage("IPPP|IPPP")
+    assert packets[4][0].epoch == 2
+    maker_for(packets).make(packets, time_of(8), ORIGIN_US)
+
+
+def test_a_later_key_frame_need_not_repeat_the_parameter_sets() -> None:
+    packets = footage("IPPI")
+    info, data = packets[3]
+    bare = data[data.rindex(b"\0\0\1") - 1 :]
+    assert data != bare
+    maker_for(packets).make([(info, bare)], time_of(4), ORIGIN_US)
+
+
+def test_parameter_sets_are_found_before_a_long_message() -> None:
+    packets = footage("IPPP")
+    data = packets[0][1]
+    at = data.rindex(b"\0\0\1")
+    message = b"\0\0\1\x06\x05" + b"\xff" * 40 + b"\x11" + b"x" * 10_217 + b"\x80"
+    maker = FragmentMaker(WIDTH, HEIGHT, data[:at] + message + data[at:])
+    assert maker.init == maker_for(packets).init
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "no slice, or is not Annex B"),
+        (b"not Annex B at all" * 1000, "no slice, or is not Annex B"),
+        (b"\0\0\1", "no slice, or is not Annex B"),
+        (b"\0\0\1\x09\xf0\0\0\1\x65" + b"x" * 100, "does not bring its parameter sets"),
+        (b"\0\0\1\x67x\0\0\1\x68x\0\0\1\x65" + b"x" * 100, "cannot be read|0x0 pictures"),
+    ],
+)
+def test_a_recording_cannot_begin_with_something_else(data: bytes, message: str) -> None:
+    with pytest.raises(FragmentError, match=message):
+        FragmentMaker(WIDTH, HEIGHT, data)
+
+
+def test_pictures_of_another_size_are_refused() -> None:
+    with pytest.raises(FragmentError, match=r"delivers 128x64 pictures, configured are 1280x720"):
+        FragmentMaker(1280, 720, footage("IPPP")[0][1])
+
+
+def test_packets_must_rise_and_belong_to_the_recording() -> None:
+    packets = footage("IPPP")
+    maker = maker_for(packets)
+    with pytest.raises(FragmentError, match="needs a packet"):
+        maker.make([], time_of(1), ORIGIN_US)
+    with pytest.raises(FragmentError, match="from before its recording"):
+        maker.make(packets, time_of(4), ORIGIN_US + 1)
+    with pytest.raises(FragmentError, match="in the order of their time"):
+        maker.make([packets[0], packets[2], packets[1]], time_of(4), ORIGIN_US)
+    with pytest.raises(FragmentError, match="in the order of their time"):
+        maker.make(packets, time_of(3), ORIGIN_US)
+
+
+def test_a_muxer_that_changes_its_mind_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = footage("IPPP")
+    maker = maker_for(packets)
+    init = maker.init
+    for data, message in [
+        (init[:-1] + b"x", "another initialisation segment"),
+        (init + b"\0\0\0\x08free", "unexpected order of boxes"),
+        (init + b"\0\0\0\x09moof", "claims 9 bytes of 8"),
+    ]:
+        with monkeypatch.context() as changed:
+            changed.setattr(maker, "_mux", lambda _, data=data: data)
+            with pytest.raises(FragmentError, match=message):
+                maker.make(packets, time_of(4), ORIGIN_US)
+
+
+def test_closing_it_twice_does_nothing() -> None:
+    with maker_for(footage("IPPP")) as maker:
+        maker.close()
+
+
+def test_boxes_are_walked() -> None:
+    large = struct.pack(">I4sQ", 1, b"mdat", 18) + b"xy"
+    assert list(boxes(b"\0\0\0\x0cfreeabcd" + large)) == [
+        Box(b"free", 0, 8, 12),
+        Box(b"mdat", 12, 28, 30),
+    ]
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_make_the_walk_run_away(data: bytes) -> None:
+    at = 0
+    try:
+        for box in boxes(data):
+            assert box.start == at
+            assert box.body <= box.end <= len(data)
+            at = box.end
+    except FragmentError as error:
+        assert "bytes" in str(error)

@@ -1,0 +1,252 @@
+"""Slow, full and broken storage, and other failures: nothing is silent, what is there plays."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from evidence_helpers import (
+    decoded,
+    expected,
+    feed,
+    ffmpeg_is_silent,
+    footage,
+    seconds_of_footage,
+    time_of,
+)
+from recorder_bench import DEADLINE, Bench, Stalling, plan, until
+
+from camerad.errors import RingError, StorageError
+from camerad.evidence.cutting import HOLE_US
+from camerad.evidence.fragments import FragmentError, ParametersChangedError
+from camerad.evidence.recorder import SLOW_SYNC_US, Recorder
+from camerad.evidence.records import Commit, End, RecordingInfo
+from camerad.evidence.sink import list_recordings
+from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_what_was_committed_before_the_storage_failed_plays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1)[:20])
+    until(lambda: recorder.first_durable_us is not None)
+    recorder.mark(time_of(10))
+    with monkeypatch.context() as broken:
+
+        def write(*_: object) -> int:
+            broken.undo()
+            raise OSError(number, os.strerror(number))
+
+        broken.setattr(os, "write", write)
+        feed(bench.ring, seconds_of_footage(3)[20:80])
+        assert recorder.join(DEADLINE)
+    (error,) = bench.failed
+    assert isinstance(error, StorageError)
+    assert error.errno == number
+    assert bench.closed == []
+    (info,) = list_recordings(bench.directory)
+    assert info == recorder.info
+    assert (info.state, info.reason, len(info.marks)) == ("closed", "failed", 1)
+    assert info.frames >= 5
+    assert decoded(info.path) == expected(range(info.frames))
+    ffmpeg_is_silent(info.path)
+    # The ring is free for the next recording.
+    bench.ring.follow().close()
+
+
+def test_a_storage_that_fails_for_good_leaves_an_interrupted_recording(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1)[:20])
+    until(lambda: recorder.first_durable_us is not None)
+
+    def write(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", write)
+        feed(bench.ring, seconds_of_footage(3)[20:80])
+        assert recorder.join(DEADLINE)
+    assert isinstance(bench.failed[0], StorageError)
+    assert "the recording has no end" in caplog.text
+    (info,) = list_recordings(bench.directory)
+    assert info.state == "interrupted"
+    ffmpeg_is_silent(info.path)
+
+
+def test_a_recording_that_cannot_be_opened_says_so(bench: Bench, tmp_path: Path) -> None:
+    feed(bench.ring, footage("IPPPP"))
+    bench.directory = str(tmp_path / "missing")
+    recorder = bench.start(plan(0))
+    assert recorder.join(DEADLINE)
+    (error,) = bench.failed
+    assert "the directory is missing" in str(error)
+    assert (bench.opened, bench.closed, recorder.info) == ([], [], None)
+
+
+def test_an_end_that_cannot_be_written_is_a_failure(bench: Bench) -> None:
+    class Endless(Stalling):
+        def close(self, end: End) -> None:
+            super().close(end)
+            raise StorageError("no end")
+
+    storage = Endless()
+    storage.go_on.set()
+    recorder = bench.start(plan(0), storage.open)
+    feed(bench.ring, footage("IPPPPPPP"))
+    recorder.stop(time_of(5), deadline=1)
+    assert recorder.join(DEADLINE)
+    assert [str(error) for error in bench.failed] == ["no end"]
+    assert bench.closed == []
+
+
+def test_changed_encoder_settings_end_the_recording(bench: Bench) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, footage("IPPPPPPPPP"))
+    bench.ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
+    feed(bench.ring, footage("IPPPPPPPPP", first=40, epoch=2, preset="veryfast"))
+    recorder.stop(time_of(45), deadline=1)
+    assert recorder.join(DEADLINE)
+    (error,) = bench.failed
+    assert isinstance(error, ParametersChangedError)
+    (info,) = list_recordings(bench.directory)
+    assert (info.state, info.reason, info.frames) == ("closed", "encoder settings changed", 10)
+    assert info.gaps == (Gap(CAPTURE_RESTARTED, None, time_of(9), time_of(40)),)
+    assert decoded(info.path) == expected(range(10))
+    ffmpeg_is_silent(info.path)
+
+
+def test_settings_that_change_at_the_beginning_of_a_fragment_end_it_too(bench: Bench) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, footage("IPPPPPPPPP"))
+    bench.clock.advance(time_of(9) - time_of(0) + HOLE_US + 1)
+    until(lambda: recorder.info is not None and recorder.info.frames == 10)
+    bench.ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
+    feed(bench.ring, footage("IPPPPPPPPPPPPPPPPPPP", first=40, epoch=2, preset="veryfast"))
+    assert recorder.join(DEADLINE)
+    assert isinstance(bench.failed[0], ParametersChangedError)
+    assert list_recordings(bench.directory)[0].gaps == (
+        Gap(CAPTURE_RESTARTED, None, time_of(9), time_of(40)),
+    )
+
+
+def test_pictures_of_another_size_are_refused(bench: Bench) -> None:
+    feed(bench.ring, footage("IPPPP"))
+    assert bench.start(plan(0, width=1280, height=720)).join(DEADLINE)
+    assert isinstance(bench.failed[0], FragmentError)
+
+
+def test_no_error_is_silent(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    class Wrong(Stalling):
+        def append(self, fragment: bytes, commit: Commit) -> None:
+            raise RuntimeError("a mistake")
+
+        def close(self, end: End) -> None:
+            raise RuntimeError("another mistake")
+
+    feed(bench.ring, footage("IPPPP"))
+    assert bench.start(plan(0, pre_event_us=1), Wrong().open).join(DEADLINE)
+    assert [str(error) for error in bench.failed] == ["a mistake"]
+    assert "the recorder failed" in caplog.text
+    assert "another mistake" in caplog.text
+
+
+def test_a_callback_that_raises_does_not_end_the_recording(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    bench.opened = None  # type: ignore[assignment]
+    closed: list[RecordingInfo | None] = []
+
+    def refuse(_: str) -> None:
+        raise RuntimeError("the loop is closed")
+
+    recorder = Recorder(
+        bench.ring,
+        bench.directory,
+        plan(0),
+        bench.clock,
+        on_opened=refuse,
+        on_closed=closed.append,
+        on_failed=bench.failed.append,
+    )
+    recorder.stop(time_of(4), deadline=1)
+    recorder.start()
+    feed(bench.ring, footage("IPPPPP"))
+    assert recorder.join(DEADLINE)
+    assert "could not be told" in caplog.text
+    assert closed[0] is not None
+    assert closed[0].frames == 5
+
+
+def test_a_second_recording_is_refused_while_one_runs(bench: Bench) -> None:
+    bench.start(plan(0))
+    second = Recorder(
+        bench.ring,
+        bench.directory,
+        plan(0),
+        bench.clock,
+        on_opened=bench.opened.append,
+        on_closed=bench.closed.append,
+        on_failed=bench.failed.append,
+    )
+    with pytest.raises(RingError, match="a reader already"):
+        second.start()
+
+
+def test_footage_lost_to_slow_storage_is_a_stated_gap(tmp_path: Path) -> None:
+    packets = seconds_of_footage(8)
+    size = sum(len(data) for _, data in packets[:90])
+    bench = Bench(str(tmp_path), Ring(size, 1, lock=False))
+    storage = Stalling()
+    recorder = bench.start(plan(0), storage.open)
+    feed(bench.ring, packets[:30])
+    assert storage.stalled.wait(DEADLINE)
+    # Nobody waits for the storage: seven seconds go into a ring of three.
+    feed(bench.ring, packets[30:])
+    storage.go_on.set()
+    recorder.stop(time_of(239), deadline=1)
+    info = bench.finish()
+    (gap,) = info.gaps
+    assert (gap.reason, gap.frames) == (RING_FULL, 240 - info.frames)
+    shown = [number for _, number in decoded(info.path)]
+    assert shown == [n for n in range(240) if not gap.from_us < time_of(n) < gap.to_us]  # type: ignore[operator]
+    ffmpeg_is_silent(info.path)
+
+
+def test_a_storage_that_stalls_costs_nothing_as_long_as_the_ring_bridges_it(bench: Bench) -> None:
+    storage = Stalling()
+    recorder = bench.start(plan(0), storage.open)
+    feed(bench.ring, seconds_of_footage(1))
+    assert storage.stalled.wait(DEADLINE)
+    feed(bench.ring, seconds_of_footage(6)[30:])
+    storage.go_on.set()
+    recorder.stop(time_of(179), deadline=1)
+    info = bench.finish()
+    assert decoded(info.path) == expected(range(180))
+    assert info.gaps == ()
+
+
+def test_a_slow_synchronisation_is_stated_in_the_next_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took = iter([SLOW_SYNC_US + 1, SLOW_SYNC_US])
+
+    class Slow(Stalling):
+        def append(self, fragment: bytes, commit: Commit) -> None:
+            bench.clock.advance(next(took, 0))
+            super().append(fragment, commit)
+
+    storage = Slow()
+    storage.go_on.set()
+    feed(bench.ring, seconds_of_footage(4))
+    bench.start(plan(119, pre_event_us=1_000_000), storage.open, stop_at=119)
+    bench.finish()
+    assert [commit["sync_us"] for commit in bench.facts("commit")] == [None, 500_001, None]
+    assert bench.facts("end")[0]["sync_us"] is None

@@ -1,0 +1,19 @@
+"""gpiozero's own mock pins under the production code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gpiozero
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+
+@pytest.fixture
+def pins() -> Iterator[MockFactory]:
+    before = gpiozero.Device.pin_factory
+    factory = MockFactory()
+    gpiozero.Device.pin_factory = factory
+    yield factory
+    factory.reset()
+    gpiozero.Device.pin_factory = before

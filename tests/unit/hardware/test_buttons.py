@@ -1,0 +1,72 @@
+"""Buttons: edges with their time, levels, and lines that cannot be had."""
+
+from __future__ import annotations
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from camerad.clock import ManualClock
+from camerad.errors import EX_UNAVAILABLE, HardwareError
+from camerad.hardware.buttons import Buttons, Line
+
+MAIN, DISPLAY = Line("main", 17), Line("display", 27)
+
+
+def test_every_edge_is_reported_with_its_media_time(pins: MockFactory) -> None:
+    edges: list[tuple[str, bool, int]] = []
+    clock = ManualClock(1_000)
+    buttons = Buttons((MAIN, DISPLAY), lambda *edge: edges.append(edge), clock)
+    pins.pin(17).drive_low()  # active low: a press connects to ground
+    clock.advance(500)
+    pins.pin(17).drive_high()
+    pins.pin(27).drive_low()
+    assert edges == [("main", True, 1_000), ("main", False, 1_500), ("display", True, 1_500)]
+    buttons.close()
+
+
+def test_a_button_wired_to_3v3_is_pressed_when_high(pins: MockFactory) -> None:
+    edges: list[tuple[str, bool, int]] = []
+    buttons = Buttons(
+        (Line("main", 17, active_low=False),), lambda *edge: edges.append(edge), ManualClock()
+    )
+    assert buttons.levels() == {"main": False}
+    pins.pin(17).drive_high()
+    assert edges == [("main", True, 0)]
+    assert buttons.levels() == {"main": True}
+    buttons.close()
+
+
+def test_a_button_held_before_the_start_shows_in_its_level(pins: MockFactory) -> None:
+    edges: list[tuple[str, bool, int]] = []
+    buttons = Buttons((MAIN,), lambda *edge: edges.append(edge), ManualClock())
+    buttons.close()
+    pins.pin(17).drive_low()
+    buttons = Buttons((MAIN,), lambda *edge: edges.append(edge), ManualClock())
+    # A pin that gpiozero sets up anew floats to its pull-up; the hand still holds it down.
+    pins.pin(17).drive_low()
+    assert buttons.levels() == {"main": True}
+    buttons.close()
+
+
+def test_a_line_in_use_is_one_sentence_that_names_it_and_frees_the_others(
+    pins: MockFactory,
+) -> None:
+    first = Buttons((DISPLAY,), lambda *_: None, ManualClock())
+    with pytest.raises(HardwareError) as caught:
+        Buttons((MAIN, DISPLAY), lambda *_: None, ManualClock())
+    assert str(caught.value).startswith("GPIO 27 (buttons.display.gpio) is already in use")
+    assert caught.value.exit_code == EX_UNAVAILABLE
+    first.close()
+    # GPIO 17 was given back: it can be opened again.
+    Buttons((MAIN, DISPLAY), lambda *_: None, ManualClock()).close()
+
+
+def test_a_line_that_the_board_lacks_is_one_sentence(pins: MockFactory) -> None:
+    with pytest.raises(HardwareError, match=r"^GPIO 99 \(buttons\.main\.gpio\) cannot be opened"):
+        Buttons((Line("main", 99),), lambda *_: None, ManualClock())
+
+
+def test_close_can_be_called_again(pins: MockFactory) -> None:
+    buttons = Buttons((MAIN,), lambda *_: None, ManualClock())
+    buttons.close()
+    buttons.close()

@@ -1,0 +1,139 @@
+"""The controller's end of the self-view process, against a process that misbehaves as told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from camerad.hardware import display
+from camerad.hardware.display import SelfView
+
+SCRIPT = """
+import json, os, socket, sys, time
+control = socket.socket(fileno=int(sys.argv[sys.argv.index("--control-fd") + 1]))
+mode = json.loads(sys.argv[sys.argv.index("--settings") + 1])["mode"]
+if mode == "dies":
+    os._exit(3)
+for line in control.makefile("rb"):
+    if mode == "hangs":
+        time.sleep(600)
+    if mode == "nonsense":
+        control.sendall(b"%%%\\n")
+        continue
+    with open(os.environ["HEARD"], "ab") as heard:
+        heard.write(line)
+    answer = {"error": "no panel"} if mode == "fails" else {"ok": True}
+    control.sendall(json.dumps(answer).encode() + b"\\n")
+"""
+
+
+@pytest.fixture
+def frame_fd() -> int:
+    return os.memfd_create("frames")
+
+
+def play(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    frame_fd: int,
+    mode: str,
+    scene: Callable[[SelfView, list[str | None]], Awaitable[None]],
+) -> None:
+    script = tmp_path / "selfview"
+    script.write_text(f"#!{sys.executable}\n{SCRIPT}")
+    script.chmod(0o755)
+    monkeypatch.setattr(display, "sys", type("Sys", (), {"executable": str(script)}))
+    monkeypatch.setattr(display, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(display, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
+
+    async def run() -> None:
+        states: list[str | None] = []
+        view = SelfView({"mode": mode}, frame_fd, states.append)
+        view.start()
+        try:
+            async with asyncio.timeout(20):
+                await scene(view, states)
+        finally:
+            await view.close()
+            os.close(frame_fd)
+        assert view.pid is None
+
+    asyncio.run(run())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+def test_the_process_is_told_and_its_answer_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        await until(lambda: states == [None])
+        view.show(True)
+        view.show(False)
+        heard = tmp_path / "heard"
+        await until(lambda: heard.read_text().count("\n") == 3)
+        assert heard.read_text().split("\n")[1:3] == ['{"show": true}', '{"show": false}']
+        assert states == [None]  # told once, not with every answer
+
+    play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_a_killed_process_is_started_again_and_told_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        await until(lambda: states == [None])
+        view.show(True)
+        first = view.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: len(states) == 3)
+        assert states == [None, "the self-view process ended", None]
+        assert view.pid not in (None, first)
+        last = (tmp_path / "heard").read_text().splitlines()[-1]
+        assert last == '{"show": true}'
+
+    play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [
+        ("dies", "process ended"),
+        ("hangs", "has not answered for"),
+        ("fails", "no panel"),
+        ("nonsense", "talks nonsense"),
+    ],
+)
+def test_whatever_it_does_it_is_news_and_show_returns_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int, mode: str, says: str
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        for _ in range(100):
+            view.show(True)
+            view.show(False)
+        await until(lambda: bool(states))
+        assert says in str(states[0])
+
+    play(tmp_path, monkeypatch, frame_fd, mode, scene)
+
+
+def test_a_process_that_cannot_be_started_is_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        (tmp_path / "selfview").unlink()
+        await until(lambda: bool(states))
+        assert "cannot be started" in str(states[0]) or "process ended" in str(states[0])
+
+    play(tmp_path, monkeypatch, frame_fd, "works", scene)

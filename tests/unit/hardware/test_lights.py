@@ -1,0 +1,139 @@
+"""Lights, vibration and buzzer: what is steady is on at once, what plays plays once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+
+import pytest
+from gpiozero.exc import PinFixedPull
+from gpiozero.pins.mock import MockFactory
+
+from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
+from camerad.errors import HardwareError
+from camerad.hardware.lights import Indicators, Output
+
+OUTPUTS = (
+    Output("green", 22),
+    Output("red", 23),
+    Output("amber", 24),
+    Output("vibration", 25),
+    Output("buzzer", 18),
+)
+BLINK = Pattern(((True, 5), (False, 5)), repeat=True)
+TWICE = Pattern(((True, 2), (False, 2), (True, 2)), repeat=False)
+ONCE = Pattern(((True, 3),), repeat=False)
+
+
+def no_fault(output: str, what: str) -> None:
+    raise AssertionError(f"{output}: {what}")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def rises(pins: MockFactory, gpio: int) -> int:
+    """How often the output went on since it was set up."""
+    states = [change.state for change in pins.pin(gpio).states]
+    return sum(not a and b for a, b in itertools.pairwise(states))
+
+
+def test_a_steady_light_has_changed_when_show_returns(pins: MockFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        lights.show(Look(green=OFF, red=ON, amber=OFF))
+        assert [pins.pin(gpio).state for gpio in (22, 23, 24)] == [0, 1, 0]
+        lights.show(Look(green=ON, red=OFF, amber=OFF))
+        assert [pins.pin(gpio).state for gpio in (22, 23, 24)] == [1, 0, 0]
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_light_that_is_on_at_0_v_is_driven_low(pins: MockFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(
+            (Output("red", 23, active_high=False), Output("green", 22), Output("amber", 24)),
+            no_fault,
+        )
+        assert pins.pin(23).state == 1
+        lights.show(Look(green=OFF, red=ON, amber=OFF))
+        assert pins.pin(23).state == 0
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_blink_goes_on_and_asking_for_it_again_does_not_begin_it_anew(
+    pins: MockFactory,
+) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        look = Look(green=BLINK, red=OFF, amber=OFF)
+        lights.show(look)
+        await until(lambda: rises(pins, 22) >= 3)
+        level, count = pins.pin(22).state, rises(pins, 22)
+        lights.show(look)
+        assert (pins.pin(22).state, rises(pins, 22)) == (level, count)
+        lights.show(Look(green=OFF, red=OFF, amber=OFF))
+        assert pins.pin(22).state == 0
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        lights.sound(Sounding(vibration=TWICE, tone=ONCE, hertz=2000))
+        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=2000))
+        lights.sound(Sounding(vibration=OFF, tone=OFF, hertz=2000))  # silence holds nothing up
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2000))
+        await until(lambda: rises(pins, 18) == 2)
+        assert rises(pins, 25) == 3  # two of the first, one of the second
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_board_without_vibration_and_buzzer_plays_nothing(pins: MockFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS[:3], no_fault)
+        lights.sound(Sounding(vibration=ONCE, tone=ONCE, hertz=2000))
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        faults: list[tuple[str, str]] = []
+        lights = Indicators(OUTPUTS, lambda *fault: faults.append(fault))
+
+        def refuse(*_: object) -> None:
+            raise PinFixedPull("the line is gone")
+
+        red = Look(green=OFF, red=ON, amber=OFF)
+        with monkeypatch.context() as broken:
+            broken.setattr(type(pins.pin(23)), "_set_state", refuse)
+            lights.show(red)
+            assert ("red", "the line is gone") in faults
+            assert lights.lights_faulty
+        lights.show(red)
+        assert pins.pin(23).state == 1
+        assert not lights.lights_faulty
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_an_output_in_use_is_one_sentence_and_leaves_no_line_open(pins: MockFactory) -> None:
+    with pytest.raises(HardwareError, match=r"GPIO 22 \(amber\.gpio\) is already in use"):
+        Indicators((Output("green", 22), Output("amber", 22)), no_fault)
+    assert not pins._reservations.get("GPIO22") or not any(pins._reservations.values())

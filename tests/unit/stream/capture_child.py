@@ -1,0 +1,163 @@
+"""A capture program of a few lines that speaks `camerad.stream.wire` and does what it is told.
+
+settings: "runs": a list of scripts, one for each run of the program (the last one repeats), counted
+in the file "counter". A script is a list of steps; "play" is the endless loop of a good camera:
+obey commands, and send a beat and, if armed, a packet for every frame.
+
+    {"do": "hello"} {"do": "beat"} {"do": "error", "message": ...} {"do": "gap", ...}
+    {"do": "play", "frames": 30, "deaf": true, "beats": false, "packets": false, "frozen": true,
+     "interval": 0.005}
+    {"do": "skip", "frames": 3}            frame numbers jump
+    {"do": "cut"}                          half a packet
+    {"do": "garbage"} {"do": "close"} {"do": "exit", "code": 3} {"do": "hang"}
+    {"do": "age", "us": 1000000}           media time goes back
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from hashlib import shake_128
+from pathlib import Path
+from typing import Any
+
+from camerad.clock import SystemClock
+from camerad.stream.wire import CommandReader, Header, Kind, message
+
+GROUP = 10
+PR_SET_PDEATHSIG = 1
+
+
+def footage(seed: str, number: int, size: int) -> bytes:
+    """The bytes of a packet, which nobody can mistake for anything else."""
+    return shake_128(f"{seed} {number}".encode()).digest(size)
+
+
+class Camera:
+    def __init__(self, settings: dict[str, Any], link: socket.socket) -> None:
+        self.settings = settings
+        self.link = link
+        self.clock = SystemClock()
+        self.commands = CommandReader()
+        self.told: list[dict[str, Any]] = []
+        self.epoch = 0
+        self.in_group = 0
+        self.frame = 0
+        self.back_us = 0
+        self.deaf = False
+        self.journal = Path(settings["journal"])
+
+    def send(self, data: bytes) -> None:
+        self.link.sendall(data)
+
+    def obey(self, seconds: float) -> None:
+        """Pass the time, and carry out commands meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.deaf:
+                time.sleep(left)
+                return
+            if select.select([self.link], [], [], left)[0]:
+                data = self.link.recv(4096)
+                if not data:
+                    sys.exit(0)
+                for command in self.commands.feed(data):
+                    self.carry_out(command)
+
+    def carry_out(self, command: dict[str, Any]) -> None:
+        with self.journal.open("a") as journal:
+            journal.write(json.dumps({"pid": os.getpid(), **command}) + "\n")
+        match command["command"]:
+            case "arm":
+                self.epoch, self.in_group = command["epoch"], 0
+            case "disarm":
+                self.epoch = 0
+            case "key_frame":
+                self.in_group = 0
+            case "stop":
+                sys.exit(0)
+
+    def header(self) -> Header:
+        key = self.in_group == 0
+        size = self.settings["size"] * (3 if key else 1)
+        number = self.frame % 2**32
+        now_us = self.clock.now_us() - self.back_us
+        return Header(Kind.PACKET, key, self.epoch, number, now_us, size)
+
+    def packet(self) -> bytes:
+        header = self.header()
+        self.in_group = (self.in_group + 1) % GROUP
+        return header.pack() + footage(self.settings["seed"], self.frame, header.length)
+
+    def beat(self, frozen: bool = False) -> None:
+        pts_us = 1 if frozen else self.clock.now_us()
+        self.send(message(Kind.BEAT, {"frame": self.frame, "pts_us": pts_us}))
+
+    def step(self, do: str, **what: Any) -> None:
+        match do:
+            case "hello":
+                self.send(message(Kind.HELLO, {"camera": "scripted", "pid": os.getpid()}))
+            case "play":
+                self.deaf = what.get("deaf", False)
+                for _ in range(what.get("frames", 10**9)):
+                    if what.get("beats", True):
+                        self.beat(what.get("frozen", False))
+                    if self.epoch and what.get("packets", True):
+                        self.send(self.packet())
+                    self.frame += 1
+                    self.obey(what.get("interval", self.settings["interval"]))
+            case "beat":
+                self.beat()
+            case "gap":
+                self.send(message(Kind.GAP, what))
+            case "error":
+                self.send(message(Kind.ERROR, what))
+            case "skip":
+                self.frame += what["frames"]
+            case "age":
+                self.back_us = what["us"]
+            case "cut":
+                self.send(self.packet()[: self.header().length // 2])
+            case "garbage":
+                self.send(b"Traceback (most recent call last):\n")
+            case "close":
+                self.link.shutdown(socket.SHUT_RDWR)
+            case "exit":
+                os._exit(what["code"])
+            case "hang":
+                while True:
+                    time.sleep(60)
+            case "armed":
+                while not self.epoch:
+                    self.obey(0.01)
+            case _:
+                raise ValueError(do)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--socket-fd", type=int, required=True)
+    parser.add_argument("--frame-fd", type=int, required=True)
+    arguments = parser.parse_args()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    settings = arguments.settings
+    with open(settings["counter"], "a+b") as counter:
+        counter.write(b".")
+        run = counter.tell() - 1
+    camera = Camera(settings, socket.socket(fileno=arguments.socket_fd))
+    runs = settings["runs"]
+    for step in runs[min(run, len(runs) - 1)]:
+        camera.step(**step)
+    camera.step("hang")
+
+
+if __name__ == "__main__":
+    main()

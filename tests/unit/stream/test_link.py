@@ -1,0 +1,562 @@
+"""The controller's end of the camera, with a real process that speaks the wire format.
+
+Real time, but nothing waits longer than for the event it is about.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import capture_child
+import numpy as np
+import pytest
+from capture_child import footage
+
+from camerad.behaviour.recovery import Budget
+from camerad.clock import SystemClock
+from camerad.stream import frame, link
+from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.process import CaptureProcess
+from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
+
+CLOCK = SystemClock()
+PATIENCE = 10.0
+BUDGET = Budget(
+    first_frame_us=5_000_000,
+    frame_age_us=300_000,
+    stop_us=150_000,
+    kill_us=150_000,
+    down_us=4_000_000,
+    back_off_us=(0, 20_000),
+)
+HELLO = {"do": "hello"}
+PLAY = {"do": "play"}
+GOOD = [HELLO, PLAY]
+
+
+class Rig:
+    """A ring, a link and a log of what the link said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ring = Ring(4_000_000, 60, lock=False)
+        self.frame_fd = frame.create(1 << 20)
+        self.happened: list[tuple[str, Any]] = []
+        self.news = threading.Condition()
+        self.link: CaptureLink | None = None
+        self.readers: list[Reader] = []
+
+    def run(self, *runs: list[dict[str, Any]], **options: Any) -> CaptureLink:
+        """Start the link; its process follows the first script, then the next one, ..."""
+        settings = {
+            "runs": runs,
+            "counter": str(self.folder / "counter"),
+            "journal": str(self.folder / "journal"),
+            "size": 2_000,
+            "interval": 0.005,
+            "seed": options.pop("seed", "seed"),
+        }
+        self.link = CaptureLink(
+            self.ring,
+            settings,
+            self.frame_fd,
+            Callbacks(
+                *(self.log(name) for name in ("up", "down", "gap", "error", "fatal")),
+            ),
+            argv=options.pop("argv", (sys.executable, capture_child.__file__)),
+            budget=options.pop("budget", BUDGET),
+        )
+        self.link.start()
+        return self.link
+
+    def log(self, name: str) -> Callable[[Any], None]:
+        def happens(what: Any) -> None:
+            with self.news:
+                self.happened.append((name, what))
+                self.news.notify_all()
+
+        return happens
+
+    def all(self, name: str) -> list[Any]:
+        return [what for kind, what in self.happened if kind == name]
+
+    def wait_for(self, name: str, count: int = 1) -> Any:
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.all(name)) >= count, PATIENCE), self.happened
+            return self.all(name)[count - 1]
+
+    def follow(self) -> Reader:
+        self.readers.append(self.ring.follow())
+        return self.readers[-1]
+
+    def take(self, reader: Reader, packets: int) -> tuple[list[PacketInfo], list[Gap]]:
+        """That many packets; their bytes are checked."""
+        infos: list[PacketInfo] = []
+        gaps: list[Gap] = []
+        deadline = time.monotonic() + PATIENCE
+        while len(infos) < packets:
+            assert time.monotonic() < deadline, (len(infos), self.happened)
+            lease = reader.take(1, timeout=0.5)
+            if lease is None:
+                continue
+            with lease:
+                gaps += lease.gaps
+                for info, view in lease.packets:
+                    assert view == footage("seed", info.frame, info.size)
+                    infos.append(info)
+        return infos, gaps
+
+    def commands(self) -> list[dict[str, Any]]:
+        journal = self.folder / "journal"
+        if not journal.exists():
+            return []
+        return [json.loads(line) for line in journal.read_text().splitlines()]
+
+    def close(self) -> None:
+        for reader in self.readers:
+            reader.close()
+        if self.link is not None:
+            self.link.stop(CLOCK.now_us() + 100_000)
+            assert self.link.join(PATIENCE)
+        self.ring.close()
+        os.close(self.frame_fd)
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    # The scripted process has to find the same camerad.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(part for part in sys.path if part))
+    rig = Rig(tmp_path)
+    yield rig
+    rig.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+# The good camera
+
+
+def test_it_is_up_when_the_camera_delivers_and_says_what_was_opened(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    assert rig.wait_for("up") == {"camera": "scripted", "pid": link.pid}
+    assert rig.ring.bytes_held == 0  # Nothing is armed.
+
+
+def test_armed_it_feeds_the_ring_without_loss_beginning_with_a_key_frame(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    assert link.arm() == link.arm() == link.epoch == 1
+    infos, gaps = rig.take(rig.follow(), 50)
+    assert infos[0].key
+    assert [info.frame - infos[0].frame for info in infos] == list(range(50))
+    assert {info.epoch for info in infos} == {1}
+    assert gaps == []
+    assert rig.all("gap") == []
+
+
+def test_a_key_frame_comes_when_it_is_asked_for(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    reader = rig.follow()
+    rig.take(reader, 2)
+    link.request_key_frame()
+    infos, _ = rig.take(reader, 9)
+    # The next one by itself would be the tenth after the first.
+    assert any(info.key for info in infos[:8])
+
+
+def test_the_process_is_told_about_the_self_view(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.set_view(True)
+    until(lambda: [command.get("on") for command in rig.commands()] == [True])
+    link.set_view(False)
+    until(lambda: [command.get("on") for command in rig.commands()] == [True, False])
+
+
+def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
+    rig.ring.close()
+    rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
+    link = rig.run([HELLO, {"do": "armed"}, {"do": "play", "frames": 20}, {"do": "hang"}])
+    link.arm()
+    until(lambda: rig.ring.bytes_held)
+    until(lambda: not rig.ring.bytes_held)
+
+
+# Wiping
+
+
+def test_wiped_means_that_nothing_older_comes_after_it(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    until(lambda: rig.ring.bytes_held > 50_000)
+    assert link.wipe().result(PATIENCE) > 50_000
+    wiped_us = CLOCK.now_us()
+    assert rig.ring.bytes_held == 0
+    assert link.epoch is None
+    assert link.arm() == 2
+    infos, gaps = rig.take(rig.follow(), 20)
+    assert {info.epoch for info in infos} == {2}
+    assert infos[0].key
+    assert infos[0].pts_us > wiped_us
+    assert gaps == []
+
+
+def test_wipe_and_arm_in_one_breath_restart_the_encoder(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    until(lambda: rig.ring.bytes_held)
+    for _ in range(20):
+        wiped = link.disarm()
+        link.arm()
+    wiped.result(PATIENCE)
+    infos, _ = rig.take(rig.follow(), 1)
+    assert infos[0].epoch <= 21
+    until(lambda: rig.commands()[-1].get("epoch") == 21)
+    names = [command["command"] for command in rig.commands()]
+    # However many of them it was told: no arm without a disarm before it.
+    assert names == ["arm", "disarm"] * (len(names) // 2) + ["arm"]
+
+
+def test_a_wipe_waits_for_the_lease_and_for_nothing_else(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    reader = rig.follow()
+    lease = reader.take(10**9, timeout=PATIENCE)
+    assert lease is not None
+    with lease:
+        wiped = link.wipe()
+        until(lambda: rig.commands()[-1]["command"] == "disarm")
+        # Armed again meanwhile, nothing begins before the wipe is done.
+        link.arm()
+        link.request_key_frame()
+        until(lambda: rig.commands()[-1]["command"] == "key_frame")
+        assert not wiped.done()
+        assert lease.packets[0][1] == footage("seed", lease.packets[0][0].frame, 6_000)
+    assert wiped.result(PATIENCE) > 0
+    assert reader.take(1) is None
+    until(lambda: rig.commands()[-1].get("epoch") == 2)
+
+
+def test_a_wipe_needs_no_camera(rig: Rig) -> None:
+    rig.run([{"do": "hang"}])
+    assert rig.link is not None
+    assert rig.link.wipe().result(PATIENCE) == 0
+    rig.link.stop(CLOCK.now_us())
+    assert rig.link.join(PATIENCE)
+    assert rig.link.wipe().result(0) == 0
+
+
+SCAN = r"""
+import sys
+from capture_child import footage
+pid, seed, *numbers = sys.argv[1:]
+packets = [footage(seed, int(number), 2_000) for number in numbers]
+needles = [packet[at:at + 32] for packet in packets for at in (0, 500)]
+found = set()
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    for line in maps:
+        start, end = (int(part, 16) for part in line.split()[0].split("-"))
+        if "r" not in line.split()[1] or "[v" in line:
+            continue
+        memory.seek(start)
+        try:
+            content = memory.read(end - start)
+        except OSError:
+            continue
+        found |= {needle for needle in needles if needle in content}
+print(len(found))
+"""
+
+
+def scan(seed: str, *packets: int) -> int:
+    """How many pieces, two of each packet, another process finds in the memory of this one."""
+    result = subprocess.run(
+        [sys.executable, "-c", SCAN, str(os.getpid()), seed, *map(str, packets)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "PermissionError" in result.stderr:
+        pytest.skip("this machine lets no process read another's memory")
+    assert result.returncode == 0, result.stderr
+    return int(result.stdout)
+
+
+def test_after_a_wipe_no_byte_of_footage_is_in_the_memory_of_the_controller(rig: Rig) -> None:
+    pr_set_ptracer, anyone = 0x59616D61, -1  # prctl(2), Yama
+    capture_child.ctypes.CDLL(None).prctl(pr_set_ptracer, anyone, 0, 0, 0)
+    # No beats, so that the process armed is at frame 0; and 30 frames are all there are.
+    play = {"do": "play", "frames": 30, "beats": False}
+    link = rig.run([HELLO, {"do": "armed"}, play, {"do": "cut"}, {"do": "armed"}], seed="wipe me")
+    link.arm()
+    until(lambda: rig.ring.bytes_held == 3 * 6_000 + 27 * 2_000)
+    # Number 30 is the one that is cut and goes on arriving.
+    assert scan("wipe me", 0, 9, 17, 29, 30) == 10
+    assert link.wipe().result(PATIENCE) >= 3 * 6_000 + 27 * 2_000
+    assert scan("wipe me", 0, 9, 17, 29, 30) == 0
+
+
+# Faults of the capture process
+
+
+def test_a_killed_process_costs_one_stated_gap_and_the_recording_goes_on(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    reader = rig.follow()
+    infos, gaps = rig.take(reader, 20)
+    for kills in range(1, 3):
+        pid = link.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while len(gaps) < kills:
+            more, told = rig.take(reader, 1)
+            infos += more
+            gaps += told
+    times = [info.pts_us for info in infos]
+    assert times == sorted(set(times))
+    assert [gap.reason for gap in gaps] == [CAPTURE_RESTARTED] * 2
+    # Each gap lies where a new process began to count, and there is no other.
+    starts = [at for at in range(1, len(infos)) if infos[at].frame <= infos[at - 1].frame]
+    assert [(gap.from_us, gap.to_us) for gap in gaps] == [
+        (infos[at - 1].pts_us, infos[at].pts_us) for at in starts
+    ]
+    assert [gap.from_us for gap in rig.all("gap")] == [gap.from_us for gap in gaps]
+    assert rig.all("down") == []  # Too short to be a failed camera.
+
+
+def test_what_a_process_sent_before_it_died_is_kept(rig: Rig) -> None:
+    # More messages than are taken in at once.
+    play = {"do": "play", "frames": 200, "beats": False, "interval": 0}
+    rig.run([HELLO, {"do": "armed"}, play, {"do": "cut"}, {"do": "exit", "code": 3}], GOOD)
+    assert rig.link is not None
+    rig.link.arm()
+    infos, gaps = rig.take(rig.follow(), 202)
+    assert [info.frame for info in infos[:200]] == list(range(200))
+    assert infos[200].key
+    assert [gap.from_us for gap in gaps] == [infos[199].pts_us]
+    assert [gap.to_us for gap in gaps] == [infos[200].pts_us]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "hang"},
+        {"do": "play", "deaf": True, "frozen": True, "packets": False},
+        {"do": "play", "packets": False},
+    ],
+    ids=["silent and deaf", "beats without a new frame", "encoder hangs behind a good sensor"],
+)
+def test_a_camera_that_stalls_while_armed_is_replaced(rig: Rig, fault: dict[str, Any]) -> None:
+    link = rig.run([HELLO, {"do": "armed"}, {"do": "play", "frames": 20}, fault], GOOD)
+    link.arm()
+    reader = rig.follow()
+    infos, gaps = rig.take(reader, 40)
+    assert [gap.reason for gap in gaps] == [CAPTURE_RESTARTED]
+    (gap,) = gaps
+    assert gap.to_us is not None
+    assert gap.from_us is not None
+    # Noticed after 0.3 s, given 0.15 s to stop, then a program has to start.
+    assert 300_000 <= gap.to_us - gap.from_us < 3_000_000
+    assert infos[-1].pts_us > gap.to_us
+
+
+def test_a_camera_that_stalls_while_idle_is_replaced_too(rig: Rig) -> None:
+    link = rig.run([HELLO, {"do": "play", "frames": 20}, {"do": "hang"}], GOOD)
+    rig.wait_for("up")
+    first = link.pid
+    until(lambda: link.pid not in (None, first))
+    assert rig.all("gap") == []
+
+
+def test_a_restarted_process_is_told_everything_anew(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    link.set_view(True)
+    rig.take(rig.follow(), 2)
+    first = link.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: {command["pid"] for command in rig.commands()} >= {first, link.pid})
+    until(lambda: len(rig.commands()) == 4)
+    told = [{**command, "pid": None} for command in rig.commands()]
+    assert told[:2] == told[2:]
+
+
+def test_nonsense_on_the_socket_ends_the_process(rig: Rig) -> None:
+    # It is not waited for: without a kill it would have a minute to deliver frames.
+    patient = Budget(frame_age_us=60_000_000)
+    rig.run([HELLO, {"do": "beat"}, {"do": "garbage"}, {"do": "hang"}], GOOD, budget=patient)
+    assert "it begins with b'Trac'" in rig.wait_for("error")
+    assert rig.link is not None
+    rig.link.arm()
+    rig.take(rig.follow(), 2)
+
+
+def test_media_time_that_goes_back_ends_the_process(rig: Rig) -> None:
+    play = {"do": "play", "frames": 10}
+    rig.run([HELLO, {"do": "armed"}, play, {"do": "age", "us": 10_000_000}, PLAY], GOOD)
+    assert rig.link is not None
+    rig.link.arm()
+    assert "media time goes back" in rig.wait_for("error")
+    _, gaps = rig.take(rig.follow(), 20)
+    assert [gap.reason for gap in gaps] == [CAPTURE_RESTARTED]
+
+
+def test_a_process_that_only_closed_its_socket_is_replaced(rig: Rig) -> None:
+    link = rig.run([HELLO, {"do": "beat"}, {"do": "close"}, {"do": "hang"}], GOOD)
+    rig.wait_for("up")
+    first = link.pid
+    until(lambda: link.pid not in (None, first))
+
+
+def test_a_camera_that_cannot_be_opened_is_down_until_it_can(rig: Rig) -> None:
+    failed = [HELLO, {"do": "error", "message": "no camera found"}, {"do": "exit", "code": 69}]
+    rig.run(failed, failed, GOOD)
+    assert rig.wait_for("error", 2) == "no camera found"
+    assert "exit code 69" in rig.wait_for("down")
+    rig.wait_for("up")
+    assert [kind for kind, _ in rig.happened] == ["error", "down", "error", "up"]
+
+
+def test_a_camera_that_keeps_failing_asks_for_a_reboot(rig: Rig) -> None:
+    rig.run([{"do": "exit", "code": 69}])
+    assert "4 times in a row" in rig.wait_for("fatal")
+
+
+def test_a_program_that_cannot_be_started_is_a_failure_like_any_other(rig: Rig) -> None:
+    rig.run(argv=(str(rig.folder / "nothing"),))
+    assert "cannot be started" in rig.wait_for("error")
+    rig.wait_for("down")
+    rig.wait_for("fatal")
+
+
+def test_a_process_that_cannot_be_killed_asks_for_a_reboot(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as kernel:
+        kernel.setattr(CaptureProcess, "kill", lambda self: None)
+        rig.run([HELLO, {"do": "beat"}, {"do": "hang"}])
+        assert "does not end" in rig.wait_for("fatal")
+
+
+def test_a_ring_that_lost_its_key_frame_asks_for_one(rig: Rig) -> None:
+    rig.run([HELLO, {"do": "armed"}, {"do": "gap", "reason": "x", "frames": 1}, PLAY])
+    assert rig.link is not None
+    rig.link.arm()
+    until(lambda: rig.ring.bytes_held)
+    rig.ring.wipe()  # As if bytes or seconds had run out.
+    until(lambda: "key_frame" in [command["command"] for command in rig.commands()])
+    until(lambda: rig.ring.bytes_held)
+
+
+# The picture in the shared memory
+
+
+def picture(rig: Rig) -> set[int]:
+    geometry = frame.Geometry(16, 8, 16)
+    return set(os.pread(rig.frame_fd, 3 * geometry.slot_bytes, frame.HEADER_BYTES))
+
+
+def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) -> None:
+    link = rig.run([HELLO, {"do": "beat"}, {"do": "hang"}])
+    link.set_view(True)
+    rig.wait_for("up")
+    until(lambda: link._picture)
+    writer = frame.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
+    for _ in range(3):
+        writer.put(np.full((12, 16), 77, np.uint8), 1)
+    assert picture(rig) == {77}
+    link.set_view(False)
+    until(lambda: picture(rig) == {16, 128})
+    assert (rig.folder / "counter").stat().st_size <= 2  # The next process need not come to it.
+
+
+def test_the_last_picture_goes_with_the_link(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.set_view(True)
+    until(lambda: link._picture)
+    writer = frame.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
+    writer.put(np.full((12, 16), 77, np.uint8), 1)
+    link.stop(CLOCK.now_us() + 1_000_000)
+    assert link.join(PATIENCE)
+    assert picture(rig) == {16, 128}
+
+
+# The end
+
+
+def test_stopped_orderly_the_process_ends_by_itself(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    rig.wait_for("up")
+    link.stop(CLOCK.now_us() + 5_000_000)
+    assert link.join(PATIENCE)
+    assert rig.commands()[-1]["command"] == "stop"
+    assert link.pid is None
+    link.set_view(True)  # Nobody is left to be told; nothing happens.
+    assert link.arm() == 1
+
+
+def test_a_process_that_does_not_stop_is_killed_at_the_deadline(rig: Rig) -> None:
+    link = rig.run([HELLO, {"do": "beat"}, {"do": "hang"}], budget=Budget())
+    rig.wait_for("up")
+    pid = link.pid
+    began = time.monotonic()
+    link.stop(CLOCK.now_us() + 100_000)
+    assert link.join(PATIENCE)
+    assert 0.1 <= time.monotonic() - began < 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid or 0, 0)
+
+
+def test_stopping_needs_no_process(rig: Rig) -> None:
+    slow = Budget(back_off_us=(10**9,), failures_before_reboot=100)
+    link = rig.run([{"do": "exit", "code": 69}], budget=slow)
+    rig.wait_for("down")
+    link.stop(CLOCK.now_us() + 10**9)
+    assert link.join(PATIENCE)
+
+
+def test_a_wipe_that_the_end_overtakes_is_done_or_refused(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.arm()
+    reader = rig.follow()
+    lease = reader.take(10**9, timeout=PATIENCE)
+    assert lease is not None
+    with lease:
+        wiped = link.wipe()
+        link.stop(CLOCK.now_us())
+        assert link.join(PATIENCE)
+        assert "while a recording reads" in str(wiped.exception(PATIENCE))
+        assert "while a recording reads" in str(link.wipe().exception(0))
+
+
+def test_a_mistake_in_the_link_is_never_silent(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by design")
+
+    running = rig.run(GOOD)
+    rig.wait_for("up")
+    pid = running.pid
+    with caplog.at_level(logging.CRITICAL + 1):
+        monkeypatch.setattr(link.CaptureLink, "_take", broken)
+        assert "ZeroDivisionError('by design')" in rig.wait_for("fatal")
+        assert running.join(PATIENCE)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid or 0, 0)

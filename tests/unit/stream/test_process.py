@@ -1,0 +1,196 @@
+"""One run of the capture program."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from camerad.stream.process import CaptureProcess, environment
+
+Run = Callable[[str], CaptureProcess]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Runs a program; what it is given is in `sys.argv`."""
+    running: list[CaptureProcess] = []
+    fd = os.memfd_create("frame")
+
+    def start(program: str) -> CaptureProcess:
+        process = CaptureProcess((sys.executable, "-c", program), '{"width": 1280}', fd)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        ended(process)
+        process.close()
+    os.close(fd)
+
+
+def ended(process: CaptureProcess) -> int | None:
+    assert select.select([process.pidfd], [], [], 10)[0]
+    return process.exit_code()
+
+
+def test_it_is_given_its_settings_and_its_two_descriptors(run: Run) -> None:
+    process = run(
+        "import json, os, socket, sys\n"
+        "given = dict(zip(sys.argv[1::2], sys.argv[2::2]))\n"
+        "given['size'] = os.fstat(int(given['--frame-fd'])).st_size\n"
+        "given['stdin'] = os.readlink('/proc/self/fd/0')\n"
+        "given['tunables'] = os.environ['GLIBC_TUNABLES']\n"
+        "socket.socket(fileno=int(given['--socket-fd'])).sendall(json.dumps(given).encode())\n"
+    )
+    assert select.select([process.socket], [], [], 10)[0]
+    given = json.loads(process.socket.recv(4096))
+    assert json.loads(given["--settings"]) == {"width": 1280}
+    assert given["size"] == 0
+    assert given["stdin"] == "/dev/null"
+    assert "glibc.malloc.perturb=85" in given["tunables"]
+    assert ended(process) == 0
+
+
+def test_the_heap_overwrites_what_it_frees_unless_it_was_told_otherwise() -> None:
+    assert environment({"A": "b"}) == {
+        "A": "b",
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0",
+    }
+    told = {"GLIBC_TUNABLES": "glibc.malloc.perturb=7:glibc.malloc.arena_max=1"}
+    assert environment(told)["GLIBC_TUNABLES"] == (
+        "glibc.malloc.perturb=7:glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0"
+    )
+
+
+def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(FileNotFoundError):
+        CaptureProcess((str(tmp_path / "nothing"),), "{}", 0)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_killed_process_is_reaped(run: Run) -> None:
+    process = run("import time; time.sleep(60)")
+    assert process.exit_code() is None
+    process.kill()
+    assert ended(process) == -signal.SIGKILL
+    process.kill()  # Its number may belong to somebody else by now: nothing happens.
+
+
+def commands(process: CaptureProcess, other: socket.socket) -> list[str]:
+    process.flush()
+    received = b""
+    while select.select([other], [], [], 0)[0]:
+        received += other.recv(65536)
+    return [
+        " ".join(str(value) for value in json.loads(line).values())
+        for line in received.splitlines()
+    ]
+
+
+@pytest.fixture
+def talk(run: Run) -> Iterator[tuple[CaptureProcess, socket.socket]]:
+    """A process whose end of the socket the test holds."""
+    process = run("import time; time.sleep(60)")
+    process.socket.close()
+    process.socket, other = socket.socketpair()
+    yield process, other
+    other.close()
+
+
+Talk = tuple[CaptureProcess, socket.socket]
+
+
+def test_it_is_told_what_it_does_not_know_yet(talk: Talk) -> None:
+    process, other = talk
+    process.tell(None, False, 0)
+    assert commands(process, other) == []
+    process.tell(1, True, 0)
+    process.tell(1, True, 0)
+    assert commands(process, other) == ["arm 1", "view True"]
+    process.tell(2, False, 0)
+    assert commands(process, other) == ["disarm", "arm 2", "view False"]
+    process.tell(None, False, 0)
+    assert commands(process, other) == ["disarm"]
+
+
+def test_it_is_asked_to_stop_once(talk: Talk) -> None:
+    process, other = talk
+    process.ask_stop()
+    process.ask_stop()
+    assert commands(process, other) == ["stop"]
+
+
+def test_it_is_not_asked_for_a_key_frame_with_every_packet(talk: Talk) -> None:
+    process, other = talk
+    for at_us in (1_000_000, 1_499_999, 1_500_000):
+        process.ask_key_frame(at_us, 500_000)
+    assert commands(process, other) == ["key_frame", "key_frame"]
+    process.ask_key_frame(1_500_000)  # An officer's press is never too often.
+    assert commands(process, other) == ["key_frame"]
+
+
+def test_a_process_that_does_not_read_blocks_nobody(talk: Talk) -> None:
+    process, other = talk
+    told = 0
+    while not process.backlog:
+        process.tell(1 if told % 2 else None, False, 0)
+        told += 1
+    process.tell(7, False, 0)
+    # Everything comes, in order, when it reads.
+    received = []
+    while process.backlog:
+        received += commands(process, other)
+    received += commands(process, other)
+    assert received[-1] == "arm 7"
+
+
+def test_a_process_that_closed_its_socket_is_told_nothing(talk: Talk) -> None:
+    process, other = talk
+    other.close()
+    process.tell(1, False, 0)
+    assert not process.backlog
+
+
+def test_a_beat_is_a_sign_of_life_if_its_frame_is_newer(talk: Talk) -> None:
+    process, _ = talk
+    assert process.lives(1, 100, 50)
+    assert process.lives(2, 200, 50)
+    assert not process.lives(2, 300, 50)
+    assert not process.lives(1, 400, 50)
+
+
+def test_an_encoder_has_its_time_for_the_first_packet_and_none_after_that(talk: Talk) -> None:
+    process, _ = talk
+    assert process.lives(1, 100, 50)
+    process.tell(1, False, encoder_due_us=250)
+    assert process.lives(2, 250, 50)
+    assert not process.lives(3, 251, 50)
+    # Armed anew it has its time again.
+    process.tell(2, False, encoder_due_us=450)
+    assert process.lives(4, 400, 50)
+    process.packet_seen()
+    assert not process.lives(5, 410, 50)
+    process.tell(3, False, encoder_due_us=500)
+    assert process.lives(6, 420, 50)
+    process.tell(None, False, 0)
+    assert process.lives(7, 1_000, 50)
+
+
+def test_an_encoder_that_was_armed_before_the_camera_ran_has_its_time_from_the_first_frame(
+    talk: Talk,
+) -> None:
+    process, _ = talk
+    process.tell(1, False, encoder_due_us=50)
+    assert process.lives(1, 1_000, 50)
+    assert process.lives(2, 1_050, 50)
+    assert not process.lives(3, 1_051, 50)

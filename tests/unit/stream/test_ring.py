@@ -1,0 +1,885 @@
+"""The pre-event ring keeps its numbered invariants (see the docstring of `camerad.stream.ring`)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from stream_helpers import FRAME_US, Stream, drain, gaps, held, letters, payload, read
+
+from camerad.errors import RingError
+from camerad.stream.ring import (
+    CAPTURE_RESTARTED,
+    FRAMES_LOST,
+    RING_FULL,
+    Gap,
+    PacketInfo,
+    Ring,
+)
+
+GROUP_US = 3 * FRAME_US
+"""The groups here are "IPP"."""
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    """Half a second, with room for all of it."""
+    ring = Ring(2_000, 0.5, GROUP_US, lock=False)
+    yield ring
+    ring.close()
+
+
+def small(capacity: int, seconds: float = 60.0) -> Ring:
+    return Ring(capacity, seconds, GROUP_US, lock=False)
+
+
+# 1. Whole groups
+
+
+def test_nothing_is_taken_in_before_the_first_key_frame(ring: Ring) -> None:
+    stream = Stream(ring)
+    assert ring.wants_key
+    assert stream.feed("PP IPP") == "--IPP"
+    assert not ring.wants_key
+    assert held(ring) == "IPP"
+
+
+def test_frames_refused_before_the_first_key_frame_are_no_gap(ring: Ring) -> None:
+    Stream(ring).feed("PP IPP")
+    with ring.follow() as reader:
+        assert gaps(reader) == []
+
+
+def test_a_reader_that_waits_for_the_first_key_frame_misses_nothing_before_it(ring: Ring) -> None:
+    with ring.follow() as reader:
+        Stream(ring).feed("PP IPP")
+        assert read(reader) == "IPP"
+
+
+def test_an_abandoned_packet_leaves_nothing_and_breaks_the_group(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP")
+    ring.reserve(100)[:50] = payload(3, 50)
+    ring.abandon()
+    assert ring.note_gap(CAPTURE_RESTARTED, None, None, None)
+    assert ring.wants_key
+    assert stream.feed("xPP IPP") == "--IPP"
+    assert held(ring) == "IPP~ IPP"
+    ring.abandon()  # Nothing is reserved: nothing happens.
+
+
+def test_a_broken_chain_waits_for_a_key_frame_though_no_packet_was_cut(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
+    assert stream.feed("PI") == "-I"
+    with ring.follow() as reader:
+        # Frame 2 was refused; the restart hides how many more there were.
+        assert gaps(reader) == [Gap(CAPTURE_RESTARTED, None, 1_100_000, 1_300_000)]
+
+
+# 2. The bound in seconds
+
+
+def test_the_oldest_group_leaves_when_the_rest_covers_the_seconds(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP IP")
+    # From the second group's key frame to the last packet: 0.4 s, not yet 0.5 s.
+    assert held(ring) == "IPP IPP IP"
+    stream.feed("P")
+    assert held(ring) == "IPP IPP"
+    assert ring.seconds_held == 0.5
+
+
+def test_once_warm_it_covers_the_seconds_and_at_most_a_group_more(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    for _ in range(60):
+        stream.feed("I" if stream.frame % 3 == 0 else "P")
+        assert 0.5 <= ring.seconds_held < 0.5 + 0.3
+
+
+def test_a_ring_of_no_seconds_holds_only_the_open_group() -> None:
+    ring = small(2_000, 0)
+    stream = Stream(ring)
+    stream.feed("IPP IPP I")
+    assert held(ring) == "I"
+    ring.close()
+
+
+def test_the_window_is_measured_to_the_moment_given_with_a_packet(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP I")
+    ring.reserve(10)[:] = payload(4, 10)
+    # The packet is 0.5 s on its way: at that time the second group alone covers 0.5 s.
+    ring.commit(PacketInfo(1, 4, stream.now_us, False, 10), now_us=stream.now_us + 500_000)
+    assert held(ring) == "IP"
+
+
+def test_footage_grows_old_though_the_camera_stands_still(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    ring.expire(1_300_000 + 500_000 - 1)
+    assert held(ring) == "IPP IPP"
+    ring.expire(1_300_000 + 500_000)
+    assert held(ring) == "IPP"
+    # The last group leaves when it is older than the window and a group (and a quarter).
+    ring.expire(1_300_000 + 500_000 + GROUP_US * 5 // 4)
+    assert held(ring) == "IPP"
+    ring.expire(1_300_000 + 500_000 + GROUP_US * 5 // 4 + 1)
+    assert held(ring) == ""
+    assert ring.bytes_held == 0
+    assert ring.seconds_held == 0
+    assert stream.feed("P I") == "-I"
+
+
+def test_a_group_without_end_leaves_rather_than_stretch_the_window(ring: Ring) -> None:
+    stream = Stream(ring)
+    # At frame 9 the first group is 0.9 s old; 0.5 s + 1.25 groups are 0.875 s.
+    assert stream.feed("IPPPPPPPP") == "IPPPPPPPP"
+    stream.feed("P")
+    assert held(ring) == ""
+    assert ring.wants_key
+
+
+def test_an_overlong_group_leaves_though_the_rest_is_short_and_that_is_told(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPPPPPPI P")
+    assert held(ring) == "IPPPPPP IP"
+    stream.feed("P")
+    assert held(ring) == "IPP"
+    with ring.follow() as reader:
+        assert reader.shortfall_us == 300_000  # 0.5 s wanted, 0.2 s held
+
+
+# 3. The bound in bytes
+
+
+def test_the_bound_in_bytes_beats_the_bound_in_seconds() -> None:
+    ring = small(650)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        assert reader.shortfall_us == 0  # It is only warming up.
+    stream.feed("I")
+    assert held(ring) == "IPP I"
+    assert ring.bytes_held == 400
+    with ring.follow() as reader:
+        assert reader.shortfall_us == 60_000_000 - 300_000
+    ring.close()
+
+
+def test_a_shortfall_is_told_though_nothing_is_left() -> None:
+    ring = small(300, 1)
+    stream = Stream(ring)
+    stream.feed("IPPP")
+    assert held(ring) == ""
+    with ring.follow() as reader:
+        assert reader.shortfall_us == 1_000_000
+    ring.close()
+
+
+def test_packets_are_never_split_at_the_end_of_the_arena() -> None:
+    ring = small(450)
+    stream = Stream(ring)
+    stream.feed("II")
+    stream.feed("II", size=200)  # 200 to 400, then the tail of 50 bytes is skipped: 0 to 200
+    assert held(ring) == "I I"
+    assert ring.bytes_held == 400
+    stream.feed("I", size=300)
+    assert held(ring) == "I"
+    ring.close()
+
+
+def test_a_packet_may_fill_the_ring_and_no_more() -> None:
+    ring = small(450)
+    stream = Stream(ring)
+    stream.feed("I")
+    assert stream.feed("I", size=450) == "I"
+    assert held(ring) == "I"
+    with pytest.raises(RingError, match="451 bytes finds no room in the ring of 450"):
+        ring.reserve(451)
+    stream.feed("x")
+    assert stream.feed("P", size=10) == "-"
+    ring.close()
+
+
+def test_a_packet_that_finds_no_room_is_missed_by_what_was_before_it() -> None:
+    ring = small(450)
+    stream = Stream(ring)
+    stream.feed("I")
+    with pytest.raises(RingError):
+        ring.reserve(451)
+    stream.feed("xP I")
+    with ring.follow() as reader:
+        assert gaps(reader) == [Gap(RING_FULL, 2, 1_000_000, 1_300_000)]
+    ring.close()
+
+
+def test_a_group_larger_than_the_ring_leaves_and_nothing_undecodable_stays() -> None:
+    ring = small(250)
+    stream = Stream(ring)
+    assert stream.feed("IPP PI") == "IP--I"
+    assert held(ring) == "I"
+    ring.close()
+
+
+# 4. Leases, and what a reader loses
+
+
+def test_a_reader_gets_the_window_and_then_every_packet_that_comes(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        assert read(reader) == "IPP IPP"
+        stream.feed("IPP I")
+        assert read(reader) == "IPP I"
+        stream.feed("P")
+        assert read(reader) == "P"
+
+
+def test_what_is_not_read_stays_for_as_long_as_it_has_room(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        stream.feed("IPP IPP IPP")
+        ring.expire(10**9)
+        assert read(reader) == "IPP IPP IPP IPP IPP"
+        # Now it was read, and the next packet lets it go.
+        stream.feed("I")
+        assert ring.bytes_held == 700
+    assert held(ring) == "IPP IPP I"
+
+
+def test_the_open_group_stays_while_a_reader_follows_it(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        assert read(reader) == "IPP"
+        assert stream.feed("PPPPPPPPPPPP") == "PPPPPPPPPPPP"
+        assert read(reader) == "PPPPPPPPPPPP"
+        # Nor does it matter how long the camera stands still.
+        ring.expire(10**9)
+        assert stream.feed("P") == "P"
+
+
+def test_a_lease_is_not_overwritten_and_the_writer_goes_round_it() -> None:
+    ring = small(900)
+    stream = Stream(ring)
+    stream.feed("IPP IPP IPP")
+    with ring.follow() as reader:
+        lease = reader.take(3 * FRAME_US)
+        assert lease is not None
+        with lease:
+            stream.feed("IPP IPP IPP IPP")
+            assert letters(info for info, _ in lease.packets) == "IPP"
+            assert all(view == payload(info.frame, info.size) for info, view in lease.packets)
+        assert read(reader) == "~ IPP IPP"
+    ring.close()
+
+
+def test_what_a_reader_loses_is_one_gap_that_says_how_much_and_between_what() -> None:
+    ring = small(900)
+    stream = Stream(ring)
+    stream.feed("IPP IPP IPP")
+    with ring.follow() as reader:
+        lease = reader.take(2 * FRAME_US)
+        assert lease is not None
+        with lease:
+            # The lease covers two frames of the first group; its third waits behind it.
+            stream.feed("IPP IPP")
+        # Frames 3 to 8 gave way; frames 2 and 9 are the ones beside the gap.
+        assert gaps(reader) == [Gap(RING_FULL, 6, 1_200_000, 1_900_000)]
+    ring.close()
+
+
+def test_an_unread_rest_of_a_group_may_be_lost_too() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        with reader.take(2 * FRAME_US) or pytest.fail("nothing to read"):
+            pass
+        stream.feed("I")
+        assert gaps(reader) == [Gap(RING_FULL, 1, 1_100_000, 1_300_000)]
+    ring.close()
+
+
+def test_a_reader_that_was_too_slow_from_the_first_packet_is_told() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        stream.feed("I")
+        # Nothing was read before: the gap begins with the first picture that is missing.
+        assert gaps(reader) == [Gap(RING_FULL, 3, 1_000_000, 1_300_000)]
+    ring.close()
+
+
+def test_a_gap_that_is_older_than_the_reader_is_not_its_own() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    ring.note_gap(FRAMES_LOST, 1, None, None)
+    stream.feed("xIPP I")  # The first group leaves; the gap was before the second.
+    with ring.follow() as reader:
+        stream.feed("PPI")  # The second leaves as well.
+        assert gaps(reader) == [Gap(RING_FULL, 3, 1_400_000, 1_700_000)]
+    ring.close()
+
+
+def test_only_the_gap_before_the_first_packet_is_older_than_the_reader(ring: Ring) -> None:
+    stream = Stream(ring)
+    ring.follow().close()
+    stream.feed("IPP")
+    ring.note_gap(FRAMES_LOST, 1, None, None)
+    stream.feed("xIP")
+    ring.note_gap(FRAMES_LOST, 2, None, None)
+    stream.feed("xxP")
+    with ring.follow(1_300_000) as reader:
+        assert gaps(reader) == [Gap(FRAMES_LOST, 2, 1_500_000, 1_800_000)]
+
+
+def test_a_lost_group_is_missing_from_the_last_packet_that_was_read() -> None:
+    ring = small(600, 0)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        read(reader)
+        stream.feed("I")  # The first group leaves, and the reader has nothing left of it.
+        stream.feed("I", size=600)
+        assert gaps(reader) == [Gap(RING_FULL, 1, 1_200_000, 1_400_000)]
+    ring.close()
+
+
+def test_a_group_that_found_no_room_and_one_that_gave_way_are_one_gap() -> None:
+    ring = small(300)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        with pytest.raises(RingError):
+            ring.reserve(301)
+        assert stream.feed("xI") == "I"
+        assert gaps(reader) == [Gap(RING_FULL, 4, 1_000_000, 1_400_000)]
+    ring.close()
+
+
+def test_a_gap_before_the_next_group_is_told_after_what_was_lost_before_it() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        ring.note_gap(FRAMES_LOST, 1, None, None)
+        stream.feed("xI")
+        stream.feed("I", size=300)
+        ring.note_gap("sensor stalled", 1, None, None)
+        assert stream.feed("xI", size=600) == "I"
+        assert gaps(reader) == [
+            Gap(RING_FULL, 3, 1_000_000, 1_400_000),
+            Gap(FRAMES_LOST, 1, 1_200_000, 1_400_000),
+            Gap(RING_FULL, 2, 1_400_000, 1_700_000),
+            Gap("sensor stalled", 1, 1_500_000, 1_700_000),
+        ]
+    ring.close()
+
+
+def test_gaps_among_the_packets_that_were_lost_are_still_told() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        with reader.take(FRAME_US) or pytest.fail("nothing to read"):
+            pass
+        ring.note_gap(FRAMES_LOST, 2, None, None)
+        stream.feed("xxP IP")
+        stream.feed("I")
+        assert gaps(reader) == [
+            Gap(FRAMES_LOST, 2, 1_200_000, 1_500_000),
+            Gap(RING_FULL, 3, 1_000_000, 1_600_000),
+        ]
+    ring.close()
+
+
+def test_when_all_is_leased_the_packet_is_refused_and_counted() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as reader:
+        lease = reader.take(10**9)
+        assert lease is not None
+        with lease:
+            with pytest.raises(RingError, match="finds no room"):
+                stream.feed("I")
+            stream.feed("x")
+            with pytest.raises(RingError, match="finds no room"):
+                stream.feed("P")
+            stream.feed("x")
+        assert stream.feed("PI") == "-I"
+        assert gaps(reader) == [Gap(RING_FULL, 3, 1_500_000, 1_900_000)]
+    ring.close()
+
+
+def test_an_open_group_that_was_read_may_give_way_and_what_follows_is_counted() -> None:
+    ring = small(300)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        assert read(reader) == "IPP"
+        assert stream.feed("PP I") == "--I"
+        assert gaps(reader) == [Gap(RING_FULL, 2, 1_200_000, 1_500_000)]
+    ring.close()
+
+
+def test_an_open_group_that_was_not_read_is_counted_with_what_follows() -> None:
+    ring = small(300)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        assert stream.feed("PP I") == "--I"
+        assert gaps(reader) == [Gap(RING_FULL, 5, 1_000_000, 1_500_000)]
+    ring.close()
+
+
+def test_there_is_one_reader_and_one_lease_at_a_time(ring: Ring) -> None:
+    Stream(ring).feed("IPP")
+    with ring.follow() as reader:
+        with pytest.raises(RingError, match="a reader already"):
+            ring.follow()
+        lease = reader.take(FRAME_US)
+        assert lease is not None
+        with pytest.raises(RingError, match="not given back"):
+            reader.take(FRAME_US)
+        with pytest.raises(RingError, match="not given back"):
+            reader.close()
+        lease.give_back()
+        again = reader.take(FRAME_US)
+        assert again is not None
+        lease.give_back()  # A second time: the lease that is out stays out.
+        with pytest.raises(RingError, match="not given back"):
+            reader.take(FRAME_US)
+        again.give_back()
+    reader.close()  # A second time: nothing happens.
+    assert reader.take(FRAME_US) is None
+
+
+def test_views_end_with_their_lease(ring: Ring) -> None:
+    Stream(ring).feed("I")
+    with ring.follow() as reader:
+        lease = reader.take(FRAME_US)
+        assert lease is not None
+        with lease:
+            view = lease.packets[0][1]
+        with pytest.raises(ValueError, match="released"):
+            bytes(view)
+
+
+# Reading in pieces
+
+
+def test_a_lease_spans_no_more_than_asked_and_knows_what_comes_next(ring: Ring) -> None:
+    Stream(ring).feed("IPP IPP")
+    with ring.follow() as reader:
+        spans = [
+            ([info.frame for info, _ in lease.packets], lease.next_pts_us)
+            for lease in iter(lambda: _taken(reader.take(2 * FRAME_US)), None)
+        ]
+    assert spans == [([0, 1], 1_200_000), ([2, 3], 1_400_000), ([4, 5], None)]
+
+
+def _taken(lease):  # type: ignore[no-untyped-def]
+    if lease is not None:
+        lease.give_back()
+    return lease
+
+
+def test_a_lease_has_at_least_one_packet_whatever_was_asked(ring: Ring) -> None:
+    Stream(ring).feed("IPP")
+    with ring.follow() as reader:
+        lease = reader.take(0)
+        assert lease is not None
+        with lease:
+            assert len(lease.packets) == 1
+
+
+def test_the_newest_packet_waits_until_it_is_known_how_long_it_lasts(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    with ring.follow() as reader:
+        assert reader.take(10**9, min_us=2 * FRAME_US) is None
+        stream.feed("P")
+        with reader.take(10**9, min_us=2 * FRAME_US) or pytest.fail("too little") as lease:
+            assert letters(info for info, _ in lease.packets) == "IP"
+            assert lease.next_pts_us == 1_200_000
+
+
+def test_up_to_the_stop_every_packet_comes_and_none_later(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP")
+    stop_us = 1_350_000
+    with ring.follow() as reader:
+        assert not reader.reached(stop_us)
+        assert reader.take(10**9, 10**9, stop_us) is None  # The stop is not reached yet.
+        stream.feed("II")
+        with reader.take(10**9, 10**9, stop_us) or pytest.fail("not reached") as lease:
+            assert [info.frame for info, _ in lease.packets] == [0, 1, 2, 3]
+            assert lease.next_pts_us == 1_400_000
+        assert reader.reached(stop_us)
+        assert reader.take(10**9, 10**9, stop_us, timeout=60) is None  # At once.
+
+
+def test_a_packet_exactly_at_the_stop_belongs_to_the_recording(ring: Ring) -> None:
+    Stream(ring).feed("IP")
+    with ring.follow() as reader:
+        with reader.take(10**9, 10**9, 1_100_000) or pytest.fail("not reached") as lease:
+            assert [info.frame for info, _ in lease.packets] == [0, 1]
+        assert reader.reached(1_100_000)
+
+
+def test_a_reader_from_a_moment_on_starts_with_the_next_key_frame(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow(1_200_000) as reader:
+        assert read(reader) == "IPP"
+    with ring.follow(1_300_001) as reader:
+        assert read(reader) == ""
+        assert read(reader, until_us=1_400_000) == ""  # Reached, and nothing of it is wanted.
+        assert not reader.reached(1_000_000_000)
+        stream.feed("P IPP")
+        assert read(reader) == "IPP"
+
+
+def test_what_is_before_the_moment_is_not_kept_for_the_reader() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow(1_450_000) as reader:
+        stream.feed("IPP")
+        assert read(reader) == "IPP"
+        assert reader.open_gaps() == ()
+    ring.close()
+
+
+def test_a_key_frame_before_the_moment_does_not_start_the_reader() -> None:
+    ring = small(2_000)
+    stream = Stream(ring)
+    with ring.follow(1_100_000) as reader:
+        stream.feed("IPP IPP")
+        assert read(reader) == "IPP"
+    ring.close()
+
+
+# Gaps
+
+
+def test_a_gap_lies_between_the_packets_it_was_noted_between(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    assert ring.note_gap(FRAMES_LOST, 2, None, None)
+    stream.feed("xxP")
+    with ring.follow() as reader:
+        leases = [(lease.gaps, lease.next_pts_us) for lease in drain(reader)]
+    assert leases == [((Gap(FRAMES_LOST, 2, 1_100_000, 1_400_000),), None)]
+
+
+def test_a_gap_keeps_the_times_it_was_given(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    ring.note_gap("sensor stalled", 2, 5, 6)
+    stream.feed("P")
+    with ring.follow() as reader:
+        assert gaps(reader) == [Gap("sensor stalled", 2, 5, 6)]
+
+
+def test_the_same_outage_is_stated_once(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    assert ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
+    assert not ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
+    assert ring.note_gap(FRAMES_LOST, 1, None, None)
+    stream.feed("xI")
+    with ring.follow() as reader:
+        assert gaps(reader) == [
+            Gap(CAPTURE_RESTARTED, None, 1_100_000, 1_300_000),
+            Gap(FRAMES_LOST, 1, 1_100_000, 1_300_000),
+        ]
+
+
+def test_a_gap_before_everything_is_none(ring: Ring) -> None:
+    assert not ring.note_gap(CAPTURE_RESTARTED, None, None, None)
+    Stream(ring).feed("I")
+    with ring.follow() as reader:
+        assert gaps(reader) == []
+
+
+def test_a_camera_that_is_down_when_the_recording_starts_is_a_gap_of_it(ring: Ring) -> None:
+    stream = Stream(ring)
+    with ring.follow(1_000_000) as reader:
+        ring.note_gap(CAPTURE_RESTARTED, None, 1_000_000, None)
+        stream.feed("xxI")
+        assert gaps(reader) == [Gap(CAPTURE_RESTARTED, None, 1_000_000, 1_200_000)]
+
+
+def test_a_gap_that_nothing_ends_can_be_asked_for(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    with ring.follow() as reader:
+        read(reader)
+        ring.note_gap(CAPTURE_RESTARTED, None, None, None)
+        assert reader.open_gaps() == (Gap(CAPTURE_RESTARTED, None, 1_100_000, None),)
+
+
+def test_frames_refused_after_a_finished_gap_are_a_gap_of_their_own(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IP")
+    ring.note_gap(FRAMES_LOST, 1, 1_100_000, 1_300_000, broken=True)
+    assert stream.feed("xPPI") == "--I"
+    with ring.follow() as reader:
+        assert gaps(reader) == [
+            Gap(FRAMES_LOST, 1, 1_100_000, 1_300_000),
+            Gap(RING_FULL, 2, 1_100_000, 1_500_000),
+        ]
+
+
+# 5. Nobody waits
+
+
+def test_a_packet_costs_the_same_however_many_are_held() -> None:
+    def best(seconds: float) -> float:
+        ring = Ring(400_000, seconds, lock=False)
+        stream = Stream(ring, size=20, frame_us=33_333)
+        for frame in range(9_000):
+            stream.feed("I" if frame % 30 == 0 else "P")
+        times = []
+        for _ in range(40):
+            began = time.perf_counter()
+            for frame in range(30):
+                info = PacketInfo(1, stream.frame, stream.now_us, frame == 0, 20)
+                ring.reserve(20)
+                ring.commit(info)
+                stream.frame += 1
+            times.append(time.perf_counter() - began)
+        ring.close()
+        return min(times) / 30
+
+    few, many = best(2.0), best(290.0)
+    assert many < 3 * few + 2e-6
+    assert many < 100e-6  # A third of a per cent of a frame's time, on any machine.
+
+
+def test_nothing_is_remembered_of_groups_that_have_left() -> None:
+    ring = Ring(1_000_000, 0.5, GROUP_US, lock=False)
+    stream = Stream(ring)
+    for _ in range(50):
+        stream.feed("IPP")
+    # The arena has not been filled once, so the writer has met none of them again.
+    assert len(ring._window._runs) == len(list(ring._window.groups())) == 2
+    ring.close()
+
+
+class Waiting:
+    """A thread that is in `Reader.take`."""
+
+    def __init__(self, reader, *arguments: float | None) -> None:  # type: ignore[no-untyped-def]
+        self.taken: list[object] = []
+        self.thread = threading.Thread(target=self._take, args=(reader, arguments))
+        self.cursor = reader._cursor
+        self.thread.start()
+        deadline = time.monotonic() + 5
+        while not self.cursor.waiting and self.thread.is_alive():
+            assert time.monotonic() < deadline
+
+    def _take(self, reader, arguments):  # type: ignore[no-untyped-def]
+        lease = reader.take(*arguments)
+        if lease is None:
+            self.taken.append(None)
+        else:
+            with lease:
+                self.taken.append(letters(info for info, _ in lease.packets))
+
+    def result(self) -> object:
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+        return self.taken[0]
+
+
+def test_a_waiting_reader_is_woken_once_and_only_when_there_is_enough(ring: Ring) -> None:
+    stream = Stream(ring)
+    with ring.follow() as reader:
+        wakes = []
+        notify_all = ring._condition.notify_all
+        ring._condition.notify_all = lambda: (wakes.append(stream.frame), notify_all())  # type: ignore[method-assign,assignment,func-returns-value]
+        waiting = Waiting(reader, 10**9, 4 * FRAME_US, None, 60.0)
+        stream.feed("IPPP")
+        assert wakes == []
+        stream.feed("P")
+        assert waiting.result() == "IPPP"
+        stream.feed("PPPPPPPP")  # Nobody waits.
+        assert wakes == [4]
+
+
+def test_a_waiting_reader_is_woken_by_the_stop(ring: Ring) -> None:
+    stream = Stream(ring)
+    with ring.follow() as reader:
+        waiting = Waiting(reader, 10**9, 10**9, 1_150_000, 60.0)
+        stream.feed("IPP")
+        assert waiting.result() == "IP"
+
+
+def test_a_waiting_reader_is_woken_by_its_end(ring: Ring) -> None:
+    reader = ring.follow()
+    waiting = Waiting(reader, 10**9, 10**9, None, 60.0)
+    reader.close()
+    assert waiting.result() is None
+
+
+def test_a_waiting_reader_is_woken_by_a_wipe(ring: Ring) -> None:
+    reader = ring.follow()
+    waiting = Waiting(reader, 10**9, 10**9, None, 60.0)
+    ring.wipe()
+    assert waiting.result() is None
+    Stream(ring).feed("IPP")
+    assert reader.take(10**9) is None
+
+
+def test_waiting_has_an_end(ring: Ring) -> None:
+    with ring.follow() as reader:
+        began = time.monotonic()
+        assert reader.take(10**9, timeout=0.05) is None
+        assert 0.05 <= time.monotonic() - began < 2
+
+
+# 7. Overwritten as it leaves
+
+
+def remains(ring: Ring) -> int:
+    """How many bytes of the arena are not zero."""
+    with ring._arena.view(0, ring._arena.size) as view:
+        return len(view) - bytes(view).count(0)
+
+
+def test_what_leaves_is_overwritten_as_it_leaves(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP IPP")
+    assert ring.bytes_held == 600
+    assert remains(ring) == 600
+
+
+def test_refused_and_abandoned_packets_are_overwritten(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("P")
+    ring.reserve(100)[:] = payload(1, 100)
+    ring.abandon()
+    ring.scratch[:100] = payload(2, 100)
+    ring.scrub(100)
+    assert remains(ring) == 0
+
+
+def test_wiped_means_wiped(ring: Ring) -> None:
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    ring.scratch[:100] = payload(99, 100)
+    assert remains(ring) == 700
+    assert ring.wipe() == 600
+    assert remains(ring) == 0
+    assert (ring.bytes_held, ring.seconds_held, ring.last_pts_us) == (0, 0, None)
+    assert stream.feed("P IP") == "-IP"
+    assert ring.wipe() == 200
+
+
+def test_a_packet_that_is_being_received_does_not_survive_a_wipe(ring: Ring) -> None:
+    stream = Stream(ring)
+    room = ring.reserve(100)
+    ring.wipe()
+    room[:] = payload(0, 100)
+    assert not ring.commit(PacketInfo(1, 0, stream.now_us, True, 100))
+    assert remains(ring) == 0
+    assert ring.wants_key
+    assert stream.feed("I") == "I"
+
+
+def test_a_wipe_ends_the_reader_but_never_touches_a_lease(ring: Ring) -> None:
+    Stream(ring).feed("IPP")
+    reader = ring.follow()
+    with reader.take(FRAME_US) or pytest.fail("nothing to read") as lease:
+        with pytest.raises(RingError, match="while a recording reads"):
+            ring.wipe()
+        assert lease.packets[0][1] == payload(0, 100)
+    ring.wipe()
+    assert reader.take(10**9) is None
+    reader.close()
+    ring.follow().close()
+
+
+# Mistakes
+
+
+def test_mistakes_of_the_writer_are_named(ring: Ring) -> None:
+    stream = Stream(ring)
+    with pytest.raises(RingError, match="were not reserved"):
+        ring.commit(PacketInfo(1, 0, 0, True, 100))
+    with pytest.raises(RingError, match="cannot reserve 0 bytes"):
+        ring.reserve(0)
+    ring.reserve(100)
+    with pytest.raises(RingError, match="cannot reserve 100 bytes"):
+        ring.reserve(100)
+    with pytest.raises(RingError, match="99 bytes were not reserved"):
+        ring.commit(PacketInfo(1, 0, 0, True, 99))
+    ring.abandon()
+    stream.feed("I")
+    ring.reserve(100)
+    with pytest.raises(RingError, match="goes back from 1000000 us to 1000000"):
+        ring.commit(PacketInfo(1, 1, 1_000_000, False, 100))
+    ring.abandon()
+    with pytest.raises(ValueError, match="a ring of 0 bytes"):
+        Ring(0, 1)
+
+
+def test_a_ring_cannot_be_closed_under_a_view() -> None:
+    ring = small(100)
+    view = ring.reserve(50)
+    with pytest.raises(RingError, match="still in use"):
+        ring.close()
+    view.release()
+    assert ring.seconds_held == 0
+
+
+# Threads
+
+
+def test_a_writer_and_a_reader_at_full_speed_lose_nothing_that_is_not_stated() -> None:
+    ring = Ring(20_000, 1, 10 * FRAME_US, lock=False)
+    stream = Stream(ring)
+    total = 6_000
+    seen: list[int] = []
+    lost = 0
+
+    def follow() -> None:
+        nonlocal lost
+        with ring.follow() as reader:
+            started.set()
+            last_us = 1_000_000 + (total - 1) * FRAME_US
+            while not reader.reached(last_us):
+                lease = reader.take(8 * FRAME_US, 3 * FRAME_US, last_us, 5.0)
+                assert lease is not None
+                with lease:
+                    lost += sum(gap.frames or 0 for gap in lease.gaps)
+                    for info, view in lease.packets:
+                        assert view[0] == view[-1] == info.frame % 255 + 1
+                        seen.append(info.frame)
+
+    started = threading.Event()
+    thread = threading.Thread(target=follow)
+    thread.start()
+    assert started.wait(5)
+    for frame in range(total):
+        info = PacketInfo(1, frame, stream.now_us, frame % 10 == 0, 100)
+        stream.frame += 1
+        ring.reserve(100)[:] = bytes([frame % 255 + 1]) * 100
+        ring.commit(info)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert seen == sorted(set(seen))
+    assert len(seen) + lost == total
+    ring.close()

@@ -1,0 +1,138 @@
+"""The command line: one clear message, one exit code, no traceback."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from camerad import __version__, cli
+from camerad.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+
+STATUS = {
+    "stage": "recording",
+    "ready": False,
+    "conditions": ["storage_low"],
+    "recording": {"id": "R1", "seconds": 12.34, "trigger": "button:main"},
+    "pre_event_seconds": 9.5,
+    "policy": "generic",
+}
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def _answer(self, code: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        self._answer(200, STATUS)
+
+    def do_POST(self) -> None:
+        if self.path == "/intents/record":
+            self._answer(409, {"refused": "camera_down"})
+        else:
+            self._answer(202, STATUS)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[str]:
+    path = str(tmp_path / "control.sock")
+    with socketserver.UnixStreamServer(path, _Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield path
+        server.shutdown()
+        thread.join()
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["version"]) == 0
+    assert capsys.readouterr().out == f"camerad {__version__}\n"
+
+
+def test_status_for_people_and_for_programs(
+    daemon: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["status", "--socket", daemon]) == 0
+    out = capsys.readouterr().out
+    for part in ("recording (not ready)", "R1, 12.3 s", "9.5 s held", "storage_low", "generic"):
+        assert part in out
+    assert cli.main(["status", "--json", "--socket", daemon]) == 0
+    assert json.loads(capsys.readouterr().out) == STATUS
+
+
+def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["press", "escalate", "--socket", daemon]) == 0
+    assert capsys.readouterr().out == "recording\n"
+
+
+def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["press", "record", "--socket", daemon]) == EX_UNAVAILABLE
+    assert capsys.readouterr().err == "camerad: record was refused: camera_down\n"
+
+
+def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--socket", str(tmp_path / "none")]) == EX_UNAVAILABLE
+    err = capsys.readouterr().err
+    assert err.startswith("camerad: there is no daemon at ")
+    assert err.count("\n") == 1
+
+
+def test_something_else_at_the_socket_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert cli.main(["status", "--socket", str(tmp_path / "file")]) == EX_UNAVAILABLE
+    assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [[], ["fly"], ["press", "fly"], ["config"], ["run", "--speed"]])
+def test_a_wrong_command_line_is_a_usage_error(
+    line: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(line)
+    assert caught.value.code == EX_USAGE
+    assert "usage: camerad" in capsys.readouterr().err
+
+
+def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = Path(__file__).parents[2] / "config" / "camerad.yaml"
+    assert cli.main(["config", "check", str(good)]) == 0
+    assert capsys.readouterr().out == f"{good}: in order\n"
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("policy: atlantis\ncamera: {fps: fast}\ncolour: red\n")
+    assert cli.main(["config", "check", str(bad)]) == EX_CONFIG
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{bad}:") for line in lines)
+
+
+def test_run_with_a_bad_configuration_ends_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", "--config", str(tmp_path / "none.yaml")]) == EX_CONFIG
+    assert "none.yaml" in capsys.readouterr().err
+
+
+def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "camerad.daemon", None)
+    good = Path(__file__).parents[2] / "config" / "camerad.yaml"
+    assert cli.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
+    assert "a camera needs 'camerad[device]'" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""What every process does to itself first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from camerad import process
+
+
+def run(code: str, **environment: str) -> str:
+    """What a fresh interpreter prints after `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os, ctypes\nfrom camerad import process\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    return done.stdout.strip()
+
+
+def test_a_guarded_process_can_be_neither_dumped_nor_read() -> None:
+    # PR_GET_DUMPABLE is 3.
+    assert (
+        run(
+            "import resource\n"
+            "process.forbid_dumps()\n"
+            "print(ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE))"
+        )
+        == "0 (0, 0)"
+    )
+
+
+def test_the_kernel_is_told_to_kill_an_orphan() -> None:
+    # PR_GET_PDEATHSIG is 2; SIGKILL is 9.
+    assert (
+        run(
+            "process.die_with_parent(os.getppid())\n"
+            "number = ctypes.c_int()\n"
+            "ctypes.CDLL(None).prctl(2, ctypes.byref(number))\n"
+            "print(number.value)"
+        )
+        == "9"
+    )
+
+
+def test_a_parent_that_is_gone_already_is_noticed() -> None:
+    assert run(
+        "try:\n"
+        "    process.die_with_parent(os.getppid() + 1)\n"
+        "except ProcessLookupError as error:\n"
+        "    print(error)"
+    ).endswith("has ended")
+
+
+def test_a_refusal_of_the_kernel_is_an_error() -> None:
+    with pytest.raises(OSError, match="prctl"):
+        process._prctl(-1, 0)
+
+
+@pytest.mark.parametrize("size", [4_000, 100_000])
+def test_freed_memory_is_overwritten(size: int) -> None:
+    # glibc writes its own pointers into the first bytes of a free block.
+    assert (
+        run(
+            "process.overwrite_freed_memory()\n"
+            "libc = ctypes.CDLL(None)\n"
+            "libc.malloc.restype = ctypes.c_void_p\n"
+            f"block, guard = ctypes.c_void_p(libc.malloc({size})), libc.malloc(16)\n"
+            f"ctypes.memset(block, 7, {size})\n"
+            "libc.free(block)\n"
+            f"print(b'\\x07' * 8 in ctypes.string_at(block, {size}))"
+        )
+        == "False"
+    )

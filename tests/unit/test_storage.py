@@ -1,0 +1,67 @@
+"""Room for recordings: asked without writing, probed without a trace."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from camerad.errors import EX_CANTCREAT, StorageError
+from camerad.evidence import storage
+
+
+def test_minutes_left_follow_from_the_bit_rate(tmp_path: Path) -> None:
+    room = storage.room(str(tmp_path), bits_per_second=8_000_000)
+    # 8 Mbit/s are 60 MB a minute
+    assert room.minutes == pytest.approx(room.free_bytes / 60e6)
+    assert room.writable
+
+
+def test_a_probe_leaves_no_trace(tmp_path: Path) -> None:
+    before = os.stat(tmp_path).st_mtime_ns
+    storage.probe(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+    assert os.stat(tmp_path).st_mtime_ns == before
+
+
+def test_prepare_makes_a_directory_that_others_cannot_read(tmp_path: Path) -> None:
+    place = tmp_path / "state" / "recordings"
+    storage.prepare(str(place))
+    assert os.stat(place).st_mode & 0o007 == 0
+
+
+def test_a_state_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(storage.StateDirectoryError, match=r"set device\.state_dir") as caught:
+        storage.prepare(str(tmp_path / "file" / "recordings"))
+    assert caught.value.exit_code == EX_CANTCREAT
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.ENOSPC, "full"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "replace the card"),
+        (errno.EACCES, "owner"),
+        (errno.EMFILE, "Too many open files"),
+    ],
+)
+def test_a_write_that_fails_is_one_sentence_with_a_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, says: str
+) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(StorageError, match=says):
+        storage.probe(str(tmp_path))
+    with pytest.raises(storage.StateDirectoryError, match=says):
+        storage.prepare(str(tmp_path))
+
+
+def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="No such file"):
+        storage.room(str(tmp_path / "gone"), 8_000_000)
