@@ -37,6 +37,10 @@ from camerad.errors import ControlError
 
 log = logging.getLogger(__name__)
 
+# aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
+_parser_log = logging.getLogger("camerad.control.parser")
+_parser_log.setLevel(logging.CRITICAL)
+
 SOCKET_NAME: Final = "control.sock"
 MAX_BODY: Final = 4096
 MAX_LISTENERS: Final = 32
@@ -102,7 +106,7 @@ class Control:
         app.router.add_post("/intents/{name}", self._intent)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=1.0
+            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=_parser_log
         )
         listener = self._listen()
         try:

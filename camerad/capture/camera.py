@@ -6,8 +6,9 @@ it takes longer than an officer can wait; what the stages change is whether it i
 
 What stays in memory when nothing is encoded: the camera's own buffers, six of each stream. They
 always hold the last six raw pictures, a fifth of a second at 30 pictures per second, each
-overwritten by the sixth frame after it. If the sensor stalls, they stay until it goes on or the
-process ends. Nothing else stays: x264's own copies of pictures and packets are freed with the
+overwritten by the sixth frame after it; libcamera's own buffers between the sensor and the image
+processor hold the same moments as Bayer data. If the sensor stalls, they stay until it goes on or
+the process ends. Nothing else stays: x264's own copies of pictures and packets are freed with the
 encoder, and what is freed is overwritten (`camerad.process.overwrite_freed_memory`).
 """
 

@@ -148,6 +148,7 @@ class Recorder:
     def start(self) -> None:
         """Begin to follow the ring, and return. Raises RingError if another recording does."""
         from_us = None if self.plan.pre_event_wanted_us else self.plan.trigger_us
+        self._started_us = self._clock.now_us()
         self._reader = self._ring.follow(from_us)
         self._thread.start()
 
@@ -258,11 +259,12 @@ class Recorder:
         plan, clock, maker = self.plan, self._clock, self._maker
         if maker is None:
             raise RuntimeError("a recording is opened with its first packet")
-        late_us = self._origin_us - plan.trigger_us
-        if late_us > HOLE_US and not gaps:
-            self._cutter.state(Gap(STARTED_LATE, None, plan.trigger_us, self._origin_us))
+        # A hold is decided a while after its edge; the camera owes pictures from then on.
+        owed_us = max(plan.trigger_us, self._started_us)
+        if self._origin_us - owed_us > HOLE_US and not gaps:
+            self._cutter.state(Gap(STARTED_LATE, None, owed_us, self._origin_us))
         shortfall = None
-        if plan.pre_event_wanted_us > max(0, -late_us):
+        if plan.pre_event_wanted_us > max(0, plan.trigger_us - self._origin_us):
             shortfall = BUFFER_BOUND if self._reader.shortfall_us else STILL_FILLING
         started_wall_us = clock.wall_us() - (clock.now_us() - plan.trigger_us)
         header = Header(

@@ -112,6 +112,7 @@ class CaptureLink:
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
         self._listening = False
+        self._hearing = False
         self._hello: dict[str, Any] = {}
         self._aged_us = 0
         self._picture = False
@@ -237,6 +238,8 @@ class CaptureLink:
         if process is None:
             return
         now_us = self._clock.now_us()
+        if process.stderr in ready:
+            self._hear(process)
         if process.socket.fileno() in ready:
             process.flush()
             self._receive(process, now_us)
@@ -327,10 +330,20 @@ class CaptureLink:
             self._listening = False
             self._poll.unregister(process.socket)
 
+    def _hear(self, process: CaptureProcess) -> None:
+        """Pass on what a library or the interpreter says in the process."""
+        lines, more = process.complaints()
+        if not more and self._hearing:
+            self._hearing = False
+            self._poll.unregister(process.stderr)
+        for line in lines:
+            self._callbacks.on_error(line)
+
     def _exited(self, process: CaptureProcess, now_us: int) -> None:
         # What it sent before it died is still in the socket.
         while self._listening and self._receive(process, now_us):
             pass
+        self._hear(process)
         code = process.exit_code()
         self._let_go(process)
         self._intake.end()
@@ -341,6 +354,9 @@ class CaptureLink:
 
     def _let_go(self, process: CaptureProcess) -> None:
         self._stop_listening(process)
+        if self._hearing:
+            self._hearing = False
+            self._poll.unregister(process.stderr)
         self._poll.unregister(process.pidfd)
         self._process = None
         process.close()
@@ -382,7 +398,8 @@ class CaptureLink:
             return
         self._process = process
         self._hello = {}
-        self._listening = True
+        self._listening = self._hearing = True
+        self._poll.register(process.stderr, select.POLLIN)
         self._poll.register(process.pidfd, select.POLLIN)
         self._advance(recovery.Started(self._clock.now_us()))
 

@@ -19,6 +19,10 @@ SOCKET_BYTES: Final = 4 * 1024 * 1024
 """What may be under way: seconds of footage at 8 Mbit/s. The kernel gives less where
 ``net.core.wmem_max`` is lower; that costs system calls and no packets."""
 
+OWN_WORDS: Final = "camerad.capture: "
+"""How a line of the program's own begins on its standard error; the same comes as a message."""
+MAX_LINE: Final = 4096
+
 _TUNABLES: Final = {
     # Freed memory is overwritten at once, so that no packet outlives its use in the process's heap
     # (GNU C Library manual, "Memory Allocation Tunables"); the per-thread cache would escape that.
@@ -44,6 +48,8 @@ class CaptureProcess:
 
     def __init__(self, argv: Sequence[str], settings: str, frame_fd: int) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.stderr, their_stderr = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.stderr, False)
         try:
             for end in (self.socket, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
@@ -52,19 +58,23 @@ class CaptureProcess:
             self._process = subprocess.Popen(
                 (*argv, *arguments, "--frame-fd", str(frame_fd)),
                 stdin=subprocess.DEVNULL,
+                stderr=their_stderr,
                 pass_fds=(theirs.fileno(), frame_fd),
                 env=environment(os.environ),
             )
         except BaseException:
             self.socket.close()
+            os.close(self.stderr)
             raise
         finally:
             theirs.close()
+            os.close(their_stderr)
         self.pid: Final = self._process.pid
         self.pidfd: Final = os.pidfd_open(self.pid)
         """Readable once the process has ended."""
         self.told_epoch: int | None = None
         self.told_view = False
+        self._said = b""
         self._outbox = bytearray()
         self._told_key_us = 0
         self._told_stop = False
@@ -145,6 +155,22 @@ class CaptureProcess:
             return True
         return not self._encodes and now_us <= self._encoder_due_us
 
+    def complaints(self) -> tuple[list[str], bool]:
+        """What has come on its standard error: whole lines that are not its own words, from a
+        library or the interpreter; and whether more may come later."""
+        more = True
+        try:
+            while data := os.read(self.stderr, 65536):
+                self._said = (self._said + data)[-(1 << 20) :]
+            more = False
+        except BlockingIOError:
+            pass
+        *lines, self._said = self._said.split(b"\n")
+        if not more or len(self._said) > MAX_LINE:
+            lines, self._said = [*lines, self._said], b""
+        said = [line.decode(errors="replace")[:MAX_LINE] for line in lines if line.strip()]
+        return [line for line in said if not line.startswith(OWN_WORDS)], more
+
     # The end
 
     def kill(self) -> None:
@@ -159,4 +185,5 @@ class CaptureProcess:
     def close(self) -> None:
         """Close what belongs to the controller; a process that still runs goes on."""
         self.socket.close()
+        os.close(self.stderr)
         os.close(self.pidfd)

@@ -70,21 +70,17 @@ class Contact:
         self._planned: deque[Swing] = deque()
         self._worn_until_us = 0
 
-    def close(self, cause: str, at_us: int, until_us: int | None, *, bounce: bool = True) -> bool:
-        """Let `cause` keep the contact closed from now on until `until_us`, or until `open`.
-
-        Returns whether that makes edges.
-        """
+    def close(self, cause: str, at_us: int, until_us: int | None, *, bounce: bool = True) -> None:
+        """Let `cause` keep the contact closed from now on until `until_us`, or until `open`."""
         self._causes[cause] = until_us
         self._bounce[cause] = bounce
-        return self._want(at_us, bounce=bounce)
+        self._want(at_us, bounce=bounce)
 
-    def open(self, cause: str, at_us: int) -> bool:
-        """End a cause, if it is there; returns whether that makes edges."""
-        if cause not in self._causes:
-            return False
-        del self._causes[cause]
-        return self._want(at_us, bounce=self._bounce.pop(cause))
+    def open(self, cause: str, at_us: int) -> None:
+        """End a cause; one that is not there is no mistake."""
+        if cause in self._causes:
+            del self._causes[cause]
+            self._want(at_us, bounce=self._bounce.pop(cause))
 
     def wear(self, until_us: int) -> None:
         """Bounce long and often until `until_us`."""
@@ -128,16 +124,15 @@ class Contact:
         """Whether a cause still keeps the contact closed."""
         return cause in self._causes
 
-    def _want(self, at_us: int, *, bounce: bool) -> bool:
+    def _want(self, at_us: int, *, bounce: bool) -> None:
         wanted = bool(self._causes)
         if wanted == self._wanted:
-            return False
+            return
         self._wanted = wanted
         # A finger that turns round in the middle of a bounce cuts it short.
         self._planned = deque(swing for swing in self._planned if swing.at_us < at_us)
         level = self._planned[-1].closed if self._planned else self.closed
         if level == wanted:
-            return False
+            return
         spring = NO_BOUNCE if not bounce else WORN if at_us < self._worn_until_us else NEW
         self._planned.extend(swings(self._random, spring, wanted, at_us))
-        return True

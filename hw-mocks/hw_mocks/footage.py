@@ -103,10 +103,11 @@ class MovingPattern:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        down, across = np.mgrid[0:height, 0:width]
+        across = (np.arange(width) * 160 // width + 16).astype(np.uint8)
+        down = (np.arange(height) * 60 // height).astype(np.uint8)
         self._background = np.full(picture_bytes(width, height), 128, np.uint8)
-        slope = across * 160 // max(width, 1) + down * 60 // max(height, 1) + 16
-        self._background[: width * height] = slope.astype(np.uint8).reshape(-1)
+        luma = self._background[: width * height].reshape(height, width)
+        np.add(across, down[:, np.newaxis], out=luma)
 
     def read(self, number: int, into: Picture) -> None:
         """As `Source.read`."""

@@ -14,7 +14,6 @@ shows is footage, and a body camera keeps none of it.
 
 from __future__ import annotations
 
-import mmap
 import os
 from pathlib import Path
 from typing import Final
@@ -44,7 +43,6 @@ class Panel:
         self.sysfs = root / "sys" / "class" / "graphics" / "fb0"
         self._fd = os.memfd_create("fb0", os.MFD_CLOEXEC)
         os.ftruncate(self._fd, self.stride * height)
-        self._map = mmap.mmap(self._fd, self.stride * height)
         self._write_tree(root)
 
     def _write_tree(self, root: Path) -> None:
@@ -73,16 +71,22 @@ class Panel:
         self.device.unlink(missing_ok=True)
         self.device.symlink_to(f"/proc/{os.getpid()}/fd/{self._fd}")
 
+    def _pixels(self) -> NDArray[np.uint8]:
+        # Read, not mapped: whoever opens a file may cut it short, and a mapping of what is gone
+        # would kill this process (SIGBUS).
+        size = self.stride * self.height
+        return np.frombuffer(os.pread(self._fd, size, 0).ljust(size, b"\0"), np.uint8)
+
     def lit(self) -> bool:
         """Whether any pixel is not black."""
-        return bool(np.frombuffer(self._map, np.uint64, self.stride * self.height // 8).any())
+        return bool(self._pixels().any())
 
     def picture(self) -> NDArray[np.uint8]:
         """What the display shows now: (height, width, 3) uint8, red, green, blue."""
         if self.bits_per_pixel == 32:
-            pixels = np.frombuffer(self._map, np.uint8).reshape(self.height, self.width, 4)
+            pixels = self._pixels().reshape(self.height, self.width, 4)
             return pixels[:, :, 2::-1].copy()
-        words = np.frombuffer(self._map, "<u2").reshape(self.height, self.width)
+        words = self._pixels().view("<u2").reshape(self.height, self.width)
         # The high bits again below the low ones, so that full intensity is 255 and not 248.
         red, green, blue = words >> 11, (words >> 5) & 0x3F, words & 0x1F
         scaled = (red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2)
@@ -99,5 +103,4 @@ class Panel:
     def close(self) -> None:
         """Take the display away; what it showed is gone."""
         self.device.unlink(missing_ok=True)
-        self._map.close()
         os.close(self._fd)

@@ -17,10 +17,11 @@ seed of all bounce.
 
 Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}}`` (answered, when the last
 edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed", "at_us"}]}``);
-``{"hold": {"gpio", "down", "id"}}`` (answered by ``{"held": id, "gpio", "at_us"}``, at_us
-null if nothing changed); ``{"fault":
-"button_stuck" | "button_bounce", "gpio", "until_us"}``. Reports: ``{"pin", "level", "at_us",
-"output"}`` and, with PWM, ``"hertz"``; an output that is given up is reported as an input.
+``{"hold": {"gpio", "down", "id"}}`` (answered likewise by ``{"held": id, "gpio", "at_us"}``, at_us
+null if there was no edge); ``{"fault": "button_stuck" | "button_bounce", "gpio", "until_us"}``.
+
+Reports: ``{"pin", "level", "at_us", "output"}`` and, with PWM, ``"hertz"``; an output that is given
+up is reported as an input.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
@@ -52,13 +54,18 @@ log = logging.getLogger("hw_mocks.pins")
 class Press:
     """A press under way. `edges` is complete once `wait` has returned True."""
 
-    def __init__(self, gpio: int, cause: str, name: Any, asked_us: int, until_us: int) -> None:
+    def __init__(
+        self, gpio: int, cause: str, name: Any, asked_us: int, length_us: int, *, bounce: bool
+    ) -> None:
         self.gpio = gpio
+        self.bounce = bounce
+        self.began = False
+        self.length_us = length_us
         self.cause = cause
         self.name = name
         self.edges: tuple[Swing, ...] = ()
         self.asked_us = asked_us
-        self.until_us = until_us
+        self.until_us = asked_us + length_us
         self._over = threading.Event()
 
     @property
@@ -95,6 +102,15 @@ class Press:
         self._over.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """An order of the world to hold or to let go, not yet answered."""
+
+    gpio: int
+    name: Any
+    asked_us: int
+
+
 class SimulatedFactory(MockFactory):  # type: ignore[misc]
     """gpiozero's pin factory ``simulated``.
 
@@ -112,7 +128,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         self._by_gpio: dict[int, SimulatedPin] = {}
         self._presses: list[Press] = []
         self._presses_made = 0
-        self._holds: dict[int, Any] = {}
+        self._holds: list[_Hold] = []
         self._log: dict[int, deque[Swing]] = {}
         self._news = threading.Condition()
         self._running = False
@@ -161,15 +177,15 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         """Close the contact now, open it `seconds` later; returns at once."""
         return self._press(gpio, seconds, bounce, None)
 
-    def hold(self, gpio: int, *, bounce: bool = True) -> bool:
-        """Close the contact until `release`; False if that makes no edge."""
-        return self._close(gpio, "hold", None, bounce=bounce)
+    def hold(self, gpio: int, *, bounce: bool = True) -> None:
+        """Close the contact until `release`."""
+        self._close(gpio, "hold", None, bounce=bounce)
 
-    def release(self, gpio: int) -> bool:
-        """Open the contact that `hold` closed; False if that makes no edge."""
+    def release(self, gpio: int) -> None:
+        """Open the contact that `hold` closed."""
         with self._news:
+            self._contact(gpio).open("hold", now_us())
             self._news.notify_all()
-            return self._contact(gpio).open("hold", now_us())
 
     def stick(self, gpio: int, until_us: int) -> None:
         """Fault: the button is stuck pressed until `until_us`."""
@@ -198,23 +214,21 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self._log[gpio] = deque(maxlen=1000)
         return self._contacts[gpio]
 
-    def _close(self, gpio: int, cause: str, until_us: int | None, *, bounce: bool) -> bool:
+    def _close(self, gpio: int, cause: str, until_us: int | None, *, bounce: bool) -> None:
         with self._news:
             contact = self._contact(gpio)
-            moves = contact.close(cause, now_us(), until_us, bounce=bounce)
+            contact.close(cause, now_us(), until_us, bounce=bounce)
             if not self._running:
                 contact.rest()
-                return False
             self._news.notify_all()
-            return moves
 
     def _press(self, gpio: int, seconds: float, bounce: bool, name: Any) -> Press:
         with self._news:
             self._presses_made += 1
-            now = now_us()
-            until_us = now + max(1, round(seconds * 1_000_000))
-            press = Press(gpio, f"press {self._presses_made}", name, now, until_us)
-            self._contact(gpio).close(press.cause, now, until_us, bounce=bounce)
+            length_us = max(1, round(seconds * 1_000_000))
+            cause = f"press {self._presses_made}"
+            press = Press(gpio, cause, name, now_us(), length_us, bounce=bounce)
+            self._contact(gpio).close(cause, press.asked_us, press.until_us, bounce=bounce)
             self._presses.append(press)
             self._news.notify_all()
         return press
@@ -224,8 +238,9 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             with self._news:
                 if self._closing:
                     return
-                over = self._finished()
                 swung = self._swing()
+                # In this order: a cause that ends without an edge ends a press too.
+                over = self._finished() if swung is None else []
                 if swung is None and not over:
                     times = [t for c in self._contacts.values() if (t := c.next_us()) is not None]
                     wait_us = min(times) - now_us() if times else None
@@ -249,12 +264,13 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             log.exception("the handler of GPIO%d failed", gpio)
         with self._news:
             self._log[gpio].append(Swing(at_us, closed))
-            held = self._holds.pop(gpio, None)
-        self._send_held(gpio, held, at_us)
-
-    def _send_held(self, gpio: int, name: Any, at_us: int | None) -> None:
-        if name is not None and self._world is not None:
-            self._world.send({"held": name, "gpio": gpio, "at_us": at_us})
+            for press in self._presses:
+                if closed and press.gpio == gpio and not press.began:
+                    # The finger stays its whole time, however late this thread was to begin.
+                    press.began = True
+                    press.until_us = at_us + press.length_us
+                    bounce = press.bounce
+                    self._contact(gpio).close(press.cause, at_us, press.until_us, bounce=bounce)
 
     def _swing(self) -> tuple[int, bool] | None:
         due = [(t, gpio) for gpio, c in self._contacts.items() if (t := c.next_us()) is not None]
@@ -270,18 +286,28 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
     def _finished(self) -> list[Callable[[], None]]:
         over: list[Callable[[], None]] = []
         for press in tuple(self._presses):
-            contact = self._contacts.get(press.gpio)
-            if contact is None or (contact.settled and not contact.has(press.cause)):
+            contact = self._contact(press.gpio)
+            if contact.settled and not contact.has(press.cause):
                 self._presses.remove(press)
-                log = self._log.get(press.gpio, ())
-                edges = tuple(swing for swing in log if swing.at_us >= press.asked_us)
-                over.append(functools.partial(self._finish, press, edges))
+                over.append(functools.partial(self._finish, press, self._since(press)))
+        for hold in tuple(self._holds):
+            if self._contact(hold.gpio).settled:
+                self._holds.remove(hold)
+                over.append(functools.partial(self._report_hold, hold, self._since(hold)))
         return over
+
+    def _since(self, order: Press | _Hold) -> tuple[Swing, ...]:
+        return tuple(swing for swing in self._log[order.gpio] if swing.at_us >= order.asked_us)
 
     def _finish(self, press: Press, edges: tuple[Swing, ...]) -> None:
         press.finish(edges)
         if self._world is not None:
             self._world.send(press.message())
+
+    def _report_hold(self, hold: _Hold, edges: tuple[Swing, ...]) -> None:
+        if self._world is not None:
+            at_us = edges[0].at_us if edges else None
+            self._world.send({"held": hold.name, "gpio": hold.gpio, "at_us": at_us})
 
     def _hear(self, message: Message) -> None:
         if isinstance(press := message.get("press"), dict):
@@ -300,9 +326,5 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
 
     def _hold(self, gpio: int, down: bool, name: Any) -> None:
         with self._news:
-            moves = (self.hold if down else self.release)(gpio)
-            if moves:
-                self._holds[gpio] = name
-        if not moves:
-            # Nothing changes, because something else keeps the contact closed, or nothing did.
-            self._send_held(gpio, name, None)
+            self._holds.append(_Hold(gpio, name, now_us()))
+            (self.hold if down else self.release)(gpio)

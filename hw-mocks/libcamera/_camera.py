@@ -158,13 +158,14 @@ class Camera:
         if configuration.validate() is not CameraConfiguration.Status.Valid:
             failed("configure camera", errno.EINVAL)
         self._let_go_of_sources()
-        outputs = iter(self._streams)
-        for position, stream_configuration in enumerate(configuration):
+        main, outputs = self._streams[0], iter(self._streams)
+        for stream_configuration in configuration:
             raw = stream_configuration.raw
             stream = self._streams[-1] if raw else next(outputs)
             stream_configuration._stream = stream
             stream._configuration = copy.copy(stream_configuration)
-            self._painters[stream] = _painter(stream_configuration, main=position == 0)
+            if not raw:
+                self._painters[stream] = _painter(stream_configuration, main=stream is main)
         self._mode = configuration._mode
         self._state = _State.CONFIGURED
 
@@ -274,7 +275,9 @@ class Camera:
             self._cancel(request, sequence, pace.at_ns)
             return
         for stream, buffer in request._buffers.items():
-            self._painters[stream].paint(buffer._hardware_view(), pace.number)
+            # What a raw stream shows is of no interest: its buffers stay as they are.
+            if stream in self._painters:
+                self._painters[stream].paint(buffer._hardware_view(), pace.number)
         request._metadata = self._metadata(pace)
         status = FrameMetadata.Status.Success
         if SENSOR.take(Fault.FRAME_ERROR):
@@ -331,12 +334,11 @@ class Camera:
 
 def _painter(configuration: StreamConfiguration, *, main: bool) -> Painter:
     width, height = configuration.size.width, configuration.size.height
-    folder = None if configuration.raw else SENSOR.footage
     return Painter(
         str(configuration.pixel_format),
         width,
         height,
         configuration.stride,
-        source_for(folder, MAIN if main else LORES, width, height),
+        source_for(SENSOR.footage, MAIN if main else LORES, width, height),
         numbered=main,
     )

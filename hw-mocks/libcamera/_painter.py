@@ -18,7 +18,6 @@ class Painter:
 
     Where rows have no padding, an I420 picture is copied into the buffer in one go; otherwise it is
     laid out from a copy of its own, plane by plane. Packed formats show the luma only, as grey.
-    Raw streams are left as they are.
 
     pixel_format: its name. stride: bytes from one row to the next. numbered: whether each frame's
     number is drawn into it, which takes a picture 640 pixels wide.
@@ -40,14 +39,12 @@ class Painter:
         self._source = source
         self._numbered = numbered and width >= barcode.WIDTH and height >= barcode.CELL
         self._direct = pixel_format == "YUV420" and stride == width
-        self._picture: Samples = np.empty(picture_bytes(width, height), np.uint8)
-        if self._direct or self._packing is Packing.RAW:
-            self._picture = self._picture[:0]
+        self._picture: Samples = np.empty(
+            0 if self._direct else picture_bytes(width, height), np.uint8
+        )
 
     def paint(self, buffer: Samples, number: int) -> None:
         """Put frame `number` into all bytes of a buffer."""
-        if self._packing is Packing.RAW:
-            return
         picture = buffer[: picture_bytes(self._width, self._height)]
         if not self._direct:
             picture = self._picture

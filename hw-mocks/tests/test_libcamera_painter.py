@@ -115,14 +115,3 @@ def test_the_number_is_in_the_luma_of_every_format(name: str, width: int) -> Non
     step = layout.row_bits // 8
     luma = buffer[: stride * HEIGHT].reshape(HEIGHT, stride)[:, : width * step : step]
     assert barcode.read(luma) == 5
-
-
-def test_a_raw_stream_is_left_as_it_is() -> None:
-    layout = LAYOUTS["SRGGB10_CSI2P"]
-    stride = layout.stride(WIDTH, Platform.VC4)
-    painter = Painter(
-        "SRGGB10_CSI2P", WIDTH, HEIGHT, stride, Gradient(WIDTH, HEIGHT), numbered=True
-    )
-    buffer = np.full(layout.frame_size(stride, HEIGHT), 7, np.uint8)
-    painter.paint(buffer, 1)
-    assert np.all(buffer == 7)

@@ -43,6 +43,17 @@ def test_what_a_display_shows_lies_on_no_disk(tmp_path: Path) -> None:
     assert not panel.device.exists()
 
 
+def test_a_program_that_cuts_the_device_short_does_no_harm(tmp_path: Path) -> None:
+    panel = Panel(tmp_path)
+    show(panel, b"\xff" * panel.stride * panel.height)
+    os.truncate(panel.device, 0)
+    assert not panel.lit()
+    panel.device.write_bytes(b"\xff\xff")
+    assert panel.lit()
+    assert int(panel.picture().sum()) == 3 * 255
+    panel.close()
+
+
 @pytest.mark.parametrize(
     ("bits", "pixel", "rgb"),
     [

@@ -1,133 +1,20 @@
-"""bodycam-sim, with a stand-in for the daemon: what it serves, starts, ends and refuses."""
+"""bodycam-sim, with a stand-in for the daemon: what it serves."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import yaml
+from sim_support import Sim, to_idle, until
 
 from hw_mocks.sim.faults import FAULTS
-
-TESTS = Path(__file__).parent
-PROGRAM = """
-import asyncio, sys
-from pathlib import Path
-from hw_mocks.sim import process
-from hw_mocks.sim.simulator import Options, Simulator
-process.END_SECONDS = 1.0
-state, config = Path(sys.argv[1]), Path(sys.argv[2])
-options = Options(state, footage=None, config=config, port=0, daemon="standin")
-async def run():
-    return await Simulator(options).run()
-sys.exit(asyncio.run(run()))
-"""
-
-
-def until(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
-    """The first true value of the condition; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        time.sleep(0.01)
-    return value
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def environment(**more: str) -> dict[str, str]:
-    paths = [str(TESTS), *sys.path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
-
-
-class Sim:
-    """A running simulator, as a program sees it."""
-
-    def __init__(self, root: Path, **variables: str) -> None:
-        self.state_dir = root / "state"
-        config = root / "camerad.yaml"
-        if not config.exists():
-            config.write_text("policy: generic\nlights:\n  red: {gpio: 5, active_high: false}\n")
-        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), str(config)]
-        self.process = subprocess.Popen(
-            command, env=environment(**variables), stderr=subprocess.PIPE, text=True
-        )
-        self.lines: list[str] = []
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
-
-    def facts(self) -> dict[str, Any]:
-        path = self.state_dir / "sim.json"
-        until(lambda: path.exists() and path.read_text().endswith("\n"))
-        facts: dict[str, Any] = json.loads(path.read_text())
-        return facts
-
-    def ready(self) -> None:
-        def up() -> bool:
-            assert self.process.poll() is None, self.lines
-            return any("is at http" in line for line in self.lines)
-
-        until(up)
-
-    def raw(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
-        data = data.encode() if isinstance(data, str) else data
-        request = urllib.request.Request(self.facts()["url"] + path, data, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        status, answer = self.raw(method, path, body)
-        return status, json.loads(answer)
-
-    def state(self) -> Any:
-        return self.ask("GET", "/api/state")[1]
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        try:
-            return self.process.wait(15)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Whatever happened, nothing runs on; safe to call again."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
-        self.reader.join(5)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
 
 @pytest.fixture(scope="module")
@@ -136,28 +23,9 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
     try:
         made.ready()
         yield made
+        assert made.process.poll() is None, made.lines
     finally:
         made.close()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Sim]]:
-    """Starts a simulator of this test alone; it is gone at the end, whatever happened."""
-    started: list[Sim] = []
-
-    def start(root: Path = tmp_path, **variables: str) -> Sim:
-        started.append(Sim(root, **variables))
-        return started[-1]
-
-    yield start
-    for sim in started:
-        sim.close()
-
-
-def to_idle(sim: Sim) -> None:
-    while (stage := sim.state()["stage"]) != "idle":
-        sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
-        until(lambda before=stage: sim.state()["stage"] != before)
 
 
 # ----------------------------------------------------------------------------------- what it serves
@@ -320,17 +188,6 @@ def test_every_fault_is_taken_or_says_that_it_comes_later(sim: Sim) -> None:
             assert "later" in answer["error"]
 
 
-def test_capture_kill_kills_the_capture_process(start: Callable[..., Sim]) -> None:
-    sim = start()
-    sim.ready()
-    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
-    assert status == 200
-    until(lambda: not alive(answer["killed"]))
-    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
-    assert (status, answer) == (409, {"error": "no capture process is running"})
-    assert sim.stop() == 0
-
-
 def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
     to_idle(sim)
     fault = {"name": "button_stuck", "button": "main", "seconds": 0.2}
@@ -374,180 +231,3 @@ def test_a_path_that_is_not_there_is_answered_as_json(sim: Sim) -> None:
     assert sim.ask("GET", "/api/weather")[0] == 404
     assert sim.ask("GET", "/api/press")[0] == 405
     assert sim.ask("GET", "/api/edges?after=noon")[0] == 400
-
-
-# ------------------------------------------------------------------------------ how it starts, ends
-
-
-def test_the_daemon_gets_the_given_configuration_with_paths_of_the_simulator(
-    tmp_path: Path, start: Callable[..., Sim]
-) -> None:
-    (tmp_path / "camerad.yaml").write_text(
-        "policy: bremen\ndevice: {id: cam-7, socket_group: nobody-has-this}\n"
-        + "buttons:\n  preset: one-button\n  main: {gpio: 6}\n"
-    )
-    sim = start()
-    sim.ready()
-    derived = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())
-    assert derived["policy"] == "bremen"
-    assert derived["device"]["id"] == "cam-7"
-    assert derived["device"]["state_dir"] == str(sim.state_dir / "camerad")
-    assert derived["buttons"]["main"]["gpio"] == 6
-    assert sim.ask("GET", "/api/board")[1]["buttons"] == [{"name": "main", "gpio": 6}]
-    assert sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})[0] == 200
-    assert sim.stop() == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_the_daemon_in_order_and_leaves_nothing_behind(
-    start: Callable[..., Sim], number: signal.Signals
-) -> None:
-    sim = start()
-    sim.ready()
-    facts = sim.facts()
-    with contextlib.ExitStack() as stack:
-        # A listener must not hold the end up.
-        stack.enter_context(urllib.request.urlopen(facts["url"] + "/api/events", timeout=5))
-        assert sim.stop(number) == 0
-    assert "the stand-in ended in order" in sim.lines
-    assert not alive(facts["daemon_pid"])
-    assert not (sim.state_dir / "sim.json").exists()
-    assert not (sim.state_dir / "run" / "world.sock").exists()
-
-
-def test_a_daemon_that_does_not_end_is_killed_with_its_children(start: Callable[..., Sim]) -> None:
-    sim = start(HW_MOCKS_STANDIN="deaf")
-    sim.ready()
-    daemon = sim.facts()["daemon_pid"]
-    children = Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split()
-    assert children
-    assert sim.stop() == 0
-    assert any("did not end" in line for line in sim.lines)
-    assert not any(alive(pid) for pid in [daemon, *map(int, children)])
-
-
-def test_a_simulator_that_is_killed_leaves_no_daemon_behind(start: Callable[..., Sim]) -> None:
-    sim = start()
-    sim.ready()
-    daemon = sim.facts()["daemon_pid"]
-    sim.process.kill()
-    sim.process.wait(5)
-    until(lambda: not alive(daemon))
-    sim.close()
-
-
-def test_a_daemon_that_does_not_come_up_ends_the_simulator_with_its_exit_code(
-    start: Callable[..., Sim],
-) -> None:
-    sim = start(HW_MOCKS_STANDIN="fail")
-    assert sim.process.wait(15) == 69
-    sim.close()
-    assert "the stand-in cannot start" in sim.lines
-    assert any("exit code 69 before it was up" in line for line in sim.lines)
-    assert not any("Traceback" in line for line in sim.lines)
-
-
-def test_a_daemon_that_dies_is_shown_as_off_with_all_lights_dark(start: Callable[..., Sim]) -> None:
-    sim = start()
-    sim.ready()
-    until(lambda: sim.state()["lights"]["green"])
-    os.kill(sim.facts()["daemon_pid"], signal.SIGKILL)
-    until(lambda: sim.state()["stage"] == "off")
-    state = until(lambda: (s := sim.state())["lights"]["green"] is False and s)
-    assert not state["ready"]
-    assert state["recording"] is None
-    status, answer = sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})
-    assert (status, "ended" in answer["error"]) == (409, True)
-    assert sim.ask("GET", "/api/recordings")[0] == 503
-    assert sim.ask("GET", "/api/board")[1]["daemon"] == {"pid": None, "exit_code": -9}
-    assert sim.stop() == 0
-
-
-# ---------------------------------------------------------------------------------- what it refuses
-
-
-def refused(*arguments: str, **variables: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "hw_mocks.sim", "--port", "0", *arguments]
-    done = subprocess.run(
-        command,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    return done.returncode, done.stderr
-
-
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        code, said = refused("--state-dir", str(tmp_path), "--port", str(port))
-    assert code == 69
-    assert said.startswith(f"bodycam-sim: port {port} of 127.0.0.1 cannot be used: ")
-    assert said.count("\n") == 1
-
-
-def test_footage_that_is_not_there_or_no_film_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
-    for name, words in (
-        (str(tmp_path / "absent.mp4"), "no such file"),
-        ("unheard-of", "carphone_pristine.mp4"),
-        (str(tmp_path / "letter.mp4"), "letter.mp4"),
-    ):
-        code, said = refused("--state-dir", str(tmp_path / "state"), "--footage", name)
-        assert code == 66
-        assert words in said
-        assert said.count("\n") == 1
-
-
-def test_a_configuration_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
-    config = tmp_path / "wrong.yaml"
-    config.write_text("policy: generic\ncamera: {width: 3, wheels: 4}\n")
-    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", str(config))
-    assert code == 78
-    assert "camera.width" in said
-    assert "camera.wheels" in said
-    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", "/nowhere.yaml")
-    assert code == 78
-    assert "/nowhere.yaml" in said
-
-
-def test_a_state_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    code, said = refused("--state-dir", str(tmp_path / "file" / "state"))
-    assert code == 73
-    assert "--state-dir" in said
-    assert said.count("\n") == 1
-
-
-def test_two_simulators_do_not_share_a_state_directory(sim: Sim) -> None:
-    code, said = refused("--state-dir", str(sim.state_dir))
-    assert code == 69
-    assert "in use by another bodycam-sim" in said
-    assert sim.state()["ready"]
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--port", "eighty"], ["--port", "65536"], ["--platform", "pi6"], ["--wings"]]
-)
-def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
-    code, said = refused(*arguments)
-    assert code == 64
-    assert said.startswith("usage: bodycam-sim")
-
-
-def test_a_long_path_of_the_state_directory_is_no_obstacle(
-    tmp_path: Path, start: Callable[..., Sim]
-) -> None:
-    deep = tmp_path / ("d" * 100)
-    deep.mkdir()
-    sim = start(deep)
-    sim.ready()
-    assert sim.state()["ready"]
-    runtime = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())["device"]
-    assert len(runtime["runtime_dir"]) <= 80
-    assert sim.stop() == 0
-    assert not Path(runtime["runtime_dir"]).exists()

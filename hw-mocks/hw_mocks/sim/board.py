@@ -134,7 +134,7 @@ class Board:
         return {"button": button, "seconds": seconds, **times}
 
     async def hold(self, button: str, down: bool) -> dict[str, Any]:
-        """Hold a button down, or let it go; returns when the first edge has happened.
+        """Hold a button down, or let it go; returns when its contact has come to rest.
 
         It may be held before the daemon looks. Raises KeyError for an unknown button.
         """

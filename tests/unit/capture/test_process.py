@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -104,7 +105,7 @@ def test_packets_follow_the_sensor_frame_by_frame(armed: Child) -> None:
     packets = armed.packets[:60]
     numbers = [packet.header.frame for packet in packets]
     assert numbers == list(range(numbers[0], numbers[0] + 60))
-    steps = [b.header.pts_us - a.header.pts_us for a, b in zip(packets, packets[1:], strict=False)]
+    steps = [b.header.pts_us - a.header.pts_us for a, b in itertools.pairwise(packets)]
     assert all(FRAME_US - 2 <= step <= FRAME_US + 2 for step in steps)
     keys = [packet.header.frame - numbers[0] for packet in packets if packet.header.key]
     assert keys == [0, 30]

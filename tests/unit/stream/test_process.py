@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.stream.process import CaptureProcess, environment
+from camerad.stream.process import MAX_LINE, CaptureProcess, environment
 
 Run = Callable[[str], CaptureProcess]
 
@@ -194,3 +194,35 @@ def test_an_encoder_that_was_armed_before_the_camera_ran_has_its_time_from_the_f
     assert process.lives(1, 1_000, 50)
     assert process.lives(2, 1_050, 50)
     assert not process.lives(3, 1_051, 50)
+
+
+def scripted(code: str) -> tuple[CaptureProcess, list[str]]:
+    """A process that runs `code`, and what it complained of until it closed its standard error."""
+    frame_fd = os.memfd_create("frame")
+    process = CaptureProcess((sys.executable, "-c", code), "{}", frame_fd)
+    os.close(frame_fd)
+    heard: list[str] = []
+    more = True
+    while more:
+        assert select.select([process.stderr], [], [], 10)[0]
+        lines, more = process.complaints()
+        heard += lines
+    select.select([process.pidfd], [], [], 10)
+    assert process.exit_code() is not None
+    process.close()
+    return process, heard
+
+
+def test_what_a_library_says_is_passed_on_and_its_own_words_are_not_said_twice() -> None:
+    code = """
+import sys
+sys.stderr.write("libfoo: cannot bar\\ncamerad.capture: no camera found\\n\\nlast words")
+"""
+    assert scripted(code)[1] == ["libfoo: cannot bar", "last words"]
+
+
+def test_a_process_that_never_ends_its_line_neither_blocks_nor_fills_memory() -> None:
+    code = "import sys; sys.stderr.write('x' * 3_000_000)"
+    heard = scripted(code)[1]
+    assert heard
+    assert all(len(line) <= MAX_LINE for line in heard)

@@ -1,0 +1,127 @@
+"""A running bodycam-sim for the tests of it, with a stand-in for the daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parent
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from hw_mocks.sim import process
+from hw_mocks.sim.simulator import Options, Simulator
+process.END_SECONDS = 1.0
+state, config = Path(sys.argv[1]), Path(sys.argv[2])
+options = Options(state, footage=None, config=config, port=0, daemon="standin")
+async def run():
+    return await Simulator(options).run()
+sys.exit(asyncio.run(run()))
+"""
+
+
+def until(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+    """The first true value of the condition; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come to hold"
+        time.sleep(0.01)
+    return value
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = [str(TESTS), *sys.path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
+
+
+class Sim:
+    """A running simulator, as a program sees it."""
+
+    def __init__(self, root: Path, **variables: str) -> None:
+        self.state_dir = root / "state"
+        config = root / "camerad.yaml"
+        if not config.exists():
+            config.write_text("policy: generic\nlights:\n  red: {gpio: 5, active_high: false}\n")
+        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), str(config)]
+        self.process = subprocess.Popen(
+            command, env=environment(**variables), stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def facts(self) -> dict[str, Any]:
+        path = self.state_dir / "sim.json"
+        until(lambda: path.exists() and path.read_text().endswith("\n"))
+        facts: dict[str, Any] = json.loads(path.read_text())
+        return facts
+
+    def ready(self) -> None:
+        def up() -> bool:
+            assert self.process.poll() is None, self.lines
+            return any("is at http" in line for line in self.lines)
+
+        until(up)
+
+    def raw(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
+        data = data.encode() if isinstance(data, str) else data
+        request = urllib.request.Request(self.facts()["url"] + path, data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        status, answer = self.raw(method, path, body)
+        return status, json.loads(answer)
+
+    def state(self) -> Any:
+        return self.ask("GET", "/api/state")[1]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(15)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Whatever happened, nothing runs on; safe to call again."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(5)
+        self.reader.join(5)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+def to_idle(sim: Sim) -> None:
+    while (stage := sim.state()["stage"]) != "idle":
+        sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
+        until(lambda before=stage: sim.state()["stage"] != before)

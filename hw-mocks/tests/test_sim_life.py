@@ -1,0 +1,218 @@
+"""bodycam-sim, with a stand-in for the daemon: how it starts, ends, and what it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from sim_support import Sim, alive, environment, until
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Sim]]:
+    """Starts a simulator of this test alone; it is gone at the end, whatever happened."""
+    started: list[Sim] = []
+
+    def start(root: Path = tmp_path, **variables: str) -> Sim:
+        started.append(Sim(root, **variables))
+        return started[-1]
+
+    yield start
+    for sim in started:
+        sim.close()
+
+
+def test_the_daemon_gets_the_given_configuration_with_paths_of_the_simulator(
+    tmp_path: Path, start: Callable[..., Sim]
+) -> None:
+    (tmp_path / "camerad.yaml").write_text(
+        "policy: bremen\ndevice: {id: cam-7, socket_group: nobody-has-this}\n"
+        + "buttons:\n  preset: one-button\n  main: {gpio: 6}\n"
+    )
+    sim = start()
+    sim.ready()
+    derived = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())
+    assert derived["policy"] == "bremen"
+    assert derived["device"]["id"] == "cam-7"
+    assert derived["device"]["state_dir"] == str(sim.state_dir / "camerad")
+    assert derived["buttons"]["main"]["gpio"] == 6
+    assert sim.ask("GET", "/api/board")[1]["buttons"] == [{"name": "main", "gpio": 6}]
+    assert sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})[0] == 200
+    assert sim.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_the_daemon_in_order_and_leaves_nothing_behind(
+    start: Callable[..., Sim], number: signal.Signals
+) -> None:
+    sim = start()
+    sim.ready()
+    facts = sim.facts()
+    with contextlib.ExitStack() as stack:
+        # A listener must not hold the end up.
+        stack.enter_context(urllib.request.urlopen(facts["url"] + "/api/events", timeout=5))
+        assert sim.stop(number) == 0
+    assert "the stand-in ended in order" in sim.lines
+    assert not alive(facts["daemon_pid"])
+    assert not (sim.state_dir / "sim.json").exists()
+    assert not (sim.state_dir / "run" / "world.sock").exists()
+
+
+def test_a_daemon_that_does_not_end_is_killed_with_its_children(start: Callable[..., Sim]) -> None:
+    sim = start(HW_MOCKS_STANDIN="deaf")
+    sim.ready()
+    daemon = sim.facts()["daemon_pid"]
+    children = Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split()
+    assert children
+    assert sim.stop() == 0
+    assert any("did not end" in line for line in sim.lines)
+    assert not any(alive(pid) for pid in [daemon, *map(int, children)])
+
+
+def test_a_simulator_that_is_killed_leaves_no_daemon_behind(start: Callable[..., Sim]) -> None:
+    sim = start()
+    sim.ready()
+    daemon = sim.facts()["daemon_pid"]
+    sim.process.kill()
+    sim.process.wait(5)
+    until(lambda: not alive(daemon))
+    sim.close()
+
+
+def test_a_daemon_that_does_not_come_up_ends_the_simulator_with_its_exit_code(
+    start: Callable[..., Sim],
+) -> None:
+    sim = start(HW_MOCKS_STANDIN="fail")
+    assert sim.process.wait(15) == 69
+    sim.close()
+    assert "the stand-in cannot start" in sim.lines
+    assert any("exit code 69 before it was up" in line for line in sim.lines)
+    assert not any("Traceback" in line for line in sim.lines)
+
+
+def test_a_daemon_that_dies_is_shown_as_off_with_all_lights_dark(start: Callable[..., Sim]) -> None:
+    sim = start()
+    sim.ready()
+    until(lambda: sim.state()["lights"]["green"])
+    os.kill(sim.facts()["daemon_pid"], signal.SIGKILL)
+    until(lambda: sim.state()["stage"] == "off")
+    state = until(lambda: (s := sim.state())["lights"]["green"] is False and s)
+    assert not state["ready"]
+    assert state["recording"] is None
+    status, answer = sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})
+    assert (status, "ended" in answer["error"]) == (409, True)
+    assert sim.ask("GET", "/api/recordings")[0] == 503
+    assert sim.ask("GET", "/api/board")[1]["daemon"] == {"pid": None, "exit_code": -9}
+    assert sim.stop() == 0
+
+
+def test_capture_kill_kills_the_capture_process(start: Callable[..., Sim]) -> None:
+    sim = start()
+    sim.ready()
+    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
+    assert status == 200
+    until(lambda: not alive(answer["killed"]))
+    status, answer = sim.ask("POST", "/api/fault", {"name": "capture_kill"})
+    assert (status, answer) == (409, {"error": "no capture process is running"})
+    assert sim.stop() == 0
+
+
+# ---------------------------------------------------------------------------------- what it refuses
+
+
+def refused(*arguments: str, **variables: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "hw_mocks.sim", "--port", "0", *arguments]
+    done = subprocess.run(
+        command,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = refused("--state-dir", str(tmp_path), "--port", str(port))
+    assert code == 69
+    assert said.startswith(f"bodycam-sim: port {port} of 127.0.0.1 cannot be used: ")
+    assert said.count("\n") == 1
+
+
+def test_footage_that_is_not_there_or_no_film_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "letter.mp4").write_text("Dear Sir or Madam")
+    for name, words in (
+        (str(tmp_path / "absent.mp4"), "no such file"),
+        ("unheard-of", "carphone_pristine.mp4"),
+        (str(tmp_path / "letter.mp4"), "letter.mp4"),
+    ):
+        code, said = refused("--state-dir", str(tmp_path / "state"), "--footage", name)
+        assert code == 66
+        assert words in said
+        assert said.count("\n") == 1
+
+
+def test_a_configuration_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    config = tmp_path / "wrong.yaml"
+    config.write_text("policy: generic\ncamera: {width: 3, wheels: 4}\n")
+    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", str(config))
+    assert code == 78
+    assert "camera.width" in said
+    assert "camera.wheels" in said
+    code, said = refused("--state-dir", str(tmp_path / "state"), "--config", "/nowhere.yaml")
+    assert code == 78
+    assert "/nowhere.yaml" in said
+
+
+def test_a_state_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, said = refused("--state-dir", str(tmp_path / "file" / "state"))
+    assert code == 73
+    assert "--state-dir" in said
+    assert said.count("\n") == 1
+
+
+def test_two_simulators_do_not_share_a_state_directory(start: Callable[..., Sim]) -> None:
+    sim = start()
+    sim.ready()
+    code, said = refused("--state-dir", str(sim.state_dir))
+    assert code == 69
+    assert "in use by another bodycam-sim" in said
+    assert sim.state()["ready"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "eighty"], ["--port", "65536"], ["--platform", "pi6"], ["--wings"]]
+)
+def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
+    code, said = refused(*arguments)
+    assert code == 64
+    assert said.startswith("usage: bodycam-sim")
+
+
+def test_a_long_path_of_the_state_directory_is_no_obstacle(
+    tmp_path: Path, start: Callable[..., Sim]
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    sim = start(deep)
+    sim.ready()
+    assert sim.state()["ready"]
+    runtime = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())["device"]
+    assert len(runtime["runtime_dir"]) <= 80
+    assert sim.stop() == 0
+    assert not Path(runtime["runtime_dir"]).exists()

@@ -1,0 +1,90 @@
+"""What a recording says is missing, held against what its pictures say is missing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from tests.system import judge
+from tests.system.harness import BodyCamera, now_us, until
+
+QUIET_US = 400_000
+"""Longer than any pause within a cue."""
+
+
+def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
+    """The recording plays, and the gaps it states are exactly the holes in its pictures.
+
+    A gap names its two neighbours by their media time, so a hole and its gap are the same pair of
+    frame numbers. Where it counts the pictures that are missing, it counts them right.
+    """
+    judge.ffmpeg_is_silent(recording["path"])
+    verdict = judge.decode(recording["path"], keep_every=10**9)
+    assert recording["frames"] == len(verdict.frames)
+    assert verdict.frames[0].key
+    stated = [
+        (round(camera.frame_at(gap["from_us"])), round(camera.frame_at(gap["to_us"])))
+        for gap in recording["gaps"]
+    ]
+    seen = [(hole.after, hole.before) for hole in verdict.holes]
+    assert stated == seen, (recording["gaps"], seen)
+    for gap, hole in zip(recording["gaps"], verdict.holes, strict=True):
+        assert gap["frames"] in (None, hole.missing), (gap, hole)
+    first = verdict.numbers[0]
+    for frame in verdict.frames:
+        # Across every gap, time in the file is time in life: frame n is exposed n periods on.
+        assert frame.pts_us == pytest.approx((frame.number - first) * 1e6 / 30, abs=2_000)
+    return verdict
+
+
+def marks(camera: BodyCamera, recording: dict[str, Any]) -> list[float]:
+    """The marks that the daemon lists for a recording, in seconds from its first picture."""
+    connection = http.client.HTTPConnection("camerad", timeout=5)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    with connection.sock:
+        connection.sock.connect(camera.control)
+        connection.request("GET", "/recordings")
+        listed = json.loads(connection.getresponse().read())
+    (found,) = [one["marks"] for one in listed if one["id"] == recording["id"]]
+    return list(found)
+
+
+def edges(camera: BodyCamera, name: str, after_us: int) -> list[tuple[int, bool]]:
+    """Every change of an output or a button's line since a media time: (at_us, level)."""
+    return [
+        (edge["at_us"], bool(edge["level"]))
+        for edge in camera.ask("GET", f"/api/edges?after={after_us}").body
+        if edge["name"] == name
+    ]
+
+
+def start_recording(camera: BodyCamera) -> int:
+    """Through self-view, as an officer would; returns the media time at which red came on."""
+    camera.press()
+    camera.wait(stage="self_view")
+    pressed_us = camera.press()["down_us"]
+    camera.wait(stage="recording")
+    red_us = next(at_us for at_us, on in edges(camera, "red", pressed_us) if on)
+    wait_for_quiet(camera)
+    return red_us
+
+
+def wait_for_quiet(camera: BodyCamera) -> None:
+    """Wait until no cue plays or waits, so that the next vibration is an answer."""
+    until(
+        lambda: (
+            not camera.state["vibration"] and not edges(camera, "vibration", now_us() - QUIET_US)
+        ),
+        15,
+        "the vibration rests",
+    )
+
+
+def red_never_went_out(camera: BodyCamera, since_us: int, until_us: int) -> None:
+    """The red light did not change between the two media times."""
+    changes = [at_us for at_us, _ in edges(camera, "red", since_us) if at_us < until_us]
+    assert changes == []

@@ -1,0 +1,198 @@
+"""What presses lead to, written down a second time, from the card that an officer gets.
+
+Independent of the daemon: it knows neither its tables nor its gestures. Two things it cannot know:
+how long the camera takes to close a recording and to overwrite its buffer. `accepts` therefore
+tries every order in which these two may have come among the presses, and asks whether one of them
+explains what was seen.
+
+    main     in idle: press = self-view, held 1 s = recording
+             in self-view: touch = recording
+             while recording: press = mark, held 2 s = stop
+    display  in idle: self-view; in self-view: back to idle; while recording: the display only
+
+While the camera closes a recording or overwrites its buffer, it remembers where the presses lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+RECORD_US: Final = 1_000_000
+STOP_US: Final = 2_000_000
+
+IDLE, SELF_VIEW, RECORDING, STOPPING = "idle", "self_view", "recording", "stopping"
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button, down and up again, in media time."""
+
+    button: str
+    down_us: int
+    up_us: int
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera as the card describes it.
+
+    wiping: the buffer is being overwritten. leads_to: the stage that what is remembered leads to.
+    judged: the stage in which main was touched; None: nothing more comes of that touch.
+    marks: how many there are in each recording. seen: the stages that it has
+    shown, and since: from when on, where time is known.
+    """
+
+    stage: str = IDLE
+    wiping: bool = False
+    leads_to: str = IDLE
+    judged: str | None = None
+    marks: tuple[int, ...] = ()
+    seen: tuple[str, ...] = (IDLE,)
+    since: tuple[int, ...] = (0,)
+    now_us: int = 0
+
+    def show(self, stage: str) -> Camera:
+        if stage == self.stage:
+            return self
+        seen, since = (*self.seen, stage), (*self.since, self.now_us)
+        return replace(self, stage=stage, seen=seen, since=since)
+
+    def record(self) -> Camera:
+        camera = replace(self, marks=(*self.marks, 0), leads_to=IDLE)
+        return camera.show(RECORDING)
+
+    # What a hand does
+
+    def touched(self, button: str) -> Camera:
+        if button == "display":
+            return self.wants("toggle")
+        if self.stage == SELF_VIEW:
+            return replace(self, judged=None).wants("escalate")
+        return replace(self, judged=self.stage)
+
+    def held(self, seconds_us: int) -> Camera:
+        """Main has been down for so long."""
+        if self.judged is None or (self.judged == RECORDING) != (seconds_us == STOP_US):
+            return self
+        intent = "stop" if self.judged == RECORDING else "record"
+        return replace(self, judged=None).wants(intent)
+
+    def released(self, button: str) -> Camera:
+        if button == "display" or self.judged is None:
+            return self
+        return replace(self, judged=None).wants("escalate")
+
+    def wants(self, intent: str) -> Camera:
+        if self.stage == STOPPING or (self.stage == SELF_VIEW and self.wiping):
+            return self.remembers(intent)
+        stage = _leads(self.stage, intent)
+        if self.stage == RECORDING and intent == "escalate":
+            return replace(self, marks=(*self.marks[:-1], self.marks[-1] + 1))
+        if stage == self.stage:
+            return self
+        if stage == RECORDING:
+            return self.record()
+        if self.stage == RECORDING:
+            return self.show(STOPPING)
+        if self.stage == SELF_VIEW:
+            return replace(self, wiping=True)
+        return self.show(stage)
+
+    def remembers(self, intent: str) -> Camera:
+        if self.stage == SELF_VIEW and intent in ("escalate", "record"):
+            return self.record()
+        return replace(self, leads_to=_leads(self.leads_to, intent))
+
+    # What the camera does by itself
+
+    def wiped(self) -> Camera:
+        camera = replace(self, wiping=False)
+        return camera.rests() if self.stage == SELF_VIEW else camera
+
+    def closed(self) -> Camera:
+        return self.rests()
+
+    def rests(self) -> Camera:
+        if self.leads_to == RECORDING:
+            return self.record()
+        if self.wiping:
+            return self.show(SELF_VIEW)
+        return replace(self, leads_to=IDLE).show(self.leads_to)
+
+    def by_itself(self) -> Iterable[Camera]:
+        """What this camera may be before anything else happens: itself, first of all."""
+        yield self
+        if self.wiping:
+            yield from self.wiped().by_itself()
+        if self.stage == STOPPING:
+            yield from self.closed().by_itself()
+
+
+def _leads(stage: str, intent: str) -> str:
+    """Where an intent leads from a stage; a mark or a display stays."""
+    table = {
+        (IDLE, "escalate"): SELF_VIEW,
+        (IDLE, "toggle"): SELF_VIEW,
+        (IDLE, "record"): RECORDING,
+        (SELF_VIEW, "escalate"): RECORDING,
+        (SELF_VIEW, "record"): RECORDING,
+        (SELF_VIEW, "toggle"): IDLE,
+        (RECORDING, "stop"): IDLE,
+    }
+    return table.get((stage, intent), stage)
+
+
+def happenings(presses: Iterable[Press]) -> list[tuple[int, str, str]]:
+    """Everything that hands do, in the order of its time: (at_us, what, button)."""
+    found = []
+    for press in presses:
+        found += [(press.down_us, "touched", press.button), (press.up_us, "released", press.button)]
+        if press.button == "main":
+            for hold_us, name in ((RECORD_US, "held 1"), (STOP_US, "held 2")):
+                if press.up_us - press.down_us >= hold_us:
+                    found.append((press.down_us + hold_us, name, press.button))
+    return sorted(found)
+
+
+def after(camera: Camera, what: str, button: str, at_us: int = 0) -> Camera:
+    """The camera after one happening, or one answer."""
+    camera = replace(camera, now_us=at_us)
+    if what in ("wiped", "closed"):
+        return camera.wiped() if what == "wiped" else camera.closed()
+    if what == "touched":
+        return camera.touched(button)
+    if what == "released":
+        return camera.released(button)
+    return camera.held(RECORD_US if what == "held 1" else STOP_US)
+
+
+def predict(presses: Iterable[Press], answers: Iterable[tuple[int, str]]) -> Camera:
+    """The camera after all presses, where it is known when what it does by itself was over.
+
+    answers: (at_us, "wiped" or "closed").
+    """
+    camera = Camera()
+    done = [(at_us, what, "") for at_us, what in answers]
+    for at_us, what, button in sorted([*happenings(presses), *done]):
+        camera = after(camera, what, button, at_us)
+    return camera
+
+
+def accepts(presses: Iterable[Press], seen: Sequence[str]) -> set[tuple[int, ...]]:
+    """The marks of each recording, in every way in which the presses explain the stages seen.
+
+    Empty if nothing explains them. The camera is idle at first, and at rest at the end.
+    """
+    cameras = {Camera()}
+    for _, what, button in happenings(presses):
+        before = {then for camera in cameras for then in camera.by_itself()}
+        moved = {after(camera, what, button) for camera in before}
+        cameras = {camera for camera in moved if camera.seen == tuple(seen[: len(camera.seen)])}
+    ends = {then for camera in cameras for then in camera.by_itself()}
+    return {
+        camera.marks
+        for camera in ends
+        if camera.seen == tuple(seen) and not camera.wiping and camera.stage != STOPPING
+    }

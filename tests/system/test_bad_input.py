@@ -1,0 +1,362 @@
+"""What is wrong is said in one clear message with an exit code; a daemon that runs is not harmed.
+
+The programs are started as systemd or a person starts them; what is missing or taken is so below
+them, in the simulated hardware and in the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hw_mocks.bus import World
+
+from tests.system.gaps import edges, judge_gaps, marks, start_recording, wait_for_quiet
+from tests.system.harness import BodyCamera, body_camera, configuration, until
+
+pytestmark = pytest.mark.system
+
+ENDS_SECONDS = 8.0
+BOOT = [sys.executable, "-m", "hw_mocks.boot"]
+SIM = [sys.executable, "-m", "hw_mocks.sim", "--no-page"]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory with a path short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="camerad-") as name:
+        yield Path(name)
+
+
+def camera_yaml(directory: Path, text: str | None = None, **sections: Any) -> Path:
+    """A configuration for a daemon in `directory`; `text` instead of everything else."""
+    device = {
+        "state_dir": str(directory / "state"),
+        "runtime_dir": str(directory / "run"),
+        "socket_group": "root",
+        **sections.pop("device", {}),
+    }
+    if text is None:
+        return configuration(
+            directory, sections.pop("policy", "generic"), device=device, **sections
+        )
+    path = directory / "camerad.yaml"
+    path.write_text(text)
+    return path
+
+
+def environment(directory: Path, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "GPIOZERO_PIN_FACTORY": "simulated",
+        "HW_MOCKS_DISK": str(directory / "state"),
+        **more,
+    }
+
+
+def fails(command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and the one line on standard error of a command that must fail soon."""
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+    assert time.monotonic() - began < ENDS_SECONDS
+    return judged(done.returncode, done.stdout, done.stderr)
+
+
+def judged(code: int, out: str, err: str) -> tuple[int, str]:
+    assert "Traceback" not in out + err, err
+    lines = err.splitlines()
+    assert len(lines) == 1, err
+    assert out == ""
+    assert code > 0
+    return code, lines[0]
+
+
+# ------------------------------------------------------------------------------- configuration
+
+MISTAKES = {
+    "broken YAML": ("policy: generic\ncamera: [1,\n", ":3"),
+    "a tab": ("policy: generic\ncamera:\n\tfps: 30\n", ":3"),
+    "no YAML at all": ("\x00\x01\x02", ""),
+    "a list": ("- policy\n", ""),
+    "a wrong type": ("policy: generic\ncamera:\n  fps: fast\n", ":3: camera.fps"),
+    "an unknown key": ("policy: generic\ncamera:\n  colour: red\n", ":3: camera.colour"),
+    "an unknown policy": ("policy: atlantis\n", ":1: policy"),
+    "no policy": ("camera:\n  fps: 30\n", "policy"),
+    "beyond the policy's limit": (
+        "policy: bremen\npre_event:\n  seconds: 31\n",
+        ":3: pre_event.seconds",
+    ),
+    "a buffer where there may be none": (
+        "policy: nrw-ordnungsamt\npre_event:\n  seconds: 5\n",
+        ":3: pre_event.seconds",
+    ),
+    "a GPIO that there is not": (
+        "policy: generic\nbuttons:\n  main:\n    gpio: 99\n",
+        ":4: buttons.main.gpio",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_configuration_is_named_with_its_place(
+    directory: Path, mistake: str
+) -> None:
+    text, place = MISTAKES[mistake]
+    path = camera_yaml(directory, text)
+    code, line = fails([sys.executable, "-m", "camerad", "run", "--config", str(path)])
+    assert code == 78
+    assert line.startswith(f"camerad: {path}")
+    assert place in line
+
+
+def test_a_configuration_that_is_not_there_is_named(directory: Path) -> None:
+    path = directory / "nowhere.yaml"
+    code, line = fails([sys.executable, "-m", "camerad", "run", "--config", str(path)])
+    assert code == 78
+    assert str(path) in line
+
+
+def test_the_simulator_says_the_same_of_a_mistake(directory: Path) -> None:
+    path = camera_yaml(directory, MISTAKES["a wrong type"][0])
+    code, line = fails([*SIM, "--port", "0", "--config", str(path), "--state-dir", str(directory)])
+    assert code == 78
+    assert line.startswith(f"bodycam-sim: {path}:3: camera.fps")
+
+
+# ------------------------------------------------------------------------------------ hardware
+
+
+@pytest.mark.parametrize(("gpio", "purpose"), [(17, "buttons.main.gpio"), (None, "red.gpio")])
+def test_a_gpio_in_use_is_named(directory: Path, gpio: int | None, purpose: str) -> None:
+    path = camera_yaml(directory)
+    if gpio is None:
+        from camerad.config import load
+
+        gpio = load(path).lights.red.gpio
+    env = environment(directory, HW_MOCKS_BUSY_GPIO=str(gpio))
+    code, line = fails([*BOOT, "camerad", "run", "--config", str(path)], env)
+    assert code == 69
+    assert line.startswith(f"camerad: GPIO {gpio} ({purpose}) is already in use")
+
+
+def in_a_world(
+    directory: Path, role: str, fault: str, command: list[str], pass_fds: tuple[int, ...] = ()
+) -> tuple[int, str]:
+    """`fails`, where a fault holds in the world before the command starts."""
+
+    async def run() -> tuple[int, str]:
+        world = World(directory / "world.sock")
+        await world.start()
+        world.tell(role, {"fault": fault, "until_us": None}, keep=fault)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment(directory, HW_MOCKS_WORLD=str(world.path)),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=pass_fds,
+            )
+            try:
+                out, err = await asyncio.wait_for(process.communicate(), ENDS_SECONDS)
+            except TimeoutError:
+                process.kill()
+                raise
+        finally:
+            await world.stop()
+        assert process.returncode is not None
+        return judged(process.returncode, out.decode(), err.decode())
+
+    return asyncio.run(run())
+
+
+def test_a_missing_camera_ends_the_capture_process_with_one_line(directory: Path) -> None:
+    from camerad import wiring
+    from camerad.config import load
+    from camerad.stream import frame
+
+    settings = wiring.capture(load(camera_yaml(directory)))
+    ours, theirs = socket.socketpair()
+    frame_fd = frame.create(1 << 20)
+    with ours, theirs:
+        command = [sys.executable, "-m", "camerad.capture", "--settings", json.dumps(settings)]
+        command += ["--socket-fd", str(theirs.fileno()), "--frame-fd", str(frame_fd)]
+        fds = (theirs.fileno(), frame_fd)
+        code, line = in_a_world(directory, "sensor", "camera_gone", command, fds)
+    os.close(frame_fd)
+    assert code == 69
+    assert line.startswith("camerad.capture: no camera found")
+
+
+# ------------------------------------------------------------------------------ files, sockets
+
+
+def test_a_state_directory_below_a_file_is_refused(directory: Path) -> None:
+    (directory / "file").write_text("")
+    path = camera_yaml(directory, device={"state_dir": str(directory / "file" / "state")})
+    env = environment(directory)
+    code, line = fails([*BOOT, "camerad", "run", "--config", str(path)], env)
+    assert code == 73
+    assert str(directory / "file" / "state") in line
+
+
+@pytest.mark.parametrize("fault", ["disk_readonly", "disk_full", "disk_error"])
+def test_a_state_directory_that_cannot_be_written_is_refused(directory: Path, fault: str) -> None:
+    path = camera_yaml(directory)
+    (directory / "state" / "recordings").mkdir(parents=True)
+    command = [*BOOT, "camerad", "run", "--config", str(path)]
+    code, line = in_a_world(directory, "disk", fault, command)
+    assert code == 73
+    assert str(directory / "state") in line
+
+
+def test_a_runtime_directory_below_a_file_is_refused(directory: Path) -> None:
+    (directory / "file").write_text("")
+    path = camera_yaml(directory, device={"runtime_dir": str(directory / "file" / "run")})
+    env = environment(directory)
+    code, line = fails([*BOOT, "camerad", "run", "--config", str(path)], env)
+    assert code == 69
+    assert str(directory / "file" / "run") in line
+
+
+def test_a_group_that_there_is_not_is_named(directory: Path) -> None:
+    path = camera_yaml(directory, device={"socket_group": "nobodys-group"})
+    env = environment(directory)
+    code, line = fails([*BOOT, "camerad", "run", "--config", str(path)], env)
+    assert code == 69
+    assert "nobodys-group" in line
+
+
+def test_a_second_daemon_leaves_the_socket_to_the_first(directory: Path) -> None:
+    path = camera_yaml(directory)
+    (directory / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as first:
+        first.bind(str(directory / "run" / "control.sock"))
+        first.listen()
+        env = environment(directory)
+        code, line = fails([*BOOT, "camerad", "run", "--config", str(path)], env)
+        assert code == 69
+        assert "another camerad listens on" in line
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(directory / "run" / "control.sock"))
+
+
+def test_a_port_in_use_is_named(directory: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, line = fails([*SIM, "--port", str(port), "--state-dir", str(directory / "s")])
+    assert code == 69
+    assert line.startswith(f"bodycam-sim: port {port} of 127.0.0.1 cannot be used")
+
+
+def test_a_state_directory_of_the_simulator_below_a_file_is_refused(directory: Path) -> None:
+    (directory / "file").write_text("")
+    code, line = fails([*SIM, "--port", "0", "--state-dir", str(directory / "file" / "s")])
+    assert code == 73
+    assert line.startswith(f"bodycam-sim: {directory / 'file' / 's'} cannot be used")
+
+
+# ------------------------------------------------------------------------- the control socket
+
+REQUESTS = 400
+CONNECTIONS = 100
+ANSWER_US = 100_000
+HELD = [b"", b"POST /intents/", b"GET /events HTTP/1.1\r\nHost: camerad\r\n\r\n"]
+METHODS = [b"GET", b"POST", b"PUT", b"DELETE", b"BREW", b"\xff\xfe", b"", b"OPTIONS"]
+TARGETS = [
+    b"/status",
+    b"/intents/",
+    b"/intents/launch",
+    b"/intents/record/../../status",
+    b"/intents/%72ecord%00",
+    b"/" + b"a" * 7000,
+    b"*",
+    b"http://elsewhere/",
+    b"/events/x",
+    b"/recordings?" + b"x=1&" * 500,
+    b"\x00",
+]
+HEADERS = [
+    b"Content-Length: -1",
+    b"Content-Length: 99999999999",
+    b"Content-Length: 5\r\nContent-Length: 6",
+    b"Transfer-Encoding: chunked",
+    b"Expect: 100-continue",
+    b"Upgrade: websocket\r\nConnection: Upgrade",
+    b"X: " + b"y" * 9000,
+    b": no name",
+    b"\xc3\x28",
+]
+
+
+def malformed(chance: random.Random) -> bytes:
+    """Something that is not a request, or one that nobody can carry out."""
+    if chance.random() < 0.3:
+        return chance.randbytes(chance.randint(0, 3000))
+    head = chance.choice(METHODS) + b" " + chance.choice(TARGETS) + b" HTTP/1.1\r\n"
+    head += b"".join(header + b"\r\n" for header in chance.sample(HEADERS, chance.randint(1, 4)))
+    text = head + b"\r\n" + chance.randbytes(chance.choice([0, 10, 5000]))
+    return text[: chance.randint(1, len(text))] if chance.random() < 0.4 else text
+
+
+def connect(path: str) -> socket.socket:
+    """A connection; waits while the queue of those that are not accepted yet is full."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(5)
+
+    def connected() -> bool:
+        try:
+            client.connect(path)
+        except BlockingIOError:
+            return False
+        return True
+
+    until(connected, 5, "a connection is accepted")
+    return client
+
+
+def answered_us(camera: BodyCamera) -> int:
+    """From the release of main, in a recording, to the vibration for the mark."""
+    wait_for_quiet(camera)
+    press = camera.press("main", 0.05)
+    felt = [at_us for at_us, on in edges(camera, "vibration", press["down_us"]) if on]
+    assert felt, "nothing answers the press"
+    return int(felt[0] - press["up_us"])
+
+
+def test_nothing_that_arrives_on_the_control_socket_harms_a_recording(tmp_path: Path) -> None:
+    chance = random.Random(20240607)
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera, contextlib.ExitStack() as slow:
+        start_recording(camera)
+        for number in range(REQUESTS):
+            with connect(camera.control) as client, contextlib.suppress(OSError):
+                client.sendall(malformed(chance))
+                if number % 4 == 0:
+                    client.shutdown(socket.SHUT_WR)
+                    client.settimeout(0.05)
+                    client.recv(4096)
+        assert answered_us(camera) < ANSWER_US
+        # Clients that hold their connection: silent, in the middle of a request, deaf.
+        for number in range(CONNECTIONS):
+            client = slow.enter_context(connect(camera.control))
+            client.sendall(HELD[number % len(HELD)])
+        assert answered_us(camera) < ANSWER_US
+        assert camera.state["stage"] == "recording"
+        recording = camera.stop()
+        assert len(marks(camera, recording)) == 2
+        assert judge_gaps(camera, recording).holes == []
+        assert len(camera.recordings) == 1

@@ -1,0 +1,262 @@
+"""The camera stack dies, stalls, hangs and vanishes; the body camera goes on.
+
+One recording each time, which plays, and says of every missing picture that it is missing: by the
+barcodes in the pictures, not by the word of the daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system import judge
+from tests.system.gaps import (
+    edges,
+    judge_gaps,
+    marks,
+    red_never_went_out,
+    start_recording,
+    wait_for_quiet,
+)
+from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
+
+pytestmark = pytest.mark.system
+
+ANSWER_US = 100_000
+"""From the release of a button to the vibration that answers it: nobody notices that long."""
+AGAIN_SECONDS = 2.0
+"""What the design allows from the loss of the camera to the next picture."""
+STALL_SECONDS = 3.0
+RETRY_SECONDS = 4.5
+"""The longest pause between two attempts to start a camera, and a start."""
+
+
+@contextlib.contextmanager
+def worn(directory: Path) -> Iterator[BodyCamera]:
+    with body_camera(
+        directory, configuration(directory, "generic", pre_event={"seconds": 2})
+    ) as camera:
+        yield camera
+
+
+def mark(camera: BodyCamera) -> tuple[int, int]:
+    """Press main in a recording; (down, up). The camera answers with its vibration."""
+    press = camera.press("main", 0.05)
+    down_us, up_us = press["down_us"], press["up_us"]
+    felt = until(
+        lambda: [at_us for at_us, on in edges(camera, "vibration", down_us) if on],
+        2,
+        "the mark is felt",
+    )
+    assert felt[0] - up_us < ANSWER_US
+    return down_us, up_us
+
+
+def marks_us(recording: dict[str, Any], verdict: judge.Verdict, camera: BodyCamera) -> list[float]:
+    """Media times of the marks that the recording lists."""
+    origin_us = camera.epoch_us + verdict.numbers[0] * 1e6 / 30
+    return [origin_us + seconds * 1e6 for seconds in marks(camera, recording)]
+
+
+def delivers(camera: BodyCamera, old: int | None) -> None:
+    """Wait until another capture process than `old` runs and pictures come from it."""
+    until(lambda: camera.capture_pid not in (None, old), 5, "another capture process")
+
+
+def at_us(camera: BodyCamera, frame: int) -> float:
+    """When the sensor exposes a frame."""
+    return camera.epoch_us + frame * 1e6 / 30
+
+
+def test_two_kills_are_two_stated_gaps_in_one_recording(tmp_path: Path) -> None:
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        kills_us, presses = [], []
+        for _ in range(2):
+            old = camera.capture_pid
+            kills_us.append(now_us())
+            camera.fault("capture_kill")
+            presses.append(mark(camera))
+            delivers(camera, old)
+            camera.pass_time(2)
+        stop_us = now_us()
+        recording = camera.stop()
+        assert len(camera.recordings) == 1
+        red_never_went_out(camera, red_us, stop_us)
+        verdict = judge_gaps(camera, recording)
+        assert len(verdict.holes) == 2
+        for kill_us, hole, (down_us, up_us) in zip(kills_us, verdict.holes, presses, strict=True):
+            # The last picture before the kill is at most a few frames old: nothing else is lost.
+            assert camera.frame_at(kill_us) - hole.after < 4
+            assert at_us(camera, hole.before) - kill_us < AGAIN_SECONDS * 1e6
+            # The press that the camera answered was during the outage.
+            assert kill_us < down_us < up_us < at_us(camera, hole.before)
+        assert marks_us(recording, verdict, camera) == pytest.approx(
+            [down_us for down_us, _ in presses], abs=2_000
+        )
+
+
+def test_a_stall_is_one_gap_and_ends_when_the_sensor_goes_on(tmp_path: Path) -> None:
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        stall_us = now_us()
+        camera.fault("camera_stall", STALL_SECONDS)
+        mark(camera)
+        camera.pass_time(STALL_SECONDS + AGAIN_SECONDS)
+        stop_us = now_us()
+        recording = camera.stop()
+        assert len(camera.recordings) == 1
+        red_never_went_out(camera, red_us, stop_us)
+        (hole,) = judge_gaps(camera, recording).holes
+        over_us = stall_us + STALL_SECONDS * 1e6
+        assert camera.frame_at(stall_us) - hole.after < 4
+        assert at_us(camera, hole.before) - over_us < AGAIN_SECONDS * 1e6
+        assert len(marks(camera, recording)) == 1
+
+
+def test_a_stop_that_hangs_is_killed_and_costs_one_gap(tmp_path: Path) -> None:
+    """The stall makes the daemon ask for a stop, which never returns; the kernel ends it."""
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        camera.fault("camera_stop_hang", 30)
+        old, stall_us = camera.capture_pid, now_us()
+        camera.fault("camera_stall", 1.5)
+        mark(camera)
+        delivers(camera, old)
+        camera.pass_time(AGAIN_SECONDS)
+        stop_us = now_us()
+        recording = camera.stop()
+        assert len(camera.recordings) == 1
+        red_never_went_out(camera, red_us, stop_us)
+        (hole,) = judge_gaps(camera, recording).holes
+        assert camera.frame_at(stall_us) - hole.after < 4
+        # Noticed after 1.2 s, patient for 0.5 s, then a new process: within 2 s and its start.
+        assert at_us(camera, hole.before) - stall_us < (1.5 + AGAIN_SECONDS) * 1e6
+
+
+def test_cancelled_frames_are_stated_and_cost_nothing_else(tmp_path: Path) -> None:
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        old = camera.capture_pid
+        for count in (1, 3):
+            camera.ask("POST", "/api/fault", {"name": "camera_cancel", "count": count})
+            camera.pass_time(0.7)
+        mark(camera)
+        recording = camera.stop()
+        red_never_went_out(camera, red_us, now_us() - 2_000_000)
+        assert [hole.missing for hole in judge_gaps(camera, recording).holes] == [1, 3]
+        assert [gap["frames"] for gap in recording["gaps"]] == [1, 3]
+        assert camera.capture_pid == old
+
+
+def test_a_burst_that_takes_every_buffer_is_one_gap(tmp_path: Path) -> None:
+    """picamera2 loses the buffer of a cancelled frame; with all six gone it is silent for good."""
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        old, burst_us = camera.capture_pid, now_us()
+        camera.ask("POST", "/api/fault", {"name": "camera_cancel", "count": 6})
+        mark(camera)
+        delivers(camera, old)
+        camera.pass_time(1)
+        stop_us = now_us()
+        recording = camera.stop()
+        red_never_went_out(camera, red_us, stop_us)
+        (hole,) = judge_gaps(camera, recording).holes
+        assert at_us(camera, hole.before) - burst_us < (0.3 + AGAIN_SECONDS) * 1e6
+
+
+def test_a_camera_that_goes_and_comes_back_is_one_gap(tmp_path: Path) -> None:
+    """Unplugged for three seconds: no process can start meanwhile, and the recording waits."""
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        gone_us = now_us()
+        camera.fault("camera_gone", STALL_SECONDS)
+        mark(camera)
+        # Amber beside red: it records, and nothing comes.
+        state = camera.wait(lights={"red": True, "green": False, "amber": True})
+        assert state["stage"] == "recording"
+        assert "camera_down" in state["conditions"]
+        camera.wait_for_condition("camera_down", holds=False)
+        camera.pass_time(1)
+        stop_us = now_us()
+        recording = camera.stop()
+        assert len(camera.recordings) == 1
+        red_never_went_out(camera, red_us, stop_us)
+        (hole,) = judge_gaps(camera, recording).holes
+        back_us = gone_us + STALL_SECONDS * 1e6
+        assert at_us(camera, hole.before) - back_us < RETRY_SECONDS * 1e6
+
+
+def test_a_start_that_fails_at_a_restart_is_tried_again(tmp_path: Path) -> None:
+    with worn(tmp_path) as camera:
+        red_us = start_recording(camera)
+        kill_us = now_us()
+        camera.ask("POST", "/api/fault", {"name": "camera_start_error", "count": 1})
+        camera.fault("capture_kill")
+        mark(camera)
+        camera.wait_for_condition("camera_down", holds=True)
+        camera.wait_for_condition("camera_down", holds=False)
+        camera.pass_time(1)
+        stop_us = now_us()
+        recording = camera.stop()
+        assert len(camera.recordings) == 1
+        red_never_went_out(camera, red_us, stop_us)
+        (hole,) = judge_gaps(camera, recording).holes
+        # One failed repair, a second of patience, and a start.
+        assert at_us(camera, hole.before) - kill_us < (1 + AGAIN_SECONDS) * 1e6
+
+
+def refused_at_once(camera: BodyCamera) -> None:
+    """A hold that asks for a recording is refused while the finger is still there."""
+    press = camera.press("main", 1.3)
+    decided_us = press["down_us"] + 1_000_000
+    felt = [at for at, on in edges(camera, "vibration", decided_us) if on]
+    assert felt and felt[0] - decided_us < ANSWER_US, felt
+    state = camera.state
+    assert state["lights"] == {"red": False, "green": False, "amber": True}
+    assert state["recording"] is None
+
+
+def test_a_camera_that_goes_in_idle_refuses_and_returns_by_itself(tmp_path: Path) -> None:
+    with worn(tmp_path) as camera:
+        wait_for_quiet(camera)
+        camera.fault("camera_gone", 5)
+        camera.wait_for_condition("camera_down", holds=True)
+        state = camera.wait(lights={"red": False, "green": False, "amber": True})
+        assert state["stage"] == "idle" and not state["ready"]
+        wait_for_quiet(camera)
+        refused_at_once(camera)
+        camera.wait(
+            2 * RETRY_SECONDS, ready=True, lights={"red": False, "green": True, "amber": False}
+        )
+        camera.press()
+        camera.wait(stage="self_view")
+        camera.pass_time(1)
+        camera.press()
+        camera.wait(stage="recording")
+        camera.pass_time(1)
+        recording = camera.stop()
+        assert judge_gaps(camera, recording).holes == []
+
+
+def test_a_camera_missing_at_start_is_said_once_and_waited_for(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config, ready=False) as camera:
+        # The daemon is still importing; its capture process will find no camera.
+        camera.fault("camera_gone", 5)
+        camera.wait_for_condition("camera_down", holds=True)
+        state = camera.wait(lights={"red": False, "green": False, "amber": True})
+        assert state["stage"] == "starting" and not state["ready"]
+        wait_for_quiet(camera)
+        refused_at_once(camera)
+        said = [line for line in camera.log.read_text().splitlines() if "no camera" in line]
+        assert len(said) == 1, said
+        camera.wait(2 * RETRY_SECONDS, stage="idle", ready=True)
+        assert camera.state["lights"]["green"]
+        assert camera.record(1)["gaps"] == []
+        said = [line for line in camera.log.read_text().splitlines() if "no camera" in line]
+        assert len(said) == 1, said

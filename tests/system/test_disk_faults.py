@@ -1,0 +1,121 @@
+"""The card fails under a recording; what was committed plays, and the officer knows at once.
+
+All that fails here is below the daemon, in the system calls through which it writes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.system.gaps import edges, judge_gaps, marks, start_recording, wait_for_quiet
+from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
+
+pytestmark = pytest.mark.system
+
+FAULT_SECONDS = 5.5
+NOTICED_SECONDS = 1.0
+"""A fragment is half a second long, and the write that fails is the next one's."""
+WATCHED_SECONDS = 7.0
+"""The card is looked at every five seconds."""
+CONDITIONS = {
+    "disk_full": "storage_full",
+    "disk_readonly": "storage_failed",
+    "disk_error": "storage_failed",
+}
+
+
+@pytest.mark.parametrize("fault", CONDITIONS)
+def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
+    tmp_path: Path, fault: str
+) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        start_recording(camera)
+        until(lambda: camera.state["recording"]["seconds"] > 2, 5, "two seconds are committed")
+        failed_us = now_us()
+        camera.fault(fault, FAULT_SECONDS)
+        state = camera.wait(
+            NOTICED_SECONDS + 0.5, lights={"red": False, "green": False, "amber": True}
+        )
+        amber_us = next(at_us for at_us, on in edges(camera, "amber", failed_us) if on)
+        assert amber_us - failed_us < NOTICED_SECONDS * 1e6
+        assert CONDITIONS[fault] in state["conditions"]
+        assert not state["ready"]
+        camera.wait(1, stage="idle")
+        # A start is refused while the finger is still on the button, and nothing is kept.
+        wait_for_quiet(camera)
+        pressed_us = camera.press("main", 1.2)["down_us"]
+        felt = [at_us for at_us, on in edges(camera, "vibration", pressed_us) if on]
+        assert felt and felt[0] - pressed_us - 1_000_000 < 100_000
+        assert camera.state["recording"] is None
+        assert now_us() - failed_us < FAULT_SECONDS * 1e6, "the fault was over too soon"
+        # What was committed is there.
+        (recording,) = camera.recordings
+        assert recording["seconds"] >= 2
+        verdict = judge_gaps(camera, recording)
+        assert verdict.holes == []
+        lost = camera.frame_at(failed_us) - verdict.numbers[-1]
+        assert lost < 30, "what had been committed before the fault is less than a second old"
+        # The card is well again: the camera finds out by itself.
+        camera.wait(FAULT_SECONDS + WATCHED_SECONDS, ready=True)
+        assert camera.state["lights"] == {"red": False, "green": True, "amber": False}
+        start_recording(camera)
+        second = camera.stop()
+        assert second["id"] != recording["id"]
+        assert judge_gaps(camera, second).holes == []
+        assert [listed["id"] for listed in camera.recordings] == [second["id"], recording["id"]]
+
+
+def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path: Path) -> None:
+    """A sync takes three seconds: the ring carries what waits, and the recording says so."""
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        start_recording(camera)
+        slow_us = now_us()
+        # A sync that begins before the fault ends takes its three seconds; one alone does.
+        camera.fault("disk_slow", 3)
+        until(lambda: _hangs(camera, slow_us), 2, "a sync hangs")
+        press = camera.press("main", 0.05)
+        felt = [at_us for at_us, on in edges(camera, "vibration", press["down_us"]) if on]
+        assert felt and felt[0] - press["up_us"] < 100_000
+        assert camera.state["lights"] == {"red": True, "green": False, "amber": False}
+        # The stop comes while the card still hangs, and waits for it.
+        asked_us = camera.press("main", 2.2)["down_us"]
+        assert now_us() - slow_us < 3_500_000
+        camera.wait(stage="idle")
+        recording = camera.recordings[0]
+        (sync_us,) = _slow_syncs(Path(recording["path"]))
+        assert sync_us == pytest.approx(3_000_000, abs=300_000)
+        verdict = judge_gaps(camera, recording)
+        assert verdict.holes == []
+        assert len(marks(camera, recording)) == 1
+        assert verdict.numbers[-1] == pytest.approx(camera.frame_at(asked_us + 2_000_000), abs=1.5)
+
+
+def test_a_card_that_hangs_longer_than_the_ring_bridges_costs_a_stated_gap(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2}, ring={"stall_seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        start_recording(camera)
+        slow_us = now_us()
+        camera.fault("disk_slow", 4)
+        until(lambda: _hangs(camera, slow_us), 2, "a sync hangs")
+        until(lambda: now_us() - slow_us > 7e6, 8, "the card is fast again")
+        recording = camera.stop()
+        assert judge_gaps(camera, recording).holes
+        assert {gap["reason"] for gap in recording["gaps"]} == {"ring full"}
+
+
+def _hangs(camera: BodyCamera, since_us: int) -> bool:
+    """Whether a slow sync has begun since then."""
+    reports = camera.ask("GET", f"/api/reports?after={since_us}").body
+    return any(report.get("hit") == "disk_slow" for report in reports)
+
+
+def _slow_syncs(path: Path) -> list[int]:
+    """How long the slow syncs took, microseconds, as the recording itself says."""
+    lines = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    said = [line.get("commit", line.get("end", {})).get("sync_us") for line in lines]
+    return [sync_us for sync_us in said if sync_us is not None]

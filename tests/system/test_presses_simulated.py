@@ -1,0 +1,308 @@
+"""A thousand presses with bounce in simulated time, against the real daemon.
+
+Real: the daemon's loop, its stages and gestures, buttons, lights and GPIO library. Stand-ins, each
+with a time of its own to answer: the capture link, the recorder, the display, the card. The clock
+jumps from one event to the next, so an evening of an officer with nervous hands takes seconds, and
+what is decided is decided at an exact microsecond.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gpiozero
+import pytest
+from gpiozero.pins.mock import MockFactory
+from hw_mocks.contact import NEW, WORN, swings
+
+from camerad import daemon, process
+from camerad.behaviour import stages
+from camerad.clock import ManualClock
+from camerad.config import load
+from camerad.evidence import recorder, storage
+from tests.system import oracle
+from tests.system.harness import configuration
+from tests.system.virtual_time import VirtualLoop
+
+PRESSES = 1000
+SETTLE_US = 5_000_000
+# Lengths in milliseconds with their weights, and the pause behind a press. All longer than the
+# debounce time of 20 ms, and clear of the holds of 1 s and 2 s.
+CALM = ([80, 150, 300, 700, 1300, 2300], [6, 6, 4, 2, 2, 4], (300, 4000))
+ABSURD = ([25, 40, 80, 1100, 2100], [10, 8, 4, 1, 2], (25, 120))
+# Nobody can tell these from bounce: no table says where they lead.
+BELOW_BOUNCE = ([1, 3, 9, 19, 30, 1100], [4, 4, 4, 4, 4, 1], (1, 40))
+
+
+class Link:
+    """In place of the capture link: a camera that always delivers."""
+
+    def __init__(self, world: World, callbacks: Any) -> None:
+        self._world = world
+        self._callbacks = callbacks
+        self.wiping = 0
+
+    def start(self) -> None:
+        self._callbacks.on_up({"encoder": "none"})
+
+    def arm(self) -> int:
+        assert not self.wiping, "armed before the wipe was answered"
+        return 1
+
+    def wipe(self) -> Future[int]:
+        answer: Future[int] = Future()
+        self.wiping += 1
+
+        def done() -> None:
+            self.wiping -= 1
+            answer.set_result(0)
+
+        self._world.later(1, 200, done)
+        return answer
+
+    def set_view(self, on: bool) -> None: ...
+
+    def stop(self, deadline_us: int) -> None: ...
+
+    def join(self, timeout: float) -> bool:
+        return True
+
+
+class Recorder:
+    """In place of the recorder. The red light is on before it starts, and until it has closed."""
+
+    def __init__(self, world: World, plan: Any, **callbacks: Callable[..., None]) -> None:
+        self.plan = plan
+        self.info = None
+        self.marks = 0
+        self._world = world
+        self._callbacks = callbacks
+        self._stopped = False
+        world.recorders.append(self)
+
+    def start(self) -> None:
+        assert self._world.red, "recording before the red light is on"
+        assert not self._world.link.wiping
+        assert sum(not one.closed for one in self._world.recorders) == 1
+        self._world.later(10, 300, lambda: self._callbacks["on_opened"]("R"))
+
+    closed = False
+
+    def mark(self, at_us: int) -> None:
+        assert not self._stopped
+        self.marks += 1
+
+    def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
+        assert not self._stopped
+        self._stopped = True
+
+        def done() -> None:
+            assert self._world.red
+            self.closed = True
+            self._callbacks["on_closed"](None)
+
+        self._world.later(320, 900, done)
+
+
+class Daemon(daemon.Daemon):
+    """The daemon, with every stage that it shows and the lights that go with it."""
+
+    world: World
+
+    def _aside(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        future = self._loop.create_future()
+        future.set_result(work())
+        return future
+
+    def _make_control(self) -> Any:
+        async def nothing() -> None: ...
+
+        return SimpleNamespace(open=nothing, close=nothing, changed=lambda: None)
+
+    def _make_ring(self) -> Any:
+        return SimpleNamespace(close=lambda: None, seconds_held=0.0)
+
+    def _dispatch(self, event: stages.Event) -> None:
+        if isinstance(event, stages.Wiped | stages.Closed):
+            self.world.answers.append((self.world.clock.now_us(), type(event).__name__.lower()))
+        super()._dispatch(event)
+        state = self._state
+        self.world.saw(state.stage.value)
+        if state.stage is stages.Stage.IDLE:
+            assert not state.wiping
+        assert self.world.red == state.keeping
+
+
+class World:
+    """Everything around the daemon, and what it was seen to do."""
+
+    def __init__(self, loop: VirtualLoop, clock: ManualClock, chance: random.Random) -> None:
+        self.loop, self.clock, self.chance = loop, clock, chance
+        self.link: Link
+        self.recorders: list[Recorder] = []
+        self.stages: list[tuple[int, str]] = []
+        self.answers: list[tuple[int, str]] = []
+        self.wiring: Any = None
+
+    @property
+    def red(self) -> bool:
+        return bool(gpiozero.Device.pin_factory.pin(self.wiring.lights.red.gpio).state)
+
+    def later(self, shortest_ms: int, longest_ms: int, what: Callable[[], None]) -> None:
+        self.loop.call_later(self.chance.uniform(shortest_ms, longest_ms) / 1000, what)
+
+    def saw(self, stage: str) -> None:
+        if not self.stages or self.stages[-1][1] != stage:
+            self.stages.append((self.clock.now_us(), stage))
+
+
+@pytest.fixture
+def gpio() -> Iterator[None]:
+    before = gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory = MockFactory()
+    yield
+    gpiozero.Device.pin_factory.reset()
+    gpiozero.Device.pin_factory = before
+
+
+def planned(chance: random.Random, button: str, count: int, pace: Any) -> list[oracle.Press]:
+    """When a hand presses and releases a button, in media time."""
+    lengths, weights, (shortest, longest) = pace
+    at_us = chance.randint(1_000_000, 2_000_000)
+    presses = []
+    for _ in range(count):
+        (length,) = chance.choices(lengths, weights)
+        up_us = at_us + length * 1000 + chance.randint(0, 999)
+        presses.append(oracle.Press(button, at_us, up_us))
+        at_us = up_us + chance.randint(shortest * 1000, longest * 1000)
+    return presses
+
+
+def play(world: World, presses: list[oracle.Press], gpios: dict[str, int]) -> int:
+    """Schedule every edge, bounce included; returns when the last is over."""
+    edges = []
+    for press in presses:
+        spring = WORN if world.chance.random() < 0.3 else NEW
+        down = swings(world.chance, spring, True, press.down_us)
+        # A finger that turns round in the middle of a bounce cuts it short.
+        down = [edge for edge in down if edge.at_us < press.up_us]
+        edges += [(edge.at_us, press.button, edge.closed) for edge in down]
+        up = swings(world.chance, spring, False, press.up_us)
+        edges += [(edge.at_us, press.button, edge.closed) for edge in up]
+    edges.sort(key=lambda edge: edge[0])
+    for at_us, button, closed in edges:
+        pin = gpiozero.Device.pin_factory.pin(gpios[button])
+        drive = pin.drive_low if closed else pin.drive_high
+        world.loop.call_at(at_us / 1_000_000, drive)
+    # What a finger that came back too soon left of an older bounce ends with its release.
+    return max(edge[0] for edge in edges)
+
+
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    hands: Callable[[random.Random], list[oracle.Press]],
+) -> tuple[World, list[oracle.Press]]:
+    """Let the daemon live through the presses of `hands`, and end it."""
+    chance = random.Random(seed)
+    settings = load(configuration(tmp_path, "generic", self_view={"timeout_seconds": 600}))
+    clock = ManualClock(0)
+    loop = VirtualLoop(clock)
+    world = World(loop, clock, chance)
+    world.wiring = settings
+
+    def link(_ring: Any, _settings: Any, _fd: int, callbacks: Any, *, clock: Any) -> Link:
+        world.link = Link(world, callbacks)
+        return world.link
+
+    async def nothing() -> None: ...
+
+    def display(*_: Any) -> Any:
+        return SimpleNamespace(start=lambda: None, show=lambda on: None, close=nothing)
+
+    def record(_ring: Any, _directory: str, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
+        return Recorder(world, plan, **callbacks)
+
+    room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+    monkeypatch.setattr(process, "forbid_dumps", lambda: None)
+    monkeypatch.setattr(daemon, "CaptureLink", link)
+    monkeypatch.setattr(daemon, "SelfView", display)
+    monkeypatch.setattr(recorder, "Recorder", record)
+    monkeypatch.setattr(storage, "prepare", lambda directory: None)
+    monkeypatch.setattr(storage, "room", lambda directory, rate: room)
+
+    presses = hands(chance)
+    camera = Daemon(settings, clock)
+    camera.world = world
+    gpios = {button.name: button.gpio for button in settings.buttons}
+    over_us = play(world, presses, gpios)
+    loop.call_at((over_us + SETTLE_US) / 1_000_000, camera.shut_down)
+    asyncio.set_event_loop(loop)
+    try:
+        assert loop.run_until_complete(camera.run()) == 0
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    assert all(one.closed for one in world.recorders)
+    return world, presses
+
+
+def two_hands(pace: Any) -> Callable[[random.Random], list[oracle.Press]]:
+    def hands(chance: random.Random) -> list[oracle.Press]:
+        displays = PRESSES // 3
+        return [
+            *planned(chance, "main", PRESSES - displays, pace),
+            *planned(chance, "display", displays, pace),
+        ]
+
+    return hands
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pace", [CALM, ABSURD], ids=["calm", "absurd"])
+def test_a_thousand_presses_lead_where_the_card_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None, pace: Any, seed: int
+) -> None:
+    world, presses = run(tmp_path, monkeypatch, seed, two_hands(pace))
+    end_us = max(press.up_us for press in presses) + SETTLE_US
+    seen = [(at_us, stage) for at_us, stage in world.stages if at_us < end_us]
+    assert seen[0][1] == "idle"
+    answers = [answer for answer in world.answers if answer[0] < end_us]
+    card = oracle.predict(presses, answers)
+    expected = list(zip(card.since, card.seen, strict=True))
+    # In the same microsecond, but for what a timer rounds.
+    for (at_us, stage), (expected_us, expected_stage) in zip(seen[1:], expected[1:], strict=False):
+        assert (stage, at_us) == (expected_stage, pytest.approx(expected_us, abs=3))
+    assert len(seen) == len(expected)
+    assert tuple(one.marks for one in world.recorders) == card.marks
+    assert len(world.recorders) > PRESSES // 50
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_presses_shorter_than_bounce_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None, seed: int
+) -> None:
+    """Afterwards the buttons mean what they always mean."""
+
+    def hands(chance: random.Random) -> list[oracle.Press]:
+        presses = two_hands(BELOW_BOUNCE)(chance)
+        quiet_us = max(press.up_us for press in presses) + SETTLE_US
+        # Whatever stage it is: held, it records or stops; held again, the other.
+        holds = [quiet_us + 5_000_000 * number for number in range(2)]
+        return presses + [oracle.Press("main", at_us, at_us + 2_500_000) for at_us in holds]
+
+    world, presses = run(tmp_path, monkeypatch, seed, hands)
+    first_us, second_us = presses[-2].down_us, presses[-1].down_us
+    before = [stage for at_us, stage in world.stages if at_us < first_us][-1]
+    seen = [stage for at_us, stage in world.stages if first_us <= at_us < second_us + 4_000_000]
+    if before == "recording":
+        assert seen == ["stopping", "idle", "recording"]
+    else:
+        assert seen == ["recording", "stopping", "idle"]
