@@ -280,7 +280,7 @@ class Daemon:
                     self._recorder.mark(at_us)
             case stages.Cue(kind):
                 self._refused = self._refused or kind is stages.CueKind.REFUSED
-                self._indicators.sound(signals.sounding(kind))
+                self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
             case stages.End():
                 self._ended.set()
 

@@ -133,6 +133,19 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
 rhythm; 0: no tone."""
 
 
+ANSWERS: Final = frozenset(
+    {
+        CueKind.STARTED,
+        CueKind.STOPPED,
+        CueKind.MARKED,
+        CueKind.REFUSED,
+        CueKind.SELF_VIEW_ON,
+        CueKind.SELF_VIEW_OFF,
+    }
+)
+"""Cues that a hand on a button waits for: they interrupt whatever else is being told."""
+
+
 def rhythm(strokes: str) -> Pattern:
     """The pattern of `strokes`: quick (.) and long (-), with a pause after each."""
     steps: list[tuple[bool, int]] = []

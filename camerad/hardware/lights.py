@@ -115,7 +115,8 @@ class Indicators:
 
     def __init__(self, outputs: tuple[Output, ...], on_fault: FaultHandler) -> None:
         self._players: dict[str, _Player] = {}
-        self._waiting: deque[Sounding] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[Sounding, bool]] = deque(maxlen=MAX_WAITING)
+        self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
         for output in outputs:
             try:
@@ -136,23 +137,42 @@ class Indicators:
         """Whether a light did not take its last switch."""
         return any(self._players[name].faulty for name in self.LIGHTS)
 
-    def sound(self, sounding: Sounding) -> None:
-        """Play a vibration and a tone once, after those that still play."""
-        self._waiting.append(sounding)
-        if self._sounding == 0:
-            self._next_sounding()
+    def sound(self, sounding: Sounding, *, answer: bool = False) -> None:
+        """Play a vibration and a tone once, after those that still play.
+
+        answer: a hand waits for it, so it plays at once; news that it interrupts is told again
+        afterwards, an older answer is not.
+        """
+        if answer:
+            if self._sounding and self._playing is not None and not self._playing[1]:
+                self._waiting.appendleft(self._playing)
+            self._silence()
+            self._begin(sounding, answer=True)
+        else:
+            self._waiting.append((sounding, False))
+        self._next_sounding()
 
     def _next_sounding(self) -> None:
         while self._waiting and self._sounding == 0:
-            sounding = self._waiting.popleft()
-            parts = [
-                (self._players[name], pattern)
-                for name, pattern in (("vibration", sounding.vibration), ("buzzer", sounding.tone))
-                if name in self._players and pattern.steps
-            ]
-            self._sounding = len(parts)
-            for player, pattern in parts:
-                player.play(pattern, self._part_done)
+            sounding, answer = self._waiting.popleft()
+            self._begin(sounding, answer=answer)
+
+    def _begin(self, sounding: Sounding, *, answer: bool) -> None:
+        parts = [
+            (self._players[name], pattern)
+            for name, pattern in (("vibration", sounding.vibration), ("buzzer", sounding.tone))
+            if name in self._players and pattern.steps
+        ]
+        self._playing = (sounding, answer)
+        self._sounding = len(parts)
+        for player, pattern in parts:
+            player.play(pattern, self._part_done)
+
+    def _silence(self) -> None:
+        self._sounding = 0
+        for name in ("vibration", "buzzer"):
+            if name in self._players:
+                self._players[name].play(OFF)
 
     def _part_done(self) -> None:
         self._sounding -= 1

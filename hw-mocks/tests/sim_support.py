@@ -104,6 +104,14 @@ class Sim:
     def state(self) -> Any:
         return self.ask("GET", "/api/state")[1]
 
+    def reaches(self, stage: str) -> None:
+        """Wait until the camera is in a stage."""
+        until(lambda: self.state()["stage"] == stage)
+
+    def leaves(self, stage: str) -> None:
+        """Wait until the camera is no longer in a stage."""
+        until(lambda: self.state()["stage"] != stage)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         try:
@@ -124,4 +132,4 @@ class Sim:
 def to_idle(sim: Sim) -> None:
     while (stage := sim.state()["stage"]) != "idle":
         sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
-        until(lambda before=stage: sim.state()["stage"] != before)
+        sim.leaves(stage)

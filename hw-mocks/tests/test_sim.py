@@ -54,7 +54,7 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
     assert time.monotonic() - began >= 0.1
     assert 100_000 <= answer["up_us"] - answer["down_us"] < 200_000
     assert answer["edges"][0] == {"closed": True, "at_us": answer["down_us"]}
-    until(lambda: sim.state()["stage"] == "self_view")
+    sim.reaches("self_view")
     assert until(lambda: sim.state()["display"])
     sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})
     state = until(lambda: (s := sim.state())["stage"] == "recording" and s["lights"]["red"] and s)
@@ -68,7 +68,7 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
 def test_latency_is_measured_where_it_happens(sim: Sim) -> None:
     to_idle(sim)
     sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})
-    until(lambda: sim.state()["stage"] == "self_view")
+    sim.reaches("self_view")
     press = sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.05})[1]
 
     def red() -> Any:
@@ -102,7 +102,7 @@ def test_the_recordings_are_the_daemons(sim: Sim) -> None:
 def test_the_display_is_what_the_framebuffer_holds(sim: Sim) -> None:
     to_idle(sim)
     for stage, brightness in (("idle", range(5)), ("self_view", range(250, 256))):
-        until(lambda stage=stage: sim.state()["stage"] == stage)
+        sim.reaches(stage)
         status, data = sim.raw("GET", "/api/display.jpg")
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert picture is not None
@@ -154,7 +154,7 @@ def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
                 events.readline()
         if stages == ["idle"]:
             sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
-            until(lambda: sim.state()["stage"] == "self_view")
+            sim.reaches("self_view")
 
 
 def test_the_board_lists_its_parts(sim: Sim) -> None:
@@ -193,7 +193,7 @@ def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
     fault = {"name": "button_stuck", "button": "main", "seconds": 0.2}
     status, answer = sim.ask("POST", "/api/fault", fault)
     assert (status, answer["gpio"]) == (200, 17)
-    until(lambda: sim.state()["stage"] == "self_view")
+    sim.reaches("self_view")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_daemon_that_dies_is_shown_as_off_with_all_lights_dark(start: Callable
     sim.ready()
     until(lambda: sim.state()["lights"]["green"])
     os.kill(sim.facts()["daemon_pid"], signal.SIGKILL)
-    until(lambda: sim.state()["stage"] == "off")
+    sim.reaches("off")
     state = until(lambda: (s := sim.state())["lights"]["green"] is False and s)
     assert not state["ready"]
     assert state["recording"] is None

@@ -100,6 +100,29 @@ def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
     asyncio.run(scene())
 
 
+def test_an_answer_does_not_wait_for_news_and_the_news_is_told_again(pins: MockFactory) -> None:
+    slow = Pattern(((True, 30), (False, 30), (True, 30)), repeat=False)
+
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        lights.sound(Sounding(vibration=slow, tone=slow, hertz=500))
+        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=500))
+        assert rises(pins, 25) == 1  # the news plays
+        lights.sound(Sounding(vibration=TWICE, tone=OFF, hertz=0), answer=True)
+        assert (rises(pins, 25), pins.pin(25).state, pins.pin(18).state) == (2, 1, 0)
+        # The rest of the answer, the interrupted news in full, what waited behind it.
+        await until(lambda: rises(pins, 25) == 1 + 2 + 2 + 1 and pins.pin(25).state == 0)
+        assert rises(pins, 18) == 1 + 2
+        # A newer answer replaces an older one.
+        lights.sound(Sounding(vibration=slow, tone=OFF, hertz=0), answer=True)
+        lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=0), answer=True)
+        await until(lambda: pins.pin(25).state == 0)
+        assert rises(pins, 25) == 8
+        lights.close()
+
+    asyncio.run(scene())
+
+
 def test_a_board_without_vibration_and_buzzer_plays_nothing(pins: MockFactory) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS[:3], no_fault)

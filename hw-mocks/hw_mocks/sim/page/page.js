@@ -8,6 +8,8 @@ const RECORDINGS_MS = 2_000;
 const $ = (id) => document.getElementById(id);
 const steps = { idle: "idle", self_view: "self_view", recording: "recording", stopping: "recording" };
 
+const locales = { de: "de-DE", en: "en-GB" };
+
 let language = navigator.languages.some((one) => one.startsWith("de")) ? "de" : "en";
 let state = null;
 let stateSince = 0;
@@ -40,7 +42,7 @@ function speak(next) {
 }
 
 function number(value, digits = 1) {
-  return value.toLocaleString(language, {
+  return value.toLocaleString(locales[language], {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
@@ -167,10 +169,10 @@ function row(recording) {
   line.title = recording.path ?? "";
   const started = new Date(recording.started);
   const cells = [
-    [started.toLocaleString(language, { dateStyle: "short", timeStyle: "medium" }), ""],
+    [started.toLocaleString(locales[language], { dateStyle: "short", timeStyle: "medium" }), ""],
     [clock(recording.seconds), "number"],
     [`${number(recording.pre_event_seconds)} s`, "number"],
-    [recording.frames.toLocaleString(language), "number"],
+    [recording.frames.toLocaleString(locales[language]), "number"],
     [String(recording.gaps.length), "number"],
   ];
   for (const [text, kind] of cells) {
