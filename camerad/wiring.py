@@ -12,7 +12,7 @@ from camerad.config import Settings
 from camerad.hardware.buttons import Line
 from camerad.hardware.lights import Output
 
-ARENA_SLACK: Final = 1.015
+ARENA_SLACK: Final = 1.01
 """Room beyond seconds times bit rate: packet headers and the unused end of the arena before a wrap.
 Together with one group of pictures this stays within 1.05 times for a buffer of 30 s."""
 

@@ -1,0 +1,160 @@
+"""What the kernel knows about processes and about this machine, read from outside."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.plan import BenchError
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def now_us() -> int:
+    """Microseconds of CLOCK_BOOTTIME, which the simulated hardware stamps everything with."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+def cpu_ns(pid: int) -> int:
+    """Nanoseconds of processor time that a process has taken, all its threads, user and system.
+
+    ``clock_getcpuclockid(3)``: the same account as utime + stime in /proc, which counts in ticks of
+    10 ms. Raises BenchError if the process is gone.
+    """
+    clock = ctypes.c_int()
+    number = _libc.clock_getcpuclockid(pid, ctypes.byref(clock))
+    if number:
+        raise BenchError(f"process {pid} has ended: {os.strerror(number)}")
+    return time.clock_gettime_ns(clock.value)
+
+
+OTHERS: Final = "others"
+
+
+def slices(
+    groups: Mapping[str, Sequence[int]], count: int, seconds: float
+) -> dict[str, list[float]]:
+    """Milliseconds of processor time per second that each group of processes takes.
+
+    `count` times, each `seconds` long, one after another. OTHERS is what all processes took that
+    are in no group, the kernel's threads and what a hypervisor kept for itself among them.
+    """
+    everyone = sorted(set().union(*groups.values()))
+    found: dict[str, list[float]] = {name: [] for name in (*groups, OTHERS)}
+    before, busy_before = {pid: cpu_ns(pid) for pid in everyone}, _busy_ns()
+    began = time.monotonic()
+    for number in range(1, count + 1):
+        time.sleep(max(0.0, began + number * seconds - time.monotonic()))
+        after, busy_after = {pid: cpu_ns(pid) for pid in everyone}, _busy_ns()
+        spent = {pid: after[pid] - before[pid] for pid in everyone}
+        others = busy_after - busy_before - sum(spent.values())
+        for name, pids in groups.items():
+            found[name].append(sum(spent[pid] for pid in pids) / 1e6 / seconds)
+        found[OTHERS].append(max(0.0, others / 1e6 / seconds))
+        before, busy_before = after, busy_after
+    return found
+
+
+def _busy_ns() -> int:
+    """Nanoseconds that all processors were busy, or their hypervisor was; ``/proc/stat``."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _idle, _wait, irq, softirq, steal = file.readline().split()[1:9]
+    ticks = sum(map(int, (user, nice, system, irq, softirq, steal)))
+    return ticks * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+
+
+def children(pid: int) -> dict[int, list[str]]:
+    """The processes directly below `pid`, and their arguments."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # comm, the second field, may hold anything; the fields behind it begin after its ')'.
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                found[int(entry.name)] = arguments
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One process's memory in megabytes (1e6 bytes).
+
+    pss: its proportional share; None where this user may not see it. rss: what it maps that is in
+    memory, shared or not.
+    """
+
+    pss: float | None
+    rss: float
+
+
+def memory(pid: int) -> Memory:
+    """The memory of a process; ``smaps_rollup`` in proc(5).
+
+    A process that forbids dumps shows its share to root only.
+    """
+    try:
+        pss = _kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss") * 1024 / 1e6
+    except PermissionError:
+        pss = None
+    return Memory(pss, _kilobytes(_status(pid), "VmRSS") * 1024 / 1e6)
+
+
+def locked_bytes(pid: int) -> int:
+    """Bytes that a process has locked in memory."""
+    return _kilobytes(_status(pid), "VmLck") * 1024
+
+
+def sharers(pids: Sequence[int]) -> int:
+    """How many processes besides `pids` have a library of theirs in memory (root sees all).
+
+    A library that others use too counts only in part in the proportional share.
+    """
+    ours = set().union(*map(_libraries, pids))
+    others = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return sum(1 for pid in others if pid not in pids and _libraries(pid) & ours)
+
+
+def _libraries(pid: int) -> set[str]:
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return set()
+    return set(re.findall(r"/\S*site-packages/\S+\.so\S*", maps))
+
+
+def _status(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError as error:
+        raise BenchError(f"process {pid} has ended: {error.strerror}") from None
+
+
+def _kilobytes(text: str, key: str) -> int:
+    match = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+def description() -> dict[str, Any]:
+    """The machine and the versions of what is measured."""
+    model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return {
+        "processor": model[1] if model else platform.machine(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+        **{name: metadata.version(name) for name in ("av", "picamera2", "camerad")},
+    }

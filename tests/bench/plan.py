@@ -1,0 +1,100 @@
+"""What is measured, how long, and on which pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+
+log: Final = logging.getLogger("bench")
+"""Tells the person at the terminal how far it is."""
+
+CLIP: Final = "vtest.avi"
+
+WIDTH: Final = 1280
+HEIGHT: Final = 720
+LORES_WIDTH: Final = 320
+LORES_HEIGHT: Final = 240
+FPS: Final = 30
+PERIOD_US: Final = 1_000_000 / FPS
+BITRATE: Final = 6_000_000
+MAX_BITRATE: Final = 8_000_000
+THREADS: Final = 1
+GROUP_FRAMES: Final = 30
+"""Pictures from key frame to key frame."""
+
+PRE_EVENT_SECONDS: Final = 10
+"""The buffer in which CPU time and loss are measured."""
+MEMORY_SECONDS: Final = 30
+"""The buffer in which memory is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured.
+
+    rounds: of the CPU measurement, each with every subject once. slices, slice_seconds: of which
+    each subject is measured so many in each state; all together as long as the footage, which
+    starts over after 10 s, so that every subject gets the same pictures. starts, presses, holds:
+    how many of them. kills: turns, in each of which several recordings are killed. fill_seconds:
+    how long the 30 s buffer is filled before memory is looked at; the arena is in memory from the
+    start, whatever it holds.
+    """
+
+    rounds: int
+    slices: int
+    slice_seconds: float
+    starts: int
+    presses: int
+    holds: int
+    kills: int
+    fill_seconds: float
+
+
+FULL: Final = Effort(
+    rounds=3,
+    slices=5,
+    slice_seconds=2.0,
+    starts=7,
+    presses=50,
+    holds=5,
+    kills=3,
+    fill_seconds=MEMORY_SECONDS + 3.0,
+)
+QUICK: Final = Effort(
+    rounds=1,
+    slices=3,
+    slice_seconds=1.0,
+    starts=2,
+    presses=8,
+    holds=1,
+    kills=1,
+    fill_seconds=4.0,
+)
+
+
+class BenchError(Exception):
+    """Error raised when something cannot be measured; one line for a person."""
+
+
+def footage() -> str:
+    """The folder of the pictures, ready for the sensor. Raises BenchError if they cannot be had."""
+    path = _ask("hw_mocks.clips", "path", CLIP)
+    return _ask("hw_mocks.footage", path, f"{WIDTH}x{HEIGHT}", f"{LORES_WIDTH}x{LORES_HEIGHT}")
+
+
+def _ask(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"no footage: `{' '.join(command[1:])}` failed")
+    return done.stdout.strip()
+
+
+def answer(found: dict[str, Any]) -> None:
+    """Print a process's answer, one JSON object, for whoever started it."""
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()

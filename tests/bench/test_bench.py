@@ -1,0 +1,94 @@
+"""What the bench makes of its figures; the figures themselves are no matter of a test."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench import cpu, latency, loss, machine
+from tests.bench.report import Goal
+
+
+def test_a_quantile_is_a_figure_that_was_measured() -> None:
+    figures = [float(number) for number in range(1, 101)]
+    assert latency.quantile(figures, 0.5) == 50
+    assert latency.quantile(figures, 0.99) == 99
+    assert latency.quantile(figures, 1.0) == 100
+
+
+def test_the_p99_of_fifty_is_the_worst_of_them() -> None:
+    # Rank 0.99 * 50 = 49.5, rounded up to 50: a share of figures, not a guess between two.
+    assert latency.quantile([1.0] * 49 + [80.0], 0.99) == 80
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least", "missed_by"),
+    [(1.04, False, None), (1.05, False, None), (1.25, False, 0.25), (0.75, True, 0.25)],
+)
+def test_a_goal_says_by_how_much_it_is_missed(
+    value: float, at_least: bool, missed_by: float | None
+) -> None:
+    goal = Goal("something", value, 1.0 if value in (1.25, 0.75) else 1.05, "s", at_least)
+    assert goal.missed_by == missed_by
+    assert goal.reached == (missed_by is None)
+
+
+def test_what_was_not_measured_is_not_reached() -> None:
+    assert not Goal("something", None, 1.0, "MB").reached
+
+
+def test_a_file_without_pictures_has_lost_the_pre_event_part_too() -> None:
+    result = loss.Result()
+    # Pressed at 20 s with 10 s wanted from before, killed at 23 s: 13 s were to be there.
+    result.add("one", None, press_us=20_000_000, kill_us=23_000_000)
+    assert result.lost["one"] == [13.0]
+    assert result.unreadable["one"] == 1
+
+
+def test_what_is_lost_lies_between_the_last_picture_and_the_kill() -> None:
+    result = loss.Result()
+    span = loss.Span(first_us=10_000_000, last_us=22_500_000, missing=0, sizes=())
+    result.add("one", span, press_us=20_000_000, kill_us=23_000_000)
+    assert result.lost["one"] == [0.5]
+    assert result.unreadable["one"] == 0
+
+
+def test_a_ratio_is_told_with_the_rounds_it_comes_from() -> None:
+    result = cpu.Result()
+    result.rounds["one"] = [[1.0, 1.0], [3.0, 3.0]]
+    result.rounds["other"] = [[2.0, 2.0], [2.0, 2.0]]
+    # Medians of all slices: 2 and 2; of the rounds: 1 to 2 and 3 to 2.
+    assert result.ratio("one", "other") == {"ratio": 1.0, "rounds": [0.5, 1.5]}
+
+
+def test_the_processor_time_of_a_process_is_counted_finer_than_in_ticks() -> None:
+    before = machine.cpu_ns(os.getpid())
+    began = time.process_time_ns()
+    while time.process_time_ns() - began < 2_000_000:
+        pass
+    spent = machine.cpu_ns(os.getpid()) - before
+    assert 2_000_000 <= spent < 8_000_000
+
+
+def test_a_busy_process_is_not_one_of_the_others() -> None:
+    found = machine.slices({"this": [os.getpid()]}, count=2, seconds=0.05)
+    assert len(found["this"]) == len(found[machine.OTHERS]) == 2
+
+
+def test_memory_is_told_of_a_process_that_runs() -> None:
+    memory = machine.memory(os.getpid())
+    assert memory.rss > 1
+    assert memory.pss is None or 0 < memory.pss <= memory.rss
+
+
+def test_pictures_are_judged_by_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = {"numbers": [30, 31, 33], "bytes": [5, 6, 7]}
+    monkeypatch.setattr("tests.bench.peers.run", lambda *_: verdict)
+    span = loss.span(tmp_path / "any.mp4", epoch_us=1_000_000)
+    # At 30 pictures a second number 30 is exposed one second after the epoch, 33 after 1.1 s.
+    assert span == loss.Span(2_000_000, 2_100_000, missing=1, sizes=(5, 6, 7))
