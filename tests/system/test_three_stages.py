@@ -62,8 +62,14 @@ def judge_whole(
     return verdict
 
 
-@pytest.mark.parametrize("platform", ["vc4", "pisp"])
-@pytest.mark.parametrize("footage", ["vtest.avi", "carphone_pristine.mp4"])
+@pytest.mark.parametrize(
+    ("footage", "platform"),
+    [
+        ("vtest.avi", "vc4"),
+        ("carphone_pristine.mp4", "vc4"),
+        ("carphone_pristine.mp4", "pisp"),
+    ],
+)
 def test_a_recording_begins_ten_seconds_before_the_press(
     tmp_path: Path, footage: str, platform: str
 ) -> None:
@@ -101,3 +107,5 @@ def test_holding_the_button_in_idle_records_at_once(tmp_path: Path) -> None:
         recording = camera.record(2)
         judge.ffmpeg_is_silent(recording["path"])
         assert judge.decode(recording["path"]).holes == []
+        # The camera owes no pictures for the second in which the hold was not yet decided.
+        assert recording["gaps"] == []
