@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -31,12 +30,13 @@ from camerad.behaviour import gestures, signals, stages
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
-from camerad.errors import EX_SOFTWARE, RingError, RingLockError, StorageError
+from camerad.errors import EX_SOFTWARE, RingError, RingLockError
 from camerad.evidence import storage
 from camerad.hardware.buttons import Buttons
 from camerad.hardware.display import SelfView
 from camerad.hardware.lights import Indicators
 from camerad.notify import notify
+from camerad.recordings import STOP_SECONDS, Recordings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.packets import Gap
@@ -44,19 +44,11 @@ from camerad.stream.ring import Ring
 
 if TYPE_CHECKING:
     from camerad.control import Control
-    from camerad.evidence.recorder import Recorder
-    from camerad.evidence.records import RecordingInfo
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS: Final = 2.0
-"""How long a stop waits for the camera to deliver the last pictures before it closes without."""
 SHUTDOWN_SECONDS: Final = 8.0
 """How long an orderly end may take before the daemon leaves anyway."""
-WATCH_SECONDS: Final = 5.0
-"""How often storage is looked at."""
-STORAGE_HYSTERESIS: Final = 1.1
-"""A storage condition is cleared once there is so much more room than where it was raised."""
 FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Room for the newest low-resolution frames; only what is used takes memory."""
 
@@ -79,15 +71,14 @@ class Daemon:
         self._events: deque[stages.Event] = deque()
         self._dispatching = False
         self._timer: asyncio.TimerHandle | None = None
-        self._recorder: Recorder | None = None
         self._after_wipe: list[stages.Effect] | None = None
         self._control: Control | None = None
-        self._camera: dict[str, Any] = {}
         self._camera_error_told = ""
         self._refused = False
         self._exit_code = 0
         self._ended = asyncio.Event()
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
+        self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
 
     # ------------------------------------------------------------------ life
 
@@ -115,6 +106,7 @@ class Daemon:
             storage.prepare(self._recordings_dir)
             self._ring = self._make_ring()
             parts.callback(self._close_ring)
+            self._recordings.ring = self._ring
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
             parts.callback(os.close, frame_fd)
             self._link = CaptureLink(
@@ -122,18 +114,18 @@ class Daemon:
                 wiring.capture(settings),
                 frame_fd,
                 Callbacks(
-                    on_up=self._threadsafe(self._camera_up),
-                    on_down=self._threadsafe(self._camera_down),
-                    on_gap=self._threadsafe(self._camera_gap),
-                    on_error=self._threadsafe(self._camera_error),
-                    on_fatal=self._threadsafe(self._camera_fatal),
+                    on_up=self.threadsafe(self._camera_up),
+                    on_down=self.threadsafe(self._camera_down),
+                    on_gap=self.threadsafe(self._camera_gap),
+                    on_error=self.threadsafe(self._camera_error),
+                    on_fatal=self.threadsafe(self._camera_fatal),
                 ),
                 clock=self._clock,
             )
             self._link.start()
             parts.push_async_callback(self._stop_link)
             # While the camera starts, on a thread: a press is not to wait for imports.
-            self._control = await self._aside(self._make_control)
+            self._control = await self.aside(self._make_control)
             await self._control.open()
             parts.push_async_callback(self._control.close)
             self._display = SelfView(wiring.self_view(settings), frame_fd, self._display_state)
@@ -141,7 +133,7 @@ class Daemon:
             self._display.start()
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.shut_down)
-            watch = self._loop.create_task(self._watch_storage())
+            watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
             self._reschedule()
@@ -152,14 +144,14 @@ class Daemon:
     def shut_down(self) -> None:
         """End in order: close a running recording, then everything else."""
         self._loop.call_later(SHUTDOWN_SECONDS, self._ended.set)
-        self._post(stages.Shutdown(self._clock.now_us()))
+        self.post(stages.Shutdown(self._clock.now_us()))
 
     def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         log.critical("%s", context["message"], exc_info=context.get("exception"))
         self._exit_code = EX_SOFTWARE
         self.shut_down()
 
-    def _threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
         """`handler`, to be called from any thread, run on the loop."""
 
         def call(*arguments: Any) -> None:
@@ -168,7 +160,7 @@ class Daemon:
 
         return call
 
-    def _aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
         future: asyncio.Future[_T] = self._loop.create_future()
 
@@ -184,16 +176,16 @@ class Daemon:
             try:
                 result = work()
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-                self._threadsafe(settle)(None, error)
+                self.threadsafe(settle)(None, error)
             else:
-                self._threadsafe(settle)(result, None)
+                self.threadsafe(settle)(result, None)
 
         threading.Thread(target=run, name="aside", daemon=True).start()
         return future
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
-        if not await self._aside(lambda: self._link.join(2 * STOP_SECONDS)):
+        if not await self.aside(lambda: self._link.join(2 * STOP_SECONDS)):
             log.error("the capture process does not end; it is left to the kernel")
 
     # ------------------------------------------------------------------ parts
@@ -228,7 +220,12 @@ class Daemon:
 
     # ------------------------------------------------------------------ events
 
-    def _post(self, event: stages.Event) -> None:
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+        return self._state
+
+    def post(self, event: stages.Event) -> None:
         """Take an event on the loop; its effects are carried out before this returns, unless
         another event is being dispatched: then after that one."""
         self._events.append(event)
@@ -272,12 +269,11 @@ class Daemon:
                 self._link.set_view(on)
                 self._display.show(on)
             case stages.StartRecording(trigger, at_us, pre_event):
-                self._start_recording(trigger, at_us, pre_event=pre_event)
+                self._recordings.start(trigger, at_us, pre_event=pre_event)
             case stages.StopRecording(reason, at_us):
-                self._stop_recording(reason, at_us)
+                self._recordings.stop(reason, at_us)
             case stages.Mark(at_us):
-                if self._recorder is not None:
-                    self._recorder.mark(at_us)
+                self._recordings.mark(at_us)
             case stages.Cue(kind):
                 self._refused = self._refused or kind is stages.CueKind.REFUSED
                 self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
@@ -307,12 +303,12 @@ class Daemon:
         self._look_at_levels()
         now_us = self._clock.now_us()
         self._gesture(gestures.Tick(now_us))
-        self._post(stages.Tick(now_us))
+        self.post(stages.Tick(now_us))
 
     # ------------------------------------------------------------------ buttons
 
     def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
-        self._threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
+        self.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
 
     def _look_at_levels(self) -> None:
         now_us = self._clock.now_us()
@@ -324,7 +320,7 @@ class Daemon:
             self._gestures, event, self._state.stage, self._tables
         )
         for decision in decisions:
-            self._post(
+            self.post(
                 stages.Intended(
                     decision.decided_us,
                     decision.intent,
@@ -338,7 +334,7 @@ class Daemon:
         """Carry out an intent of the control socket; returns why it was refused, or None."""
         now_us = self._clock.now_us()
         self._refused = False
-        self._post(stages.Intended(now_us, intent, now_us, source))
+        self.post(stages.Intended(now_us, intent, now_us, source))
         if not self._refused:
             return None
         reasons = sorted(condition.value for condition in self._state.conditions)
@@ -353,17 +349,17 @@ class Daemon:
             hello.get("platform"),
             hello.get("encoder"),
         )
-        self._camera = hello
+        self._recordings.encoder = str(hello.get("encoder", "unknown"))
         self._camera_error_told = ""
-        self._clear(Condition.CAMERA_DOWN)
+        self.clear_condition(Condition.CAMERA_DOWN)
         if self._state.stage is Stage.STARTING:
-            self._post(stages.Ready(self._clock.now_us()))
+            self.post(stages.Ready(self._clock.now_us()))
             notify("READY=1")
 
     def _camera_down(self, reason: str) -> None:
         if Condition.CAMERA_DOWN not in self._state.conditions:
             log.error("camera down: %s", reason)
-        self._raise(Condition.CAMERA_DOWN)
+        self.raise_condition(Condition.CAMERA_DOWN)
 
     def _camera_gap(self, gap: Gap) -> None:
         log.warning("footage is missing: %s", gap)
@@ -375,7 +371,7 @@ class Daemon:
 
     def _camera_fatal(self, reason: str) -> None:
         log.critical("the camera does not come back: %s", reason)
-        self._raise(Condition.CAMERA_DOWN)
+        self.raise_condition(Condition.CAMERA_DOWN)
 
     def _wipe(self, *, answer: bool) -> None:
         """Have the footage overwritten. What else concerns footage waits for that."""
@@ -387,164 +383,48 @@ class Daemon:
             for effect in waiting:
                 self._carry_out(effect)
             if answer:
-                self._post(stages.Wiped(self._clock.now_us()))
+                self.post(stages.Wiped(self._clock.now_us()))
 
-        self._link.wipe().add_done_callback(self._threadsafe(done))
-
-    # ------------------------------------------------------------------ recording
-
-    def _start_recording(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
-        from camerad.evidence.recorder import Plan, Recorder  # noqa: PLC0415 - slow to import
-
-        settings = self._settings
-        wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
-        plan = Plan(
-            device=settings.device.id,
-            trigger=trigger,
-            trigger_us=at_us,
-            pre_event_wanted_us=wanted_us,
-            policy=settings.policy.name,
-            width=settings.camera.width,
-            height=settings.camera.height,
-            fps=settings.camera.fps,
-            encoder=str(self._camera.get("encoder", "unknown")),
-            software=f"camerad {__version__}",
-            fragment_us=round(settings.recording.fragment_seconds * SECOND),
-        )
-        recorder = Recorder(
-            self._ring,
-            self._recordings_dir,
-            plan,
-            self._clock,
-            on_opened=self._threadsafe(self._opened),
-            on_closed=self._threadsafe(self._closed),
-            on_failed=self._threadsafe(self._failed),
-        )
-        try:
-            recorder.start()
-        except RingError as error:
-            self._loop.call_soon(self._failed, error)
-            return
-        self._recorder = recorder
-
-    def _stop_recording(self, reason: str, at_us: int) -> None:
-        if self._recorder is None:
-            return  # it has failed; that answer is on its way
-        post_event_us = 0
-        if reason == "stop":
-            post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
-        self._recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
-
-    def _opened(self, recording_id: str) -> None:
-        log.info("recording %s", recording_id)
-        self._post(stages.Opened(self._clock.now_us(), recording_id))
-
-    def _closed(self, info: RecordingInfo | None) -> None:
-        self._recorder = None
-        if info is None:
-            log.error("the recording is empty: the camera delivered nothing")
-        else:
-            log.info(
-                "closed %s: %.1f s, %d frames, %d gaps",
-                info.id,
-                info.seconds,
-                info.frames,
-                len(info.gaps),
-            )
-        self._post(stages.Closed(self._clock.now_us()))
-
-    def _failed(self, error: Exception) -> None:
-        from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
-
-        self._recorder = None
-        if isinstance(error, ParametersChangedError) and self._state.stage is Stage.RECORDING:
-            log.warning("%s; it goes on as a new recording", error)
-            self._start_recording("continued", self._clock.now_us(), pre_event=True)
-            return
-        log.error("recording failed: %s", error)
-        if isinstance(error, StorageError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self._raise(Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED)
-        self._post(stages.Failed(self._clock.now_us(), str(error)))
+        self._link.wipe().add_done_callback(self.threadsafe(done))
 
     async def recordings(self) -> list[dict[str, Any]]:
         """The recordings in the store, newest first, ready for JSON."""
-        from camerad.evidence.sink import list_recordings  # noqa: PLC0415 - slow to import
-
-        found = await self._aside(lambda: list_recordings(self._recordings_dir))
-        return [info.as_json() for info in found]
+        return await self._recordings.listing()
 
     # ------------------------------------------------------------------ conditions
 
-    def _raise(self, condition: Condition) -> None:
+    def raise_condition(self, condition: Condition) -> None:
         if condition not in self._state.conditions:
-            self._post(stages.Raised(self._clock.now_us(), condition))
+            self.post(stages.Raised(self._clock.now_us(), condition))
 
-    def _clear(self, condition: Condition) -> None:
+    def clear_condition(self, condition: Condition) -> None:
         if condition in self._state.conditions:
-            self._post(stages.Cleared(self._clock.now_us(), condition))
+            self.post(stages.Cleared(self._clock.now_us(), condition))
 
-    def _set(self, condition: Condition, *, holds: bool) -> None:
-        (self._raise if holds else self._clear)(condition)
+    def set_condition(self, condition: Condition, *, holds: bool) -> None:
+        (self.raise_condition if holds else self.clear_condition)(condition)
 
     def _light_fault(self, output: str, what: str) -> None:
         log.error("%s cannot be driven: %s", output, what)
-        self._loop.call_soon(self._raise, Condition.LIGHT_DOWN)
+        self._loop.call_soon(self.raise_condition, Condition.LIGHT_DOWN)
 
     def _display_state(self, fault: str | None) -> None:
         if fault is not None:
             log.error("display down: %s", fault)
-        self._set(Condition.DISPLAY_DOWN, holds=fault is not None)
-
-    async def _watch_storage(self) -> None:
-        while True:
-            await self._look_at_storage()
-            await asyncio.sleep(WATCH_SECONDS)
-
-    async def _look_at_storage(self) -> None:
-        info = self._recorder.info if self._recorder is not None else None
-        rate: float = self._settings.camera.bitrate
-        if info is not None and info.seconds > 60:
-            rate = info.bytes * 8 / info.seconds
-        limits = self._settings.storage
-        try:
-            room = await self._aside(lambda: storage.room(self._recordings_dir, rate))
-            if Condition.STORAGE_FAILED in self._state.conditions:
-                await self._aside(lambda: storage.probe(self._recordings_dir))
-        except StorageError as error:
-            if Condition.STORAGE_FAILED not in self._state.conditions:
-                log.error("storage: %s", error)
-            self._raise(Condition.STORAGE_FAILED)
-            return
-        self._set(Condition.STORAGE_FAILED, holds=not room.writable)
-        for condition, minutes in (
-            (Condition.STORAGE_FULL, limits.full_minutes),
-            (Condition.STORAGE_LOW, limits.low_minutes),
-        ):
-            if room.minutes < minutes:
-                self._raise(condition)
-            elif room.minutes > minutes * STORAGE_HYSTERESIS:
-                self._clear(condition)
+        self.set_condition(Condition.DISPLAY_DOWN, holds=fault is not None)
 
     # ------------------------------------------------------------------ status
 
     def status(self) -> dict[str, Any]:
         """What the camera does now, ready for JSON; see `camerad.control`."""
         state = self._state
-        recording = None
-        if state.keeping and self._recorder is not None:
-            info = self._recorder.info
-            recording = {
-                "id": state.recording_id,
-                "seconds": info.seconds if info is not None else 0.0,
-                "trigger": self._recorder.plan.trigger,
-            }
+        recording = self._recordings.present() if state.keeping else None
         return {
             "stage": state.stage.value,
             "ready": state.stage in stages.ARMABLE and state.can_record,
             "conditions": sorted(condition.value for condition in state.conditions),
             "display": state.display_on,
-            "recording": recording,
+            "recording": recording and {"id": state.recording_id, **recording},
             "pre_event_seconds": self._ring.seconds_held if state.armed else 0.0,
             "policy": self._settings.policy.name,
             "device": self._settings.device.id,

@@ -232,6 +232,7 @@ def run(
 
     room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
+    monkeypatch.setattr(process, "set_priority", lambda nice: True)
     monkeypatch.setattr(daemon, "CaptureLink", link)
     monkeypatch.setattr(daemon, "SelfView", display)
     monkeypatch.setattr(recorder, "Recorder", record)

@@ -1,0 +1,218 @@
+"""Recordings as the daemon sees them: one recorder after the other, and the storage they go to.
+
+Carries out the effects that concern a recording, and turns what the recorder and the storage say
+into events and conditions. Used from the event loop only; the recorder and everything that touches
+the storage have threads of their own, so a card that hangs delays nothing here (P5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from camerad import __version__
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition, Stage
+from camerad.clock import SECOND, Clock
+from camerad.config import Settings
+from camerad.errors import RingError, StorageError
+from camerad.evidence import storage
+from camerad.stream.ring import Ring
+
+if TYPE_CHECKING:
+    from camerad.evidence.recorder import Recorder
+    from camerad.evidence.records import RecordingInfo
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 2.0
+"""How long a stop waits for the camera to deliver the last pictures before it closes without."""
+WATCH_SECONDS: Final = 5.0
+"""How often storage is looked at."""
+STORAGE_HYSTERESIS: Final = 1.1
+"""A storage condition is cleared once there is so much more room than where it was raised."""
+
+_T = TypeVar("_T")
+
+
+class Owner(Protocol):
+    """What recordings need of the daemon."""
+
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+
+    def post(self, event: stages.Event) -> None:
+        """Take an event."""
+
+    def raise_condition(self, condition: Condition) -> None:
+        """From now on this is the matter."""
+
+    def clear_condition(self, condition: Condition) -> None:
+        """No longer."""
+
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """`handler` for any thread, run on the loop."""
+
+    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        """Blocking work, done on a thread."""
+
+
+class Recordings:
+    """directory: where recordings go. `ring` is set before the first start, `encoder` once it is
+    known."""
+
+    ring: Ring
+    encoder: str = "unknown"
+
+    def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
+        self._owner = owner
+        self._settings = settings
+        self._directory = directory
+        self._clock = clock
+        self._recorder: Recorder | None = None
+
+    # ------------------------------------------------------------------ effects
+
+    def start(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
+        """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`."""
+        from camerad.evidence.recorder import Plan, Recorder  # noqa: PLC0415 - slow to import
+
+        settings = self._settings
+        wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
+        plan = Plan(
+            device=settings.device.id,
+            trigger=trigger,
+            trigger_us=at_us,
+            pre_event_wanted_us=wanted_us,
+            policy=settings.policy.name,
+            width=settings.camera.width,
+            height=settings.camera.height,
+            fps=settings.camera.fps,
+            encoder=self.encoder,
+            software=f"camerad {__version__}",
+            fragment_us=round(settings.recording.fragment_seconds * SECOND),
+        )
+        recorder = Recorder(
+            self.ring,
+            self._directory,
+            plan,
+            self._clock,
+            on_opened=self._owner.threadsafe(self._opened),
+            on_closed=self._owner.threadsafe(self._closed),
+            on_failed=self._owner.threadsafe(self._failed),
+        )
+        try:
+            recorder.start()
+        except RingError as error:
+            asyncio.get_running_loop().call_soon(self._failed, error)
+            return
+        self._recorder = recorder
+
+    def stop(self, reason: str, at_us: int) -> None:
+        """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
+        if self._recorder is None:
+            return  # it has failed; that answer is on its way
+        post_event_us = 0
+        if reason == "stop":
+            post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
+        self._recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
+
+    def mark(self, at_us: int) -> None:
+        """Set a mark in the running recording."""
+        if self._recorder is not None:
+            self._recorder.mark(at_us)
+
+    # ------------------------------------------------------------------ what the recorder says
+
+    def _opened(self, recording_id: str) -> None:
+        log.info("recording %s", recording_id)
+        self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
+
+    def _closed(self, info: RecordingInfo | None) -> None:
+        self._recorder = None
+        if info is None:
+            log.error("the recording is empty: the camera delivered nothing")
+        else:
+            log.info(
+                "closed %s: %.1f s, %d frames, %d gaps",
+                info.id,
+                info.seconds,
+                info.frames,
+                len(info.gaps),
+            )
+        self._owner.post(stages.Closed(self._clock.now_us()))
+
+    def _failed(self, error: Exception) -> None:
+        from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
+
+        self._recorder = None
+        recording = self._owner.state.stage is Stage.RECORDING
+        if isinstance(error, ParametersChangedError) and recording:
+            log.warning("%s; it goes on as a new recording", error)
+            self.start("continued", self._clock.now_us(), pre_event=True)
+            return
+        log.error("recording failed: %s", error)
+        if isinstance(error, StorageError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self._owner.raise_condition(
+                Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED
+            )
+        self._owner.post(stages.Failed(self._clock.now_us(), str(error)))
+
+    # ------------------------------------------------------------------ what there is
+
+    def present(self) -> dict[str, Any] | None:
+        """The running recording, ready for JSON: seconds that are safe, and what started it."""
+        if self._recorder is None:
+            return None
+        info = self._recorder.info
+        return {
+            "seconds": info.seconds if info is not None else 0.0,
+            "trigger": self._recorder.plan.trigger,
+        }
+
+    async def listing(self) -> list[dict[str, Any]]:
+        """The recordings in the store, newest first, ready for JSON."""
+        from camerad.evidence.sink import list_recordings  # noqa: PLC0415 - slow to import
+
+        found = await self._owner.aside(lambda: list_recordings(self._directory))
+        return [info.as_json() for info in found]
+
+    async def watch_storage(self) -> None:
+        """Look at the storage again and again, until cancelled."""
+        while True:
+            await self._look_at_storage()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _look_at_storage(self) -> None:
+        owner = self._owner
+        info = self._recorder.info if self._recorder is not None else None
+        rate: float = self._settings.camera.bitrate
+        if info is not None and info.seconds > 60:
+            rate = info.bytes * 8 / info.seconds
+        limits = self._settings.storage
+        try:
+            room = await owner.aside(lambda: storage.room(self._directory, rate))
+            if Condition.STORAGE_FAILED in owner.state.conditions:
+                await owner.aside(lambda: storage.probe(self._directory))
+        except StorageError as error:
+            if Condition.STORAGE_FAILED not in owner.state.conditions:
+                log.error("storage: %s", error)
+            owner.raise_condition(Condition.STORAGE_FAILED)
+            return
+        if room.writable:
+            owner.clear_condition(Condition.STORAGE_FAILED)
+        else:
+            owner.raise_condition(Condition.STORAGE_FAILED)
+        for condition, minutes in (
+            (Condition.STORAGE_FULL, limits.full_minutes),
+            (Condition.STORAGE_LOW, limits.low_minutes),
+        ):
+            if room.minutes < minutes:
+                owner.raise_condition(condition)
+            elif room.minutes > minutes * STORAGE_HYSTERESIS:
+                owner.clear_condition(condition)
