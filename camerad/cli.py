@@ -12,6 +12,7 @@ import http.client
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 from typing import Any, Final
@@ -85,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     except CameradError as error:
         print(f"camerad: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

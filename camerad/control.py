@@ -44,6 +44,8 @@ _parser_log.setLevel(logging.CRITICAL)
 SOCKET_NAME: Final = "control.sock"
 MAX_BODY: Final = 4096
 MAX_LISTENERS: Final = 32
+MAX_CONNECTIONS: Final = 128
+"""At once; a further one is closed as soon as it is made."""
 KEEP_ALIVE_SECONDS: Final = 15.0
 
 
@@ -77,6 +79,13 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.json_response({"error": "internal error; see the daemon's log"}, status=500)
 
 
+class _Turned(asyncio.Protocol):
+    """Turns a connection away."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
 class Control:
     """The server. `changed` is called by the daemon after every change of the status."""
 
@@ -86,6 +95,7 @@ class Control:
         self._group = group
         self._listeners: set[asyncio.Queue[str]] = set()
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._closing = asyncio.Event()
 
     @property
@@ -111,10 +121,18 @@ class Control:
         listener = self._listen()
         try:
             await self._runner.setup()
-            await web.SockSite(self._runner, listener, backlog=16).start()
+            self._server = await asyncio.get_running_loop().create_unix_server(
+                self._protocol, sock=listener, backlog=16
+            )
         except OSError as error:
             listener.close()
             raise ControlError(f"{self._path}: cannot listen: {error.strerror}") from error
+
+    def _protocol(self) -> asyncio.Protocol:
+        server = self._runner.server if self._runner is not None else None
+        if server is None or len(server.connections) >= MAX_CONNECTIONS:
+            return _Turned()
+        return server()
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -222,6 +240,9 @@ class Control:
         """Stop listening and remove the socket; safe to call again."""
         self._closing.set()
         self.changed()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

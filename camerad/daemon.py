@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -91,19 +92,24 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._unhandled)
         process.forbid_dumps()
+        process.raise_file_limit()
         if not process.set_priority(process.CAMERA_NICE):
             log.info("no right to go before other programs: a busy machine may cost frames")
         settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
+            # Before any line is touched: lights belong to the daemon that records.
+            storage.prepare(self._recordings_dir)
+            parts.callback(os.close, storage.claim(self._recordings_dir))
             # What an officer touches comes first: a press from here on is remembered.
             self._indicators = Indicators(wiring.outputs(settings), self._light_fault)
             parts.callback(self._indicators.close)
             self._indicators.show(signals.look(self._state))
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self.shut_down)
             self._buttons = Buttons(wiring.lines(settings), self._edge_from_thread, self._clock)
             parts.callback(self._buttons.close)
             self._look_at_levels()
 
-            storage.prepare(self._recordings_dir)
             self._ring = self._make_ring()
             parts.callback(self._close_ring)
             self._recordings.ring = self._ring
@@ -131,22 +137,34 @@ class Daemon:
             self._display = SelfView(wiring.self_view(settings), frame_fd, self._display_state)
             parts.push_async_callback(self._display.close)
             self._display.start()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._loop.add_signal_handler(number, self.shut_down)
             watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
             self._reschedule()
+            # Buttons and lights work; a camera that is missing shows by its own light.
+            notify("READY=1")
             await self._ended.wait()
             notify("STOPPING=1")
         return self._exit_code
 
     def shut_down(self) -> None:
         """End in order: close a running recording, then everything else."""
-        self._loop.call_later(SHUTDOWN_SECONDS, self._ended.set)
+        self._loop.call_later(SHUTDOWN_SECONDS, self._give_up)
+        if self._state.stage is Stage.STOPPING:
+            self._recordings.cut_short()
         self.post(stages.Shutdown(self._clock.now_us()))
 
+    def _give_up(self) -> None:
+        if not self._ended.is_set():
+            log.critical("the end took longer than %g s; left as it is", SHUTDOWN_SECONDS)
+            self._exit_code = EX_SOFTWARE
+            self._ended.set()
+
     def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _SCARCE:
+            log.error("%s: %s", context["message"], error)  # the kernel has no more of something
+            return
         log.critical("%s", context["message"], exc_info=context.get("exception"))
         self._exit_code = EX_SOFTWARE
         self.shut_down()
@@ -333,6 +351,8 @@ class Daemon:
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent of the control socket; returns why it was refused, or None."""
         now_us = self._clock.now_us()
+        if stages.outcome(self._state.stage, intent) is None:
+            return f"{intent.value} means nothing in {self._state.stage.value}"
         self._refused = False
         self.post(stages.Intended(now_us, intent, now_us, source))
         if not self._refused:
@@ -354,7 +374,6 @@ class Daemon:
         self.clear_condition(Condition.CAMERA_DOWN)
         if self._state.stage is Stage.STARTING:
             self.post(stages.Ready(self._clock.now_us()))
-            notify("READY=1")
 
     def _camera_down(self, reason: str) -> None:
         if Condition.CAMERA_DOWN not in self._state.conditions:
@@ -404,9 +423,14 @@ class Daemon:
     def set_condition(self, condition: Condition, *, holds: bool) -> None:
         (self.raise_condition if holds else self.clear_condition)(condition)
 
-    def _light_fault(self, output: str, what: str) -> None:
-        log.error("%s cannot be driven: %s", output, what)
-        self._loop.call_soon(self.raise_condition, Condition.LIGHT_DOWN)
+    def _light_fault(self, output: str, what: str | None) -> None:
+        if what is not None:
+            log.error("%s cannot be driven: %s", output, what)
+        if output in Indicators.LIGHTS:
+            self._loop.call_soon(self._look_at_lights)
+
+    def _look_at_lights(self) -> None:
+        self.set_condition(Condition.LIGHT_DOWN, holds=self._indicators.lights_faulty)
 
     def _display_state(self, fault: str | None) -> None:
         if fault is not None:
@@ -433,6 +457,7 @@ class Daemon:
         }
 
 
+_SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _FOOTAGE: Final = (
     stages.Arm,
     stages.Disarm,

@@ -67,6 +67,12 @@ def overwrite_freed_memory() -> None:
             raise OSError(f"mallopt({option}, {value}) failed")
 
 
+def raise_file_limit() -> None:
+    """Allow as many open files as the kernel grants: no client can use them up then."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+
+
 CAMERA_NICE: Final = -10
 DISPLAY_NICE: Final = 5
 

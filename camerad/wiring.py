@@ -30,8 +30,10 @@ def ring_bytes(settings: Settings) -> int:
     """
     pre_event = settings.policy.pre_event
     buffered = pre_event.seconds + settings.camera.key_interval_s if pre_event.armed_in else 0.0
-    seconds = max(buffered, settings.ring.stall_seconds)
-    return math.ceil(seconds * settings.camera.max_bitrate / 8 * ARENA_SLACK)
+    # A stall comes on top of the group that is being read.
+    seconds = max(buffered, settings.ring.stall_seconds + settings.camera.key_interval_s)
+    least = 2 * settings.camera.width * settings.camera.height  # a key frame at a poor bit rate
+    return max(least, math.ceil(seconds * settings.camera.max_bitrate / 8 * ARENA_SLACK))
 
 
 def unarmed(rules: Rules) -> Rules:

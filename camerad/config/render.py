@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,18 @@ from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND
 from camerad.config.fields import plain
 from camerad.config.settings import Button, Settings
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes every number in digits: no reader has to know what 6.1e-05 means."""
+
+
+def _digits(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
+    text = f"{Decimal(repr(value)):f}"
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text if "." in text else f"{text}.0")
+
+
+_Dumper.add_representer(float, _digits)
 
 
 def render(settings: Settings) -> str:
@@ -58,8 +71,13 @@ def render(settings: Settings) -> str:
     if settings.overrides:
         sections["overrides"] = settings.overrides
     comments = "".join(f"# {' '.join(line.splitlines())}\n" for line in head)
-    body = yaml.safe_dump(
-        _written(sections), sort_keys=False, allow_unicode=True, default_flow_style=False, width=200
+    body = yaml.dump(
+        _written(sections),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=200,
     )
     return f"{comments}{body}"
 

@@ -96,7 +96,7 @@ class Camera:
     height: Annotated[
         int, "Height of the recorded picture.", Range(120, 1080, "pixels"), Even()
     ] = 720
-    fps: Annotated[int, "Frames per second.", Range(1, 60, "frames per second")] = 30
+    fps: Annotated[int, "Frames per second.", Range(5, 60, "frames per second")] = 30
     lores_width: Annotated[
         int, "Width of the small picture for the self-view.", Range(64, 1280, "pixels"), Even()
     ] = 320

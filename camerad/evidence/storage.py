@@ -9,6 +9,7 @@ has come back, with an unnamed file of zeros that no directory ever lists (``O_T
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,6 +51,24 @@ def prepare(directory: str) -> None:
         probe(directory)
     except StorageError as error:
         raise StateDirectoryError(str(error)) from error
+
+
+def claim(directory: str) -> int:
+    """Make sure that this is the only daemon that records into the directory.
+
+    Returns a descriptor that holds the claim until it is closed. Raises StateDirectoryError if
+    another daemon has it.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StateDirectoryError(
+            f"another camerad records into {directory} already: end it first "
+            "('systemctl stop camerad'), or set device.state_dir"
+        ) from error
+    return descriptor
 
 
 def room(directory: str, bits_per_second: float) -> Room:

@@ -9,6 +9,7 @@ be held before the daemon starts.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from gpiozero.exc import GPIOZeroError
 
 from camerad.clock import Clock
 from camerad.errors import HardwareError
+
+# Each library that gpiozero tries in vain would print two lines; what counts is said by `explain`.
+warnings.simplefilter("ignore", gpiozero.exc.PinFactoryFallback)
 
 EdgeHandler = Callable[[str, bool, int], None]
 """Called with (button, pressed, at_us) on a thread of the pin library; must not block or raise."""
@@ -37,6 +41,11 @@ class Line:
 
 def explain(gpio: int, purpose: str, error: Exception) -> HardwareError:
     """The one sentence for a line that cannot be opened."""
+    if isinstance(error, gpiozero.exc.BadPinFactory):
+        return HardwareError(
+            "no GPIO library works here: install python3-lgpio with apt, and make the virtual "
+            "environment with --system-site-packages"
+        )
     if isinstance(error, gpiozero.exc.GPIOPinInUse) or "busy" in str(error).lower():
         return HardwareError(
             f"GPIO {gpio} ({purpose}) is already in use: end the other program that drives it "

@@ -14,6 +14,7 @@ import json
 import logging
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,7 +24,8 @@ ANSWER_SECONDS: Final = 2.0
 """A display that has not answered a line within this time hangs."""
 LEAVE_SECONDS: Final = 0.5
 """How long a process may take to end by itself once its socket is closed."""
-RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
+RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
+"""The first start after a failure is at once: it darkens what the last process left behind."""
 MAX_LINE: Final = 4096
 
 StateHandler = Callable[[str | None], None]
@@ -47,7 +49,7 @@ class SelfView:
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answered = asyncio.Event()
-        self._waiting_since: float | None = None
+        self._unanswered: deque[float] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -62,8 +64,7 @@ class SelfView:
     def _send(self, command: dict[str, Any]) -> None:
         if self._writer is None or self._writer.is_closing():
             return
-        if self._waiting_since is None:
-            self._waiting_since = asyncio.get_running_loop().time()
+        self._unanswered.append(asyncio.get_running_loop().time())
         self._writer.write(json.dumps(command).encode() + b"\n")
 
     def _tell(self, fault: str | None) -> None:
@@ -112,7 +113,7 @@ class SelfView:
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         fault = "the self-view process ended"
         try:
-            self._waiting_since = None
+            self._unanswered.clear()
             self._send({"show": self._shown})
             while True:
                 line = await self._answer(reader)
@@ -144,11 +145,14 @@ class SelfView:
             while True:
                 done, _ = await asyncio.wait({read}, timeout=ANSWER_SECONDS / 4)
                 if done:
-                    self._waiting_since = None
+                    if self._unanswered:
+                        self._unanswered.popleft()
                     return read.result()
-                since = self._waiting_since
-                if since is not None and loop.time() - since > ANSWER_SECONDS:
+                if self._unanswered and loop.time() - self._unanswered[0] > ANSWER_SECONDS:
                     raise TimeoutError
+                if self._shown and not self._unanswered:
+                    # A picture that stands still passes for a live one: ask whether it lives.
+                    self._send({"show": True})
         finally:
             if not read.done():
                 read.cancel()

@@ -20,8 +20,9 @@ from camerad.behaviour.signals import OFF, Look, Pattern, Sounding
 from camerad.errors import HardwareError
 from camerad.hardware.buttons import explain
 
-FaultHandler = Callable[[str, str], None]
-"""Called with (output, what went wrong) when an output cannot be driven."""
+FaultHandler = Callable[[str, str | None], None]
+"""Called with (output, what is wrong) when an output cannot be driven, and with None for it once
+it can be again; only when that changes."""
 
 MAX_WAITING: Final = 4
 """Soundings kept while another one plays; more would tell an officer old news."""
@@ -88,10 +89,13 @@ class _Player:
             else:
                 self._device.off()
         except (GPIOZeroError, OSError) as error:
-            self.faulty = True
-            self._on_fault(self._name, str(error) or type(error).__name__)
-        else:
+            if not self.faulty:
+                self.faulty = True
+                self._on_fault(self._name, str(error) or type(error).__name__)
+            return
+        if self.faulty:
             self.faulty = False
+            self._on_fault(self._name, None)
 
     def _cancel(self) -> None:
         if self._timer is not None:

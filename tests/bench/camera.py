@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import http.client
 import itertools
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,6 +40,7 @@ PRESS_SECONDS: Final = 0.1
 
 _READY_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.005
 _END_SECONDS: Final = 12.0
 _PANEL: Final = (320, 240, 16)
 
@@ -51,9 +54,10 @@ class Camera:
     policy, pre_event: its policy, and the section pre_event of its configuration. witness: have
     the simulated card report every fdatasync, which costs the daemon a little time for each.
 
-    epoch_us: when the sensor exposed its frame number 0. started_us, ready_us: when the process
-    was started, and when the daemon told its service manager that it is ready. Raises BenchError,
-    with the end of the daemon's log, where the daemon does not do what it should.
+    epoch_us: when the sensor exposed its frame number 0. started_us, ready_us, control_us: when the
+    process was started, when the daemon told its service manager that it is ready, and when its
+    control socket was there. Raises BenchError, with the end of the daemon's log, where the daemon
+    does not do what it should.
     """
 
     def __init__(
@@ -69,13 +73,13 @@ class Camera:
         self.root = root
         self.recordings = root / "state" / "recordings"
         self.epoch_us = now_us()
-        self.started_us = self.ready_us = 0
+        self.started_us = self.ready_us = self.control_us = 0
         self.world = WorldThread(root / "world.sock")
         self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(root / "notify.sock"))
-        self._notify.settimeout(0.2)
+        self._notify.settimeout(_LOOK_SECONDS)
         self._panel = os.memfd_create("fb0", os.MFD_CLOEXEC)
         self._configuration = root / "camerad.yaml"
         # JSON is YAML.
@@ -158,14 +162,18 @@ class Camera:
 
     def _wait_ready(self) -> None:
         limit_us = self.started_us + round(_READY_SECONDS * 1e6)
-        while now_us() < limit_us:
-            try:
-                if self._notify.recv(4096).startswith(b"READY=1"):
+        control = self.root / "run" / "control.sock"
+        while not (self.ready_us and self.control_us):
+            if now_us() > limit_us:
+                raise self._failure(f"camerad is not ready after {_READY_SECONDS:g} s")
+            with contextlib.suppress(TimeoutError):
+                if not self.ready_us and self._notify.recv(4096).startswith(b"READY=1"):
                     self.ready_us = now_us()
-                    return
-            except TimeoutError:
-                self.alive()
-        raise self._failure(f"camerad is not ready after {_READY_SECONDS:g} s")
+            if not self.control_us and control.exists():
+                self.control_us = now_us()
+            elif self.ready_us:
+                time.sleep(_LOOK_SECONDS)
+            self.alive()
 
     def __exit__(
         self,

@@ -1,22 +1,31 @@
 """Processor time per picture: the bare encoder, picamera2, camerad.
 
-Each round measures every subject once, and every other round in the opposite order, so that a
-machine that grows slower or faster weighs on all of them alike. What is compared is medians over
-all slices of all rounds, and the spread of the rounds' own ratios says how far to trust them.
+The three work side by side and are measured over the same instants: whatever the machine does
+meanwhile (another clock rate, another program, a hypervisor's neighbour) happens to all of them
+alike, which taking turns does not give on a machine whose speed changes from second to second.
+Together they need less than half a processor. A measurement lasts as long as the footage, so that
+every subject gets every picture once, whatever its own start.
+
+How the pages of a process happen to lie in the caches, and when in the frame time its pictures
+come, is drawn anew at each start and makes a few per cent. So every round starts all of them anew;
+what is quoted is the median over all slices of all rounds, and for a ratio each round's own too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import loss, machine, peers
-from tests.bench.camera import CAPTURE, SELF_VIEW, Camera
+from tests.bench import loss, machine
+from tests.bench.camera import SELF_VIEW, Camera
+from tests.bench.peers import BareProcess, Picamera2Process
 from tests.bench.plan import FPS, PRE_EVENT_SECONDS, THREADS, Effort, log
 
 FILL_SECONDS: Final = PRE_EVENT_SECONDS + 1.5
@@ -25,12 +34,17 @@ DRAIN_SECONDS: Final = 3.0
 """After a press, until only live footage is left to write."""
 SETTLE_SECONDS: Final = 1.5
 """After a start."""
+IDLE_SLICES: Final = 2
+"""Nothing is encoded, so the pictures do not matter."""
+THREAD_ROUNDS: Final = 2
+SEED: Final = 20261124
 
 BARE: Final = "bare encoder"
 SENSOR: Final = "picamera2, no encoder"
 PEER_BUFFERING: Final = "picamera2 buffering"
 PEER_RECORDING: Final = "picamera2 recording"
-PEER_DEFAULT: Final = "picamera2 buffering, default threads"
+PEER_ONE_THREAD: Final = "picamera2 alone, one thread"
+PEER_DEFAULT: Final = "picamera2 alone, default threads"
 IDLE: Final = "camerad idle, nothing armed"
 BUFFERING: Final = "camerad self-view, ring full"
 RECORDING: Final = "camerad recording"
@@ -71,94 +85,98 @@ class Result:
 def measure(effort: Effort, footage: str, work: Path) -> Result:
     """Run all rounds."""
     bench = _Bench(effort, footage, work)
-    subjects: list[Callable[[], None]] = [bench.bare, bench.picamera2, bench.camerad]
     for number in range(effort.rounds):
         log.info("CPU: round %d of %d", number + 1, effort.rounds)
-        bench.number = number
-        for subject in subjects if number % 2 == 0 else reversed(subjects):
-            subject()
+        bench.side_by_side(number)
+    for _ in range(min(THREAD_ROUNDS, effort.rounds)):
+        bench.threads()
     return bench.result
 
 
 class _Bench:
     def __init__(self, effort: Effort, footage: str, work: Path) -> None:
         self.result = Result()
-        self.number = 0
         self._effort = effort
         self._footage = footage
         self._work = work
+        self._random = Random(SEED)
 
-    def _slices(self, groups: Mapping[str, Sequence[int]]) -> None:
+    def _slices(self, groups: Mapping[str, Sequence[int]], count: int | None = None) -> None:
         effort = self._effort
-        found = machine.slices(groups, effort.slices, effort.slice_seconds)
+        found = machine.slices(groups, count or effort.slices, effort.slice_seconds)
         self.result.others += [figure / 1000 for figure in found.pop(machine.OTHERS)]
         for name, figures in found.items():
             self.result.rounds[name].append([figure / FPS for figure in figures])
 
-    def bare(self) -> None:
-        effort = self._effort
-        answer = peers.run("tests.bench.bare", self._footage, effort.slices, effort.slice_seconds)
-        self.result.rounds[BARE].append(answer["ms_per_frame"])
-        self.result.kilobits = answer["kilobits"]
-
-    def picamera2(self) -> None:
-        with peers.Picamera2Process(self._footage, THREADS, 0) as peer:
-            time.sleep(SETTLE_SECONDS)
-            self._slices({SENSOR: [peer.pid]})
-        if self.number % 2 == 0:
-            with peers.Picamera2Process(self._footage, 0, PRE_EVENT_SECONDS) as peer:
-                time.sleep(SETTLE_SECONDS)
-                self._slices({PEER_DEFAULT: [peer.pid]})
-        video = self._work / f"picamera2-{self.number}.mp4"
-        with peers.Picamera2Process(self._footage, THREADS, PRE_EVENT_SECONDS) as peer:
-            time.sleep(SETTLE_SECONDS)
-            empty, held = machine.memory(peer.pid), peer.held()
-            time.sleep(FILL_SECONDS - SETTLE_SECONDS)
-            self._slices({PEER_BUFFERING: [peer.pid]})
-            full, full_held = machine.memory(peer.pid), peer.held()
-            self.result.held.append(
-                {
-                    "bytes": full_held["bytes"] - held["bytes"],
-                    "memory_bytes": round((full.rss - empty.rss) * 1e6),
-                }
-            )
-            press_us = peer.record(video)
-            time.sleep(DRAIN_SECONDS)
-            self._slices({PEER_RECORDING: [peer.pid]})
-            # So long that something of after the press comes out of the delay line.
-            time.sleep(max(0.0, press_us / 1e6 + PRE_EVENT_SECONDS + 2 - machine.now_us() / 1e6))
-            stop_us = peer.close()
-        self._judge("picamera2", video, peer.epoch_us, press_us, stop_us)
-
-    def camerad(self) -> None:
-        root = self._work / f"cpu-{self.number}"
+    def side_by_side(self, number: int) -> None:
+        """One round: all subjects from their start to the end of a recording."""
+        root, video = self._work / f"cpu-{number}", self._work / f"cpu-{number}.mp4"
         pre_event = {"seconds": PRE_EVENT_SECONDS}
-        with Camera(root, self._footage, "generic", pre_event) as camera:
-            time.sleep(SETTLE_SECONDS)
-            self._slices(_groups(camera, IDLE))
+        with contextlib.ExitStack() as stack:
+            peer = stack.enter_context(Picamera2Process(self._footage, THREADS, PRE_EVENT_SECONDS))
+            # So that their pictures come at another time in each round.
+            time.sleep(self._random.random() / FPS)
+            camera = stack.enter_context(Camera(root, self._footage, "generic", pre_event))
+            with Picamera2Process(self._footage, THREADS, 0) as sensor:
+                time.sleep(SETTLE_SECONDS)
+                memory, held = machine.memory(peer.pid), peer.held()
+                self._slices({SENSOR: [sensor.pid], **_of(camera, IDLE)}, IDLE_SLICES)
             camera.self_view()
-            time.sleep(FILL_SECONDS)
-            self._slices(_groups(camera, BUFFERING))
-            press_us = camera.record()
+            time.sleep(FILL_SECONDS - SETTLE_SECONDS)
+            with BareProcess(self._footage, self._effort) as bare:
+                time.sleep(SETTLE_SECONDS)
+                self._slices(
+                    {
+                        PEER_BUFFERING: [peer.pid],
+                        **_of(camera, BUFFERING),
+                        "": [bare.pid],
+                    }
+                )
+                answer = bare.answer()
+            del self.result.rounds[""]
+            self.result.rounds[BARE].append(answer["ms_per_frame"])
+            self.result.kilobits = answer["kilobits"]
+            self._note_held(machine.memory(peer.pid).rss - memory.rss, held, peer.held())
+            camera_press_us = camera.record()
+            peer_press_us = peer.record(video)
             time.sleep(DRAIN_SECONDS)
-            self._slices(_groups(camera, RECORDING))
-            stop_us = machine.now_us()
+            self._slices({PEER_RECORDING: [peer.pid], **_of(camera, RECORDING)})
+            camera_stop_us = machine.now_us()
             camera.stop()
-        self._judge("camerad", camera.newest(), camera.epoch_us, press_us, stop_us)
+            # So long that something of after the press comes out of picamera2's delay line.
+            late_us = peer_press_us + (PRE_EVENT_SECONDS + 2) * 1_000_000 - machine.now_us()
+            time.sleep(max(0.0, late_us / 1e6))
+            peer_stop_us = peer.close()
+        found = loss.span(camera.newest(), camera.epoch_us)
+        self._note_span(loss.CAMERAD, found, camera_press_us, camera_stop_us)
+        found = loss.span(video, peer.epoch_us)
+        self._note_span(loss.PEER, found, peer_press_us, peer_stop_us)
 
-    def _judge(self, subject: str, video: Path, epoch_us: int, press_us: int, stop_us: int) -> None:
-        span = loss.span(video, epoch_us)
+    def threads(self) -> None:
+        """picamera2 with the number of threads that libx264 chooses beside picamera2 with one."""
+        with (
+            Picamera2Process(self._footage, 0, PRE_EVENT_SECONDS) as default,
+            Picamera2Process(self._footage, 1, PRE_EVENT_SECONDS) as one,
+        ):
+            time.sleep(SETTLE_SECONDS)
+            self._slices({PEER_DEFAULT: [default.pid], PEER_ONE_THREAD: [one.pid]})
+
+    def _note_held(
+        self, memory: float, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        self.result.held.append(
+            {"bytes": after["bytes"] - before["bytes"], "memory_bytes": round(memory * 1e6)}
+        )
+
+    def _note_span(self, subject: str, span: loss.Span, press_us: int, stop_us: int) -> None:
         self.result.pre_event[subject].append((press_us - span.first_us) / 1e6)
         self.result.stopped_short[subject].append((stop_us - span.last_us) / 1e6)
 
 
-def _groups(camera: Camera, state: str) -> dict[str, list[int]]:
+def _of(camera: Camera, state: str) -> dict[str, list[int]]:
     camera.alive()
     return {
         state: camera.camera_pids,
         state + CONTROLLER: [camera.controller],
         state + DISPLAY: [camera.child(SELF_VIEW)],
     }
-
-
-__all__ = ["CAPTURE", "Result", "measure"]

@@ -42,14 +42,15 @@ class Result:
 
     light: from a press in self-view, which is decided by its first edge, to the red light.
     fragment: to the first fragment on the disk. hold: from the moment at which a hold in idle is
-    decided to the red light. ready: from the start of the process to READY. peer_ready: of
-    picamera2, to its first picture.
+    decided to the red light. ready: from the start of the process to READY; control: to its control
+    socket. peer_ready: of picamera2, to its first picture.
     """
 
     light: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     fragment: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     hold: list[float] = field(default_factory=list)
     ready: list[float] = field(default_factory=list)
+    control: list[float] = field(default_factory=list)
     peer_ready: list[float] = field(default_factory=list)
 
 
@@ -67,6 +68,7 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
     for number in range(effort.starts):
         with Camera(work / f"start-{number}", footage, "generic") as camera:
             result.ready.append((camera.ready_us - camera.started_us) / 1000)
+            result.control.append((camera.control_us - camera.started_us) / 1000)
         with Picamera2Process(footage, THREADS, PRE_EVENT_SECONDS) as peer:
             result.peer_ready.append((peer.ready_us - peer.started_us) / 1000)
     for name, policy in POLICIES.items():

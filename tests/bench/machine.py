@@ -37,6 +37,7 @@ def cpu_ns(pid: int) -> int:
 
 
 OTHERS: Final = "others"
+SIMULATED_BUFFER: Final = "/memfd:simulated-dmabuf"
 
 
 def slices(
@@ -93,23 +94,32 @@ class Memory:
     """One process's memory in megabytes (1e6 bytes).
 
     pss: its proportional share; None where this user may not see it. rss: what it maps that is in
-    memory, shared or not.
+    memory, shared or not. simulated: the part of `pss` that is the simulated camera's buffers;
+    those of a real camera are the kernel's and no process's.
     """
 
     pss: float | None
     rss: float
+    simulated: float | None = None
 
 
 def memory(pid: int) -> Memory:
-    """The memory of a process; ``smaps_rollup`` in proc(5).
+    """The memory of a process; ``smaps`` in proc(5).
 
     A process that forbids dumps shows its share to root only.
     """
+    rss = _kilobytes(_status(pid), "VmRSS") * 1024 / 1e6
     try:
-        pss = _kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss") * 1024 / 1e6
+        whole = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        parts = Path(f"/proc/{pid}/smaps").read_text()
     except PermissionError:
-        pss = None
-    return Memory(pss, _kilobytes(_status(pid), "VmRSS") * 1024 / 1e6)
+        return Memory(None, rss)
+    simulated = re.findall(rf"{SIMULATED_BUFFER}[^\n]*\n(?:.+\n)*?Pss:\s+(\d+) kB", parts)
+    return Memory(
+        pss=_kilobytes(whole, "Pss") * 1024 / 1e6,
+        rss=rss,
+        simulated=sum(map(int, simulated)) * 1024 / 1e6,
+    )
 
 
 def locked_bytes(pid: int) -> int:

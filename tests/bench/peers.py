@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.bench.machine import now_us
-from tests.bench.plan import BenchError
+from tests.bench.plan import BenchError, Effort
 
 
 def run(module: str, *arguments: object) -> Any:
@@ -24,41 +24,23 @@ def run(module: str, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-class Picamera2Process:
-    """`tests.bench.peer`, running; a context manager.
+class _Process:
+    """A process of the bench that takes lines and answers with JSON; a context manager."""
 
-    threads: of libx264, 0 for its default. buffer_seconds: of the pre-event buffer, 0 for the
-    camera without an encoder. epoch_us: when the sensor exposed its frame number 0. started_us,
-    ready_us: when the process was started, and when its first picture was there.
-    """
-
-    def __init__(self, footage: str, threads: int, buffer_seconds: float) -> None:
-        self.epoch_us = self.started_us = now_us()
-        environment = {
-            **os.environ,
-            "HW_MOCKS_PLATFORM": "pisp",
-            "HW_MOCKS_FOOTAGE": footage,
-            "HW_MOCKS_EPOCH_US": str(self.epoch_us),
-            "LIBCAMERA_LOG_LEVELS": "*:FATAL",
-        }
-        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.bench.peer"]
+    def __init__(self, module: str, *arguments: object, environment: dict[str, str]) -> None:
+        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", module]
+        self._module = module
         self._process = subprocess.Popen(
-            [*command, str(threads), str(round(buffer_seconds * 1000))],
-            env=environment,
+            [*command, *map(str, arguments)],
+            env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
         self.pid = self._process.pid
-        self.ready_us = 0
 
     def __enter__(self) -> Self:
-        try:
-            self.ready_us = int(self._answer()["at_us"])
-        except BaseException:
-            self.kill()
-            raise
         return self
 
     def __exit__(
@@ -75,31 +57,21 @@ class Picamera2Process:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _answer(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
+        """The next line that it prints. Raises BenchError if it has ended."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise BenchError("the picamera2 process has ended")
+            raise BenchError(f"{self._module} has ended")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _ask(self, command: str) -> dict[str, Any]:
+    def ask(self, command: str) -> dict[str, Any]:
+        """Its answer to a line."""
         assert self._process.stdin is not None
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
-        return self._answer()
-
-    def record(self, path: Path, *, fragmented: bool = False) -> int:
-        """Open an output; when, microseconds of boot time."""
-        return int(self._ask(f"record {path}" + " fragmented" * fragmented)["at_us"])
-
-    def close(self) -> int:
-        """Close the output; when that was asked for."""
-        return int(self._ask("close")["at_us"])
-
-    def held(self) -> dict[str, Any]:
-        """What the buffer holds: {"frames", "bytes", "seconds"}."""
-        return self._ask("held")
+        return self.answer()
 
     def kill(self) -> int:
         """Kill it; when, microseconds of boot time."""
@@ -107,3 +79,52 @@ class Picamera2Process:
         self._process.kill()
         self._process.wait()
         return at_us
+
+
+class BareProcess(_Process):
+    """`tests.bench.bare`, running; its answer comes when it has encoded all slices."""
+
+    def __init__(self, footage: str, effort: Effort) -> None:
+        arguments = (footage, effort.slices, effort.slice_seconds)
+        super().__init__("tests.bench.bare", *arguments, environment={})
+
+
+class Picamera2Process(_Process):
+    """`tests.bench.peer`, running.
+
+    threads: of libx264, 0 for its default. buffer_seconds: of the pre-event buffer, 0 for the
+    camera without an encoder. epoch_us: when the sensor exposed its frame number 0. started_us,
+    ready_us: when the process was started, and when its first picture was there.
+    """
+
+    def __init__(self, footage: str, threads: int, buffer_seconds: float) -> None:
+        self.epoch_us = self.started_us = now_us()
+        environment = {
+            "HW_MOCKS_PLATFORM": "pisp",
+            "HW_MOCKS_FOOTAGE": footage,
+            "HW_MOCKS_EPOCH_US": str(self.epoch_us),
+            "LIBCAMERA_LOG_LEVELS": "*:FATAL",
+        }
+        buffer_ms = round(buffer_seconds * 1000)
+        super().__init__("tests.bench.peer", threads, buffer_ms, environment=environment)
+        self.ready_us = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.ready_us = int(self.answer()["at_us"])
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def record(self, path: Path, *, fragmented: bool = False) -> int:
+        """Open an output; when, microseconds of boot time."""
+        return int(self.ask(f"record {path}" + " fragmented" * fragmented)["at_us"])
+
+    def close(self) -> int:
+        """Close the output; when that was asked for."""
+        return int(self.ask("close")["at_us"])
+
+    def held(self) -> dict[str, Any]:
+        """What the buffer holds: {"frames", "bytes", "seconds"}."""
+        return self.ask("held")

@@ -55,7 +55,7 @@ class Effort:
 
 
 FULL: Final = Effort(
-    rounds=3,
+    rounds=6,
     slices=5,
     slice_seconds=2.0,
     starts=7,

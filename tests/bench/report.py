@@ -174,6 +174,9 @@ class Results:
                 "buffering": self.cpu.ratio(cpu.BUFFERING, cpu.PEER_BUFFERING),
                 "recording": self.cpu.ratio(cpu.RECORDING, cpu.PEER_RECORDING),
             },
+            "cpu_picamera2_default_threads_to_one": self.cpu.ratio(
+                cpu.PEER_DEFAULT, cpu.PEER_ONE_THREAD
+            ),
             "pre_event_seconds": {
                 "wanted": PRE_EVENT_SECONDS,
                 "got": {name: _list(of, 3) for name, of in self.cpu.pre_event.items()},
@@ -210,6 +213,9 @@ class Results:
                     state: {name: round(of.rss, 1) for name, of in processes.items()}
                     for state, processes in self.memory.processes.items()
                 },
+                "of_pss_the_simulated_cameras_buffers": _rounded(
+                    self.memory.processes[memory.STATES[-1]][CAPTURE].simulated
+                ),
                 "other_processes_sharing_libraries": self.memory.sharers,
             },
             "milliseconds": {
@@ -223,6 +229,7 @@ class Results:
                     for name, of in self.latency.fragment.items()
                 },
                 "start_to_ready": _quantiles(self.latency.ready),
+                "start_to_control_socket": _quantiles(self.latency.control),
                 "picamera2_start_to_first_picture": _quantiles(self.latency.peer_ready),
             },
             "goals": [goal.as_json() for goal in goals],
@@ -287,8 +294,9 @@ _SUBJECTS: Final = (
     cpu.BARE,
     cpu.SENSOR,
     cpu.PEER_BUFFERING,
-    cpu.PEER_DEFAULT,
     cpu.PEER_RECORDING,
+    cpu.PEER_ONE_THREAD,
+    cpu.PEER_DEFAULT,
     *(
         state + part
         for state in (cpu.IDLE, cpu.BUFFERING, cpu.RECORDING)

@@ -40,6 +40,7 @@ def test_a_display_that_is_killed_in_every_stage_stops_nothing(tmp_path: Path) -
         camera.wait(display=True)
         camera.wait_for_condition("display_down", holds=False)
         # In self-view: the ring goes on, the press records at its first edge.
+        until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills")
         old = kill_display(camera)
         camera.wait_for_condition("display_down", holds=True)
         assert camera.state["ready"]

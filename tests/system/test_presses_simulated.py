@@ -9,6 +9,7 @@ what is decided is decided at an exact microsecond.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -233,10 +234,12 @@ def run(
     room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
     monkeypatch.setattr(process, "set_priority", lambda nice: True)
+    monkeypatch.setattr(process, "raise_file_limit", lambda: None)
     monkeypatch.setattr(daemon, "CaptureLink", link)
     monkeypatch.setattr(daemon, "SelfView", display)
     monkeypatch.setattr(recorder, "Recorder", record)
     monkeypatch.setattr(storage, "prepare", lambda directory: None)
+    monkeypatch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
     monkeypatch.setattr(storage, "room", lambda directory, rate: room)
 
     presses = hands(chance)

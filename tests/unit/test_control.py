@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from camerad.behaviour.stages import Intent
-from camerad.control import MAX_LISTENERS, Control
+from camerad.control import MAX_CONNECTIONS, MAX_LISTENERS, Control
 from camerad.errors import ControlError
 
 
@@ -208,3 +208,25 @@ def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None
     control = Control(StandIn(), str(tmp_path / "file"), None)
     with pytest.raises(ControlError, match=r"set device\.runtime_dir"):
         asyncio.run(control.open())
+
+
+def test_connections_without_a_word_are_bounded_and_the_next_one_is_turned_away(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        control = Control(StandIn(), str(tmp_path), None)
+        await control.open()
+        idle = [await asyncio.open_unix_connection(control.path) for _ in range(MAX_CONNECTIONS)]
+        reader, writer = await asyncio.open_unix_connection(control.path)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+        for _, one in idle:
+            one.close()
+            await one.wait_closed()
+        connector = aiohttp.UnixConnector(control.path)
+        async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
+            async with http.get("/status") as answer:
+                assert answer.status == 200
+        await control.close()
+
+    asyncio.run(run())

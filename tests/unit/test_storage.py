@@ -65,3 +65,11 @@ def test_a_write_that_fails_is_one_sentence_with_a_cure(
 def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
         storage.room(str(tmp_path / "gone"), 8_000_000)
+
+
+def test_only_one_daemon_records_into_a_directory(tmp_path: Path) -> None:
+    first = storage.claim(str(tmp_path))
+    with pytest.raises(storage.StateDirectoryError, match="another camerad records into"):
+        storage.claim(str(tmp_path))
+    os.close(first)
+    os.close(storage.claim(str(tmp_path)))

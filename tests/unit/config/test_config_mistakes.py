@@ -57,7 +57,7 @@ CASES = {
     "section_for_a_value": (
         "camera: {fps: {a: 1}}",
         "c.yaml:2: camera.fps: found a section; "
-        "a whole number is needed, 1 to 60 frames per second",
+        "a whole number is needed, 5 to 60 frames per second",
     ),
     "number_in_quotes": (
         'camera: {fps: "30"}',
@@ -66,21 +66,21 @@ CASES = {
     "word_for_a_number": (
         "camera: {fps: fast}",
         'c.yaml:2: camera.fps: found the text "fast"; '
-        "a whole number is needed, 1 to 60 frames per second",
+        "a whole number is needed, 5 to 60 frames per second",
     ),
     "nothing_for_a_number": (
         "camera: {fps: }",
-        "c.yaml:2: camera.fps: found nothing; a whole number is needed, 1 to 60 frames per second",
+        "c.yaml:2: camera.fps: found nothing; a whole number is needed, 5 to 60 frames per second",
     ),
     "decimals_for_a_whole_number": (
         "camera: {fps: 29.97}",
         "c.yaml:2: camera.fps: found the number 29.97; "
-        "a whole number is needed, 1 to 60 frames per second, without a decimal point",
+        "a whole number is needed, 5 to 60 frames per second, without a decimal point",
     ),
     "too_small": (
         "camera: {fps: -5}",
         "c.yaml:2: camera.fps: -5 is out of range; "
-        "a whole number is needed, 1 to 60 frames per second",
+        "a whole number is needed, 5 to 60 frames per second",
     ),
     "too_large": (
         "recording: {fragment_seconds: 1.5}",
@@ -90,7 +90,7 @@ CASES = {
     "far_too_large": (
         f"camera: {{fps: {'9' * 5000}}}",
         f"c.yaml:2: camera.fps: {'9' * 57}... is out of range; "
-        "a whole number is needed, 1 to 60 frames per second",
+        "a whole number is needed, 5 to 60 frames per second",
     ),
     "infinity": (
         "ring: {stall_seconds: .inf}",
@@ -115,7 +115,7 @@ CASES = {
     "number_with_a_tag_that_lies": (
         "camera: {fps: !!int many}",
         "c.yaml:2: camera.fps: found many; "
-        "a whole number is needed, 1 to 60 frames per second, in digits 0-9",
+        "a whole number is needed, 5 to 60 frames per second, in digits 0-9",
     ),
     "odd_side": (
         "camera: {height: 719}",

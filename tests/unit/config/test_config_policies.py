@@ -138,7 +138,7 @@ def test_a_policys_mistakes_are_named_in_its_own_file_after_those_of_the_configu
     policy = "title: Ours\npre_event:\n  max_seconds: '10'\n  armed_in: [recording]\nstamp: on\n"
     assert check_file(write("policy: ours\ncamera: {fps: 0}\n", ours=policy)) == [
         "c.yaml:2: camera.fps: 0 is out of range; "
-        "a whole number is needed, 1 to 60 frames per second",
+        "a whole number is needed, 5 to 60 frames per second",
         "policies/ours.yaml:1: retention: missing; a section is needed, with: days, min_days",
         "policies/ours.yaml:1: sound: missing; true or false is needed",
         "policies/ours.yaml:1: announcement: missing; true or false is needed",

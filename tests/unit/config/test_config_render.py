@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from camerad.behaviour.stages import Rules, Stage
@@ -53,6 +53,7 @@ def test_what_is_rendered_loads_to_the_same_settings(text: str, write: Write) ->
     minutes=st.floats(2, 600),
     bitrate=st.integers(500_000, 8_000_000),
 )
+@example(seconds=0.000061, group=1.0, minutes=100.0, bitrate=500_000)
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -137,3 +137,21 @@ def test_a_process_that_cannot_be_started_is_news(
         assert "cannot be started" in str(states[0]) or "process ended" in str(states[0])
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_a_process_that_hangs_while_it_shows_is_noticed_without_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        view.show(True)
+        await until(lambda: states == [None])
+        heard = tmp_path / "heard"
+        await until(lambda: heard.read_text().count("true") >= 3)  # it is asked again and again
+        hung = view.pid
+        assert hung is not None
+        os.kill(hung, signal.SIGSTOP)
+        await until(lambda: len(states) == 3)
+        assert states == [None, "the display has not answered for 0.5 s", None]
+        assert view.pid != hung
+
+    play(tmp_path, monkeypatch, frame_fd, "works", scene)
