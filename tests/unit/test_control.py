@@ -224,9 +224,11 @@ def test_connections_without_a_word_are_bounded_and_the_next_one_is_turned_away(
             one.close()
             await one.wait_closed()
         connector = aiohttp.UnixConnector(control.path)
-        async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
-            async with http.get("/status") as answer:
-                assert answer.status == 200
+        async with (
+            aiohttp.ClientSession("http://camerad", connector=connector) as http,
+            http.get("/status") as answer,
+        ):
+            assert answer.status == 200
         await control.close()
 
     asyncio.run(run())
