@@ -216,13 +216,13 @@ class ButtonEntry:
     debounce_ms: Annotated[
         int | None,
         "How long the contact may bounce. Left out: 20.",
-        Range(1, 200, "milliseconds"),
+        Range(1, 100, "milliseconds"),
     ] = None
     double_press_ms: Annotated[
         int | None,
         "A second press this soon after the release of the first makes a double press. "
         "Left out: 400.",
-        Range(100, 1000, "milliseconds"),
+        Range(250, 1000, "milliseconds"),
     ] = None
     gestures: Annotated[
         tuple[GestureEntry, ...] | None, "The gestures of this button; only without a preset."
