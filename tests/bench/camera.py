@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from hw_mocks.bus import Message, WorldThread
 from hw_mocks.disk import DISK_VARIABLE
 
-from tests.bench.machine import children, now_us
+from tests.bench.machine import children, locked_bytes, now_us
 from tests.bench.plan import (
     BITRATE,
     FPS,
@@ -96,6 +96,7 @@ class Camera:
         if witness:
             self._environment[DISK_VARIABLE] = str(root / "state")
         self._witness = witness
+        self._buffered = pre_event is not None
 
     @property
     def world_socket(self) -> Path:
@@ -155,6 +156,9 @@ class Camera:
                     start_new_session=True,
                 )
             self._wait_ready()
+            if self._buffered and not locked_bytes(self.controller):
+                # Its log says how much memory the kernel must let it lock.
+                raise self._failure("camerad has no pre-event buffer")
         except BaseException:
             self.__exit__(None, None, None)
             raise
