@@ -200,7 +200,7 @@ class Recorder:
         plan = self.plan
         while True:
             stop = self._stop
-            until_us = self._cutter.until_us = None if stop is None else stop.at_us
+            until_us = None if stop is None else stop.at_us
             if self._tally is None:
                 longest_us, shortest_us = plan.fragment_us, 0
             elif not self._tally.commits:
@@ -213,6 +213,9 @@ class Recorder:
             if late or quiet:
                 shortest_us = 0
             lease = self._reader.take(longest_us, shortest_us, until_us, 0 if late else WAIT_S)
+            # The stop may have come while this waited, and the lease reach beyond it.
+            stop = self._stop
+            self._cutter.until_us = None if stop is None else stop.at_us
             if lease is not None:
                 final = stop is not None and self._reader.reached(stop.at_us)
                 self._record(lease, final)

@@ -7,6 +7,7 @@ a test moves it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evidence_helpers import (
@@ -27,7 +28,7 @@ from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.recorder import BUFFER_BOUND, STILL_FILLING
 from camerad.evidence.records import Commit
 from camerad.evidence.sink import list_recordings
-from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Ring
+from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
 
 
 def test_the_pre_event_part_and_what_follows_are_one_time_line(bench: Bench) -> None:
@@ -69,6 +70,27 @@ def test_every_frame_up_to_the_stop_is_kept_also_if_it_comes_later(bench: Bench)
     assert decoded(info.path) == expected(range(76))
     assert info.gaps == ()
     assert info.reason == "stop"
+
+
+def test_nothing_exposed_after_the_stop_is_kept_if_it_was_taken_before_the_stop_came(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Reader.take
+
+    def taken_then_stopped(reader: Reader, *given: Any) -> Lease | None:
+        lease = take(reader, *given)
+        if lease is not None and bench.recorder is not None:
+            assert len(lease.packets) > 11  # it holds pictures from after the stop
+            monkeypatch.undo()
+            bench.recorder.stop(time_of(10), deadline=1)
+        return lease
+
+    monkeypatch.setattr(Reader, "take", taken_then_stopped)
+    feed(bench.ring, seconds_of_footage(2))
+    bench.start(plan(0))
+    info = bench.finish()
+    assert decoded(info.path) == expected(range(11))
+    assert info.gaps == ()
 
 
 def test_the_first_fragment_is_written_with_150_ms_of_footage(bench: Bench) -> None:
