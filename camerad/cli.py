@@ -1,4 +1,4 @@
-"""The `camerad` command: run, status, press, config, version.
+"""The `camerad` command: run, status, press, config, version, and those of `camerad.commands`.
 
 Every mistake is one clear message on standard error and an exit code of ``sysexits.h``; a
 traceback means a mistake of ours.
@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
+import http
+import importlib
 import json
 import logging
 import os
 import signal
-import socket
 import sys
 from typing import Any, Final
 
 from camerad import __version__
 from camerad.behaviour.stages import Intent
+from camerad.client import default_socket, request
 from camerad.errors import EX_CONFIG, EX_USAGE, CameradError, ControlError, HardwareError
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
-DEFAULT_SOCKET: Final = "/run/camerad/control.sock"
-TIMEOUT_SECONDS: Final = 5.0
+COMMANDS: Final = ("evidence", "offload", "identity", "keys")
+"""Each a module in `camerad.commands`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,9 +54,9 @@ def parser() -> argparse.ArgumentParser:
     for command in (status, press):
         command.add_argument(
             "--socket",
-            default=os.environ.get("CAMERAD_SOCKET", DEFAULT_SOCKET),
+            default=default_socket(),
             metavar="PATH",
-            help="the daemon's control socket; default: $CAMERAD_SOCKET or " + DEFAULT_SOCKET,
+            help="the daemon's control socket; default: %(default)s",
         )
 
     config = commands.add_parser("config", help="look at a configuration")
@@ -63,8 +64,15 @@ def parser() -> argparse.ArgumentParser:
     check = actions.add_parser("check", help="name every mistake in a configuration")
     check.add_argument("file", metavar="FILE")
 
+    for name in COMMANDS:
+        _module(name).add_parser(commands)
     commands.add_parser("version", help="print the version")
     return top
+
+
+def _module(name: str) -> Any:
+    """What carries out one of `COMMANDS`."""
+    return importlib.import_module(f"camerad.commands.{name}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,6 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
                 return _press(options.socket, options.intent)
             case "config":
                 return _check(options.file)
+            case name if name in COMMANDS:
+                code: int = _module(name).run(options)
+                return code
             case _:
                 print(f"camerad {__version__}")  # noqa: T201
                 return 0
@@ -126,42 +137,6 @@ def _check(path: str) -> int:
     return EX_CONFIG if mistakes else 0
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("camerad", timeout=TIMEOUT_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def request(path: str, method: str, target: str) -> tuple[int, dict[str, Any]]:
-    """Ask the daemon behind the socket at `path`; returns HTTP status and JSON answer.
-
-    Raises ControlError saying what to do if nobody answers, or not in time.
-    """
-    connection = _UnixConnection(path)
-    try:
-        connection.request(method, target)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    except FileNotFoundError:
-        raise ControlError(
-            f"there is no daemon at {path}: start it ('systemctl start camerad'), "
-            "or name its socket with --socket"
-        ) from None
-    except PermissionError:
-        raise ControlError(
-            f"you may not open {path}: ask for membership of the group that owns it"
-        ) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ControlError(f"the daemon at {path} does not answer: {error}") from error
-    finally:
-        connection.close()
-
-
 def _status(path: str, *, as_json: bool) -> int:
     _, status = request(path, "GET", "/status")
     if as_json:
@@ -172,6 +147,11 @@ def _status(path: str, *, as_json: bool) -> int:
     if recording is not None:
         lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s")
     lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
+    storage = status["storage"]
+    if storage is not None:
+        lines.append(f"storage     {storage['minutes_left']:.0f} minutes of recording left")
+    lines.append(f"clock       {status['clock']}")
+    lines += [f"expiring    {one} is flagged: hold it, or it goes" for one in status["expiring"]]
     lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
     lines.append(f"policy      {status['policy']}")
     print("\n".join(lines))  # noqa: T201

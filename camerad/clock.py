@@ -3,16 +3,59 @@
 Media time, gestures, stages and time-outs share one timeline: microseconds of CLOCK_BOOTTIME
 (``clock_gettime(2)``), which never steps and goes on through suspend. libcamera stamps its frames
 with the same clock (``controls.SensorTimestamp``), so a press and a picture can be compared
-without conversion. Wall time is only ever a label.
+without conversion.
+
+Wall time is a label, and decides only when something may be deleted. So every wall time that is
+kept comes as a `Moment`: together with boot time, which cannot be set, and with where the wall time
+came from.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
 
-SECOND = 1_000_000
+SECOND: Final = 1_000_000
 """Microseconds in a second."""
+DAY: Final = 86_400 * SECOND
+"""Microseconds in a day."""
+
+_READING_US: Final = 5_000
+_READINGS: Final = 8
+
+
+class ClockSource(StrEnum):
+    """Why wall time is what it is."""
+
+    SYNCHRONISED = "synchronised"
+    """Set by a time server or another source of the right time since the machine was started."""
+    RTC = "rtc"
+    """Kept by a battery-backed clock, and plausible against the last synchronised time."""
+    UNKNOWN = "unknown"
+    """Anything may be shown: nothing is deleted by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant on both clocks.
+
+    boot_us: microseconds of CLOCK_BOOTTIME, since this boot. wall_us: microseconds since the Unix
+    epoch, right or wrong; source says which.
+    """
+
+    boot_us: int
+    wall_us: int
+    source: ClockSource
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the wall time may decide about a deletion."""
+        return self.source is not ClockSource.UNKNOWN
 
 
 class Clock(Protocol):
@@ -24,9 +67,25 @@ class Clock(Protocol):
     def wall_us(self) -> int:
         """Microseconds since the Unix epoch, right or wrong."""
 
+    def moment(self) -> Moment:
+        """Now, on both clocks, and whether the wall clock is to be trusted."""
+
+    @property
+    def boot_id(self) -> str:
+        """Names this run of the machine: boot times compare within one only."""
+
 
 class SystemClock:
-    """The clocks of the machine."""
+    """The clocks of the machine.
+
+    judge: says where wall time comes from, each time a moment is asked for; without one it is
+    unknown.
+    """
+
+    def __init__(self, judge: Callable[[], ClockSource] | None = None) -> None:
+        self._judge = judge
+        self.boot_id: Final = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        """As the kernel drew it at this boot (``random(4)``)."""
 
     def now_us(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
@@ -34,19 +93,57 @@ class SystemClock:
     def wall_us(self) -> int:
         return time.time_ns() // 1000
 
+    def moment(self) -> Moment:
+        source = ClockSource.UNKNOWN if self._judge is None else self._judge()
+        return Moment(*both(self), source)
+
+
+def both(clock: Clock) -> tuple[int, int]:
+    """Boot and wall time of the same instant, to 5 ms unless the machine is hopelessly busy.
+
+    A thread that loses the processor between two readings would see a step where there is none, so
+    wall time is read between two readings of boot time that are close together.
+    """
+    best = (sys.maxsize, 0, 0)
+    for _ in range(_READINGS):
+        before_us, wall_us = clock.now_us(), clock.wall_us()
+        best = min(best, (clock.now_us() - before_us, before_us, wall_us))
+        if best[0] <= _READING_US:
+            break
+    return best[1:]
+
 
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved. source: what its moments say."""
 
-    def __init__(self, now_us: int = 0, wall_us: int = 1_767_225_600_000_000) -> None:
+    def __init__(
+        self,
+        now_us: int = 0,
+        wall_us: int = 1_767_225_600_000_000,
+        source: ClockSource = ClockSource.SYNCHRONISED,
+    ) -> None:
         self._now_us = now_us
         self._wall_us = wall_us
+        self._boots = 0
+        self.source = source
 
     def now_us(self) -> int:
         return self._now_us
 
     def wall_us(self) -> int:
         return self._wall_us
+
+    def moment(self) -> Moment:
+        return Moment(self._now_us, self._wall_us, self.source)
+
+    @property
+    def boot_id(self) -> str:
+        return f"00000000-0000-4000-8000-{self._boots:012x}"
+
+    def reboot(self) -> None:
+        """Begin another boot: its boot time begins at 0, and wall time is as it was."""
+        self._boots += 1
+        self._now_us = 0
 
     def advance(self, microseconds: int) -> int:
         """Move both clocks forward and return the new boot time.

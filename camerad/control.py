@@ -9,8 +9,18 @@ GET /events            the same object at every change, as server-sent events (W
                        section 9.2), at first the present one
 POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
                        taken, 409 when it was refused, with the reason
-GET /recordings        the recordings in the store, newest first
+GET /recordings        the recordings in the store: flagged first, then the newest
+GET /identity          the device's id and its public key, as JWK
+GET /ledger/head       the ledger's head: epoch, sequence, sha256
+POST /recordings/{id}/hold     keep a recording; body {"reason": ..., "who": ...}
+POST /recordings/{id}/release  end that; body {"who": ...}
+POST /purge            delete what is due now; answers what was deleted
+POST /acknowledge      sign a receipt over copies at an office; body {"directory": id,
+                       "recordings": [{"id", "final", "sha256", "bytes"}]}. Then, with the body
+                       {"receipt": ...}: note that it is written down beside the copies
 =====================  ====================================================================
+
+A request that the store refuses is answered with 409 and one sentence.
 
 Whoever may open the socket may press. The socket belongs to the daemon's user and one group
 (mode 0660). Requests are bounded in size and number, and none of them touches a thread that
@@ -28,21 +38,27 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
 from camerad.behaviour.stages import Intent
-from camerad.errors import ControlError
+from camerad.control_store import StoreRequests
+from camerad.errors import CameradError, ControlError
+
+if TYPE_CHECKING:
+    from camerad.evidence.keys import SigningKey
+    from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 # aiohttp logs a traceback for bytes that are no HTTP; the peer gets its 400 all the same.
 _parser_log = logging.getLogger("camerad.control.parser")
 _parser_log.setLevel(logging.CRITICAL)
 
 SOCKET_NAME: Final = "control.sock"
-MAX_BODY: Final = 4096
+MAX_BODY: Final = 16 * 1024
 MAX_LISTENERS: Final = 32
 MAX_CONNECTIONS: Final = 128
 """At once; a further one is closed as soon as it is made."""
@@ -59,7 +75,14 @@ class Controlled(Protocol):
         """Carry out an intent; returns why it was refused, or None."""
 
     async def recordings(self) -> list[dict[str, Any]]:
-        """The recordings in the store, newest first, ready for JSON."""
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
+
+    @property
+    def device(self) -> str:
+        """The device's id."""
+
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -114,6 +137,7 @@ class Control:
         app.router.add_get("/events", self._events)
         app.router.add_get("/recordings", self._recordings)
         app.router.add_post("/intents/{name}", self._intent)
+        StoreRequests(self._daemon).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
             app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=_parser_log
@@ -199,7 +223,10 @@ class Control:
         return web.json_response(self._daemon.status())
 
     async def _recordings(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._daemon.recordings())
+        try:
+            return web.json_response(await self._daemon.recordings())
+        except CameradError as error:
+            raise web.HTTPConflict(text=str(error)) from error
 
     async def _intent(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

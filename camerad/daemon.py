@@ -20,9 +20,8 @@ import errno
 import logging
 import os
 import signal
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,13 +37,17 @@ from camerad.hardware.display import SelfView
 from camerad.hardware.lights import Indicators
 from camerad.notify import notify
 from camerad.recordings import STOP_SECONDS, Recordings
+from camerad.reports import Reports
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.packets import Gap
 from camerad.stream.ring import Ring
+from camerad.timekeeping import TimeKeeper
 
 if TYPE_CHECKING:
     from camerad.control import Control
+    from camerad.evidence.keys import SigningKey
+    from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +59,20 @@ FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-class Daemon:
+class Daemon(Reports):
     """The camera, from `run` to its end.
 
-    settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one.
+    settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one,
+    which then says itself whether it is to be trusted.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
-        self._clock: Clock = clock or SystemClock()
+        self._time: TimeKeeper | None = None
+        if clock is None:
+            self._time = TimeKeeper(settings.clock.synchronised, settings.clock.rtc)
+            clock = SystemClock(self._time.source)
+        self._clock: Clock = clock
         self._rules = settings.rules
         self._state = stages.initial(self._rules, self._clock.now_us())
         self._tables = settings.button_tables
@@ -74,6 +82,7 @@ class Daemon:
         self._timer: asyncio.TimerHandle | None = None
         self._after_wipe: list[stages.Effect] | None = None
         self._control: Control | None = None
+        self._camera_is_up = False
         self._camera_error_told = ""
         self._refused = False
         self._exit_code = 0
@@ -109,10 +118,14 @@ class Daemon:
             self._buttons = Buttons(wiring.lines(settings), self._edge_from_thread, self._clock)
             parts.callback(self._buttons.close)
             self._look_at_levels()
+            if self._time is not None:
+                clock_watch = self._loop.create_task(self._watch_clock(self._time))
+                parts.callback(clock_watch.cancel)
 
             self._ring = self._make_ring()
             parts.callback(self._close_ring)
-            self._recordings.ring = self._ring
+            self._recordings.open(self._ring)
+            parts.push_async_callback(self._close_recordings)
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
             parts.callback(os.close, frame_fd)
             self._link = CaptureLink(
@@ -169,37 +182,9 @@ class Daemon:
         self._exit_code = EX_SOFTWARE
         self.shut_down()
 
-    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """`handler`, to be called from any thread, run on the loop."""
-
-        def call(*arguments: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
-                self._loop.call_soon_threadsafe(handler, *arguments)
-
-        return call
-
-    def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
-        future: asyncio.Future[_T] = self._loop.create_future()
-
-        def settle(result: _T | None, error: BaseException | None) -> None:
-            if future.cancelled():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type]
-
-        def run() -> None:
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-                self.threadsafe(settle)(None, error)
-            else:
-                self.threadsafe(settle)(result, None)
-
-        threading.Thread(target=run, name="aside", daemon=True).start()
-        return future
+    async def _close_recordings(self) -> None:
+        if not await self.aside(lambda: self._recordings.close(STOP_SECONDS)):
+            log.error("the ledger could not be brought to its end")
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
@@ -271,6 +256,8 @@ class Daemon:
         self._indicators.show(signals.look(self._state))
         for effect in effects:
             self._carry_out(effect)
+        if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
+            self._recordings.staged(event.at_us, self._state.stage, self._state.display_on)
 
     def _carry_out(self, effect: stages.Effect) -> None:
         if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
@@ -372,7 +359,12 @@ class Daemon:
         self._recordings.encoder = str(hello.get("encoder", "unknown"))
         self._camera_error_told = ""
         self.clear_condition(Condition.CAMERA_DOWN)
-        if self._state.stage is Stage.STARTING:
+        self._camera_is_up = True
+        self.look_whether_ready()
+
+    def look_whether_ready(self) -> None:
+        """Ready once the camera delivers and it is known whether recordings can be kept."""
+        if self._state.stage is Stage.STARTING and self._camera_is_up and self._recordings.settled:
             self.post(stages.Ready(self._clock.now_us()))
 
     def _camera_down(self, reason: str) -> None:
@@ -407,35 +399,17 @@ class Daemon:
         self._link.wipe().add_done_callback(self.threadsafe(done))
 
     async def recordings(self) -> list[dict[str, Any]]:
-        """The recordings in the store, newest first, ready for JSON."""
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
         return await self._recordings.listing()
 
-    # ------------------------------------------------------------------ conditions
+    @property
+    def device(self) -> str:
+        """The device's id."""
+        return self._settings.device.id
 
-    def raise_condition(self, condition: Condition) -> None:
-        if condition not in self._state.conditions:
-            self.post(stages.Raised(self._clock.now_us(), condition))
-
-    def clear_condition(self, condition: Condition) -> None:
-        if condition in self._state.conditions:
-            self.post(stages.Cleared(self._clock.now_us(), condition))
-
-    def set_condition(self, condition: Condition, *, holds: bool) -> None:
-        (self.raise_condition if holds else self.clear_condition)(condition)
-
-    def _light_fault(self, output: str, what: str | None) -> None:
-        if what is not None:
-            log.error("%s cannot be driven: %s", output, what)
-        if output in Indicators.LIGHTS:
-            self._loop.call_soon(self._look_at_lights)
-
-    def _look_at_lights(self) -> None:
-        self.set_condition(Condition.LIGHT_DOWN, holds=self._indicators.lights_faulty)
-
-    def _display_state(self, fault: str | None) -> None:
-        if fault is not None:
-            log.error("display down: %s", fault)
-        self.set_condition(Condition.DISPLAY_DOWN, holds=fault is not None)
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
+        return self._recordings.ask(work)
 
     # ------------------------------------------------------------------ status
 
@@ -450,6 +424,9 @@ class Daemon:
             "display": state.display_on,
             "recording": recording and {"id": state.recording_id, **recording},
             "pre_event_seconds": self._ring.seconds_held if state.armed else 0.0,
+            "clock": self._clock.moment().source.value,
+            "storage": self._recordings.room(),
+            "expiring": list(self._recordings.expiring),
             "policy": self._settings.policy.name,
             "device": self._settings.device.id,
             "recordings_dir": self._recordings_dir,

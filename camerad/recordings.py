@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from camerad import __version__
 from camerad.behaviour import stages
-from camerad.behaviour.stages import Condition, Stage
+from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence import storage
+from camerad.keeping import Keeping, Opened
 from camerad.stream.ring import Ring
 
 if TYPE_CHECKING:
+    from camerad.evidence.keys import SigningKey
     from camerad.evidence.recorder import Recorder
     from camerad.evidence.records import RecordingInfo
+    from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ STOP_SECONDS: Final = 2.0
 """How long a stop waits for the camera to deliver the last pictures before it closes without."""
 WATCH_SECONDS: Final = 5.0
 """How often storage is looked at."""
+CONTINUED: Final = "continued"
+"""Trigger of a recording that goes on from one that was cut off."""
 STORAGE_HYSTERESIS: Final = 1.1
 """A storage condition is cleared once there is so much more room than where it was raised."""
 
@@ -60,12 +65,16 @@ class Owner(Protocol):
     def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
         """Blocking work, done on a thread."""
 
+    def look_whether_ready(self) -> None:
+        """It is known whether recordings can be kept."""
+
+    def synchronised(self, wall_us: int) -> None:
+        """This wall time, of an earlier life of the daemon, was right."""
+
 
 class Recordings:
-    """directory: where recordings go. `ring` is set before the first start, `encoder` once it is
-    known."""
+    """directory: where recordings go. `encoder` is set once it is known."""
 
-    ring: Ring
     encoder: str = "unknown"
 
     def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
@@ -74,6 +83,65 @@ class Recordings:
         self._directory = directory
         self._clock = clock
         self._recorder: Recorder | None = None
+        self._room: storage.Room | None = None
+        self._kept: Opened | None = None
+        self._continues: str | None = None
+        self.settled = False
+        """Whether it is known if recordings can be kept."""
+        self._keeping = Keeping(
+            settings,
+            clock,
+            on_opened=owner.threadsafe(self._keeping_opened),
+            on_trouble=owner.threadsafe(self._keeping_troubled),
+            on_broken=owner.threadsafe(self._keeping_broken),
+        )
+
+    # ------------------------------------------------------------------ life
+
+    def open(self, ring: Ring) -> None:
+        """Begin to keep; ring: what recordings are made from."""
+        self._ring = ring
+        if not self._settings.recipients:
+            log.error("nobody is named in 'recipients' who could open a recording: none is made")
+            self._owner.raise_condition(Condition.NO_RECIPIENTS)
+        self._keeping.start()
+
+    def close(self, seconds: float) -> bool:
+        """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
+        return self._keeping.close(seconds)
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so (`camerad.evidence.facts`)."""
+        self._keeping.note(kind, **facts)
+
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> asyncio.Future[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
+        return asyncio.wrap_future(self._keeping.ask(work))
+
+    def _keeping_opened(self, opened: Opened) -> None:
+        log.info("identity %s", opened.thumbprint)
+        self._kept = opened
+        if opened.synchronised_us is not None:
+            self._owner.synchronised(opened.synchronised_us)
+        if opened.resume is not None:
+            log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
+            self._continues = opened.resume
+            now_us = self._clock.now_us()
+            self._owner.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
+        self._settle()
+
+    def _keeping_troubled(self, error: StorageError | None) -> None:
+        if error is not None:
+            self._owner.raise_condition(Condition.STORAGE_FAILED)
+            self._settle()
+
+    def _keeping_broken(self, error: BaseException) -> None:
+        raise error
+
+    def _settle(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self._owner.look_whether_ready()
 
     # ------------------------------------------------------------------ effects
 
@@ -82,6 +150,7 @@ class Recordings:
         from camerad.evidence.recorder import Plan, Recorder  # noqa: PLC0415 - slow to import
 
         settings = self._settings
+        continues, self._continues = self._continues, None
         wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
         plan = Plan(
             device=settings.device.id,
@@ -89,18 +158,21 @@ class Recordings:
             trigger_us=at_us,
             pre_event_wanted_us=wanted_us,
             policy=settings.policy.name,
+            retention_days=settings.policy.retention_days,
             width=settings.camera.width,
             height=settings.camera.height,
             fps=settings.camera.fps,
             encoder=self.encoder,
             software=f"camerad {__version__}",
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
+            continues=continues,
         )
         recorder = Recorder(
-            self.ring,
-            self._directory,
+            self._ring,
             plan,
             self._clock,
+            new_id=self._keeping.new_id,
+            open_sink=self._keeping.open_sink,
             on_opened=self._owner.threadsafe(self._opened),
             on_closed=self._owner.threadsafe(self._closed),
             on_failed=self._owner.threadsafe(self._failed),
@@ -131,6 +203,12 @@ class Recordings:
         if self._recorder is not None:
             self._recorder.mark(at_us)
 
+    def staged(self, at_us: int, stage: Stage, display: bool) -> None:
+        """The camera is in another stage, or its display was switched."""
+        self.note("stage", stage=stage.value, display=display)
+        if self._recorder is not None:
+            self._recorder.stage(at_us, stage.value, display)
+
     # ------------------------------------------------------------------ what the recorder says
 
     def _opened(self, recording_id: str) -> None:
@@ -158,7 +236,8 @@ class Recordings:
         recording = self._owner.state.stage is Stage.RECORDING
         if isinstance(error, ParametersChangedError) and recording:
             log.warning("%s; it goes on as a new recording", error)
-            self.start("continued", self._clock.now_us(), pre_event=True)
+            self._continues = self._owner.state.recording_id
+            self.start(CONTINUED, self._clock.now_us(), pre_event=True)
             return
         log.error("recording failed: %s", error)
         if isinstance(error, StorageError):
@@ -180,18 +259,38 @@ class Recordings:
             "trigger": self._recorder.plan.trigger,
         }
 
-    async def listing(self) -> list[dict[str, Any]]:
-        """The recordings in the store, newest first, ready for JSON."""
-        from camerad.evidence.sink import list_recordings  # noqa: PLC0415 - slow to import
+    @property
+    def expiring(self) -> tuple[str, ...]:
+        """Ids of flagged recordings that will be deleted soon unless they are held."""
+        return self._keeping.expiring
 
-        found = await self._owner.aside(lambda: list_recordings(self._directory))
-        return [info.as_json() for info in found]
+    async def listing(self) -> list[dict[str, Any]]:
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
+        listed = self._keeping.ask(
+            lambda store, _key: [one.as_json() for one in store.recordings()], only_looks=True
+        )
+        return await asyncio.wrap_future(listed)
+
+    def room(self) -> dict[str, Any] | None:
+        """What is left on the card, ready for JSON; None before it was looked at."""
+        if self._room is None:
+            return None
+        return {"free_bytes": self._room.free_bytes, "minutes_left": self._room.minutes}
 
     async def watch_storage(self) -> None:
         """Look at the storage again and again, until cancelled."""
         while True:
             await self._look_at_storage()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _make_room(self, wanted: float) -> bool:
+        """Delete what an office has already, up to `wanted` bytes; whether anything was."""
+        if self._kept is None:
+            return False
+        deleted = await self.ask(lambda store, _key: store.make_room(round(wanted)))
+        for one in deleted:
+            log.info("deleted %s to make room: the office has it", one.id)
+        return bool(deleted)
 
     async def _look_at_storage(self) -> None:
         owner = self._owner
@@ -202,6 +301,9 @@ class Recordings:
         limits = self._settings.storage
         try:
             room = await owner.aside(lambda: storage.room(self._directory, rate))
+            short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
+            if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
+                room = await owner.aside(lambda: storage.room(self._directory, rate))
             if Condition.STORAGE_FAILED in owner.state.conditions:
                 await owner.aside(lambda: storage.probe(self._directory))
         except StorageError as error:
@@ -209,7 +311,8 @@ class Recordings:
                 log.error("storage: %s", error)
             owner.raise_condition(Condition.STORAGE_FAILED)
             return
-        if room.writable:
+        self._room = room
+        if room.writable and self._kept is not None:
             owner.clear_condition(Condition.STORAGE_FAILED)
         else:
             owner.raise_condition(Condition.STORAGE_FAILED)

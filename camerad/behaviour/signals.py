@@ -121,6 +121,7 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
     CueKind.STORAGE_LOW: ("...", MIDDLE),
     CueKind.STORAGE_FULL: ("...-", LOW),
     CueKind.STORAGE_FAILED: ("...--", LOW),
+    CueKind.NO_RECIPIENTS: ("--.", LOW),
     CueKind.BATTERY_LOW: ("....", MIDDLE),
     CueKind.BATTERY_CRITICAL: ("....-", LOW),
     CueKind.CLOCK_UNTRUSTED: (".....", MIDDLE),

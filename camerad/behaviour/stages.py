@@ -358,7 +358,7 @@ def _rest(state: State, at_us: int, rules: Rules) -> Result:
     if state.remembered is Intent.ESCALATE:
         state, then = _show(_forget(state), at_us, rules)
         return state, effects + then
-    if was is Stage.STARTING:
+    if was is Stage.STARTING and state.can_record:
         effects += (Cue(CueKind.READY),)
     return state, effects
 

@@ -106,7 +106,12 @@ EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
 Wiped only answers a Wipe. Intents and conditions are legal everywhere and have their own tables."""
 
 REFUSES_START: Final = frozenset(
-    {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+    {
+        Condition.CAMERA_DOWN,
+        Condition.STORAGE_FAILED,
+        Condition.STORAGE_FULL,
+        Condition.NO_RECIPIENTS,
+    }
 )
 """The only conditions that refuse to start a recording."""
 
@@ -117,6 +122,7 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
     Condition.STORAGE_FULL: CueKind.STORAGE_FULL,
     Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
+    Condition.NO_RECIPIENTS: CueKind.NO_RECIPIENTS,
     Condition.BATTERY_LOW: CueKind.BATTERY_LOW,
     Condition.BATTERY_CRITICAL: CueKind.BATTERY_CRITICAL,
     Condition.HOT: CueKind.HOT,
@@ -133,6 +139,7 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FAILED,
         Condition.STORAGE_FULL,
+        Condition.NO_RECIPIENTS,
     ),
     # The recording may not show: the wearer has to say it.
     Outcome.RECORD: (Condition.LIGHT_DOWN,),

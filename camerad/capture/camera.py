@@ -39,7 +39,8 @@ from camerad.capture.settings import CaptureSettings
 from camerad.clock import Clock
 from camerad.errors import CaptureError
 from camerad.stream import wire
-from camerad.stream.frame import Frame, FrameWriter, Geometry
+from camerad.stream.frame import Geometry
+from camerad.stream.newest import Frame, FrameWriter
 
 FORMAT: Final = "YUV420"
 """picamera2's name for I420; libav calls it yuv420p."""

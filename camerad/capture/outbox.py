@@ -47,7 +47,10 @@ class Outbox:
         self._limit = limit_bytes
         self._on_failure = on_failure
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
+        self._jammed = threading.Condition(self._lock)
+        """Something waits that the socket did not take."""
+        self._empty = threading.Condition(self._lock)
+        """Nothing waits any more. Apart, so that what the socket takes at once wakes nobody."""
         self._queue: deque[memoryview] = deque()
         self._head_sent = 0
         self._bytes = 0
@@ -80,7 +83,7 @@ class Outbox:
             if len(self._queue) == len(parts):
                 self._send_some()
             if self._queue:
-                self._changed.notify_all()
+                self._jammed.notify()
 
     def _send_some(self) -> None:
         """Hand the socket what it takes; called with the lock held."""
@@ -106,7 +109,8 @@ class Outbox:
             while queue:
                 overwrite(queue.popleft())
             self._head_sent = self._bytes = 0
-        self._changed.notify_all()
+        if not queue:
+            self._empty.notify_all()
 
     def _drain(self) -> None:
         writable = select.poll()
@@ -115,7 +119,7 @@ class Outbox:
             while True:
                 with self._lock:
                     while not self._queue:
-                        self._changed.wait()
+                        self._jammed.wait()
                 writable.poll()
                 with self._lock:
                     self._send_some()
@@ -135,4 +139,4 @@ class Outbox:
     def flush(self, seconds: float) -> bool:
         """Wait until everything is sent, at most `seconds`; tells whether it is."""
         with self._lock:
-            return self._changed.wait_for(lambda: not self._queue, seconds)
+            return self._empty.wait_for(lambda: not self._queue, seconds)

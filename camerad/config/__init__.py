@@ -12,6 +12,7 @@ from camerad.config.sections import (
     RingBuffer,
     SelfView,
     Storage,
+    WallClock,
 )
 from camerad.config.settings import Button, Overridden, Policy, PreEvent, Settings
 
@@ -31,6 +32,7 @@ __all__ = [
     "SelfView",
     "Settings",
     "Storage",
+    "WallClock",
     "check_file",
     "load",
     "render",

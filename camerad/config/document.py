@@ -20,6 +20,9 @@ MAX_BYTES = 1 << 20
 _SHOWN = 60
 """Characters of a value that a message repeats."""
 
+_SECRET = re.compile(r"AGE-SECRET-KEY-\w+", re.IGNORECASE)
+"""The private half of a pair of age, which no message and no log may repeat."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -49,8 +52,14 @@ class UnreadableError(ConfigError):
         self.mistake = mistake
 
 
+def holds_secret(text: str) -> bool:
+    """Whether a private key of age is in the text."""
+    return _SECRET.search(text) is not None
+
+
 def printable(text: str) -> str:
-    """`text` on one line, without control characters, shortened if it is long."""
+    """`text` on one line, without control characters and secrets, shortened if it is long."""
+    text = _SECRET.sub("AGE-SECRET-KEY-(not repeated here)", text)
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 

@@ -51,6 +51,11 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """Text that is a public key of age, its checksum included."""
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """Only these members of an Enum, by their values."""
 

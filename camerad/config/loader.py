@@ -38,6 +38,7 @@ def load(path: str | Path) -> Settings:
         path=path,
         device=file.device,
         policy=policy,
+        recipients=file.recipients,
         camera=file.camera,
         ring=file.ring,
         recording=file.recording,
@@ -47,6 +48,7 @@ def load(path: str | Path) -> Settings:
         vibration=file.vibration,
         buzzer=file.buzzer,
         storage=file.storage,
+        clock=file.clock,
         overrides=file.overrides,
         overridden=overridden,
     )

@@ -51,6 +51,7 @@ def render(settings: Settings) -> str:
     ]
     sections = {
         "policy": policy.name,
+        "recipients": list(settings.recipients),
         "device": settings.device,
         "pre_event": {
             "seconds": buffer.seconds,
@@ -67,6 +68,7 @@ def render(settings: Settings) -> str:
         "vibration": settings.vibration,
         "buzzer": settings.buzzer,
         "storage": settings.storage,
+        "clock": settings.clock,
     }
     if settings.overrides:
         sections["overrides"] = settings.overrides

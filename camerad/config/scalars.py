@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import pyrage
 import yaml
 
 from camerad.config import fields
-from camerad.config.document import printable
+from camerad.config.document import holds_secret, printable
 from camerad.config.fields import Setting
 
 _DECIMAL: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*)(\.[0-9]+)?")
@@ -47,6 +48,8 @@ def found(node: yaml.Node) -> str:
         return "a list"
     tag = _tag(node)
     text = printable(str(node.value))
+    if holds_secret(node.value):
+        return "a private key, which never belongs on a camera"
     if tag == "str":
         return f"the text {quoted(node.value)}"
     if tag == "null":
@@ -99,6 +102,8 @@ def quoted(text: str) -> str:
 def _example(item: Setting) -> str:
     if fields.is_section(item.kind):
         return "{...}, {...}"
+    if item.mark(fields.Recipient):
+        return "age1..., age1..."
     return ", ".join(fields.choices_of(item))
 
 
@@ -157,6 +162,11 @@ def _text(setting: Setting, node: yaml.ScalarNode) -> Any:
     text = node.value
     kind = setting.kind
     words = fields.choices_of(setting)
+    if setting.mark(fields.Recipient) and holds_secret(text):
+        raise Wrong(
+            f"found {found(node)}; take it away, give its public half (age1...), and make a new "
+            "pair for the office, since this one is known to whoever could read this file"
+        )
     if _tag(node) != "str":
         told = f"found {found(node)}; "
         if not words and _tag(node) in ("bool", "timestamp", *_NUMBERS):
@@ -169,4 +179,12 @@ def _text(setting: Setting, node: yaml.ScalarNode) -> Any:
     matches = setting.mark(fields.Matches)
     if matches and not re.fullmatch(matches.pattern, text):
         raise Wrong(f"found {found(node)}; {allowed(setting)}")
+    if setting.mark(fields.Recipient):
+        try:
+            pyrage.x25519.Recipient.from_str(text)
+        except pyrage.RecipientError:
+            raise Wrong(
+                f"found {quoted(text[:12] + '...')}, in which a character is wrong; copy the key "
+                "again, as a whole"
+            ) from None
     return Path(text) if kind is Path else text

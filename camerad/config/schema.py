@@ -80,6 +80,8 @@ def _setting(setting: Setting) -> dict[str, Any]:
     told = not (setting.required or default is None or callable(default))
     if told and not fields.is_section(setting.kind):
         made["default"] = str(default) if setting.kind is Path else default
+        if fields.is_list(setting.kind):
+            made["default"] = list(default)
     return made
 
 

@@ -16,7 +16,17 @@ from typing import Annotated, Final, Literal
 
 from camerad.behaviour.gestures import Gesture
 from camerad.behaviour.stages import Intent, Stage
-from camerad.config.fields import Even, Gpio, Key, Matches, Named, Needed, OneOf, Range
+from camerad.config.fields import (
+    Even,
+    Gpio,
+    Key,
+    Matches,
+    Named,
+    Needed,
+    OneOf,
+    Range,
+    Recipient,
+)
 
 DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 POLICY_NAME: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
@@ -275,6 +285,23 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class WallClock:
+    """What vouches for date and time. While nothing does, nothing is deleted by them."""
+
+    synchronised: Annotated[
+        Path,
+        "File that the time service touches whenever it has synchronised the clock. It must vanish "
+        "when the camera is switched off.",
+        _PATH,
+    ] = Path("/run/systemd/timesync/synchronized")
+    rtc: Annotated[
+        Path,
+        "Where the kernel shows the battery-backed clock; there may be none.",
+        _PATH,
+    ] = Path("/sys/class/rtc/rtc0")
+
+
+@dataclass(frozen=True, slots=True)
 class Overrides:
     """Why this camera goes beyond its policy, and who answers for it. It is kept on record."""
 
@@ -292,6 +319,15 @@ class ConfigFile:
         Matches(POLICY_NAME, "the name of a policy (small letters, digits and dashes)"),
         Needed(),
     ] = None
+    recipients: Annotated[
+        tuple[str, ...],
+        "Public keys (age) of the evidence desks that can open what this camera records, each on "
+        "its own. Without any, the camera does not record.",
+        Matches(
+            r"age1[02-9ac-hj-np-z]{58}", "a public key of age (age1 and 58 characters behind it)"
+        ),
+        Recipient(),
+    ] = ()
     device: Device = field(default_factory=Device)
     pre_event: PreEventChoice = PreEventChoice()
     retention: RetentionChoice = RetentionChoice()
@@ -304,6 +340,7 @@ class ConfigFile:
     vibration: Annotated[Output, "The vibration motor."] = Output(25)
     buzzer: Annotated[Output, "The buzzer."] = Output(18)
     storage: Storage = Storage()
+    clock: WallClock = WallClock()
     overrides: Overrides | None = None
 
 

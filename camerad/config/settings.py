@@ -18,6 +18,7 @@ from camerad.config.sections import (
     RingBuffer,
     SelfView,
     Storage,
+    WallClock,
 )
 
 
@@ -69,11 +70,16 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A checked configuration: every value is in its range and they agree with each other."""
+    """A checked configuration: every value is in its range and they agree with each other.
+
+    recipients: public keys (age) of those who can open what is recorded; without any, nothing may
+    be recorded.
+    """
 
     path: Path = field(compare=False)
     device: Device
     policy: Policy
+    recipients: tuple[str, ...]
     camera: Camera
     ring: RingBuffer
     recording: Recording
@@ -83,6 +89,7 @@ class Settings:
     vibration: Output
     buzzer: Output
     storage: Storage
+    clock: WallClock
     overrides: Overrides | None
     overridden: tuple[Overridden, ...]
 

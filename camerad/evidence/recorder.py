@@ -23,13 +23,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from camerad.clock import SECOND, Clock
+from camerad.clock import SECOND, Clock, Moment
 from camerad.errors import CameradError
-from camerad.evidence import sink
+from camerad.evidence.container import Sink
 from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter, Run
 from camerad.evidence.fragments import FragmentMaker, ParametersChangedError
-from camerad.evidence.records import Commit, End, Header, RecordingInfo, Tally
-from camerad.evidence.sink import Sink
+from camerad.evidence.records import (
+    FORMAT,
+    Closing,
+    Facts,
+    Header,
+    RecordingInfo,
+    StageChange,
+    Tally,
+)
 from camerad.stream.ring import Gap, Lease, Ring
 
 _log = logging.getLogger(__name__)
@@ -41,6 +48,9 @@ DRAIN: Final = 4
 time for every synchronisation then drains it faster."""
 SLOW_SYNC_US: Final = 500_000
 """Storage that takes longer over a fragment is a fact of the recording."""
+CLOCK_STEP_US: Final = 500_000
+"""Wall time that moves further against boot time between two commits has been set; less may be a
+time server steering the clock."""
 WAIT_S: Final = 0.1
 """How long the thread waits for packets before it looks whether it is to stop."""
 
@@ -60,7 +70,7 @@ class Plan:
     trigger: what started it; trigger_us: the instant of the press, media time.
     pre_event_wanted_us: footage wanted from before it; 0 keeps everything older out.
     fragment_us: about how long a fragment is. fps: pictures per second, for the duration of a
-    picture that none follows. The rest as in `Header`.
+    picture that none follows. The rest as in `Header`; its recipients are the sink's matter.
     """
 
     device: str
@@ -68,12 +78,16 @@ class Plan:
     trigger_us: int
     pre_event_wanted_us: int
     policy: str
+    retention_days: int
     width: int
     height: int
-    fps: float
+    fps: int
     encoder: str
     software: str
     fragment_us: int = 500_000
+    sound: bool = False
+    continues: str | None = None
+    wearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +110,15 @@ class _Made:
 
 
 _T = TypeVar("_T")
-OpenSink = Callable[[str, Header, bytes], Sink]
+OpenSink = Callable[[Header, bytes], Sink]
+"""Makes the file of a recording, given its header and initialisation segment."""
 
 
 class Recorder:
-    """Records `plan` into `directory` until it is stopped.
+    """Records `plan` until it is stopped.
 
+    new_id(wall_us): names the recording, given the wall time of its trigger. open_sink: makes its
+    file. Both are called from the recording's thread, once the first key frame is there.
     on_opened(id): the file is there. on_closed(info): the recording ended as it should; None if
     not a single picture came, and then there is no file. on_failed(error): it could not be made or
     could not go on; what was committed stays and plays. A StorageError is the storage's fault; a
@@ -111,14 +128,14 @@ class Recorder:
     def __init__(
         self,
         ring: Ring,
-        directory: str,
         plan: Plan,
         clock: Clock,
         *,
+        new_id: Callable[[int], str],
+        open_sink: OpenSink,
         on_opened: Callable[[str], None],
         on_closed: Callable[[RecordingInfo | None], None],
         on_failed: Callable[[Exception], None],
-        open_sink: OpenSink = sink.open_sink,
     ) -> None:
         self.plan: Final = plan
         self.info: RecordingInfo | None = None
@@ -126,20 +143,22 @@ class Recorder:
         self.first_durable_us: int | None = None
         """Media time at which the first fragment was durable."""
         self._ring = ring
-        self._directory = directory
         self._clock = clock
         self._on_opened = on_opened
         self._on_closed = on_closed
         self._on_failed = on_failed
+        self._new_id = new_id
         self._open_sink = open_sink
         self._cutter = Cutter(round(SECOND / plan.fps))
         self._marks: deque[int] = deque()
+        self._stages: deque[StageChange] = deque()
         self._stop: _Stop | None = None
         self._maker: FragmentMaker | None = None
         self._sink: Sink | None = None
         self._tally: Tally | None = None
         self._end_us = plan.trigger_us
         self._slow_us: int | None = None
+        self._moment: Moment | None = None
         self._origin_us = 0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
@@ -155,6 +174,11 @@ class Recorder:
     def mark(self, at_us: int) -> None:
         """Note that something happened at this media time; the next commit says so."""
         self._marks.append(at_us)
+
+    def stage(self, at_us: int, stage: str, display: bool) -> None:
+        """Note that from this media time on the camera was in `stage`, its self-view on or off
+        (`display`); the next commit says so."""
+        self._stages.append(StageChange(at_us, stage, display))
 
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
         """Keep everything up to the media time `at_us`, then close; returns at once.
@@ -269,25 +293,35 @@ class Recorder:
         shortfall = None
         if plan.pre_event_wanted_us > max(0, plan.trigger_us - self._origin_us):
             shortfall = BUFFER_BOUND if self._reader.shortfall_us else STILL_FILLING
-        started_wall_us = clock.wall_us() - (clock.now_us() - plan.trigger_us)
+        moment = clock.moment()
+        started_wall_us = moment.wall_us - (moment.boot_us - plan.trigger_us)
         header = Header(
-            id=sink.new_id(self._directory, started_wall_us),
+            format=FORMAT,
+            id=self._new_id(started_wall_us),
             device=plan.device,
+            boot_id=clock.boot_id,
+            clock=moment,
             started_wall_us=started_wall_us,
             trigger=plan.trigger,
             trigger_us=plan.trigger_us,
             origin_us=self._origin_us,
             pre_event_wanted_us=plan.pre_event_wanted_us,
             pre_event_shortfall=shortfall,
+            continues=plan.continues,
             policy=plan.policy,
+            retention_days=plan.retention_days,
             width=plan.width,
             height=plan.height,
             fps=plan.fps,
+            sound=plan.sound,
             encoder=plan.encoder,
             software=plan.software,
+            wearer=plan.wearer,
+            recipients=(),
         )
-        self._sink = self._open_sink(self._directory, header, maker.init)
-        self._tally = Tally(header, self._sink.path, len(maker.init))
+        self._moment = moment
+        self._sink = self._open_sink(header, maker.init)
+        self._tally = Tally(header, self._sink.path, self._sink.sealed_bytes)
         self.info = self._tally.info("recording")
         self._tell(self._on_opened, header.id)
 
@@ -295,38 +329,50 @@ class Recorder:
         if made is None or self._sink is None or self._tally is None:
             return
         if made.runs:
-            marks = tuple(self._marks)
-            commit = Commit(
+            marks, stages = tuple(self._marks), tuple(self._stages)
+            moment = self._clock.moment()
+            facts = Facts(
                 sequence=self._tally.commits,
-                first_pts_us=made.runs[0].first_us,
-                last_pts_us=made.runs[-1].last_us,
+                first_us=made.runs[0].first_us,
+                last_us=made.runs[-1].last_us,
                 end_us=made.runs[-1].end_us,
                 frames=sum(len(run.packets) for run in made.runs),
                 gaps=made.gaps,
                 marks=marks,
-                wall_us=self._clock.wall_us(),
+                stages=stages,
+                clock=moment,
+                clock_step_us=self._clock_step_us(moment),
                 sync_us=self._slow_us,
             )
-            began_us = self._clock.now_us()
+            bytes_before = self._sink.sealed_bytes
             try:
-                self._sink.append(made.data, commit)
+                self._sink.append(made.data, facts)
             except BaseException:
                 self._restate(made.gaps)
                 raise
             ended_us = self._clock.now_us()
             for _ in marks:
                 self._marks.popleft()
-            took_us = ended_us - began_us
+            for _ in stages:
+                self._stages.popleft()
+            took_us = ended_us - moment.boot_us
             self._slow_us = took_us if took_us > SLOW_SYNC_US else None
+            self._moment = moment
             if self.first_durable_us is None:
                 self.first_durable_us = ended_us
-            self._tally.add(commit, len(made.data))
-            self._end_us = commit.end_us
+            self._tally.add(facts, self._sink.sealed_bytes - bytes_before)
+            self._end_us = facts.end_us
             self.info = self._tally.info("recording")
         if made.changed is not None:
             if not made.runs:
                 self._restate(made.gaps)
             raise made.changed
+
+    def _clock_step_us(self, moment: Moment) -> int | None:
+        """How far wall time was set since the last statement; None if it was not."""
+        last = self._moment or moment
+        moved_us = (moment.wall_us - moment.boot_us) - (last.wall_us - last.boot_us)
+        return moved_us if abs(moved_us) > CLOCK_STEP_US else None
 
     def _restate(self, gaps: Sequence[Gap]) -> None:
         """Let the end state what no commit could."""
@@ -365,17 +411,22 @@ class Recorder:
         opened, tally = self._sink, self._tally
         if opened is None or tally is None:
             return None
-        end = End(
+        moment = self._clock.moment()
+        closing = Closing(
             reason=reason,
             frames=tally.frames,
             at_us=at_us,
             gaps=self._cutter.take_gaps(),
             marks=tuple(self._marks),
+            stages=tuple(self._stages),
+            boot_id=self._clock.boot_id,
+            clock=moment,
+            clock_step_us=self._clock_step_us(moment),
             sync_us=self._slow_us,
         )
         self._sink = None
-        opened.close(end)
-        tally.finish(end)
+        final = opened.close(closing)
+        tally.finish(closing, final)
         self.info = tally.info("closed")
         return self.info
 

@@ -1,79 +1,157 @@
-"""What is known about a recording; how its file looks is the matter of `camerad.evidence.sink`.
+"""What is known about a recording; how its file looks is `camerad.evidence.container`'s matter.
 
-Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since the Unix epoch.
+The dataclasses with which statements are made (`Header`, `Commit`, `End`) are their payloads, field
+by field: see `camerad.evidence.jws` for the one spelling, and docs/evidence-format.md. They have
+whole numbers only. Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since
+the Unix epoch.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from camerad.clock import SECOND
+from camerad.clock import SECOND, Moment
 from camerad.stream.packets import Gap
+
+FORMAT: Final = 1
+HEADER: Final = "camerad-header"
+COMMIT: Final = "camerad-commit"
+END: Final = "camerad-end"
+
+RECOVERED: Final = "recovered"
+"""Reason of an end that repair wrote, because the recording had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A member of a recording, exactly: its bytes and their SHA-256 in hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageChange:
+    """From at_us (media time) on, the camera was in this stage. display: the self-view was on."""
+
+    at_us: int
+    stage: str
+    display: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a recording is, known when it begins.
+    """What a recording is, known when it begins; the payload of ``header.jws``.
 
-    Media times in microseconds of CLOCK_BOOTTIME. started_wall_us: wall time of the trigger,
-    microseconds since the Unix epoch, right or wrong. trigger: what started it. trigger_us: the
-    instant of the press. origin_us: the first packet. pre_event_wanted_us: how much the policy and
-    the configuration ask for; where there was less, `pre_event_shortfall` says why.
+    Media times in microseconds of CLOCK_BOOTTIME, within the boot `boot_id`. format: version of
+    this format, `FORMAT`. started_wall_us: wall time of the trigger, microseconds since the Unix
+    epoch; clock.source says how far to trust it. clock: when the header was made. trigger: what
+    started it. trigger_us: the instant of the press, which is the boundary of the pre-event part.
+    origin_us: the first packet. pre_event_wanted_us: how much the policy and the configuration ask
+    for; where there was less, `pre_event_shortfall` says why. continues: id of the recording that
+    this one goes on from. retention_days: when it is to be deleted, unless it is held. sound:
+    whether it has a sound track. wearer: the id that the shift was assigned, if any. recipients:
+    age public keys of those who can open it.
     """
 
+    format: int
     id: str
     device: str
+    boot_id: str
+    clock: Moment
     started_wall_us: int
     trigger: str
     trigger_us: int
     origin_us: int
     pre_event_wanted_us: int
     pre_event_shortfall: str | None
+    continues: str | None
     policy: str
+    retention_days: int
     width: int
     height: int
-    fps: float
+    fps: int
+    sound: bool
     encoder: str
     software: str
+    wearer: str | None
+    recipients: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """What makes one fragment part of its recording.
+class Facts:
+    """What a recorder knows about a fragment; the container makes a Commit of it.
 
-    sequence: counted from 0. first_pts_us, last_pts_us: its first and last picture; end_us: where
-    the last one ends. gaps: before or within the fragment. marks: media times, set since the
-    commit before. wall_us: wall time of the commit. sync_us: how long the storage took over the
-    fragment before, if longer than is right, else None.
+    sequence: counted from 0. first_us, last_us: its first and last picture; end_us: where the last
+    one ends. gaps: before or within the fragment. marks: media times, set since the commit before.
+    stages: changes since then. clock: when it was committed. clock_step_us: how far wall time
+    jumped against boot time since then, None if it did not. sync_us: how long the storage took
+    over the fragment before, if longer than is right, else None.
     """
 
     sequence: int
-    first_pts_us: int
-    last_pts_us: int
+    first_us: int
+    last_us: int
     end_us: int
     frames: int
     gaps: tuple[Gap, ...]
     marks: tuple[int, ...]
-    wall_us: int
+    stages: tuple[StageChange, ...]
+    clock: Moment
+    clock_step_us: int | None
     sync_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How a recording ended.
+class Commit:
+    """What makes one fragment part of its recording; the payload of ``NNNNNN.jws``.
 
-    reason: "stop", "shutdown", ... frames: in all fragments; at_us: media time up to which footage
-    was wanted. gaps, marks, sync_us: as in Commit, those since the last one.
+    previous: SHA-256 of the statement before (the header's, or that of the commit before).
+    fragment: the sealed fragment. init: the sealed initialisation segment, in commit 0 only. The
+    rest as in `Facts`.
+    """
+
+    previous: str
+    init: Content | None
+    fragment: Content
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a recorder, or repair, knows at the end; the container makes an End of it.
+
+    reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
+    which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us: as
+    in Facts, those since the last commit. boot_id, clock: when this was written.
     """
 
     reason: str
     frames: int
     at_us: int
-    gaps: tuple[Gap, ...] = ()
-    marks: tuple[int, ...] = ()
-    sync_us: int | None = None
+    gaps: tuple[Gap, ...]
+    marks: tuple[int, ...]
+    stages: tuple[StageChange, ...]
+    boot_id: str
+    clock: Moment
+    clock_step_us: int | None
+    sync_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a recording ended; the payload of ``end.jws``.
+
+    previous: SHA-256 of the statement before. commits: how many there are. torn: what lay behind
+    the last commit when it was repaired, kept as a member of its own. The rest as in `Closing`.
+    """
+
+    previous: str
+    commits: int
+    torn: Content | None
+    closing: Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +163,13 @@ class RecordingInfo:
     pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds after the first
     picture. bytes: of the segment and the committed fragments. bits_per_second: of the time that
     has pictures.
-    state: "recording", "closed" or "interrupted". reason: how it ended, None without an end.
+    state: "recording", "closed", "recovered" or "interrupted". reason: how it ended, None without
+    an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
 
     id: str
     path: str
+    device: str
     started: str
     seconds: float
     pre_event_seconds: float
@@ -99,8 +179,14 @@ class RecordingInfo:
     bits_per_second: float
     gaps: tuple[Gap, ...]
     marks: tuple[float, ...]
+    flagged: bool
+    sound: bool
+    continues: str | None
+    policy: str
+    retention_days: int
     state: str
     reason: str | None
+    final: str | None
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON."""
@@ -119,25 +205,27 @@ class Tally:
         self.commits = 0
         self.frames = 0
         self.bytes = size
-        self.end: End | None = None
+        self.closing: Closing | None = None
+        self.final: str | None = None
         self._end_us = header.origin_us
         self._gaps: list[Gap] = []
         self._marks: list[int] = []
 
-    def add(self, commit: Commit, size: int) -> None:
+    def add(self, facts: Facts, size: int) -> None:
         """Count a fragment of `size` bytes."""
         self.commits += 1
-        self.frames += commit.frames
+        self.frames += facts.frames
         self.bytes += size
-        self._end_us = commit.end_us
-        self._gaps += commit.gaps
-        self._marks += commit.marks
+        self._end_us = facts.end_us
+        self._gaps += facts.gaps
+        self._marks += facts.marks
 
-    def finish(self, end: End) -> None:
-        """Count what the end says."""
-        self.end = end
-        self._gaps += end.gaps
-        self._marks += end.marks
+    def finish(self, closing: Closing, final: str) -> None:
+        """Count what the end says. final: SHA-256 of its statement."""
+        self.closing = closing
+        self.final = final
+        self._gaps += closing.gaps
+        self._marks += closing.marks
 
     def info(self, state: str) -> RecordingInfo:
         """The sum."""
@@ -147,6 +235,7 @@ class Tally:
         return RecordingInfo(
             id=header.id,
             path=self.path,
+            device=header.device,
             started=rfc3339(header.started_wall_us),
             seconds=span_us / SECOND,
             pre_event_seconds=pre_event_us / SECOND,
@@ -156,8 +245,14 @@ class Tally:
             bits_per_second=self.bytes * 8 * SECOND / max(1, span_us - self._empty_us()),
             gaps=tuple(self._gaps),
             marks=tuple((at_us - header.origin_us) / SECOND for at_us in self._marks),
+            flagged=bool(self._marks),
+            sound=header.sound,
+            continues=header.continues,
+            policy=header.policy,
+            retention_days=header.retention_days,
             state=state,
-            reason=self.end.reason if self.end is not None else None,
+            reason=self.closing.reason if self.closing is not None else None,
+            final=self.final,
         )
 
     def _empty_us(self) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from camerad.errors import EX_CANTCREAT, StorageError
+from camerad.evidence import files
 
 PROBE_BYTES = 4096
 
@@ -41,11 +42,10 @@ def prepare(directory: str) -> None:
     Raises StateDirectoryError if it cannot be made, entered or written.
     """
     try:
-        os.makedirs(directory, mode=0o750, exist_ok=True)
-    except OSError as error:
+        files.make_directory(directory)
+    except StorageError as error:
         raise StateDirectoryError(
-            f"{directory}: cannot be made: {error.strerror}; make it, or set device.state_dir "
-            "to a directory that the daemon's user may write"
+            f"{error}; or set device.state_dir to a directory that the daemon's user may write"
         ) from error
     try:
         probe(directory)

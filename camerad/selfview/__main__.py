@@ -22,12 +22,14 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
+
 from camerad import process
 from camerad.clock import Clock, SystemClock
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, ConfigError, WireError
 from camerad.selfview.display import Framebuffer, read_panel
 from camerad.selfview.picture import Painter
-from camerad.stream.frame import FrameReader
+from camerad.stream.newest import FrameReader
 
 STALE_US: Final = 1_000_000
 """A frame older than this is not shown: a picture that stands still would pass for a live one."""
@@ -176,6 +178,8 @@ def main() -> int:
         return EX_USAGE
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    # A picture is so small that to share it out among threads takes longer than to paint it.
+    cv2.setNumThreads(1)
     try:
         panel = read_panel(settings.sysfs)
         display = Framebuffer(settings.device, panel)

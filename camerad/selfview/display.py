@@ -7,7 +7,7 @@ from pathlib import Path
 
 from camerad.errors import HardwareError
 from camerad.selfview.picture import FORMATS, Panel
-from camerad.stream.frame import Frame
+from camerad.stream.newest import Frame
 
 
 def read_panel(sysfs: str) -> Panel:

@@ -12,7 +12,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from camerad.stream.frame import Frame, Geometry
+from camerad.stream.frame import Geometry
+from camerad.stream.newest import Frame
 
 FORMATS: Final = {16: "RGB565", 32: "XRGB8888"}
 """Bits per pixel of a framebuffer, and what they mean on a Raspberry Pi; little-endian both."""

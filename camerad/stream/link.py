@@ -6,6 +6,10 @@ calls a method here (an eventfd), or a deadline of `camerad.behaviour.recovery` 
 decides everything about starting and ending, this file only carries it out. The thread never waits
 for the process: not to read, not to obey, not to die.
 
+While footage flows and nobody waits for it, the thread rests, and packets lie in the socket for a
+moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
+that dies meanwhile costs nothing: what it had sent stays in the socket.
+
 What the daemon wants is state, not a queue of orders: the armed epoch and whether the self-view is
 on. The thread compares it with what this process was told and sends the difference, so a process
 that was restarted is told everything anew.
@@ -36,6 +40,7 @@ from camerad.stream import frame
 from camerad.stream.intake import Intake
 from camerad.stream.packets import Gap
 from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
+from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
 from camerad.stream.wire import Header, Kind
 
@@ -114,8 +119,11 @@ class CaptureLink:
         self._listening = False
         self._hearing = False
         self._hello: dict[str, Any] = {}
-        self._aged_us = 0
+        self._age_us = 0
+        self._fed = False
+        self._rest = Rest(ring)
         self._picture = False
+        ring.on_wait = self._reader_waits
 
     # What the daemon asks for
 
@@ -197,6 +205,12 @@ class CaptureLink:
         if self._wake_fd is not None:
             os.eventfd_write(self._wake_fd, 1)
 
+    def _reader_waits(self, due_us: int) -> None:
+        """A recording waits for the packet of this media time."""
+        if self._rest.outlasts(due_us):
+            with self._lock:
+                self._wake()
+
     # The thread
 
     def _run(self) -> None:
@@ -221,30 +235,44 @@ class CaptureLink:
         self._obey(now_us)
         self._sleep(now_us)
         now_us = self._clock.now_us()
-        if self._intake.epoch is not None and now_us - self._aged_us >= _AGE_EVERY_US:
-            self._aged_us = now_us
+        if self._intake.epoch is not None and now_us >= self._age_us:
+            self._age_us = now_us + _AGE_EVERY_US
             self._ring.expire(now_us)
         return True
 
     def _sleep(self, now_us: int) -> None:
         """Until a deadline is due, a method was called or the process did something."""
         process = self._process
+        resting = self._rest.lasts(now_us)
         if process is not None and self._listening:
-            events = select.POLLIN | (select.POLLOUT if process.backlog else 0)
+            events = (0 if resting else select.POLLIN) | (select.POLLOUT if process.backlog else 0)
             self._poll.register(process.socket, events)
         ready = dict(self._poll.poll(self._timeout_ms(now_us)))
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
+            self._rest.end()
         if process is None:
             return
         now_us = self._clock.now_us()
         if process.stderr in ready:
             self._hear(process)
-        if process.socket.fileno() in ready:
+        # After a call here what it wants comes first: the next turn obeys, then listens.
+        rested = resting and 0 < self._rest.until_us <= now_us
+        if self._listening and (rested or process.socket.fileno() in ready):
             process.flush()
-            self._receive(process, now_us)
+            more = self._receive(process, now_us)
+            self._rest_again(process, now_us, more=more)
         if process.pidfd in ready:
             self._exited(process, now_us)
+
+    def _rest_again(self, process: CaptureProcess, now_us: int, *, more: bool) -> None:
+        """Packets were taken in; rest again, if there are no more and nothing speaks against it."""
+        self._rest.end()
+        if not more and self._fed and self._stop_us is None:
+            self._rest.begin(now_us, process.room)
+            leaves_us = self._ring.leaves_us
+            if leaves_us is not None:
+                self._age_us = min(self._age_us, leaves_us)
 
     def _timeout_ms(self, now_us: int) -> int | None:
         due_us = self._stop_us
@@ -252,7 +280,9 @@ class CaptureLink:
             due_us = recovery.deadline(self._recovery, self._budget)
         dues = [] if due_us is None else [due_us]
         if self._intake.epoch is not None:
-            dues.append(self._aged_us + _AGE_EVERY_US)
+            dues.append(self._age_us)
+        if self._rest.lasts(now_us):
+            dues.append(self._rest.until_us)
         if self._wipes:
             dues.append(now_us + _RETRY_WIPE_US)
         # Rounded up: a turn that came a fraction too early would find nothing to do.
@@ -265,8 +295,12 @@ class CaptureLink:
             want_key, self._want_key = self._want_key, False
             wipes, self._wipes = self._wipes, []
         wiped: int | None = None
+        process = self._process
         if wipes:
             self._intake.arm(None)
+            if process is not None and self._listening:
+                # What lies in the socket is footage too.
+                self._receive(process, now_us)
             try:
                 wiped = self._ring.wipe()
             except RingError:
@@ -275,7 +309,6 @@ class CaptureLink:
                 with self._lock:
                     self._wipes = wipes + self._wipes
         self._intake.arm(epoch)
-        process = self._process
         if process is not None:
             process.tell(epoch, view, now_us + self._budget.frame_age_us)
             self._picture = self._picture or view
@@ -290,6 +323,7 @@ class CaptureLink:
     def _receive(self, process: CaptureProcess, now_us: int) -> bool:
         """Take in what has arrived, but not so much that a wipe has to wait; whether there may be
         more."""
+        self._fed = False
         try:
             for _ in range(_MESSAGES_AT_ONCE):
                 header = self._intake.pump(process.socket, now_us)
@@ -310,7 +344,8 @@ class CaptureLink:
         match header.kind:
             case Kind.PACKET:
                 if header.epoch == self._intake.epoch:
-                    self._aged_us = now_us
+                    self._fed = True
+                    self._age_us = now_us + _AGE_EVERY_US
                     process.packet_seen()
                     self._advance(recovery.FrameSeen(now_us))
                     if self._ring.wants_key:
@@ -354,6 +389,7 @@ class CaptureLink:
 
     def _let_go(self, process: CaptureProcess) -> None:
         self._stop_listening(process)
+        self._rest.end()
         if self._hearing:
             self._hearing = False
             self._poll.unregister(process.stderr)

@@ -16,8 +16,8 @@ from camerad.stream import wire
 DEFAULT_ARGV: Final = (sys.executable, "-m", "camerad.capture")
 
 SOCKET_BYTES: Final = 4 * 1024 * 1024
-"""What may be under way: seconds of footage at 8 Mbit/s. The kernel gives less where
-``net.core.wmem_max`` is lower; that costs system calls and no packets."""
+"""What may be under way: more than a second of footage at 25 Mbit/s. The kernel gives less where
+``net.core.wmem_max`` is lower; that costs system calls and no packets, see `room`."""
 
 OWN_WORDS: Final = "camerad.capture: "
 """How a line of the program's own begins on its standard error; the same comes as a message."""
@@ -66,6 +66,10 @@ class CaptureProcess:
             self.socket.close()
             os.close(self.stderr)
             raise
+        else:
+            self.room: Final = theirs.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+            """Bytes that the process can send before somebody reads; with the kernel's own for each
+            message, which for packets of video are less than a fifth (``socket(7)``)."""
         finally:
             theirs.close()
             os.close(their_stderr)

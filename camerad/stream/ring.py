@@ -33,6 +33,7 @@ for the rest. One lock; it is never held while waiting, receiving or storing.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Condition, Lock
 from types import TracebackType
 from typing import Final, Self
@@ -77,6 +78,9 @@ class Ring:
         self._size = 0
         self._void = False
         self._high = 0
+        self.on_wait: Callable[[int], None] | None = None
+        """Called when the reader begins to wait, with `due_us`; for a writer that lets packets lie.
+        Called from the reader's thread with the ring locked: it may not come back to the ring."""
         self.capacity: Final = capacity
         self.seconds: Final = seconds
         self.locked: Final = self._arena.locked
@@ -190,6 +194,23 @@ class Ring:
             return 0.0
         return max(0, last_us - oldest.first_us) / 1_000_000
 
+    @property
+    def due_us(self) -> int | None:
+        """Media time of the packet that the reader waits for; earlier ones need not hurry.
+
+        None while it does not wait.
+        """
+        with self._condition:
+            cursor = self._window.cursor
+            waiting = cursor is not None and cursor.waiting
+            return self._window.due_us(cursor) if cursor is not None and waiting else None
+
+    @property
+    def leaves_us(self) -> int | None:
+        """When the oldest group will be too old, as far as is known; then call `expire`."""
+        with self._condition:
+            return self._window.leaves_us
+
     def expire(self, now_us: int) -> None:
         """Let go of what is too old at `now_us`; for the time in which no packet comes."""
         with self._condition:
@@ -230,7 +251,9 @@ class Ring:
                 raise RingError("the ring has a reader already")
             cursor = self._window.follow(from_us)
             short_us = self._window.shortfall_us
-        return Reader(self._window, self._arena, self._condition, cursor, short_us)
+        return Reader(
+            self, self._window, self._arena, self._condition, cursor, shortfall_us=short_us
+        )
 
 
 class Reader:
@@ -241,8 +264,16 @@ class Reader:
     """
 
     def __init__(
-        self, window: Window, arena: Arena, condition: Condition, cursor: Cursor, shortfall_us: int
+        self,
+        ring: Ring,
+        window: Window,
+        arena: Arena,
+        condition: Condition,
+        cursor: Cursor,
+        *,
+        shortfall_us: int,
     ) -> None:
+        self._ring = ring
         self._window = window
         self._arena = arena
         self._condition = condition
@@ -272,6 +303,8 @@ class Reader:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return None
+                    if self._ring.on_wait is not None:
+                        self._ring.on_wait(self._window.due_us(cursor))
                     self._condition.wait(left)
             finally:
                 cursor.waiting = False

@@ -204,6 +204,16 @@ class Window:
             self._leave(oldest)
             self.short = not covered
 
+    @property
+    def leaves_us(self) -> int | None:
+        """When the oldest group will be too old, as far as is known; None while it is wanted."""
+        oldest = self.oldest
+        if oldest is None or self._wanted(oldest):
+            return None
+        limit_us = oldest.first_us + self.limit_us + 1
+        follower = oldest.next
+        return limit_us if follower is None else min(limit_us, follower.first_us + self.seconds_us)
+
     def _wanted(self, group: Group) -> bool:
         cursor = self.cursor
         if cursor is None:
@@ -290,6 +300,12 @@ class Window:
             return True
         first_us = self.next_us(cursor)
         return first_us is not None and self.last_us - first_us >= cursor.min_us
+
+    def due_us(self, cursor: Cursor) -> int:
+        """Media time from which on a packet makes the reader ripe, or the one after it does."""
+        first_us = self.next_us(cursor)
+        due_us = (self.last_us or 0 if first_us is None else first_us) + cursor.min_us
+        return due_us if cursor.until_us is None else min(due_us, cursor.until_us)
 
     def take(self, cursor: Cursor, max_us: int) -> Taken:
         """Move the cursor on by up to `max_us`, at least one packet, and lease what it passes."""

@@ -9,6 +9,7 @@ up which file they are about; for files below HW_MOCKS_DISK they fail as Linux w
   before, as after the kernel's ``errors=remount-ro``. statvfs shows ST_RDONLY.
 - ``disk_error``: EIO for all that changes anything and for every sync.
 - ``disk_slow``: each fsync and fdatasync takes ``seconds`` longer (3 unless told).
+- ``disk_lies``: fsync and fdatasync do nothing and say that all went well.
 
 Faults come from the world (``{"fault", "until_us", "seconds"}``) or from `Disk.fail`; several may
 hold at once. Each failed call is reported (``{"hit": fault, "call", "path", "at_us"}``), and each
@@ -35,7 +36,8 @@ FULL: Final = "disk_full"
 READONLY: Final = "disk_readonly"
 ERROR: Final = "disk_error"
 SLOW: Final = "disk_slow"
-FAULTS: Final = (FULL, READONLY, ERROR, SLOW)
+LIES: Final = "disk_lies"
+FAULTS: Final = (FULL, READONLY, ERROR, SLOW, LIES)
 SLOW_SECONDS: Final = 3.0
 _CREATES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _ST_RDONLY: Final = 1
@@ -228,7 +230,8 @@ class Disk:
                     self._hit(SLOW, name, path)
                     time.sleep(slow.seconds)
                     self.refuse(name, fd, ERROR, READONLY)
-            real(fd)
+            if path is None or self.holds(LIES) is None:
+                real(fd)
             if path is not None:
                 ended = now_us()
                 self._send({"synced": path, "at_us": ended, "took_us": ended - began})

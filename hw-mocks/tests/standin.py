@@ -106,7 +106,7 @@ class StandIn:
         gap = {"from_us": 1, "to_us": 2, "frames": 3, "reason": "stall"}
         recording = {
             "id": "r1",
-            "path": str(self.settings.device.state_dir / "recordings" / "r1.mp4"),
+            "path": str(self.settings.device.state_dir / "recordings" / "r1.tar"),
             "started": "2026-01-01T00:00:00Z",
             "seconds": 12.5,
             "pre_event_seconds": 1.5,

@@ -12,9 +12,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyrage
 import pytest
 import yaml
 from sim_support import Sim, alive, environment, until
+
+from hw_mocks.office import DEMONSTRATION_RECIPIENT
 
 
 @pytest.fixture
@@ -48,6 +51,39 @@ def test_the_daemon_gets_the_given_configuration_with_paths_of_the_simulator(
     assert sim.ask("GET", "/api/board")[1]["buttons"] == [{"name": "main", "gpio": 6}]
     assert sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})[0] == 200
     assert sim.stop() == 0
+
+
+def test_where_nobody_is_named_recordings_are_sealed_to_the_demonstration_key(
+    tmp_path: Path, start: Callable[..., Sim]
+) -> None:
+    sim = start()
+    sim.ready()
+    derived = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())
+    assert derived["recipients"] == [DEMONSTRATION_RECIPIENT]
+    assert sum("demonstration key" in line for line in sim.lines) == 1
+    # The private half, which everybody has, is the one that opens them.
+    office = Path(__file__).parents[1] / "demo-office.txt"
+    secret = office.read_text(encoding="ascii").splitlines()[-1]
+    assert str(pyrage.x25519.Identity.from_str(secret).to_public()) == DEMONSTRATION_RECIPIENT
+    assert sim.stop() == 0
+
+
+@pytest.mark.parametrize("recipients", [[], [DEMONSTRATION_RECIPIENT]])
+def test_a_configuration_that_says_who_can_open_recordings_is_left_alone(
+    tmp_path: Path, start: Callable[..., Sim], recipients: list[str]
+) -> None:
+    (tmp_path / "camerad.yaml").write_text(f"policy: generic\nrecipients: {recipients}\n")
+    sim = start()
+    sim.ready()
+    derived = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())
+    assert derived["recipients"] == recipients
+    assert not any("demonstration key" in line for line in sim.lines)
+    assert sim.stop() == 0
+
+
+def test_the_camera_of_make_run_names_the_demonstration_key() -> None:
+    document = yaml.safe_load((Path(__file__).parents[1] / "bodycam.yaml").read_text())
+    assert document["recipients"] == [DEMONSTRATION_RECIPIENT]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from tests.bench import cpu, latency, loss, machine, memory, plan
+from tests.bench import cpu, evidence, latency, loss, machine, memory, plan
 from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
 
@@ -28,7 +28,7 @@ def main() -> int:
     """Carry out the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
-    parser.add_argument("--quick", action="store_true", help="2 minutes; the figures are rough")
+    parser.add_argument("--quick", action="store_true", help="3 minutes; the figures are rough")
     parser.add_argument(
         "--work-dir",
         default="/var/tmp",
@@ -76,6 +76,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         memory=memory.measure(effort, footage, work),
         latency=latency.measure(effort, footage, work),
         loss=loss.measure(effort, footage, work),
+        evidence=evidence.measure(effort, footage, work),
         seconds=time.monotonic() - began,
     )
 

@@ -29,14 +29,14 @@ BUFFERS: Final = 6
 WARM_FRAMES: Final = 45
 
 
-def encoder() -> Any:
+def encoder(width: int = WIDTH, height: int = HEIGHT, bitrate: int = BITRATE) -> Any:
     """libx264 as picamera2 and camerad set it up."""
     container = av.open("/dev/null", "w", format="null")
     codec: Any = container.add_stream("h264", rate=FPS).codec_context
     codec.thread_count = THREADS
     codec.thread_type = av.codec.context.ThreadType.FRAME
-    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    codec.bit_rate = BITRATE
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.bit_rate = bitrate
     codec.gop_size = GROUP_FRAMES
     codec.options.update({"preset": "ultrafast", "deblock": "1", "tune": "zerolatency"})
     codec.time_base = Fraction(1, 1_000_000)

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from hw_mocks.bus import Message, WorldThread
 from hw_mocks.disk import DISK_VARIABLE
+from hw_mocks.office import DEMONSTRATION_RECIPIENT
 
 from tests.bench.machine import children, locked_bytes, now_us
 from tests.bench.plan import (
@@ -108,11 +109,14 @@ class Camera:
         os.ftruncate(self._panel, width * height * depth // 8)
         sysfs = self.root / "fb0"
         sysfs.mkdir()
+        synchronised = self.root / "synchronised"
+        synchronised.touch()
         (sysfs / "virtual_size").write_text(f"{width},{height}\n")
         (sysfs / "bits_per_pixel").write_text(f"{depth}\n")
         (sysfs / "stride").write_text(f"{width * depth // 8}\n")
         return {
             "policy": policy,
+            "recipients": [DEMONSTRATION_RECIPIENT],
             **({"pre_event": pre_event} if pre_event else {}),
             "device": {
                 "state_dir": str(self.root / "state"),
@@ -135,6 +139,7 @@ class Camera:
                 "device": f"/proc/{os.getpid()}/fd/{self._panel}",
                 "sysfs": str(sysfs),
             },
+            "clock": {"synchronised": str(synchronised)},
         }
 
     # ------------------------------------------------------------------------------------ life
@@ -299,11 +304,11 @@ class Camera:
         return edge_us
 
     def newest(self) -> Path:
-        """The video of the newest recording."""
-        videos = sorted(self.recordings.glob("*.mp4"), key=lambda path: path.stat().st_ctime_ns)
-        if not videos:
+        """The newest recording, sealed."""
+        files = sorted(self.recordings.glob("*.tar"), key=lambda path: path.stat().st_ctime_ns)
+        if not files:
             raise self._failure("there is no recording")
-        return videos[-1]
+        return files[-1]
 
 
 class _Connection(http.client.HTTPConnection):

@@ -33,7 +33,7 @@ WITHOUT: Final = "without a pre-event buffer"
 POLICIES: Final = {WITH: "bayern", WITHOUT: "nrw-ordnungsamt"}
 """The first is armed in idle as well, so that the buffer is full at every press."""
 SYNCS_BEFORE_FIRST: Final = 1
-"""Of the recording's list of commits: the one that makes its header durable."""
+"""Of the recording's file: the one that makes its header durable."""
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def _first_commit(camera: Camera, mark: int) -> int:
 
     def wanted(role: str, message: Message | dict[str, Any]) -> bool:
         nonlocal seen
-        if role == "disk" and str(message.get("synced", "")).endswith(".jsonl"):
+        if role == "disk" and str(message.get("synced", "")).endswith(".tar"):
             seen += 1
         return seen > SYNCS_BEFORE_FIRST
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -168,3 +169,35 @@ def description() -> dict[str, Any]:
         "load_before": round(os.getloadavg()[0], 2),
         **{name: metadata.version(name) for name in ("av", "picamera2", "camerad")},
     }
+
+
+def written_bytes(device: str | None) -> int:
+    """Bytes that were written to a block device since it is there; 0 of none.
+
+    The seventh figure of its ``stat`` counts sectors of 512 bytes, whatever the device's own are
+    (Documentation/block/stat.rst of the kernel).
+    """
+    if device is None:
+        return 0
+    return int(Path(f"/sys/block/{device}/stat").read_text().split()[6]) * 512
+
+
+def cpu_of_thread_ns(name: str) -> int:
+    """Nanoseconds of processor time that a thread of the kernel has taken; 0 if there is none.
+
+    The first figure of ``schedstat`` (Documentation/scheduler/sched-stats.rst of the kernel).
+    """
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "comm").read_text().strip() == name:
+                return int((entry / "schedstat").read_text().split()[0])
+    return 0
+
+
+def peak_rss_megabytes() -> float:
+    """The most memory that this process has had since its program began, megabytes.
+
+    ``VmHWM`` in proc_pid_status(5). getrusage(2) would count what the process that started this one
+    had before.
+    """
+    return _kilobytes(_status(os.getpid()), "VmHWM") * 1024 / 1e6

@@ -41,7 +41,8 @@ class Effort:
     starts over after 10 s, so that every subject gets the same pictures. starts, presses, holds:
     how many of them. kills: turns, in each of which several recordings are killed. fill_seconds:
     how long the 30 s buffer is filled before memory is looked at; the arena is in memory from the
-    start, whatever it holds.
+    start, whatever it holds. pairs: how often checking and opening a recording are measured beside
+    their peers. long_hours: of the recording with which their memory is measured.
     """
 
     rounds: int
@@ -52,6 +53,8 @@ class Effort:
     holds: int
     kills: int
     fill_seconds: float
+    pairs: int
+    long_hours: int
 
 
 FULL: Final = Effort(
@@ -63,6 +66,8 @@ FULL: Final = Effort(
     holds=5,
     kills=3,
     fill_seconds=MEMORY_SECONDS + 3.0,
+    pairs=5,
+    long_hours=4,
 )
 QUICK: Final = Effort(
     rounds=1,
@@ -73,6 +78,8 @@ QUICK: Final = Effort(
     holds=1,
     kills=1,
     fill_seconds=4.0,
+    pairs=3,
+    long_hours=1,
 )
 
 

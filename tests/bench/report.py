@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import cpu, latency, loss, memory
+from tests.bench import cpu, evidence, latency, loss, memory
 from tests.bench.camera import CAPTURE, SELF_VIEW
+from tests.bench.goals import Goal
 from tests.bench.plan import (
     BITRATE,
     FPS,
@@ -33,38 +34,6 @@ WHOLE_LIMIT_MB: Final = 230.0
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """A figure and its goal. value: None where it could not be measured.
-
-    at_least: the goal is a minimum, not a maximum. missed_by: how far the figure is on the wrong
-    side; None where it is not.
-    """
-
-    name: str
-    value: float | None
-    limit: float
-    unit: str
-    at_least: bool = False
-
-    @property
-    def missed_by(self) -> float | None:
-        """How far the figure falls short."""
-        if self.value is None:
-            return None
-        beyond = self.limit - self.value if self.at_least else self.value - self.limit
-        return beyond if beyond > 0 else None
-
-    @property
-    def reached(self) -> bool:
-        """Whether the figure was measured and is on the right side."""
-        return self.value is not None and self.missed_by is None
-
-    def as_json(self) -> dict[str, Any]:
-        """The goal as an object for JSON."""
-        return {**asdict(self), "reached": self.reached, "missed_by": self.missed_by}
-
-
-@dataclass(frozen=True, slots=True)
 class Results:
     """Everything that was measured in one run."""
 
@@ -73,6 +42,7 @@ class Results:
     loss: loss.Result
     memory: memory.Result
     latency: latency.Result
+    evidence: evidence.Result
     seconds: float
 
     def goals(self) -> list[Goal]:
@@ -142,6 +112,7 @@ class Results:
                 WHOLE_LIMIT_MB,
                 "MB",
             ),
+            *self.evidence.goals(),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -232,6 +203,7 @@ class Results:
                 "start_to_control_socket": _quantiles(self.latency.control),
                 "picamera2_start_to_first_picture": _quantiles(self.latency.peer_ready),
             },
+            "evidence": self.evidence.as_json(),
             "goals": [goal.as_json() for goal in goals],
             "all_reached": all(goal.reached for goal in goals),
         }
@@ -261,6 +233,7 @@ class Results:
         for name, of in self.as_json()["milliseconds"].items():
             shown = "".join(f"{of[key]:>8.1f}" for key in ("p50", "p99", "most"))
             lines.append(f"{name.replace('_', ' '):<48}{shown}")
+        lines += ["", *self.evidence.table()]
         lines += ["", f"{'goal':<63}{'is':>10}{'limit':>10}", "-" * 110]
         for goal in self.goals():
             sign = ">=" if goal.at_least else "<="

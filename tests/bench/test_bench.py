@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import cpu, latency, loss, machine
-from tests.bench.report import Goal
+from tests.bench.goals import Goal
 
 
 def test_a_quantile_is_a_figure_that_was_measured() -> None:

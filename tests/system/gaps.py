@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.system import judge
+from tests.system import judge, sealed
 from tests.system.harness import BodyCamera, now_us, until
 
 QUIET_US = 400_000
@@ -20,19 +20,23 @@ def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
     """The recording plays, and the gaps it states are exactly the holes in its pictures.
 
     A gap names its two neighbours by their media time, so a hole and its gap are the same pair of
-    frame numbers. Where it counts the pictures that are missing, it counts them right.
+    frame numbers. Where it counts the pictures that are missing, it counts them right. What the
+    daemon lists is what the signed statements say.
     """
-    judge.ffmpeg_is_silent(recording["path"])
-    verdict = judge.decode(recording["path"], keep_every=10**9)
+    path = opened(camera, recording)
+    judge.ffmpeg_is_silent(path)
+    verdict = judge.decode(path, keep_every=10**9)
+    gaps = sealed.read(recording["path"]).gaps
+    assert recording["gaps"] == gaps
     assert recording["frames"] == len(verdict.frames)
     assert verdict.frames[0].key
     stated = [
         (round(camera.frame_at(gap["from_us"])), round(camera.frame_at(gap["to_us"])))
-        for gap in recording["gaps"]
+        for gap in gaps
     ]
     seen = [(hole.after, hole.before) for hole in verdict.holes]
-    assert stated == seen, (recording["gaps"], seen)
-    for gap, hole in zip(recording["gaps"], verdict.holes, strict=True):
+    assert stated == seen, (gaps, seen)
+    for gap, hole in zip(gaps, verdict.holes, strict=True):
         assert gap["frames"] in (None, hole.missing), (gap, hole)
     first = verdict.numbers[0]
     for frame in verdict.frames:
@@ -41,8 +45,14 @@ def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:
     return verdict
 
 
+def opened(camera: BodyCamera, recording: dict[str, Any]) -> str:
+    """The recording as a file that plays, beside the state directory and not in it."""
+    return judge.opened(recording["path"], camera.state_dir.parent)
+
+
 def marks(camera: BodyCamera, recording: dict[str, Any]) -> list[float]:
-    """The marks that the daemon lists for a recording, in seconds from its first picture."""
+    """The marks of a recording, in seconds from its first picture: as the daemon lists them, which
+    is as its signed statements say."""
     connection = http.client.HTTPConnection("camerad", timeout=5)
     connection.sock = socket.socket(socket.AF_UNIX)
     with connection.sock:
@@ -50,6 +60,7 @@ def marks(camera: BodyCamera, recording: dict[str, Any]) -> list[float]:
         connection.request("GET", "/recordings")
         listed = json.loads(connection.getresponse().read())
     (found,) = [one["marks"] for one in listed if one["id"] == recording["id"]]
+    assert found == sealed.read(recording["path"]).marks
     return list(found)
 
 

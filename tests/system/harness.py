@@ -81,9 +81,17 @@ class BodyCamera:
 
     @property
     def recordings(self) -> list[dict[str, Any]]:
-        """Newest first."""
-        body: list[dict[str, Any]] = self.ask("GET", "/api/recordings").body
-        return body
+        """Newest first: by the number in their ids, whatever the clock said.
+
+        Waits for a card that hangs for some seconds.
+        """
+
+        def listed() -> Reply | None:
+            reply = self.ask("GET", "/api/recordings")
+            return reply if reply.status == 200 else None
+
+        body = until(listed, 10, "the recordings are listed").body
+        return sorted(body, key=lambda one: int(one["id"].split("-")[1]), reverse=True)
 
     def press(self, button: str = "main", seconds: float = 0.1) -> dict[str, Any]:
         """Press and release; the answer has `down_us` and `up_us`."""

@@ -1,4 +1,4 @@
-"""Judges a recording by its pictures alone.
+"""Judges a recording, once it is opened, by its pictures alone.
 
 The simulated sensor writes its frame number into every picture as a barcode, and exposes frame n at
 a known instant, so loss, order, doubling and time are read from the decoded file and need no word
@@ -17,6 +17,10 @@ import cv2
 import numpy as np
 from hw_mocks import barcode, footage
 from numpy.typing import NDArray
+
+from tests.system.sealed import opened
+
+__all__ = ["Frame", "Hole", "Verdict", "decode", "ffmpeg_is_silent", "opened", "similarities"]
 
 Picture = NDArray[np.uint8]
 

@@ -5,11 +5,11 @@ All that fails here is below the daemon, in the system calls through which it wr
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.system import sealed
 from tests.system.gaps import edges, judge_gaps, marks, start_recording, wait_for_quiet
 from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
 
@@ -87,7 +87,8 @@ def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path
         assert now_us() - slow_us < 3_500_000
         camera.wait(stage="idle")
         recording = camera.recordings[0]
-        (sync_us,) = _slow_syncs(Path(recording["path"]))
+        said = [facts["sync_us"] for facts in sealed.read(recording["path"]).facts]
+        (sync_us,) = [sync_us for sync_us in said if sync_us is not None]
         assert sync_us == pytest.approx(3_000_000, abs=300_000)
         verdict = judge_gaps(camera, recording)
         assert verdict.holes == []
@@ -112,10 +113,3 @@ def _hangs(camera: BodyCamera, since_us: int) -> bool:
     """Whether a slow sync has begun since then."""
     reports = camera.ask("GET", f"/api/reports?after={since_us}").body
     return any(report.get("hit") == "disk_slow" for report in reports)
-
-
-def _slow_syncs(path: Path) -> list[int]:
-    """How long the slow syncs took, microseconds, as the recording itself says."""
-    lines = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
-    said = [line.get("commit", line.get("end", {})).get("sync_us") for line in lines]
-    return [sync_us for sync_us in said if sync_us is not None]

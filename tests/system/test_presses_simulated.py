@@ -1,7 +1,8 @@
 """A thousand presses with bounce in simulated time, against the real daemon.
 
 Real: the daemon's loop, its stages and gestures, buttons, lights and GPIO library. Stand-ins, each
-with a time of its own to answer: the capture link, the recorder, the display, the card. The clock
+with a time of its own to answer: the capture link, the recorder, what is kept beside footage, the
+display, the card. The clock
 jumps from one event to the next, so an evening of an officer with nervous hands takes seconds, and
 what is decided is decided at an exact microsecond.
 """
@@ -22,12 +23,13 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from hw_mocks.contact import NEW, WORN, swings
 
-from camerad import daemon, process
+from camerad import daemon, process, recordings
 from camerad.behaviour import stages
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.evidence import recorder, storage
-from tests.system import oracle
+from camerad.keeping import Opened
+from tests.system import oracle, sealed
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
 
@@ -99,6 +101,8 @@ class Recorder:
         assert not self._stopped
         self.marks += 1
 
+    def stage(self, at_us: int, stage: str, display: bool) -> None: ...
+
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
         assert not self._stopped
         self._stopped = True
@@ -111,12 +115,33 @@ class Recorder:
         self._world.later(320, 900, done)
 
 
+class Keeping:
+    """In place of identity, ledger and store: a card that takes everything at once."""
+
+    def __init__(self, on_opened: Callable[[Opened], None]) -> None:
+        self._on_opened = on_opened
+
+    def start(self) -> None:
+        self._on_opened(Opened(thumbprint="x" * 43, resume=None, synchronised_us=None))
+
+    def note(self, kind: str, **facts: Any) -> None: ...
+
+    def new_id(self, wall_us: int) -> str:
+        raise AssertionError("the stand-in for the recorder needs no name")
+
+    open_sink = new_id
+    expiring = ()
+
+    def close(self, seconds: float) -> bool:
+        return True
+
+
 class Daemon(daemon.Daemon):
     """The daemon, with every stage that it shows and the lights that go with it."""
 
     world: World
 
-    def _aside(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+    def aside(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         future = self._loop.create_future()
         future.set_result(work())
         return future
@@ -213,7 +238,8 @@ def run(
 ) -> tuple[World, list[oracle.Press]]:
     """Let the daemon live through the presses of `hands`, and end it."""
     chance = random.Random(seed)
-    settings = load(configuration(tmp_path, "generic", self_view={"timeout_seconds": 600}))
+    sections = {"recipients": [sealed.recipient()], "self_view": {"timeout_seconds": 600}}
+    settings = load(configuration(tmp_path, "generic", **sections))
     clock = ManualClock(0)
     loop = VirtualLoop(clock)
     world = World(loop, clock, chance)
@@ -228,8 +254,11 @@ def run(
     def display(*_: Any) -> Any:
         return SimpleNamespace(start=lambda: None, show=lambda on: None, close=nothing)
 
-    def record(_ring: Any, _directory: str, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
+    def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
         return Recorder(world, plan, **callbacks)
+
+    def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_callbacks: Any) -> Keeping:
+        return Keeping(on_opened)
 
     room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
@@ -238,6 +267,7 @@ def run(
     monkeypatch.setattr(daemon, "CaptureLink", link)
     monkeypatch.setattr(daemon, "SelfView", display)
     monkeypatch.setattr(recorder, "Recorder", record)
+    monkeypatch.setattr(recordings, "Keeping", keep)
     monkeypatch.setattr(storage, "prepare", lambda directory: None)
     monkeypatch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
     monkeypatch.setattr(storage, "room", lambda directory, rate: room)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import random
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,21 +27,51 @@ def processes(camera: BodyCamera) -> dict[str, int]:
     return {"controller": camera.daemon_pid, "capture": capture}
 
 
-def test_p1_nothing_reaches_a_file_in_idle_and_self_view(tmp_path: Path) -> None:
+WITHOUT_FOOTAGE = {"epoch", "carried", "start", "stage", "identity", "settings", "clock", "fault"}
+"""What the ledger may have to say before anything is recorded."""
+LINE_BYTES = 2048
+"""More than a line of the ledger takes for a start or a change of stage."""
+
+
+def ledger_of(card: Path) -> list[dict[str, Any]]:
+    """What the ledger says, every byte of it: lines of compact JWS and nothing else."""
+    said = []
+    for path in sorted((card / "ledger").glob("*.jws")):
+        content = path.read_bytes()
+        assert content.endswith(b"\n"), path
+        for line in content[:-1].split(b"\n"):
+            assert len(line) < LINE_BYTES, line
+            head, payload, signature = (
+                base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+                for part in line.split(b".")
+            )
+            assert json.loads(head)["typ"] == "camerad-ledger+json"
+            assert len(signature) == 64
+            said.append(json.loads(payload.decode("ascii")))
+    return said
+
+
+def test_p1_nothing_reaches_a_file_in_idle_and_self_view_but_lines_of_the_ledger(
+    tmp_path: Path,
+) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     config = configuration(tmp_path, "generic", pre_event={"seconds": 10})
     with body_camera(tmp_path, config, environment={"TMPDIR": str(temporary)}) as camera:
         card = camera.state_dir / "camerad"
+        ledger = f"{card / 'ledger'}/"
+        until(lambda: [f for f in (card / "ledger").glob("*.jws") if f.stat().st_size], 5, "ledger")
         watch = watching.Watch(card, temporary)
         log = str(camera.log)
 
         def quiet() -> None:
-            assert watch.changes() == []
+            assert [change for change in watch.changes() if not change.startswith(ledger)] == []
             for pid in watching.family(camera.daemon_pid):
                 # The log is the test's own; the panel's file is the simulated display.
                 names = watching.files_open_for_writing(pid) - {log}
-                assert [name for name in names if "board" not in name] == [], pid
+                assert [n for n in names if "board" not in n and not n.startswith(ledger)] == [], (
+                    pid
+                )
 
         for _ in range(2):
             camera.press()
@@ -49,6 +83,12 @@ def test_p1_nothing_reaches_a_file_in_idle_and_self_view(tmp_path: Path) -> None
             camera.wait(stage="idle")
             camera.pass_time(0.5)
             quiet()
+        # What did reach the ledger says in words what the camera did: too little for a picture.
+        said = ledger_of(card)
+        # The display goes dark before self-view is over, which is a change of its own.
+        stages = [one["facts"]["stage"] for one in said if one["kind"] == "stage"]
+        assert [stage for stage, _ in groupby(stages)][-4:] == ["self_view", "idle"] * 2
+        assert {one["kind"] for one in said} <= WITHOUT_FOOTAGE
         for name, pid in processes(camera).items():
             status = Path(f"/proc/{pid}/status").read_text()
             assert "VmSwap:\t       0 kB" in status, name
@@ -60,7 +100,7 @@ def test_p1_nothing_reaches_a_file_in_idle_and_self_view(tmp_path: Path) -> None
         # The same watch sees what a recording does, so it would have seen anything else.
         camera.record(1)
         changed = watch.changes()
-        assert any(line.split(":")[0].endswith(".mp4") for line in changed)
+        assert any(line.split(":")[0].endswith(".tar") for line in changed)
         assert not any(str(temporary) in line for line in changed)
         watch.close()
 

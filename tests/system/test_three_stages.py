@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.system import judge
-from tests.system.gaps import edges
+from tests.system.gaps import edges, opened
 from tests.system.harness import BodyCamera, body_camera, configuration
 
 pytestmark = pytest.mark.system
@@ -51,7 +51,7 @@ def judge_whole(
     camera: BodyCamera, recording: dict[str, object], pressed_us: int, stop_us: int
 ) -> judge.Verdict:
     """What holds for every undisturbed recording; returns what the pictures say."""
-    path = str(recording["path"])
+    path = opened(camera, recording)
     judge.ffmpeg_is_silent(path)
     verdict = judge.decode(path)
     assert verdict.frames[0].key
@@ -114,7 +114,8 @@ def test_where_the_law_forbids_a_buffer_no_frame_is_older_than_the_press(
 def test_holding_the_button_in_idle_records_at_once(tmp_path: Path) -> None:
     with body_camera(tmp_path, configuration(tmp_path, "generic", **WITH_BUFFER)) as camera:
         recording = camera.record(2)
-        judge.ffmpeg_is_silent(recording["path"])
-        assert judge.decode(recording["path"]).holes == []
+        path = opened(camera, recording)
+        judge.ffmpeg_is_silent(path)
+        assert judge.decode(path).holes == []
         # The camera owes no pictures for the second in which the hold was not yet decided.
         assert recording["gaps"] == []

@@ -22,6 +22,9 @@ STATUS = {
     "recording": {"id": "R1", "seconds": 12.34, "trigger": "button:main"},
     "pre_event_seconds": 9.5,
     "policy": "generic",
+    "storage": {"free_bytes": 5_000_000_000, "minutes_left": 92.4},
+    "clock": "synchronised",
+    "expiring": ["R0"],
 }
 
 
@@ -70,6 +73,8 @@ def test_status_for_people_and_for_programs(
     assert cli.main(["status", "--socket", daemon]) == 0
     out = capsys.readouterr().out
     for part in ("recording (not ready)", "R1, 12.3 s", "9.5 s held", "storage_low", "generic"):
+        assert part in out
+    for part in ("92 minutes", "synchronised", "R0 is flagged"):
         assert part in out
     assert cli.main(["status", "--json", "--socket", daemon]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS

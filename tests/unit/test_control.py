@@ -41,6 +41,11 @@ class StandIn:
     async def recordings(self) -> list[dict[str, Any]]:
         return [{"id": "one"}]
 
+    device = "camera-07"
+
+    def ask(self, work: Callable[..., Any]) -> Awaitable[Any]:
+        raise NotImplementedError
+
 
 Scene = Callable[[StandIn, Control, aiohttp.ClientSession], Awaitable[None]]
 

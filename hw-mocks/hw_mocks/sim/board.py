@@ -21,14 +21,21 @@ from camerad.config import Settings
 from hw_mocks.bus import Message, World, now_us
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.process import find
+from hw_mocks.sim.timepiece import STEP, Timepiece
+from hw_mocks.timeofday import ROLE as CLOCK
 
 EDGES_KEPT: Final = 5000
 ANSWER_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 0.2
 LIGHTS: Final = ("red", "green", "amber")
 CAPTURE: Final = "camerad.capture"
+RESTART_SECONDS: Final = 0.1
+"""How long after its end a daemon that was killed is started again."""
 # Without a number of seconds: as long as the example in the interface's description.
 FAULT_SECONDS: Final = 3.0
+STEP_SECONDS: Final = 3600.0
+"""A clock that jumps without a number of seconds jumps by an hour, as where summer time goes wrong.
+"""
 
 
 class NotNow(Exception):
@@ -80,15 +87,18 @@ class Board:
     """`on_change` is called on the loop after every change of an output.
 
     `daemon_pid` says under which process the capture process is to be found; None if it is not
-    running.
+    running. `kill_daemon` kills it now and starts it again so many seconds after its end; it returns
+    the process id, None if nothing runs. `clock` is a directory for the files of the machine's clocks.
     """
 
     def __init__(
         self,
         wiring: Wiring,
         world: Path,
+        clock: Path,
         daemon_pid: Callable[[], int | None],
         on_change: Callable[[], None],
+        kill_daemon: Callable[[float], int | None],
     ) -> None:
         self.wiring = wiring
         self.edges: deque[Message] = deque(maxlen=EDGES_KEPT)
@@ -96,8 +106,10 @@ class Board:
         self.reports: deque[tuple[str, Message]] = deque(maxlen=EDGES_KEPT)
         """What the other mocks reported: (role, message), oldest first."""
         self.world = World(world, self._hear)
+        self.timepiece = Timepiece(clock, self._set_wall)
         self._daemon_pid = daemon_pid
         self._on_change = on_change
+        self._kill_daemon = kill_daemon
         self._outputs: dict[int, float] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
         self._number = 0
@@ -155,14 +167,27 @@ class Board:
 
         `more`: ``button`` (for faults of a button; the first one unless told), ``count`` (for
         faults that happen so many times; 1), ``delay`` (for disk_slow: seconds per sync; 3),
-        ``bytes_left`` (for disk_full; 0). Raises KeyError for an unknown name or button, Later for
-        one that is not simulated yet, NotNow if there is nothing that it could happen to.
+        ``bytes_left`` (for disk_full; 0), ``lasts`` (for clock_step, whose `seconds` say by how
+        much the clock jumps, either way, an hour unless told: seconds after which it is set right;
+        never). A fault of the clock ends with a synchronisation. Raises KeyError for an unknown
+        name or button, Later for one that is not simulated yet, NotNow if there is nothing that it
+        could happen to.
         """
         kind, more = FAULTS[name], more or {}
         if kind.role is None:
             raise Later(f"{name}: the daemon does not look at this yet; it comes with later work")
         if name == "capture_kill":
             return {"name": name, "killed": self._kill_capture()}
+        if name == "daemon_killed":
+            at_us = now_us()
+            killed = self._kill_daemon(RESTART_SECONDS if seconds is None else seconds)
+            if killed is None:
+                raise NotNow("no daemon is running")
+            return {"name": name, "killed": killed, "at_us": at_us}
+        if kind.role == CLOCK:
+            length = STEP_SECONDS if name == STEP else FAULT_SECONDS
+            length = length if seconds is None else seconds
+            return {"name": name, **self.timepiece.fault(name, length, more.get("lasts"))}
         message: Message = {"fault": name}
         keep = name
         if kind.counts:
@@ -180,6 +205,9 @@ class Board:
             message["bytes_left"] = int(more.get("bytes_left", 0))
         self.world.tell(kind.role, message, keep=keep)
         return {"name": name, **{key: message[key] for key in message if key != "fault"}}
+
+    def _set_wall(self, offset_us: int) -> bool:
+        return self.world.tell(CLOCK, {"wall_offset_us": offset_us}, keep="wall") > 0
 
     def _kill_capture(self) -> int:
         daemon = self._daemon_pid()
@@ -207,6 +235,8 @@ class Board:
             self._asked.pop(name, None)
 
     def _hear(self, role: str, message: Message) -> None:
+        if role == CLOCK and (message.get("wall_offset_us") == 0 or "goodbye" in message):
+            self.timepiece.wall_is_set()
         if role != "pins":
             self.reports.append((role, message))
         elif "pin" in message:

@@ -27,16 +27,20 @@ _KINDS: Final = (
     FaultKind("camera_start_error", "sensor", "the camera does not start", counts=True),
     FaultKind("camera_stop_hang", "sensor", "the camera does not come back from its stop"),
     FaultKind("capture_kill", "", "the capture process is killed"),
+    FaultKind("daemon_killed", "", "the daemon is killed, and started again"),
     FaultKind("disk_full", "disk", "the card is full"),
     FaultKind("disk_readonly", "disk", "the card can only be read"),
     FaultKind("disk_error", "disk", "the card answers every write with an I/O error"),
     FaultKind("disk_slow", "disk", "each sync takes three seconds"),
+    FaultKind("disk_lies", "disk", "the card says that it has synced, and has not"),
     FaultKind("battery_low", None, "the battery is low"),
     FaultKind("battery_critical", None, "the battery is nearly empty"),
     FaultKind("hot", None, "the camera is hot"),
     FaultKind("button_stuck", "pins", "a button is stuck", on_button=True),
     FaultKind("button_bounce", "pins", "a worn button bounces long", on_button=True),
-    FaultKind("clock_step", None, "the wall clock jumps"),
+    FaultKind("clock_unset", "clock", "nobody has set the clock since the start"),
+    FaultKind("clock_step", "clock", "the wall clock jumps"),
+    FaultKind("rtc_ahead", "clock", "the battery-backed clock is two years ahead"),
 )
 
 FAULTS: Final = {kind.name: kind for kind in _KINDS}

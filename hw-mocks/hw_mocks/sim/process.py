@@ -1,4 +1,4 @@
-"""The daemon's process: started once, watched, ended in order."""
+"""The daemon's process: started, watched, killed and started again if told to, ended in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from hw_mocks.bus import now_us
 
 END_SECONDS: Final = 12.0
 """How long the daemon may take to close its recording and end before it is killed."""
@@ -30,6 +32,9 @@ class DaemonProcess:
         self._on_end = on_end
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._revival: asyncio.Task[None] | None = None
+        self.started_us: int | None = None
+        """Media time of the newest start."""
 
     @property
     def pid(self) -> int | None:
@@ -44,6 +49,7 @@ class DaemonProcess:
 
     async def start(self) -> None:
         """Start it, in a session of its own: Ctrl-C in a terminal is for the simulator alone."""
+        self.started_us = now_us()
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             env=self._environment,
@@ -73,10 +79,36 @@ class DaemonProcess:
         code = await self._process.wait()
         # What it had to say last comes before the news that it has ended.
         await asyncio.wait(self._tasks[:1], timeout=0.5)
-        self._on_end(code)
+        if self._revival is None:
+            self._on_end(code)
+
+    def kill_and_revive(self, seconds: float, on_start: Callable[[], None]) -> int | None:
+        """Kill the daemon now, and start it again `seconds` after its end, as a service manager
+        would; returns the process id that was killed, None if it does not run.
+
+        `on_start` is called when the next one has started. What is left of its session is killed
+        before that.
+        """
+        process = self._process
+        if process is None or process.returncode is not None or self._revival is not None:
+            return None
+        process.kill()
+        self._revival = asyncio.get_running_loop().create_task(self._revive(seconds, on_start))
+        return process.pid
+
+    async def _revive(self, seconds: float, on_start: Callable[[], None]) -> None:
+        assert self._process is not None
+        await self._process.wait()
+        self.kill()
+        await asyncio.gather(asyncio.sleep(seconds), *self._tasks)
+        await self.start()
+        self._revival = None
+        on_start()
 
     async def stop(self) -> None:
         """Ask it to end, wait, kill it after END_SECONDS; nothing of it runs afterwards."""
+        if self._revival is not None:
+            await asyncio.wait([self._revival])
         process = self._process
         if process is None:
             return

@@ -14,7 +14,8 @@ GET  /api/edges        every change of a pin, timed where it happened; ?after=US
 GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
 POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released; or
                        {"button": "main", "down": true}, later false
-POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault` for more
+POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault` for more, and
+                       {"name": "clock_step", "seconds": -600}: by how much the clock jumps
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
@@ -39,6 +40,7 @@ from hw_mocks.panel import Panel
 from hw_mocks.sim.board import Board, Later, NotNow
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.timepiece import STEP
 
 PAGE: Final = Path(__file__).parent / "page"
 RECORDING: Final = (
@@ -53,6 +55,8 @@ RECORDING: Final = (
 PAGE_FILES: Final = (".html", ".css", ".js", ".svg")
 MAX_BODY: Final = 4096
 MAX_SECONDS: Final = 3600.0
+MAX_STEP: Final = 10 * 366 * 86400.0
+"""Seconds that a clock may jump: ten years."""
 DISPLAY_SECONDS: Final = 0.1
 """How often the display is looked at for the stream of events."""
 TICK_SECONDS: Final = 1.0
@@ -264,13 +268,18 @@ class Server:
         return button
 
     async def _post_fault(self, request: web.Request) -> web.Response:
-        body = await _body(request, "name", "seconds", "button", "count", "delay", "bytes_left")
+        keys = ("name", "seconds", "button", "count", "delay", "bytes_left", "lasts")
+        body = await _body(request, *keys)
         name = body.pop("name", None)
         if not isinstance(name, str) or name not in FAULTS:
             raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")
-        seconds = _seconds(body.pop("seconds"), "seconds", low=0) if "seconds" in body else None
-        if "delay" in body:
-            body["delay"] = _seconds(body["delay"], "delay", low=0)
+        low, high = (-MAX_STEP, MAX_STEP) if name == STEP else (0, MAX_SECONDS)
+        seconds = None
+        if "seconds" in body:
+            seconds = _seconds(body.pop("seconds"), "seconds", low, high)
+        for key in ("delay", "lasts"):
+            if key in body:
+                body[key] = _seconds(body[key], key, low=0)
         for key in ("count", "bytes_left"):
             if key in body and (type(body[key]) is not int or body[key] < 0):
                 raise web.HTTPBadRequest(text=f"{key}: {body[key]!r} is no whole number from 0 up")
@@ -359,10 +368,10 @@ async def _body(request: web.Request, *keys: str) -> dict[str, Any]:
     return body
 
 
-def _seconds(value: Any, key: str, low: float = 0.001) -> float:
+def _seconds(value: Any, key: str, low: float = 0.001, high: float = MAX_SECONDS) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not low <= value <= MAX_SECONDS:
+    if not good or not low <= value <= high:
         raise web.HTTPBadRequest(
-            text=f"{key}: {value!r} is no number from {low:g} to {MAX_SECONDS:g}"
+            text=f"{key}: {value!r} is no number from {low:.12g} to {high:.12g}"
         )
     return float(value)

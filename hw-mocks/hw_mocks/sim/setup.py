@@ -5,6 +5,7 @@ The state directory of a simulator::
     DIR/camerad/       the daemon's state directory: the storage card
     DIR/config/        the configuration that was given, with the paths of this simulator
     DIR/board/         the board's files (see hw_mocks.panel)
+    DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
     DIR/run/           sockets; somewhere below /tmp if DIR's path is too long for a socket's
     DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "control" (path of the
                        socket), "footage" (folder of the prepared film), "epoch_us" (media time at
@@ -32,6 +33,7 @@ from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.disk import DISK_VARIABLE
 from hw_mocks.panel import Panel
 from hw_mocks.sim import SimError
+from hw_mocks.sim.timepiece import Timepiece
 
 DEMONSTRATION_POLICY: Final = "generic"
 """Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
@@ -90,6 +92,11 @@ class StateDir:
         """The daemon's control socket."""
         return self.runtime / "control.sock"
 
+    @property
+    def clock(self) -> Path:
+        """The files of the machine's clocks."""
+        return self.root / "clock"
+
     def close(self) -> None:
         """Remove what means nothing without the simulator, and let the next one in."""
         (self.root / "sim.json").unlink(missing_ok=True)
@@ -117,15 +124,27 @@ def load_configuration(path: Path) -> Settings:
         raise SimError(str(error), EX_CONFIG) from None
 
 
+def leaves_recipients_out(settings: Settings) -> bool:
+    """Whether the file of `settings` does not say to whom recordings are sealed; a list of none
+    says it."""
+    return "recipients" not in _document(settings)
+
+
 def derive_configuration(
-    settings: Settings, state: StateDir, panel: Panel, policy: str | None = None
+    settings: Settings,
+    state: StateDir,
+    panel: Panel,
+    timepiece: Timepiece,
+    *,
+    policy: str | None = None,
+    recipient: str | None = None,
 ) -> Path:
     """Write the daemon's configuration: the file of `settings`, with the paths of this simulator
-    and, if one is given, another policy.
+    and, if they are given, another policy and a recipient.
 
     Everything else stays as it is: buttons, lights, camera.
     """
-    document: dict[str, Any] = yaml.safe_load(settings.path.read_text(encoding="utf-8-sig"))
+    document = _document(settings)
     group = grp.getgrgid(os.getgid()).gr_name
     changed = {
         "device": {
@@ -134,9 +153,12 @@ def derive_configuration(
             "socket_group": group,
         },
         "self_view": {"device": str(panel.device), "sysfs": str(panel.sysfs)},
+        "clock": {"synchronised": str(timepiece.synchronised), "rtc": str(timepiece.rtc)},
     }
     if policy is not None:
         document["policy"] = policy
+    if recipient is not None:
+        document["recipients"] = [recipient]
     for section, values in changed.items():
         document[section] = {**(document.get(section) or {}), **values}
     directory = state.root / "config"
@@ -150,6 +172,11 @@ def derive_configuration(
         + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     )
     return derived
+
+
+def _document(settings: Settings) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(settings.path.read_text(encoding="utf-8-sig"))
+    return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Final
 from camerad.config import Settings
 from camerad.errors import EX_OSERR, EX_SOFTWARE, EX_UNAVAILABLE
 
+from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
 from hw_mocks.sim import SimError
 from hw_mocks.sim.board import Board, Wiring
@@ -29,6 +30,7 @@ from hw_mocks.sim.setup import (
     StateDir,
     command,
     derive_configuration,
+    leaves_recipients_out,
     load_configuration,
     shipped_configuration,
 )
@@ -133,13 +135,32 @@ class Simulator:
         panel = Panel(state.root / "board")
         parts.callback(panel.close)
         policy = DEMONSTRATION_POLICY if self.options.config is None else None
-        derived = derive_configuration(settings, state, panel, policy)
-        board = Board(Wiring.of(settings), state.world, self._daemon_pid, self._changed)
+        recipient = None
+        if leaves_recipients_out(settings):
+            recipient = DEMONSTRATION_RECIPIENT
+            say(
+                "bodycam-sim: the configuration names no recipients; recordings are sealed to the "
+                "demonstration key, which hw-mocks/demo-office.txt opens"
+            )
+        wiring = Wiring.of(settings)
+        board = Board(
+            wiring,
+            state.world,
+            state.clock,
+            self._daemon_pid,
+            self._changed,
+            lambda seconds: process.kill_and_revive(seconds, tell),
+        )
+        derived = derive_configuration(
+            settings, state, panel, board.timepiece, policy=policy, recipient=recipient
+        )
         try:
             await board.world.start()
         except OSError as error:
             raise SimError(f"{state.world}: cannot listen: {error.strerror}", EX_OSERR) from None
         parts.push_async_callback(board.world.stop)
+        board.timepiece.start()
+        parts.callback(board.timepiece.stop)
         machine = Machine(self.options.platform, footage, state)
         environment = machine.environment()
         process = DaemonProcess(command(self.options.daemon, derived), environment, self._ended)
@@ -167,17 +188,28 @@ class Simulator:
         parts.push_async_callback(self._control.stop)
         await self._server.start()
         parts.push_async_callback(self._server.stop)
+        def tell() -> None:
+            self._tell(state, environment, footage)
+
+        tell()
+        greeting = asyncio.get_running_loop().create_task(self._greet())
+        parts.callback(greeting.cancel)
+
+    def _tell(self, state: StateDir, environment: dict[str, str], footage: Path | None) -> None:
+        """Write down what a program needs to know of this simulator."""
         facts = {
             "url": self.url,
             "pid": os.getpid(),
-            "daemon_pid": process.pid,
+            "daemon_pid": self._daemon_pid(),
             "control": str(state.control),
             "footage": None if footage is None else str(footage),
             "epoch_us": int(environment["HW_MOCKS_EPOCH_US"]),
         }
-        (state.root / "sim.json").write_text(json.dumps(facts) + "\n")
-        greeting = asyncio.get_running_loop().create_task(self._greet())
-        parts.callback(greeting.cancel)
+        # Never half of it: whoever reads sees the daemon before or this one.
+        path = state.root / "sim.json"
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(facts) + "\n")
+        os.replace(beside, path)
 
     async def _greet(self) -> None:
         assert self._control is not None

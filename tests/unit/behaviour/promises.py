@@ -17,7 +17,12 @@ from tests.unit.behaviour.space import Transition
 
 Check: TypeAlias = Callable[[Transition], "str | None"]
 
-CANNOT_RECORD = {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+CANNOT_RECORD = {
+    Condition.CAMERA_DOWN,
+    Condition.STORAGE_FAILED,
+    Condition.STORAGE_FULL,
+    Condition.NO_RECIPIENTS,
+}
 NOWHERE_TO_KEEP = {Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
 
 
@@ -99,7 +104,7 @@ def p5(t: Transition) -> str | None:
     refused = Cue(CueKind.REFUSED) in t.effects
     impossible = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
     if refused and not impossible:
-        return "refused without a failed camera or storage"
+        return "refused without a failed camera or storage, and with someone to seal to"
     wanted = isinstance(t.event, stages.Intended) and t.event.intent is Intent.RECORD
     if wanted and (what := _lost(t, impossible)) is not None:
         return what

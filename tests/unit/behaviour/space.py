@@ -37,6 +37,7 @@ MATTERS = frozenset(
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FULL,
         Condition.STORAGE_FAILED,
+        Condition.NO_RECIPIENTS,
         Condition.DISPLAY_DOWN,
         Condition.LIGHT_DOWN,
     }

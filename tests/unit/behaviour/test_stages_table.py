@@ -388,13 +388,18 @@ def test_a_condition_that_arrives_refuses_at_once_what_was_remembered() -> None:
 
 # --------------------------------------------------------------------------------- conditions
 
-REFUSING = {Condition.CAMERA_DOWN, Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+REFUSING = {
+    Condition.CAMERA_DOWN,
+    Condition.STORAGE_FAILED,
+    Condition.STORAGE_FULL,
+    Condition.NO_RECIPIENTS,
+}
 BEFORE_RECORDING = [Stage.STARTING, Stage.IDLE, Stage.SELF_VIEW, Stage.STOPPING]
 
 
 @pytest.mark.parametrize("condition", [c for c in Condition if c in REFUSING])
 @pytest.mark.parametrize("stage", BEFORE_RECORDING)
-def test_a_failed_camera_or_storage_refuses_and_says_so_at_once(
+def test_whatever_makes_a_recording_impossible_refuses_it_and_says_so_at_once(
     stage: Stage, condition: Condition
 ) -> None:
     camera = camera_in(stage)
@@ -418,6 +423,18 @@ def test_self_view_is_shown_even_where_a_recording_would_be_refused_and_warns() 
     camera = camera_in(Stage.IDLE)
     assert camera.raise_(Condition.STORAGE_FAILED) == [STORAGE_FAILED]
     assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON, STORAGE_FAILED]
+
+
+def test_p4_without_recipients_the_self_view_works_and_every_recording_is_refused() -> None:
+    camera = camera_in(Stage.STARTING)
+    told = Cue(CueKind.NO_RECIPIENTS)
+    assert camera.raise_(Condition.NO_RECIPIENTS) == [told]
+    # It is up, but what "ready" promises does not hold.
+    assert camera.ready() == []
+    assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON, told]
+    for intent in (Intent.ESCALATE, Intent.RECORD):
+        assert camera.want(intent) == [REFUSED]
+    assert camera.want(Intent.TOGGLE_SELF_VIEW) == [ShowSelfView(False), Wipe(), VIEW_OFF]
 
 
 def test_a_camera_that_goes_down_leaves_the_recording_open_and_is_told() -> None:

@@ -121,6 +121,28 @@ def test_after_the_other_end_has_gone_everything_is_taken_and_overwritten(ends: 
     assert ends.failures == []
 
 
+def test_what_the_socket_takes_at_once_wakes_nobody(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drains = []
+    monkeypatch.setattr(ends.outbox._jammed, "notify", lambda: drains.append("woken"))
+    ends.outbox.send(b"head", packet(b"a"))
+    assert ends.read(50_004)
+    assert drains == []
+    ends.jam()
+    assert drains == ["woken"]
+
+
+def test_flush_waits_for_the_last_byte(ends: Ends) -> None:
+    jammed = ends.jam()
+    flushed = []
+    thread = threading.Thread(target=lambda: flushed.append(ends.outbox.flush(DEADLINE)))
+    thread.start()
+    assert ends.read(jammed) == b"j" * jammed
+    thread.join(DEADLINE)
+    assert flushed == [True]
+
+
 def test_flush_gives_up_at_its_deadline(ends: Ends) -> None:
     ends.jam()
     assert not ends.outbox.flush(0.01)

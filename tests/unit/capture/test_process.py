@@ -21,6 +21,7 @@ pytest.importorskip("hw_mocks", reason="no simulated camera")
 from hw_mocks.bus import WorldThread
 
 from camerad.stream import frame, wire
+from camerad.stream.newest import FrameReader
 from tests.unit.capture.child import DEADLINE, SETTINGS, Child, now_us, running
 
 FRAME_US = 33_333
@@ -140,7 +141,7 @@ def test_nothing_is_encoded_after_disarm(armed: Child) -> None:
 
 
 def test_the_newest_frame_is_shared_only_while_it_is_wanted(shared: Child) -> None:
-    reader = frame.FrameReader(shared.frame_fd)
+    reader = FrameReader(shared.frame_fd)
     assert reader.newest() is None or reader.newest()[1] == 0  # type: ignore[index]
     shared.tell("view", on=True)
     shared.beats(2)
@@ -384,7 +385,7 @@ def test_it_works_the_same_on_a_board_without_a_hardware_encoder() -> None:
         child.arm(1, packets=40)
         child.tell("view", on=True)
         child.beats(2)
-        reader = frame.FrameReader(child.frame_fd)
+        reader = FrameReader(child.frame_fd)
         assert reader.newest() is not None
         assert reader.geometry == frame.Geometry(160, 96, 256)
         child.tell("stop")

@@ -327,4 +327,4 @@ def test_a_missing_policy_lists_what_to_write(write: Write) -> None:
 
 def test_a_list_instead_of_a_configuration_is_one_mistake(write: Write) -> None:
     (mistake,) = check_file(write("- policy: generic\n"))
-    assert mistake.startswith("c.yaml:1: found a list; a section is needed, with: policy, device")
+    assert mistake.startswith("c.yaml:1: found a list; a section is needed, with: policy, re")

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from camerad.evidence.records import Header
+from camerad.clock import ClockSource, Moment
+from camerad.evidence.records import FORMAT, Header
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 
@@ -25,6 +26,10 @@ WIDTH, HEIGHT, FPS = 128, 64, 30
 NOMINAL_US = 33_333
 """A thirtieth of a second, the duration of a picture whose follower is unknown."""
 ORIGIN_US = 5_000_000_000
+BOOT_ID = "00000000-0000-4000-8000-000000000000"
+"""As a ManualClock has it."""
+MOMENT = Moment(ORIGIN_US, 1_795_534_200_000_000, ClockSource.SYNCHRONISED)
+"""24 November 2026, 15:30 UTC."""
 MICROSECOND = Fraction(1, 1_000_000)
 
 Packet = tuple[PacketInfo, bytes]
@@ -149,19 +154,27 @@ def probed_seconds(path: str) -> float:
 def a_header(identity: str = "20261124T153000Z-000001-00000001", **changes: object) -> Header:
     """A header with everything in it; `changes` by name."""
     facts = {
+        "format": FORMAT,
         "id": identity,
         "device": "cam-1",
-        "started_wall_us": 1_795_534_200_000_000,
+        "boot_id": BOOT_ID,
+        "clock": MOMENT,
+        "started_wall_us": MOMENT.wall_us,
         "trigger": "button:main",
         "trigger_us": ORIGIN_US,
         "origin_us": ORIGIN_US,
         "pre_event_wanted_us": 0,
         "pre_event_shortfall": None,
+        "continues": None,
         "policy": "generic",
+        "retention_days": 14,
         "width": WIDTH,
         "height": HEIGHT,
         "fps": FPS,
+        "sound": False,
         "encoder": "libx264",
         "software": "camerad test",
+        "wearer": None,
+        "recipients": (),
     }
     return Header(**(facts | changes))  # type: ignore[arg-type]

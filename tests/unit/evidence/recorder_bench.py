@@ -16,11 +16,14 @@ from evidence_helpers import (
     WIDTH,
     time_of,
 )
+from sink_helpers import members, open_sink
 
 from camerad.clock import ManualClock
+from camerad.evidence import jws
+from camerad.evidence.container import Sink, new_id
+from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import Plan, Recorder
-from camerad.evidence.records import Commit, End, Header, RecordingInfo
-from camerad.evidence.sink import Sink, list_recordings, open_sink
+from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
 from camerad.stream.ring import Ring
 
 DEADLINE = 10.0
@@ -43,6 +46,7 @@ def plan(trigger: int, pre_event_us: int = 0, **changes: Any) -> Plan:
         "trigger_us": time_of(trigger),
         "pre_event_wanted_us": pre_event_us,
         "policy": "generic",
+        "retention_days": 14,
         "width": WIDTH,
         "height": HEIGHT,
         "fps": FPS,
@@ -73,13 +77,13 @@ class Bench:
         """stop_at: the last picture wanted, known from the beginning."""
         recorder = Recorder(
             self.ring,
-            self.directory,
             what,
             self.clock,
+            new_id=lambda wall_us: new_id(self.directory, wall_us),
+            open_sink=lambda header, init: make(self.directory, header, init),
             on_opened=self.opened.append,
             on_closed=self.closed.append,
             on_failed=self.failed.append,
-            open_sink=make,
         )
         self.recorder = recorder
         if stop_at is not None:
@@ -99,11 +103,26 @@ class Bench:
         assert self.opened == [info.id]
         return info
 
-    def facts(self, name: str) -> list[dict[str, Any]]:
-        """What the recording's file says under that name."""
-        (path,) = Path(self.directory).glob("*.jsonl")
-        lines = map(json.loads, path.read_text().splitlines())
-        return [line[name] for line in lines if name in line]
+    def statements(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of the recording's statements of that kind, such as ``camerad-commit``."""
+        (path,) = Path(self.directory).glob("*.tar")
+        contents = (data for name, data in members(path).items() if name.endswith(".jws"))
+        return [json.loads(one.payload) for one in map(jws.parse, contents) if one.kind == kind]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What the commits say."""
+        return [payload["facts"] for payload in self.statements(COMMIT)]
+
+    def header(self) -> dict[str, Any]:
+        """What the header says."""
+        (payload,) = self.statements(HEADER)
+        return payload
+
+    def closing(self) -> dict[str, Any]:
+        """What the end says."""
+        (payload,) = self.statements(END)
+        closing: dict[str, Any] = payload["closing"]
+        return closing
 
 
 class Stalling:
@@ -121,10 +140,14 @@ class Stalling:
     def path(self) -> str:
         return self._sink.path
 
-    def append(self, fragment: bytes, commit: Commit) -> None:
+    @property
+    def sealed_bytes(self) -> int:
+        return self._sink.sealed_bytes
+
+    def append(self, fragment: bytes, facts: Facts) -> None:
         self.stalled.set()
         assert self.go_on.wait(DEADLINE)
-        self._sink.append(fragment, commit)
+        self._sink.append(fragment, facts)
 
-    def close(self, end: End) -> None:
-        self._sink.close(end)
+    def close(self, closing: Closing) -> str:
+        return self._sink.close(closing)

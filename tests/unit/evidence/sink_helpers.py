@@ -1,40 +1,78 @@
-"""Recordings for the tests of the sink and its listing."""
+"""Recordings for the tests of the container, of reading, listing and repair."""
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyrage
 from evidence_helpers import (
+    BOOT_ID,
     HEIGHT,
+    MOMENT,
     ORIGIN_US,
     WIDTH,
     Packet,
+    a_header,
     seconds_of_footage,
     time_of,
 )
 
+from camerad.evidence.container import SealedContainer
 from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.records import Commit, End, Header
-from camerad.evidence.sink import open_sink
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.reading import walk
+from camerad.evidence.records import Closing, Facts, Header
+from camerad.evidence.seal import Sealer
 from camerad.stream.packets import Gap
 
 ID = "20261124T153000Z-000001-00000001"
-END = End("stop", 30, time_of(30))
+KEY = SigningKey.generate()
+"""The device's."""
+DESK = pyrage.x25519.Identity.generate()
+"""The private half with which the office opens what is recorded."""
+SEALER = Sealer([str(DESK.to_public())])
 
 
-def a_commit(sequence: int, frames: int = 15, gaps: tuple[Gap, ...] = ()) -> Commit:
+def a_closing(**changes: Any) -> Closing:
+    """An end after a second; `changes` by name."""
+    facts: dict[str, Any] = {
+        "reason": "stop",
+        "frames": 30,
+        "at_us": time_of(30),
+        "gaps": (),
+        "marks": (),
+        "stages": (),
+        "boot_id": BOOT_ID,
+        "clock": MOMENT,
+        "clock_step_us": None,
+        "sync_us": None,
+    }
+    return Closing(**(facts | changes))
+
+
+END = a_closing()
+
+
+def a_facts(sequence: int, frames: int = 15, gaps: tuple[Gap, ...] = (), **changes: Any) -> Facts:
+    """Facts about a fragment of `frames` pictures; `changes` by name."""
     first = sequence * frames
-    return Commit(
+    facts = Facts(
         sequence=sequence,
-        first_pts_us=time_of(first),
-        last_pts_us=time_of(first + frames - 1),
+        first_us=time_of(first),
+        last_us=time_of(first + frames - 1),
         end_us=time_of(first + frames),
         frames=frames,
         gaps=gaps,
         marks=(),
-        wall_us=0,
+        stages=(),
+        clock=MOMENT,
+        clock_step_us=None,
         sync_us=None,
     )
+    return replace(facts, **changes)
 
 
 def fragments(packets: tuple[Packet, ...]) -> tuple[bytes, list[bytes]]:
@@ -47,12 +85,62 @@ def fragments(packets: tuple[Packet, ...]) -> tuple[bytes, list[bytes]]:
     return maker.init, made
 
 
-def record(directory: Path, header: Header, ended: bool = True) -> str:
-    """A recording of one second; its path."""
+def open_sink(directory: str | Path, header: Header, init: bytes) -> SealedContainer:
+    """A container by `KEY`, sealed to `DESK`."""
+    return SealedContainer(str(directory), header, init, KEY, SEALER)
+
+
+def record(directory: Path, header: Header | None = None, ended: bool = True) -> str:
+    """A recording of one second; its path. Without an end its lock is let go all the same."""
     init, made = fragments(seconds_of_footage(1))
-    opened = open_sink(str(directory), header, init)
+    opened = open_sink(directory, header or a_header(), init)
     for sequence, data in enumerate(made):
-        opened.append(data, a_commit(sequence))
+        opened.append(data, a_facts(sequence))
     if ended:
         opened.close(END)
+    else:
+        abandon(opened)
     return opened.path
+
+
+def small(directory: Path, count: int = 2, header: Header | None = None) -> SealedContainer:
+    """A recording that still runs, of `count` fragments of a few bytes each."""
+    opened = open_sink(directory, header or a_header(), b"init")
+    for sequence in range(count):
+        opened.append(b"fragment %d" % sequence, a_facts(sequence))
+    return opened
+
+
+def abandon(opened: SealedContainer) -> None:
+    """Let go of the file as a process does that is killed."""
+    import os
+
+    assert opened._descriptor is not None
+    os.close(opened._descriptor)
+    opened._descriptor = None
+
+
+def members(path: str | Path) -> dict[str, bytes]:
+    """Names and contents of the members, as far as they can be read."""
+    with open(path, "rb") as file:
+        found = {}
+        for located in walk(file):
+            file.seek(located.data_offset)
+            found[located.member.name] = file.read(located.member.size)
+    return found
+
+
+def unsealed(path: str | Path) -> bytes:
+    """The fragmented MP4 that the members are, opened as the office does; torn ones left out."""
+    out = io.BytesIO()
+    for name, content in members(path).items():
+        if name.endswith(".age"):
+            out.write(pyrage.decrypt(content, [DESK]))
+    return out.getvalue()
+
+
+def unsealed_file(path: str | Path) -> str:
+    """The same as a file beside the recording; its path."""
+    to = Path(path).with_suffix(".mp4")
+    to.write_bytes(unsealed(path))
+    return str(to)

@@ -2,115 +2,206 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import errno
+import json
+import os
 from pathlib import Path
 
 import pytest
-from evidence_helpers import (
-    a_header,
-    seconds_of_footage,
-    time_of,
+from evidence_helpers import MOMENT, a_header, time_of
+from sink_helpers import (
+    END,
+    ID,
+    KEY,
+    a_closing,
+    a_facts,
+    abandon,
+    members,
+    open_sink,
+    record,
+    small,
 )
-from sink_helpers import END, ID, a_commit, fragments, record
 
-from camerad.evidence.sink import list_recordings, new_id, open_sink
+from camerad.clock import ManualClock
+from camerad.errors import StorageError
+from camerad.evidence import container, listing
+from camerad.evidence.container import new_id
+from camerad.evidence.listing import Listing, list_recordings, read_info
+from camerad.evidence.reading import NotARecordingError
+from camerad.evidence.repair import repair
 from camerad.stream.packets import Gap
 
 
+def test_a_closed_recording_is_listed_with_all_that_its_file_says(tmp_path: Path) -> None:
+    header = a_header(
+        trigger_us=time_of(10), pre_event_wanted_us=500_000, continues="before", sound=True
+    )
+    path = record(tmp_path, header)
+    (info,) = list_recordings(str(tmp_path))
+    assert (info.id, info.path, info.device, info.state) == (ID, path, "cam-1", "closed")
+    assert (info.reason, info.seconds, info.frames, info.gaps) == ("stop", 1.0, 30, ())
+    # Ten pictures lie before the trigger, a third of a second; half a second was wanted.
+    assert info.pre_event_seconds == pytest.approx(1 / 3, abs=1e-6)
+    assert info.pre_event_shortfall_seconds == pytest.approx(1 / 6, abs=1e-6)
+    assert info.started == "2026-11-24T15:30:00.000Z"
+    assert (info.policy, info.retention_days, info.sound) == ("generic", 14, True)
+    assert (info.continues, info.flagged) == ("before", False)
+    assert info.bytes == sum(len(d) for name, d in members(path).items() if name.endswith(".age"))
+    assert info.bits_per_second == info.bytes * 8
+    assert json.loads(json.dumps(info.as_json()))["gaps"] == []
+    assert read_info(path) == info
+
+
 def test_gaps_and_marks_are_listed(tmp_path: Path) -> None:
-    init, made = fragments(seconds_of_footage(1))
     gap = Gap("capture restarted", None, time_of(20), time_of(25))
     last = Gap("camera did not deliver until the stop", None, time_of(30), time_of(60))
-    opened = open_sink(str(tmp_path), a_header(), init)
-    opened.append(made[0], a_commit(0))
-    opened.append(made[1], replace(a_commit(1, gaps=(gap,)), marks=(time_of(27),)))
-    opened.close(replace(END, gaps=(last,), marks=(time_of(60),)))
+    opened = small(tmp_path, 1)
+    opened.append(b"fragment", a_facts(1, gaps=(gap,), marks=(time_of(27),)))
+    opened.close(a_closing(gaps=(last,), marks=(time_of(60),)))
     (info,) = list_recordings(str(tmp_path))
     assert info.gaps == (gap, last)
     assert info.marks == (0.9, 2.0)
+    assert info.flagged
     # A sixth of the second has no pictures; what lies after the last picture is no part of it.
     assert info.bits_per_second == pytest.approx(info.bytes * 8 / (5 / 6), rel=1e-3)
 
 
-def test_a_running_recording_is_told_from_an_interrupted_one(tmp_path: Path) -> None:
-    init, made = fragments(seconds_of_footage(1))
-    recording = open_sink(str(tmp_path), a_header(), init)
-    recording.append(made[0], a_commit(0))
+def test_running_interrupted_closed_and_recovered_are_told_apart(tmp_path: Path) -> None:
+    known = Listing()
+    recording = small(tmp_path, 1)
+    path = recording.path
+
+    def seen() -> tuple[str, float, str | None, bool]:
+        (info,) = known.read(str(tmp_path))
+        assert [info] == list_recordings(str(tmp_path))
+        return info.state, info.seconds, info.reason, info.final is not None
+
+    assert seen() == ("recording", 0.5, None, False)
+    recording.append(b"fragment", a_facts(1))
+    assert seen() == ("recording", 1.0, None, False)
+    abandon(recording)
+    assert seen() == ("interrupted", 1.0, None, False)
+    repair(path, KEY, ManualClock(0, MOMENT.wall_us))
+    assert seen() == ("recovered", 1.0, "recovered", True)
+    os.unlink(path)
+    assert known.read(str(tmp_path)) == []
+    small(tmp_path, 1).close(END)
+    assert seen() == ("closed", 0.5, "stop", True)
+
+
+def test_an_end_with_something_behind_it_does_not_count_yet(tmp_path: Path) -> None:
+    path = record(tmp_path)
+    with open(path, "ab") as file:
+        file.write(bytes(4096))
     (info,) = list_recordings(str(tmp_path))
-    assert (info.state, info.seconds, info.reason) == ("recording", 0.5, None)
-    facts = tmp_path / f"{ID}.jsonl"
-    recording.close(END)
-    facts.write_bytes(b"\n".join(facts.read_bytes().split(b"\n")[:-2]) + b"\n")
-    (info,) = list_recordings(str(tmp_path))
-    assert (info.state, info.seconds, info.reason) == ("interrupted", 0.5, None)
+    assert (info.state, info.frames, info.final) == ("interrupted", 30, None)
 
 
-def test_torn_tails_do_not_count(tmp_path: Path) -> None:
-    path = Path(record(tmp_path, a_header(), ended=False))
-    facts = tmp_path / f"{ID}.jsonl"
-    whole = facts.read_bytes()
-    for cut in range(len(whole.splitlines()[0]) + 1, len(whole)):
-        facts.write_bytes(whole[:cut])
-        (info,) = list_recordings(str(tmp_path))
-        assert info.frames == 15 * (whole[:cut].count(b"\n") - 1)
-    facts.write_bytes(whole)
-    video = path.read_bytes()
-    path.write_bytes(video + b"torn")
-    assert list_recordings(str(tmp_path))[0].frames == 30
-    path.write_bytes(video[:-1])
-    assert list_recordings(str(tmp_path))[0].frames == 15
+def test_a_file_that_did_not_change_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = read_info
+
+    def counted(path: str) -> object:
+        read.append(os.path.basename(path))
+        return real(path)
+
+    monkeypatch.setattr(listing, "read_info", counted)
+    known = Listing()
+    record(tmp_path)
+    running = small(tmp_path, 1, a_header("20261124T153000Z-000002-00000002"))
+    (tmp_path / "20261124T153000Z-000003-00000003.tar").write_bytes(b"none of ours")
+    for _ in range(3):
+        assert [info.state for info in known.read(str(tmp_path))] == ["recording", "closed"]
+    assert sorted(name[17:23] for name in read) == ["000001", "000002", "000003"]
+    read.clear()
+    running.append(b"fragment", a_facts(1))
+    assert known.read(str(tmp_path))[0].seconds == 1.0
+    assert [name[17:23] for name in read] == ["000002"]
+    running.close(END)
 
 
-def test_foreign_files_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    record(tmp_path, a_header())
+def test_what_is_known_of_another_directory_is_kept(tmp_path: Path) -> None:
+    known = Listing()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        record(tmp_path / name)
+    first = known.read(str(tmp_path / "a"))
+    known.read(str(tmp_path / "b"))
+    (again,) = known.read(str(tmp_path / "a"))
+    assert again is first[0]
+
+
+def test_foreign_files_are_left_out_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(record(tmp_path))
     other = "20261124T153000Z-000002-0000000"
-    (tmp_path / "notes.jsonl").write_text("{}\n")
-    (tmp_path / f"{other}2.jsonl").write_bytes(b"\xff\0\n[]\n\n")
-    (tmp_path / f"{other}3.jsonl").mkdir()
-    (tmp_path / f"{other}4.jsonl").write_bytes((tmp_path / f"{ID}.jsonl").read_bytes())
-    (tmp_path / f"{other}5.jsonl").write_bytes((tmp_path / f"{ID}.jsonl").read_bytes()[:99])
-    (tmp_path / f"{other}6.mp4").write_bytes(b"init")
-    header = (tmp_path / f"{ID}.jsonl").read_text().replace(ID, f"{other}7")
-    (tmp_path / f"{other}7.jsonl").write_text(header)
-    (tmp_path / f"{other}8.jsonl").write_text(header.replace('"width":128', '"width":"wide"'))
-    assert [info.id for info in list_recordings(str(tmp_path))] == [ID]
-    # One line for every file that looks like a recording and is none: 2, 3, 4, 5, 7 and 8.
-    assert caplog.text.count("cannot be listed") == 6
+    (tmp_path / "notes.tar").write_bytes(path.read_bytes())
+    (tmp_path / f"{other}1.mp4").write_bytes(path.read_bytes())
+    (tmp_path / f"{other}2.tar").write_bytes(b"\xff\0\n[]\n\n")
+    (tmp_path / f"{other}3.tar").mkdir()
+    (tmp_path / f"{other}4.tar").write_bytes(path.read_bytes())
+    (tmp_path / f"{other}5.tar").write_bytes(path.read_bytes()[:99])
+    (tmp_path / f"{other}6.tar").write_bytes(b"")
+    known = Listing()
+    for _ in range(2):
+        assert [info.id for info in known.read(str(tmp_path))] == [ID]
+    assert f"this is the recording {ID}, renamed" in caplog.text
+    # 2, 4, 5 and 6 are told once; the directory (3) cannot be read, which may pass.
+    assert caplog.text.count("cannot be listed") == 4 + 2
 
 
-def test_lines_that_say_nothing_known_are_passed_over(tmp_path: Path) -> None:
-    record(tmp_path, a_header())
-    facts = tmp_path / f"{ID}.jsonl"
-    header, *rest = facts.read_text().splitlines()
-    strange = [
-        "[]",
-        "{",
-        '{"commit": 1}',
-        '{"end": {}}',
-        '{"later": {}}',
-        rest[0].replace('"gaps":[]', '"gaps":1'),
-    ]
-    facts.write_text("\n".join([header, *strange, *rest]) + "\n")
-    (info,) = list_recordings(str(tmp_path))
-    assert (info.frames, info.state) == (30, "closed")
+def test_a_recording_that_goes_while_it_is_listed_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = record(tmp_path)
+    real = os.stat
+
+    def last_seen(where: str, **more: int) -> os.stat_result:
+        state = real(where, **more)
+        if where == path:
+            monkeypatch.undo()
+            os.unlink(path)
+        return state
+
+    monkeypatch.setattr(os, "stat", last_seen)
+    assert list_recordings(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.text == ""
+
+
+def test_a_recording_by_another_name_is_refused(tmp_path: Path) -> None:
+    path = Path(record(tmp_path))
+    path.rename(tmp_path / "copy.tar")
+    with pytest.raises(NotARecordingError, match=rf"this is the recording {ID}, renamed"):
+        read_info(str(tmp_path / "copy.tar"))
+
+
+def test_a_lock_that_cannot_be_asked_for_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(container.fcntl, "flock", refuse)
+    assert list_recordings(str(tmp_path)) == []
+    assert "cannot read the recording: No locks available" in caplog.text
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="missing: cannot list recordings"):
+        list_recordings(str(tmp_path / "missing"))
 
 
 def test_the_newest_comes_first_even_if_the_clock_was_wrong(tmp_path: Path) -> None:
     made = []
     for wall_us in (1_795_534_200_000_000, 0, 1_795_534_200_000_000, -5):
         identity = new_id(str(tmp_path), wall_us)
-        record(tmp_path, a_header(identity, started_wall_us=wall_us))
+        open_sink(tmp_path, a_header(identity, started_wall_us=wall_us), b"init").close(END)
         made.append(identity)
     assert [info.id for info in list_recordings(str(tmp_path))] == made[::-1]
-    assert made[1].startswith("19700101T000000Z-000002-")
     assert len(set(made)) == 4
-
-
-def test_a_clock_that_shows_no_date_makes_no_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no date"):
-        new_id(str(tmp_path), 10**30)
-
-
-def test_names_differ_even_at_the_same_time_with_the_same_number(tmp_path: Path) -> None:
-    names = {new_id(str(tmp_path), 0) for _ in range(100)}
-    assert len(names) == 100

@@ -23,11 +23,12 @@ from evidence_helpers import (
     time_of,
 )
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
+from sink_helpers import SEALER, unsealed_file
 
 from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT
+from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import BUFFER_BOUND, STILL_FILLING
-from camerad.evidence.records import Commit
-from camerad.evidence.sink import list_recordings
+from camerad.evidence.records import Facts
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
 
 
@@ -36,14 +37,14 @@ def test_the_pre_event_part_and_what_follows_are_one_time_line(bench: Bench) -> 
     bench.start(plan(95, pre_event_us=3_000_000), stop_at=170)
     feed(bench.ring, seconds_of_footage(6)[100:])
     info = bench.finish()
-    assert decoded(info.path) == expected(range(171))
-    ffmpeg_is_silent(info.path)
+    assert decoded(unsealed_file(info.path)) == expected(range(171))
+    ffmpeg_is_silent(unsealed_file(info.path))
     # 171 pictures; probed is what a player shows.
     assert info.seconds == pytest.approx(171 / FPS, abs=1e-5)
-    assert probed_seconds(info.path) == pytest.approx(info.seconds, abs=1e-5)
+    assert probed_seconds(unsealed_file(info.path)) == pytest.approx(info.seconds, abs=1e-5)
     assert info.pre_event_seconds == pytest.approx(95 / FPS, abs=1e-5)
     assert (info.frames, info.gaps, info.pre_event_shortfall_seconds) == (171, (), 0)
-    assert bench.facts("header")[0]["pre_event_shortfall"] is None
+    assert bench.header()["pre_event_shortfall"] is None
 
 
 def test_without_a_pre_event_buffer_nothing_older_than_the_press_is_kept(bench: Bench) -> None:
@@ -51,7 +52,7 @@ def test_without_a_pre_event_buffer_nothing_older_than_the_press_is_kept(bench: 
     bench.start(plan(31), stop_at=70)
     info = bench.finish()
     # The first key frame at or after picture 31 is picture 60.
-    assert decoded(info.path) == expected(range(60, 71))
+    assert decoded(unsealed_file(info.path)) == expected(range(60, 71))
     assert info.pre_event_seconds == 0
     # 29 pictures between the press and the first one are more than half a second.
     assert info.gaps == (Gap(STARTED_LATE, None, time_of(31), time_of(60)),)
@@ -67,7 +68,7 @@ def test_every_frame_up_to_the_stop_is_kept_also_if_it_comes_later(bench: Bench)
     assert not recorder.join(0.3)
     feed(bench.ring, packets[75:80])
     info = bench.finish()
-    assert decoded(info.path) == expected(range(76))
+    assert decoded(unsealed_file(info.path)) == expected(range(76))
     assert info.gaps == ()
     assert info.reason == "stop"
 
@@ -89,7 +90,7 @@ def test_nothing_exposed_after_the_stop_is_kept_if_it_was_taken_before_the_stop_
     feed(bench.ring, seconds_of_footage(2))
     bench.start(plan(0))
     info = bench.finish()
-    assert decoded(info.path) == expected(range(11))
+    assert decoded(unsealed_file(info.path)) == expected(range(11))
     assert info.gaps == ()
 
 
@@ -103,7 +104,7 @@ def test_the_first_fragment_is_written_with_150_ms_of_footage(bench: Bench) -> N
     # Five pictures last 167 ms; that the fifth has ended is known with the sixth.
     feed(bench.ring, packets[5:6])
     until(lambda: recorder.first_durable_us is not None)
-    (commit,) = bench.facts("commit")
+    (commit,) = bench.facts()
     assert commit["end_us"] == time_of(5)
 
 
@@ -114,7 +115,7 @@ def test_fragments_are_about_as_long_as_planned(bench: Bench) -> None:
         until(lambda at=packet[0].pts_us: _is_taken(bench, at))
     recorder.stop(time_of(89), deadline=1)
     bench.finish()
-    lengths = [commit["end_us"] - commit["first_pts_us"] for commit in bench.facts("commit")]
+    lengths = [commit["end_us"] - commit["first_us"] for commit in bench.facts()]
     # One picture more or less, depending on which one completes the half second.
     assert lengths[0] == pytest.approx(166_667, abs=34_000)
     assert lengths[1:-1] == pytest.approx([500_000] * (len(lengths) - 2), abs=34_000)
@@ -134,7 +135,7 @@ def test_a_backlog_is_drained_in_longer_fragments(bench: Bench) -> None:
     bench.start(plan(239, pre_event_us=5_000_000), stop_at=239)
     bench.finish()
     # Half a second first, so that something is on the disk soon, then two seconds at a time.
-    lengths = [commit["end_us"] - commit["first_pts_us"] for commit in bench.facts("commit")]
+    lengths = [commit["end_us"] - commit["first_us"] for commit in bench.facts()]
     assert lengths == pytest.approx([5e5, 2e6, 2e6, 2e6, 1.5e6], abs=7e4)
 
 
@@ -145,8 +146,8 @@ def test_a_restart_of_the_camera_goes_on_in_the_same_recording(bench: Bench) -> 
     bench.ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
     feed(bench.ring, packets[10:])
     info = bench.finish()
-    assert decoded(info.path) == expected([*range(10), *range(50, 59)])
-    ffmpeg_is_silent(info.path)
+    assert decoded(unsealed_file(info.path)) == expected([*range(10), *range(50, 59)])
+    ffmpeg_is_silent(unsealed_file(info.path))
     assert info.gaps == (Gap(CAPTURE_RESTARTED, None, time_of(9), time_of(50)),)
     assert info.seconds == pytest.approx(59 / FPS, abs=1e-4)
 
@@ -155,7 +156,7 @@ def test_a_lost_frame_is_stated_even_if_nobody_said_so(bench: Bench) -> None:
     bench.start(plan(0), stop_at=10)
     feed(bench.ring, footage("IPPPP..PPPPP"))
     info = bench.finish()
-    assert decoded(info.path) == expected([*range(5), *range(7, 11)])
+    assert decoded(unsealed_file(info.path)) == expected([*range(5), *range(7, 11)])
     assert info.gaps == (Gap(FRAMES_LOST, 2, time_of(4), time_of(7)),)
 
 
@@ -167,7 +168,7 @@ def test_a_camera_that_does_not_deliver_until_the_stop_is_stated(bench: Bench) -
     assert not recorder.join(0.3)
     bench.clock.advance(1)
     info = bench.finish()
-    assert decoded(info.path) == expected(range(10))
+    assert decoded(unsealed_file(info.path)) == expected(range(10))
     assert info.gaps == (Gap(STOPPED_SHORT, None, time_of(9), time_of(100)),)
 
 
@@ -188,7 +189,7 @@ def test_a_gap_over_the_stop_is_stated_up_to_the_stop(bench: Bench) -> None:
     bench.ring.note_gap(CAPTURE_RESTARTED, None, None, None, broken=True)
     feed(bench.ring, packets[10:])
     info = bench.finish()
-    assert decoded(info.path) == expected(range(10))
+    assert decoded(unsealed_file(info.path)) == expected(range(10))
     assert info.gaps == (Gap(STOPPED_SHORT, None, time_of(9), time_of(30)),)
 
 
@@ -231,7 +232,7 @@ def test_a_buffer_that_was_still_filling_is_a_stated_shortfall(bench: Bench) -> 
     info = bench.finish()
     assert info.pre_event_seconds == pytest.approx(59 / FPS, abs=1e-5)
     assert info.pre_event_shortfall_seconds == pytest.approx(10 - 59 / FPS, abs=1e-5)
-    assert bench.facts("header")[0]["pre_event_shortfall"] == STILL_FILLING
+    assert bench.header()["pre_event_shortfall"] == STILL_FILLING
 
 
 def test_a_buffer_too_small_for_its_seconds_is_a_stated_shortfall(tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ def test_a_buffer_too_small_for_its_seconds_is_a_stated_shortfall(tmp_path: Path
     bench.start(plan(239, pre_event_us=6_000_000), stop_at=239)
     info = bench.finish()
     assert info.pre_event_seconds < 3.1
-    assert bench.facts("header")[0]["pre_event_shortfall"] == BUFFER_BOUND
+    assert bench.header()["pre_event_shortfall"] == BUFFER_BOUND
 
 
 def test_marks_are_committed_with_their_media_time(bench: Bench) -> None:
@@ -254,14 +255,14 @@ def test_marks_are_committed_with_their_media_time(bench: Bench) -> None:
     recorder.mark(time_of(90))
     recorder.stop(time_of(6), deadline=1)
     info = bench.finish()
-    assert bench.facts("commit")[0]["marks"] == [time_of(3)]
+    assert bench.facts()[0]["marks"] == [time_of(3)]
     assert info.marks == pytest.approx((3 / FPS, 6 / FPS, 3.0), abs=1e-5)
 
 
 def test_a_mark_at_the_very_end_is_in_the_end(bench: Bench) -> None:
     class Late(Stalling):
-        def append(self, fragment: bytes, commit: Commit) -> None:
-            super().append(fragment, commit)
+        def append(self, fragment: bytes, facts: Facts) -> None:
+            super().append(fragment, facts)
             recorder.mark(time_of(5))
 
     storage = Late()
@@ -269,8 +270,8 @@ def test_a_mark_at_the_very_end_is_in_the_end(bench: Bench) -> None:
     recorder = bench.start(plan(0), storage.open, stop_at=6)
     feed(bench.ring, footage("IPPPPPPP"))
     info = bench.finish()
-    assert bench.facts("end")[0]["marks"] == [time_of(5)]
-    assert len(info.marks) == len(bench.facts("commit"))
+    assert bench.closing()["marks"] == [time_of(5)]
+    assert len(info.marks) == len(bench.facts())
 
 
 def test_the_next_recording_follows_the_first(bench: Bench) -> None:
@@ -284,8 +285,8 @@ def test_the_next_recording_follows_the_first(bench: Bench) -> None:
     second = bench.start(plan(70), stop_at=115)
     assert second.join(DEADLINE)
     newest, oldest = list_recordings(bench.directory)
-    assert decoded(newest.path) == expected(range(90, 116))
-    assert decoded(oldest.path) == expected(range(59))
+    assert decoded(unsealed_file(newest.path)) == expected(range(90, 116))
+    assert decoded(unsealed_file(oldest.path)) == expected(range(59))
 
 
 def test_the_last_picture_gets_the_nominal_duration(bench: Bench) -> None:
@@ -293,4 +294,82 @@ def test_the_last_picture_gets_the_nominal_duration(bench: Bench) -> None:
     feed(bench.ring, footage("IPPPP"))
     recorder.stop(time_of(4), deadline=1)
     bench.finish()
-    assert bench.facts("commit")[-1]["end_us"] == time_of(4) + NOMINAL_US
+    assert bench.facts()[-1]["end_us"] == time_of(4) + NOMINAL_US
+
+
+def test_the_header_says_who_when_and_why(bench: Bench) -> None:
+    bench.clock.step_wall(5_000_000)
+    wall_us = bench.clock.wall_us()
+    bench.clock.advance(time_of(4) - time_of(0))
+    feed(bench.ring, footage("IPPPP"))
+    bench.start(
+        plan(2, pre_event_us=1, continues="before", wearer="7", retention_days=3), stop_at=4
+    )
+    info = bench.finish()
+    header = bench.header()
+    assert header["boot_id"] == bench.clock.boot_id
+    assert header["clock"]["source"] == "synchronised"
+    # The trigger is two frames after the clock was read, and two before the recorder starts.
+    assert header["started_wall_us"] == wall_us + time_of(2) - time_of(0)
+    assert (header["continues"], header["wearer"], header["retention_days"]) == ("before", "7", 3)
+    assert header["id"] == info.id
+    assert header["id"].startswith("20260101T000005Z-000001-")
+    assert header["recipients"] == list(SEALER.recipients)
+
+
+def test_stage_changes_are_committed_with_their_media_time(bench: Bench) -> None:
+    recorder = bench.start(plan(0))
+    recorder.stage(time_of(0), "recording", True)
+    feed(bench.ring, footage("IPPPPPP"))
+    until(lambda: recorder.first_durable_us is not None)
+    recorder.stage(time_of(5), "recording", False)
+    recorder.stop(time_of(6), deadline=1)
+    bench.finish()
+    first, *rest = [commit["stages"] for commit in bench.facts()] + [bench.closing()["stages"]]
+    assert first == [{"at_us": time_of(0), "stage": "recording", "display": True}]
+    # Once each, wherever it fell.
+    assert [one for stages in rest for one in stages] == [
+        {"at_us": time_of(5), "stage": "recording", "display": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moved_us", "stated_us"),
+    [
+        (3_600_000_000, 3_600_000_000),
+        (-500_001, -500_001),
+        (500_000, None),
+        (0, None),
+    ],
+)
+def test_a_clock_that_is_set_is_stated_with_how_far(
+    bench: Bench, moved_us: int, stated_us: int | None
+) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, footage("IPPPPPP"))
+    until(lambda: recorder.first_durable_us is not None)
+    bench.clock.step_wall(moved_us)
+    recorder.stop(time_of(6), deadline=1)
+    bench.finish()
+    steps = [commit["clock_step_us"] for commit in bench.facts()]
+    steps.append(bench.closing()["clock_step_us"])
+    assert [step for step in steps if step is not None] == (
+        [] if stated_us is None else [stated_us]
+    )
+    assert steps[0] is None
+
+
+def test_a_clock_that_is_set_at_the_very_end_is_stated_in_the_end(bench: Bench) -> None:
+    class Late(Stalling):
+        def append(self, fragment: bytes, facts: Facts) -> None:
+            super().append(fragment, facts)
+            bench.clock.step_wall(-1_000_000)
+
+    storage = Late()
+    storage.go_on.set()
+    bench.start(plan(0), storage.open, stop_at=6)
+    feed(bench.ring, footage("IPPPPPPP"))
+    bench.finish()
+    stated = [commit["clock_step_us"] for commit in bench.facts()]
+    assert stated == [None] + [-1_000_000] * (len(stated) - 1)
+    assert bench.closing()["clock_step_us"] == -1_000_000

@@ -18,13 +18,15 @@ from evidence_helpers import (
     time_of,
 )
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
+from sink_helpers import open_sink, unsealed_file
 
 from camerad.errors import RingError, StorageError
+from camerad.evidence.container import new_id
 from camerad.evidence.cutting import HOLE_US
 from camerad.evidence.fragments import FragmentError, ParametersChangedError
+from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import SLOW_SYNC_US, Recorder
-from camerad.evidence.records import Commit, End, RecordingInfo
-from camerad.evidence.sink import list_recordings
+from camerad.evidence.records import Closing, Facts, RecordingInfo
 from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
 
 
@@ -42,7 +44,7 @@ def test_what_was_committed_before_the_storage_failed_plays(
             broken.undo()
             raise OSError(number, os.strerror(number))
 
-        broken.setattr(os, "write", write)
+        broken.setattr(os, "pwritev", write)
         feed(bench.ring, seconds_of_footage(3)[20:80])
         assert recorder.join(DEADLINE)
     (error,) = bench.failed
@@ -53,8 +55,8 @@ def test_what_was_committed_before_the_storage_failed_plays(
     assert info == recorder.info
     assert (info.state, info.reason, len(info.marks)) == ("closed", "failed", 1)
     assert info.frames >= 5
-    assert decoded(info.path) == expected(range(info.frames))
-    ffmpeg_is_silent(info.path)
+    assert decoded(unsealed_file(info.path)) == expected(range(info.frames))
+    ffmpeg_is_silent(unsealed_file(info.path))
     # The ring is free for the next recording.
     bench.ring.follow().close()
 
@@ -70,14 +72,14 @@ def test_a_storage_that_fails_for_good_leaves_an_interrupted_recording(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "write", write)
+        broken.setattr(os, "pwritev", write)
         feed(bench.ring, seconds_of_footage(3)[20:80])
         assert recorder.join(DEADLINE)
     assert isinstance(bench.failed[0], StorageError)
     assert "the recording has no end" in caplog.text
     (info,) = list_recordings(bench.directory)
     assert info.state == "interrupted"
-    ffmpeg_is_silent(info.path)
+    ffmpeg_is_silent(unsealed_file(info.path))
 
 
 def test_a_recording_that_cannot_be_opened_says_so(bench: Bench, tmp_path: Path) -> None:
@@ -92,8 +94,8 @@ def test_a_recording_that_cannot_be_opened_says_so(bench: Bench, tmp_path: Path)
 
 def test_an_end_that_cannot_be_written_is_a_failure(bench: Bench) -> None:
     class Endless(Stalling):
-        def close(self, end: End) -> None:
-            super().close(end)
+        def close(self, closing: Closing) -> str:
+            super().close(closing)
             raise StorageError("no end")
 
     storage = Endless()
@@ -118,8 +120,8 @@ def test_changed_encoder_settings_end_the_recording(bench: Bench) -> None:
     (info,) = list_recordings(bench.directory)
     assert (info.state, info.reason, info.frames) == ("closed", "encoder settings changed", 10)
     assert info.gaps == (Gap(CAPTURE_RESTARTED, None, time_of(9), time_of(40)),)
-    assert decoded(info.path) == expected(range(10))
-    ffmpeg_is_silent(info.path)
+    assert decoded(unsealed_file(info.path)) == expected(range(10))
+    ffmpeg_is_silent(unsealed_file(info.path))
 
 
 def test_settings_that_change_at_the_beginning_of_a_fragment_end_it_too(bench: Bench) -> None:
@@ -144,10 +146,10 @@ def test_pictures_of_another_size_are_refused(bench: Bench) -> None:
 
 def test_no_error_is_silent(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     class Wrong(Stalling):
-        def append(self, fragment: bytes, commit: Commit) -> None:
+        def append(self, fragment: bytes, facts: Facts) -> None:
             raise RuntimeError("a mistake")
 
-        def close(self, end: End) -> None:
+        def close(self, closing: Closing) -> str:
             raise RuntimeError("another mistake")
 
     feed(bench.ring, footage("IPPPP"))
@@ -169,9 +171,10 @@ def test_a_callback_that_raises_does_not_end_the_recording(
 
     recorder = Recorder(
         bench.ring,
-        bench.directory,
         plan(0),
         bench.clock,
+        new_id=lambda wall_us: new_id(bench.directory, wall_us),
+        open_sink=lambda header, init: open_sink(bench.directory, header, init),
         on_opened=refuse,
         on_closed=closed.append,
         on_failed=bench.failed.append,
@@ -189,9 +192,10 @@ def test_a_second_recording_is_refused_while_one_runs(bench: Bench) -> None:
     bench.start(plan(0))
     second = Recorder(
         bench.ring,
-        bench.directory,
         plan(0),
         bench.clock,
+        new_id=lambda wall_us: new_id(bench.directory, wall_us),
+        open_sink=lambda header, init: open_sink(bench.directory, header, init),
         on_opened=bench.opened.append,
         on_closed=bench.closed.append,
         on_failed=bench.failed.append,
@@ -215,9 +219,9 @@ def test_footage_lost_to_slow_storage_is_a_stated_gap(tmp_path: Path) -> None:
     info = bench.finish()
     (gap,) = info.gaps
     assert (gap.reason, gap.frames) == (RING_FULL, 240 - info.frames)
-    shown = [number for _, number in decoded(info.path)]
+    shown = [number for _, number in decoded(unsealed_file(info.path))]
     assert shown == [n for n in range(240) if not gap.from_us < time_of(n) < gap.to_us]  # type: ignore[operator]
-    ffmpeg_is_silent(info.path)
+    ffmpeg_is_silent(unsealed_file(info.path))
 
 
 def test_a_storage_that_stalls_costs_nothing_as_long_as_the_ring_bridges_it(bench: Bench) -> None:
@@ -229,7 +233,7 @@ def test_a_storage_that_stalls_costs_nothing_as_long_as_the_ring_bridges_it(benc
     storage.go_on.set()
     recorder.stop(time_of(179), deadline=1)
     info = bench.finish()
-    assert decoded(info.path) == expected(range(180))
+    assert decoded(unsealed_file(info.path)) == expected(range(180))
     assert info.gaps == ()
 
 
@@ -239,14 +243,14 @@ def test_a_slow_synchronisation_is_stated_in_the_next_commit(
     took = iter([SLOW_SYNC_US + 1, SLOW_SYNC_US])
 
     class Slow(Stalling):
-        def append(self, fragment: bytes, commit: Commit) -> None:
+        def append(self, fragment: bytes, facts: Facts) -> None:
             bench.clock.advance(next(took, 0))
-            super().append(fragment, commit)
+            super().append(fragment, facts)
 
     storage = Slow()
     storage.go_on.set()
     feed(bench.ring, seconds_of_footage(4))
     bench.start(plan(119, pre_event_us=1_000_000), storage.open, stop_at=119)
     bench.finish()
-    assert [commit["sync_us"] for commit in bench.facts("commit")] == [None, 500_001, None]
-    assert bench.facts("end")[0]["sync_us"] is None
+    assert [commit["sync_us"] for commit in bench.facts()] == [None, 500_001, None]
+    assert bench.closing()["sync_us"] is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from camerad.selfview.picture import Painter, Panel, fit
-from camerad.stream.frame import Frame, Geometry
+from camerad.stream.frame import Geometry
+from camerad.stream.newest import Frame
 
 BLACK, WHITE = 16, 235
 

@@ -22,7 +22,8 @@ from camerad.errors import ConfigError
 from camerad.selfview.__main__ import STALE_US, SelfViewSettings, Viewer, parse
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.picture import Painter, Panel
-from camerad.stream.frame import Frame, FrameReader, FrameWriter, Geometry, create
+from camerad.stream.frame import Geometry, create
+from camerad.stream.newest import Frame, FrameReader, FrameWriter
 
 DEADLINE = 20.0
 GEOMETRY = Geometry(32, 24, 64)
@@ -221,6 +222,27 @@ def test_the_display_follows_the_camera_and_the_commands(device: Path, shared: S
         assert not any(device.read_bytes())
         child.control.sendall(b'{"stop":true}\n')
         assert child.end() == (0, "")
+
+
+def test_it_paints_with_one_thread(device: Path) -> None:
+    # So large that OpenCV would share it out on a machine with several processors.
+    geometry = Geometry(640, 480, 640)
+    (device.parent / "virtual_size").write_text("800,600\n")
+    (device.parent / "stride").write_text("1600\n")
+    fd = create(geometry.total_bytes)
+    writer = FrameWriter(fd, geometry)
+
+    def shown() -> bool:
+        writer.put(np.full(geometry.shape, 128, np.uint8), SystemClock().now_us())
+        return any(device.read_bytes())
+
+    with running(device, fd) as child:
+        assert child.ask(show=False) == {"ok": True}
+        threads = os.listdir(f"/proc/{child.process.pid}/task")
+        assert child.ask(show=True) == {"ok": True}
+        until(shown, "a picture")
+        assert os.listdir(f"/proc/{child.process.pid}/task") == threads
+    os.close(fd)
 
 
 @pytest.mark.parametrize("how", ["stop", "close"])

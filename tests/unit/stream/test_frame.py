@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from camerad.stream import frame
-from camerad.stream.frame import FrameReader, FrameWriter, Geometry
+from camerad.stream.frame import Geometry
+from camerad.stream.newest import Frame, FrameReader, FrameWriter
 
 SMALL = Geometry(width=6, height=4, stride=8)
 
@@ -21,7 +24,7 @@ def fd() -> Iterator[int]:
     os.close(fd)
 
 
-def picture(value: int, geometry: Geometry = SMALL) -> frame.Frame:
+def picture(value: int, geometry: Geometry = SMALL) -> Frame:
     return np.full(geometry.shape, value, np.uint8)
 
 
@@ -73,11 +76,11 @@ def test_a_reader_that_is_overtaken_while_it_copies_copies_again(fd: int) -> Non
     class Overtaking:
         """Slots of which the first copy is slow, so that the writer comes back to it."""
 
-        def __init__(self, slots: frame.Frame) -> None:
+        def __init__(self, slots: Frame) -> None:
             self.slots = slots
             self.overtake = True
 
-        def __getitem__(self, slot: int) -> frame.Frame:
+        def __getitem__(self, slot: int) -> Frame:
             if self.overtake:
                 self.overtake = False
                 for number in range(2, 5):
@@ -147,6 +150,20 @@ def test_a_reader_follows_a_writer_of_another_geometry(fd: int) -> None:
 def test_a_picture_that_does_not_fit_is_refused(fd: int) -> None:
     with pytest.raises(ValueError, match="do not fit into the 65536 shared"):
         FrameWriter(fd, Geometry(640, 480, 640))
+
+
+@pytest.mark.parametrize("part", ["daemon", "control", "evidence.recorder"])
+def test_the_controller_does_without_what_only_its_children_need(part: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", f"import camerad.{part}, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert f"camerad.{part}" in found
+    assert not {"numpy", "cv2", "picamera2", "libcamera"}.intersection(found)
+    # Fragments are made in the controller, but its start need not wait for that.
+    assert part != "daemon" or "av" not in found
 
 
 def test_memory_without_even_a_header_has_no_frame() -> None:

@@ -5,12 +5,14 @@ Real time, but nothing waits longer than for the event it is about.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +26,7 @@ from capture_child import footage
 
 from camerad.behaviour.recovery import Budget
 from camerad.clock import SystemClock
-from camerad.stream import frame, link
+from camerad.stream import frame, link, newest, process, rest
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import CaptureProcess
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
@@ -311,6 +313,183 @@ def test_after_a_wipe_no_byte_of_footage_is_in_the_memory_of_the_controller(rig:
     assert scan("wipe me", 0, 9, 17, 29, 30) == 0
 
 
+# Resting
+
+REST_US = 60_000_000
+"""Nothing of these tests is in time unless the rest is ended."""
+PATIENT = Budget(first_frame_us=10 * REST_US, frame_age_us=10 * REST_US)
+A_SECOND = {"do": "play", "frames": 50, "interval": 0.02, "beats": False}
+FOOTAGE = 2_000 * 4
+"""Bytes in the socket when several packets lie there."""
+
+
+def lying(link: CaptureLink) -> int:
+    """Bytes that were sent and wait in the socket of the process."""
+    process = link._process
+    if process is None or process.socket.fileno() < 0:
+        return 0
+    answer = fcntl.ioctl(process.socket, termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
+
+
+@pytest.fixture
+def resting(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
+    """A link that has its first key frame, nobody who reads it, and packets in its socket."""
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY], GOOD, budget=PATIENT)
+    running.arm()
+    until(lambda: lying(running) > FOOTAGE)
+    return running
+
+
+def test_packets_that_nobody_waits_for_lie_in_the_socket(rig: Rig, resting: CaptureLink) -> None:
+    held = rig.ring.bytes_held
+    assert 0 < held < 2 * FOOTAGE
+    more = lying(resting) + FOOTAGE
+    until(lambda: lying(resting) > more)
+    assert rig.ring.bytes_held == held
+
+
+def test_a_recording_that_wants_what_comes_ends_the_rest(rig: Rig, resting: CaptureLink) -> None:
+    reader = rig.follow()
+    infos, gaps = rig.take(reader, 1)  # What is here needs no packet.
+    assert lying(resting) > 0
+    more, told = rig.take(reader, 30)
+    infos += more
+    assert [info.frame - infos[0].frame for info in infos] == list(range(len(infos)))
+    assert gaps + told == []
+
+
+def test_the_rest_goes_up_to_the_packet_that_a_recording_waits_for(
+    rig: Rig, resting: CaptureLink
+) -> None:
+    reader = rig.follow()
+    first_us = rig.ring.last_pts_us
+    assert first_us is not None
+    taken: list[int] = []
+
+    def read() -> None:
+        lease = reader.take(10**9, 400_000, timeout=PATIENCE)
+        if lease is not None:
+            with lease:
+                taken.append(lease.packets[-1][0].pts_us - lease.packets[0][0].pts_us)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    until(lambda: rig.ring.due_us is not None)
+    due_us = rig.ring.due_us
+    assert due_us is not None
+    until(lambda: resting._rest.until_us == due_us or CLOCK.now_us() >= due_us)
+    thread.join(PATIENCE)
+    # The last one is not given before its successor says how long it lasts.
+    assert taken
+    assert taken[0] >= 400_000 - 3 * 20_000
+
+
+def test_a_stop_ends_the_rest(rig: Rig, resting: CaptureLink) -> None:
+    stop_us = CLOCK.now_us()
+    lease = rig.follow().take(10**9, 10**9, stop_us, PATIENCE)
+    assert lease is not None
+    with lease:
+        assert all(info.pts_us <= stop_us for info, _ in lease.packets)
+        assert lease.next_pts_us is not None
+        assert lease.next_pts_us > stop_us
+
+
+def test_a_wipe_ends_the_rest_and_empties_the_socket(rig: Rig, resting: CaptureLink) -> None:
+    assert resting.wipe().result(PATIENCE) > 0
+    assert rig.ring.bytes_held == 0
+    until(lambda: rig.commands()[-1]["command"] == "disarm")
+    until(lambda: lying(resting) == 0)
+
+
+def test_what_comes_after_a_wipe_and_an_arm_in_one_breath_begins_at_once(
+    rig: Rig, resting: CaptureLink
+) -> None:
+    wiped = resting.disarm()
+    assert resting.arm() == 2
+    wiped.result(PATIENCE)
+    until(lambda: rig.ring.bytes_held)
+    infos, gaps = rig.take(rig.follow(), 1)
+    assert (infos[0].epoch, infos[0].key, gaps) == (2, True, [])
+
+
+@pytest.mark.parametrize("wanted", ["key_frame", "view"])
+def test_what_the_process_is_to_know_ends_the_rest(
+    rig: Rig, resting: CaptureLink, wanted: str
+) -> None:
+    if wanted == "view":
+        resting.set_view(True)
+    else:
+        resting.request_key_frame()
+    until(lambda: rig.commands()[-1]["command"] == wanted)
+
+
+def test_the_end_ends_the_rest(rig: Rig, resting: CaptureLink) -> None:
+    resting.stop(CLOCK.now_us() + REST_US)
+    assert resting.join(PATIENCE)
+    assert rig.commands()[-1]["command"] == "stop"
+
+
+def test_what_lies_in_the_socket_of_a_process_that_is_killed_is_kept(
+    rig: Rig, resting: CaptureLink
+) -> None:
+    held, pid = rig.ring.bytes_held, resting.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    waited = lying(resting)
+    os.kill(pid, signal.SIGKILL)
+    rig.wait_for("gap")
+    assert rig.ring.bytes_held >= held + waited * 9 // 10  # Without headers, and the last cut one.
+    last_us = rig.ring.last_pts_us or 0
+    until(lambda: (rig.ring.last_pts_us or 0) > last_us)  # The next process is listened to.
+
+
+def test_footage_that_grows_too_old_during_a_rest_goes_when_it_is_due(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(link, "_AGE_EVERY_US", REST_US)
+    rig.ring.close()
+    rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
+    running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY], budget=PATIENT)
+    running.arm()
+    until(lambda: rig.ring.bytes_held)
+    until(lambda: not rig.ring.bytes_held)
+
+
+def test_a_socket_with_little_room_makes_short_rests(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    monkeypatch.setattr(process, "SOCKET_BYTES", 75_000)  # The kernel doubles it: socket(7).
+    running = rig.run(GOOD, budget=PATIENT)
+    running.arm()
+    until(lambda: running._rest.until_us)
+    assert running._rest.until_us - CLOCK.now_us() <= REST_US * 150_000 // rest.REST_ROOM
+
+
+def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Or a packet that comes just in time to show that the encoder lives would be seen too late.
+    monkeypatch.setattr(rest, "REST_US", REST_US)
+    once = {"do": "play", "frames": 1, "beats": False}
+    running = rig.run(
+        [HELLO, {"do": "armed"}, once, {"do": "play", "packets": False}], budget=PATIENT
+    )
+    running.arm()
+    until(lambda: running._rest.until_us)
+    running.set_view(True)
+    until(lambda: running._intake.body.get("frame", 0) > 10)
+    beats = running._intake.body["frame"]
+    until(lambda: running._intake.body["frame"] > beats + 10)
+
+
+def test_without_a_key_frame_there_is_no_rest(rig: Rig, resting: CaptureLink) -> None:
+    rig.ring.wipe()  # As if bytes or seconds had run out.
+    resting.request_key_frame()
+    until(lambda: rig.ring.bytes_held)
+
+
 # Faults of the capture process
 
 
@@ -477,7 +656,7 @@ def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) ->
     link.set_view(True)
     rig.wait_for("up")
     until(lambda: link._picture)
-    writer = frame.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
+    writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     for _ in range(3):
         writer.put(np.full((12, 16), 77, np.uint8), 1)
     assert picture(rig) == {77}
@@ -490,7 +669,7 @@ def test_the_last_picture_goes_with_the_link(rig: Rig) -> None:
     link = rig.run(GOOD)
     link.set_view(True)
     until(lambda: link._picture)
-    writer = frame.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
+    writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     writer.put(np.full((12, 16), 77, np.uint8), 1)
     link.stop(CLOCK.now_us() + 1_000_000)
     assert link.join(PATIENCE)

@@ -121,10 +121,12 @@ def test_the_window_is_measured_to_the_moment_given_with_a_packet(ring: Ring) ->
 def test_footage_grows_old_though_the_camera_stands_still(ring: Ring) -> None:
     stream = Stream(ring)
     stream.feed("IPP IPP")
+    assert ring.leaves_us == 1_300_000 + 500_000
     ring.expire(1_300_000 + 500_000 - 1)
     assert held(ring) == "IPP IPP"
     ring.expire(1_300_000 + 500_000)
     assert held(ring) == "IPP"
+    assert ring.leaves_us == 1_300_000 + 500_000 + GROUP_US * 5 // 4 + 1
     # The last group leaves when it is older than the window and a group (and a quarter).
     ring.expire(1_300_000 + 500_000 + GROUP_US * 5 // 4)
     assert held(ring) == "IPP"
@@ -132,6 +134,7 @@ def test_footage_grows_old_though_the_camera_stands_still(ring: Ring) -> None:
     assert held(ring) == ""
     assert ring.bytes_held == 0
     assert ring.seconds_held == 0
+    assert ring.leaves_us is None
     assert stream.feed("P I") == "-I"
 
 
@@ -725,6 +728,44 @@ def test_a_waiting_reader_is_woken_by_the_stop(ring: Ring) -> None:
         waiting = Waiting(reader, 10**9, 10**9, 1_150_000, 60.0)
         stream.feed("IPP")
         assert waiting.result() == "IP"
+
+
+def test_what_a_recording_wants_does_not_leave_by_age(ring: Ring) -> None:
+    Stream(ring).feed("IPP IPP")
+    with ring.follow():
+        assert ring.leaves_us is None
+    assert ring.leaves_us is not None
+
+
+@pytest.mark.parametrize(
+    ("fed", "min_us", "until_us", "due_us"),
+    [
+        # Frames come every 0.1 s from 1 s on, and the newest one read is that of 1.2 s.
+        ("IPP", 400_000, None, 1_600_000),
+        ("IPP", 400_000, 1_450_000, 1_450_000),
+        ("IPP P", 400_000, None, 1_700_000),  # The next one is here, at 1.3 s.
+        ("", 0, None, 0),  # Any.
+    ],
+)
+def test_it_is_known_what_a_reader_waits_for(
+    ring: Ring, fed: str, min_us: int, until_us: int | None, due_us: int
+) -> None:
+    told: list[int] = []
+    ring.on_wait = told.append
+    stream = Stream(ring)
+    stream.feed(fed[:3])
+    reader = ring.follow()
+    if fed:
+        assert read(reader) == "IPP"
+    stream.feed(fed[3:])
+    assert told == []  # Nothing was waited for.
+    assert ring.due_us is None
+    waiting = Waiting(reader, 10**9, min_us, until_us, 60.0)
+    assert ring.due_us == due_us
+    reader.close()
+    assert waiting.result() is None
+    assert told == [due_us]
+    assert ring.due_us is None
 
 
 def test_a_waiting_reader_is_woken_by_its_end(ring: Ring) -> None:

@@ -1,0 +1,12 @@
+"""The subcommands of `camerad`, each with `add_parser(commands)` and `run(options) -> int`.
+
+All of them are imported whenever `camerad` starts, the daemon included: what takes time to import
+is imported by `run`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEFAULT_STATE: Final = "/var/lib/camerad"
+"""The state directory of an installed camera."""

@@ -1,0 +1,264 @@
+"""What the commands of the evidence desk have in common: places, keys, clocks, and who may write.
+
+On a device whose daemon runs, everything that changes something is asked of the daemon. Otherwise
+the store is claimed and its ledger opened here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from camerad.clock import ClockSource, SystemClock
+from camerad.commands.options import config_home
+from camerad.commands.running import RunningDevice
+from camerad.errors import EX_USAGE, CameradError
+from camerad.evidence import files, identity, office, storage
+from camerad.evidence.keys import KeyFileError, KeyRing, SigningKey, read_public_key
+from camerad.evidence.ledger import read_ledger
+from camerad.evidence.offload import OwnedDevice
+from camerad.evidence.places import Place, PlaceKind, is_id, place_of
+from camerad.evidence.state import LedgerState
+from camerad.evidence.store import Store
+from camerad.timekeeping import TimeKeeper, office_clock
+
+_LARGEST_KEY: Final = 64 * 1024
+
+
+class DeskError(CameradError, ValueError):
+    """Error raised when a command of the desk cannot be carried out as asked."""
+
+    exit_code = EX_USAGE
+
+
+class Keeper(Protocol):
+    """Whoever may change the store: `Store`, or `RunningDevice`."""
+
+    def hold(self, recording: str, reason: str, who: str) -> None:
+        """Keep a recording."""
+
+    def release(self, recording: str, who: str) -> None:
+        """Keep it no longer."""
+
+    def purge(self) -> list[Any]:
+        """Delete what is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command is about. file: of one recording; None where it is the whole place."""
+
+    place: Place
+    file: str | None
+
+
+def target_of(what: str | None, state: str) -> Target:
+    """What a path, a recording's id, or nothing stands for. Raises NotThereError."""
+    if what is None:
+        return Target(place_of(state), None)
+    if is_id(what) and not os.path.lexists(what):
+        place = place_of(state)
+        return Target(place, place.find(what))
+    path = os.path.abspath(what)
+    place = place_of(path)
+    if not os.path.isdir(path):
+        return Target(place, path)
+    if place.kind is PlaceKind.OFFICE and path != place.root:
+        # One device's part of an office's directory.
+        own = tuple(one for one in place.holdings if path in (one.root, one.recordings))
+        place = Place(place.kind, place.root, own)
+    return Target(place, None)
+
+
+def one_recording(what: str, state: str) -> tuple[Place, str]:
+    """The same, where it has to be one recording. Raises NotThereError and DeskError."""
+    target = target_of(what, state)
+    if target.file is None:
+        raise DeskError(f"{what}: this is a directory; name one recording, by its file or its id")
+    return target.place, target.file
+
+
+# ---------------------------------------------------------------------------------------- keys
+
+
+def trusted_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The devices' keys that the command trusts.
+
+    Raises DeskError, saying what to do, where there are none: a key that came with the recordings
+    proves nothing by itself.
+    """
+    if options.key:
+        return KeyRing.read(options.key)
+    if place.kind is PlaceKind.DEVICE:
+        current, former = identity.published(place.root)
+        return KeyRing([current, *former])
+    enrolled = os.path.join(config_home(), "keys")
+    if os.path.isdir(enrolled):
+        return KeyRing.read([enrolled])
+    brought = ", ".join(sorted(accompanying_keys(place)))
+    hint = (
+        f"; the key that came with these recordings has the thumbprint {brought}, which proves "
+        "nothing by itself: compare it with the device ('camerad identity show' there)"
+        if brought
+        else ""
+    )
+    raise DeskError(
+        "no key is trusted yet: name the device's public key with --key FILE, or put it into "
+        f"{enrolled}{hint}"
+    )
+
+
+def accompanying_keys(place: Place) -> KeyRing:
+    """The keys that came with the recordings: good for reading ledgers, not for trusting them."""
+    found = []
+    if place.kind is PlaceKind.DEVICE:
+        with contextlib.suppress(CameradError):
+            current, former = identity.published(place.root)
+            found = [current, *former]
+    for holding in place.holdings:
+        if place.kind is PlaceKind.OFFICE:
+            with contextlib.suppress(KeyFileError):
+                found.append(read_public_key(holding.key))
+    return KeyRing(found)
+
+
+def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The keys that an office's ledger may be signed by: this office's own if it has one, else
+    those that the directory names itself."""
+    known = office.known_keys(place)
+    if os.path.exists(options.office_key):
+        own = office.load_or_create(options.office_key)[0].public
+        return KeyRing([own]) if set(known) <= {own.thumbprint} else KeyRing([own, *known.values()])
+    return known
+
+
+def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The keys that a place's own ledger is read with, without trusting it."""
+    return (
+        office_keys(options, place) if place.kind is PlaceKind.OFFICE else accompanying_keys(place)
+    )
+
+
+def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
+    """What a place's own ledger says; None if it has none."""
+    if place.kind is PlaceKind.FILES or not os.path.isdir(place.ledger):
+        return None
+    return read_ledger(place.ledger, ledger_keys(options, place))[0]
+
+
+# ---------------------------------------------------------------------------------------- time
+
+
+def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
+    """This computer's clock, judged as suits the place."""
+    state = ledger_state(options, place)
+    if options.trust_clock:
+        return SystemClock(lambda: ClockSource.SYNCHRONISED)
+    synchronised = state.timeline.synchronised if state is not None else None
+    known = [] if synchronised is None else [synchronised.wall_us]
+    if place.kind is PlaceKind.DEVICE:
+        keeper = TimeKeeper(last_synchronised_us=max(known, default=None))
+        keeper.look()
+        return SystemClock(keeper.source)
+    if state is not None:
+        ends = (one.ended for one in state.recordings.values())
+        known += [end.wall_us for end in ends if end is not None and end.trusted]
+    last_known_us = max(known, default=None)
+    clock = SystemClock(lambda: office_clock(last_known_us, wall_us=clock.wall_us()))
+    return clock
+
+
+# ------------------------------------------------------------------------------------ who writes
+
+
+@contextlib.contextmanager
+def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
+    """Whoever may change the store at this place.
+
+    Raises DeskError where there is no store, StateDirectoryError if another process has it, and
+    StorageError.
+    """
+    if place.kind is PlaceKind.DEVICE and daemon_runs(place):
+        yield RunningDevice(place, options.socket)
+        return
+    with opened_store(options, place) as (store, _):
+        yield store
+
+
+@contextlib.contextmanager
+def device_of(options: argparse.Namespace, place: Place) -> Iterator[RunningDevice | OwnedDevice]:
+    """The device whose state directory this is. Raises as `keeper_of`."""
+    if place.kind is not PlaceKind.DEVICE:
+        raise DeskError(
+            f"{place.root}: this is not a device's state directory; name it with --state"
+        )
+    if daemon_runs(place):
+        yield RunningDevice(place, options.socket)
+        return
+    with opened_store(options, place) as (store, key):
+        current, former = identity.published(place.root)
+        yield OwnedDevice(store, key, KeyRing([key.public, current, *former]))
+
+
+def daemon_runs(place: Place) -> bool:
+    """Whether a daemon has the device's recordings, or keeps them from this user."""
+    try:
+        os.close(storage.claim(place.holdings[0].recordings))
+    except (storage.StateDirectoryError, PermissionError):
+        return True
+    except OSError as error:
+        raise files.explained("open the store", place.holdings[0].recordings, error) from error
+    return False
+
+
+@contextlib.contextmanager
+def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
+    """The store, claimed and compared with its files, and the key of its ledger."""
+    if place.kind is PlaceKind.FILES:
+        raise DeskError(
+            f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
+            "name a device's state directory, or the office's directory"
+        )
+    if place.kind is PlaceKind.OFFICE:
+        key, made = office.load_or_create(options.office_key)
+        if made:
+            say(f"made the office's own key: {options.office_key}; keep a copy of it")
+        former = office.admit(place, key, replace=options.new_office_key)
+    else:
+        key, former = _own_key(place), _published(place)
+    with Store.open(place, key, clock_of(options, place), former) as store:
+        for difference in store.reconcile():
+            say(str(difference))
+        yield store, key
+
+
+def _own_key(place: Place) -> SigningKey:
+    """The private key in a device's state directory."""
+    path = os.path.join(place.root, identity.KEY_NAME)
+    try:
+        with open(path, "rb") as file:
+            return SigningKey.from_pem(file.read(_LARGEST_KEY))
+    except FileNotFoundError:
+        raise DeskError(
+            f"{path}: the device's key is not here, so nothing can be written into its ledger; do "
+            "this on the device itself, or in the office's directory"
+        ) from None
+    except OSError as error:
+        raise files.explained("read the device's key", path, error) from error
+    except ValueError as error:
+        raise DeskError(f"{path}: {error}; start the daemon, which mends this") from error
+
+
+def _published(place: Place) -> KeyRing:
+    current, former = identity.published(place.root)
+    return KeyRing([current, *former])
+
+
+def say(text: str) -> None:
+    """Tell the person at the desk, beside what the command prints."""
+    sys.stderr.write(f"camerad: {text}\n")

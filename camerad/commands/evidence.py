@@ -1,0 +1,118 @@
+"""``camerad evidence``: what the evidence desk does with recordings.
+
+Works on a device and, with the base package alone, on any office computer: on a device's state
+directory, an office's directory, any other directory, or one file. Exit codes: 0 authentic and
+complete; 1 authentic, with remarks; 2 not authentic; 3 unreadable; 64 wrong usage; others of
+``sysexits.h`` where the storage fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any, Final
+
+from camerad.commands.options import add_key_option, add_store_options
+
+_RECORDING: Final = "a recording: its file, or its id in the store"
+_WHERE: Final = "a recording's file or id, or a directory; default: the store that --state names"
+_MODULES: Final = {
+    "list": "looking",
+    "show": "looking",
+    "verify": "verifying",
+    "open": "handing",
+    "export": "handing",
+    "hold": "keeping",
+    "release": "keeping",
+    "purge": "keeping",
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to those of `camerad`."""
+    parser = commands.add_parser(
+        "evidence",
+        help="list, verify, open, hold, hand over and delete recordings",
+        description="Works on a device and on any office computer. Exit codes: 0 authentic and "
+        "complete, 1 authentic with remarks, 2 not authentic, 3 unreadable.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    one = actions.add_parser("list", help="the recordings in a place, flagged ones first")
+    one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
+
+    one = actions.add_parser("show", help="all about one recording, and what the ledger says")
+    one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+
+    one = actions.add_parser("verify", help="check that nothing was changed")
+    one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
+    one.add_argument(
+        "--head",
+        metavar="HEAD|FILE",
+        help="head of the ledger as it was witnessed elsewhere: EPOCH:SEQUENCE:SHA256, or a "
+        "receipt's file; an office's directory has receipts, and the newest is taken by itself",
+    )
+    add_key_option(one)
+
+    one = actions.add_parser("open", help="check a recording and write it as MP4")
+    one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    one.add_argument("--output", metavar="FILE", help="default: ID.mp4 in this directory")
+    _add_opening(one)
+
+    one = actions.add_parser("export", help="make the package for the public prosecutor")
+    one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    one.add_argument(
+        "--output", default=".", metavar="DIR", help="where ID-export is made; default: here"
+    )
+    one.add_argument("--language", choices=("de", "en"), help="of the report; default: as here")
+    one.add_argument(
+        "--time-zone", metavar="NAME", help="of the report's times, such as Europe/Berlin"
+    )
+    one.add_argument("--who", required=True, metavar="PERSON", help="who hands it over")
+    one.add_argument("--reference", metavar="TEXT", help="file number, put into the hold's reason")
+    one.add_argument(
+        "--no-hold", action="store_true", help="do not keep the recording in the store at hand"
+    )
+    _add_opening(one)
+
+    one = actions.add_parser("hold", help="keep a recording beyond its time")
+    one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    one.add_argument("--reason", required=True, metavar="TEXT", help="why")
+    one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
+
+    one = actions.add_parser("release", help="end all holds on a recording")
+    one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
+
+    one = actions.add_parser("purge", help="delete what is due, and nothing else")
+    one.add_argument("what", nargs="?", metavar="PLACE", help="a store; default: --state")
+    one.add_argument("--dry-run", action="store_true", help="only say what is due")
+
+    for one in actions.choices.values():
+        add_store_options(one)
+        one.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_opening(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--identity",
+        required=True,
+        metavar="FILE",
+        help="the office's private key (age), as 'camerad keys new' makes it",
+    )
+    parser.add_argument(
+        "--passphrase-file", metavar="FILE", help="its first line is the passphrase of that key"
+    )
+    parser.add_argument(
+        "--salvage",
+        action="store_true",
+        help="of a recording that is not authentic, write the proven parts",
+    )
+    add_key_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code. Raises CameradError."""
+    module = import_module(f"camerad.commands.{_MODULES[options.action]}")
+    code: int = module.run(options)
+    return code

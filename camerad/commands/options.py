@@ -1,0 +1,66 @@
+"""Options that the commands of the evidence desk share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from camerad.client import default_socket
+from camerad.commands import DEFAULT_STATE
+
+
+def config_home() -> str:
+    """Where this user's settings of camerad are (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return os.path.join(home, "camerad")
+
+
+def default_office_key() -> str:
+    """Where this user's key of the office is."""
+    return os.path.join(config_home(), "office.pem")
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Which store, and how to reach the one who writes there."""
+    parser.add_argument(
+        "--state",
+        default=os.environ.get("CAMERAD_STATE", DEFAULT_STATE),
+        metavar="DIR",
+        help="the store, where only a recording's id is given: a device's state directory, or an "
+        "office's directory; default: %(default)s",
+    )
+    parser.add_argument(
+        "--socket",
+        default=default_socket(),
+        metavar="PATH",
+        help="the daemon's control socket, on a device; default: %(default)s",
+    )
+    parser.add_argument(
+        "--office-key",
+        default=default_office_key(),
+        metavar="FILE",
+        help="the office's own key, which signs the ledger of an office's directory; made if it "
+        "is not there; default: %(default)s",
+    )
+    parser.add_argument(
+        "--new-office-key",
+        action="store_true",
+        help="the key takes the place of another one, which the ledger then says",
+    )
+    parser.add_argument(
+        "--trust-clock",
+        action="store_true",
+        help="whoever gives this command has made sure that this computer's time is right",
+    )
+
+
+def add_key_option(parser: argparse.ArgumentParser) -> None:
+    """Which devices' keys are trusted."""
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="FILE|DIR",
+        help="public keys of devices that are trusted (PEM or JWK); default: on a device its own, "
+        f"elsewhere those in {config_home()}/keys; may be given several times",
+    )

@@ -1,0 +1,90 @@
+"""A device whose daemon runs: what changes its ledger goes through the control socket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from camerad.client import request
+from camerad.errors import EX_USAGE, CameradError, ControlError
+from camerad.evidence.identity import published
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.ledger import read_ledger
+from camerad.evidence.places import Place
+from camerad.evidence.receipts import Copied
+from camerad.evidence.state import LedgerState
+
+PATIENCE_SECONDS: Final = 60.0
+"""A ledger is written between fragments of a running recording, and a purge takes its time."""
+
+
+class RefusedError(CameradError, ValueError):
+    """Error raised when the daemon does not do what it is asked for; the text is its answer."""
+
+    exit_code = EX_USAGE
+
+
+class RunningDevice:
+    """The same interface as `camerad.evidence.offload.OwnedDevice` and, for holds and deletions, as
+    `camerad.evidence.store.Store`.
+
+    place: its state directory. socket: where its daemon listens. Everything raises ControlError if
+    the daemon does not answer, and RefusedError if it refuses.
+    """
+
+    def __init__(self, place: Place, socket: str) -> None:
+        self.place: Final = place
+        self._socket = socket
+        self.key, former = published(place.root)
+        self.keys: Final = KeyRing([self.key, *former])
+        self._compare_keys()
+
+    def state(self) -> LedgerState:
+        """What its ledger says."""
+        return read_ledger(self.place.ledger, self.keys)[0]
+
+    def hold(self, recording: str, reason: str, who: str) -> None:
+        """See `Store.hold`."""
+        self._post(f"/recordings/{quote(recording)}/hold", {"reason": reason, "who": who})
+
+    def release(self, recording: str, who: str) -> None:
+        """See `Store.release`."""
+        self._post(f"/recordings/{quote(recording)}/release", {"who": who})
+
+    def purge(self) -> list[dict[str, Any]]:
+        """See `Store.purge`; each deletion as an object with id, why and bytes."""
+        deleted: list[dict[str, Any]] = self._post("/purge", {})["deleted"]
+        return deleted
+
+    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:  # noqa: ARG002 - the daemon knows its own name
+        """See `camerad.evidence.offload.sign_receipt`."""
+        asked = {"directory": directory, "recordings": [msgspec.to_builtins(one) for one in copied]}
+        receipt: str = self._post("/acknowledge", asked)["receipt"]
+        return receipt.encode("ascii")
+
+    def acknowledge(self, token: bytes) -> None:
+        """See `camerad.evidence.offload.accept_receipt`."""
+        self._post("/acknowledge", {"receipt": token.decode("ascii")})
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _compare_keys(self) -> None:
+        """Make sure that it is this device's daemon which listens there."""
+        status, answer = request(self._socket, "GET", "/identity")
+        thumbprint = answer.get("thumbprint")
+        if status != HTTPStatus.OK or thumbprint != self.key.thumbprint:
+            raise ControlError(
+                f"the daemon at {self._socket} is that of another device than {self.place.root}: "
+                "name its socket with --socket, or its directory with --state"
+            )
+
+    def _post(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        status, answer = request(self._socket, "POST", target, body, PATIENCE_SECONDS)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise RefusedError(str(answer.get("error") or answer.get("refused") or status))
+        return answer

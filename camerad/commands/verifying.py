@@ -1,0 +1,255 @@
+"""``camerad evidence verify``: recordings, ledgers, and whether they agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from camerad.commands import desk
+from camerad.commands.progress import Bar
+from camerad.evidence import files, jws, receipts
+from camerad.evidence.container import SUFFIX
+from camerad.evidence.entries import Head
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.ledger import LedgerFinding, read_ledger
+from camerad.evidence.places import Holding, Place, PlaceKind
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.state import LedgerState
+from camerad.evidence.verify import verify
+
+_HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_WORDS: Final = {
+    Verdict.AUTHENTIC: "authentic and complete",
+    Verdict.QUALIFIED: "authentic with remarks",
+    Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
+    Verdict.UNREADABLE: "unreadable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLedger:
+    """A ledger that was read. own: it is the place's own, which says what must be here."""
+
+    name: str
+    own: bool
+    state: LedgerState
+    findings: Sequence[LedgerFinding]
+
+
+@dataclass(slots=True)
+class Summary:
+    """Everything that was found. differences: between files and ledgers."""
+
+    reports: list[Report] = field(default_factory=list)
+    ledgers: list[CheckedLedger] = field(default_factory=list)
+    differences: list[tuple[Severity, str]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """That of the worst."""
+        codes = [int(report.verdict) for report in self.reports]
+        found = [one.severity for ledger in self.ledgers for one in ledger.findings]
+        if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
+            codes.append(Verdict.NOT_AUTHENTIC)
+        elif self.differences:
+            codes.append(Verdict.QUALIFIED)
+        if not self.reports and not self.ledgers:
+            codes.append(Verdict.UNREADABLE)
+        return max(codes, default=0)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    target = desk.target_of(options.what, options.state)
+    keys = desk.trusted_keys(options, target.place)
+    summary = Summary()
+    ledgers = list(_ledgers(options, target.place, keys))
+    if target.file is None:
+        summary.ledgers = ledgers
+    paths = [target.file] if target.file is not None else list(_files(target.place))
+    finals = _finals(ledgers)
+    for path in paths:
+        name = os.path.basename(path)
+        with Bar(name) as bar:
+            final = finals.get(name.removesuffix(SUFFIX))
+            summary.reports.append(verify(path, keys, bar.reach, final=final))
+    if target.file is None:
+        summary.differences = list(_differences(target.place, ledgers, keys))
+    if options.json:
+        sys.stdout.write(json.dumps(_as_json(summary)) + "\n")
+    else:
+        sys.stdout.write("".join(_text(summary, target, keys)))
+    if target.place.kind is PlaceKind.DEVICE and not options.key:
+        desk.say(
+            "checked with the keys that are kept beside these recordings: enough against mistakes, "
+            "not against whoever could change both; name a key from elsewhere with --key"
+        )
+    return summary.exit_code
+
+
+def _files(place: Place) -> Iterator[str]:
+    """Everything that should be a recording."""
+    for holding in place.holdings:
+        try:
+            names = sorted(os.listdir(holding.recordings))
+        except OSError as error:
+            raise files.explained("list recordings", holding.recordings, error) from error
+        yield from (
+            os.path.join(holding.recordings, name) for name in names if name.endswith(SUFFIX)
+        )
+
+
+# ------------------------------------------------------------------------------------- ledgers
+
+
+def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterator[CheckedLedger]:
+    if place.kind is PlaceKind.DEVICE:
+        yield _read(place.ledger, keys, _head(options, keys), own=True)
+    elif place.kind is PlaceKind.OFFICE:
+        if options.head is not None and len(place.holdings) != 1:
+            raise desk.DeskError(
+                "--head is the head of one device's ledger: name that device's directory, as "
+                f"{place.root}/DEVICE"
+            )
+        for holding in place.holdings:
+            head = _head(options, keys) or _witnessed(holding, keys)
+            yield _read(holding.ledger, keys, head, own=False)
+        if os.path.isdir(place.ledger):
+            yield _read(place.ledger, desk.office_keys(options, place), None, own=True)
+
+
+def _read(directory: str, keys: KeyRing, head: Head | None, *, own: bool) -> CheckedLedger:
+    state, findings = read_ledger(directory, keys, head)
+    return CheckedLedger(directory, own, state, findings)
+
+
+def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
+    """The head that was witnessed, as the command line names it."""
+    text = options.head
+    if text is None:
+        return None
+    found = _HEAD.fullmatch(text)
+    if found is not None:
+        return Head(int(found[1]), int(found[2]), found[3])
+    try:
+        with open(text, "rb") as file:
+            return receipts.parse(file.read(jws.LONGEST + 1).strip(), keys).head
+    except OSError as error:
+        raise desk.DeskError(
+            f"--head {text}: neither EPOCH:SEQUENCE:SHA256 nor a receipt that can be read: "
+            f"{error.strerror}"
+        ) from error
+    except jws.JwsError as error:
+        raise desk.DeskError(
+            f"--head {text}: this is no receipt of a trusted device: {error}"
+        ) from error
+
+
+def _witnessed(holding: Holding, keys: KeyRing) -> Head | None:
+    """The newest head in the receipts that came with the recordings."""
+    heads = [filed.receipt.head for filed in receipts.read(holding.receipts, keys)]
+    return max(heads, key=lambda head: head.sequence, default=None)
+
+
+def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
+    """SHA-256 of the ends that the ledgers name; the place's own ledger has the last word."""
+    found = {}
+    for ledger in sorted(ledgers, key=lambda one: one.own):
+        for known in ledger.state.recordings.values():
+            if known.final is not None:
+                found[known.id] = known.final
+    return found
+
+
+# --------------------------------------------------------------------------------- differences
+
+
+def _differences(
+    place: Place, ledgers: Sequence[CheckedLedger], keys: KeyRing
+) -> Iterator[tuple[Severity, str]]:
+    """What files and the place's own ledger disagree about."""
+    there = {os.path.basename(path).removesuffix(SUFFIX) for path in _files(place)}
+    own = next((ledger.state for ledger in ledgers if ledger.own), None)
+    known = own.recordings if own is not None else {}
+    partly = place.kind is PlaceKind.OFFICE and len(place.holdings) == 1
+    for one in known.values():
+        if one.id not in there and one.deleted is None and not partly:
+            yield (
+                Severity.DAMAGE,
+                f"{one.id}: its file is gone, and the ledger has no deletion of it",
+            )
+        elif one.id in there and one.deleted is not None:
+            yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and its file is here"
+    if own is not None:
+        for name in sorted(there - set(known)):
+            yield Severity.NOTE, f"{name}: the ledger does not know it"
+    if place.kind is PlaceKind.OFFICE:
+        for holding in place.holdings:
+            received = receipts.by_recording(receipts.read(holding.receipts, keys))
+            for name in sorted(set(received) - there - set(known)):
+                yield (
+                    Severity.DAMAGE,
+                    f"{name}: there is a receipt for it, but neither its file nor a deletion",
+                )
+
+
+# -------------------------------------------------------------------------------------- output
+
+
+def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]:
+    whole = target.file is None
+    for report in summary.reports:
+        brief = whole and report.verdict is Verdict.AUTHENTIC
+        yield f"{report.path}: {_WORDS[report.verdict]}\n" if brief else report.text()
+    for ledger in summary.ledgers:
+        head = ledger.state.head
+        yield f"{ledger.name}: ledger, {head.sequence} entries\n"
+        yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
+        for one in ledger.findings:
+            label = "damage" if one.severity is Severity.DAMAGE else "note"
+            yield f"  {label:<10} {one}\n"
+    for severity, text in summary.differences:
+        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {text}\n"
+    if whole:
+        counted = Counter(report.verdict for report in summary.reports)
+        said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
+        yield f"{len(summary.reports)} recordings{': ' if said else ''}{said}\n"
+    yield f"trusted    {', '.join(keys)}\n"
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    return {
+        "recordings": [report.as_json() for report in summary.reports],
+        "ledgers": [
+            {
+                "directory": ledger.name,
+                "head": {
+                    "epoch": ledger.state.head.epoch,
+                    "sequence": ledger.state.head.sequence,
+                    "sha256": ledger.state.head.sha256,
+                },
+                "findings": [
+                    {
+                        "severity": one.severity,
+                        "file": one.file,
+                        "line": one.line,
+                        "text": one.text,
+                    }
+                    for one in ledger.findings
+                ],
+            }
+            for ledger in summary.ledgers
+        ],
+        "differences": [
+            {"severity": severity, "text": text} for severity, text in summary.differences
+        ],
+        "exit_code": summary.exit_code,
+    }

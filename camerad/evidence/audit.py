@@ -1,0 +1,206 @@
+"""Checks a ledger without writing anything, with nothing but public keys.
+
+It promises to find any change, omission or reordering of entries, and any epoch that is gone
+without its checkpoint. That a whole ledger was put back to an older state of itself is found only
+against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
+said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from camerad.evidence import epochs, jws
+from camerad.evidence.entries import Entry, Head
+from camerad.evidence.epochs import Checkpoint
+from camerad.evidence.facts import Damaged, Identity, Repaired
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.state import LedgerState
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFinding:
+    """What is wrong with a ledger, or worth knowing.
+
+    file: its name, "" where it is about all of them. line: counted from 1, 0 where it is about all
+    of the file.
+    """
+
+    severity: Severity
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        return f"{place if self.file else ''}{self.text}"
+
+
+def read_ledger(
+    directory: str, keys: KeyRing, head: Head | None = None
+) -> tuple[LedgerState, list[LedgerFinding]]:
+    """Check a ledger; returns what its entries add up to, and everything found.
+
+    head: one that was witnessed elsewhere. Raises StorageError if it cannot be read.
+    """
+    audit = _Audit(directory, keys, head)
+    for number in range(1, audit.newest + 1):
+        audit.epoch(number)
+    return audit.finish()
+
+
+def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
+    """The signed entries about one recording that have not expired, in their order; entries that
+    are not by one of `keys` are passed over. Raises StorageError."""
+    shelf = epochs.look(directory)
+    for number in sorted(shelf.epochs | shelf.damaged):
+        content = epochs.read(directory, shelf.name(number) or "")
+        for _, entry in epochs.follow(None, number, content, keys).entries:
+            if entry.recording == recording:
+                yield entry
+
+
+class _Audit:
+    """Reads epochs and checkpoints in their order."""
+
+    def __init__(self, directory: str, keys: KeyRing, witnessed: Head | None) -> None:
+        self._directory = directory
+        self._keys = keys
+        self._witnessed = witnessed
+        self._shelf = epochs.look(directory)
+        self._state: LedgerState | None = LedgerState()
+        self._last = LedgerState()
+        self._findings: list[LedgerFinding] = []
+        self._seen = False
+        self._torn: tuple[Repaired, int] | None = None
+        self._read = ""
+        self.newest = max(self._shelf.newest, *self._shelf.checkpoints, 0)
+
+    def epoch(self, number: int) -> None:
+        """Check one epoch, or what is left of it."""
+        checkpoint = self._checkpoint(number)
+        name = self._shelf.name(number)
+        if name is not None:
+            self._entries(number, name, checkpoint)
+        elif checkpoint is not None:
+            self._follow_checkpoint(checkpoint)
+        else:
+            self._untold()
+            name = epochs.epoch_name(number)
+            if number not in self._shelf.checkpoints:
+                self._damage(name, 0, "the epoch is missing, and there is no checkpoint of it")
+            self._state = None
+
+    def finish(self) -> tuple[LedgerState, list[LedgerFinding]]:
+        """Compare with what was witnessed."""
+        if not self.newest:
+            self._damage("", 0, "there is no ledger")
+        if self._torn is not None:
+            torn, line = self._torn
+            text = f"{torn.bytes} bytes of an interrupted append; the next start tells of them"
+            self._note(torn.file, line, text)
+        witnessed = self._witnessed
+        if witnessed is None:
+            self._note(
+                "",
+                0,
+                "that the ledger was put back to an older state of itself cannot be excluded "
+                "without a head that was witnessed elsewhere (--head)",
+            )
+        elif witnessed.sequence > self._last.head.sequence:
+            last = self._last.head.sequence
+            text = f"it ends with entry {last}, but entry {witnessed.sequence} was witnessed"
+            self._damage("", 0, f"the ledger was put back: {text}")
+        elif not self._seen:
+            self._note("", 0, f"entry {witnessed.sequence}, which was witnessed, has expired")
+        return self._last, self._findings
+
+    def _damage(self, file: str, line: int, text: str) -> None:
+        self._findings.append(LedgerFinding(Severity.DAMAGE, file, line, text))
+
+    def _note(self, file: str, line: int, text: str) -> None:
+        self._findings.append(LedgerFinding(Severity.NOTE, file, line, text))
+
+    def _witness(self, sequence: int, sha256: str, file: str, line: int) -> None:
+        """Compare an entry with the witnessed head, if it is that."""
+        witnessed = self._witnessed
+        if witnessed is None or witnessed.sequence != sequence:
+            return
+        self._seen = True
+        if witnessed.sha256 != sha256:
+            self._damage(file, line, f"entry {sequence} is not the one that was witnessed")
+
+    def _checkpoint(self, number: int) -> Checkpoint | None:
+        if number not in self._shelf.checkpoints:
+            return None
+        name = epochs.checkpoint_name(number)
+        try:
+            checkpoint = epochs.parse_checkpoint(epochs.read(self._directory, name), self._keys)
+        except jws.JwsError as error:
+            self._damage(name, 0, str(error))
+            return None
+        before = self._state.head if self._state is not None else None
+        if checkpoint.number != number:
+            self._damage(name, 0, f"this is the checkpoint of epoch {checkpoint.number}")
+            return None
+        if before not in (None, Head(number - 1, checkpoint.first - 1, checkpoint.previous)):
+            self._damage(name, 0, "it does not follow what is before it")
+        return checkpoint
+
+    def _follow_checkpoint(self, checkpoint: Checkpoint) -> None:
+        head = Head(checkpoint.number, checkpoint.last, checkpoint.final)
+        self._state = self._last = LedgerState(head=head)
+        name = epochs.checkpoint_name(checkpoint.number)
+        self._witness(checkpoint.last, checkpoint.final, name, 0)
+
+    def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
+        content = epochs.read(self._directory, name)
+        reading = epochs.follow(self._state, number, content, self._keys)
+        self._told(name, reading.damage)
+        for line, entry in reading.entries:
+            self._remark(name, line, entry)
+            self._witness(entry.sequence, entry.sha256, name, line)
+        self._untold()
+        self._read = name
+        if reading.torn:
+            line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
+            sha256 = hashlib.sha256(reading.torn).hexdigest()
+            self._torn = Repaired(name, len(reading.torn), sha256), line
+        state = reading.state if reading.entries else None
+        if checkpoint is not None and state is not None:
+            head = Head(number, checkpoint.last, checkpoint.final)
+            if state.head != head:
+                self._damage(name, 0, "it ends otherwise than its checkpoint says")
+        self._state = state
+        self._last = state or self._last
+
+    def _remark(self, name: str, line: int, entry: Entry) -> None:
+        facts = entry.facts
+        if isinstance(facts, Damaged):
+            self._note(name, line, f"{facts.file} was found damaged, or gone, at a start")
+        elif isinstance(facts, Repaired):
+            self._note(name, line, f"{facts.file} ends with an append that was interrupted")
+            if self._torn is not None and self._torn[0] == facts:
+                self._torn = None
+            elif self._torn is None and self._read == facts.file:
+                self._damage(facts.file, 0, "it does not end with the bytes that were told of")
+        elif isinstance(facts, Identity) and facts.replaces is not None:
+            self._note(name, line, f"the key {facts.replaces} was replaced by {facts.kid}")
+
+    def _untold(self) -> None:
+        """An epoch that was cut short, and the next one does not say so."""
+        if self._torn is not None:
+            torn, line = self._torn
+            self._damage(torn.file, line, f"{torn.bytes} bytes that are no entry")
+        self._torn = None
+
+    def _told(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
+        """One finding for neighbours that say the same."""
+        for text, same in groupby(damage, key=lambda found: found[1]):
+            numbers = [line for line, _ in same]
+            more = f" (and up to line {numbers[-1]})" if len(numbers) > 1 else ""
+            self._damage(name, numbers[0], text + more)

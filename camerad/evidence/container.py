@@ -1,0 +1,253 @@
+"""A recording's file while it is written: an archive that only grows, by whole fragments.
+
+Invariants, at every instant and after any loss of power:
+
+1. What `append` returned for is there, and so is everything before it.
+2. Behind the last commit there is nothing but part of what was being appended, then zeros: the
+   room reserved for what is to come.
+3. While a recording runs its file is locked (``flock(2)``); a file without an end that nobody has
+   locked was interrupted, and `camerad.evidence.repair` closes it.
+
+Procedures; each line is durable before the next begins:
+
+- open: make the file, reserve room, write the header and the sealed segment, fdatasync; fsync the
+  directory.
+- append: reserve room if there is too little; write the sealed fragment and its commit with one
+  pwritev; fdatasync.
+- close: write the end and the archive's end, cut the file to its size; fdatasync. After a failed
+  append: cut the file behind the last commit, fdatasync; then the same.
+
+Without a single commit the segment is vouched for by nobody, so a recording that is closed then
+holds its header and its end only.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import re
+import secrets
+from dataclasses import replace
+from typing import Final, Protocol
+
+from camerad.errors import StorageError
+from camerad.evidence import chain, files, tar
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.records import Closing, Content, Facts, Header, utc
+from camerad.evidence.seal import Sealer
+
+_log = logging.getLogger(__name__)
+
+SUFFIX: Final = ".tar"
+STEP: Final = 16 << 20
+"""Room is reserved by so many bytes at a time. Larger steps save little (0.2 KiB of metadata per
+fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB at 4 MiB)."""
+
+ID: Final = re.compile(r"\d{8}T\d{6}Z-(\d{6,18})-[0-9a-f]{8}", re.ASCII)
+"""A recording's id, as `new_id` makes it; the group is its number."""
+
+_CANNOT_RESERVE: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Sink(Protocol):
+    """One recording's file, open for appending; used by one thread."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def sealed_bytes(self) -> int:
+        """Bytes of the committed fragments, and of the segment with the first of them; sealed."""
+
+    def append(self, fragment: bytes, facts: Facts) -> None:
+        """Add a fragment; it is durable when this returns.
+
+        Raises StorageError; what was added before stays, and only `close` may follow.
+        """
+
+    def close(self, closing: Closing) -> str:
+        """Add the end and close the file; returns the SHA-256 of the end's statement.
+
+        Raises StorageError; the file is closed all the same.
+        """
+
+
+def new_id(directory: str, wall_us: int) -> str:
+    """A name for the next recording in `directory`: ``20261124T153000Z-000001-9f3c02ab``.
+
+    The time is for people, and `ls` sorts by it. The number is one more than the highest there, so
+    that the order survives a clock that is wrong; the random part keeps names apart when a wrong
+    clock shows the same time twice. Raises StorageError if the directory cannot be read, and
+    ValueError if wall_us is no date.
+    """
+    number = 1 + max(map(number_of, names(directory)), default=0)
+    return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
+
+
+def number_of(name: str) -> int:
+    """The number in the name of a recording or of one of its files; 0 in any other name."""
+    found = ID.match(name)
+    return int(found[1]) if found else 0
+
+
+def names(directory: str) -> list[str]:
+    """What is in the directory. Raises StorageError."""
+    try:
+        return os.listdir(directory)
+    except OSError as error:
+        raise files.explained("list recordings", directory, error) from error
+
+
+def lock(descriptor: int, path: str) -> None:
+    """Claim the file until the descriptor is closed.
+
+    Waits for whoever asks `is_locked` just then. Raises StorageError.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        raise files.explained("lock the file", path, error) from error
+
+
+def is_locked(descriptor: int) -> bool:
+    """Whether a recorder, or a repair, has claimed the file. Raises OSError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
+
+
+def member(name: str, content: bytes) -> list[bytes]:
+    """A member as it is written: header, content, padding."""
+    found = tar.Member(name, len(content))
+    return [tar.header(name, len(content)), content, bytes(found.padding)]
+
+
+class SealedContainer:
+    """The file of the recording `header.id` in `directory`, made, and durable once this returns.
+
+    init: the initialisation segment. key: signs every statement. sealer: its recipients are those
+    that the header names, whatever `header` says. Raises StorageError, and nothing else, for
+    whatever the operating system refuses; then nothing is left behind, if the storage still allows
+    to remove it.
+    """
+
+    def __init__(
+        self, directory: str, header: Header, init: bytes, key: SigningKey, sealer: Sealer
+    ) -> None:
+        self.path: Final = os.path.join(directory, header.id + SUFFIX)
+        self._sealer: Final = sealer
+        self._chain: Final = chain.Chain(key)
+        token = self._chain.header(replace(header, recipients=sealer.recipients))
+        self.header_sha256: Final = self._chain.previous
+        """SHA-256 of the header's statement."""
+        sealed = sealer.seal(init)
+        self._init: Content | None = chain.content(sealed)
+        self._committed = 0
+        self._sealed_bytes = 0
+        self._reserved = 0
+        self._may_reserve = True
+        self._failed = False
+        self._descriptor: int | None = files.create(self.path)
+        try:
+            lock(self._descriptor, self.path)
+            first = member(chain.HEADER_NAME, token)
+            second = member(chain.INIT_NAME, sealed)
+            self._header_bytes: Final = sum(map(len, first))
+            self._put(self._descriptor, first + second)
+            files.sync_directory(directory)
+        except BaseException:
+            self._remove(self._descriptor)
+            raise
+
+    @property
+    def sealed_bytes(self) -> int:
+        """Bytes of the committed fragments, and of the segment with the first of them; sealed."""
+        return self._sealed_bytes
+
+    def append(self, fragment: bytes, facts: Facts) -> None:
+        """Seal and add a fragment, and commit it; it is durable when this returns.
+
+        Raises StorageError; what was added before stays, and only `close` may follow. Raises
+        ValueError if `facts` are those of another fragment than the next one.
+        """
+        descriptor = self._open_descriptor()
+        if self._failed:
+            raise StorageError(f"{self.path}: takes nothing more after an error; close it")
+        sequence = self._chain.commits
+        if facts.sequence != sequence:
+            raise ValueError(f"fragment {sequence} comes next, not {facts.sequence}")
+        sealed = self._sealer.seal(fragment)
+        previous = self._chain.previous
+        token = self._chain.commit(chain.content(sealed), facts, self._init)
+        pieces = member(chain.fragment_name(sequence), sealed)
+        pieces += member(chain.commit_name(sequence), token)
+        try:
+            self._put(descriptor, pieces)
+        except BaseException:
+            # Whatever arrived, it is not part of the chain.
+            self._failed = True
+            self._chain.previous, self._chain.commits = previous, sequence
+            raise
+        self._sealed_bytes += len(sealed) + (0 if self._init is None else self._init.bytes)
+        self._init = None
+
+    def close(self, closing: Closing) -> str:
+        """Add the end, cut the file to its size and close it; returns the SHA-256 of the end.
+
+        Raises StorageError; the file is closed all the same, and repair will add the end.
+        """
+        descriptor = self._open_descriptor()
+        self._descriptor = None
+        try:
+            if self._init is not None:
+                self._committed = self._header_bytes
+            if self._failed or self._init is not None:
+                files.truncate(descriptor, self._committed, self.path)
+                files.sync(descriptor, self.path)
+            pieces = [*member(chain.END_NAME, self._chain.end(closing)), tar.END]
+            size = files.write(descriptor, pieces, self._committed, self.path)
+            files.truncate(descriptor, size, self.path)
+            files.sync(descriptor, self.path)
+        finally:
+            files.close(descriptor, self.path)
+        return self._chain.previous
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            raise StorageError(f"{self.path}: this recording is not open")
+        return self._descriptor
+
+    def _put(self, descriptor: int, pieces: list[bytes]) -> None:
+        """Write the pieces behind what is committed; afterwards they are committed too."""
+        self._reserve(descriptor, self._committed + sum(map(len, pieces)))
+        end = files.write(descriptor, pieces, self._committed, self.path)
+        files.sync(descriptor, self.path)
+        self._committed = end
+
+    def _reserve(self, descriptor: int, end: int) -> None:
+        """Reserve room up to `end` and some way on, if the storage has it and knows how."""
+        try:
+            while self._may_reserve and self._reserved < end:
+                files.preallocate(descriptor, self._reserved, STEP, self.path)
+                self._reserved += STEP
+        except StorageError as error:
+            # Where a whole step has no room, a fragment may still have.
+            if error.errno in _CANNOT_RESERVE:
+                self._may_reserve = False
+            elif error.errno not in _FULL:
+                raise
+
+    def _remove(self, descriptor: int) -> None:
+        """Take back a file that could not be made."""
+        files.close(descriptor, self.path)
+        try:
+            files.remove(self.path)
+        except StorageError as error:
+            _log.warning("%s", error)

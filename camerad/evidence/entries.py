@@ -1,0 +1,202 @@
+"""Entries of a ledger: signed statements, each naming the one before.
+
+An entry's payload has the fields of `Payload`; its ``facts`` are those of its kind in
+`camerad.evidence.facts`. A line of an epoch's file is an entry's token and a newline; without the
+newline it is no entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from camerad.clock import Moment
+from camerad.evidence import jws
+from camerad.evidence.facts import KINDS, EpochBegun, Fact
+from camerad.evidence.keys import KeyRing, SigningKey
+
+LEDGER: Final = "camerad-ledger"
+_BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
+"""What a token begins with that was cut short anywhere."""
+_KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is signed.
+
+    sequence: counted from 1, over all epochs. previous: SHA-256 of the entry before, also across
+    epochs; "" in the very first. epoch: number of the epoch. boot_id, clock: when.
+    """
+
+    sequence: int
+    previous: str
+    epoch: int
+    kind: str
+    boot_id: str
+    clock: Moment
+    facts: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry of a ledger. sha256: of its token."""
+
+    epoch: int
+    sequence: int
+    sha256: str
+
+
+NOTHING: Final = Head(0, 0, "")
+"""Head of a ledger without entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry whose signature has been checked.
+
+    facts: None if its kind is not known here. kid: thumbprint of the key that signed it. sha256: of
+    its token. The rest as in `Payload`.
+    """
+
+    sequence: int
+    previous: str
+    epoch: int
+    kind: str
+    boot_id: str
+    clock: Moment
+    facts: Fact | None
+    kid: str
+    sha256: str
+    token: bytes
+
+    @property
+    def head(self) -> Head:
+        """The ledger's head after this entry."""
+        return Head(self.epoch, self.sequence, self.sha256)
+
+    @property
+    def recording(self) -> str | None:
+        """Id of the recording that it speaks about, if of one."""
+        return getattr(self.facts, "id", None)
+
+
+def fact(kind: str, fields: dict[str, Any]) -> Fact:
+    """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
+    try:
+        return msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
+    except (TypeError, msgspec.MsgspecError) as error:
+        raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
+
+
+def make(key: SigningKey, head: Head, boot_id: str, clock: Moment, facts: Fact) -> Entry:
+    """The signed entry that follows `head`."""
+    kind = _KIND_OF[type(facts)]
+    epoch = facts.number if isinstance(facts, EpochBegun) else head.epoch
+    sequence = head.sequence + 1
+    raw = msgspec.Raw(jws.canonical(facts))
+    payload = Payload(sequence, head.sha256, epoch, kind, boot_id, clock, raw)
+    token = jws.sign(key, LEDGER, payload)
+    return Entry(
+        sequence,
+        head.sha256,
+        epoch,
+        kind,
+        boot_id,
+        clock,
+        facts,
+        key.public.thumbprint,
+        jws.digest(token),
+        token,
+    )
+
+
+def parse(token: bytes, keys: KeyRing) -> Entry:
+    """The entry that a token is. Raises JwsError or SignatureError unless it is one, in its one
+    spelling, by one of `keys`."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    payload = jws.decode(statement, LEDGER, Payload)
+    raw = bytes(payload.facts)
+    known = KINDS.get(payload.kind)
+    try:
+        facts: Any = msgspec.json.decode(raw, type=Any if known is None else known)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise jws.JwsError(f"the facts of this entry {payload.kind!r} are wrong: {error}") from None
+    if jws.canonical(facts) != raw:
+        raise jws.JwsError(
+            f"the facts of this entry {payload.kind!r} are not in their one spelling"
+        )
+    return Entry(
+        payload.sequence,
+        payload.previous,
+        payload.epoch,
+        payload.kind,
+        payload.boot_id,
+        payload.clock,
+        None if known is None else facts,
+        statement.kid,
+        hashlib.sha256(token).hexdigest(),
+        token,
+    )
+
+
+class Line(NamedTuple):
+    """A line of an epoch's file.
+
+    number: counted from 1. begin, end: offsets in bytes, the newline included. entry: None if it is
+    none, and then problem says why, and whole whether nevertheless no interrupted append can have
+    left it: what of an append is lost reads as zeros, or is not there.
+    """
+
+    number: int
+    begin: int
+    end: int
+    entry: Entry | None
+    problem: str
+    whole: bool
+
+
+def lines(content: bytes, keys: KeyRing) -> Iterator[Line]:
+    """The lines of an epoch's file; the last one has no newline only if it was cut short."""
+    begin = 0
+    number = 0
+    while begin < len(content):
+        number += 1
+        end = content.find(b"\n", begin) + 1
+        if end == 0:
+            rest = content[begin:]
+            whole = b"\0" not in rest and _BEGINNING.fullmatch(rest) is None
+            yield Line(number, begin, len(content), None, "the line was cut short", whole)
+            return
+        token = content[begin : end - 1]
+        try:
+            yield Line(number, begin, end, parse(token, keys), "", whole=True)
+        except jws.JwsError as error:
+            yield Line(number, begin, end, None, str(error), b"\0" not in token)
+        begin = end
+
+
+def misfit(entry: Entry, head: Head, kid: str) -> str:
+    """Why an entry does not follow the head of a ledger that was signed by `kid` so far; "" if it
+    does. kid "": by nobody yet."""
+    if entry.sequence != head.sequence + 1:
+        return f"entry {entry.sequence} follows entry {head.sequence}"
+    if entry.previous != head.sha256:
+        return f"entry {entry.sequence} names another entry before it"
+    if isinstance(entry.facts, EpochBegun):
+        fits = entry.epoch > head.epoch and entry.epoch == entry.facts.number
+    else:
+        fits = entry.epoch == head.epoch
+    if not fits:
+        return f"entry {entry.sequence} belongs to epoch {entry.epoch}"
+    if kid not in ("", entry.kid) and getattr(entry.facts, "replaces", None) != kid:
+        return f"entry {entry.sequence} is by another key, and does not say that it replaces {kid}"
+    return ""

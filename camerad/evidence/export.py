@@ -1,0 +1,277 @@
+"""Makes the package for the public prosecutor: one directory with everything that is needed.
+
+==========================  ======================================================================
+``ID.mp4``                  the footage, opened; ``ID.salvaged.mp4`` if only parts of it are proven
+``ID.tar``                  the original, as the camera wrote it
+``report.html``             one page to be printed (`camerad.evidence.sheet`)
+``checks.json``             everything that the check found, for programs
+``how-to-verify.txt``       how to check all of it without this software
+``device-key.pem, .jwk``    the camera's public key, as the office trusts it
+``ledger.jws``              what the ledgers say about the recording, one statement a line
+``ledger-keys.txt``         public keys that signed these, where it was not the camera's
+``SHA256SUMS``              of all these files, for ``sha256sum -c``
+==========================  ======================================================================
+
+Procedure: everything is written into a directory of a temporary name, the hold is placed, and when
+all is on the storage the directory gets its name. Whatever goes wrong before, SIGTERM included,
+the temporary directory is removed; a hold that was placed stays, since it only keeps what was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final
+
+from camerad import __version__
+from camerad.evidence import copying, files, jws
+from camerad.evidence.container import SUFFIX
+from camerad.evidence.facts import Held
+from camerad.evidence.keys import KeyRing, PublicKey
+from camerad.evidence.report import Report
+from camerad.evidence.sheet import Delivered, Sheet, render
+from camerad.evidence.unseal import Identities, open_recording, terminable
+from camerad.evidence.verify import Progress
+from camerad.evidence.wording import Wording
+
+ENDING: Final = "-export"
+"""What a package's name has behind the recording's id."""
+TEMPORARY: Final = ".part"
+REPORT: Final = "report.html"
+CHECKS: Final = "checks.json"
+INSTRUCTIONS: Final = "how-to-verify.txt"
+LEDGER: Final = "ledger.jws"
+LEDGER_KEYS: Final = "ledger-keys.txt"
+SUMS: Final = "SHA256SUMS"
+KEY_PEM: Final = "device-key.pem"
+KEY_JWK: Final = "device-key.jwk"
+
+_FILE_MODE: Final = 0o600
+"""The package has footage in the clear: only whoever made it may read it."""
+_DIRECTORY_MODE: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be handed over, and how.
+
+    path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
+    private keys. directory: where the package is made. wording: the report's language. zone,
+    zone_name: of its times. who: who exports; made_us: when. final: SHA-256 of the recording's end
+    as a ledger names it, None if none was at hand. salvage: also of a recording that is not
+    authentic, with its proven parts.
+    """
+
+    path: str
+    keys: KeyRing
+    identities: Identities
+    directory: str
+    wording: Wording
+    zone: tzinfo
+    zone_name: str
+    who: str
+    made_us: int
+    final: str | None
+    salvage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What ledgers say about a recording: statements, and the public keys that signed them."""
+
+    tokens: tuple[bytes, ...]
+    signers: tuple[PublicKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came of it. path: the package; None if the recording is not authentic, and nothing was
+    written. hold: that which keeps the recording; None if no store was at hand."""
+
+    report: Report
+    path: str | None
+    hold: Held | None
+
+
+def export(
+    order: Order,
+    hold: Callable[[str], Held | None],
+    extract: Callable[[str], Extract],
+    progress: Progress | None = None,
+) -> Exported:
+    """Make the package. hold: places a hold on the recording of this id, where there is a store.
+    extract: the ledgers' statements about it, asked for after the hold.
+
+    Raises StorageError, UnsealError if the office's keys do not open it, and whatever `hold` and
+    `extract` raise; then nothing is left behind.
+    """
+    stem = os.path.basename(order.path).removesuffix(SUFFIX)
+    package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
+    if os.path.lexists(package):
+        raise files.FileExistsAlreadyError(
+            f"{package}: there is an export of this recording already; it was left as it is: "
+            "move it away, or choose another directory with --output"
+        )
+    with terminable(), _temporary(package) as directory:
+        work = _Package(order, directory, stem)
+        report = work.open(progress)
+        if report.output is None:
+            return Exported(report, None, None)
+        work.add_original()
+        held = hold(work.recording)
+        work.add_ledger(extract(work.recording))
+        work.add_documents(held)
+        files.sync_directory(directory)
+        files.rename(directory, package)
+        # What was made there is there, under its final name.
+        report.path = os.path.join(package, stem + SUFFIX)
+        report.output = os.path.join(package, os.path.basename(report.output))
+        return Exported(report, package, held)
+
+
+class _Package:
+    """The package while it is made. directory: its temporary name."""
+
+    def __init__(self, order: Order, directory: str, stem: str) -> None:
+        self._order = order
+        self._directory = directory
+        self._stem = stem
+        self._sums: dict[str, str] = {}
+
+    def open(self, progress: Progress | None) -> Report:
+        """Check the recording and write its footage."""
+        order = self._order
+        video = os.path.join(self._directory, f"{self._stem}.mp4")
+        report = open_recording(
+            order.path,
+            order.keys,
+            order.identities,
+            video,
+            salvage=order.salvage,
+            progress=progress,
+            final=order.final,
+        )
+        self._report = report
+        if report.output is not None:
+            self._video = os.path.basename(report.output)
+            self._sums[self._video] = copying.digest(report.output).sha256
+        return report
+
+    @property
+    def recording(self) -> str:
+        """The recording's id, as its signed header says."""
+        result = self._report.result
+        if result is None or result.header is None:
+            return self._stem
+        return result.header.id
+
+    def add_original(self) -> None:
+        """The file as the camera wrote it, and the key that it is to be checked with."""
+        name = self._stem + SUFFIX
+        self._sums[name] = copying.copy(
+            self._order.path, os.path.join(self._directory, name)
+        ).sha256
+        result = self._report.result
+        key = self._order.keys.get(result.kid or "") if result is not None else None
+        if key is not None:
+            self._add(KEY_PEM, key.pem)
+            self._add(KEY_JWK, json.dumps(key.jwk, indent=2) + "\n")
+
+    def add_ledger(self, extract: Extract) -> None:
+        """What the ledgers say, and who signed that besides the camera."""
+        self._add(LEDGER, b"".join(token + b"\n" for token in extract.tokens).decode("ascii"))
+        result = self._report.result
+        camera = result.kid if result is not None else None
+        others = [key for key in extract.signers if key.thumbprint != camera]
+        if others:
+            self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
+
+    def add_documents(self, held: Held | None) -> None:
+        """The report, what it leaves out, how to check everything, and all fingerprints."""
+        order, report, words = self._order, self._report, self._order.wording
+        result = report.result
+        container = self._stem + SUFFIX
+        said = report.as_json() | {
+            "path": container,
+            "output": self._video,
+            "export": {
+                "software": f"camerad {__version__}",
+                "who": order.who,
+                "hold": None if held is None else {"reason": held.reason, "who": held.who},
+                "ledger_agrees": self._ledger_agrees,
+            },
+        }
+        self._add(CHECKS, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        instructions = words.instructions.format(
+            key_pem=KEY_PEM,
+            thumbprint=(result.kid if result is not None else None) or words.unknown,
+            container=container,
+            final=(result.final if result is not None else None) or words.none,
+            video=self._video,
+            ledger=LEDGER,
+        )
+        self._add(INSTRUCTIONS, instructions)
+        self._add(REPORT, render(self._sheet(held), words))
+        lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(self._sums.items())]
+        self._add(SUMS, "".join(lines))
+
+    @property
+    def _ledger_agrees(self) -> bool | None:
+        result = self._report.result
+        if self._order.final is None or result is None:
+            return None
+        return result.final == self._order.final
+
+    def _sheet(self, held: Held | None) -> Sheet:
+        order, words = self._order, self._order.wording
+        container = self._stem + SUFFIX
+        return Sheet(
+            report=self._report,
+            delivered=(
+                Delivered(self._video, words.file_video, self._sums[self._video]),
+                Delivered(container, words.file_container, self._sums[container]),
+            ),
+            zone=order.zone,
+            zone_name=order.zone_name,
+            hold=held,
+            ledger_agrees=self._ledger_agrees,
+            made_us=order.made_us,
+            made_by=order.who,
+            software=f"camerad {__version__}",
+            details=CHECKS,
+            instructions=INSTRUCTIONS,
+        )
+
+    def _add(self, name: str, text: str) -> None:
+        path = os.path.join(self._directory, name)
+        content = text.encode()
+        descriptor = files.create(path, _FILE_MODE)
+        try:
+            files.write(descriptor, [content], 0, path)
+            files.sync(descriptor, path)
+        finally:
+            files.close(descriptor, path)
+        self._sums[name] = jws.digest(content)
+
+
+@contextlib.contextmanager
+def _temporary(package: str) -> Iterator[str]:
+    """A directory of a temporary name, which is removed unless it was renamed."""
+    directory = package + TEMPORARY
+    if not os.path.isdir(os.path.dirname(package)):
+        files.make_directory(os.path.dirname(package))
+    try:
+        if os.path.isdir(directory):
+            shutil.rmtree(directory)  # left by an export that was killed
+        os.mkdir(directory, _DIRECTORY_MODE)
+    except OSError as error:
+        raise files.explained("make the directory", directory, error) from error
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,397 @@
+"""What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
+
+A kind's fields never change; what needs others is a kind of its own. A reader passes over kinds
+that it does not know, after checking signature and chain like those of any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.clock import ClockSource, Moment
+from camerad.evidence.timeline import Instant, Run, Synchronised
+
+EXPIRED: Final = "expired"
+"""A recording was deleted because it was as old as it may get."""
+OFFLOADED: Final = "offloaded"
+"""A recording was deleted to make room, because the office had acknowledged its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why a recording is kept beyond its time, and who said so."""
+
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Why a recording was deleted, how old it was at the least, and in which epoch that was."""
+
+    why: str
+    age_us: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows about a recording.
+
+    device: who made it, "" for this device. header, final: SHA-256 of its first and last statement;
+    final is None while it has no end. ended: when it ended, on the clocks of the boot ended_boot;
+    None while it runs, and then ended_boot is the boot in which it runs. instant: the earliest
+    point of the ledger's timeline that is not before its end. stated_us: the trusted wall time of
+    its end, if that boot is not on the ledger's timeline. retention_days: days to keep it.
+    flagged: it has a mark. acknowledged: SHA-256 of the office's receipt. missing: its file has
+    vanished. deleted: its tombstone. known_since: sequence number of the entry that named it first.
+    """
+
+    id: str
+    device: str
+    header: str
+    final: str | None
+    ended: Moment | None
+    ended_boot: str
+    instant: Instant
+    stated_us: int | None
+    retention_days: int
+    flagged: bool
+    holds: tuple[Held, ...]
+    acknowledged: str | None
+    missing: bool
+    deleted: Deletion | None
+    known_since: int
+
+    @property
+    def held(self) -> bool:
+        """Whether it must not be deleted, whatever its age."""
+        return bool(self.holds)
+
+    @property
+    def here(self) -> bool:
+        """Whether its file should be there."""
+        return self.deleted is None and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEpoch:
+    """An epoch that was followed by another and has not expired yet.
+
+    first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
+    first, and of the last. ended: when the next one began.
+    """
+
+    number: int
+    first: int
+    last: int
+    previous: str
+    final: str
+    ended: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegun:
+    """First of each file.
+
+    number: counted from 1. replaces: key of the entries before, if it was another. run: number of
+    the run in which it began. stage: reached last, "" if none. carried: how many entries follow
+    with what is still needed of the epochs before.
+    """
+
+    number: int
+    replaces: str | None
+    run: int
+    synchronised: Synchronised | None
+    stage: str
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A part of what is still needed of the epochs before."""
+
+    runs: tuple[Run, ...]
+    recordings: tuple[Known, ...]
+    epochs: tuple[ClosedEpoch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The daemon began. settings: SHA-256 of the settings in use."""
+
+    software: str
+    policy: str
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The daemon ended in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageReached:
+    """The camera changed its stage. display: the self-view is on."""
+
+    stage: str
+    display: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recording began. header: SHA-256 of its first statement."""
+
+    id: str
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A recording ended. ended_boot: "" stands for the boot of this entry."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Repair closed a recording. ended: of its last commit, in the boot ended_boot; "" stands for
+    the boot of this entry. torn: bytes that lay behind the last commit and are kept."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    torn: int
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An office took over a recording. device, kid: who made it, and the key that signed it."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    device: str
+    kid: str
+    ended_boot: str = ""
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recording is there that the ledger did not know, or had given up as missing."""
+
+    id: str
+    header: str
+    final: str | None
+    retention_days: int
+    ended: Moment | None
+    flagged: bool
+    device: str = ""
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A recording's file has vanished, and there is no tombstone."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """A recording is kept until the hold is released. who: the authorised person."""
+
+    id: str
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """All holds on a recording end."""
+
+    id: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The office has the recording that ends with `final`. receipt: SHA-256 of its receipt."""
+
+    id: str
+    final: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Tombstone of a recording. why: `EXPIRED` or `OFFLOADED`. age_us: its age at the least."""
+
+    id: str
+    final: str | None
+    why: str
+    age_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A setting beyond what the policy allows."""
+
+    key: str
+    configured: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Other settings are in use. settings: their SHA-256. reason, authorised_by: why and by whose
+    word they go beyond the policy."""
+
+    settings: str
+    overridden: tuple[Overridden, ...]
+    reason: str | None
+    authorised_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A condition began to hold, or holds no more."""
+
+    condition: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChanged:
+    """Wall time jumped against boot time by step_us, or comes from another source."""
+
+    step_us: int | None
+    source: ClockSource | None
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """Time has passed; written every hour, so that uptime counts towards ages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The key that signs from here on, this entry included. replaces: the one before."""
+
+    kid: str
+    replaces: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The last append to the epoch before was cut short. What it left is still there, behind the
+    entries in this file: so many bytes with this SHA-256."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An epoch's file was damaged, and kept under this name. sha256: of all of it; "" if it was
+    not there at all."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochExpired:
+    """An epoch was old enough to go; its checkpoint remains. last: its last sequence number."""
+
+    number: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedEmpty:
+    """A recording's file had nothing in it and was removed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A recording's file cannot be read, and was kept under this name."""
+
+    name: str
+    sha256: str
+
+
+Fact = (
+    EpochBegun
+    | Carried
+    | Started
+    | Stopped
+    | StageReached
+    | Opened
+    | Closed
+    | Recovered
+    | Received
+    | Found
+    | Missing
+    | HoldPlaced
+    | HoldReleased
+    | Acknowledged
+    | Deleted
+    | SettingsChanged
+    | Fault
+    | ClockChanged
+    | Uptime
+    | Identity
+    | Repaired
+    | Damaged
+    | EpochExpired
+    | RemovedEmpty
+    | Unreadable
+)
+
+KINDS: Final[dict[str, type[Fact]]] = {
+    "epoch": EpochBegun,
+    "carried": Carried,
+    "start": Started,
+    "stop": Stopped,
+    "stage": StageReached,
+    "opened": Opened,
+    "closed": Closed,
+    "recovered": Recovered,
+    "received": Received,
+    "found": Found,
+    "missing": Missing,
+    "hold": HoldPlaced,
+    "release": HoldReleased,
+    "acknowledged": Acknowledged,
+    "deleted": Deleted,
+    "settings": SettingsChanged,
+    "fault": Fault,
+    "clock": ClockChanged,
+    "uptime": Uptime,
+    "identity": Identity,
+    "repaired": Repaired,
+    "damaged": Damaged,
+    "epoch_expired": EpochExpired,
+    "removed_empty": RemovedEmpty,
+    "unreadable": Unreadable,
+}
+"""Kinds of entries, as they are written, and their facts."""

@@ -1,0 +1,241 @@
+"""The few calls through which evidence reaches storage, each with the promise it makes.
+
+Everything that is kept (recordings, ledger, keys, receipts) is written through these functions and
+by nothing else, so that what a loss of power can do is decided in one place; docs/storage.md lists
+the procedures made of them. All of them raise `StorageError`, whose text says what was tried,
+where, and how to mend it, and whose `errno` is the operating system's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from camerad.errors import EX_CANTCREAT, StorageError
+
+_log = logging.getLogger(__name__)
+
+MODE: Final = 0o640
+"""Readable by owner and group; a recording is sealed, and who may copy it need not be root."""
+TEMPORARY: Final = ".new"
+"""Ending of a file that is not published yet; one that is found at start is worth nothing."""
+
+Buffer = bytes | bytearray | memoryview
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "the storage is full; offload recordings or let expired ones be deleted",
+    errno.EDQUOT: "the quota is used up; offload recordings or raise the quota",
+    errno.EFBIG: "its file system cannot hold a file so large (FAT ends at 4 GiB); format it with "
+    "exFAT or ext4",
+    errno.EROFS: "the file system is mounted read-only, often after an error of the card; check "
+    "or replace the card",
+    errno.EIO: "the storage reports an input/output error; replace the card",
+    errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
+    errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
+    errno.ENOENT: "the directory is missing; make it, or mount the storage",
+    errno.ENOTDIR: "this is not a directory; remove the file in its place",
+    errno.EISDIR: "this is a directory; name a file",
+    errno.EEXIST: "something of this name exists already; it was left as it is",
+}
+
+
+class FileExistsAlreadyError(StorageError):
+    """Error raised when a file that is never written over is there already."""
+
+    exit_code: ClassVar[int] = EX_CANTCREAT
+
+
+def explained(action: str, path: str, error: OSError) -> StorageError:
+    """`error` as a StorageError that says what could not be done to `path`, and what helps."""
+    text = error.strerror or str(error) or type(error).__name__
+    remedy = _REMEDIES.get(error.errno or 0, "check the storage")
+    kind = FileExistsAlreadyError if error.errno == errno.EEXIST else StorageError
+    said = kind(f"{path}: cannot {action}: {text}; {remedy}")
+    said.errno = error.errno
+    return said
+
+
+def create(path: str, mode: int = MODE) -> int:
+    """Make a file that must not exist; returns a descriptor to read and write it.
+
+    Not durable before the file and its directory are synchronised.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, mode)
+    except OSError as error:
+        raise explained("make the file", path, error) from error
+
+
+def open_existing(path: str) -> int:
+    """Open a file to read and write it; returns a descriptor."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise explained("open the file", path, error) from error
+
+
+def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> int:
+    """Write `pieces` one after the other from `offset` on; returns the offset behind them.
+
+    Not durable before `sync`. After an error some of the bytes may be there.
+    """
+    rest = [view for piece in pieces if (view := memoryview(piece)).nbytes]
+    try:
+        while rest:
+            written = os.pwritev(descriptor, rest, offset)
+            if written <= 0:
+                raise OSError(errno.EIO, "the storage takes no more bytes")
+            offset += written
+            while rest and written >= rest[0].nbytes:
+                written -= rest.pop(0).nbytes
+            if written:
+                rest[0] = rest[0][written:]
+    except OSError as error:
+        raise explained("write", path, error) from error
+    return offset
+
+
+def preallocate(descriptor: int, offset: int, length: int, path: str) -> None:
+    """Reserve room; the file grows to `offset + length`, and what is new reads as zeros.
+
+    An append into reserved room changes no size and allocates nothing, so that synchronising it
+    costs as little metadata as the file system allows.
+    """
+    try:
+        os.posix_fallocate(descriptor, offset, length)
+    except OSError as error:
+        raise explained("reserve room", path, error) from error
+
+
+def truncate(descriptor: int, size: int, path: str) -> None:
+    """Cut the file to `size` bytes. Not durable before `sync`."""
+    try:
+        os.ftruncate(descriptor, size)
+    except OSError as error:
+        raise explained("cut the file", path, error) from error
+
+
+def sync(descriptor: int, path: str) -> None:
+    """Return when the file's bytes and size are on the storage (``fdatasync(2)``).
+
+    After an error nobody knows what is there: the kernel reports a failed write-back only once
+    (``fsync(2)``), so a second try would prove nothing.
+    """
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        raise explained("synchronise", path, error) from error
+
+
+def settle() -> None:
+    """Return when everything that programs see is on the storage (``sync(2)``).
+
+    To be called before anything is concluded from what is there: a process that was killed may have
+    written it and not synchronised it, and then a loss of power could still take it back.
+    """
+    os.sync()
+
+
+def sync_directory(directory: str) -> None:
+    """Return when the names in `directory` are on the storage."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise explained("synchronise the directory", directory, error) from error
+
+
+def close(descriptor: int, path: str) -> None:
+    """Close a descriptor; whatever counts was synchronised before, so an error is only logged."""
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        _log.warning("%s", explained("close", path, error))
+
+
+def rename(path: str, to: str) -> None:
+    """Rename within one directory, durably; what was at `to` is replaced at once or not at all."""
+    try:
+        os.rename(path, to)
+    except OSError as error:
+        raise explained(f"rename to {os.path.basename(to)}", path, error) from error
+    sync_directory(os.path.dirname(to))
+
+
+def remove(path: str, *, missing_ok: bool = False) -> None:
+    """Remove a file, durably."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError as error:
+        if not missing_ok:
+            raise explained("remove the file", path, error) from error
+    except OSError as error:
+        raise explained("remove the file", path, error) from error
+    sync_directory(os.path.dirname(path))
+
+
+def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
+    """Put a whole file into place, durably: afterwards, and after a loss of power at any instant,
+    `path` is as it was or has exactly `content`."""
+    temporary = path + TEMPORARY
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise explained("remove the file", temporary, error) from error
+    # Nobody may open it before its content is there whom `mode` would not let in afterwards.
+    descriptor = create(temporary, mode & MODE)
+    try:
+        try:
+            os.fchmod(descriptor, mode)
+        except OSError as error:
+            raise explained("set the mode of", temporary, error) from error
+        write(descriptor, [content], 0, temporary)
+        sync(descriptor, temporary)
+    except BaseException:
+        close(descriptor, temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    close(descriptor, temporary)
+    rename(temporary, path)
+
+
+def remove_unpublished(directory: str) -> None:
+    """Remove, durably, what `publish` had not put into place when the power was lost.
+
+    Only where nobody publishes at the same time. A directory that is not there has none.
+    """
+    try:
+        names = [name for name in os.listdir(directory) if name.endswith(TEMPORARY)]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explained("list the directory", directory, error) from error
+    for name in names:
+        remove(os.path.join(directory, name))
+
+
+def make_directory(path: str, mode: int = 0o750) -> None:
+    """Make a directory and those above it, durably; nothing happens to one that is there."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for one in reversed(missing):
+        try:
+            os.mkdir(one, mode)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise explained("make the directory", one, error) from error
+        sync_directory(os.path.dirname(one))

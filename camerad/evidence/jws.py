@@ -1,0 +1,126 @@
+"""Signed statements: JSON Web Signatures in compact form, in one spelling only.
+
+Every fact that evidence rests on is one such statement (RFC 7515), signed with Ed25519 (RFC 8037).
+The standard allows many spellings of the same statement; here there is exactly one, so that no byte
+is free to be changed:
+
+- the protected header is ``{"alg":"EdDSA","kid":"<thumbprint>","typ":"<kind>+json"}``, to the byte;
+- the payload is JSON in UTF-8 with sorted keys, no spaces, whole numbers, every field present;
+- base64url has no padding and no stray bits.
+
+What is not spelled so is not a statement, whoever signed it. `kind` says what the payload is, so a
+statement of one kind never passes for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from camerad.errors import CameradError
+from camerad.evidence.keys import KeyRing, SigningKey, decode_base64url, encode_base64url
+
+LONGEST: Final = 1 << 20
+"""A longer statement is refused unread, bytes."""
+
+_HEADER: Final = re.compile(
+    rb'\{"alg":"EdDSA","kid":"([A-Za-z0-9_-]{43})","typ":"(camerad-[a-z]{1,32})\+json"\}'
+)
+_SIGNATURE_BYTES: Final = 64
+_T = TypeVar("_T")
+
+
+class JwsError(CameradError, ValueError):
+    """Error raised when bytes are not a statement in its one spelling."""
+
+
+class SignatureError(JwsError):
+    """Error raised when a statement is not by the key that it names."""
+
+
+class UnknownKeyError(SignatureError):
+    """Error raised when a statement names a key that is not among the trusted ones."""
+
+    def __init__(self, kid: str) -> None:
+        self.kid = kid
+        super().__init__(f"signed by the key {kid}, which is not among those trusted")
+
+
+class Statement(NamedTuple):
+    """A statement taken apart, its signature not checked yet.
+
+    kind: such as ``camerad-header``. kid: thumbprint of the key that it names. payload: JSON as
+    bytes. signature: 64 bytes over `signed`. token: all of it, as it is kept.
+    """
+
+    kind: str
+    kid: str
+    payload: bytes
+    signature: bytes
+    signed: bytes
+    token: bytes
+
+
+def digest(token: bytes) -> str:
+    """What the next statement of a chain names: SHA-256 of the token, in hexadecimal."""
+    return hashlib.sha256(token).hexdigest()
+
+
+def canonical(payload: Any) -> bytes:
+    """A payload's JSON in its one spelling. payload: a dataclass or a mapping, without floats."""
+    return msgspec.json.encode(payload, order="sorted")
+
+
+def sign(key: SigningKey, kind: str, payload: Any) -> bytes:
+    """The statement that `payload` is so, as a compact token."""
+    header = f'{{"alg":"EdDSA","kid":"{key.public.thumbprint}","typ":"{kind}+json"}}'.encode()
+    signed = f"{encode_base64url(header)}.{encode_base64url(canonical(payload))}".encode()
+    return signed + b"." + encode_base64url(key.sign(signed)).encode()
+
+
+def parse(token: bytes) -> Statement:
+    """Take a token apart. Raises JwsError unless it is in its one spelling."""
+    if len(token) > LONGEST:
+        raise JwsError(f"{len(token)} bytes are too many for a statement")
+    parts = bytes(token).split(b".")
+    if len(parts) != 3:
+        raise JwsError("a compact JWS has three parts")
+    try:
+        header, payload, signature = map(decode_base64url, parts)
+    except ValueError as error:
+        raise JwsError(str(error)) from None
+    found = _HEADER.fullmatch(header)
+    if found is None:
+        raise JwsError("the protected header is not the one that camerad writes")
+    if len(signature) != _SIGNATURE_BYTES:
+        raise JwsError("the signature does not have 64 bytes")
+    kid, kind = (part.decode("ascii") for part in found.groups())
+    signed = bytes(token[: len(parts[0]) + 1 + len(parts[1])])
+    return Statement(kind, kid, payload, signature, signed, bytes(token))
+
+
+def check(statement: Statement, keys: KeyRing) -> None:
+    """Raises UnknownKeyError or SignatureError unless one of `keys` signed the statement."""
+    key = keys.get(statement.kid)
+    if key is None:
+        raise UnknownKeyError(statement.kid)
+    if not key.verify(statement.signature, statement.signed):
+        raise SignatureError("the signature is not by the key that is named")
+
+
+def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
+    """The payload as a dataclass. Raises JwsError if it is of another kind, not in its one
+    spelling, or has other fields than the dataclass."""
+    if statement.kind != kind:
+        raise JwsError(f"this is a {statement.kind}, not a {kind}")
+    try:
+        facts = msgspec.json.decode(statement.payload, type=payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise JwsError(f"the payload of this {kind} is wrong: {error}") from None
+    # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
+    if canonical(facts) != statement.payload:
+        raise JwsError(f"the payload of this {kind} is not in its one spelling")
+    return facts

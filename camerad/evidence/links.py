@@ -1,0 +1,317 @@
+"""Fragments, and the chain of statements that links them to their recording's header.
+
+What is out of order is judged by the chain and not by its place in the file: a commit that names the
+statement before it is the one that the device made next, whatever lies between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from camerad.evidence.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
+from camerad.evidence.findings import Finding, Judged, Kind, Result, Severity, Span, extend
+from camerad.evidence.records import Commit, Content, Facts
+
+MOST_WAITING: Final = 8
+"""Fragments that may wait for their commit; an undamaged recording has one."""
+UNSTATED_US: Final = 1_000_000
+"""A longer time without a picture has to be stated as a gap; the recorder states half of it."""
+MISPLACED: Final = "is not in its place, or there twice"
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in the chain the next statement belongs.
+
+    next: sequence of the next commit. previous: digest of the statement right before, None where
+    that is missing or not authentic. linked: whether the chain is unbroken up to here. last: facts
+    of the commit before, None behind a break. until_us: where the last signed fragment ends.
+    """
+
+    next: int = 0
+    previous: str | None = None
+    linked: bool = False
+    last: Facts | None = None
+    until_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """A signed commit that came too early, and the place where it came."""
+
+    place: Place
+    finding: int
+    commit: Commit
+    digest: str
+
+
+class Links:
+    """Judges fragments and commits; `result` grows meanwhile.
+
+    at: where the next statement belongs. init: the initialisation segment that is there, if any.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.at = Place()
+        self.init: Content | None = None
+        self._result: Final = result
+        self._found: Final = result.findings
+        self._jump: _Jump | None = None
+        self._waiting: dict[int, Content] = {}
+        """Fragments whose commit has not come yet."""
+        self._unlinked: tuple[int, int] | None = None
+        """First and last commit that nothing links to the beginning."""
+        self._holes: list[Span] = []
+
+    @property
+    def waiting(self) -> list[int]:
+        """The fragments whose commit has not come yet."""
+        return sorted(self._waiting)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was footage already."""
+        return self.at.next > 0 or bool(self._waiting)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it is settled which key is the recording's."""
+        return self.at.linked or self.at.last is not None
+
+    def begin(self, digest: str) -> None:
+        """The header is authentic. digest: of its statement."""
+        self.at.previous, self.at.linked = digest, True
+
+    def is_past(self, sequence: int) -> bool:
+        """Whether the place of this fragment is behind us for good."""
+        place = self.at if self._jump is None else self._jump.place
+        return sequence < min(place.next, self.at.next)
+
+    def fragment(self, sequence: int, content: Content) -> None:
+        """A fragment comes; its commit decides what it is worth."""
+        if sequence in self._waiting or self.is_past(sequence):
+            self._found.say(Kind.EXTRA, MISPLACED, fragment_name(sequence))
+            return
+        self._waiting[sequence] = content
+        if len(self._waiting) > MOST_WAITING:
+            self.uncommitted(min(self._waiting))
+
+    def forged(self, sequence: int) -> None:
+        """A commit that was just found not to be authentic."""
+        if sequence == self.at.next:
+            self._found.open(self.at.until_us)
+            self._waiting.pop(sequence, None)
+            self._skip(sequence + 1)
+
+    def commit(self, commit: Commit, digest: str) -> Judged | None:
+        """A signed commit comes, under the name that its sequence number has."""
+        sequence = commit.facts.sequence
+        if sequence < self.at.next:
+            if self._jump is None or commit.previous != self._jump.place.previous:
+                self._found.say(Kind.EXTRA, MISPLACED, commit_name(sequence))
+                return None
+            return self._return(self._jump, commit, digest)
+        if sequence > self.at.next:
+            self._leap(commit, digest)
+        return self._judge(commit, digest)
+
+    def end(self, commits: int, previous: str, name: str) -> None:
+        """A signed end comes, which counts so many commits and names that statement before it."""
+        at = self.at
+        if commits > at.next:
+            self._missing(at.next, commits - 1)
+            self._skip(commits)
+        elif commits < at.next:
+            text = f"says that there are {commits} fragments, and there are {at.next}"
+            self._found.say(Kind.CONTRADICTION, text, name)
+        self._result.end_linked = previous == at.previous
+        if not self._result.end_linked:
+            text = "signed, and nothing links it to the statements before it"
+            self._found.say(Kind.UNLINKED, text, name)
+            at.linked = False
+
+    def finish(self) -> None:
+        """Say what only the whole recording shows."""
+        self._report_unlinked()
+        self._report_holes()
+
+    def uncommitted(self, sequence: int) -> None:
+        """A fragment whose commit did not come."""
+        del self._waiting[sequence]
+        self._found.say(Kind.MISSING, "is missing", commit_name(sequence))
+        text = "is vouched for by no statement"
+        self._found.say(Kind.UNCOMMITTED, text, fragment_name(sequence))
+        self._found.open(self.at.until_us)
+
+    def _missing(self, first: int, last: int) -> None:
+        self._found.say(Kind.MISSING, "missing", fragment_name(first), commit_name(last))
+        self._found.open(self.at.until_us)
+
+    def _leap(self, commit: Commit, digest: str) -> None:
+        """A signed commit comes too early: members are missing, or it is not in its place."""
+        place, sequence = self.at, commit.facts.sequence
+        self.at = replace(place)
+        late = [number for number in sorted(self._waiting) if number < sequence]
+        if self._jump is None or not self._jump.place.linked:
+            index = len(self._found.list)
+            self._jump = _Jump(place, index, commit, digest)
+        if late:
+            for number in late:
+                if number > self.at.next:
+                    self._missing(self.at.next, number - 1)
+                self.at.next = number + 1
+                self.uncommitted(number)
+        if sequence > self.at.next:
+            self._missing(self.at.next, sequence - 1)
+        self._skip(sequence)
+
+    def _return(self, jump: _Jump, commit: Commit, digest: str) -> Judged:
+        """The place that was left too early goes on: what came in between did not belong there."""
+        self._jump = None
+        early = jump.commit.facts
+        found = Finding(
+            Kind.EXTRA,
+            Severity.DAMAGE,
+            "is not in its place",
+            fragment_name(early.sequence),
+            commit_name(early.sequence),
+        )
+        self._found.replace(jump.finding, found)
+        self._found.forget_open()
+        self.at = jump.place
+        judged = self._judge(commit, digest)
+        span = Span(self._result.time(early.first_us), self._result.time(early.end_us))
+        if jump.commit.previous == digest:
+            # The two were exchanged: the chain leads to the early one, and on from there.
+            at = self.at
+            at.next, at.previous, at.last = early.sequence + 1, jump.digest, early
+            at.until_us = span.to_us
+            if self._unlinked == (early.sequence, early.sequence):
+                self._unlinked = None
+            if at.linked and span in self._result.signed:
+                self._result.signed.remove(span)
+                extend(self._result.proven, span.from_us, span.to_us)
+        return judged
+
+    def _judge(self, commit: Commit, digest: str) -> Judged:
+        facts, result = commit.facts, self._result
+        name = fragment_name(facts.sequence)
+        self._link(commit)
+        from_us, to_us = self._result.time(facts.first_us), self._result.time(facts.end_us)
+        self._found.settle(from_us)
+        init = self._judge_init(commit)
+        there = self._waiting.pop(facts.sequence, None)
+        for number in self._waiting:
+            if number > facts.sequence:
+                self._found.say(Kind.EXTRA, "is not in its place", fragment_name(number))
+        content_ok = there == commit.fragment
+        if there is None:
+            self._found.say(Kind.MISSING, "is missing", name, from_us=from_us, to_us=to_us)
+        elif not content_ok:
+            text = "has other bytes than those that were signed"
+            if there.bytes != commit.fragment.bytes:
+                text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
+            self._found.say(Kind.CHANGED, text, name, from_us=from_us, to_us=to_us)
+        self._check_times(facts)
+        result.add_commit(commit)
+        at = self.at
+        at.next, at.previous, at.last, at.until_us = facts.sequence + 1, digest, facts, to_us
+        if not at.linked:
+            first = facts.sequence if self._unlinked is None else self._unlinked[0]
+            self._unlinked = (first, facts.sequence)
+        if content_ok:
+            extend(result.proven if at.linked else result.signed, from_us, to_us)
+        proven = commit.fragment.sha256 if content_ok else None
+        return Judged(facts, proven, init, at.linked)
+
+    def _judge_init(self, commit: Commit) -> str | None:
+        first = commit.facts.sequence == 0
+        if (commit.init is not None) != first:
+            self._found.say(
+                Kind.CONTRADICTION,
+                "commits no initialisation segment" if first else "commits a second segment",
+                commit_name(commit.facts.sequence),
+            )
+        if commit.init is None:
+            return None
+        if self.init == commit.init:
+            return commit.init.sha256
+        if self.init is None:
+            self._found.say(Kind.MISSING, "is missing: the footage cannot be opened", INIT_NAME)
+        else:
+            self._found.say(
+                Kind.CHANGED,
+                "has other bytes than those that were signed: the footage cannot be opened",
+                INIT_NAME,
+            )
+        return None
+
+    def _link(self, commit: Commit) -> None:
+        """Whether a commit follows the statement before it; if not, a piece of its own begins."""
+        at = self.at
+        if commit.previous == at.previous:
+            return
+        if at.previous is not None:
+            name = commit_name(commit.facts.sequence)
+            if self._result.commits:
+                text = "names another statement before it than the one that is there"
+                self._found.say(Kind.UNLINKED, text, name)
+            else:
+                text = "the header is not the one with which this recording began"
+                self._found.say(Kind.UNLINKED, text, HEADER_NAME, name)
+        if not self._result.commits:
+            # The header is another recording's, and so is its origin.
+            self._result.origin_us = None
+        self._skip(commit.facts.sequence)
+
+    def _skip(self, sequence: int) -> None:
+        """Go on at `sequence`; nothing there is linked to what was before."""
+        at = self.at
+        at.next, at.previous, at.linked, at.last = sequence, None, False, None
+
+    def _report_unlinked(self) -> None:
+        """Say which part is signed, but linked to nothing."""
+        if self._unlinked is None:
+            return
+        first, last = self._unlinked
+        spans = self._result.signed
+        self._found.say(
+            Kind.UNLINKED,
+            "signed, and nothing links it to the beginning: it may be another recording's",
+            fragment_name(first),
+            commit_name(last),
+            from_us=spans[0].from_us if spans else None,
+            to_us=spans[-1].to_us if spans else None,
+        )
+
+    def _check_times(self, facts: Facts) -> None:
+        name = commit_name(facts.sequence)
+        last, linked = self.at.last, self.at.linked
+        if not facts.first_us <= facts.last_us < facts.end_us:
+            self._found.say(Kind.CONTRADICTION, "gives times that do not rise", name)
+        begins_us = self._result.origin_us if last is None else last.end_us
+        if last is not None and facts.first_us <= last.last_us:
+            self._found.say(Kind.CONTRADICTION, "begins before the fragment before it ends", name)
+        elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
+            self._found.say(Kind.CONTRADICTION, "begins before the recording's origin", name)
+        if linked and begins_us is not None and facts.first_us - begins_us > UNSTATED_US:
+            self._holes.append(Span(begins_us, facts.first_us))
+
+    def _report_holes(self) -> None:
+        """Every hole has to be stated, by whichever statement."""
+        for hole in self._holes:
+            stated = any(
+                (gap.from_us is None or gap.from_us < hole.to_us)
+                and (gap.to_us is None or gap.to_us > hole.from_us)
+                for gap in self._result.gaps
+            )
+            if not stated:
+                from_us, to_us = self._result.time(hole.from_us), self._result.time(hole.to_us)
+                self._found.say(
+                    Kind.UNSTATED,
+                    "no pictures, and no statement says why",
+                    severity=Severity.NOTE,
+                    from_us=from_us,
+                    to_us=to_us,
+                )

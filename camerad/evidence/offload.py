@@ -1,0 +1,410 @@
+"""Offload: a device's recordings are copied to an office's directory, and the device is told so.
+
+Procedure, for up to `receipts.MOST` recordings at a time; each line is durable before the next
+begins, and an offload that was interrupted anywhere is completed by the next one:
+
+1. copy each recording under a temporary name, read it back from the storage, compare, rename;
+2. the device signs a receipt over the copies, with the head of its ledger; it is written beside
+   them;
+3. the device's ledger calls these recordings acknowledged.
+
+Then the device's ledger is copied. Only a receipt makes a recording acknowledged; a copy without
+one is compared again, and a receipt that the device does not know of yet is handed in again.
+Recordings without an end stay where they are until the device has closed them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from camerad.errors import EX_USAGE, CameradError, StorageError
+from camerad.evidence import copying, files, jws, receipts
+from camerad.evidence.container import SUFFIX
+from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.ledger import read_ledger
+from camerad.evidence.listing import INTERRUPTED, RECORDING
+from camerad.evidence.mirror import mirror_ledger
+from camerad.evidence.places import (
+    DIRECTORY_ID,
+    KEYS,
+    LEDGER,
+    OFFICE,
+    RECORDINGS,
+    Holding,
+    Place,
+    holding_name,
+    office_place,
+)
+from camerad.evidence.receipts import Copied, Filed, Receipt
+from camerad.evidence.records import RecordingInfo
+from camerad.evidence.state import LedgerState
+from camerad.evidence.store import Store, list_place
+
+_log = logging.getLogger(__name__)
+
+
+class OffloadError(CameradError, ValueError):
+    """Error raised when an offload cannot begin; the text says what to do."""
+
+    exit_code = EX_USAGE
+
+
+class Device(Protocol):
+    """The device whose recordings are offloaded, whether its daemon runs or not."""
+
+    @property
+    def place(self) -> Place:
+        """Its state directory."""
+
+    @property
+    def key(self) -> PublicKey:
+        """The key that it signs with."""
+
+    @property
+    def keys(self) -> KeyRing:
+        """That one, and those that it had before."""
+
+    def state(self) -> LedgerState:
+        """What its ledger says."""
+
+    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+        """A receipt over these copies; see `sign_receipt`."""
+
+    def acknowledge(self, token: bytes) -> None:
+        """Take note of a receipt; see `accept_receipt`."""
+
+
+class OwnedDevice:
+    """A device whose daemon does not run. store: its store, claimed. key: its private key."""
+
+    def __init__(self, store: Store, key: SigningKey, keys: KeyRing) -> None:
+        self._store = store
+        self._signing = key
+        self.keys: Final = keys
+
+    @property
+    def place(self) -> Place:
+        """Its state directory."""
+        return self._store.place
+
+    @property
+    def key(self) -> PublicKey:
+        """The key that it signs with."""
+        return self._signing.public
+
+    def state(self) -> LedgerState:
+        """What its ledger says."""
+        return self._store.ledger.state
+
+    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+        """See `sign_receipt`."""
+        return sign_receipt(self._store, self._signing, device, directory, copied)
+
+    def acknowledge(self, token: bytes) -> None:
+        """See `accept_receipt`."""
+        accept_receipt(self._store, self.keys, token)
+
+
+def sign_receipt(
+    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[Copied]
+) -> bytes:
+    """The device's word that these copies are in the office's directory of that id.
+
+    Raises OffloadError if a copy is of a recording that the ledger does not know, or that ends
+    otherwise; ValueError if there are none or too many.
+    """
+    for one in copied:
+        known = store.ledger.state.recordings.get(one.id)
+        if known is None or known.final != one.final:
+            raise OffloadError(
+                f"{one.id}: the copy ends with {one.final}, which the ledger does not know; "
+                "restart the daemon, which compares files and ledger, and look at its log"
+            )
+    boot_id, now = store.ledger.now()
+    receipt = Receipt(
+        device=device,
+        kid=key.public.thumbprint,
+        directory=directory,
+        recordings=tuple(copied),
+        head=store.ledger.head,
+        boot_id=boot_id,
+        clock=now,
+    )
+    return receipts.sign(key, receipt)
+
+
+def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
+    """Have the ledger call a receipt's recordings acknowledged; returns the ids of those that it
+    did not call so before.
+
+    keys: the device's. Recordings that are gone meanwhile are passed over. Raises JwsError if it is
+    no receipt of this device, and StorageError.
+    """
+    receipt = receipts.parse(token, keys)
+    sha256 = jws.digest(token)
+    told = []
+    for one in receipt.recordings:
+        known = store.ledger.state.recordings.get(one.id)
+        if known is None or not known.here or known.final != one.final:
+            continue
+        if known.acknowledged is None:
+            store.ledger.append("acknowledged", id=one.id, final=one.final, receipt=sha256)
+            told.append(one.id)
+    return told
+
+
+class Watcher(Protocol):
+    """Whoever is shown how an offload gets on."""
+
+    def begins(self, count: int, total: int) -> None:
+        """So many recordings are to be copied, and so many bytes to be written and read back."""
+
+    def next(self, recording: str) -> None:
+        """This recording comes next."""
+
+    def advances(self, count: int) -> None:
+        """So many bytes more were written or read back."""
+
+
+@dataclass(slots=True)
+class Offloaded:
+    """What an offload did: ids of recordings.
+
+    copied: those that were copied. acknowledged: those that have a receipt from this run. there:
+    those that had one. open: those without an end. problems: what needs a person.
+    """
+
+    copied: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def offload(device: Device, target: str, watcher: Watcher) -> Offloaded:
+    """Copy what is new to the office's directory `target`, which must exist.
+
+    Raises OffloadError if it cannot be used or another offload of this device is under way, and
+    StorageError; what was acknowledged before stays so.
+    """
+    with _alone(device):
+        files.settle()
+        return _Offload(device, os.path.abspath(target), watcher).run()
+
+
+class _Offload:
+    def __init__(self, device: Device, target: str, watcher: Watcher) -> None:
+        _check_target(device.place.root, target)
+        self._device = device
+        self._target = target
+        self._watcher = watcher
+        self._done = Offloaded()
+        self._directory_id = _directory_id(target)
+        self._deleted = _deleted_in(target)
+        self._receipts = {
+            recording: found
+            for holding in self._holdings()
+            for recording, found in receipts.by_recording(
+                receipts.read(holding.receipts, device.keys)
+            ).items()
+        }
+
+    def run(self) -> Offloaded:
+        infos = sorted(list_place(self._device.place), key=lambda info: info.id)
+        self._hand_in_again()
+        wanted = [info for info in infos if self._is_wanted(info)]
+        if wanted:
+            holding = self._holding(wanted[-1].device)
+            self._copy_all(holding, wanted)
+        for holding in self._holdings():
+            self._done.problems += mirror_ledger(self._device.place.ledger, holding)
+        return self._done
+
+    def _holdings(self) -> list[Holding]:
+        """What the directory has of this device, under any of its keys."""
+        endings = tuple(f"-{thumbprint[:8]}" for thumbprint in self._device.keys)
+        return [one for one in office_place(self._target).holdings if one.root.endswith(endings)]
+
+    def _holding(self, device: str) -> Holding:
+        """Where this device's recordings go; made if it is not there."""
+        root = os.path.join(self._target, holding_name(device, self._device.key))
+        holding = Holding(root, os.path.join(root, RECORDINGS))
+        for directory in (holding.recordings, holding.receipts, holding.ledger):
+            files.make_directory(directory)
+        content = (json.dumps(self._device.key.jwk, indent=2) + "\n").encode()
+        if _read(holding.key) != content:
+            copying.publish(holding.key, content)
+        return holding
+
+    def _hand_in_again(self) -> None:
+        """Receipts that were written, but never reached the ledger."""
+        state = self._device.state()
+        pending: dict[str, Filed] = {}
+        for copied, filed in self._receipts.values():
+            known = state.recordings.get(copied.id)
+            if known is not None and known.here and known.acknowledged is None:
+                pending[filed.sha256] = filed
+        for filed in pending.values():
+            self._device.acknowledge(filed.token)
+
+    def _is_wanted(self, info: RecordingInfo) -> bool:
+        if info.state in (RECORDING, INTERRUPTED) or info.final is None:
+            self._done.open.append(info.id)
+            return False
+        if info.id in self._deleted:
+            return False  # the office had it, and deleted it in time
+        receipt = self._receipts.get(info.id)
+        if receipt is None:
+            return True
+        copied, filed = receipt
+        beside = os.path.dirname(os.path.dirname(filed.path))
+        copy = os.path.join(beside, RECORDINGS, info.id + SUFFIX)
+        if copied.final != info.final:
+            self._done.problems.append(
+                f"{info.id}: its file on the device ends with {info.final}, but the office has a "
+                f"receipt for one that ends with {copied.final}; it was not copied: verify both"
+            )
+            return False
+        if os.path.exists(copy) and os.stat(copy).st_size == copied.bytes:
+            self._done.there.append(info.id)
+            return False
+        return True
+
+    def _copy_all(self, holding: Holding, infos: list[RecordingInfo]) -> None:
+        self._watcher.begins(len(infos), 2 * sum(_size(info.path) for info in infos))
+        device = infos[-1].device
+        copied: list[Copied] = []
+        try:
+            for info in infos:
+                self._watcher.next(info.id)
+                one = self._copy(holding, info)
+                if one is not None:
+                    copied.append(one)
+                if len(copied) == receipts.MOST:
+                    self._acknowledge(holding, device, copied)
+                    copied = []
+        except StorageError:
+            # Those before have arrived; if that cannot be written either, the next run does it.
+            with contextlib.suppress(StorageError):
+                self._acknowledge(holding, device, copied)
+            raise
+        self._acknowledge(holding, device, copied)
+
+    def _copy(self, holding: Holding, info: RecordingInfo) -> Copied | None:
+        """A copy that has been compared with its source; None if that is gone meanwhile."""
+        target = os.path.join(holding.recordings, info.id + SUFFIX)
+        receipt = self._receipts.get(info.id)
+        if os.path.lexists(target) and os.path.lexists(info.path):
+            there = copying.digest(target, self._watcher.advances, fresh=True)
+            source = copying.digest(info.path, self._watcher.advances)
+            if there == source:
+                return Copied(info.id, info.final or "", *there)
+        try:
+            found = copying.copy(info.path, target, self._watcher.advances)
+        except StorageError:
+            if os.path.lexists(info.path):
+                raise
+            return None  # the device has deleted it meanwhile, in time
+        if receipt is not None and receipt[0].sha256 != found.sha256:
+            self._done.problems.append(
+                f"{info.id}: its file on the device is not the one that the office had a receipt "
+                "for; it was copied all the same: verify it"
+            )
+        self._done.copied.append(info.id)
+        return Copied(info.id, info.final or "", *found)
+
+    def _acknowledge(self, holding: Holding, device: str, copied: Sequence[Copied]) -> None:
+        if not copied:
+            return
+        token = self._device.sign(device, self._directory_id, copied)
+        receipts.write(holding.receipts, token)
+        self._device.acknowledge(token)
+        self._done.acknowledged += [one.id for one in copied]
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; 0 if it has just been deleted."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _check_target(root: str, target: str) -> None:
+    if not os.path.isdir(target):
+        raise OffloadError(
+            f"{target}: there is no such directory; mount the storage there, or make it"
+        )
+    root = os.path.realpath(root)
+    if os.path.commonpath([root, os.path.realpath(target)]) == root:
+        raise OffloadError(
+            f"{target}: this is within the device's own directory; name other storage"
+        )
+
+
+def _directory_id(target: str) -> str:
+    """The id of an office's directory; it gets one at its first offload."""
+    path = os.path.join(target, OFFICE, DIRECTORY_ID)
+    content = _read(path)
+    if content is None:
+        files.make_directory(os.path.dirname(path))
+        content = secrets.token_hex(16).encode() + b"\n"
+        copying.publish(path, content)
+    return content.decode("ascii", "replace").strip()[:64]
+
+
+def _deleted_in(target: str) -> frozenset[str]:
+    """Recordings that the office's ledger calls deleted, so far as it can be read.
+
+    The ledger's keys are those beside it: a false tombstone could only keep a recording on the
+    device, and that without an acknowledgement.
+    """
+    office = os.path.join(target, OFFICE)
+    try:
+        keys = KeyRing.read([os.path.join(office, KEYS)])
+        state, _ = read_ledger(os.path.join(office, LEDGER), keys)
+    except (CameradError, OSError) as error:
+        _log.debug("%s: no ledger of the office is read: %s", office, error)
+        return frozenset()
+    return frozenset(known.id for known in state.recordings.values() if known.deleted is not None)
+
+
+def _read(path: str) -> bytes | None:
+    """A small file's content; None if there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(jws.LONGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.explained("read the file", path, error) from error
+
+
+@contextlib.contextmanager
+def _alone(device: Device) -> Iterator[None]:
+    """Make sure that only one offload of a device runs; the claim is on the device, since not all
+    other storage knows locks."""
+    directory = device.place.ledger
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise files.explained("read the ledger", directory, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise OffloadError(
+            f"{device.place.root}: another offload of this device is under way; wait for its end"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)

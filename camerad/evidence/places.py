@@ -1,0 +1,188 @@
+"""Where recordings lie: in a device's state directory, in an office's directory, or somewhere.
+
+A device's state directory:
+
+======================  ==========================================================================
+``recordings/ID.tar``   its recordings
+``ledger/``             its ledger
+``identity.pem``        its key, unless the service manager brings that
+``keys/``               the public halves of every key that it ever had
+======================  ==========================================================================
+
+An office's directory, as `camerad offload` makes it:
+
+=============================  ===================================================================
+``office/id``                  names this directory in receipts
+``office/ledger/``             the office's own ledger, signed by the office's own key
+``office/keys/``               the public halves of every key that signed it
+``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a dash, and the
+                               first eight characters of its key's thumbprint
+``DEVICE/receipts/NNNN.jws``   what the device signed about these copies
+``DEVICE/ledger/``             a copy of the device's ledger
+``DEVICE/earlier-ledger/``     parts of that copy which the device's ledger did not go on from
+``DEVICE/device.jwk``          the device's key as it came with the recordings; it proves nothing
+=============================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from camerad.errors import CameradError
+from camerad.evidence.container import ID, SUFFIX
+from camerad.evidence.files import explained
+from camerad.evidence.keys import PublicKey
+
+RECORDINGS: Final = "recordings"
+LEDGER: Final = "ledger"
+EARLIER_LEDGER: Final = "earlier-ledger"
+RECEIPTS: Final = "receipts"
+KEYS: Final = "keys"
+DEVICE_KEY: Final = "device.jwk"
+OFFICE: Final = "office"
+DIRECTORY_ID: Final = "id"
+
+_ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class NotThereError(CameradError, LookupError):
+    """Error raised when there is no such recording, or nothing where recordings should be."""
+
+    exit_code = 3  # of `camerad evidence`: unreadable
+
+
+class PlaceKind(StrEnum):
+    """Whose place it is."""
+
+    DEVICE = "device"
+    OFFICE = "office"
+    FILES = "files"
+    """Nobody's: just files. There is no ledger, so nothing can be held or deleted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One device's recordings in a place, and what came with them.
+
+    root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
+    """
+
+    root: str
+    recordings: str
+
+    @property
+    def ledger(self) -> str:
+        """The device's ledger, or a copy of it."""
+        return os.path.join(self.root, LEDGER)
+
+    @property
+    def earlier_ledger(self) -> str:
+        """Parts of the copy of its ledger which that did not go on from."""
+        return os.path.join(self.root, EARLIER_LEDGER)
+
+    @property
+    def receipts(self) -> str:
+        """What the device signed about copies."""
+        return os.path.join(self.root, RECEIPTS)
+
+    @property
+    def key(self) -> str:
+        """The device's key as it came with the recordings."""
+        return os.path.join(self.root, DEVICE_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place, and what is in it. root: the store's directory, or that of mere files."""
+
+    kind: PlaceKind
+    root: str
+    holdings: tuple[Holding, ...]
+
+    @property
+    def ledger(self) -> str:
+        """The place's own ledger: that says what is held there, and what was deleted."""
+        if self.kind is PlaceKind.OFFICE:
+            return os.path.join(self.root, OFFICE, LEDGER)
+        return os.path.join(self.root, LEDGER)
+
+    def find(self, recording: str) -> str:
+        """The file of the recording with this id. Raises NotThereError."""
+        for holding in self.holdings:
+            path = os.path.join(holding.recordings, recording + SUFFIX)
+            if os.path.lexists(path):
+                return path
+        raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
+
+    def holding_of(self, path: str) -> Holding | None:
+        """What a recording's file belongs to."""
+        directory = os.path.dirname(path)
+        return next((one for one in self.holdings if one.recordings == directory), None)
+
+
+def holding_name(device: str, key: PublicKey) -> str:
+    """Name of a device's directory in an office's directory."""
+    return f"{_ODD.sub('_', device)}-{key.thumbprint[:8]}"
+
+
+def place_of(path: str) -> Place:
+    """The place that a file or a directory is, or is in.
+
+    Raises NotThereError if it does not exist, and StorageError if it cannot be read.
+    """
+    path = os.path.abspath(path)
+    if not os.path.lexists(path):
+        raise NotThereError(f"{path}: there is no such file or directory; name another")
+    directory = path if os.path.isdir(path) else os.path.dirname(path)
+    for candidate in (directory, os.path.dirname(directory)):
+        found = _store(candidate)
+        if found is not None:
+            return found
+    return Place(PlaceKind.FILES, directory, (Holding("", directory),))
+
+
+def _store(root: str) -> Place | None:
+    """The store whose root, or holding, this directory is."""
+    if os.path.isdir(os.path.join(root, RECORDINGS)):
+        if not os.path.lexists(os.path.join(root, DEVICE_KEY)):
+            return device_place(root)
+        root = os.path.dirname(root)
+    holdings = _holdings(root)
+    if holdings or os.path.lexists(os.path.join(root, OFFICE, DIRECTORY_ID)):
+        return Place(PlaceKind.OFFICE, root, holdings)
+    return None
+
+
+def device_place(state_dir: str) -> Place:
+    """A device's state directory."""
+    root = os.path.abspath(state_dir)
+    return Place(PlaceKind.DEVICE, root, (Holding(root, os.path.join(root, RECORDINGS)),))
+
+
+def office_place(root: str) -> Place:
+    """An office's directory. Raises StorageError if it cannot be read."""
+    root = os.path.abspath(root)
+    return Place(PlaceKind.OFFICE, root, _holdings(root))
+
+
+def _holdings(root: str) -> tuple[Holding, ...]:
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError as error:
+        raise explained("list the directory", root, error) from error
+    holdings = (
+        Holding(os.path.join(root, name), os.path.join(root, name, RECORDINGS)) for name in names
+    )
+    return tuple(
+        one for one in holdings if os.path.lexists(one.key) and os.path.isdir(one.recordings)
+    )
+
+
+def is_id(text: str) -> bool:
+    """Whether this is a recording's id rather than a path."""
+    return ID.fullmatch(text) is not None

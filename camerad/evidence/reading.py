@@ -1,0 +1,425 @@
+"""Taking a recording's file apart, without judging whether it is authentic.
+
+`walk` finds the members of an archive and says where it stopped and why. `skeleton` reads header,
+commits and end, but no fragment, in constant memory: enough for a listing, and for repair to know
+where a recording goes on. Neither checks a signature or the hash of a fragment; what they say about
+a file is what the file says about itself.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO, Final, NamedTuple, TypeVar
+
+from camerad.errors import CameradError
+from camerad.evidence import jws, tar
+from camerad.evidence.chain import (
+    END_NAME,
+    HEADER_NAME,
+    INIT_NAME,
+    TORN_NAME,
+    commit_name,
+    fragment_name,
+)
+from camerad.evidence.files import explained
+from camerad.evidence.records import COMMIT, END, FORMAT, HEADER, Commit, End, Facts, Header
+
+_READ_AHEAD: Final = 8192
+"""A fragment's padding, its commit and the next header are usually within so many bytes."""
+_END_WITHIN: Final = 1 << 18
+"""How far before a file's end its ``end.jws`` is looked for."""
+
+_T = TypeVar("_T", Header, Commit, End)
+
+
+class Why(StrEnum):
+    """Why a walk stopped."""
+
+    END = "end"
+    """Two blocks of zeros and nothing else: the archive is whole."""
+    ROOM = "room"
+    """A block of zeros, but not the archive's end: room reserved for what was to come."""
+    CUT = "cut"
+    """The file ends before the archive does."""
+    DAMAGED = "damaged"
+    """Something else than a member's header, padding or statement is there."""
+
+
+class Stop(NamedTuple):
+    """Where and why a walk stopped. offset: of the first byte that was not understood."""
+
+    offset: int
+    why: Why
+    text: str
+
+
+class Located(NamedTuple):
+    """A member, where its header begins and where its content does."""
+
+    member: tar.Member
+    header_offset: int
+    data_offset: int
+
+    @property
+    def end_offset(self) -> int:
+        """Where the next member begins."""
+        return self.data_offset + self.member.blocks_bytes
+
+
+class NotARecordingError(CameradError, ValueError):
+    """Error raised when a file does not even have the header of a recording.
+
+    blank: there is nothing in it but zeros, or nothing at all.
+    """
+
+    def __init__(self, path: str, text: str, *, blank: bool = False) -> None:
+        self.blank = blank
+        super().__init__(f"{path}: {text}")
+
+
+class Walk:
+    """The members of an archive, in their order; to be iterated once.
+
+    file: seekable; whoever iterates may seek and read in it in between. A member is given out when
+    its header, content and padding are there. `stop` says afterwards where it stopped and why.
+    Raises OSError if the file cannot be read.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size: Final = file.seek(0, io.SEEK_END)
+        """Bytes of the file as the walk began."""
+        self.stop: Stop = Stop(0, Why.CUT, "nothing was read yet")
+
+    def __iter__(self) -> Iterator[Located]:
+        offset = padding = 0
+        held: Located | None = None
+        while True:
+            # The padding of the member before comes with the header of the next, in one read.
+            block = self._read(offset - padding, padding + tar.BLOCK)
+            if any(block[:padding]):
+                self.stop = Stop(offset - padding, Why.DAMAGED, "the padding is not zeros")
+                return
+            if held is not None:
+                yield held
+            found = self._next(offset, block[padding:])
+            if isinstance(found, Stop):
+                self.stop = found
+                return
+            held = found
+            offset, padding = held.end_offset, held.member.padding
+
+    def _next(self, offset: int, block: bytes) -> Located | Stop:
+        if len(block) < tar.BLOCK:
+            return Stop(offset, Why.CUT, "the file ends here, without the archive's end")
+        if not any(block):
+            whole = offset + len(tar.END) == self.size and not any(self._read(offset, self.size))
+            if whole:
+                return Stop(offset, Why.END, "the archive ends here")
+            return Stop(offset, Why.ROOM, "a block of zeros, which is not the archive's end")
+        try:
+            member = tar.parse(block)
+        except tar.TarError as error:
+            return Stop(offset, Why.DAMAGED, str(error))
+        found = Located(member, offset, offset + tar.BLOCK)
+        if found.end_offset > self.size:
+            return Stop(offset, Why.CUT, f"the file ends within the member {member.name!r}")
+        return found
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(min(size, self.size - offset))
+
+
+def walk(file: BinaryIO) -> Walk:
+    """The members of the archive in `file`: see `Walk`."""
+    return Walk(file)
+
+
+class Point(NamedTuple):
+    """How far a chain goes.
+
+    offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
+    frames, marks: how many there are up to here. end_us: media time at which the last picture ends;
+    the trigger's before the first commit.
+    """
+
+    offset: int
+    previous: str
+    commits: int
+    frames: int
+    marks: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A commit and its statement; the fragment that it commits, and the initialisation segment if
+    it is the first. before: the chain without it."""
+
+    commit: Commit
+    statement: jws.Statement
+    fragment: Located
+    init: Located | None
+    before: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end, its statement, and the member that it is."""
+
+    end: End
+    statement: jws.Statement
+    located: Located
+
+    @property
+    def sha256(self) -> str:
+        """Of the statement: the recording's last hash."""
+        return jws.digest(self.statement.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What a file says about itself.
+
+    size: bytes of the file. point: how far header and commits go; last, before_last: the last two
+    commits. end: if there is one that fits the commits; torn: the member before it, with what
+    repair kept. stop: where the file ceases to be understood.
+    """
+
+    path: str
+    size: int
+    header: Header
+    statement: jws.Statement
+    point: Point
+    last: Committed | None
+    before_last: Committed | None
+    torn: Located | None
+    end: Ended | None
+    stop: Stop
+
+    @property
+    def kid(self) -> str:
+        """Thumbprint of the key that the header names; every other statement names the same."""
+        return self.statement.kid
+
+    @property
+    def closed_by(self) -> Ended | None:
+        """The end, if nothing follows it but the archive's."""
+        return self.end if self.stop.why is Why.END else None
+
+
+def skeleton(path: str, on_commit: Callable[[Facts, int], None] | None = None) -> Skeleton:
+    """Read what the file at `path` says about itself, fragments left out.
+
+    on_commit: told the facts of every commit and the size of the sealed fragment, in their order.
+    Raises NotARecordingError without a valid header, and StorageError if the file cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=_READ_AHEAD) as file:
+            return _Reader(path, file, on_commit).read()
+    except OSError as error:
+        raise explained("read the recording", path, error) from error
+
+
+def header_of(path: str) -> Header:
+    """The header of the recording at `path`.
+
+    Raises NotARecordingError without a valid one, and StorageError if the file cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=_READ_AHEAD) as file:
+            return _Reader(path, file, None).header()[1]
+    except OSError as error:
+        raise explained("read the recording", path, error) from error
+
+
+def end_of(path: str) -> tuple[End, jws.Statement] | None:
+    """The end of a whole file; None if it has none, or something behind it.
+
+    Looks at the last bytes only, so that a start need not go through every recording. Raises
+    StorageError if the file cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = file.seek(0, io.SEEK_END)
+            if size % tar.BLOCK:
+                return None
+            file.seek(max(0, size - _END_WITHIN))
+            tail = file.read(_END_WITHIN)
+    except OSError as error:
+        raise explained("read the recording", path, error) from error
+    if len(tail) < len(tar.END) or any(tail[-len(tar.END) :]):
+        return None
+    tail = tail[: -len(tar.END)]
+    name = END_NAME.encode() + b"\0"
+    at = tail.rfind(name)
+    while at >= 0:
+        try:
+            member = tar.parse(tail[at : at + tar.BLOCK])
+            if at + tar.BLOCK + member.blocks_bytes == len(tail):
+                token = tail[at + tar.BLOCK : at + tar.BLOCK + member.size]
+                statement = jws.parse(token)
+                return jws.decode(statement, END, End), statement
+        except (tar.TarError, jws.JwsError):
+            pass
+        at = tail.rfind(name, 0, at)
+    return None
+
+
+class _MisplacedError(Exception):
+    """A member that does not belong where it is, or a statement that does not fit."""
+
+    def __init__(self, found: Located, text: str) -> None:
+        self.stop: Final = Stop(found.header_offset, Why.DAMAGED, text)
+        super().__init__(text)
+
+
+class _Reader:
+    """Reads one skeleton."""
+
+    def __init__(
+        self, path: str, file: BinaryIO, on_commit: Callable[[Facts, int], None] | None
+    ) -> None:
+        self._path = path
+        self._file = file
+        self._on_commit = on_commit
+        self._walk = walk(file)
+        self._members = iter(self._walk)
+        self._init: Located | None = None
+        self._fragment: Located | None = None
+        self._last: Committed | None = None
+        self._before_last: Committed | None = None
+        self._torn: Located | None = None
+        self._end: Ended | None = None
+
+    def read(self) -> Skeleton:
+        """Everything."""
+        statement, header = self.header()
+        try:
+            for found in self._members:
+                self._take(found)
+            stop = self._walk.stop
+        except _MisplacedError as error:
+            stop = error.stop
+        return Skeleton(
+            path=self._path,
+            size=self._walk.size,
+            header=header,
+            statement=statement,
+            point=self._point,
+            last=self._last,
+            before_last=self._before_last,
+            torn=self._torn,
+            end=self._end,
+            stop=stop,
+        )
+
+    def header(self) -> tuple[jws.Statement, Header]:
+        """The first member. Raises NotARecordingError if it is no header."""
+        first = next(self._members, None)
+        if first is None:
+            raise self._foreign(self._walk.stop.text)
+        if first.member.name != HEADER_NAME:
+            raise self._foreign(f"it begins with the member {first.member.name!r}")
+        try:
+            statement, header = self._read(first, HEADER, Header)
+        except _MisplacedError as error:
+            raise self._foreign(str(error)) from error
+        if header.format != FORMAT:
+            raise self._foreign(f"it is of format {header.format}, known is {FORMAT}")
+        self._kid = statement.kid
+        self._point = Point(
+            first.end_offset, jws.digest(statement.token), 0, 0, 0, header.trigger_us
+        )
+        return statement, header
+
+    def _foreign(self, text: str) -> NotARecordingError:
+        self._file.seek(0)
+        blank = not any(any(piece) for piece in iter(lambda: self._file.read(1 << 20), b""))
+        return NotARecordingError(self._path, f"this is not a recording: {text}", blank=blank)
+
+    def _take(self, found: Located) -> None:
+        """Take in the member that follows."""
+        taken_in = self._expected().get(found.member.name)
+        if taken_in is None:
+            raise _MisplacedError(found, f"the member {found.member.name!r} does not belong here")
+        taken_in(found)
+
+    def _expected(self) -> dict[str, Callable[[Located], None]]:
+        """The names of which one may follow, and what is to be done with it."""
+        sequence = self._point.commits
+        if self._end is not None:
+            return {}
+        if self._fragment is not None:
+            return {commit_name(sequence): self._take_commit}
+        if self._init is not None:
+            return {fragment_name(sequence): self._take_fragment}
+        if self._torn is not None:
+            return {END_NAME: self._take_end}
+        # Without a commit nobody vouches for the segment, so no end follows it.
+        following = {TORN_NAME: self._take_torn, END_NAME: self._take_end}
+        if sequence == 0:
+            return {INIT_NAME: self._take_init, **following}
+        return {fragment_name(sequence): self._take_fragment, **following}
+
+    def _take_init(self, found: Located) -> None:
+        self._init = found
+
+    def _take_fragment(self, found: Located) -> None:
+        self._fragment = found
+
+    def _take_torn(self, found: Located) -> None:
+        self._torn = found
+
+    def _take_commit(self, found: Located) -> None:
+        statement, commit = self._read(found, COMMIT, Commit)
+        fragment, init, before = self._fragment, self._init, self._point
+        size = None if init is None else init.member.size
+        if (
+            fragment is None
+            or statement.kid != self._kid
+            or commit.previous != before.previous
+            or commit.facts.sequence != before.commits
+            or commit.fragment.bytes != fragment.member.size
+            or (None if commit.init is None else commit.init.bytes) != size
+        ):
+            raise _MisplacedError(found, f"{found.member.name} does not commit what lies before it")
+        self._init = self._fragment = None
+        self._before_last = self._last
+        self._last = Committed(commit, statement, fragment, init, before)
+        self._point = Point(
+            found.end_offset,
+            jws.digest(statement.token),
+            before.commits + 1,
+            before.frames + commit.facts.frames,
+            before.marks + len(commit.facts.marks),
+            commit.facts.end_us,
+        )
+        if self._on_commit is not None:
+            self._on_commit(commit.facts, fragment.member.size + (size or 0))
+
+    def _take_end(self, found: Located) -> None:
+        statement, end = self._read(found, END, End)
+        kept = None if self._torn is None else self._torn.member.size
+        if (
+            statement.kid != self._kid
+            or end.previous != self._point.previous
+            or end.commits != self._point.commits
+            or (None if end.torn is None else end.torn.bytes) != kept
+        ):
+            raise _MisplacedError(found, "the end does not fit what lies before it")
+        self._end = Ended(end, statement, found)
+
+    def _read(self, found: Located, kind: str, payload: type[_T]) -> tuple[jws.Statement, _T]:
+        if found.member.size > jws.LONGEST:
+            raise _MisplacedError(found, f"{found.member.name} is too long for a statement")
+        self._file.seek(found.data_offset)
+        try:
+            statement = jws.parse(self._file.read(found.member.size))
+            return statement, jws.decode(statement, kind, payload)
+        except jws.JwsError as error:
+            raise _MisplacedError(found, f"{found.member.name}: {error}") from error

@@ -1,0 +1,126 @@
+"""Receipts: a device's signed word that a copy of its recordings is at an office.
+
+A receipt is one statement (`camerad.evidence.jws`) in a file of its own, ``NNNN.jws``. It names
+each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
+whether that ledger was put back. It is written where the copies are, durably, before the device's
+ledger calls them acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.clock import Moment
+from camerad.evidence import copying, files, jws
+from camerad.evidence.entries import Head
+from camerad.evidence.keys import KeyRing, SigningKey
+
+_log = logging.getLogger(__name__)
+
+RECEIPT: Final = "camerad-receipt"
+MOST: Final = 8
+"""Recordings in one receipt: an interruption then costs little, and asking for one takes a short
+request."""
+_NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A recording's copy. final: SHA-256 of its last statement. sha256, bytes: of the whole
+    file."""
+
+    id: str
+    final: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a device signs. directory: id of the office's directory. head: of the device's ledger;
+    boot_id, clock: when."""
+
+    device: str
+    kid: str
+    directory: str
+    recordings: tuple[Copied, ...]
+    head: Head
+    boot_id: str
+    clock: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A receipt in its file. sha256: of its token."""
+
+    path: str
+    receipt: Receipt
+    token: bytes
+    sha256: str
+
+
+def sign(key: SigningKey, receipt: Receipt) -> bytes:
+    """The receipt as a statement. Raises ValueError if it names none, or more than `MOST`."""
+    if not 0 < len(receipt.recordings) <= MOST:
+        raise ValueError(f"a receipt has 1 to {MOST} recordings, not {len(receipt.recordings)}")
+    return jws.sign(key, RECEIPT, receipt)
+
+
+def parse(token: bytes, keys: KeyRing) -> Receipt:
+    """The receipt that a token is. Raises JwsError unless one of `keys` signed it as its own."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    receipt = jws.decode(statement, RECEIPT, Receipt)
+    if receipt.kid != statement.kid:
+        raise jws.JwsError("this receipt is by another key than the one that it names")
+    return receipt
+
+
+def read(directory: str, keys: KeyRing) -> Iterator[Filed]:
+    """The receipts in a directory, in their order; those that are not by `keys` are left out, and
+    the log says so. Raises StorageError if the directory cannot be read; one that is not there
+    has none."""
+    for name in _names(directory):
+        path = os.path.join(directory, name)
+        try:
+            with open(path, "rb") as file:
+                token = file.read(jws.LONGEST + 1)
+        except OSError as error:
+            raise files.explained("read the receipt", path, error) from error
+        try:
+            yield Filed(path, parse(token, keys), token, jws.digest(token))
+        except jws.JwsError as error:
+            _log.warning("%s: not counted as a receipt: %s", path, error)
+
+
+def write(directory: str, token: bytes) -> str:
+    """Put a receipt into a file of its own, durably; returns its path. Raises StorageError."""
+    numbers = [int(name.partition(".")[0]) for name in _names(directory)]
+    path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
+    copying.publish(path, token)
+    return path
+
+
+def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
+    """What the receipts say about each recording; the latest one counts."""
+    return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
+
+
+def batches(copied: Sequence[Copied]) -> Iterator[Sequence[Copied]]:
+    """Pieces that fit into one receipt each."""
+    for at in range(0, len(copied), MOST):
+        yield copied[at : at + MOST]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.explained("list receipts", directory, error) from error

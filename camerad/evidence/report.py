@@ -1,0 +1,269 @@
+"""What a check found, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+from camerad.clock import SECOND, ClockSource
+from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
+from camerad.evidence.records import RECOVERED, rfc3339
+from camerad.stream.packets import Gap
+
+_LISTED: Final = 20
+"""Lines of one sort that are printed; a program gets all of them."""
+
+
+class Verdict(IntEnum):
+    """What it comes to; the number is the command's exit code."""
+
+    AUTHENTIC = 0
+    """Authentic and complete."""
+    QUALIFIED = 1
+    """Authentic, but recovered, running, or with gaps."""
+    NOT_AUTHENTIC = 2
+    """Something was changed, is missing, or is not by a trusted key."""
+    UNREADABLE = 3
+    """There is no recording that could be judged."""
+
+
+_WORDS: Final = {
+    Verdict.AUTHENTIC: "authentic and complete",
+    Verdict.QUALIFIED: "authentic, with remarks",
+    Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
+    Verdict.UNREADABLE: "unreadable",
+}
+_CLOCK: Final = {
+    ClockSource.SYNCHRONISED: "set by a time server",
+    ClockSource.RTC: "kept by its battery-backed clock",
+    ClockSource.UNKNOWN: "not to be trusted",
+}
+
+
+@dataclass(slots=True)
+class Report:
+    """A check of one recording.
+
+    path, bytes: the file. result: what its members say; None if there is no recording, and then
+    `problem` says why. ledger: remarks of whoever compared it with a ledger, each with whether it
+    is damage. output: what `open_recording` wrote, None if nothing; written: the pieces in it.
+    """
+
+    path: str
+    bytes: int
+    result: Result | None = None
+    problem: str | None = None
+    ledger: list[tuple[Severity, str]] = field(default_factory=list)
+    output: str | None = None
+    written: tuple[Span, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to."""
+        result = self.result
+        if result is None:
+            return Verdict.UNREADABLE
+        if not result.authentic or any(found is Severity.DAMAGE for found, _ in self.ledger):
+            return Verdict.NOT_AUTHENTIC
+        qualifying = any(finding.kind is not Kind.TORN for finding in result.findings)
+        return Verdict.QUALIFIED if qualifying or result.gaps else Verdict.AUTHENTIC
+
+    @property
+    def state(self) -> str:
+        """ "closed", "recovered", "running", "unclosed" or "unreadable"."""
+        if self.result is None:
+            return "unreadable"
+        if self.result.closing is not None and self.result.end_linked:
+            return "recovered" if self.result.closing.reason == RECOVERED else "closed"
+        running = any(finding.kind is Kind.RUNNING for finding in self.result.findings)
+        return "running" if running else "unclosed"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON; times in seconds of the recording."""
+        said: dict[str, Any] = {
+            "path": self.path,
+            "bytes": self.bytes,
+            "verdict": self.verdict.name.lower(),
+            "exit_code": int(self.verdict),
+            "state": self.state,
+            "problem": self.problem,
+            "output": self.output,
+            "written": [_span(span) for span in self.written],
+            "ledger": [{"severity": severity, "text": text} for severity, text in self.ledger],
+        }
+        result = self.result
+        if result is None:
+            return said
+        header, closing = result.header, result.closing
+        if header is not None:
+            said |= {
+                "id": header.id,
+                "device": header.device,
+                "started": rfc3339(header.started_wall_us),
+                "trigger": header.trigger,
+                "trigger_seconds": self._seconds(header.trigger_us),
+                "continues": header.continues,
+                "policy": header.policy,
+                "retention_days": header.retention_days,
+                "sound": header.sound,
+                "software": header.software,
+                "wearer": header.wearer,
+                "recipients": list(header.recipients),
+            }
+        return said | {
+            "key": result.kid,
+            "seconds": result.end_us / SECOND,
+            "fragments": result.commits,
+            "frames": result.frames,
+            "reason": None if closing is None else closing.reason,
+            "final": result.final,
+            "gaps": [self._gap(gap) for gap in result.gaps],
+            "marks": [self._seconds(at_us) for at_us in result.marks],
+            "stages": [
+                {"at": self._seconds(one.at_us), "stage": one.stage, "display": one.display}
+                for one in result.stages
+            ],
+            "clock_sources": list(result.clock_sources),
+            "clock_steps": [
+                {"at": at_us / SECOND, "seconds": step_us / SECOND}
+                for at_us, step_us in result.clock_steps
+            ],
+            "slow_syncs": [
+                {"at": at_us / SECOND, "seconds": took_us / SECOND}
+                for at_us, took_us in result.slow_syncs
+            ],
+            "findings": [_finding(finding) for finding in result.findings],
+            "findings_dropped": result.findings.dropped,
+            "proven": [_span(span) for span in result.proven],
+            "signed_only": [_span(span) for span in result.signed],
+        }
+
+    def text(self) -> str:
+        """The same in plain lines."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.path}: {_WORDS[self.verdict]}"
+        result = self.result
+        if result is None:
+            yield f"  problem    {self.problem}"
+            return
+        header, closing = result.header, result.closing
+        if header is None:
+            yield "  recording  unknown: there is no authentic header"
+        else:
+            yield f"  recording  {header.id}"
+            yield f"  device     {header.device}"
+            clock = _CLOCK[header.clock.source]
+            yield f"  when       {rfc3339(header.started_wall_us)}, by a clock {clock}"
+            yield f"  trigger    {header.trigger}, {_at(self._us(header.trigger_us))}"
+            if header.continues is not None:
+                yield f"  continues  {header.continues}"
+        yield f"  key        {result.kid or 'unknown'}"
+        yield (
+            f"  length     {result.end_us / SECOND:.3f} s: {result.frames} pictures in "
+            f"{result.commits} fragments"
+        )
+        ended = "" if closing is None else f": {closing.reason}"
+        yield f"  state      {self.state}{ended}"
+        yield from _listed("gap", [self._gap_text(gap) for gap in result.gaps])
+        yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
+        yield from _listed("clock", self._clock_texts(result))
+        yield from _listed(
+            "slow sync",
+            [f"{_at(at_us)}: {took_us / SECOND:.3f} s" for at_us, took_us in result.slow_syncs],
+        )
+        for severity in (Severity.DAMAGE, Severity.NOTE):
+            label = "damage" if severity is Severity.DAMAGE else "note"
+            texts = [_sentence(one) for one in result.findings if one.severity is severity]
+            texts += [text for found, text in self.ledger if found is severity]
+            if severity is Severity.DAMAGE and result.findings.dropped:
+                texts.append(f"and {result.findings.dropped} more")
+            yield from _listed(label, texts)
+        damaged = self.verdict is Verdict.NOT_AUTHENTIC
+        if damaged or result.signed:
+            yield from _listed("proven", [_from_to(span) for span in result.proven] or ["nothing"])
+            yield from _listed("signed", [_from_to(span) for span in result.signed])
+        if self.output is not None:
+            yield f"  written    {self.output}"
+            if damaged:
+                yield from _listed("in it", [_from_to(span) for span in self.written])
+
+    def _us(self, media_us: int) -> int:
+        origin_us = self.result.origin_us if self.result is not None else None
+        return media_us - (origin_us or 0)
+
+    def _seconds(self, media_us: int | None) -> float | None:
+        return None if media_us is None else self._us(media_us) / SECOND
+
+    def _gap(self, gap: Gap) -> dict[str, Any]:
+        return {
+            "reason": gap.reason,
+            "frames": gap.frames,
+            "from": self._seconds(gap.from_us),
+            "to": self._seconds(gap.to_us),
+        }
+
+    def _gap_text(self, gap: Gap) -> str:
+        from_us = None if gap.from_us is None else self._us(gap.from_us)
+        to_us = None if gap.to_us is None else self._us(gap.to_us)
+        frames = "" if gap.frames is None else f", {gap.frames} pictures"
+        return f"{_range(from_us, to_us)}: {gap.reason}{frames}"
+
+    def _clock_texts(self, result: Result) -> list[str]:
+        texts = [
+            f"{_at(at_us)}: wall time was set by {step_us / SECOND:+.3f} s"
+            for at_us, step_us in result.clock_steps
+        ]
+        if len(result.clock_sources) > 1:
+            texts.append("wall time was at times " + ", ".join(map(str, result.clock_sources)))
+        return texts
+
+
+def _listed(label: str, texts: Sequence[str]) -> Iterator[str]:
+    for text in texts[:_LISTED]:
+        yield f"  {label:<10} {text}"
+    if len(texts) > _LISTED:
+        yield f"  {label:<10} and {len(texts) - _LISTED} more (all of them with --json)"
+
+
+def _at(at_us: int) -> str:
+    return f"at {at_us / SECOND:.3f} s"
+
+
+def _from_to(span: Span) -> str:
+    return f"from {span.from_us / SECOND:.3f} s to {span.to_us / SECOND:.3f} s"
+
+
+def _range(from_us: int | None, to_us: int | None) -> str:
+    begin = "the beginning" if from_us is None else f"{from_us / SECOND:.3f} s"
+    end = "the end, wherever that was" if to_us is None else f"{to_us / SECOND:.3f} s"
+    return f"from {begin} to {end}"
+
+
+def _sentence(finding: Finding) -> str:
+    members = finding.first
+    if finding.last != finding.first:
+        members += f" to {finding.last}"
+    when = ""
+    if finding.from_us is not None:
+        when = f" ({_range(finding.from_us, finding.to_us)})"
+    return f"{members}: {finding.text}{when}" if members else f"{finding.text}{when}"
+
+
+def _span(span: Span) -> dict[str, float]:
+    return {"from": span.from_us / SECOND, "to": span.to_us / SECOND}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "text": finding.text,
+        "first_member": finding.first or None,
+        "last_member": finding.last or None,
+        "from": None if finding.from_us is None else finding.from_us / SECOND,
+        "to": None if finding.to_us is None else finding.to_us / SECOND,
+    }

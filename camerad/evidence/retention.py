@@ -1,0 +1,90 @@
+"""What may go, and when. Pure: everything follows from the ledger's state and a present.
+
+A recording's age is the largest of the lower bounds that the ledger proves
+(`camerad.evidence.timeline`). It is *due* when that age reaches its retention, unless it is held.
+What the office acknowledged may go before, to make room. Nothing else is ever deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.clock import DAY, Moment
+from camerad.evidence.facts import Known
+from camerad.evidence.state import LedgerState, age_us, is_due
+
+WARNING_US: Final = 2 * DAY
+"""The holder of a flagged recording is warned so long before it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recording that may be deleted. age_us: how old it is at the least."""
+
+    known: Known
+    age_us: int
+
+
+def minimum_age_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+    """How long ago a recording ended at the least, microseconds; None while it has not ended."""
+    return age_us(known, state.ages(boot_id, now))
+
+
+def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+    """How long it is at most until a recording is due, at least 0; None if it is held, or has not
+    ended: nothing will delete it then."""
+    age = minimum_age_us(known, state, boot_id, now)
+    if age is None or known.held:
+        return None
+    return max(0, known.retention_days * DAY - age)
+
+
+def days_left(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+    """The same in whole days, rounded up: 0 is due."""
+    left = left_us(known, state, boot_id, now)
+    return None if left is None else -(-left // DAY)
+
+
+def due(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
+    """Everything that has to be deleted, oldest first."""
+    ages = state.ages(boot_id, now)
+    found = (
+        Candidate(known, age_us(known, ages) or 0)
+        for known in state.recordings.values()
+        if known.here and is_due(known, ages)
+    )
+    return tuple(sorted(found, key=_oldest_first))
+
+
+def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
+    """What may be deleted if there is no room: the office has it and nobody holds it. Oldest
+    first."""
+    ages = state.ages(boot_id, now)
+    found = (
+        Candidate(known, age_us(known, ages) or 0)
+        for known in state.recordings.values()
+        if known.here and known.acknowledged is not None and not known.held
+    )
+    return tuple(sorted(found, key=_oldest_first))
+
+
+def expiring_flagged(
+    state: LedgerState, boot_id: str, now: Moment, within_us: int = WARNING_US
+) -> tuple[Known, ...]:
+    """Flagged recordings that are due within so long, and not held, so that their holder can be
+    warned; the most urgent first."""
+    ages = state.ages(boot_id, now)
+    found = []
+    for known in state.recordings.values():
+        age = age_us(known, ages)
+        if age is None or known.held or not known.flagged or not known.here:
+            continue
+        left = known.retention_days * DAY - age
+        if left <= within_us:
+            found.append((left, known.known_since, known))
+    return tuple(known for _, _, known in sorted(found, key=lambda one: one[:2]))
+
+
+def _oldest_first(candidate: Candidate) -> tuple[int, int]:
+    return -candidate.age_us, candidate.known.known_since

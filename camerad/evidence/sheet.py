@@ -1,0 +1,369 @@
+"""The sheet that goes to the public prosecutor with a recording: one page of HTML, to be printed.
+
+Made of what was checked, in one of the languages of `camerad.evidence.wording`. It needs nothing
+from elsewhere (no script, no font, no picture), and fits on one page of A4: lists that are long are
+cut there and say where the rest is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from html import escape
+from string import Template
+from typing import Final
+
+from camerad.clock import SECOND
+from camerad.evidence.facts import Held
+from camerad.evidence.findings import Finding, Kind, Result
+from camerad.evidence.records import RECOVERED, Header, utc
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.wording import Wording
+from camerad.stream.packets import Gap
+
+LINES: Final = 3
+"""Gaps, and remarks, that are listed one by one."""
+MARKS: Final = 6
+"""Marks that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A file of the package. role: what it is, in the sheet's language."""
+
+    name: str
+    role: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that the sheet says.
+
+    report: the check; its result has a header. zone: of the times, zone_name: as it is to be
+    called. hold: that which keeps the recording, None if no store was at hand. ledger_agrees:
+    whether a ledger names the same end, None if none was at hand. made_us, made_by, software: when,
+    by whom and with what it was made. details, instructions: names of the files with the rest.
+    """
+
+    report: Report
+    delivered: Sequence[Delivered]
+    zone: tzinfo
+    zone_name: str
+    hold: Held | None
+    ledger_agrees: bool | None
+    made_us: int
+    made_by: str
+    software: str
+    details: str
+    instructions: str
+
+
+def render(sheet: Sheet, wording: Wording) -> str:
+    """The page. Raises ValueError if the recording has no authentic header."""
+    return _Page(sheet, wording).html()
+
+
+class _Page:
+    def __init__(self, sheet: Sheet, wording: Wording) -> None:
+        result = sheet.report.result
+        if result is None or result.header is None:
+            raise ValueError(f"{sheet.report.path}: without its header there is nothing to say")
+        self._sheet = sheet
+        self._words = wording
+        self._result: Result = result
+        self._header: Header = result.header
+
+    def html(self) -> str:
+        words, verdict = self._words, self._sheet.report.verdict
+        name, text = {
+            Verdict.AUTHENTIC: (words.authentic, words.authentic_text),
+            Verdict.QUALIFIED: (words.qualified, words.qualified_text),
+        }.get(verdict, (words.not_authentic, words.not_authentic_text))
+        return _PAGE.substitute(
+            lang=words.code,
+            title=escape(f"{words.title} {self._header.id}"),
+            heading=escape(words.title),
+            subtitle=escape(words.subtitle),
+            id=escape(self._header.id),
+            tone="bad" if verdict >= Verdict.NOT_AUTHENTIC else "good",
+            verdict=escape(name),
+            verdict_text=escape(text),
+            what_it_is=escape(words.what_it_is),
+            facts_title=escape(words.facts),
+            facts=self._rows(self._facts()),
+            checks_title=escape(words.checks),
+            checks="".join(self._checks()),
+            gaps_title=escape(words.gaps),
+            gaps=self._list(self._gaps(), words.no_gaps),
+            remarks=self._remarks(),
+            files_title=escape(words.files),
+            file_title=escape(words.file),
+            sha256_title=escape(words.sha256),
+            files="".join(self._files()),
+            again_title=escape(words.again),
+            again=escape(words.again_text.format(file=self._sheet.instructions)),
+            handed_over=escape(words.handed_over),
+            signature=escape(words.signature),
+            made=escape(
+                words.made.format(
+                    when=self._zoned(self._sheet.made_us),
+                    who=self._sheet.made_by,
+                    software=self._sheet.software,
+                )
+            ),
+        )
+
+    # ------------------------------------------------------------------ what it is
+
+    def _facts(self) -> Iterable[tuple[str, str]]:
+        words, header, result = self._words, self._header, self._result
+        yield words.device, header.device
+        yield words.key, result.kid or words.unknown
+        yield words.begun, self._timed(header.started_wall_us, header.clock.source)
+        yield words.ended, self._ended()
+        yield (
+            words.length,
+            words.length_value.format(
+                time=self._time(result.end_us),
+                frames=result.frames,
+                fragments=result.commits,
+            ),
+        )
+        pre_event_us = max(0, min(header.trigger_us - header.origin_us, result.end_us))
+        yield (
+            words.pre_event,
+            words.pre_event_value.format(time=self._time(pre_event_us))
+            if pre_event_us
+            else words.no_pre_event,
+        )
+        yield (
+            words.picture,
+            words.picture_value.format(
+                width=header.width,
+                height=header.height,
+                fps=header.fps,
+                sound=words.with_sound if header.sound else words.without_sound,
+            ),
+        )
+        yield words.marks, self._marks()
+        yield (
+            words.policy,
+            words.policy_value.format(policy=header.policy, days=header.retention_days),
+        )
+        yield words.wearer, header.wearer or words.no_wearer
+        if header.continues is not None:
+            yield words.continues, header.continues
+        yield words.trigger, f"{header.trigger}; {words.software}: {header.software}"
+
+    def _ended(self) -> str:
+        words, closing = self._words, self._result.closing
+        if closing is None or not self._result.end_linked:
+            return words.unknown
+        reason = words.end_reasons.get(closing.reason, closing.reason)
+        # What repair closed did not end when repair wrote that.
+        if closing.boot_id != self._header.boot_id or closing.reason == RECOVERED:
+            return reason
+        ended_us = self._header.started_wall_us + self._result.end_us
+        ended_us += self._header.origin_us - self._header.trigger_us
+        return f"{self._zoned(ended_us)}; {reason}"
+
+    def _marks(self) -> str:
+        words = self._words
+        times = [self._time(at_us - self._header.origin_us) for at_us in self._result.marks]
+        if len(times) > MARKS:
+            rest = words.more.format(count=len(times) - MARKS, file=self._sheet.details)
+            times = [*times[:MARKS], rest]
+        return ", ".join(times) or words.none
+
+    def _timed(self, wall_us: int, source: str) -> str:
+        words = self._words
+        return words.by_clock.format(
+            when=self._zoned(wall_us), clock=words.clock.get(source, source)
+        )
+
+    def _zoned(self, wall_us: int) -> str:
+        moment = utc(wall_us)
+        local = moment.astimezone(self._sheet.zone)
+        if local.utcoffset() == moment.utcoffset():
+            return f"{local.strftime(self._words.date_format)} UTC"
+        return self._words.zone.format(
+            local=local.strftime(self._words.date_format),
+            zone=f"{self._sheet.zone_name}, {local:%z}",
+            utc=moment.astimezone(UTC).strftime("%H:%M:%S"),
+        )
+
+    # ------------------------------------------------------------------ what was checked
+
+    def _checks(self) -> Iterable[str]:
+        words, sheet, result = self._words, self._sheet, self._result
+        bad = {finding.kind for finding in result.findings}
+        statements = 1 + result.commits + (result.closing is not None)
+        signed = not bad & {Kind.FORGED, Kind.UNKNOWN_KEY, Kind.CONTRADICTION}
+        linked = not bad & {Kind.UNLINKED, Kind.MISSING, Kind.EXTRA, Kind.FOREIGN, Kind.LOST}
+        whole = not bad & {Kind.CHANGED, Kind.MISSING, Kind.UNCOMMITTED, Kind.ARCHIVE, Kind.LOST}
+        yield self._check(signed, words.check_signatures.format(statements=statements))
+        yield self._check(linked, words.check_chain)
+        yield self._check(whole, words.check_fragments.format(fragments=result.commits))
+        yield self._check(True, words.check_opened)
+        if sheet.ledger_agrees is None:
+            yield self._check(None, words.check_no_ledger)
+        else:
+            yield self._check(sheet.ledger_agrees, words.check_ledger)
+        if sheet.hold is None:
+            yield self._check(None, words.check_no_hold)
+        else:
+            text = words.check_hold.format(reason=sheet.hold.reason, who=sheet.hold.who)
+            yield f"<li><b>✓</b> {escape(text)}</li>"
+
+    def _check(self, passed: bool | None, text: str) -> str:
+        words = self._words
+        sign, said = {
+            True: ("✓", words.passed),
+            False: ("✗", words.failed),
+            None: ("–", words.open_question),
+        }[passed]
+        return f"<li><b>{sign}</b> {escape(text)}: <em>{escape(said)}</em></li>"
+
+    def _gaps(self) -> list[str]:
+        return [self._gap(gap) for gap in self._result.gaps]
+
+    def _gap(self, gap: Gap) -> str:
+        words = self._words
+        text = (
+            f"{self._range(self._since(gap.from_us), self._since(gap.to_us))}: "
+            f"{words.gap_reasons.get(gap.reason, gap.reason)}"
+        )
+        return text if gap.frames is None else f"{text}, {words.pictures.format(count=gap.frames)}"
+
+    def _since(self, media_us: int | None) -> int | None:
+        return None if media_us is None else media_us - self._header.origin_us
+
+    def _range(self, from_us: int | None, to_us: int | None) -> str:
+        words = self._words
+        return words.from_to.format(
+            begin=words.the_beginning if from_us is None else self._time(from_us),
+            end=words.the_end if to_us is None else self._time(to_us),
+        )
+
+    def _time(self, at_us: int) -> str:
+        """Time of the recording as players show it: minutes, seconds and thousandths."""
+        minutes, rest_us = divmod(max(0, at_us), 60 * SECOND)
+        hours, minutes = divmod(minutes, 60)
+        text = f"{hours}:{minutes:02d}" if hours else str(minutes)
+        return f"{text}:{rest_us / SECOND:06.3f}".replace(".", self._words.decimal)
+
+    def _remarks(self) -> str:
+        found = [self._finding(finding) for finding in self._result.findings]
+        if not found:
+            return ""
+        title = escape(self._words.remarks)
+        return f"<h2>{title}</h2>{self._list(found, '')}"
+
+    def _finding(self, finding: Finding) -> str:
+        members = "–".join(dict.fromkeys(one for one in (finding.first, finding.last) if one))
+        text = self._words.kinds.get(finding.kind, finding.text)
+        if finding.from_us is not None:
+            text += f" ({self._range(finding.from_us, finding.to_us)})"
+        return f"{members}: {text}" if members else text
+
+    # ------------------------------------------------------------------ what is handed over
+
+    def _files(self) -> Iterable[str]:
+        for one in self._sheet.delivered:
+            yield (
+                f"<tr><td class=name>{escape(one.name)}<br><small>{escape(one.role)}</small></td>"
+                f"<td class=hash>{escape(one.sha256)}</td></tr>"
+            )
+        final = self._result.final or self._words.none
+        yield f"<tr><td>{escape(self._words.final)}</td><td class=hash>{escape(final)}</td></tr>"
+
+    # ------------------------------------------------------------------ HTML
+
+    def _list(self, texts: Sequence[str], otherwise: str) -> str:
+        if not texts:
+            return f"<p>{escape(otherwise)}</p>"
+        shown = list(texts[:LINES])
+        if len(texts) > LINES:
+            count = len(texts) - LINES
+            shown.append(self._words.more.format(count=count, file=self._sheet.details))
+        return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in shown) + "</ul>"
+
+    @staticmethod
+    def _rows(rows: Iterable[tuple[str, str]]) -> str:
+        return "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows
+        )
+
+
+_PAGE: Final = Template("""\
+<!DOCTYPE html>
+<html lang="$lang">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+@page { size: A4; margin: 12mm 15mm 10mm 18mm }
+:root { color-scheme: light }
+* { box-sizing: border-box }
+body { font: 8.8pt/1.27 "Liberation Sans", Arial, Helvetica, sans-serif; color: #111;
+  background: #fff; margin: 0 auto; max-width: 176mm; padding: 8mm 0 }
+@media print { body { padding: 0; max-width: none } }
+header { display: flex; justify-content: space-between; align-items: flex-end;
+  border-bottom: 1.6pt solid #111; padding-bottom: 2mm }
+h1 { font-size: 15pt; line-height: 1.15; margin: 0; font-weight: 700 }
+header p { margin: 0; color: #444 }
+.id { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 9pt; color: #111;
+  text-align: right }
+.verdict { border: 0.8pt solid #111; border-left-width: 5pt; padding: 1.8mm 3mm; margin: 3mm 0 2mm }
+.verdict.good { border-color: #1b6e3a }
+.verdict.bad { border-color: #b00020 }
+.verdict b { font-size: 11.5pt }
+.verdict.good b { color: #1b6e3a }
+.verdict.bad b { color: #b00020 }
+.verdict p, .what { margin: 0.6mm 0 0 }
+.what { color: #333 }
+h2 { font-size: 8.8pt; margin: 1.9mm 0 0.5mm; padding-bottom: 0.4mm;
+  border-bottom: 0.5pt solid #999 }
+p { margin: 0.5mm 0 }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: 0.15mm 2mm 0.15mm 0; font-weight: 400;
+  overflow-wrap: anywhere }
+th { color: #444; width: 38mm; overflow-wrap: normal }
+thead th { width: auto }
+ul { list-style: none; margin: 0; padding: 0 }
+li { padding: 0.05mm 0 0.05mm 5mm; text-indent: -5mm; overflow-wrap: anywhere }
+li b { display: inline-block; width: 4mm; text-indent: 0 }
+em { font-style: normal; font-weight: 700 }
+small { color: #444; font: 7.6pt "Liberation Sans", Arial, Helvetica, sans-serif }
+.hash { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt;
+  width: 104mm }
+td.name { font-family: "Liberation Mono", "DejaVu Sans Mono", monospace; font-size: 7.2pt }
+.sign { display: flex; gap: 8mm; margin-top: 8mm; break-inside: avoid }
+.sign div { flex: 1; border-top: 0.5pt solid #111; padding-top: 0.6mm; color: #444;
+  font-size: 8pt }
+footer { margin-top: 2mm; color: #444; font-size: 8pt }
+section, table, ul { break-inside: avoid }
+</style>
+</head>
+<body>
+<header>
+<div><p>$subtitle</p><h1>$heading</h1></div>
+<p class="id">$id</p>
+</header>
+<div class="verdict $tone"><b>$verdict</b><p>$verdict_text</p></div>
+<p class="what">$what_it_is</p>
+<section><h2>$facts_title</h2><table>$facts</table></section>
+<section><h2>$checks_title</h2><ul>$checks</ul></section>
+<section><h2>$gaps_title</h2>$gaps</section>
+<section>$remarks</section>
+<section><h2>$files_title</h2>
+<table><thead><tr><th>$file_title</th><th>$sha256_title</th></tr></thead>$files</table></section>
+<section><h2>$again_title</h2><p>$again</p></section>
+<div class="sign"><div>$handed_over</div><div>$signature</div></div>
+<footer>$made</footer>
+</body>
+</html>
+""")

@@ -1,0 +1,276 @@
+"""What a ledger's entries add up to. Pure: a state and an entry give the next state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from camerad.clock import DAY, Moment
+from camerad.evidence.entries import NOTHING, Entry, Head
+from camerad.evidence.facts import (
+    Acknowledged,
+    Carried,
+    Closed,
+    ClosedEpoch,
+    Deleted,
+    Deletion,
+    EpochBegun,
+    EpochExpired,
+    Found,
+    Held,
+    HoldPlaced,
+    HoldReleased,
+    Known,
+    Opened,
+    Received,
+    Recovered,
+    StageReached,
+)
+from camerad.evidence.timeline import Ages, Instant, Timeline
+
+CHUNK: Final = 256
+"""Most recordings, runs or epochs in a carried entry: none may be too long for a statement."""
+
+_Ended = Closed | Recovered | Received | Found
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """Everything that follows from a ledger's entries so far.
+
+    head: the last entry. kid: the key that signed it. stage: the last one that was reached, "" if
+    none. begun: when the epoch began; first, previous: its first sequence number, and the SHA-256
+    of the entry before that. awaited: how many carried entries have yet to come. recordings: by id,
+    those that exist, are missing, or were deleted in this epoch or the one before. epochs: closed
+    and not expired, oldest first.
+    """
+
+    head: Head = NOTHING
+    kid: str = ""
+    stage: str = ""
+    begun: Instant = field(default_factory=lambda: Instant(0, 0))
+    first: int = 0
+    previous: str = ""
+    awaited: int = 0
+    recordings: Mapping[str, Known] = field(default_factory=dict)
+    epochs: tuple[ClosedEpoch, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
+
+    @property
+    def entries(self) -> int:
+        """How many entries the epoch has."""
+        return self.head.sequence - self.first + 1
+
+    def after(self, entry: Entry) -> LedgerState:
+        """The state with one more entry; whether it fits is `misfit`'s matter."""
+        facts = entry.facts
+        state = replace(self, head=entry.head, kid=entry.kid)
+        if isinstance(facts, EpochBegun):
+            return LedgerState(
+                head=entry.head,
+                kid=entry.kid,
+                stage=facts.stage,
+                begun=Instant(facts.run, entry.clock.boot_us),
+                first=entry.sequence,
+                previous=entry.previous,
+                awaited=facts.carried,
+                timeline=Timeline((), facts.synchronised),
+            )
+        if isinstance(facts, Carried) and self.awaited:
+            return replace(
+                state,
+                awaited=self.awaited - 1,
+                recordings={**self.recordings, **{known.id: known for known in facts.recordings}},
+                epochs=self.epochs + facts.epochs,
+                timeline=replace(self.timeline, runs=self.timeline.runs + facts.runs),
+            )
+        state = replace(state, timeline=self.timeline.observe(entry.boot_id, entry.clock))
+        if isinstance(facts, EpochExpired):
+            left = tuple(epoch for epoch in self.epochs if epoch.number != facts.number)
+            return replace(state, epochs=left)
+        if isinstance(facts, StageReached):
+            return replace(state, stage=facts.stage)
+        if entry.recording is None:
+            return state
+        known = _known(state, entry, entry.recording)
+        if isinstance(facts, _Ended):
+            known, timeline = _ended(known, state.timeline, entry, facts)
+        else:
+            known, timeline = _changed(known, entry), state.timeline
+        recordings = {**self.recordings, known.id: known}
+        return replace(state, recordings=recordings, timeline=timeline)
+
+    def ages(self, boot_id: str, now: Moment) -> Ages:
+        """Tells ages at `now`, in the boot `boot_id`."""
+        return Ages(self.timeline, boot_id, now)
+
+    def carry(
+        self, boot_id: str, now: Moment, number: int, replaces: str | None
+    ) -> tuple[EpochBegun, tuple[Carried, ...]]:
+        """What the next epoch begins with, if it begins at `now`. number: its own.
+
+        A missing recording is given up once it would have been deleted, and a tombstone goes with
+        the epoch after its own.
+        """
+        timeline = self.timeline.observe(boot_id, now)
+        here = Instant(timeline.runs[-1].number, now.boot_us)
+        epochs = self.epochs if self.first == 0 else (*self.epochs, self._closed(here))
+        ages = self.ages(boot_id, now)
+        recordings = tuple(known for known in self.recordings.values() if self._needed(known, ages))
+        referred = {known.instant.run for known in recordings}
+        referred |= {closed.ended.run for closed in epochs}
+        runs = timeline.keeping(referred).runs
+        longest = max(len(runs), len(recordings), len(epochs))
+        parts = tuple(
+            Carried(runs[at : at + CHUNK], recordings[at : at + CHUNK], epochs[at : at + CHUNK])
+            for at in range(0, longest, CHUNK)
+        )
+        begun = EpochBegun(
+            number, replaces, here.run, timeline.synchronised, self.stage, len(parts)
+        )
+        return begun, parts
+
+    def resumed(self, entry: Entry) -> LedgerState:
+        """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
+        timeline = self.timeline.observe(entry.boot_id, entry.clock)
+        here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
+        return replace(
+            self,
+            head=Head(entry.epoch, entry.sequence - 1, entry.previous),
+            kid=entry.kid,
+            begun=here,
+            first=entry.sequence,
+            previous=entry.previous,
+            awaited=0,
+            epochs=self.epochs if self.first == 0 else (*self.epochs, self._closed(here)),
+            timeline=timeline,
+        )
+
+    def incomplete(self, entry: Entry) -> LedgerState:
+        """The state at `entry`, where a part of what the epoch began with is lost, and what the
+        epoch before left is not known either.
+
+        What has lost its place in time counts from here on.
+        """
+        known_runs = {run.number for run in self.timeline.runs}
+        timeline = self.timeline.observe(entry.boot_id, entry.clock)
+        here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
+        return replace(
+            self,
+            awaited=0,
+            begun=here,
+            recordings={
+                known.id: known if known.instant.run in known_runs else _placed_anew(known, here)
+                for known in self.recordings.values()
+            },
+            epochs=tuple(
+                closed if closed.ended.run in known_runs else replace(closed, ended=here)
+                for closed in self.epochs
+            ),
+            timeline=timeline,
+        )
+
+    def _closed(self, ended: Instant) -> ClosedEpoch:
+        head = self.head
+        return ClosedEpoch(head.epoch, self.first, head.sequence, self.previous, head.sha256, ended)
+
+    def _needed(self, known: Known, ages: Ages) -> bool:
+        if known.deleted is not None:
+            return known.deleted.epoch == self.head.epoch
+        return not (known.missing and is_due(known, ages))
+
+
+def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
+    """What is known of the recording that an entry is about; never nothing, so that no hold is
+    lost because the ledger does not know of what."""
+    found = state.recordings.get(recording)
+    if found is not None:
+        return found
+    return Known(
+        id=recording,
+        device="",
+        header="",
+        final=None,
+        ended=None,
+        ended_boot=entry.boot_id,
+        instant=_here(state.timeline, entry),
+        stated_us=None,
+        retention_days=0,
+        flagged=False,
+        holds=(),
+        acknowledged=None,
+        missing=False,
+        deleted=None,
+        known_since=entry.sequence,
+    )
+
+
+def _here(timeline: Timeline, entry: Entry) -> Instant:
+    return Instant(timeline.runs[-1].number, entry.clock.boot_us)
+
+
+def _ended(
+    before: Known, timeline: Timeline, entry: Entry, facts: _Ended
+) -> tuple[Known, Timeline]:
+    """A recording, and the timeline, after an entry that tells of all of it."""
+    known = replace(
+        before,
+        final=facts.final,
+        ended=facts.ended,
+        ended_boot=facts.ended_boot or entry.boot_id,
+        retention_days=facts.retention_days,
+        flagged=facts.flagged,
+        missing=False,
+        deleted=None,
+    )
+    if isinstance(facts, Received | Found):
+        known = replace(known, device=facts.device, header=facts.header)
+    if before.final != facts.final:
+        known = replace(known, acknowledged=None)
+    elif before.ended is not None:
+        return known, timeline  # it was placed when it was heard of first
+    ended = facts.ended
+    run = timeline.find(known.ended_boot)
+    if ended is not None and run is not None:
+        instant = Instant(run.number, ended.boot_us)
+        known = replace(known, instant=instant, stated_us=None)
+        return known, timeline.learn(run.number, ended)
+    return _placed_anew(known, _here(timeline, entry)), timeline
+
+
+def _placed_anew(known: Known, here: Instant) -> Known:
+    """A recording of whose boot the timeline knows nothing, at `here`."""
+    ended = known.ended
+    stated_us = ended.wall_us if ended is not None and ended.trusted else None
+    return replace(known, instant=here, stated_us=stated_us)
+
+
+def age_us(known: Known, ages: Ages) -> int | None:
+    """How long ago a recording ended at the least; None while it has not ended."""
+    if known.ended is None:
+        return None
+    return max(0, ages.minimum_us(known.instant, known.stated_us))
+
+
+def is_due(known: Known, ages: Ages) -> bool:
+    """Whether a recording is as old as it may get, and not held."""
+    age = age_us(known, ages)
+    return age is not None and not known.held and age >= known.retention_days * DAY
+
+
+def _changed(known: Known, entry: Entry) -> Known:
+    """A recording after an entry about it."""
+    facts = entry.facts
+    if isinstance(facts, Opened):
+        return replace(known, header=facts.header, ended_boot=entry.boot_id)
+    if isinstance(facts, HoldPlaced):
+        return replace(known, holds=(*known.holds, Held(facts.reason, facts.who)))
+    if isinstance(facts, HoldReleased):
+        return replace(known, holds=())
+    if isinstance(facts, Acknowledged):
+        matches = facts.final == known.final
+        return replace(known, acknowledged=facts.receipt) if matches else known
+    if isinstance(facts, Deleted):
+        return replace(known, deleted=Deletion(facts.why, facts.age_us, entry.epoch))
+    return replace(known, missing=True)

@@ -1,0 +1,316 @@
+"""Opens a recording for whoever has the office's private key: checks it, and writes an MP4.
+
+Both happen in one pass, fragment by fragment: a fragment is opened only once its commit is known to
+be authentic. The MP4 is written under another name beside its target and gets its own name when
+everything was verified and is on the storage; whatever goes wrong before, nothing is left behind.
+Salvage is the exception: it writes what is proven of a damaged recording, and its file says so in
+its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Final
+
+import pyrage
+
+from camerad.errors import EX_CONFIG, CameradError
+from camerad.evidence import files
+from camerad.evidence.archive import Seen
+from camerad.evidence.chain import INIT_NAME, fragment_name
+from camerad.evidence.checker import Checker
+from camerad.evidence.findings import Judged, Span, extend
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.mp4 import Mp4Error, Mp4Writer
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.verify import Progress, Reader, UnreadableError, compare_end, judge
+
+SALVAGED: Final = ".salvaged"
+"""Put before the ending of the name of a file with the proven parts only."""
+TEMPORARY: Final = ".part"
+"""Ending of a file that is not finished; one that is found is worth nothing."""
+MODE: Final = 0o600
+"""What is opened is in the clear: only whoever opened it may read it."""
+
+_LARGEST_IDENTITY_FILE: Final = 64 * 1024
+_PRIVATE: Final = "AGE-SECRET-KEY-1"
+_AGE: Final = b"age-encryption.org/"
+_ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_BUFFER: Final = 1 << 20
+_CANDIDATES: Final = 4
+
+Identities = Sequence[pyrage.x25519.Identity]
+
+
+class UnsealError(CameradError, ValueError):
+    """Error raised when a recording cannot be opened, though it may well be authentic."""
+
+    exit_code = Verdict.UNREADABLE
+
+
+class IdentityFileError(CameradError, ValueError):
+    """Error raised when a private key of the office cannot be read; the text never repeats it."""
+
+    exit_code = EX_CONFIG
+
+
+class Terminated(KeyboardInterrupt):
+    """Raised where SIGTERM arrives while a recording is opened, so that nothing is left behind."""
+
+
+def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25519.Identity]:
+    """The age identities in a file, as ``age-keygen`` or ``camerad keys new`` makes it.
+
+    passphrase: asked once, and only if the file is itself encrypted with one (age, armored or not).
+    Raises IdentityFileError.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST_IDENTITY_FILE + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise IdentityFileError(f"{path}: the key cannot be read: {reason}") from error
+    if len(data) > _LARGEST_IDENTITY_FILE:
+        raise IdentityFileError(f"{path}: this is too large for a key; name the office's key file")
+    armored = data.lstrip().startswith(_ARMOR)
+    if armored or data.startswith(_AGE):
+        try:
+            sealed = data.strip() + b"\n" if armored else data
+            data = pyrage.passphrase.decrypt(sealed, passphrase())
+        except pyrage.DecryptError as error:
+            raise IdentityFileError(
+                f"{path}: the passphrase is wrong, or the file is damaged"
+            ) from error
+    found = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        try:
+            found.append(pyrage.x25519.Identity.from_str(text))
+        except pyrage.IdentityError:
+            raise IdentityFileError(
+                f"{path}:{number}: this line is not a private key ({_PRIVATE}...), nor a comment"
+            ) from None
+    if not found:
+        raise IdentityFileError(f"{path}: there is no private key in it ({_PRIVATE}...)")
+    return found
+
+
+def salvage_name(output: str) -> str:
+    """Where salvage writes when it is asked for `output`."""
+    stem, ending = os.path.splitext(output)
+    return f"{stem}{SALVAGED}{ending}"
+
+
+def open_recording(
+    path: str,
+    keys: KeyRing,
+    identities: Identities,
+    output: str,
+    *,
+    salvage: bool = False,
+    progress: Progress | None = None,
+    final: str | None = None,
+) -> Report:
+    """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
+
+    keys: the devices' public keys that are trusted. identities: private keys of which one can open
+    it. salvage: of a recording that is not authentic, write the proven parts, and put ".salvaged"
+    into the name. final: as in `verify`. The report says what was found, and where the MP4 is, if
+    one was written.
+
+    Raises UnsealError if the identities do not open it or there is nothing to write, and
+    StorageError if the output cannot be written or is there already; then, and when interrupted
+    (also by SIGTERM, as `Terminated`), nothing is left behind.
+    """
+    for target in (output, salvage_name(output)) if salvage else (output,):
+        if os.path.lexists(target):
+            raise files.FileExistsAlreadyError(
+                f"{target}: something of this name exists already; it was left as it is"
+            )
+    checker = Checker(keys)
+    reader = Reader(path, keep_sealed=True)
+    with terminable(), _Target(output) as target_file:
+        opener = _Opener(checker, identities, target_file, salvage=salvage)
+        try:
+            with reader:
+                report = judge(reader, path, checker, progress, opener.step)
+            compare_end(checker, final)
+        except UnreadableError as error:
+            return Report(path, reader.size, problem=str(error))
+        authentic = report.verdict < Verdict.NOT_AUTHENTIC
+        if not authentic and not salvage:
+            return report
+        if not opener.finish():
+            if authentic:
+                raise UnsealError(f"{path}: there is no footage in this recording")
+            return report
+        report.output = output if authentic else salvage_name(output)
+        report.written = tuple(opener.written)
+        target_file.publish(report.output)
+    return report
+
+
+class _Target:
+    """The output under its temporary name; a context manager that removes it, unless published."""
+
+    def __init__(self, output: str) -> None:
+        self._path = output + TEMPORARY
+        self._descriptor: int | None = None
+        self._offset = 0
+        self._pieces: list[bytes | memoryview] = []
+        self._waiting = 0
+
+    def __enter__(self) -> _Target:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        self._descriptor = files.create(self._path, MODE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            files.close(self._descriptor, self._path)
+            self._descriptor = None
+            os.unlink(self._path)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append. Raises StorageError. The data is not to change before the next `write`."""
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting >= _BUFFER:
+            self._flush()
+
+    def patch(self, offset: int, data: bytes) -> None:
+        """Write over what is there already. Raises StorageError."""
+        self._flush()
+        files.write(self._opened, [data], offset, self._path)
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self._pieces.clear()
+        self._waiting = self._offset = 0
+        files.truncate(self._opened, 0, self._path)
+
+    def publish(self, name: str) -> None:
+        """Give the file its name, durably. Raises StorageError."""
+        self._flush()
+        files.sync(self._opened, self._path)
+        files.rename(self._path, name)
+        files.close(self._opened, name)
+        self._descriptor = None
+
+    @property
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            raise UnsealError(f"{self._path}: is not open")
+        return self._descriptor
+
+    def _flush(self) -> None:
+        self._offset = files.write(self._opened, self._pieces, self._offset, self._path)
+        self._pieces = []
+        self._waiting = 0
+
+
+class _Opener:
+    """Opens what the checker has proven, in the order of the file."""
+
+    def __init__(
+        self, checker: Checker, identities: Identities, target: _Target, *, salvage: bool
+    ) -> None:
+        self.written: list[Span] = []
+        self._checker = checker
+        self._identities = identities
+        self._target = target
+        self._salvage = salvage
+        self._sealed: dict[str, bytes] = {}
+        """The last sealed members, by SHA-256: what is opened is what was signed, whatever the
+        member around it is called."""
+        self._writer: Mp4Writer | None = None
+        self._next = 0
+        self._given_up = False
+
+    def step(self, seen: Seen, judged: Judged | None) -> None:
+        """Take a member, and if it is a commit, open what it has proven."""
+        if self._given_up:
+            return
+        if not self._salvage and not self._checker.result.authentic:
+            # Nothing will be published, so nothing more is opened; the check goes on.
+            self._given_up = True
+            self._sealed.clear()
+            self._target.discard()
+            return
+        if seen.sealed is not None:
+            self._sealed[seen.sha256] = seen.sealed
+            while len(self._sealed) > _CANDIDATES:
+                del self._sealed[next(iter(self._sealed))]
+        elif judged is not None:
+            if judged.linked:
+                self._open(judged)
+            self._sealed.clear()
+
+    def _open(self, judged: Judged) -> None:
+        init = self._sealed.get(judged.init or "")
+        fragment = self._sealed.get(judged.fragment or "")
+        facts = judged.facts
+        if init is not None:
+            self._writer = self._understood(
+                lambda data: Mp4Writer(self._target, data), init, INIT_NAME
+            )
+        if self._writer is None or fragment is None:
+            return
+        if facts.sequence != self._next:
+            self._writer.interrupt()
+        self._next = facts.sequence + 1
+        before = self._writer.pictures
+        self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
+        if self._writer.pictures > before:
+            origin_us = self._checker.result.origin_us or 0
+            extend(self.written, facts.first_us - origin_us, facts.end_us - origin_us)
+
+    def _understood(
+        self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str
+    ) -> Mp4Writer | None:
+        try:
+            return use(pyrage.decrypt(sealed, self._identities))
+        except pyrage.DecryptError as error:
+            header = self._checker.result.header
+            recipients = ", ".join(header.recipients) if header is not None else "unknown"
+            raise UnsealError(
+                f"the key does not open this recording ({name}): {error}; it is sealed to "
+                f"{recipients}, so the private key of one of these is needed"
+            ) from error
+        except Mp4Error as error:
+            raise UnsealError(
+                f"{name}: the device signed it, and it cannot be understood: {error}"
+            ) from error
+
+    def finish(self) -> bool:
+        """Complete the file; False if there is no footage to put into one."""
+        if self._writer is None or not self._writer.pictures or self._given_up:
+            return False
+        self._writer.finish()
+        return True
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise `Terminated` here, if it would just end the process."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise Terminated
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,100 @@
+"""What a language has to say: the texts of the sheet and of the instructions beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A language's texts.
+
+    Names in braces are put in by ``str.format``. Mappings translate the words that the records use:
+    clock (`ClockSource`), gap_reasons, end_reasons, kinds (`findings.Kind`). A word that is missing
+    there is shown as it is. decimal: the decimal sign; date_format: for ``strftime``.
+    """
+
+    code: str
+    decimal: str
+    date_format: str
+    title: str
+    subtitle: str
+    authentic: str
+    qualified: str
+    not_authentic: str
+    authentic_text: str
+    qualified_text: str
+    not_authentic_text: str
+    what_it_is: str
+
+    facts: str
+    recording: str
+    device: str
+    key: str
+    begun: str
+    ended: str
+    by_clock: str
+    zone: str
+    length: str
+    length_value: str
+    pre_event: str
+    pre_event_value: str
+    no_pre_event: str
+    trigger: str
+    picture: str
+    picture_value: str
+    with_sound: str
+    without_sound: str
+    marks: str
+    policy: str
+    policy_value: str
+    wearer: str
+    no_wearer: str
+    continues: str
+    software: str
+    unknown: str
+    none: str
+
+    checks: str
+    check_signatures: str
+    check_chain: str
+    check_fragments: str
+    check_opened: str
+    check_ledger: str
+    check_no_ledger: str
+    check_hold: str
+    check_no_hold: str
+    passed: str
+    failed: str
+    open_question: str
+
+    gaps: str
+    no_gaps: str
+    more: str
+    from_to: str
+    the_beginning: str
+    the_end: str
+    pictures: str
+    remarks: str
+
+    files: str
+    file: str
+    sha256: str
+    file_video: str
+    file_container: str
+    final: str
+
+    again: str
+    again_text: str
+    handed_over: str
+    made: str
+    signature: str
+
+    clock: Mapping[str, str]
+    gap_reasons: Mapping[str, str]
+    end_reasons: Mapping[str, str]
+    kinds: Mapping[str, str]
+
+    instructions: str
+    """The file that says how to check everything without this software; see `export`."""

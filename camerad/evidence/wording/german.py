@@ -1,0 +1,188 @@
+"""The texts in German."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.clock import ClockSource
+from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
+from camerad.evidence.findings import Kind
+from camerad.evidence.records import RECOVERED
+from camerad.evidence.wording.catalogue import Wording
+from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL
+
+GERMAN: Final = Wording(
+    code="de",
+    decimal=",",
+    date_format="%d.%m.%Y, %H:%M:%S",
+    title="Aufzeichnung einer Körperkamera",
+    subtitle="Begleitblatt zum Beweismittel",
+    authentic="Echt und vollständig",
+    qualified="Echt, mit den Hinweisen unten",
+    not_authentic="Als Ganzes NICHT echt: nur die belegten Teile wurden geöffnet",
+    authentic_text="Seit der Aufnahme wurde nichts verändert, entfernt oder hinzugefügt.",
+    qualified_text="Seit der Aufnahme wurde nichts verändert. Was fehlt oder zu beachten ist, hat "
+    "die Kamera selbst festgehalten und signiert; es steht unten.",
+    not_authentic_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das Video enthält "
+    "nur, was die Signatur der Kamera belegt; was betroffen ist, steht unten.",
+    what_it_is="Die Kamera hat diese Aufzeichnung Stück für Stück so verschlüsselt, dass nur die "
+    "Dienststelle sie öffnen kann, und jedes Stück mit einem Schlüssel signiert, der die "
+    "Kamera nie verlässt. Jede Signatur schließt den Fingerabdruck des vorigen Stücks ein: "
+    "Kein Stück kann unbemerkt verändert, weggelassen, verschoben oder eingefügt werden.",
+    facts="Die Aufzeichnung",
+    recording="Nummer",
+    device="Kamera",
+    key="Kameraschlüssel",
+    begun="Beginn (Tastendruck)",
+    ended="Ende",
+    by_clock="{when}; Uhr {clock}",
+    zone="{local} {zone} ({utc} UTC)",
+    length="Länge",
+    length_value="{time}, {frames} Bilder in {fragments} Stücken",
+    pre_event="Vor dem Tastendruck",
+    pre_event_value="{time} aus dem Vorlaufpuffer",
+    no_pre_event="nichts: es gab keinen Vorlaufpuffer",
+    trigger="Ausgelöst durch",
+    picture="Bild und Ton",
+    picture_value="{width} × {height} Bildpunkte, {fps} pro Sekunde, {sound}",
+    with_sound="mit Ton",
+    without_sound="ohne Ton",
+    marks="Markierungen",
+    policy="Geltende Regeln",
+    policy_value="{policy}; Löschung nach {days} Tagen, sofern nicht gesperrt",
+    wearer="Tragende Person",
+    no_wearer="keine Kennung vergeben",
+    continues="Fortsetzung von",
+    software="Software der Kamera",
+    unknown="unbekannt",
+    none="keine",
+    checks="Prüfungen bei diesem Export",
+    check_signatures="Signaturen des Kameraschlüssels auf allen {statements} Erklärungen",
+    check_chain="Lückenlose Kette von der ersten bis zur letzten Erklärung",
+    check_fragments="Fingerabdrücke aller {fragments} verschlüsselten Stücke",
+    check_opened="Entschlüsselung jedes Stücks; das Video enthält das Geprüfte und sonst nichts",
+    check_ledger="Das Logbuch von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
+    check_no_ledger="Abgleich mit einem Logbuch (keines lag vor)",
+    check_hold="Vor Löschung gesperrt: {reason} ({who})",
+    check_no_hold="Vor Löschung gesperrt (kein Bestand lag vor: dort bitte sperren)",
+    passed="bestanden",
+    failed="NICHT BESTANDEN",
+    open_question="nicht erfolgt",
+    gaps="Von der Kamera festgehaltene Lücken",
+    no_gaps="Keine. Die Aufnahme ist vom ersten bis zum letzten Bild durchgehend.",
+    more="und {count} weitere; alle stehen in {file}",
+    from_to="von {begin} bis {end}",
+    the_beginning="Anfang",
+    the_end="Ende",
+    pictures="{count} Bilder",
+    remarks="Hinweise",
+    files="Übergebene Dateien",
+    file="Datei",
+    sha256="Fingerabdruck (SHA-256)",
+    file_video="Video, überall abspielbar",
+    file_container="Original der Kamera, verschlüsselt und signiert",
+    final="Letzte Erklärung der Aufzeichnung",
+    again="Erneute Prüfung ohne diese Software",
+    again_text="Dateien vergleichen mit „sha256sum -c SHA256SUMS“. Das Original ist ein "
+    "gewöhnliches tar-Archiv aus age-Dateien (age-encryption.org) und signierten Erklärungen "
+    "(RFC 7515, Ed25519); {file} nennt die Befehle. Den Fingerabdruck des Schlüssels oben mit dem "
+    "vergleichen, den die Dienststelle für diese Kamera führt: Der beiliegende Schlüssel belegt "
+    "für sich allein nichts.",
+    handed_over="Übergeben von / an",
+    made="Erstellt am {when} von {who} mit {software}.",
+    signature="Datum, Unterschrift",
+    clock={
+        ClockSource.SYNCHRONISED: "durch Zeitserver gestellt",
+        ClockSource.RTC: "batteriegestützt",
+        ClockSource.UNKNOWN: "NICHT verlässlich",
+    },
+    gap_reasons={
+        CAPTURE_RESTARTED: "der Kamerateil wurde neu gestartet",
+        FRAMES_LOST: "Bilder gingen verloren",
+        RING_FULL: "der Speicher war zu langsam",
+        NO_PICTURES: "der Sensor lieferte keine Bilder",
+        STARTED_LATE: "die Kamera lieferte am Anfang nicht",
+        STOPPED_SHORT: "die Kamera lieferte nicht bis zum Stopp",
+    },
+    end_reasons={
+        "stop": "von der tragenden Person beendet",
+        "shutdown": "die Kamera wurde ausgeschaltet",
+        RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
+        "failed": "Speicher oder Kamera versagten",
+        "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert",
+    },
+    kinds={
+        Kind.ARCHIVE: "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
+        Kind.LOST: "Bytes, die sich nicht lesen lassen",
+        Kind.FOREIGN: "ein Teil, den keine Aufzeichnung hat",
+        Kind.EXTRA: "ein Teil doppelt oder nicht an seinem Platz",
+        Kind.MISSING: "fehlt, obwohl die Kamera es als vorhanden signiert hat",
+        Kind.CHANGED: "nach der Signatur verändert",
+        Kind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
+        Kind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
+        Kind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
+        Kind.UNCOMMITTED: "Aufnahmen, für die keine Erklärung bürgt",
+        Kind.CONTRADICTION: "signierte Erklärungen, die nicht alle wahr sein können",
+        Kind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
+        Kind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",
+        Kind.OTHER_END: "das Logbuch kennt ein anderes Ende dieser Aufzeichnung",
+        Kind.RUNNING: "die Aufzeichnung lief noch",
+        Kind.RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start "
+        "abgeschlossen",
+        Kind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
+        Kind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
+    },
+    instructions="""\
+Prüfung dieses Pakets ohne die Software, die es erstellt hat
+============================================================
+
+1. Seit dem Export wurde nichts verändert:
+
+       sha256sum -c SHA256SUMS
+
+2. Der Schlüssel ist der der Kamera. {key_pem} ist der öffentliche Schlüssel der Kamera, wie
+   die Dienststelle ihn führt. Sein Fingerabdruck (RFC 7638) ist
+
+       {thumbprint}
+
+   Bitte mit einem Verzeichnis vergleichen, das nicht mit diesem Paket kam; der Schlüssel selbst
+   belegt nichts.
+
+3. Jede Erklärung ist mit diesem Schlüssel signiert und nennt die vorige. Das Original ist ein
+   gewöhnliches tar-Archiv:
+
+       tar -tf {container}
+       tar -xf {container}
+
+   Eine Erklärung (*.jws) ist eine kompakte JSON Web Signature (RFC 7515) mit Ed25519 (RFC 8037).
+   Für jede davon, hier für header.jws:
+
+       pad() {{ awk '{{ while (length($0) % 4) $0 = $0 "="; print }}'; }}
+       decode() {{ tr '_-' '/+' | pad | base64 -d; }}
+       cut -d. -f1,2 header.jws | tr -d '\\n' > signed
+       cut -d. -f3 header.jws | decode > signature
+       openssl pkeyutl -verify -pubin -inkey {key_pem} -rawin -in signed -sigfile signature
+       cut -d. -f2 header.jws | decode
+
+   Der letzte Befehl zeigt, was signiert wurde. "previous" ist der SHA-256 der vorigen Erklärung
+   (header.jws, 000000.jws, 000001.jws, ..., end.jws); "fragment" nennt Größe und SHA-256 des
+   verschlüsselten Stücks (000000.m4s.age, ...), und "init", in der ersten, die von init.mp4.age.
+   "commits" in end.jws sagt, wie viele Stücke es sind. Der SHA-256 von end.jws ist
+
+       {final}
+
+4. Das Video ist das, was verschlüsselt wurde. Der private age-Schlüssel der Dienststelle
+   (https://age-encryption.org) öffnet jedes Stück; aneinandergehängt sind sie ein abspielbares
+   Video:
+
+       for piece in init.mp4.age [0-9]*.m4s.age; do age -d -i KEY "$piece"; done > recording.mp4
+
+   {video}
+   enthält dieselben Bild- und Tonpakete, zum Springen geordnet.
+
+5. {ledger} enthält, was die Logbücher über diese Aufzeichnung sagen: je Zeile eine
+   signierte Erklärung, zu prüfen wie die obigen, mit dem Schlüssel, den die Zeile als "kid" nennt.
+
+Das Format ist vollständig beschrieben in docs/evidence-format.md von camerad.
+""",
+)

@@ -1,0 +1,403 @@
+"""What the daemon keeps besides footage: its identity, the ledger, and the order in the store.
+
+All of it happens on one thread, one thing after the other, so that nothing here needs a lock and
+the event loop never waits for the card (P5). What happens while the card cannot be written is noted
+as soon as it can be.
+
+Procedure of the start: identity; ledger, its torn tail repaired; then the camera may record. If a
+recording ran when the daemon died a moment ago, it is closed first, so that another one can go on
+from it. After that, while the camera is in use already: other recordings without an end are closed,
+files and ledger are compared, and what had to be closed is checked from its beginning.
+
+Afterwards, twice a minute: recordings that are due are deleted, if it is known what is due (P9);
+every hour, uptime is noted, so that it counts towards ages; epochs of the ledger begin and expire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from camerad import __version__
+from camerad.behaviour.stages import Stage
+from camerad.clock import SECOND, Clock
+from camerad.config import Settings
+from camerad.errors import CameradError, StorageError
+
+if TYPE_CHECKING:
+    from camerad.evidence.container import Sink
+    from camerad.evidence.keys import SigningKey
+    from camerad.evidence.records import Closing, Facts, Header
+    from camerad.evidence.repair import Repaired
+    from camerad.evidence.seal import Sealer
+    from camerad.evidence.store import Store
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING_SECONDS: Final = 30.0
+"""How often what is due is looked for; a deletion is to be within a minute."""
+UPTIME_US: Final = 3600 * SECOND
+RETRY_SECONDS: Final = 5.0
+"""How long after a failure of the card the next attempt is made."""
+RESUME_US: Final = 10 * SECOND
+"""A recording is gone on with only if its last fragment is so fresh: later, nobody expects it."""
+CHECKING_NICE: Final = 10
+"""Checking what was repaired waits for everything else."""
+MOST_UNWRITTEN: Final = 10_000
+"""Notes that wait for the card; beyond it the oldest are given up, which is logged."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the start found.
+
+    resume: id of a recording that ran in this boot until the daemon died a moment ago, if any.
+    synchronised_us: newest wall time that the ledger knows to have been right.
+    """
+
+    thumbprint: str
+    resume: str | None
+    synchronised_us: int | None
+
+
+class Keeping:
+    """state_dir: the daemon's directory. on_opened: recordings can be kept from now on.
+    on_trouble(error): the card does not take it, or does again (None). on_broken(error): a mistake
+    of ours; nothing is noted any more. All three are called from the keeping thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        on_opened: Callable[[Opened], None],
+        on_trouble: Callable[[StorageError | None], None],
+        on_broken: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._root = str(settings.device.state_dir)
+        self._clock = clock
+        self._on_opened = on_opened
+        self._on_trouble = on_trouble
+        self._on_broken = on_broken
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._unwritten: deque[tuple[str, dict[str, Any]]] = deque()
+        self._troubled = False
+        self._stopping = False
+        self._interrupted = True
+        self.expiring: tuple[str, ...] = ()
+        """Ids of flagged recordings that will be deleted soon unless they are held."""
+        self._store: Store | None = None
+        self._key: SigningKey | None = None
+        self._sealer: Sealer | None = None
+        self._uptime_us = clock.now_us()
+        self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
+
+    # ------------------------------------------------------------------ from any thread
+
+    def start(self) -> None:
+        """Begin; `on_opened` follows."""
+        self._thread.start()
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so (`camerad.evidence.facts`); returns at once."""
+        self._jobs.put(lambda: self._unwritten.append((kind, facts)))
+
+    def ask(
+        self, work: Callable[[Store, SigningKey], _T], *, only_looks: bool = False
+    ) -> Future[_T]:
+        """Have `work` done with the store and the device's key, after everything noted so far.
+
+        only_looks: it changes nothing, so that a card which takes no notes does not keep from it.
+        The future raises what `work` raises, and StorageError while the store is not open.
+        """
+        future: Future[_T] = Future()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                if self._store is None or self._key is None:
+                    raise StorageError(f"{self._root}: the store is not open yet; try again")
+                if not only_looks:
+                    self._write_notes()
+                future.set_result(work(self._store, self._key))
+            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+                future.set_exception(error)
+
+        self._jobs.put(job)
+        return future
+
+    def open_sink(self, header: Header, init: bytes) -> Sink:
+        """Make the file of a recording; the ledger will know it. Raises StorageError.
+
+        Only after `on_opened`, and only where there are recipients.
+        """
+        from camerad.evidence.container import SealedContainer  # noqa: PLC0415 - slow to import
+
+        if self._key is None or self._sealer is None:
+            raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
+        container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
+        self.note("opened", id=header.id, header=container.header_sha256)
+        return _KeptSink(container, header, self)
+
+    def new_id(self, wall_us: int) -> str:
+        """A name for the next recording. Raises StorageError."""
+        from camerad.evidence.container import new_id  # noqa: PLC0415 - slow to import
+
+        return new_id(self._recordings_dir, wall_us)
+
+    def interrupted(self) -> None:
+        """A recording has no end although the daemon goes on: it is repaired once it can be."""
+        self._jobs.put(self._expect_repair)
+
+    def close(self, seconds: float) -> bool:
+        """Note the end, and end; whether everything was written within `seconds`."""
+
+        def stop() -> None:
+            self._stopping = True
+
+        self.note("stop")
+        self._jobs.put(stop)
+        self._thread.join(seconds)
+        return not self._thread.is_alive() and not self._unwritten
+
+    # ------------------------------------------------------------------ the thread
+
+    @property
+    def _recordings_dir(self) -> str:
+        return os.path.join(self._root, "recordings")
+
+    def _expect_repair(self) -> None:
+        self._interrupted = True
+
+    def _run(self) -> None:
+        try:
+            while self._store is None and not self._stopping:
+                self._guarded(self._open)
+                self._work(RETRY_SECONDS if self._store is None else 0.0)
+            due_us = self._clock.now_us()
+            while not self._stopping:
+                if self._clock.now_us() >= due_us:
+                    self._guarded(self._keep_house)
+                    due_us = self._clock.now_us() + round(HOUSEKEEPING_SECONDS * SECOND)
+                wait = max(0, due_us - self._clock.now_us()) / SECOND
+                self._work(min(wait, RETRY_SECONDS) if self._unwritten else wait)
+        except BaseException as error:  # noqa: BLE001 - a thread never fails silently
+            self._on_broken(error)
+        finally:
+            if self._store is not None:
+                self._store.close()
+
+    def _work(self, seconds: float) -> None:
+        """Do what is asked for, waiting up to `seconds` for the first of it, then write notes."""
+        try:
+            self._jobs.get(timeout=seconds)() if seconds else self._jobs.get_nowait()()
+            while not self._stopping:
+                self._jobs.get_nowait()()
+        except queue.Empty:
+            pass
+        if self._store is not None and self._unwritten:
+            self._guarded(self._write_notes)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do something that the card may not allow; that is told once, and once that it is over."""
+        try:
+            work()
+        except StorageError as error:
+            if not self._troubled:
+                log.error("%s", error)
+            self._troubled = True
+            self._on_trouble(error)
+        else:
+            if self._troubled:
+                self._troubled = False
+                self._on_trouble(None)
+
+    def _write_notes(self) -> None:
+        store = self._store
+        if store is None:
+            return
+        while self._unwritten:
+            kind, facts = self._unwritten[0]
+            try:
+                store.ledger.append(kind, **facts)
+            except StorageError:
+                while len(self._unwritten) > MOST_UNWRITTEN:
+                    log.error("the ledger does not get to know: %s", self._unwritten.popleft())
+                raise
+            self._unwritten.popleft()
+            self._uptime_us = self._clock.now_us()
+
+    # ------------------------------------------------------------------ start
+
+    def _open(self) -> None:
+        from camerad.evidence import files, identity  # noqa: PLC0415 - slow to import
+        from camerad.evidence.ledger import Ledger  # noqa: PLC0415
+        from camerad.evidence.seal import Sealer  # noqa: PLC0415
+        from camerad.evidence.store import Store  # noqa: PLC0415
+
+        settings = self._settings
+        files.settle()
+        found = identity.load_or_create(self._root)
+        former = identity.ring(self._root)
+        ledger = Ledger.open(os.path.join(self._root, "ledger"), found.key, self._clock, former)
+        resume = None
+        store: Store | None = None
+        try:
+            identity.confirm(self._root, found)
+            # What the ledger says last about the stage, before this start says more.
+            was_recording = ledger.state.stage == Stage.RECORDING.value
+            ledger.append(
+                "start",
+                software=f"camerad {__version__}",
+                policy=settings.policy.name,
+                settings=_digest(str(settings.path)),
+            )
+            store = Store(self._root, ledger)
+            if was_recording:
+                resume = self._cut_off(found.key)
+        except BaseException:
+            # The claim too, or the next attempt would find the store taken.
+            (store or ledger).close()
+            raise
+        if settings.recipients:
+            self._sealer = Sealer(settings.recipients)
+        self._key = found.key
+        self._store = store
+        synchronised = ledger.state.timeline.synchronised
+        self._on_opened(
+            Opened(
+                found.key.public.thumbprint,
+                resume,
+                None if synchronised is None else synchronised.wall_us,
+            )
+        )
+
+    def _cut_off(self, key: SigningKey) -> str | None:
+        """Close the recording that ran in this boot until a moment ago; its id, if there is one."""
+        from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
+
+        now_us, boot_id = self._clock.now_us(), self._clock.boot_id
+        for path in repair.unfinished(self._recordings_dir)[:1]:
+            try:
+                header = reading.header_of(path)
+            except reading.NotARecordingError:
+                return None
+            if header.boot_id != boot_id:
+                return None
+            end = self._repair(path, key).end
+            if end is not None and now_us - end.closing.at_us < RESUME_US:
+                return header.id
+        return None
+
+    def _repair(self, path: str, key: SigningKey) -> Repaired:
+        from camerad.evidence import repair  # noqa: PLC0415 - slow to import
+
+        repaired = repair.repair(path, key, self._clock)
+        if repaired.outcome is not repair.Outcome.RUNNING:
+            log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
+        if repaired.outcome is repair.Outcome.EMPTY:
+            self.note("removed_empty", name=os.path.basename(path))
+        if repaired.outcome is repair.Outcome.RECOVERED:
+            threading.Thread(target=self._check, args=[path, key], daemon=True).start()
+        return repaired
+
+    def _check(self, path: str, key: SigningKey) -> None:
+        """Whether a repaired recording is authentic from its beginning; on a thread of its own."""
+        from camerad.evidence.keys import KeyRing  # noqa: PLC0415 - slow to import
+        from camerad.evidence.report import Verdict  # noqa: PLC0415
+        from camerad.evidence.verify import verify  # noqa: PLC0415
+
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECKING_NICE)
+        try:
+            verdict = verify(path, KeyRing([key.public])).verdict
+        except Exception:
+            log.exception("%s: cannot be checked", path)
+            return
+        if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
+            log.error("%s: after its repair it is not authentic as a whole", path)
+            self.note("fault", condition="recording_damaged", holds=True)
+
+    # ------------------------------------------------------------------ housekeeping
+
+    def _keep_house(self) -> None:
+        from camerad.evidence import repair, retention  # noqa: PLC0415 - slow to import
+
+        store, key = self._store, self._key
+        if store is None or key is None:
+            return
+        if self._interrupted:
+            for path in repair.unfinished(self._recordings_dir):
+                self._repair(path, key)
+            store.reconcile()
+            self._interrupted = False
+        if self._clock.now_us() - self._uptime_us >= UPTIME_US:
+            self.note("uptime")
+        for deletion in store.purge():
+            log.info("deleted %s: %s", deletion.id, deletion.why)
+        store.ledger.keep_house(self._settings.policy.retention_days)
+        soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
+        for known in soon:
+            if known.id not in self.expiring:
+                log.warning("%s is flagged and will be deleted soon unless it is held", known.id)
+        self.expiring = tuple(known.id for known in soon)
+
+
+class _KeptSink:
+    """A recording's file whose end the ledger gets to know."""
+
+    def __init__(self, sink: Sink, header: Header, keeping: Keeping) -> None:
+        self._sink = sink
+        self._header = header
+        self._keeping = keeping
+        self._flagged = False
+
+    @property
+    def path(self) -> str:
+        return self._sink.path
+
+    @property
+    def sealed_bytes(self) -> int:
+        return self._sink.sealed_bytes
+
+    def append(self, fragment: bytes, facts: Facts) -> None:
+        self._sink.append(fragment, facts)
+        self._flagged = self._flagged or bool(facts.marks)
+
+    def close(self, closing: Closing) -> str:
+        try:
+            final = self._sink.close(closing)
+        except CameradError:
+            self._keeping.interrupted()
+            raise
+        self._keeping.note(
+            "closed",
+            id=self._header.id,
+            final=final,
+            retention_days=self._header.retention_days,
+            ended=closing.clock,
+            flagged=self._flagged or bool(closing.marks),
+            reason=closing.reason,
+        )
+        return final
+
+
+def _digest(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal; of nothing if it cannot be read any more."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return hashlib.sha256().hexdigest()

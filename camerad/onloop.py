@@ -1,0 +1,49 @@
+"""Ways on and off the event loop for whatever has threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class OnLoop:
+    """Something that belongs to one event loop, `_loop`, which is set before anything is called."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """`handler`, to be called from any thread, run on the loop."""
+
+        def call(*arguments: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(handler, *arguments)
+
+        return call
+
+    def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
+        future: asyncio.Future[_T] = self._loop.create_future()
+
+        def settle(result: _T | None, error: BaseException | None) -> None:
+            if future.cancelled():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type]
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+                self.threadsafe(settle)(None, error)
+            else:
+                self.threadsafe(settle)(result, None)
+
+        threading.Thread(target=run, name="aside", daemon=True).start()
+        return future

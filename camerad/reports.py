@@ -1,0 +1,86 @@
+"""What lights, display and clocks report, as the daemon takes it: a condition, a line in the log,
+and an entry in the ledger."""
+
+from __future__ import annotations
+
+import logging
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition
+from camerad.clock import SECOND, Clock, ClockSource
+from camerad.hardware.lights import Indicators
+from camerad.onloop import OnLoop
+from camerad.recordings import Recordings
+from camerad.timekeeping import ClockWatch, TimeKeeper
+
+log = logging.getLogger("camerad.daemon")
+
+
+class Reports(OnLoop):
+    """The part of the daemon that turns reports into conditions. Used on the event loop."""
+
+    _clock: Clock
+    _state: stages.State
+    _indicators: Indicators
+    _recordings: Recordings
+    _time: TimeKeeper | None
+
+    def post(self, event: stages.Event) -> None:
+        """Take an event."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ conditions
+
+    def raise_condition(self, condition: Condition) -> None:
+        """From now on this is the matter."""
+        if condition not in self._state.conditions:
+            self.post(stages.Raised(self._clock.now_us(), condition))
+            self._recordings.note("fault", condition=condition.value, holds=True)
+
+    def clear_condition(self, condition: Condition) -> None:
+        """No longer."""
+        if condition in self._state.conditions:
+            self.post(stages.Cleared(self._clock.now_us(), condition))
+            self._recordings.note("fault", condition=condition.value, holds=False)
+
+    def set_condition(self, condition: Condition, *, holds: bool) -> None:
+        """Raise or clear it."""
+        (self.raise_condition if holds else self.clear_condition)(condition)
+
+    # ------------------------------------------------------------------ hardware
+
+    def _light_fault(self, output: str, what: str | None) -> None:
+        if what is not None:
+            log.error("%s cannot be driven: %s", output, what)
+        if output in Indicators.LIGHTS:
+            self._loop.call_soon(self._look_at_lights)
+
+    def _look_at_lights(self) -> None:
+        self.set_condition(Condition.LIGHT_DOWN, holds=self._indicators.lights_faulty)
+
+    def _display_state(self, fault: str | None) -> None:
+        if fault is not None:
+            log.error("display down: %s", fault)
+        self.set_condition(Condition.DISPLAY_DOWN, holds=fault is not None)
+
+    # ------------------------------------------------------------------ clock
+
+    async def _watch_clock(self, keeper: TimeKeeper) -> None:
+        watch = ClockWatch(
+            keeper, self.aside, on_source=self._clock_source, on_step=self._clock_step
+        )
+        await watch.run()
+
+    def _clock_source(self, source: ClockSource) -> None:
+        log.info("wall time: %s", source.value)
+        self.set_condition(Condition.CLOCK_UNTRUSTED, holds=source is ClockSource.UNKNOWN)
+        self._recordings.note("clock", step_us=None, source=source)
+
+    def _clock_step(self, step_us: int) -> None:
+        log.warning("wall time was set by %+.1f s", step_us / SECOND)
+        self._recordings.note("clock", step_us=step_us, source=None)
+
+    def synchronised(self, wall_us: int) -> None:
+        """This wall time, of an earlier life of the daemon, was right: the ledger says so."""
+        if self._time is not None:
+            self._time.remember(wall_us)

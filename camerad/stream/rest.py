@@ -1,0 +1,60 @@
+"""When the link may leave packets in the socket instead of waking for each.
+
+Waking for a packet takes more processor time than taking it in. So while footage flows into the
+ring and nobody waits for it, the link *rests*: packets lie in the socket until the rest is over,
+and then come in one go. There is no rest while the ring lacks its key frame, and none goes beyond
+the media time of the packet that the ring's reader waits for; a reader that begins to wait for an
+earlier one ends the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.stream.ring import Ring
+
+REST_US: Final = 95_000
+"""How long packets may lie in the socket: about three pictures, and a tenth of the silence that is
+taken for a stalled camera. What a rest saves is the waking, and of that two thirds are gone with
+this; the rest of it is worth no longer delay."""
+REST_ROOM: Final = 750_000
+"""Room in the socket for a whole rest: 25 Mbit/s, a key frame as large again, and the kernel's own.
+With less of it a rest is as much shorter, or the capture process would have to keep packets back,
+which die with it."""
+
+
+class Rest:
+    """The rests of one link, which begins and ends them on its thread; `outlasts` is for any.
+
+    until_us: when the present rest is over; 0 if there is none.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self.until_us = 0
+
+    def begin(self, now_us: int, room: int) -> None:
+        """All that was sent is here, packets of the ring among it: rest as long as nobody minds.
+
+        room: what the socket takes while nobody reads, as `camerad.stream.process` has it.
+        """
+        self.until_us = 0
+        if self._ring.wants_key:
+            return
+        # Before the reader is asked: should it begin to wait in between, it finds a rest to end.
+        self.until_us = until_us = now_us + REST_US * min(room, REST_ROOM) // REST_ROOM
+        due_us = self._ring.due_us
+        if due_us is not None:
+            self.until_us = min(until_us, due_us)
+
+    def end(self) -> None:
+        """Listen from now on."""
+        self.until_us = 0
+
+    def lasts(self, now_us: int) -> bool:
+        """Whether a rest is on."""
+        return now_us < self.until_us
+
+    def outlasts(self, due_us: int) -> bool:
+        """Whether the packet of this media time may come while a rest is on."""
+        return due_us < self.until_us

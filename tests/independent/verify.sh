@@ -1,0 +1,221 @@
+#!/bin/sh
+# Checks, and opens, a recording of camerad by docs/evidence-format.md alone, with tools that
+# everybody has: tar, openssl, sha256sum, jq, age, ffmpeg. The numbers of sections are those of
+# that page. It is slow, and says only what it finds first; camerad says it all.
+#
+#   verify.sh RECORDING.tar DEVICE-KEY.pem
+#   verify.sh RECORDING.tar DEVICE-KEY.pem OFFICE-KEY-FILE OUTPUT.mp4
+#
+# Exit codes: 0 authentic and complete, 1 authentic with remarks, 2 not authentic, 3 unreadable.
+set -eu
+export LC_ALL=C
+
+[ $# -eq 2 ] || [ $# -eq 4 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+recording=$1 key=$2 identity=${3-} output=${4-}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+members=$work/members
+mkdir "$members"
+
+bad() { echo "NOT AUTHENTIC: $*"; exit 2; }
+unreadable() { echo "unreadable: $*"; exit 3; }
+sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
+size() { wc -c < "$1" | tr -d ' '; }
+
+# base64url without padding, of standard input (1).
+encode() { base64 -w 0 | tr '+/' '-_' | tr -d '='; }
+
+# One part of a token into a file; only the one spelling passes (1).
+decode() { # PART FILE WHAT
+    padded=$1
+    while [ $((${#padded} % 4)) -ne 0 ]; do padded=$padded=; done
+    printf %s "$padded" | tr -- '-_' '+/' | base64 -d > "$2" 2> /dev/null || bad "$3: not base64url"
+    [ "$(encode < "$2")" = "$1" ] || bad "$3: not in the one spelling of base64url"
+}
+
+# -- section 3.1: the archive ----------------------------------------------------------------------
+
+if [ ! -f "$recording" ] || [ ! -r "$recording" ]; then
+    unreadable "$recording: not a file that can be read"
+fi
+[ -f "$key" ] || unreadable "$key: there is no such key"
+tar tf "$recording" > "$work/names" 2> /dev/null || {
+    [ "$(head -c 10 "$recording" | tr -d '\000')" != header.jws ] || bad "the archive is cut or damaged"
+    unreadable "$recording: not an archive"
+}
+case $(head -n 1 "$work/names") in
+    header.jws) ;;
+    *) grep -q '\.jws$' "$work/names" && bad "the header is not the first member"
+       unreadable "$recording: not a recording" ;;
+esac
+
+commits=$(grep -c '^[0-9]\{6,\}\.jws$' "$work/names" || true)
+{
+    echo header.jws
+    [ "$commits" -eq 0 ] || echo init.mp4.age
+    n=0
+    while [ "$n" -lt "$commits" ]; do
+        printf '%06d.m4s.age\n%06d.jws\n' "$n" "$n"
+        n=$((n + 1))
+    done
+    if grep -qx torn.bin "$work/names"; then echo torn.bin; fi
+    echo end.jws
+} > "$work/expected"
+cmp -s "$work/names" "$work/expected" ||
+    bad "members: $(diff "$work/expected" "$work/names" | sed -n '2p')"
+
+tar xf "$recording" -C "$members" 2> /dev/null || bad "the archive is cut or damaged"
+# Made anew from names and contents, it is the same file, or some byte around them was changed.
+nul() { head -c "$1" /dev/zero; }
+header() { # NAME SIZE CHECKSUM
+    printf %s "$1"; nul $((100 - ${#1}))
+    printf '0000444\0000000000\0000000000\000%011o\00000000000000\000%s0' "$2" "$3"; nul 100
+    printf 'ustar\00000'; nul 64
+    printf '0000000\0000000000\000'; nul 167
+}
+while read -r member; do
+    bytes=$(size "$members/$member")
+    sum=$(header "$member" "$bytes" '        ' | od -An -v -tu1 |
+        awk '{ for (i = 1; i <= NF; i++) sum += $i } END { printf "%06o", sum }')
+    header "$member" "$bytes" "$(printf '%s_ ' "$sum")" | tr _ '\000'
+    cat "$members/$member"
+    nul $(((512 - bytes % 512) % 512))
+done < "$work/expected" > "$work/again"
+nul 1024 >> "$work/again"
+cmp -s "$work/again" "$recording" || bad "the archive around the members is not as it was written"
+
+# -- section 2: statements -------------------------------------------------------------------------
+
+x=$(openssl pkey -pubin -in "$key" -outform DER 2> /dev/null | tail -c 32 | encode) || x=
+[ ${#x} -eq 43 ] || unreadable "$key: not an Ed25519 public key in PEM"
+thumbprint=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" | openssl dgst -sha256 -binary | encode)
+
+# Checks everything about a statement but what its fields mean; its payload is then in $payload.
+payload=$work/payload
+statement() { # MEMBER KIND FIELDS
+    token=$(cat "$members/$1"; echo .)
+    token=${token%.}
+    [ "${#token}" -eq "$(size "$members/$1")" ] || bad "$1: has bytes that no statement has"
+    [ "${#token}" -le 1048576 ] || bad "$1: too long for a statement"
+    case $token in
+        *.*.*.*) bad "$1: more than three parts" ;;
+        *[!A-Za-z0-9_.-]*) bad "$1: not base64url" ;;
+        *.*.*) ;;
+        *) bad "$1: fewer than three parts" ;;
+    esac
+    rest=${token#*.}
+    decode "${token%%.*}" "$work/protected" "$1"
+    decode "${rest%%.*}" "$payload" "$1"
+    decode "${rest#*.}" "$work/signature" "$1"
+    printf '{"alg":"EdDSA","kid":"%s","typ":"%s+json"}' "$thumbprint" "$2" > "$work/wanted"
+    cmp -s "$work/protected" "$work/wanted" ||
+        bad "$1: not a $2 by this key, but: $(tr -dc ' -~' < "$work/protected" | head -c 200)"
+    printf %s "${token%.*}" > "$work/signed"
+    openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$work/signed" \
+        -sigfile "$work/signature" > /dev/null 2>&1 || bad "$1: the signature is wrong"
+    # jq escapes U+007F, and nothing else, otherwise than camerad.
+    jq -cSj . "$payload" 2> /dev/null | sed 's/\\u007f/\x7f/g' | cmp -s - "$payload" ||
+        bad "$1: the payload is not in its one spelling"
+    [ "$(jq -r 'keys | join(" ")' "$payload")" = "$3" ] || bad "$1: has other fields than a $2"
+}
+is() { # MEMBER FILTER WANTED WHAT
+    [ "$(jq -r "$2" "$payload")" = "$3" ] || bad "$1: $4"
+}
+content() { # MEMBER FIELD OF: the payload's field describes the member OF, or is null if OF is ""
+    if [ -z "$3" ]; then
+        is "$1" "$2" null "describes a member that should not be there"
+    else
+        is "$1" "$2.bytes" "$(size "$members/$3")" "$3 has another size than was signed"
+        is "$1" "$2.sha256" "$(sha256 "$members/$3")" "$3 has other bytes than were signed"
+    fi
+}
+
+# -- sections 3.2 to 3.6: what the statements say -----------------------------------------------------
+
+remarks=
+statement header.jws camerad-header "boot_id clock continues device encoder format fps height id\
+ origin_us policy pre_event_shortfall pre_event_wanted_us recipients retention_days software sound\
+ started_wall_us trigger trigger_us wearer width"
+is header.jws .format 1 "of another version of the format"
+id=$(jq -r .id "$payload")
+name=$(basename "$recording" .tar)
+if printf %s "$name" | grep -Eqx '[0-9]{8}T[0-9]{6}Z-[0-9]{6,}-[0-9a-f]{8}'; then
+    [ "$name" = "$id" ] || bad "header.jws: the file is named like another recording than $id"
+fi
+origin=$(jq .origin_us "$payload")
+jq -r '"recording \(.id)\ndevice    \(.device)
+when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' "$payload"
+previous=$(sha256 "$members/header.jws")
+[ "$commits" -eq 0 ] || jq -c '{end: .origin_us}' "$payload" > "$work/before"
+
+n=0
+frames=0
+end=$origin
+last=$((origin - 1))
+while [ "$n" -lt "$commits" ]; do
+    number=$(printf %06d "$n")
+    member=$number.jws
+    statement "$member" camerad-commit "facts fragment init previous"
+    is "$member" .previous "$previous" "does not follow the statement before it"
+    is "$member" '.facts | keys | join(" ")' "clock clock_step_us end_us first_us frames gaps\
+ last_us marks sequence stages sync_us" "has other facts than a commit"
+    is "$member" .facts.sequence "$n" "is the commit of another fragment"
+    content "$member" .fragment "$number.m4s.age"
+    if [ "$n" -eq 0 ]; then content "$member" .init init.mp4.age; else content "$member" .init ""; fi
+    is "$member" ".facts | .first_us > $last and .first_us >= $origin
+        and .first_us <= .last_us and .last_us < .end_us" true "gives times that cannot be"
+    jq -e ".facts.first_us - $end <= 1000000" "$payload" > /dev/null || hole=yes
+    if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
+        gaps=yes
+        jq -r --argjson o "$origin" '.facts.gaps[] |
+            "gap       from \((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
+    fi
+    frames=$((frames + $(jq .facts.frames "$payload")))
+    last=$(jq .facts.last_us "$payload")
+    end=$(jq .facts.end_us "$payload")
+    previous=$(sha256 "$members/$member")
+    n=$((n + 1))
+done
+
+statement end.jws camerad-end "closing commits previous torn"
+is end.jws .previous "$previous" "does not follow the statement before it"
+is end.jws '.closing | keys | join(" ")' "at_us boot_id clock clock_step_us frames gaps marks\
+ reason stages sync_us" "has other facts than an end"
+is end.jws .commits "$commits" "counts other commits than there are"
+is end.jws .closing.frames "$frames" "counts other pictures than the commits"
+torn=
+[ ! -f "$members/torn.bin" ] || torn=torn.bin
+content end.jws .torn "$torn"
+jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
+[ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
+[ -z "${gaps-}" ] || remarks="$remarks, with gaps"
+[ -z "${hole-}${gaps-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
+echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
+echo "end       $previous -> $(sha256 "$members/end.jws")"
+
+# -- section 4: opening -----------------------------------------------------------------------------
+
+if [ -n "$identity" ]; then
+    [ ! -e "$output" ] || unreadable "$output: is there already"
+    : > "$work/plain.mp4"
+    while read -r member; do
+        case $member in
+            *.age) age -d -i "$identity" "$members/$member" >> "$work/plain.mp4" 2> "$work/said" ||
+                unreadable "$member: $(head -n 1 "$work/said")" ;;
+        esac
+    done < "$work/expected"
+    ffmpeg -nostdin -v error -i "$work/plain.mp4" -c copy -f mp4 "$work/out.mp4"
+    pictures=$(ffprobe -v error -select_streams v:0 -count_packets \
+        -show_entries stream=nb_read_packets -of csv=p=0 "$work/out.mp4" | tr -dc 0-9)
+    [ "$pictures" = "$frames" ] || bad "has $pictures pictures, and $frames were signed"
+    mv "$work/out.mp4" "$output"
+    echo "written   $output"
+fi
+
+if [ -n "$remarks" ]; then
+    echo "authentic${remarks}"
+    exit 1
+fi
+echo "authentic and complete"

@@ -1,0 +1,66 @@
+"""A camera that does not know the time says so, records all the same, and recovers by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.gaps import edges, judge_gaps, start_recording
+from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
+
+pytestmark = pytest.mark.system
+
+WATCHED_SECONDS = 7.0
+"""The clock is looked at every five seconds."""
+UNTRUSTED = "clock_untrusted"
+HOUR = 3600
+
+
+def test_a_camera_that_lost_the_time_blinks_until_it_is_synchronised(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        # The first look at the clock comes before the first picture.
+        assert camera.state["conditions"] == []
+        _fault(camera, "clock_unset", seconds=600)
+        camera.wait_for_condition(UNTRUSTED, holds=True, seconds=WATCHED_SECONDS)
+        told_us = now_us()
+        # On for half a second, off for half a second: three changes take 1.5 s at most.
+        until(lambda: len(edges(camera, "green", told_us)) >= 3, 5, "green blinks")
+        assert camera.state["ready"], "it records without knowing the time"
+        _fault(camera, "clock_unset", seconds=0)
+        camera.wait_for_condition(UNTRUSTED, holds=False, seconds=WATCHED_SECONDS)
+        camera.wait(1, lights={"red": False, "green": True, "amber": False})
+
+
+def test_an_rtc_years_ahead_is_not_trusted_and_the_next_synchronisation_is(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        _fault(camera, "rtc_ahead", seconds=600)
+        camera.wait_for_condition(UNTRUSTED, holds=True, seconds=WATCHED_SECONDS)
+        _fault(camera, "rtc_ahead", seconds=0)
+        camera.wait_for_condition(UNTRUSTED, holds=False, seconds=WATCHED_SECONDS)
+
+
+def test_a_clock_that_jumps_in_a_recording_costs_no_picture(tmp_path: Path) -> None:
+    """Media time is CLOCK_BOOTTIME: what happens to wall time does not touch it."""
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        started_us = start_recording(camera)
+        recording_id = camera.state["recording"]["id"]
+        _fault(camera, "clock_step", seconds=-HOUR)
+        # Nobody who knows the time has set it, so it is no longer trusted.
+        camera.wait_for_condition(UNTRUSTED, holds=True, seconds=WATCHED_SECONDS)
+        assert camera.state["lights"]["red"]
+        _fault(camera, "clock_step", seconds=2 * HOUR, lasts=0)
+        camera.wait_for_condition(UNTRUSTED, holds=False, seconds=WATCHED_SECONDS)
+        recording = camera.stop()
+        assert recording["id"] == recording_id
+        # Both waits lie in it: it is as long as real time went on.
+        assert recording["seconds"] == pytest.approx((now_us() - started_us) / 1e6, abs=5)
+        assert judge_gaps(camera, recording).holes == []
+
+
+def _fault(camera: BodyCamera, name: str, **more: float) -> None:
+    reply = camera.ask("POST", "/api/fault", {"name": name, **more})
+    assert reply.status == 200, reply

@@ -1,0 +1,243 @@
+"""`camerad keys new`: a pair of keys for the office, which age opens too."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyrage
+import pytest
+import yaml
+
+from camerad import process
+from camerad.commands import identity, keys
+from camerad.errors import EX_NOPERM, EX_USAGE, CameradError, StorageError
+
+PASSPHRASE = "correct horse battery staple"
+PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+
+
+PROGRAM = """
+import argparse, resource, sys
+from camerad.commands import keys
+keys.is_device = lambda: False
+parser = argparse.ArgumentParser()
+keys.add_parser(parser.add_subparsers())
+code = keys.run(parser.parse_args(sys.argv[1:]))
+print(resource.getrlimit(resource.RLIMIT_CORE), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.fixture(autouse=True)
+def at_the_office(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on a device; and the process of the tests stays one that a debugger may look into."""
+    monkeypatch.setattr(keys, "is_device", lambda: False)
+    monkeypatch.setattr(process, "forbid_dumps", lambda: None)
+
+
+@pytest.fixture
+def passphrase(tmp_path: Path) -> str:
+    path = tmp_path / "passphrase"
+    path.write_text(PASSPHRASE + "\nand a second line that does not count\n")
+    return str(path)
+
+
+def new(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    keys.add_parser(parser.add_subparsers())
+    return keys.run(parser.parse_args(["keys", "new", *arguments]))
+
+
+def opened(private: bytes, passphrase: str = PASSPHRASE) -> pyrage.x25519.Identity:
+    text: str = pyrage.passphrase.decrypt(private, passphrase).decode()
+    return pyrage.x25519.Identity.from_str(text.splitlines()[-1])
+
+
+def test_the_private_half_is_written_once_for_its_owner_alone(
+    tmp_path: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "office.txt"
+    old = os.umask(0)
+    try:
+        assert new("--output", str(output), "--passphrase-file", passphrase) == 0
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    said = capsys.readouterr()
+    # What is printed is what goes into the configuration, as it is.
+    (public,) = yaml.safe_load(said.out)["recipients"]
+    assert str(opened(output.read_bytes()).to_public()) == public
+    assert "AGE-SECRET-KEY" not in output.read_text() + said.out + said.err
+    assert str(output) in said.err
+    with pytest.raises(CameradError, match="exists already") as caught:
+        new("--output", str(output), "--passphrase-file", passphrase)
+    assert caught.value.exit_code == EX_USAGE
+    assert str(opened(output.read_bytes()).to_public()) == public
+
+
+def test_printed_it_is_all_that_standard_output_has(
+    passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new("--passphrase-file", passphrase) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("-----BEGIN AGE ENCRYPTED FILE-----\n")
+    assert said.out.endswith("-----END AGE ENCRYPTED FILE-----\n")
+    (public,) = PUBLIC.findall(said.err)
+    assert str(opened(said.out.encode()).to_public()) == public
+
+
+def test_a_wrong_passphrase_opens_nothing(
+    passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new("--passphrase-file", passphrase)
+    with pytest.raises(pyrage.DecryptError):
+        opened(capsys.readouterr().out.encode(), PASSPHRASE + ".")
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Iterator[str]:
+    left = iter(answers)
+    monkeypatch.setattr(getpass, "getpass", lambda _: next(left))
+    return left
+
+
+def test_the_passphrase_is_asked_for_until_it_is_long_enough_and_twice_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = answering(
+        monkeypatch, "eleven char", PASSPHRASE, PASSPHRASE + "!", PASSPHRASE, PASSPHRASE, "unasked"
+    )
+    assert new() == 0
+    assert next(left) == "unasked"
+    said = capsys.readouterr()
+    assert "at least 12 characters" in said.err and "not the same" in said.err
+    assert opened(said.out.encode())
+
+
+def test_where_nobody_answers_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(getpass, "getpass", nobody)
+    with pytest.raises(CameradError, match="--passphrase-file"):
+        new()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "at least 12 characters"),
+        (b"short\n" + b"x" * 40, "at least 12 characters"),
+        (b"\xff" * 20, "not text in UTF-8"),
+    ],
+)
+def test_a_passphrase_file_that_will_not_do_is_named(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "passphrase"
+    path.write_bytes(content)
+    with pytest.raises(CameradError, match=f"{path}: .*{said}"):
+        new("--passphrase-file", str(path))
+    with pytest.raises(CameradError, match=f"{path}x: .*No such file"):
+        new("--passphrase-file", f"{path}x")
+
+
+def test_no_private_half_is_made_on_a_device_unless_somebody_insists(
+    passphrase: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keys, "is_device", lambda: True)
+    with pytest.raises(CameradError, match="make the pair at the office") as caught:
+        new("--passphrase-file", passphrase)
+    assert caught.value.exit_code == EX_NOPERM
+    assert capsys.readouterr().out == ""
+    assert new("--passphrase-file", passphrase, "--anyway") == 0
+
+
+def test_the_machine_of_the_tests_is_told_from_a_device_by_its_state_directory() -> None:
+    assert identity.is_device("/nowhere") is False
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, passphrase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwritev", full)
+    with pytest.raises(StorageError, match="storage is full"):
+        new("--output", str(tmp_path / "office.txt"), "--passphrase-file", passphrase)
+    assert not (tmp_path / "office.txt").exists()
+
+
+# ------------------------------------------------------------------------------------- age itself
+
+
+def typed(command: list[str], *answers: str) -> tuple[int, bytes]:
+    """Run a command on a terminal of its own and answer its questions, each of which ends in a
+    colon and a space; exit code and everything that the terminal showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    said, left, deadline = b"", list(answers), time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([terminal], [], [], 1)[0]:
+                continue
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:  # EIO: the other end is closed
+                return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
+            said += part
+            if part.endswith(b": ") and left:
+                os.write(terminal, left.pop(0).encode() + b"\n")
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise AssertionError(f"it does not end: {said!r}")
+    finally:
+        os.close(terminal)
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+def test_debians_age_opens_with_it_what_is_sealed_to_it(
+    tmp_path: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office, sealed, plain = (tmp_path / name for name in ("office.txt", "sealed.age", "plain"))
+    new("--output", str(office), "--passphrase-file", passphrase)
+    (public,) = yaml.safe_load(capsys.readouterr().out)["recipients"]
+    sealed.write_bytes(pyrage.encrypt(b"footage", [pyrage.x25519.Recipient.from_str(public)]))
+    command = ["age", "-d", "-i", str(office), "-o", str(plain), str(sealed)]
+    code, said = typed(command, PASSPHRASE)
+    assert code == 0, said
+    assert plain.read_bytes() == b"footage"
+    plain.unlink()
+    code, _ = typed(command, "another passphrase")
+    assert code != 0 and not plain.exists()
+
+
+def test_asked_on_a_terminal_nothing_that_is_typed_is_shown(tmp_path: Path) -> None:
+    output = tmp_path / "office.txt"
+    command = [sys.executable, "-c", PROGRAM, "keys", "new", "--output", str(output)]
+    code, said = typed(command, PASSPHRASE, PASSPHRASE)
+    assert code == 0, said
+    assert PASSPHRASE.encode() not in said
+    assert opened(output.read_bytes())
+
+
+def test_the_process_that_holds_the_private_half_leaves_no_core_dump(tmp_path: Path) -> None:
+    path = tmp_path / "passphrase"
+    path.write_text(PASSPHRASE)
+    command = [sys.executable, "-c", PROGRAM, "keys", "new", "--passphrase-file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "(0, 0)" in done.stderr

@@ -1,0 +1,106 @@
+"""A device's state directory with real recordings in it, and an office's directory beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from sealed_helpers import BOOT, KEY, KEYS, WALL_US, Made, made, office
+
+from camerad.clock import DAY, ManualClock
+from camerad.evidence import jws
+from camerad.evidence.chain import HEADER_NAME
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.ledger import Ledger
+from camerad.evidence.offload import Offloaded, OwnedDevice, offload
+from camerad.evidence.places import Place, place_of
+from camerad.evidence.store import Store, facts_of
+
+ONE: Final = "20261124T153000Z-000001-00000001"
+TWO: Final = "20261124T160000Z-000002-00000002"
+THREE: Final = "20261124T170000Z-000003-00000003"
+SHORT: Final = "IPPPPPPPPPPPPPP" * 2
+"""A second, in two fragments."""
+DAYS: Final = 14
+"""Retention in the recordings of `made`."""
+
+__all__ = ["BOOT", "KEY", "KEYS", "office"]
+
+
+class Silent:
+    """Watches an offload and says nothing."""
+
+    def begins(self, count: int, total: int) -> None: ...
+
+    def next(self, recording: str) -> None: ...
+
+    def advances(self, count: int) -> None: ...
+
+
+class Camera:
+    """A device's state directory, without a daemon. clock: stands at the end of the recordings,
+    an hour later, in another boot."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.recordings = root / "recordings"
+        self.recordings.mkdir(parents=True)
+        self.key = KEY
+        self.clock = ManualClock(wall_us=WALL_US + DAY // 24)
+        (root / "identity.pem").write_bytes(KEY.pem)
+        (root / "identity.pem").chmod(0o600)
+        (root / "keys").mkdir()
+        jwk = json.dumps(KEY.public.jwk)
+        (root / "keys" / f"{KEY.public.thumbprint}.jwk").write_text(jwk)
+
+    @property
+    def place(self) -> Place:
+        return place_of(str(self.root))
+
+    def put(self, identity: str = ONE, *, known: bool = True, **how: object) -> Path:
+        """A closed recording, as its file; the ledger knows it if `known`."""
+        one = recording(identity, **how)
+        path = self.recordings / f"{identity}.tar"
+        path.write_bytes(one.file)
+        if known:
+            with self.open() as store:
+                store.ledger.append(
+                    "opened", id=identity, header=jws.digest(one.content(HEADER_NAME))
+                )
+                store.ledger.append("closed", **facts_of(str(path), "closed", own=True))
+        return path
+
+    def open(self) -> Store:
+        """Its store, claimed."""
+        return Store.open(self.place, self.key, self.clock)
+
+    def offload(self, target: Path) -> Offloaded:
+        """Copy what is new to an office's directory."""
+        target.mkdir(exist_ok=True)
+        with self.open() as store:
+            store.reconcile()
+            return offload(OwnedDevice(store, self.key, KEYS), str(target), Silent())
+
+    def ledger(self) -> Ledger:
+        """Its ledger alone."""
+        return Ledger.open(str(self.root / "ledger"), self.key, self.clock)
+
+
+def recording(identity: str = ONE, **how: object) -> Made:
+    """A closed recording of a second."""
+    return made(SHORT, identity=identity, **how)  # type: ignore[arg-type]
+
+
+def open_office(root: Path, key: SigningKey, clock: ManualClock) -> Store:
+    """An office's directory as a store."""
+    return Store.open(place_of(str(root)), key, clock)
+
+
+def kinds(store: Store) -> list[str]:
+    """The kinds of the entries in a store's newest epoch, in their order."""
+    directory = store.ledger.directory
+    newest = max(name for name in os.listdir(directory) if name.endswith(".jws"))
+    lines = (Path(directory) / newest).read_bytes().splitlines()
+    return [str(json.loads(jws.parse(line).payload)["kind"]) for line in lines]

@@ -1,0 +1,477 @@
+"""What the judge finds, fed with members and nothing else.
+
+A recording of three seconds has six fragments of half a second, 000000 to 000005.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sealed_helpers import (
+    KEY,
+    KEYS,
+    ORIGIN_US,
+    Members,
+    a_header,
+    altered,
+    flipped,
+    made,
+    sealed,
+    signed,
+    some_closing,
+    some_facts,
+    without,
+)
+
+from camerad.clock import SECOND, ClockSource
+from camerad.evidence import jws, tar
+from camerad.evidence.archive import Seen, Tail, TailKind
+from camerad.evidence.checker import Checker
+from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts
+from camerad.stream.packets import FRAMES_LOST, Gap
+
+WHOLE = Tail(TailKind.ZEROS, 0, len(tar.END))
+OTHER = SigningKey.generate()
+HALF_US = SECOND // 2
+
+
+def check(
+    members: Members, keys: KeyRing = KEYS, tail: Tail = WHOLE, *, running: bool = False
+) -> Result:
+    """Judge members as a reader of the archive hands them over."""
+    checker = Checker(keys)
+    for name, data in members:
+        token = data if name.endswith(".jws") else None
+        checker.member(Seen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
+    return checker.finish(tail, running=running)
+
+
+def bare(count: int = 6, change: Callable[[int, Facts], Facts] = lambda _, facts: facts) -> Members:
+    """A recording without footage in its fragments: the judge does not look into them."""
+    facts = [change(number, a_fact(number)) for number in range(count)]
+    fragments = [f"fragment {number}".encode() for number in range(count)]
+    closing = some_closing(sum(one.frames for one in facts), ORIGIN_US + count * HALF_US)
+    return signed(a_header(), [b"init", *fragments], facts, closing)
+
+
+def a_fact(number: int) -> Facts:
+    begin_us = ORIGIN_US + number * HALF_US
+    return some_facts(number, begin_us, begin_us + 466_667, begin_us + HALF_US, 15)
+
+
+def kinds(result: Result) -> list[tuple[Kind, str, str]]:
+    """The damage: kind, first and last member."""
+    return [(f.kind, f.first, f.last) for f in result.findings if f.severity is Severity.DAMAGE]
+
+
+def seconds(result: Result) -> list[tuple[float, float]]:
+    """What is proven."""
+    return [(span.from_us / SECOND, span.to_us / SECOND) for span in result.proven]
+
+
+def signed_seconds(result: Result) -> list[tuple[float, float]]:
+    """What is signed and linked to nothing."""
+    return [(span.from_us / SECOND, span.to_us / SECOND) for span in result.signed]
+
+
+def test_an_untouched_recording_is_proven_from_beginning_to_end() -> None:
+    result = check(made().members)
+    assert (kinds(result), list(result.findings)) == ([], [])
+    assert [round(at, 1) for span in seconds(result) for at in span] == [0.0, 3.0]
+    assert (result.frames, result.commits, result.kid) == (90, 6, KEY.public.thumbprint)
+
+
+def test_a_recording_that_was_closed_before_its_first_fragment_is_complete() -> None:
+    header, _, end = signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US))
+    result = check([header, end])
+    assert (kinds(result), seconds(result)) == ([], [])
+
+
+def test_a_segment_that_no_commit_vouches_for_is_found() -> None:
+    assert kinds(check(signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US)))) == [
+        (Kind.UNCOMMITTED, "init.mp4.age", "init.mp4.age")
+    ]
+
+
+def test_a_changed_fragment_costs_its_own_half_second_only() -> None:
+    result = check(altered(bare(), "000002.m4s.age", lambda data: flipped(data, 3)))
+    assert kinds(result) == [(Kind.CHANGED, "000002.m4s.age", "000002.m4s.age")]
+    (found,) = result.findings
+    assert (found.from_us, found.to_us) == (1 * SECOND, 1.5 * SECOND)
+    assert seconds(result) == [(0, 1), (1.5, 3)]
+
+
+def test_a_shortened_fragment_is_named_with_both_sizes() -> None:
+    result = check(altered(bare(), "000002.m4s.age", lambda data: data[:-1]))
+    assert "has 9 bytes, and 10 were signed" in result.findings.list[0].text
+
+
+def test_behind_a_changed_commit_nothing_is_linked_to_the_beginning() -> None:
+    result = check(altered(bare(), "000002.jws", lambda data: flipped(data, 300)))
+    assert kinds(result) == [
+        (Kind.FORGED, "000002.jws", "000002.jws"),
+        (Kind.UNLINKED, "000003.m4s.age", "000005.jws"),
+    ]
+    forged = result.findings.list[0]
+    assert (forged.from_us, forged.to_us) == (1 * SECOND, 1.5 * SECOND)
+    assert (seconds(result), signed_seconds(result)) == ([(0, 1)], [(1.5, 3)])
+
+
+def test_dropped_fragments_are_named_with_their_seconds() -> None:
+    members = without(bare(), *(f"{n:06d}.{e}" for n in (2, 3) for e in ("jws", "m4s.age")))
+    result = check(members)
+    assert kinds(result) == [
+        (Kind.MISSING, "000002.m4s.age", "000003.jws"),
+        (Kind.UNLINKED, "000004.m4s.age", "000005.jws"),
+    ]
+    assert (result.findings.list[0].from_us, result.findings.list[0].to_us) == (SECOND, 2 * SECOND)
+
+
+def test_a_dropped_fragment_whose_commit_stays_breaks_no_link() -> None:
+    result = check(without(bare(), "000002.m4s.age"))
+    assert kinds(result) == [(Kind.MISSING, "000002.m4s.age", "000002.m4s.age")]
+    assert seconds(result) == [(0, 1), (1.5, 3)]
+
+
+def test_a_fragment_without_its_commit_is_vouched_for_by_nobody() -> None:
+    result = check(without(bare(), "000002.jws"))
+    assert kinds(result) == [
+        (Kind.MISSING, "000002.jws", "000002.jws"),
+        (Kind.UNCOMMITTED, "000002.m4s.age", "000002.m4s.age"),
+        (Kind.UNLINKED, "000003.m4s.age", "000005.jws"),
+    ]
+
+
+def test_fragments_that_are_missing_before_the_end_are_counted_by_it() -> None:
+    members = without(bare(), *(f"{n:06d}.{e}" for n in (4, 5) for e in ("jws", "m4s.age")))
+    assert kinds(check(members)) == [
+        (Kind.MISSING, "000004.m4s.age", "000005.jws"),
+        (Kind.UNLINKED, "end.jws", "end.jws"),
+    ]
+
+
+def test_without_an_end_nothing_proves_that_there_was_no_more() -> None:
+    result = check(without(bare(), "end.jws"))
+    assert kinds(result) == [(Kind.UNCLOSED, "end.jws", "end.jws")]
+    assert seconds(result) == [(0, 3)]
+
+
+def test_a_running_recording_is_proven_up_to_its_last_commit() -> None:
+    members = without(bare(), "end.jws", "000005.jws")
+    torn = Tail(TailKind.TORN, 4096, 700)
+    result = check(members, tail=torn, running=True)
+    assert [(f.kind, f.severity) for f in result.findings] == [(Kind.RUNNING, Severity.NOTE)]
+    assert seconds(result) == [(0, 2.5)]
+
+
+def test_a_torn_tail_that_was_not_repaired_is_named() -> None:
+    members = without(bare(), "end.jws", "000005.jws")
+    assert kinds(check(members, tail=Tail(TailKind.TORN, 4096, 700))) == [
+        (Kind.UNCOMMITTED, "000005.m4s.age", "000005.m4s.age"),
+        (Kind.LOST, "000005.jws", "000005.jws"),
+        (Kind.UNCLOSED, "end.jws", "end.jws"),
+    ]
+
+
+def test_a_repaired_recording_is_authentic_and_says_what_was_kept_aside() -> None:
+    result = check(made(torn=b"half a fragment").members)
+    assert kinds(result) == []
+    assert [f.kind for f in result.findings] == [Kind.TORN, Kind.RECOVERED]
+
+
+@pytest.mark.parametrize(
+    ("members", "kind"),
+    [
+        (altered(made(torn=b"kept").members, "torn.bin", lambda _: b"Kept"), Kind.CHANGED),
+        (without(made(torn=b"kept").members, "torn.bin"), Kind.MISSING),
+        ([*bare()[:-1], ("torn.bin", b"kept"), bare()[-1]], Kind.FOREIGN),
+        ([*bare()[:-1], ("torn.bin", b"a"), ("torn.bin", b"b"), bare()[-1]], Kind.EXTRA),
+    ],
+    ids=["changed", "missing", "unknown to the end", "twice"],
+)
+def test_what_repair_kept_is_protected_too(members: Members, kind: Kind) -> None:
+    assert (kind, "torn.bin", "torn.bin") in kinds(check(members))
+
+
+def test_what_repair_kept_stands_before_the_end_and_nowhere_else() -> None:
+    members = made(torn=b"kept").members
+    moved = [*members[:4], members[-2], *members[4:-2], members[-1]]
+    assert (Kind.EXTRA, "torn.bin", "torn.bin") in kinds(check(moved))
+
+
+def test_a_key_that_is_not_trusted_proves_nothing() -> None:
+    result = check(bare(), KeyRing([OTHER.public]))
+    assert [kind for kind, _, _ in kinds(result)] == [Kind.UNKNOWN_KEY] * 3
+    assert kinds(result)[1] == (Kind.UNKNOWN_KEY, "000000.jws", "000005.jws")
+    assert (seconds(result), result.header) == ([], None)
+
+
+def test_a_recording_has_one_key_even_if_others_are_trusted() -> None:
+    _, *_, end = signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US), key=OTHER)
+    result = check([*bare()[:-1], end], KeyRing([KEY.public, OTHER.public]))
+    assert kinds(result) == [(Kind.FORGED, "end.jws", "end.jws")]
+
+
+def test_behind_a_forged_header_the_true_key_still_vouches_for_the_rest() -> None:
+    forged = signed(a_header(), [b"init"], [], None, key=OTHER)[0]
+    result = check([forged, *bare()[1:]])
+    assert kinds(result) == [
+        (Kind.UNKNOWN_KEY, "header.jws", "header.jws"),
+        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+    ]
+    assert (seconds(result), signed_seconds(result)) == ([], [(0, 3)])
+    assert result.kid == KEY.public.thumbprint
+
+
+def test_another_recordings_header_has_nothing_to_do_with_this_footage() -> None:
+    other = a_header("20261124T153000Z-000002-00000002", origin_us=ORIGIN_US + 77 * SECOND)
+    result = check([signed(other, [b"init"], [], None)[0], *bare()[1:]])
+    assert kinds(result) == [
+        (Kind.UNLINKED, "header.jws", "000000.jws"),
+        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+    ]
+    assert signed_seconds(result) == [(0, 3)]
+
+
+def test_a_missing_header_is_said_and_the_rest_is_looked_at() -> None:
+    result = check(bare()[1:])
+    assert kinds(result) == [
+        (Kind.MISSING, "header.jws", "header.jws"),
+        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+    ]
+
+
+def test_another_recordings_end_is_not_this_ones() -> None:
+    other = signed(
+        a_header("20261124T153000Z-000002-00000002"),
+        [b"init", *[b"x"] * 6],
+        [a_fact(number) for number in range(6)],
+        some_closing(90, ORIGIN_US + 3 * SECOND),
+    )
+    result = check([*bare()[:-1], other[-1]])
+    assert kinds(result) == [(Kind.UNLINKED, "end.jws", "end.jws")]
+    assert not result.end_linked
+    assert seconds(result) == [(0, 3)]
+
+
+def test_members_that_are_there_twice_are_named_and_cost_nothing() -> None:
+    members = bare()
+    result = check(members[:8] + members[6:])
+    assert kinds(result) == [(Kind.EXTRA, "000002.m4s.age", "000002.jws")]
+    assert seconds(result) == [(0, 3)]
+
+
+def test_exchanged_fragments_are_named_and_still_proven() -> None:
+    members = bare()
+    exchanged = members[:6] + members[8:10] + members[6:8] + members[10:]
+    result = check(exchanged)
+    assert kinds(result) == [(Kind.EXTRA, "000003.m4s.age", "000003.jws")]
+    assert seconds(result) == [(0, 3)]
+
+
+def test_another_recordings_fragment_in_between_takes_nothing_with_it() -> None:
+    other = signed(
+        a_header("20261124T153000Z-000002-00000002"),
+        [b"init", *[b"x"] * 6],
+        [a_fact(number) for number in range(6)],
+        None,
+    )
+    members = bare()
+    result = check(members[:6] + other[10:12] + members[6:])
+    assert (Kind.EXTRA, "000004.m4s.age", "000004.jws") in kinds(result)
+    assert seconds(result) == [(0, 3)]
+
+
+def test_another_recordings_fragment_in_the_same_place_is_not_linked() -> None:
+    other = signed(
+        a_header("20261124T153000Z-000002-00000002"),
+        [b"init", *[b"x"] * 6],
+        [a_fact(number) for number in range(6)],
+        None,
+    )
+    members = bare()
+    result = check(members[:6] + other[6:8] + members[8:])
+    assert (Kind.UNLINKED, "000002.jws", "000003.jws") in kinds(result)
+    assert seconds(result) == [(0, 1)]
+
+
+def test_a_commit_in_another_ones_place_is_forged() -> None:
+    members = bare()
+    wrong = altered(members, "000002.jws", lambda _: dict(members)["000003.jws"])
+    assert (Kind.FORGED, "000002.jws", "000002.jws") in kinds(check(wrong))
+
+
+def test_an_unsigned_commit_far_ahead_takes_nothing_with_it() -> None:
+    members = bare()
+    result = check([*members[:6], ("999999.m4s.age", b"x"), ("999999.jws", b"x"), *members[6:]])
+    assert (Kind.FORGED, "999999.jws", "999999.jws") in kinds(result)
+    assert (Kind.UNCOMMITTED, "999999.m4s.age", "999999.m4s.age") in kinds(result)
+    assert seconds(result) == [(0, 3)]
+
+
+@pytest.mark.parametrize(
+    "name", ["device.jwk", "0000001.jws", "00001.jws", "000001.m4s", "init.mp4", "header.jws.age"]
+)
+def test_a_member_that_no_recording_has_is_found(name: str) -> None:
+    members = bare()
+    assert (Kind.FOREIGN, name, name) in kinds(check([*members[:4], (name, b"x"), *members[4:]]))
+
+
+def test_behind_the_end_there_is_nothing() -> None:
+    result = check([*bare(), ("000006.m4s.age", b"x")])
+    assert kinds(result) == [(Kind.EXTRA, "000006.m4s.age", "000006.m4s.age")]
+
+
+@pytest.mark.parametrize("tail", [Tail(TailKind.ZEROS, 9, 512), Tail(TailKind.TORN, 9, 1024)])
+def test_the_archive_ends_with_two_blocks_of_zeros_and_nothing_else(tail: Tail) -> None:
+    assert kinds(check(bare(), tail=tail)) == [(Kind.ARCHIVE, "end.jws", "end.jws")]
+
+
+def test_a_header_or_segment_out_of_place_is_found() -> None:
+    members = bare()
+    assert (Kind.EXTRA, "header.jws", "header.jws") in kinds(check([members[0], *members]))
+    twice = [members[0], members[1], *members[1:]]
+    assert kinds(check(twice)) == [(Kind.EXTRA, "init.mp4.age", "init.mp4.age")]
+    late = [members[0], *members[2:4], members[1], *members[4:]]
+    assert kinds(check(late)) == [
+        (Kind.MISSING, "init.mp4.age", "init.mp4.age"),
+        (Kind.EXTRA, "init.mp4.age", "init.mp4.age"),
+    ]
+
+
+def test_a_changed_segment_is_named() -> None:
+    result = check(altered(bare(), "init.mp4.age", lambda data: data + b"x"))
+    assert kinds(result) == [(Kind.CHANGED, "init.mp4.age", "init.mp4.age")]
+    assert seconds(result) == [(0, 3)]
+
+
+def test_a_header_of_a_later_format_is_not_guessed_at() -> None:
+    members = signed(a_header(format=2), [b"init"], [], None)
+    result = check(members)
+    assert kinds(result)[0] == (Kind.FORGED, "header.jws", "header.jws")
+    assert "format 2" in result.findings.list[0].text
+
+
+def test_a_statement_of_another_kind_is_not_taken_for_this_one() -> None:
+    members = bare()
+    for name, kind in (("header.jws", COMMIT), ("000000.jws", END), ("end.jws", HEADER)):
+        payload = jws.parse(dict(members)[name]).payload
+        token = jws.sign(KEY, kind, json.loads(payload))
+        found = kinds(check(altered(members, name, lambda _, token=token: token)))
+        assert (Kind.FORGED, name, name) in found
+
+
+def test_a_statement_that_is_too_long_is_refused_unread() -> None:
+    checker = Checker(KEYS)
+    checker.member(Seen("header.jws", jws.LONGEST + 1, "", 0, None))
+    assert checker.result.findings.list[0].kind is Kind.FORGED
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda n, f: replace(f, first_us=f.last_us + 1) if n == 2 else f, "do not rise"),
+        (lambda n, f: replace(f, first_us=f.first_us - SECOND) if n == 2 else f, "before it ends"),
+        (lambda n, f: replace(f, first_us=f.first_us - 1) if n == 0 else f, "origin"),
+    ],
+)
+def test_signed_times_that_cannot_be_are_a_contradiction(
+    change: Callable[[int, Facts], Facts], text: str
+) -> None:
+    (found,) = check(bare(change=change)).findings
+    assert found.kind is Kind.CONTRADICTION
+    assert text in found.text
+
+
+def test_signed_counts_that_cannot_be_are_a_contradiction() -> None:
+    facts = [a_fact(number) for number in range(2)]
+    for closing, count in ((some_closing(31, ORIGIN_US + SECOND), 2),):
+        members = signed(a_header(), [b"init", *[b"x"] * count], facts, closing)
+        assert kinds(check(members)) == [(Kind.CONTRADICTION, "end.jws", "end.jws")]
+
+
+def test_a_hole_that_a_statement_explains_is_a_gap_and_no_finding() -> None:
+    late_us = 2 * SECOND
+
+    def later(number: int, facts: Facts) -> Facts:
+        if number < 3:
+            return facts
+        moved = some_facts(
+            number, facts.first_us + late_us, facts.last_us + late_us, facts.end_us + late_us, 15
+        )
+        if number == 3 and explain:
+            gap = Gap(FRAMES_LOST, 60, a_fact(2).last_us, moved.first_us)
+            moved = replace(moved, gaps=(gap,))
+        return moved
+
+    explain = True
+    result = check(bare(change=later))
+    assert (list(result.findings), len(result.gaps)) == ([], 1)
+    assert seconds(result) == [(0, 1.5), (3.5, 5)]
+    explain = False
+    (found,) = check(bare(change=later)).findings
+    assert (found.kind, found.severity) == (Kind.UNSTATED, Severity.NOTE)
+    assert (found.from_us, found.to_us) == (1.5 * SECOND, 3.5 * SECOND)
+
+
+def test_facts_of_clock_and_storage_are_collected() -> None:
+    def remarkable(number: int, facts: Facts) -> Facts:
+        if number != 1:
+            return facts
+        clock = replace(facts.clock, source=ClockSource.UNKNOWN)
+        return replace(facts, clock=clock, clock_step_us=-5, sync_us=900_000, marks=(ORIGIN_US,))
+
+    result = check(bare(change=remarkable))
+    assert result.clock_sources == [ClockSource.SYNCHRONISED, ClockSource.UNKNOWN]
+    assert result.clock_steps == [(SECOND, -5)]
+    assert result.slow_syncs == [(SECOND, 900_000)]
+    assert result.marks == [ORIGIN_US]
+
+
+def test_an_end_says_what_happened_since_the_last_commit() -> None:
+    closing = replace(
+        some_closing(15, ORIGIN_US + HALF_US),
+        gaps=(Gap("camera did not deliver until the stop", None, ORIGIN_US, None),),
+        marks=(ORIGIN_US + 7,),
+        clock_step_us=8,
+        sync_us=600_000,
+    )
+    assert isinstance(closing, Closing)
+    result = check(signed(a_header(), [b"init", b"x"], [a_fact(0)], closing))
+    assert (len(result.gaps), result.marks) == (1, [ORIGIN_US + 7])
+    assert (result.clock_steps, result.slow_syncs) == ([(HALF_US, 8)], [(HALF_US, 600_000)])
+
+
+def test_damage_without_end_takes_no_more_memory_than_its_limit() -> None:
+    findings = Findings()
+    for number in range(3 * MOST):
+        name = f"{number * 5:06d}.m4s.age"
+        findings.add(Finding(Kind.CHANGED, Severity.DAMAGE, "changed", name, name))
+    assert (len(findings.list), findings.dropped, findings.damage) == (MOST, 2 * MOST, True)
+
+
+def test_half_a_million_waiting_fragments_are_not_kept() -> None:
+    checker = Checker(KEYS)
+    members = bare(1)
+    for name, data in members[:2]:
+        token = data if name.endswith(".jws") else None
+        checker.member(Seen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
+    for number in range(100):
+        checker.member(Seen(f"{number:06d}.m4s.age", 1, "0" * 64, 0))
+    result = checker.finish(WHOLE)
+    uncommitted = [f for f in result.findings if f.kind is Kind.UNCOMMITTED]
+    assert uncommitted[0].first == "000000.m4s.age"
+    assert uncommitted[-1].last == "000099.m4s.age"
+
+
+def test_sealed_bytes_are_the_signed_ones() -> None:
+    """sealed() makes another file each time, so a second sealing does not pass for the first."""
+    one = made()
+    again = altered(one.members, "000001.m4s.age", lambda _: sealed(one.plain[2]))
+    assert kinds(check(again))[0][0] is Kind.CHANGED

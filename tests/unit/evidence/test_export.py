@@ -1,0 +1,256 @@
+"""The package for the prosecutor: complete, checkable by itself, and never half there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import pytest
+from desk_helpers import KEY, KEYS, ONE, Camera, office, recording
+from evidence_helpers import decoded, expected
+from sealed_helpers import altered, flipped, pack
+
+from camerad.clock import SECOND
+from camerad.errors import StorageError
+from camerad.evidence import jws
+from camerad.evidence.export import Exported, Extract, Order, export
+from camerad.evidence.facts import Held
+from camerad.evidence.files import FileExistsAlreadyError
+from camerad.evidence.keys import read_public_key
+from camerad.evidence.report import Verdict
+from camerad.evidence.store import HoldError
+from camerad.evidence.unseal import UnsealError
+from camerad.evidence.wording import ENGLISH, GERMAN
+
+WHOLE = [
+    f"{ONE}.mp4",
+    f"{ONE}.tar",
+    "SHA256SUMS",
+    "checks.json",
+    "device-key.jwk",
+    "device-key.pem",
+    "how-to-verify.txt",
+    "ledger.jws",
+    "report.html",
+]
+TOKENS = Extract((b"aa.bb.cc", b"dd.ee.ff"), (KEY.public,))
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    return Camera(tmp_path / "state").put(ONE, known=False)
+
+
+def an_order(original: Path, **changes: Any) -> Order:
+    order = Order(
+        path=str(original),
+        keys=KEYS,
+        identities=[office()],
+        directory=str(original.parents[2] / "out"),
+        wording=ENGLISH,
+        zone=UTC,
+        zone_name="UTC",
+        who="Desk",
+        made_us=1_795_600_000_000_000,
+        final=None,
+    )
+    return replace(order, **changes)
+
+
+def held(_: str) -> Held:
+    return Held("exported 2026-11-24", "Desk")
+
+
+def run(order: Order) -> Exported:
+    return export(order, held, lambda _: TOKENS)
+
+
+def left(order: Order) -> list[str]:
+    """What there is where packages are made."""
+    return os.listdir(order.directory) if os.path.isdir(order.directory) else []
+
+
+def damage(original: Path, name: str = "000001.m4s.age") -> None:
+    members = altered(recording().members, name, lambda data: flipped(data, len(data) // 2))
+    original.write_bytes(pack(members))
+
+
+def test_the_package_has_everything_and_checks_itself(original: Path) -> None:
+    made = run(an_order(original))
+    assert made.path is not None
+    assert made.report.verdict is Verdict.AUTHENTIC
+    package = Path(made.path)
+    assert package.name == f"{ONE}-export"
+    assert sorted(os.listdir(package)) == WHOLE
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", "SHA256SUMS"],
+        cwd=package,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count(": OK") == len(WHOLE) - 1
+    assert (package / f"{ONE}.tar").read_bytes() == original.read_bytes()
+    assert decoded(str(package / f"{ONE}.mp4")) == expected(range(30))
+    assert (package / "ledger.jws").read_bytes() == b"aa.bb.cc\ndd.ee.ff\n"
+    for name in ("device-key.pem", "device-key.jwk"):
+        assert read_public_key(str(package / name)) == KEY.public
+
+
+def test_only_whoever_made_it_may_read_it(original: Path) -> None:
+    package = Path(run(an_order(original)).path or "")
+    assert stat.S_IMODE(package.stat().st_mode) == 0o700
+    assert stat.S_IMODE((package / f"{ONE}.mp4").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("words", [ENGLISH, GERMAN])
+def test_the_report_names_the_files_by_what_they_contain(original: Path, words: Any) -> None:
+    package = Path(run(an_order(original, wording=words)).path or "")
+    page = (package / "report.html").read_text(encoding="utf-8")
+    for name in (f"{ONE}.mp4", f"{ONE}.tar"):
+        assert hashlib.sha256((package / name).read_bytes()).hexdigest() in page
+    assert words.title in page
+    checks = json.loads((package / "checks.json").read_text(encoding="utf-8"))
+    assert checks["id"] == ONE
+    assert checks["export"]["hold"] == {"reason": "exported 2026-11-24", "who": "Desk"}
+    assert str(original.parent) not in json.dumps(checks)
+
+
+def test_what_the_instructions_tell_to_do_works(original: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    package = Path(run(an_order(original)).path or "")
+    text = (package / "how-to-verify.txt").read_text(encoding="utf-8")
+    commands = [line.strip() for line in text.splitlines() if line.startswith("       ")]
+    start = commands.index(f"tar -xf {ONE}.tar")
+    end = next(n for n, line in enumerate(commands) if n > start and "header.jws | decode" in line)
+    script = "\n".join(commands[start : commands.index("cut -d. -f2 header.jws | decode") + 1])
+    assert end
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script], cwd=package, capture_output=True, check=False, timeout=60
+    )
+    assert b"Signature Verified Successfully" in done.stdout, done.stderr
+    assert json.loads(done.stdout[done.stdout.index(b"{") :])["id"] == ONE
+    assert jws.digest((package / "end.jws").read_bytes()) in text
+
+
+def test_a_hold_is_placed_before_the_ledger_is_asked(original: Path) -> None:
+    asked = []
+
+    def hold(recording: str) -> Held:
+        asked.append(("hold", recording))
+        return held(recording)
+
+    def extract(recording: str) -> Extract:
+        asked.append(("extract", recording))
+        return TOKENS
+
+    export(an_order(original), hold, extract)
+    assert asked == [("hold", ONE), ("extract", ONE)]
+
+
+def test_what_is_not_authentic_is_not_handed_over_unless_salvaged(original: Path) -> None:
+    damage(original)
+    order = an_order(original)
+    holds: list[str] = []
+    made = export(order, holds.append, lambda _: TOKENS)
+    assert (made.path, made.report.verdict) == (None, Verdict.NOT_AUTHENTIC)
+    assert holds == left(order) == []
+    made = run(an_order(original, salvage=True))
+    package = Path(made.path or "")
+    assert f"{ONE}.salvaged.mp4" in os.listdir(package)
+    assert ENGLISH.not_authentic in (package / "report.html").read_text(encoding="utf-8")
+    assert decoded(str(package / f"{ONE}.salvaged.mp4")) == expected(range(15))
+
+
+def test_another_end_than_the_ledger_knows_is_not_handed_over(original: Path) -> None:
+    order = an_order(original, final="0" * 64)
+    made = run(order)
+    assert (made.path, made.report.verdict) == (None, Verdict.NOT_AUTHENTIC)
+    assert left(order) == []
+
+
+def test_a_package_that_is_there_is_left_as_it_is(original: Path) -> None:
+    package = Path(run(an_order(original)).path or "")
+    before = (package / "report.html").read_bytes()
+    with pytest.raises(FileExistsAlreadyError, match="already"):
+        run(an_order(original, wording=GERMAN))
+    assert (package / "report.html").read_bytes() == before
+
+
+def test_the_wrong_private_key_leaves_nothing_behind(original: Path) -> None:
+    order = an_order(original, identities=[pyrage.x25519.Identity.generate()])
+    with pytest.raises(UnsealError, match="does not open"):
+        run(order)
+    assert left(order) == []
+
+
+@pytest.mark.parametrize("name", [f"{ONE}.mp4.part", f"{ONE}.tar.new", "report.html", "SHA256SUMS"])
+def test_a_disk_that_fills_leaves_nothing_behind(
+    original: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    order = an_order(original)
+    real = os.pwritev
+
+    def full(descriptor: int, buffers: Any, offset: int) -> int:
+        if os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")) == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, buffers, offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwritev", full)
+        with pytest.raises(StorageError, match="No space left"):
+            run(order)
+    assert left(order) == []
+    assert run(order).path is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_export_that_is_interrupted_leaves_nothing_behind(original: Path, number: int) -> None:
+    order = an_order(original)
+
+    def interrupt(recording: str) -> Held:
+        signal.raise_signal(number)
+        return held(recording)
+
+    with pytest.raises(KeyboardInterrupt):
+        export(order, interrupt, lambda _: TOKENS)
+    assert left(order) == []
+
+
+def test_a_hold_that_is_refused_leaves_nothing_behind(original: Path) -> None:
+    order = an_order(original)
+
+    def refuse(_: str) -> Held:
+        raise HoldError("no")
+
+    with pytest.raises(HoldError):
+        export(order, refuse, lambda _: TOKENS)
+    assert left(order) == []
+
+
+def test_what_a_killed_export_left_is_replaced(original: Path) -> None:
+    order = an_order(original)
+    stale = Path(order.directory, f"{ONE}-export.part")
+    stale.mkdir(parents=True)
+    (stale / "half").write_bytes(b"half")
+    package = Path(run(order).path or "")
+    assert sorted(os.listdir(package)) == WHOLE
+    assert left(order) == [f"{ONE}-export"]
+
+
+def test_a_marked_recording_lists_its_marks(tmp_path: Path) -> None:
+    original = Camera(tmp_path / "state").put(ONE, known=False, marks=(SECOND // 2,))
+    package = Path(run(an_order(original)).path or "")
+    assert "0:00.500" in (package / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,470 @@
+"""What a ledger promises while it is written: durable, in order, all or nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, failing, notes_in
+
+from camerad.clock import DAY, SECOND, ClockSource, ManualClock
+from camerad.errors import StorageError
+from camerad.evidence import entries, jws
+from camerad.evidence.facts import KINDS, Known, Uptime
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path / "ledger")
+
+
+def known(book: Book, name: str) -> Known:
+    return book.state.recordings[name]
+
+
+def test_a_ledger_begins_with_its_epoch_and_its_key(book: Book) -> None:
+    assert book.kinds() == ["epoch", "carried", "identity"]
+    assert book.state.kid == KEY.public.thumbprint
+    assert book.damage() == []
+
+
+def test_every_entry_names_the_one_before_also_across_epochs(book: Book) -> None:
+    book.record("a")
+    book.ledger.rotate()
+    book.record("b")
+    every = book.entries(1) + book.entries(2)
+    assert [entry.sequence for entry in every] == list(range(1, len(every) + 1))
+    assert [entry.previous for entry in every] == ["", *(entry.sha256 for entry in every[:-1])]
+    assert book.ledger.head == every[-1].head
+
+
+def test_an_append_is_one_write_and_one_synchronisation(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.ledger.append("uptime")  # the file is open from here on
+    with failing(monkeypatch, -1) as fails:
+        book.ledger.append("uptime")
+    assert fails.calls == 2  # pwritev, fdatasync
+
+
+def test_an_entry_says_when_it_was_written(book: Book) -> None:
+    book.clock.advance(5 * SECOND)
+    entry = book.ledger.append("stage", stage="idle", display=False)
+    assert (entry.clock, entry.boot_id) == (book.clock.moment(), book.clock.boot_id)
+
+
+def test_a_start_finds_the_state_as_it_was(book: Book) -> None:
+    book.record("a", "b")
+    book.hold("a")
+    book.ledger.append("stage", stage="recording", display=True)
+    before = book.state
+    assert book.open().state == before
+    assert before.stage == "recording"
+    book.ledger.rotate()
+    assert book.state.stage == "recording"
+
+
+def test_a_recording_is_known_from_its_beginning_to_its_tombstone(book: Book) -> None:
+    book.opened("a")
+    assert (known(book, "a").final, known(book, "a").ended) == (None, None)
+    book.closed("a", flagged=True)
+    assert (known(book, "a").final, known(book, "a").flagged) == ("final of a", True)
+    book.ledger.append("acknowledged", id="a", final="final of a", receipt="receipt")
+    assert known(book, "a").acknowledged == "receipt"
+    book.ledger.append("missing", id="a")
+    assert not known(book, "a").here
+    book.ledger.append(
+        "found",
+        **{
+            name: fact for name, fact in ended("a", book.clock.moment()).items() if name != "reason"
+        },
+        header="header of a",
+    )
+    assert known(book, "a").here
+    assert known(book, "a").acknowledged == "receipt"
+    book.ledger.append("deleted", id="a", final="final of a", why="expired", age_us=DAYS * DAY)
+    assert not known(book, "a").here
+
+
+def test_an_acknowledgement_of_other_bytes_counts_for_nothing(book: Book) -> None:
+    book.record("a")
+    book.ledger.append("acknowledged", id="a", final="another", receipt="receipt")
+    assert known(book, "a").acknowledged is None
+
+
+def test_a_recording_that_ends_otherwise_than_acknowledged_is_not_acknowledged(book: Book) -> None:
+    book.record("a")
+    book.ledger.append("acknowledged", id="a", final="final of a", receipt="receipt")
+    book.closed("a", final="another")
+    assert known(book, "a").acknowledged is None
+
+
+def test_holds_add_up_and_a_release_ends_them_all(book: Book) -> None:
+    book.record("a")
+    book.hold("a")
+    book.hold("a")
+    assert len(known(book, "a").holds) == 2
+    book.ledger.append("release", id="a", who="Desk")
+    assert not known(book, "a").held
+
+
+def test_a_hold_on_what_the_ledger_does_not_know_is_kept(book: Book) -> None:
+    book.hold("somewhere else")
+    book.ledger.rotate()
+    assert known(book, "somewhere else").held
+
+
+def test_what_is_held_gets_no_tombstone(book: Book) -> None:
+    book.record("a")
+    book.hold("a")
+    head = book.ledger.head
+    with pytest.raises(HeldError, match="a is held"):
+        book.ledger.append("deleted", id="a", final="final of a", why="expired", age_us=0)
+    assert book.ledger.head == head
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "text"),
+    [
+        ("gossip", {}, "no kind of ledger entry"),
+        ("epoch", {}, "the ledger's own"),
+        ("hold", {"id": "a"}, "not the facts"),
+        ("hold", {"id": 1, "reason": "r", "who": "w"}, "not the facts"),
+        ("uptime", {"more": 1}, "not the facts"),
+    ],
+)
+def test_what_is_no_fact_is_refused_and_nothing_written(
+    book: Book, kind: str, facts: dict[str, Any], text: str
+) -> None:
+    before = book.file().read_bytes()
+    with pytest.raises(ValueError, match=text):
+        book.ledger.append(kind, **facts)
+    assert book.file().read_bytes() == before
+
+
+def test_every_kind_can_be_read_back(book: Book) -> None:
+    examples: dict[str, dict[str, Any]] = {
+        "start": {"software": "s", "policy": "p", "settings": "x"},
+        "stop": {},
+        "stage": {"stage": "idle", "display": False},
+        "opened": {"id": "a", "header": "h"},
+        "closed": ended("a", book.clock.moment()),
+        "recovered": ended("b", book.clock.moment()) | {"torn": 7},
+        "received": ended("c", book.clock.moment()) | {"device": "d", "kid": "k"},
+        "found": {
+            "id": "e",
+            "header": "h",
+            "final": None,
+            "retention_days": 1,
+            "ended": None,
+            "flagged": False,
+        },
+        "missing": {"id": "e"},
+        "hold": {"id": "a", "reason": "r", "who": "w"},
+        "release": {"id": "a", "who": "w"},
+        "acknowledged": {"id": "a", "final": "f", "receipt": "r"},
+        "deleted": {"id": "a", "final": None, "why": "offloaded", "age_us": 1},
+        "settings": {
+            "settings": "x",
+            "overridden": [{"key": "k", "configured": "c", "allowed": "a"}],
+            "reason": None,
+            "authorised_by": None,
+        },
+        "fault": {"condition": "storage_full", "holds": True},
+        "clock": {"step_us": -1, "source": "rtc"},
+        "uptime": {},
+        "removed_empty": {"name": "n"},
+        "unreadable": {"name": "n", "sha256": "s"},
+    }
+    own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired"}
+    assert set(examples) | own == set(KINDS)
+    written = [book.ledger.append(kind, **facts) for kind, facts in examples.items()]
+    assert book.entries()[-len(written) :] == written
+    assert book.state.recordings["c"].device == "d"
+    assert book.damage() == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
+def test_after_a_failed_append_the_next_takes_its_place(
+    book: Book, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    book.record("a")
+    state = book.state
+    with failing(monkeypatch, 0, code, (call,)), pytest.raises(StorageError) as raised:
+        book.ledger.append("fault", condition="x" * 5000, holds=True)
+    assert raised.value.errno == code
+    assert book.state is state
+    book.ledger.append("uptime")
+    assert book.kinds()[-2:] == ["closed", "uptime"]
+    book.ledger.append("uptime")
+    assert book.lines()[-1].endswith(b"\n")
+    assert book.damage() == []
+    assert book.open().repairs == ()
+
+
+def test_a_failed_append_that_left_half_a_line_leaves_none_behind_the_next(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwritev
+
+    def half(descriptor: int, pieces: list[memoryview], offset: int) -> int:
+        monkeypatch.undo()
+        write(descriptor, [pieces[0][: len(pieces[0]) // 2]], offset)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwritev", half)
+    with pytest.raises(StorageError, match="storage is full"):
+        book.ledger.append("fault", condition="x" * 5000, holds=True)
+    assert len(book.lines()[-1]) > 2000  # half of it is there
+    book.ledger.append("uptime")
+    assert book.damage() == []
+    assert book.open().repairs == ()
+
+
+def test_an_entry_that_cannot_be_written_because_the_file_is_gone_is_told(book: Book) -> None:
+    book.file().unlink()
+    with pytest.raises(StorageError, match="cannot open the file"):
+        book.ledger.append("uptime")
+
+
+def test_threads_append_one_after_the_other(book: Book) -> None:
+    def write() -> None:
+        for _ in range(25):
+            book.ledger.append("uptime")
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert book.kinds().count("uptime") == 100
+    assert book.damage() == []
+
+
+def test_the_next_epoch_begins_with_all_that_is_needed_and_without_what_is_not(book: Book) -> None:
+    book.record("a", "b", "c")
+    book.opened("running")
+    book.hold("a")
+    book.ledger.append("deleted", id="b", final="final of b", why="expired", age_us=DAYS * DAY)
+    before = book.state.recordings
+    book.ledger.rotate()
+    assert book.state.recordings == before  # the tombstone stays for one epoch more
+    book.ledger.rotate()
+    assert set(book.state.recordings) == {"a", "c", "running"}
+    assert known(book, "a") == before["a"]
+    assert [closed.number for closed in book.state.epochs] == [1, 2]
+    assert book.open().state == book.check()[0]
+    assert book.damage() == []
+
+
+def test_more_recordings_than_fit_into_one_entry_are_carried(book: Book) -> None:
+    for number in range(300):
+        book.opened(f"{number}")
+    book.ledger.rotate()
+    assert book.kinds() == ["epoch", "carried", "carried"]  # 256 recordings in each at most
+    assert len(book.state.recordings) == 300
+    assert book.open().state == book.state
+    assert book.damage() == []
+
+
+def test_a_vanished_recording_is_given_up_when_it_would_have_been_deleted(book: Book) -> None:
+    book.record("a")
+    book.ledger.append("missing", id="a")
+    book.ledger.rotate()
+    assert "a" in book.state.recordings
+    book.clock.advance(DAYS * DAY)
+    book.ledger.rotate()
+    assert "a" not in book.state.recordings
+    assert book.damage() == []
+
+
+def test_an_epoch_lasts_a_day_and_expires_with_its_retention(book: Book) -> None:
+    assert book.ledger.keep_house(DAYS) == ()
+    assert book.ledger.head.epoch == 1
+    for day in range(2, 2 * DAYS):
+        book.clock.advance(DAY)
+        book.ledger.keep_house(DAYS)
+        assert book.ledger.head.epoch == day
+    # The newest began today, the one before yesterday; the last that has to go ended 14 days ago.
+    kept = DAYS + 1
+    assert [name for name in book.names() if name.endswith(".jws")] == [
+        f"{number:06d}.jws" for number in range(2 * DAYS - kept, 2 * DAYS)
+    ]
+    assert book.damage(book.ledger.head) == []
+
+
+def test_the_epoch_before_the_newest_never_expires(book: Book) -> None:
+    book.ledger.rotate()
+    book.clock.advance(400 * DAY)
+    assert book.ledger.expire(0) == ()
+    book.ledger.rotate()
+    assert book.ledger.expire(0) == (1,)
+
+
+def test_an_epoch_with_many_entries_is_followed_by_the_next(book: Book) -> None:
+    for _ in range(MOST_ENTRIES - len(book.entries())):
+        book.ledger.append("uptime")
+    book.ledger.keep_house(DAYS)
+    assert book.ledger.head.epoch == 2
+
+
+def test_without_a_trusted_clock_epochs_expire_by_uptime_alone(tmp_path: Path) -> None:
+    clock = ManualClock(source=ClockSource.UNKNOWN)
+    book = Book(tmp_path / "ledger", clock)
+    book.ledger.rotate()
+    book.ledger.rotate()
+    clock.step_wall(400 * DAY)
+    assert book.ledger.expire(DAYS) == ()
+    clock.advance(DAYS * DAY)
+    assert book.ledger.expire(DAYS) == (1,)
+
+
+def test_a_rotation_that_fails_anywhere_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hits = []
+    for at in range(100):
+        book = Book(tmp_path / f"{at}")
+        book.record("a")
+        with failing(monkeypatch, at) as fails:
+            try:
+                book.ledger.rotate()
+            except StorageError:
+                hits.append(fails.hit)
+            else:
+                break
+        book.hold("a")  # lands where the next start looks
+        assert book.damage(book.ledger.head) == []
+        state = book.state
+        assert book.open().state == state
+        assert known(book, "a").held
+    # Only a close may fail without anybody minding, and it is not among these calls.
+    assert hits == ["unlink", "open", "pwritev", "fdatasync", "rename", "open", "fsync"]
+
+
+def test_the_name_of_an_epoch_is_made_durable_before_anything_is_said_to_be(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with failing(monkeypatch, 0, calls=("fsync",)), pytest.raises(StorageError):
+        book.ledger.rotate()
+    assert book.ledger.head.epoch == 2
+    with failing(monkeypatch, 0, calls=("fsync",)), pytest.raises(StorageError):
+        book.ledger.append("uptime")
+    with failing(monkeypatch, -1, calls=("fsync",)) as fails:
+        book.ledger.append("uptime")
+        assert fails.calls == 1
+        book.ledger.append("uptime")
+        assert fails.calls == 1
+
+
+def test_an_expiry_that_fails_anywhere_is_completed_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hits = []
+    for at in range(100):
+        book = Book(tmp_path / f"{at}")
+        book.record("a")
+        book.ledger.rotate()
+        book.ledger.rotate()
+        book.clock.advance(DAYS * DAY)
+        with failing(monkeypatch, at) as fails:
+            try:
+                book.ledger.expire(DAYS)
+            except StorageError:
+                hits.append(fails.hit)
+        assert damage_in(book.path) == []
+        book.open()
+        book.ledger.expire(DAYS)
+        assert book.names() == ["000001.checkpoint", "000002.jws", "000003.jws"]
+        assert [closed.number for closed in book.state.epochs] == [2]
+        assert book.damage(book.ledger.head) == []
+        if not fails.hit:
+            break
+    assert len(hits) > 10
+    assert {"open", "pwritev", "fdatasync", "fsync", "rename"} <= set(hits)
+
+
+def test_what_is_needed_of_a_recording_outlives_the_epoch_that_told_of_it(book: Book) -> None:
+    book.record("a")
+    book.hold("a")
+    for _ in range(3 * DAYS):
+        book.clock.advance(DAY)
+        book.ledger.keep_house(DAYS)
+    assert 1 not in [closed.number for closed in book.state.epochs]
+    book.ledger.append("release", id="a", who="Desk")
+    boot_id, now = book.ledger.now()
+    age_us = book.state.ages(boot_id, now).minimum_us(known(book, "a").instant)
+    assert age_us == 3 * DAYS * DAY
+
+
+def test_the_entries_about_a_recording_can_be_extracted(book: Book) -> None:
+    book.record("a", "b")
+    book.ledger.rotate()
+    book.hold("a")
+    found = list(entries_about(str(book.path), KEYS, "a"))
+    assert [entry.kind for entry in found] == ["opened", "closed", "hold"]
+    assert all(entry.token + b"\n" in b"".join(book.lines(entry.epoch)) for entry in found)
+
+
+def test_a_key_that_was_replaced_is_a_fact(book: Book) -> None:
+    book.record("a")
+    book.key = OTHER
+    ledger = book.open(KEYS)
+    assert (ledger.state.kid, ledger.repairs) == (OTHER.public.thumbprint, ())
+    both = KeyRing([KEY.public, OTHER.public])
+    assert book.damage(keys=both) == []
+    note = notes_in(book.path, keys=both)[0]
+    assert note.endswith(f"was replaced by {OTHER.public.thumbprint}")
+    assert book.damage()  # by a key that is not among those trusted
+    book.ledger.rotate()
+    assert book.damage(keys=both) == []
+
+
+def test_a_ledger_by_a_key_that_nobody_knows_is_set_aside(book: Book) -> None:
+    book.record("a")
+    book.key = SigningKey.generate()
+    ledger = book.open()
+    assert "damaged" in ledger.repairs[0]
+    assert book.names() == ["000001.damaged", "000002.jws"]
+    assert ledger.state.recordings == {}
+
+
+def test_an_entry_of_a_kind_that_is_not_known_here_is_passed_over(book: Book) -> None:
+    head, (boot_id, now) = book.ledger.head, book.ledger.now()
+    payload = entries.Payload(
+        head.sequence + 1,
+        head.sha256,
+        1,
+        "invented",
+        boot_id,
+        now,
+        msgspec.Raw(b'{"a":{"b":1},"id":"x"}'),
+    )
+    token = jws.sign(KEY, entries.LEDGER, payload)
+    with book.file().open("ab") as file:
+        file.write(token + b"\n")
+    book.open()
+    book.record("a")
+    assert book.kinds()[-3] == "invented"
+    assert book.entries()[-3].facts is None
+    assert book.damage() == []
+    assert "x" not in book.state.recordings
+
+
+def test_the_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_text("a file")
+    with pytest.raises(StorageError, match="ledger"):
+        Ledger.open(str(tmp_path / "ledger"), KEY, ManualClock())
+
+
+def test_an_entry_follows_uptime(book: Book) -> None:
+    assert book.ledger.append("uptime").facts == Uptime()
+    assert book.ledger.directory == str(book.path)

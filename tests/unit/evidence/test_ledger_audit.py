@@ -1,0 +1,298 @@
+"""What a check of a ledger says without writing anything, with public keys alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
+
+from camerad.clock import DAY
+from camerad.errors import StorageError
+from camerad.evidence import entries, epochs, jws
+from camerad.evidence.entries import Payload
+from camerad.evidence.facts import Carried, Deleted, Fact, HoldReleased
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.ledger import Head, read_ledger
+
+UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    """Epochs 1 and 2 have expired, 3 to 5 are there."""
+    made = Book(tmp_path / "ledger")
+    made.record("a", "b")
+    for _ in range(3):
+        made.hold("a")
+        made.ledger.rotate()
+    made.clock.advance(DAYS * DAY)
+    assert made.ledger.expire(DAYS) == (1, 2)
+    made.ledger.append("deleted", id="b", final="final of b", why="expired", age_us=DAYS * DAY)
+    made.ledger.rotate()
+    made.hold("a")
+    return made
+
+
+def test_a_sound_ledger_has_no_findings_but_what_cannot_be_proven(book: Book) -> None:
+    state, findings = book.check(book.ledger.head)
+    assert findings == []
+    assert state == book.state
+    (note,) = notes_in(book.path)
+    assert note.startswith(UNPROVABLE)
+
+
+def test_checking_writes_nothing(book: Book) -> None:
+    before = {name: (book.path / name).stat().st_mtime_ns for name in book.names()}
+    book.check()
+    assert {name: (book.path / name).stat().st_mtime_ns for name in book.names()} == before
+
+
+def test_a_ledger_put_back_is_found_against_a_witnessed_head_and_only_so(book: Book) -> None:
+    book.file().write_bytes(b"".join(book.lines()[:-1]))
+    assert damage_in(book.path) == []
+    (text,) = damage_in(book.path, book.ledger.head)
+    last = book.ledger.head.sequence
+    assert text == (
+        f"the ledger was put back: it ends with entry {last - 1}, but entry {last} was witnessed"
+    )
+
+
+def test_another_history_of_the_same_length_is_found_against_a_witnessed_head(book: Book) -> None:
+    head = book.ledger.head
+    book.file().write_bytes(b"".join(book.lines()[:-1]))
+    book.open()
+    book.ledger.append("uptime")
+    (text,) = damage_in(book.path, head)
+    assert text == f"000005.jws:3: entry {head.sequence} is not the one that was witnessed"
+
+
+def test_an_older_witnessed_head_is_found_in_its_place(book: Book) -> None:
+    for entry in book.entries(4):
+        assert book.check(entry.head)[1] == []
+    forged = Head(4, book.entries(4)[1].sequence, "0" * 64)
+    assert damage_in(book.path, forged)[0].startswith("000004.jws:2: ")
+
+
+def test_a_witnessed_head_that_has_expired_is_compared_with_its_checkpoint(book: Book) -> None:
+    name = epochs.checkpoint_name(2)
+    checkpoint = epochs.parse_checkpoint((book.path / name).read_bytes(), KEYS)
+    assert book.check(Head(2, checkpoint.last, checkpoint.final))[1] == []
+    (text,) = damage_in(book.path, Head(2, checkpoint.last, "0" * 64))
+    assert text.startswith("000002.checkpoint: entry")
+    (note,) = notes_in(book.path, Head(2, checkpoint.last - 1, "0" * 64))
+    assert note.endswith("which was witnessed, has expired")
+
+
+def test_an_epoch_that_is_missing_is_named(book: Book) -> None:
+    book.file(4).unlink()
+    assert damage_in(book.path) == [
+        "000004.jws: the epoch is missing, and there is no checkpoint of it"
+    ]
+
+
+def test_a_checkpoint_that_is_missing_is_named(book: Book) -> None:
+    (book.path / "000001.checkpoint").unlink()
+    assert damage_in(book.path) == [
+        "000001.jws: the epoch is missing, and there is no checkpoint of it"
+    ]
+
+
+def test_a_checkpoint_in_anothers_place_is_found(book: Book) -> None:
+    os.rename(book.path / "000001.checkpoint", book.path / "000002.checkpoint")
+    damage = damage_in(book.path)
+    assert "000002.checkpoint: this is the checkpoint of epoch 1" in damage
+
+
+def test_a_damaged_checkpoint_is_found(book: Book) -> None:
+    (book.path / "000001.checkpoint").write_bytes(b"nothing")
+    assert damage_in(book.path) == ["000001.checkpoint: a compact JWS has three parts"]
+
+
+def test_a_checkpoint_by_another_key_is_found(book: Book) -> None:
+    path = book.path / "000001.checkpoint"
+    checkpoint = epochs.parse_checkpoint(path.read_bytes(), KEYS)
+    path.write_bytes(jws.sign(OTHER, epochs.CHECKPOINT, checkpoint))
+    assert "not among those trusted" in damage_in(book.path)[0]
+
+
+def test_a_checkpoint_that_does_not_fit_its_neighbours_is_found(book: Book) -> None:
+    path = book.path / "000002.checkpoint"
+    checkpoint = epochs.parse_checkpoint(path.read_bytes(), KEYS)
+    other = epochs.Checkpoint(
+        **{name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
+        | {"previous": "0" * 64}
+    )
+    path.write_bytes(jws.sign(KEY, epochs.CHECKPOINT, other))
+    assert damage_in(book.path) == ["000002.checkpoint: it does not follow what is before it"]
+
+
+def test_a_checkpoint_and_its_epoch_may_both_be_there_and_must_agree(book: Book) -> None:
+    for final in (None, "0" * 64):
+        entry = book.entries(3)[-1]
+        first = book.entries(3)[0]
+        checkpoint = epochs.Checkpoint(
+            3,
+            first.sequence,
+            entry.sequence,
+            first.previous,
+            final or entry.sha256,
+            *book.ledger.now(),
+        )
+        token = jws.sign(KEY, epochs.CHECKPOINT, checkpoint)
+        (book.path / "000003.checkpoint").write_bytes(token)
+        told = [] if final is None else ["000003.jws: it ends otherwise than its checkpoint says"]
+        assert damage_in(book.path) == told
+
+
+def test_neighbours_that_say_the_same_are_one_finding(book: Book) -> None:
+    keys = KeyRing([OTHER.public])
+    texts = damage_in(book.path, keys=keys)
+    assert len([text for text in texts if text.startswith("000004.jws:1")]) == 1
+    assert any("(and up to line" in text for text in texts)
+    assert read_ledger(str(book.path), keys)[0].recordings == {}
+
+
+def test_a_file_that_was_renamed_to_another_epoch_is_found(book: Book) -> None:
+    os.rename(book.file(4), book.path / "000006.jws")
+    assert any("000006.jws:1: entry" in text for text in damage_in(book.path))
+    alone = book.path.parent / "alone"
+    alone.mkdir()
+    os.rename(book.path / "000006.jws", alone / "000001.jws")
+    assert any("000001.jws:1: entry" in text for text in damage_in(alone))
+
+
+def test_a_renamed_file_is_found_also_where_nothing_is_known_of_before(book: Book) -> None:
+    book.file(5).unlink()
+    os.rename(book.file(4), book.path / "000006.jws")
+    texts = [text for text in damage_in(book.path) if text.startswith("000006.jws")]
+    assert texts[0].endswith("belongs to epoch 4")
+
+
+def test_a_directory_without_a_ledger_is_damage(tmp_path: Path) -> None:
+    assert damage_in(tmp_path) == ["there is no ledger"]
+    with pytest.raises(StorageError, match="cannot list the ledger"):
+        read_ledger(str(tmp_path / "none"), KEYS)
+
+
+def test_a_file_that_cannot_be_read_is_named(book: Book) -> None:
+    book.file(4).unlink()
+    book.file(4).mkdir()
+    with pytest.raises(StorageError, match=r"000004\.jws: cannot read the ledger"):
+        book.check()
+
+
+def test_finding_texts_name_file_and_line(book: Book) -> None:
+    _, findings = book.check()
+    assert [(one.severity, one.file, one.line) for one in findings] == [(Severity.NOTE, "", 0)]
+
+
+def sign(book: Book, facts: Fact) -> None:
+    """Append a signed entry as no production code would."""
+    entry = entries.make(KEY, book.ledger.head, *book.ledger.now(), facts)
+    with book.file().open("ab") as file:
+        file.write(entry.token + b"\n")
+
+
+def test_a_tombstone_of_a_held_recording_is_found_although_signed(book: Book) -> None:
+    sign(book, Deleted("a", "final of a", "expired", 100 * DAY))
+    (text,) = damage_in(book.path)
+    assert text.endswith("the recording a was deleted although it was held")
+
+
+def test_a_tombstone_before_its_time_is_found_although_signed(book: Book) -> None:
+    book.record("c", "d")
+    sign(book, Deleted("c", "final of c", "expired", DAYS * DAY - 1))
+    (text,) = damage_in(book.path)
+    assert text.endswith("the recording c was deleted before its time")
+
+
+def test_a_tombstone_that_is_in_order_is_none_of_these(book: Book) -> None:
+    book.record("c")
+    book.ledger.append("deleted", id="c", final="final of c", why="offloaded", age_us=0)
+    book.ledger.append("deleted", id="unheard of", final=None, why="expired", age_us=0)
+    assert damage_in(book.path) == []
+
+
+def test_an_epoch_that_forgets_a_hold_is_found_although_signed(book: Book) -> None:
+    head, (boot_id, now) = book.ledger.head, book.ledger.now()
+    after = book.state.after(entries.make(KEY, head, boot_id, now, HoldReleased("a", "nobody")))
+    begun, carried = after.carry(boot_id, now, 6, None)
+    content = b""
+    for facts in (begun, *carried):
+        entry = entries.make(KEY, head, boot_id, now, facts)
+        head = entry.head
+        content += entry.token + b"\n"
+    (book.path / "000006.jws").write_bytes(content)
+    (text,) = damage_in(book.path)
+    assert text == "000006.jws:2: it does not say of the recording a what the epoch before did"
+
+
+def test_what_is_carried_counts_only_at_the_beginning(book: Book) -> None:
+    known = book.state.recordings["a"]
+    sign(book, Carried((), (replace(known, holds=()),), ()))
+    state, _ = book.check()
+    assert state.recordings == book.state.recordings
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        (b'{"id":"a","id":"a","who":"x"}', "not in their one spelling"),
+        (b'{"who":"x","id":"a"}', "not in their one spelling"),
+        (b'{"id":"a", "who":"x"}', "not in their one spelling"),
+        (b'{"id":"a"}', "are wrong"),
+        (b'{"id":"a","more":1,"who":"x"}', "not in their one spelling"),
+        (b'"text"', "are wrong"),
+    ],
+)
+def test_signed_facts_in_another_spelling_are_no_entry(book: Book, facts: bytes, text: str) -> None:
+    boot_id, now = book.ledger.now()
+    head = book.ledger.head
+    raw = msgspec.Raw(facts)
+    payload = Payload(head.sequence + 1, head.sha256, 5, "release", boot_id, now, raw)
+    with book.file().open("ab") as file:
+        file.write(jws.sign(KEY, entries.LEDGER, payload) + b"\n")
+    (found,) = damage_in(book.path)
+    assert text in found
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"sequence": 7777}, "entry 7777 follows entry"),
+        ({"previous": "0" * 64}, "names another entry before it"),
+        ({"epoch": 9}, "belongs to epoch 9"),
+    ],
+)
+def test_a_signed_entry_that_does_not_follow_is_found(
+    book: Book, change: dict[str, object], text: str
+) -> None:
+    boot_id, now = book.ledger.now()
+    head = book.ledger.head
+    fields: dict[str, object] = {
+        "sequence": head.sequence + 1,
+        "previous": head.sha256,
+        "epoch": 5,
+        "kind": "uptime",
+        "boot_id": boot_id,
+        "clock": now,
+        "facts": msgspec.Raw(b"{}"),
+    }
+    payload = Payload(**(fields | change))  # type: ignore[arg-type]
+    with book.file().open("ab") as file:
+        file.write(jws.sign(KEY, entries.LEDGER, payload) + b"\n")
+    (found,) = damage_in(book.path)
+    assert text in found
+
+
+def test_a_trusted_key_that_does_not_say_whom_it_replaces_is_found(book: Book) -> None:
+    entry = entries.make(OTHER, book.ledger.head, *book.ledger.now(), entries.fact("uptime", {}))
+    with book.file().open("ab") as file:
+        file.write(entry.token + b"\n")
+    (found,) = damage_in(book.path, keys=KeyRing([KEY.public, OTHER.public]))
+    assert "is by another key, and does not say that it replaces" in found

@@ -1,0 +1,341 @@
+"""What may be concluded from a ledger's clocks, rule by rule; never too much."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from camerad.clock import DAY, SECOND, ClockSource, Moment
+from camerad.evidence.timeline import STEADY_US, Ages, Instant, Timeline
+
+UNKNOWN, RTC, SYNC = ClockSource.UNKNOWN, ClockSource.RTC, ClockSource.SYNCHRONISED
+HOUR = 3600 * SECOND
+
+
+class World:
+    """True time, a machine in it, and the timeline of what it saw. Days, for reading."""
+
+    def __init__(self) -> None:
+        self.true_us = 1000 * DAY
+        self.boot = 0
+        self.booted_us = self.true_us
+        self.error_us = 0
+        self.source = UNKNOWN
+        self.timeline = Timeline()
+
+    @property
+    def boot_id(self) -> str:
+        return f"boot {self.boot}"
+
+    @property
+    def boot_us(self) -> int:
+        return self.true_us - self.booted_us
+
+    def moment(self) -> Moment:
+        return Moment(self.boot_us, self.true_us + self.error_us, self.source)
+
+    def see(self) -> Instant:
+        self.timeline = self.timeline.observe(self.boot_id, self.moment())
+        return Instant(self.timeline.runs[-1].number, self.boot_us)
+
+    def run(self, days: float) -> Instant:
+        self.true_us += round(days * DAY)
+        return self.see()
+
+    def off(self, days: float) -> None:
+        """Without power, then another boot."""
+        self.true_us += round(days * DAY)
+        self.boot += 1
+        self.booted_us = self.true_us
+
+    def clock(self, source: ClockSource, error_days: float = 0) -> None:
+        self.source = source
+        self.error_us = round(error_days * DAY)
+
+    def age_days(self, instant: Instant, stated_us: int | None = None) -> float:
+        ages = Ages(self.timeline, self.boot_id, self.moment())
+        return ages.minimum_us(instant, stated_us) / DAY
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_without_a_trusted_clock_only_the_time_that_it_ran_counts(world: World) -> None:
+    end = world.run(0)
+    world.run(3)
+    world.off(100)
+    world.run(0)
+    world.run(2)
+    world.clock(UNKNOWN, 500)
+    assert world.age_days(end) == 5
+
+
+def test_the_present_counts_although_nothing_was_written_since(world: World) -> None:
+    end = world.run(0)
+    world.true_us += DAY
+    assert world.age_days(end) == 1
+
+
+def test_the_time_from_the_boot_to_its_first_entry_proves_nothing(world: World) -> None:
+    """Another machine may have written the entry before while this one was up already."""
+    end = world.run(0)
+    world.boot, world.booted_us = 1, world.true_us - 50 * DAY
+    world.run(1)
+    assert world.age_days(end) == 0
+    world.run(1)
+    assert world.age_days(end) == 1
+
+
+def test_two_machines_in_turns_never_count_the_same_time_twice(world: World) -> None:
+    world.boot = 7
+    end = world.run(0)
+    for day in range(10):
+        world.boot = 7 + day % 2
+        world.run(1)
+    assert world.age_days(end) <= 10
+
+
+def test_a_trusted_clock_counts_the_time_without_power(world: World) -> None:
+    world.clock(SYNC)
+    end = world.run(0)
+    world.off(90)
+    world.clock(RTC)
+    world.run(0)
+    assert world.age_days(end) == 90
+
+
+def test_a_boot_that_learns_the_time_later_knows_when_everything_in_it_was(world: World) -> None:
+    end = world.run(0)
+    world.run(1)
+    world.clock(SYNC)
+    world.run(0)
+    world.off(30)
+    world.run(0)
+    assert world.age_days(end) == 31
+
+
+def test_a_boot_that_never_knew_the_time_is_as_old_as_the_next_that_does(world: World) -> None:
+    end = world.run(0)
+    world.off(20)
+    world.clock(SYNC)
+    world.run(0)
+    assert world.age_days(end) == 0
+    world.off(30)
+    world.run(0)
+    assert world.age_days(end) == 30
+
+
+def test_an_earlier_synchronised_time_plus_uptime_counts_also_when_the_clock_is_lost(
+    world: World,
+) -> None:
+    world.clock(SYNC)
+    end = world.run(0)
+    world.off(10)
+    world.run(0)
+    world.off(10)
+    world.clock(UNKNOWN, -900)
+    world.run(0)
+    world.run(1)
+    assert world.age_days(end) == 11  # ten of them between the two synchronised times
+
+
+def test_a_clock_stepped_ahead_while_it_runs_makes_nothing_older(world: World) -> None:
+    for source in (RTC, SYNC):
+        world.clock(source)
+        end = world.run(0)
+        world.clock(source, 300)
+        assert world.age_days(end) == 0
+        world.run(0)
+        assert world.age_days(end) == 0
+        world.run(0.5)
+        assert world.age_days(end) == 0.5
+        world.off(0)
+
+
+def test_a_clock_stepped_back_while_it_runs_makes_nothing_older_afterwards(world: World) -> None:
+    world.clock(SYNC)
+    world.run(0)
+    world.clock(SYNC, -300)
+    end = world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    world.off(1)
+    world.run(0)
+    assert world.age_days(end) == 1
+
+
+def test_synchronised_time_that_stands_for_a_day_is_believed_over_what_was_before(
+    world: World,
+) -> None:
+    world.clock(SYNC, -300)
+    end = world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    world.off(5)
+    world.run(0)
+    world.clock(SYNC, 40)
+    world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    assert world.age_days(end) == 5
+    run = world.timeline.runs[-1]
+    assert run.high_us - run.low_us == 40 * DAY
+    world.run(STEADY_US / DAY)
+    run = world.timeline.runs[-1]
+    assert run.high_us == run.low_us
+    assert world.age_days(end) == 6
+
+
+def test_an_rtc_is_not_believed_over_what_it_said_before(world: World) -> None:
+    world.clock(RTC)
+    world.run(0)
+    world.clock(RTC, 10)
+    world.run(0)
+    world.run(5)
+    run = world.timeline.runs[-1]
+    assert run.high_us - run.low_us == 10 * DAY
+
+
+def test_synchronised_time_replaces_what_the_rtc_said(world: World) -> None:
+    world.clock(RTC, 40)
+    end = world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    world.off(3)
+    world.run(0)
+    assert world.age_days(end) == 3
+
+
+def test_once_synchronised_a_lesser_source_changes_nothing(world: World) -> None:
+    world.clock(SYNC)
+    end = world.run(0)
+    for source in (RTC, UNKNOWN):
+        world.clock(source, 100)
+        world.run(1)
+    assert world.age_days(end) == 2
+
+
+def test_an_rtc_behind_the_last_synchronised_time_is_taken_to_show_that(world: World) -> None:
+    world.clock(SYNC)
+    world.run(0)
+    world.off(1)
+    world.clock(RTC, -50)
+    end = world.run(0)
+    world.off(1)
+    world.clock(SYNC)
+    world.run(0)
+    assert world.age_days(end) == 2  # at most; truly 1, and the error is the time without power
+
+
+def test_an_rtc_that_stood_still_without_power_makes_nothing_older_once_that_shows(
+    world: World,
+) -> None:
+    """Its battery is weak: twenty days in a drawer, and the recording of a day later is made."""
+    world.clock(SYNC)
+    world.run(0)
+    world.off(20)
+    world.clock(RTC, -20)
+    end = world.run(0)
+    world.off(1)
+    world.clock(RTC, -20.5)
+    world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    assert world.age_days(end) == 0.5  # a day, less what the RTC may have lost since
+    world.off(1)
+    world.clock(RTC)
+    later = world.run(0)
+    world.off(1)
+    world.clock(RTC, -3 / 86400)  # seconds are no reason
+    world.run(0)
+    world.clock(SYNC)
+    world.run(0)
+    assert world.age_days(later) == 1
+    assert world.age_days(end) == 2.5
+
+
+def test_of_several_synchronised_times_after_the_end_the_earliest_counts(world: World) -> None:
+    world.clock(SYNC, 200)
+    end = world.run(0)
+    world.off(1)
+    world.clock(SYNC)
+    world.run(0)
+    world.off(9)
+    world.run(0)
+    assert world.age_days(end) == 9
+
+
+def test_what_another_machine_signed_counts_unless_synchronised_time_knows_better(
+    world: World,
+) -> None:
+    world.clock(SYNC)
+    here = world.run(0)
+    assert world.age_days(here, world.true_us - 5 * DAY) == 5
+    assert world.age_days(here, world.true_us + 100 * DAY) == 0
+    world.run(3)
+    assert world.age_days(here, world.true_us + 100 * DAY) == 3
+
+
+def test_a_place_in_time_that_is_not_known_proves_nothing(world: World) -> None:
+    world.clock(SYNC)
+    world.run(1)
+    assert world.age_days(Instant(99, 0), world.true_us - 50 * DAY) == 0
+
+
+def test_boot_time_that_runs_backwards_counts_for_nothing(world: World) -> None:
+    end = world.run(5)
+    world.true_us -= DAY
+    world.see()
+    assert world.age_days(end) == 0
+
+
+def test_a_timeline_without_entries_knows_nothing() -> None:
+    empty = Timeline()
+    assert (empty.uptime_us, empty.wall_at_least_us, empty.find("boot")) == (0, None, None)
+
+
+def test_leaving_out_what_is_not_needed_changes_no_age() -> None:
+    """Any history: whoever is asked for later has the same age as with all runs kept."""
+    random = Random(20261124)
+    for _ in range(300):
+        world = World()
+        instants = []
+        for _ in range(random.randrange(1, 25)):
+            world.clock(random.choice((UNKNOWN, RTC, SYNC)), random.choice((0, 0, 0, -30, 50)))
+            if random.random() < 0.5:
+                world.off(random.choice((0, 1, 40)))
+            instants.append(world.run(random.choice((0, 0.01, 1))))
+        needed = random.sample(instants, min(3, len(instants)))
+        short = World()
+        short.__dict__.update(world.__dict__)
+        short.timeline = world.timeline.keeping({instant.run for instant in needed})
+        assert len(short.timeline.runs) <= 3 * len(needed) + 1
+        for _ in range(2):
+            for instant in needed:
+                assert short.age_days(instant) == world.age_days(instant)
+                stated_us = world.true_us - 5 * DAY
+                assert short.age_days(instant, stated_us) == world.age_days(instant, stated_us)
+            for one in (world, short):
+                one.off(3)
+                one.clock(SYNC)
+                one.run(1)
+
+
+def test_a_sound_clock_never_makes_anything_older_than_it_is() -> None:
+    """Any history in which trusted clocks are right; untrusted ones show anything."""
+    random = Random(20261125)
+    for _ in range(300):
+        world = World()
+        ends: list[tuple[int, Instant]] = []
+        for _ in range(random.randrange(1, 40)):
+            source = random.choice((UNKNOWN, RTC, SYNC))
+            world.clock(source, random.choice((-900, 0, 900)) if source is UNKNOWN else 0)
+            if random.random() < 0.3:
+                world.off(random.choice((0, 1, 40)))
+            instant = world.run(random.choice((0, 0.01, 1)))
+            ends.append((world.true_us, instant))
+            for true_us, end in ends:
+                assert world.age_days(end) <= (world.true_us - true_us) / DAY

@@ -1,0 +1,389 @@
+"""Offload: only what has arrived is acknowledged, and an interruption costs nothing but time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
+from ledger_helpers import damage_in
+
+from camerad.clock import DAY, SECOND
+from camerad.errors import StorageError
+from camerad.evidence import copying, jws, receipts
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.offload import OffloadError, OwnedDevice, accept_receipt, offload
+from camerad.evidence.places import Holding, place_of
+from camerad.evidence.receipts import Copied
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Path:
+    return tmp_path / "office"
+
+
+def holding(office: Path) -> Holding:
+    (found,) = place_of(str(office)).holdings
+    return found
+
+
+def acknowledged(camera: Camera) -> dict[str, bool]:
+    with camera.open() as store:
+        return {one.info.id: one.acknowledged for one in store.recordings()}
+
+
+def test_what_is_new_is_copied_receipted_and_acknowledged(camera: Camera, office: Path) -> None:
+    paths = {name: camera.put(name) for name in (ONE, TWO)}
+    done = camera.offload(office)
+    assert done.copied == done.acknowledged == [ONE, TWO]
+    assert done.problems == done.open == []
+    there = holding(office)
+    for name, path in paths.items():
+        assert Path(there.recordings, f"{name}.tar").read_bytes() == path.read_bytes()
+    (filed,) = receipts.read(there.receipts, KEYS)
+    assert [one.id for one in filed.receipt.recordings] == [ONE, TWO]
+    assert [one.sha256 for one in filed.receipt.recordings] == [
+        jws.digest(path.read_bytes()) for path in paths.values()
+    ]
+    assert filed.receipt.directory == (office / "office" / "id").read_text().strip()
+    assert acknowledged(camera) == {ONE: True, TWO: True}
+    with camera.open() as store:
+        assert store.ledger.state.recordings[ONE].acknowledged == filed.sha256
+    assert damage_in(Path(there.ledger), filed.receipt.head, KEYS) == []
+
+
+def test_a_second_offload_copies_only_what_came_since(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    camera.offload(office)
+    camera.put(TWO)
+    done = camera.offload(office)
+    assert (done.copied, done.there, done.acknowledged) == ([TWO], [ONE], [TWO])
+    names = sorted(os.listdir(holding(office).receipts))
+    assert names == ["0001.jws", "0002.jws"]
+
+
+def test_another_office_gets_everything(camera: Camera, office: Path, tmp_path: Path) -> None:
+    camera.put(ONE)
+    camera.offload(office)
+    assert camera.offload(tmp_path / "another").copied == [ONE]
+
+
+def test_a_recording_without_an_end_stays_until_it_has_one(camera: Camera, office: Path) -> None:
+    path = camera.put(ONE, known=False)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2048])
+    done = camera.offload(office)
+    assert (done.open, done.copied) == ([ONE], [])
+    path.write_bytes(content)
+    assert camera.offload(office).copied == [ONE]
+
+
+def test_nine_recordings_take_two_receipts(camera: Camera, office: Path) -> None:
+    names = [f"20261124T1{n}0000Z-{n:06d}-0000000{n}" for n in range(1, 10)]
+    for name in names:
+        camera.put(name, known=False)
+    assert camera.offload(office).acknowledged == names
+    counts = [len(one.receipt.recordings) for one in receipts.read(holding(office).receipts, KEYS)]
+    assert counts == [receipts.MOST, 1]
+
+
+class Interrupted(BaseException):
+    """Stands for a stick that is pulled, or a process that is killed."""
+
+
+CALLS = ("pwritev", "fdatasync", "fsync", "rename", "mkdir", "pread")
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, at: int) -> Callable[[], int]:
+    """End the world at the call of that number; returns how many calls there were."""
+    calls = 0
+
+    def replaced(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > at:
+                raise Interrupted
+            return real(*args, **named)
+
+        return call
+
+    for name in CALLS:
+        monkeypatch.setattr(os, name, replaced(getattr(os, name)))
+    # What is cleaned up after an error would not be after a kill.
+    monkeypatch.setattr(os, "unlink", lambda *_: None)
+    return lambda: calls
+
+
+def test_an_offload_that_is_interrupted_anywhere_goes_on_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = runs = 0
+    while True:
+        camera = Camera(tmp_path / f"state-{at}")
+        office = tmp_path / f"office-{at}"
+        office.mkdir()
+        content = {name: camera.put(name).read_bytes() for name in (ONE, TWO)}
+        store = camera.open()
+        with monkeypatch.context() as patched:
+            calls = interrupting(patched, at)
+            try:
+                offload(OwnedDevice(store, KEY, KEYS), str(office), Silent())
+            except Interrupted:
+                pass
+            finally:
+                store.ledger.close()
+        finished = calls() <= at
+        store.close()
+        # Whatever is acknowledged has arrived.
+        for name, is_acknowledged in acknowledged(camera).items():
+            if is_acknowledged:
+                copy = Path(holding(office).recordings, f"{name}.tar")
+                assert copy.read_bytes() == content[name]
+        done = camera.offload(office)
+        assert done.problems == []
+        assert acknowledged(camera) == {ONE: True, TWO: True}
+        there = holding(office)
+        assert sorted(os.listdir(there.recordings)) == [f"{ONE}.tar", f"{TWO}.tar"]
+        received = receipts.by_recording(receipts.read(there.receipts, KEYS))
+        assert set(received) == {ONE, TWO}
+        runs += 1
+        if finished:
+            break
+        at += 1
+    # Two recordings take some forty calls that can be interrupted.
+    assert runs > 30
+
+
+def test_a_receipt_that_never_reached_the_device_is_handed_in_again(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    with monkeypatch.context() as patched:
+        patched.setattr("camerad.evidence.offload.accept_receipt", lambda *_: [])
+        camera.offload(office)
+    assert acknowledged(camera) == {ONE: False}
+    assert camera.offload(office).copied == []
+    assert acknowledged(camera) == {ONE: True}
+
+
+def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    real = copying.digest
+
+    def worn_out(path: str, *args: Any, **named: Any) -> copying.Digest:
+        found = real(path, *args, **named)
+        return found._replace(sha256="0" * 64) if named.get("fresh") else found
+
+    monkeypatch.setattr(copying, "digest", worn_out)
+    with pytest.raises(copying.CopyError, match="take another"):
+        camera.offload(office)
+    assert acknowledged(camera) == {ONE: False}
+    assert os.listdir(holding(office).recordings) == []
+
+
+def test_a_copy_is_asked_of_the_storage_not_of_memory(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    dropped = []
+    real = os.posix_fadvise
+
+    def advise(descriptor: int, offset: int, length: int, advice: int) -> None:
+        dropped.append((os.readlink(f"/proc/self/fd/{descriptor}"), advice))
+        real(descriptor, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    camera.offload(office)
+    copy = os.path.join(holding(office).recordings, f"{ONE}.tar.new")
+    assert dropped == [(copy, os.POSIX_FADV_DONTNEED)]
+
+
+def test_a_full_stick_leaves_nothing_half_written_and_keeps_what_had_arrived(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    camera.put(TWO)
+    real = os.pwritev
+
+    def full(descriptor: int, buffers: Any, offset: int) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(f"{TWO}.tar.new"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, buffers, offset)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwritev", full)
+        with pytest.raises(StorageError, match="No space left"):
+            camera.offload(office)
+    assert os.listdir(holding(office).recordings) == [f"{ONE}.tar"]
+    assert acknowledged(camera) == {ONE: True, TWO: False}
+    assert camera.offload(office).copied == [TWO]
+
+
+def test_a_stick_without_modes_will_do(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    real = os.fchmod
+
+    def fat(descriptor: int, mode: int) -> None:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(office)):
+            raise OSError(errno.EPERM, "Operation not permitted")
+        real(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", fat)
+    assert camera.offload(office).acknowledged == [ONE]
+
+
+def test_a_copy_that_has_rotted_is_made_again(camera: Camera, office: Path) -> None:
+    path = camera.put(ONE)
+    camera.offload(office)
+    copy = Path(holding(office).recordings, f"{ONE}.tar")
+    copy.write_bytes(copy.read_bytes()[:-512])
+    assert camera.offload(office).copied == [ONE]
+    assert copy.read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_ends_otherwise_than_its_receipt_is_not_copied(
+    camera: Camera, office: Path, tmp_path: Path
+) -> None:
+    path = camera.put(ONE)
+    camera.offload(office)
+    content = Path(holding(office).recordings, f"{ONE}.tar").read_bytes()
+    path.write_bytes(Camera(tmp_path / "other").put(ONE, marks=(SECOND // 2,)).read_bytes())
+    done = camera.offload(office)
+    assert done.copied == []
+    assert ONE in done.problems[0]
+    assert Path(holding(office).recordings, f"{ONE}.tar").read_bytes() == content
+
+
+def test_what_the_office_has_deleted_does_not_come_back(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    camera.offload(office)
+    with camera.open() as store:
+        store.hold(ONE, "kept on the device", "Desk")
+    own = SigningKey.generate()
+    (office / "office" / "keys").mkdir()
+    (office / "office" / "keys" / "own.pem").write_text(own.public.pem)
+    with open_office(office, own, camera.clock) as store:
+        store.reconcile()
+        camera.clock.advance(DAYS * DAY)
+        assert [one.id for one in store.purge()] == [ONE]
+    assert camera.offload(office).copied == []
+
+
+# ---------------------------------------------------------------------------------------- witness
+
+
+def test_a_ledger_that_was_put_back_is_noticed(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    file = camera.root / "ledger" / "000001.jws"
+    before = file.read_bytes()
+    camera.offload(office)
+    witnessed = Path(holding(office).ledger, "000001.jws").read_bytes()
+    file.write_bytes(before)
+    camera.clock.advance(SECOND)
+    done = camera.offload(office)
+    assert len(done.problems) == 1
+    assert "put back" in done.problems[0]
+    (kept,) = Path(holding(office).earlier_ledger).iterdir()
+    assert kept.read_bytes() == witnessed
+
+
+def test_a_ledger_that_was_put_back_and_went_on_is_noticed(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    file = camera.root / "ledger" / "000001.jws"
+    before = file.read_bytes()
+    camera.offload(office)
+    file.write_bytes(before)
+    with camera.open() as store:
+        for _ in range(9):
+            store.ledger.append("uptime")
+    assert "put back" in camera.offload(office).problems[0]
+
+
+def test_an_expired_epoch_goes_from_the_copy_too(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    camera.offload(office)
+    with camera.open() as store:
+        for _ in range(3):
+            store.ledger.rotate()
+            camera.clock.advance(40 * DAY)
+        assert store.ledger.expire(30)
+    assert camera.offload(office).problems == []
+    assert "000001.checkpoint" in os.listdir(holding(office).ledger)
+    assert "000001.jws" not in os.listdir(holding(office).ledger)
+    assert damage_in(Path(holding(office).ledger), None, KEYS) == []
+
+
+# --------------------------------------------------------------------------------------- refusals
+
+
+def test_storage_that_is_not_mounted_is_refused(camera: Camera, tmp_path: Path) -> None:
+    with camera.open() as store, pytest.raises(OffloadError, match="mount"):
+        offload(OwnedDevice(store, KEY, KEYS), str(tmp_path / "nowhere"), Silent())
+
+
+def test_the_device_itself_is_no_office(camera: Camera) -> None:
+    inside = camera.root / "office"
+    inside.mkdir()
+    with camera.open() as store, pytest.raises(OffloadError, match="other storage"):
+        offload(OwnedDevice(store, KEY, KEYS), str(inside), Silent())
+
+
+def test_a_device_has_one_offload_at_a_time(camera: Camera, office: Path) -> None:
+    camera.put(ONE)
+    office.mkdir()
+
+    class Second(Silent):
+        def next(self, recording: str) -> None:
+            with pytest.raises(OffloadError, match="under way"):
+                offload(device, str(office), Silent())
+
+    with camera.open() as store:
+        device = OwnedDevice(store, KEY, KEYS)
+        assert offload(device, str(office), Second()).copied == [ONE]
+
+
+def test_a_receipt_by_another_key_acknowledges_nothing(camera: Camera) -> None:
+    path = camera.put(ONE)
+    other = SigningKey.generate()
+    with camera.open() as store:
+        final = store.ledger.state.recordings[ONE].final or ""
+        copied = [Copied(ONE, final, *copying.digest(str(path)))]
+        token = OwnedDevice(store, other, KeyRing([other.public])).sign("cam-1", "00", copied)
+        with pytest.raises(jws.SignatureError):
+            accept_receipt(store, KEYS, token)
+    assert acknowledged(camera) == {ONE: False}
+
+
+def test_a_receipt_for_another_end_is_not_signed(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store, pytest.raises(OffloadError, match="does not know"):
+        OwnedDevice(store, KEY, KEYS).sign("cam-1", "00", [Copied(ONE, "0" * 64, "0" * 64, 1)])
+
+
+def test_what_was_deleted_meanwhile_is_passed_over(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {name: camera.put(name) for name in (ONE, TWO, THREE)}
+
+    class Purging(Silent):
+        def next(self, recording: str) -> None:
+            paths[TWO].unlink(missing_ok=True)
+
+    office.mkdir()
+    with camera.open() as store:
+        done = offload(OwnedDevice(store, KEY, KEYS), str(office), Purging())
+    assert done.acknowledged == [ONE, THREE]

@@ -1,0 +1,529 @@
+"""An interrupted recording is closed with all that was committed, and nothing is destroyed.
+
+Wherever power is lost, the file holds what was committed, then perhaps part of one append, then
+zeros; so the tests put every such file there and repair it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from evidence_helpers import BOOT_ID, MOMENT, a_header, decoded, expected, time_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sink_helpers import (
+    END,
+    ID,
+    KEY,
+    a_facts,
+    abandon,
+    members,
+    record,
+    small,
+    unsealed_file,
+)
+
+from camerad.clock import ManualClock
+from camerad.errors import StorageError
+from camerad.evidence import chain, container, files, jws, repair, tar
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.listing import list_recordings
+from camerad.evidence.reading import skeleton, walk
+from camerad.evidence.repair import TORN, UNREADABLE, Outcome, Repaired, repair_all, unfinished
+
+CLOCK = ManualClock(5, MOMENT.wall_us)
+CLOCK.reboot()
+
+
+@pytest.fixture
+def unsynchronised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of repairs need not wait for the storage."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A recording of three small fragments without an end."""
+    recording = small(tmp_path, 3)
+    abandon(recording)
+    return Path(recording.path)
+
+
+def fix(path: Path | str) -> Repaired:
+    return repair.repair(str(path), KEY, CLOCK)
+
+
+def is_right(path: Path, commits: int, torn: bytes) -> None:
+    """Check that the recording is closed as recovered, with these commits and this tail."""
+    found = skeleton(str(path))
+    assert found.closed_by is not None
+    for statement in (found.statement, found.closed_by.statement):
+        jws.check(statement, KeyRing([KEY.public]))
+    end = found.closed_by.end
+    assert (end.commits, end.closing.reason, end.closing.frames) == (
+        commits,
+        "recovered",
+        15 * commits,
+    )
+    assert end.torn == (chain.content(torn) if torn else None)
+    assert members(path).get("torn.bin", b"") == torn
+    assert not path.with_suffix(TORN).exists()
+
+
+def blocks(data: bytes) -> bytes:
+    """`data` up to its last byte that is not zero, in whole blocks."""
+    data = data.rstrip(b"\0")
+    return data + bytes(-len(data) % tar.BLOCK)
+
+
+def offsets(path: Path) -> list[int]:
+    """Where the chain ends after each commit."""
+    with open(path, "rb") as file:
+        return [one.end_offset for one in walk(file) if re.fullmatch(r"\d+\.jws", one.member.name)]
+
+
+# --------------------------------------------------------------------------- what is left
+
+
+def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) -> None:
+    path = record(tmp_path, a_header(trigger_us=time_of(3)), ended=False)
+    result = fix(path)
+    assert (result.id, result.path, result.outcome) == (ID, path, Outcome.RECOVERED)
+    assert result.text == "it was interrupted; 2 fragments are there"
+    assert result.header is not None and result.header.id == ID
+    assert result.end is not None
+    closing = result.end.closing
+    assert (closing.reason, closing.frames, closing.at_us) == ("recovered", 30, time_of(30))
+    # When it was repaired, which is in another boot than its own.
+    assert (closing.boot_id, closing.clock) == (CLOCK.boot_id, CLOCK.moment())
+    assert closing.boot_id != BOOT_ID
+    (info,) = list_recordings(str(tmp_path))
+    assert (info.state, info.frames, info.final) == ("recovered", 30, result.final)
+    assert decoded(unsealed_file(path)) == expected(range(30))
+    assert [one.name for one in tmp_path.iterdir() if one.suffix != ".mp4"] == [f"{ID}.tar"]
+
+
+def test_marks_are_told(tmp_path: Path) -> None:
+    recording = small(tmp_path, 0)
+    recording.append(b"fragment", a_facts(0, marks=(time_of(3), time_of(4))))
+    abandon(recording)
+    assert fix(recording.path).marks == 2
+
+
+def test_a_recording_without_a_commit_keeps_its_segment_as_a_torn_tail(tmp_path: Path) -> None:
+    recording = small(tmp_path, 0)
+    abandon(recording)
+    path = Path(recording.path)
+    tail = blocks(path.read_bytes()[skeleton(str(path)).point.offset :])
+    result = fix(path)
+    assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(tail))
+    assert result.end is not None and result.end.closing.at_us == a_header().trigger_us
+    is_right(path, 0, tail)
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_wherever_the_last_append_is_torn_what_was_committed_stays(interrupted: Path) -> None:
+    """Every length of the third append, from nothing to all of it, with and without room."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    for kept in range(second, third + 1):
+        interrupted.write_bytes(data[:kept] + bytes(5_000 * (kept % 2)))
+        result = fix(interrupted)
+        # The last byte of an append is padding, so it is whole a bit earlier.
+        if data[kept:third].strip(b"\0") == b"" and (kept % 2 or kept == third):
+            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, 0)
+            is_right(interrupted, 3, b"")
+        else:
+            torn = blocks(data[second:kept])
+            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(torn))
+            is_right(interrupted, 2, torn)
+        assert data[:second] == interrupted.read_bytes()[:second]
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
+    """Every single block of the third append is missing once."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    for at in range(second, third, tar.BLOCK):
+        torn = data[:at] + bytes(tar.BLOCK) + data[at + tar.BLOCK : third]
+        interrupted.write_bytes(torn + bytes(8192))
+        assert fix(interrupted).outcome is Outcome.RECOVERED
+        is_right(interrupted, 2, blocks(torn[second:]))
+
+
+@pytest.mark.usefixtures("unsynchronised")
+@given(
+    commits=st.integers(0, 3),
+    tail=st.binary(max_size=4000),
+    room=st.integers(0, 3000),
+)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
+def test_whatever_lies_behind_the_last_commit_is_kept(
+    tmp_path: Path, commits: int, tail: bytes, room: int
+) -> None:
+    path = tmp_path / f"{ID}.tar"
+    path.unlink(missing_ok=True)
+    abandon(small(tmp_path, commits))
+    offset = skeleton(str(path)).point.offset
+    path.write_bytes(path.read_bytes()[:offset] + tail + bytes(room))
+    result = fix(path)
+    assert result.outcome is Outcome.RECOVERED
+    is_right(path, commits, blocks(tail))
+    before = path.read_bytes()
+    assert fix(path).outcome is Outcome.WHOLE
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_every_single_bit_of_the_last_commit_counts(interrupted: Path) -> None:
+    """One bit of each byte is turned: the fragment before it is torn then, and kept as such."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    padding = third - len(data[:third].rstrip(b"\0"))
+    for at in range(second, third - padding):
+        turned = bytearray(data[:third])
+        turned[at] ^= 1 << at % 8
+        interrupted.write_bytes(turned)
+        assert fix(interrupted).outcome is Outcome.RECOVERED
+        is_right(interrupted, 2, blocks(bytes(turned[second:])))
+
+
+# --------------------------------------------------------------------------- repeating it
+
+
+class Snapshots:
+    """Copies of a directory as it is before each call that changes it."""
+
+    def __init__(self, directory: Path, into: Path, patch: pytest.MonkeyPatch) -> None:
+        self._directory = directory
+        self._into = into
+        self.taken: list[Path] = []
+        for name in ("pwritev", "ftruncate", "rename", "unlink", "fsync", "fdatasync"):
+            patch.setattr(os, name, self._watched(getattr(os, name)))
+
+    def _watched(self, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **more: object) -> object:
+            copy = self._into / f"{len(self.taken)}"
+            shutil.copytree(self._directory, copy)
+            self.taken.append(copy)
+            return real(*arguments, **more)
+
+        return call
+
+
+@pytest.mark.parametrize("torn", [b"", b"torn" * 400])
+def test_a_repair_that_ends_anywhere_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
+) -> None:
+    """Killed before each of its calls, twice over: in the repair, and in the repair of that."""
+    directory = tmp_path / "recordings"
+    directory.mkdir()
+    abandon(small(directory, 2))
+    path = directory / f"{ID}.tar"
+    offset = skeleton(str(path)).point.offset
+    path.write_bytes(path.read_bytes()[:offset] + torn + bytes(10_000))
+    with monkeypatch.context() as patch:
+        first = Snapshots(directory, tmp_path / "first", patch)
+        fix(path)
+    assert len(first.taken) >= 3
+    for number, taken in enumerate(first.taken):
+        copy = tmp_path / "second" / f"{number}-work"
+        shutil.copytree(taken, copy)
+        with monkeypatch.context() as patch:
+            second = Snapshots(copy, tmp_path / "second" / str(number), patch)
+            results = list(repair_all(str(copy), KEY, CLOCK))
+        assert all(r.outcome in (Outcome.RECOVERED, Outcome.FINISHED) for r in results)
+        is_right(copy / f"{ID}.tar", 2, blocks(torn))
+        for again in second.taken:
+            list(repair_all(str(again), KEY, CLOCK))
+            is_right(again / f"{ID}.tar", 2, blocks(torn))
+            left = sorted(one.name for one in again.iterdir())
+            assert [name for name in left if not name.endswith(files.TEMPORARY)] == [f"{ID}.tar"]
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_a_repair_whose_blocks_arrived_in_any_order_is_repeated(interrupted: Path) -> None:
+    """Of what repair wrote, each block once did not arrive while all others did; its copy of the
+    torn tail, which was durable before, is there."""
+    offset = offsets(interrupted)[1]
+    torn = blocks(random.Random(1).randbytes(2800))
+    before = interrupted.read_bytes()[:offset] + torn
+    interrupted.write_bytes(before)
+    fix(interrupted)
+    after = interrupted.read_bytes()
+    for at in range(offset, len(after), tar.BLOCK):
+        old = before[at : at + tar.BLOCK].ljust(tar.BLOCK, b"\0")
+        for size in (len(after), len(after) + 4096):
+            mixed = after[:at] + old + after[at + tar.BLOCK :]
+            interrupted.write_bytes(mixed.ljust(size, b"\0"))
+            interrupted.with_suffix(TORN).write_bytes(torn)
+            result = fix(interrupted)
+            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(torn))
+            is_right(interrupted, 2, torn)
+
+
+def test_a_copy_of_the_tail_that_was_left_is_removed(interrupted: Path) -> None:
+    torn = blocks(b"torn")
+    interrupted.write_bytes(interrupted.read_bytes()[: offsets(interrupted)[-1]] + torn)
+    first = fix(interrupted)
+    before = interrupted.read_bytes()
+    interrupted.with_suffix(TORN).write_bytes(torn)
+    assert unfinished(str(interrupted.parent)) == [str(interrupted)]
+    result = fix(interrupted)
+    assert (result.outcome, result.final, result.end) == (Outcome.RECOVERED, first.final, first.end)
+    assert result.torn_bytes == len(torn)
+    assert interrupted.read_bytes() == before
+    is_right(interrupted, 3, torn)
+
+
+def test_a_copy_that_belongs_to_no_tail_is_left_and_told(tmp_path: Path) -> None:
+    path = Path(record(tmp_path))
+    before = path.read_bytes()
+    path.with_suffix(TORN).write_bytes(b"torn")
+    result = fix(path)
+    assert (result.outcome, result.end) == (Outcome.DAMAGED, None)
+    assert "is not its own: it is whole without" in result.text
+    assert (path.read_bytes(), path.with_suffix(TORN).read_bytes()) == (before, b"torn")
+
+
+# --------------------------------------------------------------------------- ends
+
+
+def test_a_whole_recording_is_left_as_it_is(tmp_path: Path) -> None:
+    path = Path(record(tmp_path))
+    before = path.read_bytes()
+    result = fix(path)
+    assert (result.outcome, result.final) == (
+        Outcome.WHOLE,
+        list_recordings(str(tmp_path))[0].final,
+    )
+    assert result.end is not None and result.end.closing == END
+    assert path.read_bytes() == before
+    assert list(repair_all(str(tmp_path), KEY, CLOCK)) == []
+
+
+@pytest.mark.parametrize("behind", [0, 512, 1536, 100_000])
+def test_an_end_whose_file_was_not_cut_yet_counts(tmp_path: Path, behind: int) -> None:
+    path = Path(record(tmp_path))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -len(tar.END)] + bytes(behind))
+    result = fix(path)
+    assert (result.outcome, result.final) == (
+        Outcome.FINISHED,
+        list_recordings(str(tmp_path))[0].final,
+    )
+    assert path.read_bytes() == whole
+
+
+def test_bytes_behind_an_end_are_no_interruption(tmp_path: Path) -> None:
+    path = Path(record(tmp_path))
+    path.write_bytes(path.read_bytes() + b"more")
+    before = path.read_bytes()
+    result = fix(path)
+    assert (result.outcome, result.text) == (Outcome.DAMAGED, "there are bytes behind its end")
+    assert path.read_bytes() == before
+
+
+def test_an_end_that_is_not_signed_is_a_torn_tail(tmp_path: Path) -> None:
+    recording = small(tmp_path, 2)
+    path = Path(recording.path)
+    offset = skeleton(recording.path).point.offset
+    recording.close(END)
+    data = path.read_bytes()
+    end = members(path)["end.jws"]
+    other = chain.Chain(SigningKey.generate(), skeleton(recording.path).point.previous, 2).end(END)
+    forged = end.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
+    path.write_bytes(data.replace(end, forged)[: -len(tar.END)] + bytes(4096))
+    assert fix(path).outcome is Outcome.RECOVERED
+    is_right(path, 2, blocks(data[offset:].replace(end, forged)))
+
+
+# --------------------------------------------------------------------------- what is not repaired
+
+
+def test_a_recording_that_runs_is_left_alone(tmp_path: Path) -> None:
+    recording = small(tmp_path, 1)
+    (result,) = repair_all(str(tmp_path), KEY, CLOCK)
+    assert (result.outcome, result.path) == (Outcome.RUNNING, recording.path)
+    recording.append(b"fragment", a_facts(1))
+    recording.close(END)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(16 << 20)])
+def test_a_file_with_nothing_in_it_is_removed(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / f"{ID}.tar"
+    path.write_bytes(content)
+    result = fix(path)
+    assert (result.outcome, result.id, result.header) == (Outcome.EMPTY, ID, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_a_header_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
+    path = tmp_path / f"{ID}.tar"
+    path.write_bytes(b"evidence?")
+    result = fix(path)
+    assert (result.outcome, result.id) == (Outcome.UNREADABLE, ID)
+    assert "this is not a recording" in result.text
+    assert Path(result.path) == path.with_suffix(UNREADABLE)
+    assert Path(result.path).read_bytes() == b"evidence?"
+    assert not path.exists()
+    assert list(repair_all(str(tmp_path), KEY, CLOCK)) == []
+
+
+def test_a_recording_by_a_former_key_is_left(interrupted: Path) -> None:
+    before = interrupted.read_bytes()
+    result = repair.repair(str(interrupted), SigningKey.generate(), CLOCK)
+    assert result.outcome is Outcome.FORMER_KEY
+    assert KEY.public.thumbprint in result.text
+    assert interrupted.read_bytes() == before
+
+
+def test_damage_long_before_the_last_commit_is_no_interruption(interrupted: Path) -> None:
+    before = bytearray(interrupted.read_bytes())
+    first = offsets(interrupted)[0]
+    before[first] ^= 1
+    interrupted.write_bytes(before)
+    result = fix(interrupted)
+    assert result.outcome is Outcome.DAMAGED
+    assert f"what follows its fragment 0 is damaged at byte {first}" in result.text
+    assert interrupted.read_bytes() == before
+
+
+def test_more_than_an_append_can_be_is_no_interruption(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "LONGEST_TAIL", 10_000)
+    before = interrupted.read_bytes()[: offsets(interrupted)[-1]] + b"x" * 10_001
+    interrupted.write_bytes(before)
+    assert fix(interrupted).outcome is Outcome.DAMAGED
+    assert interrupted.read_bytes() == before
+
+
+def replaced(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert len(old) == len(new)
+    assert data.count(old) == 1
+    return data.replace(old, new)
+
+
+def test_a_header_that_is_not_signed_is_no_interruption(interrupted: Path) -> None:
+    token = members(interrupted)["header.jws"]
+    other = jws.sign(SigningKey.generate(), "camerad-header", a_header())
+    forged = token.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
+    interrupted.write_bytes(replaced(interrupted.read_bytes(), token, forged))
+    result = fix(interrupted)
+    assert (result.outcome, result.text) == (
+        Outcome.DAMAGED,
+        "the signature of its header does not hold",
+    )
+
+
+def test_only_one_commit_can_have_been_under_way(interrupted: Path) -> None:
+    data = interrupted.read_bytes()
+    found = members(interrupted)
+    for name in ("000001.m4s.age", "000002.m4s.age"):
+        data = replaced(data, found[name], bytes(reversed(found[name])))
+    interrupted.write_bytes(data)
+    result = fix(interrupted)
+    assert (result.outcome, result.text) == (Outcome.DAMAGED, "its last two commits do not hold")
+    assert interrupted.read_bytes() == data
+
+
+def test_the_first_commit_needs_its_segment(tmp_path: Path) -> None:
+    recording = small(tmp_path, 1)
+    abandon(recording)
+    path = Path(recording.path)
+    init = members(path)["init.mp4.age"]
+    data = replaced(path.read_bytes(), init, bytes(reversed(init)))
+    path.write_bytes(data)
+    offset = skeleton(str(path)).last.before.offset  # type: ignore[union-attr]
+    assert fix(path).outcome is Outcome.RECOVERED
+    is_right(path, 0, blocks(data[offset:]))
+
+
+# --------------------------------------------------------------------------- failing storage
+
+
+def refusing(number: int) -> Callable[..., None]:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize("call", ["pwritev", "ftruncate", "fdatasync", "rename", "unlink", "pread"])
+def test_an_error_with_one_recording_does_not_keep_the_others_from_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    for number in (1, 2):
+        identity = f"20261124T153000Z-{number:06d}-00000000"
+        recording = small(tmp_path, 1, a_header(identity))
+        abandon(recording)
+        path = Path(recording.path)
+        offset = skeleton(str(path)).point.offset
+        path.write_bytes(path.read_bytes()[:offset] + b"torn")
+    results = repair_all(str(tmp_path), KEY, CLOCK)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, refusing(errno.EIO))
+        first = next(results)
+    second = next(results)
+    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.RECOVERED)
+    assert "Input/output error; the storage reports an input/output error" in first.text
+    # The newest comes first, since the officer may want to go on with it.
+    assert (first.id[17:23], second.id[17:23]) == ("000002", "000001")
+    (again,) = repair_all(str(tmp_path), KEY, CLOCK)
+    assert (again.id, again.outcome) == (first.id, Outcome.RECOVERED)
+    is_right(Path(first.path), 1, blocks(b"torn"))
+    is_right(Path(second.path), 1, blocks(b"torn"))
+
+
+def test_a_copy_that_cannot_be_read_is_an_error(interrupted: Path) -> None:
+    interrupted.with_suffix(TORN).mkdir()
+    with pytest.raises(StorageError, match=r"\.torn: cannot read the file: Is a directory"):
+        fix(interrupted)
+
+
+def test_a_file_that_cannot_be_asked_for_its_lock_is_an_error(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container.fcntl, "flock", refusing(errno.ENOLCK))
+    with pytest.raises(StorageError, match="cannot lock the file"):
+        fix(interrupted)
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot list recordings"):
+        list(repair_all(str(tmp_path / "missing"), KEY, CLOCK))
+
+
+def test_a_full_storage_has_room_for_a_repair(
+    interrupted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was reserved is given back before the tail is copied."""
+    data = interrupted.read_bytes()[: offsets(interrupted)[-1]] + blocks(b"torn")
+    interrupted.write_bytes(data + bytes(1 << 20))
+    sizes: list[int] = []
+    real = files.publish
+    monkeypatch.setattr(
+        files,
+        "publish",
+        lambda path, content: (sizes.append(interrupted.stat().st_size), real(path, content)),
+    )
+    assert fix(interrupted).outcome is Outcome.RECOVERED
+    assert sizes == [len(data)]
+
+
+def test_what_is_no_recording_s_file_is_not_touched(tmp_path: Path) -> None:
+    for name in ("notes.tar", f"{ID}.mp4", f"{ID}x.tar", f"{ID}.tar.new"):
+        (tmp_path / name).write_bytes(b"x")
+    assert unfinished(str(tmp_path)) == []

@@ -1,0 +1,213 @@
+"""The sheet for the prosecutor: everything on one page, in both languages, nothing made up."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
+
+from camerad.clock import SECOND, ClockSource
+from camerad.evidence.facts import Held
+from camerad.evidence.findings import Finding, Kind, Result, Severity
+from camerad.evidence.report import Report
+from camerad.evidence.sheet import LINES, Delivered, Sheet, render
+from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
+from camerad.stream.packets import FRAMES_LOST, Gap
+
+LENGTH_US = 4 * 3600 * SECOND
+BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)
+
+
+def a_result(**changes: object) -> Result:
+    facts = {
+        "header": a_header(trigger_us=ORIGIN_US + 30 * SECOND, sound=True),
+        "closing": some_closing(432_000, ORIGIN_US + LENGTH_US),
+        "kid": KEY.public.thumbprint,
+        "commits": 28_800,
+        "frames": 432_000,
+        "origin_us": ORIGIN_US,
+        "end_us": LENGTH_US,
+        "final": "f" * 64,
+        "end_linked": True,
+    }
+    return Result(**(facts | changes))  # type: ignore[arg-type]
+
+
+def a_sheet(result: Result, **changes: object) -> Sheet:
+    sheet = Sheet(
+        report=Report("x.tar", 1, result),
+        delivered=(
+            Delivered(f"{a_header().id}.mp4", "video", "a" * 64),
+            Delivered(f"{a_header().id}.tar", "original", "b" * 64),
+        ),
+        zone=ZoneInfo("Europe/Berlin"),
+        zone_name="Europe/Berlin",
+        hold=Held("exported 2026-11-24", "Desk"),
+        ledger_agrees=True,
+        made_us=WALL_US,
+        made_by="Desk",
+        software="camerad 1",
+        details="checks.json",
+        instructions="how-to-verify.txt",
+    )
+    return replace(sheet, **changes)  # type: ignore[arg-type]
+
+
+def text_of(page: str) -> str:
+    """What a reader sees."""
+    body = page[page.index("<body>") :]
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body)))
+
+
+def test_it_says_which_recording_by_which_camera_when_and_how_long() -> None:
+    text = text_of(render(a_sheet(a_result()), GERMAN))
+    for what in (
+        a_header().id,
+        "cam-1",
+        KEY.public.thumbprint,
+        "24.11.2026, 16:30:00 Europe/Berlin, +0100 (15:30:00 UTC)",
+        "4:00:00,000",
+        "0:30,000",
+        "f" * 64,
+        "a" * 64,
+        "b" * 64,
+        "Echt und vollständig",
+    ):
+        assert what in text
+
+
+def test_the_end_is_counted_from_the_press() -> None:
+    # Pressed at 15:30:00 UTC, half a minute after the first picture, and four hours long.
+    assert "24 November 2026, 20:29:30" in render(a_sheet(a_result()), ENGLISH)
+
+
+@BOTH
+def test_both_languages_say_the_same_things(words: Wording) -> None:
+    """Every text is there, and what has a name put into it takes the same names."""
+    for name in Wording.__dataclass_fields__:
+        one, other = getattr(words, name), getattr(ENGLISH, name)
+        if isinstance(one, str):
+            assert one
+            assert set(re.findall(r"(?<!{){(\w+)}(?!})", one)) == set(
+                re.findall(r"(?<!{){(\w+)}(?!})", other)
+            )
+        else:
+            assert set(one) == set(other)
+    assert set(words.kinds) == set(Kind)
+    assert set(words.clock) == set(ClockSource)
+
+
+@BOTH
+def test_gaps_and_remarks_are_listed_and_the_rest_is_counted(words: Wording) -> None:
+    gaps = [
+        Gap(FRAMES_LOST, 3, ORIGIN_US + n * SECOND, ORIGIN_US + n * SECOND + 100_000)
+        for n in range(LINES + 2)
+    ]
+    result = a_result(gaps=gaps)
+    result.findings.add(Finding(Kind.RECOVERED, Severity.NOTE, "said in English"))
+    text = text_of(render(a_sheet(result), words))
+    assert text.count(words.gap_reasons[FRAMES_LOST]) == LINES
+    assert words.more.format(count=2, file="checks.json") in text
+    assert words.qualified in text
+    assert words.kinds[Kind.RECOVERED] in text
+    assert "said in English" not in text
+
+
+@BOTH
+def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: Wording) -> None:
+    result = a_result()
+    result.findings.add(
+        Finding(
+            Kind.CHANGED,
+            Severity.DAMAGE,
+            "x",
+            "000001.m4s.age",
+            "000001.m4s.age",
+            SECOND,
+            2 * SECOND,
+        )
+    )
+    text = text_of(render(a_sheet(result, ledger_agrees=False), words))
+    assert words.not_authentic in text
+    assert words.authentic not in text
+    assert f"{words.check_fragments.format(fragments=28_800)}: {words.failed}" in text
+    assert f"{words.check_ledger}: {words.failed}" in text
+    assert "000001.m4s.age" in text
+    assert f"0:01{words.decimal}000" in text
+
+
+@BOTH
+def test_what_was_not_checked_is_said(words: Wording) -> None:
+    text = text_of(render(a_sheet(a_result(), hold=None, ledger_agrees=None), words))
+    assert f"{words.check_no_ledger}: {words.open_question}" in text
+    assert f"{words.check_no_hold}: {words.open_question}" in text
+
+
+@BOTH
+def test_a_clock_that_is_not_trusted_is_said(words: Wording) -> None:
+    header = a_header(clock=replace(a_header().clock, source=ClockSource.UNKNOWN))
+    text = text_of(render(a_sheet(a_result(header=header)), words))
+    assert words.clock[ClockSource.UNKNOWN] in text
+
+
+def test_nothing_that_people_wrote_becomes_markup() -> None:
+    header = a_header(device="<b>&\"'", trigger="<script>alert(1)</script>")
+    page = render(a_sheet(a_result(header=header), made_by="<i>Desk</i>"), ENGLISH)
+    assert "<script>alert" not in page
+    assert "<i>Desk" not in page
+    assert "&lt;b&gt;&amp;" in page
+
+
+def test_without_a_header_there_is_no_sheet() -> None:
+    with pytest.raises(ValueError, match="header"):
+        render(a_sheet(a_result(header=None)), ENGLISH)
+
+
+@BOTH
+def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Wording, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    header = a_header(
+        device="d" * 63,
+        wearer="w" * 40,
+        continues=a_header().id,
+        trigger_us=ORIGIN_US + 30 * SECOND,
+    )
+    result = a_result(
+        header=header,
+        gaps=[Gap(FRAMES_LOST, 10**6, ORIGIN_US, ORIGIN_US + LENGTH_US)] * 100,
+        marks=[ORIGIN_US + n * 100 * SECOND for n in range(100)],
+    )
+    for kind in Kind:
+        result.findings.add(Finding(kind, Severity.DAMAGE, "x", "a" * 14, "b" * 14, 0, LENGTH_US))
+    hold = Held("exported 2026-11-24, " + "Az. 123 Js 456/26 " * 5, "Monika Mustermann " * 3)
+    sheet = a_sheet(result, hold=hold, made_by="Monika Mustermann, Ordnungsamt Duisburg")
+    page = tmp_path / "report.html"
+    page.write_text(render(sheet, words), encoding="utf-8")
+    printed = tmp_path / "report.pdf"
+    subprocess.run(
+        [
+            chromium,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-pdf-header-footer",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--print-to-pdf={printed}",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert re.findall(rb"/Count (\d+)", printed.read_bytes()) == [b"1"]
+    # A4 is 210 by 297 mm, which is 595 by 842 points.
+    assert re.search(rb"/MediaBox \[0 0 59[45](\.\d+)? 84[12](\.\d+)?\]", printed.read_bytes())

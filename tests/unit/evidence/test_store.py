@@ -1,0 +1,362 @@
+"""The store: what is here, what the ledger says about it, and the order in which it goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, kinds, open_office
+
+from camerad.clock import DAY, SECOND, ClockSource
+from camerad.errors import StorageError
+from camerad.evidence import files
+from camerad.evidence.container import SUFFIX
+from camerad.evidence.facts import EXPIRED, OFFLOADED
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.ledger import HeldError, read_ledger
+from camerad.evidence.places import NotThereError, Place, PlaceKind, place_of
+from camerad.evidence.storage import StateDirectoryError
+from camerad.evidence.store import HoldError, Store, What
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+def differences(store: Store) -> list[tuple[What, str, bool]]:
+    return [(one.what, one.id, one.alarm) for one in store.reconcile()]
+
+
+# ------------------------------------------------------------------------------------ what is here
+
+
+def test_flagged_recordings_are_listed_first_then_the_newest(camera: Camera) -> None:
+    camera.put(ONE, marks=(SECOND // 2,))
+    camera.put(TWO)
+    camera.put(THREE)
+    with camera.open() as store:
+        assert [one.info.id for one in store.recordings()] == [ONE, THREE, TWO]
+
+
+def test_a_recording_says_until_when_it_is_kept(camera: Camera) -> None:
+    camera.put(ONE)
+    camera.put(TWO)
+    with camera.open() as store:
+        store.hold(TWO, "prosecutor", "Desk")
+        two, one = store.recordings()
+        # A second of footage, and the clock stands an hour after its beginning.
+        left_us = DAYS * DAY - (DAY // 24 - SECOND)
+        assert one.expires_us is not None
+        assert one.days_left == DAYS
+        assert abs(one.expires_us - camera.clock.wall_us() - left_us) < SECOND // 10
+        assert (two.expires_us, two.days_left) == (None, None)
+        assert [(hold.reason, hold.who) for hold in two.holds] == [("prosecutor", "Desk")]
+
+
+def test_a_flagged_recording_that_will_soon_go_is_urgent_unless_it_is_held(camera: Camera) -> None:
+    camera.put(ONE, marks=(SECOND // 2,))
+    with camera.open() as store:
+        assert not store.recordings()[0].urgent
+        camera.clock.advance((DAYS - 1) * DAY)
+        assert store.recordings()[0].urgent
+        store.hold(ONE, "prosecutor", "Desk")
+        assert not store.recordings()[0].urgent
+
+
+def test_what_json_says_of_a_recording_is_complete(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        said = store.recordings()[0].as_json()
+    assert {"id", "held", "holds", "flagged", "acknowledged", "expires", "days_left"} <= set(said)
+    assert (said["id"], said["held"], said["in_ledger"]) == (ONE, False, True)
+
+
+# ------------------------------------------------------------------------- files against the ledger
+
+
+def test_where_files_and_ledger_agree_nothing_is_written(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        head = store.ledger.head
+        assert store.reconcile() == []
+        assert store.ledger.head == head
+
+
+def test_a_file_that_the_ledger_does_not_know_is_found_once(camera: Camera) -> None:
+    camera.put(ONE, known=False)
+    with camera.open() as store:
+        assert differences(store) == [(What.FOUND, ONE, False)]
+        known = store.ledger.state.recordings[ONE]
+        assert known.final is not None
+        assert known.ended is not None
+        assert known.retention_days == DAYS
+        assert store.reconcile() == []
+
+
+def test_a_recording_whose_file_has_vanished_is_missing_once(camera: Camera) -> None:
+    path = camera.put(ONE)
+    path.unlink()
+    with camera.open() as store:
+        assert differences(store) == [(What.MISSING, ONE, True)]
+        assert store.ledger.state.recordings[ONE].missing
+        assert store.reconcile() == []
+
+
+def test_a_missing_file_that_comes_back_is_found(camera: Camera) -> None:
+    path = camera.put(ONE)
+    content = path.read_bytes()
+    path.unlink()
+    with camera.open() as store:
+        store.reconcile()
+        path.write_bytes(content)
+        assert differences(store) == [(What.FOUND, ONE, False)]
+        assert store.ledger.state.recordings[ONE].here
+
+
+@pytest.mark.parametrize(("torn", "kind"), [(None, "closed"), (b"half a fragment", "recovered")])
+def test_an_end_that_the_ledger_does_not_know_is_written_down(
+    camera: Camera, torn: bytes | None, kind: str
+) -> None:
+    path = camera.put(ONE, known=False, torn=torn)
+    with camera.open() as store:
+        store.ledger.append("opened", id=ONE, header="aa")
+        assert differences(store) == [(What.ENDED, ONE, False)]
+        assert kinds(store)[-1] == kind
+        assert store.ledger.state.recordings[ONE].final is not None
+        assert store.reconcile() == []
+    assert path.exists()
+
+
+def test_a_file_that_ends_otherwise_than_the_ledger_says_is_an_alarm_every_time(
+    camera: Camera,
+) -> None:
+    path = camera.put(ONE)
+    camera_2 = Camera(camera.root.parent / "other")
+    path.write_bytes(camera_2.put(ONE, marks=(SECOND // 2,)).read_bytes())
+    with camera.open() as store:
+        head = store.ledger.head
+        for _ in range(2):
+            assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert store.ledger.head == head
+
+
+def test_a_deletion_that_was_interrupted_is_completed(camera: Camera) -> None:
+    path = camera.put(ONE)
+    with camera.open() as store:
+        store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
+        assert differences(store) == [(What.DELETED, ONE, False)]
+        assert not path.exists()
+        assert store.reconcile() == []
+
+
+def test_a_recording_that_runs_is_left_alone(camera: Camera) -> None:
+    path = camera.put(ONE, known=False)
+    with path.open("rb") as file:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+        path.write_bytes(path.read_bytes()[:-2048])
+        with camera.open() as store:
+            assert store.reconcile() == []
+
+
+def test_what_can_get_no_end_any_more_expires_all_the_same(camera: Camera) -> None:
+    path = camera.put(ONE, known=False)
+    path.write_bytes(path.read_bytes()[:-2048])
+    with camera.open() as store:
+        assert differences(store) == [(What.FOUND, ONE, False)]
+        assert store.reconcile() == []
+        camera.clock.advance(DAYS * DAY)
+        assert [one.id for one in store.purge()] == [ONE]
+
+
+# -------------------------------------------------------------------------------------------- holds
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "two\nlines", "\x1b[1m"])
+def test_a_hold_needs_a_reason_and_a_person(camera: Camera, nothing: str) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        for reason, who in ((nothing, "Desk"), ("prosecutor", nothing)):
+            with pytest.raises(HoldError, match="needed"):
+                store.hold(ONE, reason, who)
+        store.hold(ONE, "prosecutor", "Desk")
+        with pytest.raises(HoldError, match="authorised person"):
+            store.release(ONE, nothing)
+
+
+def test_only_what_is_here_can_be_held_and_only_what_is_held_released(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        with pytest.raises(NotThereError, match=TWO):
+            store.hold(TWO, "prosecutor", "Desk")
+        with pytest.raises(HoldError, match="not held"):
+            store.release(ONE, "Desk")
+
+
+# ----------------------------------------------------------------------------------------- deletion
+
+
+def test_purge_deletes_what_is_due_and_nothing_else(camera: Camera) -> None:
+    paths = {name: camera.put(name) for name in (ONE, TWO)}
+    with camera.open() as store:
+        store.hold(TWO, "prosecutor", "Desk")
+        camera.clock.advance(DAYS * DAY - 2 * DAY // 24)
+        assert store.purge() == []
+        camera.clock.advance(2 * DAY // 24)
+        (deletion,) = store.purge()
+        assert (deletion.id, deletion.why) == (ONE, EXPIRED)
+        assert deletion.bytes > 0
+        assert [path.exists() for path in paths.values()] == [False, True]
+        store.release(TWO, "Desk")
+        assert [one.id for one in store.purge()] == [TWO]
+    state, _ = read_ledger(str(camera.root / "ledger"), KEYS)
+    assert all(known.deleted is not None for known in state.recordings.values())
+
+
+def test_nothing_is_deleted_by_a_clock_that_is_not_trusted(camera: Camera) -> None:
+    path = camera.put(ONE, source=ClockSource.UNKNOWN)
+    camera.clock.source = ClockSource.UNKNOWN
+    with camera.open() as store:
+        camera.clock.step_wall(1000 * DAY)
+        assert store.purge() == []
+        assert path.exists()
+
+
+def test_the_tombstone_is_durable_before_the_file_goes(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+
+    def refuse(path: str, *, missing_ok: bool = False) -> None:
+        raise files.explained("remove the file", path, OSError(errno.EROFS, "read-only"))
+
+    with camera.open() as store:
+        camera.clock.advance(DAYS * DAY)
+        with monkeypatch.context() as patched:
+            patched.setattr(files, "remove", refuse)
+            with pytest.raises(StorageError, match="read-only"):
+                store.purge()
+        state, _ = read_ledger(str(camera.root / "ledger"), KEYS)
+        assert state.recordings[ONE].deleted is not None
+        assert path.exists()
+        store.purge()
+        assert not path.exists()
+
+
+def test_without_a_tombstone_nothing_is_unlinked(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    with camera.open() as store:
+        camera.clock.advance(DAYS * DAY)
+        monkeypatch.setattr(
+            os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "input/output"))
+        )
+        with pytest.raises(StorageError, match="input/output"):
+            store.purge()
+        assert path.exists()
+
+
+def test_room_is_made_of_what_the_office_has_oldest_first_and_no_more_than_is_needed(
+    camera: Camera,
+) -> None:
+    for name in (ONE, TWO, THREE):
+        camera.put(name)
+    camera.offload(camera.root.parent / "office")
+    with camera.open() as store:
+        store.hold(ONE, "prosecutor", "Desk")
+        assert [(one.id, one.why) for one in store.make_room(1)] == [(TWO, OFFLOADED)]
+        assert [one.id for one in store.make_room(1 << 40)] == [THREE]
+        assert [one.info.id for one in store.recordings()] == [ONE]
+
+
+def test_what_no_office_has_makes_no_room(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        assert store.make_room(1 << 40) == []
+
+
+def test_a_tombstone_for_what_is_held_is_refused(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        store.hold(ONE, "prosecutor", "Desk")
+        with pytest.raises(HeldError):
+            store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
+
+
+# -------------------------------------------------------------------------------------- one writer
+
+
+def test_a_store_has_one_writer(camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open():
+        head = (camera.root / "ledger" / "000001.jws").read_bytes()
+        with pytest.raises(StateDirectoryError, match="already"):
+            camera.open()
+        assert (camera.root / "ledger" / "000001.jws").read_bytes() == head
+    camera.open().close()
+
+
+def test_mere_files_are_no_store(tmp_path: Path) -> None:
+    (tmp_path / f"{ONE}{SUFFIX}").write_bytes(b"")
+    place = place_of(str(tmp_path))
+    assert place.kind is PlaceKind.FILES
+    with pytest.raises(HoldError, match="without a ledger"):
+        Store.open(place, KEY, Camera(tmp_path / "x").clock)
+
+
+def test_a_device_that_has_not_recorded_yet_is_a_store(tmp_path: Path) -> None:
+    camera = Camera(tmp_path / "state")
+    with Store(str(camera.root), camera.ledger()) as store:
+        assert store.place.kind is PlaceKind.DEVICE
+        assert store.recordings() == []
+
+
+# --------------------------------------------------------------------------------------- an office
+
+
+def test_an_office_deletes_its_copies_on_time_too(camera: Camera, tmp_path: Path) -> None:
+    for name in (ONE, TWO):
+        camera.put(name)
+    office = tmp_path / "office"
+    camera.offload(office)
+    own = SigningKey.generate()
+    with open_office(office, own, camera.clock) as store:
+        assert [one.what for one in store.reconcile()] == [What.RECEIVED] * 2
+        assert store.reconcile() == []
+        assert {one.info.device for one in store.recordings()} == {"cam-1"}
+        store.hold(TWO, "prosecutor", "Desk")
+        camera.clock.advance(DAYS * DAY)
+        assert [one.id for one in store.purge()] == [ONE]
+        assert [one.info.id for one in store.recordings()] == [TWO]
+
+
+def test_a_file_is_in_the_place_that_its_directory_belongs_to(
+    camera: Camera, tmp_path: Path
+) -> None:
+    path = camera.put(ONE)
+    office = tmp_path / "office"
+    camera.offload(office)
+    (holding,) = place_of(str(office)).holdings
+    copy = os.path.join(holding.recordings, ONE + SUFFIX)
+
+    def where(path: str) -> tuple[PlaceKind, str]:
+        place: Place = place_of(path)
+        return place.kind, place.root
+
+    assert (
+        where(str(path))
+        == where(str(camera.recordings))
+        == (
+            PlaceKind.DEVICE,
+            str(camera.root),
+        )
+    )
+    for inside in (copy, holding.recordings, holding.root, str(office)):
+        assert where(inside) == (PlaceKind.OFFICE, str(office))
+    with pytest.raises(NotThereError, match="no such file"):
+        place_of(str(tmp_path / "nowhere"))

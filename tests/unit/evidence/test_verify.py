@@ -1,0 +1,384 @@
+"""Checking a file: what is no recording, what is damaged around the members, and the report."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from sealed_helpers import (
+    ENOUGH,
+    KEY,
+    KEYS,
+    Made,
+    altered,
+    flipped,
+    made,
+    pack,
+    without,
+)
+
+from camerad.clock import ClockSource
+from camerad.evidence import archive, tar
+from camerad.evidence import verify as verify_module
+from camerad.evidence.findings import Kind, Severity
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.verify import UnreadableError, verify
+
+NAME = "20261124T153000Z-000001-00000001.tar"
+
+
+def check(directory: Path, data: bytes, name: str = NAME, keys: KeyRing = KEYS) -> Report:
+    path = directory / name
+    path.write_bytes(data)
+    return verify(str(path), keys)
+
+
+def kinds(report: Report) -> list[tuple[Kind, str, str]]:
+    assert report.result is not None
+    return [(one.kind, one.first, one.last) for one in report.result.findings]
+
+
+def whole(report: Report, recording: Made) -> bool:
+    """Whether all of the recording is proven."""
+    assert report.result is not None
+    (span,) = report.result.proven
+    return (span.from_us, span.to_us) == (0, recording.end_us)
+
+
+def header_at(data: bytes, name: str) -> int:
+    """Where the archive header of a member is."""
+    return data.index(name.encode() + b"\0")
+
+
+def test_an_untouched_recording_is_authentic_and_complete(tmp_path: Path) -> None:
+    report = check(tmp_path, made().file)
+    assert (report.verdict, report.state) == (Verdict.AUTHENTIC, "closed")
+    assert whole(report, made())
+    assert "authentic and complete" in report.text().splitlines()[0]
+    assert "3.000 s: 90 pictures in 6 fragments" in report.text()
+
+
+def test_a_recording_with_stated_gaps_is_authentic_with_remarks(tmp_path: Path) -> None:
+    recording = made("IPPPPPPPPP....PPPPPP" + " " * 60 + "IPPP", marks=(100_000,))
+    report = check(tmp_path, recording.file)
+    assert report.verdict is Verdict.QUALIFIED
+    assert "from 0.300 s to 0.467 s: frames lost, 4 pictures" in report.text()
+    assert "mark       at 0.100 s" in report.text()
+    said = report.as_json()
+    assert said["gaps"][0] == {"reason": "frames lost", "frames": 4, "from": 0.3, "to": 0.466666}
+    assert said["marks"] == [0.1]
+
+
+def test_a_repaired_recording_is_authentic_with_remarks(tmp_path: Path) -> None:
+    report = check(tmp_path, made(torn=b"x" * 700).file)
+    assert (report.verdict, report.state) == (Verdict.QUALIFIED, "recovered")
+    assert "repair kept 700 bytes" in report.text()
+
+
+def test_a_clock_that_is_not_trusted_is_said(tmp_path: Path) -> None:
+    report = check(tmp_path, made(source=ClockSource.UNKNOWN).file)
+    assert "by a clock not to be trusted" in report.text()
+    assert report.as_json()["clock_sources"] == ["unknown", "synchronised"]
+
+
+def test_the_report_is_json_with_everything_in_it(tmp_path: Path) -> None:
+    data = pack(altered(made().members, "000001.m4s.age", lambda old: flipped(old, 99)))
+    said = json.loads(json.dumps(check(tmp_path, data).as_json()))
+    assert (said["verdict"], said["exit_code"]) == ("not_authentic", 2)
+    assert (said["id"], said["device"], said["key"]) == (NAME[:-4], "cam-1", KEY.public.thumbprint)
+    (found,) = said["findings"]
+    assert (found["kind"], found["first_member"]) == ("changed", "000001.m4s.age")
+    assert [round(found[key], 3) for key in ("from", "to")] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "empty"),
+        (bytes(4096), "zeros"),
+        (b"hello, world\n" * 300, "not a recording"),
+        (b"\x1f\x8b\x08" + bytes(range(256)) * 9, "not a recording"),
+        (pack([("other.txt", b"x"), ("end.txt", b"y")]), "not a recording"),
+        (pack([("000000.m4s.age", b"x"), ("000000.jws", b"y")]), "not a recording"),
+    ],
+    ids=["empty", "zeros", "text", "noise", "foreign archive", "like ours, without a statement"],
+)
+def test_what_is_no_recording_is_unreadable(tmp_path: Path, data: bytes, text: str) -> None:
+    report = check(tmp_path, data)
+    assert (report.verdict, report.state) == (Verdict.UNREADABLE, "unreadable")
+    assert text in str(report.problem)
+    assert text in report.text()
+    assert report.as_json()["exit_code"] == 3
+
+
+def test_an_archive_by_another_program_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("hello")
+    with tarfile.open(tmp_path / "foreign.tar", "w") as foreign:
+        foreign.add(tmp_path / "file", "file")
+    report = verify(str(tmp_path / "foreign.tar"), KEYS)
+    assert report.verdict is Verdict.UNREADABLE
+
+
+def test_a_directory_a_pipe_and_nothing_are_unreadable(tmp_path: Path) -> None:
+    assert "directory" in str(verify(str(tmp_path), KEYS).problem)
+    os.mkfifo(tmp_path / "pipe")
+    assert "not a file" in str(verify(str(tmp_path / "pipe"), KEYS).problem)
+    assert "cannot read" in str(verify(str(tmp_path / "missing.tar"), KEYS).problem)
+
+
+def test_a_file_that_may_not_be_read_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / NAME).write_bytes(made().file)
+    monkeypatch.setattr(verify_module.os, "open", refused)
+    report = verify(str(tmp_path / NAME), KEYS)
+    assert (report.verdict, "Permission denied" in str(report.problem)) == (3, True)
+
+
+def test_storage_that_fails_while_reading_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / NAME).write_bytes(made().file)
+    monkeypatch.setattr(archive.os, "preadv", fails)
+    report = verify(str(tmp_path / NAME), KEYS)
+    assert report.verdict is Verdict.UNREADABLE
+    assert "Input/output error" in str(report.problem)
+
+
+def test_a_mistake_in_the_reading_thread_reaches_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    (tmp_path / NAME).write_bytes(made().file)
+    monkeypatch.setattr(verify_module, "walk", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        verify(str(tmp_path / NAME), KEYS)
+
+
+def test_an_interrupted_check_leaves_no_thread_behind(tmp_path: Path) -> None:
+    def interrupt(_: int, __: int) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / NAME).write_bytes(made().file)
+    before = verify_module.threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        verify(str(tmp_path / NAME), KEYS, interrupt)
+    assert verify_module.threading.active_count() == before
+
+
+def test_progress_rises_and_ends_with_the_whole_file(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    (tmp_path / NAME).write_bytes(made().file)
+    verify(str(tmp_path / NAME), KEYS, lambda done, of: seen.append((done, of)))
+    size = len(made().file)
+    assert seen == sorted(seen)
+    assert seen[-1] == (size, size)
+
+
+def test_a_wrong_key_is_not_authentic_and_the_key_is_named(tmp_path: Path) -> None:
+    report = check(tmp_path, made().file, keys=KeyRing([SigningKey.generate().public]))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert KEY.public.thumbprint in report.text()
+
+
+def test_a_recording_under_another_ones_name_is_found(tmp_path: Path) -> None:
+    report = check(tmp_path, made().file, "20261124T160000Z-000002-00000002.tar")
+    assert kinds(report) == [(Kind.MISNAMED, "", "")]
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert check(tmp_path, made().file, "copy of my evidence.tar").verdict is Verdict.AUTHENTIC
+
+
+def test_another_end_than_the_ledgers_is_found(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(made().file)
+    final = verify(str(tmp_path / NAME), KEYS).as_json()["final"]
+    assert verify(str(tmp_path / NAME), KEYS, final=final).verdict is Verdict.AUTHENTIC
+    report = verify(str(tmp_path / NAME), KEYS, final="0" * 64)
+    assert kinds(report) == [(Kind.OTHER_END, "", "")]
+
+
+def test_what_a_ledger_says_counts(tmp_path: Path) -> None:
+    report = check(tmp_path, made().file)
+    report.ledger.append((Severity.NOTE, "closed in the ledger"))
+    assert report.verdict is Verdict.AUTHENTIC
+    report.ledger.append((Severity.DAMAGE, "deleted according to the ledger"))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert "damage     deleted according to the ledger" in report.text()
+
+
+def test_a_running_recording_is_told_from_one_that_was_cut(tmp_path: Path) -> None:
+    data = pack(without(made().members, "end.jws"), end=bytes(1 << 20))
+    cut = check(tmp_path, data)
+    assert (cut.verdict, cut.state) == (Verdict.NOT_AUTHENTIC, "unclosed")
+    with open(tmp_path / NAME, "rb") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        report = verify(str(tmp_path / NAME), KEYS)
+    assert (report.verdict, report.state) == (Verdict.QUALIFIED, "running")
+    assert whole(report, made())
+
+
+def test_where_files_have_no_locks_nobody_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_locks(_: int) -> bool:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(verify_module.container, "is_locked", without_locks)
+    assert check(tmp_path, made().file).verdict is Verdict.AUTHENTIC
+
+
+@pytest.mark.parametrize("name", ["header.jws", "init.mp4.age", "000002.m4s.age", "000002.jws"])
+@pytest.mark.parametrize(
+    "place",
+    [0, 5, 99, 100, 108, 124, 130, 136, 148, 156, 157, 257, 262, 263, 265, 297, 329, 345, 511],
+)
+def test_no_byte_of_an_archive_header_is_free(tmp_path: Path, name: str, place: int) -> None:
+    data = made().file
+    report = check(tmp_path, flipped(data, header_at(data, name) + place))
+    found = kinds(report)
+    assert found[0][:2] in ((Kind.ARCHIVE, name), (Kind.LOST, name))
+    if name != "init.mp4.age" or found[0][0] is Kind.ARCHIVE:
+        # The content is what was signed, so every second of it stays proven.
+        assert len(found) == 1
+        assert whole(report, made())
+
+
+def test_no_byte_of_the_padding_is_free(tmp_path: Path) -> None:
+    data = made().file
+    size = len(made().content("000002.jws"))
+    padding = header_at(data, "000002.jws") + tar.BLOCK + size
+    assert data[padding] == 0
+    report = check(tmp_path, flipped(data, padding))
+    assert kinds(report) == [(Kind.ARCHIVE, "000002.jws", "000002.jws")]
+    assert "padding" in report.text()
+    assert whole(report, made())
+
+
+def test_repacked_by_another_program_every_second_is_proven_still(tmp_path: Path) -> None:
+    original = tmp_path / "original.tar"
+    original.write_bytes(made().file)
+    with tarfile.open(original) as source, tarfile.open(tmp_path / NAME, "w") as target:
+        for member in source:
+            member.mtime = 1_700_000_000
+            target.addfile(member, source.extractfile(member))
+    report = verify(str(tmp_path / NAME), KEYS)
+    assert kinds(report)[0] == (Kind.ARCHIVE, "header.jws", "000005.jws")
+    assert whole(report, made())
+
+
+def test_members_that_another_program_left_out_are_missing(tmp_path: Path) -> None:
+    original = tmp_path / "original.tar"
+    original.write_bytes(made().file)
+    with tarfile.open(original) as source, tarfile.open(tmp_path / NAME, "w") as target:
+        for member in source:
+            if not member.name.startswith("000002"):
+                member.mtime = 1_700_000_000
+                target.addfile(member, source.extractfile(member))
+    assert (Kind.MISSING, "000002.m4s.age", "000002.jws") in kinds(verify(target.name, KEYS))
+
+
+def test_overwritten_headers_hide_only_what_they_must(tmp_path: Path) -> None:
+    """Without its header a fragment has the size that its commit says, and a statement ends where
+    its padding begins."""
+    for name in ("000002.m4s.age", "000002.jws", "header.jws", "end.jws"):
+        data = bytearray(made().file)
+        place = header_at(bytes(data), name)
+        data[place : place + tar.BLOCK] = b"\xff" * tar.BLOCK
+        report = check(tmp_path, bytes(data))
+        assert report.verdict is Verdict.NOT_AUTHENTIC
+        if name != "end.jws":
+            assert kinds(report) == [(Kind.ARCHIVE, name, name)]
+        assert whole(report, made())
+
+
+def test_behind_a_hole_of_garbage_the_rest_is_found(tmp_path: Path) -> None:
+    data = bytearray(made().file)
+    start, end = header_at(bytes(data), "000002.m4s.age"), header_at(bytes(data), "000003.jws")
+    data[start:end] = b"\xa5" * (end - start)
+    report = check(tmp_path, bytes(data))
+    assert (Kind.MISSING, "000003.m4s.age", "000003.m4s.age") in kinds(report) or (
+        Kind.MISSING,
+        "000002.m4s.age",
+        "000002.jws",
+    ) in kinds(report)
+    assert report.result is not None
+    assert report.result.signed
+
+
+@pytest.mark.parametrize("keep", [1, 511, 512, 513, 700, 2000, 9000])
+def test_wherever_a_file_is_cut_it_is_found(tmp_path: Path, keep: int) -> None:
+    data = made().file
+    for kept in (keep, len(data) - keep):
+        report = check(tmp_path, data[:kept])
+        assert report.verdict >= Verdict.NOT_AUTHENTIC
+
+
+@pytest.mark.parametrize("extra", [b"\0", bytes(512), b"x", b"x" * 5000, bytes(4096) + b"x"])
+def test_whatever_follows_the_end_is_found(tmp_path: Path, extra: bytes) -> None:
+    report = check(tmp_path, made().file + extra)
+    assert kinds(report) == [(Kind.ARCHIVE, "end.jws", "end.jws")]
+    assert whole(report, made())
+
+
+def test_another_recording_appended_is_found(tmp_path: Path) -> None:
+    other = made(identity="20261124T160000Z-000002-00000002")
+    report = check(tmp_path, made().file + other.file)
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert whole(report, made())
+
+
+def test_an_error_is_one_of_camerads() -> None:
+    assert UnreadableError("x").exit_code == Verdict.UNREADABLE
+
+
+def test_a_long_recording_is_checked_in_constant_memory(tmp_path: Path) -> None:
+    """Two recordings, one with 20 times the fragments of the other, differ by less than 4 MB."""
+    script = """
+import sys
+from camerad.evidence.keys import KeyRing, read_public_key
+from camerad.evidence.verify import verify
+report = verify(sys.argv[1], KeyRing([read_public_key(sys.argv[2])]))
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(int(report.verdict), peak.split()[1])
+"""
+    (tmp_path / "key.pem").write_text(KEY.public.pem)
+    peaks = []
+    for count in (200, 4_000):
+        path = tmp_path / "long.tar"
+        path.write_bytes(_long(count))
+        command = [sys.executable, "-c", script, str(path), str(tmp_path / "key.pem")]
+        verdict, peak = subprocess.check_output(command, text=True, timeout=60).split()
+        assert verdict == "0"
+        peaks.append(int(peak))
+    assert peaks[1] < 80 * 1024
+    assert peaks[1] - peaks[0] < 4 * 1024
+
+
+def _long(count: int) -> bytes:
+    from sealed_helpers import ORIGIN_US, a_header, signed, some_closing, some_facts
+
+    facts = []
+    for number in range(count):
+        begin_us = ORIGIN_US + number * 500_000
+        facts.append(some_facts(number, begin_us, begin_us + 466_667, begin_us + 500_000, 15))
+    closing = some_closing(15 * count, ORIGIN_US + count * 500_000)
+    return pack(signed(a_header(), [b"init", *[b"x" * 2000] * count], facts, closing))
+
+
+def test_the_script_of_the_helpers_is_three_seconds() -> None:
+    assert len(ENOUGH) == 90

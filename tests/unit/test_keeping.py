@@ -1,0 +1,255 @@
+"""Keeping: identity, ledger and store, on one thread, whatever the card does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.clock import DAY, SECOND, ManualClock
+from camerad.config import load
+from camerad.errors import StorageError
+from camerad.evidence import files, listing
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.ledger import read_ledger
+from camerad.keeping import RESUME_US, Keeping, Opened
+from tests.system.harness import configuration
+
+sys.path.insert(0, str(Path(__file__).parent / "evidence"))
+
+from evidence_helpers import a_header, seconds_of_footage, time_of
+from sink_helpers import DESK, a_closing, a_facts, abandon, fragments
+
+WAIT = 20.0
+ID = "20261124T153000Z-000001-00000001"
+
+
+class Scene:
+    """A keeping thread and what it said."""
+
+    def __init__(self, directory: Path, clock: ManualClock, recipients: list[str]) -> None:
+        settings = load(
+            configuration(directory, recipients=recipients, device={"state_dir": str(directory)})
+        )
+        os.makedirs(directory / "recordings", exist_ok=True)
+        self.directory = directory
+        self.clock = clock
+        self.opened: list[Opened] = []
+        self.troubles: list[StorageError | None] = []
+        self.broken: list[BaseException] = []
+        self.keeping = Keeping(
+            settings,
+            clock,
+            on_opened=self.opened.append,
+            on_trouble=self.troubles.append,
+            on_broken=self.broken.append,
+        )
+        self.keeping.start()
+
+    def kinds(self) -> list[str]:
+        """What the ledger says, by kind, once everything noted so far is in it."""
+        return [kind for kind, _ in self.entries()]
+
+    def entries(self) -> list[tuple[str, Any]]:
+        public = self.keeping.ask(lambda _store, key: key.public).result(WAIT)
+        state, findings = read_ledger(str(self.directory / "ledger"), KeyRing([public]))
+        assert all(one.severity is Severity.NOTE for one in findings), findings
+        del state
+        tokens = [
+            line
+            for path in sorted((self.directory / "ledger").glob("*.jws"))
+            for line in path.read_bytes().splitlines()
+        ]
+        from camerad.evidence.entries import parse
+
+        keys = KeyRing([public])
+        return [(entry.kind, entry.facts) for entry in (parse(token, keys) for token in tokens)]
+
+    def end(self) -> None:
+        self.keeping.close(WAIT)
+        assert self.broken == []
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Iterator[Any]:
+    made: list[Scene] = []
+
+    def make(clock: ManualClock | None = None, recipients: list[str] | None = None) -> Scene:
+        desk = [str(DESK.to_public())] if recipients is None else recipients
+        made.append(Scene(tmp_path, clock or ManualClock(time_of(30)), desk))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.end()
+
+
+def recorded(scene: Scene, *, ended: bool = True, marks: tuple[int, ...] = ()) -> str:
+    """A recording through the keeping thread's own sink; its path."""
+    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    init, made = fragments(seconds_of_footage(1))
+    moment = scene.clock.moment()
+    header = replace(a_header(), id=ID, boot_id=scene.clock.boot_id, clock=moment)
+    sink = scene.keeping.open_sink(header, init)
+    for sequence, data in enumerate(made):
+        sink.append(data, replace(a_facts(sequence), clock=moment, marks=marks))
+    if ended:
+        sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    else:
+        abandon(sink._sink)  # type: ignore[attr-defined]
+    return sink.path
+
+
+def test_a_first_start_makes_identity_and_ledger(scenes: Any, tmp_path: Path) -> None:
+    scene = scenes()
+    assert scene.kinds()[-1] == "start"
+    (opened,) = scene.opened
+    assert os.path.exists(tmp_path / "keys" / f"{opened.thumbprint}.jwk")
+    assert opened.resume is None
+
+
+def test_the_ledger_knows_a_recording_from_beginning_to_end(scenes: Any) -> None:
+    scene = scenes()
+    path = recorded(scene, marks=(7,))
+    said = dict(scene.entries())
+    info = listing.read_info(path)
+    assert info is not None
+    assert said["opened"].id == ID
+    assert (said["closed"].final, said["closed"].flagged) == (info.final, True)
+
+
+def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    scene.kinds()
+    failing = [True]
+    real = files.sync
+
+    def sync(descriptor: int, path: str) -> None:
+        if failing[0] and "ledger" in path:
+            raise StorageError(f"{path}: the card is away")
+        real(descriptor, path)
+
+    monkeypatch.setattr(files, "sync", sync)
+    scene.keeping.note("fault", condition="hot", holds=True)
+    with pytest.raises(StorageError, match="the card is away"):
+        scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    scene.keeping.note("fault", condition="hot", holds=False)
+    failing[0] = False
+    faults = [facts.holds for kind, facts in scene.entries() if kind == "fault"]
+    assert faults == [True, False]
+
+
+def test_without_recipients_nothing_can_be_kept(scenes: Any) -> None:
+    scene = scenes(recipients=[])
+    with pytest.raises(StorageError, match="no recipient"):
+        recorded(scene)
+
+
+def test_a_store_that_is_not_open_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str) -> None:
+        raise StorageError("the card is away")
+
+    monkeypatch.setattr("camerad.evidence.identity.load_or_create", refuse)
+    scene = Scene(tmp_path, ManualClock(), [])
+    with pytest.raises(StorageError, match="not open yet"):
+        scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    scene.end()
+    assert str(scene.troubles[0]) == "the card is away"
+    assert scene.opened == []
+
+
+# ------------------------------------------------------------------ after a daemon that died
+
+
+def died(scenes: Any, stage: str) -> ManualClock:
+    """A daemon that died with a recording without an end, in this stage."""
+    scene = scenes()
+    recorded(scene, ended=False)
+    scene.keeping.note("stage", stage=stage, display=False)
+    scene.kinds()
+    scene.keeping.close(WAIT)
+    clock: ManualClock = scene.clock
+    return clock
+
+
+def test_a_recording_that_was_cut_off_a_moment_ago_is_named(scenes: Any, tmp_path: Path) -> None:
+    clock = died(scenes, "recording")
+    scene = scenes(clock)
+    housekept(scene)
+    assert "recovered" in scene.kinds()
+    assert scene.opened[0].resume == ID
+    (info,) = listing.list_recordings(str(tmp_path / "recordings"))
+    assert info.state == "recovered"
+
+
+@pytest.mark.parametrize("why", ["stopping", "too late", "another boot"])
+def test_a_recording_that_nobody_expects_to_go_on_is_only_closed(scenes: Any, why: str) -> None:
+    clock = died(scenes, "stopping" if why == "stopping" else "recording")
+    if why == "too late":
+        clock.advance(RESUME_US + 2 * SECOND)
+    if why == "another boot":
+        clock.reboot()
+    scene = scenes(clock)
+    housekept(scene)
+    assert "recovered" in scene.kinds()
+    assert scene.opened[0].resume is None
+
+
+# ------------------------------------------------------------------ housekeeping
+
+
+def housekept(scene: Scene) -> None:
+    """Let what is due be done: a request wakes the thread, the next one comes after it."""
+    for _ in range(2):
+        scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+
+
+def test_what_is_due_is_deleted_and_leaves_a_tombstone(scenes: Any) -> None:
+    scene = scenes()
+    path = recorded(scene)
+    scene.clock.advance(13 * DAY)
+    housekept(scene)
+    assert os.path.exists(path)
+    scene.clock.advance(2 * DAY)
+    housekept(scene)
+    assert not os.path.exists(path)
+    assert "deleted" in scene.kinds()
+
+
+def test_a_flagged_recording_is_named_before_it_goes(scenes: Any) -> None:
+    scene = scenes()
+    recorded(scene, marks=(7,))
+    housekept(scene)
+    assert scene.keeping.expiring == ()
+    scene.clock.advance(13 * DAY)
+    housekept(scene)
+    assert scene.keeping.expiring == (ID,)
+
+
+def test_uptime_is_noted_every_hour(scenes: Any) -> None:
+    scene = scenes()
+    housekept(scene)
+    scene.clock.advance(3601 * SECOND)
+    housekept(scene)
+    assert "uptime" in scene.kinds()
+
+
+def test_a_recording_that_failed_is_closed_while_the_daemon_goes_on(
+    scenes: Any, tmp_path: Path
+) -> None:
+    scene = scenes()
+    recorded(scene, ended=False)
+    scene.keeping.interrupted()
+    scene.clock.advance(31 * SECOND)
+    housekept(scene)
+    (info,) = listing.list_recordings(str(tmp_path / "recordings"))
+    assert info.state == "recovered"
+    assert "recovered" in scene.kinds()
