@@ -121,7 +121,7 @@ class StoreRequests:
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Two steps of an offload: a receipt over copies, then, once that is written down beside
         the copies, the note that it is."""
-        from camerad.evidence import offload  # noqa: PLC0415 - slow to import
+        from camerad.evidence import identity, offload  # noqa: PLC0415 - slow to import
         from camerad.evidence.keys import KeyRing  # noqa: PLC0415
         from camerad.evidence.receipts import Copied  # noqa: PLC0415
 
@@ -130,7 +130,8 @@ class StoreRequests:
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
             if isinstance(asked, _Receipt):
-                keys = KeyRing([key.public])
+                former = identity.ring(store.place.root)
+                keys = KeyRing([key.public, *former.values()])
                 token = asked.receipt.encode("ascii", "replace")
                 return {"acknowledged": offload.accept_receipt(store, keys, token)}
             copied = [Copied(one.id, one.final, one.sha256, one.bytes) for one in asked.recordings]

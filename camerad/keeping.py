@@ -286,30 +286,40 @@ class Keeping:
         )
 
     def _cut_off(self, key: SigningKey) -> str | None:
-        """Close the recording that ran in this boot until a moment ago; its id, if there is one."""
+        """Close the recording that ran in this boot until a moment ago; its id, if there is one.
+
+        It may be closed already, if the daemon died again before another one went on from it.
+        """
         from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
+        from camerad.evidence.records import RECOVERED  # noqa: PLC0415
 
         now_us, boot_id = self._clock.now_us(), self._clock.boot_id
-        for path in repair.unfinished(self._recordings_dir)[:1]:
+        for path in repair.newest_first(self._recordings_dir):
             try:
                 header = reading.header_of(path)
             except reading.NotARecordingError:
-                return None
+                continue  # nothing of it was written yet
             if header.boot_id != boot_id:
                 return None
             end = self._repair(path, key).end
-            if end is not None and now_us - end.closing.at_us < RESUME_US:
-                return header.id
+            if end is None or end.closing.reason != RECOVERED:
+                return None
+            return header.id if now_us - end.closing.at_us < RESUME_US else None
         return None
 
     def _repair(self, path: str, key: SigningKey) -> Repaired:
         from camerad.evidence import repair  # noqa: PLC0415 - slow to import
+        from camerad.evidence.container import SUFFIX  # noqa: PLC0415
 
         repaired = repair.repair(path, key, self._clock)
-        if repaired.outcome is not repair.Outcome.RUNNING:
+        if repaired.outcome not in (repair.Outcome.RUNNING, repair.Outcome.WHOLE):
             log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
         if repaired.outcome is repair.Outcome.EMPTY:
             self.note("removed_empty", name=os.path.basename(path))
+        if repaired.outcome is repair.Outcome.UNREADABLE:
+            name = os.path.basename(path).removesuffix(SUFFIX) + repair.UNREADABLE
+            aside = os.path.join(self._recordings_dir, name)
+            self.note("unreadable", name=name, sha256=_digest(aside))
         if repaired.outcome is repair.Outcome.RECOVERED:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
         return repaired

@@ -18,8 +18,10 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 _M_PERTURB: Final = -6
 _M_MMAP_THRESHOLD: Final = -3
+_M_TRIM_THRESHOLD: Final = -1
 _PATTERN: Final = 0x55
 _LARGE_BYTES: Final = 1024 * 1024
+_KEPT_BYTES: Final = 32 * 1024 * 1024
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +67,17 @@ def overwrite_freed_memory() -> None:
     for option, value in ((_M_PERTURB, _PATTERN), (_M_MMAP_THRESHOLD, _LARGE_BYTES)):
         if _libc.mallopt(option, value) != 1:
             raise OSError(f"mallopt({option}, {value}) failed")
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep up to 32 MB of freed memory for the next use.
+
+    For a process that allocates and frees megabytes all the time: getting each page from the kernel
+    anew takes a tenth of its time. Where there is another C library nothing happens.
+    """
+    if hasattr(_libc, "mallopt"):
+        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            _libc.mallopt(option, _KEPT_BYTES)
 
 
 def raise_file_limit() -> None:

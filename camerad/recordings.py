@@ -121,6 +121,8 @@ class Recordings:
     def _keeping_opened(self, opened: Opened) -> None:
         log.info("identity %s", opened.thumbprint)
         self._kept = opened
+        # Whatever was the matter before, the ledger has just been written.
+        self._owner.clear_condition(Condition.STORAGE_FAILED)
         if opened.synchronised_us is not None:
             self._owner.synchronised(opened.synchronised_us)
         if opened.resume is not None:
@@ -132,7 +134,7 @@ class Recordings:
 
     def _keeping_troubled(self, error: StorageError | None) -> None:
         if error is not None:
-            self._owner.raise_condition(Condition.STORAGE_FAILED)
+            self._owner.raise_condition(_condition(error))
             self._settle()
 
     def _keeping_broken(self, error: BaseException) -> None:
@@ -241,10 +243,7 @@ class Recordings:
             return
         log.error("recording failed: %s", error)
         if isinstance(error, StorageError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self._owner.raise_condition(
-                Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED
-            )
+            self._owner.raise_condition(_condition(error))
         self._owner.post(stages.Failed(self._clock.now_us(), str(error)))
 
     # ------------------------------------------------------------------ what there is
@@ -307,15 +306,16 @@ class Recordings:
             if Condition.STORAGE_FAILED in owner.state.conditions:
                 await owner.aside(lambda: storage.probe(self._directory))
         except StorageError as error:
-            if Condition.STORAGE_FAILED not in owner.state.conditions:
+            condition = _condition(error)
+            if condition not in owner.state.conditions:
                 log.error("storage: %s", error)
-            owner.raise_condition(Condition.STORAGE_FAILED)
+            owner.raise_condition(condition)
             return
         self._room = room
-        if room.writable and self._kept is not None:
-            owner.clear_condition(Condition.STORAGE_FAILED)
-        else:
+        if not room.writable:
             owner.raise_condition(Condition.STORAGE_FAILED)
+        elif self._kept is not None:  # before that, nobody knows yet
+            owner.clear_condition(Condition.STORAGE_FAILED)
         for condition, minutes in (
             (Condition.STORAGE_FULL, limits.full_minutes),
             (Condition.STORAGE_LOW, limits.low_minutes),
@@ -324,3 +324,9 @@ class Recordings:
                 owner.raise_condition(condition)
             elif room.minutes > minutes * STORAGE_HYSTERESIS:
                 owner.clear_condition(condition)
+
+
+def _condition(error: StorageError) -> Condition:
+    """What the matter is with a storage that refused."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED

@@ -233,7 +233,8 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
         key, former = _own_key(place), _published(place)
     with Store.open(place, key, clock_of(options, place), former) as store:
         for difference in store.reconcile():
-            say(str(difference))
+            if not difference.alarm:  # those were logged, which shows here as well
+                say(str(difference))
         yield store, key
 
 

@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     if sys.platform == "linux":
         process.forbid_dumps()
+        process.keep_freed_memory()
     return _open(options) if options.action == "open" else _export(options)
 
 

@@ -14,6 +14,7 @@ from camerad.commands import desk
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.places import Place, is_id
 from camerad.evidence.retention import due
+from camerad.evidence.store import Store
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,10 +47,10 @@ def _purge(options: argparse.Namespace) -> int:
         return _say_what_is_due(options, place)
     with desk.keeper_of(options, place) as keeper:
         deleted = [_as_object(one) for one in keeper.purge()]
+        by_this_clock = isinstance(keeper, Store)
     lines = [f"deleted {one['id']}: {one['why']}" for one in deleted] or ["nothing is due"]
     _say(options, "\n".join(lines), {"deleted": deleted})
-    clock = desk.clock_of(options, place).moment()
-    if not clock.trusted:
+    if by_this_clock and not desk.clock_of(options, place).moment().trusted:
         desk.say(
             "this computer's time is not trusted, so only uptime counted; set it by a time "
             "server, or make sure that it is right and add --trust-clock"

@@ -14,7 +14,7 @@ from camerad.evidence.ledger import entries_about
 from camerad.evidence.listing import read_info
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import rfc3339
-from camerad.evidence.store import Stored, join, list_place
+from camerad.evidence.stored import Stored, join, list_place
 
 _KIB = 1024
 

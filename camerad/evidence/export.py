@@ -13,8 +13,8 @@
 ==========================  ======================================================================
 
 Procedure: everything is written into a directory of a temporary name, the hold is placed, and when
-all is on the storage the directory gets its name. Whatever goes wrong before, SIGTERM included,
-the temporary directory is removed; a hold that was placed stays, since it only keeps what was asked for.
+all is on the storage the directory gets its name. Whatever goes wrong before, SIGTERM included, the
+temporary directory is removed; a hold that was placed stays, since it only keeps what it is for.
 """
 
 from __future__ import annotations

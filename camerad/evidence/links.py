@@ -1,7 +1,7 @@
 """Fragments, and the chain of statements that links them to their recording's header.
 
-What is out of order is judged by the chain and not by its place in the file: a commit that names the
-statement before it is the one that the device made next, whatever lies between them.
+What is out of order is judged by the chain and not by its place in the file: a commit that names
+the statement before it is the one that the device made next, whatever lies between them.
 """
 
 from __future__ import annotations

@@ -16,19 +16,20 @@ from camerad.evidence import copying, epochs, files
 from camerad.evidence.places import Holding
 
 
-def mirror_ledger(source: str, holding: Holding) -> list[str]:
+def mirror_ledger(source: str, holding: Holding, *, recent: bool = False) -> list[str]:
     """Bring the copy of the ledger in `source` up to date; returns what a person has to look at.
 
-    Raises StorageError; the next call goes on.
+    recent: only its newest two epochs, shortly after the whole was copied. Raises StorageError; the
+    next call goes on.
     """
     files.make_directory(holding.ledger)
     theirs, ours = epochs.look(source), epochs.look(holding.ledger)
     problems = []
-    for name in _names(theirs):
+    for name in _names(theirs)[-2 if recent else 0 :]:
         problem = _copy(source, name, holding)
         if problem is not None:
             problems.append(problem)
-    for number in sorted(ours.epochs | ours.damaged):
+    for number in () if recent else sorted(ours.epochs | ours.damaged):
         name = ours.name(number) or epochs.epoch_name(number)
         if name in _names(theirs):
             continue

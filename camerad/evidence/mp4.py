@@ -255,6 +255,9 @@ class Mp4Writer:
         self._output = output
         self._init = init
         self.pictures = 0
+        """How many were written."""
+        self.began_us: int | None = None
+        """Time of the first picture that the last `add` wrote; None if it wrote none."""
         self._moov = _one(init, Box(b"", 0, 0, len(init)), b"moov")
         defaults = {}
         mvex = _one(init, self._moov, b"mvex")
@@ -280,6 +283,7 @@ class Mp4Writer:
 
     def add(self, fragment: bytes) -> None:
         """Add a fragment in the clear: pairs of ``moof`` and ``mdat``."""
+        self.began_us = None
         for box in boxes(fragment):
             if box.kind == b"moof":
                 for traf in boxes(fragment, box.body, box.end):
@@ -350,7 +354,10 @@ class Mp4Writer:
             track.chunk(self._offset, len(samples))
             self._output.write(memoryview(data)[begin:end])
             self._offset += end - begin
-            self.pictures += len(samples) if track.picture else 0
+            if track.picture:
+                self.pictures += len(samples)
+                if self.began_us is None:
+                    self.began_us = (time + skipped_time) * _MOVIE_TIMESCALE // track.timescale
         return end, time + whole_time
 
     def finish(self) -> None:

@@ -1,16 +1,16 @@
 """Offload: a device's recordings are copied to an office's directory, and the device is told so.
 
-Procedure, for up to `receipts.MOST` recordings at a time; each line is durable before the next
-begins, and an offload that was interrupted anywhere is completed by the next one:
+Procedure, for each recording; each line is durable before the next begins, and an offload that was
+interrupted anywhere is completed by the next one:
 
-1. copy each recording under a temporary name, read it back from the storage, compare, rename;
-2. the device signs a receipt over the copies, with the head of its ledger; it is written beside
-   them;
-3. the device's ledger calls these recordings acknowledged.
+1. copy it under a temporary name, read it back from the storage, compare, rename;
+2. the device signs a receipt over the copy, with the head of its ledger;
+3. the ledger is copied up to that head at least, then the receipt is written beside the copy;
+4. the device's ledger calls the recording acknowledged.
 
-Then the device's ledger is copied. Only a receipt makes a recording acknowledged; a copy without
-one is compared again, and a receipt that the device does not know of yet is handed in again.
-Recordings without an end stay where they are until the device has closed them.
+At last the ledger is copied once more. Only a receipt makes a recording acknowledged; a copy
+without one is compared again, and a receipt that the device does not know of yet is handed in
+again. Recordings without an end stay where they are until the device has closed them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from camerad.evidence.places import (
 from camerad.evidence.receipts import Copied, Filed, Receipt
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.state import LedgerState
-from camerad.evidence.store import Store, list_place
+from camerad.evidence.store import Store
+from camerad.evidence.stored import list_place
 
 _log = logging.getLogger(__name__)
 
@@ -223,10 +224,14 @@ class _Offload:
         wanted = [info for info in infos if self._is_wanted(info)]
         if wanted:
             holding = self._holding(wanted[-1].device)
+            self._mirror(holding)
             self._copy_all(holding, wanted)
         for holding in self._holdings():
-            self._done.problems += mirror_ledger(self._device.place.ledger, holding)
+            self._mirror(holding)
         return self._done
+
+    def _mirror(self, holding: Holding, *, recent: bool = False) -> None:
+        self._done.problems += mirror_ledger(self._device.place.ledger, holding, recent=recent)
 
     def _holdings(self) -> list[Holding]:
         """What the directory has of this device, under any of its keys."""
@@ -248,10 +253,18 @@ class _Offload:
         """Receipts that were written, but never reached the ledger."""
         state = self._device.state()
         pending: dict[str, Filed] = {}
+        unusable: list[str] = []
         for copied, filed in self._receipts.values():
             known = state.recordings.get(copied.id)
-            if known is not None and known.here and known.acknowledged is None:
+            if known is None or not known.here or known.acknowledged is not None:
+                continue
+            if filed.receipt.kid == self._device.key.thumbprint:
                 pending[filed.sha256] = filed
+            else:
+                # By a key that was replaced since: the copy is compared, and gets another one.
+                unusable.append(copied.id)
+        for recording in unusable:
+            del self._receipts[recording]
         for filed in pending.values():
             self._device.acknowledge(filed.token)
 
@@ -280,23 +293,11 @@ class _Offload:
 
     def _copy_all(self, holding: Holding, infos: list[RecordingInfo]) -> None:
         self._watcher.begins(len(infos), 2 * sum(_size(info.path) for info in infos))
-        device = infos[-1].device
-        copied: list[Copied] = []
-        try:
-            for info in infos:
-                self._watcher.next(info.id)
-                one = self._copy(holding, info)
-                if one is not None:
-                    copied.append(one)
-                if len(copied) == receipts.MOST:
-                    self._acknowledge(holding, device, copied)
-                    copied = []
-        except StorageError:
-            # Those before have arrived; if that cannot be written either, the next run does it.
-            with contextlib.suppress(StorageError):
-                self._acknowledge(holding, device, copied)
-            raise
-        self._acknowledge(holding, device, copied)
+        for info in infos:
+            self._watcher.next(info.id)
+            copied = self._copy(holding, info)
+            if copied is not None:
+                self._acknowledge(holding, infos[-1].device, copied)
 
     def _copy(self, holding: Holding, info: RecordingInfo) -> Copied | None:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
@@ -321,13 +322,13 @@ class _Offload:
         self._done.copied.append(info.id)
         return Copied(info.id, info.final or "", *found)
 
-    def _acknowledge(self, holding: Holding, device: str, copied: Sequence[Copied]) -> None:
-        if not copied:
-            return
-        token = self._device.sign(device, self._directory_id, copied)
+    def _acknowledge(self, holding: Holding, device: str, copied: Copied) -> None:
+        """A receipt of its own for each recording: it is deleted together with that."""
+        token = self._device.sign(device, self._directory_id, [copied])
+        self._mirror(holding, recent=True)
         receipts.write(holding.receipts, token)
         self._device.acknowledge(token)
-        self._done.acknowledged += [one.id for one in copied]
+        self._done.acknowledged.append(copied.id)
 
 
 def _size(path: str) -> int:

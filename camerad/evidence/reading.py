@@ -75,6 +75,8 @@ class NotARecordingError(CameradError, ValueError):
     blank: there is nothing in it but zeros, or nothing at all.
     """
 
+    exit_code = 3  # of `camerad evidence`: unreadable
+
     def __init__(self, path: str, text: str, *, blank: bool = False) -> None:
         self.blank = blank
         super().__init__(f"{path}: {text}")

@@ -3,7 +3,7 @@
 A receipt is one statement (`camerad.evidence.jws`) in a file of its own, ``NNNN.jws``. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
 whether that ledger was put back. It is written where the copies are, durably, before the device's
-ledger calls them acknowledged.
+ledger calls them acknowledged. It goes when its recordings are deleted there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,8 +24,7 @@ _log = logging.getLogger(__name__)
 
 RECEIPT: Final = "camerad-receipt"
 MOST: Final = 8
-"""Recordings in one receipt: an interruption then costs little, and asking for one takes a short
-request."""
+"""Recordings in one receipt, so that asking for one takes a short request."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 
 
@@ -106,15 +105,28 @@ def write(directory: str, token: bytes) -> str:
     return path
 
 
+def remove(directory: str, gone: Container[str]) -> None:
+    """Remove the receipts of which every recording is gone. gone: ids. Raises StorageError.
+
+    Nobody's signature is asked for: without its recordings a receipt says nothing.
+    """
+    for name in _names(directory):
+        path = os.path.join(directory, name)
+        try:
+            with open(path, "rb") as file:
+                statement = jws.parse(file.read(jws.LONGEST + 1))
+            receipt = jws.decode(statement, RECEIPT, Receipt)
+        except OSError as error:
+            raise files.explained("read the receipt", path, error) from error
+        except jws.JwsError:
+            continue  # whoever verifies the directory hears of it
+        if all(one.id in gone for one in receipt.recordings):
+            files.remove(path)
+
+
 def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
     """What the receipts say about each recording; the latest one counts."""
     return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
-
-
-def batches(copied: Sequence[Copied]) -> Iterator[Sequence[Copied]]:
-    """Pieces that fit into one receipt each."""
-    for at in range(0, len(copied), MOST):
-        yield copied[at : at + MOST]
 
 
 def _names(directory: str) -> list[str]:

@@ -100,20 +100,27 @@ class _DamagedError(CameradError):
     """What is there cannot come from an interruption."""
 
 
+def newest_first(directory: str) -> list[str]:
+    """Paths of all files that should be recordings, the newest first. Raises StorageError."""
+    found = [
+        (number_of(name), os.path.join(directory, name))
+        for name in names(directory)
+        if name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
+    ]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
 def unfinished(directory: str) -> list[str]:
     """Paths of the recordings without an end, the newest first; also of those that run.
 
     Looks at the last bytes of each file only. Raises StorageError.
     """
     there = names(directory)
-    found = []
-    for name in there:
-        stem = name.removesuffix(SUFFIX)
-        if name.endswith(SUFFIX) and ID.fullmatch(stem) is not None:
-            path = os.path.join(directory, name)
-            if stem + TORN in there or end_of(path) is None:
-                found.append((number_of(name), path))
-    return [path for _, path in sorted(found, reverse=True)]
+    return [
+        path
+        for path in newest_first(directory)
+        if os.path.basename(path).removesuffix(SUFFIX) + TORN in there or end_of(path) is None
+    ]
 
 
 def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repaired]:

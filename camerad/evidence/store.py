@@ -22,13 +22,13 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from camerad.clock import DAY, Clock, Moment
+from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError
-from camerad.evidence import files, jws, storage
+from camerad.evidence import files, receipts, storage
 from camerad.evidence.container import SUFFIX
-from camerad.evidence.facts import EXPIRED, OFFLOADED, Held, Known
+from camerad.evidence.facts import EXPIRED, OFFLOADED, Known
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import INTERRUPTED, RECORDING, Listing
@@ -40,70 +40,25 @@ from camerad.evidence.places import (
     office_place,
     place_of,
 )
-from camerad.evidence.reading import NotARecordingError, skeleton
-from camerad.evidence.records import RECOVERED, RecordingInfo, rfc3339
+from camerad.evidence.records import RECOVERED, RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.retention import (
-    WARNING_US,
     Candidate,
-    days_left,
     due,
-    left_us,
     may_make_room,
 )
-from camerad.evidence.state import LedgerState
+from camerad.evidence.stored import Stored, facts_of, join, list_place
 
 _log = logging.getLogger(__name__)
+
+OFFICE_LEDGER_DAYS: Final = 31
+"""An epoch of an office's ledger expires after so long, or after the longest retention there."""
 
 
 class HoldError(CameradError, ValueError):
     """Error raised when a hold is placed or released without what that needs."""
 
     exit_code: ClassVar[int] = EX_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A recording that is here.
-
-    info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
-    time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
-    same in whole days, rounded up. urgent: it is flagged, and due soon.
-    """
-
-    info: RecordingInfo
-    known: Known | None
-    expires_us: int | None
-    days_left: int | None
-    urgent: bool
-
-    @property
-    def holds(self) -> tuple[Held, ...]:
-        """Why it is kept beyond its time."""
-        return self.known.holds if self.known is not None else ()
-
-    @property
-    def flagged(self) -> bool:
-        """Whether it has a mark."""
-        return self.info.flagged or (self.known is not None and self.known.flagged)
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether an office has a copy of it."""
-        return self.known is not None and self.known.acknowledged is not None
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as an object for JSON."""
-        return self.info.as_json() | {
-            "flagged": self.flagged,
-            "holds": [{"reason": hold.reason, "who": hold.who} for hold in self.holds],
-            "held": bool(self.holds),
-            "acknowledged": self.acknowledged,
-            "in_ledger": self.known is not None,
-            "expires": None if self.expires_us is None else rfc3339(self.expires_us),
-            "days_left": self.days_left,
-            "expires_soon": self.urgent,
-        }
 
 
 class What(StrEnum):
@@ -224,8 +179,8 @@ class Store:
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
 
-        Everything is written once: the next call finds only what is an alarm. Raises StorageError;
-        then the rest is found by the next call.
+        Everything is written once, and logged, alarms as errors: the next call finds only files
+        that were changed. Raises StorageError; then the rest is found by the next call.
         """
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
@@ -320,9 +275,21 @@ class Store:
         return due(self.ledger.state, *self.ledger.now())
 
     def purge(self) -> list[Deletion]:
-        """Delete everything that is due. Raises StorageError; the next call goes on."""
+        """Delete everything that is due. Raises StorageError; the next call goes on.
+
+        An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
+        a device's ledger is its daemon's matter.
+        """
         list(self._complete_deletions())
-        return [self._delete(candidate, EXPIRED) for candidate in self.due()]
+        deleted = [self._delete(candidate, EXPIRED) for candidate in self.due()]
+        if self._place.kind is PlaceKind.OFFICE:
+            known = self.ledger.state.recordings.values()
+            gone = {one.id for one in known if one.deleted is not None}
+            for holding in self.place.holdings:
+                receipts.remove(holding.receipts, gone)
+            days = max((one.retention_days for one in known), default=0)
+            self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
+        return deleted
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
@@ -344,79 +311,6 @@ class Store:
         if path is not None:
             _unlink(path)
         return Deletion(known.id, why, size)
-
-
-def join(
-    infos: Iterable[RecordingInfo], state: LedgerState | None, boot_id: str, now: Moment
-) -> list[Stored]:
-    """Recordings with what a ledger says about them: flagged first, then the newest.
-
-    state: None where there is no ledger.
-    """
-    found = [_joined(info, state, boot_id, now) for info in infos]
-    # Stable: within each half the order is that of the listing.
-    return sorted(found, key=lambda one: not one.flagged)
-
-
-def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: Moment) -> Stored:
-    known = state.recordings.get(info.id) if state is not None else None
-    if state is None or known is None:
-        return Stored(info, None, None, None, urgent=False)
-    left = left_us(known, state, boot_id, now)
-    if left is None:
-        return Stored(info, known, None, None, urgent=False)
-    expires_us = now.wall_us + left if now.trusted else None
-    if expires_us is None and known.ended is not None and known.ended.trusted:
-        expires_us = known.ended.wall_us + known.retention_days * DAY
-    flagged = info.flagged or known.flagged
-    days = days_left(known, state, boot_id, now)
-    return Stored(info, known, expires_us, days, urgent=flagged and left <= WARNING_US)
-
-
-def list_place(place: Place, listing: Listing | None = None) -> list[RecordingInfo]:
-    """The recordings in a place, the newest first. Raises StorageError."""
-    listing = listing or Listing()
-    infos = [info for holding in place.holdings for info in listing.read(holding.recordings)]
-    return sorted(infos, key=lambda info: info.id, reverse=True)
-
-
-def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
-    """What a ledger has to be told of a recording's file: the facts of an entry of that kind
-    ("closed", "recovered", "received" or "found"). own: the ledger's own device made it.
-
-    Raises NotARecordingError and StorageError.
-    """
-    said = skeleton(path)
-    header = said.header
-    closed = said.closed_by
-    ended, boot_id = header.clock, header.boot_id
-    flagged = said.point.marks > 0
-    facts: dict[str, Any] = {"id": header.id, "retention_days": header.retention_days}
-    if said.last is not None:
-        ended = said.last.commit.facts.clock
-    if closed is not None:
-        closing = closed.end.closing
-        flagged = flagged or bool(closing.marks)
-        if closing.reason != RECOVERED:
-            ended, boot_id = closing.clock, closing.boot_id
-    facts |= {
-        "final": None if closed is None else closed.sha256,
-        "ended": ended,
-        "ended_boot": boot_id,
-        "flagged": flagged,
-    }
-    if kind in ("received", "found"):
-        header_sha256 = jws.digest(said.statement.token)
-        facts |= {"header": header_sha256, "device": "" if own else header.device}
-    if kind != "found":
-        if closed is None:
-            raise NotARecordingError(path, "it has no end")
-        facts["reason"] = closed.end.closing.reason
-    if kind == "received":
-        facts["kid"] = said.statement.kid
-    if kind == "recovered":
-        facts["torn"] = 0 if said.torn is None else said.torn.member.size
-    return facts
 
 
 def required(what: str, text: str) -> str:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
 from typing import Final
 
@@ -43,6 +45,8 @@ _AGE: Final = b"age-encryption.org/"
 _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _BUFFER: Final = 1 << 20
 _CANDIDATES: Final = 4
+_SWITCH_S: Final = 0.001
+"""With Python's 5 ms, opening takes a quarter longer."""
 
 Identities = Sequence[pyrage.x25519.Identity]
 
@@ -136,7 +140,7 @@ def open_recording(
             )
     checker = Checker(keys)
     reader = Reader(path, keep_sealed=True)
-    with terminable(), _Target(output) as target_file:
+    with terminable(), _handing_over(), _Target(output) as target_file:
         opener = _Opener(checker, identities, target_file, salvage=salvage)
         try:
             with reader:
@@ -157,8 +161,23 @@ def open_recording(
     return report
 
 
+@contextlib.contextmanager
+def _handing_over() -> Iterator[None]:
+    """Let the thread that reads have the interpreter soon: pyrage keeps it while it decrypts."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
 class _Target:
-    """The output under its temporary name; a context manager that removes it, unless published."""
+    """The output under its temporary name; a context manager that removes it, unless published.
+
+    A thread of its own writes, so that the kernel copies while the next fragment is decrypted. One
+    write is under way at most, which bounds the memory.
+    """
 
     def __init__(self, output: str) -> None:
         self._path = output + TEMPORARY
@@ -166,6 +185,8 @@ class _Target:
         self._offset = 0
         self._pieces: list[bytes | memoryview] = []
         self._waiting = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence-write")
+        self._under_way: Future[int] | None = None
 
     def __enter__(self) -> _Target:
         with contextlib.suppress(FileNotFoundError):
@@ -174,13 +195,14 @@ class _Target:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
         if self._descriptor is not None:
             files.close(self._descriptor, self._path)
             self._descriptor = None
             os.unlink(self._path)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append. Raises StorageError. The data is not to change before the next `write`."""
+        """Append. Raises StorageError, perhaps that of data before. The data must not change."""
         self._pieces.append(data)
         self._waiting += len(data)
         if self._waiting >= _BUFFER:
@@ -189,10 +211,12 @@ class _Target:
     def patch(self, offset: int, data: bytes) -> None:
         """Write over what is there already. Raises StorageError."""
         self._flush()
+        self._wait()
         files.write(self._opened, [data], offset, self._path)
 
     def discard(self) -> None:
         """Forget what was written."""
+        self._wait()
         self._pieces.clear()
         self._waiting = self._offset = 0
         files.truncate(self._opened, 0, self._path)
@@ -200,6 +224,7 @@ class _Target:
     def publish(self, name: str) -> None:
         """Give the file its name, durably. Raises StorageError."""
         self._flush()
+        self._wait()
         files.sync(self._opened, self._path)
         files.rename(self._path, name)
         files.close(self._opened, name)
@@ -212,9 +237,19 @@ class _Target:
         return self._descriptor
 
     def _flush(self) -> None:
-        self._offset = files.write(self._opened, self._pieces, self._offset, self._path)
-        self._pieces = []
-        self._waiting = 0
+        self._wait()
+        pieces, size = self._pieces, self._waiting
+        self._pieces, self._waiting = [], 0
+        self._under_way = self._thread.submit(
+            files.write, self._opened, pieces, self._offset, self._path
+        )
+        self._offset += size
+
+    def _wait(self) -> None:
+        """Return when what was to be written is. Raises StorageError."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
 
 
 class _Opener:
@@ -267,11 +302,10 @@ class _Opener:
         if facts.sequence != self._next:
             self._writer.interrupt()
         self._next = facts.sequence + 1
-        before = self._writer.pictures
         self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
-        if self._writer.pictures > before:
-            origin_us = self._checker.result.origin_us or 0
-            extend(self.written, facts.first_us - origin_us, facts.end_us - origin_us)
+        if self._writer.began_us is not None:
+            end_us = self._checker.result.time(facts.end_us)
+            extend(self.written, self._writer.began_us, end_us)
 
     def _understood(
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str

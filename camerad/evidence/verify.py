@@ -30,9 +30,11 @@ _log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many were checked, in the caller's thread."""
 
-_DEPTH: Final = 64
-"""Members that may be read ahead."""
-_DEPTH_SEALED: Final = 8
+_BATCH: Final = 32
+"""Members that are handed over at once: every handing over costs both threads some time."""
+_BATCH_SEALED: Final = 2
+_DEPTH: Final = 3
+"""Batches that may wait."""
 _JOIN_S: Final = 0.01
 _TRIES: Final = 3
 """Checks of a running recording before it is called damaged."""
@@ -54,8 +56,8 @@ class Reader:
     def __init__(self, path: str, *, keep_sealed: bool = False) -> None:
         self._path = path
         self._keep_sealed = keep_sealed
-        depth = _DEPTH_SEALED if keep_sealed else _DEPTH
-        self._queue: queue.Queue[Found | BaseException] = queue.Queue(depth)
+        self._batch = _BATCH_SEALED if keep_sealed else _BATCH
+        self._queue: queue.Queue[list[Found | Exception]] = queue.Queue(_DEPTH)
         self._thread = threading.Thread(target=self._read, name="evidence-hash", daemon=True)
         self._stop = False
         self.size = 0
@@ -100,23 +102,28 @@ class Reader:
     def __iter__(self) -> Iterator[Found]:
         """Everything that `walk` finds. Raises UnreadableError if the storage fails."""
         while True:
-            found = self._queue.get()
-            if isinstance(found, OSError):
-                raise UnreadableError(_cannot_read(self._path, found)) from found
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-            if isinstance(found, Tail):
-                return
+            for found in self._queue.get():
+                if isinstance(found, OSError):
+                    raise UnreadableError(_cannot_read(self._path, found)) from found
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+                if isinstance(found, Tail):
+                    return
 
     def _read(self) -> None:
+        batch: list[Found | Exception] = []
         try:
             for found in walk(self._descriptor, keep_sealed=self._keep_sealed):
-                self._queue.put(found)
-                if self._stop:
-                    return
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            self._queue.put(error)
+                batch.append(found)
+                if len(batch) >= self._batch:
+                    self._queue.put(batch)
+                    batch = []
+                    if self._stop:
+                        return
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread
+            batch.append(error)
+        self._queue.put(batch)
 
 
 Step = Callable[[Seen, Judged | None], None]
@@ -169,20 +176,38 @@ def verify(
     recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
     end is then found, even if the device signed it.
     """
-    report, running = _once(path, keys, progress)
+    report, running = _once(path, keys, progress, final)
     tries = 1
     while running and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
         # A fragment that was read while it was being written looks like one that was changed.
-        report, running = _once(path, keys, progress)
+        report, running = _once(path, keys, progress, final)
         tries += 1
-    result = report.result
+    return report
+
+
+def compare_end(checker: Checker, final: str | None) -> None:
+    """Say so if a recording has another end than the one that a ledger or a receipt names.
+
+    final: SHA-256 of that one, None if none is known.
+    """
     if final is not None and checker.result.final != final:
-        has = checker.result.final or "none"
-        _damage(checker, Kind.OTHER_END, f"the ledger knows the end {final}, this one is {has}")
+        text = f"the ledger knows the end {final}, this one is {checker.result.final or 'none'}"
+        checker.result.findings.say(Kind.OTHER_END, text)
 
 
-def _damage(checker: Checker, kind: Kind, text: str) -> None:
-    checker.result.findings.add(Finding(kind, Severity.DAMAGE, text))
+def _once(
+    path: str, keys: KeyRing, progress: Progress | None, final: str | None
+) -> tuple[Report, bool]:
+    """Check once, and say whether a recorder had the file open when that began."""
+    checker = Checker(keys)
+    reader = Reader(path)
+    try:
+        with reader:
+            report = judge(reader, path, checker, progress)
+    except UnreadableError as error:
+        return Report(path, reader.size, problem=str(error)), reader.running
+    compare_end(checker, final)
+    return report, reader.running
 
 
 def _is_locked(descriptor: int, path: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from hw_mocks.bus import WorldThread, now_us
-from hw_mocks.disk import ERROR, FULL, READONLY, SLOW, Disk
+from hw_mocks.disk import ERROR, FULL, LIES, READONLY, SLOW, Disk
 
 Call = Callable[[Path, int], None]
 """Something done to a file, which lies at a path and was opened before."""
@@ -209,6 +209,28 @@ def test_a_slow_card_syncs_late_and_rightly(disk: Disk, card: Path) -> None:
     os.fsync(fd)  # a directory is on the card too
     os.close(fd)
     assert time.monotonic() - began >= 0.1
+
+
+@pytest.mark.parametrize("name", ["fsync", "fdatasync"])
+def test_a_lying_card_says_that_it_has_synced_and_has_not(
+    monkeypatch: pytest.MonkeyPatch, card: Path, name: str
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, name, synced.append)
+    disk = Disk(card)
+    disk.install()
+    try:
+        fd = descriptor(card / "file")
+        getattr(os, name)(fd)
+        disk.fail(LIES)
+        getattr(os, name)(fd)
+        assert synced == [fd]
+        disk.heal()
+        getattr(os, name)(fd)
+        assert synced == [fd, fd]
+        os.close(fd)
+    finally:
+        disk.remove()
 
 
 def test_a_fault_ends_at_its_time(disk: Disk, card: Path) -> None:

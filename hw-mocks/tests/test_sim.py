@@ -186,6 +186,7 @@ def test_every_fault_is_taken_or_says_that_it_comes_later(sim: Sim) -> None:
         assert status == (501 if name in later else 200), answer
         if name in later:
             assert "later" in answer["error"]
+    sim.reaches("idle")
 
 
 def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:

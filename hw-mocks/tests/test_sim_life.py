@@ -162,6 +162,39 @@ def test_capture_kill_kills_the_capture_process(start: Callable[..., Sim]) -> No
     assert sim.stop() == 0
 
 
+def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
+    start: Callable[..., Sim],
+) -> None:
+    sim = start()
+    sim.ready()
+    before = sim.facts()
+    children = Path(f"/proc/{before['daemon_pid']}/task/{before['daemon_pid']}/children")
+    left = list(map(int, children.read_text().split()))
+    fault = {"name": "daemon_killed", "seconds": 0.2}
+    status, answer = sim.ask("POST", "/api/fault", fault)
+    assert (status, answer["killed"]) == (200, before["daemon_pid"])
+    status, refused = sim.ask("POST", "/api/fault", fault)
+    assert (status, refused) == (409, {"error": "no daemon is running"})
+    facts = until(lambda: (now := sim.facts())["daemon_pid"] != answer["killed"] and now)
+    assert not any(alive(pid) for pid in [answer["killed"], *left])
+    assert facts["started_us"] - answer["at_us"] >= 200_000
+    assert facts["epoch_us"] == before["epoch_us"]
+    sim.reaches("idle")
+    assert sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.01})[0] == 200
+    assert not any("has ended" in line for line in sim.lines)
+    assert sim.stop() == 0
+    assert not alive(facts["daemon_pid"])
+
+
+def test_a_simulator_that_ends_while_the_daemon_is_to_be_started_again_leaves_nothing_behind(
+    start: Callable[..., Sim],
+) -> None:
+    sim = start()
+    sim.ready()
+    assert sim.ask("POST", "/api/fault", {"name": "daemon_killed", "seconds": 0.3})[0] == 200
+    assert sim.stop() == 0
+
+
 # ---------------------------------------------------------------------------------- what it refuses
 
 

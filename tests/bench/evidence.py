@@ -60,8 +60,8 @@ _OUTPUT: Final = "opened.mp4"
 class Result:
     """written: what `tests.bench.sealing` told, by file system; without any figures of a device
     where there was none. bytes: of the recording's file. seconds: how long each of the readers
-    took, as often as it was asked. long_hours, megabytes: of the long recording, and the most
-    memory that it took to check and to open it.
+    took, as often as it was asked. long_hours: of the long recording. megabytes: the most memory
+    that it took to check and to open it, and the short one.
     """
 
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -153,8 +153,7 @@ class Result:
             "speed_to_age_and_ffmpeg": _round(self.speed(OPEN, ONE_FILE), 3),
             "speed_to_age_of_each_member_and_ffmpeg": _round(self.speed(OPEN, MEMBERS), 3),
             "memory_megabytes": {
-                "hours": self.long_hours,
-                "fragments": _fragments(self.long_hours),
+                "fragments_of_the_long_recording": _fragments(self.long_hours),
                 **{name: round(figure, 1) for name, figure in self.megabytes.items()},
             },
         }
@@ -195,9 +194,8 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
     with _directory(work / "evidence-long") as directory:
         count = _fragments(effort.long_hours)
         found = peers.run("tests.bench.sealing", footage, "small", directory, count)
-        for name, extra in ((VERIFY, []), (OPEN, [directory / OFFICE_KEY, directory / _OUTPUT])):
-            told = _checking(found["path"], directory, *extra)
-            result.megabytes[name] = told["megabytes"]
+        for name in (VERIFY, OPEN):
+            _checked(result, f"{name}, {effort.long_hours} hours", found["path"], directory)
     return result
 
 
@@ -205,8 +203,14 @@ def _read(result: Result, effort: Effort, path: Path, directory: Path) -> None:
     """Check and open the recording beside those who do the like."""
     result.bytes = path.stat().st_size
     log.info("evidence: %d pairs of verify and sha256sum", effort.pairs)
-    verify = lambda: _checking(path, directory)["seconds"]  # noqa: E731
-    _in_turns(result, effort, {VERIFY: verify, SHA256SUM: lambda: _timed(["sha256sum", path])})
+    _in_turns(
+        result,
+        effort,
+        {
+            VERIFY: lambda: _checked(result, VERIFY, path, directory),
+            SHA256SUM: lambda: _timed(["sha256sum", path]),
+        },
+    )
     missing = [name for name in ("age", "ffmpeg") if shutil.which(name) is None]
     if missing:
         log.warning("no %s to measure opening by", " and no ".join(missing))
@@ -221,8 +225,7 @@ def _read(result: Result, effort: Effort, path: Path, directory: Path) -> None:
     one_file = f"age -d -i {_quoted(key)} {_quoted(directory / 'film.age')} | {ffmpeg}"
 
     def opened() -> float:
-        output.unlink(missing_ok=True)
-        return float(_checking(path, directory, key, output)["seconds"])
+        return _checked(result, OPEN, path, directory)
 
     def peer(command: str) -> float:
         output.unlink(missing_ok=True)
@@ -243,11 +246,17 @@ def _in_turns(result: Result, effort: Effort, of: Mapping[str, Callable[[], floa
             result.seconds.setdefault(name, []).append(of[name]())
 
 
-def _checking(path: str | Path, directory: Path, *opening: Path) -> dict[str, Any]:
-    found: dict[str, Any] = peers.run(
-        "tests.bench.checking", path, directory / DEVICE_KEY, *opening
-    )
-    return found
+def _checked(result: Result, name: str, path: str | Path, directory: Path) -> float:
+    """How long it takes to verify a recording, or to open it; the memory is noted."""
+    command = name.partition(",")[0]
+    arguments = [command, path, "--key", directory / DEVICE_KEY]
+    if command == OPEN:
+        output = directory / _OUTPUT
+        output.unlink(missing_ok=True)
+        arguments += ["--identity", directory / OFFICE_KEY, "--output", output]
+    told = peers.run("tests.bench.checking", *arguments)
+    result.megabytes[name] = max(told["megabytes"], result.megabytes.get(name, 0.0))
+    return float(told["seconds"])
 
 
 def _timed(command: list[str | Path]) -> float:
@@ -263,7 +272,7 @@ def _timed(command: list[str | Path]) -> float:
 def _take_apart(path: Path, members: Path, key: Path, film: Path) -> list[str]:
     """Write the sealed members as files, and the film in the clear to one age file; their names."""
     identity = pyrage.x25519.Identity.from_str(key.read_text().strip())
-    command = ["age", "-r", str(identity.to_public()), "-o", film]
+    command: list[str | Path] = ["age", "-r", str(identity.to_public()), "-o", film]
     names = []
     with subprocess.Popen(command, stdin=subprocess.PIPE) as age:
         assert age.stdin is not None
@@ -287,11 +296,12 @@ def _directory(path: Path) -> Iterator[Path]:
 
 
 def _fragments(hours: int) -> int:
-    return hours * 3600 * SECOND // FRAGMENT_US
+    return int(hours * 3600 * SECOND // FRAGMENT_US)
 
 
 def _kilobits(found: Mapping[str, Any]) -> int:
-    return round(found["footage_bytes"] * 8 / 1000 / (found["fragments"] * PICTURES / FPS))
+    seconds = float(found["fragments"]) * PICTURES / FPS
+    return round(float(found["footage_bytes"]) * 8 / 1000 / seconds)
 
 
 def _by_minute(found: Mapping[str, Any]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Fragments of any number as a recorder makes them, from a clip that is encoded once and repeats."""
+"""Fragments of any number as a recorder makes them, from a clip that is encoded once."""
 
 from __future__ import annotations
 

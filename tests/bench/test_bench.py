@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import cpu, latency, loss, machine
+from tests.bench import cpu, evidence, latency, loss, machine
 from tests.bench.goals import Goal
 
 
@@ -92,3 +92,33 @@ def test_pictures_are_judged_by_their_numbers(
     span = loss.span(tmp_path / "any.mp4", epoch_us=1_000_000)
     # At 30 pictures a second number 30 is exposed one second after the epoch, 33 after 1.1 s.
     assert span == loss.Span(2_000_000, 2_100_000, missing=1, sizes=(5, 6, 7))
+
+
+def test_what_is_written_beside_the_footage_is_told_per_fragment() -> None:
+    result = evidence.Result()
+    minute, beside = 120 * 1000, 120 * 2048
+    result.written[evidence.PLAIN] = {
+        "fragments": 240,
+        "footage_bytes": 2 * minute,
+        # 2 KiB beside each fragment in the first minute, 4 in the second.
+        "device_bytes": [minute + beside, 2 * minute + 3 * beside, 2 * minute + 3 * beside],
+    }
+    assert result.device_ratio(evidence.PLAIN) == (2 * minute + 3 * beside) / (2 * minute)
+    assert result.beside(evidence.PLAIN) == pytest.approx(3.0)
+    assert evidence._by_minute(result.written[evidence.PLAIN]) == [2.0, 4.0]
+
+
+def test_where_no_device_counts_nothing_is_told_of_it() -> None:
+    result = evidence.Result()
+    result.written[evidence.PLAIN] = {"fragments": 1, "footage_bytes": 1, "device_bytes": [0, 0]}
+    assert result.device_ratio(evidence.PLAIN) is None
+    assert result.beside(evidence.PLAIN) is None
+    assert evidence._by_minute(result.written[evidence.PLAIN]) == []
+
+
+def test_a_speed_is_the_median_of_pairs_that_ran_next_to_each_other() -> None:
+    result = evidence.Result()
+    # Twice as long, as long, and half as long as its peer.
+    result.seconds = {"one": [2.0, 1.0, 1.0], "other": [1.0, 1.0, 2.0]}
+    assert result.speed("one", "other") == 1.0
+    assert result.speed("one", "nobody") is None

@@ -42,7 +42,8 @@ if [ ! -f "$recording" ] || [ ! -r "$recording" ]; then
 fi
 [ -f "$key" ] || unreadable "$key: there is no such key"
 tar tf "$recording" > "$work/names" 2> /dev/null || {
-    [ "$(head -c 10 "$recording" | tr -d '\000')" != header.jws ] || bad "the archive is cut or damaged"
+    [ "$(head -c 10 "$recording" | tr -d '\000')" != header.jws ] ||
+        bad "the archive is cut or damaged"
     unreadable "$recording: not an archive"
 }
 case $(head -n 1 "$work/names") in
@@ -90,7 +91,8 @@ cmp -s "$work/again" "$recording" || bad "the archive around the members is not 
 
 x=$(openssl pkey -pubin -in "$key" -outform DER 2> /dev/null | tail -c 32 | encode) || x=
 [ ${#x} -eq 43 ] || unreadable "$key: not an Ed25519 public key in PEM"
-thumbprint=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" | openssl dgst -sha256 -binary | encode)
+thumbprint=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" |
+    openssl dgst -sha256 -binary | encode)
 
 # Checks everything about a statement but what its fields mean; its payload is then in $payload.
 payload=$work/payload
@@ -132,7 +134,7 @@ content() { # MEMBER FIELD OF: the payload's field describes the member OF, or i
     fi
 }
 
-# -- sections 3.2 to 3.6: what the statements say -----------------------------------------------------
+# -- sections 3.2 to 3.6: what the statements say --------------------------------------------------
 
 remarks=
 statement header.jws camerad-header "boot_id clock continues device encoder format fps height id\
@@ -146,7 +148,8 @@ if printf %s "$name" | grep -Eqx '[0-9]{8}T[0-9]{6}Z-[0-9]{6,}-[0-9a-f]{8}'; the
 fi
 origin=$(jq .origin_us "$payload")
 jq -r '"recording \(.id)\ndevice    \(.device)
-when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' "$payload"
+when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' \
+    "$payload"
 previous=$(sha256 "$members/header.jws")
 [ "$commits" -eq 0 ] || jq -c '{end: .origin_us}' "$payload" > "$work/before"
 
@@ -163,14 +166,16 @@ while [ "$n" -lt "$commits" ]; do
  last_us marks sequence stages sync_us" "has other facts than a commit"
     is "$member" .facts.sequence "$n" "is the commit of another fragment"
     content "$member" .fragment "$number.m4s.age"
-    if [ "$n" -eq 0 ]; then content "$member" .init init.mp4.age; else content "$member" .init ""; fi
+    of=
+    [ "$n" -gt 0 ] || of=init.mp4.age
+    content "$member" .init "$of"
     is "$member" ".facts | .first_us > $last and .first_us >= $origin
         and .first_us <= .last_us and .last_us < .end_us" true "gives times that cannot be"
     jq -e ".facts.first_us - $end <= 1000000" "$payload" > /dev/null || hole=yes
     if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
         gaps=yes
-        jq -r --argjson o "$origin" '.facts.gaps[] |
-            "gap       from \((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
+        jq -r --argjson o "$origin" '.facts.gaps[] | "gap       from " +
+            "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
     fi
     frames=$((frames + $(jq .facts.frames "$payload")))
     last=$(jq .facts.last_us "$payload")
@@ -191,11 +196,11 @@ content end.jws .torn "$torn"
 jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
 [ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
-[ -z "${hole-}${gaps-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
+[ -z "${hole-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
 echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
 echo "end       $previous -> $(sha256 "$members/end.jws")"
 
-# -- section 4: opening -----------------------------------------------------------------------------
+# -- section 4: opening ----------------------------------------------------------------------------
 
 if [ -n "$identity" ]; then
     [ ! -e "$output" ] || unreadable "$output: is there already"

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -180,14 +180,18 @@ def body_camera(
     platform: str = "vc4",
     environment: dict[str, str] | None = None,
     ready: bool = True,
+    prefix: Sequence[str] = (),
 ) -> Iterator[BodyCamera]:
-    """A body camera that is ready, unless told not to wait; ended in order afterwards."""
+    """A body camera that is ready, unless told not to wait; ended in order afterwards.
+
+    prefix: the command that the simulator's is handed to, as its last arguments.
+    """
     state_dir, log = directory / "state", directory / "log"
     command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
     command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform, "--no-page"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+            [*prefix, *command], stdout=output, stderr=output, env={**os.environ, **(environment or {})}
         )
         try:
 

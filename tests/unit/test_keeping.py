@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -253,3 +254,23 @@ def test_a_recording_that_failed_is_closed_while_the_daemon_goes_on(
     (info,) = listing.list_recordings(str(tmp_path / "recordings"))
     assert info.state == "recovered"
     assert "recovered" in scene.kinds()
+
+
+def test_a_file_that_is_no_recording_is_put_aside_and_noted(scenes: Any, tmp_path: Path) -> None:
+    os.makedirs(tmp_path / "recordings")
+    (tmp_path / "recordings" / f"{ID}.tar").write_bytes(b"nothing that camerad wrote" * 100)
+    scene = scenes()
+    housekept(scene)
+    said = dict(scene.entries())
+    assert said["unreadable"].name == f"{ID}.unreadable"
+    kept = (tmp_path / "recordings" / f"{ID}.unreadable").read_bytes()
+    assert said["unreadable"].sha256 == hashlib.sha256(kept).hexdigest()
+
+
+def test_an_empty_file_is_removed_and_noted(scenes: Any, tmp_path: Path) -> None:
+    os.makedirs(tmp_path / "recordings")
+    (tmp_path / "recordings" / f"{ID}.tar").write_bytes(bytes(4096))
+    scene = scenes()
+    housekept(scene)
+    assert dict(scene.entries())["removed_empty"].name == f"{ID}.tar"
+    assert os.listdir(tmp_path / "recordings") == []

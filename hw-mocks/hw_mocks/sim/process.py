@@ -15,6 +15,8 @@ from hw_mocks.bus import now_us
 
 END_SECONDS: Final = 12.0
 """How long the daemon may take to close its recording and end before it is killed."""
+LOOK_SECONDS: Final = 0.005
+"""How often it is looked whether a daemon that was killed has ended."""
 _LINE_LIMIT: Final = 1 << 20
 
 
@@ -98,7 +100,9 @@ class DaemonProcess:
 
     async def _revive(self, seconds: float, on_start: Callable[[], None]) -> None:
         assert self._process is not None
-        await self._process.wait()
+        # Its wait() would also wait for children that hold its output open.
+        while self._process.returncode is None:
+            await asyncio.sleep(LOOK_SECONDS)
         self.kill()
         await asyncio.gather(asyncio.sleep(seconds), *self._tasks)
         await self.start()

@@ -163,6 +163,10 @@ class Simulator:
         parts.callback(board.timepiece.stop)
         machine = Machine(self.options.platform, footage, state)
         environment = machine.environment()
+
+        def tell() -> None:
+            self._tell(state, environment, footage)
+
         process = DaemonProcess(command(self.options.daemon, derived), environment, self._ended)
         self._process = process
         self._control = ControlClient(state.control, self._changed)
@@ -188,9 +192,6 @@ class Simulator:
         parts.push_async_callback(self._control.stop)
         await self._server.start()
         parts.push_async_callback(self._server.stop)
-        def tell() -> None:
-            self._tell(state, environment, footage)
-
         tell()
         greeting = asyncio.get_running_loop().create_task(self._greet())
         parts.callback(greeting.cancel)
@@ -201,6 +202,7 @@ class Simulator:
             "url": self.url,
             "pid": os.getpid(),
             "daemon_pid": self._daemon_pid(),
+            "started_us": None if self._process is None else self._process.started_us,
             "control": str(state.control),
             "footage": None if footage is None else str(footage),
             "epoch_us": int(environment["HW_MOCKS_EPOCH_US"]),

@@ -16,7 +16,8 @@ from camerad.evidence.keys import SigningKey
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.offload import Offloaded, OwnedDevice, offload
 from camerad.evidence.places import Place, place_of
-from camerad.evidence.store import Store, facts_of
+from camerad.evidence.store import Store
+from camerad.evidence.stored import facts_of
 
 ONE: Final = "20261124T153000Z-000001-00000001"
 TWO: Final = "20261124T160000Z-000002-00000002"

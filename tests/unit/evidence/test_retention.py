@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ledger_helpers import DAYS, Book, ended
 
-from camerad.clock import DAY, ClockSource, Moment
+from camerad.clock import DAY, ClockSource, ManualClock, Moment
 from camerad.evidence import retention
 
 
@@ -76,8 +76,8 @@ def test_a_clock_that_is_not_trusted_deletes_nothing_by_wall_time(book: Book) ->
     assert due(book) == ["a"]
 
 
-def test_uptime_alone_is_enough(book: Book) -> None:
-    book.clock.source = ClockSource.UNKNOWN
+def test_uptime_alone_is_enough(undated: Book) -> None:
+    book = undated
     book.record("a")
     for _ in range(DAYS):
         assert due(book) == []
@@ -173,9 +173,15 @@ def test_a_recording_that_its_device_dated_counts_from_its_end(book: Book) -> No
     assert days_left(book, "a") == DAYS - 10
 
 
-def test_a_recording_that_was_repaired_counts_from_its_last_fragment(book: Book) -> None:
+@pytest.fixture
+def undated(tmp_path: Path) -> Book:
+    """A ledger that has never known the time."""
+    return Book(tmp_path / "undated", ManualClock(source=ClockSource.UNKNOWN))
+
+
+def test_a_recording_that_was_repaired_counts_from_its_last_fragment(undated: Book) -> None:
     """The boot in which it ran is on the ledger, so the time is known although it was not then."""
-    book.clock.source = ClockSource.UNKNOWN
+    book = undated
     book.opened("a")
     boot_id, last = book.clock.boot_id, book.clock.moment()
     book.clock.source = ClockSource.SYNCHRONISED
@@ -187,8 +193,8 @@ def test_a_recording_that_was_repaired_counts_from_its_last_fragment(book: Book)
     assert days_left(book, "a") == DAYS - 10
 
 
-def test_a_wall_time_that_only_the_recording_knew_counts_too(book: Book) -> None:
-    book.clock.source = ClockSource.UNKNOWN
+def test_a_wall_time_that_only_the_recording_knew_counts_too(undated: Book) -> None:
+    book = undated
     book.opened("a")
     boot_id, now = book.clock.boot_id, book.clock.moment()
     last = Moment(now.boot_us, now.wall_us, ClockSource.SYNCHRONISED)
@@ -198,3 +204,21 @@ def test_a_wall_time_that_only_the_recording_knew_counts_too(book: Book) -> None
     facts = ended("a", last, ended_boot=boot_id, reason="recovered", torn=0)
     book.ledger.append("recovered", **facts)
     assert days_left(book, "a") == DAYS - 10
+
+
+def test_the_stated_limit_is_an_rtc_set_ahead_within_what_is_plausible_without_power(
+    book: Book,
+) -> None:
+    """Nobody can tell it from time that passed; what is held, and a clock set first, are safe."""
+    book.record("a", "held")
+    book.hold("held")
+    book.clock.reboot()
+    book.clock.source = ClockSource.RTC
+    book.clock.step_wall(100 * DAY)
+    assert due(book) == ["a"]
+    book.clock.step_wall(-100 * DAY)
+    book.clock.source = ClockSource.SYNCHRONISED
+    book.ledger.append("uptime")
+    book.clock.source = ClockSource.RTC
+    book.clock.step_wall(100 * DAY)
+    assert due(book) == []

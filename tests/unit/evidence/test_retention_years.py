@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 import pytest
-from retention_world import OFFICE_KEY, YEARS_AHEAD, Camera, Office, Truth, release_all
+from retention_world import BEGIN_US, OFFICE_KEY, YEARS_AHEAD, Camera, Office, Truth, release_all
 
 from camerad.clock import DAY
 from camerad.evidence.places import office_place
@@ -85,9 +85,8 @@ class Life:
         self.office.check()
 
 
-@pytest.mark.parametrize("seed", [SEED])
-def test_years_of_a_camera_and_its_office(tmp_path: Path, seed: int) -> None:
-    life = Life(tmp_path, seed)
+def test_years_of_a_camera_and_its_office(tmp_path: Path) -> None:
+    life = Life(tmp_path, SEED)
     camera, office = life.camera, life.office
     for part in range(1, 6):
         life.until(RECORDINGS * part // 5)
@@ -95,7 +94,7 @@ def test_years_of_a_camera_and_its_office(tmp_path: Path, seed: int) -> None:
         life.check()
         camera.end()
     assert camera.made >= RECORDINGS
-    assert life.truth.us - life.camera.machine.truth.us == 0
+    assert life.truth.us - BEGIN_US > 2 * 365 * DAY
     # What was to be seen has been: much was deleted, and some only held back.
     assert len(camera.books.deleted) > RECORDINGS / 2
     assert camera.books.held_beyond

@@ -333,6 +333,9 @@ def test_an_office_deletes_its_copies_on_time_too(camera: Camera, tmp_path: Path
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
         assert [one.info.id for one in store.recordings()] == [TWO]
+        # The receipt of what was deleted has gone with it.
+        (holding,) = store.place.holdings
+        assert os.listdir(holding.receipts) == ["0002.jws"]
 
 
 def test_a_file_is_in_the_place_that_its_directory_belongs_to(

@@ -130,6 +130,7 @@ def test_salvage_writes_the_proven_parts_only_and_says_so_in_the_name(desk: Desk
     shown = decoded(str(desk.salvaged))
     assert [number for _, number in shown] == list(range(30, 90))
     assert shown[0][0] == 1_000_000
+    assert report.written == (Span(1_000_000, made().end_us),)
     ffmpeg_is_silent(str(desk.salvaged))
 
 

@@ -9,27 +9,34 @@ import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sealed_helpers import (
-    ENOUGH,
     KEY,
     KEYS,
     Made,
+    a_header,
     altered,
     flipped,
     made,
+    office,
     pack,
+    some_closing,
     without,
 )
 
-from camerad.clock import ClockSource
+from camerad.clock import ClockSource, ManualClock
 from camerad.evidence import archive, tar
 from camerad.evidence import verify as verify_module
+from camerad.evidence.archive import walk
+from camerad.evidence.container import SealedContainer
 from camerad.evidence.findings import Kind, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.repair import repair
 from camerad.evidence.report import Report, Verdict
+from camerad.evidence.seal import Sealer
 from camerad.evidence.verify import UnreadableError, verify
 
 NAME = "20261124T153000Z-000001-00000001.tar"
@@ -232,6 +239,59 @@ def test_a_running_recording_is_told_from_one_that_was_cut(tmp_path: Path) -> No
     assert whole(report, made())
 
 
+def test_a_running_recording_is_looked_at_again_before_it_is_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader may come upon a fragment of which only a part is written yet."""
+    torn = altered(made().members, "000005.m4s.age", lambda old: old[:9] + bytes(len(old) - 9))
+    looks = []
+
+    def grows(descriptor: int, **options: bool) -> Iterator[object]:
+        looks.append(descriptor)
+        if len(looks) == 2:
+            (tmp_path / NAME).write_bytes(pack(without(made().members, "end.jws"), bytes(8192)))
+        return walk(descriptor, **options)
+
+    (tmp_path / NAME).write_bytes(pack(without(torn, "end.jws"), bytes(8192)))
+    monkeypatch.setattr(verify_module, "walk", grows)
+    with open(tmp_path / NAME, "rb") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        report = verify(str(tmp_path / NAME), KEYS)
+    assert (len(looks), report.verdict, report.state) == (2, Verdict.QUALIFIED, "running")
+
+
+def test_a_running_recording_that_stays_damaged_is_damaged(tmp_path: Path) -> None:
+    torn = altered(made().members, "000001.m4s.age", lambda old: flipped(old, 9))
+    (tmp_path / NAME).write_bytes(pack(without(torn, "end.jws"), bytes(8192)))
+    with open(tmp_path / NAME, "rb") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        assert verify(str(tmp_path / NAME), KEYS).verdict is Verdict.NOT_AUTHENTIC
+
+
+def test_what_the_container_and_repair_write_is_authentic_at_every_step(tmp_path: Path) -> None:
+    sealer = Sealer([str(office().to_public())])
+    header = a_header(NAME[:-4])
+    container = SealedContainer(str(tmp_path), header, made().plain[0], KEY, sealer)
+    for fragment, facts in zip(made().plain[1:], made().facts, strict=True):
+        assert verify(container.path, KEYS).state == "running"
+        container.append(fragment, facts)
+        report = verify(container.path, KEYS)
+        assert (report.verdict, report.state) == (Verdict.QUALIFIED, "running"), report.text()
+    interrupted = Path(container.path).read_bytes()
+    container.close(some_closing(90, made().facts[-1].end_us))
+    assert verify(container.path, KEYS).verdict is Verdict.AUTHENTIC
+
+    committed = len(interrupted.rstrip(b"\0"))
+    for torn in (b"", b"torn" * 500):
+        cut = interrupted[: committed + 512] + torn + bytes(1 << 16)
+        Path(container.path).write_bytes(cut)
+        assert verify(container.path, KEYS).state == "unclosed"
+        repair(container.path, KEY, ManualClock())
+        report = verify(container.path, KEYS)
+        assert (report.verdict, report.state) == (Verdict.QUALIFIED, "recovered"), report.text()
+        assert whole(report, made())
+
+
 def test_where_files_have_no_locks_nobody_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,7 +438,3 @@ def _long(count: int) -> bytes:
         facts.append(some_facts(number, begin_us, begin_us + 466_667, begin_us + 500_000, 15))
     closing = some_closing(15 * count, ORIGIN_US + count * 500_000)
     return pack(signed(a_header(), [b"init", *[b"x" * 2000] * count], facts, closing))
-
-
-def test_the_script_of_the_helpers_is_three_seconds() -> None:
-    assert len(ENOUGH) == 90

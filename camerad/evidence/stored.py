@@ -1,0 +1,134 @@
+"""A recording as a store has it: what its file says, and what the ledger says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from camerad.clock import DAY, Moment
+from camerad.evidence import jws
+from camerad.evidence.facts import Held, Known
+from camerad.evidence.listing import Listing
+from camerad.evidence.places import Place
+from camerad.evidence.reading import NotARecordingError, skeleton
+from camerad.evidence.records import RECOVERED, RecordingInfo, rfc3339
+from camerad.evidence.retention import WARNING_US, days_left, left_us
+from camerad.evidence.state import LedgerState
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A recording that is here.
+
+    info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
+    time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
+    same in whole days, rounded up. urgent: it is flagged, and due soon.
+    """
+
+    info: RecordingInfo
+    known: Known | None
+    expires_us: int | None
+    days_left: int | None
+    urgent: bool
+
+    @property
+    def holds(self) -> tuple[Held, ...]:
+        """Why it is kept beyond its time."""
+        return self.known.holds if self.known is not None else ()
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has a mark."""
+        return self.info.flagged or (self.known is not None and self.known.flagged)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether an office has a copy of it."""
+        return self.known is not None and self.known.acknowledged is not None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON."""
+        return self.info.as_json() | {
+            "flagged": self.flagged,
+            "holds": [{"reason": hold.reason, "who": hold.who} for hold in self.holds],
+            "held": bool(self.holds),
+            "acknowledged": self.acknowledged,
+            "in_ledger": self.known is not None,
+            "expires": None if self.expires_us is None else rfc3339(self.expires_us),
+            "days_left": self.days_left,
+            "expires_soon": self.urgent,
+        }
+
+
+def join(
+    infos: Iterable[RecordingInfo], state: LedgerState | None, boot_id: str, now: Moment
+) -> list[Stored]:
+    """Recordings with what a ledger says about them: flagged first, then the newest.
+
+    state: None where there is no ledger.
+    """
+    found = [_joined(info, state, boot_id, now) for info in infos]
+    # Stable: within each half the order is that of the listing.
+    return sorted(found, key=lambda one: not one.flagged)
+
+
+def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: Moment) -> Stored:
+    known = state.recordings.get(info.id) if state is not None else None
+    if state is None or known is None:
+        return Stored(info, None, None, None, urgent=False)
+    left = left_us(known, state, boot_id, now)
+    if left is None:
+        return Stored(info, known, None, None, urgent=False)
+    expires_us = now.wall_us + left if now.trusted else None
+    if expires_us is None and known.ended is not None and known.ended.trusted:
+        expires_us = known.ended.wall_us + known.retention_days * DAY
+    flagged = info.flagged or known.flagged
+    days = days_left(known, state, boot_id, now)
+    return Stored(info, known, expires_us, days, urgent=flagged and left <= WARNING_US)
+
+
+def list_place(place: Place, listing: Listing | None = None) -> list[RecordingInfo]:
+    """The recordings in a place, the newest first. Raises StorageError."""
+    listing = listing or Listing()
+    infos = [info for holding in place.holdings for info in listing.read(holding.recordings)]
+    return sorted(infos, key=lambda info: info.id, reverse=True)
+
+
+def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
+    """What a ledger has to be told of a recording's file: the facts of an entry of that kind
+    ("closed", "recovered", "received" or "found"). own: the ledger's own device made it.
+
+    Raises NotARecordingError and StorageError.
+    """
+    said = skeleton(path)
+    header = said.header
+    closed = said.closed_by
+    ended, boot_id = header.clock, header.boot_id
+    flagged = said.point.marks > 0
+    facts: dict[str, Any] = {"id": header.id, "retention_days": header.retention_days}
+    if said.last is not None:
+        ended = said.last.commit.facts.clock
+    if closed is not None:
+        closing = closed.end.closing
+        flagged = flagged or bool(closing.marks)
+        if closing.reason != RECOVERED:
+            ended, boot_id = closing.clock, closing.boot_id
+    facts |= {
+        "final": None if closed is None else closed.sha256,
+        "ended": ended,
+        "ended_boot": boot_id,
+        "flagged": flagged,
+    }
+    if kind in ("received", "found"):
+        header_sha256 = jws.digest(said.statement.token)
+        facts |= {"header": header_sha256, "device": "" if own else header.device}
+    if kind != "found":
+        if closed is None:
+            raise NotARecordingError(path, "it has no end")
+        facts["reason"] = closed.end.closing.reason
+    if kind == "received":
+        facts["kid"] = said.statement.kid
+    if kind == "recovered":
+        facts["torn"] = 0 if said.torn is None else said.torn.member.size
+    return facts

@@ -1,0 +1,8 @@
+"""Lets the tests here use the recordings that the unit tests of evidence make."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "evidence"))

@@ -1,0 +1,585 @@
+"""`camerad evidence`: what the desk asks, on a device, in an office's directory, on a file."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import http.server
+import io
+import json
+import os
+import socketserver
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import pytest
+from desk_helpers import DAYS, KEY, ONE, TWO, Camera, office, recording
+from sealed_helpers import altered, flipped, pack
+
+from camerad.clock import DAY, SECOND, ClockSource, Moment
+from camerad.errors import EX_CONFIG, EX_IOERR, EX_USAGE
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.offload import OwnedDevice
+from camerad.evidence.places import place_of
+from camerad.evidence.report import Verdict
+
+from .conftest import Desk
+
+WHO = ("--who", "Desk")
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """The device's public key, from where it was enrolled."""
+    path = tmp_path / "cam.pem"
+    path.write_text(KEY.public.pem)
+    return path
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """The office's private key."""
+    path = tmp_path / "office.key"
+    path.write_text(f"{office()}\n")
+    return path
+
+
+@pytest.fixture
+def archive(camera: Camera, tmp_path: Path) -> Path:
+    """An office's directory with one recording."""
+    camera.put(ONE, marks=(SECOND // 2,))
+    camera.offload(tmp_path / "archive")
+    return tmp_path / "archive"
+
+
+def damage(path: Path, name: str = "000001.m4s.age") -> None:
+    members = altered(recording(ONE).members, name, lambda data: flipped(data, len(data) // 2))
+    path.write_bytes(pack(members))
+
+
+def copy_in(archive: Path) -> Path:
+    (holding,) = place_of(str(archive)).holdings
+    return Path(holding.recordings, f"{ONE}.tar")
+
+
+# ------------------------------------------------------------------------------------ list and show
+
+
+def test_list_shows_what_is_here_and_warns_of_what_is_about_to_go(
+    desk: Desk, camera: Camera
+) -> None:
+    # The recordings are long gone by the clock of the machine that runs this test.
+    camera.put(ONE, marks=(SECOND // 2,))
+    camera.put(TWO)
+    said = desk("evidence", "list", "--trust-clock")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert lines[0].split()[:3] == ["ID", "DEVICE", "START"]
+    assert lines[1].startswith(ONE)
+    assert "flagged" in lines[1]
+    assert "2026-11-24 15:30:00Z" in lines[2]
+    listed = desk("evidence", "list", "--json").json
+    assert [one["id"] for one in listed] == [ONE, TWO]
+    assert listed[0]["flagged"]
+
+
+def test_list_without_a_ledger_says_that_nobody_knows_until_when(
+    desk: Desk, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (plain / f"{ONE}.tar").write_bytes(recording(ONE).file)
+    assert "in no ledger" in desk("evidence", "list", plain).out
+    assert desk("evidence", "list", plain / f"{ONE}.tar", "--json").json[0]["expires"] is None
+
+
+def test_show_says_all_of_one_recording_and_its_history(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO)
+    said = desk("evidence", "show", ONE)
+    assert said.code == 0
+    for what in (ONE, "cam-1", "1.000 s", "Anzeige (Desk)", "closed: stop", "hold: Anzeige"):
+        assert what in said.out
+    history = desk("evidence", "show", ONE, "--json").json["ledger"]
+    assert [entry["kind"] for entry in history] == ["opened", "closed", "hold"]
+
+
+# ------------------------------------------------------------------------------------------- verify
+
+
+def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    camera.put(TWO)
+    said = desk("evidence", "verify")
+    assert said.code == 0
+    assert "2 recordings: 2 authentic and complete" in said.out
+    # The keys lie beside the recordings, and that is said.
+    assert "kept beside these recordings" in said.err
+
+
+def test_verify_names_what_is_damaged(desk: Desk, camera: Camera) -> None:
+    damage(camera.put(ONE))
+    said = desk("evidence", "verify", ONE)
+    assert said.code == 2
+    assert "000001.m4s.age" in said.out
+    (found,) = desk("evidence", "verify", ONE, "--json").json["recordings"]
+    assert found["verdict"] == "not_authentic"
+    # The first of two fragments of half a second.
+    (proven,) = found["proven"]
+    assert (proven["from"], round(proven["to"], 3)) == (0.0, 0.5)
+
+
+def test_verify_says_what_has_gaps_is_authentic_with_remarks(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE, torn=b"half a fragment")
+    assert desk("evidence", "verify", ONE).code == 1
+
+
+def test_verify_finds_a_recording_that_was_deleted_whole(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    camera.put(TWO).unlink()
+    said = desk("evidence", "verify")
+    assert said.code == 2
+    assert f"{TWO}: its file is gone" in said.out
+
+
+def test_verify_does_not_miss_what_was_deleted_in_time(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        camera.clock.advance(DAYS * DAY)
+        store.purge()
+    assert desk("evidence", "verify").code == 0
+
+
+def test_verify_finds_another_recording_in_place_of_one(
+    desk: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    path = camera.put(ONE)
+    path.write_bytes(Camera(tmp_path / "other").put(ONE, marks=(SECOND // 2,)).read_bytes())
+    said = desk("evidence", "verify", ONE)
+    assert said.code == 2
+    assert "the ledger knows the end" in said.out
+
+
+def test_verify_finds_a_ledger_that_was_put_back_by_its_witnessed_head(
+    desk: Desk, camera: Camera
+) -> None:
+    camera.put(ONE)
+    file = camera.root / "ledger" / "000001.jws"
+    before = file.read_bytes()
+    with camera.open() as store:
+        store.hold(ONE, "prosecutor", "Desk")
+        head = store.ledger.head
+    file.write_bytes(before)
+    said = desk("evidence", "verify")
+    assert (said.code, "cannot be excluded" in said.out) == (0, True)
+    said = desk("evidence", "verify", "--head", f"{head.epoch}:{head.sequence}:{head.sha256}")
+    assert said.code == 2
+    assert "put back" in said.out
+
+
+def test_verify_takes_a_receipt_for_a_head(desk: Desk, camera: Camera, archive: Path) -> None:
+    (holding,) = place_of(str(archive)).holdings
+    receipt = Path(holding.receipts, "0001.jws")
+    assert desk("evidence", "verify", "--head", receipt).code == 0
+    said = desk("evidence", "verify", "--head", "yesterday")
+    assert (said.code, "neither" in said.err) == (EX_USAGE, True)
+
+
+def test_verify_in_an_office_trusts_no_key_that_came_along(
+    desk: Desk, archive: Path, key: Path
+) -> None:
+    said = desk("evidence", "verify", archive)
+    assert said.code == EX_USAGE
+    assert KEY.public.thumbprint in said.err
+    assert "proves nothing" in said.err
+    assert desk("evidence", "verify", archive, "--key", key).code == 0
+    # Once the key is enrolled nobody needs to name it.
+    enrolled = archive.parent / "config" / "camerad" / "keys"
+    enrolled.mkdir(parents=True)
+    (enrolled / "cam.pem").write_text(KEY.public.pem)
+    assert desk("evidence", "verify", archive).code == 0
+
+
+def test_verify_with_the_wrong_key_says_not_authentic(
+    desk: Desk, archive: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_text(SigningKey.generate().public.pem)
+    assert desk("evidence", "verify", copy_in(archive), "--key", other).code == 2
+
+
+def test_verify_finds_a_copy_that_vanished_from_the_office(
+    desk: Desk, archive: Path, key: Path
+) -> None:
+    copy_in(archive).unlink()
+    said = desk("evidence", "verify", archive, "--key", key)
+    assert said.code == 2
+    assert f"{ONE}: there is a receipt for it" in said.out
+
+
+# ----------------------------------------------------------------------------- hold, release, purge
+
+
+def test_holds_in_an_office_are_signed_by_its_own_key(desk: Desk, archive: Path, key: Path) -> None:
+    said = desk("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO)
+    assert said.code == 0
+    assert "made the office's own key" in said.err
+    assert desk("evidence", "list", archive, "--json").json[0]["held"]
+    assert desk("evidence", "verify", archive, "--key", key).code == 0
+    assert desk("evidence", "release", ONE, "--state", archive, *WHO).code == 0
+    assert not desk("evidence", "list", archive, "--json").json[0]["held"]
+
+
+def test_another_key_of_the_office_is_refused_unless_it_is_to_replace_the_first(
+    desk: Desk, archive: Path, tmp_path: Path
+) -> None:
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO)
+    assert desk(*hold).code == 0
+    other = ("--office-key", tmp_path / "other.pem")
+    said = desk(*hold, *other)
+    assert said.code == EX_CONFIG
+    assert "--new-office-key" in said.err
+    assert desk(*hold, *other, "--new-office-key").code == 0
+    assert len(desk("evidence", "list", archive, "--json").json[0]["holds"]) == 2
+
+
+def test_purge_deletes_what_is_due_by_a_trusted_clock(
+    desk: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The recording was made in November 2026.
+    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: 1_900_000_000 * SECOND)
+    moment = "camerad.clock.SystemClock.moment"
+    now = Moment(10**15, 1_900_000_000 * SECOND, ClockSource.SYNCHRONISED)
+    monkeypatch.setattr(moment, lambda _: now)
+    due = desk("evidence", "purge", archive, "--dry-run", "--trust-clock", "--json").json["due"]
+    assert due == []  # it was not taken in yet
+    assert copy_in(archive).exists()
+    said = desk("evidence", "purge", archive, "--trust-clock")
+    assert (said.code, f"deleted {ONE}: expired" in said.out) == (0, True)
+    assert not copy_in(archive).exists()
+
+
+@pytest.mark.parametrize("action", ["hold", "release"])
+def test_a_hold_without_a_person_is_wrong_usage(desk: Desk, camera: Camera, action: str) -> None:
+    camera.put(ONE)
+    assert desk("evidence", action, ONE, "--reason", "x").code == EX_USAGE
+    said = desk("evidence", "hold", ONE, "--reason", " ", *WHO)
+    assert (said.code, "a reason is needed" in said.err) == (EX_USAGE, True)
+
+
+def test_files_without_a_ledger_cannot_be_held(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / f"{ONE}.tar"
+    path.write_bytes(recording(ONE).file)
+    said = desk("evidence", "hold", path, "--reason", "x", *WHO)
+    assert (said.code, "without a ledger" in said.err) == (EX_USAGE, True)
+
+
+def test_a_card_without_the_devices_key_cannot_be_written(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE)
+    (camera.root / "identity.pem").unlink()
+    said = desk("evidence", "hold", ONE, "--reason", "x", *WHO)
+    assert (said.code, "key is not here" in said.err) == (EX_USAGE, True)
+    assert not (camera.root / "identity.pem").exists()
+
+
+# ---------------------------------------------------------------------------------- open and export
+
+
+def test_open_writes_an_mp4_beside_us(desk: Desk, camera: Camera, private: Path) -> None:
+    camera.put(ONE)
+    said = desk("evidence", "open", ONE, "--identity", private)
+    assert said.code == 0
+    assert Path(f"{ONE}.mp4").stat().st_size > 1000
+    again = desk("evidence", "open", ONE, "--identity", private)
+    assert "exists already" in again.err
+    assert again.code not in (0, 1, 2, 3)
+
+
+def test_open_asks_for_the_passphrase_or_reads_it(
+    desk: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    protected = tmp_path / "office.age"
+    protected.write_bytes(pyrage.passphrase.encrypt(f"{office()}\n".encode(), "one two three four"))
+    word = tmp_path / "word"
+    word.write_text("one two three four\n")
+    opening = ("evidence", "open", ONE, "--identity", protected, "--passphrase-file", word)
+    assert desk(*opening).code == 0
+    word.write_text("wrong\n")
+    said = desk(*opening, "--output", "again.mp4")
+    assert (said.code, "passphrase is wrong" in said.err) == (EX_CONFIG, True)
+    assert not Path("again.mp4").exists()
+
+
+def test_open_writes_nothing_that_is_not_authentic_unless_salvaged(
+    desk: Desk, camera: Camera, private: Path, tmp_path: Path
+) -> None:
+    damage(camera.put(ONE))
+    before = sorted(os.listdir(tmp_path))
+    said = desk("evidence", "open", ONE, "--identity", private)
+    assert (said.code, "--salvage" in said.err) == (2, True)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert desk("evidence", "open", ONE, "--identity", private, "--salvage").code == 2
+    assert Path(f"{ONE}.salvaged.mp4").exists()
+
+
+def test_open_with_a_key_of_somebody_else_says_whose_is_needed(
+    desk: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    other = tmp_path / "other.key"
+    other.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    said = desk("evidence", "open", ONE, "--identity", other)
+    assert said.code == Verdict.UNREADABLE
+    assert str(office().to_public()) in said.err
+    assert not Path(f"{ONE}.mp4").exists()
+
+
+def exporting(archive: Path, key: Path, private: Path, *more: str) -> tuple[object, ...]:
+    return (
+        *("evidence", "export", copy_in(archive), "--key", key, "--identity", private),
+        *("--language", "de", "--time-zone", "Europe/Berlin", *WHO, *more),
+    )
+
+
+def test_export_makes_the_package_and_holds_the_recording(
+    desk: Desk, archive: Path, key: Path, private: Path
+) -> None:
+    said = desk(*exporting(archive, key, private, "--reference", "Az. 1/26", "--json"))
+    assert said.code == 0
+    package = Path(said.json["export"])
+    assert package == Path.cwd() / f"{ONE}-export"
+    assert "Europe/Berlin" in (package / "report.html").read_text(encoding="utf-8")
+    (hold,) = desk("evidence", "list", archive, "--json").json[0]["holds"]
+    assert hold["who"] == "Desk"
+    assert hold["reason"].startswith("exported 20")
+    assert hold["reason"].endswith(", Az. 1/26")
+    # The device's ledger knows it as opened, closed and acknowledged, the office's as received and
+    # held; the latter is signed by a key of its own, which has come along.
+    assert len((package / "ledger.jws").read_bytes().splitlines()) == 5
+    assert "BEGIN PUBLIC KEY" in (package / "ledger-keys.txt").read_text()
+
+
+def test_export_of_a_mere_file_says_that_nothing_holds_it(
+    desk: Desk, archive: Path, key: Path, private: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    path = alone / f"{ONE}.tar"
+    path.write_bytes(copy_in(archive).read_bytes())
+    said = desk(
+        "evidence", "export", path, "--key", key, "--identity", private, "--output", alone, *WHO
+    )
+    assert said.code == 0
+    assert "no hold was placed" in said.err
+    assert (alone / f"{ONE}-export" / "ledger.jws").read_bytes() == b""
+
+
+def test_a_disk_that_fills_during_export_leaves_no_package(
+    desk: Desk, archive: Path, key: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwritev
+
+    def full(descriptor: int, buffers: Any, offset: int) -> int:
+        if "-export.part/" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "pwritev", full)
+    said = desk(*exporting(archive, key, private))
+    assert (said.code, "No space left" in said.err) == (EX_IOERR, True)
+    assert not [name for name in os.listdir() if "export" in name]
+
+
+def test_a_time_zone_that_does_not_exist_is_named(
+    desk: Desk, archive: Path, key: Path, private: Path
+) -> None:
+    said = desk(*exporting(archive, key, private, "--time-zone", "Mars/Olympus"))
+    assert (said.code, "Mars/Olympus" in said.err) == (EX_USAGE, True)
+
+
+# ---------------------------------------------------------------------------------------- bad input
+
+
+def foreign_tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        info = tarfile.TarInfo("holiday.jpg")
+        info.size = 3
+        tar.addfile(info, io.BytesIO(b"jpg"))
+    return file.getvalue()
+
+
+BAD = {
+    "empty": b"",
+    "zeros": bytes(10240),
+    "no tar": b"this is not an archive at all" * 100,
+    "foreign tar": foreign_tar(),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("action", ["verify", "open", "export", "show"])
+def test_what_is_no_recording_is_unreadable_and_leaves_nothing(
+    desk: Desk, key: Path, private: Path, name: str, action: str
+) -> None:
+    tmp_path = key.parent
+    path = tmp_path / "input" / f"{ONE}.tar"
+    path.parent.mkdir()
+    path.write_bytes(BAD[name])
+    before = sorted(os.listdir(tmp_path))
+    more: tuple[object, ...] = {
+        "verify": ("--key", key),
+        "open": ("--key", key, "--identity", private),
+        "export": ("--key", key, "--identity", private, *WHO),
+        "show": (),
+    }[action]
+    said = desk("evidence", action, path, *more)
+    assert said.code == Verdict.UNREADABLE
+    assert str(path) in said.out + said.err
+    assert "Traceback" not in said.err
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("action", ["open", "export", "show"])
+def test_a_directory_is_no_recording(
+    desk: Desk, camera: Camera, private: Path, action: str
+) -> None:
+    camera.put(ONE)
+    more: tuple[object, ...] = {
+        "open": ("--identity", private),
+        "export": ("--identity", private, *WHO),
+        "show": (),
+    }[action]
+    said = desk("evidence", action, camera.root, *more)
+    assert (said.code, "this is a directory" in said.err) == (EX_USAGE, True)
+
+
+def test_what_is_not_there_is_unreadable(desk: Desk, camera: Camera, key: Path) -> None:
+    assert desk("evidence", "verify", "nowhere.tar", "--key", key).code == Verdict.UNREADABLE
+    said = desk("evidence", "show", TWO)
+    assert (said.code, TWO in said.err) == (Verdict.UNREADABLE, True)
+
+
+def test_a_directory_without_recordings_is_not_called_authentic(
+    desk: Desk, tmp_path: Path, key: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    said = desk("evidence", "verify", empty, "--key", key)
+    assert (said.code, "0 recordings" in said.out) == (Verdict.UNREADABLE, True)
+
+
+def test_no_permission_is_said_with_what_to_do(
+    desk: Desk, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    real = os.open
+
+    def guarded(name: Any, *args: Any, **named: Any) -> int:
+        if os.fspath(name) == str(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(name, *args, **named)
+
+    monkeypatch.setattr(os, "open", guarded)
+    said = desk("evidence", "verify", ONE)
+    assert said.code == Verdict.UNREADABLE
+    assert "change the owner, or run as the owner" in said.out
+
+
+def test_a_key_that_is_none_is_named(desk: Desk, camera: Camera, tmp_path: Path) -> None:
+    camera.put(ONE)
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no key")
+    said = desk("evidence", "verify", ONE, "--key", wrong)
+    assert (said.code, str(wrong) in said.err) == (EX_CONFIG, True)
+
+
+# ----------------------------------------------------------------------- a device whose daemon runs
+
+
+class _Daemon(http.server.BaseHTTPRequestHandler):
+    device: OwnedDevice
+    thumbprint = KEY.public.thumbprint
+    asked: list[tuple[str, dict[str, Any]]]
+
+    def do_GET(self) -> None:
+        self._answer(200, {"thumbprint": self.thumbprint})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append((self.path, body))
+        if self.path == "/purge":
+            self._answer(200, {"deleted": [{"id": TWO, "why": "expired", "bytes": 1}]})
+        elif self.path.endswith("/release"):
+            self._answer(409, {"error": "it is not held"})
+        else:
+            self._answer(200, {})
+
+    def _answer(self, code: int, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
+    """A daemon that has the device's recordings and answers."""
+    camera.put(ONE)
+
+    class Handler(_Daemon):
+        asked: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012 - one for each test
+
+    claim = os.open(camera.recordings, os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    with socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield Handler
+        server.shutdown()
+        thread.join()
+    os.close(claim)
+
+
+def test_a_running_daemon_is_asked_to_hold_and_to_purge(desk: Desk, daemon: type[_Daemon]) -> None:
+    assert desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO).code == 0
+    said = desk("evidence", "purge")
+    assert f"deleted {TWO}: expired" in said.out
+    assert daemon.asked == [
+        (f"/recordings/{ONE}/hold", {"reason": "Anzeige", "who": "Desk"}),
+        ("/purge", {}),
+    ]
+
+
+def test_what_the_daemon_refuses_is_said(desk: Desk, daemon: type[_Daemon]) -> None:
+    said = desk("evidence", "release", ONE, *WHO)
+    assert (said.code, "it is not held" in said.err) == (EX_USAGE, True)
+
+
+def test_the_daemon_of_another_device_is_not_asked(desk: Desk, daemon: type[_Daemon]) -> None:
+    daemon.thumbprint = "other"
+    said = desk("evidence", "hold", ONE, "--reason", "Anzeige", *WHO)
+    assert "another device" in said.err
+    assert daemon.asked == []
+
+
+def test_looking_needs_no_daemon_and_disturbs_none(desk: Desk, daemon: type[_Daemon]) -> None:
+    assert desk("evidence", "list").code == 0
+    assert desk("evidence", "verify").code == 0
+    assert daemon.asked == []

@@ -1,0 +1,84 @@
+"""The desk's commands on a computer that has only the base package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, Camera, office
+
+from camerad.commands import progress
+
+DEVICE_ONLY = ("aiohttp", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
+
+SCRIPT = """
+import sys
+for name in {absent!r}:
+    sys.modules[name] = None
+from camerad import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("action", ["list", "show", "verify", "open", "export", "hold", "purge"])
+def test_no_camera_library_is_needed(tmp_path: Path, action: str) -> None:
+    camera = Camera(tmp_path / "state")
+    camera.put(ONE)
+    camera.offload(tmp_path / "office")
+    key, private = tmp_path / "cam.pem", tmp_path / "office.key"
+    key.write_text(KEY.public.pem)
+    private.write_text(f"{office()}\n")
+    opening = [ONE, "--key", str(key), "--identity", str(private)]
+    more = {
+        "list": [],
+        "show": [ONE],
+        "verify": ["--key", str(key)],
+        "open": opening,
+        "export": [*opening, "--who", "Desk"],
+        "hold": [ONE, "--reason", "Anzeige", "--who", "Desk"],
+        "purge": [],
+    }[action]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", SCRIPT.format(absent=DEVICE_ONLY)),
+            *("evidence", action, *more, "--state", str(tmp_path / "office")),
+        ],
+        cwd=tmp_path,
+        env={"XDG_CONFIG_HOME": str(tmp_path / "config"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+class _Terminal:
+    """Standard error, as it is at a terminal or not."""
+
+    def __init__(self, terminal: bool) -> None:
+        self.terminal = terminal
+        self.written = ""
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        self.written += text
+        return len(text)
+
+    def flush(self) -> None: ...
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    stderr = _Terminal(terminal)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with progress.Bar("verify") as bar:
+        bar.reach(1 << 20, 2 << 20)
+        bar.label("more")
+        bar.advance(1 << 20)
+    assert ("more" in stderr.written) is terminal
+    assert ("2.00M" in stderr.written) is terminal

@@ -1,0 +1,154 @@
+"""`camerad offload`: from a device's directory to the office's, daemon or not."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import http.server
+import json
+import os
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_helpers import KEY, KEYS, ONE, TWO, Camera
+
+from camerad.errors import EX_IOERR, EX_USAGE
+from camerad.evidence.offload import OwnedDevice
+from camerad.evidence.places import place_of
+from camerad.evidence.receipts import Copied
+
+from .conftest import Desk
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    made = Camera(tmp_path / "state")
+    made.put(ONE)
+    made.put(TWO)
+    return made
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    path = tmp_path / "stick"
+    path.mkdir()
+    return path
+
+
+def test_offload_says_what_it_did_and_what_was_there(
+    desk: Desk, camera: Camera, stick: Path
+) -> None:
+    said = desk("offload", stick)
+    assert (said.code, said.out.startswith("2 acknowledged, 0 were there")) == (0, True)
+    assert f"copying 1 of 2: {ONE}" in said.err
+    said = desk("offload", stick, "--json")
+    assert said.json["there"] == [ONE, TWO]
+    assert said.json["acknowledged"] == []
+    assert said.err == ""
+
+
+def test_storage_that_is_not_there_is_refused(desk: Desk, camera: Camera) -> None:
+    said = desk("offload", "nowhere")
+    assert (said.code, "mount the storage" in said.err) == (EX_USAGE, True)
+
+
+def test_an_offices_directory_is_no_device(desk: Desk, camera: Camera, stick: Path) -> None:
+    desk("offload", stick)
+    said = desk("offload", stick, "--state", stick)
+    assert (said.code, "not a device" in said.err) == (EX_USAGE, True)
+
+
+def test_a_full_stick_is_said_with_what_to_do(
+    desk: Desk, camera: Camera, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwritev
+
+    def full(descriptor: int, buffers: Any, offset: int) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(stick)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "pwritev", full)
+    said = desk("offload", stick)
+    assert (said.code, "the storage is full" in said.err) == (EX_IOERR, True)
+
+
+def test_a_ledger_that_was_put_back_needs_a_person(desk: Desk, camera: Camera, stick: Path) -> None:
+    file = camera.root / "ledger" / "000001.jws"
+    before = file.read_bytes()
+    desk("offload", stick)
+    file.write_bytes(before)
+    said = desk("offload", stick)
+    assert (said.code, "put back" in said.err) == (1, True)
+
+
+class _Daemon(http.server.BaseHTTPRequestHandler):
+    """The endpoint as docs of the control socket have it, on a real store."""
+
+    device: OwnedDevice
+
+    def do_GET(self) -> None:
+        self._answer({"thumbprint": KEY.public.thumbprint})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "receipt" in body:
+            self.device.acknowledge(body["receipt"].encode())
+            self._answer({})
+        else:
+            copied = [Copied(**one) for one in body["recordings"]]
+            token = self.device.sign("cam-1", body["directory"], copied)
+            self._answer({"receipt": token.decode()})
+
+    def _answer(self, body: object) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def daemon(camera: Camera, tmp_path: Path) -> Iterator[None]:
+    with camera.open() as store:
+
+        class Handler(_Daemon):
+            device = OwnedDevice(store, KEY, KEYS)
+
+        with socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            yield
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_running_daemon_signs_and_is_told(desk: Desk, camera: Camera, stick: Path) -> None:
+    said = desk("offload", stick, "--json")
+    assert (said.code, said.json["acknowledged"]) == (0, [ONE, TWO])
+    (holding,) = place_of(str(stick)).holdings
+    assert len(os.listdir(holding.receipts)) == 2
+    listed = desk("evidence", "list", "--json").json
+    assert [one["acknowledged"] for one in listed] == [True, True]
+
+
+def test_a_device_that_is_locked_by_nobody_we_can_ask_is_said(
+    desk: Desk, camera: Camera, stick: Path
+) -> None:
+    claim = os.open(camera.recordings, os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    said = desk("offload", stick)
+    os.close(claim)
+    assert "there is no daemon at" in said.err
+    assert said.code not in (0, 1)
+    assert os.listdir(stick) == []
