@@ -23,7 +23,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__
@@ -265,6 +265,16 @@ class Keeping:
                 policy=settings.policy.name,
                 settings=_digest(str(settings.path)),
             )
+            if settings.overridden:
+                # Whoever set the camera beyond its policy answers for it.
+                why = settings.overrides
+                ledger.append(
+                    "settings",
+                    settings=_digest(str(settings.path)),
+                    overridden=[asdict(one) for one in settings.overridden],
+                    reason=why.reason if why is not None else None,
+                    authorised_by=why.authorised_by if why is not None else None,
+                )
             store = Store(self._root, ledger)
             if was_recording:
                 resume = self._cut_off(found.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -14,7 +14,7 @@ class Bar:
     """A bar over bytes on standard error, if that is a terminal; a context manager."""
 
     def __init__(self, label: str, total: int = 0) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
             from tqdm import tqdm  # noqa: PLC0415 - slow to import, and often not needed
 

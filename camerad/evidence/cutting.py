@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from camerad.evidence.fragments import Packet
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap, PacketInfo
+
+if TYPE_CHECKING:
+    # Whoever only wants to name the reasons of gaps needs no libav.
+    from camerad.evidence.fragments import Packet
 
 NO_PICTURES: Final = "no pictures"
 """Nothing came for longer than `HOLE_US`, and no frame number is missing."""

@@ -167,7 +167,7 @@ def rename(path: str, to: str) -> None:
         os.rename(path, to)
     except OSError as error:
         raise explained(f"rename to {os.path.basename(to)}", path, error) from error
-    sync_directory(os.path.dirname(to))
+    sync_directory(_directory_of(to))
 
 
 def remove(path: str, *, missing_ok: bool = False) -> None:
@@ -179,7 +179,7 @@ def remove(path: str, *, missing_ok: bool = False) -> None:
             raise explained("remove the file", path, error) from error
     except OSError as error:
         raise explained("remove the file", path, error) from error
-    sync_directory(os.path.dirname(path))
+    sync_directory(_directory_of(path))
 
 
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
@@ -238,4 +238,8 @@ def make_directory(path: str, mode: int = 0o750) -> None:
             continue
         except OSError as error:
             raise explained("make the directory", one, error) from error
-        sync_directory(os.path.dirname(one))
+        sync_directory(_directory_of(one))
+
+
+def _directory_of(path: str) -> str:
+    return os.path.dirname(path) or os.curdir

@@ -97,23 +97,23 @@ def test_pictures_are_judged_by_their_numbers(
 def test_what_is_written_beside_the_footage_is_told_per_fragment() -> None:
     result = evidence.Result()
     minute, beside = 120 * 1000, 120 * 2048
-    result.written[evidence.PLAIN] = {
+    result.written[evidence.CARD] = {
         "fragments": 240,
         "footage_bytes": 2 * minute,
         # 2 KiB beside each fragment in the first minute, 4 in the second.
         "device_bytes": [minute + beside, 2 * minute + 3 * beside, 2 * minute + 3 * beside],
     }
-    assert result.device_ratio(evidence.PLAIN) == (2 * minute + 3 * beside) / (2 * minute)
-    assert result.beside(evidence.PLAIN) == pytest.approx(3.0)
-    assert evidence._by_minute(result.written[evidence.PLAIN]) == [2.0, 4.0]
+    assert result.device_ratio(evidence.CARD) == (2 * minute + 3 * beside) / (2 * minute)
+    assert result.beside(evidence.CARD) == pytest.approx(3.0)
+    assert evidence._by_minute(result.written[evidence.CARD]) == [2.0, 4.0]
 
 
 def test_where_no_device_counts_nothing_is_told_of_it() -> None:
     result = evidence.Result()
-    result.written[evidence.PLAIN] = {"fragments": 1, "footage_bytes": 1, "device_bytes": [0, 0]}
-    assert result.device_ratio(evidence.PLAIN) is None
-    assert result.beside(evidence.PLAIN) is None
-    assert evidence._by_minute(result.written[evidence.PLAIN]) == []
+    result.written[evidence.CARD] = {"fragments": 1, "footage_bytes": 1, "device_bytes": [0, 0]}
+    assert result.device_ratio(evidence.CARD) is None
+    assert result.beside(evidence.CARD) is None
+    assert evidence._by_minute(result.written[evidence.CARD]) == []
 
 
 def test_a_speed_is_the_median_of_pairs_that_ran_next_to_each_other() -> None:

@@ -34,9 +34,13 @@ ID = "20261124T153000Z-000001-00000001"
 class Scene:
     """A keeping thread and what it said."""
 
-    def __init__(self, directory: Path, clock: ManualClock, recipients: list[str]) -> None:
+    def __init__(
+        self, directory: Path, clock: ManualClock, recipients: list[str], **sections: Any
+    ) -> None:
         settings = load(
-            configuration(directory, recipients=recipients, device={"state_dir": str(directory)})
+            configuration(
+                directory, recipients=recipients, device={"state_dir": str(directory)}, **sections
+            )
         )
         os.makedirs(directory / "recordings", exist_ok=True)
         self.directory = directory
@@ -81,9 +85,11 @@ class Scene:
 def scenes(tmp_path: Path) -> Iterator[Any]:
     made: list[Scene] = []
 
-    def make(clock: ManualClock | None = None, recipients: list[str] | None = None) -> Scene:
+    def make(
+        clock: ManualClock | None = None, recipients: list[str] | None = None, **sections: Any
+    ) -> Scene:
         desk = [str(DESK.to_public())] if recipients is None else recipients
-        made.append(Scene(tmp_path, clock or ManualClock(time_of(30)), desk))
+        made.append(Scene(tmp_path, clock or ManualClock(time_of(30)), desk, **sections))
         return made[-1]
 
     yield make
@@ -274,3 +280,11 @@ def test_an_empty_file_is_removed_and_noted(scenes: Any, tmp_path: Path) -> None
     housekept(scene)
     assert dict(scene.entries())["removed_empty"].name == f"{ID}.tar"
     assert os.listdir(tmp_path / "recordings") == []
+
+
+def test_whoever_allowed_more_than_the_policy_is_in_the_ledger(scenes: Any) -> None:
+    why = {"reason": "trial in one district", "authorised_by": "C. Lang, head of office"}
+    scene = scenes(retention={"days": 20}, overrides=why)
+    said = dict(scene.entries())["settings"]
+    assert (said.reason, said.authorised_by) == (why["reason"], why["authorised_by"])
+    assert [one.key for one in said.overridden] == ["retention.days"]
