@@ -190,9 +190,8 @@ def body_camera(
     command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
     command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform, "--no-page"]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*prefix, *command], stdout=output, stderr=output, env={**os.environ, **(environment or {})}
-        )
+        variables = {**os.environ, **(environment or {})}
+        process = subprocess.Popen([*prefix, *command], stdout=output, stderr=output, env=variables)
         try:
 
             def url() -> str | None:

@@ -87,8 +87,9 @@ class Board:
     """`on_change` is called on the loop after every change of an output.
 
     `daemon_pid` says under which process the capture process is to be found; None if it is not
-    running. `kill_daemon` kills it now and starts it again so many seconds after its end; it returns
-    the process id, None if nothing runs. `clock` is a directory for the files of the machine's clocks.
+    running. `kill_daemon` kills it now and starts it again so many seconds after its end; it
+    returns the process id, None if nothing runs. `clock` is a directory for the files of the
+    machine's clocks.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Board:
         clock: Path,
         daemon_pid: Callable[[], int | None],
         on_change: Callable[[], None],
+        *,
         kill_daemon: Callable[[float], int | None],
     ) -> None:
         self.wiring = wiring

@@ -7,9 +7,10 @@ The state directory of a simulator::
     DIR/board/         the board's files (see hw_mocks.panel)
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
     DIR/run/           sockets; somewhere below /tmp if DIR's path is too long for a socket's
-    DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "started_us" (media time
-                       of the daemon's newest start), "control" (path of the socket), "footage" (folder of the prepared film), "epoch_us" (media time at
-                       which the sensor exposed frame 0)}
+    DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "started_us" (media
+                       time of the daemon's newest start), "control" (path of the socket), "footage"
+                       (folder of the prepared film), "epoch_us" (media time at which the sensor
+                       exposed frame 0)}
 """
 
 from __future__ import annotations

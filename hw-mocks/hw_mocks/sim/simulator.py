@@ -149,7 +149,7 @@ class Simulator:
             state.clock,
             self._daemon_pid,
             self._changed,
-            lambda seconds: process.kill_and_revive(seconds, tell),
+            kill_daemon=lambda seconds: process.kill_and_revive(seconds, tell),
         )
         derived = derive_configuration(
             settings, state, panel, board.timepiece, policy=policy, recipient=recipient

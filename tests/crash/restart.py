@@ -1,0 +1,89 @@
+"""A restart of production code on what a loss of power left, quickly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+from unittest import mock
+
+from camerad.clock import SECOND, ClockSource, ManualClock
+from camerad.evidence import entries, epochs, jws
+from camerad.evidence.keys import PublicKey, SigningKey
+from tests.crash.device import OFFICE, Device
+from tests.crash.judge import LifeJudge
+
+_MOST: Final = 100_000
+
+
+class Restarter:
+    """Restarts a device. judge: knows what time it is; source: whether the device does. One that
+    does is offloaded again, if it was before; so both are tried, with and without that."""
+
+    def __init__(self, judge: LifeJudge, source: ClockSource = ClockSource.SYNCHRONISED) -> None:
+        self._judge = judge
+        self._source = source
+
+    def __call__(self, root: str) -> None:
+        """Raises whatever production code raises."""
+        wall_us = self._judge.expected.wall_us + 60 * SECOND
+        clock = ManualClock(20 * SECOND, wall_us, self._source)
+        clock._boots = 1000  # a boot that is none of the life's
+        device = Device(root, clock)
+        try:
+            device.start()
+            trusted = self._source is not ClockSource.UNKNOWN
+            if trusted and os.path.isdir(os.path.join(root, OFFICE, "office")):
+                # An offload had begun, and goes on.
+                device.offload(os.path.join(root, OFFICE))
+        finally:
+            device.abandon()
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Meanwhile, signatures and entries that were checked once are not checked again: the same
+    bytes give the same answer, and most of a state is as in the one before."""
+    pure = (
+        (PublicKey, "verify", lambda key, *rest: (key.raw, *rest)),
+        (SigningKey, "from_pem", lambda pem: pem),
+        (
+            epochs,
+            "follow",
+            lambda before, number, content, keys: (
+                None if before is not None else (number, content, frozenset(keys))
+            ),
+        ),
+        (entries, "parse", lambda token, keys: (bytes(token), frozenset(keys))),
+        (jws, "parse", bytes),
+        (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
+    )
+    with ExitStack() as patches:
+        for owner, name, key in pure:
+            remembering = _remember(getattr(owner, name), key)
+            patches.enter_context(mock.patch.object(owner, name, remembering))
+        yield
+
+
+def _remember(call: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:
+    """key: of the arguments; None where there is none."""
+    answers: dict[Any, Any] = {}
+
+    def remembering(*arguments: Any) -> Any:
+        asked = key(*arguments)
+        if asked is None:
+            return call(*arguments)
+        if asked not in answers:
+            if len(answers) > _MOST:
+                answers.clear()
+            try:
+                answers[asked] = True, call(*arguments)
+            except Exception as error:  # noqa: BLE001 - raised again each time
+                answers[asked] = False, error
+        good, answer = answers[asked]
+        if not good:
+            raise answer
+        return answer
+
+    return remembering

@@ -1,0 +1,93 @@
+"""Puts life, restart and judge together."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from camerad.clock import ClockSource
+from tests.crash.campaign import Campaign, Effort, Tally, Violation
+from tests.crash.judge import LifeJudge
+from tests.crash.life import Life, small_steps
+from tests.crash.model import Rules
+from tests.crash.restart import Restarter, remembered
+from tests.crash.table import EFFORT, Row, leave_out, swap
+from tests.crash.trace import Event
+
+FAST: Final = "/dev/shm"
+"""A file system in memory."""
+_SOURCES: Final = (ClockSource.SYNCHRONISED, ClockSource.UNKNOWN)
+
+
+@contextmanager
+def _directory() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(dir=FAST, prefix="camerad-crash-") as place:
+        yield place
+
+
+@contextmanager
+def lived(seed: int) -> Iterator[Life]:
+    """A life that was lived, and its directory while this lasts."""
+    with _directory() as root:
+        yield Life(root, seed).live()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Production code logs what it mends, tens of thousands of times here."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def try_states(
+    states: int, seed: int, effort: Effort | None = None, seconds: float | None = None
+) -> Tally:
+    """Restart on at least so many different states, of one life after another; fewer only if
+    something is wrong, or the seconds are over."""
+    until = None if seconds is None else time.monotonic() + seconds
+    total = Tally()
+    with quiet(), remembered(), small_steps():
+        for number in itertools.count(seed):
+            _try_life(number, effort or Effort(), total, until)
+            if total.states >= states or total.violations:
+                return total
+            if until is not None and time.monotonic() > until:
+                return total
+    raise AssertionError("unreachable")
+
+
+def _try_life(seed: int, effort: Effort, total: Tally, until: float | None) -> None:
+    rules = Rules.JOURNAL if seed % 4 == 3 else Rules.HARSH
+    with lived(seed) as life, _directory() as root, _directory() as scratch:
+        judge = LifeJudge(scratch)
+        restart = Restarter(judge, _SOURCES[seed % 2])
+        campaign = Campaign(root, restart, effort, seed)
+        campaign.run(life.events, judge, rules, before=life.before, until=until)
+        total.add(campaign.tally)
+
+
+def table(seed: int = 1) -> Iterator[Row]:
+    """What happens without each synchronisation, then with each two steps swapped."""
+    with quiet(), remembered(), small_steps(), lived(seed) as life, _directory() as scratch:
+        judge = LifeJudge(scratch)
+
+        def attempt(events: list[Event], **how: Any) -> list[Violation]:
+            for source in _SOURCES:
+                fresh = judge.fresh()
+                with _directory() as root:
+                    campaign = Campaign(root, Restarter(fresh, source), EFFORT, seed)
+                    found = campaign.run(events, fresh, before=life.before, **how)
+                if found:
+                    return found
+            return []
+
+        yield from leave_out(life.events, attempt)
+        yield from swap(life.events, attempt)

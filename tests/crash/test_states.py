@@ -1,0 +1,122 @@
+"""A device and its office survive every loss of power that the model knows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.crash import runs
+from tests.crash.model import Disk
+from tests.crash.trace import Kind, Op
+from tests.crash.workspace import Workspace
+
+STATES = int(os.environ.get("CAMERAD_CRASH_STATES", "20000"))
+SEED = int(os.environ.get("CAMERAD_CRASH_SEED", "1"))
+
+
+def test_nothing_promised_is_lost_in_any_crash_state(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tally = runs.try_states(STATES, SEED)
+    with capsys.disabled():
+        sys.stdout.write(f"\ncrash states: {tally}\n")
+    assert [str(violation) for violation in tally.violations[:5]] == []
+    assert tally.states >= STATES
+    assert tally.nested_states > 0
+    assert tally.twice > 0
+
+
+def test_every_synchronisation_and_every_order_matters_or_has_a_reason() -> None:
+    rows = list(runs.table(SEED))
+    without = [str(row) for row in rows if row.found is None and row.explained is None]
+    assert without == []
+    # The procedures that the promises rest on, each caught by the model.
+    caught = {row.what for row in rows if row.found is not None}
+    for needed in (
+        "container.SealedContainer._put > files.sync",
+        "container.SealedContainer.__init__ > files.sync_directory",
+        "container.SealedContainer.close > files.sync",
+        "ledger.Ledger._write > files.sync",
+        "keeping.Keeping._open > files.settle",
+        "offload.offload > files.settle",
+        "repair._Repair._recover > files.sync",
+        "repair._Repair._recover > files.publish > files.rename > files.sync_directory THEN "
+        "repair._Repair._recover > files.sync",
+        "ledger.Ledger._write > files.sync THEN "
+        "store._unlink > files.remove > files.sync_directory",
+        "offload._Offload._copy > copying.copy > files.rename > files.sync_directory THEN "
+        "receipts.write > copying.publish > files.rename > files.sync_directory",
+        "receipts.write > copying.publish > files.rename > files.sync_directory THEN "
+        "ledger.Ledger._write > files.sync",
+    ):
+        assert needed in caught, needed
+
+
+def test_a_life_is_recorded_whole() -> None:
+    """What the operations add up to is what is there: nothing went by unrecorded."""
+    with runs.lived(SEED) as life, runs.quiet():
+        disk = Disk(life.before)
+        for event in life.events:
+            if isinstance(event, Op):
+                disk.apply(event)
+        assert disk.cached() == Workspace(life.root).read()
+        kinds = {event.kind for event in life.events if isinstance(event, Op)}
+    assert kinds == set(Kind) - {Kind.SYNC_FILE, Kind.RMDIR}
+
+
+_STRACE = shutil.which("strace")
+_CALLS = {
+    "pwritev": Kind.WRITE,
+    "pwritev2": Kind.WRITE,
+    "pwrite64": Kind.WRITE,
+    "write": Kind.WRITE,
+    "writev": Kind.WRITE,
+    "ftruncate": Kind.TRUNCATE,
+    "fallocate": Kind.ALLOCATE,
+    "fchmod": Kind.MODE,
+    "fdatasync": Kind.SYNC_DATA,
+    "fsync": Kind.SYNC_DIRECTORY,
+    "rename": Kind.RENAME,
+    "unlink": Kind.UNLINK,
+    "mkdir": Kind.MKDIR,
+}
+_SILENT = "link,linkat,symlink,symlinkat,truncate,renameat,renameat2,unlinkat,mkdirat,rmdir,chmod"
+
+
+@pytest.mark.skipif(_STRACE is None, reason="strace is not installed")
+def test_the_kernel_saw_what_was_recorded_and_nothing_else(tmp_path: Path) -> None:
+    log, root = tmp_path / "strace", tmp_path / "root"
+    root.mkdir()
+    traced = f"trace={','.join(_CALLS)},{_SILENT},openat"
+    options = ["-f", "-y", "-qq", "-s", "0", "-e", traced, "-o", str(log)]
+    done = subprocess.run(
+        [_STRACE or "", *options, sys.executable, "-m", "tests.crash.life", str(root)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    recorded = Counter(
+        {Kind[name]: int(count) for name, count in map(str.split, done.stdout.splitlines())}
+    )
+    seen: Counter[Kind] = Counter()
+    for line in log.read_text().splitlines():
+        call = line.split(maxsplit=1)[1]
+        name = call.partition("(")[0]
+        # A file without a name, as `storage.probe` uses one, never becomes part of any state.
+        if str(root) not in call or " = -1 " in call or "(deleted)" in call:
+            continue
+        if name == "openat":
+            seen[Kind.CREATE] += "O_CREAT" in call
+            assert "O_TRUNC" not in call, call
+        else:
+            assert name in _CALLS, f"nothing records {call}"
+            seen[_CALLS[name]] += 1
+    seen[Kind.MKDIR] -= 1  # the office's directory, which is there before
+    assert seen == recorded
