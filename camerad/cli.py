@@ -1,7 +1,8 @@
 """The `camerad` command: run, status, press, config, version, and those of `camerad.commands`.
 
-Every mistake is one clear message on standard error and an exit code of ``sysexits.h``; a
-traceback means a mistake of ours.
+Every mistake is one clear message on standard error and an exit code of ``sysexits.h``. A traceback
+means a mistake of ours; its exit code is 70, so that no program takes it for one of the verdicts of
+``camerad evidence`` (0 to 3).
 """
 
 from __future__ import annotations
@@ -15,12 +16,22 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from typing import Any, Final
 
 from camerad import __version__
 from camerad.behaviour.stages import Intent
 from camerad.client import default_socket, request
-from camerad.errors import EX_CONFIG, EX_USAGE, CameradError, ControlError, HardwareError
+from camerad.errors import (
+    EX_CONFIG,
+    EX_SOFTWARE,
+    EX_USAGE,
+    CameradError,
+    ConfigError,
+    ControlError,
+    HardwareError,
+)
+from camerad.evidence.text import printable
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
 COMMANDS: Final = ("evidence", "offload", "identity", "keys")
@@ -79,30 +90,52 @@ def main(arguments: list[str] | None = None) -> int:
     """Carry out a command line; returns the exit code."""
     options = parser().parse_args(arguments)
     try:
-        match options.command:
-            case "run":
-                return _run(options.config, verbose=options.verbose)
-            case "status":
-                return _status(options.socket, as_json=options.json)
-            case "press":
-                return _press(options.socket, options.intent)
-            case "config":
-                return _check(options.file)
-            case name if name in COMMANDS:
-                code: int = _module(name).run(options)
-                return code
-            case _:
-                print(f"camerad {__version__}")  # noqa: T201
-                return 0
+        code = _carry_out(options)
+        sys.stdout.flush()  # here, where it can be said that it failed
     except CameradError as error:
-        print(f"camerad: {error}", file=sys.stderr)  # noqa: T201
+        _complain(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining at exit.
+        # Whoever read our output has seen enough; keep Python from complaining at exit. What was to
+        # be said has not arrived, so this must not look like a verdict.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001 - whatever it is, its exit code must be no verdict
+        for line in traceback.format_exc().splitlines():
+            print(printable(line), file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"camerad: {type(error).__name__}: this is a mistake of camerad, and nothing was found "
+            "out; please report it with the lines above",
+            file=sys.stderr,
+        )
+        return EX_SOFTWARE
+    return code
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    match options.command:
+        case "run":
+            return _run(options.config, verbose=options.verbose)
+        case "status":
+            return _status(options.socket, as_json=options.json)
+        case "press":
+            return _press(options.socket, options.intent)
+        case "config":
+            return _check(options.file)
+        case name if name in COMMANDS:
+            code: int = _module(name).run(options)
+            return code
+        case _:
+            print(f"camerad {__version__}")  # noqa: T201
+            return 0
+
+
+def _complain(error: CameradError) -> None:
+    """One line for each mistake, whatever file names and other people's words are in it."""
+    mistakes = error.mistakes if isinstance(error, ConfigError) else (error,)
+    print("camerad: " + "\n".join(printable(one) for one in mistakes), file=sys.stderr)  # noqa: T201
 
 
 def _run(path: str, *, verbose: bool) -> int:

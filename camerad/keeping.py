@@ -307,8 +307,8 @@ class Keeping:
         for path in repair.newest_first(self._recordings_dir):
             try:
                 header = reading.header_of(path)
-            except reading.NotARecordingError:
-                continue  # nothing of it was written yet
+            except (reading.NotARecordingError, StorageError):
+                continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
                 return None
             end = self._repair(path, key).end

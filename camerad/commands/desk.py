@@ -2,6 +2,23 @@
 
 On a device whose daemon runs, everything that changes something is asked of the daemon. Otherwise
 the store is claimed and its ledger opened here.
+
+Which keys of devices are trusted, the first that applies:
+
+1. Those that ``--key`` names, and no others.
+2. Those in this user's register, ``$XDG_CONFIG_HOME/camerad/keys``, if there is one; no others.
+3. For ``verify`` alone, and only in the device's own state directory, the one that ``--state``
+   names or its default: the keys that the device published there. Whoever can write recordings
+   there can write keys as well, so this finds accidents and no forger; it is a remark, and the exit
+   code is never 0.
+4. None: that is an error which says what to do.
+
+So ``open`` and ``export`` never go by a key that lies beside recordings, wherever that is: a stick
+can have the shape of a device's state directory, with a stranger's recordings and keys. That a
+daemon answers on the socket does not change this: no device is where footage is opened.
+
+What changes an office's directory (``hold``, ``release``, ``purge``, ``export``) takes in what keys
+by rules 1 and 2 vouch for. Without one it goes on, says so, and believes nothing of what is new.
 """
 
 from __future__ import annotations
@@ -19,13 +36,20 @@ from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError
 from camerad.evidence import files, identity, office, storage
-from camerad.evidence.keys import KeyFileError, KeyRing, SigningKey, read_public_key
+from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.offload import OwnedDevice
 from camerad.evidence.places import Place, PlaceKind, is_id, place_of
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
+from camerad.evidence.text import printable
 from camerad.timekeeping import TimeKeeper, office_clock
+
+BESIDE: Final = (
+    "checked with the keys that are kept beside these recordings: enough against accidents, not "
+    "against whoever could change both; name the device's key from elsewhere with --key"
+)
+"""What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 
 _LARGEST_KEY: Final = 64 * 1024
 
@@ -86,20 +110,20 @@ def one_recording(what: str, state: str) -> tuple[Place, str]:
 # ---------------------------------------------------------------------------------------- keys
 
 
-def trusted_keys(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The devices' keys that the command trusts.
+def trusted_keys(options: argparse.Namespace, place: Place, *, beside: bool = False) -> KeyRing:
+    """The devices' keys that the command trusts, by the rules above.
 
+    beside: the command may go by keys that lie beside the recordings, and then says `BESIDE`.
     Raises DeskError, saying what to do, where there are none: a key that came with the recordings
     proves nothing by itself.
     """
-    if options.key:
-        return KeyRing.read(options.key)
-    if place.kind is PlaceKind.DEVICE:
-        current, former = identity.published(place.root)
-        return KeyRing([current, *former])
     enrolled = os.path.join(config_home(), "keys")
+    if named := getattr(options, "key", None):
+        return KeyRing.read(named)
     if os.path.isdir(enrolled):
         return KeyRing.read([enrolled])
+    if beside and only_beside(options, place):
+        return _published(place)
     brought = ", ".join(sorted(accompanying_keys(place)))
     hint = (
         f"; the key that came with these recordings has the thumbprint {brought}, which proves "
@@ -110,6 +134,16 @@ def trusted_keys(options: argparse.Namespace, place: Place) -> KeyRing:
     raise DeskError(
         "no key is trusted yet: name the device's public key with --key FILE, or put it into "
         f"{enrolled}{hint}"
+    )
+
+
+def only_beside(options: argparse.Namespace, place: Place) -> bool:
+    """Whether the place is the device's own, and its keys are all that there is to go by."""
+    return (
+        place.kind is PlaceKind.DEVICE
+        and not getattr(options, "key", None)
+        and not os.path.isdir(os.path.join(config_home(), "keys"))
+        and os.path.realpath(place.root) == os.path.realpath(options.state)
     )
 
 
@@ -127,14 +161,16 @@ def accompanying_keys(place: Place) -> KeyRing:
     return KeyRing(found)
 
 
+def office_key(options: argparse.Namespace) -> PublicKey | None:
+    """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
+    if not os.path.exists(options.office_key):
+        return None
+    return office.load_or_create(options.office_key)[0].public
+
+
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:
-    """The keys that an office's ledger may be signed by: this office's own if it has one, else
-    those that the directory names itself."""
-    known = office.known_keys(place)
-    if os.path.exists(options.office_key):
-        own = office.load_or_create(options.office_key)[0].public
-        return KeyRing([own]) if set(known) <= {own.thumbprint} else KeyRing([own, *known.values()])
-    return known
+    """The keys that an office's ledger may be signed by: see `camerad.evidence.office`."""
+    return office.ledger_keys(place, office_key(options)).ring
 
 
 def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
@@ -229,13 +265,25 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
         if made:
             say(f"made the office's own key: {options.office_key}; keep a copy of it")
         former = office.admit(place, key, replace=options.new_office_key)
+        trusted = _enrolled(options, place)
     else:
-        key, former = _own_key(place), _published(place)
-    with Store.open(place, key, clock_of(options, place), former) as store:
+        key, former, trusted = _own_key(place), _published(place), None
+    with Store.open(place, key, clock_of(options, place), former, trusted) as store:
+        if place.kind is PlaceKind.OFFICE:
+            office.remember(place, key.public)
         for difference in store.reconcile():
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key
+
+
+def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The devices' keys by which an office takes recordings over; none is no error, but is said."""
+    try:
+        return trusted_keys(options, place)
+    except DeskError as error:
+        say(f"no recording is taken over by this office: {error}")
+        return KeyRing()
 
 
 def _own_key(place: Place) -> SigningKey:
@@ -261,5 +309,5 @@ def _published(place: Place) -> KeyRing:
 
 
 def say(text: str) -> None:
-    """Tell the person at the desk, beside what the command prints."""
-    sys.stderr.write(f"camerad: {text}\n")
+    """Tell the person at the desk, beside what the command prints: one line, whatever is in it."""
+    sys.stderr.write(f"camerad: {printable(text)}\n")

@@ -1,9 +1,7 @@
 """``camerad evidence``: what the evidence desk does with recordings.
 
 Works on a device and, with the base package alone, on any office computer: on a device's state
-directory, an office's directory, any other directory, or one file. Exit codes: 0 authentic and
-complete; 1 authentic, with remarks; 2 not authentic; 3 unreadable; 64 wrong usage; others of
-``sysexits.h`` where the storage fails.
+directory, an office's directory, any other directory, or one file. Exit codes: `EXIT_CODES`.
 """
 
 from __future__ import annotations
@@ -13,6 +11,27 @@ from importlib import import_module
 from typing import Any, Final
 
 from camerad.commands.options import add_key_option, add_store_options
+
+EXIT_CODES: Final = """\
+exit codes of verify, open and export:
+    0  authentic and complete
+    1  authentic, with remarks: recovered, running, gaps, or checked only with
+       keys that lie beside the recordings
+    2  not authentic; of several recordings, one of them
+    3  unreadable: there is no recording, or no footage, that could be judged
+list, show, hold, release and purge: 0 done (nothing was checked), 3 not there
+errors of all of them, which are no verdict:
+   64  wrong usage, or no key is trusted yet: name one with --key
+   69  the daemon does not answer on its socket
+   70  a mistake of camerad itself
+   73  the output is there already or cannot be made, or another process has the
+       store
+   74  reading or writing failed
+   75  the recording still runs: export it when it has ended
+   77  the key of --identity does not open it; whether it is authentic was not said
+   78  a key, a passphrase or a register cannot be used
+  130  interrupted; 141 whoever read the output went away
+"""
 
 _RECORDING: Final = "a recording: its file, or its id in the store"
 _WHERE: Final = "a recording's file or id, or a directory; default: the store that --state names"
@@ -26,6 +45,8 @@ _MODULES: Final = {
     "release": "keeping",
     "purge": "keeping",
 }
+ACTIONS: Final = tuple(_MODULES)
+"""What can be asked for."""
 
 
 def add_parser(commands: Any) -> None:
@@ -33,8 +54,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "evidence",
         help="list, verify, open, hold, hand over and delete recordings",
-        description="Works on a device and on any office computer. Exit codes: 0 authentic and "
-        "complete, 1 authentic with remarks, 2 not authentic, 3 unreadable.",
+        description="Works on a device and on any office computer.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
@@ -79,18 +101,23 @@ def add_parser(commands: Any) -> None:
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
     one.add_argument("--reason", required=True, metavar="TEXT", help="why")
     one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
+    add_key_option(one)
 
     one = actions.add_parser("release", help="end all holds on a recording")
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
     one.add_argument("--who", required=True, metavar="PERSON", help="the authorised person")
+    add_key_option(one)
 
     one = actions.add_parser("purge", help="delete what is due, and nothing else")
     one.add_argument("what", nargs="?", metavar="PLACE", help="a store; default: --state")
     one.add_argument("--dry-run", action="store_true", help="only say what is due")
+    add_key_option(one)
 
     for one in actions.choices.values():
         add_store_options(one)
         one.add_argument("--json", action="store_true", help="as JSON")
+        one.epilog = EXIT_CODES
+        one.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def _add_opening(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ from camerad.evidence.ledger import entries_about, read_ledger
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import utc
 from camerad.evidence.report import Report, Verdict
+from camerad.evidence.text import printable
 from camerad.evidence.unseal import Identities, open_recording, read_identities
 from camerad.evidence.wording import LANGUAGES
 
@@ -86,8 +87,10 @@ def _export(options: argparse.Namespace) -> int:
         final=_final(options, place, path, keys),
         salvage=options.salvage,
     )
-    day = utc(order.made_us).date().isoformat()
-    reason = f"exported {day}" + (f", {options.reference.strip()}" if options.reference else "")
+    day = utc(order.made_us).strftime(order.wording.day_format)
+    reason = order.wording.hold_reason.format(day=day)
+    if options.reference:
+        reason += f", {options.reference.strip()}"
     with _holder(options, place, reason) as hold, Bar(os.path.basename(path)) as bar:
         made = export(order, hold, lambda one: _extract(options, place, path, one), bar.reach)
     _say(options, made.report, made.path)
@@ -108,7 +111,7 @@ def _say(options: argparse.Namespace, report: Report, package: str | None = None
         return
     sys.stdout.write(report.text())
     if package is not None:
-        sys.stdout.write(f"  export     {package}\n")
+        sys.stdout.write(f"  export     {printable(package)}\n")
 
 
 # ---------------------------------------------------------------------------------- the office

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from camerad.commands import DEFAULT_STATE
+from camerad.evidence.text import printable
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import PublicKey
@@ -62,7 +63,8 @@ def _page(current: PublicKey, former: list[PublicKey], directory: str) -> str:
     lines = [f"thumbprint  {current.thumbprint}", f"jwk         {json.dumps(current.jwk)}"]
     lines += [f"formerly    {key.thumbprint}" for key in former]
     if former:
-        lines.append(f"            (recordings from then are checked with its file in {directory})")
+        where = printable(directory)
+        lines.append(f"            (recordings from then are checked with its file in {where})")
     return "\n".join([*lines, "", current.pem])
 
 

@@ -15,6 +15,7 @@ from camerad.evidence.container import SUFFIX
 from camerad.evidence.places import Place, is_id
 from camerad.evidence.retention import due
 from camerad.evidence.store import Store
+from camerad.evidence.text import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     with desk.keeper_of(options, place) as keeper:
         if options.action == "hold":
             keeper.hold(recording, options.reason, options.who)
-            text = f"{recording} is held: {options.reason.strip()}"
+            text = f"{recording} is held: {printable(options.reason.strip())}"
         else:
             keeper.release(recording, options.who)
             text = f"{recording} is not held any more"
@@ -78,4 +79,5 @@ def _as_object(deletion: Any) -> dict[str, Any]:
 
 
 def _say(options: argparse.Namespace, text: str, facts: dict[str, Any]) -> None:
-    sys.stdout.write((json.dumps(facts) if options.json else text) + "\n")
+    lines = [printable(line) for line in text.split("\n")]
+    sys.stdout.write((json.dumps(facts) if options.json else "\n".join(lines)) + "\n")

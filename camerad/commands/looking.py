@@ -1,4 +1,8 @@
-"""``camerad evidence list`` and ``show``."""
+"""``camerad evidence list`` and ``show``: what recordings say of themselves.
+
+Nothing is checked here: neither whose key signed it, nor whether anything was changed. So both say
+that, and their exit code is no verdict.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,12 @@ from camerad.evidence.listing import read_info
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import rfc3339
 from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.text import printable
 
+UNCHECKED = (
+    "nothing here was checked, it is what the files say of themselves; check with: "
+    "camerad evidence verify"
+)
 _KIB = 1024
 
 
@@ -31,11 +40,12 @@ def _list(options: argparse.Namespace) -> int:
     state = desk.ledger_state(options, target.place)
     found = join(infos, state, clock.boot_id, clock.moment())
     if options.json:
-        sys.stdout.write(json.dumps([one.as_json() for one in found]) + "\n")
+        objects = [one.as_json() | {"checked": False} for one in found]
+        sys.stdout.write(json.dumps(objects) + "\n")
     elif not found:
-        sys.stdout.write(f"no recordings in {target.place.root}\n")
+        sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
     else:
-        sys.stdout.write(table(found))
+        sys.stdout.write(f"{table(found)}({UNCHECKED})\n")
     urgent = [one.info.id for one in found if one.urgent]
     if urgent:
         desk.say(
@@ -50,9 +60,9 @@ def table(found: Sequence[Stored]) -> str:
     rows = [("ID", "DEVICE", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
     rows += [
         (
-            one.info.id,
-            one.info.device,
-            one.info.started.replace("T", " ")[:19] + "Z",
+            printable(one.info.id),
+            printable(one.info.device),
+            printable(one.info.started.replace("T", " ")[:19] + "Z"),
             duration(one.info.seconds),
             size(one.info.bytes),
             one.info.state,
@@ -90,7 +100,7 @@ def size(count: int) -> str:
 def kept_until(one: Stored) -> str:
     """How long it will be there, for people."""
     if one.holds:
-        return f"held: {one.holds[-1].reason}"
+        return printable(f"held: {one.holds[-1].reason}")
     if one.known is None:
         return "unknown: in no ledger"
     if one.days_left is None:
@@ -112,7 +122,8 @@ def _show(options: argparse.Namespace) -> int:
     (one,) = join([info], state, clock.boot_id, clock.moment())
     history = list(_history(options, place, info.id, path))
     if options.json:
-        sys.stdout.write(json.dumps(one.as_json() | {"ledger": history}) + "\n")
+        said = one.as_json() | {"checked": False, "ledger": history}
+        sys.stdout.write(json.dumps(said) + "\n")
     else:
         sys.stdout.write(_page(one, history))
     return 0
@@ -153,6 +164,7 @@ def _history(
 def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
     info = one.info
     rows = [
+        ("checked", f"no: {UNCHECKED}"),
         ("recording", info.id),
         ("file", info.path),
         ("device", info.device),
@@ -179,4 +191,4 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         )
         for entry in history
     ]
-    return "".join(f"{name:<14}{value}\n" for name, value in rows)
+    return "".join(f"{name:<14}{printable(value)}\n" for name, value in rows)

@@ -11,6 +11,7 @@ from typing import Any
 
 from camerad.commands.options import add_store_options
 from camerad.commands.progress import Bar
+from camerad.evidence.text import printable
 
 
 def add_parser(commands: Any) -> None:
@@ -45,7 +46,8 @@ class _Watcher:
         self._number += 1
         self._bar.label(f"{self._number}/{self._count} {recording}")
         if not self._silent:
-            sys.stderr.write(f"copying {self._number} of {self._count}: {recording}\n")
+            name = printable(recording)
+            sys.stderr.write(f"copying {self._number} of {self._count}: {name}\n")
 
     def advances(self, count: int) -> None:
         """So many bytes more are done."""
@@ -65,10 +67,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(
             f"{len(done.acknowledged)} acknowledged, {len(done.there)} were there already in "
-            f"{os.path.abspath(options.target)}\n"
+            f"{printable(os.path.abspath(options.target))}\n"
         )
         for recording in done.open:
-            sys.stdout.write(f"{recording}: has no end yet, and stays on the device until then\n")
+            name = printable(recording)
+            sys.stdout.write(f"{name}: has no end yet, and stays on the device until then\n")
     for problem in done.problems:
         desk.say(problem)
     return 1 if done.problems else 0

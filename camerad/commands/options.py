@@ -61,6 +61,6 @@ def add_key_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="public keys of devices that are trusted (PEM or JWK); default: on a device its own, "
-        f"elsewhere those in {config_home()}/keys; may be given several times",
+        help="public keys of devices that are trusted (PEM or JWK), and no others; default: those "
+        f"in {config_home()}/keys; may be given several times",
     )

@@ -6,6 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from camerad.evidence.text import printable
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -19,7 +21,7 @@ class Bar:
             from tqdm import tqdm  # noqa: PLC0415 - slow to import, and often not needed
 
             self._bar = tqdm(
-                desc=label,
+                desc=printable(label),
                 total=total,
                 unit="B",
                 unit_scale=True,
@@ -54,4 +56,4 @@ class Bar:
     def label(self, text: str) -> None:
         """What is being done now."""
         if self._bar is not None:
-            self._bar.set_description(text)
+            self._bar.set_description(printable(text))

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camerad.commands import desk
+from camerad.commands.agreeing import Checked, CheckedLedger, disagreements
 from camerad.commands.progress import Bar
-from camerad.evidence import files, jws, receipts
+from camerad.errors import CameradError, StorageError
+from camerad.evidence import files, jws, office, receipts
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.entries import Head
 from camerad.evidence.findings import Severity
@@ -23,6 +25,7 @@ from camerad.evidence.ledger import LedgerFinding, read_ledger
 from camerad.evidence.places import Holding, Place, PlaceKind
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
+from camerad.evidence.text import printable
 from camerad.evidence.verify import verify
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
@@ -34,19 +37,10 @@ _WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedLedger:
-    """A ledger that was read. own: it is the place's own, which says what must be here."""
-
-    name: str
-    own: bool
-    state: LedgerState
-    findings: Sequence[LedgerFinding]
-
-
 @dataclass(slots=True)
 class Summary:
-    """Everything that was found. differences: between files and ledgers."""
+    """Everything that was found. differences: between files and ledgers, and whatever else is wrong
+    with the place, or worth knowing."""
 
     reports: list[Report] = field(default_factory=list)
     ledgers: list[CheckedLedger] = field(default_factory=list)
@@ -54,7 +48,7 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """That of the worst."""
+        """2 if anything is not authentic; else that of the worst."""
         codes = [int(report.verdict) for report in self.reports]
         found = [one.severity for ledger in self.ledgers for one in ledger.findings]
         if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
@@ -63,45 +57,63 @@ class Summary:
             codes.append(Verdict.QUALIFIED)
         if not self.reports and not self.ledgers:
             codes.append(Verdict.UNREADABLE)
-        return max(codes, default=0)
+        # Junk beside it never hides that something was changed.
+        return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     target = desk.target_of(options.what, options.state)
-    keys = desk.trusted_keys(options, target.place)
+    keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
     ledgers = list(_ledgers(options, target.place, keys))
     if target.file is None:
         summary.ledgers = ledgers
-    paths = [target.file] if target.file is not None else list(_files(target.place))
+        paths = list(_files(target.place, summary.differences))
+    else:
+        paths = [target.file]
     finals = _finals(ledgers)
     for path in paths:
         name = os.path.basename(path)
-        with Bar(name) as bar:
+        with Bar(printable(name)) as bar:
             final = finals.get(name.removesuffix(SUFFIX))
-            summary.reports.append(verify(path, keys, bar.reach, final=final))
+            summary.reports.append(_verified(path, keys, bar, final))
     if target.file is None:
-        summary.differences = list(_differences(target.place, ledgers, keys))
+        # Only of what was named: one device's part of an office's directory is not all of it.
+        partly = os.path.realpath(options.what or options.state) != os.path.realpath(
+            target.place.root
+        )
+        summary.differences += disagreements(
+            Checked(target.place, keys, ledgers, summary.reports, partly)
+        )
+        if target.place.kind is PlaceKind.OFFICE:
+            summary.differences += _about_office_key(options, target.place)
+    if desk.only_beside(options, target.place):
+        summary.differences.append((Severity.NOTE, desk.BESIDE))
     if options.json:
         sys.stdout.write(json.dumps(_as_json(summary)) + "\n")
     else:
         sys.stdout.write("".join(_text(summary, target, keys)))
-    if target.place.kind is PlaceKind.DEVICE and not options.key:
-        desk.say(
-            "checked with the keys that are kept beside these recordings: enough against mistakes, "
-            "not against whoever could change both; name a key from elsewhere with --key"
-        )
     return summary.exit_code
 
 
-def _files(place: Place) -> Iterator[str]:
-    """Everything that should be a recording."""
+def _verified(path: str, keys: KeyRing, bar: Bar, final: str | None) -> Report:
+    """The check of one file, which never keeps from checking the others."""
+    try:
+        return verify(path, keys, bar.reach, final=final)
+    except (CameradError, ValueError, ArithmeticError) as error:
+        return Report(path, 0, problem=f"it cannot be checked: {error}")
+
+
+def _files(place: Place, differences: list[tuple[Severity, str]]) -> Iterator[str]:
+    """Everything that should be a recording; what cannot be listed is added to `differences`."""
     for holding in place.holdings:
         try:
             names = sorted(os.listdir(holding.recordings))
         except OSError as error:
-            raise files.explained("list recordings", holding.recordings, error) from error
+            failed = files.explained("list recordings", holding.recordings, error)
+            differences.append((Severity.DAMAGE, str(failed)))
+            continue
         yield from (
             os.path.join(holding.recordings, name) for name in names if name.endswith(SUFFIX)
         )
@@ -122,13 +134,27 @@ def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterat
         for holding in place.holdings:
             head = _head(options, keys) or _witnessed(holding, keys)
             yield _read(holding.ledger, keys, head, own=False)
-        if os.path.isdir(place.ledger):
+        if os.path.lexists(place.ledger):
             yield _read(place.ledger, desk.office_keys(options, place), None, own=True)
 
 
 def _read(directory: str, keys: KeyRing, head: Head | None, *, own: bool) -> CheckedLedger:
-    state, findings = read_ledger(directory, keys, head)
+    try:
+        state, findings = read_ledger(directory, keys, head)
+    except StorageError as error:
+        # The others are checked all the same.
+        found = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
+        return CheckedLedger(directory, own, LedgerState(), [found])
     return CheckedLedger(directory, own, state, findings)
+
+
+def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
+    """By which key the office's own ledger was checked, so far as that proves less than all."""
+    found = office.ledger_keys(place, desk.office_key(options))
+    if found.problem:
+        yield Severity.DAMAGE, found.problem
+    if found.remark:
+        yield Severity.NOTE, found.remark
 
 
 def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
@@ -169,38 +195,6 @@ def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
     return found
 
 
-# --------------------------------------------------------------------------------- differences
-
-
-def _differences(
-    place: Place, ledgers: Sequence[CheckedLedger], keys: KeyRing
-) -> Iterator[tuple[Severity, str]]:
-    """What files and the place's own ledger disagree about."""
-    there = {os.path.basename(path).removesuffix(SUFFIX) for path in _files(place)}
-    own = next((ledger.state for ledger in ledgers if ledger.own), None)
-    known = own.recordings if own is not None else {}
-    partly = place.kind is PlaceKind.OFFICE and len(place.holdings) == 1
-    for one in known.values():
-        if one.id not in there and one.deleted is None and not partly:
-            yield (
-                Severity.DAMAGE,
-                f"{one.id}: its file is gone, and the ledger has no deletion of it",
-            )
-        elif one.id in there and one.deleted is not None:
-            yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and its file is here"
-    if own is not None:
-        for name in sorted(there - set(known)):
-            yield Severity.NOTE, f"{name}: the ledger does not know it"
-    if place.kind is PlaceKind.OFFICE:
-        for holding in place.holdings:
-            received = receipts.by_recording(receipts.read(holding.receipts, keys))
-            for name in sorted(set(received) - there - set(known)):
-                yield (
-                    Severity.DAMAGE,
-                    f"{name}: there is a receipt for it, but neither its file nor a deletion",
-                )
-
-
 # -------------------------------------------------------------------------------------- output
 
 
@@ -208,16 +202,17 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
     whole = target.file is None
     for report in summary.reports:
         brief = whole and report.verdict is Verdict.AUTHENTIC
-        yield f"{report.path}: {_WORDS[report.verdict]}\n" if brief else report.text()
+        brief_text = f"{printable(report.path)}: {_WORDS[report.verdict]}\n"
+        yield brief_text if brief else report.text()
     for ledger in summary.ledgers:
         head = ledger.state.head
-        yield f"{ledger.name}: ledger, {head.sequence} entries\n"
+        yield f"{printable(ledger.name)}: ledger, {head.sequence} entries\n"
         yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
         for one in ledger.findings:
             label = "damage" if one.severity is Severity.DAMAGE else "note"
-            yield f"  {label:<10} {one}\n"
+            yield f"  {label:<10} {printable(one)}\n"
     for severity, text in summary.differences:
-        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {text}\n"
+        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
     if whole:
         counted = Counter(report.verdict for report in summary.reports)
         said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))

@@ -16,7 +16,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -24,6 +24,7 @@ import msgspec
 
 from camerad.evidence import jws, tar
 from camerad.evidence.chain import END_NAME, HEADER_NAME
+from camerad.evidence.text import printable
 
 LARGEST_KEPT: Final = 32 << 20
 """Bytes of a sealed member that are held in memory at most; half a second of footage has less than
@@ -33,6 +34,8 @@ _BUFFER: Final = 1 << 20
 _ZEROS: Final = bytes(_BUFFER)
 _MAGIC: Final = b"ustar\x0000"
 _MAGIC_AT: Final = 257
+_ABOUT_THE_NEXT: Final = (b"x", b"g", b"L", b"K")
+"""Types of members that only say more about the members behind them (pax; GNU tar)."""
 _STATEMENT: Final = re.compile(r"header\.jws|end\.jws|\d{6,}\.jws")
 _OURS: Final = re.compile(r"header\.jws|init\.mp4\.age|\d{6,}\.(m4s\.age|jws)|torn\.bin|end\.jws")
 
@@ -48,7 +51,8 @@ class Seen:
     of its content, sha256: over them, in hexadecimal. offset: of its archive header in the file.
     token: the content of a statement; None of any other member, and where it is too long for one.
     sealed: the content of any other member if it was asked for. damage: what is wrong with the
-    archive around it, None if nothing is.
+    archive around it, None if nothing is. foreign: another program wrote it, and it is of a kind or
+    has a name that no member of a recording has; the name is fit to be printed then.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Seen:
     token: bytes | None = None
     sealed: bytes | None = None
     damage: str | None = None
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,11 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
                     yield tail
                     return
             member = _leniently(source, block, offset)
+            if member is not None and (name := _foreign(block)) is not None:
+                source.seek(offset + tar.BLOCK)
+                content = _content(source, member, offset, None, keep_sealed=False)
+                yield replace(content, name=name, token=None, foreign=True)
+                continue
             damage = HEADER_DAMAGED
         if member is None:
             following = _next_header(source, offset + tar.BLOCK)
@@ -246,10 +256,28 @@ def _leniently(source: _Source, block: bytes, offset: int) -> tar.Member | None:
 
 
 def _name(block: bytes) -> str:
-    """A damaged header's name if it is one that a recording's member has, else "".
+    """A damaged header's name if it is one that a recording's member has, else ""."""
+    # Put into an archive again from a directory, a member is called by its path.
+    name = _name_by_another(block).rsplit("/", 1)[-1]
+    return name if _OURS.fullmatch(name) else ""
 
-    A header whose checksum holds was written by another program; in any other the name may be what
-    is damaged.
+
+def _foreign(block: bytes) -> str | None:
+    """The name of a member that another program put in; None of what may be a recording's own.
+
+    Such are also the headers that say more about the next member (pax, GNU): its name and size
+    are in its own header too, or no recording's.
+    """
+    name = _name_by_another(block)
+    if not name or (block[156:157] not in _ABOUT_THE_NEXT and _name(block)):
+        return None
+    return printable(name)
+
+
+def _name_by_another(block: bytes) -> str:
+    """The name in a header that another program wrote, "" if the header is just damaged.
+
+    Its checksum holds then; in any other the name may be what is damaged.
     """
     try:
         checksum = int(block[148:156].strip(b"\0 ").decode("ascii"), 8)
@@ -257,8 +285,7 @@ def _name(block: bytes) -> str:
         return ""
     if checksum != sum(block[:148]) + 8 * ord(" ") + sum(block[156:]):
         return ""
-    name = block[:100].rstrip(b"\0").decode("ascii", "replace")
-    return name if _OURS.fullmatch(name) else ""
+    return block[:100].split(b"\0")[0].decode("utf-8", "replace")
 
 
 def _next_header(source: _Source, offset: int, limit: int | None = None) -> int | None:
@@ -300,7 +327,8 @@ def _between(source: _Source, start: int, end: int) -> tar.Member | None:
         member = tar.parse(source.at(end, tar.BLOCK))
         token = source.at(end + tar.BLOCK, min(member.size, jws.LONGEST))
         hint = msgspec.json.decode(jws.parse(token).payload, type=_CommitHint)
-    except (jws.JwsError, msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
+        # Nobody vouches for this yet: it may be anything, and msgspec's errors are ValueErrors.
         return None
     found = tar.Member("", hint.fragment.bytes)
     return found if found.size > 0 and found.blocks_bytes == room else None

@@ -9,12 +9,12 @@ said.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from camerad.evidence import epochs, jws
-from camerad.evidence.entries import Entry, Head
+from camerad.evidence.entries import Entry, Head, lines
 from camerad.evidence.epochs import Checkpoint
 from camerad.evidence.facts import Damaged, Identity, Repaired
 from camerad.evidence.findings import Severity
@@ -62,6 +62,42 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
         for _, entry in epochs.follow(None, number, content, keys).entries:
             if entry.recording == recording:
                 yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who signed a ledger. last: the key of its last entry, "" if none can be read. all: of every
+    entry. replaced: keys, each with the key in whose place it says that it came."""
+
+    last: str
+    all: frozenset[str]
+    replaced: Mapping[str, str]
+
+    def behind(self, key: str) -> set[str]:
+        """`key`, and those before it by the word of each that followed."""
+        found = set()
+        while key and key not in found:
+            found.add(key)
+            key = self.replaced.get(key, "")
+        return found
+
+
+def signers(directory: str, keys: KeyRing) -> Signers:
+    """Who signed a ledger, so far as it is by `keys`. Raises StorageError."""
+    shelf = epochs.look(directory)
+    last = ""
+    found: set[str] = set()
+    replaced = {}
+    for number in sorted(shelf.epochs | shelf.damaged):
+        for line in lines(epochs.read(directory, shelf.name(number) or ""), keys):
+            if line.entry is None:
+                continue
+            last = line.entry.kid
+            found.add(last)
+            before = getattr(line.entry.facts, "replaces", None)
+            if before is not None:
+                replaced[last] = before
+    return Signers(last, frozenset(found), replaced)
 
 
 class _Audit:

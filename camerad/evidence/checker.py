@@ -31,13 +31,14 @@ from camerad.evidence.findings import (
     Severity,
 )
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.links import MISPLACED, Links
+from camerad.evidence.links import AHEAD_US, MISPLACED, Links
 from camerad.evidence.records import (
     COMMIT,
     END,
     FORMAT,
     HEADER,
     RECOVERED,
+    Closing,
     Commit,
     Content,
     End,
@@ -68,6 +69,10 @@ class Checker:
 
     def member(self, seen: Seen) -> Judged | None:
         """Judge the next member; what a commit says is returned if it is signed."""
+        if seen.foreign:
+            text = "is not a member that a recording has; it was passed over"
+            self._add(Kind.FOREIGN, text, seen.name)
+            return None
         name = seen.name or self._expected(statement=_is_token(seen.token))
         if seen.damage is not None:
             self._add(Kind.ARCHIVE, f"{seen.damage}; its content counts by itself", name)
@@ -225,9 +230,22 @@ class Checker:
                 f"counts {closing.frames} pictures, and the commits {result.frames}",
                 END_NAME,
             )
+        self._check_closing(closing)
         if closing.reason == RECOVERED:
             text = "the recording was interrupted and closed by repair"
             self._add(Kind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
+
+    def _check_closing(self, closing: Closing) -> None:
+        """An end tells of nothing from after it; only times of the header's boot compare."""
+        header, result = self.result.header, self.result
+        if header is None or not self._links.at.linked:
+            return
+        now_us = closing.clock.boot_us if closing.boot_id == header.boot_id else 0
+        known_us = max(header.trigger_us, header.origin_us + result.end_us, now_us)
+        if closing.at_us > known_us + AHEAD_US:
+            text = "says what cannot be: footage was wanted until after it"
+            self._add(Kind.CONTRADICTION, text, END_NAME)
+        self._links.check_said(closing, max(known_us, closing.at_us), END_NAME)
 
     def _unclosed(self, tail: Tail, *, running: bool) -> None:
         torn = tail.size if tail.kind is not TailKind.ZEROS else 0

@@ -48,6 +48,8 @@ fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB a
 ID: Final = re.compile(r"\d{8}T\d{6}Z-(\d{6,18})-[0-9a-f]{8}", re.ASCII)
 """A recording's id, as `new_id` makes it; the group is its number."""
 
+_UNREACHED: Final = 10**9
+"""A device that records once a minute gets there in two thousand years."""
 _CANNOT_RESERVE: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -81,10 +83,12 @@ def new_id(directory: str, wall_us: int) -> str:
 
     The time is for people, and `ls` sorts by it. The number is one more than the highest there, so
     that the order survives a clock that is wrong; the random part keeps names apart when a wrong
-    clock shows the same time twice. Raises StorageError if the directory cannot be read, and
-    ValueError if wall_us is no date.
+    clock shows the same time twice. A number that no device reaches does not count, so that a file
+    that was put there does not make the names too long. Raises StorageError if the directory cannot
+    be read, and ValueError if wall_us is no date.
     """
-    number = 1 + max(map(number_of, names(directory)), default=0)
+    there = (number_of(name) for name in names(directory))
+    number = 1 + max((one for one in there if one < _UNREACHED), default=0)
     return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
 
 

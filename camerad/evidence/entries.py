@@ -23,6 +23,10 @@ from camerad.evidence.keys import KeyRing, SigningKey
 LEDGER: Final = "camerad-ledger"
 _BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
 """What a token begins with that was cut short anywhere."""
+_WRITTEN_BY_PEOPLE: Final = frozenset(
+    ("reason", "who", "authorised_by", "key", "configured", "allowed", "name", "file")
+)
+"""Texts in facts that are kept as they were given; whoever prints them makes them printable."""
 _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
@@ -126,14 +130,8 @@ def parse(token: bytes, keys: KeyRing) -> Entry:
     payload = jws.decode(statement, LEDGER, Payload)
     raw = bytes(payload.facts)
     known = KINDS.get(payload.kind)
-    try:
-        facts: Any = msgspec.json.decode(raw, type=Any if known is None else known)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise jws.JwsError(f"the facts of this entry {payload.kind!r} are wrong: {error}") from None
-    if jws.canonical(facts) != raw:
-        raise jws.JwsError(
-            f"the facts of this entry {payload.kind!r} are not in their one spelling"
-        )
+    kind: Any = Any if known is None else known
+    facts = jws.in_one_spelling(raw, kind, f"the entry {payload.kind!r}", _WRITTEN_BY_PEOPLE)
     return Entry(
         payload.sequence,
         payload.previous,

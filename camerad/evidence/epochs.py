@@ -21,6 +21,7 @@ from camerad.evidence.entries import Entry, Head, Line, lines, misfit
 from camerad.evidence.facts import EXPIRED, Carried, ClosedEpoch, Deleted, EpochBegun
 from camerad.evidence.files import TEMPORARY, explained
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.plain import read_plain
 from camerad.evidence.state import LedgerState
 
 CHECKPOINT: Final = "camerad-checkpoint"
@@ -114,13 +115,9 @@ def look(directory: str) -> Shelf:
 
 
 def read(directory: str, name: str) -> bytes:
-    """A file of a ledger. Raises StorageError."""
-    path = os.path.join(directory, name)
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise explained("read the ledger", path, error) from error
+    """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
+    Raises StorageError."""
+    return read_plain(os.path.join(directory, name), "ledger")
 
 
 def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: Moment) -> bytes:

@@ -12,8 +12,10 @@
 ``SHA256SUMS``              of all these files, for ``sha256sum -c``
 ==========================  ======================================================================
 
-Procedure: everything is written into a directory of a temporary name, the hold is placed, and when
-all is on the storage the directory gets its name. Whatever goes wrong before, SIGTERM included, the
+Procedure: everything is made in a directory of a temporary name, which only its maker may enter.
+The original is copied there first, and what is checked and opened is that copy, so that nobody can
+hand in other bytes between the check and the copy. Then the hold is placed, and when all is on the
+storage the directory gets its name. Whatever goes wrong before, SIGTERM included, the
 temporary directory is removed; a hold that was placed stays, since it only keeps what it is for.
 """
 
@@ -23,19 +25,21 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
 from camerad import __version__
-from camerad.evidence import copying, files, jws
+from camerad.errors import EX_TEMPFAIL, CameradError
+from camerad.evidence import container, copying, files, jws
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.facts import Held
 from camerad.evidence.keys import KeyRing, PublicKey
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import Delivered, Sheet, render
-from camerad.evidence.unseal import Identities, open_recording, terminable
+from camerad.evidence.unseal import Identities, UnsealError, open_recording, terminable
 from camerad.evidence.verify import Progress
 from camerad.evidence.wording import Wording
 
@@ -54,6 +58,12 @@ KEY_JWK: Final = "device-key.jwk"
 _FILE_MODE: Final = 0o600
 """The package has footage in the clear: only whoever made it may read it."""
 _DIRECTORY_MODE: Final = 0o700
+
+
+class RunningError(CameradError, BlockingIOError):
+    """Error raised when the recording still runs, so that a copy of it would be of no moment."""
+
+    exit_code = EX_TEMPFAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +117,8 @@ def export(
     """Make the package. hold: places a hold on the recording of this id, where there is a store.
     extract: the ledgers' statements about it, asked for after the hold.
 
-    Raises StorageError, UnsealError if the office's keys do not open it, and whatever `hold` and
-    `extract` raise; then nothing is left behind.
+    Raises StorageError, RunningError, UnsealError if the office's keys do not open it, and whatever
+    `hold` and `extract` raise; then nothing is left behind.
     """
     stem = os.path.basename(order.path).removesuffix(SUFFIX)
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
@@ -117,12 +127,17 @@ def export(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
+    size, problem = _look(order.path)
+    if problem is not None:
+        return Exported(Report(order.path, size, problem=problem), None, None)
     with terminable(), _temporary(package) as directory:
-        work = _Package(order, directory, stem)
-        report = work.open(progress)
+        work = _Package(order, directory, stem, _Steps(size, progress))
+        work.take_original()
+        report = work.open()
         if report.output is None:
+            report.path = order.path  # the copy goes
             return Exported(report, None, None)
-        work.add_original()
+        work.add_key()
         held = hold(work.recording)
         work.add_ledger(extract(work.recording))
         work.add_documents(held)
@@ -134,28 +149,65 @@ def export(
         return Exported(report, package, held)
 
 
+class _Steps:
+    """Progress over three passes of the same bytes: writing the copy, reading it back, the check.
+
+    size: of the recording, bytes.
+    """
+
+    def __init__(self, size: int, progress: Progress | None) -> None:
+        self._size = size
+        self._progress = progress
+        self._copied = 0
+
+    def copies(self, count: int) -> None:
+        """So many bytes more are copied, or read back."""
+        self._copied += count
+        self._say(self._copied)
+
+    def checks(self, done: int, _total: int) -> None:
+        """So many bytes are checked."""
+        self._say(self._copied + done)
+
+    def _say(self, done: int) -> None:
+        if self._progress is not None:
+            self._progress(done, max(done, 3 * self._size))
+
+
 class _Package:
     """The package while it is made. directory: its temporary name."""
 
-    def __init__(self, order: Order, directory: str, stem: str) -> None:
+    def __init__(self, order: Order, directory: str, stem: str, steps: _Steps) -> None:
         self._order = order
         self._directory = directory
         self._stem = stem
+        self._steps = steps
         self._sums: dict[str, str] = {}
+        self._original = os.path.join(directory, stem + SUFFIX)
 
-    def open(self, progress: Progress | None) -> Report:
-        """Check the recording and write its footage."""
+    def take_original(self) -> None:
+        """Copy the file as the camera wrote it: from here on that copy alone counts."""
+        source = os.path.realpath(self._order.path)
+        copied = copying.copy(source, self._original, self._steps.copies)
+        self._sums[self._stem + SUFFIX] = copied.sha256
+
+    def open(self) -> Report:
+        """Check the copy and write its footage."""
         order = self._order
         video = os.path.join(self._directory, f"{self._stem}.mp4")
-        report = open_recording(
-            order.path,
-            order.keys,
-            order.identities,
-            video,
-            salvage=order.salvage,
-            progress=progress,
-            final=order.final,
-        )
+        try:
+            report = open_recording(
+                self._original,
+                order.keys,
+                order.identities,
+                video,
+                salvage=order.salvage,
+                progress=self._steps.checks,
+                final=order.final,
+            )
+        except UnsealError as error:
+            # Named as whoever asked knows it: the copy is gone when this is read.
+            raise type(error)(str(error).replace(self._original, order.path)) from error
         self._report = report
         if report.output is not None:
             self._video = os.path.basename(report.output)
@@ -170,12 +222,8 @@ class _Package:
             return self._stem
         return result.header.id
 
-    def add_original(self) -> None:
-        """The file as the camera wrote it, and the key that it is to be checked with."""
-        name = self._stem + SUFFIX
-        self._sums[name] = copying.copy(
-            self._order.path, os.path.join(self._directory, name)
-        ).sha256
+    def add_key(self) -> None:
+        """The key that the original is to be checked with."""
         result = self._report.result
         key = self._order.keys.get(result.kid or "") if result is not None else None
         if key is not None:
@@ -257,6 +305,37 @@ class _Package:
         finally:
             files.close(descriptor, path)
         self._sums[name] = jws.digest(content)
+
+
+def _look(path: str) -> tuple[int, str | None]:
+    """Size of a recording's file, and why it is none, if it is none.
+
+    Raises RunningError and StorageError.
+    """
+    try:
+        # A named pipe would block here until somebody writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise files.explained("read the recording", path, error) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return 0, "this is not a file; name a recording's file (.tar)"
+        if _runs(descriptor):
+            raise RunningError(
+                f"{path}: this recording still runs; hold it, and export it when it has ended"
+            )
+        return found.st_size, None
+    finally:
+        os.close(descriptor)
+
+
+def _runs(descriptor: int) -> bool:
+    # Some network file systems have no locks; then nobody records there either.
+    try:
+        return container.is_locked(descriptor)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

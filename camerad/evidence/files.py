@@ -222,7 +222,11 @@ def remove_unpublished(directory: str) -> None:
     except OSError as error:
         raise explained("list the directory", directory, error) from error
     for name in names:
-        remove(os.path.join(directory, name))
+        path = os.path.join(directory, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            _log.warning("%s: left as it is: `publish` makes no directory", ascii(path))
+            continue
+        remove(path)
 
 
 def make_directory(path: str, mode: int = 0o750) -> None:

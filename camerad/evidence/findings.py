@@ -210,6 +210,10 @@ class Result:
     to it. clock_sources: where wall time came from, in the order
     of first use; clock_steps: (time, how far). slow_syncs: (time, how long). last_wall_us: wall
     time of the last signed statement.
+
+    What only unlinked statements say is none of this recording's facts: their fragments and
+    pictures are counted, also by themselves (unlinked_commits, unlinked_frames), and nothing else
+    of them is here. header_linked: whether any footage, or the end, is linked to the header.
     """
 
     header: Header | None = None
@@ -222,6 +226,9 @@ class Result:
     end_us: int = 0
     final: str | None = None
     end_linked: bool = False
+    header_linked: bool = False
+    unlinked_commits: int = 0
+    unlinked_frames: int = 0
     findings: Findings = field(default_factory=Findings)
     proven: list[Span] = field(default_factory=list)
     signed: list[Span] = field(default_factory=list)
@@ -244,20 +251,41 @@ class Result:
             self.origin_us = media_us
         return media_us - self.origin_us
 
-    def add_commit(self, commit: Commit) -> None:
+    @property
+    def strange_header(self) -> bool:
+        """Whether the header is signed, and nothing links it to what else is there."""
+        there = self.commits > 0 or self.closing is not None
+        return self.header is not None and there and not self.header_linked
+
+    def add_commit(self, commit: Commit, *, linked: bool) -> None:
         """Count what a signed commit says."""
         facts = commit.facts
         self.commits += 1
         self.frames += facts.frames
         self.sealed_bytes += commit.fragment.bytes + (commit.init.bytes if commit.init else 0)
-        self.end_us = max(self.end_us, self.time(facts.end_us))
-        self._add_facts(facts, facts.end_us)
+        if linked:
+            self._add_linked(facts)
+        else:
+            self.unlinked_commits += 1
+            self.unlinked_frames += facts.frames
+
+    def add_late(self, facts: Facts) -> None:
+        """A commit that was counted turns out to be linked after all."""
+        self.unlinked_commits -= 1
+        self.unlinked_frames -= facts.frames
+        self._add_linked(facts)
 
     def add_closing(self, closing: Closing, final: str) -> None:
         """Count what a signed end says. final: SHA-256 of its statement."""
         self.closing = closing
         self.final = final
-        self._add_facts(closing, closing.at_us)
+        if self.end_linked:
+            self._add_facts(closing, closing.at_us)
+
+    def _add_linked(self, facts: Facts) -> None:
+        self.header_linked = True
+        self.end_us = max(self.end_us, self.time(facts.end_us))
+        self._add_facts(facts, facts.end_us)
 
     def add_source(self, source: ClockSource) -> None:
         """Take note of where wall time came from."""

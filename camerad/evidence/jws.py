@@ -5,7 +5,8 @@ The standard allows many spellings of the same statement; here there is exactly 
 is free to be changed:
 
 - the protected header is ``{"alg":"EdDSA","kid":"<thumbprint>","typ":"<kind>+json"}``, to the byte;
-- the payload is JSON in UTF-8 with sorted keys, no spaces, whole numbers, every field present;
+- the payload is JSON in UTF-8 with sorted keys, no spaces, whole numbers, every field present, and
+  its numbers and texts are within `camerad.evidence.bounds`;
 - base64url has no padding and no stray bits.
 
 What is not spelled so is not a statement, whoever signed it. `kind` says what the payload is, so a
@@ -14,6 +15,7 @@ statement of one kind never passes for another.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from typing import Any, Final, NamedTuple, TypeVar
@@ -21,7 +23,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from camerad.errors import CameradError
+from camerad.evidence import bounds
 from camerad.evidence.keys import KeyRing, SigningKey, decode_base64url, encode_base64url
+from camerad.evidence.text import printable
 
 LONGEST: Final = 1 << 20
 """A longer statement is refused unread, bytes."""
@@ -112,15 +116,27 @@ def check(statement: Statement, keys: KeyRing) -> None:
 
 
 def decode(statement: Statement, kind: str, payload: type[_T]) -> _T:
-    """The payload as a dataclass. Raises JwsError if it is of another kind, not in its one
-    spelling, or has other fields than the dataclass."""
+    """The payload as a dataclass. Raises JwsError, and nothing else, if it is of another kind, not
+    in its one spelling, has other fields than the dataclass, or says what cannot be."""
     if statement.kind != kind:
         raise JwsError(f"this is a {statement.kind}, not a {kind}")
+    return in_one_spelling(statement.payload, payload, f"the payload of this {kind}")
+
+
+def in_one_spelling(
+    raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
+) -> _T:
+    """JSON as a dataclass, or as whatever `kind` is. what: for messages. free: as in
+    `camerad.evidence.bounds.check`. Raises JwsError, and nothing else."""
     try:
-        facts = msgspec.json.decode(statement.payload, type=payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise JwsError(f"the payload of this {kind} is wrong: {error}") from None
-    # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
-    if canonical(facts) != statement.payload:
-        raise JwsError(f"the payload of this {kind} is not in its one spelling")
+        facts = msgspec.json.decode(raw, type=kind)
+        # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
+        same = canonical(facts) == raw
+        if same and dataclasses.is_dataclass(facts):
+            bounds.check(facts, free)
+    except (ValueError, OverflowError, RecursionError) as error:
+        # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
+        raise JwsError(f"{what} is wrong: {printable(error)}") from None
+    if not same:
+        raise JwsError(f"{what} is not in its one spelling")
     return facts

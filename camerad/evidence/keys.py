@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -165,7 +166,10 @@ class SigningKey:
 def read_public_key(path: str) -> PublicKey:
     """The key in a file, PEM or JWK. Raises KeyFileError."""
     try:
-        with open(path, "rb") as file:
+        # A named pipe would block here until somebody writes.
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise KeyFileError(f"{path}: the key cannot be read: this is no regular file")
             content = file.read(_LARGEST_FILE)
     except OSError as error:
         raise KeyFileError(f"{path}: the key cannot be read: {error.strerror}") from error
@@ -173,11 +177,15 @@ def read_public_key(path: str) -> PublicKey:
         if content.lstrip().startswith(b"-----"):
             return PublicKey.from_pem(content)
         return PublicKey.from_jwk(json.loads(content))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KeyFileError(
             f"{path}: {error}; it must be the device's public key, PEM or JWK, as "
             "'camerad identity show' prints it"
         ) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class KeyRing(Mapping[str, PublicKey]):
@@ -197,7 +205,12 @@ class KeyRing(Mapping[str, PublicKey]):
             if not os.path.isdir(path):
                 keys.append(read_public_key(path))
                 continue
-            names = sorted(name for name in os.listdir(path) if name.endswith(_ENDINGS))
+            try:
+                names = sorted(name for name in os.listdir(path) if name.endswith(_ENDINGS))
+            except OSError as error:
+                raise KeyFileError(
+                    f"{path}: the keys cannot be listed: {error.strerror}"
+                ) from error
             if not names:
                 raise KeyFileError(f"{path}: this directory has no key in it (.pem or .jwk)")
             keys += [read_public_key(os.path.join(path, name)) for name in names]

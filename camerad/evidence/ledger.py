@@ -77,6 +77,8 @@ class Ledger:
         self._offset = 0
         self._ragged = False
         self._unsynced_name = False
+        self.keys: KeyRing = KeyRing([key.public])
+        """The key that signs here, and those that did so before."""
         self.repairs: tuple[str, ...] = ()
 
     @classmethod
@@ -90,7 +92,8 @@ class Ledger:
         """
         ledger = cls(directory, key, clock)
         try:
-            ledger._open(KeyRing([key.public, *(former or {}).values()]))
+            ledger.keys = KeyRing([key.public, *(former or {}).values()])
+            ledger._open(ledger.keys)
         except BaseException:
             ledger.close()
             raise

@@ -11,12 +11,17 @@ from typing import Final
 
 from camerad.evidence.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
 from camerad.evidence.findings import Finding, Judged, Kind, Result, Severity, Span, extend
-from camerad.evidence.records import Commit, Content, Facts
+from camerad.evidence.records import Closing, Commit, Content, Facts
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
 UNSTATED_US: Final = 1_000_000
 """A longer time without a picture has to be stated as a gap; the recorder states half of it."""
+LONGEST_PICTURE_US: Final = 2_000_000
+"""No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
+AHEAD_US: Final = 60_000_000
+"""What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
+press just before the recorder took over, is called a contradiction."""
 MISPLACED: Final = "is not in its place, or there twice"
 
 
@@ -126,6 +131,8 @@ class Links:
             text = f"says that there are {commits} fragments, and there are {at.next}"
             self._found.say(Kind.CONTRADICTION, text, name)
         self._result.end_linked = previous == at.previous
+        if self._result.end_linked and at.linked:
+            self._result.header_linked = True
         if not self._result.end_linked:
             text = "signed, and nothing links it to the statements before it"
             self._found.say(Kind.UNLINKED, text, name)
@@ -133,6 +140,11 @@ class Links:
 
     def finish(self) -> None:
         """Say what only the whole recording shows."""
+        header, result = self._result.header, self._result
+        if header is not None and result.commits > result.unlinked_commits:
+            until_us = header.origin_us + result.end_us + AHEAD_US
+            if header.trigger_us > until_us:
+                self._cannot_be("a trigger after its last picture", HEADER_NAME)
         self._report_unlinked()
         self._report_holes()
 
@@ -189,6 +201,8 @@ class Links:
             at.until_us = span.to_us
             if self._unlinked == (early.sequence, early.sequence):
                 self._unlinked = None
+            if at.linked:
+                self._result.add_late(early)
             if at.linked and span in self._result.signed:
                 self._result.signed.remove(span)
                 extend(self._result.proven, span.from_us, span.to_us)
@@ -214,7 +228,7 @@ class Links:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(Kind.CHANGED, text, name, from_us=from_us, to_us=to_us)
         self._check_times(facts)
-        result.add_commit(commit)
+        result.add_commit(commit, linked=self.at.linked)
         at = self.at
         at.next, at.previous, at.last, at.until_us = facts.sequence + 1, digest, facts, to_us
         if not at.linked:
@@ -290,6 +304,11 @@ class Links:
         last, linked = self.at.last, self.at.linked
         if not facts.first_us <= facts.last_us < facts.end_us:
             self._found.say(Kind.CONTRADICTION, "gives times that do not rise", name)
+        if facts.end_us - facts.last_us > LONGEST_PICTURE_US:
+            self._cannot_be("a picture that lasts for seconds", name)
+        if facts.last_us > facts.clock.boot_us + AHEAD_US:
+            self._cannot_be("pictures from after its own signature", name)
+        self.check_said(facts, max(facts.end_us, facts.clock.boot_us), name)
         begins_us = self._result.origin_us if last is None else last.end_us
         if last is not None and facts.first_us <= last.last_us:
             self._found.say(Kind.CONTRADICTION, "begins before the fragment before it ends", name)
@@ -297,6 +316,32 @@ class Links:
             self._found.say(Kind.CONTRADICTION, "begins before the recording's origin", name)
         if linked and begins_us is not None and facts.first_us - begins_us > UNSTATED_US:
             self._holes.append(Span(begins_us, facts.first_us))
+
+    def check_said(self, said: Facts | Closing, until_us: int, name: str) -> None:
+        """Compare what a signed statement tells of with when that can have been.
+
+        until_us: media time at which it was made, or its footage ends.
+        """
+        latest_us = until_us + AHEAD_US
+        header = self._result.header
+        earliest_us = 0
+        if header is not None and self.at.linked:
+            earliest_us = min(header.origin_us, header.trigger_us) - AHEAD_US
+        if any(at_us > latest_us for at_us in said.marks):
+            self._cannot_be("a mark from after it", name)
+        if any(at_us < earliest_us for at_us in said.marks):
+            self._cannot_be("a mark from before the recording", name)
+        if any(one.at_us > latest_us for one in said.stages):
+            self._cannot_be("a stage from after it", name)
+        for gap in said.gaps:
+            times = [at_us for at_us in (gap.from_us, gap.to_us) if at_us is not None]
+            if times != sorted(times):
+                self._cannot_be("a gap that ends before it begins", name)
+            elif times and times[-1] > latest_us:
+                self._cannot_be("a gap from after it", name)
+
+    def _cannot_be(self, what: str, name: str) -> None:
+        self._found.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
 
     def _report_holes(self) -> None:
         """Every hole has to be stated, by whichever statement."""

@@ -16,6 +16,7 @@ from camerad.evidence.container import ID, SUFFIX, is_locked, names, number_of
 from camerad.evidence.files import explained
 from camerad.evidence.reading import NotARecordingError, header_of, skeleton
 from camerad.evidence.records import RECOVERED, RecordingInfo, Tally
+from camerad.evidence.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,11 @@ class Listing:
                 key, info = self._look(path, known.get(path))
             except OSError as error:
                 if error.errno != errno.ENOENT:  # else it was deleted since
-                    _log.warning("this recording cannot be listed: %s", error)
+                    _log.warning("this recording cannot be listed: %s", printable(error))
+                continue
+            except (ValueError, ArithmeticError) as error:
+                # Whatever a file says, it keeps no other one from being listed.
+                _log.error("this recording cannot be listed: %s: %s", path, printable(error))
                 continue
             seen[path] = key, info
             if info is not None:
@@ -75,7 +80,7 @@ class Listing:
         try:
             return key, read_info(path)
         except NotARecordingError as error:
-            _log.warning("this recording cannot be listed: %s", error)
+            _log.warning("this recording cannot be listed: %s", printable(error))
             return key, None
 
 
@@ -106,7 +111,11 @@ def read_info(path: str) -> RecordingInfo:
 
 def _runs(path: str) -> bool:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return is_locked(file.fileno())
+        # A named pipe would block here until somebody writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return is_locked(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise explained("read the recording", path, error) from error

@@ -1,22 +1,35 @@
 """The office's own key, which signs the ledger of the office's directory.
 
-A directory remembers the public half of every key that signed its ledger, in ``office/keys``. A
-ledger is never opened for writing with a key that is not among them, unless that is asked for: a
-second computer at the desk would otherwise take the first one's entries for damage.
+A directory remembers the public half of every key that signed its ledger, in ``office/keys``. Who
+can write there can put a key of their own beside it, and a ledger of their own in the place of this
+one. So a key from there is believed only on the word of a key that is held by whoever asks: the
+office's key at hand has to be the one that signed the ledger's last entry, and vouches for those
+that it says it came in the place of. Otherwise nothing is written, unless that is asked for.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+from dataclasses import dataclass
 from typing import Final
 
-from camerad.errors import EX_CONFIG, CameradError
+from camerad.errors import EX_CONFIG, CameradError, StorageError
 from camerad.evidence import copying, files
-from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.audit import Signers, signers
+from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
 from camerad.evidence.places import KEYS, OFFICE, Place
+from camerad.evidence.plain import read_plain
+from camerad.evidence.text import printable
 
+_UNPROVEN: Final = (
+    "the office's own ledger was checked with the keys that lie beside it: enough against "
+    "accidents, not against whoever could change both; name the office's key with --office-key"
+)
 _MODE: Final = 0o600
+_ENDING: Final = ".jwk"
+_log = logging.getLogger(__name__)
 _LARGEST: Final = 64 * 1024
 
 
@@ -57,37 +70,94 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
 
 
 def known_keys(place: Place) -> KeyRing:
-    """The public halves that an office's directory remembers. Raises KeyFileError."""
+    """The public halves that an office's directory remembers; what is no key there is left out, and
+    the log says so. Raises StorageError if the directory cannot be read."""
     directory = os.path.join(place.root, OFFICE, KEYS)
-    return KeyRing.read([directory]) if _has_any(directory) else KeyRing()
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith(_ENDING))
+    except FileNotFoundError:
+        return KeyRing()
+    except OSError as error:
+        raise files.explained("list the keys", directory, error) from error
+    found = []
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            found.append(PublicKey.from_jwk(json.loads(read_plain(path, "key", _LARGEST))))
+        except (StorageError, ValueError, RecursionError) as error:
+            _log.warning("not counted as a key: %s: %s", printable(path), printable(error))
+    return KeyRing(found)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKeys:
+    """The keys that an office's ledger is to be read with. problem: why it is not this office's
+    ledger, "" if nothing is against it. remark: what these keys do not prove, "" if nothing."""
+
+    ring: KeyRing
+    problem: str = ""
+    remark: str = ""
+
+
+def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
+    """The keys to read an office's ledger with, and whether it is the office's.
+
+    own: the office's key at hand, None if there is none. Raises StorageError.
+    """
+    known = known_keys(place)
+    if own is None:
+        return LedgerKeys(known, remark=_UNPROVEN if known else "")
+    every = KeyRing([own, *known.values()])
+    name = own.thumbprint
+    there = os.path.isdir(place.ledger)
+    found = signers(place.ledger, every) if there else Signers("", frozenset(), {})
+    if known and not found.last:
+        gone = f"{place.ledger}: the office's own ledger is gone, with every hold that it had"
+        return LedgerKeys(every, problem=gone)
+    ring = KeyRing([every[one] for one in found.behind(name) if one in every])
+    if found.last in ("", name):
+        return LedgerKeys(ring)
+    behind = found.behind(found.last)
+    if name in behind and name in found.all:
+        remark = (
+            f"the office's key at hand ({name}) was followed by {found.last}, for which nothing "
+            "but its own word speaks; name that key with --office-key, or find out who did this"
+        )
+        return LedgerKeys(KeyRing([every[one] for one in behind if one in every]), remark=remark)
+    others = ", ".join(sorted(found.all - {name}))
+    problem = (
+        f"{place.ledger}: this ledger is signed by another key of the office ({others}) than the "
+        f"one at hand ({name}): name the right file with --office-key; if this is it, the ledger "
+        "was replaced or damaged"
+    )
+    return LedgerKeys(ring, problem)
 
 
 def admit(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     """Make sure that `key` may sign the directory's ledger; returns the keys that did so before.
 
-    replace: it comes in the place of another one, which the ledger will then say. Raises
-    OfficeKeyError if it is not known here and `replace` is not set, and StorageError.
+    replace: it comes in the place of another one, or of a ledger that is gone, which the ledger
+    will then say. Raises OfficeKeyError if it did not sign the ledger's last entry and `replace` is
+    not set, and StorageError.
     """
     known = known_keys(place)
-    if key.public.thumbprint not in known:
-        if known and not replace:
-            names = ", ".join(known)
-            raise OfficeKeyError(
-                f"{place.root}: its ledger is signed by another key of the office ({names}) than "
-                f"the one at hand ({key.public.thumbprint}); name the right file with "
-                "--office-key, or, if that key is lost, add --new-office-key"
-            )
+    found = ledger_keys(place, key.public)
+    if not replace and (found.problem or found.remark):
+        raise OfficeKeyError(
+            f"{found.problem or found.remark}; nothing was changed. Put the directory back from "
+            "its backup, or, if that is known and cannot be, add --new-office-key"
+        )
+    return known if replace else found.ring
+
+
+def remember(place: Place, key: PublicKey) -> None:
+    """Have the directory remember a key that signs its ledger; for when the ledger has begun.
+
+    In this order, an interruption leaves no key without a ledger, which looks like a ledger that
+    was taken away. Raises StorageError.
+    """
+    if key.thumbprint not in known_keys(place):
         directory = os.path.join(place.root, OFFICE, KEYS)
         files.make_directory(directory)
-        content = (json.dumps(key.public.jwk, indent=2) + "\n").encode()
-        copying.publish(os.path.join(directory, f"{key.public.thumbprint}.jwk"), content)
-    return known
-
-
-def _has_any(directory: str) -> bool:
-    try:
-        return any(name.endswith(".jwk") for name in os.listdir(directory))
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise files.explained("list the keys", directory, error) from error
+        content = (json.dumps(key.jwk, indent=2) + "\n").encode()
+        copying.publish(os.path.join(directory, f"{key.thumbprint}{_ENDING}"), content)

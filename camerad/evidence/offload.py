@@ -16,6 +16,7 @@ again. Recordings without an end stay where they are until the device has closed
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -43,6 +44,7 @@ from camerad.evidence.places import (
     holding_name,
     office_place,
 )
+from camerad.evidence.plain import read_plain
 from camerad.evidence.receipts import Copied, Filed, Receipt
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.state import LedgerState
@@ -210,6 +212,7 @@ class _Offload:
         self._done = Offloaded()
         self._directory_id = _directory_id(target)
         self._deleted = _deleted_in(target)
+        self._state = LedgerState()
         self._receipts = {
             recording: found
             for holding in self._holdings()
@@ -220,6 +223,7 @@ class _Offload:
 
     def run(self) -> Offloaded:
         infos = sorted(list_place(self._device.place), key=lambda info: info.id)
+        self._state = self._device.state()
         self._hand_in_again()
         wanted = [info for info in infos if self._is_wanted(info)]
         if wanted:
@@ -251,7 +255,7 @@ class _Offload:
 
     def _hand_in_again(self) -> None:
         """Receipts that were written, but never reached the ledger."""
-        state = self._device.state()
+        state = self._state
         pending: dict[str, Filed] = {}
         unusable: list[str] = []
         for copied, filed in self._receipts.values():
@@ -274,6 +278,15 @@ class _Offload:
             return False
         if info.id in self._deleted:
             return False  # the office had it, and deleted it in time
+        known = self._state.recordings.get(info.id)
+        if known is None or known.final != info.final:
+            # One file that was put there must not keep the others from being handed over.
+            self._done.problems.append(
+                f"{info.id}: its file ends with {info.final}, which the device's ledger does not "
+                "know, so it was not copied; if it ended just now, run this again, else restart "
+                "the daemon, which compares files and ledger, and look at its log"
+            )
+            return False
         receipt = self._receipts.get(info.id)
         if receipt is None:
             return True
@@ -303,7 +316,7 @@ class _Offload:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
-        if os.path.lexists(target) and os.path.lexists(info.path):
+        if _is_plain(target) and os.path.lexists(info.path):
             there = copying.digest(target, self._watcher.advances, fresh=True)
             source = copying.digest(info.path, self._watcher.advances)
             if there == source:
@@ -337,6 +350,11 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a file of ours can be there."""
+    return os.path.isfile(path) and not os.path.islink(path)
 
 
 def _check_target(root: str, target: str) -> None:
@@ -381,12 +399,11 @@ def _deleted_in(target: str) -> frozenset[str]:
 def _read(path: str) -> bytes | None:
     """A small file's content; None if there is none."""
     try:
-        with open(path, "rb") as file:
-            return file.read(jws.LONGEST)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise files.explained("read the file", path, error) from error
+        return read_plain(path, "file", jws.LONGEST)
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
 
 
 @contextlib.contextmanager

@@ -112,11 +112,14 @@ class Place:
 
     def find(self, recording: str) -> str:
         """The file of the recording with this id. Raises NotThereError."""
-        for holding in self.holdings:
-            path = os.path.join(holding.recordings, recording + SUFFIX)
-            if os.path.lexists(path):
-                return path
+        for path in self.files_of(recording):
+            return path
         raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
+
+    def files_of(self, recording: str) -> list[str]:
+        """Everything that has this recording's name; more than one where it was copied about."""
+        paths = (os.path.join(one.recordings, recording + SUFFIX) for one in self.holdings)
+        return [path for path in paths if os.path.lexists(path)]
 
     def holding_of(self, path: str) -> Holding | None:
         """What a recording's file belongs to."""
@@ -127,6 +130,11 @@ class Place:
 def holding_name(device: str, key: PublicKey) -> str:
     """Name of a device's directory in an office's directory."""
     return f"{_ODD.sub('_', device)}-{key.thumbprint[:8]}"
+
+
+def holding_stem(name: str) -> str:
+    """What the names of a device's directories begin with, from one of them or from ``DEVICE-``."""
+    return _ODD.sub("_", name).rpartition("-")[0]
 
 
 def place_of(path: str) -> Place:
@@ -147,14 +155,27 @@ def place_of(path: str) -> Place:
 
 def _store(root: str) -> Place | None:
     """The store whose root, or holding, this directory is."""
+    above = os.path.dirname(root)
     if os.path.isdir(os.path.join(root, RECORDINGS)):
-        if not os.path.lexists(os.path.join(root, DEVICE_KEY)):
+        if not _is_received(root) and not _is_office(above):
             return device_place(root)
-        root = os.path.dirname(root)
-    holdings = _holdings(root)
-    if holdings or os.path.lexists(os.path.join(root, OFFICE, DIRECTORY_ID)):
-        return Place(PlaceKind.OFFICE, root, holdings)
-    return None
+        root = above
+    if _is_office(root):
+        return office_place(root)
+    # One whose own part is gone is still known by what devices brought.
+    received = any(_is_received(one.root) for one in _holdings(root))
+    return office_place(root) if received else None
+
+
+def _is_office(root: str) -> bool:
+    """Whether a directory has an office's own part, or what is left of it."""
+    own = os.path.join(root, OFFICE)
+    return any(os.path.lexists(os.path.join(own, name)) for name in (DIRECTORY_ID, LEDGER, KEYS))
+
+
+def _is_received(root: str) -> bool:
+    """Whether a directory has what comes with recordings that were handed over."""
+    return any(os.path.lexists(os.path.join(root, name)) for name in (DEVICE_KEY, RECEIPTS))
 
 
 def device_place(state_dir: str) -> Place:
@@ -178,9 +199,8 @@ def _holdings(root: str) -> tuple[Holding, ...]:
     holdings = (
         Holding(os.path.join(root, name), os.path.join(root, name, RECORDINGS)) for name in names
     )
-    return tuple(
-        one for one in holdings if os.path.lexists(one.key) and os.path.isdir(one.recordings)
-    )
+    # Whatever of the rest was taken away: the recordings are there, and have to be looked at.
+    return tuple(one for one in holdings if os.path.isdir(one.recordings))
 
 
 def is_id(text: str) -> bool:

@@ -9,6 +9,8 @@ a file is what the file says about itself.
 from __future__ import annotations
 
 import io
+import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -221,7 +223,7 @@ def skeleton(path: str, on_commit: Callable[[Facts, int], None] | None = None) -
     Raises NotARecordingError without a valid header, and StorageError if the file cannot be read.
     """
     try:
-        with open(path, "rb", buffering=_READ_AHEAD) as file:
+        with regular(path) as file:
             return _Reader(path, file, on_commit).read()
     except OSError as error:
         raise explained("read the recording", path, error) from error
@@ -233,20 +235,38 @@ def header_of(path: str) -> Header:
     Raises NotARecordingError without a valid one, and StorageError if the file cannot be read.
     """
     try:
-        with open(path, "rb", buffering=_READ_AHEAD) as file:
+        with regular(path) as file:
             return _Reader(path, file, None).header()[1]
     except OSError as error:
         raise explained("read the recording", path, error) from error
+
+
+def regular(path: str) -> BinaryIO:
+    """Open what should be a file of a recording.
+
+    Raises NotARecordingError if it is no regular file: a named pipe has no end, and reading a
+    device may do anything. Raises OSError.
+    """
+    file = open(path, "rb", buffering=_READ_AHEAD, opener=_at_once)  # noqa: SIM115 - the caller does
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise NotARecordingError(path, "this is no regular file")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever writes into a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def end_of(path: str) -> tuple[End, jws.Statement] | None:
     """The end of a whole file; None if it has none, or something behind it.
 
     Looks at the last bytes only, so that a start need not go through every recording. Raises
-    StorageError if the file cannot be read.
+    NotARecordingError if it is no regular file, and StorageError if it cannot be read.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
+        with regular(path) as file:
             size = file.seek(0, io.SEEK_END)
             if size % tar.BLOCK:
                 return None

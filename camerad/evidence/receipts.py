@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.clock import Moment
+from camerad.errors import StorageError
 from camerad.evidence import copying, files, jws
 from camerad.evidence.entries import Head
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.plain import read_plain
+from camerad.evidence.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -81,20 +84,16 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
 
 
 def read(directory: str, keys: KeyRing) -> Iterator[Filed]:
-    """The receipts in a directory, in their order; those that are not by `keys` are left out, and
-    the log says so. Raises StorageError if the directory cannot be read; one that is not there
-    has none."""
+    """The receipts in a directory, in their order; those that are not by `keys`, or cannot be read,
+    are left out, and the log says so. Raises StorageError if the directory cannot be read; one that
+    is not there has none."""
     for name in _names(directory):
         path = os.path.join(directory, name)
         try:
-            with open(path, "rb") as file:
-                token = file.read(jws.LONGEST + 1)
-        except OSError as error:
-            raise files.explained("read the receipt", path, error) from error
-        try:
+            token = read_plain(path, "receipt", jws.LONGEST + 1)
             yield Filed(path, parse(token, keys), token, jws.digest(token))
-        except jws.JwsError as error:
-            _log.warning("%s: not counted as a receipt: %s", path, error)
+        except (StorageError, jws.JwsError) as error:
+            _log.warning("not counted as a receipt: %s: %s", printable(path), printable(error))
 
 
 def write(directory: str, token: bytes) -> str:
@@ -113,12 +112,9 @@ def remove(directory: str, gone: Container[str]) -> None:
     for name in _names(directory):
         path = os.path.join(directory, name)
         try:
-            with open(path, "rb") as file:
-                statement = jws.parse(file.read(jws.LONGEST + 1))
+            statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
             receipt = jws.decode(statement, RECEIPT, Receipt)
-        except OSError as error:
-            raise files.explained("read the receipt", path, error) from error
-        except jws.JwsError:
+        except (StorageError, jws.JwsError):
             continue  # whoever verifies the directory hears of it
         if all(one.id in gone for one in receipt.recordings):
             files.remove(path)

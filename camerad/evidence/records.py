@@ -3,14 +3,16 @@
 The dataclasses with which statements are made (`Header`, `Commit`, `End`) are their payloads, field
 by field: see `camerad.evidence.jws` for the one spelling, and docs/evidence-format.md. They have
 whole numbers only. Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since
-the Unix epoch.
+the Unix epoch. What a number or a text may be at all: `camerad.evidence.bounds`.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from camerad.clock import SECOND, Moment
 from camerad.stream.packets import Gap
@@ -19,6 +21,11 @@ FORMAT: Final = 1
 HEADER: Final = "camerad-header"
 COMMIT: Final = "camerad-commit"
 END: Final = "camerad-end"
+
+Identity = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\Z")]
+"""A recording's id, as `camerad.evidence.container.new_id` makes it."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+"""A number that is never 0."""
 
 RECOVERED: Final = "recovered"
 """Reason of an end that repair wrote, because the recording had none."""
@@ -57,7 +64,7 @@ class Header:
     """
 
     format: int
-    id: str
+    id: Identity
     device: str
     boot_id: str
     clock: Moment
@@ -67,12 +74,12 @@ class Header:
     origin_us: int
     pre_event_wanted_us: int
     pre_event_shortfall: str | None
-    continues: str | None
+    continues: Identity | None
     policy: str
-    retention_days: int
-    width: int
-    height: int
-    fps: int
+    retention_days: Positive
+    width: Positive
+    height: Positive
+    fps: Positive
     sound: bool
     encoder: str
     software: str

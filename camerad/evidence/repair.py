@@ -20,8 +20,10 @@ whether a recording is authentic from its beginning is for verification to say.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -40,6 +42,7 @@ from camerad.evidence.reading import (
     Point,
     Skeleton,
     end_of,
+    regular,
     skeleton,
 )
 from camerad.evidence.records import END, RECOVERED, Closing, End, Header
@@ -52,6 +55,8 @@ LONGEST_TAIL: Final = 64 << 20
 """No append is longer, bytes: a longer tail is damage, not an interruption."""
 
 _PIECE: Final = 1 << 20
+_NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENXIO)
+"""Why nothing can be done to what another user put there; the storage is all right then."""
 
 
 class Outcome(StrEnum):
@@ -119,8 +124,16 @@ def unfinished(directory: str) -> list[str]:
     return [
         path
         for path in newest_first(directory)
-        if os.path.basename(path).removesuffix(SUFFIX) + TORN in there or end_of(path) is None
+        if os.path.basename(path).removesuffix(SUFFIX) + TORN in there or not _has_end(path)
     ]
+
+
+def _has_end(path: str) -> bool:
+    """Whether a file has its end; one that cannot be read has none, and `repair` says why."""
+    try:
+        return end_of(path) is not None
+    except (StorageError, NotARecordingError):
+        return False
 
 
 def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repaired]:
@@ -140,7 +153,23 @@ def repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
     """Close the recording at `path` if it has no end. Raises StorageError.
 
     key: the device's; it must be the one that the recording was begun with. clock: says when.
+    What lies there under a recording's name and is no file, or may not be opened, is left as it is:
+    no recorder made it, and it keeps nothing else from being repaired.
     """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return _result(path, Outcome.DAMAGED, "it is no regular file; it was left as it is")
+    except OSError as error:
+        raise files.explained("look at the file", path, error) from error
+    try:
+        return _repair(path, key, clock)
+    except StorageError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        return _result(path, Outcome.FAILED, str(error))
+
+
+def _repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
     descriptor = files.open_existing(path)
     try:
         if _runs(descriptor, path):
@@ -171,8 +200,11 @@ class _Repair:
             header=found.header,
             marks=found.point.marks,
         )
-        kept = self._kept()
         ended = found.closed_by
+        try:
+            kept = self._kept()
+        except NotARecordingError as error:
+            return replace(result, outcome=Outcome.DAMAGED, text=str(error))
         if ended is not None and kept is None:
             return _ended(result, ended)
         if found.statement.kid != self._key.public.thumbprint:
@@ -331,7 +363,7 @@ class _Repair:
     def _kept(self) -> bytes | None:
         """The torn tail that an earlier repair put aside."""
         try:
-            with open(self._side, "rb", buffering=0) as file:
+            with regular(self._side) as file:
                 return file.read(LONGEST_TAIL)
         except FileNotFoundError:
             return None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
 from camerad.clock import SECOND, ClockSource
-from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
-from camerad.evidence.records import RECOVERED, rfc3339
+from camerad.evidence.findings import TOUCHING_US, Finding, Kind, Result, Severity, Span
+from camerad.evidence.records import RECOVERED, Header, rfc3339
+from camerad.evidence.text import printable
 from camerad.stream.packets import Gap
 
 _LISTED: Final = 20
@@ -80,6 +81,13 @@ class Report:
         running = any(finding.kind is Kind.RUNNING for finding in self.result.findings)
         return "running" if running else "unclosed"
 
+    @property
+    def left_out(self) -> tuple[Span, ...]:
+        """What is proven, and not in `output`: pictures can be shown only from a key frame on."""
+        if self.output is None or self.result is None:
+            return ()
+        return tuple(_without(self.result.proven, self.written))
+
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON; times in seconds of the recording."""
         said: dict[str, Any] = {
@@ -91,6 +99,7 @@ class Report:
             "problem": self.problem,
             "output": self.output,
             "written": [_span(span) for span in self.written],
+            "left_out": [_span(span) for span in self.left_out],
             "ledger": [{"severity": severity, "text": text} for severity, text in self.ledger],
         }
         result = self.result
@@ -101,7 +110,9 @@ class Report:
             said |= {
                 "id": header.id,
                 "device": header.device,
+                "header_linked": not result.strange_header,
                 "started": rfc3339(header.started_wall_us),
+                "begins": rfc3339(_begins_us(header)),
                 "trigger": header.trigger,
                 "trigger_seconds": self._seconds(header.trigger_us),
                 "continues": header.continues,
@@ -117,7 +128,10 @@ class Report:
             "seconds": result.end_us / SECOND,
             "fragments": result.commits,
             "frames": result.frames,
+            "unlinked_fragments": result.unlinked_commits,
+            "unlinked_frames": result.unlinked_frames,
             "reason": None if closing is None else closing.reason,
+            "end_linked": result.end_linked,
             "final": result.final,
             "gaps": [self._gap(gap) for gap in result.gaps],
             "marks": [self._seconds(at_us) for at_us in result.marks],
@@ -141,8 +155,8 @@ class Report:
         }
 
     def text(self) -> str:
-        """The same in plain lines."""
-        return "\n".join(self._lines()) + "\n"
+        """The same in plain lines, fit to be printed whatever the recording says."""
+        return "".join(f"{printable(line)}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.path}: {_WORDS[self.verdict]}"
@@ -154,19 +168,30 @@ class Report:
         if header is None:
             yield "  recording  unknown: there is no authentic header"
         else:
+            if result.strange_header:
+                yield "  header     signed, and nothing links it to the footage here: it says"
             yield f"  recording  {header.id}"
             yield f"  device     {header.device}"
-            clock = _CLOCK[header.clock.source]
-            yield f"  when       {rfc3339(header.started_wall_us)}, by a clock {clock}"
-            yield f"  trigger    {header.trigger}, {_at(self._us(header.trigger_us))}"
+            yield f"  wearer     {header.wearer or 'none was assigned'}"
+            at = _at(header.trigger_us - header.origin_us)
+            yield f"  trigger    {header.trigger}, {rfc3339(header.started_wall_us)}, {at}"
+            yield f"  begins     {rfc3339(_begins_us(header))}"
+            yield f"  clock      was {_CLOCK[header.clock.source]}"
             if header.continues is not None:
                 yield f"  continues  {header.continues}"
+            yield from _listed("sealed to", header.recipients)
         yield f"  key        {result.kid or 'unknown'}"
+        frames = result.frames - result.unlinked_frames
+        commits = result.commits - result.unlinked_commits
         yield (
-            f"  length     {result.end_us / SECOND:.3f} s: {result.frames} pictures in "
-            f"{result.commits} fragments"
+            f"  length     {result.end_us / SECOND:.3f} s: {frames} pictures in {commits} fragments"
         )
-        ended = "" if closing is None else f": {closing.reason}"
+        if result.unlinked_commits:
+            yield (
+                f"  unlinked   {result.unlinked_frames} pictures in {result.unlinked_commits} "
+                "fragments, which may be another recording's; what they say is left out here"
+            )
+        ended = "" if closing is None or not result.end_linked else f": {closing.reason}"
         yield f"  state      {self.state}{ended}"
         yield from _listed("gap", [self._gap_text(gap) for gap in result.gaps])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
@@ -190,6 +215,14 @@ class Report:
             yield f"  written    {self.output}"
             if damaged:
                 yield from _listed("in it", [_from_to(span) for span in self.written])
+                yield from _listed(
+                    "not in it",
+                    [
+                        f"{_from_to(span)}: proven, but pictures can be shown from a key frame on "
+                        "only, and the one before is not proven"
+                        for span in self.left_out
+                    ],
+                )
 
     def _us(self, media_us: int) -> int:
         origin_us = self.result.origin_us if self.result is not None else None
@@ -220,6 +253,26 @@ class Report:
         if len(result.clock_sources) > 1:
             texts.append("wall time was at times " + ", ".join(map(str, result.clock_sources)))
         return texts
+
+
+def _begins_us(header: Header) -> int:
+    """Wall time of second 0."""
+    return header.started_wall_us - (header.trigger_us - header.origin_us)
+
+
+def _without(spans: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
+    """What of `spans` is not in `others`; both in their order."""
+    taken = list(others)
+    for span in spans:
+        from_us = span.from_us
+        for other in taken:
+            if other.to_us <= from_us or other.from_us >= span.to_us:
+                continue
+            if other.from_us - from_us > TOUCHING_US:
+                yield Span(from_us, other.from_us)
+            from_us = other.to_us
+        if span.to_us - from_us > TOUCHING_US:
+            yield Span(from_us, span.to_us)
 
 
 def _listed(label: str, texts: Sequence[str]) -> Iterator[str]:

@@ -10,22 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from html import escape
+from html import escape as escape_html
 from string import Template
 from typing import Final
 
 from camerad.clock import SECOND
 from camerad.evidence.facts import Held
-from camerad.evidence.findings import Finding, Kind, Result
+from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
 from camerad.evidence.records import RECOVERED, Header, utc
 from camerad.evidence.report import Report, Verdict
+from camerad.evidence.text import printable
 from camerad.evidence.wording import Wording
 from camerad.stream.packets import Gap
 
 LINES: Final = 3
-"""Gaps, and remarks, that are listed one by one."""
+"""Gaps, damage, remarks, and parts in the video, that are listed one by one."""
 MARKS: Final = 6
 """Marks that are listed."""
+
+
+_BUTTON: Final = "button:"
+"""What a trigger begins with that was a button's, before its name."""
+
+
+def escape(text: str) -> str:
+    """Text for a page of HTML, without whatever would reorder or break its lines."""
+    return escape_html(printable(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,9 @@ class _Page:
             checks="".join(self._checks()),
             gaps_title=escape(words.gaps),
             gaps=self._list(self._gaps(), words.no_gaps),
-            remarks=self._remarks(),
+            damages=self._section(words.damages, self._findings(Severity.DAMAGE)),
+            remarks=self._section(words.remarks, self._findings(Severity.NOTE)),
+            contained=self._section(words.contained, self._contained()),
             files_title=escape(words.files),
             file_title=escape(words.file),
             sha256_title=escape(words.sha256),
@@ -134,7 +146,10 @@ class _Page:
         pre_event_us = max(0, min(header.trigger_us - header.origin_us, result.end_us))
         yield (
             words.pre_event,
-            words.pre_event_value.format(time=self._time(pre_event_us))
+            words.pre_event_value.format(
+                time=self._time(pre_event_us),
+                begin=self._local(header.started_wall_us - pre_event_us, words.time_format),
+            )
             if pre_event_us
             else words.no_pre_event,
         )
@@ -150,12 +165,21 @@ class _Page:
         yield words.marks, self._marks()
         yield (
             words.policy,
-            words.policy_value.format(policy=header.policy, days=header.retention_days),
+            words.policy_value.format(
+                policy=words.policies.get(header.policy, header.policy),
+                days=header.retention_days,
+            ),
         )
         yield words.wearer, header.wearer or words.no_wearer
         if header.continues is not None:
             yield words.continues, header.continues
-        yield words.trigger, f"{header.trigger}; {words.software}: {header.software}"
+        yield words.trigger, f"{self._trigger()}; {words.software}: {header.software}"
+
+    def _trigger(self) -> str:
+        words, trigger = self._words, self._header.trigger
+        if trigger.startswith(_BUTTON):
+            return words.button.format(name=trigger.removeprefix(_BUTTON))
+        return words.triggers.get(trigger, trigger)
 
     def _ended(self) -> str:
         words, closing = self._words, self._result.closing
@@ -183,6 +207,9 @@ class _Page:
             when=self._zoned(wall_us), clock=words.clock.get(source, source)
         )
 
+    def _local(self, wall_us: int, form: str) -> str:
+        return utc(wall_us).astimezone(self._sheet.zone).strftime(form)
+
     def _zoned(self, wall_us: int) -> str:
         moment = utc(wall_us)
         local = moment.astimezone(self._sheet.zone)
@@ -203,10 +230,12 @@ class _Page:
         signed = not bad & {Kind.FORGED, Kind.UNKNOWN_KEY, Kind.CONTRADICTION}
         linked = not bad & {Kind.UNLINKED, Kind.MISSING, Kind.EXTRA, Kind.FOREIGN, Kind.LOST}
         whole = not bad & {Kind.CHANGED, Kind.MISSING, Kind.UNCOMMITTED, Kind.ARCHIVE, Kind.LOST}
+        whole_video = sheet.report.verdict < Verdict.NOT_AUTHENTIC
         yield self._check(signed, words.check_signatures.format(statements=statements))
         yield self._check(linked, words.check_chain)
         yield self._check(whole, words.check_fragments.format(fragments=result.commits))
-        yield self._check(True, words.check_opened)
+        # What could not be opened is not handed over at all, so both have happened.
+        yield self._check(True, words.check_opened if whole_video else words.check_opened_partly)
         if sheet.ledger_agrees is None:
             yield self._check(None, words.check_no_ledger)
         else:
@@ -254,12 +283,24 @@ class _Page:
         text = f"{hours}:{minutes:02d}" if hours else str(minutes)
         return f"{text}:{rest_us / SECOND:06.3f}".replace(".", self._words.decimal)
 
-    def _remarks(self) -> str:
-        found = [self._finding(finding) for finding in self._result.findings]
-        if not found:
+    def _findings(self, severity: Severity) -> list[str]:
+        found = self._result.findings
+        return [self._finding(finding) for finding in found if finding.severity is severity]
+
+    def _contained(self) -> list[str]:
+        """The parts that the video has, where it has not all of them."""
+        if self._sheet.report.verdict < Verdict.NOT_AUTHENTIC:
+            return []
+        return [self._span(span) for span in self._sheet.report.written]
+
+    def _span(self, span: Span) -> str:
+        return self._range(span.from_us, span.to_us)
+
+    def _section(self, title: str, texts: Sequence[str]) -> str:
+        """A section of its own; none where there is nothing to say."""
+        if not texts:
             return ""
-        title = escape(self._words.remarks)
-        return f"<h2>{title}</h2>{self._list(found, '')}"
+        return f"<section><h2>{escape(title)}</h2>{self._list(texts, '')}</section>"
 
     def _finding(self, finding: Finding) -> str:
         members = "–".join(dict.fromkeys(one for one in (finding.first, finding.last) if one))
@@ -358,7 +399,7 @@ section, table, ul { break-inside: avoid }
 <section><h2>$facts_title</h2><table>$facts</table></section>
 <section><h2>$checks_title</h2><ul>$checks</ul></section>
 <section><h2>$gaps_title</h2>$gaps</section>
-<section>$remarks</section>
+$damages$contained$remarks
 <section><h2>$files_title</h2>
 <table><thead><tr><th>$file_title</th><th>$sha256_title</th></tr></thead>$files</table></section>
 <section><h2>$again_title</h2><p>$again</p></section>

@@ -231,7 +231,8 @@ def _ended(
     elif before.ended is not None:
         return known, timeline  # it was placed when it was heard of first
     ended = facts.ended
-    run = timeline.find(known.ended_boot)
+    # What another machine signed says nothing about the boots of those that write this ledger.
+    run = None if known.device else timeline.find(known.ended_boot)
     if ended is not None and run is not None:
         instant = Instant(run.number, ended.boot_us)
         known = replace(known, instant=instant, stated_us=None)

@@ -6,6 +6,9 @@ Invariants:
 2. A recording is deleted only if `camerad.evidence.retention` names it, and its tombstone is
    durable before its file is unlinked.
 3. Whatever files and ledger disagree about is written into the ledger once, as what it is.
+4. The ledger takes over what a file says only if a trusted key vouches for it
+   (`camerad.evidence.intake`).
+5. No file keeps from dealing with the others: what is wrong with one is a `Difference`.
 
 Procedures; each line is durable before the next begins:
 
@@ -21,25 +24,27 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Final
 
 from camerad.clock import Clock
-from camerad.errors import EX_USAGE, CameradError
+from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, receipts, storage
 from camerad.evidence.container import SUFFIX
+from camerad.evidence.differences import Difference, What, taken_in
 from camerad.evidence.facts import EXPIRED, OFFLOADED, Known
+from camerad.evidence.intake import (
+    LONGEST_DAYS,
+    doubt,
+    facts_from,
+    is_vouched,
+    unvouched_facts,
+)
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import INTERRUPTED, RECORDING, Listing
-from camerad.evidence.places import (
-    NotThereError,
-    Place,
-    PlaceKind,
-    device_place,
-    office_place,
-    place_of,
-)
+from camerad.evidence.listing import RECORDING, Listing
+from camerad.evidence.places import Place, PlaceKind, device_place, office_place, place_of
+from camerad.evidence.reading import NotARecordingError, Skeleton, skeleton
+from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.retention import (
@@ -47,7 +52,9 @@ from camerad.evidence.retention import (
     due,
     may_make_room,
 )
-from camerad.evidence.stored import Stored, facts_of, join, list_place
+from camerad.evidence.stored import Stored, join, list_place
+
+__all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,36 +66,6 @@ class HoldError(CameradError, ValueError):
     """Error raised when a hold is placed or released without what that needs."""
 
     exit_code: ClassVar[int] = EX_USAGE
-
-
-class What(StrEnum):
-    """How files and ledger differed."""
-
-    FOUND = "found"
-    """A file that the ledger did not know."""
-    RECEIVED = "received"
-    """The same, in an office: the recording was handed over."""
-    ENDED = "ended"
-    """A file with an end that the ledger did not know."""
-    MISSING = "missing"
-    """A file that has vanished without a tombstone."""
-    DELETED = "deleted"
-    """A file with a tombstone: the deletion was completed."""
-    CHANGED = "changed"
-    """A file that ends otherwise than the ledger says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A difference between a file and the ledger. alarm: nothing that is in order explains it."""
-
-    what: What
-    id: str
-    text: str
-    alarm: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.id}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +80,34 @@ class Deletion:
 class Store:
     """The store in the directory `root`, and the one that writes there.
 
-    ledger: the store's own, which it closes with itself. Used by one thread at a time. Raises
-    StateDirectoryError if another process has the store, and StorageError.
+    ledger: the store's own, which it closes with itself. trusted: keys of the devices whose
+    recordings are believed; by default, on a device its own, and in an office none. Used by one
+    thread at a time. Raises StateDirectoryError if another process has the store, and StorageError.
     """
 
-    def __init__(self, root: str, ledger: Ledger) -> None:
+    def __init__(self, root: str, ledger: Ledger, trusted: KeyRing | None = None) -> None:
         self.ledger: Final = ledger
         self._place = place_of(root)
         if self._place.kind is PlaceKind.FILES:
             self._place = device_place(root)  # one that has not recorded yet
+        own = ledger.keys if self._place.kind is PlaceKind.DEVICE else KeyRing()
+        self._trusted = own if trusted is None else trusted
         self._claims = [storage.claim(_claimed(self._place))]
         self._listing = Listing()
 
     @classmethod
     def open(
-        cls, place: Place, key: SigningKey, clock: Clock, former: KeyRing | None = None
+        cls,
+        place: Place,
+        key: SigningKey,
+        clock: Clock,
+        former: KeyRing | None = None,
+        trusted: KeyRing | None = None,
     ) -> Store:
         """Claim a place, then open its ledger: what a command does while no daemon runs.
 
-        Nothing is reconciled yet. Raises StateDirectoryError if somebody else has it.
+        key: signs the ledger; former: those that did so before. trusted: as for `Store`. Nothing is
+        reconciled yet. Raises StateDirectoryError if somebody else has it.
         """
         if place.kind is PlaceKind.FILES:
             raise HoldError(
@@ -137,7 +123,7 @@ class Store:
         try:
             ledger = Ledger.open(place.ledger, key, clock, former)
             try:
-                store = cls(place.root, ledger)
+                store = cls(place.root, ledger, trusted)
             except BaseException:
                 ledger.close()
                 raise
@@ -179,22 +165,28 @@ class Store:
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
 
-        Everything is written once, and logged, alarms as errors: the next call finds only files
-        that were changed. Raises StorageError; then the rest is found by the next call.
+        Everything is written once, and logged, alarms as errors: the next call finds only alarms
+        that still stand. What is wrong with a file never keeps from comparing the others. Raises
+        StorageError if the ledger or a directory fails; then the rest is found by the next call.
         """
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
         found = list(self._complete_deletions())
         infos = self._infos()
+        receipted = self._receipted()
+        compared: set[str] = set()
         for info in infos:
-            difference = self._compare(info)
+            if info.id in compared:
+                text = f"it is here more than once: {info.path} has the same id"
+                found.append(Difference(What.DOUBLED, info.id, text, alarm=True))
+            compared.add(info.id)
+            difference = self._compare(info, receipted.get(info.id))
             if difference is not None:
                 found.append(difference)
-        listed = {info.id for info in infos}
         place = self.place
         for known in tuple(self.ledger.state.recordings.values()):
-            if known.here and known.id not in listed and _path(place, known.id) is None:
+            if known.here and known.id not in compared and not place.files_of(known.id):
                 self.ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
                 found.append(Difference(What.MISSING, known.id, text, alarm=True))
@@ -202,15 +194,28 @@ class Store:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
+    def _receipted(self) -> dict[str, Copied]:
+        """What trusted devices signed about the copies in an office."""
+        if self._place.kind is not PlaceKind.OFFICE:
+            return {}
+        found: dict[str, Copied] = {}
+        for holding in self.place.holdings:
+            filed = receipts.read(holding.receipts, self._trusted)
+            found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
+        return found
+
     def _complete_deletions(self) -> Iterator[Difference]:
         place = self.place
         for known in self.ledger.state.recordings.values():
-            path = _path(place, known.id) if known.deleted is not None else None
-            if path is not None:
+            for path in place.files_of(known.id) if known.deleted is not None else ():
+                if _is_directory(path):
+                    text = f"it is deleted, and {path} is a directory that has its name: remove it"
+                    yield Difference(What.UNREADABLE, known.id, text, alarm=True)
+                    continue
                 _unlink(path)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
 
-    def _compare(self, info: RecordingInfo) -> Difference | None:
+    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Difference | None:
         """A difference between one file and the ledger, written down."""
         known = self.ledger.state.recordings.get(info.id)
         if info.state == RECORDING or (known is not None and known.deleted is not None):
@@ -219,32 +224,61 @@ class Store:
             ends = f"ends with {info.final}" if info.final is not None else "has no end"
             text = f"its file {ends}, but the ledger knows the end {known.final}"
             return Difference(What.CHANGED, info.id, text, alarm=True)
-        if known is None or known.missing:
-            return self._take_in(info, known)
-        if known.ended is not None and known.final == info.final:
+        told = known is not None and known.here and known.ended is not None
+        if known is not None and told and is_vouched(known) and known.final == info.final:
             return None
+        try:
+            said = skeleton(info.path)
+            if said.header.id != info.id:
+                raise NotARecordingError(info.path, "it was replaced just now")
+            doubted = doubt(said, self._trusted) or self._doubt_here(said, receipted)
+            kind = self._kind(said, known)
+            facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
+        except (CameradError, ValueError, ArithmeticError) as error:
+            # The file's fault: it is named, and the others are compared nevertheless.
+            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+        if doubted:
+            return self._take_in_unvouched(info.id, doubted, told=told)
+        try:
+            self.ledger.append(kind, **facts)
+        except ValueError as error:
+            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+        return taken_in(info, kind, known)
+
+    def _kind(self, said: Skeleton, known: Known | None) -> str:
+        """The kind of the entry that tells of a file."""
+        closed = said.closed_by
         # Only what nobody can close any more has no end here: repair has run before.
-        ended = info.state != INTERRUPTED
-        self._tell(
-            info, ("recovered" if info.reason == RECOVERED else "closed") if ended else "found"
-        )
-        if not ended:
-            return Difference(What.FOUND, info.id, "it has no end, and can get none any more")
-        return Difference(What.ENDED, info.id, f"its file has an end ({info.reason})")
+        if closed is None or (known is not None and known.missing):
+            return "found"
+        if self._place.kind is PlaceKind.OFFICE:
+            return "received"
+        if known is None or not is_vouched(known):
+            return "found"
+        return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
 
-    def _take_in(self, info: RecordingInfo, known: Known | None) -> Difference:
-        received = self.place.kind is PlaceKind.OFFICE and info.final is not None
-        self._tell(info, "received" if received and known is None else "found")
-        if known is not None:
-            return Difference(What.FOUND, info.id, "its file, which had vanished, is back")
-        if received:
-            return Difference(What.RECEIVED, info.id, f"received from {info.device}")
-        return Difference(What.FOUND, info.id, "the ledger did not know it")
+    def _doubt_here(self, said: Skeleton, receipted: Copied | None) -> str:
+        """Why an office does not believe what a device signed; "" if nothing is against it."""
+        if self._place.kind is not PlaceKind.OFFICE:
+            return ""
+        closed = said.closed_by
+        if closed is None:
+            return "it has no end that fits its beginning; only whole recordings are handed over"
+        if receipted is not None and receipted.final != closed.sha256:
+            return f"its device signed a receipt for another end, {receipted.final}"
+        return ""
 
-    def _tell(self, info: RecordingInfo, kind: str) -> None:
-        self.ledger.append(
-            kind, **facts_of(info.path, kind, own=self.place.kind is PlaceKind.DEVICE)
+    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Difference:
+        if not told:
+            facts = unvouched_facts(recording, *self.ledger.now())
+            self.ledger.append("found", **facts)
+        text = (
+            f"not taken over: {doubted}; it is kept for up to {LONGEST_DAYS} days from when it was "
+            "noted first, whatever it says"
         )
+        if self._place.kind is PlaceKind.OFFICE:
+            text += "; if it is in order, name its device's key (--key), or enrol it"
+        return Difference(What.UNVOUCHED, recording, text, alarm=True)
 
     # ------------------------------------------------------------------ holds
 
@@ -275,13 +309,24 @@ class Store:
         return due(self.ledger.state, *self.ledger.now())
 
     def purge(self) -> list[Deletion]:
-        """Delete everything that is due. Raises StorageError; the next call goes on.
+        """Delete everything that is due. Raises StorageError once everything was tried that could
+        be; the next call goes on.
 
         An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
         a device's ledger is its daemon's matter.
         """
-        list(self._complete_deletions())
-        deleted = [self._delete(candidate, EXPIRED) for candidate in self.due()]
+        for one in self._complete_deletions():
+            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+        deleted: list[Deletion] = []
+        failed: StorageError | None = None
+        for candidate in self.due():
+            self._note_deletion(candidate, EXPIRED)
+            try:
+                deleted.append(self._remove(candidate, EXPIRED))
+            except StorageError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
         if self._place.kind is PlaceKind.OFFICE:
             known = self.ledger.state.recordings.values()
             gone = {one.id for one in known if one.deleted is not None}
@@ -298,19 +343,24 @@ class Store:
         for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
-            deleted.append(self._delete(candidate, OFFLOADED))
+            self._note_deletion(candidate, OFFLOADED)
+            deleted.append(self._remove(candidate, OFFLOADED))
         return deleted
 
-    def _delete(self, candidate: Candidate, why: str) -> Deletion:
+    def _note_deletion(self, candidate: Candidate, why: str) -> None:
         known = candidate.known
-        path = _path(self.place, known.id)
-        size = os.stat(path).st_size if path is not None else 0
         self.ledger.append(
             "deleted", id=known.id, final=known.final, why=why, age_us=candidate.age_us
         )
-        if path is not None:
-            _unlink(path)
-        return Deletion(known.id, why, size)
+
+    def _remove(self, candidate: Candidate, why: str) -> Deletion:
+        """Unlink a recording that has its tombstone, every copy of it."""
+        size = 0
+        for path in self.place.files_of(candidate.known.id):
+            if not _is_directory(path):  # `reconcile` tells of those
+                size += _size(path)
+                _unlink(path)
+        return Deletion(candidate.known.id, why, size)
 
 
 def required(what: str, text: str) -> str:
@@ -327,12 +377,16 @@ def _claimed(place: Place) -> str:
     return os.path.dirname(place.ledger)
 
 
-def _path(place: Place, recording: str) -> str | None:
-    """The recording's file, if it is there."""
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def _size(path: str) -> int:
+    """Bytes that a name takes; 0 if it has gone meanwhile."""
     try:
-        return place.find(recording)
-    except NotThereError:
-        return None
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
 
 
 def _unlink(path: str) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from camerad.clock import DAY, Moment
-from camerad.evidence import jws
+from camerad.clock import DAY, SECOND, Moment
 from camerad.evidence.facts import Held, Known
+from camerad.evidence.intake import facts_from, is_vouched
 from camerad.evidence.listing import Listing
 from camerad.evidence.places import Place
-from camerad.evidence.reading import NotARecordingError, skeleton
-from camerad.evidence.records import RECOVERED, RecordingInfo, rfc3339
+from camerad.evidence.reading import skeleton
+from camerad.evidence.records import RecordingInfo, rfc3339
 from camerad.evidence.retention import WARNING_US, days_left, left_us
 from camerad.evidence.state import LedgerState
+
+LATEST_US: Final = 253_402_300_799 * SECOND
+"""The last second of the year 9999, wall time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ class Stored:
         """Whether an office has a copy of it."""
         return self.known is not None and self.known.acknowledged is not None
 
+    @property
+    def vouched(self) -> bool:
+        """Whether a trusted key vouched for what the ledger knows of it, if it knows anything."""
+        return self.known is None or is_vouched(self.known)
+
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON."""
         return self.info.as_json() | {
@@ -55,6 +63,7 @@ class Stored:
             "held": bool(self.holds),
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
+            "vouched": self.vouched,
             "expires": None if self.expires_us is None else rfc3339(self.expires_us),
             "days_left": self.days_left,
             "expires_soon": self.urgent,
@@ -83,6 +92,8 @@ def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: M
     expires_us = now.wall_us + left if now.trusted else None
     if expires_us is None and known.ended is not None and known.ended.trusted:
         expires_us = known.ended.wall_us + known.retention_days * DAY
+    if expires_us is not None and not 0 <= expires_us <= LATEST_US:
+        expires_us = None  # no calendar has that day
     flagged = info.flagged or known.flagged
     days = days_left(known, state, boot_id, now)
     return Stored(info, known, expires_us, days, urgent=flagged and left <= WARNING_US)
@@ -96,39 +107,8 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
 
 
 def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
-    """What a ledger has to be told of a recording's file: the facts of an entry of that kind
-    ("closed", "recovered", "received" or "found"). own: the ledger's own device made it.
+    """The facts of an entry of that kind about a recording's file: see `intake.facts_from`.
 
     Raises NotARecordingError and StorageError.
     """
-    said = skeleton(path)
-    header = said.header
-    closed = said.closed_by
-    ended, boot_id = header.clock, header.boot_id
-    flagged = said.point.marks > 0
-    facts: dict[str, Any] = {"id": header.id, "retention_days": header.retention_days}
-    if said.last is not None:
-        ended = said.last.commit.facts.clock
-    if closed is not None:
-        closing = closed.end.closing
-        flagged = flagged or bool(closing.marks)
-        if closing.reason != RECOVERED:
-            ended, boot_id = closing.clock, closing.boot_id
-    facts |= {
-        "final": None if closed is None else closed.sha256,
-        "ended": ended,
-        "ended_boot": boot_id,
-        "flagged": flagged,
-    }
-    if kind in ("received", "found"):
-        header_sha256 = jws.digest(said.statement.token)
-        facts |= {"header": header_sha256, "device": "" if own else header.device}
-    if kind != "found":
-        if closed is None:
-            raise NotARecordingError(path, "it has no end")
-        facts["reason"] = closed.end.closing.reason
-    if kind == "received":
-        facts["kid"] = said.statement.kid
-    if kind == "recovered":
-        facts["torn"] = 0 if said.torn is None else said.torn.member.size
-    return facts
+    return facts_from(skeleton(path), kind, own=own)

@@ -17,11 +17,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import FrameType
-from typing import Final
+from typing import ClassVar, Final
 
 import pyrage
 
-from camerad.errors import EX_CONFIG, CameradError
+from camerad.errors import EX_CONFIG, EX_NOPERM, CameradError
 from camerad.evidence import files
 from camerad.evidence.archive import Seen
 from camerad.evidence.chain import INIT_NAME, fragment_name
@@ -54,7 +54,13 @@ Identities = Sequence[pyrage.x25519.Identity]
 class UnsealError(CameradError, ValueError):
     """Error raised when a recording cannot be opened, though it may well be authentic."""
 
-    exit_code = Verdict.UNREADABLE
+    exit_code: ClassVar[int] = Verdict.UNREADABLE
+
+
+class WrongKeyError(UnsealError):
+    """Error raised when the office's keys are not among those that a recording is sealed to."""
+
+    exit_code = EX_NOPERM
 
 
 class IdentityFileError(CameradError, ValueError):
@@ -129,8 +135,8 @@ def open_recording(
     into the name. final: as in `verify`. The report says what was found, and where the MP4 is, if
     one was written.
 
-    Raises UnsealError if the identities do not open it or there is nothing to write, and
-    StorageError if the output cannot be written or is there already; then, and when interrupted
+    Raises WrongKeyError if the identities do not open it, UnsealError if there is nothing to write,
+    and StorageError if the output cannot be written or is there already; then, and when interrupted
     (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
@@ -315,7 +321,7 @@ class _Opener:
         except pyrage.DecryptError as error:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"
-            raise UnsealError(
+            raise WrongKeyError(
                 f"the key does not open this recording ({name}): {error}; it is sealed to "
                 f"{recipients}, so the private key of one of these is needed"
             ) from error

@@ -120,6 +120,12 @@ statement() { # MEMBER KIND FIELDS
     # jq escapes U+007F, and nothing else, otherwise than camerad.
     jq -cSj . "$payload" 2> /dev/null | sed 's/\\u007f/\x7f/g' | cmp -s - "$payload" ||
         bad "$1: the payload is not in its one spelling"
+    jq -e '[paths(numbers) as $p | getpath($p) as $n
+        | $n <= 9007199254740991 and $n >= if $p[-1] == "clock_step_us"
+            then -9007199254740991 else 0 end] | all' "$payload" > /dev/null ||
+        bad "$1: has a number that cannot be"
+    jq -e '[.. | strings | length <= 200 and (test("[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}") | not)]
+        | all' "$payload" > /dev/null || bad "$1: has a text that cannot be"
     [ "$(jq -r 'keys | join(" ")' "$payload")" = "$3" ] || bad "$1: has other fields than a $2"
 }
 is() { # MEMBER FILTER WANTED WHAT
@@ -141,12 +147,17 @@ statement header.jws camerad-header "boot_id clock continues device encoder form
  origin_us policy pre_event_shortfall pre_event_wanted_us recipients retention_days software sound\
  started_wall_us trigger trigger_us wearer width"
 is header.jws .format 1 "of another version of the format"
+is header.jws '.retention_days >= 1 and .retention_days <= 366
+    and ([.width, .height, .fps] | min) >= 1 and ([.id, .continues // .id] | all(
+    test("\\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\\z")))' true "says what cannot be"
 id=$(jq -r .id "$payload")
 name=$(basename "$recording" .tar)
-if printf %s "$name" | grep -Eqx '[0-9]{8}T[0-9]{6}Z-[0-9]{6,}-[0-9a-f]{8}'; then
-    [ "$name" = "$id" ] || bad "header.jws: the file is named like another recording than $id"
+named=$(printf %s "$name" | grep -Eo '^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}' || true)
+if [ -n "$named" ]; then
+    [ "$named" = "$id" ] || bad "header.jws: the file is named like another recording than $id"
 fi
 origin=$(jq .origin_us "$payload")
+trigger=$(jq .trigger_us "$payload")
 jq -r '"recording \(.id)\ndevice    \(.device)
 when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' \
     "$payload"
@@ -170,7 +181,13 @@ while [ "$n" -lt "$commits" ]; do
     [ "$n" -gt 0 ] || of=init.mp4.age
     content "$member" .init "$of"
     is "$member" ".facts | .first_us > $last and .first_us >= $origin
-        and .first_us <= .last_us and .last_us < .end_us" true "gives times that cannot be"
+        and .first_us <= .last_us and .last_us < .end_us and .end_us - .last_us <= 2000000
+        and .last_us <= .clock.boot_us + 60000000
+        and ([.gaps[] | .from_us == null or .to_us == null or .from_us <= .to_us] | all)
+        and ([.marks[], .stages[].at_us, (.gaps[] | .from_us // 0, .to_us // 0)]
+            | max // 0) <= ([.clock.boot_us, .end_us] | max) + 60000000
+        and ([.marks[]] | min // $origin) >= ([$origin, $trigger] | min) - 60000000" true \
+        "gives times that cannot be"
     jq -e ".facts.first_us - $end <= 1000000" "$payload" > /dev/null || hole=yes
     if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
         gaps=yes

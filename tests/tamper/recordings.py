@@ -360,7 +360,58 @@ def foreign(it: Made, _: Made, chance: random.Random) -> Iterator[Mutation]:
         yield Mutation(f"{name} renamed to {other}", pack(members), (name, other))
 
 
+def foreign_headers(it: Made, _: Made, chance: random.Random) -> Iterator[Mutation]:
+    """Members as only other programs write them, in front of any member; they cost no second."""
+    kinds = ((b"x", "PaxHeaders/x"), (b"g", "pax_global_header"), (b"L", "././@LongLink"))
+    more = ((b"0", "README"), (b"5", "directory/"), (b"x", "end.jws"), (b"0", "a\nb"))
+    for kind, name in (*kinds, *more):
+        for member, region, start, _end in places(it.members):
+            if region != "archive header" or chance.random() < 0.5:
+                continue
+            content = b"" if kind == b"5" else chance.randbytes(chance.randrange(1, 1500))
+            extra = _foreign_header(name, len(content), kind) + content
+            extra += bytes(-len(content) % tar.BLOCK)
+            shown = name.replace("\n", r"\x0a")
+            yield Mutation(
+                f"{shown} of type {kind!r} before {member}",
+                it.file[:start] + extra + it.file[start:],
+                (shown,),
+                whole=True,
+            )
+
+
+def _foreign_header(name: str, size: int, kind: bytes) -> bytes:
+    block = bytearray(tar.header("x1", size))
+    block[:100] = name.encode().ljust(100, b"\0")
+    block[156:157] = kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def out_of_bounds(it: Made, _: Made, __: random.Random) -> Iterator[Mutation]:
+    """The device's own signature under what cannot be: nobody has to be ready for it."""
+    for name, data in it.members:
+        number = _number(name)
+        if not name.endswith(".jws") or (number or 0) > 1:
+            continue
+        for what, change in IMPOSSIBLE.items():
+            header, payload = (decode_base64url(part) for part in _parts(data)[:2])
+            new = change(payload)
+            if new == payload:
+                continue
+            token = _token(header, new, KEY)
+            yield Mutation(
+                f"{name}: {what}",
+                pack(altered(it.members, name, lambda _, token=token: token)),
+                (name,),
+                () if number is None else (number,),
+            )
+
+
 FAMILIES: dict[str, Family] = {
+    "members of other programs are put in": foreign_headers,
+    "the device signs what cannot be": out_of_bounds,
     "a bit is flipped": flips,
     "bytes are overwritten": overwritten,
     "members are dropped": dropped,
@@ -482,6 +533,28 @@ SPELLINGS: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "another type": _header({"typ": "camerad-other+json"}),
     "its own key": _header({"jwk": KEY.public.jwk}),
 }
+
+
+def _number_of(field: str, value: int) -> Callable[[bytes], bytes]:
+    """Every number of that name becomes another one."""
+    pattern = rb'("%b":)-?\d+' % field.encode()
+    return lambda old: re.sub(pattern, rb"\g<1>%d" % value, old)
+
+
+IMPOSSIBLE: dict[str, Callable[[bytes], bytes]] = {
+    "a date beyond all calendars": _number_of("wall_us", 10**30),
+    "a start beyond all calendars": _number_of("started_wall_us", 10**30),
+    "an origin before time": _number_of("origin_us", -(10**400)),
+    "to be kept for no day": _number_of("retention_days", 0),
+    "to be kept for ever": _number_of("retention_days", 10**30),
+    "fewer pictures than none": _number_of("frames", -10),
+    "an end after all ends": _number_of("end_us", 10**18),
+    "an end of footage after all ends": _number_of("at_us", 10**18),
+    "an id that is a path": lambda old: old.replace(b'"id":"2', b'"id":"../2'),
+    "a device of two lines": lambda old: old.replace(b'"cam-1"', rb'"cam\n1"'),
+    "a reason of two lines": lambda old: old.replace(b'"stop"', rb'"stop\n"'),
+}
+"""Payloads in their one spelling that say what cannot be."""
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:

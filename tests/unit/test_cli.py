@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import signal
 import socketserver
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from camerad import __version__, cli
-from camerad.errors import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE
+from camerad.errors import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE
 
 STATUS = {
     "stage": "recording",
@@ -141,3 +144,42 @@ def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
     good = Path(__file__).parents[2] / "config" / "camerad.yaml"
     assert cli.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
     assert "a camera needs 'camerad[device]'" in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("surprise\x1b[2J")
+
+    monkeypatch.setattr(cli, "_status", fail)
+    assert cli.main(["status"]) == EX_SOFTWARE
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake of camerad")
+    assert "Traceback" in said
+    assert "surprise\\x1b[2J" in said
+
+
+def test_output_that_nobody_read_is_no_verdict() -> None:
+    """Exit code 0 would be that of an authentic recording."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "camerad", "version"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_an_error_is_one_line_whatever_is_named_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "a\ncamerad: all is well\x1b[2J")
+    assert cli.main(["evidence", "show", path]) == 3
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "\x1b" not in said

@@ -20,7 +20,7 @@ from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.keeping import RESUME_US, Keeping, Opened
-from tests.system.harness import configuration
+from tests.system.harness import configuration, until
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
 
@@ -55,6 +55,14 @@ class Scene:
             on_trouble=self.troubles.append,
             on_broken=self.broken.append,
         )
+        self.kept = 0
+        keep_house = self.keeping._keep_house
+
+        def counted() -> None:
+            keep_house()
+            self.kept += 1
+
+        self.keeping._keep_house = counted  # type: ignore[method-assign]
         self.keeping.start()
 
     def kinds(self) -> list[str]:
@@ -214,9 +222,17 @@ def test_a_recording_that_nobody_expects_to_go_on_is_only_closed(scenes: Any, wh
 
 
 def housekept(scene: Scene) -> None:
-    """Let what is due be done: a request wakes the thread, the next one comes after it."""
-    for _ in range(2):
+    """Let what is due be done: half a minute later, and until it has been."""
+    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    before = scene.kept
+    scene.clock.advance(31 * SECOND)
+
+    def done() -> bool:
+        # A request wakes the thread, which then looks at the clock.
         scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+        return scene.kept > before
+
+    until(done, WAIT, "housekeeping")
 
 
 def test_what_is_due_is_deleted_and_leaves_a_tombstone(scenes: Any) -> None:
@@ -255,7 +271,6 @@ def test_a_recording_that_failed_is_closed_while_the_daemon_goes_on(
     scene = scenes()
     recorded(scene, ended=False)
     scene.keeping.interrupted()
-    scene.clock.advance(31 * SECOND)
     housekept(scene)
     (info,) = listing.list_recordings(str(tmp_path / "recordings"))
     assert info.state == "recovered"
@@ -288,3 +303,15 @@ def test_whoever_allowed_more_than_the_policy_is_in_the_ledger(scenes: Any) -> N
     said = dict(scene.entries())["settings"]
     assert (said.reason, said.authorised_by) == (why["reason"], why["authorised_by"])
     assert [one.key for one in said.overridden] == ["retention.days"]
+
+
+def test_a_second_death_before_it_went_on_loses_nothing(scenes: Any) -> None:
+    clock = died(scenes, "recording")
+    first = scenes(clock)
+    first.keeping.ask(lambda _store, _key: None).result(WAIT)
+    assert first.opened[0].resume == ID
+    first.keeping.close(WAIT)
+    clock.advance(2 * SECOND)
+    second = scenes(clock)
+    housekept(second)
+    assert second.opened[0].resume == ID

@@ -11,13 +11,18 @@ class Wording:
     """A language's texts.
 
     Names in braces are put in by ``str.format``. Mappings translate the words that the records use:
-    clock (`ClockSource`), gap_reasons, end_reasons, kinds (`findings.Kind`). A word that is missing
-    there is shown as it is. decimal: the decimal sign; date_format: for ``strftime``.
+    clock (`ClockSource`), gap_reasons, end_reasons, triggers, policies, kinds (`findings.Kind`). A
+    word that is missing there is shown as it is. button: what a trigger ``button:NAME`` becomes.
+    decimal: the decimal sign; date_format, day_format, time_format: for ``strftime``. hold_reason:
+    of the hold that an export places, which goes into the ledger.
     """
 
     code: str
     decimal: str
     date_format: str
+    day_format: str
+    time_format: str
+    hold_reason: str
     title: str
     subtitle: str
     authentic: str
@@ -61,6 +66,7 @@ class Wording:
     check_chain: str
     check_fragments: str
     check_opened: str
+    check_opened_partly: str
     check_ledger: str
     check_no_ledger: str
     check_hold: str
@@ -76,7 +82,9 @@ class Wording:
     the_beginning: str
     the_end: str
     pictures: str
+    damages: str
     remarks: str
+    contained: str
 
     files: str
     file: str
@@ -94,6 +102,9 @@ class Wording:
     clock: Mapping[str, str]
     gap_reasons: Mapping[str, str]
     end_reasons: Mapping[str, str]
+    triggers: Mapping[str, str]
+    button: str
+    policies: Mapping[str, str]
     kinds: Mapping[str, str]
 
     instructions: str

@@ -15,34 +15,39 @@ ENGLISH: Final = Wording(
     code="en",
     decimal=".",
     date_format="%d %B %Y, %H:%M:%S",
+    day_format="%d %B %Y",
+    time_format="%H:%M:%S",
+    hold_reason="exported {day}",
     title="Recording of a body-worn camera",
     subtitle="Sheet accompanying the evidence",
     authentic="Authentic and complete",
     qualified="Authentic, with the remarks below",
     not_authentic="NOT authentic as a whole: only the proven parts were opened",
-    authentic_text="Nothing was changed, removed or added since the camera recorded it.",
-    qualified_text="Nothing was changed since the camera recorded it. What is missing, or worth "
-    "knowing, was stated and signed by the camera itself and is listed below.",
+    authentic_text="Nothing was changed, removed or added since it was recorded, provided that the "
+    "key below is the one registered for this camera.",
+    qualified_text="Nothing was changed since it was recorded, provided that the key below is the "
+    "one registered for this camera. What is missing, or worth knowing, is listed below.",
     not_authentic_text="Parts of this recording were changed or are missing. The video contains "
-    "only what is proven by the camera's signature; what is affected is listed below.",
+    "only what is proven by signatures of the key below, provided that it is the one registered "
+    "for this camera; what is affected is listed below.",
     what_it_is="The camera sealed this recording piece by piece, so that only the office can open "
-    "it, and signed every piece with a key that never leaves the camera. Each signature "
-    "includes the fingerprint of the piece before, so no piece can be changed, left out, "
-    "moved or added without being noticed.",
+    "it, and signed every piece with the camera's own key. Each signature "
+    "includes the fingerprint of the piece before, so without that key no piece can be "
+    "changed, left out, moved or added without being noticed.",
     facts="The recording",
     recording="Number",
     device="Camera",
     key="Camera's key",
-    begun="Begin (button pressed)",
+    begun="Triggered",
     ended="End",
     by_clock="{when}; clock {clock}",
     zone="{local} {zone} ({utc} UTC)",
     length="Length",
     length_value="{time}, {frames} pictures in {fragments} pieces",
-    pre_event="Before the press",
-    pre_event_value="{time} from the pre-event buffer",
+    pre_event="Before the trigger",
+    pre_event_value="{time} from the pre-event buffer; the film begins at {begin}",
     no_pre_event="nothing: there was no pre-event buffer",
-    trigger="Begun by",
+    trigger="Triggered by",
     picture="Picture and sound",
     picture_value="{width} x {height} pixels, {fps} per second, {sound}",
     with_sound="with sound",
@@ -61,6 +66,8 @@ ENGLISH: Final = Wording(
     check_chain="Unbroken chain from the first statement to the last",
     check_fragments="Fingerprints of all {fragments} sealed pieces",
     check_opened="Decryption of every piece; the video holds what was checked and nothing else",
+    check_opened_partly="Decryption of the proven pieces only; the video holds these and nothing "
+    "else",
     check_ledger="The camera's or office's ledger names the same final fingerprint",
     check_no_ledger="Comparison with a ledger (none was at hand)",
     check_hold="Kept from deletion: {reason} ({who})",
@@ -75,7 +82,9 @@ ENGLISH: Final = Wording(
     the_beginning="the beginning",
     the_end="the end",
     pictures="{count} pictures",
+    damages="Damage",
     remarks="Remarks",
+    contained="In the video",
     files="Files handed over",
     file="File",
     sha256="SHA-256 fingerprint",
@@ -102,14 +111,24 @@ ENGLISH: Final = Wording(
         NO_PICTURES: "the sensor delivered no pictures",
         STARTED_LATE: "the camera did not deliver at the start",
         STOPPED_SHORT: "the camera did not deliver until the stop",
+        "not delivered by the camera": "the sensor's pictures did not arrive",
+        "sensor time did not advance": "the sensor's clock stood still",
+        "dropped by the encoder": "the encoder dropped pictures",
+        "send queue full": "the computer was too slow",
     },
     end_reasons={
-        "stop": "stopped by the wearer",
+        "stop": "stop was asked for at the camera",
         "shutdown": "the camera was switched off",
         RECOVERED: "cut off, for example by loss of power, and closed at the next start",
         "failed": "the storage or the camera failed",
         "encoder settings changed": "went on as another recording: settings changed",
     },
+    triggers={
+        "control": "a command at the camera's control socket",
+        "continued": "continuation of another recording",
+    },
+    button="button “{name}”",
+    policies={"generic": "general rules, no special law"},
     kinds={
         Kind.ARCHIVE: "the archive around a member is not as it was written",
         Kind.LOST: "bytes that cannot be read",
@@ -138,12 +157,13 @@ How to check this package without the software that made it
 
        sha256sum -c SHA256SUMS
 
-2. The key is that of the camera. {key_pem} is the camera's public key as the office
-   has it. Its fingerprint (RFC 7638) is
+2. Whether the key is that of the camera, this package cannot prove. {key_pem} is the public
+   key that whoever made the package trusted. Its fingerprint (RFC 7638) is
 
        {thumbprint}
 
-   Compare it with a list that did not come with this package; the key itself proves nothing.
+   Compare it with the register of cameras, or another list that did not come with this package.
+   All that follows is worth as much as this comparison.
 
 3. Every statement is signed by that key, and each names the one before. The original is an
    ordinary tar archive:

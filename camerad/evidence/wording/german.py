@@ -15,32 +15,37 @@ GERMAN: Final = Wording(
     code="de",
     decimal=",",
     date_format="%d.%m.%Y, %H:%M:%S",
+    day_format="%d.%m.%Y",
+    time_format="%H:%M:%S",
+    hold_reason="exportiert am {day}",
     title="Aufzeichnung einer Körperkamera",
     subtitle="Begleitblatt zum Beweismittel",
     authentic="Echt und vollständig",
     qualified="Echt, mit den Hinweisen unten",
     not_authentic="Als Ganzes NICHT echt: nur die belegten Teile wurden geöffnet",
-    authentic_text="Seit der Aufnahme wurde nichts verändert, entfernt oder hinzugefügt.",
-    qualified_text="Seit der Aufnahme wurde nichts verändert. Was fehlt oder zu beachten ist, hat "
-    "die Kamera selbst festgehalten und signiert; es steht unten.",
+    authentic_text="Seit der Aufnahme wurde nichts verändert, entfernt oder hinzugefügt, sofern "
+    "der Schlüssel unten der für diese Kamera registrierte ist.",
+    qualified_text="Seit der Aufnahme wurde nichts verändert, sofern der Schlüssel unten der für "
+    "diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
     not_authentic_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das Video enthält "
-    "nur, was die Signatur der Kamera belegt; was betroffen ist, steht unten.",
+    "nur, was Signaturen des Schlüssels unten belegen, sofern er der für diese Kamera registrierte "
+    "ist; was betroffen ist, steht unten.",
     what_it_is="Die Kamera hat diese Aufzeichnung Stück für Stück so verschlüsselt, dass nur die "
-    "Dienststelle sie öffnen kann, und jedes Stück mit einem Schlüssel signiert, der die "
-    "Kamera nie verlässt. Jede Signatur schließt den Fingerabdruck des vorigen Stücks ein: "
-    "Kein Stück kann unbemerkt verändert, weggelassen, verschoben oder eingefügt werden.",
+    "Dienststelle sie öffnen kann, und jedes Stück mit ihrem eigenen Schlüssel signiert. Jede "
+    "Signatur schließt den Fingerabdruck des vorigen Stücks ein: Ohne diesen Schlüssel kann kein "
+    "Stück unbemerkt verändert, weggelassen, verschoben oder eingefügt werden.",
     facts="Die Aufzeichnung",
     recording="Nummer",
     device="Kamera",
     key="Kameraschlüssel",
-    begun="Beginn (Tastendruck)",
+    begun="Auslösung",
     ended="Ende",
     by_clock="{when}; Uhr {clock}",
     zone="{local} {zone} ({utc} UTC)",
     length="Länge",
     length_value="{time}, {frames} Bilder in {fragments} Stücken",
-    pre_event="Vor dem Tastendruck",
-    pre_event_value="{time} aus dem Vorlaufpuffer",
+    pre_event="Vor der Auslösung",
+    pre_event_value="{time} aus dem Vorlaufpuffer; der Film beginnt um {begin}",
     no_pre_event="nichts: es gab keinen Vorlaufpuffer",
     trigger="Ausgelöst durch",
     picture="Bild und Ton",
@@ -61,6 +66,8 @@ GERMAN: Final = Wording(
     check_chain="Lückenlose Kette von der ersten bis zur letzten Erklärung",
     check_fragments="Fingerabdrücke aller {fragments} verschlüsselten Stücke",
     check_opened="Entschlüsselung jedes Stücks; das Video enthält das Geprüfte und sonst nichts",
+    check_opened_partly="Entschlüsselung nur der belegten Stücke; das Video enthält diese und "
+    "sonst nichts",
     check_ledger="Das Logbuch von Kamera oder Dienststelle nennt denselben letzten Fingerabdruck",
     check_no_ledger="Abgleich mit einem Logbuch (keines lag vor)",
     check_hold="Vor Löschung gesperrt: {reason} ({who})",
@@ -75,7 +82,9 @@ GERMAN: Final = Wording(
     the_beginning="Anfang",
     the_end="Ende",
     pictures="{count} Bilder",
+    damages="Schäden",
     remarks="Hinweise",
+    contained="Im Video enthalten",
     files="Übergebene Dateien",
     file="Datei",
     sha256="Fingerabdruck (SHA-256)",
@@ -103,14 +112,24 @@ GERMAN: Final = Wording(
         NO_PICTURES: "der Sensor lieferte keine Bilder",
         STARTED_LATE: "die Kamera lieferte am Anfang nicht",
         STOPPED_SHORT: "die Kamera lieferte nicht bis zum Stopp",
+        "not delivered by the camera": "Bilder des Sensors kamen nicht an",
+        "sensor time did not advance": "die Uhr des Sensors stand still",
+        "dropped by the encoder": "der Encoder verwarf Bilder",
+        "send queue full": "der Rechner war zu langsam",
     },
     end_reasons={
-        "stop": "von der tragenden Person beendet",
+        "stop": "Stopp an der Kamera angefordert",
         "shutdown": "die Kamera wurde ausgeschaltet",
         RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
         "failed": "Speicher oder Kamera versagten",
         "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert",
     },
+    triggers={
+        "control": "Befehl an der Steuerschnittstelle der Kamera",
+        "continued": "Fortsetzung einer anderen Aufzeichnung",
+    },
+    button="Taste „{name}“",
+    policies={"generic": "allgemeine Regeln, kein besonderes Gesetz"},
     kinds={
         Kind.ARCHIVE: "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
         Kind.LOST: "Bytes, die sich nicht lesen lassen",
@@ -140,13 +159,14 @@ Prüfung dieses Pakets ohne die Software, die es erstellt hat
 
        sha256sum -c SHA256SUMS
 
-2. Der Schlüssel ist der der Kamera. {key_pem} ist der öffentliche Schlüssel der Kamera, wie
-   die Dienststelle ihn führt. Sein Fingerabdruck (RFC 7638) ist
+2. Ob der Schlüssel der der Kamera ist, kann dieses Paket nicht belegen. {key_pem} ist der
+   öffentliche Schlüssel, dem vertraut wurde, als das Paket erstellt wurde. Sein Fingerabdruck
+   (RFC 7638) ist
 
        {thumbprint}
 
-   Bitte mit einem Verzeichnis vergleichen, das nicht mit diesem Paket kam; der Schlüssel selbst
-   belegt nichts.
+   Bitte mit dem Verzeichnis der Kameras vergleichen, oder einem anderen, das nicht mit diesem
+   Paket kam. Alles Weitere ist so viel wert wie dieser Vergleich.
 
 3. Jede Erklärung ist mit diesem Schlüssel signiert und nennt die vorige. Das Original ist ein
    gewöhnliches tar-Archiv:

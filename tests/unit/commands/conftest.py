@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from camerad import cli
+from camerad.clock import SECOND
 
 # The recordings that the unit tests of evidence make.
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
+
+from desk_helpers import KEY, ONE, Camera, office
 
 
 @dataclass(frozen=True)
@@ -57,3 +60,32 @@ def desk(
         return Said(code, found.out, found.err)
 
     return run
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Camera:
+    return Camera(tmp_path / "state")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """The device's public key, from where it was enrolled."""
+    path = tmp_path / "cam.pem"
+    path.write_text(KEY.public.pem)
+    return path
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """The office's private key."""
+    path = tmp_path / "office.key"
+    path.write_text(f"{office()}\n")
+    return path
+
+
+@pytest.fixture
+def archive(camera: Camera, tmp_path: Path) -> Path:
+    """An office's directory with one recording."""
+    camera.put(ONE, marks=(SECOND // 2,))
+    camera.offload(tmp_path / "archive")
+    return tmp_path / "archive"

@@ -15,61 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyrage
 import pytest
-from desk_helpers import DAYS, KEY, ONE, TWO, Camera, office, recording
-from sealed_helpers import altered, flipped, pack
+from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_CONFIG, EX_IOERR, EX_USAGE
+from camerad.errors import EX_CONFIG, EX_USAGE
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.offload import OwnedDevice
 from camerad.evidence.places import place_of
 from camerad.evidence.report import Verdict
 
 from .conftest import Desk
-
-WHO = ("--who", "Desk")
-
-
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    """The device's public key, from where it was enrolled."""
-    path = tmp_path / "cam.pem"
-    path.write_text(KEY.public.pem)
-    return path
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Path:
-    """The office's private key."""
-    path = tmp_path / "office.key"
-    path.write_text(f"{office()}\n")
-    return path
-
-
-@pytest.fixture
-def archive(camera: Camera, tmp_path: Path) -> Path:
-    """An office's directory with one recording."""
-    camera.put(ONE, marks=(SECOND // 2,))
-    camera.offload(tmp_path / "archive")
-    return tmp_path / "archive"
-
-
-def damage(path: Path, name: str = "000001.m4s.age") -> None:
-    members = altered(recording(ONE).members, name, lambda data: flipped(data, len(data) // 2))
-    path.write_bytes(pack(members))
-
-
-def copy_in(archive: Path) -> Path:
-    (holding,) = place_of(str(archive)).holdings
-    return Path(holding.recordings, f"{ONE}.tar")
-
+from .evidence_steps import WHO, copy_in, damage
 
 # ------------------------------------------------------------------------------------ list and show
 
@@ -113,17 +70,118 @@ def test_show_says_all_of_one_recording_and_its_history(desk: Desk, camera: Came
     assert [entry["kind"] for entry in history] == ["opened", "closed", "hold"]
 
 
+def test_list_and_show_say_that_nothing_was_checked(
+    desk: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    damage(camera.put(ONE))
+    for command in (("list",), ("list", camera.root), ("show", ONE)):
+        said = desk("evidence", *command)
+        assert (said.code, "nothing here was checked" in said.out) == (0, True)
+    assert desk("evidence", "list", "--json").json[0]["checked"] is False
+    assert desk("evidence", "show", ONE, "--json").json["checked"] is False
+
+
+FORGERY = "x\nchecked       yes\x1b[2J\u202e"
+
+
+def test_names_cannot_forge_lines(desk: Desk, camera: Camera, tmp_path: Path) -> None:
+    camera.put(ONE)
+    with camera.open() as store:
+        store.hold(ONE, "Anzeige", "Desk")
+    odd = tmp_path / FORGERY
+    os.rename(camera.root, odd)
+    for command in (
+        ("list", odd),
+        ("show", odd / "recordings" / f"{ONE}.tar"),
+        ("show", tmp_path / FORGERY / "none"),
+        ("verify", odd),
+        ("hold", odd, "--reason", "x", *WHO),
+    ):
+        said = desk("evidence", *command)
+        lines = (said.out + said.err).splitlines()
+        assert not [line for line in lines if line.startswith("checked       yes")]
+        assert not set("\x1b\u202e") & set(said.out + said.err)
+
+
 # ------------------------------------------------------------------------------------------- verify
 
 
-def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera) -> None:
+def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera, key: Path) -> None:
     camera.put(ONE)
     camera.put(TWO)
-    said = desk("evidence", "verify")
+    said = desk("evidence", "verify", "--key", key)
     assert said.code == 0
     assert "2 recordings: 2 authentic and complete" in said.out
-    # The keys lie beside the recordings, and that is said.
-    assert "kept beside these recordings" in said.err
+    assert "kept beside" not in said.out + said.err
+
+
+def test_verify_by_the_keys_beside_the_recordings_is_never_without_a_remark(
+    desk: Desk, camera: Camera
+) -> None:
+    camera.put(ONE)
+    for what in ((), (ONE,), (camera.root,)):
+        said = desk("evidence", "verify", *what)
+        assert said.code == 1
+        assert "kept beside these recordings" in said.out
+        said = desk("evidence", "verify", *what, "--json")
+        assert said.json["exit_code"] == said.code == 1
+        assert "kept beside these recordings" in said.json["differences"][-1]["text"]
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    """A directory in the shape of a device's, with a stranger's recording and a stranger's key."""
+    stick = tmp_path / "stick"
+    Camera(stick).put(ONE)
+    return stick
+
+
+def test_no_command_goes_by_a_key_that_lies_beside_recordings_elsewhere(
+    desk: Desk, stick: Path, private: Path
+) -> None:
+    file = stick / "recordings" / f"{ONE}.tar"
+    opening = ("--identity", private)
+    for command in (
+        ("verify", stick),
+        ("verify", file),
+        ("open", file, *opening),
+        ("export", file, *opening, *WHO),
+        # Naming it as the state makes it the own device, and no place to open anything.
+        ("open", ONE, "--state", stick, *opening),
+        ("export", ONE, "--state", stick, *opening, *WHO),
+    ):
+        said = desk("evidence", *command)
+        assert said.code == EX_USAGE
+        assert KEY.public.thumbprint in said.err
+        assert "proves nothing" in said.err
+    assert not [name for name in os.listdir() if "export" in name or name.endswith(".mp4")]
+
+
+def test_the_register_comes_before_keys_that_lie_beside_recordings(
+    desk: Desk, camera: Camera, private: Path, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    enrolled = tmp_path / "config" / "camerad" / "keys"
+    enrolled.mkdir(parents=True)
+    (enrolled / "registered.pem").write_text(SigningKey.generate().public.pem)
+    for command in (
+        ("verify", ONE),
+        ("open", ONE, "--identity", private),
+        ("export", ONE, "--identity", private, "--no-hold", *WHO),
+    ):
+        assert desk("evidence", *command).code == Verdict.NOT_AUTHENTIC
+    assert not [name for name in os.listdir() if "export" in name or name.endswith(".mp4")]
+    (enrolled / "cam.pem").write_text(KEY.public.pem)
+    assert desk("evidence", "verify").code == 0
+    assert desk("evidence", "open", ONE, "--identity", private).code == 0
+
+
+def test_an_empty_register_is_a_mistake_in_the_settings(
+    desk: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    (tmp_path / "config" / "camerad" / "keys").mkdir(parents=True)
+    assert desk("evidence", "verify").code == EX_CONFIG
 
 
 def test_verify_names_what_is_damaged(desk: Desk, camera: Camera) -> None:
@@ -151,12 +209,14 @@ def test_verify_finds_a_recording_that_was_deleted_whole(desk: Desk, camera: Cam
     assert f"{TWO}: its file is gone" in said.out
 
 
-def test_verify_does_not_miss_what_was_deleted_in_time(desk: Desk, camera: Camera) -> None:
+def test_verify_does_not_miss_what_was_deleted_in_time(
+    desk: Desk, camera: Camera, key: Path
+) -> None:
     camera.put(ONE)
     with camera.open() as store:
         camera.clock.advance(DAYS * DAY)
         store.purge()
-    assert desk("evidence", "verify").code == 0
+    assert desk("evidence", "verify", "--key", key).code == 0
 
 
 def test_verify_finds_another_recording_in_place_of_one(
@@ -170,7 +230,7 @@ def test_verify_finds_another_recording_in_place_of_one(
 
 
 def test_verify_finds_a_ledger_that_was_put_back_by_its_witnessed_head(
-    desk: Desk, camera: Camera
+    desk: Desk, camera: Camera, key: Path
 ) -> None:
     camera.put(ONE)
     file = camera.root / "ledger" / "000001.jws"
@@ -179,17 +239,19 @@ def test_verify_finds_a_ledger_that_was_put_back_by_its_witnessed_head(
         store.hold(ONE, "prosecutor", "Desk")
         head = store.ledger.head
     file.write_bytes(before)
-    said = desk("evidence", "verify")
+    said = desk("evidence", "verify", "--key", key)
     assert (said.code, "cannot be excluded" in said.out) == (0, True)
     said = desk("evidence", "verify", "--head", f"{head.epoch}:{head.sequence}:{head.sha256}")
     assert said.code == 2
     assert "put back" in said.out
 
 
-def test_verify_takes_a_receipt_for_a_head(desk: Desk, camera: Camera, archive: Path) -> None:
+def test_verify_takes_a_receipt_for_a_head(
+    desk: Desk, camera: Camera, archive: Path, key: Path
+) -> None:
     (holding,) = place_of(str(archive)).holdings
     receipt = Path(holding.receipts, "0001.jws")
-    assert desk("evidence", "verify", "--head", receipt).code == 0
+    assert desk("evidence", "verify", "--head", receipt, "--key", key).code == 0
     said = desk("evidence", "verify", "--head", "yesterday")
     assert (said.code, "neither" in said.err) == (EX_USAGE, True)
 
@@ -253,7 +315,7 @@ def test_another_key_of_the_office_is_refused_unless_it_is_to_replace_the_first(
 
 
 def test_purge_deletes_what_is_due_by_a_trusted_clock(
-    desk: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, archive: Path, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The recording was made in November 2026.
     monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: 1_900_000_000 * SECOND)
@@ -263,7 +325,13 @@ def test_purge_deletes_what_is_due_by_a_trusted_clock(
     due = desk("evidence", "purge", archive, "--dry-run", "--trust-clock", "--json").json["due"]
     assert due == []  # it was not taken in yet
     assert copy_in(archive).exists()
+    # Without a key nothing is believed, so nothing is due.
     said = desk("evidence", "purge", archive, "--trust-clock")
+    assert (said.code, "nothing is due" in said.out, "no key is trusted" in said.err) == (
+        *(0, True),
+        True,
+    )
+    said = desk("evidence", "purge", archive, "--trust-clock", "--key", key)
     assert (said.code, f"deleted {ONE}: expired" in said.out) == (0, True)
     assert not copy_in(archive).exists()
 
@@ -289,122 +357,6 @@ def test_a_card_without_the_devices_key_cannot_be_written(desk: Desk, camera: Ca
     said = desk("evidence", "hold", ONE, "--reason", "x", *WHO)
     assert (said.code, "key is not here" in said.err) == (EX_USAGE, True)
     assert not (camera.root / "identity.pem").exists()
-
-
-# ---------------------------------------------------------------------------------- open and export
-
-
-def test_open_writes_an_mp4_beside_us(desk: Desk, camera: Camera, private: Path) -> None:
-    camera.put(ONE)
-    said = desk("evidence", "open", ONE, "--identity", private)
-    assert said.code == 0
-    assert Path(f"{ONE}.mp4").stat().st_size > 1000
-    again = desk("evidence", "open", ONE, "--identity", private)
-    assert "exists already" in again.err
-    assert again.code not in (0, 1, 2, 3)
-
-
-def test_open_asks_for_the_passphrase_or_reads_it(
-    desk: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    protected = tmp_path / "office.age"
-    protected.write_bytes(pyrage.passphrase.encrypt(f"{office()}\n".encode(), "one two three four"))
-    word = tmp_path / "word"
-    word.write_text("one two three four\n")
-    opening = ("evidence", "open", ONE, "--identity", protected, "--passphrase-file", word)
-    assert desk(*opening).code == 0
-    word.write_text("wrong\n")
-    said = desk(*opening, "--output", "again.mp4")
-    assert (said.code, "passphrase is wrong" in said.err) == (EX_CONFIG, True)
-    assert not Path("again.mp4").exists()
-
-
-def test_open_writes_nothing_that_is_not_authentic_unless_salvaged(
-    desk: Desk, camera: Camera, private: Path, tmp_path: Path
-) -> None:
-    damage(camera.put(ONE))
-    before = sorted(os.listdir(tmp_path))
-    said = desk("evidence", "open", ONE, "--identity", private)
-    assert (said.code, "--salvage" in said.err) == (2, True)
-    assert sorted(os.listdir(tmp_path)) == before
-    assert desk("evidence", "open", ONE, "--identity", private, "--salvage").code == 2
-    assert Path(f"{ONE}.salvaged.mp4").exists()
-
-
-def test_open_with_a_key_of_somebody_else_says_whose_is_needed(
-    desk: Desk, camera: Camera, tmp_path: Path
-) -> None:
-    camera.put(ONE)
-    other = tmp_path / "other.key"
-    other.write_text(f"{pyrage.x25519.Identity.generate()}\n")
-    said = desk("evidence", "open", ONE, "--identity", other)
-    assert said.code == Verdict.UNREADABLE
-    assert str(office().to_public()) in said.err
-    assert not Path(f"{ONE}.mp4").exists()
-
-
-def exporting(archive: Path, key: Path, private: Path, *more: str) -> tuple[object, ...]:
-    return (
-        *("evidence", "export", copy_in(archive), "--key", key, "--identity", private),
-        *("--language", "de", "--time-zone", "Europe/Berlin", *WHO, *more),
-    )
-
-
-def test_export_makes_the_package_and_holds_the_recording(
-    desk: Desk, archive: Path, key: Path, private: Path
-) -> None:
-    said = desk(*exporting(archive, key, private, "--reference", "Az. 1/26", "--json"))
-    assert said.code == 0
-    package = Path(said.json["export"])
-    assert package == Path.cwd() / f"{ONE}-export"
-    assert "Europe/Berlin" in (package / "report.html").read_text(encoding="utf-8")
-    (hold,) = desk("evidence", "list", archive, "--json").json[0]["holds"]
-    assert hold["who"] == "Desk"
-    assert hold["reason"].startswith("exported 20")
-    assert hold["reason"].endswith(", Az. 1/26")
-    # The device's ledger knows it as opened, closed and acknowledged, the office's as received and
-    # held; the latter is signed by a key of its own, which has come along.
-    assert len((package / "ledger.jws").read_bytes().splitlines()) == 5
-    assert "BEGIN PUBLIC KEY" in (package / "ledger-keys.txt").read_text()
-
-
-def test_export_of_a_mere_file_says_that_nothing_holds_it(
-    desk: Desk, archive: Path, key: Path, private: Path, tmp_path: Path
-) -> None:
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    path = alone / f"{ONE}.tar"
-    path.write_bytes(copy_in(archive).read_bytes())
-    said = desk(
-        "evidence", "export", path, "--key", key, "--identity", private, "--output", alone, *WHO
-    )
-    assert said.code == 0
-    assert "no hold was placed" in said.err
-    assert (alone / f"{ONE}-export" / "ledger.jws").read_bytes() == b""
-
-
-def test_a_disk_that_fills_during_export_leaves_no_package(
-    desk: Desk, archive: Path, key: Path, private: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.pwritev
-
-    def full(descriptor: int, buffers: Any, offset: int) -> int:
-        if "-export.part/" in os.readlink(f"/proc/self/fd/{descriptor}"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(descriptor, buffers, offset)
-
-    monkeypatch.setattr(os, "pwritev", full)
-    said = desk(*exporting(archive, key, private))
-    assert (said.code, "No space left" in said.err) == (EX_IOERR, True)
-    assert not [name for name in os.listdir() if "export" in name]
-
-
-def test_a_time_zone_that_does_not_exist_is_named(
-    desk: Desk, archive: Path, key: Path, private: Path
-) -> None:
-    said = desk(*exporting(archive, key, private, "--time-zone", "Mars/Olympus"))
-    assert (said.code, "Mars/Olympus" in said.err) == (EX_USAGE, True)
 
 
 # ---------------------------------------------------------------------------------------- bad input
@@ -579,7 +531,9 @@ def test_the_daemon_of_another_device_is_not_asked(desk: Desk, daemon: type[_Dae
     assert daemon.asked == []
 
 
-def test_looking_needs_no_daemon_and_disturbs_none(desk: Desk, daemon: type[_Daemon]) -> None:
+def test_looking_needs_no_daemon_and_disturbs_none(
+    desk: Desk, daemon: type[_Daemon], key: Path
+) -> None:
     assert desk("evidence", "list").code == 0
-    assert desk("evidence", "verify").code == 0
+    assert desk("evidence", "verify", "--key", key).code == 0
     assert daemon.asked == []

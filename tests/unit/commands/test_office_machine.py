@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,18 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, Camera, office
 
-from camerad.commands import progress
+from camerad import cli
+from camerad.commands import evidence, progress
+from camerad.errors import (
+    EX_CANTCREAT,
+    EX_CONFIG,
+    EX_IOERR,
+    EX_NOPERM,
+    EX_SOFTWARE,
+    EX_TEMPFAIL,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+)
 
 DEVICE_ONLY = ("aiohttp", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
 
@@ -82,3 +94,28 @@ def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, term
         bar.advance(1 << 20)
     assert ("more" in stderr.written) is terminal
     assert ("2.00M" in stderr.written) is terminal
+
+
+CODES = (
+    *range(4),
+    *(EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL),
+    *(EX_NOPERM, EX_CONFIG),
+)
+DOCUMENT = Path(__file__).parents[3] / "docs" / "evidence-format.md"
+
+
+@pytest.mark.parametrize("action", [None, *evidence.ACTIONS])
+def test_the_help_names_every_exit_code(
+    action: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["evidence", *([] if action is None else [action]), "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    missing = [code for code in CODES if not re.search(rf"^ +{code}  |, {code} ", said, re.M)]
+    assert not missing
+
+
+def test_the_document_names_every_exit_code() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert not [code for code in CODES if f"\n| {code} | " not in text]

@@ -41,6 +41,7 @@ BEGIN_US: Final = 1_767_225_600 * SECOND
 DAYS: Final = 14
 
 _KEY: Final = SigningKey.generate()
+_KEYS: Final = KeyRing([_KEY.public])
 OFFICE_KEY: Final = SigningKey.generate()
 _SEALER: Final = Sealer((str(pyrage.x25519.Identity.generate().to_public()),))
 
@@ -352,7 +353,7 @@ class Office:
         machine = self.random.choice(self.machines)
         self._live(machine)
         new = [] if camera is None else self._copy(camera)
-        with Store.open(office_place(str(self.root)), OFFICE_KEY, machine) as store:
+        with Store.open(office_place(str(self.root)), OFFICE_KEY, machine, trusted=_KEYS) as store:
             known = store.ledger.state.timeline.synchronised
             if known is not None:
                 machine.last_synchronised_us = known.wall_us

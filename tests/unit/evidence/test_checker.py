@@ -18,6 +18,7 @@ from sealed_helpers import (
     Members,
     a_header,
     altered,
+    at,
     flipped,
     made,
     sealed,
@@ -33,7 +34,7 @@ from camerad.evidence.archive import Seen, Tail, TailKind
 from camerad.evidence.checker import Checker
 from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts
+from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, StageChange
 from camerad.stream.packets import FRAMES_LOST, Gap
 
 WHOLE = Tail(TailKind.ZEROS, 0, len(tar.END))
@@ -387,6 +388,88 @@ def test_signed_times_that_cannot_be_are_a_contradiction(
     (found,) = check(bare(change=change)).findings
     assert found.kind is Kind.CONTRADICTION
     assert text in found.text
+
+
+LATER_US = 1 << 50
+
+
+def _with(**changes: object) -> Callable[[int, Facts], Facts]:
+    return lambda n, f: replace(f, **changes) if n == 2 else f  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (_with(marks=(LATER_US,)), "a mark from after it"),
+        (_with(marks=(0,)), "a mark from before the recording"),
+        (_with(stages=(StageChange(LATER_US, "ready", display=False),)), "a stage from after it"),
+        (_with(gaps=(Gap("lost", 1, 20, 10),)), "a gap that ends before it begins"),
+        (_with(gaps=(Gap("lost", 1, 10, LATER_US),)), "a gap from after it"),
+        (_with(gaps=(Gap("lost", 1, LATER_US, None),)), "a gap from after it"),
+        (_with(clock=replace(at(0), boot_us=1)), "pictures from after its own signature"),
+    ],
+)
+def test_a_signed_commit_that_cannot_be_meant_is_a_contradiction(
+    change: Callable[[int, Facts], Facts], text: str
+) -> None:
+    (found,) = check(bare(change=change)).findings
+    assert (found.kind, found.first) == (Kind.CONTRADICTION, "000002.jws")
+    assert found.text == f"says what cannot be: {text}"
+
+
+def test_a_last_picture_does_not_last_for_seconds() -> None:
+    def longer(number: int, facts: Facts) -> Facts:
+        if number != 5:
+            return facts
+        end_us = facts.last_us + 3 * SECOND
+        return replace(facts, end_us=end_us, clock=at(end_us))
+
+    (found,) = check(bare(change=longer)).findings
+    assert found.text == "says what cannot be: a picture that lasts for seconds"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"at_us": LATER_US}, "footage was wanted until after it"),
+        ({"marks": (LATER_US,)}, "a mark from after it"),
+        ({"gaps": (Gap("lost", None, 20, 10),)}, "a gap that ends before it begins"),
+    ],
+)
+def test_a_signed_end_that_cannot_be_meant_is_a_contradiction(
+    changes: dict[str, object], text: str
+) -> None:
+    closing = replace(some_closing(15, ORIGIN_US + HALF_US), **changes)  # type: ignore[arg-type]
+    members = signed(a_header(), [b"init", b"x"], [a_fact(0)], closing)
+    (found,) = check(members).findings
+    assert (found.kind, found.first) == (Kind.CONTRADICTION, "end.jws")
+    assert found.text == f"says what cannot be: {text}"
+
+
+def test_a_trigger_after_the_last_picture_is_a_contradiction() -> None:
+    closing = some_closing(15, ORIGIN_US + HALF_US)
+    header = a_header(trigger_us=LATER_US)
+    (found,) = check(signed(header, [b"init", b"x"], [a_fact(0)], closing)).findings
+    assert (found.kind, found.first) == (Kind.CONTRADICTION, "header.jws")
+
+
+def test_what_is_not_linked_says_nothing_about_this_recording() -> None:
+    """Its gaps, marks and length may be another recording's."""
+    gap = Gap(FRAMES_LOST, 3, ORIGIN_US, ORIGIN_US + 5)
+    change = _with(marks=(ORIGIN_US + 2 * HALF_US,), gaps=(gap,))
+    whole = check(bare(change=change))
+    assert (whole.gaps, len(whole.marks), whole.unlinked_commits) == ([gap], 1, 0)
+    cut = check(without(bare(change=change), "000001.jws", "000001.m4s.age"))
+    assert (cut.gaps, cut.marks, cut.end_us) == ([], [], HALF_US)
+    assert (cut.commits, cut.unlinked_commits, cut.unlinked_frames) == (5, 4, 60)
+    assert (cut.header_linked, cut.strange_header, cut.end_linked) == (True, False, True)
+
+
+def test_a_signed_header_that_nothing_links_is_a_strange_one() -> None:
+    other = dict(signed(a_header(device="cam-2"), [b"init"], [], some_closing(0, ORIGIN_US)))
+    result = check(altered(bare(), "header.jws", lambda _: other["header.jws"]))
+    assert result.strange_header
+    assert (result.end_us, result.proven, result.unlinked_commits) == (0, [], 6)
 
 
 def test_signed_counts_that_cannot_be_are_a_contradiction() -> None:

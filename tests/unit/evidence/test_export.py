@@ -23,14 +23,15 @@ from sealed_helpers import altered, flipped, pack
 
 from camerad.clock import SECOND
 from camerad.errors import StorageError
-from camerad.evidence import jws
+from camerad.evidence import copying, jws
 from camerad.evidence.export import Exported, Extract, Order, export
 from camerad.evidence.facts import Held
 from camerad.evidence.files import FileExistsAlreadyError
 from camerad.evidence.keys import read_public_key
 from camerad.evidence.report import Verdict
 from camerad.evidence.store import HoldError
-from camerad.evidence.unseal import UnsealError
+from camerad.evidence.unseal import UnsealError, open_recording
+from camerad.evidence.verify import verify
 from camerad.evidence.wording import ENGLISH, GERMAN
 
 WHOLE = [
@@ -106,6 +107,68 @@ def test_the_package_has_everything_and_checks_itself(original: Path) -> None:
     assert (package / "ledger.jws").read_bytes() == b"aa.bb.cc\ndd.ee.ff\n"
     for name in ("device-key.pem", "device-key.jwk"):
         assert read_public_key(str(package / name)) == KEY.public
+
+
+@pytest.mark.parametrize("moment", ["copied", "opened"])
+def test_what_is_handed_over_is_what_was_checked(
+    original: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Whoever can write the source swaps it while the export is under way."""
+    genuine = original.read_bytes()
+
+    def open_swapped(*arguments: Any, **how: Any) -> Any:
+        if moment == "copied":
+            original.write_bytes(b"something else")
+        report = open_recording(*arguments, **how)
+        original.write_bytes(b"something else")
+        return report
+
+    monkeypatch.setattr("camerad.evidence.export.open_recording", open_swapped)
+    made = run(an_order(original))
+    assert made.report.verdict is Verdict.AUTHENTIC
+    package = Path(made.path or "")
+    assert original.read_bytes() != genuine
+    assert (package / f"{ONE}.tar").read_bytes() == genuine
+    assert verify(str(package / f"{ONE}.tar"), KEYS).verdict is Verdict.AUTHENTIC
+    digest = hashlib.sha256(genuine).hexdigest()
+    assert f"{digest}  {ONE}.tar" in (package / "SHA256SUMS").read_text()
+
+
+def test_what_is_swapped_before_the_copy_is_what_is_checked(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_swapped(*arguments: Any) -> Any:
+        damage(original)
+        return copying.copy(*arguments)
+
+    monkeypatch.setattr("camerad.evidence.export.copying", _Copying(copy_swapped))
+    order = an_order(original)
+    made = run(order)
+    assert (made.path, made.report.verdict) == (None, Verdict.NOT_AUTHENTIC)
+    assert made.report.path == str(original)
+    assert left(order) == []
+
+
+class _Copying:
+    digest = staticmethod(copying.digest)
+
+    def __init__(self, copy: Any) -> None:
+        self.copy = copy
+
+
+def test_progress_never_goes_back_and_ends_at_all_of_it(original: Path) -> None:
+    told: list[tuple[int, int]] = []
+    export(an_order(original), held, lambda _: TOKENS, lambda *one: told.append(one))
+    size = original.stat().st_size
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (3 * size, 3 * size)
+
+
+def test_instructions_do_not_vouch_for_the_key(original: Path) -> None:
+    package = Path(run(an_order(original)).path or "")
+    text = (package / "how-to-verify.txt").read_text(encoding="utf-8")
+    assert "this package cannot prove" in text
+    assert KEY.public.thumbprint in text
 
 
 def test_only_whoever_made_it_may_read_it(original: Path) -> None:

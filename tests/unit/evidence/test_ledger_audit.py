@@ -13,6 +13,7 @@ from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
 from camerad.clock import DAY
 from camerad.errors import StorageError
 from camerad.evidence import entries, epochs, jws
+from camerad.evidence.audit import signers
 from camerad.evidence.entries import Payload
 from camerad.evidence.facts import Carried, Deleted, Fact, HoldReleased
 from camerad.evidence.findings import Severity
@@ -242,12 +243,12 @@ def test_what_is_carried_counts_only_at_the_beginning(book: Book) -> None:
 @pytest.mark.parametrize(
     ("facts", "text"),
     [
-        (b'{"id":"a","id":"a","who":"x"}', "not in their one spelling"),
-        (b'{"who":"x","id":"a"}', "not in their one spelling"),
-        (b'{"id":"a", "who":"x"}', "not in their one spelling"),
-        (b'{"id":"a"}', "are wrong"),
-        (b'{"id":"a","more":1,"who":"x"}', "not in their one spelling"),
-        (b'"text"', "are wrong"),
+        (b'{"id":"a","id":"a","who":"x"}', "not in its one spelling"),
+        (b'{"who":"x","id":"a"}', "not in its one spelling"),
+        (b'{"id":"a", "who":"x"}', "not in its one spelling"),
+        (b'{"id":"a"}', "is wrong"),
+        (b'{"id":"a","more":1,"who":"x"}', "not in its one spelling"),
+        (b'"text"', "is wrong"),
     ],
 )
 def test_signed_facts_in_another_spelling_are_no_entry(book: Book, facts: bytes, text: str) -> None:
@@ -296,3 +297,10 @@ def test_a_trusted_key_that_does_not_say_whom_it_replaces_is_found(book: Book) -
         file.write(entry.token + b"\n")
     (found,) = damage_in(book.path, keys=KeyRing([KEY.public, OTHER.public]))
     assert "is by another key, and does not say that it replaces" in found
+
+
+def test_signers_are_found_past_a_line_that_is_no_entry(book: Book) -> None:
+    path = book.file()
+    path.write_bytes(path.read_bytes() + b"no entry\n")
+    found = signers(str(book.path), KEYS)
+    assert (found.last, found.all) == (KEY.public.thumbprint, {KEY.public.thumbprint})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -24,17 +25,20 @@ from sink_helpers import (
 
 from camerad.clock import ManualClock
 from camerad.errors import StorageError
-from camerad.evidence import container, listing
-from camerad.evidence.container import new_id
+from camerad.evidence import container, jws, listing, tar
+from camerad.evidence.container import member, new_id
 from camerad.evidence.listing import Listing, list_recordings, read_info
 from camerad.evidence.reading import NotARecordingError
 from camerad.evidence.repair import repair
 from camerad.stream.packets import Gap
 
+BEFORE = "20261124T152900Z-000001-00000000"
+"""Id of the recording before."""
+
 
 def test_a_closed_recording_is_listed_with_all_that_its_file_says(tmp_path: Path) -> None:
     header = a_header(
-        trigger_us=time_of(10), pre_event_wanted_us=500_000, continues="before", sound=True
+        trigger_us=time_of(10), pre_event_wanted_us=500_000, continues=BEFORE, sound=True
     )
     path = record(tmp_path, header)
     (info,) = list_recordings(str(tmp_path))
@@ -45,7 +49,7 @@ def test_a_closed_recording_is_listed_with_all_that_its_file_says(tmp_path: Path
     assert info.pre_event_shortfall_seconds == pytest.approx(1 / 6, abs=1e-6)
     assert info.started == "2026-11-24T15:30:00.000Z"
     assert (info.policy, info.retention_days, info.sound) == ("generic", 14, True)
-    assert (info.continues, info.flagged) == ("before", False)
+    assert (info.continues, info.flagged) == (BEFORE, False)
     assert info.bytes == sum(len(d) for name, d in members(path).items() if name.endswith(".age"))
     assert info.bits_per_second == info.bytes * 8
     assert json.loads(json.dumps(info.as_json()))["gaps"] == []
@@ -192,6 +196,38 @@ def test_a_lock_that_cannot_be_asked_for_is_told(
     assert "cannot read the recording: No locks available" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started_wall_us": 10**30},
+        {"retention_days": 10**30},
+        {"origin_us": -(10**30)},
+        {"device": "cam\x1b[2J"},
+    ],
+)
+def test_a_header_that_says_what_cannot_be_keeps_no_other_from_being_listed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: dict[str, object]
+) -> None:
+    record(tmp_path)
+    planted = "20261124T153000Z-000777-0000000a"
+    token = jws.sign(KEY, "camerad-header", asdict(a_header(planted)) | change)
+    (tmp_path / f"{planted}.tar").write_bytes(b"".join([*member("header.jws", token), tar.END]))
+    assert [info.id for info in list_recordings(str(tmp_path))] == [ID]
+    assert "cannot be listed" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+def test_a_named_pipe_is_left_out_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / f"{ID}.tar")
+    assert list_recordings(str(tmp_path)) == []
+    assert "this is no regular file" in caplog.text
+
+
+def test_a_number_that_no_device_reaches_does_not_lengthen_the_names(tmp_path: Path) -> None:
+    (tmp_path / f"20261124T153000Z-{'9' * 18}-00000001.tar").touch()
+    assert new_id(str(tmp_path), 0).startswith("19700101T000000Z-000001-")
+
+
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="missing: cannot list recordings"):
         list_recordings(str(tmp_path / "missing"))
@@ -199,7 +235,7 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
 
 def test_the_newest_comes_first_even_if_the_clock_was_wrong(tmp_path: Path) -> None:
     made = []
-    for wall_us in (1_795_534_200_000_000, 0, 1_795_534_200_000_000, -5):
+    for wall_us in (1_795_534_200_000_000, 0, 1_795_534_200_000_000, 5):
         identity = new_id(str(tmp_path), wall_us)
         open_sink(tmp_path, a_header(identity, started_wall_us=wall_us), b"init").close(END)
         made.append(identity)

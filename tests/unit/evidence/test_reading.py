@@ -350,7 +350,10 @@ def test_the_end_is_found_without_reading_the_rest(tmp_path: Path) -> None:
 
 
 def test_a_skeleton_does_not_grow_with_the_recording(tmp_path: Path) -> None:
-    few, many = (skeleton(small(tmp_path, count, a_header(f"x{count}")).path) for count in (3, 300))
+    few, many = (
+        skeleton(small(tmp_path, count, a_header(f"20261124T153000Z-{count:06d}-00000001")).path)
+        for count in (3, 300)
+    )
     assert many.point.commits == 300
     # What it holds differs by the digits of its numbers only.
     assert len(repr(many)) < len(repr(few)) + 200

@@ -31,6 +31,9 @@ from camerad.evidence.recorder import BUFFER_BOUND, STILL_FILLING
 from camerad.evidence.records import Facts
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
 
+BEFORE = "20261124T152900Z-000001-00000000"
+"""Id of the recording before."""
+
 
 def test_the_pre_event_part_and_what_follows_are_one_time_line(bench: Bench) -> None:
     feed(bench.ring, seconds_of_footage(6)[:100])
@@ -302,16 +305,14 @@ def test_the_header_says_who_when_and_why(bench: Bench) -> None:
     wall_us = bench.clock.wall_us()
     bench.clock.advance(time_of(4) - time_of(0))
     feed(bench.ring, footage("IPPPP"))
-    bench.start(
-        plan(2, pre_event_us=1, continues="before", wearer="7", retention_days=3), stop_at=4
-    )
+    bench.start(plan(2, pre_event_us=1, continues=BEFORE, wearer="7", retention_days=3), stop_at=4)
     info = bench.finish()
     header = bench.header()
     assert header["boot_id"] == bench.clock.boot_id
     assert header["clock"]["source"] == "synchronised"
     # The trigger is two frames after the clock was read, and two before the recorder starts.
     assert header["started_wall_us"] == wall_us + time_of(2) - time_of(0)
-    assert (header["continues"], header["wearer"], header["retention_days"]) == ("before", "7", 3)
+    assert (header["continues"], header["wearer"], header["retention_days"]) == (BEFORE, "7", 3)
     assert header["id"] == info.id
     assert header["id"].startswith("20260101T000005Z-000001-")
     assert header["recipients"] == list(SEALER.recipients)

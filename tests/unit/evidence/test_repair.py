@@ -6,6 +6,7 @@ zeros; so the tests put every such file there and repair it.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import random
@@ -33,6 +34,7 @@ from sink_helpers import (
 from camerad.clock import ManualClock
 from camerad.errors import StorageError
 from camerad.evidence import chain, container, files, jws, repair, tar
+from camerad.evidence.container import member
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.listing import list_recordings
 from camerad.evidence.reading import skeleton, walk
@@ -487,10 +489,64 @@ def test_an_error_with_one_recording_does_not_keep_the_others_from_repair(
     is_right(Path(second.path), 1, blocks(b"torn"))
 
 
-def test_a_copy_that_cannot_be_read_is_an_error(interrupted: Path) -> None:
+def test_a_copy_that_cannot_be_read_leaves_the_recording_as_it_is(interrupted: Path) -> None:
+    before = interrupted.read_bytes()
     interrupted.with_suffix(TORN).mkdir()
-    with pytest.raises(StorageError, match=r"\.torn: cannot read the file: Is a directory"):
-        fix(interrupted)
+    repaired = fix(interrupted)
+    assert repaired.outcome is Outcome.FAILED
+    assert "Is a directory" in repaired.text
+    interrupted.with_suffix(TORN).rmdir()
+    os.mkfifo(interrupted.with_suffix(TORN))
+    assert fix(interrupted).outcome is Outcome.DAMAGED
+    assert interrupted.read_bytes() == before
+
+
+def _linked(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+PLANTED = {
+    "a directory": Path.mkdir,
+    "a named pipe": os.mkfifo,
+    "a link": _linked,
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_was_put_there_keeps_no_recording_from_being_repaired(
+    interrupted: Path, what: str
+) -> None:
+    planted = interrupted.with_name("20261124T153000Z-000777-0000000a.tar")
+    PLANTED[what](planted)
+    path = str(interrupted.parent)
+    assert unfinished(path) == [str(planted), str(interrupted)]
+    outcomes = [one.outcome for one in repair_all(path, KEY, CLOCK)]
+    assert outcomes == [Outcome.DAMAGED, Outcome.RECOVERED]
+    assert os.path.lexists(planted)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started_wall_us": 10**30},
+        {"retention_days": 10**30},
+        {"retention_days": 0},
+        {"origin_us": -(10**30)},
+        {"device": "a\nb"},
+    ],
+)
+def test_a_header_that_says_what_cannot_be_is_put_aside(
+    interrupted: Path, change: dict[str, object]
+) -> None:
+    """Somebody without a key put it there, so it need not even be signed rightly."""
+    planted = interrupted.with_name("20261124T153000Z-000777-0000000a.tar")
+    payload = dataclasses.asdict(a_header(planted.stem)) | change
+    token = jws.sign(SigningKey.generate(), "camerad-header", payload)
+    planted.write_bytes(b"".join([*member("header.jws", token), tar.END]))
+    first, second = repair_all(str(interrupted.parent), KEY, CLOCK)
+    assert (first.outcome, second.outcome) == (Outcome.UNREADABLE, Outcome.RECOVERED)
+    assert planted.with_suffix(UNREADABLE).exists()
 
 
 def test_a_file_that_cannot_be_asked_for_its_lock_is_an_error(
@@ -527,3 +583,8 @@ def test_what_is_no_recording_s_file_is_not_touched(tmp_path: Path) -> None:
     for name in ("notes.tar", f"{ID}.mp4", f"{ID}x.tar", f"{ID}.tar.new"):
         (tmp_path / name).write_bytes(b"x")
     assert unfinished(str(tmp_path)) == []
+
+
+def test_a_file_that_has_gone_meanwhile_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot look at the file"):
+        repair.repair(str(tmp_path / f"{ID}.tar"), KEY, CLOCK)

@@ -13,13 +13,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
 
+from camerad.capture.pictures import (
+    LOST_BY_CAMERA,
+    LOST_BY_ENCODER,
+    LOST_BY_QUEUE,
+    LOST_BY_TIME,
+)
 from camerad.clock import SECOND, ClockSource
+from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.facts import Held
-from camerad.evidence.findings import Finding, Kind, Result, Severity
+from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import LINES, Delivered, Sheet, render
 from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
-from camerad.stream.packets import FRAMES_LOST, Gap
+from camerad.recordings import CONTINUED
+from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 
 LENGTH_US = 4 * 3600 * SECOND
 BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)
@@ -141,6 +149,72 @@ def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: Wordi
     assert f"{words.check_ledger}: {words.failed}" in text
     assert "000001.m4s.age" in text
     assert f"0:01{words.decimal}000" in text
+
+
+@BOTH
+def test_a_salvaged_one_says_what_is_damaged_and_what_is_in_the_video(words: Wording) -> None:
+    result = a_result()
+    result.findings.add(Finding(Kind.CHANGED, Severity.DAMAGE, "x", "000001.m4s.age"))
+    result.findings.add(Finding(Kind.RECOVERED, Severity.NOTE, "x"))
+    report = Report("x.tar", 1, result, written=(Span(0, SECOND), Span(2 * SECOND, 3 * SECOND)))
+    text = text_of(render(a_sheet(result, report=report), words))
+    damages, contained, remarks, files = (
+        text.index(f" {title} ")
+        for title in (words.damages, words.contained, words.remarks, words.files)
+    )
+    assert damages < text.index(words.kinds[Kind.CHANGED]) < contained < remarks
+    assert remarks < text.index(words.kinds[Kind.RECOVERED]) < files
+    for begin, end in (("0", "1"), ("2", "3")):
+        times = (f"0:0{at}{words.decimal}000" for at in (begin, end))
+        said = words.from_to.format(begin=next(times), end=next(times))
+        assert contained < text.index(said) < remarks
+    assert words.check_opened not in text
+    assert f"{words.check_opened_partly}: {words.passed}" in text
+
+
+def test_nothing_stays_in_english_on_a_german_sheet() -> None:
+    reasons = {
+        *(CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL),
+        *(NO_PICTURES, STARTED_LATE, STOPPED_SHORT),
+        *(LOST_BY_CAMERA, LOST_BY_TIME, LOST_BY_ENCODER, LOST_BY_QUEUE),
+    }
+    assert set(GERMAN.gap_reasons) == reasons
+    for trigger, said in (
+        ("button:main", "Taste „main“"),
+        ("control", "Befehl"),
+        (CONTINUED, "Fortsetzung"),
+    ):
+        header = a_header(trigger=trigger, policy="generic")
+        text = text_of(render(a_sheet(a_result(header=header)), GERMAN))
+        assert f"Ausgelöst durch {said}" in text
+        assert trigger not in text
+        assert "generic" not in text
+
+
+@BOTH
+def test_nothing_is_claimed_that_no_signature_proves(words: Wording) -> None:
+    text = text_of(render(a_sheet(a_result()), words))
+    for claim in ("verlässt", "never leaves", "tragenden Person", "wearer,", "Tastendruck"):
+        assert claim not in text
+    for verdict in (words.authentic_text, words.qualified_text, words.not_authentic_text):
+        assert re.search("registrierte ist|one registered", verdict)
+
+
+def test_the_begin_of_the_film_is_told_from_the_trigger() -> None:
+    text = text_of(render(a_sheet(a_result()), GERMAN))
+    assert "Auslösung 24.11.2026, 16:30:00" in text
+    assert "0:30,000 aus dem Vorlaufpuffer; der Film beginnt um 16:29:30" in text
+
+
+@BOTH
+def test_no_section_is_empty(words: Wording) -> None:
+    assert "<section></section>" not in re.sub(r"\s", "", render(a_sheet(a_result()), words))
+
+
+def test_what_would_turn_the_text_around_is_shown_as_an_escape() -> None:
+    page = render(a_sheet(a_result(header=a_header(device="cam\u202e1\n2"))), ENGLISH)
+    assert "\u202e" not in page
+    assert "cam\\u202e1\\x0a2" in page
 
 
 @BOTH

@@ -131,6 +131,8 @@ def test_salvage_writes_the_proven_parts_only_and_says_so_in_the_name(desk: Desk
     assert [number for _, number in shown] == list(range(30, 90))
     assert shown[0][0] == 1_000_000
     assert report.written == (Span(1_000_000, made().end_us),)
+    assert report.left_out == (Span(500_000, 1_000_000),)
+    assert "not in it  from 0.500 s to 1.000 s: proven, but pictures" in report.text()
     ffmpeg_is_silent(str(desk.salvaged))
 
 
@@ -308,9 +310,10 @@ def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
     [
         ("", "no private key"),
         ("# only a comment\n", "no private key"),
-        (
+        pytest.param(
             f"{pyrage.x25519.Identity.generate().to_public()}\n",
             ":1: this line is not a private key",
+            id="a public key",
         ),
         ("\nAGE-SECRET-KEY-1QQQQ\n", ":2: this line is not a private key"),
         ("x" * 70_000, "too large"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from sealed_helpers import (
     made,
     office,
     pack,
+    signed,
     some_closing,
     without,
 )
@@ -92,7 +95,7 @@ def test_a_repaired_recording_is_authentic_with_remarks(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_not_trusted_is_said(tmp_path: Path) -> None:
     report = check(tmp_path, made(source=ClockSource.UNKNOWN).file)
-    assert "by a clock not to be trusted" in report.text()
+    assert "clock      was not to be trusted" in report.text()
     assert report.as_json()["clock_sources"] == ["unknown", "synchronised"]
 
 
@@ -339,6 +342,98 @@ def test_repacked_by_another_program_every_second_is_proven_still(tmp_path: Path
     report = verify(str(tmp_path / NAME), KEYS)
     assert kinds(report)[0] == (Kind.ARCHIVE, "header.jws", "000005.jws")
     assert whole(report, made())
+
+
+def foreign_header(name: str, size: int, kind: bytes) -> bytes:
+    """A header with a right checksum, of a kind or with a name that no recording has."""
+    block = bytearray(tar.header("x1", size))
+    block[:100] = name.encode().ljust(100, b"\0")
+    block[156:157] = kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "content"),
+    [
+        ("README", b"0", b"read me"),
+        ("./PaxHeaders/000001.jws", b"x", b"16 path=end.jws\n"),
+        ("000001.jws", b"x", b"10 size=0\n"),
+        ("pax_global_header", b"g", b"11 comment=\n"),
+        ("././@LongLink", b"L", b"header.jws\0"),
+        ("directory/", b"5", b""),
+    ],
+)
+@pytest.mark.parametrize("before", ["header.jws", "000001.jws", "end.jws"])
+def test_foreign_members_are_named_and_cost_nothing(
+    tmp_path: Path, before: str, name: str, kind: bytes, content: bytes
+) -> None:
+    data = made().file
+    place = header_at(data, before)
+    extra = foreign_header(name, len(content), kind) + content + bytes(-len(content) % 512)
+    report = check(tmp_path, data[:place] + extra + data[place:])
+    assert kinds(report) == [(Kind.FOREIGN, name, name)]
+    assert whole(report, made())
+    assert f"{name}: is not a member that a recording has" in report.text()
+
+
+def test_the_name_of_a_foreign_member_forges_no_line(tmp_path: Path) -> None:
+    extra = foreign_header("\n  state      closed\x1b[2J", 0, b"0")
+    data = made().file
+    place = header_at(data, "end.jws")
+    report = check(tmp_path, data[:place] + extra + data[place:])
+    assert "\x1b" not in report.text()
+    assert len([line for line in report.text().splitlines() if "state " in line]) == 2
+    assert [line[:9] for line in report.text().splitlines()].count("  state  ") == 1
+
+
+@pytest.mark.parametrize("format_", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_repacked_with_long_headers_every_second_is_proven_still(
+    tmp_path: Path, format_: int
+) -> None:
+    target = tmp_path / "repacked.tar"
+    with tarfile.open(target, "w", format=format_) as out:
+        for name, content in made().members:
+            info = tarfile.TarInfo(f"recording/{name}")
+            info.size, info.mtime = len(content), 1_700_000_000.5  # type: ignore[assignment]
+            info.pax_headers = {"comment": "x" * 200}
+            out.addfile(info, io.BytesIO(content))
+    report = verify(str(target), KEYS)
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert {kind for kind, _, _ in kinds(report)} <= {Kind.ARCHIVE, Kind.FOREIGN}
+    assert whole(report, made())
+
+
+def test_a_report_tells_when_it_was_triggered_and_when_it_begins(tmp_path: Path) -> None:
+    origin_us = made().header.origin_us
+    header = replace(made().header, trigger_us=origin_us + 1_013_000, wearer="7")
+    segments = [data for name, data in made().members if name.endswith(".age")]
+    closing = some_closing(90, made().facts[-1].end_us)
+    report = check(tmp_path, pack(signed(header, segments, made().facts, closing)))
+    assert report.verdict is Verdict.AUTHENTIC
+    lines = report.text().splitlines()
+    assert "  trigger    button:main, 2026-11-24T15:30:00.000Z, at 1.013 s" in lines
+    assert "  begins     2026-11-24T15:29:58.987Z" in lines
+    assert "  wearer     7" in lines
+    assert f"  sealed to  {office().to_public()}" in lines
+    assert report.as_json()["begins"] == "2026-11-24T15:29:58.987Z"
+
+
+def test_another_recordings_header_is_shown_as_what_it_is(tmp_path: Path) -> None:
+    other = made(identity="20261124T153000Z-000009-00000009").content("header.jws")
+    report = check(tmp_path, pack(altered(made().members, "header.jws", lambda _: other)))
+    assert "nothing links it to the footage here" in report.text()
+    assert "  length     0.000 s: 0 pictures in 0 fragments" in report.text()
+    assert report.as_json()["header_linked"] is False
+
+
+def test_no_line_of_a_report_is_forged_by_a_file_s_name(tmp_path: Path) -> None:
+    directory = tmp_path / "a\nb\x1b[31m"
+    directory.mkdir()
+    report = check(directory, made().file)
+    assert report.text().splitlines()[0].endswith(": authentic and complete")
+    assert "\x1b" not in report.text()
 
 
 def test_members_that_another_program_left_out_are_missing(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""Whether a place's files, receipts and ledgers agree: a part of ``camerad evidence verify``.
+
+Each signs for something else. The place's own ledger says what must be here, and what was deleted;
+a device's receipt, what an office has; the copy of a device's ledger, which of its recordings have
+a receipt, and its hash. Whoever takes away one of them has the others against him.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.clock import DAY
+from camerad.evidence import receipts
+from camerad.evidence.container import SUFFIX
+from camerad.evidence.facts import Known
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.ledger import LedgerFinding
+from camerad.evidence.places import Holding, Place, PlaceKind, holding_stem, office_place
+from camerad.evidence.report import Report
+from camerad.evidence.state import LedgerState
+
+Remark = tuple[Severity, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLedger:
+    """A ledger that was read. own: it is the place's own, which says what must be here."""
+
+    name: str
+    own: bool
+    state: LedgerState
+    findings: Sequence[LedgerFinding]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was checked. keys: of the devices that are trusted. partly: only some of an office's
+    devices were asked for."""
+
+    place: Place
+    keys: KeyRing
+    ledgers: Sequence[CheckedLedger]
+    reports: Sequence[Report]
+    partly: bool
+
+
+def disagreements(checked: Checked) -> Iterator[Remark]:
+    """Everything that does not fit together."""
+    return _Comparison(checked).run()
+
+
+class _Comparison:
+    """One comparison."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked: Final = checked
+        self._place = checked.place
+        self._is_office = checked.place.kind is PlaceKind.OFFICE
+        own = next((one.state for one in checked.ledgers if one.own), None)
+        self._has_ledger = own is not None
+        self._known = own.recordings if own is not None else {}
+        whole = office_place(checked.place.root) if self._is_office else checked.place
+        self._whole = whole
+        self._told: set[str] = set()
+
+    def run(self) -> Iterator[Remark]:
+        """Everything."""
+        yield from self._against_own_ledger()
+        yield from self._doubled()
+        if self._is_office:
+            for holding in self._place.holdings:
+                yield from self._against_receipts(holding)
+
+    def _is_here(self, recording: str) -> bool:
+        return bool(self._whole.files_of(recording))
+
+    def _against_own_ledger(self) -> Iterator[Remark]:
+        named = {holding_stem(os.path.basename(one.root)) for one in self._place.holdings}
+        for one in self._known.values():
+            here = self._is_here(one.id)
+            if not here and one.deleted is None:
+                if self._checked.partly and holding_stem(f"{one.device}-") not in named:
+                    continue  # another device's
+                self._told.add(one.id)
+                text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
+                yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
+            elif here and one.deleted is not None:
+                yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
+        if self._has_ledger:
+            for name in sorted(set(self._names()) - set(self._known)):
+                yield Severity.NOTE, f"{name}: the ledger does not know it"
+
+    def _names(self) -> Iterator[str]:
+        for report in self._checked.reports:
+            yield os.path.basename(report.path).removesuffix(SUFFIX)
+
+    def _doubled(self) -> Iterator[Remark]:
+        """Recordings of which there are several files; they count once."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for report in self._checked.reports:
+            header = report.result.header if report.result is not None else None
+            if header is not None:
+                found[header.id].append(os.path.relpath(report.path, self._place.root))
+        for recording, paths in sorted(found.items()):
+            if len(paths) > 1:
+                text = f"{recording}: it is here {len(paths)} times: {', '.join(sorted(paths))}"
+                yield Severity.NOTE, text
+
+    def _against_receipts(self, holding: Holding) -> Iterator[Remark]:
+        filed = list(receipts.read(holding.receipts, self._checked.keys))
+        received = receipts.by_recording(filed)
+        for name in sorted(received):
+            known = self._known.get(name)
+            deleted = known is not None and known.deleted is not None
+            if not deleted and not self._is_here(name) and name not in self._told:
+                self._told.add(name)
+                text = f"{name}: there is a receipt for it, but neither its file nor a deletion"
+                yield Severity.DAMAGE, text
+        if not os.path.lexists(holding.key):
+            yield Severity.DAMAGE, f"{holding.key}: the key that came with the recordings is gone"
+        state = next(
+            (one.state for one in self._checked.ledgers if one.name == holding.ledger), None
+        )
+        if state is None:
+            return
+        for one in state.recordings.values():
+            if one.acknowledged is not None and one.id not in received:
+                yield from self._without_receipt(holding, one, state)
+
+    def _without_receipt(
+        self, holding: Holding, one: Known, state: LedgerState
+    ) -> Iterator[Remark]:
+        """About a recording whose receipt the device's ledger names, and that has none here."""
+        if one.id in self._told:
+            return
+        named = f"{one.id}: its device's ledger names its receipt ({one.acknowledged})"
+        if os.path.lexists(os.path.join(holding.recordings, one.id + SUFFIX)):
+            self._told.add(one.id)
+            yield Severity.DAMAGE, f"{named}, and no receipt for it is here any more"
+            return
+        at_us = state.timeline.wall_at_least_us
+        kept = (
+            one.ended is None
+            or at_us is None
+            or at_us - one.ended.wall_us < (one.retention_days * DAY)
+        )
+        own = self._known.get(one.id)
+        if kept and one.here and (own is None or own.deleted is None):
+            text = "and here is neither that nor its file: they were taken away, or are in the "
+            yield Severity.NOTE, f"{named}, {text}directory of another office"

@@ -1,0 +1,28 @@
+"""Reads small files that somebody else may have put where ours are expected.
+
+Opening a named pipe blocks until somebody writes, and a device has no end. So whatever reads a
+directory that others can write reads plain files only.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from camerad.evidence.files import explained
+
+
+def read_plain(path: str, what: str, most: int | None = None) -> bytes:
+    """The content of a plain file; of anything else that has the name, nothing.
+
+    what: what is read, for the error. most: so many bytes, None for all. Raises StorageError if it
+    is not there or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return b""
+            return file.read() if most is None else file.read(most)
+    except OSError as error:
+        raise explained(f"read the {what}", path, error) from error

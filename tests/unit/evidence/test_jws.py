@@ -1,0 +1,17 @@
+"""A statement has one spelling, and one length that is too long."""
+
+from __future__ import annotations
+
+import pytest
+
+from camerad.evidence import jws
+
+
+def test_a_statement_longer_than_any_that_is_made_is_not_even_taken_apart() -> None:
+    with pytest.raises(jws.JwsError, match="too many for a statement"):
+        jws.parse(b"A" * (jws.LONGEST + 1))
+
+
+def test_three_parts_make_a_statement() -> None:
+    with pytest.raises(jws.JwsError, match="three parts"):
+        jws.parse(b"e30.e30")
