@@ -10,7 +10,7 @@ CUTS ?= 50
 STATES ?= 100000
 PYTEST_ARGS ?=
 
-quick := tests/unit tests/crash tests/tamper tests/independent
+quick := tests/crash tests/unit tests/tamper tests/independent
 real_time := tests/system tests/bench hw-mocks/tests
 
 python := .venv/bin/python
