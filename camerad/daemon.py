@@ -107,7 +107,9 @@ class Daemon(Reports):
         settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
             # Before any line is touched: lights belong to the daemon that records.
-            storage.prepare(self._recordings_dir)
+            away = storage.prepare(self._recordings_dir)
+            if away is not None:
+                log.error("%s", away)
             parts.callback(os.close, storage.claim(self._recordings_dir))
             # What an officer touches comes first: a press from here on is remembered.
             self._indicators = Indicators(wiring.outputs(settings), self._light_fault)

@@ -96,6 +96,7 @@ class Keeping:
         self._troubled = False
         self._stopping = False
         self._interrupted = True
+        self._left: dict[str, str] = {}
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
@@ -252,6 +253,13 @@ class Keeping:
         files.settle()
         found = identity.load_or_create(self._root)
         former = identity.ring(self._root)
+        if found.replaced is not None:
+            log.critical(
+                "recordings are signed by the key %s from now on, no longer by %s: give its public "
+                "half to the office ('camerad identity show'), or put the former key back",
+                found.key.public.thumbprint,
+                found.replaced,
+            )
         ledger = Ledger.open(os.path.join(self._root, "ledger"), found.key, self._clock, former)
         resume = None
         store: Store | None = None
@@ -277,7 +285,7 @@ class Keeping:
                 )
             store = Store(self._root, ledger)
             if was_recording:
-                resume = self._cut_off(found.key)
+                resume = self._cut_off(store, found.key)
         except BaseException:
             # The claim too, or the next attempt would find the store taken.
             (store or ledger).close()
@@ -295,7 +303,7 @@ class Keeping:
             )
         )
 
-    def _cut_off(self, key: SigningKey) -> str | None:
+    def _cut_off(self, store: Store, key: SigningKey) -> str | None:
         """Close the recording that ran in this boot until a moment ago; its id, if there is one.
 
         It may be closed already, if the daemon died again before another one went on from it.
@@ -311,28 +319,55 @@ class Keeping:
                 continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
                 return None
-            end = self._repair(path, key).end
+            end = self._repair(store, path, key).end
             if end is None or end.closing.reason != RECOVERED:
                 return None
             return header.id if now_us - end.closing.at_us < RESUME_US else None
         return None
 
-    def _repair(self, path: str, key: SigningKey) -> Repaired:
-        from camerad.evidence import repair  # noqa: PLC0415 - slow to import
+    def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
+        from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
         from camerad.evidence.container import SUFFIX  # noqa: PLC0415
 
+        recording = os.path.basename(path).removesuffix(SUFFIX)
+        known = store.ledger.state.recordings.get(recording)
+        if known is not None and known.final is not None and reading.end_of(path) is None:
+            # It had its end: what became of it since is damage, and nothing to be signed.
+            text = f"the ledger knows its end {known.final}, and its file has none; it was left"
+            log.error("%s: %s", recording, text)
+            return repair.Repaired(recording, path, repair.Outcome.DAMAGED, text)
         repaired = repair.repair(path, key, self._clock)
         if repaired.outcome not in (repair.Outcome.RUNNING, repair.Outcome.WHOLE):
             log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
         if repaired.outcome is repair.Outcome.EMPTY:
             self.note("removed_empty", name=os.path.basename(path))
         if repaired.outcome is repair.Outcome.UNREADABLE:
-            name = os.path.basename(path).removesuffix(SUFFIX) + repair.UNREADABLE
+            name = recording + repair.UNREADABLE
             aside = os.path.join(self._recordings_dir, name)
             self.note("unreadable", name=name, sha256=_digest(aside))
         if repaired.outcome is repair.Outcome.RECOVERED:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
         return repaired
+
+    def _repair_all(self, store: Store, key: SigningKey) -> bool:
+        """Close what has no end; whether something is left to be tried again.
+
+        One file that cannot be read keeps nothing else from its turn, and no deletion from being
+        on time.
+        """
+        from camerad.evidence import repair  # noqa: PLC0415 - slow to import
+
+        left = {}
+        for path in repair.unfinished(self._recordings_dir):
+            try:
+                self._repair(store, path, key)
+            except StorageError as error:
+                left[path] = str(error)
+        for path, text in left.items():
+            if self._left.get(path) != text:  # once, however often it is tried
+                log.error("%s", text)
+        self._left = left
+        return bool(left)
 
     def _check(self, path: str, key: SigningKey) -> None:
         """Whether a repaired recording is authentic from its beginning; on a thread of its own."""
@@ -353,16 +388,14 @@ class Keeping:
     # ------------------------------------------------------------------ housekeeping
 
     def _keep_house(self) -> None:
-        from camerad.evidence import repair, retention  # noqa: PLC0415 - slow to import
+        from camerad.evidence import retention  # noqa: PLC0415 - slow to import
 
         store, key = self._store, self._key
         if store is None or key is None:
             return
         if self._interrupted:
-            for path in repair.unfinished(self._recordings_dir):
-                self._repair(path, key)
+            self._interrupted = self._repair_all(store, key)
             store.reconcile()
-            self._interrupted = False
         if self._clock.now_us() - self._uptime_us >= UPTIME_US:
             self.note("uptime")
         for deletion in store.purge():

@@ -39,8 +39,7 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
     StorageError, and CopyError if other bytes come back; then `target` is as it was.
     """
     temporary = target + files.TEMPORARY
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    _discard(temporary)
     try:
         written = _write(source, temporary, progress)
         back = digest(temporary, progress, fresh=True)
@@ -83,8 +82,7 @@ def publish(path: str, content: bytes) -> None:
     """Put a whole file into place, durably: afterwards `path` has exactly `content`, or is as it
     was. Raises StorageError."""
     temporary = path + files.TEMPORARY
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    _discard(temporary)
     descriptor = files.create(temporary)
     try:
         files.write(descriptor, [content], 0, temporary)
@@ -96,6 +94,16 @@ def publish(path: str, content: bytes) -> None:
         raise
     files.close(descriptor, temporary)
     files.rename(temporary, path)
+
+
+def _discard(temporary: str) -> None:
+    """Remove what a former run left, if it left anything."""
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise files.explained("replace the file", temporary, error) from error
 
 
 def _write(source: str, target: str, progress: Progress | None) -> Digest:

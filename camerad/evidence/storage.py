@@ -18,6 +18,8 @@ from camerad.errors import EX_CANTCREAT, StorageError
 from camerad.evidence import files
 
 PROBE_BYTES = 4096
+_MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What storage says that works again once room is made, or it is mended."""
 
 
 class StateDirectoryError(StorageError):
@@ -36,10 +38,12 @@ class Room:
     writable: bool
 
 
-def prepare(directory: str) -> None:
+def prepare(directory: str) -> StorageError | None:
     """Make the directory for recordings, readable by owner and group only.
 
-    Raises StateDirectoryError if it cannot be made, entered or written.
+    Returns what is the matter if the storage is full or failing just now: that may pass, and a
+    camera without storage still shows the self-view and says that it cannot record. Raises
+    StateDirectoryError if the directory cannot be made, or may not be written by this user.
     """
     try:
         files.make_directory(directory)
@@ -50,7 +54,10 @@ def prepare(directory: str) -> None:
     try:
         probe(directory)
     except StorageError as error:
+        if error.errno in _MAY_PASS:
+            return error
         raise StateDirectoryError(str(error)) from error
+    return None
 
 
 def claim(directory: str) -> int:
@@ -98,7 +105,9 @@ def probe(directory: str) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise StorageError(f"{directory}: {_cure(error)}") from error
+        said = StorageError(f"{directory}: {_cure(error)}")
+        said.errno = error.errno
+        raise said from error
 
 
 def _cure(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -15,7 +16,7 @@ import pytest
 from camerad.clock import DAY, SECOND, ManualClock
 from camerad.config import load
 from camerad.errors import StorageError
-from camerad.evidence import files, listing
+from camerad.evidence import files, listing, repair
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
@@ -315,3 +316,57 @@ def test_a_second_death_before_it_went_on_loses_nothing(scenes: Any) -> None:
     second = scenes(clock)
     housekept(second)
     assert second.opened[0].resume == ID
+
+
+def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    due = recorded(scene)
+    bad = tmp_path / "recordings" / "20261124T153000Z-000002-00000002.tar"
+    bad.write_bytes(b"x" * 1024)
+    real = repair.repair
+
+    def failing(path: str, key: Any, clock: Any) -> Any:
+        if path == str(bad):
+            error = StorageError(f"{path}: cannot read")
+            error.errno = errno.EIO
+            raise error
+        return real(path, key, clock)
+
+    monkeypatch.setattr(repair, "repair", failing)
+    scene.keeping.interrupted()
+    scene.clock.advance(15 * DAY)
+    housekept(scene)
+    assert not os.path.exists(due)
+    assert bad.exists()
+    # Readable again, it has its turn.
+    monkeypatch.setattr(repair, "repair", real)
+    housekept(scene)
+    assert "unreadable" in scene.kinds()
+
+
+def test_what_the_ledger_knows_as_closed_gets_no_other_end(scenes: Any) -> None:
+    first = scenes()
+    path = Path(recorded(first))
+    first.kinds()
+    first.keeping.close(WAIT)
+    cut = path.read_bytes()[:-4096]
+    path.write_bytes(cut)
+    second = scenes(first.clock)
+    housekept(second)
+    assert path.read_bytes() == cut
+    assert "recovered" not in second.kinds()
+
+
+def test_another_key_is_said_loudly(
+    scenes: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = scenes()
+    first.kinds()
+    first.keeping.close(WAIT)
+    (tmp_path / "identity.pem").unlink()
+    caplog.clear()
+    housekept(scenes(first.clock))
+    (said,) = [one for one in caplog.records if one.levelname == "CRITICAL"]
+    assert "camerad identity show" in said.getMessage()
