@@ -5,6 +5,7 @@ All that fails here is below the daemon, in the system calls through which it wr
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,25 @@ def _hangs(camera: BodyCamera, since_us: int) -> bool:
     """Whether a slow sync has begun since then."""
     reports = camera.ask("GET", f"/api/reports?after={since_us}").body
     return any(report.get("hit") == "disk_slow" for report in reports)
+
+
+@pytest.mark.parametrize("fault", CONDITIONS)
+def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_back(
+    tmp_path: Path, fault: str
+) -> None:
+    with body_camera(tmp_path, configuration(tmp_path, "generic")) as camera:
+        before = camera.daemon_pid
+        camera.fault(fault, FAULT_SECONDS)
+        camera.fault("daemon_killed")
+
+        def restarted() -> bool:
+            facts = json.loads((camera.state_dir / "sim.json").read_text())
+            return bool(facts["daemon_pid"] != before)
+
+        until(restarted, 5, "another daemon")
+        state = camera.wait(5, ready=False, stage="idle")
+        assert CONDITIONS[fault] in state["conditions"]
+        assert state["lights"]["amber"]
+        camera.press("main")
+        camera.wait(5, stage="self_view", display=True)
+        camera.wait(FAULT_SECONDS + 2 * WATCHED_SECONDS, ready=True, conditions=[])
