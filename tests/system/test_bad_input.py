@@ -214,14 +214,65 @@ def test_a_state_directory_below_a_file_is_refused(directory: Path) -> None:
     assert str(directory / "file" / "state") in line
 
 
-@pytest.mark.parametrize("fault", ["disk_readonly", "disk_full", "disk_error"])
-def test_a_state_directory_that_cannot_be_written_is_refused(directory: Path, fault: str) -> None:
+def status(directory: Path) -> dict[str, Any] | None:
+    """What `camerad status` says; None while there is no daemon that answers."""
+    command = [sys.executable, "-m", "camerad", "status", "--json"]
+    command += ["--socket", str(directory / "run" / "control.sock")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    found: dict[str, Any] | None = json.loads(done.stdout) if done.returncode == 0 else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "condition", "says"),
+    [
+        ("disk_readonly", "storage_failed", "read-only"),
+        ("disk_full", "storage_full", "full"),
+        ("disk_error", "storage_failed", "error"),
+    ],
+)
+def test_a_card_that_fails_at_the_very_first_start_is_said_by_a_camera_that_stays(
+    directory: Path, fault: str, condition: str, says: str
+) -> None:
+    """Not an end: whoever picks the camera up must see by its light that it cannot record."""
     path = camera_yaml(directory)
     (directory / "state" / "recordings").mkdir(parents=True)
-    command = [*BOOT, "camerad", "run", "--config", str(path)]
-    code, line = in_a_world(directory, "disk", fault, command)
-    assert code == 73
-    assert str(directory / "state") in line
+
+    async def run() -> str:
+        world = World(directory / "world.sock")
+        await world.start()
+        world.tell("disk", {"fault": fault, "until_us": None}, keep=fault)
+        with (directory / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *BOOT,
+                *("camerad", "run", "--config", str(path)),
+                env=environment(directory, HW_MOCKS_WORLD=str(world.path)),
+                stderr=log,
+            )
+            try:
+
+                def told() -> bool:
+                    found = status(directory)
+                    return found is not None and condition in found["conditions"]
+
+                await asyncio.to_thread(until, told, ENDS_SECONDS, condition)
+                found = await asyncio.to_thread(status, directory)
+                assert found is not None
+                assert not found["ready"]
+                process.terminate()
+                assert await asyncio.wait_for(process.wait(), ENDS_SECONDS + 4) == 0
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+                await world.stop()
+        return (directory / "log").read_text()
+
+    log = asyncio.run(run())
+    assert "Traceback" not in log
+    first = next(line for line in log.splitlines() if line.startswith("ERROR"))
+    assert str(directory / "state") in first
+    assert says in first
 
 
 def test_a_runtime_directory_below_a_file_is_refused(directory: Path) -> None:
