@@ -17,8 +17,7 @@ and dts are the same.
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import Final, NamedTuple, Self, cast
@@ -28,6 +27,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from camerad.errors import CameradError
+from camerad.evidence.boxes import Box, Mp4Error, boxes
 from camerad.stream.packets import PacketInfo
 
 TIMESCALE: Final = 1_000_000
@@ -63,40 +63,6 @@ class ParametersChangedError(FragmentError):
     A recording has one initialisation segment, so footage encoded with other settings belongs into
     a recording of its own.
     """
-
-
-class Box(NamedTuple):
-    """One box of an MP4 (ISO/IEC 14496-12, 4.2).
-
-    kind: its four characters; start, end: where it lies; body: where its content begins.
-    """
-
-    kind: bytes
-    start: int
-    body: int
-    end: int
-
-
-def boxes(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes that follow one another between `start` and `end` of `data`.
-
-    Raises FragmentError if one is smaller than its header or reaches beyond `end`.
-    """
-    end = len(data) if end is None else end
-    while start < end:
-        if end - start < 8:
-            raise FragmentError(f"{end - start} bytes at {start} are too few for a box of an MP4")
-        size, kind = struct.unpack_from(">I4s", data, start)
-        body = start + 8
-        if size == 1 and end - start >= 16:
-            (size,) = struct.unpack_from(">Q", data, body)
-            body += 8
-        if not body - start <= size <= end - start:
-            raise FragmentError(
-                f"the box {kind!r} at {start} claims {size} bytes of {end - start} that are there"
-            )
-        yield Box(kind, start, body, start + size)
-        start += size
 
 
 class _Head(NamedTuple):
@@ -190,7 +156,7 @@ class FragmentMaker:
 
     def _initialise(self, key_packet: Buffer) -> bytes:
         data = self._mux([_Sample(0, TIMESCALE, True, key_packet)])
-        found = list(boxes(data))
+        found = _layout(data)
         kinds = [box.kind for box in found]
         if kinds != [b"ftyp", b"moov", b"moof", b"mdat"]:
             raise FragmentError(f"the muxer wrote an unexpected order of boxes: {kinds}")
@@ -251,10 +217,17 @@ class FragmentMaker:
     def _strip(self, data: bytes) -> bytes:
         if not data.startswith(self.init):
             raise FragmentError("the muxer wrote another initialisation segment than before")
-        kinds = [box.kind for box in boxes(data, len(self.init))]
+        kinds = [box.kind for box in _layout(data, len(self.init))]
         if kinds != [b"moof", b"mdat"]:
             raise FragmentError(f"the muxer wrote an unexpected order of boxes: {kinds}")
         return data[len(self.init) :]
+
+
+def _layout(data: bytes, start: int = 0) -> list[Box]:
+    try:
+        return list(boxes(data, start))
+    except Mp4Error as error:
+        raise FragmentError(f"the muxer wrote no MP4: {error}") from error
 
 
 def _put(muxer: OutputContainer, stream: VideoStream, sample: _Sample) -> None:

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-from camerad.errors import CameradError
+from camerad.evidence.boxes import Box, Mp4Error, boxes
 
 _NON_SYNC: Final = 0x10000
 """sample_is_non_sync_sample (ISO/IEC 14496-12, 8.8.3.1)."""
@@ -27,10 +26,6 @@ _TRUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
 _PIECE: Final = 1 << 20
 
 
-class Mp4Error(CameradError, ValueError):
-    """Error raised when a fragment or a segment is not as a recorder makes them."""
-
-
 class Output(Protocol):
     """Where the file goes; its methods may raise StorageError."""
 
@@ -39,32 +34,6 @@ class Output(Protocol):
 
     def patch(self, offset: int, data: bytes) -> None:
         """Write over what is there already."""
-
-
-class Box(NamedTuple):
-    """One box: its four characters, where it starts, where its content begins, where it ends."""
-
-    kind: bytes
-    start: int
-    body: int
-    end: int
-
-
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes one after the other. Raises Mp4Error if one does not fit."""
-    end = len(data) if end is None else end
-    while start < end:
-        if end - start < 8:
-            raise Mp4Error(f"{end - start} bytes at {start} are too few for a box")
-        size, kind = struct.unpack_from(">I4s", data, start)
-        body = start + 8
-        if size == 1 and end - start >= 16:
-            (size,) = struct.unpack_from(">Q", data, body)
-            body += 8
-        if not body - start <= size <= end - start:
-            raise Mp4Error(f"the box {kind!r} at {start} does not fit into what is there")
-        yield Box(kind, start, body, start + size)
-        start += size
 
 
 def _one(data: bytes, within: Box, *path: bytes) -> Box:

@@ -24,11 +24,12 @@ import pyrage
 from camerad.errors import EX_CONFIG, EX_NOPERM, CameradError
 from camerad.evidence import files
 from camerad.evidence.archive import Seen
+from camerad.evidence.boxes import Mp4Error
 from camerad.evidence.chain import INIT_NAME, fragment_name
 from camerad.evidence.checker import Checker
 from camerad.evidence.findings import Judged, Span, extend
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.mp4 import Mp4Error, Mp4Writer
+from camerad.evidence.mp4 import Mp4Writer
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.verify import Progress, Reader, UnreadableError, compare_end, judge
 

@@ -20,16 +20,13 @@ from evidence_helpers import (
     seconds_of_footage,
     time_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
+from camerad.evidence.boxes import boxes
 from camerad.evidence.fragments import (
-    Box,
     FragmentError,
     FragmentMaker,
     Packet,
     ParametersChangedError,
-    boxes,
 )
 from camerad.stream.ring import Ring
 
@@ -226,7 +223,7 @@ def test_a_muxer_that_changes_its_mind_is_noticed(monkeypatch: pytest.MonkeyPatc
     for data, message in [
         (init[:-1] + b"x", "another initialisation segment"),
         (init + b"\0\0\0\x08free", "unexpected order of boxes"),
-        (init + b"\0\0\0\x09moof", "claims 9 bytes of 8"),
+        (init + b"\0\0\0\x09moof", "no MP4: .* claims 9 bytes of 8"),
     ]:
         with monkeypatch.context() as changed:
             changed.setattr(maker, "_mux", lambda _, data=data: data)
@@ -237,23 +234,3 @@ def test_a_muxer_that_changes_its_mind_is_noticed(monkeypatch: pytest.MonkeyPatc
 def test_closing_it_twice_does_nothing() -> None:
     with maker_for(footage("IPPP")) as maker:
         maker.close()
-
-
-def test_boxes_are_walked() -> None:
-    large = struct.pack(">I4sQ", 1, b"mdat", 18) + b"xy"
-    assert list(boxes(b"\0\0\0\x0cfreeabcd" + large)) == [
-        Box(b"free", 0, 8, 12),
-        Box(b"mdat", 12, 28, 30),
-    ]
-
-
-@given(st.binary(max_size=64))
-def test_no_bytes_make_the_walk_run_away(data: bytes) -> None:
-    at = 0
-    try:
-        for box in boxes(data):
-            assert box.start == at
-            assert box.body <= box.end <= len(data)
-            at = box.end
-    except FragmentError as error:
-        assert "bytes" in str(error)

@@ -18,7 +18,8 @@ from sealed_helpers import KEYS, made, pack
 
 from camerad.evidence import jws, tar
 from camerad.evidence.archive import Lost, Seen, Tail, walk
-from camerad.evidence.mp4 import Mp4Error, Mp4Writer
+from camerad.evidence.boxes import Mp4Error
+from camerad.evidence.mp4 import Mp4Writer
 from camerad.evidence.records import COMMIT, END, HEADER, Commit, End, Header
 from camerad.evidence.report import Verdict
 from camerad.evidence.verify import verify
