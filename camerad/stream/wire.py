@@ -2,8 +2,10 @@
 
 The capture process sends *messages*: a header of fixed size (`HEADER`, little-endian) and a body of
 `length` bytes. The body of a PACKET is one access unit of H.264 in Annex B form (ITU-T H.264,
-annex B) and goes from the socket straight into the ring; the body of every other message is a JSON
-object in UTF-8. The controller sends *commands*: one JSON object in UTF-8 on a line.
+annex B), that of a SOUND one access unit of AAC-LC without any framing (ISO/IEC 14496-3,
+raw_data_block); both are footage and go from the socket straight into a ring. The body of every
+other message is a JSON object in UTF-8. The controller sends *commands*: one JSON object in UTF-8
+on a line.
 
 The socket is a stream, so a message may arrive in pieces; neither end ever blocks the other. A
 header that is not of this form raises WireError, and the controller then restarts the capture
@@ -16,7 +18,7 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from camerad.errors import WireError
@@ -27,6 +29,9 @@ HEADER: Final = struct.Struct("<4sBBHIIqI")
 
 FLAG_KEY: Final = 1
 MAX_PACKET: Final = 16 * 1024 * 1024
+MAX_SOUND: Final = 64 * 1024
+"""Far more than an access unit of AAC-LC can have, which is 768 bytes a channel (ISO/IEC 14496-3,
+4.5.3.1: 6144 bits)."""
 MAX_JSON: Final = 64 * 1024
 MAX_COMMAND: Final = 4096
 
@@ -38,7 +43,9 @@ class Kind(IntEnum):
     """One encoded picture."""
     HELLO = 2
     """First message of a process, what it opened: {"camera", "platform", "encoder", "width",
-    "height", ...}"""
+    "height", ..., "sound"}. "sound" is null where no microphone is configured, else {"codec":
+    "aac", "rate", "channels", "samples": per access unit, "config": AudioSpecificConfig in
+    hexadecimal, "device"}; it is known before anything was heard."""
     BEAT = 3
     """Several times a second while the sensor delivers: {"frame", "pts_us", "delivered",
     "encoded"}, counted since the process began."""
@@ -47,15 +54,57 @@ class Kind(IntEnum):
     "to_us"}; the pts of the last frame before and the first frame after."""
     ERROR = 5
     """The process cannot go on: {"message"}; it exits afterwards."""
+    SOUND = 6
+    """One access unit of sound. Its `pts_us` is the media time of the first sample that it decodes
+    to, its `frame` counts the access units of this process life. Units with consecutive numbers
+    follow each other without a seam, each exactly samples / rate later than the one before (the
+    microphone's own clock is evened out). Where sound is missing, for whatever reason, the number
+    jumps. `pts_us` never goes back, whatever the epoch. The first unit after a jump or of an epoch
+    may decode to the silence before the first sample, which a decoder needs to begin with
+    (encoder delay)."""
+    SOUND_STATE = 7
+    """What the microphone does, at every change: {"state": a `SoundState`, "at_us": since when,
+    "why": str for MISSING and FAILED, else null}."""
+
+
+FOOTAGE: Final = frozenset({Kind.PACKET, Kind.SOUND})
+"""The kinds whose body is footage."""
+
+
+class SoundState(StrEnum):
+    """What the microphone does."""
+
+    OFF = "off"
+    """Its device is closed."""
+    STARTING = "starting"
+    """Its device is being opened, or no sample has come yet."""
+    ON = "on"
+    """Samples arrive."""
+    MISSING = "missing"
+    """There is no such device, or it was unplugged; it is looked for again and again."""
+    FAILED = "failed"
+    """The device is there and gives no samples, or its library does not answer."""
+
+
+class SoundMode(StrEnum):
+    """What is to be done with the microphone."""
+
+    OFF = "off"
+    """Its device is closed."""
+    READY = "ready"
+    """Its device is open; samples are read and overwritten, nothing is encoded."""
+    ON = "on"
+    """Sound is encoded and sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header of one message.
 
-    epoch: number of the `arm` command under which a PACKET was encoded; 0 in other messages.
-    frame: the sensor's own frame number (libcamera ``FrameMetadata.sequence``), modulo 2**32.
-    pts_us: media time in microseconds of CLOCK_BOOTTIME.
+    epoch: number of the command under which footage was encoded, `arm` for a PACKET and `sound` for
+    a SOUND; 0 in other messages. frame: of a PACKET the sensor's own frame number (libcamera
+    ``FrameMetadata.sequence``), of a SOUND the number of the access unit, both modulo 2**32.
+    pts_us: media time in microseconds of CLOCK_BOOTTIME. key: of a PACKET only.
     length: bytes of the body.
     """
 
@@ -74,6 +123,9 @@ class Header:
         )
 
 
+_LIMITS: Final = {Kind.PACKET: MAX_PACKET, Kind.SOUND: MAX_SOUND}
+
+
 def unpack(data: bytes | bytearray | memoryview) -> Header:
     """The header in exactly `HEADER.size` bytes.
 
@@ -86,9 +138,9 @@ def unpack(data: bytes | bytearray | memoryview) -> Header:
         known = Kind(kind)
     except ValueError:
         raise WireError(f"unknown kind of message: {kind}") from None
-    if flags & ~FLAG_KEY or reserved:
+    if flags & ~(FLAG_KEY if known is not Kind.SOUND else 0) or reserved:
         raise WireError(f"unknown flags in a {known.name} message: {flags:#x}, {reserved:#x}")
-    limit = MAX_PACKET if known is Kind.PACKET else MAX_JSON
+    limit = _LIMITS.get(known, MAX_JSON)
     if not 0 < length <= limit:
         raise WireError(f"a {known.name} message of {length} bytes; allowed are 1 to {limit}")
     return Header(known, bool(flags & FLAG_KEY), epoch, frame, pts_us, length)
@@ -111,13 +163,18 @@ def parse_body(data: bytes | bytearray | memoryview) -> dict[str, Any]:
     return body
 
 
-def command(name: str, **arguments: int | bool | str) -> bytes:
+def command(name: str, **arguments: int | bool | str | None) -> bytes:
     """A command line for the capture process.
 
     arm(epoch): encode from now on, beginning with a key frame; packets carry `epoch`.
     disarm(): stop encoding and forget every encoded byte.
     view(on): write the low-resolution frames into the shared memory, or blacken it and stop.
     key_frame(): make the next picture a key frame.
+    sound(mode, epoch): a `SoundMode`; in the mode ON sound carries `epoch`, which the other modes
+    ignore. A new mode or epoch makes the process forget all sound that it holds.
+    stamp(pre, trusted, wearer): what is written into the picture from the next frame on: whether it
+    is from before the press, whether the wall clock can be trusted, and who wears the camera (str
+    or null).
     stop(): close the camera and exit.
     """
     return json.dumps({"command": name, **arguments}, separators=(",", ":")).encode() + b"\n"

@@ -12,14 +12,16 @@ from camerad.errors import WireError
 from camerad.stream import wire
 from camerad.stream.wire import CommandReader, Header, Kind
 
+FOOTAGE = st.one_of(
+    st.tuples(st.just(Kind.PACKET), st.booleans(), st.integers(1, wire.MAX_PACKET)),
+    st.tuples(st.just(Kind.SOUND), st.just(False), st.integers(1, wire.MAX_SOUND)),
+)
 HEADERS = st.builds(
-    Header,
-    kind=st.just(Kind.PACKET),
-    key=st.booleans(),
-    epoch=st.integers(0, 2**32 - 1),
-    frame=st.integers(0, 2**32 - 1),
-    pts_us=st.integers(-(2**63), 2**63 - 1),
-    length=st.integers(1, wire.MAX_PACKET),
+    lambda footage, *rest: Header(footage[0], footage[1], *rest, footage[2]),
+    FOOTAGE,
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(-(2**63), 2**63 - 1),
 )
 
 
@@ -48,6 +50,8 @@ def test_the_header_is_laid_out_as_documented() -> None:
         (wire.HEADER.pack(wire.MAGIC, 1, 0, 0, 0, 0, 0, 0), "allowed are 1 to 16777216"),
         (wire.HEADER.pack(wire.MAGIC, 1, 0, 0, 0, 0, 0, wire.MAX_PACKET + 1), "16777217 bytes"),
         (wire.HEADER.pack(wire.MAGIC, 2, 0, 0, 0, 0, 0, wire.MAX_JSON + 1), "HELLO message of"),
+        (wire.HEADER.pack(wire.MAGIC, 6, 1, 0, 0, 0, 0, 1), "unknown flags in a SOUND"),
+        (wire.HEADER.pack(wire.MAGIC, 6, 0, 0, 0, 0, 0, wire.MAX_SOUND + 1), "SOUND message of"),
     ],
 )
 def test_what_is_not_of_the_format_is_refused(data: bytes, complaint: str) -> None:
@@ -60,6 +64,15 @@ def test_a_message_is_a_header_and_a_json_object() -> None:
     header = wire.unpack(data[: wire.HEADER.size])
     assert (header.kind, header.length) == (Kind.BEAT, len(data) - wire.HEADER.size)
     assert wire.parse_body(data[wire.HEADER.size :]) == {"frame": 7}
+
+
+def test_footage_is_what_may_be_in_locked_memory_only() -> None:
+    assert {Kind.PACKET, Kind.SOUND} == wire.FOOTAGE
+
+
+def test_a_command_can_say_that_there_is_nobody() -> None:
+    (told,) = CommandReader().feed(wire.command("stamp", pre=True, trusted=False, wearer=None))
+    assert told == {"command": "stamp", "pre": True, "trusted": False, "wearer": None}
 
 
 @pytest.mark.parametrize(
