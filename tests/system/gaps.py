@@ -73,6 +73,16 @@ def edges(camera: BodyCamera, name: str, after_us: int) -> list[tuple[int, bool]
     ]
 
 
+def felt_us(camera: BodyCamera, after_us: int) -> int:
+    """When the vibration first began after a media time; waits for it, since an answer comes when
+    the press is decided and not when whoever pressed looks."""
+
+    def began() -> list[int]:
+        return [at_us for at_us, on in edges(camera, "vibration", after_us) if on]
+
+    return until(began, 5, "the camera answers by vibration")[0]
+
+
 def start_recording(camera: BodyCamera) -> int:
     """Through self-view, as an officer would; returns the media time at which red came on."""
     camera.press()

@@ -15,7 +15,7 @@ import pytest
 
 from tests.system import judge
 from tests.system.gaps import (
-    edges,
+    felt_us,
     judge_gaps,
     marks,
     red_never_went_out,
@@ -47,12 +47,7 @@ def mark(camera: BodyCamera) -> tuple[int, int]:
     """Press main in a recording; (down, up). The camera answers with its vibration."""
     press = camera.press("main", 0.05)
     down_us, up_us = press["down_us"], press["up_us"]
-    felt = until(
-        lambda: [at_us for at_us, on in edges(camera, "vibration", down_us) if on],
-        2,
-        "the mark is felt",
-    )
-    assert felt[0] - up_us < ANSWER_US
+    assert felt_us(camera, down_us) - up_us < ANSWER_US
     return down_us, up_us
 
 
@@ -214,8 +209,7 @@ def refused_at_once(camera: BodyCamera) -> None:
     """A hold that asks for a recording is refused while the finger is still there."""
     press = camera.press("main", 1.3)
     decided_us = press["down_us"] + 1_000_000
-    felt = [at for at, on in edges(camera, "vibration", decided_us) if on]
-    assert felt and felt[0] - decided_us < ANSWER_US, felt
+    assert felt_us(camera, decided_us) - decided_us < ANSWER_US
     state = camera.state
     assert state["lights"] == {"red": False, "green": False, "amber": True}
     assert state["recording"] is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.system import sealed
-from tests.system.gaps import edges, judge_gaps, marks, start_recording, wait_for_quiet
+from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet
 from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
 
 pytestmark = pytest.mark.system
@@ -49,8 +49,7 @@ def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
         # A start is refused while the finger is still on the button, and nothing is kept.
         wait_for_quiet(camera)
         pressed_us = camera.press("main", 1.2)["down_us"]
-        felt = [at_us for at_us, on in edges(camera, "vibration", pressed_us) if on]
-        assert felt and felt[0] - pressed_us - 1_000_000 < 100_000
+        assert felt_us(camera, pressed_us) - pressed_us - 1_000_000 < 100_000
         assert camera.state["recording"] is None
         assert now_us() - failed_us < FAULT_SECONDS * 1e6, "the fault was over too soon"
         # What was committed is there.
@@ -80,8 +79,7 @@ def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path
         camera.fault("disk_slow", 3)
         until(lambda: _hangs(camera, slow_us), 2, "a sync hangs")
         press = camera.press("main", 0.05)
-        felt = [at_us for at_us, on in edges(camera, "vibration", press["down_us"]) if on]
-        assert felt and felt[0] - press["up_us"] < 100_000
+        assert felt_us(camera, press["down_us"]) - press["up_us"] < 100_000
         assert camera.state["lights"] == {"red": True, "green": False, "amber": False}
         # The stop comes while the card still hangs, and waits for it.
         asked_us = camera.press("main", 2.2)["down_us"]
