@@ -279,8 +279,12 @@ class Daemon(Reports):
                 self._recordings.start(trigger, at_us, pre_event=pre_event)
             case stages.StopRecording(reason, at_us):
                 self._recordings.stop(reason, at_us)
+            case stages.ShowStatus(on):
+                self._display.show_status(on)
             case stages.Mark(at_us):
                 self._recordings.mark(at_us)
+            case stages.Mute(on, at_us):
+                self._recordings.mute(on, at_us)
             case stages.Cue(kind):
                 self._refused = self._refused or kind is stages.CueKind.REFUSED
                 self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
@@ -346,6 +350,8 @@ class Daemon(Reports):
         self.post(stages.Intended(now_us, intent, now_us, source))
         if not self._refused:
             return None
+        if intent is Intent.TOGGLE_MUTE:
+            return "the policy does not allow it"
         reasons = sorted(condition.value for condition in self._state.conditions)
         return ", ".join(reasons) or "not now"
 
@@ -424,6 +430,7 @@ class Daemon(Reports):
             "ready": state.stage in stages.ARMABLE and state.can_record,
             "conditions": sorted(condition.value for condition in state.conditions),
             "display": state.display_on,
+            "muted": state.muted,
             "recording": recording and {"id": state.recording_id, **recording},
             "pre_event_seconds": self._ring.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
@@ -444,5 +451,6 @@ _FOOTAGE: Final = (
     stages.StartRecording,
     stages.StopRecording,
     stages.Mark,
+    stages.Mute,
 )
 """Effects that concern footage: they keep their order among themselves, wipes included."""

@@ -205,6 +205,11 @@ class Recordings:
         if self._recorder is not None:
             self._recorder.mark(at_us)
 
+    def mute(self, on: bool, at_us: int) -> None:
+        """The wearer wants no sound from `at_us` on, or wants it again."""
+        log.info("sound %s", "off" if on else "on")
+        self.note("mute", on=on, at_us=at_us)
+
     def staged(self, at_us: int, stage: Stage, display: bool) -> None:
         """The camera is in another stage, or its display was switched."""
         self.note("stage", stage=stage.value, display=display)

@@ -28,8 +28,9 @@ from camerad.behaviour.stages import (
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "stages.md"
 
-RULES: Final = Rules(frozenset({Stage.SELF_VIEW}), self_view_timeout_us=60_000_000)
-"""The rules of the page: a pre-event buffer in self-view only, as most policies have it."""
+RULES: Final = Rules(frozenset({Stage.SELF_VIEW}), self_view_timeout_us=60_000_000, may_mute=True)
+"""The rules of the page: a pre-event buffer in self-view only, as most policies have it. Where the
+sound may not be switched off, who asks for that is refused."""
 
 INTRODUCTION: Final = """\
 # Stages, signals and buttons
@@ -39,7 +40,8 @@ INTRODUCTION: Final = """\
 What the camera does, as it follows from the tables in `camerad/behaviour/`. The pre-event buffer
 is armed in self-view here, as most policies have it. *Wiping* is the end of self-view: the display
 is dark, and idle shows once the buffer is overwritten. While the camera starts, wipes or stops,
-what is asked of it is remembered and carried out when it can be.
+what is asked of it is remembered and carried out when it can be. Switching the sound off is allowed
+here; where the policy forbids it, the camera answers with the cue *refused*.
 """
 
 
@@ -83,7 +85,9 @@ def _wanted(intent: Intent) -> stages.Intended:
 def events(state: State) -> dict[str, Event]:
     """Everything that can happen, by its name on the page."""
     due_us = stages.deadline(state, RULES)
-    time = "time-out" if state.stage is Stage.SELF_VIEW else "reminder due"
+    time = {Stage.SELF_VIEW: "time-out", Stage.RECORDING: "reminder due"}.get(
+        state.stage, "status time over"
+    )
     return {
         **{intent.value: _wanted(intent) for intent in Intent},
         **({} if due_us is None else {time: stages.Tick(due_us)}),
@@ -98,7 +102,7 @@ def events(state: State) -> dict[str, Event]:
 
 def arrows() -> list[Arrow]:
     """Every event that does something, in every node; and what it does otherwise if something is
-    remembered."""
+    remembered, or within the node if the status shows or the sound is off."""
     found: list[Arrow] = []
     for node, state in nodes().items():
         plain = dict(_answers(node, state))
@@ -110,6 +114,10 @@ def arrows() -> list[Arrow]:
             for name, arrow in _answers(node, remembering):
                 if name in plain and arrow.to != plain[name].to:
                     found.append(replace(arrow, on=f"{name}, {intent.value} remembered"))
+        for intent, shown in ((Intent.SHOW_STATUS, "status shown"), (Intent.TOGGLE_MUTE, "muted")):
+            for name, arrow in _answers(node, _after(state, _wanted(intent))):
+                if arrow.to == node and (name not in plain or arrow.effects != plain[name].effects):
+                    found.append(replace(arrow, on=f"{name}, {shown}"))
     return found
 
 
@@ -182,6 +190,10 @@ def _effect(effect: Effect) -> str:
             return f"cue {kind.value}"
         case stages.ShowSelfView(on):
             return "display on" if on else "display off"
+        case stages.ShowStatus(on):
+            return "status on" if on else "status off"
+        case stages.Mute(on):
+            return "sound off" if on else "sound on"
         case stages.StartRecording(pre_event=pre_event):
             return f"start recording {'with' if pre_event else 'without'} pre-event buffer"
         case stages.StopRecording(reason):

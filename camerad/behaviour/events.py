@@ -42,6 +42,8 @@ class Condition(Enum):
     CAMERA_DOWN = "camera_down"
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
+    MICROPHONE_DOWN = "microphone_down"
+    """Recordings are to have sound, and the microphone is missing or fails."""
     DOCKED = "docked"
 
 
@@ -60,6 +62,10 @@ class Intent(Enum):
     """From self-view back to idle."""
     MARK = "mark"
     """Set a mark in the recording."""
+    TOGGLE_MUTE = "toggle_mute"
+    """Sound off or on in the recording."""
+    SHOW_STATUS = "show_status"
+    """In idle: battery, storage and clock on the display for a moment."""
 
 
 class CueKind(Enum):
@@ -70,6 +76,8 @@ class CueKind(Enum):
     STILL_RECORDING = "still_recording"
     STOPPED = "stopped"
     MARKED = "marked"
+    MUTED = "muted"
+    UNMUTED = "unmuted"
     REFUSED = "refused"
     SELF_VIEW_ON = "self_view_on"
     SELF_VIEW_OFF = "self_view_off"
@@ -84,6 +92,7 @@ class CueKind(Enum):
     CAMERA_DOWN = "camera_down"
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
+    MICROPHONE_DOWN = "microphone_down"
 
 
 # ---------------------------------------------------------------------------------------- events
@@ -203,10 +212,19 @@ class ShowSelfView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """Show the wearer how the camera is, or no longer. As little waits for it as for the picture.
+    It and self-view are never on together."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording:
     """Keep footage from now on.
 
-    trigger: the source of the intent. at_us: the edge of the press. pre_event: whether what the
+    With sound, where the policy has it: a recording is never muted when it begins. trigger: the
+    source of the intent. at_us: the edge of the press. pre_event: whether what the
     ring holds from before `at_us` belongs to the recording; where False, no picture older than
     `at_us` may.
     """
@@ -235,6 +253,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Mute:
+    """Keep no sound from `at_us` on, the moment of the decision, or keep it again."""
+
+    on: bool
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cue:
     """Play a vibration and tone once, after those still playing."""
 
@@ -247,5 +273,15 @@ class End:
 
 
 Effect: TypeAlias = (
-    Arm | Disarm | Wipe | ShowSelfView | StartRecording | StopRecording | Mark | Cue | End
+    Arm
+    | Disarm
+    | Wipe
+    | ShowSelfView
+    | ShowStatus
+    | StartRecording
+    | StopRecording
+    | Mark
+    | Mute
+    | Cue
+    | End
 )

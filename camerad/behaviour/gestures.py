@@ -1,4 +1,4 @@
-"""From edges in time to intents: press, double press, hold; and the bounce of contacts.
+"""From edges in time to intents: press, double press, hold, press and hold; and bouncing contacts.
 
 Rules of this file
 ------------------
@@ -22,11 +22,12 @@ every edge, and whenever a hold's time is reached or the time for a second press
 gets shorter. Each item leads to an outcome (`stages.outcome`), and as soon as all of them lead to
 the same one, the gesture is decided, at that instant and no later. Where press and hold both
 record, the first edge records. Where they differ, the release decides for the press and the clock
-for the hold. Only a button that has a double press in this stage waits after the release.
+for the hold. Only a button that has a double press in this stage, or a press and hold, waits after
+the release; and only where both have a meaning does the release or the clock decide between them.
 
-    NONE --press--> DOWN --release, a double press is possible--> BETWEEN
-      ^              |                                               |
-      '---decided----+--------decided: second press, or too late-----'
+    NONE --press--> DOWN --release, a second press is possible--> BETWEEN --second press--> AGAIN
+      ^              |                                               |                        |
+      '---decided----+----------------decided: too late--------------+------------------------'
 """
 
 from __future__ import annotations
@@ -46,13 +47,21 @@ class Gesture(Enum):
     PRESS = "press"
     DOUBLE_PRESS = "double_press"
     HOLD = "hold"
+    PRESS_HOLD = "press_hold"
+    """A press, and a second one that is held. Two short ones mean what a double press means, or, if
+    that means nothing, what a press does."""
+
+
+HOLDS: Final = frozenset({Gesture.HOLD, Gesture.PRESS_HOLD})
+"""Gestures that have a length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """What a gesture means in some stages.
 
-    hold_us: how long a HOLD lasts at least; 0 for the other gestures. Raises ValueError otherwise.
+    hold_us: how long a HOLD lasts at least, or the second press of a PRESS_HOLD; 0 for the other
+    gestures. Raises ValueError otherwise.
     """
 
     gesture: Gesture
@@ -61,7 +70,7 @@ class Binding:
     hold_us: int = 0
 
     def __post_init__(self) -> None:
-        if (self.gesture is Gesture.HOLD) != (self.hold_us > 0):
+        if (self.gesture in HOLDS) != (self.hold_us > 0):
             raise ValueError(f"{self.gesture.value} of {self.hold_us} us: only a hold has a length")
 
 
@@ -126,6 +135,7 @@ class Decision:
 
 _ALL: Final = frozenset(Stage)
 _NOT_RECORDING: Final = _ALL - {Stage.RECORDING}
+_IDLE: Final = frozenset({Stage.IDLE})
 _RECORDING: Final = frozenset({Stage.RECORDING})
 
 _MAIN: Final = (
@@ -136,21 +146,36 @@ _MAIN: Final = (
 
 DEFAULT_TWO_BUTTONS: Final = (
     ButtonTable("main", _MAIN),
-    ButtonTable("display", (Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),)),
+    ButtonTable(
+        "display",
+        (
+            Binding(Gesture.PRESS, Intent.TOGGLE_SELF_VIEW, _ALL),
+            Binding(Gesture.HOLD, Intent.SHOW_STATUS, _IDLE, hold_us=1_000_000),
+            Binding(Gesture.HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
+        ),
+    ),
 )
 """A main button and one for the display."""
 
 DEFAULT_ONE_BUTTON: Final = (
     ButtonTable(
-        "main", (*_MAIN, Binding(Gesture.DOUBLE_PRESS, Intent.TOGGLE_SELF_VIEW, _RECORDING))
+        "main",
+        (
+            *_MAIN,
+            Binding(Gesture.DOUBLE_PRESS, Intent.TOGGLE_SELF_VIEW, _RECORDING),
+            Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, _RECORDING, hold_us=1_000_000),
+        ),
     ),
 )
 """A main button alone, which means the same as on a camera with two.
 
-While recording, a double press switches the display; the mark of a single press is then decided a
-moment later, but set at its edge. In self-view nothing leads back to idle but the time-out:
-whatever an officer does with the button there records, at its first edge. A gesture that cancels
-would delay every start, and a hand under stress would find it.
+While recording, a double press switches the display, and one whose second press is held, the sound;
+the mark of a single press is then decided a moment later, but set at its edge. Nothing here asks
+for the status: in idle, whatever could is the beginning of something that records, two quick
+presses included, and would delay it; such a camera shows it once, when it is ready. In self-view
+nothing leads back to idle but the time-out: whatever an officer does with the button there records,
+at its first edge. A gesture that cancels would delay every start, and a hand under stress would
+find it.
 """
 
 
@@ -162,6 +187,8 @@ class _Phase(Enum):
     """Nothing is under way, though the button may still be down."""
     DOWN = "down"
     BETWEEN = "between"
+    AGAIN = "again"
+    """Down for the second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +197,8 @@ class _Button:
 
     level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
     until then changes are bounce. stage, edge_us: those of the press that began the gesture.
-    judged_us: until then it is known that more than one outcome is left. released_us: the end of a
-    press that may become a double press.
+    again_us: the edge of the second press. judged_us: until then it is known that more than one
+    outcome is left. released_us: the end of a press that may be followed by another.
     """
 
     level: bool = False
@@ -181,6 +208,7 @@ class _Button:
     phase: _Phase = _Phase.NONE
     stage: Stage = Stage.STARTING
     edge_us: int = 0
+    again_us: int = 0
     judged_us: int = 0
     released_us: int = 0
 
@@ -263,8 +291,9 @@ def _due(button: _Button, table: ButtonTable) -> int | None:
     dues = [button.settle_us] if button.level != button.pressed else []
     if button.phase is _Phase.BETWEEN:
         dues.append(button.released_us + table.double_press_us)
-    if button.phase is _Phase.DOWN:
-        reached = [button.edge_us + hold.hold_us for hold in _bound(button, table, Gesture.HOLD)]
+    if button.phase in (_Phase.DOWN, _Phase.AGAIN):
+        holds, since_us = _holds(button, table)
+        reached = [since_us + hold.hold_us for hold in holds]
         dues += [at_us for at_us in reached if at_us > button.judged_us]
     return min(dues, default=None)
 
@@ -294,8 +323,11 @@ def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _R
     if button.pressed and button.phase is _Phase.NONE:
         button = replace(button, phase=_Phase.DOWN, stage=stage, edge_us=button.level_us)
         return _judge(button, table, _left(button, table, at_us), at_us)
-    if button.pressed:  # for the second time
-        return _judge(button, table, _bound(button, table, Gesture.DOUBLE_PRESS), at_us)
+    if button.pressed:
+        button = replace(button, phase=_Phase.AGAIN, again_us=button.level_us)
+        return _judge(button, table, _left(button, table, at_us), at_us)
+    if button.phase is _Phase.AGAIN:
+        return _judge(button, table, _left(button, table, at_us), at_us)
     if button.phase is _Phase.DOWN:
         button = replace(button, phase=_Phase.BETWEEN, released_us=button.level_us)
         return _judge(button, table, _left(button, table, at_us), at_us)
@@ -312,6 +344,13 @@ def _bound(button: _Button, table: ButtonTable, gesture: Gesture) -> list[Bindin
     return sorted(bindings, key=lambda binding: binding.hold_us)
 
 
+def _holds(button: _Button, table: ButtonTable) -> tuple[list[Binding], int]:
+    """What the press under way may become by being held, and its edge."""
+    if button.phase is _Phase.AGAIN:
+        return _bound(button, table, Gesture.PRESS_HOLD), button.again_us
+    return _bound(button, table, Gesture.HOLD), button.edge_us
+
+
 def _press(button: _Button, table: ButtonTable) -> list[Binding | None]:
     """What a press means; None: nothing."""
     return [*_bound(button, table, Gesture.PRESS)] or [None]
@@ -319,14 +358,17 @@ def _press(button: _Button, table: ButtonTable) -> list[Binding | None]:
 
 def _left(button: _Button, table: ButtonTable, at_us: int) -> list[Binding | None]:
     """What the gesture may still become, the likeliest first."""
-    held_us = at_us - button.edge_us
-    holds = _bound(button, table, Gesture.HOLD)
+    holds, since_us = _holds(button, table)
+    held_us = at_us - since_us
     reached = [hold for hold in holds if hold.hold_us <= held_us][-1:]
     longer = [hold for hold in holds if hold.hold_us > held_us and button.pressed]
     if reached:
         return [*reached, *longer]
+    press = _press(button, table)
     double = _bound(button, table, Gesture.DOUBLE_PRESS)
-    return [*_press(button, table), *double, *longer]
+    if button.phase is _Phase.AGAIN:
+        return [*(double or press), *longer]
+    return [*press, *double, *_bound(button, table, Gesture.PRESS_HOLD), *longer]
 
 
 def _judge(

@@ -9,6 +9,8 @@ Rules of this file
 3. Amber says that a press would be refused; blinking, not yet.
 4. A cue is felt before it is heard. What an officer must tell apart by touch alone differs in its
    vibration. Showing the display makes no sound: a tone would not de-escalate.
+5. Muted is felt as "still recording" followed by the long one of an end: the picture goes on, the
+   sound has stopped. Unmuted is the same with the two short ones of a start behind it.
 
 Officers know these signals from other cameras: green for standby and red for recording from
 NetCo's (Duisburg); steady green, flashing green for what runs low and amber for "cannot record"
@@ -70,6 +72,7 @@ ATTENTION: Final[Mapping[Condition, Pattern]] = {
     Condition.STORAGE_LOW: BLINK,
     Condition.CLOCK_UNTRUSTED: BLINK,
     Condition.DISPLAY_DOWN: BLINK,
+    Condition.MICROPHONE_DOWN: BLINK,
     Condition.HOT: BLINK,
     Condition.DOCKED: REST,
 }
@@ -113,6 +116,8 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
     CueKind.STILL_RECORDING: ("..", HIGH),
     CueKind.STOPPED: ("-", HIGH),
     CueKind.MARKED: (".", HIGH),
+    CueKind.MUTED: ("..-", MIDDLE),
+    CueKind.UNMUTED: ("..-..", MIDDLE),
     CueKind.REFUSED: ("---", LOW),
     CueKind.SELF_VIEW_ON: (".", 0),
     CueKind.SELF_VIEW_OFF: ("-.", 0),
@@ -128,6 +133,7 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
     CueKind.CAMERA_DOWN: ("-.-", LOW),
     CueKind.LIGHT_DOWN: ("-..", LOW),
     CueKind.DISPLAY_DOWN: ("-...", MIDDLE),
+    CueKind.MICROPHONE_DOWN: ("-....", MIDDLE),
     CueKind.HOT: (".-.", MIDDLE),
 }
 """Vibration of each cue, quick (.) and long (-), and the pitch in hertz of a tone in the same
@@ -139,6 +145,8 @@ ANSWERS: Final = frozenset(
         CueKind.STARTED,
         CueKind.STOPPED,
         CueKind.MARKED,
+        CueKind.MUTED,
+        CueKind.UNMUTED,
         CueKind.REFUSED,
         CueKind.SELF_VIEW_ON,
         CueKind.SELF_VIEW_OFF,

@@ -25,6 +25,11 @@ and not multiplied into it:
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
   but the stage stays self_view until the answer comes: nobody sees idle before the buffer is gone.
   A press in between records at once; what was there before the press is gone or going.
+- *Muted.* The wearer has switched the sound of the recording off, where the policy lets them. It
+  belongs to that recording: every one begins unmuted, and whoever mutes is reminded of it. What
+  the microphone heard before the decision stays.
+- *Status.* For a moment the display tells the wearer of battery, storage and clock. In idle only:
+  whatever leaves idle ends it.
 - *Remembered.* While the camera waits for itself, an intent cannot be carried out, so it is
   remembered, and carried out when the wait is over. What is remembered is always a single intent,
   the one that leads from idle to where all of them together lead: two escalations are one record,
@@ -58,10 +63,12 @@ from camerad.behaviour.events import (
     Intended,
     Intent,
     Mark,
+    Mute,
     Opened,
     Raised,
     Ready,
     ShowSelfView,
+    ShowStatus,
     Shutdown,
     Stage,
     StartRecording,
@@ -110,12 +117,14 @@ __all__ = [
     "Intended",
     "Intent",
     "Mark",
+    "Mute",
     "Opened",
     "Outcome",
     "Raised",
     "Ready",
     "Rules",
     "ShowSelfView",
+    "ShowStatus",
     "Shutdown",
     "Stage",
     "StartRecording",
@@ -164,6 +173,8 @@ def deadline(state: State, rules: Rules) -> int | None:
         return state.entered_us + rules.self_view_timeout_us
     if state.stage is Stage.RECORDING:
         return state.reminded_us + rules.reminder_us
+    if state.status_on:
+        return state.status_at_us + rules.status_us
     return None
 
 
@@ -212,6 +223,10 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
             return _stop(state, event.at_us, "stop")
         case Outcome.MARK:
             return state, (Mark(event.edge_us), Cue(CueKind.MARKED))
+        case Outcome.MUTE:
+            return _mute(state, event.at_us, rules)
+        case Outcome.STATUS:
+            return _status(state, event.at_us)
         case _:
             return _display(state, not state.display_on)
 
@@ -277,6 +292,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
             state, then = _stop(state, event.at_us, "shutdown")
         case Outcome.REMIND:
             state, then = _remind(state, event.at_us, rules)
+        case Outcome.STATUS_OVER:
+            state, then = _status_over(state)
         case Outcome.END:
             state, then = _end(state)
         case _:
@@ -309,11 +326,13 @@ def _start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -
     """Record: footage first, the display last."""
     pre_event = state.armed and state.stage in rules.armed_in
     display_on = state.display_on and rules.display_in_recording
+    state, over = _status_over(state)
     effects = (
         *_arming(state, wanted=True),
         StartRecording(trigger, edge_us, pre_event),
         Cue(CueKind.STARTED),
         *_say_again(state, Outcome.RECORD),
+        *over,
         *_showing(state, wanted=display_on),
     )
     state = replace(
@@ -324,6 +343,7 @@ def _start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -
         armed=True,
         display_on=display_on,
         recording_id=None,
+        muted=False,
     )
     return state, effects
 
@@ -349,7 +369,13 @@ def _rest(state: State, at_us: int, rules: Rules) -> Result:
     effects = (*_arming(state, wanted=armed), *_showing(state, wanted=False))
     was = state.stage
     state = replace(
-        state, stage=stage, entered_us=at_us, armed=armed, display_on=False, recording_id=None
+        state,
+        stage=stage,
+        entered_us=at_us,
+        armed=armed,
+        display_on=False,
+        recording_id=None,
+        muted=False,
     )
     if state.wiping:
         return state, effects
@@ -360,13 +386,18 @@ def _rest(state: State, at_us: int, rules: Rules) -> Result:
         return state, effects + then
     if was is Stage.STARTING and state.can_record:
         effects += (Cue(CueKind.READY),)
+    if was is Stage.STARTING and rules.status_at_ready:
+        state, then = _status(state, at_us)
+        effects += then
     return state, effects
 
 
 def _show(state: State, at_us: int, rules: Rules) -> Result:
     armed = Stage.SELF_VIEW in rules.armed_in
+    state, over = _status_over(state)
     effects = (
         *_arming(state, wanted=armed),
+        *over,
         *_showing(state, wanted=True),
         Cue(CueKind.SELF_VIEW_ON),
         *_say_again(state, Outcome.SELF_VIEW),
@@ -387,6 +418,28 @@ def _display(state: State, on: bool) -> Result:
     return replace(state, display_on=on), _showing(state, wanted=on)
 
 
+def _mute(state: State, at_us: int, rules: Rules) -> Result:
+    if not rules.may_mute:
+        return state, (Cue(CueKind.REFUSED),)
+    on = not state.muted
+    return replace(state, muted=on), (
+        Mute(on, at_us),
+        Cue(CueKind.MUTED if on else CueKind.UNMUTED),
+    )
+
+
+def _status(state: State, at_us: int) -> Result:
+    """Asked for again, it stays that much longer."""
+    effects = () if state.status_on else (ShowStatus(True),)
+    return replace(state, status_on=True, status_at_us=at_us), effects
+
+
+def _status_over(state: State) -> Result:
+    if not state.status_on:
+        return state, ()
+    return replace(state, status_on=False, status_at_us=0), (ShowStatus(False),)
+
+
 def _remind(state: State, at_us: int, rules: Rules) -> Result:
     """A late Tick does not shift the next reminder, and reminders that were missed are one."""
     periods = (at_us - state.reminded_us) // rules.reminder_us
@@ -394,11 +447,13 @@ def _remind(state: State, at_us: int, rules: Rules) -> Result:
     # Without a camera "still recording" would be a lie.
     down = Condition.CAMERA_DOWN in state.conditions
     cue = Cue(CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING)
-    return state, (cue, *_say_again(state, Outcome.REMIND))
+    muted = (Cue(CueKind.MUTED),) if state.muted else ()
+    return state, (cue, *muted, *_say_again(state, Outcome.REMIND))
 
 
 def _end(state: State) -> Result:
-    return replace(state, armed=False), (*_arming(state, wanted=False), End())
+    state, over = _status_over(state)
+    return replace(state, armed=False), (*_arming(state, wanted=False), *over, End())
 
 
 def _forget(state: State) -> State:

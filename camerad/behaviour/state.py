@@ -19,6 +19,9 @@ class Rules:
     self_view_timeout_us: self-view without a recording falls back to idle after this time.
     reminder_us: time between two reminders that a recording is running.
     display_in_recording: whether a display that shows self-view stays on when a recording starts.
+    may_mute: whether the wearer may switch the sound of a recording off; False also where there is
+    no sound. status_us: how long the status stays on the display. status_at_ready: whether it shows
+    by itself once the camera is ready, for a camera on which no gesture asks for it.
 
     Raises ValueError where `armed_in` names another stage, or a time is not positive.
     """
@@ -27,12 +30,15 @@ class Rules:
     self_view_timeout_us: int
     reminder_us: int = 120_000_000
     display_in_recording: bool = True
+    may_mute: bool = False
+    status_us: int = 5_000_000
+    status_at_ready: bool = False
 
     def __post_init__(self) -> None:
         if not self.armed_in <= ARMABLE:
             wrong = ", ".join(sorted(stage.value for stage in self.armed_in - ARMABLE))
             raise ValueError(f"armed_in: {wrong} is not a stage with a pre-event buffer")
-        for name in ("self_view_timeout_us", "reminder_us"):
+        for name in ("self_view_timeout_us", "reminder_us", "status_us"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: {getattr(self, name)} is not a positive time")
 
@@ -45,7 +51,8 @@ class State:
     not been answered. ending: Shutdown has come. remembered: the intent to carry out when the wait
     is over, with the edge of its press and its source. recording_id: of the open recording, once
     the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
-    felt that a recording runs.
+    felt that a recording runs. muted: the wearer has switched the sound of the recording off; until
+    its file is closed. status_on: the display is to show the status, since status_at_us.
     """
 
     stage: Stage
@@ -60,6 +67,9 @@ class State:
     remembered_source: str = ""
     recording_id: str | None = None
     reminded_us: int = 0
+    muted: bool = False
+    status_on: bool = False
+    status_at_us: int = 0
 
     @property
     def keeping(self) -> bool:

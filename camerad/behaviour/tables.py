@@ -42,6 +42,12 @@ class Outcome(StrEnum):
     """Set a mark."""
     DISPLAY = "display"
     """Switch the display, and nothing else."""
+    MUTE = "mute"
+    """Switch the sound, where that is allowed, and nothing else."""
+    STATUS = "status"
+    """Show the status for a moment."""
+    STATUS_OVER = "status_over"
+    """The moment is over."""
     REST = "rest"
     """What the camera waited for is over: on to what is remembered, or to idle."""
     REMIND = "remind"
@@ -66,7 +72,7 @@ _FROM_IDLE: Final = {
 
 INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
     Stage.STARTING: _FROM_IDLE,
-    Stage.IDLE: _FROM_IDLE,
+    Stage.IDLE: {**_FROM_IDLE, Intent.SHOW_STATUS: Outcome.STATUS},
     Stage.SELF_VIEW: {
         Intent.ESCALATE: Outcome.RECORD,
         Intent.RECORD: Outcome.RECORD,
@@ -77,6 +83,7 @@ INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
         Intent.ESCALATE: Outcome.MARK,
         Intent.MARK: Outcome.MARK,
         Intent.TOGGLE_SELF_VIEW: Outcome.DISPLAY,
+        Intent.TOGGLE_MUTE: Outcome.MUTE,
         Intent.STOP: Outcome.STOP,
     },
     Stage.STOPPING: _FROM_IDLE,
@@ -85,7 +92,7 @@ INTENTS: Final[Mapping[Stage, Mapping[Intent, Outcome]]] = {
 
 EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
     Stage.STARTING: {Ready: Outcome.REST, Shutdown: Outcome.END},
-    Stage.IDLE: {Shutdown: Outcome.END},
+    Stage.IDLE: {Tick: Outcome.STATUS_OVER, Shutdown: Outcome.END},
     Stage.SELF_VIEW: {Tick: Outcome.IDLE, Wiped: Outcome.REST, Shutdown: Outcome.IDLE},
     Stage.RECORDING: {
         Opened: Outcome.NOTE,
@@ -130,6 +137,7 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.CAMERA_DOWN: CueKind.CAMERA_DOWN,
     Condition.DISPLAY_DOWN: CueKind.DISPLAY_DOWN,
     Condition.LIGHT_DOWN: CueKind.LIGHT_DOWN,
+    Condition.MICROPHONE_DOWN: CueKind.MICROPHONE_DOWN,
 }
 """The cue of a condition when it is raised. Docked is silent: whoever docks a camera sees it."""
 
@@ -141,10 +149,11 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
         Condition.STORAGE_FULL,
         Condition.NO_RECIPIENTS,
     ),
-    # The recording may not show: the wearer has to say it.
-    Outcome.RECORD: (Condition.LIGHT_DOWN,),
+    # The recording may not show: the wearer has to say it. Without sound, to call a witness.
+    Outcome.RECORD: (Condition.LIGHT_DOWN, Condition.MICROPHONE_DOWN),
     Outcome.REMIND: (
         Condition.LIGHT_DOWN,
+        Condition.MICROPHONE_DOWN,
         Condition.BATTERY_CRITICAL,
         Condition.BATTERY_LOW,
         Condition.STORAGE_LOW,

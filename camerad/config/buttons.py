@@ -8,6 +8,7 @@ from typing import Final
 from camerad.behaviour.gestures import (
     DEFAULT_ONE_BUTTON,
     DEFAULT_TWO_BUTTONS,
+    HOLDS,
     Binding,
     ButtonTable,
     Gesture,
@@ -41,8 +42,9 @@ def _preset(entry: ButtonsEntry, preset: str, reader: Reader) -> tuple[Button, .
             text = "gestures cannot be changed within a preset; remove them, or buttons.preset"
             reader.add(f"{where}.gestures", text)
         elif name not in tables and reader.good("buttons.preset"):
-            has = f"preset {preset} has no such button; {suggest(name, tables)}".rstrip("; ")
-            reader.add(where, f"{has} (its buttons: {', '.join(tables)})")
+            near, listed = suggest(name, tables), f"its buttons: {', '.join(tables)}"
+            hint = f"{near} ({listed})" if near else listed
+            reader.add(where, f"preset {preset} has no such button; {hint}")
     return tuple(
         _button(table, PRESET_GPIO[name], entry.buttons.get(name, ButtonEntry()))
         for name, table in tables.items()
@@ -79,9 +81,10 @@ def _bindings(entries: tuple[GestureEntry, ...], where: str, reader: Reader) -> 
     for index, entry in enumerate(entries):
         here = f"{where}[{index}]"
         word = entry.gesture.value
-        if entry.gesture is Gesture.HOLD and entry.seconds is None:
-            reader.add(f"{here}.seconds", "missing; a hold needs its length, 0.3 to 10 seconds")
-        elif entry.gesture is not Gesture.HOLD and entry.seconds is not None:
+        if entry.gesture in HOLDS and entry.seconds is None:
+            text = f"missing; a {word} needs its length, 0.3 to 10 seconds"
+            reader.add(f"{here}.seconds", text)
+        elif entry.gesture not in HOLDS and entry.seconds is not None:
             text = f"a {word} has no length; remove seconds, or write gesture: hold"
             reader.add(f"{here}.seconds", text)
         if not entry.stages:

@@ -108,12 +108,17 @@ class _Limits:
         seconds = limits.seconds if chosen.seconds is None else chosen.seconds
         sound = limits.sound if chosen.sound is None else chosen.sound
         armed_in = limits.armed_in if chosen.armed_in is None else chosen.armed_in
+        may_mute = policy.may_mute
+        if self._file.sound.may_mute is not None:
+            may_mute = self._file.sound.may_mute
         days = policy.retention.days
         if self._file.retention.days is not None:
             days = self._file.retention.days
         self._check_seconds(seconds, limits.max_seconds)
         if sound and not limits.sound:
             self._beyond("pre_event.sound", "true", "no sound before the press", "set it to false")
+        if may_mute and not policy.may_mute:
+            self._beyond("sound.may_mute", "true", "no muting", "set it to false")
         if armed_in - limits.armed_in:
             self._beyond(
                 "pre_event.armed_in",
@@ -143,6 +148,7 @@ class _Limits:
             sound=policy.sound,
             stamp=policy.stamp,
             announcement=policy.announcement,
+            may_mute=may_mute,
             path=Path(self._preset_reader.file),
         )
 

@@ -58,6 +58,7 @@ def render(settings: Settings) -> str:
             "sound": buffer.sound,
             "armed_in": buffer.armed_in,
         },
+        "sound": {"may_mute": policy.may_mute},
         "retention": {"days": policy.retention_days},
         "camera": settings.camera,
         "ring": settings.ring,

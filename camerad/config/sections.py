@@ -86,6 +86,15 @@ class PreEventChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundChoice:
+    """The sound of recordings. What is left out is as the policy has it."""
+
+    may_mute: Annotated[
+        bool | None, "Whether the wearer may switch the sound of a running recording off and on."
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionChoice:
     """How long a recording is kept. What is left out is as the policy has it."""
 
@@ -205,7 +214,7 @@ class GestureEntry:
     ]
     intent: Annotated[Intent, "What the wearer wants by it."]
     seconds: Annotated[
-        float | None, "How long to hold; for hold only.", Range(0.3, 10, "seconds")
+        float | None, "How long to hold; for hold and press_hold only.", Range(0.3, 10, "seconds")
     ] = None
 
 
@@ -330,6 +339,7 @@ class ConfigFile:
     ] = ()
     device: Device = field(default_factory=Device)
     pre_event: PreEventChoice = PreEventChoice()
+    sound: SoundChoice = SoundChoice()
     retention: RetentionChoice = RetentionChoice()
     camera: Camera = Camera()
     ring: RingBuffer = RingBuffer()
@@ -389,3 +399,6 @@ class PolicyFile:
     sound: Annotated[bool, "Whether recordings may have sound."]
     stamp: Annotated[bool, "Whether date, time and the camera's id are written into the picture."]
     announcement: Annotated[bool, "Whether the camera announces a change of stage by voice."]
+    may_mute: Annotated[
+        bool, "Whether a camera may let its wearer switch the sound of a running recording off."
+    ] = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from camerad.behaviour.gestures import ButtonTable
-from camerad.behaviour.stages import Rules, Stage
+from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
 from camerad.config.sections import (
     Camera,
@@ -46,6 +46,7 @@ class Policy:
     sound: bool
     stamp: bool
     announcement: bool
+    may_mute: bool
     path: Path = field(compare=False)
 
 
@@ -106,4 +107,10 @@ class Settings:
             self_view_timeout_us=round(self.self_view.timeout_seconds * SECOND),
             reminder_us=round(self.recording.reminder_seconds * SECOND),
             display_in_recording=self.self_view.while_recording,
+            may_mute=self.policy.sound and self.policy.may_mute,
+            status_at_ready=not any(
+                binding.intent is Intent.SHOW_STATUS and Stage.IDLE in binding.stages
+                for table in self.button_tables
+                for binding in table.bindings
+            ),
         )

@@ -277,6 +277,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class MuteSwitched:
+    """The wearer wants no sound of the running recording from at_us (media time) on, or wants it
+    again."""
+
+    on: bool
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClockChanged:
     """Wall time jumped against boot time by step_us, or comes from another source."""
 
@@ -357,6 +366,7 @@ Fact = (
     | Deleted
     | SettingsChanged
     | Fault
+    | MuteSwitched
     | ClockChanged
     | Uptime
     | Identity
@@ -385,6 +395,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "deleted": Deleted,
     "settings": SettingsChanged,
     "fault": Fault,
+    "mute": MuteSwitched,
     "clock": ClockChanged,
     "uptime": Uptime,
     "identity": Identity,

@@ -61,6 +61,14 @@ class SelfView:
         self._shown = on
         self._send({"show": on})
 
+    def show_status(self, on: bool) -> None:
+        """Show the wearer how the camera is, or no longer; returns at once.
+
+        The process has no picture for it yet: the display stays dark, and the log says so.
+        """
+        if on:
+            log.info("the display cannot show the status")
+
     def _send(self, command: dict[str, Any]) -> None:
         if self._writer is None or self._writer.is_closing():
             return

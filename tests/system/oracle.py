@@ -8,7 +8,9 @@ explains what was seen.
     main     in idle: press = self-view, held 1 s = recording
              in self-view: touch = recording
              while recording: press = mark, held 2 s = stop
-    display  in idle: self-view; in self-view: back to idle; while recording: the display only
+    display  in self-view: touch = back to idle
+             in idle: press = self-view; while recording: press = the display only
+             in both, held 1 s: something that changes no stage
 
 While the camera closes a recording or overwrites its buffer, it remembers where the presses lead.
 """
@@ -21,6 +23,7 @@ from typing import Final
 
 RECORD_US: Final = 1_000_000
 STOP_US: Final = 2_000_000
+DISPLAY_US: Final = 1_000_000
 
 IDLE, SELF_VIEW, RECORDING, STOPPING = "idle", "self_view", "recording", "stopping"
 
@@ -40,6 +43,7 @@ class Camera:
 
     wiping: the buffer is being overwritten. leads_to: the stage that what is remembered leads to.
     judged: the stage in which main was touched; None: nothing more comes of that touch.
+    display_down: a touch of display may still become a press.
     marks: how many there are in each recording. seen: the stages that it has
     shown, and since: from when on, where time is known.
     """
@@ -48,6 +52,7 @@ class Camera:
     wiping: bool = False
     leads_to: str = IDLE
     judged: str | None = None
+    display_down: bool = False
     marks: tuple[int, ...] = ()
     seen: tuple[str, ...] = (IDLE,)
     since: tuple[int, ...] = (0,)
@@ -66,6 +71,8 @@ class Camera:
     # What a hand does
 
     def touched(self, button: str) -> Camera:
+        if button == "display" and self.stage in (IDLE, RECORDING):
+            return replace(self, display_down=True)
         if button == "display":
             return self.wants("toggle")
         if self.stage == SELF_VIEW:
@@ -80,7 +87,10 @@ class Camera:
         return replace(self, judged=None).wants(intent)
 
     def released(self, button: str) -> Camera:
-        if button == "display" or self.judged is None:
+        if button == "display":
+            camera = replace(self, display_down=False)
+            return camera.wants("toggle") if self.display_down else camera
+        if self.judged is None:
             return self
         return replace(self, judged=None).wants("escalate")
 
@@ -153,6 +163,8 @@ def happenings(presses: Iterable[Press]) -> list[tuple[int, str, str]]:
             for hold_us, name in ((RECORD_US, "held 1"), (STOP_US, "held 2")):
                 if press.up_us - press.down_us >= hold_us:
                     found.append((press.down_us + hold_us, name, press.button))
+        elif press.up_us - press.down_us >= DISPLAY_US:
+            found.append((press.down_us + DISPLAY_US, "held", press.button))
     return sorted(found)
 
 
@@ -165,6 +177,8 @@ def after(camera: Camera, what: str, button: str, at_us: int = 0) -> Camera:
         return camera.touched(button)
     if what == "released":
         return camera.released(button)
+    if what == "held":
+        return replace(camera, display_down=False)
     return camera.held(RECORD_US if what == "held 1" else STOP_US)
 
 

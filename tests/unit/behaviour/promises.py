@@ -103,7 +103,7 @@ def p5(t: Transition) -> str | None:
     starts = [e for e in t.effects if isinstance(e, stages.StartRecording)]
     refused = Cue(CueKind.REFUSED) in t.effects
     impossible = bool(t.after.conditions & CANNOT_RECORD) or t.after.ending
-    if refused and not impossible:
+    if refused and not (impossible or _may_not_mute(t)):
         return "refused without a failed camera or storage, and with someone to seal to"
     wanted = isinstance(t.event, stages.Intended) and t.event.intent is Intent.RECORD
     if wanted and (what := _lost(t, impossible)) is not None:
@@ -120,6 +120,11 @@ def p5(t: Transition) -> str | None:
     if t.before.stage is Stage.RECORDING and t.after.stage is not Stage.RECORDING:
         return _ended_by_accident(t)
     return None
+
+
+def _may_not_mute(t: Transition) -> bool:
+    asked = isinstance(t.event, stages.Intended) and t.event.intent is Intent.TOGGLE_MUTE
+    return asked and t.before.stage is Stage.RECORDING and not t.rules.may_mute
 
 
 def _lost(t: Transition, impossible: bool) -> str | None:
@@ -152,10 +157,16 @@ def _ended_by_accident(t: Transition) -> str | None:
 def p10(t: Transition) -> str | None:
     """The display serves, it never rules: whatever it does, everything else is the same."""
     assert t.after is not None
-    footage = (stages.Arm, stages.StartRecording, stages.StopRecording, stages.Mark)
+    footage = (
+        stages.Arm,
+        stages.StartRecording,
+        stages.StopRecording,
+        stages.Mark,
+        stages.Mute,
+    )
     shown = False
     for effect in t.effects:
-        shown = shown or isinstance(effect, stages.ShowSelfView)
+        shown = shown or isinstance(effect, stages.ShowSelfView | stages.ShowStatus)
         if shown and isinstance(effect, footage):
             return "footage waits for the display"
     others = []
@@ -163,6 +174,8 @@ def p10(t: Transition) -> str | None:
         others.append(replace(t.before, conditions=t.before.conditions | {Condition.DISPLAY_DOWN}))
     if t.before.display_on:
         others.append(replace(t.before, display_on=False))
+    if t.before.status_on:
+        others.append(replace(t.before, status_on=False, status_at_us=0))
     for other in others:
         after, effects = stages.step(other, t.event, t.rules)
         if _undisplayed(after, effects) != _undisplayed(t.after, t.effects):
@@ -171,12 +184,55 @@ def p10(t: Transition) -> str | None:
 
 
 def _undisplayed(state: State, effects: tuple[stages.Effect, ...]) -> object:
-    state = replace(state, display_on=False, conditions=state.conditions - {Condition.DISPLAY_DOWN})
+    state = replace(
+        state,
+        display_on=False,
+        status_on=False,
+        status_at_us=0,
+        conditions=state.conditions - {Condition.DISPLAY_DOWN},
+    )
     return state, [
         effect
         for effect in effects
-        if not isinstance(effect, stages.ShowSelfView) and effect != Cue(CueKind.DISPLAY_DOWN)
+        if not isinstance(effect, stages.ShowSelfView | stages.ShowStatus)
+        and effect != Cue(CueKind.DISPLAY_DOWN)
     ]
+
+
+def muting(t: Transition) -> str | None:
+    """A recording has its sound unless the wearer, who may, switched it off and was told."""
+    assert t.after is not None
+    if t.then.muted != t.after.muted:
+        return "the state is mistaken about the sound"
+    if t.after.muted and not (t.then.keeping and t.rules.may_mute):
+        return "muted without a recording, or where that is not allowed"
+    if any(isinstance(e, stages.StartRecording) for e in t.effects) and t.after.muted:
+        return "a recording begins without sound"
+    if t.before.stage is not Stage.RECORDING or t.after.stage is not Stage.RECORDING:
+        return None
+    asked = isinstance(t.event, stages.Intended) and t.event.intent is Intent.TOGGLE_MUTE
+    if (asked and t.rules.may_mute) != (t.after.muted != t.before.muted):
+        return "the sound is not what the wearer asked for"
+    told = {effect.kind for effect in t.effects if isinstance(effect, Cue)}
+    if t.after.muted != t.before.muted:
+        expected = CueKind.MUTED if t.after.muted else CueKind.UNMUTED
+        return None if expected in told else "the sound is switched in silence"
+    reminded = isinstance(t.event, stages.Tick) and bool(told)
+    if reminded and (CueKind.MUTED in told) != t.after.muted:
+        return "the reminder is wrong about the sound"
+    return None
+
+
+def status(t: Transition) -> str | None:
+    """The status shows in idle only, and not for ever."""
+    assert t.after is not None
+    if t.then.status != t.after.status_on:
+        return "the state is mistaken about the status"
+    if t.after.status_on and (t.after.stage is not Stage.IDLE or t.after.ended):
+        return "the status shows outside idle"
+    if t.after.status_on and stages.deadline(t.after, t.rules) is None:
+        return "the status shows for ever"
+    return None
 
 
 def legality(t: Transition) -> str | None:
@@ -191,7 +247,15 @@ def legality(t: Transition) -> str | None:
     return None
 
 
-PROMISES: dict[str, Check] = {"P1": p1, "P2": p2, "P3": p3, "P5": p5, "P10": p10}
+PROMISES: dict[str, Check] = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P5": p5,
+    "P10": p10,
+    "mute": muting,
+    "status": status,
+}
 
 
 def broken(check: Check, t: Transition) -> str | None:

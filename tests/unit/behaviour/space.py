@@ -28,6 +28,7 @@ EDGE_US = 900
 REMEMBERED_US = 700
 TIMEOUT_US = 60_000_000
 REMINDER_US = 120_000_000
+STATUS_US = 5_000_000
 SOURCE = "button:main"
 
 START = World()
@@ -45,11 +46,23 @@ MATTERS = frozenset(
 REST = frozenset(Condition) - MATTERS
 
 ALL_RULES = tuple(
-    Rules(frozenset(armed_in), TIMEOUT_US, REMINDER_US, display_in_recording)
-    for armed_in, display_in_recording in product(
-        ((), (stages.Stage.IDLE,), (stages.Stage.SELF_VIEW,), tuple(stages.ARMABLE)), (False, True)
+    Rules(
+        frozenset(armed_in),
+        TIMEOUT_US,
+        REMINDER_US,
+        display_in_recording,
+        may_mute=bool(number % 2) ^ display_in_recording,
+        status_us=STATUS_US,
+        status_at_ready=bool(number % 2) ^ (not display_in_recording),
+    )
+    for (number, armed_in), display_in_recording in product(
+        enumerate(
+            ((), (stages.Stage.IDLE,), (stages.Stage.SELF_VIEW,), tuple(stages.ARMABLE)),
+        ),
+        (False, True),
     )
 )
+"""Any two of the rules in every combination; the last two have nothing to do with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +149,6 @@ def _timeless(state: State) -> State:
         state,
         entered_us=0,
         reminded_us=0,
+        status_at_us=0,
         remembered_us=0 if state.remembered is None else REMEMBERED_US,
     )

@@ -35,6 +35,8 @@ EVERYTHING = (
             Binding(Gesture.DOUBLE_PRESS, Intent.STOP, frozenset({Stage.RECORDING})),
             Binding(Gesture.HOLD, Intent.RECORD, frozenset(Stage), 500 * MS),
             Binding(Gesture.HOLD, Intent.STOP, frozenset({Stage.RECORDING}), 3 * SECOND),
+            Binding(Gesture.PRESS_HOLD, Intent.MARK, frozenset({Stage.RECORDING}), 700 * MS),
+            Binding(Gesture.PRESS_HOLD, Intent.SHOW_STATUS, frozenset({Stage.IDLE}), 700 * MS),
         ),
         debounce_us=5 * MS,
     ),

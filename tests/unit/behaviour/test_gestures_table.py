@@ -75,11 +75,27 @@ def test_while_recording_a_hold_of_two_seconds_stops(tables: tuple[ButtonTable, 
     assert hand.press("main", AT, 3 * SECOND) == [decision(Intent.STOP, AT + 2 * SECOND)]
 
 
-@pytest.mark.parametrize("stage", Stage)
-def test_the_display_button_acts_at_its_first_edge(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.SELF_VIEW, Stage.STOPPING])
+def test_where_the_display_button_has_no_hold_it_acts_at_its_first_edge(stage: Stage) -> None:
     hand = Hand(stage=stage)
     assert hand.press("display", AT, SECOND) == [
         decision(Intent.TOGGLE_SELF_VIEW, AT, button="display")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "held"),
+    [(Stage.IDLE, Intent.SHOW_STATUS), (Stage.RECORDING, Intent.TOGGLE_MUTE)],
+)
+def test_the_display_button_held_for_a_second_shows_the_status_or_switches_the_sound(
+    stage: Stage, held: Intent
+) -> None:
+    hand = Hand(stage=stage)
+    assert hand.press("display", AT, 5 * SECOND) == [decision(held, AT + SECOND, button="display")]
+    again = hand.now_us + SECOND
+    released = again + 999 * MS
+    assert hand.press("display", again, 999 * MS) == [
+        decision(Intent.TOGGLE_SELF_VIEW, released, again, "display")
     ]
 
 
@@ -87,7 +103,26 @@ def test_one_button_switches_the_display_by_a_double_press_while_recording() -> 
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
     second = AT + 450 * MS  # 350 ms after the release of the first
     hand.press("main", AT, 100 * MS, settle=False)
-    assert hand.press("main", second, 100 * MS) == [decision(Intent.TOGGLE_SELF_VIEW, second)]
+    released = second + 100 * MS
+    assert hand.press("main", second, 100 * MS) == [decision(Intent.TOGGLE_SELF_VIEW, released)]
+
+
+def test_one_button_switches_the_sound_by_a_press_and_a_hold_while_recording() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    second = AT + 450 * MS
+    hand.press("main", AT, 100 * MS, settle=False)
+    held = second + SECOND  # and not the stop of a hold of two seconds
+    assert hand.press("main", second, 5 * SECOND) == [decision(Intent.TOGGLE_MUTE, held)]
+
+
+def test_two_quick_presses_from_idle_record_on_any_camera() -> None:
+    for tables in PRESETS:
+        hand = Hand(tables)
+        hand.press("main", AT, 100 * MS, settle=False)
+        assert [d.intent for d in hand.decisions] == [Intent.ESCALATE]
+        hand.stage = Stage.SELF_VIEW
+        second = AT + 200 * MS
+        assert hand.press("main", second, 100 * MS) == [decision(Intent.ESCALATE, second, second)]
 
 
 def test_one_button_marks_when_no_second_press_follows_in_time() -> None:
@@ -138,7 +173,7 @@ def test_two_buttons_do_not_disturb_each_other() -> None:
     hand.edges("display", (AT + MS, True), (AT + 300 * MS, False))
     hand.wait_until(AT + 2 * SECOND)
     assert hand.decisions == [
-        decision(Intent.TOGGLE_SELF_VIEW, AT + MS, AT + MS, "display"),
+        decision(Intent.TOGGLE_SELF_VIEW, AT + 300 * MS, AT + MS, "display"),
         decision(Intent.RECORD, AT + SECOND),
     ]
 
@@ -246,6 +281,7 @@ def test_an_unknown_button_is_named() -> None:
 
 ALL = frozenset(Stage)
 IDLE = frozenset({Stage.IDLE})
+RECORDING = frozenset({Stage.RECORDING})
 
 
 def table(*bindings: Binding) -> tuple[ButtonTable, ...]:
@@ -298,6 +334,33 @@ def test_a_double_press_alone_needs_two() -> None:
     assert hand.press("main", second, 100 * MS) == [decision(Intent.RECORD, second, again)]
 
 
+def test_without_a_double_press_the_second_of_two_short_ones_adds_nothing() -> None:
+    tables = table(
+        Binding(Gesture.PRESS, Intent.MARK, RECORDING),
+        Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, RECORDING, SECOND),
+    )
+    hand = Hand(tables, Stage.RECORDING)
+    hand.press("main", AT, 100 * MS, settle=False)
+    second = AT + 300 * MS
+    released = second + 100 * MS
+    assert hand.press("main", second, 100 * MS) == [decision(Intent.MARK, released)]
+
+
+def test_of_two_press_holds_the_release_chooses_the_shorter() -> None:
+    tables = table(
+        Binding(Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, RECORDING, SECOND),
+        Binding(Gesture.PRESS_HOLD, Intent.STOP, RECORDING, 3 * SECOND),
+    )
+    for for_us, intent in ((2 * SECOND, Intent.TOGGLE_MUTE), (3 * SECOND, Intent.STOP)):
+        hand = Hand(tables, Stage.RECORDING)
+        hand.press("main", AT, 100 * MS, settle=False)
+        second = AT + 300 * MS
+        decided = second + for_us
+        assert hand.press("main", second, for_us) == [decision(intent, decided)]
+    # A press alone means nothing there.
+    assert Hand(tables, Stage.RECORDING).press("main", AT, 100 * MS) == []
+
+
 def test_a_long_press_is_no_first_half_of_a_double_press() -> None:
     hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
     held = hand.press("main", AT, 2_100 * MS, settle=False)
@@ -306,7 +369,13 @@ def test_a_long_press_is_no_first_half_of_a_double_press() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gesture", "hold_us"), [(Gesture.HOLD, 0), (Gesture.PRESS, SECOND), (Gesture.DOUBLE_PRESS, 1)]
+    ("gesture", "hold_us"),
+    [
+        (Gesture.HOLD, 0),
+        (Gesture.PRESS_HOLD, 0),
+        (Gesture.PRESS, SECOND),
+        (Gesture.DOUBLE_PRESS, 1),
+    ],
 )
 def test_only_a_hold_has_a_length(gesture: Gesture, hold_us: int) -> None:
     with pytest.raises(ValueError, match="only a hold has a length"):

@@ -55,6 +55,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
         ((Condition.STORAGE_LOW,), BLINK),
         ((Condition.CLOCK_UNTRUSTED,), BLINK),
         ((Condition.DISPLAY_DOWN,), BLINK),
+        ((Condition.MICROPHONE_DOWN,), BLINK),
         ((Condition.LIGHT_DOWN,), BLINK),
         ((Condition.HOT,), BLINK),
         ((Condition.BATTERY_CRITICAL, Condition.BATTERY_LOW), HURRY),
@@ -104,6 +105,12 @@ def test_a_recording_starts_with_two_short_and_stops_with_one_long() -> None:
     assert strokes(CueKind.STARTED) == [signals.QUICK_MS] * 2
     assert signals.sounding(CueKind.STILL_RECORDING) == signals.sounding(CueKind.STARTED)
     assert strokes(CueKind.STOPPED) == [signals.LONG_MS]
+
+
+def test_muted_is_still_recording_and_an_end_and_unmuted_adds_a_start() -> None:
+    muted = strokes(CueKind.STILL_RECORDING) + strokes(CueKind.STOPPED)
+    assert strokes(CueKind.MUTED) == muted
+    assert strokes(CueKind.UNMUTED) == muted + strokes(CueKind.STARTED)
 
 
 def test_storage_battery_and_clock_are_counted_out_as_officers_know_them() -> None:

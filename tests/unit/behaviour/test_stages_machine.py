@@ -28,17 +28,32 @@ class StagesMachine(RuleBasedStateMachine):
         timeout_us=st.integers(1, 300 * SECOND),
         reminder_us=st.integers(1, 300 * SECOND),
         display_in_recording=st.booleans(),
+        may_mute=st.booleans(),
+        status_us=st.integers(1, 300 * SECOND),
+        status_at_ready=st.booleans(),
         now_us=st.integers(0, 10**12),
     )
     def power_on(
         self,
+        *,
         armed_in: frozenset[Stage],
         timeout_us: int,
         reminder_us: int,
         display_in_recording: bool,
+        may_mute: bool,
+        status_us: int,
+        status_at_ready: bool,
         now_us: int,
     ) -> None:
-        self.policy = Rules(armed_in, timeout_us, reminder_us, display_in_recording)
+        self.policy = Rules(
+            armed_in,
+            timeout_us,
+            reminder_us,
+            display_in_recording,
+            may_mute,
+            status_us,
+            status_at_ready,
+        )
         self.now_us = now_us
         self.state = stages.initial(self.policy, now_us)
         self.world = START
@@ -115,12 +130,14 @@ class StagesMachine(RuleBasedStateMachine):
             if due_us > until_us:
                 break
             self.now_us = max(self.now_us, due_us)
-            recording = self.state.stage is Stage.RECORDING
+            stage = self.state.stage
             effects = self.post(stages.Tick(self.now_us))
             down = Condition.CAMERA_DOWN in self.state.conditions
-            if recording:
+            if stage is Stage.RECORDING:
                 reminder = CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING
                 assert effects[0] == Cue(reminder)
+            elif stage is Stage.IDLE:
+                assert effects == (stages.ShowStatus(False),)
             else:
                 assert stages.Wipe() in effects
             ticks += 1
@@ -138,14 +155,17 @@ class StagesMachine(RuleBasedStateMachine):
         if self.world.wiping:
             self.the_wipe_is_done()
         assert self.world.ended
-        assert not self.world.keeping and not self.world.fed and not self.world.shown
+        assert not self.world.keeping and not self.world.fed
+        assert not self.world.shown and not self.world.status
         self.state = stages.initial(self.policy, self.now_us)
         self.world = START
 
     @invariant()
     def a_deadline_is_never_further_than_the_longest_time_out(self) -> None:
         due_us = stages.deadline(self.state, self.policy)
-        latest = max(self.policy.self_view_timeout_us, self.policy.reminder_us)
+        latest = max(
+            self.policy.self_view_timeout_us, self.policy.reminder_us, self.policy.status_us
+        )
         assert due_us is None or due_us <= self.now_us + latest
 
 

@@ -75,6 +75,16 @@ def test_p10_the_display_serves_it_never_rules(proof: Proof) -> None:
     assert proof["P10"] is None, proof["P10"]
 
 
+def test_a_recording_has_its_sound_unless_the_wearer_may_and_did_switch_it_off(
+    proof: Proof,
+) -> None:
+    assert proof["mute"] is None, proof["mute"]
+
+
+def test_the_status_shows_in_idle_only_and_ends_by_itself(proof: Proof) -> None:
+    assert proof["status"] is None, proof["status"]
+
+
 def test_what_cannot_happen_is_illegal_and_what_can_is_not(proof: Proof) -> None:
     assert proof["legality"] is None, proof["legality"]
 
@@ -130,6 +140,22 @@ def _only_if_shown(honest: Callable[..., stages.Result]) -> Callable[..., stages
         return honest(before, *arguments) if before.display_on else (before, ())
 
     return start
+
+
+def _whatever_the_rules(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+    return lambda before, at_us, rules: honest(before, at_us, replace(rules, may_mute=True))
+
+
+def _only_off(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+    return lambda before, *arguments: (before, ()) if before.muted else honest(before, *arguments)
+
+
+def _still_muted(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+    def sabotaged(before: State, *arguments: object) -> stages.Result:
+        after, effects = honest(before, *arguments)
+        return replace(after, muted=before.muted), effects
+
+    return sabotaged
 
 
 SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
@@ -195,6 +221,36 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("P10", "a recording needs the display on"): lambda s: s.set(
         "_start", _only_if_shown(stages._start)
     ),
+    ("P10", "the status must be over before footage is kept"): lambda s: s.effects(
+        "_start",
+        lambda effects: sorted(effects, key=lambda e: not isinstance(e, stages.ShowStatus)),
+    ),
+    ("mute", "a policy that forbids it is not asked"): lambda s: s.set(
+        "_mute", _whatever_the_rules(stages._mute)
+    ),
+    ("mute", "the microphone is not told"): lambda s: s.effects("_mute", _without(stages.Mute)),
+    ("mute", "it is switched in silence"): lambda s: s.effects("_mute", _without(stages.Cue)),
+    ("mute", "a mark mutes"): lambda s: s.intent(Stage.RECORDING, Intent.MARK, Outcome.MUTE),
+    ("mute", "the sound cannot be switched on again"): lambda s: s.set(
+        "_mute", _only_off(stages._mute)
+    ),
+    ("mute", "the next recording begins muted"): lambda s: s.set(
+        "_start", _still_muted(stages._start)
+    ),
+    ("mute", "it outlives its recording"): lambda s: s.set("_rest", _still_muted(stages._rest)),
+    ("mute", "the reminder does not say so"): lambda s: s.effects(
+        "_remind", lambda effects: [e for e in effects if e != stages.Cue(stages.CueKind.MUTED)]
+    ),
+    ("status", "self-view is shown over it"): lambda s: s.effects(
+        "_show", _without(stages.ShowStatus)
+    ),
+    ("status", "it stays whatever happens"): lambda s: s.set(
+        "_status_over", lambda before: (before, ())
+    ),
+    ("status", "it has no end"): lambda s: s.set("deadline", lambda state, rules: None),
+    ("status", "a recording shows it"): lambda s: s.intent(
+        Stage.RECORDING, Intent.MARK, Outcome.STATUS
+    ),
 }
 
 
@@ -206,7 +262,12 @@ def saboteur(monkeypatch: pytest.MonkeyPatch) -> Iterator[Saboteur]:
 @pytest.mark.parametrize(("promise", "how"), SABOTAGE, ids=str)
 def test_a_broken_table_is_found(saboteur: Saboteur, promise: str, how: str) -> None:
     SABOTAGE[promise, how](saboteur)
-    rules = Rules(frozenset({Stage.SELF_VIEW}), TIMEOUT_US, display_in_recording=False)
+    rules = Rules(
+        frozenset({Stage.SELF_VIEW}),
+        TIMEOUT_US,
+        display_in_recording=False,
+        may_mute=how != "a policy that forbids it is not asked",
+    )
     found = (
         broken(PROMISES[promise], t)
         for t in explore(rules, MATTERS, frozenset({Condition.BATTERY_CRITICAL}))

@@ -17,8 +17,10 @@ from camerad.behaviour.stages import (
     IllegalEvent,
     Intent,
     Mark,
+    Mute,
     Rules,
     ShowSelfView,
+    ShowStatus,
     Stage,
     StartRecording,
     State,
@@ -32,6 +34,7 @@ NO_BUFFER = Rules(frozenset(), TIMEOUT_US)
 SELF_VIEW_BUFFER = Rules(frozenset({Stage.SELF_VIEW}), TIMEOUT_US)
 STANDING_BUFFER = Rules(stages.ARMABLE, TIMEOUT_US)
 DARK_RECORDING = Rules(frozenset(), TIMEOUT_US, display_in_recording=False)
+MUTABLE = Rules(frozenset(), TIMEOUT_US, may_mute=True)
 
 STARTED, STOPPED = Cue(CueKind.STARTED), Cue(CueKind.STOPPED)
 REFUSED, READY = Cue(CueKind.REFUSED), Cue(CueKind.READY)
@@ -114,12 +117,12 @@ def camera_in(stage: Stage, rules: Rules = SELF_VIEW_BUFFER) -> Camera:
 # ------------------------------------------------------------------------------------- the table
 
 TABLE = """
-            escalate   record  stop  toggle_self_view  de_escalate  mark
-starting    self_view  record  -     self_view         -            -
-idle        self_view  record  -     self_view         -            -
-self_view   record     record  -     idle              idle         -
-recording   mark       -       stop  display           -            mark
-stopping    self_view  record  -     self_view         -            -
+            escalate   record  stop  toggle_self_view  de_escalate  mark  toggle_mute  show_status
+starting    self_view  record  -     self_view         -            -     -            -
+idle        self_view  record  -     self_view         -            -     -            status
+self_view   record     record  -     idle              idle         -     -            -
+recording   mark       -       stop  display           -            mark  mute         -
+stopping    self_view  record  -     self_view         -            -     -            -
 """
 _HEAD, *_ROWS = (line.split() for line in TABLE.strip().splitlines())
 CELLS = [
@@ -285,6 +288,97 @@ def test_elsewhere_time_changes_nothing(stage: Stage) -> None:
     assert camera.due_us is None
     assert camera.pass_time(10_000) == []
     assert camera.state == before
+
+
+# --------------------------------------------------------------------------------- mute, status
+
+
+def test_the_wearer_switches_the_sound_off_and_on_where_the_policy_lets_them() -> None:
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.now_us = 10 * SECOND
+    # Dated by the decision: what was heard before it may be on the card already.
+    assert camera.want(Intent.TOGGLE_MUTE, ago_us=SECOND) == [
+        Mute(True, 10 * SECOND),
+        Cue(CueKind.MUTED),
+    ]
+    assert camera.state.muted
+    assert camera.want(Intent.TOGGLE_MUTE) == [Mute(False, 10 * SECOND), Cue(CueKind.UNMUTED)]
+    assert not camera.state.muted
+
+
+def test_where_the_policy_forbids_it_the_sound_stays_on_and_the_wearer_is_told() -> None:
+    camera = camera_in(Stage.RECORDING)
+    before = camera.state
+    assert camera.want(Intent.TOGGLE_MUTE) == [REFUSED]
+    assert camera.state == before
+
+
+def test_whoever_has_muted_a_recording_is_reminded_of_it() -> None:
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.want(Intent.TOGGLE_MUTE)
+    assert camera.pass_time(120) == [Cue(CueKind.STILL_RECORDING), Cue(CueKind.MUTED)]
+
+
+def test_a_muted_recording_stays_so_to_its_end_and_the_next_one_has_sound() -> None:
+    camera = camera_in(Stage.RECORDING, MUTABLE)
+    camera.want(Intent.TOGGLE_MUTE)
+    camera.want(Intent.STOP)
+    camera.want(Intent.RECORD)
+    assert camera.state.muted, "what comes after the stop belongs to the muted recording"
+    assert camera.closed() == [StartRecording("button:main", 0, False), STARTED]
+    assert not camera.state.muted
+
+
+def test_a_recording_without_a_microphone_is_told_at_its_start_and_at_every_reminder() -> None:
+    camera = camera_in(Stage.IDLE)
+    told = Cue(CueKind.MICROPHONE_DOWN)
+    assert camera.raise_(Condition.MICROPHONE_DOWN) == [told]
+    assert camera.want(Intent.RECORD)[-2:] == [STARTED, told]
+    assert camera.pass_time(120) == [Cue(CueKind.STILL_RECORDING), told]
+    assert camera.clear(Condition.MICROPHONE_DOWN) == []
+
+
+def test_the_status_shows_for_five_seconds_from_the_last_time_it_was_asked_for() -> None:
+    camera = camera_in(Stage.IDLE)
+    assert camera.want(Intent.SHOW_STATUS) == [ShowStatus(True)]
+    assert camera.due_us == 5 * SECOND
+    assert camera.take(stages.Tick(4 * SECOND)) == []
+    assert camera.want(Intent.SHOW_STATUS) == []
+    assert camera.due_us == 9 * SECOND
+    assert camera.take(stages.Tick(9 * SECOND)) == [ShowStatus(False)]
+    assert camera.state == camera_in(Stage.IDLE).state
+
+
+@pytest.mark.parametrize("intent", [Intent.ESCALATE, Intent.RECORD])
+def test_the_status_ends_with_idle(intent: Intent) -> None:
+    camera = camera_in(Stage.IDLE, STANDING_BUFFER)
+    camera.want(Intent.SHOW_STATUS)
+    ended = {
+        Intent.ESCALATE: [ShowStatus(False), ShowSelfView(True), VIEW_ON],
+        # The footage first: no display delays a recording.
+        Intent.RECORD: [StartRecording("button:main", 0, True), STARTED, ShowStatus(False)],
+    }
+    assert camera.want(intent) == ended[intent]
+    assert not camera.state.status_on
+
+
+def test_a_shutdown_ends_the_status() -> None:
+    camera = camera_in(Stage.IDLE)
+    camera.want(Intent.SHOW_STATUS)
+    assert camera.shut_down() == [ShowStatus(False), End()]
+
+
+def test_a_camera_on_which_no_gesture_asks_for_the_status_shows_it_when_it_is_ready() -> None:
+    camera = Camera(Rules(frozenset(), TIMEOUT_US, status_at_ready=True))
+    assert camera.ready() == [READY, ShowStatus(True)]
+    # Also, and all the more, where something is the matter.
+    camera = Camera(camera.rules)
+    camera.raise_(Condition.NO_RECIPIENTS)
+    assert camera.ready() == [ShowStatus(True)]
+    # Not over what somebody asked for meanwhile.
+    camera = Camera(camera.rules)
+    camera.want(Intent.ESCALATE)
+    assert ShowStatus(True) not in camera.ready()
 
 
 # --------------------------------------------------------------------------------------- wiping
@@ -593,6 +687,8 @@ def test_rules_that_make_no_sense_are_refused() -> None:
         Rules(frozenset(), 0)
     with pytest.raises(ValueError, match="reminder_us"):
         Rules(frozenset(), TIMEOUT_US, reminder_us=-1)
+    with pytest.raises(ValueError, match="status_us"):
+        Rules(frozenset(), TIMEOUT_US, status_us=0)
 
 
 def test_an_illegal_event_names_the_wipe_under_way() -> None:

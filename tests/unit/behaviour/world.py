@@ -23,8 +23,9 @@ class World:
 
     fed: packets go into the ring. shown: the display shows. keeping: a recording has been started
     and is not closed. stopping: it was told to stop. opened: its file is open. wiping: a Wipe has
-    not been answered. seen: footage of a self-view that was neither recorded nor wiped is still
-    somewhere. ready: Ready has been said. ended: End has been said.
+    not been answered. muted: the recording has no sound, for the wearer wants none. status: the
+    display shows the status. seen: footage of a self-view that was neither recorded nor wiped is
+    still somewhere. ready: Ready has been said. ended: End has been said.
     """
 
     fed: bool = False
@@ -33,6 +34,8 @@ class World:
     stopping: bool = False
     opened: bool = False
     wiping: bool = False
+    muted: bool = False
+    status: bool = False
     seen: bool = False
     ready: bool = False
     ended: bool = False
@@ -63,7 +66,7 @@ class World:
             case stages.Opened():
                 return replace(self, opened=True)
             case stages.Closed() | stages.Failed():
-                return replace(self, keeping=False, stopping=False, opened=False)
+                return replace(self, keeping=False, stopping=False, opened=False, muted=False)
             case _:
                 return self
 
@@ -88,8 +91,14 @@ class World:
                 self._demand(not self.wiping and not self.keeping, effect)
                 return replace(self, wiping=True, fed=False)
             case stages.ShowSelfView(on):
-                self._demand(self.shown != on, effect)
+                self._demand(self.shown != on and not self.status, effect)
                 return replace(self, shown=on)
+            case stages.ShowStatus(on):
+                self._demand(self.status != on and not self.shown, effect)
+                return replace(self, status=on)
+            case stages.Mute(on):
+                self._demand(self.keeping and not self.stopping and self.muted != on, effect)
+                return replace(self, muted=on)
             case stages.StartRecording():
                 self._demand(self.fed and not self.keeping, effect)
                 # What the ring holds becomes part of the recording, unless a wipe has it already.

@@ -80,6 +80,24 @@ def test_holds_of_different_length_may_mean_different_things_in_one_stage(write:
     assert check_file(write(OWN + STOP + more)) == []
 
 
+def test_a_press_and_a_hold_may_mean_something_of_its_own(write: Write) -> None:
+    more = "      - {gesture: press_hold, seconds: 1, in: [recording], intent: toggle_mute}\n"
+    (button,) = load(write(OWN + STOP + more)).buttons
+    assert button.table.bindings[-1] == Binding(
+        Gesture.PRESS_HOLD, Intent.TOGGLE_MUTE, frozenset({Stage.RECORDING}), 1_000_000
+    )
+
+
+def test_the_status_shows_by_itself_only_where_no_gesture_asks_for_it(write: Write) -> None:
+    assert not load(write("policy: generic\n")).rules.status_at_ready
+    assert load(write("policy: generic\nbuttons: {preset: one-button}\n")).rules.status_at_ready
+    asking = "      - {gesture: double_press, in: [idle], intent: show_status}\n"
+    assert not load(write(OWN + STOP + asking)).rules.status_at_ready
+    # A gesture for it in a stage where it means nothing asks for nothing.
+    elsewhere = asking.replace("idle", "self_view")
+    assert load(write(OWN + STOP + elsewhere)).rules.status_at_ready
+
+
 # What stands in lines 8 and following, and what is said about it.
 CASES = {
     "nothing_stops": (
@@ -91,6 +109,11 @@ CASES = {
         "      - {gesture: hold, in: [recording], intent: stop}\n",
         "c.yaml:8: buttons.trigger.gestures[2].seconds: missing; "
         "a hold needs its length, 0.3 to 10 seconds",
+    ),
+    "press_hold_without_length": (
+        f"{STOP}      - {{gesture: press_hold, in: [recording], intent: toggle_mute}}\n",
+        "c.yaml:9: buttons.trigger.gestures[3].seconds: missing; "
+        "a press_hold needs its length, 0.3 to 10 seconds",
     ),
     "press_with_length": (
         f"{STOP}      - {{gesture: double_press, seconds: 1, in: [recording], intent: mark}}\n",
@@ -120,7 +143,8 @@ CASES = {
     "unknown_intent": (
         f"{STOP}      - {{gesture: double_press, in: [recording], intent: film}}\n",
         'c.yaml:9: buttons.trigger.gestures[3].intent: found the text "film"; one of these is '
-        "needed: escalate, record, stop, toggle_self_view, de_escalate, mark",
+        "needed: escalate, record, stop, toggle_self_view, de_escalate, mark, toggle_mute, "
+        "show_status",
     ),
     "incomplete_gesture": (
         f"{STOP}      - {{gesture: double_press, intent: mark}}\n",

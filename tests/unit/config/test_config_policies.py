@@ -226,6 +226,13 @@ BEYOND = {
         f"the press; set it to false, {GIVE}",
         Overridden("pre_event.sound", "true", "no sound before the press"),
     ),
+    "muting": (
+        "nrw-ordnungsamt",
+        "sound: {may_mute: true}\n",
+        "c.yaml:2: sound.may_mute: true is beyond policy nrw-ordnungsamt, which allows no muting; "
+        f"set it to false, {GIVE}",
+        Overridden("sound.may_mute", "true", "no muting"),
+    ),
     "armed_in_more_stages": (
         "generic",
         "pre_event: {armed_in: [idle, self_view]}\n",
@@ -264,6 +271,16 @@ def test_with_a_reason_and_a_name_it_holds_and_is_exposed(name: str, write: Writ
     assert settings.overrides is not None
     assert settings.overrides.reason == "Trial until June"
     assert settings.overrides.authorised_by == "E. Mustermann"
+
+
+def test_a_camera_may_forbid_muting_where_the_policy_allows_it(write: Write) -> None:
+    assert load(write("policy: generic\n")).rules.may_mute
+    assert not load(write("policy: generic\nsound: {may_mute: false}\n")).rules.may_mute
+    # A policy of one's own that says nothing about it allows none.
+    assert not load(write("policy: ours\n", ours=OWN)).rules.may_mute
+    # Without sound there is nothing to mute.
+    silent = OWN.replace("sound: true", "sound: false") + "may_mute: true\n"
+    assert not load(write("policy: ours\n", ours=silent)).rules.may_mute
 
 
 def test_an_override_without_a_name_is_the_only_thing_to_mend(write: Write) -> None:

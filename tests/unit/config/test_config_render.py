@@ -94,6 +94,8 @@ def test_the_stages_get_their_rules_from_the_settings(write: Write) -> None:
         self_view_timeout_us=60_000_000,
         reminder_us=60_000_000,
         display_in_recording=False,
+        may_mute=False,
+        status_at_ready=True,
     )
 
 

@@ -67,7 +67,7 @@ def test_its_commented_examples_are_right_too(write: Write) -> None:
     own, tail = own.split("\n\n", 1)
     mapping = "buttons:\n" + re.sub(r"(?m)^# ", "", own)
     overrides = tail.split("# overrides:\n")[1]
-    single = re.sub(r"(?m)^  # (id|seconds|sound|armed_in|days): ", r"  \1: ", head)
+    single = re.sub(r"(?m)^  # (id|seconds|sound|armed_in|may_mute|days): ", r"  \1: ", head)
     before = single.split("# The buttons.")[0]
     text = f"{before}\n{mapping}\noverrides:\n" + re.sub(r"(?m)^# ", "", overrides)
     settings = load(write(text))

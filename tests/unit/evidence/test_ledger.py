@@ -178,6 +178,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "authorised_by": None,
         },
         "fault": {"condition": "storage_full", "holds": True},
+        "mute": {"on": True, "at_us": 7},
         "clock": {"step_us": -1, "source": "rtc"},
         "uptime": {},
         "removed_empty": {"name": "n"},
