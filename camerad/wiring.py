@@ -9,6 +9,7 @@ from typing import Any, Final
 from camerad.behaviour.stages import Rules
 from camerad.clock import SECOND
 from camerad.config import Settings
+from camerad.config.sections import Output as WiredOutput
 from camerad.hardware.buttons import Line
 from camerad.hardware.lights import Output
 
@@ -77,11 +78,15 @@ def lines(settings: Settings) -> tuple[Line, ...]:
 def outputs(settings: Settings) -> tuple[Output, ...]:
     """Where lights, vibration motor and buzzer are wired; the names are those of the settings."""
     lights = settings.lights
-    wired = {
+    wired: dict[str, WiredOutput] = {
         "green": lights.green,
         "red": lights.red,
         "amber": lights.amber,
         "vibration": settings.vibration,
         "buzzer": settings.buzzer,
     }
-    return tuple(Output(name, pin.gpio, pin.active_high) for name, pin in wired.items())
+    pitched = settings.buzzer.kind == "passive"
+    return tuple(
+        Output(name, pin.gpio, pin.active_high, pitched=pitched and name == "buzzer")
+        for name, pin in wired.items()
+    )

@@ -266,10 +266,21 @@ class ButtonsEntry:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A light, the vibration motor or the buzzer."""
+    """A light or the vibration motor."""
 
     gpio: Annotated[int, "GPIO number (BCM).", Gpio()]
     active_high: Annotated[bool, "true: on at 3.3 V. false: on at 0 V."] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Buzzer(Output):
+    """The buzzer."""
+
+    kind: Annotated[
+        Literal["passive", "active"],
+        "passive: a bare piezo, which sounds at the pitch that it is driven with. active: one with "
+        "an oscillator of its own, which only knows on and off.",
+    ] = "passive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +359,7 @@ class ConfigFile:
     buttons: ButtonsEntry = field(default_factory=ButtonsEntry)
     lights: Lights = Lights()
     vibration: Annotated[Output, "The vibration motor."] = Output(25)
-    buzzer: Annotated[Output, "The buzzer."] = Output(18)
+    buzzer: Buzzer = Buzzer(18)
     storage: Storage = Storage()
     clock: WallClock = WallClock()
     overrides: Overrides | None = None

@@ -9,6 +9,7 @@ from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
 from camerad.config.sections import (
+    Buzzer,
     Camera,
     Device,
     Lights,
@@ -88,7 +89,7 @@ class Settings:
     buttons: tuple[Button, ...]
     lights: Lights
     vibration: Output
-    buzzer: Output
+    buzzer: Buzzer
     storage: Storage
     clock: WallClock
     overrides: Overrides | None

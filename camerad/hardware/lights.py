@@ -2,23 +2,27 @@
 
 A steady light is switched within the call that asks for it: the red light is on before anything
 is recorded. Blinking, vibration and tones are stepped by timers of the event loop, so that a
-pattern costs nothing between its steps and ends with the daemon.
+pattern costs nothing between its steps and ends with the daemon. The pitch of a tone is that of a
+pulse-width modulation with half its time on, which the pin factory generates.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import gpiozero
-from gpiozero.exc import GPIOZeroError
+from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.behaviour.signals import OFF, Look, Pattern, Sounding
 from camerad.errors import HardwareError
 from camerad.hardware.buttons import explain
+
+log = logging.getLogger(__name__)
 
 FaultHandler = Callable[[str, str | None], None]
 """Called with (output, what is wrong) when an output cannot be driven, and with None for it once
@@ -30,11 +34,30 @@ MAX_WAITING: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V."""
+    """Where an output is wired; gpio: BCM number, active_high: on means 3.3 V. pitched: it sounds
+    at the frequency at which it is switched on and off, and not at all when it is just on."""
 
     name: str
     gpio: int
     active_high: bool = True
+    pitched: bool = False
+
+
+def _open(output: Output) -> Any:
+    """The line of an output, off. Raises as gpiozero does."""
+    if output.pitched:
+        try:
+            return gpiozero.PWMOutputDevice(output.gpio, active_high=output.active_high)
+        except PinPWMUnsupported:
+            log.warning(
+                "%s: no pulse-width modulation on GPIO %d with this pin factory, so no pitch: use "
+                "lgpio, or an active buzzer with buzzer.kind: active",
+                output.name,
+                output.gpio,
+            )
+    return gpiozero.DigitalOutputDevice(
+        output.gpio, active_high=output.active_high, initial_value=False
+    )
 
 
 class _Player:
@@ -42,24 +65,29 @@ class _Player:
 
     def __init__(self, output: Output, on_fault: FaultHandler) -> None:
         try:
-            self._device: Any = gpiozero.DigitalOutputDevice(
-                output.gpio, active_high=output.active_high, initial_value=False
-            )
+            self._device = _open(output)
         except (GPIOZeroError, OSError, ValueError) as error:
             raise explain(output.gpio, f"{output.name}.gpio", error) from error
         self._name = output.name
+        self._hertz = 0
+        self._pitched = isinstance(self._device, gpiozero.PWMOutputDevice)
         self._on_fault = on_fault
         self._pattern: Pattern = OFF
         self._timer: asyncio.TimerHandle | None = None
         self._done: Callable[[], None] | None = None
         self.faulty = False
 
-    def play(self, pattern: Pattern, done: Callable[[], None] | None = None) -> None:
-        """Begin `pattern` at once; one that plays already, and without a fault, just goes on."""
+    def play(
+        self, pattern: Pattern, done: Callable[[], None] | None = None, *, hertz: int = 0
+    ) -> None:
+        """Begin `pattern` at once; one that plays already, and without a fault, just goes on.
+
+        hertz: pitch, for an output that has one.
+        """
         if pattern == self._pattern and pattern.repeat and done is None and not self.faulty:
             return
         self._cancel()
-        self._pattern, self._done = pattern, done
+        self._pattern, self._done, self._hertz = pattern, done, hertz
         self._step(0)
 
     def _step(self, index: int) -> None:
@@ -84,7 +112,10 @@ class _Player:
 
     def _drive(self, *, on: bool) -> None:
         try:
-            if on:
+            if on and self._pitched:
+                self._device.frequency = self._hertz
+                self._device.value = 0.5
+            elif on:
                 self._device.on()
             else:
                 self._device.off()
@@ -170,7 +201,7 @@ class Indicators:
         self._playing = (sounding, answer)
         self._sounding = len(parts)
         for player, pattern in parts:
-            player.play(pattern, self._part_done)
+            player.play(pattern, self._part_done, hertz=sounding.hertz)
 
     def _silence(self) -> None:
         self._sounding = 0

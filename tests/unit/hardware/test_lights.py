@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import gpiozero
 import pytest
 from gpiozero.exc import PinFixedPull
-from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+from hw_mocks.pins import SimulatedFactory
 
+from camerad.behaviour import signals
 from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
+from camerad.behaviour.stages import CueKind
 from camerad.errors import HardwareError
 from camerad.hardware.lights import Indicators, Output
 
@@ -21,6 +25,7 @@ OUTPUTS = (
     Output("vibration", 25),
     Output("buzzer", 18),
 )
+PASSIVE = (*OUTPUTS[:4], Output("buzzer", 18, pitched=True))
 BLINK = Pattern(((True, 5), (False, 5)), repeat=True)
 TWICE = Pattern(((True, 2), (False, 2), (True, 2)), repeat=False)
 ONCE = Pattern(((True, 3),), repeat=False)
@@ -130,6 +135,83 @@ def test_a_board_without_vibration_and_buzzer_plays_nothing(pins: MockFactory) -
         lights.close()
 
     asyncio.run(scene())
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
+    monkeypatch.delenv("HW_MOCKS_WORLD", raising=False)
+    before = gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory = factory = SimulatedFactory()
+    yield factory
+    factory.close()
+    gpiozero.Device.pin_factory = before
+
+
+def test_the_pitch_of_each_cue_arrives_at_the_pin_of_a_passive_buzzer(
+    simulated: SimulatedFactory,
+) -> None:
+    async def scene() -> None:
+        lights = Indicators(PASSIVE, no_fault)
+        for kind in CueKind:
+            since = len(simulated.history)
+            lights.sound(signals.sounding(kind), answer=True)  # at once, whatever still plays
+            heard = {
+                (change.level, change.hertz)
+                for change in list(simulated.history)[since:]
+                if change.gpio == 18 and change.level
+            }
+            hertz = signals.CUE_TABLE[kind][1]
+            # Half the time on: the loudest that a bare piezo gives at its pitch.
+            assert heard == ({(0.5, hertz)} if hertz else set()), kind
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_tone_ends_when_its_rhythm_does(simulated: SimulatedFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(PASSIVE, no_fault)
+        lights.sound(Sounding(vibration=OFF, tone=TWICE, hertz=2400))
+
+        def levels() -> list[float]:
+            return [c.level for c in simulated.history if c.gpio == 18 and c.hertz == 2400]
+
+        await until(lambda: levels().count(0.5) == 2 and levels()[-1] == 0)
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_passive_buzzer_that_is_on_at_0_v_is_low_half_the_time_and_high_at_rest() -> None:
+    before = gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory = pins = MockFactory(pin_class=MockPWMPin)
+
+    async def scene() -> None:
+        buzzer = Output("buzzer", 18, active_high=False, pitched=True)
+        lights = Indicators((*OUTPUTS[:4], buzzer), no_fault)
+        assert pins.pin(18).state == 1
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=500))
+        assert (pins.pin(18).state, pins.pin(18).frequency) == (0.5, 500)
+        await until(lambda: pins.pin(18).state == 1)
+        lights.close()
+
+    asyncio.run(scene())
+    pins.reset()
+    gpiozero.Device.pin_factory = before
+
+
+def test_without_pulse_width_modulation_a_tone_is_on_and_off_and_the_log_says_so(
+    pins: MockFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        lights = Indicators(PASSIVE, no_fault)
+        lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2400))
+        assert pins.pin(18).state == 1
+        await until(lambda: pins.pin(18).state == 0)
+        lights.close()
+
+    asyncio.run(scene())
+    assert "buzzer: no pulse-width modulation on GPIO 18 with this pin factory" in caplog.text
 
 
 def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
