@@ -1,10 +1,12 @@
 """The buttons an officer feels: GPIO lines in, edges with a time stamp out.
 
-gpiozero watches the lines and calls back on a thread of its own. Here every edge gets its media
-time as early as possible and is handed on; what the edges mean is `camerad.behaviour.gestures`'
-affair, debouncing included, so gpiozero's own debouncing stays off. `levels` reads the lines
-themselves, because an interrupt can be missed in the middle of a bounce, and because a button may
-be held before the daemon starts.
+gpiozero watches the lines and calls back on a thread of its own. On a busy machine that thread is
+late, and a bounce that is seen late would look like a second press; so an edge bears the time at
+which the pin library says that it happened, which with lgpio is the kernel's own stamp, and not the
+time at which it is seen. What the edges mean is `camerad.behaviour.gestures`' affair, debouncing
+included, so gpiozero's own debouncing stays off. `levels` reads the lines themselves, because an
+interrupt can be missed in the middle of a bounce, and because a button may be held before the
+daemon starts.
 """
 
 from __future__ import annotations
@@ -12,16 +14,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import gpiozero
 from gpiozero.exc import GPIOZeroError
 
-from camerad.clock import Clock
+from camerad.clock import SECOND, Clock
 from camerad.errors import HardwareError
 
 # Each library that gpiozero tries in vain would print two lines; what counts is said by `explain`.
 warnings.simplefilter("ignore", gpiozero.exc.PinFactoryFallback)
+
+OLDEST_SECONDS: Final = 5.0
+"""An edge is never seen so late; a library that says so counts by another clock than its own
+`ticks`, and the edge is taken to have happened just now."""
 
 EdgeHandler = Callable[[str, bool, int], None]
 """Called with (button, pressed, at_us) on a thread of the pin library; must not block or raise."""
@@ -74,12 +80,15 @@ class Buttons:
                 self.close()
                 raise explain(line.gpio, f"buttons.{line.button}.gpio", error) from error
             self._devices[line.button] = device
-            device.when_activated = self._reporter(line.button, pressed=True)
-            device.when_deactivated = self._reporter(line.button, pressed=False)
+            device.when_activated = self._reporter(line.button, device, pressed=True)
+            device.when_deactivated = self._reporter(line.button, device, pressed=False)
 
-    def _reporter(self, button: str, *, pressed: bool) -> Callable[[], None]:
+    def _reporter(self, button: str, device: Any, *, pressed: bool) -> Callable[[], None]:
         def report() -> None:
-            self._on_edge(button, pressed, self._clock.now_us())
+            # Since the edge: gpiozero has taken its time over before it calls back.
+            since = device.active_time if pressed else device.inactive_time
+            late = since if since is not None and 0 <= since <= OLDEST_SECONDS else 0.0
+            self._on_edge(button, pressed, self._clock.now_us() - round(late * SECOND))
 
         return report
 

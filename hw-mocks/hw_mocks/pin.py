@@ -55,7 +55,6 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         self._hertz: float | None = None
         self._silent = False
         self._line = threading.RLock()
-        self._changed_us = now_us()
         super().__init__(factory, info)
 
     def output_with_state(self, state: float) -> None:
@@ -105,32 +104,30 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         """
         return closed if self._pull == "down" else not closed
 
-    def swing(self, closed: bool) -> int:
-        """Let the line follow its contact; a line that is an output is stronger.
+    def swing(self, closed: bool, at_us: int) -> None:
+        """Let the line follow its contact, which swung at `at_us`; an output is stronger.
 
-        Returns when it happened. The daemon's handler, if there is one, has been called by then.
+        The daemon's handler, if there is one, has been called when this returns. However late that
+        is, it gets the time of the swing: metal does not wait for a busy machine, and a kernel
+        stamps edges as they come.
         """
         with self._line:
             if self._function != "input":
-                return now_us()
+                return
             level = self.level_of(closed)
-            changed = self._change_state(level)
-            at_us = self._changed_us if changed else now_us()
+            changed = self._change_state(level, at_us)
         if changed and self._edges in ("both", "rising" if level else "falling"):
             with self._when_changed_lock:
                 handler = self._get_when_changed()
             if handler is not None:
-                handler(self._last_change, level)
-        return at_us
+                handler(self._factory.ticks() - (now_us() - at_us) / 1_000_000, level)
 
-    def _change_state(self, value: float) -> bool:
+    def _change_state(self, value: float, at_us: int | None = None) -> bool:
         with self._line:
-            at_us = now_us()
+            at_us = now_us() if at_us is None else at_us
             changed = bool(super()._change_state(value))
-            if changed:
-                self._changed_us = at_us
-                if not self._silent:
-                    self._witness(at_us)
+            if changed and not self._silent:
+                self._witness(at_us)
         return changed
 
     def _set_state(self, value: float) -> None:

@@ -253,17 +253,16 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             if swung is not None:
                 self._drive(*swung)
 
-    def _drive(self, gpio: int, closed: bool) -> None:
-        pin = self._by_gpio.get(gpio)
-        at_us = now_us()
+    def _drive(self, gpio: int, swing: Swing) -> None:
+        pin, closed, at_us = self._by_gpio.get(gpio), swing.closed, swing.at_us
         try:
             if pin is not None:
-                at_us = pin.swing(closed)
+                pin.swing(closed, at_us)
         except Exception:
             # A handler that fails must not end the thread that all buttons live on.
             log.exception("the handler of GPIO%d failed", gpio)
         with self._news:
-            self._log[gpio].append(Swing(at_us, closed))
+            self._log[gpio].append(swing)
             for press in self._presses:
                 if closed and press.gpio == gpio and not press.began:
                     # The finger stays its whole time, however late this thread was to begin.
@@ -272,7 +271,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
                     bounce = press.bounce
                     self._contact(gpio).close(press.cause, at_us, press.until_us, bounce=bounce)
 
-    def _swing(self) -> tuple[int, bool] | None:
+    def _swing(self) -> tuple[int, Swing] | None:
         due = [(t, gpio) for gpio, c in self._contacts.items() if (t := c.next_us()) is not None]
         now = now_us()
         for at_us, gpio in sorted(due):
@@ -280,7 +279,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
                 break
             swing = self._contacts[gpio].step(now)
             if swing is not None:
-                return gpio, swing.closed
+                return gpio, swing
         return None
 
     def _finished(self) -> list[Callable[[], None]]:

@@ -70,6 +70,31 @@ def test_a_press_is_seen_with_its_bounce_and_its_length(factory: SimulatedFactor
     button.close()
 
 
+def test_a_handler_that_dawdles_sees_the_edges_late_but_with_their_times(
+    factory: SimulatedFactory,
+) -> None:
+    """A contact bounces for at most 5 ms, however busy the machine is."""
+    made: list[float] = []
+    button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
+
+    def down() -> None:
+        since = button.active_time
+        assert since is not None
+        made.append(factory.ticks() - since)
+        asked_us = now_us()
+        until(lambda: now_us() > asked_us + 30_000)  # longer than any bounce
+
+    button.when_activated = down
+    press = factory.press(17, 0.5)
+    assert press.wait(5)
+    making = [edge.at_us for edge in press.edges if edge.at_us < press.asked_us + 250_000]
+    assert len(making) >= 3
+    assert making[-1] - making[0] <= 5_000
+    stamps = [at for at in made if at < made[0] + 0.25]
+    assert stamps[-1] - stamps[0] < 0.006
+    button.close()
+
+
 @pytest.mark.parametrize(("pull_up", "pressed"), [(True, 0), (False, 1)])
 def test_a_press_pulls_against_the_pins_pull(
     factory: SimulatedFactory, pull_up: bool, pressed: int

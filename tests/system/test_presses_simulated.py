@@ -192,6 +192,8 @@ class World:
 def gpio() -> Iterator[None]:
     before = gpiozero.Device.pin_factory
     gpiozero.Device.pin_factory = MockFactory()
+    # No time passes on the way from the pin to the daemon but what the clock is told.
+    gpiozero.Device.pin_factory.ticks = lambda: 0.0
     yield
     gpiozero.Device.pin_factory.reset()
     gpiozero.Device.pin_factory = before

@@ -13,6 +13,8 @@ from gpiozero.pins.mock import MockFactory
 def pins() -> Iterator[MockFactory]:
     before = gpiozero.Device.pin_factory
     factory = MockFactory()
+    # Edges are seen in the instant in which they happen, unless a test makes them late.
+    factory.ticks = lambda: 0.0
     gpiozero.Device.pin_factory = factory
     yield factory
     factory.reset()

@@ -24,6 +24,30 @@ def test_every_edge_is_reported_with_its_media_time(pins: MockFactory) -> None:
     buttons.close()
 
 
+def test_an_edge_that_is_seen_late_bears_the_time_at_which_it_happened(pins: MockFactory) -> None:
+    edges: list[tuple[str, bool, int]] = []
+    clock = ManualClock(2_000_000)
+    buttons = Buttons((MAIN,), lambda *edge: edges.append(edge), clock)
+    device = buttons._devices["main"]
+    pins.ticks = lambda: 100.030
+    device._pin_changed(100.0, 0)  # the kernel's stamp is 30 ms old: the press
+    device._pin_changed(100.003, 1)  # and its bounce, 3 ms after it
+    assert edges == [("main", True, 1_970_000), ("main", False, 1_973_000)]
+    buttons.close()
+
+
+@pytest.mark.parametrize("stamp", [3_000.0, 90.0], ids=["in the future", "long ago"])
+def test_an_edge_stamped_by_another_clock_counts_as_just_seen(
+    pins: MockFactory, stamp: float
+) -> None:
+    edges: list[tuple[str, bool, int]] = []
+    buttons = Buttons((MAIN,), lambda *edge: edges.append(edge), ManualClock(2_000_000))
+    pins.ticks = lambda: 100.0
+    buttons._devices["main"]._pin_changed(stamp, 0)
+    assert edges == [("main", True, 2_000_000)]
+    buttons.close()
+
+
 def test_a_button_wired_to_3v3_is_pressed_when_high(pins: MockFactory) -> None:
     edges: list[tuple[str, bool, int]] = []
     buttons = Buttons(
