@@ -10,9 +10,9 @@ While footage flows and nobody waits for it, the thread rests, and packets lie i
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
 that dies meanwhile costs nothing: what it had sent stays in the socket.
 
-What the daemon wants is state, not a queue of orders: the armed epoch and whether the self-view is
-on. The thread compares it with what this process was told and sends the difference, so a process
-that was restarted is told everything anew.
+What the daemon wants is state, not a queue of orders: the armed epoch, whether the self-view is on
+and what the stamp shows. The thread compares it with what this process was told and sends the
+difference, so a process that was restarted is told everything anew.
 
 An epoch is what lies between `arm` and `disarm`. Packets of another epoch than the present one are
 discarded as they arrive, so nothing that was encoded before a wipe can come after it.
@@ -39,7 +39,7 @@ from camerad.errors import EX_OSERR, RingError, WireError
 from camerad.stream import frame
 from camerad.stream.intake import Intake
 from camerad.stream.packets import Gap
-from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
+from camerad.stream.process import DEFAULT_ARGV, CaptureProcess, StampState
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
 from camerad.stream.wire import Header, Kind
@@ -107,6 +107,7 @@ class CaptureLink:
         self._epochs = 0
         self._epoch: int | None = None
         self._view = False
+        self._stamp: StampState | None = None
         self._want_key = False
         self._wipes: list[Future[int]] = []
         self._stop_us: int | None = None
@@ -183,6 +184,13 @@ class CaptureLink:
         with self._lock:
             self._view = on
             self._wake()
+
+    def set_stamp(self, stamp: StampState) -> None:
+        """What the stamp shows; what is armed after this call, from its first picture on."""
+        with self._lock:
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._wake()
 
     def request_key_frame(self) -> None:
         """Have the next picture be a key frame."""
@@ -291,7 +299,7 @@ class CaptureLink:
     def _obey(self, now_us: int) -> None:
         """Bring about what is wanted now."""
         with self._lock:
-            epoch, view = self._epoch, self._view
+            epoch, view, stamp = self._epoch, self._view, self._stamp
             want_key, self._want_key = self._want_key, False
             wipes, self._wipes = self._wipes, []
         wiped: int | None = None
@@ -310,6 +318,7 @@ class CaptureLink:
                     self._wipes = wipes + self._wipes
         self._intake.arm(epoch)
         if process is not None:
+            process.tell_stamp(stamp)
             process.tell(epoch, view, now_us + self._budget.frame_age_us)
             self._picture = self._picture or view
             if want_key:

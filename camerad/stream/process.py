@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from camerad.stream import wire
@@ -29,6 +30,19 @@ _TUNABLES: Final = {
     "glibc.malloc.perturb": "85",
     "glibc.malloc.tcache_count": "0",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StampState:
+    """What the stamp shows beside time and camera.
+
+    pre: whether pictures are from before a recording. trusted: whether something vouches for the
+    wall clock. wearer: the id that the shift was assigned, if there is a shift.
+    """
+
+    pre: bool
+    trusted: bool
+    wearer: str | None = None
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
@@ -78,6 +92,7 @@ class CaptureProcess:
         """Readable once the process has ended."""
         self.told_epoch: int | None = None
         self.told_view = False
+        self._told_stamp: StampState | None = None
         self._said = b""
         self._outbox = bytearray()
         self._told_key_us = 0
@@ -109,6 +124,17 @@ class CaptureProcess:
         if view != self.told_view:
             self._send(wire.command("view", on=view))
             self.told_view = view
+
+    def tell_stamp(self, stamp: StampState | None) -> None:
+        """Tell it what the stamp shows, if it does not know that yet; None: it has none.
+
+        Before `tell`, for the first picture of an epoch bears the stamp already.
+        """
+        if stamp is not None and stamp != self._told_stamp:
+            self._send(
+                wire.command("stamp", pre=stamp.pre, trusted=stamp.trusted, wearer=stamp.wearer)
+            )
+            self._told_stamp = stamp
 
     def ask_key_frame(self, now_us: int, every_us: int = 0) -> None:
         """Have the next picture be a key frame; not again within `every_us`."""

@@ -172,9 +172,8 @@ def command(name: str, **arguments: int | bool | str | None) -> bytes:
     key_frame(): make the next picture a key frame.
     sound(mode, epoch): a `SoundMode`; in the mode ON sound carries `epoch`, which the other modes
     ignore. A new mode or epoch makes the process forget all sound that it holds.
-    stamp(pre, trusted, wearer): what is written into the picture from the next frame on: whether it
-    is from before the press, whether the wall clock can be trusted, and who wears the camera (str
-    or null).
+    stamp(pre, trusted, wearer): what the stamp shows from the next picture on: whether it is from
+    before a recording, whether something vouches for the wall clock, the wearer's id or null.
     stop(): close the camera and exit.
     """
     return json.dumps({"command": name, **arguments}, separators=(",", ":")).encode() + b"\n"

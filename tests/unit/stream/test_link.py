@@ -28,7 +28,7 @@ from camerad.behaviour.recovery import Budget
 from camerad.clock import SystemClock
 from camerad.stream import frame, link, newest, process, rest
 from camerad.stream.link import Callbacks, CaptureLink
-from camerad.stream.process import CaptureProcess
+from camerad.stream.process import CaptureProcess, StampState
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
 
 CLOCK = SystemClock()
@@ -187,6 +187,25 @@ def test_the_process_is_told_about_the_self_view(rig: Rig) -> None:
     until(lambda: [command.get("on") for command in rig.commands()] == [True])
     link.set_view(False)
     until(lambda: [command.get("on") for command in rig.commands()] == [True, False])
+
+
+def test_the_process_is_told_of_the_stamp_before_it_is_armed_and_once(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.set_stamp(StampState(pre=False, trusted=True))
+    link.arm()
+    link.set_stamp(StampState(pre=False, trusted=True))
+    link.request_key_frame()
+    until(lambda: rig.commands() and rig.commands()[-1]["command"] == "key_frame")
+    link.set_stamp(StampState(pre=True, trusted=False, wearer="W-0815"))
+    until(lambda: rig.commands()[-1]["command"] == "stamp")
+    told = [{**command, "pid": 0} for command in rig.commands()]
+    stamp = {"pid": 0, "command": "stamp", "pre": False, "trusted": True, "wearer": None}
+    assert told == [
+        stamp,
+        {"pid": 0, "command": "arm", "epoch": 1},
+        {"pid": 0, "command": "key_frame"},
+        {**stamp, "pre": True, "trusted": False, "wearer": "W-0815"},
+    ]
 
 
 def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
@@ -564,6 +583,7 @@ def test_a_camera_that_stalls_while_idle_is_replaced_too(rig: Rig) -> None:
 
 def test_a_restarted_process_is_told_everything_anew(rig: Rig) -> None:
     link = rig.run(GOOD)
+    link.set_stamp(StampState(pre=False, trusted=True))
     link.arm()
     link.set_view(True)
     rig.take(rig.follow(), 2)
@@ -571,9 +591,9 @@ def test_a_restarted_process_is_told_everything_anew(rig: Rig) -> None:
     assert first is not None
     os.kill(first, signal.SIGKILL)
     until(lambda: {command["pid"] for command in rig.commands()} >= {first, link.pid})
-    until(lambda: len(rig.commands()) == 4)
+    until(lambda: len(rig.commands()) == 6)
     told = [{**command, "pid": None} for command in rig.commands()]
-    assert told[:2] == told[2:]
+    assert told[:3] == told[3:]
 
 
 def test_nonsense_on_the_socket_ends_the_process(rig: Rig) -> None:

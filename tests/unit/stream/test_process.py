@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.stream.process import MAX_LINE, CaptureProcess, environment
+from camerad.stream.process import MAX_LINE, CaptureProcess, StampState, environment
 
 Run = Callable[[str], CaptureProcess]
 
@@ -121,6 +121,17 @@ def test_it_is_told_what_it_does_not_know_yet(talk: Talk) -> None:
     assert commands(process, other) == ["disarm", "arm 2", "view False"]
     process.tell(None, False, 0)
     assert commands(process, other) == ["disarm"]
+
+
+def test_it_is_told_of_the_stamp_where_there_is_one(talk: Talk) -> None:
+    process, other = talk
+    process.tell_stamp(None)
+    assert commands(process, other) == []
+    process.tell_stamp(StampState(pre=True, trusted=False))
+    process.tell_stamp(StampState(pre=True, trusted=False))
+    assert commands(process, other) == ["stamp True False None"]
+    process.tell_stamp(StampState(pre=True, trusted=False, wearer="W-0815"))
+    assert commands(process, other) == ["stamp True False W-0815"]
 
 
 def test_it_is_asked_to_stop_once(talk: Talk) -> None:
