@@ -41,6 +41,7 @@ from camerad.reports import Reports
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.packets import Gap
+from camerad.stream.process import StampState
 from camerad.stream.ring import Ring
 from camerad.timekeeping import TimeKeeper
 
@@ -143,6 +144,7 @@ class Daemon(Reports):
                 ),
                 clock=self._clock,
             )
+            self._tell_stamp()
             self._link.start()
             parts.push_async_callback(self._stop_link)
             # While the camera starts, on a thread: a press is not to wait for imports.
@@ -256,6 +258,8 @@ class Daemon(Reports):
         if self._state.stage is not before.stage:
             log.info("%s -> %s", before.stage.value, self._state.stage.value)
         self._indicators.show(signals.look(self._state))
+        if before.keeping is not self._state.keeping:
+            self._tell_stamp()
         for effect in effects:
             self._carry_out(effect)
         if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
@@ -391,6 +395,12 @@ class Daemon(Reports):
     def _camera_fatal(self, reason: str) -> None:
         log.critical("the camera does not come back: %s", reason)
         self.raise_condition(Condition.CAMERA_DOWN)
+
+    def _tell_stamp(self) -> None:
+        """What is written into the pictures from now on; no shift names a wearer yet."""
+        self._link.set_stamp(
+            StampState(pre=not self._state.keeping, trusted=self._clock.moment().trusted)
+        )
 
     def _wipe(self, *, answer: bool) -> None:
         """Have the footage overwritten. What else concerns footage waits for that."""

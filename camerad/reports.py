@@ -29,6 +29,10 @@ class Reports(OnLoop):
         """Take an event."""
         raise NotImplementedError
 
+    def _tell_stamp(self) -> None:
+        """Whether the wall clock is to be trusted may have changed."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ conditions
 
     def raise_condition(self, condition: Condition) -> None:
@@ -75,10 +79,13 @@ class Reports(OnLoop):
         log.info("wall time: %s", source.value)
         self.set_condition(Condition.CLOCK_UNTRUSTED, holds=source is ClockSource.UNKNOWN)
         self._recordings.note("clock", step_us=None, source=source)
+        self._tell_stamp()
 
     def _clock_step(self, step_us: int) -> None:
         log.warning("wall time was set by %+.1f s", step_us / SECOND)
         self._recordings.note("clock", step_us=step_us, source=None)
+        # Trusted or not by a verdict from before the step, until the look that found it.
+        self._tell_stamp()
 
     def synchronised(self, wall_us: int) -> None:
         """This wall time, of an earlier life of the daemon, was right: the ledger says so."""

@@ -56,6 +56,7 @@ def capture(settings: Settings) -> dict[str, Any]:
         "encoder": camera.encoder,
         "encoder_threads": camera.encoder_threads,
         "key_interval_us": group_us(settings),
+        "stamp": {"device": settings.device.id} if settings.policy.stamp else None,
     }
 
 

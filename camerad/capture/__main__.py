@@ -105,6 +105,13 @@ def _carry_out(camera: Camera, command: dict[str, Any]) -> None:
             camera.view(on)
         case {"command": "key_frame"}:
             camera.key_frame()
+        case {
+            "command": "stamp",
+            "pre": bool(pre),
+            "trusted": bool(trusted),
+            "wearer": (str() | None) as wearer,
+        }:
+            camera.stamp(pre=pre, trusted=trusted, wearer=wearer)
         case _:
             raise WireError(f"unknown command: {command}")
 

@@ -14,15 +14,17 @@ encoder, and what is freed is overwritten (`camerad.process.overwrite_freed_memo
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import av
 import numpy as np
 from libcamera import controls
-from picamera2 import MappedArray, Picamera2
+from picamera2 import MappedArray, Picamera2, dma_heap
 from picamera2.platform import Platform, get_platform
 
 from camerad.capture.encoding import (
@@ -36,6 +38,7 @@ from camerad.capture.encoding import (
 from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.settings import CaptureSettings
+from camerad.capture.stamp import Stamp
 from camerad.clock import Clock
 from camerad.errors import CaptureError
 from camerad.stream import wire
@@ -79,8 +82,16 @@ class Camera:
         self._view_lock = threading.Lock()
         self._encoder: SoftwareEncoder | HardwareEncoder | None = None
         self._wiring = Wiring(
-            self._pictures, self._keys, lambda: self._picture, self._image, self._fail
+            self._pictures,
+            self._keys,
+            lambda: self._picture,
+            self._image,
+            self._write_stamp,
+            self._fail,
         )
+        self._stamp: Stamp | None = None
+        if settings.stamp is not None:
+            self._stamp = Stamp(settings.stamp.device, settings.width, settings.height, clock)
         on_vc4 = get_platform() is Platform.VC4
         self._hardware, self._why = choose(settings.encoder, on_vc4)
         self._platform = "vc4" if on_vc4 else "pisp"
@@ -164,6 +175,23 @@ class Camera:
             self._images[buffer] = image
         return image
 
+    def _write_stamp(self, request: Any, picture: Picture) -> None:
+        """Put the stamp into the main stream's buffer."""
+        if self._stamp is None:
+            return
+        view = self._view(request, "main")
+        with _writing(request.request.buffers[self._streams["main"]]):
+            self._stamp.write(view, picture.pts_us)
+
+    def stamp(self, *, pre: bool, trusted: bool, wearer: str | None) -> None:
+        """What the stamp shows from the next picture on; see `Stamp.tell`."""
+        if self._stamp is None:
+            return
+        # A picture that is on its way was exposed before this word came. Where nothing is armed,
+        # nothing is kept of what was before, and no recording is to begin with PRE.
+        from_us = self._clock.now_us() if self._pictures.armed else 0
+        self._stamp.tell(pre=pre, trusted=trusted, wearer=wearer, from_us=from_us)
+
     def arm(self, epoch: int) -> None:
         """Encode from now on under `epoch`, beginning with a key frame at most one frame old.
 
@@ -215,6 +243,25 @@ class Camera:
         self._images.clear()
         self._views.clear()
         self._picam2.close()
+
+
+@contextlib.contextmanager
+def _writing(buffer: Any) -> Iterator[None]:
+    """The processor writes into a buffer of the camera; afterwards devices see what it wrote.
+
+    As picamera2's own DmaSync, but without asking for reading (linux/dma-buf.h): that was begun
+    when the request came, and to begin it again would empty the processor's cache of the whole
+    picture. Raises OSError if the kernel refuses.
+    """
+    fd = buffer.planes[0].fd
+    sync = dma_heap.dma_buf_sync()
+    sync.flags = dma_heap.DMA_BUF_SYNC_START | dma_heap.DMA_BUF_SYNC_WRITE
+    fcntl.ioctl(fd, dma_heap.DMA_BUF_IOCTL_SYNC, sync)
+    try:
+        yield
+    finally:
+        sync.flags = dma_heap.DMA_BUF_SYNC_END | dma_heap.DMA_BUF_SYNC_WRITE
+        fcntl.ioctl(fd, dma_heap.DMA_BUF_IOCTL_SYNC, sync)
 
 
 def _open(settings: CaptureSettings) -> Any:

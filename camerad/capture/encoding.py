@@ -63,13 +63,15 @@ class Wiring:
     """What an encoder needs of the process around it.
 
     picture: the frame that picamera2 is handing to the encoders now. image: the main stream's
-    buffer of a request as a frame of libav, without a copy.
+    buffer of a request as a frame of libav, without a copy. stamp: writes into the main stream's
+    buffer of a request what is to be seen in the picture, before it is encoded.
     """
 
     pictures: Pictures
     keys: KeySchedule
     picture: Callable[[], Picture | None]
     image: Callable[[Any], Any]
+    stamp: Callable[[Any, Picture], None]
     fail: Callable[[BaseException], None]
 
 
@@ -129,6 +131,7 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has n
         picture = wiring.picture()
         if picture is None or picture.pts_us < wiring.pictures.not_before_us:
             return
+        wiring.stamp(request, picture)
         frame = wiring.image(request)
         frame.pts = self._timestamp(request)
         frame.pict_type = PictureType.I if wiring.keys.take(picture.pts_us) else PictureType.NONE
@@ -138,7 +141,7 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has n
             wiring.pictures.encoded(memoryview(packet), packet.is_keyframe, packet.pts)
 
     def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
-        return _stamp(self, self._wiring)
+        return _time(self, self._wiring)
 
 
 class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no types
@@ -171,12 +174,14 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         picture = self._wiring.picture()
         if picture is None:
             return
+        # Armed or not: the first packet that is let through may be of a picture from just before.
+        self._wiring.stamp(request, picture)
         if self._wiring.keys.take(picture.pts_us):
             self.force_key_frame()
         super()._encode(stream, request)
 
     def _timestamp(self, request: Any) -> int:  # noqa: ARG002 - picamera2's signature
-        return _stamp(self, self._wiring)
+        return _time(self, self._wiring)
 
     def thread_poll(self, buf_available: Any) -> None:
         """The thread that takes the packets from the driver; never dies silently."""
@@ -199,7 +204,7 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         self._wiring.pictures.encoded(memoryview(bytearray(frame)), keyframe, timestamp)
 
 
-def _stamp(encoder: Any, wiring: Wiring) -> int:
+def _time(encoder: Any, wiring: Wiring) -> int:
     """The time of the current picture as the encoder counts it, from its first picture on."""
     picture = wiring.picture()
     if picture is None:

@@ -104,6 +104,11 @@ class Pictures:
             self._epoch = None
 
     @property
+    def armed(self) -> bool:
+        """Whether packets are sent."""
+        return self._epoch is not None
+
+    @property
     def not_before_us(self) -> int:
         """A frame exposed earlier than this need not be encoded."""
         return self._not_before_us

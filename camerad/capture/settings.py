@@ -14,6 +14,13 @@ _EVEN: Final = ("width", "height", "lores_width", "lores_height")
 
 
 @dataclass(frozen=True, slots=True)
+class StampSettings:
+    """What the stamp says of the camera itself. device: its id."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureSettings:
     """The object of ``--settings``.
 
@@ -21,7 +28,7 @@ class CaptureSettings:
     even numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and
     at most. encoder: which encoder to take; "auto" takes the hardware where there is one.
     encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
-    the next.
+    the next. stamp: what is written into the picture; None: nothing is.
     """
 
     width: int
@@ -34,6 +41,7 @@ class CaptureSettings:
     encoder: EncoderChoice
     key_interval_us: int
     encoder_threads: int = 1
+    stamp: StampSettings | None = None
 
     @property
     def frame_us(self) -> int:
@@ -59,13 +67,16 @@ def parse(text: str) -> CaptureSettings:
         mistakes.append("--settings: max_bitrate is below bitrate")
     if mistakes:
         raise ConfigError(mistakes)
-    return CaptureSettings(**given)
+    stamp = given.pop("stamp", None)
+    return CaptureSettings(**given, stamp=None if stamp is None else StampSettings(**stamp))
 
 
 _HINTS: Final = get_type_hints(CaptureSettings)
 
 
 def _mistakes(name: str, value: Any) -> list[str]:
+    if name == "stamp":
+        return _mistakes_of_stamp(value)
     if name == "encoder":
         allowed = get_args(EncoderChoice)
         return [] if value in allowed else [f"--settings: encoder: {value!r} is not in {allowed}"]
@@ -76,4 +87,14 @@ def _mistakes(name: str, value: Any) -> list[str]:
         return [f"--settings: {name}: {value} is not positive"]
     if name in _EVEN and value % 2:
         return [f"--settings: {name}: {value} is odd"]
+    return []
+
+
+def _mistakes_of_stamp(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, dict) or value.keys() != {"device"}:
+        return [f'--settings: stamp: {value!r} is neither null nor {{"device": ...}}']
+    if not isinstance(value["device"], str) or not value["device"]:
+        return [f"--settings: stamp.device: {value['device']!r} is no name"]
     return []

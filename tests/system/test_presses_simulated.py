@@ -56,6 +56,7 @@ class Link:
 
     def arm(self) -> int:
         assert not self.wiping, "armed before the wipe was answered"
+        assert self.stamp.pre is not self._world.red, "PRE on what is recorded, or none before it"
         return 1
 
     def wipe(self) -> Future[int]:
@@ -70,6 +71,9 @@ class Link:
         return answer
 
     def set_view(self, on: bool) -> None: ...
+
+    def set_stamp(self, stamp: Any) -> None:
+        self.stamp = stamp
 
     def stop(self, deadline_us: int) -> None: ...
 
@@ -92,6 +96,7 @@ class Recorder:
     def start(self) -> None:
         assert self._world.red, "recording before the red light is on"
         assert not self._world.link.wiping
+        assert not self._world.link.stamp.pre, "recording, and the pictures still say PRE"
         assert sum(not one.closed for one in self._world.recorders) == 1
         self._world.later(10, 300, lambda: self._callbacks["on_opened"]("R"))
 

@@ -67,12 +67,21 @@ class Bench:
         self.encoder = kind(
             SETTINGS,
             Wiring(
-                self.pictures, self.keys, lambda: self.picture, self.image, self.failures.append
+                self.pictures,
+                self.keys,
+                lambda: self.picture,
+                self.image,
+                self.stamp,
+                self.failures.append,
             ),
         )
         self.encoder.width, self.encoder.height, self.encoder.stride = 320, 192, 320
         self.encoder.format = "YUV420"
         self.count = 0
+        self.stamped: list[int] = []
+
+    def stamp(self, request: Any, picture: Picture) -> None:
+        self.stamped.append(picture.frame)
 
     def image(self, request: Any) -> Any:
         array = self.noise.integers(16, 235, (192 * 3 // 2, 320), dtype=np.uint8)
@@ -97,6 +106,15 @@ def software() -> Bench:
     bench.pictures.arm(1, 0)
     bench.encoder.start()
     return bench
+
+
+def test_every_frame_that_is_encoded_is_stamped_before(software: Bench) -> None:
+    order: list[str] = []
+    wiring, image = software.encoder._wiring, software.image
+    wiring.stamp = lambda _request, picture: order.append(f"stamp {picture.frame}")
+    wiring.image = lambda request: (order.append("image"), image(request))[1]
+    software.feed(2)
+    assert order == ["stamp 0", "image", "stamp 1", "image"]
 
 
 def test_each_frame_gives_its_packet_at_once(software: Bench) -> None:
@@ -154,6 +172,7 @@ def test_a_frame_older_than_asked_is_not_encoded() -> None:
     bench.encoder.start()
     bench.feed(6)
     assert [header.frame for header, _ in bench.box.packets] == [3, 4, 5]
+    assert bench.stamped == [3, 4, 5]
     assert bench.box.packets[0][0].key
 
 
@@ -233,6 +252,24 @@ def test_the_hardware_encoder_runs_on_and_its_packets_are_let_through_from_a_key
         (13, False),
     ]
     assert hardware.failures == []
+
+
+def test_the_hardware_encoder_gets_every_frame_stamped(
+    hardware: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before it is armed: a packet of a picture from then may be the first let through."""
+    stamped_when_encoded: list[list[int]] = []
+    encode = V4L2Encoder._encode
+
+    def noting(self: Any, stream: Any, request: Any) -> None:
+        stamped_when_encoded.append(list(hardware.stamped))
+        encode(self, stream, request)
+
+    monkeypatch.setattr(V4L2Encoder, "_encode", noting)
+    hardware.feed(2)
+    hardware.pictures.arm(1, 0)
+    hardware.feed(1)
+    assert stamped_when_encoded == [[0], [0, 1], [0, 1, 2]]
 
 
 def test_the_hardware_encoder_is_asked_for_a_key_frame_every_second(hardware: Bench) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from camerad.capture.settings import CaptureSettings, parse
+from camerad.capture.settings import CaptureSettings, StampSettings, parse
 from camerad.errors import ConfigError
 
 GOOD = {
@@ -37,6 +37,13 @@ def test_a_frame_takes_the_nearest_whole_microsecond() -> None:
     assert parse(json.dumps(GOOD)).frame_us == 33_333
 
 
+def test_the_stamp_is_off_unless_it_is_asked_for() -> None:
+    assert parse(json.dumps(GOOD)).stamp is None
+    assert parse(json.dumps(GOOD | {"stamp": None})).stamp is None
+    asked = parse(json.dumps(GOOD | {"stamp": {"device": "camera-07"}}))
+    assert asked.stamp == StampSettings("camera-07")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -48,6 +55,11 @@ def test_a_frame_takes_the_nearest_whole_microsecond() -> None:
         ({"encoder": "gpu"}, "encoder: 'gpu' is not in"),
         ({"max_bitrate": 1}, "max_bitrate is below bitrate"),
         ({"colour": 1}, "unknown key 'colour'"),
+        ({"stamp": True}, "stamp: True is neither null nor"),
+        ({"stamp": {}}, "stamp: {} is neither null nor"),
+        ({"stamp": {"device": "a", "size": 1}}, "is neither null nor"),
+        ({"stamp": {"device": 7}}, "stamp.device: 7 is no name"),
+        ({"stamp": {"device": ""}}, "stamp.device: '' is no name"),
     ],
 )
 def test_a_mistake_is_named(change: dict[str, object], words: str) -> None:
