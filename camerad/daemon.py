@@ -399,7 +399,11 @@ class Daemon(Reports):
     def _tell_stamp(self) -> None:
         """What is written into the pictures from now on; no shift names a wearer yet."""
         self._link.set_stamp(
-            StampState(pre=not self._state.keeping, trusted=self._clock.moment().trusted)
+            StampState(
+                pre=not self._state.keeping,
+                trusted=self._clock.moment().trusted,
+                steps=self._clock_steps,
+            )
         )
 
     def _wipe(self, *, answer: bool) -> None:

@@ -37,10 +37,11 @@ case $level in
     test)
         system_packages='gcc libc6-dev libcap-dev'
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
-        # simulated one against, a witness of system calls, what opens and checks a recording
-        # without camerad, file systems to lose power on, and a linter for this file.
-        system_packages="$system_packages ffmpeg libcamera-ipa python3-libcamera strace"
-        system_packages="$system_packages age jq openssl e2fsprogs mount util-linux shellcheck"
+        # simulated one against, a reader of text in pictures, a witness of system calls, what opens
+        # and checks a recording without camerad, file systems to lose power on, and a linter for
+        # this file.
+        system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
+        system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux shellcheck"
         extras=device,test
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test' ;;

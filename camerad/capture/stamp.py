@@ -8,8 +8,9 @@ only luma is written. What the stamp says:
 - The wall time at which the picture was exposed: CLOCK_REALTIME at its media time, cut to the
   second, in the zone of the machine. The format is that of RFC 3339, 5.6, with the space that its
   note allows in the place of the T; with the offset from UTC it is one instant everywhere.
-- `` ?`` behind it while nothing vouches for the wall clock (`camerad.timekeeping`): a wrong time
-  that looks right would be worse than none.
+- `` ?`` behind it while nothing vouches for the wall clock (`camerad.timekeeping`), and from the
+  moment it was set until that has been judged anew: a wrong time that looks right would be worse
+  than none.
 - The camera's id, and the wearer's where one is assigned.
 - ``PRE`` if the picture was exposed before it was decided to record. A picture without it was
   exposed while a recording was running, never before; one or two from after the decision may bear
@@ -26,6 +27,7 @@ drawn anew, once a second; each picture takes one copy of the strip.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,11 @@ LINES: Final = 36
 """Lines of text that would fill a picture: 20 pixels in 720, 30 in 1080."""
 LEAST_SIZE: Final = 14
 """The smallest size that is well readable; taken for small pictures too, if the time fits."""
+STEP_US: Final = 600_000
+"""Wall time that moves more than this from picture to picture was set. More than the half second of
+`camerad.timekeeping`, so that whatever is doubted here is looked at there."""
+LOOKED_US: Final = 10 * SECOND
+"""Of pictures that are further apart nothing follows: meanwhile wall time was looked at twice."""
 TIME_COLUMNS: Final = len(" 2026-11-24 23:13:02+01:00 ? ")
 APART: Final = "  "
 
@@ -76,7 +83,11 @@ class Stamp:
         self._clock = clock
         self._glyphs = glyphs.load(choose_size(width, height))
         self._columns = width // self._glyphs.width - 2
+        self._lock = threading.Lock()
         self._said = Said()
+        self._offset_us = 0
+        self._pts_us = 0
+        self._was_set = False
         self._shows: tuple[int, bool, bool, str | None] | None = None
         self._lines: list[str] = []
         self._strip: Samples = np.empty((0, 0), np.uint8)
@@ -85,12 +96,16 @@ class Stamp:
         """What the pictures show from now on.
 
         pre: whether they are from before a recording; where that changes, it does so with the
-        pictures of media time `from_us`. trusted: whether something vouches for the wall clock.
+        pictures of media time `from_us`. trusted: whether something vouches for the wall clock
+        as it is now.
         """
-        before = self._said
-        if pre == before.pre:
-            from_us = before.from_us
-        self._said = Said(pre, trusted, wearer, from_us)
+        with self._lock:
+            before = self._said
+            if pre == before.pre:
+                from_us = before.from_us
+            self._said = Said(pre, trusted, wearer, from_us)
+            self._offset_us = self._read_offset()
+            self._was_set = False
 
     def write(self, picture: Samples, pts_us: int) -> None:
         """Stamp one picture.
@@ -98,15 +113,25 @@ class Stamp:
         picture: (rows, stride) uint8, the luma plane first; rows beyond it, and columns beyond the
         width, are left alone. pts_us: when it was exposed.
         """
-        said = self._said
-        boot_us, wall_us = both(self._clock)
-        second = (wall_us - boot_us + pts_us) // SECOND
-        shows = (second, said.trusted, said.is_pre(pts_us), said.wearer)
+        with self._lock:
+            offset_us, said = self._read_offset(), self._said
+            moved_us = abs(offset_us - self._offset_us)
+            if moved_us > STEP_US and pts_us - self._pts_us <= LOOKED_US:
+                self._was_set = True
+            self._offset_us, self._pts_us = offset_us, pts_us
+            trusted = said.trusted and not self._was_set
+        second = (offset_us + pts_us) // SECOND
+        shows = (second, trusted, said.is_pre(pts_us), said.wearer)
         if shows != self._shows:
-            self._draw(text(second, said.trusted), shows[2], said.wearer)
+            self._draw(text(second, trusted), shows[2], said.wearer)
             self._shows = shows
         rows, columns = self._strip.shape
         picture[self._height - rows : self._height, :columns] = self._strip
+
+    def _read_offset(self) -> int:
+        """What wall time is ahead of media time, microseconds."""
+        boot_us, wall_us = both(self._clock)
+        return wall_us - boot_us
 
     def _draw(self, when: str, pre: bool, wearer: str | None) -> None:
         """Bring the strip up to date."""

@@ -37,12 +37,14 @@ class StampState:
     """What the stamp shows beside time and camera.
 
     pre: whether pictures are from before a recording. trusted: whether something vouches for the
-    wall clock. wearer: the id that the shift was assigned, if there is a shift.
+    wall clock. wearer: the id that the shift was assigned, if there is a shift. steps: how often
+    the wall clock was set; where it was, the process is told anew that it is trusted.
     """
 
     pre: bool
     trusted: bool
     wearer: str | None = None
+    steps: int = 0
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:

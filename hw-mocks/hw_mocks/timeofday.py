@@ -5,6 +5,9 @@ add an offset; every other clock, CLOCK_BOOTTIME above all, goes on as it is, as
 the clock of the machine. The offset comes from the world (``{"wall_offset_us": ...}``) or from
 `TimeOfDay.set`; each setting is reported (``{"wall_offset_us", "stepped_us", "at_us"}``).
 
+The clock is the machine's, so every process that reads it follows the same world: the daemon, which
+reports, and others as followers, which do not.
+
 Not simulated: the times that the kernel itself writes (of files), and the time of day read from C
 (``datetime.now``).
 """
@@ -19,12 +22,15 @@ from typing import Any, Final
 from hw_mocks.bus import WORLD_VARIABLE, Message, WorldClient, now_us
 
 ROLE: Final = "clock"
+FOLLOWER: Final = "clock follower"
+"""The role of a process that only follows."""
 
 
 class TimeOfDay:
-    """The program's wall clock."""
+    """The program's wall clock. role: as what it connects to the world, ROLE or FOLLOWER."""
 
-    def __init__(self) -> None:
+    def __init__(self, role: str = ROLE) -> None:
+        self._role = role
         self._offset_us = 0
         self._offset_ns = 0
         self._real: dict[str, Callable[..., Any]] = {}
@@ -37,7 +43,7 @@ class TimeOfDay:
 
     def connect(self) -> None:
         """Take the offset from the world that the environment names, if there is one."""
-        self._world = WorldClient.from_environment(ROLE, self._hear)
+        self._world = WorldClient.from_environment(self._role, self._hear)
         if self._world is not None:
             self._world.wait_ready(1.0)
 
@@ -45,7 +51,7 @@ class TimeOfDay:
         """Let the wall clock be ahead of the machine's by so much, from now on."""
         stepped_us = offset_us - self._offset_us
         self._offset_us, self._offset_ns = offset_us, offset_us * 1000
-        if self._world is not None:
+        if self._world is not None and self._role == ROLE:
             told = {"wall_offset_us": offset_us, "stepped_us": stepped_us, "at_us": now_us()}
             self._world.send(told)
 
@@ -93,11 +99,11 @@ class TimeOfDay:
             self.set(int(message["wall_offset_us"]))
 
 
-def install_from_environment() -> TimeOfDay | None:
+def install_from_environment(role: str = ROLE) -> TimeOfDay | None:
     """A wall clock that the world can set, hooked in and connected; None without a world."""
     if not os.environ.get(WORLD_VARIABLE):
         return None
-    clock = TimeOfDay()
+    clock = TimeOfDay(role)
     clock.connect()
     clock.install()
     return clock

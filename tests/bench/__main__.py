@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from tests.bench import cpu, evidence, latency, loss, machine, memory, plan
+from tests.bench import cpu, evidence, latency, loss, machine, memory, plan, stamping
 from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
 
@@ -77,6 +77,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         latency=latency.measure(effort, footage, work),
         loss=loss.measure(effort, footage, work),
         evidence=evidence.measure(effort, footage, work),
+        stamping=stamping.measure(effort),
         seconds=time.monotonic() - began,
     )
 

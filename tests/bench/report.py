@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import cpu, evidence, latency, loss, memory
+from tests.bench import cpu, evidence, latency, loss, memory, stamping
 from tests.bench.camera import CAPTURE, SELF_VIEW
 from tests.bench.goals import Goal
 from tests.bench.plan import (
@@ -43,6 +43,7 @@ class Results:
     memory: memory.Result
     latency: latency.Result
     evidence: evidence.Result
+    stamping: stamping.Result
     seconds: float
 
     def goals(self) -> list[Goal]:
@@ -113,6 +114,7 @@ class Results:
                 "MB",
             ),
             *self.evidence.goals(),
+            *self.stamping.goals(),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -204,6 +206,7 @@ class Results:
                 "picamera2_start_to_first_picture": _quantiles(self.latency.peer_ready),
             },
             "evidence": self.evidence.as_json(),
+            "stamp": self.stamping.as_json(),
             "goals": [goal.as_json() for goal in goals],
             "all_reached": all(goal.reached for goal in goals),
         }
@@ -215,6 +218,8 @@ class Results:
         for subject in _SUBJECTS:
             if subject in self.cpu.rounds:
                 lines.append(f"{subject:<52}{self.cpu.median(subject):>9.2f}")
+        for name, figures in self.stamping.ms_per_frame.items():
+            lines.append(f"{f'{name}, 1920x1080':<52}{median(figures):>9.4f}")
         lines += [
             "",
             f"{'seconds':<36}{'camerad':>12}{'picamera2':>12}{'  fragmented':>13}",

@@ -18,6 +18,7 @@ import numpy as np
 from hw_mocks import barcode, footage
 from numpy.typing import NDArray
 
+from tests.system import stamps
 from tests.system.sealed import opened
 
 __all__ = ["Frame", "Hole", "Verdict", "decode", "ffmpeg_is_silent", "opened", "similarities"]
@@ -124,9 +125,13 @@ def ssim(one: Picture, other: Picture) -> float:
 
 
 def similarities(verdict: Verdict, prepared: Path) -> Iterable[float]:
-    """SSIM of every kept picture with the source picture of its number, barcode rows left out."""
+    """SSIM of every kept picture with the source picture of its number.
+
+    Left out are the rows that were written into: the barcode's, and those of the stamp.
+    """
     for number, picture in verdict.pictures.items():
         source = footage.source_picture(prepared, number, "main")
         height = source.shape[0] * 2 // 3
         top = 2 * barcode.CELL
-        yield ssim(picture[top:height, : source.shape[1]], source[top:height])
+        bottom = height - height // stamps.ROWS
+        yield ssim(picture[top:bottom, : source.shape[1]], source[top:bottom])

@@ -22,6 +22,7 @@ from hw_mocks.bus import Message, World, now_us
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.process import find
 from hw_mocks.sim.timepiece import STEP, Timepiece
+from hw_mocks.timeofday import FOLLOWER
 from hw_mocks.timeofday import ROLE as CLOCK
 
 EDGES_KEPT: Final = 5000
@@ -209,6 +210,7 @@ class Board:
         return {"name": name, **{key: message[key] for key in message if key != "fault"}}
 
     def _set_wall(self, offset_us: int) -> bool:
+        self.world.tell(FOLLOWER, {"wall_offset_us": offset_us}, keep="wall")
         return self.world.tell(CLOCK, {"wall_offset_us": offset_us}, keep="wall") > 0
 
     def _kill_capture(self) -> int:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from camerad import timekeeping
 from camerad.capture import glyphs, stamp
 from camerad.capture.glyphs import CHARACTERS, SIZES
 from camerad.capture.stamp import BLACK, WHITE, Stamp, broken, choose_size, text
@@ -125,13 +126,42 @@ def test_the_time_is_that_of_the_exposure_and_not_that_of_the_writing() -> None:
     assert said_by(one, HOUR_US - 501_000) == ["2026-11-24 23:13:01+01:00  c"]
 
 
-def test_a_clock_that_is_set_shows_at_once() -> None:
+def test_a_clock_that_is_set_shows_at_once_and_is_doubted_until_it_has_been_judged() -> None:
     clock = a_clock()
     one = Stamp("c", 1280, 720, clock)
     one.tell(pre=False, trusted=True, wearer=None)
     said_by(one, HOUR_US)
     clock.step_wall(60 * SECOND)
+    assert said_by(one, HOUR_US + 1) == ["2026-11-24 23:14:02+01:00 ?  c"]
+    assert said_by(one, HOUR_US + 2) == ["2026-11-24 23:14:02+01:00 ?  c"]
+    one.tell(pre=False, trusted=True, wearer=None)
+    assert said_by(one, HOUR_US + 3) == ["2026-11-24 23:14:02+01:00  c"]
+
+
+def test_a_clock_that_was_judged_after_it_was_set_is_not_doubted_again() -> None:
+    clock = a_clock()
+    one = Stamp("c", 1280, 720, clock)
+    said_by(one, HOUR_US)
+    clock.step_wall(60 * SECOND)
+    one.tell(pre=False, trusted=True, wearer=None)
     assert said_by(one, HOUR_US + 1) == ["2026-11-24 23:14:02+01:00  c"]
+
+
+def test_what_slewing_does_in_a_pause_is_no_doubt() -> None:
+    clock = a_clock()
+    one = Stamp("c", 1280, 720, clock)
+    one.tell(pre=False, trusted=True, wearer=None)
+    said_by(one, HOUR_US)
+    # Half an hour at 500 ppm, the most that adjtimex(2) allows, is 0.9 s.
+    clock.advance(1800 * SECOND)
+    clock.step_wall(900_000)
+    assert said_by(one, clock.now_us()) == ["2026-11-24 23:43:03+01:00  c"]
+
+
+def test_whatever_is_doubted_here_is_looked_at_by_the_daemon() -> None:
+    # The daemon tells of every step beyond its own bound; both read clocks to 5 ms.
+    assert stamp.STEP_US > timekeeping.STEP_US + 2 * 5_000
+    assert stamp.LOOKED_US >= 2 * timekeeping.LOOK_SECONDS * SECOND
 
 
 def test_pre_ends_with_the_first_picture_exposed_after_the_word() -> None:

@@ -132,6 +132,9 @@ def test_it_is_told_of_the_stamp_where_there_is_one(talk: Talk) -> None:
     assert commands(process, other) == ["stamp True False None"]
     process.tell_stamp(StampState(pre=True, trusted=False, wearer="W-0815"))
     assert commands(process, other) == ["stamp True False W-0815"]
+    # After a step of the wall clock the same is told anew.
+    process.tell_stamp(StampState(pre=True, trusted=False, wearer="W-0815", steps=1))
+    assert commands(process, other) == ["stamp True False W-0815"]
 
 
 def test_it_is_asked_to_stop_once(talk: Talk) -> None:

@@ -1,0 +1,105 @@
+"""What the stamp costs: a process that stamps pictures at 1920x1080, and copies as many bytes.
+
+python -m tests.bench.stamping [FRAMES]
+
+Every picture that is stamped was written to just before, as the camera does, and there are as many
+as the camera has buffers, so that none is warmer in the cache than there. The text changes once in
+thirty of them.
+
+Not in it: what the kernel of a board does when it is told that a buffer was written to, which
+depends on its processor and which no simulated buffer has.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+
+from camerad.capture.stamp import Stamp
+from camerad.clock import SECOND, SystemClock
+from tests.bench import peers
+from tests.bench.goals import Goal
+from tests.bench.plan import FPS, Effort, answer
+
+WIDTH: Final = 1920
+HEIGHT: Final = 1080
+BUFFERS: Final = 6
+FRAMES: Final = 600
+DEVICE: Final = "camera-07"
+WEARER: Final = "W-0815"
+
+LIMIT_MS: Final = 0.3
+
+STAMP, COPY = "stamp", "copy of as many bytes"
+
+
+@dataclass(slots=True)
+class Result:
+    """ms_per_frame: processor time of stamp and copy, one figure for each run. bytes: of luma that
+    the stamp writes."""
+
+    ms_per_frame: dict[str, list[float]] = field(default_factory=dict)
+    bytes: int = 0
+
+    def goals(self) -> list[Goal]:
+        """The goals of this part."""
+        most = round(max(self.ms_per_frame[STAMP]), 4)
+        return [Goal("stamp at 1920x1080, most of all runs", most, LIMIT_MS, "ms")]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "picture": f"{WIDTH}x{HEIGHT}",
+            "bytes": self.bytes,
+            "cpu_ms_per_frame": {
+                name: {"median": round(median(of), 4), "runs": [round(one, 4) for one in of]}
+                for name, of in self.ms_per_frame.items()
+            },
+        }
+
+
+def measure(effort: Effort) -> Result:
+    """Measure once in every round, each in a process of its own."""
+    result = Result()
+    for _ in range(effort.rounds):
+        found = peers.run("tests.bench.stamping")
+        result.bytes = found["bytes"]
+        for name, figure in found["ms_per_frame"].items():
+            result.ms_per_frame.setdefault(name, []).append(figure)
+    return result
+
+
+def main() -> None:
+    """Stamp and copy, and say what it took."""
+    frames = int(sys.argv[1]) if len(sys.argv) > 1 else FRAMES
+    clock = SystemClock()
+    stamp = Stamp(DEVICE, WIDTH, HEIGHT, clock)
+    stamp.tell(pre=True, trusted=True, wearer=WEARER)
+    pictures = [np.zeros((HEIGHT * 3 // 2, WIDTH), np.uint8) for _ in range(BUFFERS)]
+    began_us = clock.now_us()
+    stamp.write(pictures[0], began_us)
+    size = int((pictures[0] > 0).any(1).sum() * (pictures[0] > 0).any(0).sum())
+    source = np.ones(size, np.uint8)
+    spent = {STAMP: 0, COPY: 0}
+    for number in range(frames):
+        pts_us = began_us + number * SECOND // FPS
+        picture = pictures[number % BUFFERS]
+        picture[:] = number % 256
+        began = time.thread_time_ns()
+        stamp.write(picture, pts_us)
+        spent[STAMP] += time.thread_time_ns() - began
+        flat = picture.reshape(-1)
+        began = time.thread_time_ns()
+        flat[:size] = source
+        spent[COPY] += time.thread_time_ns() - began
+    took = {name: ns / 1e6 / frames for name, ns in spent.items()}
+    answer({"ms_per_frame": took, "bytes": size})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Reads the stamp back out of decoded pictures, by a program that knows nothing of it.
+
+Tesseract reads text in pictures (Debian's tesseract-ocr). It is shown the bottom left of each
+picture, where the stamp is said to be, dark on bright as it prefers, and twice as large.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS: Final = 16
+"""The stamp is lower than a 16th of the picture, ..."""
+COLUMNS: Final = 0.55
+"""... and narrower than this share of it."""
+PRE: Final = "PRE"
+# Where there is a space between characters tesseract has to guess.
+_TIME: Final = " ?".join(r"\d" if one == "0" else re.escape(one) for one in "0000-00-0000:00:00")
+_OFFSET: Final = r" ?[+-] ?\d ?\d ?: ?\d ?\d"
+_SHAPE: Final = re.compile(rf"({_TIME}{_OFFSET})(?P<mark> ?\?)? +(?P<rest>[^ ].*)")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What one picture says. second: of Unix time. rest: the words behind the time; what tesseract
+    makes of the picture beside the band may follow."""
+
+    second: int
+    offset_minutes: int
+    marked: bool
+    rest: tuple[str, ...]
+
+    @property
+    def device(self) -> str:
+        return self.rest[0]
+
+    @property
+    def pre(self) -> bool:
+        return self.rest[1:2] == (PRE,)
+
+
+def read(luma: NDArray[np.uint8]) -> Stamp:
+    """The stamp of one picture: (height, width) uint8. AssertionError if there is none to read."""
+    height, width = luma.shape
+    strip = 255 - luma[height - height // ROWS :, : round(width * COLUMNS)]
+    large = cv2.resize(strip, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    framed = cv2.copyMakeBorder(large, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=(255,))
+    done = subprocess.run(
+        ["tesseract", "-", "-", "--psm", "7"],  # one line of text
+        input=cv2.imencode(".png", framed)[1].tobytes(),
+        capture_output=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+    )
+    text = done.stdout.decode().strip()
+    found = _SHAPE.search(text)
+    assert found is not None, f"no stamp in what was read: {text!r}"
+    written = found[1].replace(" ", "")
+    when = datetime.fromisoformat(f"{written[:10]} {written[10:]}")
+    offset = when.utcoffset()
+    assert offset is not None
+    return Stamp(
+        round(when.timestamp()),
+        round(offset.total_seconds() / 60),
+        found["mark"] is not None,
+        tuple(found["rest"].split()),
+    )
+
+
+def wall_us(commits: Sequence[dict[str, Any]], media_us: int) -> int:
+    """Wall time of a picture, from the moments that are signed with the fragment it lies in."""
+    facts = next(commit["facts"] for commit in commits if commit["facts"]["end_us"] > media_us)
+    return media_us + int(facts["clock"]["wall_us"]) - int(facts["clock"]["boot_us"])
