@@ -20,3 +20,24 @@ def test_only_a_passive_buzzer_is_driven_at_a_pitch(
     *others, buzzer = wiring.outputs(load(path))
     assert buzzer == Output("buzzer", 12, active_high=False, pitched=pitched)
     assert not any(output.pitched for output in others)
+
+
+POLICY = """\
+title: Ours
+pre_event: {{max_seconds: 10, seconds: 5, sound: false, armed_in: [self_view]}}
+retention: {{days: 20}}
+sound: true
+stamp: {stamp}
+announcement: false
+"""
+
+
+@pytest.mark.parametrize(("stamp", "told"), [("true", {"device": "camera-07"}), ("false", None)])
+def test_the_policy_says_whether_pictures_are_stamped(
+    tmp_path: Path, stamp: str, told: object
+) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "ours.yaml").write_text(POLICY.format(stamp=stamp))
+    path = tmp_path / "camerad.yaml"
+    path.write_text("policy: ours\ndevice: {id: camera-07}\n")
+    assert wiring.capture(load(path))["stamp"] == told
