@@ -81,7 +81,7 @@ class Stamp:
         self._device = device
         self._height = height
         self._clock = clock
-        self._glyphs = glyphs.load(choose_size(width, height))
+        self._glyphs = choose(width, height)
         self._columns = width // self._glyphs.width - 2
         self._lock = threading.Lock()
         self._said = Said()
@@ -155,15 +155,15 @@ class Stamp:
         self._lines = lines
 
 
-def choose_size(width: int, height: int) -> int:
-    """The size of the font for pictures of this size, of those there are."""
+def choose(width: int, height: int) -> Glyphs:
+    """The glyphs for pictures of this size. Raises CaptureError as `glyphs.load` does."""
     wanted = max(height / LINES, LEAST_SIZE)
-    fitting = [
-        size
-        for size in glyphs.SIZES
-        if size <= wanted and glyphs.load(size).width * TIME_COLUMNS <= width
-    ]
-    return max(fitting, default=glyphs.SIZES[0])
+    smallest, *larger = glyphs.SIZES
+    for size in reversed([size for size in larger if size <= wanted]):
+        chosen = glyphs.load(size)
+        if chosen.width * TIME_COLUMNS <= width:
+            return chosen
+    return glyphs.load(smallest)
 
 
 def text(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from camerad import timekeeping
 from camerad.capture import glyphs, stamp
 from camerad.capture.glyphs import CHARACTERS, SIZES
-from camerad.capture.stamp import BLACK, WHITE, Stamp, broken, choose_size, text
+from camerad.capture.stamp import BLACK, WHITE, Stamp, broken, choose, text
 from camerad.clock import SECOND, ManualClock
 from camerad.errors import CaptureError
 
@@ -303,7 +303,7 @@ def test_a_field_that_no_line_can_hold_is_broken() -> None:
     ],
 )
 def test_the_letters_grow_with_the_picture(width: int, height: int, size: int) -> None:
-    assert choose_size(width, height) == size
+    assert (choose(width, height).cells == glyphs.load(size).cells).all()
 
 
 def test_text_stays_brighter_than_the_band_whatever_chroma_lies_under_it() -> None:
