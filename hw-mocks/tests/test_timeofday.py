@@ -19,7 +19,7 @@ from sim_support import Sim, until
 from hw_mocks.bus import WORLD_VARIABLE, WorldThread, now_us
 from hw_mocks.sim import timepiece
 from hw_mocks.sim.timepiece import AHEAD, AHEAD_SECONDS, STEP, UNSET, Timepiece
-from hw_mocks.timeofday import ROLE, TimeOfDay, install_from_environment
+from hw_mocks.timeofday import FOLLOWER, ROLE, TimeOfDay, install_from_environment
 
 HOUR_US = 3_600_000_000
 NEAR = 5.0
@@ -133,6 +133,33 @@ def test_a_program_s_clock_is_set_from_outside_and_stays_so_after_a_restart(
                     assert later == pytest.approx(boot, abs=NEAR)
                 program.stdin.close()
                 assert program.wait(10) == 0
+
+
+def test_a_program_with_the_simulated_camera_follows_and_reports_nothing(tmp_path: Path) -> None:
+    program_text = f"import libcamera\n{PROGRAM}"
+    environment = {**os.environ, WORLD_VARIABLE: str(tmp_path / "world")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    with WorldThread(tmp_path / "world") as world:
+        world.tell(FOLLOWER, {"wall_offset_us": HOUR_US}, keep="wall")
+        with subprocess.Popen(
+            [sys.executable, "-c", program_text],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdin and program.stdout
+            assert program.stdout.readline() == "up\n"
+
+            def ahead(write: Any = program.stdin, read: Any = program.stdout) -> float:
+                write.write("\n")
+                write.flush()
+                return int(read.readline().split()[0]) / 1e6 - time.time()
+
+            until(lambda: ahead() == pytest.approx(3600, abs=NEAR))
+            program.stdin.close()
+            assert program.wait(10) == 0
+        assert not [message for _, message in world.reports if "stepped_us" in message]
 
 
 # ---------------------------------------------------------------------------------------- machine
