@@ -258,7 +258,7 @@ class Daemon(Reports):
         if self._state.stage is not before.stage:
             log.info("%s -> %s", before.stage.value, self._state.stage.value)
         self._indicators.show(signals.look(self._state))
-        if before.keeping is not self._state.keeping:
+        if (before.armed, before.keeping) != (self._state.armed, self._state.keeping):
             self._tell_stamp()
         for effect in effects:
             self._carry_out(effect)
@@ -400,7 +400,7 @@ class Daemon(Reports):
         """What is written into the pictures from now on; no shift names a wearer yet."""
         self._link.set_stamp(
             StampState(
-                pre=not self._state.keeping,
+                pre=self._state.armed and not self._state.keeping,
                 trusted=self._clock.moment().trusted,
                 steps=self._clock_steps,
             )

@@ -56,7 +56,7 @@ class Link:
 
     def arm(self) -> int:
         assert not self.wiping, "armed before the wipe was answered"
-        assert self.stamp.pre is not self._world.red, "PRE on what is recorded, or none before it"
+        assert not (self.stamp.pre and self._world.red), "PRE on what is recorded"
         return 1
 
     def wipe(self) -> Future[int]:

@@ -350,6 +350,16 @@ def test_glyphs_that_are_missing_or_not_of_this_version_are_named(tmp_path: Path
         glyphs.load(20, tmp_path / "few.npz")
 
 
+def test_what_is_no_font_leaves_the_glyphs_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no.ttf").write_text("no font")
+    output = tmp_path / "glyphs.npz"
+    assert glyphs.main([str(tmp_path / "no.ttf"), "--output", str(output)]) == 1
+    assert "no.ttf: cannot be read as a font" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_the_word_is_of_one_kind_from_then_on() -> None:
     said = stamp.Said(pre=True, from_us=10)
     assert [said.is_pre(at) for at in (9, 10, 11)] == [False, True, True]
