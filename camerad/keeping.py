@@ -246,8 +246,9 @@ class Keeping:
     def _open(self) -> None:
         from camerad.evidence import files, identity  # noqa: PLC0415 - slow to import
         from camerad.evidence.ledger import Ledger  # noqa: PLC0415
+        from camerad.evidence.places import device_place  # noqa: PLC0415
         from camerad.evidence.seal import Sealer  # noqa: PLC0415
-        from camerad.evidence.store import Store  # noqa: PLC0415
+        from camerad.evidence.store import Store, had_ledger  # noqa: PLC0415
 
         settings = self._settings
         files.settle()
@@ -260,7 +261,13 @@ class Keeping:
                 found.key.public.thumbprint,
                 found.replaced,
             )
-        ledger = Ledger.open(os.path.join(self._root, "ledger"), found.key, self._clock, former)
+        ledger = Ledger.open(
+            os.path.join(self._root, "ledger"),
+            found.key,
+            self._clock,
+            former,
+            expected=had_ledger(device_place(self._root)),
+        )
         resume = None
         store: Store | None = None
         try:

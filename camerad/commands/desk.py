@@ -260,15 +260,18 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
             f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
             "name a device's state directory, or the office's directory"
         )
+    had_one = False
     if place.kind is PlaceKind.OFFICE:
         key, made = office.load_or_create(options.office_key)
         if made:
             say(f"made the office's own key: {options.office_key}; keep a copy of it")
         former = office.admit(place, key, replace=options.new_office_key)
+        had_one = bool(office.known_keys(place))
         trusted = _enrolled(options, place)
     else:
         key, former, trusted = _own_key(place), _published(place), None
-    with Store.open(place, key, clock_of(options, place), former, trusted) as store:
+    clock = clock_of(options, place)
+    with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         if place.kind is PlaceKind.OFFICE:
             office.remember(place, key.public)
         for difference in store.reconcile():

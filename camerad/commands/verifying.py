@@ -53,7 +53,9 @@ class Summary:
         found = [one.severity for ledger in self.ledgers for one in ledger.findings]
         if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
             codes.append(Verdict.NOT_AUTHENTIC)
-        elif self.differences:
+        elif self.differences or any(
+            one.qualifies for ledger in self.ledgers for one in ledger.findings
+        ):
             codes.append(Verdict.QUALIFIED)
         if not self.reports and not self.ledgers:
             codes.append(Verdict.UNREADABLE)
@@ -237,6 +239,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
                         "file": one.file,
                         "line": one.line,
                         "text": one.text,
+                        "qualifies": one.qualifies,
                     }
                     for one in ledger.findings
                 ],

@@ -16,7 +16,7 @@ from itertools import groupby
 from camerad.evidence import epochs, jws
 from camerad.evidence.entries import Entry, Head, lines
 from camerad.evidence.epochs import Checkpoint
-from camerad.evidence.facts import Damaged, Identity, Repaired
+from camerad.evidence.facts import WHOLE_LEDGER, Carried, Damaged, Found, Identity, Repaired
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.state import LedgerState
@@ -27,13 +27,14 @@ class LedgerFinding:
     """What is wrong with a ledger, or worth knowing.
 
     file: its name, "" where it is about all of them. line: counted from 1, 0 where it is about all
-    of the file.
+    of the file. qualifies: a note that says what the ledger does not prove, which nobody may miss.
     """
 
     severity: Severity
     file: str
     line: int
     text: str
+    qualifies: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
@@ -114,6 +115,7 @@ class _Audit:
         self._seen = False
         self._torn: tuple[Repaired, int] | None = None
         self._read = ""
+        self._named: set[str] = set()
         self.newest = max(self._shelf.newest, *self._shelf.checkpoints, 0)
 
     def epoch(self, number: int) -> None:
@@ -158,8 +160,8 @@ class _Audit:
     def _damage(self, file: str, line: int, text: str) -> None:
         self._findings.append(LedgerFinding(Severity.DAMAGE, file, line, text))
 
-    def _note(self, file: str, line: int, text: str) -> None:
-        self._findings.append(LedgerFinding(Severity.NOTE, file, line, text))
+    def _note(self, file: str, line: int, text: str, *, qualifies: bool = False) -> None:
+        self._findings.append(LedgerFinding(Severity.NOTE, file, line, text, qualifies))
 
     def _witness(self, sequence: int, sha256: str, file: str, line: int) -> None:
         """Compare an entry with the witnessed head, if it is that."""
@@ -217,7 +219,16 @@ class _Audit:
     def _remark(self, name: str, line: int, entry: Entry) -> None:
         facts = entry.facts
         if isinstance(facts, Damaged):
-            self._note(name, line, f"{facts.file} was found damaged, or gone, at a start")
+            what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
+            text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"
+            self._note(name, line, text, qualifies=True)
+        elif isinstance(facts, Found) and not facts.device and facts.header:
+            if facts.id not in self._named:
+                text = (
+                    f"{facts.id} was found, and nothing had been said of it: either entries are "
+                    "lost, or power was lost as it began"
+                )
+                self._note(name, line, text, qualifies=True)
         elif isinstance(facts, Repaired):
             self._note(name, line, f"{facts.file} ends with an append that was interrupted")
             if self._torn is not None and self._torn[0] == facts:
@@ -226,6 +237,10 @@ class _Audit:
                 self._damage(facts.file, 0, "it does not end with the bytes that were told of")
         elif isinstance(facts, Identity) and facts.replaces is not None:
             self._note(name, line, f"the key {facts.replaces} was replaced by {facts.kid}")
+        if isinstance(facts, Carried):
+            self._named |= {known.id for known in facts.recordings}
+        elif entry.recording is not None:
+            self._named.add(entry.recording)
 
     def _untold(self) -> None:
         """An epoch that was cut short, and the next one does not say so."""

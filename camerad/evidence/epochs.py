@@ -271,6 +271,10 @@ def contradiction(state: LedgerState, entry: Entry) -> str:
         return f"the recording {facts.id} was deleted although it was held"
     if facts.why == EXPIRED and facts.age_us < known.retention_days * DAY:
         return f"the recording {facts.id} was deleted before its time"
+    if state.lost is not None:
+        ages = state.ages(entry.boot_id, entry.clock)
+        if ages.minimum_us(state.lost) < known.retention_days * DAY:
+            return f"the recording {facts.id} was deleted although holds on it may have been lost"
     return ""
 
 

@@ -14,6 +14,10 @@ from camerad.evidence.timeline import Instant, Run, Synchronised
 
 EXPIRED: Final = "expired"
 """A recording was deleted because it was as old as it may get."""
+WHOLE_LEDGER: Final = "ledger"
+"""What `Damaged` names where a ledger is gone that must have been there."""
+LONGEST_DAYS: Final = 366
+"""No policy keeps a recording longer."""
 OFFLOADED: Final = "offloaded"
 """A recording was deleted to make room, because the office had acknowledged its copy."""
 
@@ -96,8 +100,9 @@ class EpochBegun:
     """First of each file.
 
     number: counted from 1. replaces: key of the entries before, if it was another. run: number of
-    the run in which it began. stage: reached last, "" if none. carried: how many entries follow
-    with what is still needed of the epochs before.
+    the run in which it began. stage: reached last, "" if none. lost: when entries were last found
+    to be lost, while that still counts. carried: how many entries follow with what is still needed
+    of the epochs before.
     """
 
     number: int
@@ -105,6 +110,7 @@ class EpochBegun:
     run: int
     synchronised: Synchronised | None
     stage: str
+    lost: Instant | None
     carried: int
 
 
@@ -319,7 +325,9 @@ class Repaired:
 @dataclass(frozen=True, slots=True)
 class Damaged:
     """An epoch's file was damaged, and kept under this name. sha256: of all of it; "" if it was
-    not there at all."""
+    not there at all. file: `WHOLE_LEDGER` if nothing of any epoch was there.
+
+    Whatever entries are lost, holds may be among them: from here on retention counts anew."""
 
     file: str
     sha256: str

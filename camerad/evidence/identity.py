@@ -102,6 +102,11 @@ def load_or_create(state_dir: str) -> Identity:
     return Identity(key, created=True, replaced=known or _newest(directory, but=thumbprint))
 
 
+def is_confirmed(state_dir: str) -> bool:
+    """Whether a ledger ever said whose this device's key is: then there was one."""
+    return _read_current(keys_directory(state_dir)) is not None
+
+
 def confirm(state_dir: str, identity: Identity) -> None:
     """Call this when the ledger says durably that `identity` is the device's key.
 

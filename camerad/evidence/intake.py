@@ -9,17 +9,14 @@ recording may have. Such a file can make nothing go early, and stays no longer t
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from camerad.clock import ClockSource, Moment
 from camerad.evidence import jws
-from camerad.evidence.facts import Known
+from camerad.evidence.facts import LONGEST_DAYS, Known
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.reading import NotARecordingError, Skeleton
 from camerad.evidence.records import RECOVERED
-
-LONGEST_DAYS: Final = 366
-"""No policy keeps a recording longer."""
 
 
 def doubt(said: Skeleton, keys: KeyRing) -> str:

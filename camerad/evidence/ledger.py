@@ -21,6 +21,7 @@ from camerad.evidence import entries, epochs, files, jws
 from camerad.evidence.audit import LedgerFinding, entries_about, read_ledger
 from camerad.evidence.entries import Entry, Head
 from camerad.evidence.facts import (
+    WHOLE_LEDGER,
     ClosedEpoch,
     Damaged,
     Deleted,
@@ -52,6 +53,12 @@ EPOCH_US: Final = DAY
 MOST_ENTRIES: Final = 2_000
 """An epoch is followed by the next one when it has so many entries: all are read at a start."""
 
+_WHAT_TO_DO: Final = (
+    "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
+    "now: within that time place again every hold that should be there ('camerad evidence hold'), "
+    "and compare with what was offloaded ('camerad evidence verify')"
+)
+
 _OWN: Final = frozenset({"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired"})
 
 
@@ -63,7 +70,7 @@ class Ledger:
     """Writes a ledger; made by `Ledger.open`. Any thread may call it. Only one process may write a
     ledger at a time, which is for the caller to ensure (`camerad.evidence.storage.claim`).
 
-    repairs: what the opening had to mend, for people.
+    repairs: what the opening had to mend, for people. lossy: whether entries were lost.
     """
 
     def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
@@ -80,25 +87,36 @@ class Ledger:
         self.keys: KeyRing = KeyRing([key.public])
         """The key that signs here, and those that did so before."""
         self.repairs: tuple[str, ...] = ()
+        self.lossy = False
 
     @classmethod
     def open(
-        cls, directory: str, key: SigningKey, clock: Clock, former: KeyRing | None = None
+        cls,
+        directory: str,
+        key: SigningKey,
+        clock: Clock,
+        former: KeyRing | None = None,
+        *,
+        expected: bool = False,
     ) -> Ledger:
         """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
 
-        former: public keys that signed it before, if the device had others. Raises StorageError;
-        a start that is interrupted anywhere can be repeated.
+        former: public keys that signed it before, if the device had others. expected: something
+        else shows that there was a ledger, so that one which is not there is a loss, and the new
+        one begins by saying so. Raises StorageError; a start that is interrupted anywhere can be
+        repeated.
         """
         ledger = cls(directory, key, clock)
         try:
             ledger.keys = KeyRing([key.public, *(former or {}).values()])
-            ledger._open(ledger.keys)
+            ledger._open(ledger.keys, expected=expected)
         except BaseException:
             ledger.close()
             raise
         for text in ledger.repairs:
             _log.warning("%s", text)
+        if ledger.lossy:
+            _log.critical("%s: the ledger has lost entries. %s", directory, _WHAT_TO_DO)
         return ledger
 
     @property
@@ -173,7 +191,7 @@ class Ledger:
 
     # ------------------------------------------------------------------ opening
 
-    def _open(self, keys: KeyRing) -> None:
+    def _open(self, keys: KeyRing, *, expected: bool) -> None:
         files.make_directory(self._directory)
         shelf = epochs.look(self._directory)
         for name in shelf.temporary:
@@ -184,7 +202,11 @@ class Ledger:
         elif shelf.checkpoints:
             self._restart(max(shelf.checkpoints), keys)
         else:
-            self._begin(LedgerState(), 1, [Identity(self._key.public.thumbprint, None)])
+            facts: list[Fact] = [Identity(self._key.public.thumbprint, None)]
+            if expected:
+                self._lost(f"{self._directory}: the ledger is gone, with every hold that it had")
+                facts.append(Damaged(WHOLE_LEDGER, ""))
+            self._begin(LedgerState(), 1, facts)
         if self._state.kid != self._key.public.thumbprint:
             self._append(Identity(self._key.public.thumbprint, self._state.kid))
 
@@ -218,7 +240,7 @@ class Ledger:
         kept = epochs.damaged_name(number)
         if name != kept:
             files.rename(os.path.join(self._directory, name), os.path.join(self._directory, kept))
-        self._mended(
+        self._lost(
             f"{os.path.join(self._directory, kept)}: this part of the ledger is damaged; it was "
             "kept under this name, and the ledger goes on with what could be read of it"
         )
@@ -234,11 +256,15 @@ class Ledger:
             head = Head(number + 1, checkpoint.last, checkpoint.final)
         except jws.JwsError:
             head = Head(number + 1, 0, "")
-        self._mended(f"{os.path.join(self._directory, lost)}: this part of the ledger is gone")
+        self._lost(f"{os.path.join(self._directory, lost)}: this part of the ledger is gone")
         self._begin(LedgerState(head=head), number + 2, [Damaged(lost, "")])
 
     def _mended(self, text: str) -> None:
         self.repairs = (*self.repairs, text)
+
+    def _lost(self, text: str) -> None:
+        self._mended(text)
+        self.lossy = True
 
     # ------------------------------------------------------------------ epochs
 

@@ -2,7 +2,9 @@
 
 A recording's age is the largest of the lower bounds that the ledger proves
 (`camerad.evidence.timeline`). It is *due* when that age reaches its retention, unless it is held.
-What the office acknowledged may go before, to make room. Nothing else is ever deleted.
+What the office acknowledged may go before, to make room. Nothing else is ever deleted. Where a
+ledger has lost entries, and so perhaps holds, neither happens before the recording's retention has
+passed once more since that was noticed (`LedgerState.counted_us`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Final
 
 from camerad.clock import DAY, Moment
 from camerad.evidence.facts import Known
-from camerad.evidence.state import LedgerState, age_us, is_due
+from camerad.evidence.state import LedgerState, age_us
 
 WARNING_US: Final = 2 * DAY
 """The holder of a flagged recording is warned so long before it is due."""
@@ -34,10 +36,10 @@ def minimum_age_us(known: Known, state: LedgerState, boot_id: str, now: Moment) 
 def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
     """How long it is at most until a recording is due, at least 0; None if it is held, or has not
     ended: nothing will delete it then."""
-    age = minimum_age_us(known, state, boot_id, now)
-    if age is None or known.held:
+    counted = state.counted_us(known, state.ages(boot_id, now))
+    if counted is None or known.held:
         return None
-    return max(0, known.retention_days * DAY - age)
+    return max(0, known.retention_days * DAY - counted)
 
 
 def days_left(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
@@ -52,19 +54,23 @@ def due(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
     found = (
         Candidate(known, age_us(known, ages) or 0)
         for known in state.recordings.values()
-        if known.here and is_due(known, ages)
+        if known.here and state.is_due(known, ages)
     )
     return tuple(sorted(found, key=_oldest_first))
 
 
 def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
-    """What may be deleted if there is no room: the office has it and nobody holds it. Oldest
-    first."""
+    """What may be deleted if there is no room: the office has it and nobody holds it, or could not
+    place again a hold that was lost. Oldest first."""
     ages = state.ages(boot_id, now)
+    lost_us = None if state.lost is None else ages.minimum_us(state.lost)
     found = (
         Candidate(known, age_us(known, ages) or 0)
         for known in state.recordings.values()
-        if known.here and known.acknowledged is not None and not known.held
+        if known.here
+        and known.acknowledged is not None
+        and not known.held
+        and (lost_us is None or lost_us >= known.retention_days * DAY)
     )
     return tuple(sorted(found, key=_oldest_first))
 
@@ -77,10 +83,10 @@ def expiring_flagged(
     ages = state.ages(boot_id, now)
     found = []
     for known in state.recordings.values():
-        age = age_us(known, ages)
-        if age is None or known.held or not known.flagged or not known.here:
+        counted = state.counted_us(known, ages)
+        if counted is None or known.held or not known.flagged or not known.here:
             continue
-        left = known.retention_days * DAY - age
+        left = known.retention_days * DAY - counted
         if left <= within_us:
             found.append((left, known.known_since, known))
     return tuple(known for _, _, known in sorted(found, key=lambda one: one[:2]))

@@ -9,10 +9,12 @@ from typing import Final
 from camerad.clock import DAY, Moment
 from camerad.evidence.entries import NOTHING, Entry, Head
 from camerad.evidence.facts import (
+    LONGEST_DAYS,
     Acknowledged,
     Carried,
     Closed,
     ClosedEpoch,
+    Damaged,
     Deleted,
     Deletion,
     EpochBegun,
@@ -43,7 +45,8 @@ class LedgerState:
     none. begun: when the epoch began; first, previous: its first sequence number, and the SHA-256
     of the entry before that. awaited: how many carried entries have yet to come. recordings: by id,
     those that exist, are missing, or were deleted in this epoch or the one before. epochs: closed
-    and not expired, oldest first.
+    and not expired, oldest first. lost: when entries were last found to be lost, None if
+    none were, or it counts no more.
     """
 
     head: Head = NOTHING
@@ -56,6 +59,7 @@ class LedgerState:
     recordings: Mapping[str, Known] = field(default_factory=dict)
     epochs: tuple[ClosedEpoch, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
+    lost: Instant | None = None
 
     @property
     def entries(self) -> int:
@@ -76,6 +80,7 @@ class LedgerState:
                 previous=entry.previous,
                 awaited=facts.carried,
                 timeline=Timeline((), facts.synchronised),
+                lost=facts.lost,
             )
         if isinstance(facts, Carried) and self.awaited:
             return replace(
@@ -91,6 +96,8 @@ class LedgerState:
             return replace(state, epochs=left)
         if isinstance(facts, StageReached):
             return replace(state, stage=facts.stage)
+        if isinstance(facts, Damaged):
+            return replace(state, lost=_here(state.timeline, entry))
         if entry.recording is None:
             return state
         known = _known(state, entry, entry.recording)
@@ -104,6 +111,23 @@ class LedgerState:
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""
         return Ages(self.timeline, boot_id, now)
+
+    def counted_us(self, known: Known, ages: Ages) -> int | None:
+        """The age of a recording that counts towards its retention, microseconds; None while it has
+        not ended.
+
+        Where entries were lost, holds may be among them. So what ended before counts anew from when
+        that was noticed: for as long as it was to be kept, it can be held again.
+        """
+        age = age_us(known, ages)
+        if age is None or self.lost is None:
+            return age
+        return min(age, max(0, ages.minimum_us(self.lost)))
+
+    def is_due(self, known: Known, ages: Ages) -> bool:
+        """Whether a recording is as old as it may get, and not held."""
+        counted = self.counted_us(known, ages)
+        return counted is not None and not known.held and counted >= known.retention_days * DAY
 
     def carry(
         self, boot_id: str, now: Moment, number: int, replaces: str | None
@@ -120,6 +144,10 @@ class LedgerState:
         recordings = tuple(known for known in self.recordings.values() if self._needed(known, ages))
         referred = {known.instant.run for known in recordings}
         referred |= {closed.ended.run for closed in epochs}
+        lost = self.lost
+        if lost is not None and ages.minimum_us(lost) >= LONGEST_DAYS * DAY:
+            lost = None
+        referred |= {lost.run} if lost is not None else set()
         runs = timeline.keeping(referred).runs
         longest = max(len(runs), len(recordings), len(epochs))
         parts = tuple(
@@ -127,7 +155,7 @@ class LedgerState:
             for at in range(0, longest, CHUNK)
         )
         begun = EpochBegun(
-            number, replaces, here.run, timeline.synchronised, self.stage, len(parts)
+            number, replaces, here.run, timeline.synchronised, self.stage, lost, len(parts)
         )
         return begun, parts
 
@@ -151,7 +179,8 @@ class LedgerState:
         """The state at `entry`, where a part of what the epoch began with is lost, and what the
         epoch before left is not known either.
 
-        What has lost its place in time counts from here on.
+        What has lost its place in time counts from here on; so does everything else, for holds may
+        be lost as well.
         """
         known_runs = {run.number for run in self.timeline.runs}
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
@@ -169,6 +198,7 @@ class LedgerState:
                 for closed in self.epochs
             ),
             timeline=timeline,
+            lost=here,
         )
 
     def _closed(self, ended: Instant) -> ClosedEpoch:
@@ -178,7 +208,7 @@ class LedgerState:
     def _needed(self, known: Known, ages: Ages) -> bool:
         if known.deleted is not None:
             return known.deleted.epoch == self.head.epoch
-        return not (known.missing and is_due(known, ages))
+        return not (known.missing and self.is_due(known, ages))
 
 
 def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
@@ -252,12 +282,6 @@ def age_us(known: Known, ages: Ages) -> int | None:
     if known.ended is None:
         return None
     return max(0, ages.minimum_us(known.instant, known.stated_us))
-
-
-def is_due(known: Known, ages: Ages) -> bool:
-    """Whether a recording is as old as it may get, and not held."""
-    age = age_us(known, ages)
-    return age is not None and not known.held and age >= known.retention_days * DAY
 
 
 def _changed(known: Known, entry: Entry) -> Known:

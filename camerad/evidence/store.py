@@ -28,12 +28,11 @@ from typing import ClassVar, Final
 
 from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
-from camerad.evidence import files, receipts, storage
-from camerad.evidence.container import SUFFIX
+from camerad.evidence import files, identity, receipts, storage
+from camerad.evidence.container import ID, SUFFIX, names
 from camerad.evidence.differences import Difference, What, taken_in
-from camerad.evidence.facts import EXPIRED, OFFLOADED, Known
+from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED, Known
 from camerad.evidence.intake import (
-    LONGEST_DAYS,
     doubt,
     facts_from,
     is_vouched,
@@ -103,10 +102,13 @@ class Store:
         clock: Clock,
         former: KeyRing | None = None,
         trusted: KeyRing | None = None,
+        *,
+        expected: bool = False,
     ) -> Store:
         """Claim a place, then open its ledger: what a command does while no daemon runs.
 
-        key: signs the ledger; former: those that did so before. trusted: as for `Store`. Nothing is
+        key: signs the ledger; former: those that did so before. trusted: as for `Store`. expected:
+        there was a ledger, as for `Ledger.open`; of a device it is known here. Nothing is
         reconciled yet. Raises StateDirectoryError if somebody else has it.
         """
         if place.kind is PlaceKind.FILES:
@@ -121,7 +123,8 @@ class Store:
             # A daemon claims this before it opens anything.
             claims.append(storage.claim(place.holdings[0].recordings))
         try:
-            ledger = Ledger.open(place.ledger, key, clock, former)
+            expected = expected or (place.kind is PlaceKind.DEVICE and had_ledger(place))
+            ledger = Ledger.open(place.ledger, key, clock, former, expected=expected)
             try:
                 store = cls(place.root, ledger, trusted)
             except BaseException:
@@ -361,6 +364,15 @@ class Store:
                 size += _size(path)
                 _unlink(path)
         return Deletion(candidate.known.id, why, size)
+
+
+def had_ledger(place: Place) -> bool:
+    """Whether something else than its ledger shows that a device had one: it has it before it makes
+    a recording, and before its key is confirmed. Raises StorageError."""
+    recordings = place.holdings[0].recordings
+    there = names(recordings) if os.path.isdir(recordings) else []
+    recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
+    return recorded or identity.is_confirmed(place.root)
 
 
 def required(what: str, text: str) -> str:

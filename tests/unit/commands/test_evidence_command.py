@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import socketserver
 import tarfile
 import threading
@@ -113,6 +114,21 @@ def test_verify_of_an_untouched_device_finds_nothing(desk: Desk, camera: Camera,
     assert said.code == 0
     assert "2 recordings: 2 authentic and complete" in said.out
     assert "kept beside" not in said.out + said.err
+
+
+def test_verify_of_a_device_whose_ledger_was_lost_is_not_without_remarks(
+    desk: Desk, camera: Camera, key: Path
+) -> None:
+    camera.put(ONE)
+    shutil.rmtree(camera.root / "ledger")
+    # Before the next start there is no ledger, which is damage; after it the ledger says so itself.
+    assert desk("evidence", "verify", "--key", key).code == Verdict.NOT_AUTHENTIC
+    with camera.open() as store:
+        store.reconcile()
+    said = desk("evidence", "verify", "--key", key)
+    assert said.code == Verdict.QUALIFIED
+    assert "all that the ledger had said was found damaged, or gone" in said.out
+    assert f"{ONE} was found, and nothing had been said of it" in said.out
 
 
 def test_verify_by_the_keys_beside_the_recordings_is_never_without_a_remark(

@@ -55,6 +55,8 @@ class Camera:
         (root / "keys").mkdir()
         jwk = json.dumps(KEY.public.jwk)
         (root / "keys" / f"{KEY.public.thumbprint}.jwk").write_text(jwk)
+        # A device has its ledger before it can record.
+        self.open().close()
 
     @property
     def place(self) -> Place:

@@ -14,7 +14,8 @@ from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.evidence import receipts
 from camerad.evidence.chain import HEADER_NAME, Chain
-from camerad.evidence.intake import LONGEST_DAYS, is_vouched
+from camerad.evidence.facts import LONGEST_DAYS
+from camerad.evidence.intake import is_vouched
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.places import place_of
 from camerad.evidence.records import Header
