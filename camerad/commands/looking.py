@@ -46,6 +46,18 @@ def _list(options: argparse.Namespace) -> int:
         sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
     else:
         sys.stdout.write(f"{table(found)}({UNCHECKED})\n")
+    here = {one.info.id for one in found}
+    changed = [
+        known.id
+        for known in (state.recordings.values() if state is not None else ())
+        if known.changed is not None and known.here
+        if target.file is None or known.id in here
+    ]
+    if changed:
+        desk.say(
+            f"{len(changed)} recording(s) whose file is not what the ledger knows: "
+            f"{', '.join(changed)}; see: camerad evidence verify"
+        )
     urgent = [one.info.id for one in found if one.urgent]
     if urgent:
         desk.say(
@@ -65,7 +77,7 @@ def table(found: Sequence[Stored]) -> str:
             printable(one.info.started.replace("T", " ")[:19] + "Z"),
             duration(one.info.seconds),
             size(one.info.bytes),
-            one.info.state,
+            one.info.state + (", CHANGED" if one.changed else ""),
             "flagged" if one.flagged else "",
             kept_until(one),
         )
@@ -173,6 +185,7 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         ("pre-event", f"{info.pre_event_seconds:.3f} s"),
         ("sound", "yes" if info.sound else "no"),
         ("state", info.state + (f": {info.reason}" if info.reason is not None else "")),
+        ("changed", "its file does not end as the ledger says" if one.changed else "no"),
         ("policy", f"{info.policy}, {info.retention_days} days"),
         ("continues", info.continues or "nothing"),
         ("marks", ", ".join(f"{at:.1f} s" for at in info.marks) or "none"),

@@ -16,7 +16,15 @@ from itertools import groupby
 from camerad.evidence import epochs, jws
 from camerad.evidence.entries import Entry, Head, lines
 from camerad.evidence.epochs import Checkpoint
-from camerad.evidence.facts import WHOLE_LEDGER, Carried, Damaged, Found, Identity, Repaired
+from camerad.evidence.facts import (
+    WHOLE_LEDGER,
+    Carried,
+    Changed,
+    Damaged,
+    Found,
+    Identity,
+    Repaired,
+)
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.state import LedgerState
@@ -221,6 +229,10 @@ class _Audit:
         if isinstance(facts, Damaged):
             what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
             text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"
+            self._note(name, line, text, qualifies=True)
+        elif isinstance(facts, Changed):
+            ends = f"with {facts.final}" if facts.final is not None else "without an end"
+            text = f"the file of {facts.id} had changed: it was found {ends}"
             self._note(name, line, text, qualifies=True)
         elif isinstance(facts, Found) and not facts.device and facts.header:
             if facts.id not in self._named:

@@ -25,7 +25,7 @@ class What(StrEnum):
     DELETED = "deleted"
     """A file with a tombstone: the deletion was completed."""
     CHANGED = "changed"
-    """A file that ends otherwise than the ledger says."""
+    """A file that ends otherwise than the ledger says, or does so no more."""
     DOUBLED = "doubled"
     """A file with the id of another one; whichever a trusted key vouches for counts."""
     UNVOUCHED = "unvouched"

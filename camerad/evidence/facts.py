@@ -49,7 +49,8 @@ class Known:
     point of the ledger's timeline that is not before its end. stated_us: the trusted wall time of
     its end, if that boot is not on the ledger's timeline. retention_days: days to keep it.
     flagged: it has a mark. acknowledged: SHA-256 of the office's receipt. missing: its file has
-    vanished. deleted: its tombstone. known_since: sequence number of the entry that named it first.
+    vanished. changed: the other end that its file has, "" for none; None as long as it has this
+    one. deleted: its tombstone. known_since: sequence number of the entry that named it first.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Known:
     holds: tuple[Held, ...]
     acknowledged: str | None
     missing: bool
+    changed: str | None
     deleted: Deletion | None
     known_since: int
 
@@ -219,6 +221,15 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A recording's file ends otherwise than the ledger says, or does so again. final: SHA-256 of
+    the end that it has; None if it has none, or cannot be read. The file is there."""
+
+    id: str
+    final: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldPlaced:
     """A recording is kept until the hold is released. who: the authorised person."""
 
@@ -368,6 +379,7 @@ Fact = (
     | Received
     | Found
     | Missing
+    | Changed
     | HoldPlaced
     | HoldReleased
     | Acknowledged
@@ -397,6 +409,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "received": Received,
     "found": Found,
     "missing": Missing,
+    "changed": Changed,
     "hold": HoldPlaced,
     "release": HoldReleased,
     "acknowledged": Acknowledged,

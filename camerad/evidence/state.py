@@ -12,6 +12,7 @@ from camerad.evidence.facts import (
     LONGEST_DAYS,
     Acknowledged,
     Carried,
+    Changed,
     Closed,
     ClosedEpoch,
     Damaged,
@@ -231,6 +232,7 @@ def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
         holds=(),
         acknowledged=None,
         missing=False,
+        changed=None,
         deleted=None,
         known_since=entry.sequence,
     )
@@ -252,6 +254,7 @@ def _ended(
         retention_days=facts.retention_days,
         flagged=facts.flagged,
         missing=False,
+        changed=None,
         deleted=None,
     )
     if isinstance(facts, Received | Found):
@@ -296,6 +299,9 @@ def _changed(known: Known, entry: Entry) -> Known:
     if isinstance(facts, Acknowledged):
         matches = facts.final == known.final
         return replace(known, acknowledged=facts.receipt) if matches else known
+    if isinstance(facts, Changed):
+        changed = None if facts.final == known.final else facts.final or ""
+        return replace(known, changed=changed, missing=False)
     if isinstance(facts, Deleted):
         return replace(known, deleted=Deletion(facts.why, facts.age_us, entry.epoch))
     return replace(known, missing=True)

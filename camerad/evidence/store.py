@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -93,6 +94,7 @@ class Store:
         self._trusted = own if trusted is None else trusted
         self._claims = [storage.claim(_claimed(self._place))]
         self._listing = Listing()
+        self._doubled: set[str] = set()
 
     @classmethod
     def open(
@@ -179,6 +181,7 @@ class Store:
         infos = self._infos()
         receipted = self._receipted()
         compared: set[str] = set()
+        self._doubled = {one for one, count in Counter(i.id for i in infos).items() if count > 1}
         for info in infos:
             if info.id in compared:
                 text = f"it is here more than once: {info.path} has the same id"
@@ -189,10 +192,14 @@ class Store:
                 found.append(difference)
         place = self.place
         for known in tuple(self.ledger.state.recordings.values()):
-            if known.here and known.id not in compared and not place.files_of(known.id):
+            if not known.here or known.id in compared:
+                continue
+            if not place.files_of(known.id):
                 self.ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
                 found.append(Difference(What.MISSING, known.id, text, alarm=True))
+            elif known.final is not None:
+                found.append(self._changed(known, None, "cannot be read as a recording"))
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
@@ -225,8 +232,11 @@ class Store:
             return None
         if known is not None and known.final is not None and known.final != info.final:
             ends = f"ends with {info.final}" if info.final is not None else "has no end"
-            text = f"its file {ends}, but the ledger knows the end {known.final}"
-            return Difference(What.CHANGED, info.id, text, alarm=True)
+            return self._changed(known, info.final, ends)
+        if known is not None and known.changed is not None and info.id not in self._doubled:
+            self.ledger.append("changed", id=info.id, final=info.final)
+            text = "its file ends again as the ledger says"
+            return Difference(What.CHANGED, info.id, text)
         told = known is not None and known.here and known.ended is not None
         if known is not None and told and is_vouched(known) and known.final == info.final:
             return None
@@ -247,6 +257,19 @@ class Store:
         except ValueError as error:
             return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
         return taken_in(info, kind, known)
+
+    def _changed(self, known: Known, final: str | None, what: str) -> Difference:
+        """A file that is not what it was, written down unless that was done. final: its end.
+
+        Of several files with one id, only that one of them differs: else each comparison would
+        write down every one of them.
+        """
+        if known.changed is None or (
+            known.changed != (final or "") and known.id not in self._doubled
+        ):
+            self.ledger.append("changed", id=known.id, final=final)
+        text = f"its file {what}, but the ledger knows the end {known.final}"
+        return Difference(What.CHANGED, known.id, text, alarm=True)
 
     def _kind(self, said: Skeleton, known: Known | None) -> str:
         """The kind of the entry that tells of a file."""

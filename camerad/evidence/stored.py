@@ -51,6 +51,11 @@ class Stored:
         return self.known is not None and self.known.acknowledged is not None
 
     @property
+    def changed(self) -> bool:
+        """Whether the ledger says that its file is not what it was."""
+        return self.known is not None and self.known.changed is not None
+
+    @property
     def vouched(self) -> bool:
         """Whether a trusted key vouched for what the ledger knows of it, if it knows anything."""
         return self.known is None or is_vouched(self.known)
@@ -64,6 +69,7 @@ class Stored:
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
             "vouched": self.vouched,
+            "changed": self.changed,
             "expires": None if self.expires_us is None else rfc3339(self.expires_us),
             "days_left": self.days_left,
             "expires_soon": self.urgent,

@@ -50,6 +50,20 @@ def test_list_shows_what_is_here_and_warns_of_what_is_about_to_go(
     assert listed[0]["flagged"]
 
 
+def test_list_shows_what_is_not_as_the_ledger_knows_it(desk: Desk, camera: Camera) -> None:
+    path = camera.put(ONE)
+    gone = camera.put(TWO)
+    path.write_bytes(path.read_bytes()[:-2048])
+    gone.write_bytes(b"\1" * 4096)  # not even listed any more
+    with camera.open() as store:
+        store.reconcile()
+    said = desk("evidence", "list")
+    assert "interrupted, CHANGED" in said.out
+    assert f"2 recording(s) whose file is not what the ledger knows: {ONE}, {TWO}" in said.err
+    assert desk("evidence", "list", "--json").json[0]["changed"] is True
+    assert "its file does not end as the ledger says" in desk("evidence", "show", ONE).out
+
+
 def test_list_without_a_ledger_says_that_nobody_knows_until_when(
     desk: Desk, tmp_path: Path
 ) -> None:

@@ -130,16 +130,77 @@ def test_an_end_that_the_ledger_does_not_know_is_written_down(
     assert path.exists()
 
 
-def test_a_file_that_ends_otherwise_than_the_ledger_says_is_an_alarm_every_time(
+def notes(store: Store) -> list[str]:
+    """What a check of the ledger says that nobody may miss."""
+    _, findings = read_ledger(store.ledger.directory, KEYS)
+    return [one.text for one in findings if one.qualifies]
+
+
+def test_a_file_that_ends_otherwise_than_the_ledger_says_is_an_alarm_every_time_and_noted_once(
     camera: Camera,
 ) -> None:
     path = camera.put(ONE)
     camera_2 = Camera(camera.root.parent / "other")
     path.write_bytes(camera_2.put(ONE, marks=(SECOND // 2,)).read_bytes())
     with camera.open() as store:
+        assert differences(store) == [(What.CHANGED, ONE, True)]
         head = store.ledger.head
-        for _ in range(2):
-            assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert store.ledger.head == head
+        (one,) = store.recordings()
+        assert (one.changed, one.as_json()["changed"]) == (True, True)
+        (said,) = notes(store)
+        assert said == f"the file of {ONE} had changed: it was found with {one.info.final}"
+
+
+@pytest.mark.parametrize("how", ["no end", "no recording"])
+def test_a_file_that_has_lost_its_end_is_noted_and_so_is_that_it_has_it_again(
+    camera: Camera, how: str
+) -> None:
+    path = camera.put(ONE)
+    whole = path.read_bytes()
+    with camera.open() as store:
+        path.write_bytes(whole[:-2048] if how == "no end" else b"\1" * 4096)
+        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert notes(store) == [f"the file of {ONE} had changed: it was found without an end"]
+        store.ledger.rotate()
+        assert store.ledger.state.recordings[ONE].changed == ""
+        path.write_bytes(whole)
+        assert differences(store) == [(What.CHANGED, ONE, False)]
+        assert store.ledger.state.recordings[ONE].changed is None
+        assert store.reconcile() == []
+
+
+def test_a_changed_file_that_had_vanished_is_here_and_goes_on_time(camera: Camera) -> None:
+    path = camera.put(ONE)
+    whole = path.read_bytes()
+    path.unlink()
+    with camera.open() as store:
+        store.reconcile()
+        path.write_bytes(whole[:-2048])
+        assert differences(store) == [(What.CHANGED, ONE, True)]
+        camera.clock.advance(DAYS * DAY)
+        assert [one.id for one in store.purge()] == [ONE]
+        assert not path.exists()
+
+
+def test_of_two_files_with_one_id_a_changed_one_is_noted_once(
+    camera: Camera, tmp_path: Path
+) -> None:
+    camera.put(ONE)
+    office = tmp_path / "office"
+    camera.offload(office)
+    (holding,) = place_of(str(office)).holdings
+    other = office / "another" / "recordings"
+    other.mkdir(parents=True)
+    whole = Path(holding.recordings, ONE + SUFFIX).read_bytes()
+    with open_office(office, SigningKey.generate(), camera.clock) as store:
+        store.reconcile()
+        (other / f"{ONE}{SUFFIX}").write_bytes(whole[:-2048])
+        found = differences(store)
+        assert (What.CHANGED, ONE, True) in found
+        head = store.ledger.head
+        assert differences(store) == found
         assert store.ledger.head == head
 
 
