@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__
 from camerad.behaviour.stages import Stage
-from camerad.clock import SECOND, Clock
+from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import CameradError, StorageError
 
@@ -92,7 +92,7 @@ class Keeping:
         self._on_trouble = on_trouble
         self._on_broken = on_broken
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._unwritten: deque[tuple[str, dict[str, Any]]] = deque()
+        self._unwritten: deque[tuple[str, Moment, dict[str, Any]]] = deque()
         self._troubled = False
         self._stopping = False
         self._interrupted = True
@@ -112,8 +112,10 @@ class Keeping:
         self._thread.start()
 
     def note(self, kind: str, **facts: Any) -> None:
-        """Have the ledger say so (`camerad.evidence.facts`); returns at once."""
-        self._jobs.put(lambda: self._unwritten.append((kind, facts)))
+        """Have the ledger say so (`camerad.evidence.facts`), and that it happened now, whenever it
+        can be written; returns at once."""
+        note = (kind, self._clock.moment(), facts)
+        self._jobs.put(lambda: self._unwritten.append(note))
 
     def ask(
         self, work: Callable[[Store, SigningKey], _T], *, only_looks: bool = False
@@ -231,12 +233,13 @@ class Keeping:
         if store is None:
             return
         while self._unwritten:
-            kind, facts = self._unwritten[0]
+            kind, happened, facts = self._unwritten[0]
             try:
-                store.ledger.append(kind, **facts)
+                store.ledger.append(kind, happened=happened, **facts)
             except StorageError:
                 while len(self._unwritten) > MOST_UNWRITTEN:
-                    log.error("the ledger does not get to know: %s", self._unwritten.popleft())
+                    kind, _, facts = self._unwritten.popleft()
+                    log.error("the ledger does not get to know: %s %s", kind, facts)
                 raise
             self._unwritten.popleft()
             self._uptime_us = self._clock.now_us()

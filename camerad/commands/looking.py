@@ -163,7 +163,7 @@ def _history(
             {
                 "ledger": name,
                 "sequence": entry.sequence,
-                "when": rfc3339(entry.clock.wall_us),
+                "when": rfc3339(entry.when.wall_us),
                 "kind": entry.kind,
                 "who": getattr(entry.facts, "who", None),
                 "reason": getattr(entry.facts, "reason", None),

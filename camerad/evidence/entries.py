@@ -15,12 +15,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from camerad.clock import Moment
+from camerad.clock import SECOND, Moment
 from camerad.evidence import jws
 from camerad.evidence.facts import KINDS, EpochBegun, Fact
 from camerad.evidence.keys import KeyRing, SigningKey
 
 LEDGER: Final = "camerad-ledger"
+LATE_US: Final = SECOND
+"""An entry that is written so much later than what it tells of says both."""
 _BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
 """What a token begins with that was cut short anywhere."""
 _WRITTEN_BY_PEOPLE: Final = frozenset(
@@ -35,7 +37,9 @@ class Payload:
     """What is signed.
 
     sequence: counted from 1, over all epochs. previous: SHA-256 of the entry before, also across
-    epochs; "" in the very first. epoch: number of the epoch. boot_id, clock: when.
+    epochs; "" in the very first. epoch: number of the epoch. boot_id, clock: when it was written.
+    happened: when what it says happened, in the same boot, if that was at least `LATE_US` before;
+    by the clocks as they were then.
     """
 
     sequence: int
@@ -45,6 +49,7 @@ class Payload:
     boot_id: str
     clock: Moment
     facts: msgspec.Raw
+    happened: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,12 @@ class Entry:
     kid: str
     sha256: str
     token: bytes
+    happened: Moment | None = None
+
+    @property
+    def when(self) -> Moment:
+        """When what it says happened, as well as that is known."""
+        return self.happened or self.clock
 
     @property
     def head(self) -> Head:
@@ -100,13 +111,23 @@ def fact(kind: str, fields: dict[str, Any]) -> Fact:
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
 
 
-def make(key: SigningKey, head: Head, boot_id: str, clock: Moment, facts: Fact) -> Entry:
-    """The signed entry that follows `head`."""
+def make(
+    key: SigningKey,
+    head: Head,
+    boot_id: str,
+    clock: Moment,
+    facts: Fact,
+    *,
+    happened: Moment | None = None,
+) -> Entry:
+    """The signed entry that follows `head`. happened: when, if that is not now."""
+    if happened is not None and clock.boot_us - happened.boot_us < LATE_US:
+        happened = None
     kind = _KIND_OF[type(facts)]
     epoch = facts.number if isinstance(facts, EpochBegun) else head.epoch
     sequence = head.sequence + 1
     raw = msgspec.Raw(jws.canonical(facts))
-    payload = Payload(sequence, head.sha256, epoch, kind, boot_id, clock, raw)
+    payload = Payload(sequence, head.sha256, epoch, kind, boot_id, clock, raw, happened)
     token = jws.sign(key, LEDGER, payload)
     return Entry(
         sequence,
@@ -119,6 +140,7 @@ def make(key: SigningKey, head: Head, boot_id: str, clock: Moment, facts: Fact) 
         key.public.thumbprint,
         jws.digest(token),
         token,
+        happened,
     )
 
 
@@ -143,6 +165,7 @@ def parse(token: bytes, keys: KeyRing) -> Entry:
         statement.kid,
         hashlib.sha256(token).hexdigest(),
         token,
+        payload.happened,
     )
 
 
@@ -185,6 +208,8 @@ def lines(content: bytes, keys: KeyRing) -> Iterator[Line]:
 def misfit(entry: Entry, head: Head, kid: str) -> str:
     """Why an entry does not follow the head of a ledger that was signed by `kid` so far; "" if it
     does. kid "": by nobody yet."""
+    if entry.happened is not None and entry.happened.boot_us > entry.clock.boot_us:
+        return f"entry {entry.sequence} tells of what happened after it"
     if entry.sequence != head.sequence + 1:
         return f"entry {entry.sequence} follows entry {head.sequence}"
     if entry.previous != head.sha256:

@@ -139,17 +139,20 @@ class Ledger:
         """Boot and moment of the present, as the next entry would have them."""
         return self._clock.boot_id, self._clock.moment()
 
-    def append(self, kind: str, /, **facts: Any) -> Entry:
+    def append(self, kind: str, /, *, happened: Moment | None = None, **facts: Any) -> Entry:
         """Write an entry; it is durable when this returns.
 
-        kind, facts: see `camerad.evidence.facts`. Raises ValueError if these are not the facts of
-        that kind, HeldError for the tombstone of a held recording, and StorageError if the storage
-        does not take it. Then nothing has happened, and the next entry takes its place; only if
-        the machine stops before there is a next one, the entry may be found after all.
+        kind, facts: see `camerad.evidence.facts`. happened: when, in this boot, if that is not now;
+        ages count from the writing all the same, which is the later one.
+
+        Raises ValueError if these are not the facts of that kind, HeldError for the tombstone of a
+        held recording, and StorageError if the storage does not take it. Then nothing has happened,
+        and the next entry takes its place; only if the machine stops before there is a next one,
+        the entry may be found after all.
         """
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
-        return self._append(entries.fact(kind, facts))
+        return self._append(entries.fact(kind, facts), happened)
 
     def rotate(self) -> None:
         """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun
@@ -313,14 +316,14 @@ class Ledger:
 
     # ------------------------------------------------------------------ appending
 
-    def _append(self, facts: Fact) -> Entry:
+    def _append(self, facts: Fact, happened: Moment | None = None) -> Entry:
         with self._lock:
             state = self._state
             if isinstance(facts, Deleted):
                 known = state.recordings.get(facts.id)
                 if known is not None and known.held:
                     raise HeldError(f"{facts.id} is held and must not be deleted")
-            entry = entries.make(self._key, state.head, *self.now(), facts)
+            entry = entries.make(self._key, state.head, *self.now(), facts, happened=happened)
             after = state.after(entry)
             self._write(entry.token + b"\n")
             self._state = after

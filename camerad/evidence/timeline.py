@@ -11,7 +11,8 @@ of one boot are a *run*. What can be concluded, and nothing beyond it:
    both, until synchronised time has not jumped for a day of boot time.
 3. True time is at least the last synchronised one plus uptime since. An RTC that shows less is
    taken to show that.
-4. What ended before an entry is no younger than that entry.
+4. What ended before an entry is no younger than that entry. What an entry tells of may have
+   happened before it was written; only the writing is a point of the timeline.
 5. An RTC that synchronised time finds behind may have been so for as long as nobody could tell: its
    earlier runs are taken to lie as much later.
 

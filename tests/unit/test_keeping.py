@@ -17,6 +17,7 @@ from camerad.clock import DAY, SECOND, ManualClock
 from camerad.config import load
 from camerad.errors import StorageError
 from camerad.evidence import files, listing, repair
+from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
@@ -71,6 +72,10 @@ class Scene:
         return [kind for kind, _ in self.entries()]
 
     def entries(self) -> list[tuple[str, Any]]:
+        return [(entry.kind, entry.facts) for entry in self.written()]
+
+    def written(self) -> list[Entry]:
+        """The entries themselves."""
         public = self.keeping.ask(lambda _store, key: key.public).result(WAIT)
         state, findings = read_ledger(str(self.directory / "ledger"), KeyRing([public]))
         assert all(one.severity is Severity.NOTE for one in findings), findings
@@ -80,10 +85,8 @@ class Scene:
             for path in sorted((self.directory / "ledger").glob("*.jws"))
             for line in path.read_bytes().splitlines()
         ]
-        from camerad.evidence.entries import parse
-
         keys = KeyRing([public])
-        return [(entry.kind, entry.facts) for entry in (parse(token, keys) for token in tokens)]
+        return [parse(token, keys) for token in tokens]
 
     def end(self) -> None:
         self.keeping.close(WAIT)
@@ -161,6 +164,31 @@ def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
     failing[0] = False
     faults = [facts.holds for kind, facts in scene.entries() if kind == "fault"]
     assert faults == [True, False]
+
+
+def test_a_note_that_waited_says_when_it_happened_and_when_it_was_written(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    scene.kinds()
+    failing = [True]
+    real = files.sync
+
+    def sync(descriptor: int, path: str) -> None:
+        if failing[0] and "ledger" in path:
+            raise StorageError(f"{path}: the card is away")
+        real(descriptor, path)
+
+    monkeypatch.setattr(files, "sync", sync)
+    scene.keeping.note("fault", condition="hot", holds=True)
+    noted = scene.clock.moment()
+    scene.clock.advance(20 * SECOND)
+    failing[0] = False
+    scene.keeping.note("fault", condition="hot", holds=False)
+    late, prompt = [one for one in scene.written() if one.kind == "fault"]
+    assert (late.happened, late.when) == (noted, noted)
+    assert late.clock.boot_us - noted.boot_us == 20 * SECOND
+    assert (prompt.happened, prompt.when) == (None, prompt.clock)
 
 
 def test_without_recipients_nothing_can_be_kept(scenes: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, faili
 from camerad.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.errors import StorageError
 from camerad.evidence import entries, jws
+from camerad.evidence.entries import LATE_US
 from camerad.evidence.facts import KINDS, Known, Uptime
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
+from camerad.evidence.state import age_us
+
+HOUR = DAY // 24
 
 
 @pytest.fixture
@@ -167,6 +172,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "flagged": False,
         },
         "missing": {"id": "e"},
+        "changed": {"id": "e", "final": "f"},
         "hold": {"id": "a", "reason": "r", "who": "w"},
         "release": {"id": "a", "who": "w"},
         "acknowledged": {"id": "a", "final": "f", "receipt": "r"},
@@ -464,6 +470,29 @@ def test_the_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_text("a file")
     with pytest.raises(StorageError, match="ledger"):
         Ledger.open(str(tmp_path / "ledger"), KEY, ManualClock())
+
+
+def test_an_age_counts_from_when_it_was_written_not_from_when_it_happened(book: Book) -> None:
+    """What another boot's clock says of an end is not on the timeline, so it counts from its entry:
+    an hour that the entry had to wait makes nothing older than it can be shown to be."""
+    noted = book.clock.moment()
+    book.clock.advance(HOUR)
+    facts = ended("a", replace(noted, source=ClockSource.UNKNOWN), ended_boot="another")
+    written = book.ledger.append("closed", happened=noted, **facts)
+    assert written.happened == noted
+    assert book.entries()[-1].happened == noted
+    book.clock.advance(HOUR)
+    known = book.state.recordings["a"]
+    assert age_us(known, book.state.ages(*book.ledger.now())) == HOUR
+
+
+@pytest.mark.parametrize(("late_us", "said"), [(LATE_US - 1, False), (LATE_US, True)])
+def test_an_entry_says_when_it_happened_only_if_that_is_not_now(
+    book: Book, late_us: int, said: bool
+) -> None:
+    noted = book.clock.moment()
+    book.clock.advance(late_us)
+    assert (book.ledger.append("uptime", happened=noted).happened is not None) is said
 
 
 def test_an_entry_follows_uptime(book: Book) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
 
-from camerad.clock import DAY
+from camerad.clock import DAY, ClockSource, Moment
 from camerad.errors import StorageError
 from camerad.evidence import entries, epochs, jws
 from camerad.evidence.audit import signers
@@ -268,6 +268,7 @@ def test_signed_facts_in_another_spelling_are_no_entry(book: Book, facts: bytes,
         ({"sequence": 7777}, "entry 7777 follows entry"),
         ({"previous": "0" * 64}, "names another entry before it"),
         ({"epoch": 9}, "belongs to epoch 9"),
+        ({"happened": Moment(10**15, 0, ClockSource.RTC)}, "tells of what happened after it"),
     ],
 )
 def test_a_signed_entry_that_does_not_follow_is_found(
