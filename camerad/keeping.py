@@ -10,7 +10,8 @@ from it. After that, while the camera is in use already: other recordings withou
 files and ledger are compared, and what had to be closed is checked from its beginning.
 
 Afterwards, twice a minute: recordings that are due are deleted, if it is known what is due (P9);
-every hour, uptime is noted, so that it counts towards ages; epochs of the ledger begin and expire.
+every hour, uptime is noted, so that it counts towards ages, and files and ledger are compared
+again; epochs of the ledger begin and expire.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS: Final = 30.0
 """How often what is due is looked for; a deletion is to be within a minute."""
 UPTIME_US: Final = 3600 * SECOND
+COMPARE_US: Final = 3600 * SECOND
+"""How often files and ledger are compared: what became of a file while the camera runs for days
+must not wait for the next start to be noticed."""
 RETRY_SECONDS: Final = 5.0
 """How long after a failure of the card the next attempt is made."""
 RESUME_US: Final = 10 * SECOND
@@ -103,6 +107,7 @@ class Keeping:
         self._key: SigningKey | None = None
         self._sealer: Sealer | None = None
         self._uptime_us = clock.now_us()
+        self._compared_us = clock.now_us()
         self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
 
     # ------------------------------------------------------------------ from any thread
@@ -405,7 +410,9 @@ class Keeping:
             return
         if self._interrupted:
             self._interrupted = self._repair_all(store, key)
-            store.reconcile()
+            self._compare(store)
+        elif self._clock.now_us() - self._compared_us >= COMPARE_US:
+            self._compare(store)
         if self._clock.now_us() - self._uptime_us >= UPTIME_US:
             self.note("uptime")
         for deletion in store.purge():
@@ -416,6 +423,10 @@ class Keeping:
             if known.id not in self.expiring:
                 log.warning("%s is flagged and will be deleted soon unless it is held", known.id)
         self.expiring = tuple(known.id for known in soon)
+
+    def _compare(self, store: Store) -> None:
+        store.reconcile()
+        self._compared_us = self._clock.now_us()
 
 
 class _KeptSink:

@@ -13,9 +13,9 @@ Procedures; each line is durable before the next begins:
 - open: make the file, reserve room, write the header and the sealed segment, fdatasync; fsync the
   directory.
 - append: reserve room if there is too little; write the sealed fragment and its commit with one
-  pwritev; fdatasync.
-- close: write the end and the archive's end, cut the file to its size; fdatasync. After a failed
-  append: cut the file behind the last commit, fdatasync; then the same.
+  pwritev; fdatasync. Every 20th asks whether the file still has its name.
+- close: write the end and the archive's end, cut the file to its size; fdatasync; ask for its name.
+  After a failed append: cut the file behind the last commit, fdatasync; then the same.
 
 Without a single commit the segment is vouched for by nobody, so a recording that is closed then
 holds its header and its end only.
@@ -48,10 +48,16 @@ fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB a
 ID: Final = re.compile(r"\d{8}T\d{6}Z-(\d{6,18})-[0-9a-f]{8}", re.ASCII)
 """A recording's id, as `new_id` makes it; the group is its number."""
 
+_LOOK_EVERY: Final = 20
+"""Appends after which is asked whether the file still has its name: about ten seconds."""
 _UNREACHED: Final = 10**9
 """A device that records once a minute gets there in two thousand years."""
 _CANNOT_RESERVE: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class FileGoneError(StorageError):
+    """Error raised when a recording's file was removed, or replaced, while it was written."""
 
 
 class Sink(Protocol):
@@ -179,7 +185,8 @@ class SealedContainer:
         """Seal and add a fragment, and commit it; it is durable when this returns.
 
         Raises StorageError; what was added before stays, and only `close` may follow. Raises
-        ValueError if `facts` are those of another fragment than the next one.
+        FileGoneError, now and then, if the file was removed, and then nothing stays; ValueError if
+        `facts` are those of another fragment than the next one.
         """
         descriptor = self._open_descriptor()
         if self._failed:
@@ -201,11 +208,14 @@ class SealedContainer:
             raise
         self._sealed_bytes += len(sealed) + (0 if self._init is None else self._init.bytes)
         self._init = None
+        if self._chain.commits % _LOOK_EVERY == 0:
+            self._look_for(descriptor)
 
     def close(self, closing: Closing) -> str:
         """Add the end, cut the file to its size and close it; returns the SHA-256 of the end.
 
-        Raises StorageError; the file is closed all the same, and repair will add the end.
+        Raises StorageError; the file is closed all the same, and repair will add the end. Raises
+        FileGoneError if there is no such file any more.
         """
         descriptor = self._open_descriptor()
         self._descriptor = None
@@ -219,9 +229,18 @@ class SealedContainer:
             size = files.write(descriptor, pieces, self._committed, self.path)
             files.truncate(descriptor, size, self.path)
             files.sync(descriptor, self.path)
+            self._look_for(descriptor)
         finally:
             files.close(descriptor, self.path)
         return self._chain.previous
+
+    def _look_for(self, descriptor: int) -> None:
+        """Raises FileGoneError if the file has its name no more: nobody would ever find it."""
+        if not files.is_named(descriptor, self.path):
+            raise FileGoneError(
+                f"{self.path}: somebody removed or replaced this file while it was recorded, and "
+                "what it had is lost with it; find out who can write there"
+            )
 
     def _open_descriptor(self) -> int:
         if self._descriptor is None:

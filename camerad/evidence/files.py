@@ -79,6 +79,19 @@ def open_existing(path: str) -> int:
         raise explained("open the file", path, error) from error
 
 
+def is_named(descriptor: int, path: str) -> bool:
+    """Whether `path` is still the name of that open file; it costs two system calls.
+
+    A file whose name was removed takes every write and every sync, and is gone when it is closed.
+    """
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise explained("look at the file", path, error) from error
+
+
 def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> int:
     """Write `pieces` one after the other from `offset` on; returns the offset behind them.
 

@@ -69,6 +69,25 @@ def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
         assert [listed["id"] for listed in camera.recordings] == [second["id"], recording["id"]]
 
 
+def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        recordings = camera.state_dir / "camerad" / "recordings"
+        start_recording(camera)
+        until(lambda: camera.state["recording"]["seconds"] > 2, 5, "two seconds are committed")
+        removed_us = now_us()
+        (path,) = recordings.glob("*.tar")
+        path.unlink()
+        # Every 20th append looks, and there are two a second.
+        state = camera.wait(12, stage="idle", ready=False)
+        assert "storage_failed" in state["conditions"]
+        assert next(on for _, on in edges(camera, "amber", removed_us))
+        # The card is well, so another one can begin.
+        camera.wait(WATCHED_SECONDS, ready=True)
+        start_recording(camera)
+        assert judge_gaps(camera, camera.stop()).holes == []
+
+
 def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path: Path) -> None:
     """A sync takes three seconds: the ring carries what waits, and the recording says so."""
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})

@@ -21,7 +21,7 @@ from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
-from camerad.keeping import RESUME_US, Keeping, Opened
+from camerad.keeping import COMPARE_US, RESUME_US, Keeping, Opened
 from tests.system.harness import configuration, until
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
@@ -324,6 +324,36 @@ def test_an_empty_file_is_removed_and_noted(scenes: Any, tmp_path: Path) -> None
     housekept(scene)
     assert dict(scene.entries())["removed_empty"].name == f"{ID}.tar"
     assert os.listdir(tmp_path / "recordings") == []
+
+
+def test_what_becomes_of_a_file_is_noticed_within_an_hour(scenes: Any) -> None:
+    scene = scenes()
+    path = recorded(scene)
+    housekept(scene)
+    os.unlink(path)
+    housekept(scene)
+    assert "missing" not in scene.kinds()
+    scene.clock.advance(COMPARE_US)
+    housekept(scene)
+    assert scene.kinds().count("missing") == 1
+
+
+def test_a_running_recording_whose_file_was_removed_is_missing_within_a_minute(
+    scenes: Any,
+) -> None:
+    scene = scenes()
+    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    housekept(scene)
+    init, made = fragments(seconds_of_footage(1))
+    moment = scene.clock.moment()
+    header = replace(a_header(), id=ID, boot_id=scene.clock.boot_id, clock=moment)
+    sink = scene.keeping.open_sink(header, init)
+    sink.append(made[0], replace(a_facts(0), clock=moment))
+    os.unlink(sink.path)
+    with pytest.raises(StorageError, match="removed or replaced"):
+        sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    housekept(scene)
+    assert [facts.id for kind, facts in scene.entries() if kind == "missing"] == [ID]
 
 
 def test_whoever_allowed_more_than_the_policy_is_in_the_ledger(scenes: Any) -> None:

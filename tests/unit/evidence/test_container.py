@@ -36,7 +36,7 @@ from sink_helpers import (
 
 from camerad.errors import StorageError
 from camerad.evidence import chain, container, jws, tar
-from camerad.evidence.container import STEP, new_id
+from camerad.evidence.container import STEP, FileGoneError, new_id
 from camerad.evidence.files import FileExistsAlreadyError
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.listing import list_recordings
@@ -417,3 +417,44 @@ def test_a_recording_is_locked_as_long_as_it_runs(tmp_path: Path) -> None:
     assert list_recordings(str(tmp_path))[0].state == "recording"
     abandon(recording)
     assert list_recordings(str(tmp_path))[0].state == "interrupted"
+
+
+# --------------------------------------------------------------------- a file that loses its name
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "moved with its directory"])
+def test_a_file_that_has_its_name_no_more_cannot_be_closed_in_silence(
+    tmp_path: Path, how: str
+) -> None:
+    directory = tmp_path / "recordings"
+    directory.mkdir()
+    opened = small(directory)
+    if how == "moved with its directory":
+        directory.rename(tmp_path / "elsewhere")
+        directory.write_bytes(b"a file in its place")
+    else:
+        os.unlink(opened.path)
+    if how == "replaced":
+        Path(opened.path).write_bytes(b"another")
+    with pytest.raises(FileGoneError, match="removed or replaced"):
+        opened.close(END)
+
+
+def test_a_file_that_has_its_name_no_more_is_noticed_while_it_is_recorded(tmp_path: Path) -> None:
+    opened = small(tmp_path)
+    os.unlink(opened.path)
+    with pytest.raises(FileGoneError):
+        for sequence in range(2, 100):
+            opened.append(b"fragment", a_facts(sequence))
+    # Two fragments a second: within ten seconds.
+    assert sequence < 20
+
+
+def test_a_name_that_cannot_be_looked_at_is_an_error_of_the_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = small(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "lstat", Failing("lstat", errno.EIO))
+        with pytest.raises(StorageError, match="look at the file"):
+            opened.close(END)
