@@ -356,10 +356,6 @@ class Keeping:
             log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
         if repaired.outcome is repair.Outcome.EMPTY:
             self.note("removed_empty", name=os.path.basename(path))
-        if repaired.outcome is repair.Outcome.UNREADABLE:
-            name = recording + repair.UNREADABLE
-            aside = os.path.join(self._recordings_dir, name)
-            self.note("unreadable", name=name, sha256=_digest(aside))
         if repaired.outcome is repair.Outcome.RECOVERED:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
         return repaired

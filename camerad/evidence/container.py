@@ -41,6 +41,8 @@ from camerad.evidence.seal import Sealer
 _log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".tar"
+UNREADABLE: Final = ".unreadable"
+"""Ending of a file that should be a recording and is none; repair puts it aside under it."""
 STEP: Final = 16 << 20
 """Room is reserved by so many bytes at a time. Larger steps save little (0.2 KiB of metadata per
 fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB at 4 MiB)."""

@@ -361,7 +361,8 @@ class RemovedEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A recording's file cannot be read, and was kept under this name."""
+    """A recording's file cannot be read, and was kept under this name. Under it, it is treated from
+    then on like a recording that nobody vouches for: it may be held, and has an end."""
 
     name: str
     sha256: str

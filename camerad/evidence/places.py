@@ -33,7 +33,7 @@ from enum import StrEnum
 from typing import Final
 
 from camerad.errors import CameradError
-from camerad.evidence.container import ID, SUFFIX
+from camerad.evidence.container import ID, SUFFIX, UNREADABLE
 from camerad.evidence.files import explained
 from camerad.evidence.keys import PublicKey
 
@@ -117,8 +117,12 @@ class Place:
         raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
 
     def files_of(self, recording: str) -> list[str]:
-        """Everything that has this recording's name; more than one where it was copied about."""
-        paths = (os.path.join(one.recordings, recording + SUFFIX) for one in self.holdings)
+        """Everything that has this recording's name; more than one where it was copied about.
+
+        A file that was put aside as unreadable goes by its whole name.
+        """
+        name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
+        paths = (os.path.join(one.recordings, name) for one in self.holdings)
         return [path for path in paths if os.path.lexists(path)]
 
     def holding_of(self, path: str) -> Holding | None:

@@ -6,8 +6,10 @@ directory that others can write reads plain files only.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from io import BufferedReader
 
 from camerad.evidence.files import explained
 
@@ -19,10 +21,28 @@ def read_plain(path: str, what: str, most: int | None = None) -> bytes:
     is not there or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with _opened(path) as file:
+            if not _is_plain(file):
                 return b""
             return file.read() if most is None else file.read(most)
     except OSError as error:
         raise explained(f"read the {what}", path, error) from error
+
+
+def sha256_plain(path: str, what: str) -> str:
+    """SHA-256 of a plain file of any size, hexadecimal; otherwise as `read_plain`."""
+    try:
+        with _opened(path) as file:
+            if not _is_plain(file):
+                return hashlib.sha256().hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise explained(f"read the {what}", path, error) from error
+
+
+def _opened(path: str) -> BufferedReader:
+    return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+
+
+def _is_plain(file: BufferedReader) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)

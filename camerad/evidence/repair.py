@@ -32,7 +32,16 @@ from typing import Final
 from camerad.clock import Clock
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import chain, files, jws, tar
-from camerad.evidence.container import ID, SUFFIX, is_locked, lock, member, names, number_of
+from camerad.evidence.container import (
+    ID,
+    SUFFIX,
+    UNREADABLE,
+    is_locked,
+    lock,
+    member,
+    names,
+    number_of,
+)
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.reading import (
     Committed,
@@ -49,8 +58,6 @@ from camerad.evidence.records import END, RECOVERED, Closing, End, Header
 
 TORN: Final = ".torn"
 """Ending of the side file that holds a torn tail while its recording is repaired."""
-UNREADABLE: Final = ".unreadable"
-"""Ending of a file that should be a recording and is none."""
 LONGEST_TAIL: Final = 64 << 20
 """No append is longer, bytes: a longer tail is damage, not an interruption."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
-from camerad.clock import DAY, Moment
+from camerad.clock import DAY, ClockSource, Moment
 from camerad.evidence.entries import NOTHING, Entry, Head
 from camerad.evidence.facts import (
     LONGEST_DAYS,
@@ -29,6 +29,7 @@ from camerad.evidence.facts import (
     Received,
     Recovered,
     StageReached,
+    Unreadable,
 )
 from camerad.evidence.timeline import Ages, Instant, Timeline
 
@@ -99,6 +100,9 @@ class LedgerState:
             return replace(state, stage=facts.stage)
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
+        if isinstance(facts, Unreadable):
+            known = _unreadable(state, entry, facts.name)
+            return replace(state, recordings={**self.recordings, known.id: known})
         if entry.recording is None:
             return state
         known = _known(state, entry, entry.recording)
@@ -215,9 +219,11 @@ class LedgerState:
 def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
     """What is known of the recording that an entry is about; never nothing, so that no hold is
     lost because the ledger does not know of what."""
-    found = state.recordings.get(recording)
-    if found is not None:
-        return found
+    return state.recordings.get(recording) or _nothing_known(state, entry, recording)
+
+
+def _nothing_known(state: LedgerState, entry: Entry, recording: str) -> Known:
+    """A recording that an entry is the first to name."""
     return Known(
         id=recording,
         device="",
@@ -235,6 +241,20 @@ def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
         changed=None,
         deleted=None,
         known_since=entry.sequence,
+    )
+
+
+def _unreadable(state: LedgerState, entry: Entry, name: str) -> Known:
+    """A file that was put aside: kept as long as any recording may be, from when it was found. What
+    was held stays so."""
+    known = state.recordings.get(name)
+    if known is not None:
+        return replace(known, missing=False, deleted=None)
+    before = state.recordings.get(name.rpartition(".")[0])
+    return replace(
+        _nothing_known(state, entry, name),
+        **_unended(entry),
+        holds=before.holds if before is not None else (),
     )
 
 
@@ -304,4 +324,16 @@ def _changed(known: Known, entry: Entry) -> Known:
         return replace(known, changed=changed, missing=False)
     if isinstance(facts, Deleted):
         return replace(known, deleted=Deletion(facts.why, facts.age_us, entry.epoch))
-    return replace(known, missing=True)
+    if known.ended is not None:
+        return replace(known, missing=True)
+    # It can get no end any more, and must not be carried on for ever.
+    return replace(known, missing=True, **_unended(entry))
+
+
+def _unended(entry: Entry) -> dict[str, Any]:
+    """What counts instead of an end and of days that nobody can tell: the longest, from now on.
+
+    Wall time is not called trusted, so that it never vouches for the clock.
+    """
+    ended = replace(entry.clock, source=ClockSource.UNKNOWN)
+    return {"ended": ended, "ended_boot": entry.boot_id, "retention_days": LONGEST_DAYS}

@@ -30,7 +30,7 @@ from typing import ClassVar, Final
 from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
-from camerad.evidence.container import ID, SUFFIX, names
+from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
 from camerad.evidence.differences import Difference, What, taken_in
 from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED, Known
 from camerad.evidence.intake import (
@@ -43,6 +43,7 @@ from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import RECORDING, Listing
 from camerad.evidence.places import Place, PlaceKind, device_place, office_place, place_of
+from camerad.evidence.plain import sha256_plain
 from camerad.evidence.reading import NotARecordingError, Skeleton, skeleton
 from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
@@ -190,6 +191,7 @@ class Store:
             difference = self._compare(info, receipted.get(info.id))
             if difference is not None:
                 found.append(difference)
+        found += self._put_aside()
         place = self.place
         for known in tuple(self.ledger.state.recordings.values()):
             if not known.here or known.id in compared:
@@ -270,6 +272,25 @@ class Store:
             self.ledger.append("changed", id=known.id, final=final)
         text = f"its file {what}, but the ledger knows the end {known.final}"
         return Difference(What.CHANGED, known.id, text, alarm=True)
+
+    def _put_aside(self) -> Iterator[Difference]:
+        """Files that repair put aside, written down, so that they have an end too."""
+        for holding in self.place.holdings:
+            for name in sorted(names(holding.recordings)):
+                if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
+                    continue
+                known = self.ledger.state.recordings.get(name)
+                path = os.path.join(holding.recordings, name)
+                if known is not None and not known.missing:
+                    continue
+                try:
+                    sha256 = sha256_plain(path, "file")
+                except StorageError as error:
+                    yield Difference(What.UNREADABLE, name, str(error), alarm=True)
+                    continue
+                self.ledger.append("unreadable", name=name, sha256=sha256)
+                text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
+                yield Difference(What.UNREADABLE, name, text)
 
     def _kind(self, said: Skeleton, known: Known | None) -> str:
         """The kind of the entry that tells of a file."""

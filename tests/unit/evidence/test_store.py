@@ -13,7 +13,8 @@ from camerad.clock import DAY, SECOND, ClockSource
 from camerad.errors import StorageError
 from camerad.evidence import files
 from camerad.evidence.container import SUFFIX
-from camerad.evidence.facts import EXPIRED, OFFLOADED
+from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED
+from camerad.evidence.findings import Severity
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.ledger import HeldError, read_ledger
 from camerad.evidence.places import NotThereError, Place, PlaceKind, place_of
@@ -232,6 +233,78 @@ def test_what_can_get_no_end_any_more_expires_all_the_same(camera: Camera) -> No
         assert store.reconcile() == []
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
+
+
+# ----------------------------------------------------------------------------- what is no recording
+
+
+ASIDE = f"{ONE}.unreadable"
+
+
+def test_what_was_put_aside_is_noted_once_and_expires_like_what_nobody_vouches_for(
+    camera: Camera,
+) -> None:
+    path = camera.recordings / ASIDE
+    path.write_bytes(b"half a header")
+    with camera.open() as store:
+        assert differences(store) == [(What.UNREADABLE, ASIDE, False)]
+        assert kinds(store)[-1] == "unreadable"
+        assert store.reconcile() == []
+        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        store.ledger.rotate()
+        assert store.purge() == []
+        camera.clock.advance(1)
+        assert [(one.id, one.why) for one in store.purge()] == [(ASIDE, EXPIRED)]
+        assert not path.exists()
+        assert kinds(store)[-1] == "deleted"
+    _, findings = read_ledger(str(camera.root / "ledger"), KEYS)
+    assert [one for one in findings if one.severity is Severity.DAMAGE] == []
+
+
+def test_what_was_put_aside_can_be_held_and_vanish_and_come_back(camera: Camera) -> None:
+    path = camera.recordings / ASIDE
+    path.write_bytes(b"half a header")
+    with camera.open() as store:
+        store.reconcile()
+        store.hold(ASIDE, "prosecutor", "Desk")
+        path.unlink()
+        assert differences(store) == [(What.MISSING, ASIDE, True)]
+        path.write_bytes(b"half a header")
+        assert differences(store) == [(What.UNREADABLE, ASIDE, False)]
+        assert store.ledger.state.recordings[ASIDE].here
+        camera.clock.advance(2 * LONGEST_DAYS * DAY)
+        assert store.purge() == []
+
+
+def test_what_was_held_stays_so_when_it_is_put_aside(camera: Camera) -> None:
+    path = camera.put(ONE)
+    with camera.open() as store:
+        store.hold(ONE, "prosecutor", "Desk")
+        path.rename(camera.recordings / ASIDE)
+        store.reconcile()
+        assert store.ledger.state.recordings[ASIDE].held
+
+
+def test_a_directory_with_the_name_of_what_was_put_aside_stops_nothing(
+    camera: Camera,
+) -> None:
+    (camera.recordings / ASIDE).mkdir()
+    camera.put(TWO, known=False)
+    with camera.open() as store:
+        assert (What.UNREADABLE, ASIDE, True) in differences(store)
+        assert TWO in store.ledger.state.recordings
+
+
+def test_what_vanished_without_an_end_is_not_remembered_for_ever(camera: Camera) -> None:
+    with camera.open() as store:
+        store.ledger.append("opened", id=ONE, header="aa")
+        assert differences(store) == [(What.MISSING, ONE, True)]
+        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        store.ledger.rotate()
+        assert ONE in store.ledger.state.recordings
+        camera.clock.advance(1)
+        store.ledger.rotate()
+        assert ONE not in store.ledger.state.recordings
 
 
 # -------------------------------------------------------------------------------------------- holds
