@@ -255,6 +255,7 @@ class Keeping:
         from camerad.evidence import files, identity  # noqa: PLC0415 - slow to import
         from camerad.evidence.ledger import Ledger  # noqa: PLC0415
         from camerad.evidence.places import device_place  # noqa: PLC0415
+        from camerad.evidence.reserve import Reserve  # noqa: PLC0415
         from camerad.evidence.seal import Sealer  # noqa: PLC0415
         from camerad.evidence.store import Store, had_ledger  # noqa: PLC0415
 
@@ -275,6 +276,7 @@ class Keeping:
             self._clock,
             former,
             expected=had_ledger(device_place(self._root)),
+            reserve=Reserve(self._root),
         )
         resume = None
         store: Store | None = None

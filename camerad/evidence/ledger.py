@@ -30,8 +30,11 @@ from camerad.evidence.facts import (
     Identity,
     Known,
     Repaired,
+    SettingsChanged,
+    Started,
 )
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.reserve import FULL, Reserve
 from camerad.evidence.state import LedgerState
 
 __all__ = [
@@ -59,6 +62,8 @@ _WHAT_TO_DO: Final = (
     "and compare with what was offloaded ('camerad evidence verify')"
 )
 
+_URGENT: Final = (Deleted, Started, SettingsChanged, Identity)
+"""What has to be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset({"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired"})
 
 
@@ -86,6 +91,8 @@ class Ledger:
         self._unsynced_name = False
         self.keys: KeyRing = KeyRing([key.public])
         """The key that signs here, and those that did so before."""
+        self.reserve: Reserve | None = None
+        """Room to write in where the storage has none."""
         self.repairs: tuple[str, ...] = ()
         self.lossy = False
 
@@ -98,15 +105,17 @@ class Ledger:
         former: KeyRing | None = None,
         *,
         expected: bool = False,
+        reserve: Reserve | None = None,
     ) -> Ledger:
         """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
 
         former: public keys that signed it before, if the device had others. expected: something
         else shows that there was a ledger, so that one which is not there is a loss, and the new
-        one begins by saying so. Raises StorageError; a start that is interrupted anywhere can be
-        repeated.
+        one begins by saying so. reserve: room to write in where the storage has none. Raises
+        StorageError; a start that is interrupted anywhere can be repeated.
         """
         ledger = cls(directory, key, clock)
+        ledger.reserve = reserve
         try:
             ledger.keys = KeyRing([key.public, *(former or {}).values()])
             ledger._open(ledger.keys, expected=expected)
@@ -287,7 +296,12 @@ class Ledger:
             content += entry.token + b"\n"
         path = os.path.join(self._directory, epochs.epoch_name(number))
         try:
-            files.publish(path, content)
+            try:
+                files.publish(path, content)
+            except StorageError as error:
+                if not self._gave_room(error, len(content), urgent=True):
+                    raise
+                files.publish(path, content)
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
@@ -309,7 +323,13 @@ class Ledger:
         """The order makes it repeatable: whatever was done is done again to the same effect."""
         token = epochs.make_checkpoint(self._key, closed, *self.now())
         number = closed.number
-        files.publish(os.path.join(self._directory, epochs.checkpoint_name(number)), token)
+        path = os.path.join(self._directory, epochs.checkpoint_name(number))
+        try:
+            files.publish(path, token)
+        except StorageError as error:
+            if not self._gave_room(error, len(token), urgent=False):
+                raise
+            files.publish(path, token)
         for name in (epochs.epoch_name(number), epochs.damaged_name(number)):
             files.remove(os.path.join(self._directory, name), missing_ok=True)
         self._append(EpochExpired(number, closed.last))
@@ -325,9 +345,22 @@ class Ledger:
                     raise HeldError(f"{facts.id} is held and must not be deleted")
             entry = entries.make(self._key, state.head, *self.now(), facts, happened=happened)
             after = state.after(entry)
-            self._write(entry.token + b"\n")
+            line = entry.token + b"\n"
+            urgent = isinstance(facts, _URGENT)
+            try:
+                self._write(line)
+            except StorageError as error:
+                if not self._gave_room(error, len(line), urgent=urgent):
+                    raise
+                self._write(line)
             self._state = after
             return entry
+
+    def _gave_room(self, error: StorageError, wanted: int, *, urgent: bool) -> bool:
+        """Whether a write that failed for want of room may be done again, in the reserve's."""
+        if error.errno not in FULL or self.reserve is None:
+            return False
+        return self.reserve.give(wanted, urgent=urgent)
 
     def _write(self, line: bytes) -> None:
         if self._unsynced_name:

@@ -12,7 +12,8 @@ Invariants:
 
 Procedures; each line is durable before the next begins:
 
-- delete: tombstone; unlink; fsync of the directory.
+- delete: tombstone, on a full device in the room of its reserve; unlink; fsync of the directory;
+  fill the reserve again.
 - reconcile: unlink every file that has a tombstone; then one entry for each difference.
 
 A device's state directory and an office's directory are both stores: see `camerad.evidence.places`.
@@ -48,6 +49,7 @@ from camerad.evidence.reading import NotARecordingError, Skeleton, skeleton
 from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
 from camerad.evidence.repair import TORN
+from camerad.evidence.reserve import Reserve
 from camerad.evidence.retention import (
     Candidate,
     due,
@@ -126,8 +128,15 @@ class Store:
             # A daemon claims this before it opens anything.
             claims.append(storage.claim(place.holdings[0].recordings))
         try:
-            expected = expected or (place.kind is PlaceKind.DEVICE and had_ledger(place))
-            ledger = Ledger.open(place.ledger, key, clock, former, expected=expected)
+            own = place.kind is PlaceKind.DEVICE
+            ledger = Ledger.open(
+                place.ledger,
+                key,
+                clock,
+                former,
+                expected=expected or (own and had_ledger(place)),
+                reserve=Reserve(place.root) if own else None,
+            )
             try:
                 store = cls(place.root, ledger, trusted)
             except BaseException:
@@ -372,6 +381,8 @@ class Store:
                 deleted.append(self._remove(candidate, EXPIRED))
             except StorageError as error:
                 failed = failed or error
+        if self.ledger.reserve is not None:
+            self.ledger.reserve.fill()
         if failed is not None:
             raise failed
         if self._place.kind is PlaceKind.OFFICE:
@@ -392,6 +403,8 @@ class Store:
                 break
             self._note_deletion(candidate, OFFLOADED)
             deleted.append(self._remove(candidate, OFFLOADED))
+        if self.ledger.reserve is not None:
+            self.ledger.reserve.fill()
         return deleted
 
     def _note_deletion(self, candidate: Candidate, why: str) -> None:

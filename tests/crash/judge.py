@@ -17,6 +17,7 @@ from typing import Final
 
 from camerad.evidence import jws, receipts
 from camerad.evidence.audit import read_ledger
+from camerad.evidence.container import UNREADABLE
 from camerad.evidence.entries import Head
 from camerad.evidence.facts import EXPIRED, Known
 from camerad.evidence.files import TEMPORARY
@@ -237,6 +238,10 @@ class LifeJudge:
             if path.startswith(RECORDINGS) and path.endswith(_TAR):
                 there.add(path.removeprefix(RECORDINGS).removesuffix(_TAR))
                 wrong += self._recording(path, stored, state, keys)
+            elif path.startswith(RECORDINGS) and path.endswith(UNREADABLE):
+                there.add(path.removeprefix(RECORDINGS))
+                if path.removeprefix(RECORDINGS) not in state.recordings:
+                    wrong.append(f"{path} is not known to the ledger, and so has no end")
         for known in state.recordings.values():
             wrong += self._known(known, there)
         wrong += self._holds(state)

@@ -8,6 +8,7 @@ between may leave it done or not. `camerad`'s own words for the promises are in 
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import sys
@@ -20,7 +21,7 @@ from typing import Any, Final
 from unittest import mock
 
 from camerad.clock import DAY, SECOND, ManualClock
-from camerad.evidence import container
+from camerad.evidence import container, reserve
 from camerad.evidence.retention import may_make_room
 from camerad.evidence.store import Store
 from tests.crash.device import OFFICE, STATE, Device, Recording
@@ -29,6 +30,8 @@ from tests.crash.workspace import Workspace
 
 STEP: Final = 24 << 10
 """Room is reserved by so many bytes here, so that it is used up often and states stay small."""
+RESERVE: Final = 16 << 10
+"""Room that the ledger keeps here, given up by halves; for the same reasons."""
 BORN_US: Final = 1_795_534_200_000_000
 """Wall time at which the life begins, microseconds since the Unix epoch."""
 SMALL, LARGE = 1_500, 13_000
@@ -38,7 +41,11 @@ SMALL, LARGE = 1_500, 13_000
 @contextmanager
 def small_steps() -> Iterator[None]:
     """Room is reserved in small steps meanwhile."""
-    with mock.patch.object(container, "STEP", STEP):
+    with (
+        mock.patch.object(container, "STEP", STEP),
+        mock.patch.object(reserve, "BYTES", RESERVE),
+        mock.patch.object(reserve, "PIECE", RESERVE // 2),
+    ):
         yield
 
 
@@ -67,6 +74,29 @@ def killed(before: str, where: str = container.SUFFIX, *, half: bool = False) ->
         except Killed:
             return
     raise AssertionError(f"os.{before} was not called")
+
+
+@contextmanager
+def full_card() -> Iterator[None]:
+    """The ledger finds no room meanwhile, until a piece of the reserve is given up."""
+    pwritev, ftruncate = os.pwritev, os.ftruncate
+    given_up = False
+
+    def writing(descriptor: int, *arguments: Any) -> int:
+        if not given_up and "/ledger/" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwritev(descriptor, *arguments)
+
+    def cutting(descriptor: int, size: int) -> None:
+        nonlocal given_up
+        ftruncate(descriptor, size)
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        given_up = given_up or name.endswith(reserve.NAME)
+
+    with mock.patch.object(os, "pwritev", writing), mock.patch.object(os, "ftruncate", cutting):
+        yield
+    if not given_up:
+        raise AssertionError("the ledger needed no room")
 
 
 class Life:
@@ -155,9 +185,11 @@ class Life:
         with killed("fsync", "receipts"):
             self._offload()
         self._offload()
-        for _ in range(2):
-            self.clock.advance(self._device.settings.policy.retention_days * DAY)
+        self.clock.advance(self._device.settings.policy.retention_days * DAY)
+        with full_card():
             self._keep_house()
+        self.clock.advance(self._device.settings.policy.retention_days * DAY)
+        self._keep_house()
         self._end()
         self._start()
 

@@ -24,6 +24,7 @@ _AGAIN: Final = "the next start does the same again"
 _FIRST: Final = (
     "a first start has promised nothing yet, and each part is made again where it is missing"
 )
+_NOTHING_IN_IT: Final = "the reserve says nothing, and is filled again whatever became of it"
 _RECEIPT: Final = "nothing counts at the office before the receipt"
 EXPLAINED: Final = (
     ("identity.* THEN *", _FIRST),
@@ -91,6 +92,11 @@ EXPLAINED: Final = (
         "the public half is made again from the key at each start; a former one could not be",
     ),
     ("identity.confirm > *", _AGAIN),
+    (
+        "ledger.Ledger._open > files.make_directory > files.sync_directory",
+        "the same directory is synchronised for the reserve a moment later; no office has one",
+    ),
+    ("*reserve.Reserve.*", _NOTHING_IN_IT),
     (
         "offload._directory_id > files.make_directory > files.sync_directory",
         "the same directory is synchronised for the device's own a moment later, unless that is "
