@@ -75,7 +75,8 @@ class Ledger:
     """Writes a ledger; made by `Ledger.open`. Any thread may call it. Only one process may write a
     ledger at a time, which is for the caller to ensure (`camerad.evidence.storage.claim`).
 
-    repairs: what the opening had to mend, for people. lossy: whether entries were lost.
+    repairs: what the opening had to mend, for people. lossy: whether this
+    run found that entries are lost.
     """
 
     def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
@@ -162,6 +163,14 @@ class Ledger:
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
         return self._append(entries.fact(kind, facts), happened)
+
+    def note_loss(self, shown_by: str) -> None:
+        """Write down that entries are lost, which nothing in the ledger itself shows: it was cut
+        between two of them, or put back. shown_by: for people. Raises StorageError."""
+        with self._lock:
+            self._append(Damaged(epochs.epoch_name(self._state.head.epoch), ""))
+            self.lossy = True
+        _log.critical("%s: %s. %s", self._directory, shown_by, _WHAT_TO_DO)
 
     def rotate(self) -> None:
         """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from camerad.clock import Clock
+from camerad.clock import SECOND, Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
@@ -61,6 +61,9 @@ __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
 
 _log = logging.getLogger(__name__)
 
+UNSAID_US: Final = 10 * SECOND
+"""A device's ledger says that a recording began within moments. A loss of power may come before; a
+recording that went on for longer, and of which nothing is said, shows that entries are lost."""
 OFFICE_LEDGER_DAYS: Final = 31
 """An epoch of an office's ledger expires after so long, or after the longest retention there."""
 
@@ -263,6 +266,11 @@ class Store:
             return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
         if doubted:
             return self._take_in_unvouched(info.id, doubted, told=told)
+        if known is None and self._place.kind is PlaceKind.DEVICE and not self.ledger.lossy:
+            lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
+            if lasted_us >= UNSAID_US:
+                # Before the recording is known: afterwards nothing would show it any more.
+                self.ledger.note_loss(f"the ledger has lost entries: it says nothing of {info.id}")
         try:
             self.ledger.append(kind, **facts)
         except ValueError as error:

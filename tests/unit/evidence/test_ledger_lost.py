@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, open_office
 from ledger_helpers import Book
+from sealed_helpers import made
 from test_ledger_repair import flip
 
 from camerad.clock import DAY
@@ -203,6 +204,36 @@ def test_a_recording_of_the_device_that_was_only_ever_found_qualifies_its_ledger
         store.ledger.rotate()
     (said,) = qualifying(camera)
     assert said.startswith(f"{ONE} was found, and nothing had been said of it")
+
+
+LONG = "IPPPPPPPPPPPPPP" * 21
+"""Ten seconds and a half, in 21 fragments."""
+
+
+@pytest.mark.parametrize(("groups", "loss"), [(LONG, True), (LONG[: 15 * 19], False)])
+def test_a_ledger_that_was_cut_between_two_entries_is_shown_by_what_was_recorded_then(
+    camera: Camera, caplog: pytest.LogCaptureFixture, groups: str, loss: bool
+) -> None:
+    """A loss of power within a recording's first ten seconds leaves the same as a cut."""
+    held = camera.put(ONE)
+    with camera.open() as store:
+        cut = (camera.root / "ledger" / "000001.jws").read_bytes()
+        store.hold(ONE, "prosecutor", "Desk")
+    (camera.recordings / f"{TWO}.tar").write_bytes(made(groups, identity=TWO).file)
+    with camera.open() as store:
+        store.reconcile()
+    (camera.root / "ledger" / "000001.jws").write_bytes(cut)
+    caplog.clear()
+    camera.clock.advance((DAYS + 1) * DAY)
+    with camera.open() as store:
+        store.reconcile()
+        assert (store.ledger.state.lost is not None) is loss
+        assert [one.id for one in store.purge()] == ([] if loss else [ONE, TWO])
+        head = store.ledger.head
+        store.reconcile()
+        assert store.ledger.head == head
+    assert held.exists() is loss
+    assert bool([one for one in caplog.records if one.levelno == logging.CRITICAL]) is loss
 
 
 def test_a_recording_that_came_back_was_known_and_proves_no_loss(camera: Camera) -> None:
