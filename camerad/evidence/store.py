@@ -23,31 +23,22 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from camerad.clock import SECOND, Clock
+from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
-from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
-from camerad.evidence.differences import Difference, What, taken_in
-from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED, Known
-from camerad.evidence.intake import (
-    doubt,
-    facts_from,
-    is_vouched,
-    unvouched_facts,
-)
+from camerad.evidence.comparison import Comparison
+from camerad.evidence.container import ID, SUFFIX, names
+from camerad.evidence.differences import Difference, What
+from camerad.evidence.facts import EXPIRED, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import RECORDING, Listing
+from camerad.evidence.listing import Listing
 from camerad.evidence.places import Place, PlaceKind, device_place, office_place, place_of
-from camerad.evidence.plain import sha256_plain
-from camerad.evidence.reading import NotARecordingError, Skeleton, skeleton
-from camerad.evidence.receipts import Copied
-from camerad.evidence.records import RECOVERED, RecordingInfo
+from camerad.evidence.records import RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.reserve import Reserve
 from camerad.evidence.retention import (
@@ -61,9 +52,6 @@ __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
 
 _log = logging.getLogger(__name__)
 
-UNSAID_US: Final = 10 * SECOND
-"""A device's ledger says that a recording began within moments. A loss of power may come before; a
-recording that went on for longer, and of which nothing is said, shows that entries are lost."""
 OFFICE_LEDGER_DAYS: Final = 31
 """An epoch of an office's ledger expires after so long, or after the longest retention there."""
 
@@ -100,7 +88,6 @@ class Store:
         self._trusted = own if trusted is None else trusted
         self._claims = [storage.claim(_claimed(self._place))]
         self._listing = Listing()
-        self._doubled: set[str] = set()
 
     @classmethod
     def open(
@@ -191,41 +178,9 @@ class Store:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
         found = list(self._complete_deletions())
-        infos = self._infos()
-        receipted = self._receipted()
-        compared: set[str] = set()
-        self._doubled = {one for one, count in Counter(i.id for i in infos).items() if count > 1}
-        for info in infos:
-            if info.id in compared:
-                text = f"it is here more than once: {info.path} has the same id"
-                found.append(Difference(What.DOUBLED, info.id, text, alarm=True))
-            compared.add(info.id)
-            difference = self._compare(info, receipted.get(info.id))
-            if difference is not None:
-                found.append(difference)
-        found += self._put_aside()
-        place = self.place
-        for known in tuple(self.ledger.state.recordings.values()):
-            if not known.here or known.id in compared:
-                continue
-            if not place.files_of(known.id):
-                self.ledger.append("missing", id=known.id)
-                text = "its file has vanished, and no deletion of it was ever noted"
-                found.append(Difference(What.MISSING, known.id, text, alarm=True))
-            elif known.final is not None:
-                found.append(self._changed(known, None, "cannot be read as a recording"))
+        found += Comparison(self.place, self.ledger, self._trusted, self._infos()).run()
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
-        return found
-
-    def _receipted(self) -> dict[str, Copied]:
-        """What trusted devices signed about the copies in an office."""
-        if self._place.kind is not PlaceKind.OFFICE:
-            return {}
-        found: dict[str, Copied] = {}
-        for holding in self.place.holdings:
-            filed = receipts.read(holding.receipts, self._trusted)
-            found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
     def _complete_deletions(self) -> Iterator[Difference]:
@@ -238,111 +193,6 @@ class Store:
                     continue
                 _unlink(path)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
-
-    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Difference | None:
-        """A difference between one file and the ledger, written down."""
-        known = self.ledger.state.recordings.get(info.id)
-        if info.state == RECORDING or (known is not None and known.deleted is not None):
-            return None
-        if known is not None and known.final is not None and known.final != info.final:
-            ends = f"ends with {info.final}" if info.final is not None else "has no end"
-            return self._changed(known, info.final, ends)
-        if known is not None and known.changed is not None and info.id not in self._doubled:
-            self.ledger.append("changed", id=info.id, final=info.final)
-            text = "its file ends again as the ledger says"
-            return Difference(What.CHANGED, info.id, text)
-        told = known is not None and known.here and known.ended is not None
-        if known is not None and told and is_vouched(known) and known.final == info.final:
-            return None
-        try:
-            said = skeleton(info.path)
-            if said.header.id != info.id:
-                raise NotARecordingError(info.path, "it was replaced just now")
-            doubted = doubt(said, self._trusted) or self._doubt_here(said, receipted)
-            kind = self._kind(said, known)
-            facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
-        except (CameradError, ValueError, ArithmeticError) as error:
-            # The file's fault: it is named, and the others are compared nevertheless.
-            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
-        if doubted:
-            return self._take_in_unvouched(info.id, doubted, told=told)
-        if known is None and self._place.kind is PlaceKind.DEVICE and not self.ledger.lossy:
-            lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
-            if lasted_us >= UNSAID_US:
-                # Before the recording is known: afterwards nothing would show it any more.
-                self.ledger.note_loss(f"the ledger has lost entries: it says nothing of {info.id}")
-        try:
-            self.ledger.append(kind, **facts)
-        except ValueError as error:
-            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
-        return taken_in(info, kind, known)
-
-    def _changed(self, known: Known, final: str | None, what: str) -> Difference:
-        """A file that is not what it was, written down unless that was done. final: its end.
-
-        Of several files with one id, only that one of them differs: else each comparison would
-        write down every one of them.
-        """
-        if known.changed is None or (
-            known.changed != (final or "") and known.id not in self._doubled
-        ):
-            self.ledger.append("changed", id=known.id, final=final)
-        text = f"its file {what}, but the ledger knows the end {known.final}"
-        return Difference(What.CHANGED, known.id, text, alarm=True)
-
-    def _put_aside(self) -> Iterator[Difference]:
-        """Files that repair put aside, written down, so that they have an end too."""
-        for holding in self.place.holdings:
-            for name in sorted(names(holding.recordings)):
-                if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
-                    continue
-                known = self.ledger.state.recordings.get(name)
-                path = os.path.join(holding.recordings, name)
-                if known is not None and not known.missing:
-                    continue
-                try:
-                    sha256 = sha256_plain(path, "file")
-                except StorageError as error:
-                    yield Difference(What.UNREADABLE, name, str(error), alarm=True)
-                    continue
-                self.ledger.append("unreadable", name=name, sha256=sha256)
-                text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
-                yield Difference(What.UNREADABLE, name, text)
-
-    def _kind(self, said: Skeleton, known: Known | None) -> str:
-        """The kind of the entry that tells of a file."""
-        closed = said.closed_by
-        # Only what nobody can close any more has no end here: repair has run before.
-        if closed is None or (known is not None and known.missing):
-            return "found"
-        if self._place.kind is PlaceKind.OFFICE:
-            return "received"
-        if known is None or not is_vouched(known):
-            return "found"
-        return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
-
-    def _doubt_here(self, said: Skeleton, receipted: Copied | None) -> str:
-        """Why an office does not believe what a device signed; "" if nothing is against it."""
-        if self._place.kind is not PlaceKind.OFFICE:
-            return ""
-        closed = said.closed_by
-        if closed is None:
-            return "it has no end that fits its beginning; only whole recordings are handed over"
-        if receipted is not None and receipted.final != closed.sha256:
-            return f"its device signed a receipt for another end, {receipted.final}"
-        return ""
-
-    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Difference:
-        if not told:
-            facts = unvouched_facts(recording, *self.ledger.now())
-            self.ledger.append("found", **facts)
-        text = (
-            f"not taken over: {doubted}; it is kept for up to {LONGEST_DAYS} days from when it was "
-            "noted first, whatever it says"
-        )
-        if self._place.kind is PlaceKind.OFFICE:
-            text += "; if it is in order, name its device's key (--key), or enrol it"
-        return Difference(What.UNVOUCHED, recording, text, alarm=True)
 
     # ------------------------------------------------------------------ holds
 

@@ -192,3 +192,19 @@ def test_giving_up_fails_like_any_other_write(
         patched.setattr(os, "lstat", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "x")))
         with pytest.raises(StorageError, match="look at the file"):
             reserve.fill()
+
+
+def test_an_epoch_expires_on_a_full_card_and_not_without_room(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with camera.open() as store:
+        store.ledger.rotate()
+        store.ledger.rotate()
+    with full(camera, monkeypatch), camera.open() as store:
+        camera.clock.advance(DAYS * DAY)
+        reserve, store.ledger.reserve = store.ledger.reserve, None
+        with pytest.raises(StorageError, match="full"):
+            store.ledger.expire(DAYS)
+        store.ledger.reserve = reserve
+        assert store.ledger.expire(DAYS) == (1,)
+    assert damage(camera) == []
