@@ -207,6 +207,10 @@ def test_p4_the_device_with_every_file_it_has_cannot_open_its_own_recording(tmp_
     assert "identity.pem" in names and any(name.startswith("ledger/") for name in names)
     for path in device:
         content = path.read_bytes()
+        if path.name == "reserve":
+            # Room for the ledger on a full card: nothing but zeros.
+            assert not any(content), path
+            continue
         assert b"AGE-SECRET-KEY" not in content.upper(), path
         assert not age_opens(path, fragment), path
         if path.suffix == ".tar":
