@@ -18,7 +18,7 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit lint types generated generate bench campaign clean distclean
+.PHONY: help run test unit lint types generated generate announcements bench campaign clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -29,6 +29,7 @@ help:
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md and camerad/schema.json'
+	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; takes about an hour'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000; losses of power need root'
@@ -62,7 +63,7 @@ lint:
 	$(prepare) test
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	shellcheck hw-mocks/prepare.sh tests/independent/verify.sh
+	shellcheck hw-mocks/prepare.sh tests/independent/verify.sh config/announcements/make.sh
 
 types:
 	$(prepare) test
@@ -78,6 +79,11 @@ generate:
 	$(prepare) test
 	$(python) -m camerad.behaviour.diagram
 	$(python) -m camerad.config.schema
+
+# The machine's own voice; a newer one sounds a little different.
+announcements:
+	$(prepare) test
+	sh config/announcements/make.sh
 
 bench:
 	$(prepare) test

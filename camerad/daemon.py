@@ -26,7 +26,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__, process, wiring
+from camerad.announcing import Announcer
 from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
@@ -35,6 +37,7 @@ from camerad.evidence import storage
 from camerad.hardware.buttons import Buttons
 from camerad.hardware.display import SelfView
 from camerad.hardware.lights import Indicators
+from camerad.hardware.speaker import Clip, clips
 from camerad.notify import notify
 from camerad.recordings import STOP_SECONDS, Recordings
 from camerad.reports import Reports
@@ -83,6 +86,7 @@ class Daemon(Reports):
         self._timer: asyncio.TimerHandle | None = None
         self._after_wipe: list[stages.Effect] | None = None
         self._control: Control | None = None
+        self._announcer: Announcer | None = None
         self._camera_is_up = False
         self._camera_error_told = ""
         self._refused = False
@@ -129,6 +133,9 @@ class Daemon(Reports):
             parts.callback(self._close_ring)
             self._recordings.open(self._ring)
             parts.push_async_callback(self._close_recordings)
+            if settings.policy.announcement:
+                self._announcer = self._make_announcer()
+                parts.push_async_callback(self._announcer.close)
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
             parts.callback(os.close, frame_fd)
             self._link = CaptureLink(
@@ -204,6 +211,14 @@ class Daemon(Reports):
         device = self._settings.device
         return Control(self, str(device.runtime_dir), device.socket_group)
 
+    def _make_announcer(self) -> Announcer:
+        def load() -> Awaitable[dict[Announcement, Clip]]:
+            return self.aside(lambda: clips(wiring.announcements(self._settings)))
+
+        announcer = Announcer(self._settings.announcements, load, self._recordings.note)
+        announcer.start()
+        return announcer
+
     def _make_ring(self) -> Ring:
         """The ring for the pre-event buffer, or, where it cannot be locked, without one.
 
@@ -264,6 +279,9 @@ class Daemon(Reports):
             self._carry_out(effect)
         if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
             self._recordings.staged(event.at_us, self._state.stage, self._state.display_on)
+        if self._announcer is not None:
+            sound = self._recordings.has_sound
+            self._announcer.stepped(event.at_us, before, self._state, sound=sound)
 
     def _carry_out(self, effect: stages.Effect) -> None:
         if self._after_wipe is not None and isinstance(effect, _FOOTAGE):

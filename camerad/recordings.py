@@ -205,6 +205,14 @@ class Recordings:
         if self._recorder is not None:
             self._recorder.mark(at_us)
 
+    @property
+    def has_sound(self) -> bool:
+        """Whether the running recording, or the next, holds sound unless it is muted.
+
+        Nothing records sound yet.
+        """
+        return False
+
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
         log.info("sound %s", "off" if on else "on")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from camerad.behaviour.stages import Rules
 from camerad.clock import SECOND
-from camerad.config import Settings
+from camerad.config import Settings, policies
 from camerad.config.sections import Output as WiredOutput
 from camerad.hardware.buttons import Line
 from camerad.hardware.lights import Output
@@ -69,6 +70,14 @@ def self_view(settings: Settings) -> dict[str, Any]:
         "mirror": view.mirror,
         "fps": view.fps,
     }
+
+
+def announcements(settings: Settings) -> tuple[Path, ...]:
+    """Where the audio files of the announcements are looked for, best first."""
+    chosen = settings.announcements
+    own = () if chosen.directory is None else (chosen.directory,)
+    came = (place / "announcements" / chosen.language for place in policies.shipped())
+    return (*own, *(place for place in came if place.is_dir()))
 
 
 def lines(settings: Settings) -> tuple[Line, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,7 @@ def load(path: str | Path) -> Settings:
         lights=file.lights,
         vibration=file.vibration,
         buzzer=file.buzzer,
+        announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
         storage=file.storage,
         clock=file.clock,
         overrides=file.overrides,

@@ -111,6 +111,9 @@ class _Limits:
         may_mute = policy.may_mute
         if self._file.sound.may_mute is not None:
             may_mute = self._file.sound.may_mute
+        announcement = policy.announcement
+        if self._file.announcements.enabled is not None:
+            announcement = self._file.announcements.enabled
         days = policy.retention.days
         if self._file.retention.days is not None:
             days = self._file.retention.days
@@ -119,6 +122,9 @@ class _Limits:
             self._beyond("pre_event.sound", "true", "no sound before the press", "set it to false")
         if may_mute and not policy.may_mute:
             self._beyond("sound.may_mute", "true", "no muting", "set it to false")
+        if policy.announcement and not announcement:
+            allowed = "no recording without an announcement"
+            self._beyond("announcements.enabled", "false", allowed, "set it to true")
         if armed_in - limits.armed_in:
             self._beyond(
                 "pre_event.armed_in",
@@ -147,7 +153,7 @@ class _Limits:
             retention_days=days,
             sound=policy.sound,
             stamp=policy.stamp,
-            announcement=policy.announcement,
+            announcement=announcement,
             may_mute=may_mute,
             path=Path(self._preset_reader.file),
         )

@@ -68,6 +68,7 @@ def render(settings: Settings) -> str:
         "lights": settings.lights,
         "vibration": settings.vibration,
         "buzzer": settings.buzzer,
+        "announcements": settings.announcements,
         "storage": settings.storage,
         "clock": settings.clock,
     }
@@ -106,11 +107,12 @@ def _gesture(binding: Binding) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Any:
-    """A value in the types of YAML; stages in the order of an encounter."""
+    """A value in the types of YAML; stages in the order of an encounter. What is not set is left
+    out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {key: _written(entry) for key, entry in value.items()}
+        return {key: _written(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list):
         return [_written(entry) for entry in value]
     if isinstance(value, frozenset):

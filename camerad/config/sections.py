@@ -293,6 +293,31 @@ class Lights:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcements:
+    """What the camera says aloud when its stage changes."""
+
+    enabled: Annotated[
+        bool | None,
+        "Whether the beginning and the end of a recording are announced. Left out: as the policy "
+        "has it.",
+    ] = None
+    self_view: Annotated[
+        bool, "Whether the beginning and the end of self-view are announced too."
+    ] = False
+    language: Annotated[Literal["de", "en"], "Language of the files that came with camerad."] = "de"
+    directory: Annotated[
+        Path | None,
+        "Directory with the office's own audio files; one that is not there is camerad's.",
+        _PATH,
+    ] = None
+    device: Annotated[
+        str,
+        "ALSA device of the loudspeaker, as `aplay -L` lists them.",
+        Matches(r"[^\0\s]{1,200}", "the name of an ALSA device, such as default,"),
+    ] = "default"
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """When the card counts as low and as full, in minutes of recording still to go."""
 
@@ -360,6 +385,7 @@ class ConfigFile:
     lights: Lights = Lights()
     vibration: Annotated[Output, "The vibration motor."] = Output(25)
     buzzer: Buzzer = Buzzer(18)
+    announcements: Announcements = Announcements()
     storage: Storage = Storage()
     clock: WallClock = WallClock()
     overrides: Overrides | None = None

@@ -9,6 +9,7 @@ from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
 from camerad.config.sections import (
+    Announcements,
     Buzzer,
     Camera,
     Device,
@@ -75,7 +76,7 @@ class Settings:
     """A checked configuration: every value is in its range and they agree with each other.
 
     recipients: public keys (age) of those who can open what is recorded; without any, nothing may
-    be recorded.
+    be recorded. announcements.enabled: as it holds, also where the configuration leaves it out.
     """
 
     path: Path = field(compare=False)
@@ -90,6 +91,7 @@ class Settings:
     lights: Lights
     vibration: Output
     buzzer: Buzzer
+    announcements: Announcements
     storage: Storage
     clock: WallClock
     overrides: Overrides | None

@@ -303,6 +303,21 @@ class MuteSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """The camera said something aloud, or was to. what: the name of the announcement; sha256: of
+    its audio file, "" if there is none; at_us: media time at which it was to be said; recording: id
+    of the one that it is about, if there is one; outcome: "played", "cut_short" or "failed", and
+    why it failed. The entry is made when that is known."""
+
+    what: str
+    sha256: str
+    at_us: int
+    recording: str | None
+    outcome: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClockChanged:
     """Wall time jumped against boot time by step_us, or comes from another source."""
 
@@ -388,6 +403,7 @@ Fact = (
     | SettingsChanged
     | Fault
     | MuteSwitched
+    | Announced
     | ClockChanged
     | Uptime
     | Identity
@@ -418,6 +434,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "settings": SettingsChanged,
     "fault": Fault,
     "mute": MuteSwitched,
+    "announcement": Announced,
     "clock": ClockChanged,
     "uptime": Uptime,
     "identity": Identity,

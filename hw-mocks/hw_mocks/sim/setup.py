@@ -4,7 +4,8 @@ The state directory of a simulator::
 
     DIR/camerad/       the daemon's state directory: the storage card
     DIR/config/        the configuration that was given, with the paths of this simulator
-    DIR/board/         the board's files (see hw_mocks.panel)
+    DIR/board/         the board's files (see hw_mocks.panel), and in speaker.wav what its
+                       loudspeaker played last
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
     DIR/run/           sockets; somewhere below /tmp if DIR's path is too long for a socket's
     DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "started_us" (media
@@ -40,6 +41,9 @@ DEMONSTRATION_POLICY: Final = "generic"
 """Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
 MAX_RUNTIME_DIR: Final = 80
 """Characters of a directory that sockets with short names still fit below (unix(7): 107)."""
+
+
+ALSA_VARIABLE: Final = "ALSA_CONFIG_PATH"
 
 
 class StateDir:
@@ -97,6 +101,20 @@ class StateDir:
     def clock(self) -> Path:
         """The files of the machine's clocks."""
         return self.root / "clock"
+
+    def write_speaker(self) -> Path:
+        """ALSA's configuration of a loudspeaker that is a file: it takes everything at once."""
+        board = self.root / "board"
+        path = board / "asound.conf"
+        path.write_text(
+            "pcm.!default {\n"
+            "  type file\n"
+            "  slave { pcm { type null } }\n"
+            f'  file "{board}/speaker.wav"\n'
+            '  format "wav"\n'
+            "}\n"
+        )
+        return path
 
     def close(self) -> None:
         """Remove what means nothing without the simulator, and let the next one in."""
@@ -202,6 +220,9 @@ class Machine:
         }
         if self.footage is not None:
             environment["HW_MOCKS_FOOTAGE"] = str(self.footage)
+        # Added to what the machine says of other devices: ALSA reads all of these files.
+        others = (os.environ.get(ALSA_VARIABLE), str(self.state.write_speaker()))
+        environment[ALSA_VARIABLE] = ":".join(filter(None, others))
         # The notify socket of a service manager is the simulator's, not the daemon's.
         environment.pop("NOTIFY_SOCKET", None)
         return environment

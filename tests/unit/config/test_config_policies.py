@@ -233,6 +233,13 @@ BEYOND = {
         f"set it to false, {GIVE}",
         Overridden("sound.may_mute", "true", "no muting"),
     ),
+    "no_announcement": (
+        "nrw-ordnungsamt",
+        "announcements: {enabled: false}\n",
+        "c.yaml:2: announcements.enabled: false is beyond policy nrw-ordnungsamt, which allows no "
+        f"recording without an announcement; set it to true, {GIVE}",
+        Overridden("announcements.enabled", "false", "no recording without an announcement"),
+    ),
     "armed_in_more_stages": (
         "generic",
         "pre_event: {armed_in: [idle, self_view]}\n",
@@ -281,6 +288,13 @@ def test_a_camera_may_forbid_muting_where_the_policy_allows_it(write: Write) -> 
     # Without sound there is nothing to mute.
     silent = OWN.replace("sound: true", "sound: false") + "may_mute: true\n"
     assert not load(write("policy: ours\n", ours=silent)).rules.may_mute
+
+
+def test_a_camera_may_announce_where_its_policy_does_not_ask_for_it(write: Write) -> None:
+    for text, enabled in (("", False), ("announcements: {enabled: true}\n", True)):
+        settings = load(write(f"policy: bayern\n{text}"))
+        assert (settings.policy.announcement, settings.announcements.enabled) == (enabled, enabled)
+    assert load(write("policy: generic\n")).announcements.enabled
 
 
 def test_an_override_without_a_name_is_the_only_thing_to_mend(write: Write) -> None:

@@ -23,6 +23,7 @@ retention: {days: 30}
 camera: {width: 1920, height: 1080, encoder: software, key_interval_s: 0.5}
 self_view: {timeout_seconds: 60, mirror: false, while_recording: false}
 recording: {post_event_seconds: 2.5, reminder_seconds: 60}
+announcements: {self_view: true, directory: /etc/camerad/voice, device: "plughw:1,0"}
 buttons:
   trigger:
     gpio: 6

@@ -67,7 +67,9 @@ def test_its_commented_examples_are_right_too(write: Write) -> None:
     own, tail = own.split("\n\n", 1)
     mapping = "buttons:\n" + re.sub(r"(?m)^# ", "", own)
     overrides = tail.split("# overrides:\n")[1]
-    single = re.sub(r"(?m)^  # (id|seconds|sound|armed_in|may_mute|days): ", r"  \1: ", head)
+    single = re.sub(
+        r"(?m)^  # (id|seconds|sound|armed_in|may_mute|days|enabled|directory): ", r"  \1: ", head
+    )
     before = single.split("# The buttons.")[0]
     text = f"{before}\n{mapping}\noverrides:\n" + re.sub(r"(?m)^# ", "", overrides)
     settings = load(write(text))
@@ -115,7 +117,7 @@ def test_every_policy_is_named_in_it(name: str) -> None:
     assert f"#   {name} " in TEXT
 
 
-def test_it_and_every_policy_are_installed_with_the_package() -> None:
+def test_it_and_every_policy_and_announcement_are_installed_with_the_package() -> None:
     tree = PATH.parents[1]
     project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))
     installed = {
@@ -126,4 +128,8 @@ def test_it_and_every_policy_are_installed_with_the_package() -> None:
     }
     assert installed == {("share/camerad", PATH)} | {
         ("share/camerad/policies", path) for path in (tree / "config" / "policies").iterdir()
+    } | {
+        (f"share/camerad/announcements/{language}", path)
+        for language in ("de", "en")
+        for path in (tree / "config" / "announcements" / language).iterdir()
     }

@@ -1,0 +1,90 @@
+"""What the camera says aloud: which announcement, through the loudspeaker, into the ledger.
+
+That a recording was announced is a fact that the ledger keeps, and that it was to be and could not
+be is one too. Used from the event loop; nothing here waits for a sound.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
+from camerad.behaviour.stages import Stage, State
+from camerad.config.sections import Announcements
+from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken
+
+log = logging.getLogger(__name__)
+
+SPEAKER_DOWN: Final = "speaker_down"
+"""The condition of the ledger's faults while announcements fail."""
+
+
+@dataclass(slots=True)
+class _Recording:
+    """The recording that is spoken of; its id is known a moment after it has begun."""
+
+    id: str | None = None
+
+
+class Announcer:
+    """Announces what the stages become.
+
+    load: gives the audio files (`camerad.hardware.speaker.clips`). note: has the ledger say
+    something (`camerad.evidence.facts`).
+    """
+
+    def __init__(
+        self,
+        settings: Announcements,
+        load: Callable[[], Awaitable[Mapping[Announcement, Clip]]],
+        note: Callable[..., Any],
+        speaker: Callable[..., Speaker] = Speaker,
+    ) -> None:
+        self._self_view = settings.self_view
+        self._note = note
+        self._speaker = speaker(settings.device, load)
+        self._recording = _Recording()
+        self._down = False
+
+    def start(self) -> None:
+        """Begin to speak. Needs a running event loop."""
+        self._speaker.start()
+
+    async def close(self) -> None:
+        """Speak no more."""
+        await self._speaker.close()
+
+    def stepped(self, at_us: int, before: State, after: State, *, sound: bool) -> None:
+        """The stages went from `before` to `after` at `at_us`; returns at once.
+
+        sound: whether a recording holds sound unless it is muted.
+        """
+        if after.stage is Stage.RECORDING and before.stage is not Stage.RECORDING:
+            self._recording = _Recording()
+        if after.recording_id is not None:
+            self._recording.id = after.recording_id
+        what = announcement(before, after, sound=sound, self_view=self._self_view)
+        if what is not None:
+            about = _Recording() if what in OF_SELF_VIEW else self._recording
+            self._speaker.say(what, functools.partial(self._spoken, what, at_us, about))
+
+    def _spoken(self, what: Announcement, at_us: int, about: _Recording, spoken: Spoken) -> None:
+        if spoken.outcome == FAILED:
+            log.error("the announcement %s was not played: %s", what.value, spoken.why)
+        down = spoken.outcome == FAILED or (self._down and spoken.outcome != PLAYED)
+        if down != self._down:
+            self._down = down
+            self._note("fault", condition=SPEAKER_DOWN, holds=down)
+        self._note(
+            "announcement",
+            what=what.value,
+            sha256=spoken.sha256,
+            at_us=at_us,
+            recording=about.id,
+            outcome=spoken.outcome,
+            why=spoken.why,
+        )

@@ -1,0 +1,73 @@
+"""What the camera says aloud, to whoever stands before it: a function of two states.
+
+Rules of this file
+------------------
+1. It is pure, and it decides only what is said. Nothing waits for it, and no stage follows from it.
+2. What is said is true when it is said. "Picture and sound" only where there is sound; the end of a
+   recording only once its file is closed, for until then footage is being kept.
+3. Of what could be said at once only the newest matters: one sentence, or none.
+
+German police law asks that a recording be recognisable and told to the person concerned (§ 15c PolG
+NRW); who asks for more, such as a word about the self-view, can have it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from camerad.behaviour.stages import Stage, State
+
+
+class Announcement(Enum):
+    """One sentence; its audio file is called by this name."""
+
+    RECORDING = "recording"
+    """A recording with sound has begun."""
+    RECORDING_SILENT = "recording_silent"
+    """A recording without sound has begun."""
+    MUTED = "muted"
+    """It goes on without sound."""
+    UNMUTED = "unmuted"
+    """It goes on with sound again."""
+    ENDED = "ended"
+    """It is over."""
+    SELF_VIEW = "self_view"
+    """The display shows people themselves, and nothing is kept."""
+    SELF_VIEW_ARMED = "self_view_armed"
+    """The same, with a pre-event buffer running."""
+    SELF_VIEW_ENDED = "self_view_ended"
+    """The display is dark, and nothing was kept."""
+
+
+OF_SELF_VIEW: Final = frozenset(
+    {Announcement.SELF_VIEW, Announcement.SELF_VIEW_ARMED, Announcement.SELF_VIEW_ENDED}
+)
+"""Those that are about no recording."""
+
+
+def announcement(
+    before: State, after: State, *, sound: bool, self_view: bool
+) -> Announcement | None:
+    """What is to be said about the step from `before` to `after`, or None.
+
+    sound: whether a recording holds sound that nobody has switched off. self_view: whether its
+    beginning and its end are announced too.
+    """
+    if after.stage is Stage.RECORDING:
+        if before.stage is not Stage.RECORDING:
+            return Announcement.RECORDING if sound else Announcement.RECORDING_SILENT
+        if not sound or after.muted == before.muted:
+            return None
+        return Announcement.MUTED if after.muted else Announcement.UNMUTED
+    if self_view:
+        if _shown(after) and not _shown(before):
+            return Announcement.SELF_VIEW_ARMED if after.armed else Announcement.SELF_VIEW
+        if _shown(before) and not _shown(after):
+            return Announcement.SELF_VIEW_ENDED
+    return Announcement.ENDED if before.keeping and not after.keeping else None
+
+
+def _shown(state: State) -> bool:
+    """Whether self-view is on; wiping, it is over."""
+    return state.stage is Stage.SELF_VIEW and not state.wiping
