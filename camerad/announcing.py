@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
@@ -25,9 +25,14 @@ SPEAKER_DOWN: Final = "speaker_down"
 
 @dataclass(slots=True)
 class _Recording:
-    """The recording that is spoken of; its id is known a moment after it has begun."""
+    """The recording that is spoken of; its id is known a moment after it has begun.
+
+    settled: it is known, or never will be. waiting: what the ledger is to say of it then.
+    """
 
     id: str | None = None
+    settled: bool = False
+    waiting: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Announcer:
@@ -47,7 +52,7 @@ class Announcer:
         self._self_view = settings.self_view
         self._note = note
         self._speaker = speaker(settings.device, load)
-        self._recording = _Recording()
+        self._recording = _Recording(settled=True)
         self._down = False
 
     def start(self) -> None:
@@ -57,6 +62,7 @@ class Announcer:
     async def close(self) -> None:
         """Speak no more."""
         await self._speaker.close()
+        self._settle()
 
     def stepped(self, at_us: int, before: State, after: State, *, sound: bool) -> None:
         """The stages went from `before` to `after` at `at_us`; returns at once.
@@ -64,12 +70,15 @@ class Announcer:
         sound: whether a recording holds sound unless it is muted.
         """
         if after.stage is Stage.RECORDING and before.stage is not Stage.RECORDING:
+            self._settle()
             self._recording = _Recording()
         if after.recording_id is not None:
             self._recording.id = after.recording_id
+        if after.recording_id is not None or not after.keeping:
+            self._settle()
         what = announcement(before, after, sound=sound, self_view=self._self_view)
         if what is not None:
-            about = _Recording() if what in OF_SELF_VIEW else self._recording
+            about = _Recording(settled=True) if what in OF_SELF_VIEW else self._recording
             self._speaker.say(what, functools.partial(self._spoken, what, at_us, about))
 
     def _spoken(self, what: Announcement, at_us: int, about: _Recording, spoken: Spoken) -> None:
@@ -79,12 +88,24 @@ class Announcer:
         if down != self._down:
             self._down = down
             self._note("fault", condition=SPEAKER_DOWN, holds=down)
-        self._note(
-            "announcement",
-            what=what.value,
-            sha256=spoken.sha256,
-            at_us=at_us,
-            recording=about.id,
-            outcome=spoken.outcome,
-            why=spoken.why,
+        about.waiting.append(
+            {
+                "what": what.value,
+                "sha256": spoken.sha256,
+                "at_us": at_us,
+                "outcome": spoken.outcome,
+                "why": spoken.why,
+            }
         )
+        if about.settled:
+            self._flush(about)
+
+    def _settle(self) -> None:
+        """The id of the recording is known, or will never be."""
+        self._recording.settled = True
+        self._flush(self._recording)
+
+    def _flush(self, about: _Recording) -> None:
+        for facts in about.waiting:
+            self._note("announcement", recording=about.id, **facts)
+        about.waiting.clear()

@@ -31,6 +31,9 @@ class Mouth:
     def say(self, what: Announcement, on_spoken: Callable[[Spoken], None]) -> None:
         self.orders.append((what, on_spoken))
 
+    async def close(self) -> None:
+        """Nothing was open."""
+
     def answer(self, outcome: str, why: str | None = None) -> None:
         """What came of the oldest announcement."""
         self.orders.pop(0)[1](Spoken("abc", outcome, why))
@@ -81,6 +84,25 @@ def test_the_ledger_says_what_was_announced_of_which_recording() -> None:
             },
         )
     ]
+
+
+def test_an_announcement_that_is_over_before_the_recording_has_a_name_waits_for_it() -> None:
+    scene = Scene()
+    scene.step(IDLE, BEGUN)
+    scene.mouth.answer(FAILED, "no such device")
+    assert scene.announced == []
+    scene.step(BEGUN, OPENED)
+    assert [(one["recording"], one["why"]) for one in scene.announced] == [("R1", "no such device")]
+    # One that never gets a name is told of when it is over, or when the camera ends.
+    scene.step(IDLE, BEGUN)
+    scene.mouth.answer(PLAYED)
+    scene.step(BEGUN, IDLE)
+    scene.mouth.answer(PLAYED)
+    assert [one["recording"] for one in scene.announced] == ["R1", None, None]
+    scene.step(IDLE, BEGUN)
+    scene.mouth.answer(PLAYED)
+    asyncio.run(scene.announcer.close())
+    assert len(scene.announced) == 4
 
 
 def test_the_end_is_said_of_the_recording_that_ended() -> None:
