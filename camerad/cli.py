@@ -178,7 +178,8 @@ def _status(path: str, *, as_json: bool) -> int:
     recording = status["recording"]
     lines = [f"stage       {status['stage']}" + ("" if status["ready"] else " (not ready)")]
     if recording is not None:
-        lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s")
+        muted = ", muted" if status["muted"] else ""
+        lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s{muted}")
     lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
     storage = status["storage"]
     if storage is not None:

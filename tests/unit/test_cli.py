@@ -21,6 +21,7 @@ from camerad.errors import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE
 STATUS = {
     "stage": "recording",
     "ready": False,
+    "muted": True,
     "conditions": ["storage_low"],
     "recording": {"id": "R1", "seconds": 12.34, "trigger": "button:main"},
     "pre_event_seconds": 9.5,
@@ -75,7 +76,13 @@ def test_status_for_people_and_for_programs(
 ) -> None:
     assert cli.main(["status", "--socket", daemon]) == 0
     out = capsys.readouterr().out
-    for part in ("recording (not ready)", "R1, 12.3 s", "9.5 s held", "storage_low", "generic"):
+    for part in (
+        "recording (not ready)",
+        "R1, 12.3 s, muted",
+        "9.5 s held",
+        "storage_low",
+        "generic",
+    ):
         assert part in out
     for part in ("92 minutes", "synchronised", "R0 is flagged"):
         assert part in out
