@@ -119,7 +119,7 @@ class _Player:
                 self._device.on()
             else:
                 self._device.off()
-        except (GPIOZeroError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
             if not self.faulty:
                 self.faulty = True
                 self._on_fault(self._name, str(error) or type(error).__name__)

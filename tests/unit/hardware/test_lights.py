@@ -214,15 +214,20 @@ def test_without_pulse_width_modulation_a_tone_is_on_and_off_and_the_log_says_so
     assert "buzzer: no pulse-width modulation on GPIO 18 with this pin factory" in caplog.text
 
 
+class LibraryError(Exception):
+    """As lgpio's: neither gpiozero's nor the system's."""
+
+
+@pytest.mark.parametrize("error", [PinFixedPull, OSError, LibraryError])
 def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
-    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     async def scene() -> None:
         faults: list[tuple[str, str | None]] = []
         lights = Indicators(OUTPUTS, lambda *fault: faults.append(fault))
 
         def refuse(*_: object) -> None:
-            raise PinFixedPull("the line is gone")
+            raise error("the line is gone")
 
         red = Look(green=OFF, red=ON, amber=OFF)
         with monkeypatch.context() as broken:
