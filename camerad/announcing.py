@@ -83,7 +83,12 @@ class Announcer:
 
     def _spoken(self, what: Announcement, at_us: int, about: _Recording, spoken: Spoken) -> None:
         if spoken.outcome == FAILED:
-            log.error("the announcement %s was not played: %s", what.value, spoken.why)
+            log.error(
+                "the announcement %s was not played: %s; see announcements in the "
+                "configuration (aplay -L lists the devices)",
+                what.value,
+                spoken.why,
+            )
         down = spoken.outcome == FAILED or (self._down and spoken.outcome != PLAYED)
         if down != self._down:
             self._down = down

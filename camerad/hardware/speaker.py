@@ -205,10 +205,10 @@ class Speaker:
 
 
 async def _said(stream: asyncio.StreamReader | None) -> str:
-    """What the player says of itself until it ends; of much only the beginning."""
+    """What the player says of itself until it ends; of much only the end, where it says why."""
     said = b""
     while stream is not None and (data := await stream.read(_SAID_BYTES)):
-        said = (said + data)[:_SAID_BYTES]
+        said = (said + data)[-_SAID_BYTES:]
     return " ".join(said.decode(errors="replace").split())
 
 

@@ -2,7 +2,7 @@
 
 Real: the daemon's loop, its stages and gestures, buttons, lights and GPIO library. Stand-ins, each
 with a time of its own to answer: the capture link, the recorder, what is kept beside footage, the
-display, the card. The clock
+display, the loudspeaker, the card. The clock
 jumps from one event to the next, so an evening of an officer with nervous hands takes seconds, and
 what is decided is decided at an exact microsecond.
 """
@@ -155,6 +155,11 @@ class Daemon(daemon.Daemon):
         async def nothing() -> None: ...
 
         return SimpleNamespace(open=nothing, close=nothing, changed=lambda: None)
+
+    def _make_announcer(self) -> Any:
+        async def nothing() -> None: ...
+
+        return SimpleNamespace(stepped=lambda *_, **__: None, close=nothing)
 
     def _make_ring(self) -> Any:
         return SimpleNamespace(close=lambda: None, seconds_held=0.0)

@@ -140,6 +140,7 @@ def test_a_device_that_is_missing_is_named_and_the_next_announcement_is_tried_ag
     assert told.outcomes == [(ENDED, FAILED)] * 2
     why = told.said[0][1].why
     assert why is not None and "nosuch" in why and "\n" not in why
+    assert why.endswith("audio open error: No such file or directory")
 
 
 def test_what_has_no_file_fails_and_a_program_that_is_missing_is_named(load: Load) -> None:
@@ -167,11 +168,12 @@ def test_a_player_that_dies_in_silence_is_told_by_its_exit_code(tmp_path: Path, 
     assert told.said[0][1].why == f"the player ended with exit code {-signal.SIGSEGV}"
 
 
-def test_of_a_player_that_talks_without_end_only_the_beginning_is_kept(
+def test_of_a_player_that_talks_without_end_only_the_end_is_kept(
     tmp_path: Path, load: Load
 ) -> None:
     # More than a pipe holds, so a player that nobody listened to would never end.
-    text = "yes 'something is wrong with this device' | head -n 3000 >&2; exit 1\n"
+    talk = "yes 'something is wrong with this device' | head -n 3000 >&2"
+    text = f"{talk}; echo 'this is why' >&2; exit 1\n"
 
     async def scene(playing: Speaker, told: Told) -> None:
         playing.say(ENDED, told.of(ENDED))
@@ -179,7 +181,7 @@ def test_of_a_player_that_talks_without_end_only_the_beginning_is_kept(
 
     told = play(scene, lambda: Speaker("default", load, player=script(tmp_path, text)))
     why = told.said[0][1].why
-    assert why is not None and why.startswith("something is wrong") and len(why) <= 300
+    assert why is not None and why.endswith("device this is why") and len(why) <= 300
 
 
 # --------------------------------------------------------------------------------- hangs and news
