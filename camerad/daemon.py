@@ -394,7 +394,8 @@ class Daemon(Reports):
 
     def look_whether_ready(self) -> None:
         """Ready once the camera delivers and it is known whether recordings can be kept."""
-        if self._state.stage is Stage.STARTING and self._camera_is_up and self._recordings.settled:
+        settled = self._recordings.settled.is_set()
+        if self._state.stage is Stage.STARTING and self._camera_is_up and settled:
             self.post(stages.Ready(self._clock.now_us()))
 
     def _camera_down(self, reason: str) -> None:

@@ -32,6 +32,7 @@ from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import CameradError, StorageError
+from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
     from camerad.evidence.container import Sink
@@ -66,18 +67,18 @@ class Opened:
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any.
-    synchronised_us: newest wall time that the ledger knows to have been right.
     """
 
     thumbprint: str
     resume: str | None
-    synchronised_us: int | None
 
 
 class Keeping:
     """state_dir: the daemon's directory. on_opened: recordings can be kept from now on.
     on_trouble(error): the card does not take it, or does again (None). on_broken(error): a mistake
-    of ours; nothing is noted any more. All three are called from the keeping thread.
+    of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right time,
+    before it is told anything new, so that no entry says more of the time than is known. All of
+    them are called from the keeping thread.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Keeping:
         on_opened: Callable[[Opened], None],
         on_trouble: Callable[[StorageError | None], None],
         on_broken: Callable[[BaseException], None],
+        on_time_known: Callable[[Known], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._root = str(settings.device.state_dir)
@@ -95,6 +97,7 @@ class Keeping:
         self._on_opened = on_opened
         self._on_trouble = on_trouble
         self._on_broken = on_broken
+        self._on_time_known = on_time_known
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._unwritten: deque[tuple[str, Moment, dict[str, Any]]] = deque()
         self._troubled = False
@@ -281,6 +284,14 @@ class Keeping:
         resume = None
         store: Store | None = None
         try:
+            timeline = ledger.state.timeline
+            right = timeline.synchronised
+            self._on_time_known(
+                Known(
+                    None if right is None else right.wall_us,
+                    timeline.synchronised_in(self._clock.boot_id),
+                )
+            )
             identity.confirm(self._root, found)
             # What the ledger says last about the stage, before this start says more.
             was_recording = ledger.state.stage == Stage.RECORDING.value
@@ -311,14 +322,7 @@ class Keeping:
             self._sealer = Sealer(settings.recipients)
         self._key = found.key
         self._store = store
-        synchronised = ledger.state.timeline.synchronised
-        self._on_opened(
-            Opened(
-                found.key.public.thumbprint,
-                resume,
-                None if synchronised is None else synchronised.wall_us,
-            )
-        )
+        self._on_opened(Opened(found.key.public.thumbprint, resume))
 
     def _cut_off(self, store: Store, key: SigningKey) -> str | None:
         """Close the recording that ran in this boot until a moment ago; its id, if there is one.

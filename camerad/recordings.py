@@ -22,6 +22,7 @@ from camerad.errors import RingError, StorageError
 from camerad.evidence import storage
 from camerad.keeping import Keeping, Opened
 from camerad.stream.ring import Ring
+from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
@@ -68,8 +69,8 @@ class Owner(Protocol):
     def look_whether_ready(self) -> None:
         """It is known whether recordings can be kept."""
 
-    def synchronised(self, wall_us: int) -> None:
-        """This wall time, of an earlier life of the daemon, was right."""
+    def time_known(self, known: Known) -> None:
+        """This is what the ledger knows of right time; from another thread."""
 
 
 class Recordings:
@@ -86,14 +87,15 @@ class Recordings:
         self._room: storage.Room | None = None
         self._kept: Opened | None = None
         self._continues: str | None = None
-        self.settled = False
-        """Whether it is known if recordings can be kept."""
+        self.settled = asyncio.Event()
+        """Set once it is known if recordings can be kept."""
         self._keeping = Keeping(
             settings,
             clock,
             on_opened=owner.threadsafe(self._keeping_opened),
             on_trouble=owner.threadsafe(self._keeping_troubled),
             on_broken=owner.threadsafe(self._keeping_broken),
+            on_time_known=owner.time_known,
         )
 
     # ------------------------------------------------------------------ life
@@ -123,8 +125,6 @@ class Recordings:
         self._kept = opened
         # Whatever was the matter before, the ledger has just been written.
         self._owner.clear_condition(Condition.STORAGE_FAILED)
-        if opened.synchronised_us is not None:
-            self._owner.synchronised(opened.synchronised_us)
         if opened.resume is not None:
             log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
             self._continues = opened.resume
@@ -141,8 +141,8 @@ class Recordings:
         raise error
 
     def _settle(self) -> None:
-        if not self.settled:
-            self.settled = True
+        if not self.settled.is_set():
+            self.settled.set()
             self._owner.look_whether_ready()
 
     # ------------------------------------------------------------------ effects

@@ -11,7 +11,7 @@ from camerad.clock import SECOND, Clock, ClockSource
 from camerad.hardware.lights import Indicators
 from camerad.onloop import OnLoop
 from camerad.recordings import Recordings
-from camerad.timekeeping import ClockWatch, TimeKeeper
+from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 
 log = logging.getLogger("camerad.daemon")
 
@@ -71,10 +71,21 @@ class Reports(OnLoop):
     # ------------------------------------------------------------------ clock
 
     async def _watch_clock(self, keeper: TimeKeeper) -> None:
+        """What the clock is worth is told once the ledger has been read, or cannot be: before that
+        nothing is trusted, and to say so at every start would cry wolf. A look before it lets the
+        ledger's first entry know."""
         watch = ClockWatch(
             keeper, self.aside, on_source=self._clock_source, on_step=self._clock_step
         )
+        looking = self._loop.create_task(self._look_early(keeper))
+        try:
+            await self._recordings.settled.wait()
+        finally:
+            looking.cancel()
         await watch.run()
+
+    async def _look_early(self, keeper: TimeKeeper) -> None:
+        await self.aside(keeper.look)
 
     def _clock_source(self, source: ClockSource) -> None:
         log.info("wall time: %s", source.value)
@@ -88,7 +99,7 @@ class Reports(OnLoop):
         self._clock_steps += 1
         self._tell_stamp()
 
-    def synchronised(self, wall_us: int) -> None:
-        """This wall time, of an earlier life of the daemon, was right: the ledger says so."""
+    def time_known(self, known: Known) -> None:
+        """What the ledger knows of right time; from any thread."""
         if self._time is not None:
-            self._time.remember(wall_us)
+            self._time.learn(known)

@@ -19,6 +19,10 @@ set) the file proves nothing until it is touched again: whoever set the clock ma
 time service. A time service that steps the clock touches the file right afterwards. An RTC that
 agrees with the time after the step is reason enough without it.
 
+That holds also for a step that the daemon did not see because it was started after it: the ledger
+knows a moment of this boot that was synchronised, and wall time that has moved since against boot
+time has been set. Until the ledger has been read, nothing is trusted.
+
 The first part of this file is pure; `TimeKeeper` reads the machine; `ClockWatch` is its part of the
 daemon; `office_clock` is the rule for the evidence desk's computers.
 """
@@ -112,6 +116,18 @@ def still_stale(previous: Signs | None, now: Signs, stale_us: int | None) -> int
     return None if 0 <= now.wall_us - now.touched_us <= since_us else now.touched_us
 
 
+def stale_since(known: Moment, now: Signs) -> int | None:
+    """The touch of the synchronised file that counts no longer at the first look of a daemon; None
+    if there is none.
+
+    known: a moment of this boot that was synchronised. If wall time was set since, the touch that
+    is there does not count, whenever it was made: how long ago it was made is told by the clock
+    that was set. The time service's next one does.
+    """
+    step_us = (now.wall_us - known.wall_us) - (now.boot_us - known.boot_us)
+    return now.touched_us if abs(step_us) > STEP_US else None
+
+
 def detect_step(previous: Moment, now: Moment) -> int | None:
     """By how many microseconds wall time was set between two moments of one boot; None if it was
     not, which up to half a second is taken for slewing.
@@ -140,25 +156,38 @@ class Look:
     step_us: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows of right time.
+
+    synchronised_us: the newest wall time that was synchronised, None if none was. this_boot: a
+    moment of the present boot that was, None without one.
+    """
+
+    synchronised_us: int | None = None
+    this_boot: Moment | None = None
+
+
 class TimeKeeper:
     """Judges the machine's clock. Any thread may use it.
 
     synchronised, rtc: the file of the time service and the directory of the RTC; either may be
-    missing. last_synchronised_us: wall time, in microseconds, that was synchronised for certain in
-    an earlier life of the daemon. clock: where boot and wall time are read.
+    missing. known: what the ledger knows; None: that is not known yet, `learn` will tell, and until
+    then nothing is trusted. clock: where boot and wall time are read.
     """
 
     def __init__(
         self,
         synchronised: Path = SYNCHRONISED,
         rtc: Path = RTC,
-        last_synchronised_us: int | None = None,
+        known: Known | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._synchronised = synchronised
         self._since_epoch = rtc / "since_epoch"
         self._clock = SystemClock() if clock is None else clock
-        self._last_synchronised_us = last_synchronised_us
+        self._known = known
+        self._last_synchronised_us = None if known is None else known.synchronised_us
         self._stale_us: int | None = None
         self._signs: Signs | None = None
         self._source = ClockSource.UNKNOWN
@@ -170,8 +199,8 @@ class TimeKeeper:
         """Why wall time is what it is, as the last look found it: the judge of a `SystemClock`.
 
         Opens no file and never waits for one, so it may be asked for every fragment. Unknown before
-        the first look, when the last one is older than `VERDICT_US`, and from a step until the
-        next look.
+        the first look and before it is known what the ledger knows, when the last look is older
+        than `VERDICT_US`, and from a step until the next look.
         """
         with self._lock:
             signs, source = self._signs, self._source
@@ -189,12 +218,28 @@ class TimeKeeper:
         with self._lock:
             return self._last_synchronised_us
 
-    def remember(self, synchronised_us: int) -> None:
-        """Tell of a wall time that was synchronised, as the ledger knows it. The newest counts."""
+    def learn(self, known: Known) -> None:
+        """Tell what the ledger knows. What the last look found is judged by it at once; only the
+        first word counts, since from then on each look is compared with the one before."""
         with self._lock:
+            if self._known is not None:
+                return
+            self._known = known
+            self._last_synchronised_us = known.synchronised_us
+            if self._signs is not None:
+                if known.this_boot is not None:
+                    self._stale_us = stale_since(known.this_boot, self._signs) or self._stale_us
+                self._judge(self._signs)
+
+    def _judge(self, signs: Signs) -> None:
+        """Only with the lock."""
+        self._signs, self._source = signs, ClockSource.UNKNOWN
+        if self._known is None:
+            return
+        self._source = judge(signs, self._last_synchronised_us, self._stale_us)
+        if self._source is ClockSource.SYNCHRONISED:
             last_us = self._last_synchronised_us
-            if last_us is None or synchronised_us > last_us:
-                self._last_synchronised_us = synchronised_us
+            self._last_synchronised_us = max(signs.wall_us, last_us or signs.wall_us)
 
     def look(self) -> Look:
         """Read the files, judge afresh, and find out whether wall time was set since the last look.
@@ -210,10 +255,10 @@ class TimeKeeper:
             with self._lock:
                 previous = self._signs
                 self._stale_us = still_stale(previous, now, self._stale_us)
-                source = judge(now, self._last_synchronised_us, self._stale_us)
-                self._signs, self._source = now, source
-            if source is ClockSource.SYNCHRONISED:
-                self.remember(wall_us)
+                if previous is None and self._known is not None and self._known.this_boot:
+                    self._stale_us = stale_since(self._known.this_boot, now)
+                self._judge(now)
+                source = self._source
             step_us = None if previous is None else _step_us(previous, now)
             return Look(Moment(boot_us, wall_us, source), step_us)
 

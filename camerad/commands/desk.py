@@ -43,7 +43,7 @@ from camerad.evidence.places import Place, PlaceKind, is_id, place_of
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
 from camerad.evidence.text import printable
-from camerad.timekeeping import TimeKeeper, office_clock
+from camerad.timekeeping import Known, TimeKeeper, office_clock
 
 BESIDE: Final = (
     "checked with the keys that are kept beside these recordings: enough against accidents, not "
@@ -198,7 +198,10 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
     synchronised = state.timeline.synchronised if state is not None else None
     known = [] if synchronised is None else [synchronised.wall_us]
     if place.kind is PlaceKind.DEVICE:
-        keeper = TimeKeeper(last_synchronised_us=max(known, default=None))
+        here = None
+        if state is not None:
+            here = state.timeline.synchronised_in(SystemClock().boot_id)
+        keeper = TimeKeeper(known=Known(max(known, default=None), here))
         keeper.look()
         return SystemClock(keeper.source)
     if state is not None:

@@ -162,6 +162,16 @@ class Timeline:
         """The latest run of a boot."""
         return next((run for run in reversed(self.runs) if run.boot_id == boot_id), None)
 
+    def synchronised_in(self, boot_id: str) -> Moment | None:
+        """A moment of that boot at which wall time was synchronised; None if none is known.
+
+        It lies on the line of the last one that was, at the last boot time that is known.
+        """
+        run = self.find(boot_id)
+        if run is None or not run.synchronised:
+            return None
+        return Moment(run.last_us, run.recent_us + run.last_us, ClockSource.SYNCHRONISED)
+
     def learn(self, number: int, moment: Moment) -> Timeline:
         """The timeline with a wall time, told later, of the run of that number."""
         return replace(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from camerad.clock import DAY, SECOND, ManualClock
+from camerad.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.config import load
 from camerad.errors import StorageError
 from camerad.evidence import files, listing, repair
@@ -22,6 +22,7 @@ from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.keeping import COMPARE_US, RESUME_US, Keeping, Opened
+from camerad.timekeeping import Known
 from tests.system.harness import configuration, until
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
@@ -50,12 +51,14 @@ class Scene:
         self.opened: list[Opened] = []
         self.troubles: list[StorageError | None] = []
         self.broken: list[BaseException] = []
+        self.known: list[Known] = []
         self.keeping = Keeping(
             settings,
             clock,
             on_opened=self.opened.append,
             on_trouble=self.troubles.append,
             on_broken=self.broken.append,
+            on_time_known=self._time_known,
         )
         self.kept = 0
         keep_house = self.keeping._keep_house
@@ -66,6 +69,13 @@ class Scene:
 
         self.keeping._keep_house = counted  # type: ignore[method-assign]
         self.keeping.start()
+
+    def _time_known(self, known: Known) -> None:
+        """As the daemon's clock, which says what it is worth from here on."""
+        self.known.append(known)
+        before, now = known.this_boot, self.clock.moment()
+        if before is not None and before.wall_us - before.boot_us != now.wall_us - now.boot_us:
+            self.clock.source = ClockSource.UNKNOWN
 
     def kinds(self) -> list[str]:
         """What the ledger says, by kind, once everything noted so far is in it."""
@@ -131,6 +141,21 @@ def test_a_first_start_makes_identity_and_ledger(scenes: Any, tmp_path: Path) ->
     (opened,) = scene.opened
     assert os.path.exists(tmp_path / "keys" / f"{opened.thumbprint}.jwk")
     assert opened.resume is None
+
+
+def test_right_time_is_told_before_the_ledger_hears_of_a_start(scenes: Any) -> None:
+    first = scenes()
+    first.kinds()
+    first.end()
+    clock = first.clock
+    noted = clock.moment()
+    clock.advance(60 * SECOND)
+    clock.step_wall(40 * DAY)
+    second = scenes(clock)
+    second.kinds()
+    assert second.known == [Known(noted.wall_us, noted)]
+    starts = [entry.clock.source for entry in second.written() if entry.kind == "start"]
+    assert starts == [ClockSource.SYNCHRONISED, ClockSource.UNKNOWN]
 
 
 def test_the_ledger_knows_a_recording_from_beginning_to_end(scenes: Any) -> None:

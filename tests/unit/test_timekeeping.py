@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from camerad.timekeeping import (
     STEP_US,
     VERDICT_US,
     ClockWatch,
+    Known,
     Look,
     Signs,
     TimeKeeper,
@@ -124,7 +126,11 @@ class Machine:
         self.rtc = directory / "rtc0"
 
     def keeper(self, last_synchronised_us: int | None = None) -> TimeKeeper:
-        return TimeKeeper(self.synchronised, self.rtc, last_synchronised_us, self.clock)
+        return TimeKeeper(self.synchronised, self.rtc, Known(last_synchronised_us), self.clock)
+
+    def starting(self) -> TimeKeeper:
+        """One that has yet to be told what the ledger knows."""
+        return TimeKeeper(self.synchronised, self.rtc, clock=self.clock)
 
     def touch(self) -> None:
         """As the time service does, by the wall clock of this machine."""
@@ -189,13 +195,59 @@ def test_the_last_synchronised_time_grows_only_while_synchronised(machine: Machi
     assert keeper.last_synchronised_us == known_us
 
 
-def test_what_the_ledger_remembers_counts_if_it_is_newer(machine: Machine) -> None:
-    keeper = machine.keeper()
+def test_nothing_is_trusted_before_the_ledger_was_read_and_then_at_once(machine: Machine) -> None:
+    keeper = machine.starting()
+    machine.touch()
+    assert looked(keeper) is ClockSource.UNKNOWN
+    keeper.learn(Known())
+    assert keeper.source() is ClockSource.SYNCHRONISED, "without another look"
+    assert keeper.last_synchronised_us == WALL_US
+
+
+def test_an_rtc_is_held_against_what_the_ledger_knows(machine: Machine) -> None:
+    keeper = machine.starting()
     machine.show()
-    for told_us, known_us in ((WALL_US - DAY,) * 2, (WALL_US - 2 * DAY, WALL_US - DAY)):
-        keeper.remember(told_us)
-        assert keeper.last_synchronised_us == known_us
-    assert looked(keeper) is ClockSource.RTC
+    assert looked(keeper) is ClockSource.UNKNOWN
+    keeper.learn(Known(WALL_US - DAY))
+    assert keeper.source() is ClockSource.RTC
+    assert keeper.last_synchronised_us == WALL_US - DAY
+    keeper.learn(Known(WALL_US - 400 * DAY))
+    assert keeper.last_synchronised_us == WALL_US - DAY, "only its first word counts"
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+@pytest.mark.parametrize("step_us", [SECOND, HOUR, 400 * DAY, -SECOND, -HOUR, -400 * DAY])
+def test_a_clock_that_was_set_is_not_trusted_after_a_restart_of_the_daemon_either(
+    machine: Machine, step_us: int, looks_first: bool
+) -> None:
+    machine.touch()
+    known = machine.clock.moment()
+    machine.clock.advance(HOUR)
+    machine.clock.step_wall(step_us)
+    keeper = machine.starting()
+    if looks_first:
+        keeper.look()
+    keeper.learn(Known(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
+    assert looked(keeper) is ClockSource.UNKNOWN
+    machine.clock.advance(60 * SECOND)
+    assert looked(keeper) is ClockSource.UNKNOWN
+    machine.touch()
+    assert looked(keeper) is ClockSource.SYNCHRONISED, "the time service has spoken"
+
+
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_clock_that_was_not_set_is_as_good_after_a_restart_as_before(
+    machine: Machine, looks_first: bool
+) -> None:
+    machine.touch()
+    known = machine.clock.moment()
+    machine.clock.advance(HOUR)
+    machine.clock.step_wall(STEP_US)  # as far as slewing may come
+    keeper = machine.starting()
+    if looks_first:
+        keeper.look()
+    keeper.learn(Known(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
+    assert looked(keeper) is ClockSource.SYNCHRONISED
 
 
 def test_an_rtc_set_years_ahead_is_not_believed_even_if_wall_time_comes_from_it(
@@ -233,7 +285,8 @@ def test_files_that_cannot_be_read_are_no_reason_and_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # A name that no file system takes: neither of the two can be asked for.
-    keeper = TimeKeeper(tmp_path / ("x" * 300), tmp_path / ("y" * 300), WALL_US, ManualClock())
+    known = Known(WALL_US)
+    keeper = TimeKeeper(tmp_path / ("x" * 300), tmp_path / ("y" * 300), known, ManualClock())
     with caplog.at_level(logging.WARNING):
         assert looked(keeper) is ClockSource.UNKNOWN
     assert ["x" * 300 in said or "y" * 300 in said for said in caplog.messages] == [True, True]
@@ -345,7 +398,7 @@ def test_a_thread_that_loses_the_processor_sees_no_step(machine: Machine) -> Non
 
 def test_a_machine_clock_takes_its_word_from_the_keeper(machine: Machine) -> None:
     machine.synchronised.touch()
-    keeper = TimeKeeper(machine.synchronised, machine.rtc)
+    keeper = TimeKeeper(machine.synchronised, machine.rtc, Known())
     clock = SystemClock(keeper.source)
     assert not clock.moment().trusted
     keeper.look()

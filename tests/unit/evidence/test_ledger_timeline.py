@@ -339,3 +339,24 @@ def test_a_sound_clock_never_makes_anything_older_than_it_is() -> None:
             ends.append((world.true_us, instant))
             for true_us, end in ends:
                 assert world.age_days(end) <= (world.true_us - true_us) / DAY
+
+
+def test_a_moment_of_a_boot_is_known_as_it_was_last_synchronised() -> None:
+    world = World()
+    world.clock(RTC)
+    world.run(1)
+    assert world.timeline.synchronised_in(world.boot_id) is None
+    world.clock(SYNC)
+    world.run(1)
+    right = world.moment()
+    world.clock(UNKNOWN, error_days=7)
+    world.run(1)
+    known = world.timeline.synchronised_in(world.boot_id)
+    assert known is not None
+    # Of the last entry's boot time, and of the wall time that would have been right then.
+    assert known.boot_us == world.boot_us
+    assert known.wall_us - known.boot_us == right.wall_us - right.boot_us
+    boot = world.boot_id
+    world.off(1)
+    assert world.timeline.synchronised_in(world.boot_id) is None, "nothing of this boot"
+    assert world.timeline.synchronised_in(boot) == known
