@@ -23,7 +23,16 @@ def add_parser(commands: Any) -> None:
         "and only then calls it acknowledged. It may be interrupted at any time: the next run goes "
         "on. Exit code 1: something needs a person, as the messages say.",
     )
-    parser.add_argument("target", metavar="DIR", help="the office's directory; it must exist")
+    parser.add_argument(
+        "target",
+        metavar="DIR",
+        help="the office's directory; it must exist, and be on another disk than the recordings",
+    )
+    parser.add_argument(
+        "--same-disk",
+        action="store_true",
+        help="for a trial: DIR may be on the same disk; it is then no second place for anything",
+    )
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
     add_store_options(parser)
 
@@ -61,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
 
     place = desk.target_of(None, options.state).place
     with desk.device_of(options, place) as device, Bar("offload") as bar:
-        done = offload(device, options.target, _Watcher(bar, silent=options.json))
+        watcher = _Watcher(bar, silent=options.json)
+        done = offload(device, options.target, watcher, same_disk=options.same_disk)
     if options.json:
         sys.stdout.write(json.dumps(asdict(done)) + "\n")
     else:

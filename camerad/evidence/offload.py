@@ -1,7 +1,8 @@
 """Offload: a device's recordings are copied to an office's directory, and the device is told so.
 
 Procedure, for each recording; each line is durable before the next begins, and an offload that was
-interrupted anywhere is completed by the next one:
+interrupted anywhere is completed by the next one; it begins only if the directory is on another
+disk than the recordings:
 
 1. copy it under a temporary name, read it back from the storage, compare, rename;
 2. the device signs a receipt over the copy, with the head of its ledger;
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from camerad.errors import EX_USAGE, CameradError, StorageError
-from camerad.evidence import copying, files, jws, receipts
+from camerad.evidence import copying, files, jws, receipts, storage
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
 from camerad.evidence.ledger import read_ledger
@@ -192,20 +193,25 @@ class Offloaded:
     problems: list[str] = field(default_factory=list)
 
 
-def offload(device: Device, target: str, watcher: Watcher) -> Offloaded:
+def offload(device: Device, target: str, watcher: Watcher, *, same_disk: bool = False) -> Offloaded:
     """Copy what is new to the office's directory `target`, which must exist.
+
+    same_disk: it may lie on the disk that has the device's own recordings, which is then no second
+    place for them: for trials. Without, that is refused, since it is what an office's storage looks
+    like that is not mounted, and what is acknowledged may be deleted from the device.
 
     Raises OffloadError if it cannot be used or another offload of this device is under way, and
     StorageError; what was acknowledged before stays so.
     """
+    target = os.path.abspath(target)
+    _check_target(device.place, target, same_disk=same_disk)
     with _alone(device):
         files.settle()
-        return _Offload(device, os.path.abspath(target), watcher).run()
+        return _Offload(device, target, watcher).run()
 
 
 class _Offload:
     def __init__(self, device: Device, target: str, watcher: Watcher) -> None:
-        _check_target(device.place.root, target)
         self._device = device
         self._target = target
         self._watcher = watcher
@@ -357,15 +363,23 @@ def _is_plain(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-def _check_target(root: str, target: str) -> None:
+def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
     if not os.path.isdir(target):
         raise OffloadError(
             f"{target}: there is no such directory; mount the storage there, or make it"
         )
-    root = os.path.realpath(root)
+    root = os.path.realpath(place.root)
     if os.path.commonpath([root, os.path.realpath(target)]) == root:
         raise OffloadError(
             f"{target}: this is within the device's own directory; name other storage"
+        )
+    recordings = place.holdings[0].recordings
+    if not same_disk and storage.disk_of(target) == storage.disk_of(recordings):
+        raise OffloadError(
+            f"{target}: this is on the disk that has the device's own recordings ({recordings}), "
+            "and a copy there is lost together with them. Is the office's storage mounted? "
+            f"'findmnt --target {target}' says what is; mount it, or name a directory that is on "
+            "it. For a trial on one disk: --same-disk"
         )
 
 

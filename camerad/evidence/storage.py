@@ -12,11 +12,12 @@ import errno
 import fcntl
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from camerad.errors import EX_CANTCREAT, StorageError
 from camerad.evidence import files
 
+BLOCK_DEVICES: Final = "/sys/dev/block"
 PROBE_BYTES = 4096
 _MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What storage says that works again once room is made, or it is mended."""
@@ -90,6 +91,25 @@ def room(directory: str, bits_per_second: float) -> Room:
         minutes=free * 8 / bits_per_second / 60,
         writable=not state.f_flag & os.ST_RDONLY,
     )
+
+
+def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
+    """What `path` would be lost with: a name for its disk, or where no disk is known (a share,
+    memory) for its file system. Equal names: the same disk. Partitions of one disk are one.
+
+    sysfs: the directory of the kernel's links from device numbers to block devices; a partition has
+    a file ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
+    StorageError if the path cannot be looked at.
+    """
+    try:
+        device = os.stat(path).st_dev
+    except OSError as error:
+        raise files.explained("look at", path, error) from error
+    number = f"{os.major(device)}:{os.minor(device)}"
+    block = os.path.realpath(os.path.join(sysfs, number))
+    if not os.path.isdir(block):
+        return number
+    return os.path.dirname(block) if os.path.exists(os.path.join(block, "partition")) else block
 
 
 def probe(directory: str) -> None:

@@ -131,7 +131,7 @@ class Device:
         if key is None:
             raise AssertionError("the device was not started")
         device = OwnedDevice(self.store, key, KeyRing([key.public]))
-        return offload(device, target, _Nobody())
+        return offload(device, target, _Nobody(), same_disk=True)
 
     def record(self, random: Random, continues: str | None = None) -> Recording:
         """Begin a recording."""

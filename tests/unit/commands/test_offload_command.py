@@ -42,10 +42,10 @@ def stick(tmp_path: Path) -> Path:
 def test_offload_says_what_it_did_and_what_was_there(
     desk: Desk, camera: Camera, stick: Path
 ) -> None:
-    said = desk("offload", stick)
+    said = desk("offload", stick, "--same-disk")
     assert (said.code, said.out.startswith("2 acknowledged, 0 were there")) == (0, True)
     assert f"copying 1 of 2: {ONE}" in said.err
-    said = desk("offload", stick, "--json")
+    said = desk("offload", stick, "--same-disk", "--json")
     assert said.json["there"] == [ONE, TWO]
     assert said.json["acknowledged"] == []
     assert said.err == ""
@@ -56,9 +56,15 @@ def test_storage_that_is_not_there_is_refused(desk: Desk, camera: Camera) -> Non
     assert (said.code, "mount the storage" in said.err) == (EX_USAGE, True)
 
 
+def test_a_stick_that_is_not_mounted_is_refused(desk: Desk, camera: Camera, stick: Path) -> None:
+    said = desk("offload", stick)
+    assert (said.code, f"findmnt --target {stick}" in said.err) == (EX_USAGE, True)
+    assert "acknowledged" not in said.out
+
+
 def test_an_offices_directory_is_no_device(desk: Desk, camera: Camera, stick: Path) -> None:
-    desk("offload", stick)
-    said = desk("offload", stick, "--state", stick)
+    desk("offload", stick, "--same-disk")
+    said = desk("offload", stick, "--same-disk", "--state", stick)
     assert (said.code, "not a device" in said.err) == (EX_USAGE, True)
 
 
@@ -73,16 +79,16 @@ def test_a_full_stick_is_said_with_what_to_do(
         return real(descriptor, buffers, offset)
 
     monkeypatch.setattr(os, "pwritev", full)
-    said = desk("offload", stick)
+    said = desk("offload", stick, "--same-disk")
     assert (said.code, "the storage is full" in said.err) == (EX_IOERR, True)
 
 
 def test_a_ledger_that_was_put_back_needs_a_person(desk: Desk, camera: Camera, stick: Path) -> None:
     file = camera.root / "ledger" / "000001.jws"
     before = file.read_bytes()
-    desk("offload", stick)
+    desk("offload", stick, "--same-disk")
     file.write_bytes(before)
-    said = desk("offload", stick)
+    said = desk("offload", stick, "--same-disk")
     assert (said.code, "put back" in said.err) == (1, True)
 
 
@@ -134,7 +140,7 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("daemon")
 def test_a_running_daemon_signs_and_is_told(desk: Desk, camera: Camera, stick: Path) -> None:
-    said = desk("offload", stick, "--json")
+    said = desk("offload", stick, "--same-disk", "--json")
     assert (said.code, said.json["acknowledged"]) == (0, [ONE, TWO])
     (holding,) = place_of(str(stick)).holdings
     assert len(os.listdir(holding.receipts)) == 2
@@ -147,7 +153,7 @@ def test_a_device_that_is_locked_by_nobody_we_can_ask_is_said(
 ) -> None:
     claim = os.open(camera.recordings, os.O_RDONLY)
     fcntl.flock(claim, fcntl.LOCK_EX)
-    said = desk("offload", stick)
+    said = desk("offload", stick, "--same-disk")
     os.close(claim)
     assert "there is no daemon at" in said.err
     assert said.code not in (0, 1)

@@ -84,7 +84,8 @@ class Camera:
         target.mkdir(exist_ok=True)
         with self.open() as store:
             store.reconcile()
-            return offload(OwnedDevice(store, self.key, KEYS), str(target), Silent())
+            device = OwnedDevice(store, self.key, KEYS)
+            return offload(device, str(target), Silent(), same_disk=True)
 
     def ledger(self) -> Ledger:
         """Its ledger alone."""

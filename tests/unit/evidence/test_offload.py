@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def test_an_offload_that_is_interrupted_anywhere_goes_on_with_the_next(
         with monkeypatch.context() as patched:
             calls = interrupting(patched, at)
             try:
-                offload(OwnedDevice(store, KEY, KEYS), str(office), Silent())
+                offload(OwnedDevice(store, KEY, KEYS), str(office), Silent(), same_disk=True)
             except Interrupted:
                 pass
             finally:
@@ -332,7 +333,27 @@ def test_the_device_itself_is_no_office(camera: Camera) -> None:
     inside = camera.root / "office"
     inside.mkdir()
     with camera.open() as store, pytest.raises(OffloadError, match="other storage"):
-        offload(OwnedDevice(store, KEY, KEYS), str(inside), Silent())
+        offload(OwnedDevice(store, KEY, KEYS), str(inside), Silent(), same_disk=True)
+
+
+def test_storage_on_the_recordings_own_disk_is_refused(camera: Camera, office: Path) -> None:
+    """As the empty mount point of a stick that nobody has put in."""
+    camera.put(ONE)
+    office.mkdir()
+    with camera.open() as store:
+        device = OwnedDevice(store, KEY, KEYS)
+        with pytest.raises(OffloadError, match=r"lost together .* mounted\? .* --same-disk"):
+            offload(device, str(office), Silent())
+        assert os.listdir(office) == []
+        assert store.ledger.state.recordings[ONE].acknowledged is None
+
+
+def test_storage_that_is_mounted_is_taken(camera: Camera) -> None:
+    camera.put(ONE)
+    # The kernel's shared memory is a file system of its own, on any Linux.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as office, camera.open() as store:
+        device = OwnedDevice(store, KEY, KEYS)
+        assert offload(device, office, Silent()).acknowledged == [ONE]
 
 
 def test_a_device_has_one_offload_at_a_time(camera: Camera, office: Path) -> None:
@@ -342,11 +363,11 @@ def test_a_device_has_one_offload_at_a_time(camera: Camera, office: Path) -> Non
     class Second(Silent):
         def next(self, recording: str) -> None:
             with pytest.raises(OffloadError, match="under way"):
-                offload(device, str(office), Silent())
+                offload(device, str(office), Silent(), same_disk=True)
 
     with camera.open() as store:
         device = OwnedDevice(store, KEY, KEYS)
-        assert offload(device, str(office), Second()).copied == [ONE]
+        assert offload(device, str(office), Second(), same_disk=True).copied == [ONE]
 
 
 def test_a_receipt_by_another_key_acknowledges_nothing(camera: Camera) -> None:
@@ -378,5 +399,5 @@ def test_what_was_deleted_meanwhile_is_passed_over(
 
     office.mkdir()
     with camera.open() as store:
-        done = offload(OwnedDevice(store, KEY, KEYS), str(office), Purging())
+        done = offload(OwnedDevice(store, KEY, KEYS), str(office), Purging(), same_disk=True)
     assert done.acknowledged == [ONE, THREE]
