@@ -132,6 +132,8 @@ class Daemon(Reports):
             self._ring = self._make_ring()
             parts.callback(self._close_ring)
             self._recordings.open(self._ring)
+            if away is not None:
+                self._recordings.write_failed(away)
             parts.push_async_callback(self._close_recordings)
             if settings.policy.announcement:
                 self._announcer = self._make_announcer()

@@ -67,10 +67,12 @@ class Opened:
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any.
+    cut_off: whether the camera was recording when it ended, and that does not go on.
     """
 
     thumbprint: str
     resume: str | None
+    cut_off: bool
 
 
 class Keeping:
@@ -100,7 +102,7 @@ class Keeping:
         self._on_time_known = on_time_known
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._unwritten: deque[tuple[str, Moment, dict[str, Any]]] = deque()
-        self._troubled = False
+        self._troubles: set[str] = set()
         self._stopping = False
         self._interrupted = True
         self._left: dict[str, str] = {}
@@ -223,18 +225,24 @@ class Keeping:
             self._guarded(self._write_notes)
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Do something that the card may not allow; that is told once, and once that it is over."""
+        """Do something that the card may not allow; that is told once, and once that it is over.
+
+        It is over when everything that failed has succeeded since: a note that can be written says
+        nothing about a file that could not be deleted.
+        """
+        what = work.__name__
         try:
             work()
         except StorageError as error:
-            if not self._troubled:
+            if what not in self._troubles:
                 log.error("%s", error)
-            self._troubled = True
+            self._troubles.add(what)
             self._on_trouble(error)
         else:
-            if self._troubled:
-                self._troubled = False
-                self._on_trouble(None)
+            if what in self._troubles:
+                self._troubles.remove(what)
+                if not self._troubles:
+                    self._on_trouble(None)
 
     def _write_notes(self) -> None:
         store = self._store
@@ -281,7 +289,7 @@ class Keeping:
             expected=had_ledger(device_place(self._root)),
             reserve=Reserve(self._root),
         )
-        resume = None
+        resume, cut_off = None, False
         store: Store | None = None
         try:
             timeline = ledger.state.timeline
@@ -313,7 +321,7 @@ class Keeping:
                 )
             store = Store(self._root, ledger)
             if was_recording:
-                resume = self._cut_off(store, found.key)
+                resume, cut_off = self._cut_off(store, found.key)
         except BaseException:
             # The claim too, or the next attempt would find the store taken.
             (store or ledger).close()
@@ -322,10 +330,11 @@ class Keeping:
             self._sealer = Sealer(settings.recipients)
         self._key = found.key
         self._store = store
-        self._on_opened(Opened(found.key.public.thumbprint, resume))
+        self._on_opened(Opened(found.key.public.thumbprint, resume, cut_off))
 
-    def _cut_off(self, store: Store, key: SigningKey) -> str | None:
-        """Close the recording that ran in this boot until a moment ago; its id, if there is one.
+    def _cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
+        """Close the recording that ran in this boot until a moment ago. Its id, if another one is
+        to go on from it; and whether there was one from which none does.
 
         It may be closed already, if the daemon died again before another one went on from it.
         """
@@ -339,12 +348,14 @@ class Keeping:
             except (reading.NotARecordingError, StorageError):
                 continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
-                return None
+                return None, _has_no_end(path)  # it is closed later, as others are
             end = self._repair(store, path, key).end
-            if end is None or end.closing.reason != RECOVERED:
-                return None
-            return header.id if now_us - end.closing.at_us < RESUME_US else None
-        return None
+            if end is not None and end.closing.reason != RECOVERED:
+                return None, False  # it was stopped, and only the ledger did not get to know
+            if end is not None and now_us - end.closing.at_us < RESUME_US:
+                return header.id, False
+            return None, True
+        return None, True  # it began, and nothing of it was kept
 
     def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
         from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
@@ -429,6 +440,16 @@ class Keeping:
     def _compare(self, store: Store) -> None:
         store.reconcile()
         self._compared_us = self._clock.now_us()
+
+
+def _has_no_end(path: str) -> bool:
+    """Whether a recording was interrupted; also if its end cannot be read."""
+    from camerad.evidence import reading  # noqa: PLC0415 - slow to import
+
+    try:
+        return reading.end_of(path) is None
+    except StorageError:
+        return True
 
 
 class _KeptSink:

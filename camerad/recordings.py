@@ -87,6 +87,7 @@ class Recordings:
         self._room: storage.Room | None = None
         self._kept: Opened | None = None
         self._continues: str | None = None
+        self._write_failed: StorageError | None = None
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
         self._keeping = Keeping(
@@ -123,19 +124,32 @@ class Recordings:
     def _keeping_opened(self, opened: Opened) -> None:
         log.info("identity %s", opened.thumbprint)
         self._kept = opened
-        # Whatever was the matter before, the ledger has just been written.
-        self._owner.clear_condition(Condition.STORAGE_FAILED)
+        self._owner.clear_condition(Condition.LEDGER_FAILED)
         if opened.resume is not None:
             log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
             self._continues = opened.resume
             now_us = self._clock.now_us()
             self._owner.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
+        elif opened.cut_off:
+            log.warning("the camera was recording when it ended; it does not go on by itself")
+            self._owner.post(stages.CutOff(self._clock.now_us()))
         self._settle()
 
     def _keeping_troubled(self, error: StorageError | None) -> None:
-        if error is not None:
-            self._owner.raise_condition(_condition(error))
-            self._settle()
+        if error is None:
+            self._owner.clear_condition(Condition.LEDGER_FAILED)
+            return
+        self._owner.raise_condition(Condition.LEDGER_FAILED)
+        self._settle()
+
+    def write_failed(self, error: StorageError) -> None:
+        """Footage could not be written, or would not be: that holds until the card takes something
+        again, which is tried every few seconds."""
+        self._write_failed = error
+        condition = _condition(error)
+        if condition is not Condition.STORAGE_FAILED:
+            self._owner.clear_condition(Condition.STORAGE_FAILED)  # the card has changed its mind
+        self._owner.raise_condition(condition)
 
     def _keeping_broken(self, error: BaseException) -> None:
         raise error
@@ -256,7 +270,7 @@ class Recordings:
             return
         log.error("recording failed: %s", error)
         if isinstance(error, StorageError):
-            self._owner.raise_condition(_condition(error))
+            self.write_failed(error)
         self._owner.post(stages.Failed(self._clock.now_us(), str(error)))
 
     # ------------------------------------------------------------------ what there is
@@ -305,6 +319,8 @@ class Recordings:
         return bool(deleted)
 
     async def _look_at_storage(self) -> None:
+        """Each condition by what it is about: read-only and room by what the file system says, and
+        whatever a failed write has raised by whether one succeeds."""
         owner = self._owner
         info = self._recorder.info if self._recorder is not None else None
         rate: float = self._settings.camera.bitrate
@@ -316,19 +332,23 @@ class Recordings:
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
                 room = await owner.aside(lambda: storage.room(self._directory, rate))
-            if Condition.STORAGE_FAILED in owner.state.conditions:
+            failed = self._write_failed
+            if failed is not None:
                 await owner.aside(lambda: storage.probe(self._directory))
         except StorageError as error:
-            condition = _condition(error)
-            if condition not in owner.state.conditions:
+            if _condition(error) not in owner.state.conditions:
                 log.error("storage: %s", error)
-            owner.raise_condition(condition)
+            self.write_failed(error)
             return
         self._room = room
-        if not room.writable:
-            owner.raise_condition(Condition.STORAGE_FAILED)
-        elif self._kept is not None:  # before that, nobody knows yet
-            owner.clear_condition(Condition.STORAGE_FAILED)
+        if failed is not self._write_failed:
+            return  # another write has failed in the meantime: the next look says more
+        self._write_failed = None
+        owner.clear_condition(Condition.STORAGE_FAILED)
+        if room.writable:
+            owner.clear_condition(Condition.STORAGE_READ_ONLY)
+        else:
+            owner.raise_condition(Condition.STORAGE_READ_ONLY)
         for condition, minutes in (
             (Condition.STORAGE_FULL, limits.full_minutes),
             (Condition.STORAGE_LOW, limits.low_minutes),
@@ -339,7 +359,13 @@ class Recordings:
                 owner.clear_condition(condition)
 
 
+_CONDITIONS: Final = {
+    errno.ENOSPC: Condition.STORAGE_FULL,
+    errno.EDQUOT: Condition.STORAGE_FULL,
+    errno.EROFS: Condition.STORAGE_READ_ONLY,
+}
+
+
 def _condition(error: StorageError) -> Condition:
-    """What the matter is with a storage that refused."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return Condition.STORAGE_FULL if full else Condition.STORAGE_FAILED
+    """What the matter is with a storage that refused a write."""
+    return _CONDITIONS.get(error.errno or 0, Condition.STORAGE_FAILED)

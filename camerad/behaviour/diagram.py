@@ -92,6 +92,7 @@ def events(state: State) -> dict[str, Event]:
         **{intent.value: _wanted(intent) for intent in Intent},
         **({} if due_us is None else {time: stages.Tick(due_us)}),
         "camera and storage ready": stages.Ready(0),
+        "was cut off": stages.CutOff(0),
         "wiped": stages.Wiped(0),
         "file closed": stages.Closed(0),
         "recorder failed": stages.Failed(0, ""),

@@ -33,6 +33,11 @@ class Condition(Enum):
     STORAGE_LOW = "storage_low"
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
+    """What was written did not arrive; holds until something does."""
+    STORAGE_READ_ONLY = "storage_read_only"
+    """The file system takes nothing, as the kernel leaves it after an error of the card."""
+    LEDGER_FAILED = "ledger_failed"
+    """Identity, ledger or store cannot be opened or written; holds until they can."""
     NO_RECIPIENTS = "no_recipients"
     """Nobody is named who could open a recording, and nothing is kept in the clear."""
     BATTERY_LOW = "battery_low"
@@ -81,6 +86,7 @@ class CueKind(Enum):
     REFUSED = "refused"
     SELF_VIEW_ON = "self_view_on"
     SELF_VIEW_OFF = "self_view_off"
+    CUT_OFF = "cut_off"
     STORAGE_LOW = "storage_low"
     STORAGE_FULL = "storage_full"
     STORAGE_FAILED = "storage_failed"
@@ -136,6 +142,13 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOff:
+    """The last life of the camera ended in a recording, and that does not go on."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wiped:
     """A Wipe has been carried out; every Wipe is answered once."""
 
@@ -180,7 +193,17 @@ class Shutdown:
 
 
 Event: TypeAlias = (
-    Ready | Intended | Raised | Cleared | Wiped | Opened | Closed | Failed | Tick | Shutdown
+    Ready
+    | Intended
+    | Raised
+    | Cleared
+    | CutOff
+    | Wiped
+    | Opened
+    | Closed
+    | Failed
+    | Tick
+    | Shutdown
 )
 
 # --------------------------------------------------------------------------------------- effects

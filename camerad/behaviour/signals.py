@@ -122,6 +122,8 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
     CueKind.SELF_VIEW_ON: (".", 0),
     CueKind.SELF_VIEW_OFF: ("-.", 0),
     CueKind.READY: (".-", MIDDLE),
+    # what happened without them: it has ended, long, and begins by no hand but theirs, short
+    CueKind.CUT_OFF: ("--..", LOW),
     # what is the matter; "-" at the end: worse
     CueKind.STORAGE_LOW: ("...", MIDDLE),
     CueKind.STORAGE_FULL: ("...-", LOW),

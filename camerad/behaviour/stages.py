@@ -20,6 +20,8 @@ and not multiplied into it:
 - *Conditions.* They shape signals, and two things more: a few refuse a start (REFUSES_START), and
   a few end a recording because there is nowhere left to keep it (ENDS_RECORDING). A camera that
   goes down does not end a recording: its absence is a gap in it. Docked is shown, no more.
+- *Cut off.* If the camera's last life ended in a recording that does not go on, whoever wears it
+  still believes that it records. That is told when it is known, and changes nothing else.
 - *Armed.* Whether the ring is fed. True exactly where the rules arm the stage, and from the start
   of a recording until it is closed. Wiping, it is False.
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
@@ -55,6 +57,7 @@ from camerad.behaviour.events import (
     Condition,
     Cue,
     CueKind,
+    CutOff,
     Disarm,
     Effect,
     End,
@@ -108,6 +111,7 @@ __all__ = [
     "Condition",
     "Cue",
     "CueKind",
+    "CutOff",
     "Disarm",
     "Effect",
     "End",
@@ -190,6 +194,8 @@ def step(state: State, event: Event, rules: Rules) -> Result:
             return _raised(state, event)
         case Cleared():
             return _cleared(state, event)
+        case CutOff():
+            return state, () if state.ended else (Cue(CueKind.CUT_OFF),)
         case Tick(at_us):
             due = deadline(state, rules)
             if due is None or at_us < due:
@@ -250,12 +256,15 @@ def _raised(state: State, event: Raised) -> Result:
     condition = event.condition
     if condition in state.conditions:
         return state, ()
+    cue = CUES.get(condition)
+    ends = condition in ENDS_RECORDING and state.stage is Stage.RECORDING
+    told = any(CUES.get(one) is cue for one in state.conditions) and not ends
     state = replace(state, conditions=state.conditions | {condition})
-    effects: tuple[Effect, ...] = (Cue(CUES[condition]),) if condition in CUES else ()
+    effects: tuple[Effect, ...] = () if cue is None or told else (Cue(cue),)
     if condition in REFUSES_START and state.remembered is Intent.RECORD:
         state = _forget(state)
         effects += (Cue(CueKind.REFUSED),)
-    if condition in ENDS_RECORDING and state.stage is Stage.RECORDING:
+    if ends:
         state, stopping = _stop(state, event.at_us, condition.value)
         effects = stopping + effects  # first what matters, then the telling
     return state, effects
@@ -471,4 +480,5 @@ def _showing(state: State, *, wanted: bool) -> tuple[Effect, ...]:
 
 
 def _say_again(state: State, what: Outcome) -> tuple[Effect, ...]:
-    return tuple(Cue(CUES[one]) for one in SAID_AGAIN[what] if one in state.conditions)
+    kinds = dict.fromkeys(CUES[one] for one in SAID_AGAIN[what] if one in state.conditions)
+    return tuple(map(Cue, kinds))

@@ -116,19 +116,27 @@ REFUSES_START: Final = frozenset(
     {
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FAILED,
+        Condition.STORAGE_READ_ONLY,
         Condition.STORAGE_FULL,
+        Condition.LEDGER_FAILED,
         Condition.NO_RECIPIENTS,
     }
 )
 """The only conditions that refuse to start a recording."""
 
-ENDS_RECORDING: Final = frozenset({Condition.STORAGE_FAILED, Condition.STORAGE_FULL})
-"""The only conditions that end one. Everything else it outlives."""
+ENDS_RECORDING: Final = frozenset(
+    {Condition.STORAGE_FAILED, Condition.STORAGE_READ_ONLY, Condition.STORAGE_FULL}
+)
+"""The only conditions that end one. Everything else it outlives: also a ledger that fails, since
+its own file takes what is recorded, and says by itself what it is."""
 
 CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
     Condition.STORAGE_FULL: CueKind.STORAGE_FULL,
+    # Three causes for a technician, and one thing for the wearer: nothing can be kept.
     Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
+    Condition.STORAGE_READ_ONLY: CueKind.STORAGE_FAILED,
+    Condition.LEDGER_FAILED: CueKind.STORAGE_FAILED,
     Condition.NO_RECIPIENTS: CueKind.NO_RECIPIENTS,
     Condition.BATTERY_LOW: CueKind.BATTERY_LOW,
     Condition.BATTERY_CRITICAL: CueKind.BATTERY_CRITICAL,
@@ -139,13 +147,16 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.LIGHT_DOWN: CueKind.LIGHT_DOWN,
     Condition.MICROPHONE_DOWN: CueKind.MICROPHONE_DOWN,
 }
-"""The cue of a condition when it is raised. Docked is silent: whoever docks a camera sees it."""
+"""The cue of a condition when it is raised, unless another one with the same cue holds already and
+no recording ends by it. Docked is silent: whoever docks a camera sees it."""
 
 SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
     # Whoever shows the display may record next, and should know now that it will be refused.
     Outcome.SELF_VIEW: (
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FAILED,
+        Condition.STORAGE_READ_ONLY,
+        Condition.LEDGER_FAILED,
         Condition.STORAGE_FULL,
         Condition.NO_RECIPIENTS,
     ),

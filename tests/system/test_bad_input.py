@@ -226,7 +226,7 @@ def status(directory: Path) -> dict[str, Any] | None:
 @pytest.mark.parametrize(
     ("fault", "condition", "says"),
     [
-        ("disk_readonly", "storage_failed", "read-only"),
+        ("disk_readonly", "storage_read_only", "read-only"),
         ("disk_full", "storage_full", "full"),
         ("disk_error", "storage_failed", "error"),
     ],

@@ -23,7 +23,7 @@ WATCHED_SECONDS = 7.0
 """The card is looked at every five seconds."""
 CONDITIONS = {
     "disk_full": "storage_full",
-    "disk_readonly": "storage_failed",
+    "disk_readonly": "storage_read_only",
     "disk_error": "storage_failed",
 }
 

@@ -127,7 +127,7 @@ class Keeping:
         self._on_opened = on_opened
 
     def start(self) -> None:
-        self._on_opened(Opened(thumbprint="x" * 43, resume=None))
+        self._on_opened(Opened(thumbprint="x" * 43, resume=None, cut_off=False))
 
     def note(self, kind: str, **facts: Any) -> None: ...
 

@@ -21,6 +21,7 @@ from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
+from camerad.evidence.store import Store
 from camerad.keeping import COMPARE_US, RESUME_US, Keeping, Opened
 from camerad.timekeeping import Known
 from tests.system.harness import configuration, until
@@ -254,7 +255,7 @@ def test_a_recording_that_was_cut_off_a_moment_ago_is_named(scenes: Any, tmp_pat
     scene = scenes(clock)
     housekept(scene)
     assert "recovered" in scene.kinds()
-    assert scene.opened[0].resume == ID
+    assert (scene.opened[0].resume, scene.opened[0].cut_off) == (ID, False)
     (info,) = listing.list_recordings(str(tmp_path / "recordings"))
     assert info.state == "recovered"
 
@@ -270,6 +271,63 @@ def test_a_recording_that_nobody_expects_to_go_on_is_only_closed(scenes: Any, wh
     housekept(scene)
     assert "recovered" in scene.kinds()
     assert scene.opened[0].resume is None
+    # Whoever stopped it knows; whoever did not still believes that it records.
+    assert scene.opened[0].cut_off is (why != "stopping")
+
+
+def test_a_recording_that_was_stopped_in_the_last_moment_was_not_cut_off(scenes: Any) -> None:
+    """Its file has its end, and only the ledger did not get to know that it was stopped."""
+    scene = scenes()
+    recorded(scene)
+    scene.keeping.note("stage", stage="recording", display=False)
+    scene.kinds()
+    scene.keeping.close(WAIT)
+    for clock in (scene.clock, ManualClock(time_of(30))):
+        if clock is not scene.clock:
+            clock.reboot()
+        again = scenes(clock)
+        again.kinds()
+        assert again.opened == [replace(again.opened[0], resume=None, cut_off=False)]
+        again.keeping.close(WAIT)
+
+
+def test_a_recording_of_which_nothing_was_kept_was_cut_off_all_the_same(scenes: Any) -> None:
+    scene = scenes()
+    scene.keeping.note("stage", stage="recording", display=False)
+    scene.kinds()
+    scene.keeping.close(WAIT)
+    scene = scenes(scene.clock)
+    scene.kinds()
+    assert (scene.opened[0].resume, scene.opened[0].cut_off) == (None, True)
+
+
+def test_a_note_that_can_be_written_does_not_clear_what_else_is_the_matter(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    housekept(scene)
+    failing = [True]
+    real = Store.purge
+
+    def purge(store: Store) -> Any:
+        if failing[0]:
+            raise StorageError("one file cannot be deleted")
+        return real(store)
+
+    monkeypatch.setattr(Store, "purge", purge)
+    scene.clock.advance(31 * SECOND)
+    until(lambda: bool(asked(scene) or scene.troubles), WAIT, "housekeeping has failed")
+    scene.keeping.note("fault", condition="hot", holds=True)
+    assert scene.kinds()[-1] == "fault"
+    assert [str(one) for one in scene.troubles] == ["one file cannot be deleted"]
+    failing[0] = False
+    housekept(scene)
+    assert scene.troubles[-1] is None
+
+
+def asked(scene: Scene) -> None:
+    """Wake the thread, which then looks at the clock."""
+    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
 
 
 # ------------------------------------------------------------------ housekeeping

@@ -20,10 +20,16 @@ Check: TypeAlias = Callable[[Transition], "str | None"]
 CANNOT_RECORD = {
     Condition.CAMERA_DOWN,
     Condition.STORAGE_FAILED,
+    Condition.STORAGE_READ_ONLY,
     Condition.STORAGE_FULL,
+    Condition.LEDGER_FAILED,
     Condition.NO_RECIPIENTS,
 }
-NOWHERE_TO_KEEP = {Condition.STORAGE_FAILED, Condition.STORAGE_FULL}
+NOWHERE_TO_KEEP = {
+    Condition.STORAGE_FAILED,
+    Condition.STORAGE_READ_ONLY,
+    Condition.STORAGE_FULL,
+}
 
 
 def p1(t: Transition) -> str | None:

@@ -6,8 +6,9 @@ nothing the machine could tell apart:
 - *Time.* It only ever compares an event with its deadline, so three Ticks stand for all: before,
   at, and long after it. After each step the times in the state are set back to the same values.
 - *Conditions.* All subsets of those that change what happens (MATTERS), and each of the rest alone:
-  those are only felt and shown. Every condition is tried in every state as an event; mixtures with
-  the rest are not followed, and left to the random walk in test_stages_machine.py.
+  those are only felt and shown, or the tables treat them as they treat one of MATTERS (LIKE). Every
+  condition is tried in every state as an event; mixtures with the rest are not followed, and left
+  to the random walk in test_stages_machine.py.
 - *The world* (`World`) goes with the state: Closed, Opened, Wiped, Ready and Failed are followed
   when it could have brought them about, and tried everywhere.
 """
@@ -44,6 +45,11 @@ MATTERS = frozenset(
     }
 )
 REST = frozenset(Condition) - MATTERS
+LIKE = {
+    Condition.STORAGE_READ_ONLY: Condition.STORAGE_FAILED,
+    Condition.LEDGER_FAILED: Condition.NO_RECIPIENTS,
+}
+"""Conditions that refuse and end what another one does; `test_stages_promises` makes sure."""
 
 ALL_RULES = tuple(
     Rules(
@@ -130,6 +136,7 @@ def _events(state: State, rules: Rules, conditions: frozenset[Condition]) -> Ite
     for condition in conditions:
         yield stages.Raised(NOW_US, condition)
         yield stages.Cleared(NOW_US, condition)
+    yield stages.CutOff(NOW_US)
     yield stages.Ready(NOW_US)
     yield stages.Wiped(NOW_US)
     yield stages.Opened(NOW_US, "id")

@@ -58,4 +58,5 @@ def test_every_stage_and_every_entry_of_the_tables_is_in_the_picture() -> None:
         "recording",
     }
     left = {arrow.on for arrow in arrows if arrow.node == "recording" and arrow.to != "recording"}
-    assert left == {"stop", "shutdown", "storage_full", "storage_failed", "recorder failed"}
+    ended = {condition.value for condition in tables.ENDS_RECORDING}
+    assert left == {"stop", "shutdown", "recorder failed", *ended}

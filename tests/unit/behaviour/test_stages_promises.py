@@ -22,7 +22,7 @@ from camerad.behaviour.stages import (
     State,
 )
 from tests.unit.behaviour.promises import PROMISES, broken, describe, legality
-from tests.unit.behaviour.space import ALL_RULES, MATTERS, TIMEOUT_US, explore
+from tests.unit.behaviour.space import ALL_RULES, LIKE, MATTERS, TIMEOUT_US, explore
 
 Proof = dict[str, str | None]
 
@@ -53,6 +53,15 @@ def proof(pytestconfig: pytest.Config) -> Proof:
     with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         sys.stdout.write(f"\n{line}\n")
     return first
+
+
+def test_the_conditions_that_stand_for_others_are_treated_as_those_are() -> None:
+    for other, one in LIKE.items():
+        assert one in MATTERS
+        for table in (tables.REFUSES_START, tables.ENDS_RECORDING):
+            assert (one in table) == (other in table), (one, other)
+    # What changes what happens is followed, or stands for one that is.
+    assert MATTERS | LIKE.keys() >= tables.REFUSES_START | tables.ENDS_RECORDING
 
 
 def test_p1_nothing_is_kept_outside_stage_3(proof: Proof) -> None:

@@ -485,7 +485,9 @@ def test_a_condition_that_arrives_refuses_at_once_what_was_remembered() -> None:
 REFUSING = {
     Condition.CAMERA_DOWN,
     Condition.STORAGE_FAILED,
+    Condition.STORAGE_READ_ONLY,
     Condition.STORAGE_FULL,
+    Condition.LEDGER_FAILED,
     Condition.NO_RECIPIENTS,
 }
 BEFORE_RECORDING = [Stage.STARTING, Stage.IDLE, Stage.SELF_VIEW, Stage.STOPPING]
@@ -545,6 +547,7 @@ def test_a_camera_that_goes_down_leaves_the_recording_open_and_is_told() -> None
     [
         (Condition.STORAGE_FULL, CueKind.STORAGE_FULL),
         (Condition.STORAGE_FAILED, CueKind.STORAGE_FAILED),
+        (Condition.STORAGE_READ_ONLY, CueKind.STORAGE_FAILED),
     ],
 )
 def test_storage_that_ends_while_recording_closes_what_there_is(
@@ -554,6 +557,41 @@ def test_storage_that_ends_while_recording_closes_what_there_is(
     stop = StopRecording(condition.value, 0)
     assert camera.raise_(condition) == [stop, STOPPED, Cue(cue)]
     assert camera.closed() == [Disarm()]
+
+
+def test_a_ledger_that_fails_refuses_the_next_recording_and_ends_none() -> None:
+    camera = camera_in(Stage.RECORDING)
+    assert camera.raise_(Condition.LEDGER_FAILED) == [STORAGE_FAILED]
+    assert camera.stage is Stage.RECORDING
+    camera = camera_in(Stage.IDLE)
+    camera.raise_(Condition.LEDGER_FAILED)
+    assert camera.want(Intent.RECORD) == [REFUSED]
+
+
+def test_causes_that_mean_the_same_to_the_wearer_are_told_once_and_each_has_its_own_end() -> None:
+    camera = camera_in(Stage.IDLE)
+    assert camera.raise_(Condition.LEDGER_FAILED) == [STORAGE_FAILED]
+    assert camera.raise_(Condition.STORAGE_READ_ONLY) == []
+    assert camera.raise_(Condition.STORAGE_FAILED) == []
+    assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON, STORAGE_FAILED]
+    assert camera.clear(Condition.STORAGE_FAILED) == []
+    assert camera.clear(Condition.LEDGER_FAILED) == []
+    assert camera.clear(Condition.STORAGE_READ_ONLY) == [READY]
+
+
+def test_a_recording_that_ends_by_a_cause_is_told_although_another_one_was() -> None:
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.LEDGER_FAILED)
+    stop = StopRecording("storage_failed", 0)
+    assert camera.raise_(Condition.STORAGE_FAILED) == [stop, STOPPED, STORAGE_FAILED]
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_that_a_recording_was_cut_off_is_told_and_changes_nothing(stage: Stage) -> None:
+    camera = camera_in(stage)
+    before = camera.state
+    assert camera.take(stages.CutOff(camera.now_us)) == [Cue(CueKind.CUT_OFF)]
+    assert camera.state == before
 
 
 def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:

@@ -1,0 +1,190 @@
+"""Each cause of trouble with the storage has its own condition, and its own end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition, CutOff, Intended, State
+from camerad.clock import SECOND, ManualClock
+from camerad.config import load
+from camerad.errors import StorageError
+from camerad.evidence import storage
+from camerad.keeping import Opened
+from camerad.recordings import CONTINUED, Recordings
+from camerad.timekeeping import Known
+from tests.system.harness import configuration
+
+_T = TypeVar("_T")
+FAILED, READ_ONLY = Condition.STORAGE_FAILED, Condition.STORAGE_READ_ONLY
+FULL, LEDGER = Condition.STORAGE_FULL, Condition.LEDGER_FAILED
+PLENTY = 1e6
+
+
+class Daemon:
+    """What recordings need of the daemon, on no loop."""
+
+    def __init__(self) -> None:
+        self.conditions: set[Condition] = set()
+        self.events: list[stages.Event] = []
+
+    @property
+    def state(self) -> State:
+        return State(stages.Stage.IDLE, 0, frozenset(self.conditions))
+
+    def post(self, event: stages.Event) -> None:
+        self.events.append(event)
+
+    def raise_condition(self, condition: Condition) -> None:
+        self.conditions.add(condition)
+
+    def clear_condition(self, condition: Condition) -> None:
+        self.conditions.discard(condition)
+
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        return handler
+
+    async def _done(self, work: Callable[[], _T]) -> _T:
+        return work()
+
+    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        return self._done(work)
+
+    def look_whether_ready(self) -> None: ...
+
+    def time_known(self, known: Known) -> None: ...
+
+
+class Card:
+    """A card that is as a test wants it."""
+
+    def __init__(self) -> None:
+        self.writable = True
+        self.minutes = PLENTY
+        self.refuses: int | None = None
+        self.on_probe: Callable[[], None] = lambda: None
+
+    def room(self, _directory: str, _rate: float) -> storage.Room:
+        return storage.Room(1 << 30, self.minutes, self.writable)
+
+    def probe(self, _directory: str) -> None:
+        self.on_probe()
+        if self.refuses is not None:
+            raise refusal(self.refuses)
+
+
+def refusal(number: int) -> StorageError:
+    error = StorageError("the card refuses")
+    error.errno = number
+    return error
+
+
+class Scene:
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.card = Card()
+        monkeypatch.setattr(storage, "room", self.card.room)
+        monkeypatch.setattr(storage, "probe", self.card.probe)
+        self.daemon = Daemon()
+        settings = load(configuration(directory))
+        self.recordings = Recordings(
+            self.daemon, settings, str(directory), ManualClock(100 * SECOND)
+        )
+
+    def look(self) -> set[Condition]:
+        asyncio.run(self.recordings._look_at_storage())
+        return self.daemon.conditions
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("number", "condition"),
+    [
+        (errno.EIO, FAILED),
+        (errno.EROFS, READ_ONLY),
+        (errno.ENOSPC, FULL),
+        (errno.EDQUOT, FULL),
+    ],
+)
+def test_a_failed_write_is_over_when_one_succeeds(
+    scene: Scene, number: int, condition: Condition
+) -> None:
+    scene.card.refuses = number
+    scene.recordings.write_failed(refusal(number))
+    assert scene.daemon.conditions == {condition}
+    # The file system says that it takes writes and has room: only a write can tell.
+    assert scene.look() == {condition}
+    scene.card.refuses = None
+    assert scene.look() == set()
+
+
+def test_a_ledger_that_fails_is_over_when_the_ledger_can_be_written(scene: Scene) -> None:
+    scene.recordings._keeping_troubled(refusal(errno.EIO))
+    assert scene.look() == {LEDGER}, "a card that takes writes says nothing about the ledger"
+    scene.recordings._keeping_troubled(None)
+    assert scene.look() == set()
+
+
+def test_a_ledger_that_opens_says_nothing_about_footage(scene: Scene) -> None:
+    scene.card.refuses = errno.EIO
+    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.recordings._keeping_troubled(refusal(errno.EIO))
+    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=False))
+    assert scene.look() == {FAILED}
+
+
+def test_read_only_is_over_when_the_file_system_says_so(scene: Scene) -> None:
+    scene.card.writable = False
+    assert scene.look() == {READ_ONLY}
+    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=False))
+    assert scene.look() == {READ_ONLY}
+    scene.card.writable = True
+    assert scene.look() == set()
+
+
+def test_a_card_that_turns_read_only_after_an_error_is_said_as_what_it_is(scene: Scene) -> None:
+    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.card.refuses = errno.EROFS
+    assert scene.look() == {READ_ONLY}
+
+
+def test_full_is_over_when_there_is_room_again_and_writes_succeed(scene: Scene) -> None:
+    scene.card.minutes = 0
+    assert FULL in scene.look()
+    scene.card.minutes = PLENTY
+    scene.card.refuses = errno.ENOSPC
+    scene.recordings.write_failed(refusal(errno.ENOSPC))
+    assert scene.look() == {FULL, Condition.STORAGE_LOW}, "nothing is concluded from a failed look"
+    scene.card.refuses = None
+    assert scene.look() == set()
+
+
+def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scene: Scene) -> None:
+    scene.recordings.write_failed(refusal(errno.EIO))
+    scene.card.on_probe = lambda: scene.recordings.write_failed(refusal(errno.EIO))
+    assert scene.look() == {FAILED}
+    scene.card.on_probe = lambda: None
+    assert scene.look() == set()
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_the_wearer_is_told_of_a_recording_that_does_not_go_on(scene: Scene, cut_off: bool) -> None:
+    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=cut_off))
+    told: list[Any] = [one for one in scene.daemon.events if isinstance(one, CutOff)]
+    assert len(told) == cut_off
+
+
+def test_a_recording_that_goes_on_is_told_by_its_start(scene: Scene) -> None:
+    scene.recordings._keeping_opened(Opened("x" * 43, resume="ID", cut_off=False))
+    (event,) = scene.daemon.events
+    assert isinstance(event, Intended)
+    assert event.source == CONTINUED
