@@ -67,7 +67,8 @@ def parser() -> argparse.ArgumentParser:
             "--socket",
             default=default_socket(),
             metavar="PATH",
-            help="the daemon's control socket; default: %(default)s",
+            help="where the daemon listens; default: $CAMERAD_SOCKET or that of an installed "
+            "camera, here %(default)s",
         )
 
     config = commands.add_parser("config", help="look at a configuration")

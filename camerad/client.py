@@ -8,7 +8,7 @@ import os
 import socket
 from typing import Any, Final
 
-from camerad.errors import ControlError
+from camerad.errors import ControlError, NoDaemonError
 
 DEFAULT_SOCKET: Final = "/run/camerad/control.sock"
 TIMEOUT_SECONDS: Final = 5.0
@@ -51,16 +51,26 @@ def request(
             connection.request(method, target, json.dumps(body), kind)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
-    except FileNotFoundError:
-        raise ControlError(
-            f"there is no daemon at {path}: start it ('systemctl start camerad'), "
-            "or name its socket with --socket"
+    except (FileNotFoundError, ConnectionRefusedError):
+        # Refused: what a daemon that was killed has left behind, or no socket at all.
+        raise NoDaemonError(
+            f"no daemon listens at {path}: start the camera ('systemctl start camerad'), or, if "
+            "its socket is elsewhere, name that with --socket"
         ) from None
     except PermissionError:
         raise ControlError(
-            f"you may not open {path}: ask for membership of the group that owns it"
+            f"this user may not use the socket {path}: join the group that owns it ('ls -l {path}' "
+            "names it), or run this with sudo"
         ) from None
+    except TimeoutError as error:
+        raise ControlError(
+            f"the daemon at {path} did not answer within {timeout:g} s: try again, and look at its "
+            "log ('journalctl -u camerad')"
+        ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ControlError(f"the daemon at {path} does not answer: {error}") from error
+        raise ControlError(
+            f"what listens at {path} does not answer as a camera's daemon does ({error}): name the "
+            "daemon's socket with --socket"
+        ) from error
     finally:
         connection.close()

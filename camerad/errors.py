@@ -71,3 +71,7 @@ class ControlError(CameradError, OSError):
     """Error raised when the control socket cannot be opened or does not answer."""
 
     exit_code = EX_UNAVAILABLE
+
+
+class NoDaemonError(ControlError):
+    """Error raised when no daemon listens at a control socket."""

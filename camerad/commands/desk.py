@@ -39,7 +39,7 @@ from camerad.evidence import files, identity, office, storage
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.offload import OwnedDevice
-from camerad.evidence.places import Place, PlaceKind, is_id, place_of
+from camerad.evidence.places import NotThereError, Place, PlaceKind, is_id, place_of
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
 from camerad.evidence.text import printable
@@ -84,9 +84,9 @@ class Target:
 def target_of(what: str | None, state: str) -> Target:
     """What a path, a recording's id, or nothing stands for. Raises NotThereError."""
     if what is None:
-        return Target(place_of(state), None)
+        return Target(_default_place(state), None)
     if is_id(what) and not os.path.lexists(what):
-        place = place_of(state)
+        place = _default_place(state)
         return Target(place, place.find(what))
     path = os.path.abspath(what)
     place = place_of(path)
@@ -97,6 +97,16 @@ def target_of(what: str | None, state: str) -> Target:
         own = tuple(one for one in place.holdings if path in (one.root, one.recordings))
         place = Place(place.kind, place.root, own)
     return Target(place, None)
+
+
+def _default_place(state: str) -> Place:
+    """The store that ``--state`` names, or its default."""
+    if not os.path.lexists(state):
+        raise NotThereError(
+            f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
+            "an office's directory with --state"
+        )
+    return place_of(state)
 
 
 def one_recording(what: str, state: str) -> tuple[Place, str]:
@@ -234,7 +244,8 @@ def device_of(options: argparse.Namespace, place: Place) -> Iterator[RunningDevi
     """The device whose state directory this is. Raises as `keeper_of`."""
     if place.kind is not PlaceKind.DEVICE:
         raise DeskError(
-            f"{place.root}: this is not a device's state directory; name it with --state"
+            f"{place.root}: this is not a device's state directory, and only a device offloads; "
+            "name the device's with --state"
         )
     if daemon_runs(place):
         yield RunningDevice(place, options.socket)

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from camerad.commands import DEFAULT_STATE
+from camerad.commands import DEFAULT_STATE, default_state
 from camerad.evidence.text import printable
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def add_parser(commands: Any) -> None:
     )
     show.add_argument(
         "--state",
-        default=DEFAULT_STATE,
+        default=default_state(),
         metavar="DIR",
-        help="the device's state directory; default: %(default)s",
+        help="the device's state directory; default: $CAMERAD_STATE or that of an installed "
+        "camera, here %(default)s",
     )
     form = show.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as one JSON object")

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from camerad.client import default_socket
-from camerad.commands import DEFAULT_STATE
+from camerad.commands import default_state
 
 
 def config_home() -> str:
@@ -24,16 +24,17 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     """Which store, and how to reach the one who writes there."""
     parser.add_argument(
         "--state",
-        default=os.environ.get("CAMERAD_STATE", DEFAULT_STATE),
+        default=default_state(),
         metavar="DIR",
-        help="the store, where only a recording's id is given: a device's state directory, or an "
-        "office's directory; default: %(default)s",
+        help="the store, where no path is given: a device's state directory, or an office's "
+        "directory; default: $CAMERAD_STATE or that of an installed camera, here %(default)s",
     )
     parser.add_argument(
         "--socket",
         default=default_socket(),
         metavar="PATH",
-        help="the daemon's control socket, on a device; default: %(default)s",
+        help="where the daemon listens that has the store, if one has; default: $CAMERAD_SOCKET or "
+        "that of an installed camera, here %(default)s",
     )
     parser.add_argument(
         "--office-key",

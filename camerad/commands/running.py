@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from camerad.client import request
-from camerad.errors import EX_USAGE, CameradError, ControlError
+from camerad.errors import EX_USAGE, CameradError, ControlError, NoDaemonError
 from camerad.evidence.identity import published
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
@@ -75,12 +75,24 @@ class RunningDevice:
 
     def _compare_keys(self) -> None:
         """Make sure that it is this device's daemon which listens there."""
-        status, answer = request(self._socket, "GET", "/identity")
-        thumbprint = answer.get("thumbprint")
-        if status != HTTPStatus.OK or thumbprint != self.key.thumbprint:
+        root = self.place.root
+        try:
+            status, answer = request(self._socket, "GET", "/identity")
+        except NoDaemonError as error:
+            raise NoDaemonError(
+                f"{root}: a running daemon has this store, or this user may not read it, so the "
+                f"daemon has to be asked; but none listens at {self._socket}. Name the socket of "
+                "the one that has it with --socket"
+            ) from error
+        if status != HTTPStatus.OK:
+            raise RefusedError(
+                f"the daemon at {self._socket} cannot use its store just now: "
+                f"{answer.get('error', status)}; see 'camerad status'"
+            )
+        if answer.get("thumbprint") != self.key.thumbprint:
             raise ControlError(
-                f"the daemon at {self._socket} is that of another device than {self.place.root}: "
-                "name its socket with --socket, or its directory with --state"
+                f"the daemon at {self._socket} is that of another device than the one whose store "
+                f"is {root}: --socket and --state have to name the same device"
             )
 
     def _post(self, target: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def place_of(path: str) -> Place:
     """
     path = os.path.abspath(path)
     if not os.path.lexists(path):
-        raise NotThereError(f"{path}: there is no such file or directory; name another")
+        raise NotThereError(f"{path}: there is no such file or directory")
     directory = path if os.path.isdir(path) else os.path.dirname(path)
     for candidate in (directory, os.path.dirname(directory)):
         found = _store(candidate)

@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import socketserver
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from camerad import __version__, cli
-from camerad.errors import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE
+from camerad.client import request
+from camerad.errors import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, ControlError
 
 STATUS = {
     "stage": "recording",
@@ -103,16 +105,48 @@ def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--socket", str(tmp_path / "none")]) == EX_UNAVAILABLE
     err = capsys.readouterr().err
-    assert err.startswith("camerad: there is no daemon at ")
+    assert err.startswith(f"camerad: no daemon listens at {tmp_path / 'none'}: ")
+    assert "--socket" in err
     assert err.count("\n") == 1
+
+
+def test_a_socket_that_a_killed_daemon_left_is_no_daemon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(left))
+    assert cli.main(["status", "--socket", str(left)]) == EX_UNAVAILABLE
+    assert f"no daemon listens at {left}" in capsys.readouterr().err
 
 
 def test_something_else_at_the_socket_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "file").touch()
-    assert cli.main(["status", "--socket", str(tmp_path / "file")]) == EX_UNAVAILABLE
-    assert "does not answer" in capsys.readouterr().err
+    class Other(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 mail.example ESMTP\r\n")
+
+    path = str(tmp_path / "other.sock")
+    with socketserver.UnixStreamServer(path, Other) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            assert cli.main(["status", "--socket", path]) == EX_UNAVAILABLE
+        finally:
+            server.shutdown()
+            thread.join()
+    err = capsys.readouterr().err
+    assert f"what listens at {path} does not answer as a camera's daemon does" in err
+    assert err.count("\n") == 1
+
+
+def test_a_daemon_that_hangs_is_said_with_how_long_it_was_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "s"))
+        hanging.listen()
+        with pytest.raises(ControlError, match=r"did not answer within 0\.05 s: .*journalctl"):
+            request(str(tmp_path / "s"), "GET", "/status", timeout=0.05)
 
 
 @pytest.mark.parametrize("line", [[], ["fly"], ["press", "fly"], ["config"], ["run", "--speed"]])

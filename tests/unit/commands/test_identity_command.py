@@ -91,7 +91,7 @@ def test_unless_told_it_is_the_state_directory_that_a_configuration_has() -> Non
 
 
 def test_where_there_is_no_device_the_message_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(CameradError, match=r"start camerad once.*--state"):
+    with pytest.raises(CameradError, match=r"start the camera once.*--state"):
         show("--state", str(tmp_path))
 
 

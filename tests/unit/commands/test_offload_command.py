@@ -62,6 +62,22 @@ def test_a_stick_that_is_not_mounted_is_refused(desk: Desk, camera: Camera, stic
     assert "acknowledged" not in said.out
 
 
+def test_a_store_that_is_not_there_is_named_by_the_option_that_mends_it(
+    desk: Desk, tmp_path: Path, stick: Path
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    for command in (["offload", stick], ["evidence", "list"], ["evidence", "show", ONE]):
+        said = desk(*command, "--state", nowhere)
+        assert said.code != 0
+        assert (str(nowhere) in said.err, "with --state" in said.err) == (True, True), said.err
+
+
+def test_the_environment_names_the_store_for_every_command(desk: Desk, camera: Camera) -> None:
+    """`desk` sets CAMERAD_STATE, as whoever works on one device all day may."""
+    assert KEY.public.thumbprint in desk("identity", "show").out
+    assert len(desk("evidence", "list", "--json").json) == 2
+
+
 def test_an_offices_directory_is_no_device(desk: Desk, camera: Camera, stick: Path) -> None:
     desk("offload", stick, "--same-disk")
     said = desk("offload", stick, "--same-disk", "--state", stick)
@@ -155,6 +171,8 @@ def test_a_device_that_is_locked_by_nobody_we_can_ask_is_said(
     fcntl.flock(claim, fcntl.LOCK_EX)
     said = desk("offload", stick, "--same-disk")
     os.close(claim)
-    assert "there is no daemon at" in said.err
+    assert "a running daemon has this store" in said.err
+    assert "with --socket" in said.err
+    assert "start" not in said.err, "one runs already"
     assert said.code not in (0, 1)
     assert os.listdir(stick) == []
