@@ -139,7 +139,10 @@ class Recordings:
         if error is None:
             self._owner.clear_condition(Condition.LEDGER_FAILED)
             return
-        self._owner.raise_condition(Condition.LEDGER_FAILED)
+        cause = _condition(error)
+        if cause is Condition.STORAGE_FAILED or cause not in self._owner.state.conditions:
+            # A card that is full or read-only is told as that, and not as a second trouble.
+            self._owner.raise_condition(Condition.LEDGER_FAILED)
         self._settle()
 
     def write_failed(self, error: StorageError) -> None:

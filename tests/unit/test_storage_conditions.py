@@ -134,6 +134,23 @@ def test_a_ledger_that_fails_is_over_when_the_ledger_can_be_written(scene: Scene
     assert scene.look() == set()
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_the_only_one(
+    scene: Scene, number: int
+) -> None:
+    scene.card.refuses = number
+    scene.recordings.write_failed(refusal(number))
+    (told,) = scene.daemon.conditions
+    scene.recordings._keeping_troubled(refusal(number))
+    assert scene.daemon.conditions == {told}
+    scene.card.refuses = None
+    assert scene.look() == set()
+    scene.recordings._keeping_troubled(refusal(number))  # it is tried again, and fails again
+    assert scene.look() == {LEDGER}
+    scene.recordings._keeping_troubled(None)
+    assert scene.look() == set()
+
+
 def test_a_ledger_that_opens_says_nothing_about_footage(scene: Scene) -> None:
     scene.card.refuses = errno.EIO
     scene.recordings.write_failed(refusal(errno.EIO))
