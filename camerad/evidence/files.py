@@ -195,6 +195,15 @@ def remove(path: str, *, missing_ok: bool = False) -> None:
     sync_directory(_directory_of(path))
 
 
+def discard(path: str) -> None:
+    """Remove a file that the next start removes again if a loss of power brings it back; not
+    durable by itself."""
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise explained("remove the file", path, error) from error
+
+
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     """Put a whole file into place, durably: afterwards, and after a loss of power at any instant,
     `path` is as it was or has exactly `content`."""
@@ -242,8 +251,11 @@ def remove_unpublished(directory: str) -> None:
         remove(path)
 
 
-def make_directory(path: str, mode: int = 0o750) -> None:
-    """Make a directory and those above it, durably; nothing happens to one that is there."""
+def make_directory(path: str, mode: int = 0o750, *, durable: bool = True) -> None:
+    """Make a directory and those above it; nothing happens to one that is there.
+
+    durable: when this returns; otherwise with whatever synchronises it next.
+    """
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
@@ -255,7 +267,8 @@ def make_directory(path: str, mode: int = 0o750) -> None:
             continue
         except OSError as error:
             raise explained("make the directory", one, error) from error
-        sync_directory(_directory_of(one))
+        if durable:
+            sync_directory(_directory_of(one))
 
 
 def _directory_of(path: str) -> str:

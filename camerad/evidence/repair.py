@@ -241,7 +241,7 @@ class _Repair:
         copied = self._sha256(found.torn) == hashlib.sha256(kept).hexdigest()
         if not copied or not self._holds(ended.statement):
             return self._recover(result, self._point(found), kept)
-        files.remove(self._side)
+        files.discard(self._side)
         return _ended(replace(result, outcome=Outcome.RECOVERED, torn_bytes=len(kept)), ended)
 
     def _cut(self, result: Repaired, ended: Ended) -> Repaired:
@@ -283,7 +283,7 @@ class _Repair:
         files.truncate(descriptor, size, path)
         files.sync(descriptor, path)
         if tail:
-            files.remove(self._side)
+            files.discard(self._side)
         text = f"it was interrupted; {point.commits} fragments are there"
         if tail:
             text += f", and {len(tail)} bytes of one that was not finished are kept"

@@ -47,7 +47,8 @@ def prepare(directory: str) -> StorageError | None:
     StateDirectoryError if the directory cannot be made, or may not be written by this user.
     """
     try:
-        files.make_directory(directory)
+        # What opens the store settles everything before it writes anything.
+        files.make_directory(directory, durable=False)
     except StorageError as error:
         raise StateDirectoryError(
             f"{error}; or set device.state_dir to a directory that the daemon's user may write"

@@ -18,9 +18,8 @@ from camerad import config
 from camerad.clock import SECOND, ManualClock
 from camerad.config import Settings
 from camerad.errors import StorageError
-from camerad.evidence import storage
+from camerad.evidence import identity, storage
 from camerad.evidence.container import Sink
-from camerad.evidence.keys import KeyRing
 from camerad.evidence.offload import Offloaded, OwnedDevice, offload
 from camerad.evidence.records import FORMAT, Closing, Facts, Header
 from camerad.evidence.store import Store
@@ -94,6 +93,14 @@ class Device:
             raise AssertionError("the device was not started")
         return found
 
+    @property
+    def thumbprint(self) -> str:
+        """Of the key that it signs with, once the store is open."""
+        key = self._keeping._key
+        if key is None:
+            raise AssertionError("the device was not started")
+        return key.public.thumbprint
+
     def path(self, *names: str) -> str:
         """A place in the state directory."""
         return os.path.join(self.root, STATE, *names)
@@ -130,7 +137,7 @@ class Device:
         key = self._keeping._key
         if key is None:
             raise AssertionError("the device was not started")
-        device = OwnedDevice(self.store, key, KeyRing([key.public]))
+        device = OwnedDevice(self.store, key, identity.ring(self.path()))
         return offload(device, target, _Nobody(), same_disk=True)
 
     def record(self, random: Random, continues: str | None = None) -> Recording:

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from camerad.evidence import jws, receipts
@@ -54,6 +55,14 @@ class Expected:
     acknowledged: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    thumbprint: str | None = None
+    """Of the device's key; None where there is none to be held to."""
+    published: set[str] = field(default_factory=set)
+    """Thumbprints whose public halves are on the storage."""
+    current: bool = False
+    """Whether the storage says which of them is the device's."""
+    directories: set[str] = field(default_factory=set)
+    """Ids that the office's directory had, and has lost."""
     offloaded: Mapping[str, bytes] = field(default_factory=dict)
     """What the office's directory had when an offload was over."""
     wall_us: int = 0
@@ -68,6 +77,22 @@ class Expected:
             case "whole":
                 self.begins.pop(facts["path"], None)
                 self.whole[facts["path"]] = facts["data"]
+            case "identity":
+                self.thumbprint, self.current = facts["thumbprint"], True
+                self.published.add(facts["thumbprint"])
+            case "keys lost":
+                self.current = False
+                if facts["private"]:
+                    self.thumbprint = None
+                else:
+                    self.published.clear()
+            case "office lost":
+                self.directories.add(facts["id"])
+                self.offloaded = {
+                    path: data
+                    for path, data in self.offloaded.items()
+                    if not path.startswith(f"{OFFICE}/office/")
+                }
             case "now":
                 self.wall_us = facts["wall_us"]
             case "head":
@@ -96,7 +121,7 @@ class LifeJudge:
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
         self.expected = Expected()
-        self._verified: dict[tuple[str, bytes], tuple[str | None, list[str]]] = {}
+        self._verified: dict[object, tuple[str | None, list[str]]] = {}
         self._ledgers: dict[object, tuple[LedgerState, list[str]]] = {}
 
     def fresh(self) -> LifeJudge:
@@ -120,7 +145,10 @@ class LifeJudge:
             return ["the device has no key after its start"]
         if identity.mode & 0o077:
             return [f"others may read the device's key: {identity.mode:o}"]
-        keys = KeyRing([SigningKey.from_pem(identity.data).public])
+        own = SigningKey.from_pem(identity.data).public
+        keys = KeyRing([own, *_public_halves(after)])
+        if self.expected.thumbprint not in (None, own.thumbprint):
+            return [f"the device's key {self.expected.thumbprint} is gone"]
         state, wrong = self._ledger(after, LEDGER, keys)
         return [
             *self._unrestarted(before, keys),
@@ -154,8 +182,10 @@ class LifeJudge:
             expired = path.removesuffix(".jws") + ".checkpoint" in before.files
             if not expired and (there is None or not there.data.startswith(data)):
                 wrong.append(f"the office lost {path}: {_compare(data, there)}")
+        known = self.expected.directories
         for path, receipt in dict(_receipts(before, keys)).values():
-            wrong += _witnesses(before, path, receipt, keys)
+            wrong += _witnesses(before, path, receipt, keys, known)
+        wrong += self._published(before)
         wrong += [
             f"before the start: {path} has its name, and is not whole"
             for path, stored in before.files.items()
@@ -163,6 +193,18 @@ class LifeJudge:
         ]
         if any(path.startswith(LEDGER) and path.endswith(".jws") for path in before.files):
             wrong += [f"before the start: {text}" for text in self._ledger(before, LEDGER, keys)[1]]
+        return wrong
+
+    def _published(self, before: Tree) -> list[str]:
+        """Public halves are where an office and a later key look for them."""
+        wrong = [
+            f"before the start: the public half of the key {thumbprint} is gone"
+            for thumbprint in self.expected.published
+            if f"{STATE}/keys/{thumbprint}.jwk" not in before.files
+        ]
+        current = before.files.get(f"{STATE}/keys/current")
+        if self.expected.current and current is None:
+            wrong.append("before the start: nothing says which key is the device's")
         return wrong
 
     def _is_whole(self, path: str, stored: Stored, keys: KeyRing) -> bool:
@@ -314,7 +356,8 @@ class LifeJudge:
 
     def _verify(self, path: str, stored: Stored, keys: KeyRing) -> tuple[str | None, list[str]]:
         name = os.path.basename(path)
-        found = self._verified.get((name, stored.data))
+        key = (name, stored.data, frozenset(keys))
+        found = self._verified.get(key)
         if found is None:
             place = os.path.join(self._scratch, name)
             with open(place, "wb") as file:
@@ -330,7 +373,7 @@ class LifeJudge:
                     if finding.kind not in _EXPECTED
                 ]
             final = None if result is None else result.final
-            found = self._verified[name, stored.data] = final, texts
+            found = self._verified[key] = final, texts
         return found
 
     def _ledger(self, after: Tree, directory: str, keys: KeyRing) -> tuple[LedgerState, list[str]]:
@@ -383,9 +426,22 @@ def _receipts(after: Tree, keys: KeyRing) -> Iterator[tuple[str, tuple[str, Rece
                 yield jws.digest(stored.data), (path, receipts.parse(stored.data, keys))
 
 
-def _witnesses(after: Tree, path: str, receipt: Receipt, keys: KeyRing) -> list[str]:
+def _public_halves(after: Tree) -> list[PublicKey]:
+    """Those that can be read, in a device's state directory."""
+    found = []
+    for path, stored in after.files.items():
+        if path.startswith(f"{STATE}/keys/") and path.endswith(".jwk"):
+            with contextlib.suppress(ValueError):
+                found.append(PublicKey.from_jwk(json.loads(stored.data)))
+    return found
+
+
+def _witnesses(
+    after: Tree, path: str, receipt: Receipt, keys: KeyRing, former: set[str]
+) -> list[str]:
     """What makes a receipt worth something: its copies are there, its directory has the id that it
-    names, and the device's key lies beside it, without which nobody looks there."""
+    names, the device's key lies beside it, without which nobody looks there, and the copy of the
+    device's ledger goes as far as it says. former: ids that the directory has lost."""
     wrong = []
     for copied in receipt.recordings:
         copy = after.files.get(
@@ -394,7 +450,8 @@ def _witnesses(after: Tree, path: str, receipt: Receipt, keys: KeyRing) -> list[
         if copy is None or jws.digest(copy.data) != copied.sha256:
             wrong.append(f"{path} is there, and its copy of {copied.id} is not")
     there = after.files.get(f"{OFFICE}/office/id")
-    if there is None or there.data.strip().decode("ascii", "replace") != receipt.directory:
+    names = former | ({there.data.strip().decode("ascii", "replace")} if there else set())
+    if receipt.directory not in names:
         wrong.append(f"{path} names another directory than the one it is in")
     key = after.files.get(f"{os.path.dirname(os.path.dirname(path))}/device.jwk")
     try:
@@ -403,7 +460,19 @@ def _witnesses(after: Tree, path: str, receipt: Receipt, keys: KeyRing) -> list[
         found = None
     if found is None or found.thumbprint not in keys:
         wrong.append(f"the device's key is not beside {path}")
+    ledger = f"{os.path.dirname(os.path.dirname(path))}/ledger/"
+    head = receipt.head
+    expired = f"{ledger}{head.epoch:06}.checkpoint" in after.files
+    epoch = after.files.get(f"{ledger}{head.epoch:06}.jws")
+    if not expired and (epoch is None or head.sha256 not in _digests(epoch.data)):
+        wrong.append(f"{path} is there, and the copy of the ledger does not go as far")
     return wrong
+
+
+@lru_cache(maxsize=4096)
+def _digests(epoch: bytes) -> frozenset[str]:
+    """Of the entries in an epoch's file."""
+    return frozenset(jws.digest(line) for line in epoch.splitlines())
 
 
 def _kinds(lines: bytes) -> list[str]:

@@ -112,6 +112,7 @@ class Life:
         self.root: Final = root
         self._device = Device(root, self.clock)
         self._recordings: list[Recording] = []
+        self._thumbprint = ""
 
     @property
     def events(self) -> list[Event]:
@@ -160,12 +161,15 @@ class Life:
         fourth.stop()
         self._promise("whole", path=_tar(fourth), data=self._written(_tar(fourth)))
         self._kill()
+        # Files vanish, as a check of the file system after an accident makes them: here and below.
+        self._lose("keys/current")
         self._start()
         fifth = self._record(SMALL)
         # Its end is written, but the room behind it is not cut off.
         with killed("ftruncate"):
             fifth.stop()
         self._kill()
+        self._lose(f"keys/{self._thumbprint}.jwk")
         self._start()
         sixth = self._record(SMALL, LARGE)
         with killed("pwritev", half=True):
@@ -177,6 +181,7 @@ class Life:
 
     def _later(self) -> None:
         self.clock.advance(DAY)
+        self._lose("keys")
         self._start()
         self._keep_house()
         self._recordings.append(self._record(SMALL))
@@ -184,6 +189,16 @@ class Life:
         # Killed when the receipt has its name, but is not sure to keep it.
         with killed("fsync", "receipts"):
             self._offload()
+        self._offload()
+        self._kill()
+        self._lose_office()
+        self._start()
+        self._stop(self._record(SMALL))
+        self._offload()
+        self._kill()
+        self._lose("identity.pem")
+        self._start()
+        self._stop(self._record(SMALL))
         self._offload()
         self.clock.advance(self._device.settings.policy.retention_days * DAY)
         with full_card():
@@ -201,7 +216,28 @@ class Life:
     def _start(self) -> None:
         self._now()
         self._device.start()
+        self._thumbprint = self._device.thumbprint
+        self._promise("identity", thumbprint=self._thumbprint)
         self._promise_head()
+
+    def _lose(self, name: str) -> None:
+        """Something of the device's key is gone, and the daemon does not run."""
+        self._promise("keys lost", private=name == "identity.pem")
+        self._remove(os.path.join(self.root, STATE, name))
+
+    def _lose_office(self) -> None:
+        """What names the office's directory is gone."""
+        own = os.path.join(self.root, OFFICE, "office")
+        self._promise("office lost", id=Path(own, "id").read_text().strip())
+        self._remove(own)
+
+    def _remove(self, path: str) -> None:
+        if os.path.isdir(path):
+            for name in os.listdir(path):
+                os.unlink(os.path.join(path, name))
+            os.rmdir(path)
+        else:
+            os.unlink(path)
 
     def _kill(self, *, reboot: bool = False) -> None:
         """The daemon dies, perhaps the machine with it; it is not started yet."""
@@ -317,9 +353,7 @@ def _tar(recording: Recording) -> str:
 
 def _tell(root: str) -> None:
     """Live in `root`, and say how many operations of each kind were recorded, for test_states."""
-    operations = Counter(
-        event.kind for event in Life(root).live().events if isinstance(event, Op) and event.site
-    )
+    operations = Counter(event.kind for event in Life(root).live().events if isinstance(event, Op))
     for kind, count in operations.items():
         if kind is not Kind.SYNC_ALL:
             sys.stdout.write(f"{kind.name} {count}\n")

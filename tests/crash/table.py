@@ -2,114 +2,30 @@
 
 For each place that synchronises, the life is replayed as if it did not, and for each two steps of
 which one is synchronised before the other begins, as if they came the other way round: a state must
-then be found in which something is wrong. Where none can be, `EXPLAINED` has the reason.
+then be found in which something is wrong. Two steps that follow one another need not be in an order
+for that: which are not, `RULES` decides from what they do, and where a rule says so nothing must be
+found. No synchronisation has such a way out.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
+import msgspec
+
+from camerad.evidence import jws
+from camerad.evidence.files import TEMPORARY
 from tests.crash.campaign import Effort, Violation
+from tests.crash.device import OFFICE, STATE
 from tests.crash.trace import SYNCS, Event, Frame, Kind, Op, Promise
 
 EFFORT: Final = Effort(limit=96, torn=24, nested=0.0, twice=0.0)
 _GENERAL: Final = ("evidence/files.py", "evidence/copying.py")
 """What others synchronise with; a place is who calls them."""
-
-_AGAIN: Final = "the next start does the same again"
-_FIRST: Final = (
-    "a first start has promised nothing yet, and each part is made again where it is missing"
-)
-_NOTHING_IN_IT: Final = "the reserve says nothing, and is filled again whatever became of it"
-_RECEIPT: Final = "nothing counts at the office before the receipt"
-EXPLAINED: Final = (
-    ("identity.* THEN *", _FIRST),
-    ("* THEN identity.*", _FIRST),
-    ("ledger.Ledger._open > * THEN *", _FIRST),
-    (
-        "container.SealedContainer.__init__ > * THEN *",
-        "nothing is promised before the first fragment",
-    ),
-    (
-        "ledger.Ledger._write > * THEN repair.*",
-        "what the ledger was told last is not about what is repaired next",
-    ),
-    (
-        "repair.* THEN ledger.*",
-        "the next start compares recordings and ledger, and tells the ledger what it lacks",
-    ),
-    ("offload._directory_id > * THEN *", _RECEIPT),
-    ("offload._Offload._holding > * THEN *", _RECEIPT),
-    (
-        "ledger.Ledger._write > * THEN offload.*",
-        "what the ledger was told last is not about what is copied next",
-    ),
-    (
-        "ledger.Ledger._write > * THEN mirror.*",
-        "the first part of the ledger that is copied is an earlier epoch",
-    ),
-    (
-        "offload._Offload._copy > * THEN receipts.write > copying.publish > files.sync",
-        "what is written of the receipt has no name yet",
-    ),
-    (
-        "mirror.* THEN *",
-        "each offload compares the copy of the ledger anew, and promises it only at its end",
-    ),
-    (
-        "offload._Offload._copy > * THEN mirror.*",
-        "recordings and the ledger's copy do not build on each other",
-    ),
-    ("store._unlink > * THEN ledger.*", "one recording's file, and what follows is not about it"),
-    (
-        "ledger.Ledger._begin > * THEN ledger.Ledger._write > *",
-        "the entry is promised only after both",
-    ),
-    (
-        "ledger.Ledger.* THEN ledger.Ledger._expire > *",
-        "the epoch that expires is older than what was written before that",
-    ),
-    (
-        "storage.prepare > files.make_directory > files.sync_directory",
-        "the start settles everything a moment later; others make directories without that",
-    ),
-    (
-        "identity.load_or_create > files.make_directory > files.sync_directory",
-        "the same directory is synchronised for the key a moment later, unless the service "
-        "manager brings the key",
-    ),
-    (
-        "identity._kept > files.publish > files.rename > files.sync_directory",
-        "the same directory is synchronised for the ledger's a moment later, unless that is there "
-        "already, as when a key is replaced",
-    ),
-    (
-        "identity._publish_public > *",
-        "the public half is made again from the key at each start; a former one could not be",
-    ),
-    ("identity.confirm > *", _AGAIN),
-    (
-        "ledger.Ledger._open > files.make_directory > files.sync_directory",
-        "the same directory is synchronised for the reserve a moment later; no office has one",
-    ),
-    ("*reserve.Reserve.*", _NOTHING_IN_IT),
-    (
-        "offload._directory_id > files.make_directory > files.sync_directory",
-        "the same directory is synchronised for the device's own a moment later, unless that is "
-        "there already",
-    ),
-    ("repair._Repair.* > files.remove > files.sync_directory", _AGAIN),
-    (
-        "repair._Repair._cut > files.sync",
-        "the end itself is on the storage, and what belongs behind it follows from that: " + _AGAIN,
-    ),
-)
-"""Patterns of places and orders without which nothing is lost, and why they are there all the
-same, or why the two may come either way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +35,24 @@ class Row:
     what: str
     times: int
     found: Violation | None
+    rule: str | None = None
+    """By which of `RULES` the two may come either way round, each time that they come."""
 
     @property
-    def explained(self) -> str | None:
-        """Why nothing is wrong without it."""
-        return next((why for pattern, why in EXPLAINED if fnmatchcase(self.what, pattern)), None)
+    def wrong(self) -> str | None:
+        """What is wrong with this row: nothing was found and no rule says why, or both."""
+        if self.found is None and self.rule is None:
+            return f"{self.what}: nothing is lost without it, and no rule says why"
+        if self.found is not None and self.rule is not None:
+            return f"{self.what}: may come either way round ({self.rule}), but: {self.found}"
+        return None
 
     def __str__(self) -> str:
         if self.found is not None:
             first = self.found.text.splitlines()[0]
             verdict = first if len(first) < 140 else first[:139] + "…"
         else:
-            verdict = f"nothing: {self.explained}" if self.explained else "**nothing was found**"
+            verdict = f"nothing: {self.rule}" if self.rule else "**nothing was found**"
         return f"| `{self.what}` | {self.times} | {verdict} |"
 
 
@@ -180,12 +102,16 @@ def swap(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
     for pair in _pairs(events):
         pairs.setdefault(pair.what, []).append(pair)
     for what, alike in pairs.items():
-        found = list[Violation]()
-        for pair in alike[:_OCCURRENCES]:
+        found, rules = list[Violation](), [rule_of(pair, events) for pair in alike]
+        tried = alike[:_OCCURRENCES]
+        # What a rule lets pass is tried too: it could be wrong. What none does comes first.
+        for pair in sorted(tried, key=lambda pair: rule_of(pair, events) is not None):
             found = attempt(pair.swapped(events), only=pair.points, first=True)
             if found:
+                rules = [rule_of(pair, events)]
                 break
-        yield Row(what, len(alike), found[0] if found else None)
+        rule = rules[0] if None not in rules else None
+        yield Row(what, len(alike), found[0] if found else None, rule)
 
 
 _OCCURRENCES: Final = 4
@@ -207,6 +133,23 @@ class _Step:
     def names(self) -> bool:
         """Whether it puts a file into place that was written before."""
         return self.ops[0].kind is Kind.RENAME
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files that it changes, or whose names it does, as they are called afterwards."""
+        return frozenset(op.to or op.path for op in self.ops if op.kind not in SYNCS)
+
+    @property
+    def recordings(self) -> set[str]:
+        """Ids of the recordings that the ledger's entries in it are about. What is merely carried
+        on from the epoch before was said there."""
+        found = set[str]()
+        for op in self.ops:
+            if op.kind is Kind.WRITE:
+                for line in op.data.splitlines():
+                    facts = msgspec.json.decode(jws.parse(line).payload)["facts"]
+                    found |= {str(facts["id"])} if "id" in facts else set()
+        return found
 
     def and_then(self, other: _Step) -> _Step:
         """Both as one."""
@@ -236,6 +179,98 @@ class _Pair:
         between = events[self.one.end : self.other.begin]
         before, behind = events[: self.one.begin], events[self.other.end :]
         return [*before, *makes, *self.other.ops, *rest, *between, *behind]
+
+
+# ------------------------------------------------------------------------------------------ rules
+
+_INTENTS: Final = ("now", "holding", "releasing", "deleting", "keys lost", "office lost")
+"""Promises that promise nothing: the life only says what it is about to do."""
+
+
+def _nothing_promised(pair: _Pair, events: Sequence[Event]) -> bool:
+    return not any(
+        isinstance(event, Promise) and event.kind not in _INTENTS
+        for event in events[: pair.one.begin]
+    )
+
+
+def _without_name(pair: _Pair, _: Sequence[Event]) -> bool:
+    return all(path.endswith(TEMPORARY) for path in pair.other.paths)
+
+
+def _one_new_file(pair: _Pair, events: Sequence[Event]) -> bool:
+    (path, *more) = pair.other.paths
+    before = events[: pair.one.begin]
+    last = max((at for at, event in enumerate(before) if isinstance(event, Promise)), default=0)
+    made = {
+        event.to or event.path
+        for event in events[last : pair.one.end]
+        if isinstance(event, Op) and event.kind in (Kind.CREATE, Kind.RENAME)
+    }
+    # The first step does nothing else than to make it, or to make its name durable.
+    named = {one.removesuffix(TEMPORARY) for one in pair.one.paths}
+    named = named or {path for op in pair.one.ops if op.path == os.path.dirname(path)}
+    return not more and path in made and named == {path}
+
+
+def _office_before_receipt(pair: _Pair, _: Sequence[Event]) -> bool:
+    paths = pair.one.paths | pair.other.paths
+    return all(path.startswith(f"{OFFICE}/") and "/receipts/" not in path for path in paths)
+
+
+def _public_halves(pair: _Pair, _: Sequence[Event]) -> bool:
+    return any(
+        all(path.startswith(f"{STATE}/keys/") for path in step.paths)
+        for step in (pair.one, pair.other)
+    )
+
+
+def _checkpoint_of_what_is_there(pair: _Pair, _: Sequence[Event]) -> bool:
+    for step, beside in ((pair.one, pair.other), (pair.other, pair.one)):
+        names = {path.removesuffix(TEMPORARY) for path in step.paths}
+        epochs = {path.replace(".checkpoint", ".jws") for path in names}
+        if all(path.endswith(".checkpoint") for path in names) and not epochs & beside.paths:
+            return True
+    return False
+
+
+def _about_another(pair: _Pair, _: Sequence[Event]) -> bool:
+    for ledger, other in ((pair.one, pair.other), (pair.other, pair.one)):
+        if not all(path.startswith(f"{STATE}/ledger/") for path in ledger.paths):
+            continue
+        named = {_recording(path) for path in other.paths}
+        if None not in named and not named & ledger.recordings:
+            return True
+    return False
+
+
+def _recording(path: str) -> str | None:
+    """Id of the recording that a file is, or is a part or a copy of; None if it is none."""
+    directory, _, name = path.rpartition("/")
+    return name.partition(".")[0] if directory.endswith("/recordings") else None
+
+
+RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] = (
+    ("nothing has been promised yet, and a start makes whatever is missing", _nothing_promised),
+    ("what has no name yet is nothing to anybody", _without_name),
+    ("a new file is promised only when both its name and its content are there", _one_new_file),
+    ("at the office nothing counts before a receipt names it", _office_before_receipt),
+    ("public halves follow from the private one: each start makes them again", _public_halves),
+    ("a checkpoint says what its epoch says while that is there", _checkpoint_of_what_is_there),
+    ("the ledger's entries are about something else", _about_another),
+)
+"""Which two steps may come either way round, as the reason and how it is decided from what they do.
+A pair for which one of them holds is in no order, and it must not matter."""
+
+
+def rule_of(pair: _Pair, events: Sequence[Event]) -> str | None:
+    """The first rule by which the two may come either way round; None if they are in an order.
+
+    A file's content always comes before its name.
+    """
+    if pair.other.names:
+        return None
+    return next((why for why, holds in RULES if holds(pair, events)), None)
 
 
 def _pairs(events: Sequence[Event]) -> Iterator[_Pair]:
