@@ -4,7 +4,8 @@ A camera lives through recordings, a mark, a kill and a stop on a device that ke
 (`tests.campaign.blocklog`). From the log, states that a loss of power could have left are made for
 seeded instants. On each, the file system is checked and mounted afresh, and a camera is started on
 it, in what it must take for another boot. What was certain at that instant, by the syncs that had
-succeeded, must be there byte by byte.
+succeeded, must be there byte by byte. And of all that ever reached the device nothing is in the
+clear (`tests.campaign.plaintext`).
 
 Needs root: file systems are mounted. Boot time goes on instead of beginning again at zero; all else
 that tells boots apart is another.
@@ -28,7 +29,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from tests.campaign import blocklog, judging
+from tests.campaign import blocklog, judging, plaintext
 from tests.campaign.table import Run, say
 from tests.system import sealed
 from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
@@ -327,7 +328,12 @@ def campaign(
             lived(Path(name), random, lying=lying) as life,
         ):
             say(f"life {number_of_life}: {(life.ended_us - life.began_us) / 1e6:.1f} s")
-            done += _cuts(Path(name), life, random, number, runs - len(done))
+            workspace = Path(name) / "opened"
+            workspace.mkdir()
+            clear = plaintext.search(life.log, life.card, workspace)
+            cut = _cuts(Path(name), life, random, number, runs - len(done))
+            cut[0].findings += clear
+            done += cut
         number = first + len(done)
     return done
 

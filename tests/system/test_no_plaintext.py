@@ -1,8 +1,9 @@
 """P4 by observation: footage reaches no file in the clear, and the device cannot open its own.
 
 What is looked for is known beforehand: a piece of every picture that leaves the encoder, noted by
-the test; the parameter sets and the boxes that every MP4 has. That the search finds them is shown
-on the opened recording, and that it sees everything, by finding the sealed pieces.
+the test; the parameter sets and the boxes that every MP4 has (`tests.system.plaintext`). That the
+search finds them is shown on the opened recording, and that it sees everything, by finding the
+sealed pieces.
 """
 
 from __future__ import annotations
@@ -15,44 +16,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from tests.system import memory, sealed, tracing, watching
 from tests.system.gaps import felt_us, start_recording, wait_for_quiet
 from tests.system.harness import body_camera, configuration, until
+from tests.system.plaintext import in_the_clear, parameter_sets
 
 pytestmark = pytest.mark.system
 
-BOXES = re.compile(
-    # With what always follows: four letters alone come about by chance in every thousandth file.
-    rb"moof\0\0..mfhd|mdat\0...[\x01-\x7f]|moov\0\0..mvhd|traf\0\0..tfhd|ftyp(?:iso|mp4|cmf)"
-    rb"|\0\0\0\x01\x67[\x42\x4d\x64]",
-    re.DOTALL,
-)
-"""Boxes of ISO/IEC 14496-12, and a sequence parameter set behind a start code."""
 SMALL_BYTES = 64 * 1024
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-
-
-def in_the_clear(data: bytes, pieces: list[bytes]) -> list[bytes]:
-    """What of the footage is in `data` in the clear."""
-    found = [match[0] for match in BOXES.finditer(data)]
-    return found + [piece for piece in pieces if piece in data]
-
-
-def parameter_sets(film: Path) -> list[bytes]:
-    """The film's SPS and PPS (ISO/IEC 14496-15, 5.3.3.1)."""
-    with av.open(str(film)) as container:
-        record = container.streams.video[0].codec_context.extradata
-    assert record is not None and record[0] == 1
-    sps_bytes = int.from_bytes(record[6:8], "big")
-    sps = record[8 : 8 + sps_bytes]
-    pps_bytes = int.from_bytes(record[9 + sps_bytes : 11 + sps_bytes], "big")
-    pps = record[11 + sps_bytes : 11 + sps_bytes + pps_bytes]
-    # A picture parameter set has a handful of bytes; with its length before it, it is no accident.
-    return [sps, pps_bytes.to_bytes(2, "big") + pps]
 
 
 def files_below(directory: Path) -> list[Path]:
