@@ -131,9 +131,6 @@ class Daemon(Reports):
 
             self._ring = self._make_ring()
             parts.callback(self._close_ring)
-            self._recordings.open(self._ring)
-            if away is not None:
-                self._recordings.write_failed(away)
             parts.push_async_callback(self._close_recordings)
             if settings.policy.announcement:
                 self._announcer = self._make_announcer()
@@ -154,8 +151,13 @@ class Daemon(Reports):
                 clock=self._clock,
             )
             self._tell_stamp()
+            # The capture process takes longest to come up, so it is started first; what opens the
+            # store has much to import too, and would keep this thread from getting that far.
             self._link.start()
             parts.push_async_callback(self._stop_link)
+            self._recordings.open(self._ring)
+            if away is not None:
+                self._recordings.write_failed(away)
             # While the camera starts, on a thread: a press is not to wait for imports.
             self._control = await self.aside(self._make_control)
             await self._control.open()
@@ -207,8 +209,9 @@ class Daemon(Reports):
     # ------------------------------------------------------------------ parts
 
     def _make_control(self) -> Control:
+        # The recorder first: a recording that goes on waits for it, and nobody for the other.
+        from camerad.evidence import recorder  # noqa: F401, I001, PLC0415 - slow to import
         from camerad.control import Control  # noqa: PLC0415 - slow to import
-        from camerad.evidence import recorder  # noqa: F401, PLC0415 - slow to import
 
         device = self._settings.device
         return Control(self, str(device.runtime_dir), device.socket_group)

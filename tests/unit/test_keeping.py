@@ -236,6 +236,17 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert scene.opened == []
 
 
+def test_what_never_began_has_nothing_to_end(tmp_path: Path) -> None:
+    """A daemon that cannot start ends its parts in order, also those that it did not come to."""
+    settings = load(configuration(tmp_path, device={"state_dir": str(tmp_path)}))
+    nothing: Any = None
+    keeping = Keeping(
+        settings, ManualClock(), on_opened=nothing, on_trouble=nothing, on_broken=nothing
+    )
+    assert keeping.close(WAIT)
+    assert not (tmp_path / "ledger").exists()
+
+
 # ------------------------------------------------------------------ after a daemon that died
 
 
