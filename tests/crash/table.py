@@ -4,7 +4,7 @@ For each place that synchronises, the life is replayed as if it did not, and for
 which one is synchronised before the other begins, as if they came the other way round: a state must
 then be found in which something is wrong. Two steps that follow one another need not be in an order
 for that: which are not, `RULES` decides from what they do, and where a rule says so nothing must be
-found. No synchronisation has such a way out.
+found. Of synchronisations two kinds have such a way out (`PLACES`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
 
-from camerad.evidence import jws
+from camerad.evidence import jws, reserve
 from camerad.evidence.files import TEMPORARY
 from tests.crash.campaign import Effort, Violation
 from tests.crash.device import OFFICE, STATE
@@ -92,7 +93,8 @@ def leave_out(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
             return op.kind in SYNCS and bool(op.site) and place(op) == what
 
         found = attempt(events, forget=forget, only_changed=True, first=True)
-        yield Row(what, times, found[0] if found else None)
+        rule = next((why for pattern, why in PLACES if fnmatchcase(what, pattern)), None)
+        yield Row(what, times, found[0] if found else None, rule)
 
 
 def swap(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
@@ -183,6 +185,14 @@ class _Pair:
 
 # ------------------------------------------------------------------------------------------ rules
 
+PLACES: Final = (
+    ("reserve.Reserve.*", "the reserve has nothing in it: what it synchronises is its room"),
+    (
+        "ledger.Ledger._open > files.make_directory > files.sync_directory",
+        "of a device the reserve synchronises the same directory next; an office has no reserve",
+    ),
+)
+"""Places that synchronise for something else than what a device has recorded, and why."""
 _INTENTS: Final = ("now", "holding", "releasing", "deleting", "keys lost", "office lost")
 """Promises that promise nothing: the life only says what it is about to do."""
 
@@ -216,6 +226,10 @@ def _one_new_file(pair: _Pair, events: Sequence[Event]) -> bool:
 def _office_before_receipt(pair: _Pair, _: Sequence[Event]) -> bool:
     paths = pair.one.paths | pair.other.paths
     return all(path.startswith(f"{OFFICE}/") and "/receipts/" not in path for path in paths)
+
+
+def _reserve(pair: _Pair, _: Sequence[Event]) -> bool:
+    return any(step.paths == {f"{STATE}/{reserve.NAME}"} for step in (pair.one, pair.other))
 
 
 def _public_halves(pair: _Pair, _: Sequence[Event]) -> bool:
@@ -255,6 +269,7 @@ RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] =
     ("what has no name yet is nothing to anybody", _without_name),
     ("a new file is promised only when both its name and its content are there", _one_new_file),
     ("at the office nothing counts before a receipt names it", _office_before_receipt),
+    ("the reserve has nothing in it", _reserve),
     ("public halves follow from the private one: each start makes them again", _public_halves),
     ("a checkpoint says what its epoch says while that is there", _checkpoint_of_what_is_there),
     ("the ledger's entries are about something else", _about_another),
