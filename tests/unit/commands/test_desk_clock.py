@@ -43,6 +43,8 @@ def test_a_clock_that_was_set_since_the_daemon_ended_is_not_believed(
     touched.touch()
     monkeypatch.setattr(desk, "TimeKeeper", partial(TimeKeeper, touched, tmp_path / "no-rtc"))
     camera.clock = _ThisBoot(-set_by_us)
-    camera.ledger().close()
+    ledger = camera.ledger()
+    ledger.append("uptime")  # a moment of this boot
+    ledger.close()
     options = argparse.Namespace(trust_clock=False)
     assert desk.clock_of(options, camera.place).moment().source is source
