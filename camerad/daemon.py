@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__, process, wiring
 from camerad.announcing import Announcer
-from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour import gestures, scene, signals, stages
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
@@ -35,7 +35,7 @@ from camerad.config import Settings
 from camerad.errors import EX_SOFTWARE, RingError, RingLockError
 from camerad.evidence import storage
 from camerad.hardware.buttons import Buttons
-from camerad.hardware.display import SelfView
+from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
 from camerad.notify import notify
@@ -87,6 +87,7 @@ class Daemon(Reports):
         self._after_wipe: list[stages.Effect] | None = None
         self._control: Control | None = None
         self._announcer: Announcer | None = None
+        self._display: SelfView | NoDisplay | None = None
         self._camera_is_up = False
         self._camera_error_told = ""
         self._refused = False
@@ -162,9 +163,10 @@ class Daemon(Reports):
             self._control = await self.aside(self._make_control)
             await self._control.open()
             parts.push_async_callback(self._control.close)
-            self._display = SelfView(wiring.self_view(settings), frame_fd, self._display_state)
+            self._display = self._make_display(frame_fd)
             parts.push_async_callback(self._display.close)
             self._display.start()
+            self._show_scene()
             watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
@@ -238,6 +240,11 @@ class Daemon(Reports):
             self._rules = wiring.unarmed(self._rules)
             return Ring(capacity, 0, group_us, lock=False)
 
+    def _make_display(self, frame_fd: int) -> SelfView | NoDisplay:
+        if self._settings.self_view.driver == "none":
+            return NoDisplay()
+        return SelfView(wiring.self_view(self._settings), frame_fd, self._display_state)
+
     def _close_ring(self) -> None:
         try:
             self._ring.close()
@@ -280,6 +287,7 @@ class Daemon(Reports):
         self._indicators.show(signals.look(self._state))
         if (before.armed, before.keeping) != (self._state.armed, self._state.keeping):
             self._tell_stamp()
+        self._show_scene()
         for effect in effects:
             self._carry_out(effect)
         if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
@@ -301,13 +309,12 @@ class Daemon(Reports):
                 self._wipe(answer=True)
             case stages.ShowSelfView(on):
                 self._link.set_view(on)
-                self._display.show(on)
             case stages.StartRecording(trigger, at_us, pre_event):
                 self._recordings.start(trigger, at_us, pre_event=pre_event)
             case stages.StopRecording(reason, at_us):
                 self._recordings.stop(reason, at_us)
-            case stages.ShowStatus(on):
-                self._display.show_status(on)
+            case stages.ShowStatus():
+                pass  # it is a scene, and told with the state
             case stages.Mark(at_us):
                 self._recordings.mark(at_us)
             case stages.Mute(on, at_us):
@@ -317,6 +324,25 @@ class Daemon(Reports):
                 self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
             case stages.End():
                 self._ended.set()
+
+    def _show_scene(self) -> None:
+        """Have the display show what the state asks for; nothing waits for it (P10)."""
+        if self._display is not None:
+            self._display.show(scene.scene(self._state, self._facts()))
+
+    def _facts(self) -> scene.Facts:
+        return scene.Facts(
+            pre_event_seconds=self._settings.policy.pre_event.seconds,
+            status=self._status_scene() if self._state.status_on else scene.Status(),
+        )
+
+    def _status_scene(self) -> scene.Status:
+        room, moment = self._recordings.room(), self._clock.moment()
+        minute_us = 60 * SECOND
+        return scene.Status(
+            minutes_left=None if room is None else int(room["minutes_left"]),
+            wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
+        )
 
     def _reschedule(self) -> None:
         """One timer for whatever comes first: a gesture's or a stage's deadline."""

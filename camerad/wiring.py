@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +69,7 @@ def self_view(settings: Settings) -> dict[str, Any]:
         "sysfs": str(view.sysfs),
         "mirror": view.mirror,
         "fps": view.fps,
+        "texts": asdict(settings.display_wording),
     }
 
 

@@ -12,6 +12,7 @@ from camerad.config.fields import GPIO_HIGH, plain
 from camerad.config.reader import Reader
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Button, Settings
+from camerad.config.wording import display_wording
 from camerad.errors import ConfigError
 
 DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
@@ -21,8 +22,8 @@ DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
 def load(path: str | Path) -> Settings:
     """Read and check the configuration file at `path`.
 
-    Raises ConfigError naming every mistake in it and in its policy, in the order of the lines,
-    each as ``FILE:LINE: key.path: what was found; what is allowed``.
+    Raises ConfigError naming every mistake in it, in its policy and in its wording of the display,
+    in the order of the lines, each as ``FILE:LINE: key.path: what was found; what is allowed``.
     """
     path = Path(path)
     reader = Reader(str(path))
@@ -32,8 +33,14 @@ def load(path: str | Path) -> Settings:
     made = buttons.build(file.buttons, reader)
     _check_gpio(file, made, reader)
     policy, overridden, of_policy = policies.resolve(file, reader, policies.folders(path))
-    if policy is None or reader.mistakes or of_policy:
-        ordered = [*sorted(reader.mistakes, key=_line), *sorted(of_policy, key=_line)]
+    view = file.self_view
+    wording, of_wording = display_wording(view.language, view.wording, reader)
+    if policy is None or reader.mistakes or of_policy or of_wording:
+        ordered = [
+            *sorted(reader.mistakes, key=_line),
+            *sorted(of_policy, key=_line),
+            *sorted(of_wording, key=_line),
+        ]
         raise ConfigError([str(mistake) for mistake in ordered])
     return Settings(
         path=path,
@@ -44,6 +51,7 @@ def load(path: str | Path) -> Settings:
         ring=file.ring,
         recording=file.recording,
         self_view=file.self_view,
+        display_wording=wording,
         buttons=made,
         lights=file.lights,
         vibration=file.vibration,

@@ -110,7 +110,8 @@ def _written(value: Any) -> Any:
     """A value in the types of YAML; stages in the order of an encounter. What is not set is left
     out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        value = {key: entry for key, entry in fields.items() if entry is not None}
     if isinstance(value, dict):
         return {key: _written(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list):

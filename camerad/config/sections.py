@@ -193,6 +193,17 @@ class SelfView:
         bool, "Whether the display stays on when a recording starts; its button switches it."
     ] = True
     mirror: Annotated[bool, "Whether the picture is reversed left to right, as in a mirror."] = True
+    language: Annotated[Literal["de", "en"], "Language of what stands on the display."] = "de"
+    wording: Annotated[
+        Path | None,
+        "File with texts of the office's own, each in place of one of that language.",
+        _PATH,
+    ] = None
+    driver: Annotated[
+        Literal["fbdev", "none"],
+        "How the display is driven. fbdev: through a framebuffer of the kernel, whatever wires "
+        "lie behind it. none: there is no display.",
+    ] = "fbdev"
     device: Annotated[Path, "Device file of the display's framebuffer.", _PATH] = Path("/dev/fb0")
     sysfs: Annotated[Path, "Where the kernel describes that framebuffer.", _PATH] = Path(
         "/sys/class/graphics/fb0"

@@ -22,6 +22,7 @@ from camerad.config.sections import (
     Storage,
     WallClock,
 )
+from camerad.config.wording import DisplayWording
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Settings:
 
     recipients: public keys (age) of those who can open what is recorded; without any, nothing may
     be recorded. announcements.enabled: as it holds, also where the configuration leaves it out.
+    display_wording: what the display says, with the office's own texts in it.
     """
 
     path: Path = field(compare=False)
@@ -87,6 +89,7 @@ class Settings:
     ring: RingBuffer
     recording: Recording
     self_view: SelfView
+    display_wording: DisplayWording
     buttons: tuple[Button, ...]
     lights: Lights
     vibration: Output

@@ -3,7 +3,9 @@
 The process can crash, hang in its driver or never start; none of that may reach the stages or a
 recording (P10). So the controller only ever writes one short line to it without waiting, and
 takes everything it notices as news for the condition `display_down`. A process that ended is
-started again after a pause; one that does not answer a line is killed first.
+started again after a pause; one that does not answer a line is killed first. While it shows
+something it is asked twice a second whether it still does, and else every few seconds, so that a
+display that went away in idle is missed before it is needed.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from camerad.behaviour.scene import DARK, Scene, to_wire
+
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 2.0
@@ -26,6 +30,10 @@ LEAVE_SECONDS: Final = 0.5
 """How long a process may take to end by itself once its socket is closed."""
 RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 """The first start after a failure is at once: it darkens what the last process left behind."""
+ASK_SECONDS: Final = 0.5
+"""How often a display that shows something is asked whether it lives,"""
+ASK_DARK_SECONDS: Final = 5.0
+"""and a dark one."""
 MAX_LINE: Final = 4096
 
 StateHandler = Callable[[str | None], None]
@@ -43,7 +51,7 @@ class SelfView:
         self._settings = settings
         self._frame_fd = frame_fd
         self._on_state = on_state
-        self._shown = False
+        self._scene: Scene = DARK
         self._fault: str | None = None
         self._told = False
         self._process: asyncio.subprocess.Process | None = None
@@ -56,24 +64,17 @@ class SelfView:
         """Begin to keep the process alive. Needs a running event loop."""
         self._task = asyncio.get_running_loop().create_task(self._keep_alive())
 
-    def show(self, on: bool) -> None:
-        """Switch the picture on or off; returns at once, whatever the display does."""
-        self._shown = on
-        self._send({"show": on})
+    def show(self, scene: Scene) -> None:
+        """Show this from now on; returns at once, whatever the display does."""
+        if scene != self._scene:
+            self._scene = scene
+            self._send()
 
-    def show_status(self, on: bool) -> None:
-        """Show the wearer how the camera is, or no longer; returns at once.
-
-        The process has no picture for it yet: the display stays dark, and the log says so.
-        """
-        if on:
-            log.info("the display cannot show the status")
-
-    def _send(self, command: dict[str, Any]) -> None:
+    def _send(self) -> None:
         if self._writer is None or self._writer.is_closing():
             return
         self._unanswered.append(asyncio.get_running_loop().time())
-        self._writer.write(json.dumps(command).encode() + b"\n")
+        self._writer.write(json.dumps({"show": to_wire(self._scene)}).encode() + b"\n")
 
     def _tell(self, fault: str | None) -> None:
         if self._told and fault == self._fault:
@@ -122,7 +123,7 @@ class SelfView:
         fault = "the self-view process ended"
         try:
             self._unanswered.clear()
-            self._send({"show": self._shown})
+            self._send()
             while True:
                 line = await self._answer(reader)
                 if not line:
@@ -149,18 +150,19 @@ class SelfView:
         """The next line; TimeoutError if one that is due does not come."""
         read = asyncio.ensure_future(reader.readline())
         loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             while True:
-                done, _ = await asyncio.wait({read}, timeout=ANSWER_SECONDS / 4)
+                done, _ = await asyncio.wait({read}, timeout=min(ASK_SECONDS, ANSWER_SECONDS / 4))
                 if done:
                     if self._unanswered:
                         self._unanswered.popleft()
                     return read.result()
                 if self._unanswered and loop.time() - self._unanswered[0] > ANSWER_SECONDS:
                     raise TimeoutError
-                if self._shown and not self._unanswered:
-                    # A picture that stands still passes for a live one: ask whether it lives.
-                    self._send({"show": True})
+                pause = ASK_DARK_SECONDS if self._scene == DARK else ASK_SECONDS
+                if not self._unanswered and loop.time() - began >= pause:
+                    self._send()
         finally:
             if not read.done():
                 read.cancel()
@@ -199,3 +201,16 @@ class SelfView:
                 await self._task
             self._task = None
         await self._end()
+
+
+class NoDisplay:
+    """In the place of `SelfView` on a camera that has no display: nothing can be wrong with it."""
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def show(self, scene: Scene) -> None:
+        """Nobody sees it."""
+
+    async def close(self) -> None:
+        """There is nothing to end."""

@@ -1,12 +1,12 @@
 """The self-view process: `python -m camerad.selfview --settings JSON --frame-fd M --control-fd N`.
 
-Shows the newest low-resolution frame while it is told to, and a dark display otherwise. It knows
-nothing of stages or recordings, and nothing waits for it (P10).
+Shows the scene that it is told (`camerad.behaviour.scene`): the newest low-resolution frame with
+what is to be said about it, or a dark display. Nothing waits for it (P10).
 
-Commands are JSON objects, one a line: {"show": true}, {"show": false}, {"stop": true}. Each is
-answered by {"ok": true} once the display has done it, or by {"error": "..."}, after which the
-process ends; the controller starts it again. Exit status: 0 told to stop or the controller is gone;
-64 wrong arguments; 69 the display is missing or failed; 70 anything else.
+Commands are JSON objects, one a line: {"show": SCENE}, {"stop": true}. Each is answered by
+{"ok": true} once the display has done it, or by {"error": "..."}, after which the process ends; the
+controller starts it again. Exit status: 0 told to stop or the controller is gone; 64 wrong
+arguments; 69 the display is missing or failed; 70 anything else.
 """
 
 from __future__ import annotations
@@ -19,34 +19,36 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import cv2
 
 from camerad import process
-from camerad.clock import Clock, SystemClock
+from camerad.behaviour.scene import DARK, from_wire
+from camerad.clock import SystemClock
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, ConfigError, WireError
 from camerad.selfview.display import Framebuffer, read_panel
-from camerad.selfview.picture import Painter
+from camerad.selfview.overlay import TEXTS
+from camerad.selfview.screen import Screen
+from camerad.selfview.viewer import Viewer
 from camerad.stream.newest import FrameReader
 
-STALE_US: Final = 1_000_000
-"""A frame older than this is not shown: a picture that stands still would pass for a live one."""
-POLL_SECONDS: Final = 0.004
-"""How often a frame that is due is looked for."""
 MAX_LINE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class SelfViewSettings:
     """The object of ``--settings``. device: file of the framebuffer. sysfs: directory that
-    describes it. mirror: show people as a mirror does. fps: pictures per second at most."""
+    describes it. mirror: show people as a mirror does. fps: pictures per second at most. texts:
+    what the display says, by the names of `camerad.config.wording.DisplayWording`."""
 
     device: str = "/dev/fb0"
     sysfs: str = "/sys/class/graphics/fb0"
     mirror: bool = True
     fps: float = 30.0
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(text: str) -> SelfViewSettings:
@@ -60,62 +62,13 @@ def parse(text: str) -> SelfViewSettings:
         raise ConfigError(["--settings: device and sysfs are paths"])
     if not isinstance(settings.fps, int | float) or settings.fps <= 0:
         raise ConfigError([f"--settings: fps: {settings.fps!r} is not a positive number"])
+    missing = sorted(TEXTS - set(settings.texts))
+    if missing:
+        raise ConfigError([f"--settings: texts: {', '.join(missing)} missing"])
     return settings
 
 
-class Viewer:
-    """Carries frames from `reader` to the display when they are wanted."""
-
-    def __init__(
-        self, display: Framebuffer, painter: Painter, reader: FrameReader, clock: Clock
-    ) -> None:
-        self._display = display
-        self._painter = painter
-        self._reader = reader
-        self._clock = clock
-        self._wanted = False
-        self._dark = True
-        self._number = 0
-        self._shown_us = 0
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a picture is to be shown."""
-        return self._wanted
-
-    def show(self, on: bool) -> None:
-        """Show frames from now on, or go dark."""
-        self._wanted = on
-        self._number = 0
-        if not on:
-            self._darken()
-
-    def refresh(self) -> bool:
-        """Show the newest frame if it is a new one; tells whether it did. Raises HardwareError."""
-        if not self._wanted:
-            return False
-        number = self._reader.number
-        newest = self._reader.newest() if number != self._number else None
-        if newest is None:
-            if not self._dark and self._clock.now_us() - self._shown_us > STALE_US:
-                self._darken()
-            return False
-        self._number, pts_us, frame = newest
-        geometry = self._reader.geometry
-        if geometry is None or self._clock.now_us() - pts_us > STALE_US:
-            return False
-        self._shown_us = pts_us
-        self._dark = False
-        self._display.show(self._painter.paint(frame, geometry))
-        return True
-
-    def _darken(self) -> None:
-        self._painter.forget()
-        self._display.darken()
-        self._dark = True
-
-
-def serve(viewer: Viewer, control: socket.socket, fps: float, clock: Clock) -> None:
+def serve(viewer: Viewer, control: socket.socket) -> None:
     """Carry out the commands until told to stop or the other end closes.
 
     Raises WireError on a line that is no command, and HardwareError if the display fails.
@@ -123,15 +76,11 @@ def serve(viewer: Viewer, control: socket.socket, fps: float, clock: Clock) -> N
     rest = b""
     waiting = select.poll()
     waiting.register(control, select.POLLIN)
-    due_us = 0
     while True:
-        wait: float | None = None
-        if viewer.wanted:
-            now_us = clock.now_us()
-            if now_us >= due_us and viewer.refresh():
-                due_us = now_us + round(1_000_000 / fps)
-            wait = 1000 * max(POLL_SECONDS, (due_us - clock.now_us()) / 1_000_000)
-        if not waiting.poll(wait):
+        wait_us = viewer.wait_us()
+        # Whole milliseconds, rounded down: rather a look too early than a picture too late.
+        if not waiting.poll(None if wait_us is None else max(1, wait_us // 1000)):
+            viewer.refresh()
             continue
         data = control.recv(MAX_LINE)
         if not data:
@@ -140,15 +89,15 @@ def serve(viewer: Viewer, control: socket.socket, fps: float, clock: Clock) -> N
         if len(rest) > MAX_LINE:
             raise WireError(f"a command of more than {MAX_LINE} bytes")
         for line in lines:
-            match _command(line):
-                case {"show": bool(on)}:
-                    viewer.show(on)
-                    due_us = 0
-                case {"stop": True}:
-                    return
-                case other:
-                    raise WireError(f"unknown command: {other}")
+            command = _command(line)
+            if command == {"stop": True}:
+                return
+            try:
+                viewer.show(from_wire(command["show"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise WireError(f"unknown command: {command} ({error})") from None
             control.sendall(b'{"ok":true}\n')
+        viewer.refresh()
 
 
 def _command(line: bytes) -> Any:
@@ -183,12 +132,12 @@ def main() -> int:
     try:
         panel = read_panel(settings.sysfs)
         display = Framebuffer(settings.device, panel)
-        painter = Painter(panel, settings.mirror)
-        clock = SystemClock()
-        viewer = Viewer(display, painter, FrameReader(arguments.frame_fd), clock)
+        screen = Screen(panel, settings.mirror, settings.texts)
+        reader = FrameReader(arguments.frame_fd)
+        viewer = Viewer(display, screen, reader, SystemClock(), settings.fps)
         with contextlib.suppress(ConnectionError):
-            serve(viewer, control, settings.fps, clock)
-        viewer.show(False)
+            serve(viewer, control)
+        viewer.show(DARK)
     except Exception as error:  # noqa: BLE001 - whatever it is, the controller is told
         text = str(error) if isinstance(error, CameradError) else f"{type(error).__name__}: {error}"
         text = " ".join(text.split())

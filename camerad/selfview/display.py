@@ -41,7 +41,7 @@ class Framebuffer:
 
     def __init__(self, device: str, panel: Panel) -> None:
         self._device = device
-        self._black = bytes(panel.stride * panel.height)
+        self._bytes = panel.stride * panel.height
         try:
             self._fd = os.open(device, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -56,7 +56,7 @@ class Framebuffer:
 
     def darken(self) -> None:
         """Make every pixel black. Raises HardwareError."""
-        self._write(memoryview(self._black))
+        self._write(memoryview(bytes(self._bytes)))
 
     def _write(self, data: memoryview) -> None:
         done = 0

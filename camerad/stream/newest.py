@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,10 +91,25 @@ class FrameReader:
         """How many frames were published; 0 before the first."""
         return int(self._numbers[0]) if self._open() else 0
 
+    @property
+    def newest_us(self) -> int:
+        """Media time of the newest frame, microseconds; 0 before the first."""
+        return int(self._times[int(self._numbers[0]) % SLOTS]) if self._open() else 0
+
     def newest(self) -> tuple[int, int, Frame] | None:
         """(number, pts_us, copy of the picture) of the newest frame; None before the first.
 
         The picture is a uint8 array of `geometry.shape`, I420.
+        """
+        copies: list[Frame] = []
+        found = self.use(lambda frame: copies.append(frame.copy()))
+        return None if found is None else (*found, copies[-1])
+
+    def use(self, work: Callable[[Frame], None]) -> tuple[int, int] | None:
+        """Have `work` done with the newest frame where it lies, without a copy; (number, pts_us).
+
+        None, and no work, before the first frame. If the writer comes back to the frame meanwhile,
+        the work is done once more with a newer one: what the last call made is whole.
         """
         if not self._open():
             return None
@@ -103,7 +119,7 @@ class FrameReader:
                 return None
             slot = number % SLOTS
             pts_us = int(self._times[slot])
-            frame = self._slots[slot].copy()
+            work(self._slots[slot])
             # The writer comes back to this slot only after two more frames.
             if int(self._numbers[0]) < number + SLOTS - 1:
-                return number, pts_us, frame
+                return number, pts_us

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
 from camerad.hardware import display
-from camerad.hardware.display import SelfView
+from camerad.hardware.display import NoDisplay, SelfView
 
 SCRIPT = """
 import json, os, socket, sys, time
@@ -78,11 +79,16 @@ def test_the_process_is_told_and_its_answer_counts(
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
         await until(lambda: states == [None])
-        view.show(True)
-        view.show(False)
+        for scene in (Mirror(30.0), Mirror(30.0), Recording(7), DARK):
+            view.show(scene)
         heard = tmp_path / "heard"
-        await until(lambda: heard.read_text().count("\n") == 3)
-        assert heard.read_text().split("\n")[1:3] == ['{"show": true}', '{"show": false}']
+        await until(lambda: heard.read_text().count("\n") == 4)  # the same twice is told once
+        assert heard.read_text().splitlines() == [
+            '{"show": {"scene": "dark"}}',
+            '{"show": {"scene": "mirror", "pre_event_seconds": 30.0}}',
+            '{"show": {"scene": "recording", "since_us": 7, "sound": "none"}}',
+            '{"show": {"scene": "dark"}}',
+        ]
         assert states == [None]  # told once, not with every answer
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
@@ -93,7 +99,7 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
         await until(lambda: states == [None])
-        view.show(True)
+        view.show(Mirror())
         first = view.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -101,7 +107,7 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
         assert states == [None, "the self-view process ended", None]
         assert view.pid not in (None, first)
         last = (tmp_path / "heard").read_text().splitlines()[-1]
-        assert last == '{"show": true}'
+        assert last == '{"show": {"scene": "mirror", "pre_event_seconds": 0.0}}'
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
 
@@ -120,8 +126,8 @@ def test_whatever_it_does_it_is_news_and_show_returns_at_once(
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
         for _ in range(100):
-            view.show(True)
-            view.show(False)
+            view.show(Mirror())
+            view.show(DARK)
         await until(lambda: bool(states))
         assert says in str(states[0])
 
@@ -139,14 +145,17 @@ def test_a_process_that_cannot_be_started_is_news(
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
 
 
-def test_a_process_that_hangs_while_it_shows_is_noticed_without_a_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+@pytest.mark.parametrize("scene_shown", [Mirror(), DARK])
+def test_a_process_that_hangs_is_noticed_without_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int, scene_shown: Scene
 ) -> None:
+    monkeypatch.setattr(display, "ASK_DARK_SECONDS", 0.1)
+
     async def scene(view: SelfView, states: list[str | None]) -> None:
-        view.show(True)
+        view.show(scene_shown)
         await until(lambda: states == [None])
         heard = tmp_path / "heard"
-        await until(lambda: heard.read_text().count("true") >= 3)  # it is asked again and again
+        await until(lambda: heard.read_text().count("\n") >= 3)  # it is asked again and again
         hung = view.pid
         assert hung is not None
         os.kill(hung, signal.SIGSTOP)
@@ -155,3 +164,10 @@ def test_a_process_that_hangs_while_it_shows_is_noticed_without_a_command(
         assert view.pid != hung
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_without_a_display_nothing_can_be_wrong_with_it() -> None:
+    view = NoDisplay()
+    view.start()
+    view.show(Mirror())
+    asyncio.run(view.close())

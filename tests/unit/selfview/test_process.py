@@ -17,18 +17,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, to_wire
 from camerad.clock import SECOND, ManualClock, SystemClock
 from camerad.errors import ConfigError
-from camerad.selfview.__main__ import STALE_US, SelfViewSettings, Viewer, parse
+from camerad.selfview.__main__ import SelfViewSettings, parse
 from camerad.selfview.display import Framebuffer
-from camerad.selfview.picture import Painter, Panel
+from camerad.selfview.picture import Panel
+from camerad.selfview.screen import Screen
+from camerad.selfview.viewer import STALE_US, Viewer
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
+from tests.unit.selfview.texts import TEXTS
 
 DEADLINE = 20.0
 GEOMETRY = Geometry(32, 24, 64)
-PANEL = Panel(32, 24, 64, 16)
-BYTES = PANEL.stride * PANEL.height
+PANEL = Panel(320, 240, 640, 16)
+MIRROR = to_wire(Mirror())
+FRAME_US = SECOND // 30
 
 
 def picture(luma: int) -> Frame:
@@ -57,7 +62,7 @@ def shared() -> Iterator[Shared]:
 
 @pytest.fixture
 def device(tmp_path: Path) -> Path:
-    for name, text in (("virtual_size", "32,24"), ("bits_per_pixel", "16"), ("stride", "64")):
+    for name, text in (("virtual_size", "320,240"), ("bits_per_pixel", "16"), ("stride", "640")):
         (tmp_path / name).write_text(text)
     path = tmp_path / "fb0"
     path.touch()
@@ -65,19 +70,21 @@ def device(tmp_path: Path) -> Path:
 
 
 def level(device: Path) -> int:
-    """Green, 0 to 63, of the pixel in the middle."""
-    low, high = device.read_bytes()[BYTES // 2 : BYTES // 2 + 2]
+    """Green, 0 to 63, of a pixel in the upper part of the picture."""
+    at = PANEL.stride * 30 + PANEL.width // 2
+    low, high = device.read_bytes()[at : at + 2]
     return (high & 7) << 3 | low >> 5
 
 
 class Bench:
-    def __init__(self, device: Path, shared: Shared) -> None:
+    def __init__(self, device: Path, shared: Shared, fps: float = 30) -> None:
         self.clock = ManualClock(100 * SECOND)
         self.viewer = Viewer(
             Framebuffer(str(device), PANEL),
-            Painter(PANEL, mirror=True),
+            Screen(PANEL, mirror=True, texts=TEXTS["de"]),
             FrameReader(shared.fd),
             self.clock,
+            fps,
         )
 
 
@@ -87,7 +94,7 @@ def bench(device: Path, shared: Shared) -> Bench:
 
 
 def test_each_new_frame_is_shown_once(bench: Bench, device: Path, shared: Shared) -> None:
-    bench.viewer.show(True)
+    bench.viewer.show(Mirror())
     assert not bench.viewer.refresh()
     shared.put(235, bench.clock.now_us())
     assert bench.viewer.refresh()
@@ -96,7 +103,7 @@ def test_each_new_frame_is_shown_once(bench: Bench, device: Path, shared: Shared
 
 
 def test_it_is_the_newest_frame_that_is_shown(bench: Bench, device: Path, shared: Shared) -> None:
-    bench.viewer.show(True)
+    bench.viewer.show(Mirror())
     for luma in (235, 235, 16):
         shared.put(luma, bench.clock.now_us())
     assert bench.viewer.refresh()
@@ -107,34 +114,49 @@ def test_nothing_is_shown_that_is_not_wanted(bench: Bench, device: Path, shared:
     shared.put(235, bench.clock.now_us())
     assert not bench.viewer.refresh()
     assert not any(device.read_bytes())
-    bench.viewer.show(True)
+    bench.viewer.show(Mirror())
     assert bench.viewer.refresh()
-    bench.viewer.show(False)
+    bench.viewer.show(DARK)
     assert not any(device.read_bytes())
+    assert bench.viewer.wait_us() is None
 
 
-def test_what_was_newest_while_it_was_dark_is_shown_at_once(
-    bench: Bench, device: Path, shared: Shared
+@pytest.mark.parametrize("between", [DARK, Mirror(30.0), Recording(100 * SECOND, Sound.ON)])
+def test_what_was_newest_is_shown_at_once_in_another_scene(
+    bench: Bench, device: Path, shared: Shared, between: Scene
 ) -> None:
-    bench.viewer.show(True)
+    bench.viewer.show(Mirror())
     shared.put(235, bench.clock.now_us())
     bench.viewer.refresh()
-    bench.viewer.show(False)
-    bench.viewer.show(True)
+    bench.viewer.show(between)
+    bench.viewer.show(Mirror())
     assert bench.viewer.refresh()
     assert level(device) == 63
 
 
-def test_a_picture_that_stands_still_goes_dark(bench: Bench, device: Path, shared: Shared) -> None:
-    bench.viewer.show(True)
+def test_the_same_scene_again_is_written_again_and_keeps_its_picture(
+    bench: Bench, device: Path, shared: Shared
+) -> None:
+    bench.viewer.show(Mirror())
+    shared.put(235, bench.clock.now_us())
+    bench.viewer.refresh()
+    before = device.read_bytes()
+    device.write_bytes(bytes(len(before)))  # something else wrote to it: a console
+    bench.viewer.show(Mirror())
+    assert device.read_bytes() == before
+
+
+def test_a_picture_that_stands_still_goes_away(bench: Bench, device: Path, shared: Shared) -> None:
+    bench.viewer.show(Mirror())
     shared.put(235, bench.clock.now_us())
     bench.viewer.refresh()
     bench.clock.advance(STALE_US)
-    bench.viewer.refresh()
+    assert not bench.viewer.refresh()
     assert level(device) == 63
     bench.clock.advance(1)
-    bench.viewer.refresh()
-    assert not any(device.read_bytes())
+    assert bench.viewer.refresh()
+    assert level(device) == 0
+    assert not bench.viewer.refresh()  # said once
     shared.put(235, bench.clock.now_us())
     assert bench.viewer.refresh()
     assert level(device) == 63
@@ -145,16 +167,85 @@ def test_a_picture_left_by_a_dead_camera_is_never_shown(
 ) -> None:
     shared.put(235, bench.clock.now_us())
     bench.clock.advance(STALE_US + 1)
-    bench.viewer.show(True)
+    bench.viewer.show(Mirror())
     assert not bench.viewer.refresh()
-    assert not any(device.read_bytes())
+    assert level(device) == 0
+
+
+def test_the_running_time_goes_on_without_a_picture(
+    bench: Bench, device: Path, shared: Shared
+) -> None:
+    bench.viewer.show(Recording(bench.clock.now_us()))
+    seen = {device.read_bytes()}
+    for second in range(1, 4):
+        wait_us = bench.viewer.wait_us()
+        assert wait_us is not None
+        bench.clock.advance(SECOND - 1)
+        bench.viewer.refresh()
+        before = device.read_bytes()
+        bench.clock.advance(1)
+        assert bench.viewer.refresh()
+        assert device.read_bytes() != before
+        seen.add(device.read_bytes())
+        # Each second is another picture: 00:00 to 00:03; "Kein Bild" comes between two.
+        assert len(seen) == second + 1
+
+
+def test_pictures_are_shown_at_the_wanted_rate_at_most(device: Path, shared: Shared) -> None:
+    bench = Bench(device, shared, fps=15)
+    bench.viewer.show(Mirror())
+    shown = 0
+    for _ in range(30):
+        bench.clock.advance(FRAME_US)
+        shared.put(235, bench.clock.now_us())
+        shown += bench.viewer.refresh()
+    assert shown == 15
+
+
+def test_every_picture_of_an_uneven_sensor_is_shown(bench: Bench, shared: Shared) -> None:
+    bench.viewer.show(Mirror())
+    for number in range(30):
+        # 27 and 40 ms in turn, around 33.
+        bench.clock.advance(FRAME_US + (-6_000 if number % 2 else 6_000))
+        shared.put(235, bench.clock.now_us())
+        assert bench.viewer.refresh()
+
+
+def test_a_picture_is_looked_for_when_it_is_due_and_not_all_the_time(
+    bench: Bench, shared: Shared
+) -> None:
+    bench.viewer.show(Mirror())
+    looks, late = 0, []
+    exposed_us = bench.clock.now_us() + FRAME_US
+    for _ in range(60):
+        # The camera needs 9 ms from the exposure until the picture is there.
+        there_us, put = exposed_us + 9_000, False
+        while not (put and bench.viewer.refresh()):
+            wait_us = bench.viewer.wait_us()
+            assert wait_us is not None
+            bench.clock.advance(max(1_000, wait_us // 1000 * 1000))
+            looks += 1
+            if not put and bench.clock.now_us() >= there_us:
+                shared.put(235, exposed_us)
+                put = True
+        late.append(bench.clock.now_us() - there_us)
+        exposed_us += FRAME_US
+    # A look a millisecond, and a wake that is early by as much as pictures may drift.
+    assert max(late[5:]) <= 2_000
+    assert looks <= 60 * 4
 
 
 class Child:
     def __init__(self, device: Path, frame_fd: int, **settings: Any) -> None:
         self.control, theirs = socket.socketpair()
         self.control.settimeout(DEADLINE)
-        known = {"device": str(device), "sysfs": str(device.parent), "mirror": True, "fps": 30}
+        known = {
+            "device": str(device),
+            "sysfs": str(device.parent),
+            "mirror": True,
+            "fps": 30,
+            "texts": TEXTS["de"],
+        }
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "camerad.selfview"),
@@ -205,11 +296,11 @@ def until(condition: Callable[[], bool], what: str) -> None:
 def test_the_display_follows_the_camera_and_the_commands(device: Path, shared: Shared) -> None:
     clock = SystemClock()
     with running(device, shared.fd) as child:
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         shared.put(235, clock.now_us())
         assert not any(device.read_bytes())
         shared.put(235, clock.now_us())
-        assert child.ask(show=True) == {"ok": True}
+        assert child.ask(show=MIRROR) == {"ok": True}
 
         def fed(luma: int, wanted: int) -> bool:
             shared.put(luma, clock.now_us())
@@ -218,7 +309,7 @@ def test_the_display_follows_the_camera_and_the_commands(device: Path, shared: S
         until(lambda: fed(235, 63), "a bright picture")
         until(lambda: fed(16, 0), "a dark picture")
         until(lambda: fed(235, 63), "a bright picture again")
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         assert not any(device.read_bytes())
         child.control.sendall(b'{"stop":true}\n')
         assert child.end() == (0, "")
@@ -234,12 +325,12 @@ def test_it_paints_with_one_thread(device: Path) -> None:
 
     def shown() -> bool:
         writer.put(np.full(geometry.shape, 128, np.uint8), SystemClock().now_us())
-        return any(device.read_bytes())
+        return any(device.read_bytes()[:1600])  # the first row: there is no text
 
     with running(device, fd) as child:
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         threads = os.listdir(f"/proc/{child.process.pid}/task")
-        assert child.ask(show=True) == {"ok": True}
+        assert child.ask(show=MIRROR) == {"ok": True}
         until(shown, "a picture")
         assert os.listdir(f"/proc/{child.process.pid}/task") == threads
     os.close(fd)
@@ -248,7 +339,7 @@ def test_it_paints_with_one_thread(device: Path) -> None:
 @pytest.mark.parametrize("how", ["stop", "close"])
 def test_it_leaves_a_dark_display(device: Path, shared: Shared, how: str) -> None:
     with running(device, shared.fd) as child:
-        assert child.ask(show=True) == {"ok": True}
+        assert child.ask(show=MIRROR) == {"ok": True}
 
         def fed() -> bool:
             shared.put(235, SystemClock().now_us())
@@ -265,10 +356,10 @@ def test_it_leaves_a_dark_display(device: Path, shared: Shared, how: str) -> Non
 
 def test_it_is_guarded_like_every_process(device: Path, shared: Shared) -> None:
     with running(device, shared.fd) as child:
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             child.process.send_signal(number)
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         assert os.stat(f"/proc/{child.process.pid}/mem").st_uid == 0
 
 
@@ -284,12 +375,12 @@ def test_a_missing_display_is_said_in_one_line(device: Path, shared: Shared) -> 
 
 def test_a_display_that_fails_later_is_said_too(device: Path, shared: Shared) -> None:
     with running(device, shared.fd) as child:
-        assert child.ask(show=False) == {"ok": True}
+        assert child.ask(show=to_wire(DARK)) == {"ok": True}
         # No file of this process may grow any more, so the next picture cannot be written.
         device.write_bytes(b"")
         resource_limit = f"--fsize=0:0 --pid {child.process.pid}"
         subprocess.run(["prlimit", *resource_limit.split()], check=True)
-        child.control.sendall(b'{"show":false}\n')
+        child.control.sendall(b'{"show":{"scene":"dark"}}\n')
         assert "fails: File too large" in child.answer()["error"]
         assert child.end()[0] == 69
 
@@ -299,6 +390,7 @@ def test_a_display_that_fails_later_is_said_too(device: Path, shared: Shared) ->
     [
         (b"show\n", "not JSON"),
         (b'{"show":1}\n', "unknown command"),
+        (b'{"show":{"scene":"mirror","zoom":2}}\n', "unexpected keyword argument 'zoom'"),
         (b"[]\n", "unknown command"),
         (b"x" * 5000, "more than 4096 bytes"),
     ],
@@ -320,11 +412,15 @@ def test_wrong_settings_are_said_in_one_line(device: Path, shared: Shared) -> No
         assert errors.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"fps":0}', '{"fps":"x"}', '{"device":3}'])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"fps":0}', '{"fps":"x"}', '{"device":3}', '{"texts":{"recording":"R"}}']
+)
 def test_settings_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text)
 
 
 def test_settings_have_the_first_framebuffer_as_default() -> None:
-    assert parse("{}") == SelfViewSettings("/dev/fb0", "/sys/class/graphics/fb0", True, 30.0)
+    texts = TEXTS["en"]
+    expected = SelfViewSettings("/dev/fb0", "/sys/class/graphics/fb0", True, 30.0, texts)
+    assert parse(json.dumps({"texts": texts})) == expected

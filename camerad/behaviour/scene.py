@@ -1,0 +1,145 @@
+"""What the front display shows: a function of the state and of a few facts, and how it is told.
+
+Rules of this file
+------------------
+1. The display says what is true for the person in front of it. It says that something is recorded
+   exactly while footage is kept, and it does not say "not recorded" without naming a pre-event
+   buffer that a recording would begin with.
+2. A scene says what, never how: words, sizes and colours belong to the display's own process.
+3. A scene holds nothing that changes by itself. The running time of a recording is counted by the
+   display from `Recording.since_us`, on the clock that nobody can set.
+
+The controller tells a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from camerad.behaviour.events import Condition, Stage
+from camerad.behaviour.state import State
+
+
+class Sound(Enum):
+    """What a recording hears."""
+
+    ON = "on"
+    MUTED = "muted"
+    """Switched off by the wearer."""
+    NONE = "none"
+    """There is none: the policy does not want it, or the microphone does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dark:
+    """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The person's own picture; nothing is kept.
+
+    pre_event_seconds: footage from before the press that a recording would begin with, as far as
+    there is that much; 0 where no buffer runs.
+    """
+
+    pre_event_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The same picture while footage is kept. since_us: media time of the press, microseconds."""
+
+    since_us: int
+    sound: Sound = Sound.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the camera is, for the officer who wears it; no picture.
+
+    battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
+    before it was looked at. wall_us: wall time, microseconds since 1970; None while it is not to be
+    trusted.
+    """
+
+    battery_percent: int | None = None
+    minutes_left: int | None = None
+    wall_us: int | None = None
+
+
+Scene: TypeAlias = Dark | Mirror | Recording | Status
+
+DARK: Final = Dark()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the state does not know and the display is to say.
+
+    pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
+    status: what the status would say.
+    """
+
+    pre_event_seconds: float = 0.0
+    sound: bool = False
+    status: Status = Status()
+
+
+def scene(state: State, facts: Facts) -> Scene:
+    """What the display is to show in `state`."""
+    if state.display_on and state.keeping:
+        return Recording(state.entered_us, _sound(state, facts))
+    if state.display_on and state.stage is Stage.SELF_VIEW:
+        return Mirror(facts.pre_event_seconds if state.armed else 0.0)
+    return facts.status if state.status_on else DARK
+
+
+def _sound(state: State, facts: Facts) -> Sound:
+    if not facts.sound or Condition.MICROPHONE_DOWN in state.conditions:
+        return Sound.NONE
+    return Sound.MUTED if state.muted else Sound.ON
+
+
+_NAMES: Final[Mapping[str, type[Scene]]] = {
+    "dark": Dark,
+    "mirror": Mirror,
+    "recording": Recording,
+    "status": Status,
+}
+
+
+def to_wire(shown: Scene) -> dict[str, Any]:
+    """The scene as an object for JSON."""
+    name = next(name for name, kind in _NAMES.items() if kind is type(shown))
+    fields = asdict(shown)
+    if isinstance(shown, Recording):
+        fields["sound"] = shown.sound.value
+    return {"scene": name, **fields}
+
+
+def from_wire(told: Any) -> Scene:
+    """The scene that `to_wire` made `told` from. Raises ValueError for anything else."""
+    if not isinstance(told, dict):
+        raise ValueError(f"a scene is an object, not {told!r}")
+    fields = dict(told)
+    kind = _NAMES.get(str(fields.pop("scene", None)))
+    if kind is None:
+        raise ValueError(f"there is no scene {told.get('scene')!r}")
+    sound = fields.pop("sound", None)
+    wrong = [
+        name
+        for name, value in fields.items()
+        if isinstance(value, bool) or not isinstance(value, int | float | None)
+    ]
+    try:
+        if wrong:
+            raise TypeError(f"{wrong[0]} is not a number")
+        if sound is not None:
+            fields["sound"] = Sound(sound)
+        return kind(**fields)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"no scene {told['scene']!r} can be made: {error}") from None

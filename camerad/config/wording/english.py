@@ -1,0 +1,25 @@
+"""What the front display says in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.config.wording.catalogue import DisplayWording
+
+ENGLISH: Final = DisplayWording(
+    self_view="You see yourself.",
+    not_recorded="Nothing is being recorded.",
+    reaches_back="Not recording yet. "
+    "It\N{NO-BREAK SPACE}would reach back {seconds}\N{NO-BREAK SPACE}s.",
+    recording="RECORDING",
+    sound_on="with sound",
+    sound_muted="sound off",
+    sound_none="no sound",
+    no_picture="No picture",
+    battery="Battery: {percent}\N{NO-BREAK SPACE}%",
+    battery_unknown="Battery: unknown",
+    storage="Storage: {hours}\N{NO-BREAK SPACE}h {minutes}\N{NO-BREAK SPACE}min",
+    storage_unknown="Storage: unknown",
+    clock="Clock: {time}",
+    clock_unset="Clock: not set",
+)

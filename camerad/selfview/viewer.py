@@ -1,0 +1,115 @@
+"""Carries pictures from the shared memory to the display: always the newest, never a queue.
+
+When to look for a picture is learned: the sensor's pictures come at even distances, so the viewer
+sleeps until just before the next one is due and then looks every millisecond until it is there. It
+takes three wakes a picture that way, and a picture waits for hardly more than one millisecond.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.behaviour.scene import Scene
+from camerad.clock import SECOND, Clock
+from camerad.selfview.display import Framebuffer
+from camerad.selfview.screen import Screen
+from camerad.stream.newest import FrameReader
+
+STALE_US: Final = 1_000_000
+"""A frame older than this is not shown: a picture that stands still would pass for a live one."""
+LOOK_US: Final = 1_000
+"""How often a picture that is due is looked for,"""
+EAGER_US: Final = 12_000
+"""for so long after it was due; after that"""
+PATIENT_US: Final = 4_000
+"""how often."""
+DRIFT_US: Final = 500
+"""How much later a picture may come each time without being looked for too early."""
+SOONER: Final = 0.75
+"""A picture may come by this share of a period after the one before: sensors are not that even."""
+
+
+class Viewer:
+    """Shows on `display` what `screen` makes of scenes and of `reader`'s pictures.
+
+    fps: pictures per second at most. Raises HardwareError where the display fails.
+    """
+
+    def __init__(
+        self, display: Framebuffer, screen: Screen, reader: FrameReader, clock: Clock, fps: float
+    ) -> None:
+        self._display = display
+        self._screen = screen
+        self._reader = reader
+        self._clock = clock
+        self._period_us = round(SECOND / fps)
+        self._number = 0
+        self._pts_us: int | None = None
+        self._age_us = 0
+        self._live = False
+        self._asked_us = 0
+
+    def show(self, scene: Scene) -> None:
+        """Show this from now on. The same scene again changes nothing but is written again, so
+        that a display that no longer takes anything is found out."""
+        now_us = self._clock.now_us()
+        if scene != self._screen.scene:
+            self._screen.show(scene, now_us)
+            # What was newest while it was dark is shown at once.
+            self._number, self._pts_us = 0, None
+            self._live, self._asked_us = True, now_us
+        self._display.show(self._screen.pixels)
+
+    def refresh(self) -> bool:
+        """Show what is new: the newest picture, another second, or that no picture comes; whether
+        there was anything."""
+        now_us = self._clock.now_us()
+        changed = self._screen.tick(now_us)
+        if self._screen.has_picture:
+            changed = self._take(now_us) or self._look_whether_live(now_us) or changed
+        if changed:
+            self._display.show(self._screen.pixels)
+        return changed
+
+    def _take(self, now_us: int) -> bool:
+        """Paint the newest picture if it is a new and a fresh one, and one is due."""
+        reader = self._reader
+        if reader.number == self._number:
+            return False
+        pts_us, least_us = reader.newest_us, round(self._period_us * SOONER)
+        if self._pts_us is not None and 0 <= pts_us - self._pts_us < least_us:
+            return False
+        if now_us - pts_us > STALE_US or reader.geometry is None:
+            self._number = reader.number
+            return False
+        geometry = reader.geometry
+        found = reader.use(lambda frame: self._screen.paint(frame, geometry))
+        if found is None:
+            return False
+        self._number, self._pts_us = found
+        self._age_us = min(now_us - self._pts_us, self._age_us + DRIFT_US)
+        self._live = True
+        return True
+
+    def _look_whether_live(self, now_us: int) -> bool:
+        """Take a picture that stands still away; whether there was one."""
+        seen_us = self._asked_us if self._pts_us is None else self._pts_us
+        if not self._live or now_us - seen_us <= STALE_US:
+            return False
+        self._live = False
+        self._screen.no_picture()
+        return True
+
+    def wait_us(self) -> int | None:
+        """How long to sleep before the next `refresh`, microseconds; None: until a command."""
+        now_us = self._clock.now_us()
+        tick_us = self._screen.next_tick_us(now_us)
+        until_tick = None if tick_us is None else max(0, tick_us - now_us)
+        if not self._screen.has_picture:
+            return until_tick
+        due_us = self._asked_us
+        if self._pts_us is not None:
+            due_us = self._pts_us + self._period_us + self._age_us
+        late_us = now_us - due_us
+        wait_us = -late_us if late_us < 0 else LOOK_US if late_us < EAGER_US else PATIENT_US
+        return max(LOOK_US, wait_us if until_tick is None else min(wait_us, until_tick))

@@ -1,0 +1,94 @@
+"""What the display says: catalogues that are complete, and an office's own texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from re import fullmatch
+from typing import get_type_hints
+
+import pytest
+
+from camerad.config import check_file, load, render
+from camerad.config.fields import Matches
+from camerad.config.wording import ENGLISH, GERMAN, LANGUAGES, DisplayWording
+
+Write = Callable[..., Path]
+
+
+def config(write: Write, own: str, language: str = "de") -> Path:
+    Path("own.yaml").write_text(own, encoding="utf-8")
+    path = Path("own.yaml").absolute()
+    return write(
+        f"policy: generic\nself_view:\n  language: {language}\n  wording: {path}\n",
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_of_a_catalogue_is_one_that_an_office_could_write(language: str) -> None:
+    hints = get_type_hints(DisplayWording, include_extras=True)
+    for field in fields(DisplayWording):
+        mark = next(m for m in hints[field.name].__metadata__ if isinstance(m, Matches))
+        text = getattr(LANGUAGES[language], field.name)
+        assert fullmatch(mark.pattern, text), field.name
+
+
+def test_the_language_is_german_unless_another_is_named(write: Write) -> None:
+    assert load(write("policy: generic\n")).display_wording is GERMAN
+    english = write("policy: generic\nself_view: {language: en}\n")
+    assert load(english).display_wording is ENGLISH
+
+
+def test_an_offices_text_replaces_that_one_only(write: Write) -> None:
+    path = config(write, "recording: AUFZEICHNUNG LÄUFT\nreaches_back: noch {seconds} s\n")
+    wording = load(path).display_wording
+    expected = asdict(GERMAN) | {
+        "recording": "AUFZEICHNUNG LÄUFT",
+        "reaches_back": "noch {seconds} s",
+    }
+    assert asdict(wording) == expected
+
+
+def test_the_effective_configuration_says_where_the_texts_are(write: Write) -> None:
+    path = config(write, "recording: REC\n", "en")
+    settings = load(path)
+    rendered = write(render(settings))
+    assert load(rendered).display_wording == settings.display_wording
+
+
+@pytest.mark.parametrize(
+    ("own", "line", "words"),
+    [
+        ("recording: R\nrecord: R\n", 2, "record: unknown key; did you mean recording"),
+        ("self_view: '{seconds}'\n", 1, "self_view: found"),
+        ("battery: '{volts} V'\n", 1, "battery: found"),
+        ("recording: 12\n", 1, 'write it in quotes: "12"'),
+        ("recording: ''\n", 1, "recording: found"),
+        ("recording: '  '\n", 1, "recording: found"),
+        ("recording: '{'\n", 1, "recording: found"),
+        ("recording: 录音\n", 1, "Latin letters"),
+        (f"recording: {'x' * 91}\n", 1, "1 to 90 characters"),
+        ("- recording\n", 1, "a section is needed"),
+    ],
+)
+def test_a_mistake_in_an_offices_text_is_named_with_its_line(
+    write: Write, own: str, line: int, words: str
+) -> None:
+    mistakes = check_file(config(write, own))
+    assert len(mistakes) == 1, mistakes
+    assert mistakes[0].startswith(f"{Path('own.yaml').absolute()}:{line}: ")
+    assert words in mistakes[0]
+
+
+def test_a_file_of_texts_that_is_missing_is_named_where_it_is_asked_for(write: Write) -> None:
+    path = write("policy: generic\nself_view:\n  wording: /nowhere/texts.yaml\n")
+    mistakes = check_file(path)
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith("c.yaml:3: self_view.wording: /nowhere/texts.yaml: ")
+
+
+def test_mistakes_of_both_files_are_named_at_once(write: Write) -> None:
+    path = config(write, "recording: 12\n")
+    path.write_text(path.read_text() + "  fps: 0\n")
+    assert len(check_file(path)) == 2
