@@ -30,6 +30,8 @@ LEAVE_SECONDS: Final = 0.5
 """How long a process may take to end by itself once its socket is closed."""
 RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 """The first start after a failure is at once: it darkens what the last process left behind."""
+STEADY_SECONDS: Final = 2.0
+"""A process that worked so long has recovered; the next failure counts as the first."""
 ASK_SECONDS: Final = 0.5
 """How often a display that shows something is asked whether it lives,"""
 ASK_DARK_SECONDS: Final = 5.0
@@ -54,6 +56,7 @@ class SelfView:
         self._scene: Scene = DARK
         self._fault: str | None = None
         self._told = False
+        self._works_since: float | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answered = asyncio.Event()
@@ -85,13 +88,14 @@ class SelfView:
     async def _keep_alive(self) -> None:
         failures = 0
         while True:
-            began = asyncio.get_running_loop().time()
+            self._works_since = None
             try:
                 fault = await self._run_once()
             except OSError as error:
                 fault = f"the self-view process cannot be started: {error}"
             self._tell(fault)
-            if asyncio.get_running_loop().time() - began > RETRY_SECONDS[-1]:
+            now = asyncio.get_running_loop().time()
+            if self._works_since is not None and now - self._works_since >= STEADY_SECONDS:
                 failures = 0
             pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
             failures += 1
@@ -133,6 +137,7 @@ class SelfView:
                     fault = str(answer["error"])
                     self._tell(fault)
                 else:
+                    self._works_since = self._works_since or asyncio.get_running_loop().time()
                     self._tell(None)
         except TimeoutError:
             fault = f"the display has not answered for {ANSWER_SECONDS:g} s"

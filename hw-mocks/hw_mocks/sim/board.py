@@ -29,7 +29,12 @@ EDGES_KEPT: Final = 5000
 ANSWER_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 0.2
 LIGHTS: Final = ("red", "green", "amber")
-CAPTURE: Final = "camerad.capture"
+_KILLS: Final = {
+    "capture_kill": ("capture", signal.SIGKILL),
+    "display_kill": ("selfview", signal.SIGKILL),
+    "display_crash": ("selfview", signal.SIGSEGV),
+}
+"""Faults that end a child of the daemon: which, and by what signal."""
 RESTART_SECONDS: Final = 0.1
 """How long after its end a daemon that was killed is started again."""
 # Without a number of seconds: as long as the example in the interface's description.
@@ -179,8 +184,8 @@ class Board:
         kind, more = FAULTS[name], more or {}
         if kind.role is None:
             raise Later(f"{name}: the daemon does not look at this yet; it comes with later work")
-        if name == "capture_kill":
-            return {"name": name, "killed": self._kill_capture()}
+        if name in _KILLS:
+            return {"name": name, "killed": self._kill_child(*_KILLS[name])}
         if name == "daemon_killed":
             at_us = now_us()
             killed = self._kill_daemon(RESTART_SECONDS if seconds is None else seconds)
@@ -213,12 +218,12 @@ class Board:
         self.world.tell(FOLLOWER, {"wall_offset_us": offset_us}, keep="wall")
         return self.world.tell(CLOCK, {"wall_offset_us": offset_us}, keep="wall") > 0
 
-    def _kill_capture(self) -> int:
+    def _kill_child(self, module: str, number: signal.Signals) -> int:
         daemon = self._daemon_pid()
-        child = find(daemon, CAPTURE) if daemon is not None else None
+        child = find(daemon, f"camerad.{module}") if daemon is not None else None
         if child is None:
-            raise NotNow("no capture process is running")
-        os.kill(child, signal.SIGKILL)
+            raise NotNow(f"no {module} process is running")
+        os.kill(child, number)
         return child
 
     def _question(self) -> tuple[str, asyncio.Future[Message]]:

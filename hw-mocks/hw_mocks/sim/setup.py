@@ -30,9 +30,11 @@ import yaml
 from camerad.config import Settings, load, policies
 from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, ConfigError
 
+from hw_mocks import children
 from hw_mocks.boot import PARENT_VARIABLE
 from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.disk import DISK_VARIABLE
+from hw_mocks.framebuffer import PANEL_VARIABLE
 from hw_mocks.panel import Panel
 from hw_mocks.sim import SimError
 from hw_mocks.sim.timepiece import Timepiece
@@ -86,6 +88,11 @@ class StateDir:
     def card(self) -> Path:
         """The daemon's own state directory, which the faults of the disk are about."""
         return self.root / "camerad"
+
+    @property
+    def panel(self) -> Path:
+        """The device file of the display."""
+        return self.root / "board" / "dev" / "fb0"
 
     @property
     def world(self) -> Path:
@@ -217,6 +224,10 @@ class Machine:
             DISK_VARIABLE: str(self.state.card),
             PARENT_VARIABLE: str(os.getpid()),
             "PYTHONUNBUFFERED": "1",
+            PANEL_VARIABLE: str(self.state.panel),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (os.environ.get("PYTHONPATH"), str(Path(children.__path__[0]))))
+            ),
         }
         if self.footage is not None:
             environment["HW_MOCKS_FOOTAGE"] = str(self.footage)

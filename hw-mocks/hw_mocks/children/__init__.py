@@ -1,0 +1,1 @@
+"""What the simulator puts into the processes that the daemon starts by name."""
