@@ -18,7 +18,8 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit lint types generated generate announcements bench campaign clean distclean
+.PHONY: help run test unit lint types generated generate announcements pictures bench campaign
+.PHONY: clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -30,6 +31,7 @@ help:
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md and camerad/schema.json'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
+	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; takes about an hour'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000; losses of power need root'
@@ -84,6 +86,10 @@ generate:
 announcements:
 	$(prepare) test
 	sh config/announcements/make.sh
+
+pictures:
+	$(prepare) test
+	$(python) -m tests.unit.selfview.golden
 
 bench:
 	$(prepare) test

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from tests.bench import cpu, evidence, latency, loss, machine, memory, plan, stamping
+from tests.bench import cpu, display, evidence, latency, loss, machine, memory, plan, stamping
 from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
 
@@ -75,6 +75,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         cpu=cpu.measure(effort, footage, work),
         memory=memory.measure(effort, footage, work),
         latency=latency.measure(effort, footage, work),
+        display=display.measure(effort, plan.footage(display.CLIP), work),
         loss=loss.measure(effort, footage, work),
         evidence=evidence.measure(effort, footage, work),
         stamping=stamping.measure(effort),

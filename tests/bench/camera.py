@@ -43,7 +43,8 @@ _READY_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.005
 _END_SECONDS: Final = 12.0
-_PANEL: Final = (320, 240, 16)
+PANEL: Final = (320, 240, 16)
+"""The front display: width, height, bits per pixel."""
 
 CAPTURE: Final = "camerad.capture"
 SELF_VIEW: Final = "camerad.selfview"
@@ -55,10 +56,10 @@ class Camera:
     policy, pre_event: its policy, and the section pre_event of its configuration. witness: have
     the simulated card report every fdatasync, which costs the daemon a little time for each.
 
-    epoch_us: when the sensor exposed its frame number 0. started_us, ready_us, control_us: when the
-    process was started, when the daemon told its service manager that it is ready, and when its
-    control socket was there. Raises BenchError, with the end of the daemon's log, where the daemon
-    does not do what it should.
+    panel: the memory that its front display shows, a descriptor. epoch_us: when the sensor exposed
+    its frame number 0. started_us, ready_us, control_us: when the process was started, when the
+    daemon told its service manager that it is ready, and when its control socket was there. Raises
+    BenchError, with the end of the daemon's log, where the daemon does not do what it should.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Camera:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(root / "notify.sock"))
         self._notify.settimeout(_LOOK_SECONDS)
-        self._panel = os.memfd_create("fb0", os.MFD_CLOEXEC)
+        self.panel = os.memfd_create("fb0", os.MFD_CLOEXEC)
         self._configuration = root / "camerad.yaml"
         # JSON is YAML.
         self._configuration.write_text(json.dumps(self._document(policy, pre_event)))
@@ -105,8 +106,8 @@ class Camera:
         return self.root / "world.sock"
 
     def _document(self, policy: str, pre_event: dict[str, Any] | None) -> dict[str, Any]:
-        width, height, depth = _PANEL
-        os.ftruncate(self._panel, width * height * depth // 8)
+        width, height, depth = PANEL
+        os.ftruncate(self.panel, width * height * depth // 8)
         sysfs = self.root / "fb0"
         sysfs.mkdir()
         synchronised = self.root / "synchronised"
@@ -136,7 +137,7 @@ class Camera:
             },
             "self_view": {
                 "timeout_seconds": 3600,
-                "device": f"/proc/{os.getpid()}/fd/{self._panel}",
+                "device": f"/proc/{os.getpid()}/fd/{self.panel}",
                 "sysfs": str(sysfs),
             },
             "clock": {"synchronised": str(synchronised)},
@@ -198,7 +199,7 @@ class Camera:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._notify.close()
-        os.close(self._panel)
+        os.close(self.panel)
         self.world.__exit__(None, None, None)
 
     def kill(self) -> int:

@@ -38,16 +38,18 @@ class Effort:
 
     rounds: of the CPU measurement, each with every subject once. slices, slice_seconds: of which
     each subject is measured so many in each state; all together as long as the footage, which
-    starts over after 10 s, so that every subject gets the same pictures. starts, presses, holds:
-    how many of them. kills: turns, in each of which several recordings are killed. fill_seconds:
-    how long the 30 s buffer is filled before memory is looked at; the arena is in memory from the
-    start, whatever it holds. pairs: how often checking and opening a recording are measured beside
-    their peers. long_hours: of the recording with which their memory is measured.
+    starts over after 10 s, so that every subject gets the same pictures. display_seconds: how long
+    the front display is watched. starts, presses, holds: how many of them. kills: turns, in each of
+    which several recordings are killed. fill_seconds: how long the 30 s buffer is filled before
+    memory is looked at; the arena is in memory from the start, whatever it holds. pairs: how often
+    checking and opening a recording are measured beside their peers. long_hours: of the recording
+    with which their memory is measured.
     """
 
     rounds: int
     slices: int
     slice_seconds: float
+    display_seconds: float
     starts: int
     presses: int
     holds: int
@@ -61,6 +63,7 @@ FULL: Final = Effort(
     rounds=6,
     slices=5,
     slice_seconds=2.0,
+    display_seconds=30.0,
     starts=7,
     presses=50,
     holds=5,
@@ -73,6 +76,7 @@ QUICK: Final = Effort(
     rounds=1,
     slices=3,
     slice_seconds=1.0,
+    display_seconds=6.0,
     starts=2,
     presses=8,
     holds=1,
@@ -87,9 +91,9 @@ class BenchError(Exception):
     """Error raised when something cannot be measured; one line for a person."""
 
 
-def footage() -> str:
+def footage(clip: str = CLIP) -> str:
     """The folder of the pictures, ready for the sensor. Raises BenchError if they cannot be had."""
-    path = _ask("hw_mocks.clips", "path", CLIP)
+    path = _ask("hw_mocks.clips", "path", clip)
     return _ask("hw_mocks.footage", path, f"{WIDTH}x{HEIGHT}", f"{LORES_WIDTH}x{LORES_HEIGHT}")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import cpu, evidence, latency, loss, memory, stamping
+from tests.bench import cpu, display, evidence, latency, loss, memory, stamping
 from tests.bench.camera import CAPTURE, SELF_VIEW
 from tests.bench.goals import Goal
 from tests.bench.plan import (
@@ -18,6 +18,7 @@ from tests.bench.plan import (
     LORES_WIDTH,
     MAX_BITRATE,
     MEMORY_SECONDS,
+    PERIOD_US,
     PRE_EVENT_SECONDS,
     THREADS,
     WIDTH,
@@ -31,6 +32,9 @@ FRAGMENT_LIMIT_MS: Final = 300.0
 READY_LIMIT_MS: Final = 2500.0
 CAMERA_LIMIT_MB: Final = 180.0
 WHOLE_LIMIT_MB: Final = 230.0
+DISPLAY_LIMIT_MS: Final = 1.5 * PERIOD_US / 1000
+DISPLAY_CPU_LIMIT_MS: Final = 0.5
+CORRELATION_LIMIT: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Results:
     loss: loss.Result
     memory: memory.Result
     latency: latency.Result
+    display: display.Result
     evidence: evidence.Result
     stamping: stamping.Result
     seconds: float
@@ -99,6 +104,25 @@ class Results:
                     "ms",
                 )
                 for name in latency.POLICIES
+            ),
+            Goal(
+                "exposure to front display, p99",
+                round(quick(self.display.latency, 0.99), 1),
+                DISPLAY_LIMIT_MS,
+                "ms",
+            ),
+            Goal(
+                "CPU of the display's process per picture",
+                round(self.display.cpu, 3),
+                DISPLAY_CPU_LIMIT_MS,
+                "ms",
+            ),
+            Goal(
+                "display like the mirrored picture, least correlation",
+                round(min(self.display.correlation), 4),
+                CORRELATION_LIMIT,
+                "",
+                at_least=True,
             ),
             Goal("start to ready", round(median(self.latency.ready), 1), READY_LIMIT_MS, "ms"),
             Goal(
@@ -201,9 +225,17 @@ class Results:
                     f"edge_to_first_fragment {name}": _quantiles(of)
                     for name, of in self.latency.fragment.items()
                 },
+                "exposure_to_front_display": _quantiles(self.display.latency),
                 "start_to_ready": _quantiles(self.latency.ready),
                 "start_to_control_socket": _quantiles(self.latency.control),
                 "picamera2_start_to_first_picture": _quantiles(self.latency.peer_ready),
+            },
+            "display": {
+                "cpu_ms_per_picture": round(self.display.cpu, 3),
+                "correlation_least": round(min(self.display.correlation), 4),
+                "correlation_not_mirrored_most": round(max(self.display.plain), 4),
+                "pictures_missed": self.display.missed,
+                "pictures_exposed": self.display.exposed,
             },
             "evidence": self.evidence.as_json(),
             "stamp": self.stamping.as_json(),

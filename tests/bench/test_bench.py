@@ -6,9 +6,10 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.bench import cpu, evidence, latency, loss, machine, stamping
+from tests.bench import cpu, display, evidence, latency, loss, machine, stamping
 from tests.bench.goals import Goal
 
 
@@ -38,6 +39,24 @@ def test_a_goal_says_by_how_much_it_is_missed(
 
 def test_what_was_not_measured_is_not_reached() -> None:
     assert not Goal("something", None, 1.0, "MB").reached
+
+
+def test_a_picture_on_the_display_is_known_by_its_number_and_its_age() -> None:
+    random = np.random.default_rng(3)
+    pictures = [random.integers(0, 256, (display.ROWS, 320)).astype(np.float32) for _ in range(40)]
+
+    def shown(number: int) -> bytes:
+        green = np.round(pictures[number][:, ::-1] * 63 / 255).astype("<u2")
+        return (green << 5).tobytes()
+
+    # 20 ms after its exposure each, but for one that never came and one that is of no film.
+    seen = [(1_000_000 + round(n * 1e6 / 30) + 20_000, shown(n)) for n in range(20, 40) if n != 30]
+    seen.insert(5, (seen[4][0] + 10_000, bytes(display.ROWS * 640)))
+    result = display.judge(seen, 1_000_000, lambda number: pictures[number % 40])
+    assert result.latency == pytest.approx([20.0] * 19, abs=0.01)
+    assert (result.missed, result.exposed) == (1, 20)
+    assert min(result.correlation) > 0.99
+    assert max(result.plain) < 0.1
 
 
 def test_a_file_without_pictures_has_lost_the_pre_event_part_too() -> None:

@@ -1,0 +1,85 @@
+"""What stands on the front display, read off the simulated panel's own memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hw_mocks import footage
+from numpy.typing import NDArray
+
+from tests.bench import display
+from tests.system.harness import BodyCamera, body_camera, configuration, until
+
+pytestmark = pytest.mark.system
+
+WIDTH, HEIGHT, BITS = display.PANEL
+
+
+class Panel:
+    """The panel of a running camera, 320x240 in RGB565."""
+
+    def __init__(self, camera: BodyCamera) -> None:
+        self.fd = os.open(camera.state_dir / "board" / "dev" / "fb0", os.O_RDONLY)
+
+    def words(self) -> NDArray[Any]:
+        data = os.pread(self.fd, WIDTH * HEIGHT * BITS // 8, 0)
+        return np.frombuffer(data, "<u2").reshape(HEIGHT, WIDTH)
+
+    def dark(self) -> bool:
+        return not self.words().any()
+
+    def framed(self) -> bool:
+        """Whether all four sides are of one colour, which is red and nothing else."""
+        words = self.words()
+        sides = np.concatenate([words[0], words[-1], words[:, 0], words[:, -1]])
+        return len(set(sides.tolist())) == 1 and sides[0] >> 11 > 20 and not sides[0] & 0x7FF
+
+
+def test_people_see_themselves_now_and_as_in_a_mirror_and_whether_they_are_recorded(
+    tmp_path: Path,
+) -> None:
+    def source(number: int) -> NDArray[Any]:
+        planes = footage.source_picture(camera.footage, number, footage.LORES)
+        colour = cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)
+        return np.asarray(colour[display.TOP : display.TOP + display.ROWS, :, 1], np.float32)
+
+    config = configuration(tmp_path, "generic")
+    with body_camera(tmp_path, config, footage=display.CLIP) as camera:
+        panel = Panel(camera)
+        assert panel.dark()
+        # In idle only the wearer asks for something: battery, storage and clock, for five seconds.
+        camera.press("display", 1.3)
+        until(lambda: not panel.dark(), 5, "the status")
+        assert not panel.framed()
+        until(panel.dark, 10, "a dark display")
+
+        camera.press()
+        camera.wait(stage="self_view")
+        until(lambda: bool(panel.words()[: display.TOP].any()), 5, "a picture")
+        seen = display.watch(panel.fd, 2.0)
+        found = display.judge(seen, camera.epoch_us, source)
+        assert len(found.latency) > 20  # of 60 pictures; a busy machine may miss some
+        assert min(found.correlation) > 0.95
+        assert max(found.plain) < 0.5
+        # The newest picture, and never one of long ago; how new exactly `make bench` says.
+        assert median(found.latency) < 100
+        assert not panel.framed()
+
+        camera.press()
+        camera.wait(stage="recording")
+        until(panel.framed, 5, "a red frame")
+        before = panel.words()[-40:].tobytes()
+        until(lambda: panel.words()[-40:].tobytes() != before, 5, "the time goes on")
+        camera.press("display")
+        until(panel.dark, 5, "a dark display")
+        camera.press("display")
+        until(panel.framed, 5, "a red frame again")
+        camera.stop()
+        assert panel.dark()
+        os.close(panel.fd)
