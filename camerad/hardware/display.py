@@ -37,6 +37,7 @@ ASK_SECONDS: Final = 0.5
 ASK_DARK_SECONDS: Final = 5.0
 """and a dark one."""
 MAX_LINE: Final = 4096
+SLOW: Final = "the display takes too long for a picture"
 
 StateHandler = Callable[[str | None], None]
 """Called on the event loop with what is wrong with the display, or None once it works."""
@@ -138,7 +139,7 @@ class SelfView:
                     self._tell(fault)
                 else:
                     self._works_since = self._works_since or asyncio.get_running_loop().time()
-                    self._tell(None)
+                    self._tell(SLOW if answer.get("slow") else None)
         except TimeoutError:
             fault = f"the display has not answered for {ANSWER_SECONDS:g} s"
         except ValueError as error:

@@ -3,10 +3,10 @@
 Shows the scene that it is told (`camerad.behaviour.scene`): the newest low-resolution frame with
 what is to be said about it, or a dark display. Nothing waits for it (P10).
 
-Commands are JSON objects, one a line: {"show": SCENE}, {"stop": true}. Each is answered by
-{"ok": true} once the display has done it, or by {"error": "..."}, after which the process ends; the
-controller starts it again. Exit status: 0 told to stop or the controller is gone; 64 wrong
-arguments; 69 the display is missing or failed; 70 anything else.
+Commands are JSON objects, one a line: {"show": SCENE}, {"stop": true}. Each is answered by {"ok":
+true} once the display has done it, with "slow": true if it takes too long for that, or by {"error":
+"..."}, after which the process ends; the controller starts it again. Exit status: 0 told to stop or
+the controller is gone; 64 wrong arguments; 69 the display is missing or failed; 70 anything else.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def serve(viewer: Viewer, control: socket.socket) -> None:
                 viewer.show(from_wire(command["show"]))
             except (KeyError, TypeError, ValueError) as error:
                 raise WireError(f"unknown command: {command} ({error})") from None
-            control.sendall(b'{"ok":true}\n')
+            control.sendall(b'{"ok":true,"slow":true}\n' if viewer.slow else b'{"ok":true}\n')
         viewer.refresh()
 
 

@@ -25,6 +25,10 @@ PATIENT_US: Final = 4_000
 """how often."""
 DRIFT_US: Final = 500
 """How much later a picture may come each time without being looked for too early."""
+SLOW_US: Final = 333_000
+"""A write that takes longer makes a poor mirror,"""
+SLOW_WRITES: Final = 3
+"""and so many in a row are no accident of a busy machine."""
 SOONER: Final = 0.75
 """A picture may come by this share of a period after the one before: sensors are not that even."""
 
@@ -48,6 +52,18 @@ class Viewer:
         self._age_us = 0
         self._live = False
         self._asked_us = 0
+        self._slow_writes = 0
+
+    @property
+    def slow(self) -> bool:
+        """Whether the display takes too long for a picture."""
+        return self._slow_writes >= SLOW_WRITES
+
+    def _write(self) -> None:
+        began_us = self._clock.now_us()
+        self._display.show(self._screen.pixels)
+        slow = self._clock.now_us() - began_us > SLOW_US
+        self._slow_writes = self._slow_writes + 1 if slow else 0
 
     def show(self, scene: Scene) -> None:
         """Show this from now on. The same scene again changes nothing but is written again, so
@@ -58,7 +74,7 @@ class Viewer:
             # What was newest while it was dark is shown at once.
             self._number, self._pts_us = 0, None
             self._live, self._asked_us = True, now_us
-        self._display.show(self._screen.pixels)
+        self._write()
 
     def refresh(self) -> bool:
         """Show what is new: the newest picture, another second, or that no picture comes; whether
@@ -68,7 +84,7 @@ class Viewer:
         if self._screen.has_picture:
             changed = self._take(now_us) or self._look_whether_live(now_us) or changed
         if changed:
-            self._display.show(self._screen.pixels)
+            self._write()
         return changed
 
     def _take(self, now_us: int) -> bool:

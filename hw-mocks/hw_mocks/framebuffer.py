@@ -5,6 +5,7 @@ device that HW_MOCKS_PANEL names; with a fault they behave as the kernel's would
 
 - ``display_gone``: there is no such device (ENOENT); one that was open before has gone (ENODEV).
 - ``display_error``: every write fails with EIO.
+- ``display_slow``: every write takes half a second longer.
 - ``display_hang``: a write does not come back as long as the fault holds. A process that hangs in
   a driver of the kernel cannot even be killed; this one can.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,8 +28,10 @@ PANEL_VARIABLE: Final = "HW_MOCKS_PANEL"
 ROLE: Final = "panel"
 GONE: Final = "display_gone"
 ERROR: Final = "display_error"
+SLOW: Final = "display_slow"
 HANG: Final = "display_hang"
-FAULTS: Final = (GONE, ERROR, HANG)
+FAULTS: Final = (GONE, ERROR, SLOW, HANG)
+SLOW_SECONDS: Final = 0.5
 READY_SECONDS: Final = 1.0
 
 
@@ -89,6 +93,8 @@ class Framebuffer:
             for name, number in ((GONE, errno.ENODEV), (ERROR, errno.EIO)):
                 if self._holds(name):
                     raise OSError(number, os.strerror(number))
+            if self._holds(SLOW):
+                time.sleep(SLOW_SECONDS)
         return self._real_pwrite(fd, data, offset)
 
     def _wait_for_driver(self) -> None:

@@ -17,6 +17,8 @@ from hw_mocks.framebuffer import (
     HANG,
     PANEL_VARIABLE,
     ROLE,
+    SLOW,
+    SLOW_SECONDS,
     Framebuffer,
     install_from_environment,
 )
@@ -85,6 +87,17 @@ def test_a_write_hangs_until_the_driver_comes_back(framebuffer: Framebuffer, dev
     writer.join(5)
     assert not writer.is_alive()
     assert device.read_bytes()[:3] == b"abc"
+    os.close(fd)
+
+
+def test_a_slow_display_takes_its_time_for_every_write(
+    framebuffer: Framebuffer, device: Path
+) -> None:
+    fd = os.open(str(device), os.O_WRONLY)
+    framebuffer.fail(SLOW, now_us() + LONG_US)
+    began_us = now_us()
+    assert os.pwrite(fd, b"abc", 0) == 3
+    assert now_us() - began_us >= SLOW_SECONDS * 1e6
     os.close(fd)
 
 

@@ -35,6 +35,7 @@ _KINDS: Final = (
     FaultKind("disk_lies", "disk", "the card says that it has synced, and has not"),
     FaultKind("display_gone", "panel", "the front display is unplugged"),
     FaultKind("display_error", "panel", "the front display answers every write with an I/O error"),
+    FaultKind("display_slow", "panel", "the front display takes half a second for each picture"),
     FaultKind("display_hang", "panel", "the front display hangs in its driver"),
     FaultKind("display_crash", "", "the process of the front display crashes"),
     FaultKind("display_kill", "", "the process of the front display is killed"),

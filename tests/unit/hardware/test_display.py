@@ -30,6 +30,8 @@ for line in control.makefile("rb"):
     with open(os.environ["HEARD"], "ab") as heard:
         heard.write(line)
     answer = {"error": "no panel"} if mode == "fails" else {"ok": True}
+    if mode == "slow":
+        answer["slow"] = b"mirror" in line
     control.sendall(json.dumps(answer).encode() + b"\\n")
 """
 
@@ -143,6 +145,21 @@ def test_a_process_that_cannot_be_started_is_news(
         assert "cannot be started" in str(states[0]) or "process ended" in str(states[0])
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_a_slow_display_is_news_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        await until(lambda: states == [None])
+        pid = view.pid
+        view.show(Mirror())
+        await until(lambda: states == [None, display.SLOW])
+        view.show(DARK)
+        await until(lambda: states == [None, display.SLOW, None])
+        assert view.pid == pid
+
+    play(tmp_path, monkeypatch, frame_fd, "slow", scene)
 
 
 @pytest.mark.parametrize("scene_shown", [Mirror(), DARK])

@@ -191,6 +191,29 @@ def test_the_running_time_goes_on_without_a_picture(
         assert len(seen) == second + 1
 
 
+@pytest.mark.parametrize(
+    ("took_us", "slow"),
+    # Three in a row, each above a third of a second; the last counts.
+    [((400_000,) * 3, True), ((400_000, 400_000), False), ((400_000,) * 3 + (1_000,), False)],
+)
+def test_a_display_that_takes_long_again_and_again_is_slow(
+    bench: Bench, shared: Shared, monkeypatch: pytest.MonkeyPatch, took_us: list[int], slow: bool
+) -> None:
+    bench.viewer.show(Mirror())
+    show = Framebuffer.show
+    for write_us in took_us:
+
+        def taking(display: Framebuffer, pixels: Frame, write_us: int = write_us) -> None:
+            bench.clock.advance(write_us)
+            show(display, pixels)
+
+        monkeypatch.setattr(Framebuffer, "show", taking)
+        bench.clock.advance(FRAME_US)
+        shared.put(235, bench.clock.now_us())
+        assert bench.viewer.refresh()
+    assert bench.viewer.slow is slow
+
+
 def test_pictures_are_shown_at_the_wanted_rate_at_most(device: Path, shared: Shared) -> None:
     bench = Bench(device, shared, fps=15)
     bench.viewer.show(Mirror())
