@@ -134,6 +134,8 @@ class SelfView:
                 if not line:
                     break
                 answer = json.loads(line)
+                if not isinstance(answer, dict):
+                    raise ValueError(f"{line[:40]!r}")
                 if "error" in answer:
                     fault = str(answer["error"])
                     self._tell(fault)

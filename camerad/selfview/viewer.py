@@ -74,6 +74,8 @@ class Viewer:
             # What was newest while it was dark is shown at once.
             self._number, self._pts_us = 0, None
             self._live, self._asked_us = True, now_us
+            if self._screen.has_picture:
+                self._take(now_us)
         self._write()
 
     def refresh(self) -> bool:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from camerad import wiring
+from camerad.clock import ManualClock
 from camerad.config import load
+from camerad.daemon import Daemon
+from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Output
+from camerad.selfview.overlay import TEXTS
 
 
 @pytest.mark.parametrize(("kind", "pitched"), [("passive", True), ("active", False)])
@@ -41,3 +45,21 @@ def test_the_policy_says_whether_pictures_are_stamped(
     path = tmp_path / "camerad.yaml"
     path.write_text("policy: ours\ndevice: {id: camera-07}\n")
     assert wiring.capture(load(path))["stamp"] == told
+
+
+@pytest.mark.parametrize(("driver", "kind"), [("fbdev", SelfView), ("none", NoDisplay)])
+def test_a_camera_without_a_display_runs_no_process_for_one(
+    tmp_path: Path, driver: str, kind: type
+) -> None:
+    path = tmp_path / "camerad.yaml"
+    path.write_text(f"policy: generic\nself_view: {{driver: {driver}}}\n")
+    daemon = Daemon(load(path), ManualClock(0))
+    assert type(daemon._make_display(0)) is kind
+
+
+def test_the_display_is_told_its_texts_in_the_configured_language(tmp_path: Path) -> None:
+    path = tmp_path / "camerad.yaml"
+    path.write_text("policy: generic\nself_view: {language: en}\n")
+    told = wiring.self_view(load(path))
+    assert told["texts"]["recording"] == "RECORDING"
+    assert set(told["texts"]) == TEXTS

@@ -24,8 +24,8 @@ if mode == "dies":
 for line in control.makefile("rb"):
     if mode == "hangs":
         time.sleep(600)
-    if mode == "nonsense":
-        control.sendall(b"%%%\\n")
+    if mode in ("nonsense", "number"):
+        control.sendall(b"7\\n" if mode == "number" else b"%%%\\n")
         continue
     with open(os.environ["HEARD"], "ab") as heard:
         heard.write(line)
@@ -121,6 +121,7 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
         ("hangs", "has not answered for"),
         ("fails", "no panel"),
         ("nonsense", "talks nonsense"),
+        ("number", "talks nonsense"),
     ],
 )
 def test_whatever_it_does_it_is_news_and_show_returns_at_once(
