@@ -78,6 +78,11 @@ def test_people_see_themselves_now_and_as_in_a_mirror_and_whether_they_are_recor
         until(panel.framed, 5, "a red frame")
         before = panel.words()[TEXT].tobytes()
         until(lambda: panel.words()[TEXT].tobytes() != before, 5, "the time goes on")
+        # A slow display says less often what is true, and is a condition as long as it is slow.
+        camera.fault("display_slow", 60)
+        camera.wait_for_condition("display_down", holds=True)
+        camera.fault("display_slow", 0)
+        camera.wait_for_condition("display_down", holds=False)
         camera.press("display")
         until(panel.dark, 5, "a dark display")
         camera.press("display")
