@@ -264,9 +264,7 @@ def run(
     async def nothing() -> None: ...
 
     def display(*_: Any) -> Any:
-        return SimpleNamespace(
-            start=lambda: None, show=lambda on: None, show_status=lambda on: None, close=nothing
-        )
+        return SimpleNamespace(start=lambda: None, show=lambda scene: None, close=nothing)
 
     def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
         return Recorder(world, plan, **callbacks)
