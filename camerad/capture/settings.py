@@ -21,6 +21,21 @@ class StampSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundSettings:
+    """The microphone and how its sound is encoded.
+
+    device: name of the ALSA device. rate: samples per second. channels: 1. bitrate: bits per
+    second. delay_us: how long sound takes from the microphone to where its arrival is seen.
+    """
+
+    device: str
+    rate: int
+    channels: int
+    bitrate: int
+    delay_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureSettings:
     """The object of ``--settings``.
 
@@ -28,7 +43,8 @@ class CaptureSettings:
     even numbers. fps: pictures per second. bitrate, max_bitrate: bits per second, on average and
     at most. encoder: which encoder to take; "auto" takes the hardware where there is one.
     encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
-    the next. stamp: what is written into the picture; None: nothing is.
+    the next. stamp: what is written into the picture; None: nothing is. sound: the microphone;
+    None: there is to be no sound.
     """
 
     width: int
@@ -42,6 +58,7 @@ class CaptureSettings:
     key_interval_us: int
     encoder_threads: int = 1
     stamp: StampSettings | None = None
+    sound: SoundSettings | None = None
 
     @property
     def frame_us(self) -> int:
@@ -55,38 +72,55 @@ def parse(text: str) -> CaptureSettings:
         given = json.loads(text)
     except ValueError as error:
         raise ConfigError([f"--settings: not JSON: {error}"]) from None
-    if not isinstance(given, dict):
-        raise ConfigError([f"--settings: a {type(given).__name__}, not an object"])
-    mistakes = [f"--settings: unknown key {key!r}" for key in sorted(given.keys() - _HINTS.keys())]
-    for field in fields(CaptureSettings):
-        if field.name in given:
-            mistakes += _mistakes(field.name, given[field.name])
-        elif field.default is MISSING:
-            mistakes.append(f"--settings: {field.name} is missing")
+    mistakes = _mistakes_of(given, CaptureSettings, "--settings: ")
     if not mistakes and given["max_bitrate"] < given["bitrate"]:
         mistakes.append("--settings: max_bitrate is below bitrate")
     if mistakes:
         raise ConfigError(mistakes)
-    stamp = given.pop("stamp", None)
-    return CaptureSettings(**given, stamp=None if stamp is None else StampSettings(**stamp))
+    stamp, sound = given.pop("stamp", None), given.pop("sound", None)
+    return CaptureSettings(
+        **given,
+        stamp=None if stamp is None else StampSettings(**stamp),
+        sound=None if sound is None else SoundSettings(**sound),
+    )
 
 
-_HINTS: Final = get_type_hints(CaptureSettings)
+def _mistakes_of(given: Any, kind: type, where: str) -> list[str]:
+    """What is wrong with the object `given` of the settings in the dataclass `kind`."""
+    if not isinstance(given, dict):
+        return [f"{where}a {type(given).__name__}, not an object"]
+    hints = get_type_hints(kind)
+    mistakes = [f"{where}unknown key {key!r}" for key in sorted(given.keys() - hints.keys())]
+    for field in fields(kind):
+        if field.name in given:
+            mistakes += _mistakes(where, field.name, hints[field.name], given[field.name])
+        elif field.default is MISSING:
+            mistakes.append(f"{where}{field.name} is missing")
+    return mistakes
 
 
-def _mistakes(name: str, value: Any) -> list[str]:
+def _mistakes(where: str, name: str, hint: Any, value: Any) -> list[str]:
     if name == "stamp":
         return _mistakes_of_stamp(value)
+    if name == "sound":
+        return [] if value is None else _mistakes_of(value, SoundSettings, f"{where}sound: ")
     if name == "encoder":
         allowed = get_args(EncoderChoice)
-        return [] if value in allowed else [f"--settings: encoder: {value!r} is not in {allowed}"]
-    kinds = (int, float) if _HINTS[name] is float else (int,)
+        return [] if value in allowed else [f"{where}encoder: {value!r} is not in {allowed}"]
+    if hint is str:
+        good = isinstance(value, str) and value
+        return [] if good else [f"{where}{name}: {value!r} is not a name"]
+    kinds = (int, float) if hint is float else (int,)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        return [f"--settings: {name}: {value!r} is not a number"]
-    if value <= 0:
-        return [f"--settings: {name}: {value} is not positive"]
+        return [f"{where}{name}: {value!r} is not a number"]
+    if name == "delay_us" and value < 0:
+        return [f"{where}{name}: {value} is negative"]
+    if name != "delay_us" and value <= 0:
+        return [f"{where}{name}: {value} is not positive"]
+    if name == "channels" and value != 1:
+        return [f"{where}{name}: only 1 is encoded"]
     if name in _EVEN and value % 2:
-        return [f"--settings: {name}: {value} is odd"]
+        return [f"{where}{name}: {value} is odd"]
     return []
 
 

@@ -1,0 +1,187 @@
+"""When a microphone's samples were taken: counted samples held against the clock.
+
+A microphone has a crystal of its own. Its samples follow each other evenly, but up to a few hundred
+parts per million faster or slower than they should, and none carries a time. What is known is when
+a block of them arrived: never before its last sample was taken, often a little later, sometimes
+much later, because the driver, the kernel and the interpreter let it wait. So the earliest arrivals
+count. Over the last minute the earliest of each second is kept, and the time of a sample is the
+line that lies under all of these and closest to them: the edge of their lower convex hull above the
+mean sample (S. Moon, P. Skelly, D. Towsley, "Estimation and Removal of Clock Skew from Network
+Delay Measurements", INFOCOM 1999).
+
+A block that is more than STEP_US later than that line is one of two things: either something held
+it up, and the blocks behind it soon arrive in time again; or samples before it are lost, and all
+that follow are as late. So it waits until one of them is certain. After a loss, its time is another
+one, and it is marked as fresh.
+
+Pure: no clock, no device, no samples; only how many arrived, and when.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+WARM_US: Final = 250_000
+"""The first blocks wait this long, so that the earliest of several arrivals counts."""
+STEP_US: Final = 25_000
+"""What a block may be later or earlier than expected before it is more than a small correction;
+well within the 40 ms by which lips and voice may part."""
+CERTAIN_US: Final = 750_000
+"""Blocks that are all late for as long as this were not held up: samples are missing."""
+WINDOW_SECONDS: Final = 1
+WINDOWS: Final = 64
+"""Earliest arrivals kept: of each of the last 64 seconds."""
+SKEW_WINDOWS: Final = 10
+"""Earlier than this, the microphone is taken to run as before, at first as it should: in ten
+seconds it is wrong by 5 ms at most."""
+MAX_SKEW: Final = 500e-6
+"""No crystal that works is further off: USB sound cards stay within 300 parts per million."""
+PULL: Final = 1000e-6
+"""How fast the times given out follow, as a fraction of time: more than MAX_SKEW, to keep up.
+A semitone is 59,463 parts per million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a block lies in time.
+
+    at_us: media time of its first sample. fresh: whether it does not follow the block before, since
+    it is the first, or samples between the two are lost, or that one's time was wrong.
+    """
+
+    at_us: float
+    fresh: bool
+
+
+class SampleClock:
+    """The times of one microphone's samples, from `restart` to `restart`.
+
+    rate: samples per second as the microphone claims.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._sample_us = 1_000_000 / rate
+        self._window = rate * WINDOW_SECONDS
+        self._skew_us = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, with the device opened again; how fast the microphone runs is still known."""
+        self._samples = 0
+        self._first_us: int | None = None
+        self._late_since_us: int | None = None
+        self._fresh = True
+        self._waiting: list[tuple[int, float]] = []
+        """Sample number of its first sample, and lateness of its end, of each block without a
+        place."""
+        self._lows: deque[tuple[int, float]] = deque(maxlen=WINDOWS)
+        self._low_us = 0.0
+        self._given: Placed | None = None
+        self._given_start = 0
+
+    @property
+    def skew(self) -> float:
+        """How much slower than it claims the microphone runs, as a fraction; 0.0001 is 100 ppm."""
+        return self._skew_us / self._sample_us
+
+    def arrived(self, samples: int, at_us: int) -> list[Placed]:
+        """A block of `samples` arrived at media time `at_us`.
+
+        Returns the places of those blocks, oldest first, that are certain now: none, this one, or
+        also the ones before it that had to wait.
+        """
+        if self._first_us is None:
+            self._first_us = at_us
+        start, self._samples = self._samples, self._samples + samples
+        # How late the block's end is, against a microphone that began to run at the first arrival.
+        late_us = at_us - self._first_us - self._samples * self._sample_us
+        self._waiting.append((start, late_us))
+        if self._fresh:
+            self._observe(self._samples, late_us)
+            if at_us - self._first_us < WARM_US:
+                return []
+            return self._place()
+        off_us = late_us - self._line(self._samples)
+        if off_us > STEP_US:
+            if self._late_since_us is None:
+                self._late_since_us = at_us
+            if at_us - self._late_since_us < CERTAIN_US:
+                return []
+            self._step()
+        elif off_us < -STEP_US:
+            self._step()
+        else:
+            self._observe(self._samples, late_us)
+        return self._place()
+
+    def _step(self) -> None:
+        """What is known of the time holds no longer; the blocks that wait say what holds now."""
+        self._lows.clear()
+        self._fresh = True
+        ends = [start for start, _ in self._waiting[1:]] + [self._samples]
+        for end, (_, late_us) in zip(ends, self._waiting, strict=True):
+            self._observe(end, late_us)
+
+    def _place(self) -> list[Placed]:
+        placed = [self._follow(start, self._line(start)) for start, _ in self._waiting]
+        self._fresh = False
+        self._late_since_us = None
+        self._waiting.clear()
+        return placed
+
+    def _follow(self, start: int, line_us: float) -> Placed:
+        """The place of the block that begins with sample `start`, whose lateness is `line_us`."""
+        at_us = (self._first_us or 0) + start * self._sample_us + line_us
+        given = self._given
+        fresh = self._fresh or given is None
+        self._fresh = False
+        if given is not None and not fresh:
+            length_us = (start - self._given_start) * self._sample_us
+            next_us = given.at_us + length_us
+            fresh = abs(at_us - next_us) > STEP_US
+            if not fresh:
+                pull_us = PULL * length_us
+                at_us = next_us + max(-pull_us, min(pull_us, at_us - next_us))
+        self._given, self._given_start = Placed(at_us, fresh), start
+        return self._given
+
+    def _line(self, sample: int) -> float:
+        """How late the end of a block before `sample` is at least."""
+        return self._low_us + self._skew_us * sample
+
+    def _observe(self, end: int, late_us: float) -> None:
+        """Take a block's lateness into account, if it is the earliest of its second."""
+        lows = self._lows
+        if not lows or lows[-1][0] // self._window != end // self._window:
+            lows.append((end, late_us))
+        elif late_us - self._skew_us * end < lows[-1][1] - self._skew_us * lows[-1][0]:
+            lows[-1] = (end, late_us)
+        else:
+            return
+        if len(lows) >= SKEW_WINDOWS:
+            limit_us = MAX_SKEW * self._sample_us
+            self._skew_us = max(-limit_us, min(limit_us, _slope(list(lows))))
+        self._low_us = min(late - self._skew_us * sample for sample, late in lows)
+
+
+def _slope(points: list[tuple[int, float]]) -> float:
+    """The slope of that edge of the lower convex hull which lies above the mean abscissa.
+
+    points: in the order of their abscissas, which differ (A. M. Andrew's monotone chain).
+    """
+    hull: list[tuple[int, float]] = []
+    for x, y in points:
+        while len(hull) > 1:
+            (x1, y1), (x2, y2) = hull[-2:]
+            if (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1) > 0:
+                break
+            hull.pop()
+        hull.append((x, y))
+    mean = sum(x for x, _ in points) / len(points)
+    for (x1, y1), (x2, y2) in pairwise(hull):
+        if x2 >= mean:
+            return (y2 - y1) / (x2 - x1)
+    return 0.0
