@@ -58,6 +58,21 @@ def capture(settings: Settings) -> dict[str, Any]:
         "encoder_threads": camera.encoder_threads,
         "key_interval_us": group_us(settings),
         "stamp": {"device": settings.device.id} if settings.policy.stamp else None,
+        "sound": sound(settings),
+    }
+
+
+def sound(settings: Settings) -> dict[str, Any] | None:
+    """What of it is about sound; None where recordings are to have none."""
+    microphone = settings.microphone
+    if not (settings.policy.sound and microphone.enabled):
+        return None
+    return {
+        "device": microphone.device,
+        "rate": microphone.rate,
+        "channels": 1,
+        "bitrate": microphone.bitrate,
+        "delay_us": microphone.delay_ms * 1000,
     }
 
 

@@ -31,18 +31,22 @@ die() {
     exit 1
 }
 
+# What a camera speaks with; what picamera2's dependencies are compiled with; and the simulated
+# microphone: a sound server, the ALSA library's way to it, and a voice.
+running='alsa-utils gcc libc6-dev libcap-dev pulseaudio libasound2-plugins espeak-ng'
+
 level=${1:-}
 case $level in
-    run) system_packages='alsa-utils gcc libc6-dev libcap-dev' extras=device ;;
+    run) system_packages=$running extras=device ;;
     test)
-        system_packages='alsa-utils gcc libc6-dev libcap-dev'
+        system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
         # simulated one against, a reader of text in pictures, a witness of system calls, what opens
-        # and checks a recording without camerad, file systems to lose power on, a voice, and a
-        # linter for this file.
+        # and checks a recording without camerad, file systems to lose power on, and a linter
+        # for this file.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux"
-        system_packages="$system_packages espeak-ng shellcheck"
+        system_packages="$system_packages shellcheck"
         extras=device,test
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test' ;;

@@ -31,11 +31,13 @@ from camerad.stream import wire
 
 if TYPE_CHECKING:
     from camerad.capture.camera import Camera
+    from camerad.capture.microphone import Microphone
 
 QUEUE_SECONDS: Final = 2.0
 """How much footage at the maximum bitrate may wait for the controller."""
 LAST_WORDS_SECONDS: Final = 0.5
 """How long the last message may wait for the controller."""
+_MODES: Final = frozenset(wire.SoundMode)
 
 
 class CaptureProcess:
@@ -75,16 +77,27 @@ class CaptureProcess:
         """Open the camera and carry out commands until the end."""
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
         from camerad.capture.camera import Camera  # noqa: PLC0415
+        from camerad.capture.microphone import Microphone  # noqa: PLC0415
 
-        camera = Camera(self._settings, self._outbox, self._frame_fd, SystemClock(), self.fail)
+        clock = SystemClock()
+        microphone = heard = None
+        if self._settings.sound is not None:
+            microphone = Microphone(self._settings.sound, self._outbox, clock)
+            heard = microphone.description
+        camera = Camera(self._settings, self._outbox, self._frame_fd, clock, self.fail, sound=heard)
         commands = wire.CommandReader()
         while data := self._receive():
             for command in commands.feed(data):
                 if command["command"] == "stop":
+                    if microphone is not None:
+                        microphone.tell(wire.SoundMode.OFF, 0)
                     camera.close()
                     self._outbox.flush(LAST_WORDS_SECONDS)
+                    if microphone is not None:
+                        # Its thread may hang in a library, whose end would then be waited for.
+                        os._exit(0)
                     return
-                _carry_out(camera, command)
+                _carry_out(camera, microphone, command)
         # Nobody is left who could kill this process if closing the camera hangs.
         os._exit(0)
 
@@ -95,7 +108,7 @@ class CaptureProcess:
             return b""
 
 
-def _carry_out(camera: Camera, command: dict[str, Any]) -> None:
+def _carry_out(camera: Camera, microphone: Microphone | None, command: dict[str, Any]) -> None:
     match command:
         case {"command": "arm", "epoch": int(epoch)}:
             camera.arm(epoch)
@@ -112,6 +125,9 @@ def _carry_out(camera: Camera, command: dict[str, Any]) -> None:
             "wearer": (str() | None) as wearer,
         }:
             camera.stamp(pre=pre, trusted=trusted, wearer=wearer)
+        case {"command": "sound", "mode": str(mode), "epoch": int(epoch)} if mode in _MODES:
+            if microphone is not None:
+                microphone.tell(wire.SoundMode(mode), epoch)
         case _:
             raise WireError(f"unknown command: {command}")
 

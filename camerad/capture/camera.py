@@ -55,8 +55,9 @@ class Camera:
     """Opens the camera on construction; it says hello and delivers from then on.
 
     outbox: where packets and messages go. frame_fd: memfd of the newest low-resolution frame. fail:
-    called with an exception from a thread of the camera; it ends the process. Raises CaptureError
-    if there is no camera, or it cannot be configured or started.
+    called with an exception from a thread of the camera; it ends the process. sound: what is to be
+    said of the microphone. Raises CaptureError if there is no camera, or it cannot be configured or
+    started.
 
     All methods are called from one thread, the one that takes the commands.
     """
@@ -68,8 +69,11 @@ class Camera:
         frame_fd: int,
         clock: Clock,
         fail: Callable[[BaseException], None],
+        *,
+        sound: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
+        self._sound = sound
         self._outbox = outbox
         self._clock = clock
         self._fail = fail
@@ -133,6 +137,7 @@ class Camera:
             "lores_width": lores.width,
             "lores_height": lores.height,
             "lores_stride": lores.stride,
+            "sound": self._sound,
         }
 
     def _take(self, request: Any) -> None:

@@ -10,7 +10,7 @@ from camerad.config import buttons, policies
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain
 from camerad.config.reader import Reader
-from camerad.config.sections import ConfigFile
+from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.wording import display_wording
 from camerad.errors import ConfigError
@@ -48,6 +48,7 @@ def load(path: str | Path) -> Settings:
         policy=policy,
         recipients=file.recipients,
         camera=file.camera,
+        microphone=file.microphone,
         ring=file.ring,
         recording=file.recording,
         self_view=file.self_view,
@@ -90,6 +91,10 @@ def _check_numbers(file: ConfigFile, reader: Reader) -> None:
     _at_most(reader, "camera.bitrate", camera.bitrate, "camera.max_bitrate", camera.max_bitrate)
     _at_most(reader, "camera.lores_width", camera.lores_width, "camera.width", camera.width)
     _at_most(reader, "camera.lores_height", camera.lores_height, "camera.height", camera.height)
+    rate = file.microphone.rate
+    if rate not in AAC_RATES:
+        rates = ", ".join(map(str, AAC_RATES))
+        reader.add("microphone.rate", f"{rate} is no sampling rate of AAC; those are {rates}")
     storage = file.storage
     low, full = storage.low_minutes, storage.full_minutes
     _at_most(reader, "storage.full_minutes", full, "storage.low_minutes", low)

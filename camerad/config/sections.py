@@ -149,6 +149,41 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Microphone:
+    """The microphone. Whether recordings have sound is the policy's decision."""
+
+    enabled: Annotated[
+        bool, "Whether there is a microphone. false: recordings are silent, and say so."
+    ] = True
+    device: Annotated[
+        str,
+        "ALSA's name of the device, as `arecord -L` lists it.",
+        Matches(r"[^\s\0][^\0\n]{0,254}", "the name of an ALSA device, such as plughw:CARD=mic,"),
+    ] = "default"
+    rate: Annotated[
+        int,
+        "Samples per second, one of the rates of AAC: 8000, 11025, 12000, 16000, 22050, 24000, "
+        "32000, 44100 or 48000.",
+        Range(8_000, 48_000, "samples per second"),
+    ] = 48_000
+    bitrate: Annotated[
+        int,
+        "Bit rate that the sound encoder aims at.",
+        Range(16_000, 128_000, "bits per second"),
+    ] = 64_000
+    delay_ms: Annotated[
+        int,
+        "How long sound takes from the microphone until its arrival can be seen, as measured with "
+        "a clap in front of the camera. Sound is put so much earlier.",
+        Range(0, 500, "milliseconds"),
+    ] = 0
+
+
+AAC_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""The sampling rates of AAC within the range of `Microphone.rate` (ISO/IEC 14496-3, table 1.18)."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingBuffer:
     """The queue in RAM between the encoder and the SD card."""
 
@@ -389,6 +424,7 @@ class ConfigFile:
     sound: SoundChoice = SoundChoice()
     retention: RetentionChoice = RetentionChoice()
     camera: Camera = Camera()
+    microphone: Microphone = Microphone()
     ring: RingBuffer = RingBuffer()
     recording: Recording = Recording()
     self_view: SelfView = SelfView()

@@ -14,6 +14,7 @@ from camerad.config.sections import (
     Camera,
     Device,
     Lights,
+    Microphone,
     Output,
     Overrides,
     Recording,
@@ -86,6 +87,7 @@ class Settings:
     policy: Policy
     recipients: tuple[str, ...]
     camera: Camera
+    microphone: Microphone
     ring: RingBuffer
     recording: Recording
     self_view: SelfView

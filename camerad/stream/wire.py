@@ -75,13 +75,14 @@ class SoundState(StrEnum):
     """What the microphone does."""
 
     OFF = "off"
-    """Its device is closed."""
+    """Its device is closed, as it was told."""
     STARTING = "starting"
     """Its device is being opened, or no sample has come yet."""
     ON = "on"
     """Samples arrive."""
     MISSING = "missing"
-    """There is no such device, or it was unplugged; it is looked for again and again."""
+    """Its device cannot be opened, or was lost: it was unplugged, it has another name, or another
+    program has it. It is tried again and again."""
     FAILED = "failed"
     """The device is there and gives no samples, or its library does not answer."""
 

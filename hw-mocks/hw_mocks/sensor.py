@@ -9,6 +9,8 @@ Environment, all of it optional:
     HW_MOCKS_FOOTAGE    folder made by `hw_mocks.footage.prepare`; without it, a test pattern
     HW_MOCKS_EPOCH_US   microseconds of CLOCK_BOOTTIME at which frame number 0 is exposed; without
                         it, the start of the process
+    HW_MOCKS_CLAPPER    frames from one flash of the clapper to the next (see `hw_mocks.sound`);
+                        without it, no flashes
     HW_MOCKS_WORLD      socket of the world
 """
 
@@ -63,12 +65,15 @@ LASTING: Final = frozenset({Fault.CAMERA_STALL, Fault.CAMERA_GONE, Fault.CAMERA_
 class Sensor:
     """State of the simulated sensor. Every method may be called from any thread.
 
-    Raises ValueError if the environment names an unknown platform or no number for the epoch.
+    Raises ValueError if the environment names an unknown platform, or no number for the epoch or
+    for the clapper.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.platform = _platform(environment.get("HW_MOCKS_PLATFORM") or Platform.VC4.value)
         self.epoch_ns = _epoch_ns(environment.get("HW_MOCKS_EPOCH_US"))
+        clapper = environment.get("HW_MOCKS_CLAPPER")
+        self.clapper: int | None = int(clapper) if clapper else None
         footage = environment.get("HW_MOCKS_FOOTAGE")
         self.footage: Path | None = Path(footage) if footage else None
         self._has_world = bool(environment.get("HW_MOCKS_WORLD"))

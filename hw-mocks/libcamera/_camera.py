@@ -341,4 +341,5 @@ def _painter(configuration: StreamConfiguration, *, main: bool) -> Painter:
         configuration.stride,
         source_for(SENSOR.footage, MAIN if main else LORES, width, height),
         numbered=main,
+        clapper=SENSOR.clapper,
     )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hw_mocks import barcode
 from hw_mocks.footage import Source, picture_bytes
+from hw_mocks.sound import flashes
 
 from ._formats import LAYOUTS, Packing
 
@@ -20,7 +21,8 @@ class Painter:
     laid out from a copy of its own, plane by plane. Packed formats show the luma only, as grey.
 
     pixel_format: its name. stride: bytes from one row to the next. numbered: whether each frame's
-    number is drawn into it, which takes a picture 640 pixels wide.
+    number is drawn into it, which takes a picture 640 pixels wide. clapper: frames from one flash,
+    a white picture, to the next; None: no flashes.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Painter:
         source: Source,
         *,
         numbered: bool,
+        clapper: int | None = None,
     ) -> None:
         self._name = pixel_format
         self._packing = LAYOUTS[pixel_format].packing
         self._width, self._height, self._stride = width, height, stride
         self._source = source
+        self._clapper = clapper
         self._numbered = numbered and width >= barcode.WIDTH and height >= barcode.CELL
         self._direct = pixel_format == "YUV420" and stride == width
         self._picture: Samples = np.empty(
@@ -49,6 +53,10 @@ class Painter:
         if not self._direct:
             picture = self._picture
         self._source.read(number, picture)
+        if self._clapper is not None and flashes(number, self._clapper):
+            samples = self._width * self._height
+            picture[:samples] = barcode.WHITE
+            picture[samples:] = 128
         if self._numbered:
             luma = picture[: self._width * self._height].reshape(self._height, self._width)
             barcode.draw(luma, number % 2**32)

@@ -16,6 +16,7 @@ from hw_mocks.sim.simulator import Options, Simulator, say
 
 DEFAULT_STATE: Final = Path(".state")
 PLATFORMS: Final = ("vc4", "pisp")
+SOUNDS: Final = ("film", "speech", "clapper", "silence", "none")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,6 +65,21 @@ def parser() -> argparse.ArgumentParser:
         default="vc4",
         help="vc4: Raspberry Pi up to 4 and Zero 2 W; pisp: from 5 on; default: %(default)s",
     )
+    top.add_argument(
+        "--sound",
+        choices=SOUNDS,
+        default="film",
+        help="what the microphone hears; film: the film's own sound, speech where it is silent; "
+        "clapper: a beep and a flash once a second; none: there is no microphone; "
+        "default: %(default)s",
+    )
+    top.add_argument(
+        "--sound-ppm",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="how much too fast the microphone's clock runs, in parts per million; default: 0",
+    )
     top.add_argument("--no-page", action="store_true", help="only JSON, no web page")
     return top
 
@@ -78,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         port=given.port,
         platform=given.platform,
         page=not given.no_page,
+        sound=None if given.sound == "none" else given.sound,
+        sound_ppm=given.sound_ppm,
     )
 
     async def run() -> int:

@@ -26,6 +26,8 @@ _KINDS: Final = (
     FaultKind("camera_gone", "sensor", "the camera is unplugged"),
     FaultKind("camera_start_error", "sensor", "the camera does not start", counts=True),
     FaultKind("camera_stop_hang", "sensor", "the camera does not come back from its stop"),
+    FaultKind("microphone_gone", "microphone", "the microphone is unplugged"),
+    FaultKind("microphone_hangs", "microphone", "the microphone does not answer"),
     FaultKind("capture_kill", "", "the capture process is killed"),
     FaultKind("daemon_killed", "", "the daemon is killed, and started again"),
     FaultKind("disk_full", "disk", "the card is full"),

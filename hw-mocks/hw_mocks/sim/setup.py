@@ -7,7 +7,8 @@ The state directory of a simulator::
     DIR/board/         the board's files (see hw_mocks.panel), and in speaker.wav what its
                        loudspeaker played last
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
-    DIR/run/           sockets; somewhere below /tmp if DIR's path is too long for a socket's
+    DIR/run/           sockets, and the microphone's sound server; somewhere below /tmp if DIR's
+                       path is too long for a socket's
     DIR/sim.json       while the simulator runs: {"url", "pid", "daemon_pid", "started_us" (media
                        time of the daemon's newest start), "control" (path of the socket), "footage"
                        (folder of the prepared film), "epoch_us" (media time at which the sensor
@@ -36,6 +37,7 @@ from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.disk import DISK_VARIABLE
 from hw_mocks.framebuffer import PANEL_VARIABLE
 from hw_mocks.panel import Panel
+from hw_mocks.pulse import DEVICE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.timepiece import Timepiece
 
@@ -103,6 +105,11 @@ class StateDir:
     def control(self) -> Path:
         """The daemon's control socket."""
         return self.runtime / "control.sock"
+
+    @property
+    def sound(self) -> Path:
+        """The folder of the microphone's sound server."""
+        return self.runtime / "sound"
 
     @property
     def clock(self) -> Path:
@@ -179,6 +186,7 @@ def derive_configuration(
             "socket_group": group,
         },
         "self_view": {"device": str(panel.device), "sysfs": str(panel.sysfs)},
+        "microphone": {"device": DEVICE},
         "clock": {"synchronised": str(timepiece.synchronised), "rtc": str(timepiece.rtc)},
     }
     if policy is not None:

@@ -22,6 +22,7 @@ from hw_mocks.sim import SimError
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.film import prepare_footage
+from hw_mocks.sim.hearing import Hearing, sound_order
 from hw_mocks.sim.process import DaemonProcess
 from hw_mocks.sim.server import Server
 from hw_mocks.sim.setup import (
@@ -44,7 +45,8 @@ class Options:
 
     `footage`: name of a clip or a file; None leaves the sensor to its own devices. `config`: None
     is the shipped one. `port`: 0 is any free one. `daemon`: the module that is run, another one
-    only in tests.
+    only in tests. `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much
+    too fast its clock runs.
     """
 
     state_dir: Path
@@ -54,6 +56,8 @@ class Options:
     platform: str = "vc4"
     page: bool = True
     daemon: str = "camerad"
+    sound: str | None = None
+    sound_ppm: float = 0.0
 
 
 def say(line: str) -> None:
@@ -163,6 +167,13 @@ class Simulator:
         parts.callback(board.timepiece.stop)
         machine = Machine(self.options.platform, footage, state)
         environment = machine.environment()
+        if self.options.sound is not None:
+            hearing = Hearing(state.sound, environment)
+            parts.push_async_callback(hearing.stop)
+            order = sound_order(
+                self.options.sound, self.options.footage, settings.camera.fps, environment
+            )
+            environment |= await hearing.start({**order, "ppm": self.options.sound_ppm})
 
         def tell() -> None:
             self._tell(state, environment, footage)

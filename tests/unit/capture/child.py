@@ -71,6 +71,8 @@ class Child:
         theirs.close()
         self.changed = threading.Condition()
         self.packets: list[Packet] = []
+        self.units: list[Packet] = []
+        """Access units of sound."""
         self.messages: list[tuple[wire.Kind, dict[str, Any]]] = []
         self.closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -97,6 +99,8 @@ class Child:
                 with self.changed:
                     if header.kind is wire.Kind.PACKET:
                         self.packets.append(Packet(header, body, now_us()))
+                    elif header.kind is wire.Kind.SOUND:
+                        self.units.append(Packet(header, body, now_us()))
                     else:
                         self.messages.append((header.kind, wire.parse_body(body)))
                     self.changed.notify_all()

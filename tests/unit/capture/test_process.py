@@ -70,6 +70,7 @@ def test_hello_says_what_was_opened(shared: Child) -> None:
         "lores_width": 160,
         "lores_height": 96,
         "lores_stride": 192,
+        "sound": None,
     }
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from camerad.capture.settings import CaptureSettings, StampSettings, parse
+from camerad.capture.settings import CaptureSettings, SoundSettings, StampSettings, parse
 from camerad.errors import ConfigError
 
 GOOD = {
@@ -30,6 +30,37 @@ def test_good_settings_are_taken_as_they_are() -> None:
 def test_one_encoder_thread_is_the_default() -> None:
     given = {key: value for key, value in GOOD.items() if key != "encoder_threads"}
     assert parse(json.dumps(given)).encoder_threads == 1
+
+
+SOUND = {"device": "default", "rate": 48_000, "channels": 1, "bitrate": 64_000, "delay_us": 0}
+
+
+def test_the_microphone_has_settings_of_its_own() -> None:
+    settings = parse(json.dumps(GOOD | {"sound": SOUND}))
+    assert settings.sound == SoundSettings("default", 48_000, 1, 64_000)
+    assert parse(json.dumps(GOOD | {"sound": None})).sound is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"device": ""}, "sound: device: '' is not a name"),
+        ({"device": 3}, "sound: device: 3 is not a name"),
+        ({"rate": 0}, "sound: rate: 0 is not positive"),
+        ({"delay_us": -1}, "sound: delay_us: -1 is negative"),
+        ({"channels": 2}, "sound: channels: only 1 is encoded"),
+        ({"volume": 1}, "sound: unknown key 'volume'"),
+    ],
+)
+def test_a_mistake_about_the_microphone_is_named(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(json.dumps(GOOD | {"sound": SOUND | change}))
+    assert caught.value.mistakes == (f"--settings: {words}",)
+
+
+def test_a_microphone_that_is_no_object_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="sound: a str, not an object"):
+        parse(json.dumps(GOOD | {"sound": "default"}))
 
 
 def test_a_frame_takes_the_nearest_whole_microsecond() -> None:

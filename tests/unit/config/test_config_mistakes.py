@@ -240,6 +240,16 @@ CASES = {
         "c.yaml:2: camera.height: 200 is less than camera.lores_height (240); "
         "raise it, or change camera.lores_height",
     ),
+    "a_rate_that_aac_does_not_have": (
+        "microphone: {rate: 22_000}",
+        "c.yaml:2: microphone.rate: 22000 is no sampling rate of AAC; those are 8000, 11025, "
+        "12000, 16000, 22050, 24000, 32000, 44100, 48000",
+    ),
+    "a_microphone_without_a_name": (
+        'microphone: {device: ""}',
+        'c.yaml:2: microphone.device: found the text ""; the name of an ALSA device, such as '
+        "plughw:CARD=mic, is needed",
+    ),
     "full_before_low": (
         "storage: {low_minutes: 1}",
         "c.yaml:2: storage.low_minutes: 1 is less than storage.full_minutes (2); "
