@@ -25,6 +25,7 @@ DEVICE: Final = "microphone"
 PIPE_BYTES: Final = 16 * 1024
 """What the pipe holds, 170 ms of sound at 48 kHz: the server does not read it while nobody listens,
 and whoever opens the microphone then hears no more than this of the time before."""
+SOCKET_PATH_BYTES: Final = 107  # unix(7)
 _START_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.005
 _PLUGIN: Final = "libasound_module_pcm_pulse.so"
@@ -47,9 +48,11 @@ def write_files(folder: Path, rate: int) -> dict[str, str]:
     """Write what programs need to find the microphone of a server in `folder`.
 
     Returns the variables for their environment. rate: samples per second of the source. Raises
-    PulseError if ALSA's plugin is missing, OSError if `folder` cannot be written.
+    PulseError if ALSA's plugin is missing or the path is too long, OSError if `folder` cannot be written.
     """
     plugins = plugin_folder()
+    if len(os.fsencode(folder / "native")) > SOCKET_PATH_BYTES:
+        raise PulseError(f"{folder}: too long for a socket below it; choose a shorter folder")
     folder.mkdir(parents=True, exist_ok=True)
     # libpulse writes itself a cookie where it finds none.
     (folder / "cookie").write_bytes(bytes(256))
@@ -58,6 +61,7 @@ def write_files(folder: Path, rate: int) -> dict[str, str]:
         f'pcm.{DEVICE} {{\n  type pulse\n  server "unix:{folder}/native"\n  device "{DEVICE}"\n}}\n'
     )
     (folder / "server.pa").write_text(
+        ".fail\n"
         f"load-module module-native-protocol-unix socket={folder}/native auth-anonymous=1\n"
         f"load-module module-cli-protocol-unix socket={folder}/cli\n"
         f"{_load(folder, rate)}\n"

@@ -1,0 +1,208 @@
+"""The simulated microphone as a program meets it: through the real ALSA library, in real time."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from microphone_support import RATE, Listener, listening, microphone
+from sim_support import alive, until
+
+from hw_mocks import pulse
+from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.pulse import PulseError, PulseServer
+from hw_mocks.sound import Clapper
+
+SECOND = 1_000_000
+CLAPPER = {"kind": "clapper", "every": 30, "fps": 30}
+
+
+def onsets(listener: Listener) -> list[int]:
+    """Numbers of the samples at which a beep begins after silence."""
+    loud = np.abs(np.frombuffer(bytes(listener.samples), "<i2").astype(int)) > 300
+    places = np.flatnonzero(loud)
+    starts = places[np.diff(places, prepend=-RATE) > RATE // 2]
+    return [int(start) for start in starts if start > RATE // 10]
+
+
+def test_beeps_are_heard_every_second_by_counting_and_by_the_clock(tmp_path: Path) -> None:
+    epoch_us = now_us()
+    with (
+        microphone(tmp_path / "m", CLAPPER | {"epoch_us": epoch_us}) as hearing,
+        listening(hearing) as listener,
+    ):
+        listener.hear(3.5)
+        starts = onsets(listener)
+        # A second of samples lies between them, to the sample.
+        assert {b - a for a, b in pairwise(starts)} == {RATE}
+        # No sample is there before it was heard; the earliest arrivals are 15 ms behind at most:
+        # 10 ms of the feeder's pace and 3 ms that ALSA collects.
+        arrived_us = next(at_us for at_us, count in listener.arrivals if count > starts[0])
+        second_us = (arrived_us - epoch_us) // SECOND * SECOND + epoch_us
+        late_us = [
+            at_us - second_us - (count - starts[0]) * SECOND / RATE
+            for at_us, count in listener.arrivals
+        ]
+        assert 0 <= min(late_us) < 15_000
+
+
+def test_unplugged_it_is_lost_and_cannot_be_opened_and_then_is_there_again(
+    tmp_path: Path,
+) -> None:
+    with (
+        WorldThread(tmp_path / "world") as world,
+        microphone(tmp_path / "m", CLAPPER, HW_MOCKS_WORLD=str(tmp_path / "world")) as hearing,
+    ):
+        world.wait_connected("microphone")
+        with listening(hearing) as listener:
+            listener.hear(0.2)
+            world.tell("microphone", {"fault": "microphone_gone", "until_us": now_us() + 1_500_000})
+            listener.until(lambda: listener.said[-1:] == ["ended"])
+            # EIO, which is all that FFmpeg says of it.
+            assert listener.said == ["open", "lost 5", "ended"]
+        with listening(hearing) as listener:
+            listener.until(lambda: bool(listener.said))
+            assert listener.said == ["ended"]
+
+        def heard() -> bool:
+            with listening(hearing) as again:
+                again.until(lambda: bool(again.said))
+                if again.said == ["open"]:
+                    again.hear(0.2)
+                return again.said == ["open"]
+
+        until(heard)
+
+
+def test_hanging_it_gives_nothing_and_afterwards_what_is_heard_then(tmp_path: Path) -> None:
+    with (
+        WorldThread(tmp_path / "world") as world,
+        microphone(tmp_path / "m", CLAPPER, HW_MOCKS_WORLD=str(tmp_path / "world")) as hearing,
+        listening(hearing) as listener,
+    ):
+        world.wait_connected("microphone")
+        listener.hear(0.5)
+        begin_us = now_us()
+        world.tell("microphone", {"fault": "microphone_hangs", "until_us": begin_us + 1_000_000})
+        listener.hear(1.0)
+        times = [at_us for at_us, _ in listener.arrivals]
+        longest = max(b - a for a, b in pairwise(times))
+        assert 900_000 < longest < 1_500_000
+        # It was not recorded meanwhile: a second later as many samples are missing.
+        first, last = listener.arrivals[0], listener.arrivals[-1]
+        missing = (last[0] - first[0]) / 1e6 - (last[1] - first[1]) / RATE
+        assert 0.8 < missing < 1.2
+        assert listener.said == ["open"]
+
+
+def test_two_at_the_same_time_do_not_hear_each_other(tmp_path: Path) -> None:
+    with (
+        microphone(tmp_path / "a", CLAPPER) as loud,
+        microphone(tmp_path / "b", {"kind": "silence"}) as still,
+        listening(loud) as first,
+        listening(still) as second,
+    ):
+        first.hear(1.2)
+        second.hear(1.2)
+        assert onsets(first)
+        assert not any(second.samples)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with microphone(tmp_path / "m", CLAPPER) as hearing:
+        hearing.process.send_signal(number)
+        hearing.process.wait(10)
+        until(lambda: not alive(hearing.server))
+    # A process that was killed cannot tidy up; its folder belongs to the simulator.
+    assert (tmp_path / "m").exists() == (number is signal.SIGKILL)
+
+
+def test_it_ends_with_the_simulator_that_started_it(tmp_path: Path) -> None:
+    # The "simulator" is a program that ends without a word of farewell.
+    program = (
+        "import os, subprocess, sys\n"
+        "os.environ['HW_MOCKS_PARENT'] = str(os.getpid())\n"
+        "command = [sys.executable, '-m', 'hw_mocks.microphone', sys.argv[1], sys.argv[2]]\n"
+        "child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)\n"
+        "print(child.pid, child.stdout.readline(), flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "m"), '{"kind": "silence"}'],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    until(lambda: not alive(int(done.stdout.split()[0])))
+    until(lambda: not (tmp_path / "m").exists())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+def test_a_plain_user_has_one_too() -> None:
+    # What is started is the server alone, which any interpreter can that the user may run.
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None:
+        pytest.skip("there is no interpreter that every user can run")
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "exec(sys.stdin.read())\n"
+        "server = PulseServer(Path(sys.argv[1]), 48000)\n"
+        "assert server.write(bytes(960))\n"
+        "server.close()\n"
+    )
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        subprocess.run(
+            [python, "-c", program, f"{folder}/m"],
+            input=Path(pulse.__file__).read_bytes(),
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+            extra_groups=[],
+            cwd=folder,
+            check=True,
+            timeout=30,
+        )
+        assert os.listdir(folder) == []
+
+
+def test_without_a_sound_server_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PulseError, match="there is no pulseaudio: install it"):
+        PulseServer(tmp_path / "m", RATE)
+
+
+def test_a_server_that_does_not_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pulseaudio"
+    program.write_text("#!/bin/sh\necho 'no more memory' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(PulseError, match="pulseaudio did not start: no more memory"):
+        PulseServer(tmp_path / "m", RATE)
+
+
+def test_a_folder_whose_path_no_socket_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PulseError, match="choose a shorter folder"):
+        PulseServer(tmp_path / ("x" * 100), RATE)
+
+
+def test_the_clapper_beeps_at_its_epoch() -> None:
+    # The first sample of a tone is zero; the second is not.
+    heard = Clapper(30, 30).heard(np.array([-1 / RATE, 0.0, 1 / RATE]))
+    assert (heard[0], heard[1]) == (0.0, 0.0) and heard[2] > 0

@@ -1,0 +1,98 @@
+"""What the simulated microphone hears, as a function of time; and the flashes beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw_mocks import sound
+from hw_mocks.clips import find
+from hw_mocks.microphone import Feeder, Microphone
+from hw_mocks.sensor import Sensor
+from hw_mocks.sound import Clapper, Recorded, Silence, SoundError, flashes, sound_of
+
+SECOND = 1_000_000
+
+
+def values(samples: bytes) -> np.ndarray:
+    return np.frombuffer(samples, "<i2").astype(float) / 32767
+
+
+def test_a_beep_lasts_as_long_as_the_frames_of_its_flash_are_exposed() -> None:
+    fps, every = 30, 30
+    # Between samples, so that none lies on an edge.
+    times = np.arange(0.5, 3 * 48_000) / 48_000
+    loud = np.abs(Clapper(every, fps).heard(times)) > 0
+    frame = np.floor(times * fps).astype(int)
+    white = np.array([flashes(int(number), every) for number in frame])
+    # A tone passes through zero: a few samples of a beep are no sound.
+    assert not np.any(loud & ~white)
+    assert np.mean(loud[white]) > 0.98
+
+
+def test_ten_claps_in_a_row_have_ten_pitches() -> None:
+    clapper = Clapper(30, 30)
+    found = []
+    for clap in range(10):
+        heard = clapper.heard(clap + np.arange(4800) / 48_000)
+        found.append(np.argmax(np.abs(np.fft.rfft(heard))) * 10)
+    # A tenth of a second resolves 10 Hz, and they are 100 Hz apart.
+    assert found == [sound.pitch_hz(clap) for clap in range(10)]
+
+
+def test_what_was_recorded_is_heard_over_and_over() -> None:
+    recorded = Recorded(np.array([0.0, 1.0, 0.5, -1.0]), 4)
+    assert recorded.heard(np.array([0.25, 1.25, 0.125, 0.875])).tolist() == [1.0, 1.0, 0.5, -0.5]
+
+
+def test_a_film_with_sound_is_heard_and_one_without_is_spoken_over() -> None:
+    heard = sound_of({"kind": "film", "path": str(find("bigbuckbunny.mp4"))})
+    samples, rate = sound.decode(find("bigbuckbunny.mp4"))
+    assert heard.heard(np.array([1.0]))[0] == pytest.approx(samples[rate])
+    assert sound.film(find("carphone_pristine.mp4")) is None
+    spoken = sound_of({"kind": "film", "path": str(find("carphone_pristine.mp4"))})
+    assert np.abs(spoken.heard(np.arange(0, 2, 1 / 48_000))).max() > 0.1
+
+
+def test_what_cannot_be_heard_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    with pytest.raises(SoundError, match=r"film\.mp4: no sound can be read"):
+        sound.film(tmp_path / "film.mp4")
+    with pytest.raises(SoundError, match="no such sound"):
+        sound_of({"kind": "music"})
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SoundError, match="there is no espeak-ng"):
+        sound.speech()
+
+
+def test_the_feeder_gives_what_is_due_and_nothing_twice() -> None:
+    feeder = Feeder(Clapper(30, 30), epoch_us=5 * SECOND, start_us=7 * SECOND)
+    whole = b"".join(feeder.until(at_us) for at_us in range(7 * SECOND, 9 * SECOND + 1, 10_000))
+    times = 2 + np.arange(2 * 48_000) / 48_000
+    assert len(whole) == 2 * 48_000 * 2
+    assert np.allclose(values(whole), Clapper(30, 30).heard(times), atol=1e-4)
+    assert feeder.until(8 * SECOND) == b""
+
+
+@pytest.mark.parametrize("ppm", [-200, 200])
+def test_a_clock_that_is_wrong_gives_more_or_fewer_samples_of_the_same_sound(ppm: float) -> None:
+    feeder = Feeder(Clapper(30, 30), epoch_us=0, start_us=0, ppm=ppm)
+    whole = values(b"".join(feeder.until(at_us) for at_us in range(0, 100 * SECOND + 1, 10_000)))
+    # 200 ppm of 4.8 million samples.
+    assert len(whole) - 4_800_000 == round(48_000 * 100 * ppm * 1e-6)
+    # The beep at 99 s is at sample 99 s times the true rate.
+    first = round(99 * 48_000 * (1 + ppm * 1e-6))
+    assert np.flatnonzero(np.abs(whole[first - 1000 :]) > 0.01)[0] == pytest.approx(1000, abs=4)
+
+
+def test_a_fault_that_the_microphone_does_not_know_is_refused() -> None:
+    microphone = Microphone(server=None, feeder=Feeder(Silence(), 0, 0))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="camera_stall"):
+        microphone.obey({"fault": "camera_stall", "until_us": 1})
+
+
+def test_the_sensor_is_told_of_the_clapper_by_its_environment() -> None:
+    assert Sensor({}).clapper is None
+    assert Sensor({"HW_MOCKS_CLAPPER": "30"}).clapper == 30
