@@ -48,7 +48,8 @@ def write_files(folder: Path, rate: int) -> dict[str, str]:
     """Write what programs need to find the microphone of a server in `folder`.
 
     Returns the variables for their environment. rate: samples per second of the source. Raises
-    PulseError if ALSA's plugin is missing or the path is too long, OSError if `folder` cannot be written.
+    PulseError if ALSA's plugin is missing or the path is too long, OSError if `folder` cannot be
+    written.
     """
     plugins = plugin_folder()
     if len(os.fsencode(folder / "native")) > SOCKET_PATH_BYTES:
