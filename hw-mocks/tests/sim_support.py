@@ -23,7 +23,8 @@ from hw_mocks.sim import process
 from hw_mocks.sim.simulator import Options, Simulator
 process.END_SECONDS = 1.0
 state, config = Path(sys.argv[1]), Path(sys.argv[2])
-options = Options(state, footage=None, config=config, port=0, daemon="standin")
+sound = sys.argv[3] or None
+options = Options(state, footage=None, config=config, port=0, daemon="standin", sound=sound)
 async def run():
     return await Simulator(options).run()
 sys.exit(asyncio.run(run()))
@@ -55,12 +56,12 @@ def environment(**more: str) -> dict[str, str]:
 class Sim:
     """A running simulator, as a program sees it."""
 
-    def __init__(self, root: Path, **variables: str) -> None:
+    def __init__(self, root: Path, sound: str = "", **variables: str) -> None:
         self.state_dir = root / "state"
         config = root / "camerad.yaml"
         if not config.exists():
             config.write_text("policy: generic\nlights:\n  red: {gpio: 5, active_high: false}\n")
-        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), str(config)]
+        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), str(config), sound]
         self.process = subprocess.Popen(
             command, env=environment(**variables), stderr=subprocess.PIPE, text=True
         )

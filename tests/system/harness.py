@@ -181,14 +181,17 @@ def body_camera(
     environment: dict[str, str] | None = None,
     ready: bool = True,
     prefix: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[BodyCamera]:
     """A body camera that is ready, unless told not to wait; ended in order afterwards.
 
-    prefix: the command that the simulator's is handed to, as its last arguments.
+    prefix: the command that the simulator's is handed to, as its last arguments. options: more of
+    the simulator's own, such as --sound clapper.
     """
     state_dir, log = directory / "state", directory / "log"
     command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
     command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform, "--no-page"]
+    command += options
     with log.open("wb") as output:
         variables = {**os.environ, **(environment or {})}
         process = subprocess.Popen([*prefix, *command], stdout=output, stderr=output, env=variables)

@@ -16,6 +16,7 @@ pytest.importorskip("hw_mocks", reason="no clapper")
 from hw_mocks.sound import Clapper, flashes
 
 from tests.system.clapper import ClapperError, judge, runs
+from tests.system.speech import likeness
 
 RATE = 48_000
 FPS = 30
@@ -112,3 +113,17 @@ def test_claps_beside_holes_are_left_out_and_the_others_judged(tmp_path: Path) -
 def test_a_film_without_flashes_is_none_of_a_clapper(tmp_path: Path) -> None:
     with pytest.raises(ClapperError):
         judge(tmp_path / "nothing.mp4")
+
+
+def test_speech_is_like_itself_shifted_and_slowed_and_not_like_other_speech() -> None:
+    chance = np.random.default_rng(1)
+    spoken = np.cumsum(chance.normal(size=RATE * 2))
+    spoken -= np.convolve(spoken, np.ones(500) / 500, "same")
+    other = spoken[::-1]
+    # A thousandth slower, and it begins a third of a second later.
+    slowed = np.interp(np.arange(0, RATE * 2, 0.999), np.arange(RATE * 2), spoken)
+    heard = np.concatenate([np.zeros(RATE // 3), slowed, np.zeros(RATE)])
+    # Within a piece a thousandth is five samples, of which noise loses more than a voice.
+    assert likeness(heard, spoken, RATE) > 0.97
+    assert likeness(heard, other, RATE) < 0.5
+    assert likeness(np.zeros(RATE * 3), spoken, RATE) == 0
