@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,17 @@ def test_the_microphone_comes_and_goes_with_the_simulator(
         daemon = environment_of(facts["daemon_pid"])
         derived = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())
         assert derived["microphone"]["device"] == DEVICE
-        assert f"pcm.{DEVICE} " in Path(daemon["ALSA_CONFIG_PATH"]).read_text()
+        # Loudspeaker and microphone are found by the same programs.
+        files = [Path(name).read_text() for name in daemon["ALSA_CONFIG_PATH"].split(":")]
+        assert any("pcm.!default" in text for text in files)
+        assert f"pcm.{DEVICE} " in files[-1]
+        play = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-r", "48000", "-D", "default"]
+        record = ["arecord", "-q", "-t", "raw", "-f", "S16_LE", "-r", "48000", "-D", DEVICE]
+        subprocess.run(play, input=bytes(9600), env=daemon, check=True, timeout=20)
+        heard = subprocess.run(
+            [*record, "-s", "9600"], env=daemon, check=True, timeout=20, capture_output=True
+        )
+        assert len(heard.stdout) == 9600 * 2
         # A clap a second, at the 30 frames of the shipped configuration.
         assert daemon["HW_MOCKS_CLAPPER"] == "30"
         folder = Path(daemon["PULSE_RUNTIME_PATH"])
@@ -50,7 +61,7 @@ def test_a_simulator_without_sound_has_no_microphone(tmp_path: Path) -> None:
     sim = Sim(tmp_path)
     try:
         sim.ready()
-        assert "ALSA_CONFIG_PATH" not in environment_of(sim.facts()["daemon_pid"])
+        assert "PULSE_RUNTIME_PATH" not in environment_of(sim.facts()["daemon_pid"])
         assert sim.stop() == 0
     finally:
         sim.close()

@@ -16,6 +16,7 @@ from hw_mocks import pulse
 from hw_mocks.microphone import RATE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.film import find_film
+from hw_mocks.sim.setup import ALSA_VARIABLE
 from hw_mocks.sound import CLAPPER_VARIABLE
 
 READY_SECONDS: Final = 20.0
@@ -79,7 +80,9 @@ class Hearing:
                 "--sound none",
                 EX_UNAVAILABLE,
             )
-        return variables
+        # The loudspeaker of the same machine is in another file (`StateDir.write_speaker`).
+        files = (self._environment.get(ALSA_VARIABLE), variables[ALSA_VARIABLE])
+        return {**variables, ALSA_VARIABLE: ":".join(filter(None, files))}
 
     async def stop(self) -> None:
         """End it; nothing of it runs afterwards."""
