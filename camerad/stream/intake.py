@@ -1,6 +1,7 @@
-"""From the socket into the ring: puts messages together, keeps count of the frames.
+"""From the socket into the rings: puts messages together, keeps count of the frames.
 
-A packet's bytes go from the kernel straight to their place in the ring. What must not be kept (a
+A packet's bytes go from the kernel straight to their place in the ring, and sound to its place in a
+ring of its own (`camerad.stream.sound_intake`). What must not be kept (a
 packet of an earlier epoch, or one that finds no room) passes through the ring's locked scratch
 memory, piece by piece, each piece overwritten before the next. No other memory of the controller
 ever holds a byte of footage.
@@ -19,7 +20,8 @@ from typing import Any
 from camerad.errors import RingError, WireError
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap, PacketInfo, add_frames
 from camerad.stream.ring import Ring
-from camerad.stream.wire import HEADER, MAX_JSON, Header, Kind, parse_body, unpack
+from camerad.stream.sound_intake import SoundIntake
+from camerad.stream.wire import FOOTAGE, HEADER, MAX_JSON, Header, Kind, parse_body, unpack
 
 _NUMBERS = 2**32
 
@@ -27,13 +29,17 @@ _NUMBERS = 2**32
 class Intake:
     """Receives from one capture process after another; for one thread.
 
-    on_gap: called with every gap that was stated in the ring.
+    ring: takes the pictures. sound: takes the sound; None: all sound is discarded. on_gap: called
+    with every gap that was stated in a ring.
     epoch: packets of this `arm` command are kept, others discarded; None: all are discarded.
-    body: the JSON object of the last message that was no packet.
+    body: the JSON object of the last message that was no footage.
     """
 
-    def __init__(self, ring: Ring, on_gap: Callable[[Gap], None]) -> None:
+    def __init__(
+        self, ring: Ring, on_gap: Callable[[Gap], None], sound: SoundIntake | None = None
+    ) -> None:
         self._ring = ring
+        self._sound = sound
         self._on_gap = on_gap
         self._head = memoryview(bytearray(HEADER.size))
         self._json = memoryview(bytearray(MAX_JSON))
@@ -60,14 +66,23 @@ class Intake:
             self._forget_frames()
             self._abandon()
 
+    def arm_sound(self, epoch: int | None) -> None:
+        """Keep sound of `epoch` from now on; what is arriving of another one goes."""
+        if self._sound is not None and self._sound.arm(epoch):
+            self._room = None
+
     def _abandon(self) -> None:
-        if self._room is not None:
+        """What is arriving of a picture goes."""
+        header = self._header
+        if self._room is not None and header is not None and header.kind is Kind.PACKET:
             self._room = None
             self._ring.abandon()
 
     def end(self) -> None:
         """The process has ended: what came of a message is void, and the recording has a gap."""
         self._abandon()
+        if self._sound is not None:
+            self._sound.end()
         self._forget_message()
         self._forget_frames()
         if self.epoch is not None:
@@ -100,7 +115,7 @@ class Intake:
     def _target(self, header: Header) -> memoryview:
         if self._room is not None:
             return self._room[self._got :]
-        if header.kind is Kind.PACKET:
+        if header.kind in FOOTAGE:
             return self._ring.scratch[: header.length - self._got]
         return self._json[self._got : header.length]
 
@@ -112,11 +127,14 @@ class Intake:
         if not size:
             raise EOFError("the capture process closed its socket")
         self._got += size
-        if self._header is not None and self._header.kind is Kind.PACKET and self._room is None:
+        if self._header is not None and self._header.kind in FOOTAGE and self._room is None:
             self._ring.scrub(size)
         return True
 
     def _begin(self, header: Header) -> None:
+        if header.kind is Kind.SOUND:
+            self._room = None if self._sound is None else self._sound.begin(header)
+            return
         if header.kind is not Kind.PACKET or header.epoch != self.epoch:
             return
         last = self._last
@@ -131,7 +149,11 @@ class Intake:
             self._room = None
 
     def _complete(self, header: Header, now_us: int) -> None:
-        if header.kind is not Kind.PACKET:
+        if header.kind is Kind.SOUND:
+            if self._sound is not None and self._room is not None:
+                self._room = None
+                self._sound.complete(header, now_us)
+        elif header.kind is not Kind.PACKET:
             self.body = parse_body(self._json[: header.length])
             if header.kind is Kind.GAP:
                 self._note(self.body)

@@ -10,12 +10,16 @@ While footage flows and nobody waits for it, the thread rests, and packets lie i
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
 that dies meanwhile costs nothing: what it had sent stays in the socket.
 
-What the daemon wants is state, not a queue of orders: the armed epoch, whether the self-view is on
-and what the stamp shows. The thread compares it with what this process was told and sends the
-difference, so a process that was restarted is told everything anew.
+What the daemon wants is state, not a queue of orders: the armed epoch, whether the self-view is on,
+what the stamp shows, and what is to be done with the microphone. The thread compares it with what
+this process was told and sends the difference, so a process that was restarted is told everything
+anew.
 
 An epoch is what lies between `arm` and `disarm`. Packets of another epoch than the present one are
 discarded as they arrive, so nothing that was encoded before a wipe can come after it.
+
+Sound has a ring and epochs of its own. A wipe overwrites both rings and ends both epochs. Whatever
+sound does or leaves undone, the camera is not restarted for it.
 
 What counts as a sign of life: while nothing is armed, a beat that reports a newer frame; while
 armed, only packets, for an encoder can hang behind a sensor that delivers.
@@ -39,15 +43,17 @@ from camerad.errors import EX_OSERR, RingError, WireError
 from camerad.stream import frame
 from camerad.stream.intake import Intake
 from camerad.stream.packets import Gap
-from camerad.stream.process import DEFAULT_ARGV, CaptureProcess, StampState
+from camerad.stream.process import DEFAULT_ARGV, QUIET, CaptureProcess, Sound, StampState
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
-from camerad.stream.wire import Header, Kind
+from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
+from camerad.stream.sound_intake import SoundIntake
+from camerad.stream.wire import Header, Kind, SoundMode
 
 _logger = logging.getLogger(__name__)
 
 _AGE_EVERY_US: Final = 250_000
-"""How often the ring is told the time while no packets come."""
+"""How often a ring is told the time while no packets come."""
 _RETRY_WIPE_US: Final = 20_000
 _ASK_KEY_EVERY_US: Final = 500_000
 _GIVE_UP_US: Final = 1_000_000
@@ -62,7 +68,7 @@ class Callbacks:
     on_up: the camera delivers, for the first time or again; with the HELLO of its process.
     on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
     on_error: something went wrong, for the log. on_fatal: only a reboot can help, or the link
-    itself has failed; the text says which.
+    itself has failed; the text says which. on_sound: the microphone does something else.
     """
 
     on_up: Callable[[dict[str, Any]], None]
@@ -70,6 +76,7 @@ class Callbacks:
     on_gap: Callable[[Gap], None]
     on_error: Callable[[str], None]
     on_fatal: Callable[[str], None]
+    on_sound: Callable[[SoundNews], None] = lambda _: None
 
 
 class CaptureLink:
@@ -77,6 +84,7 @@ class CaptureLink:
 
     settings: the capture part of the configuration, passed on as JSON. frame_fd: the memfd for the
     newest low-resolution frame (`camerad.stream.frame`); stays the caller's. argv: the program.
+    sound: the ring for sound; None where none is wanted, and then none is ever kept.
 
     Every method may be called from any thread and none but `join` waits.
     """
@@ -91,8 +99,11 @@ class CaptureLink:
         argv: Sequence[str] = DEFAULT_ARGV,
         budget: recovery.Budget | None = None,
         clock: Clock | None = None,
+        sound: Ring | None = None,
     ) -> None:
         self._ring = ring
+        self._sound_ring = sound
+        self._rings = (ring,) if sound is None else (ring, sound)
         self._settings = json.dumps(settings)
         self._frame_fd = frame_fd
         self._callbacks = callbacks
@@ -108,12 +119,19 @@ class CaptureLink:
         self._epoch: int | None = None
         self._view = False
         self._stamp: StampState | None = None
+        self._sound = QUIET
+        self._sound_epoch: int | None = None
         self._want_key = False
         self._wipes: list[Future[int]] = []
         self._stop_us: int | None = None
 
         # What the thread knows.
-        self._intake = Intake(ring, callbacks.on_gap)
+        self._intake = Intake(
+            ring, callbacks.on_gap, None if sound is None else SoundIntake(sound, callbacks.on_gap)
+        )
+        self._sound_format: SoundFormat | None = None
+        self._sound_fits = True
+        self._sound_age_us = 0
         self._recovery = recovery.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
@@ -139,6 +157,11 @@ class CaptureLink:
         """The epoch that is armed, if any."""
         return self._epoch
 
+    @property
+    def sound_format(self) -> SoundFormat | None:
+        """How sound is encoded, once a capture process has said so; it never changes then."""
+        return self._sound_format
+
     def start(self) -> None:
         """Start the capture process, and from now on keep one running."""
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -162,7 +185,9 @@ class CaptureLink:
         return self.wipe()
 
     def wipe(self) -> Future[int]:
-        """Disarm, have the process forget what it encoded, and overwrite the ring.
+        """Disarm, have the process forget what it encoded, and overwrite the rings.
+
+        Sound that is on is ready afterwards, until `set_sound` says otherwise.
 
         The future gives the number of bytes overwritten, once no byte of footage is left in this
         process: a packet that is arriving is discarded too. While a recording reads from the ring
@@ -171,12 +196,13 @@ class CaptureLink:
         future: Future[int] = Future()
         future.set_running_or_notify_cancel()
         with self._lock:
-            self._epoch = None
+            self._epoch = self._sound_epoch = None
+            self._sound = _not_on(self._sound)
             if self._wake_fd is not None:
                 self._wipes.append(future)
                 self._wake()
                 return future
-        _wipe_into(future, self._ring)
+        _wipe_into(future, self._rings)
         return future
 
     def set_view(self, on: bool) -> None:
@@ -191,6 +217,20 @@ class CaptureLink:
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._wake()
+
+    def set_sound(self, mode: SoundMode) -> None:
+        """What is to be done with the microphone; ON feeds the ring for sound.
+
+        What was encoded before the mode ceased to be ON still comes; only a wipe ends that.
+        """
+        with self._lock:
+            if mode is self._sound.mode:
+                return
+            if mode is SoundMode.ON:
+                self._epochs += 1
+                self._sound_epoch = self._epochs
+            self._sound = Sound(mode, self._epochs if mode is SoundMode.ON else 0)
+            self._wake()
 
     def request_key_frame(self) -> None:
         """Have the next picture be a key frame."""
@@ -246,6 +286,11 @@ class CaptureLink:
         if self._intake.epoch is not None and now_us >= self._age_us:
             self._age_us = now_us + _AGE_EVERY_US
             self._ring.expire(now_us)
+        sound = self._sound_ring
+        if sound is not None and sound.bytes_held and now_us >= self._sound_age_us:
+            # Pictures may flow though the microphone is gone, or the other way round.
+            self._sound_age_us = now_us + _AGE_EVERY_US
+            sound.expire(now_us)
         return True
 
     def _sleep(self, now_us: int) -> None:
@@ -289,6 +334,8 @@ class CaptureLink:
         dues = [] if due_us is None else [due_us]
         if self._intake.epoch is not None:
             dues.append(self._age_us)
+        if self._sound_ring is not None and self._sound_ring.bytes_held:
+            dues.append(self._sound_age_us)
         if self._rest.lasts(now_us):
             dues.append(self._rest.until_us)
         if self._wipes:
@@ -300,26 +347,32 @@ class CaptureLink:
         """Bring about what is wanted now."""
         with self._lock:
             epoch, view, stamp = self._epoch, self._view, self._stamp
+            sound, sound_epoch = self._sound, self._sound_epoch
             want_key, self._want_key = self._want_key, False
             wipes, self._wipes = self._wipes, []
         wiped: int | None = None
         process = self._process
         if wipes:
             self._intake.arm(None)
+            self._intake.arm_sound(None)
             if process is not None and self._listening:
                 # What lies in the socket is footage too.
                 self._receive(process, now_us)
             try:
-                wiped = self._ring.wipe()
+                wiped = _wipe(self._rings)
             except RingError:
-                # A recording still reads from it; the next turn tries again.
-                epoch = None
+                # A recording still reads from one; the next turn tries again.
+                epoch = sound_epoch = None
+                sound = _not_on(sound)
                 with self._lock:
                     self._wipes = wipes + self._wipes
         self._intake.arm(epoch)
+        self._intake.arm_sound(sound_epoch)
         if process is not None:
+            if not self._sound_fits:
+                sound = QUIET
             process.tell_stamp(stamp)
-            process.tell(epoch, view, now_us + self._budget.frame_age_us)
+            process.tell(epoch, view, now_us + self._budget.frame_age_us, sound)
             self._picture = self._picture or view
             if want_key:
                 process.ask_key_frame(now_us)
@@ -366,8 +419,35 @@ class CaptureLink:
                     self._advance(recovery.FrameSeen(now_us))
             case Kind.HELLO:
                 self._hello = self._intake.body
+                self._hear_of_sound()
+            case Kind.SOUND_STATE:
+                self._microphone_says(self._intake.body)
             case Kind.ERROR:
                 self._callbacks.on_error(str(self._intake.body.get("message")))
+
+    def _hear_of_sound(self) -> None:
+        """What the process says it will send has to be what an earlier one said: a recording has
+        one sound track, and a restart of the camera is no reason to end it."""
+        known = self._sound_format
+        try:
+            found = parse_format(self._hello)
+        except WireError as error:
+            self._sound_fits = False
+            self._callbacks.on_error(f"no sound: {error}")
+            return
+        if found is not None and known is None:
+            self._sound_format = found
+        self._sound_fits = known is None or found == known
+        if not self._sound_fits:
+            self._callbacks.on_error(f"no sound: it was {known}, and is {found} after a restart")
+
+    def _microphone_says(self, body: dict[str, Any]) -> None:
+        try:
+            news = parse_news(body)
+        except WireError as error:
+            self._callbacks.on_error(str(error))
+        else:
+            self._callbacks.on_sound(news)
 
     def _stop_listening(self, process: CaptureProcess) -> None:
         if self._listening:
@@ -464,6 +544,7 @@ class CaptureLink:
             process.exit_code()
             self._let_go(process)
         self._intake.arm(None)
+        self._intake.arm_sound(None)
         self._erase()
         with self._lock:
             if self._wake_fd is not None:
@@ -471,11 +552,21 @@ class CaptureLink:
             self._wake_fd = None
             wipes, self._wipes = self._wipes, []
         for future in wipes:
-            _wipe_into(future, self._ring)
+            _wipe_into(future, self._rings)
 
 
-def _wipe_into(future: Future[int], ring: Ring) -> None:
+def _not_on(sound: Sound) -> Sound:
+    """The same, but nothing is encoded."""
+    return Sound(SoundMode.READY, 0) if sound.mode is SoundMode.ON else sound
+
+
+def _wipe(rings: tuple[Ring, ...]) -> int:
+    """Overwrite them; how many bytes. Raises RingError while one of them is read from."""
+    return sum([ring.wipe() for ring in rings])
+
+
+def _wipe_into(future: Future[int], rings: tuple[Ring, ...]) -> None:
     try:
-        future.set_result(ring.wipe())
+        future.set_result(_wipe(rings))
     except RingError as error:
         future.set_exception(error)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from camerad.stream import wire
 
@@ -55,6 +55,16 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {**base, "GLIBC_TUNABLES": ":".join(tunables)}
 
 
+class Sound(NamedTuple):
+    """What is to be done with the microphone; epoch: that sound is to carry in the mode ON."""
+
+    mode: wire.SoundMode
+    epoch: int
+
+
+QUIET: Final = Sound(wire.SoundMode.OFF, 0)
+
+
 class CaptureProcess:
     """Starts `argv` with the settings, its end of the socket pair and the shared frame memory.
 
@@ -95,6 +105,7 @@ class CaptureProcess:
         self.told_epoch: int | None = None
         self.told_view = False
         self._told_stamp: StampState | None = None
+        self.told_sound = QUIET
         self._said = b""
         self._outbox = bytearray()
         self._told_key_us = 0
@@ -110,11 +121,13 @@ class CaptureProcess:
         """Whether commands wait until the process reads; then call `flush` when it does."""
         return bool(self._outbox)
 
-    def tell(self, epoch: int | None, view: bool, encoder_due_us: int) -> None:
+    def tell(
+        self, epoch: int | None, view: bool, encoder_due_us: int, sound: Sound = QUIET
+    ) -> None:
         """Tell it what it does not know yet.
 
         epoch: what is armed; view: whether the self-view is on; encoder_due_us: when a packet is
-        to be expected at the latest if this arms it.
+        to be expected at the latest if this arms it; sound: what is to be done with the microphone.
         """
         if epoch != self.told_epoch:
             if self.told_epoch is not None:
@@ -126,6 +139,9 @@ class CaptureProcess:
         if view != self.told_view:
             self._send(wire.command("view", on=view))
             self.told_view = view
+        if sound != self.told_sound:
+            self._send(wire.command("sound", mode=sound.mode, epoch=sound.epoch))
+            self.told_sound = sound
 
     def tell_stamp(self, stamp: StampState | None) -> None:
         """Tell it what the stamp shows, if it does not know that yet; None: it has none.

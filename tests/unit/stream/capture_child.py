@@ -11,6 +11,12 @@ obey commands, and send a beat and, if armed, a packet for every frame.
     {"do": "cut"}                          half a packet
     {"do": "garbage"} {"do": "close"} {"do": "exit", "code": 3} {"do": "hang"}
     {"do": "age", "us": 1000000}           media time goes back
+    {"do": "say", "sound": {...}}          hello, with that format of sound
+    {"do": "heard", "state": "on", ...}    what the microphone does
+    {"do": "loud"}                         wait until sound is on
+    {"do": "cut sound"}                    half an access unit
+
+While it plays and sound is on, each frame brings an access unit of sound too.
 """
 
 from __future__ import annotations
@@ -48,6 +54,8 @@ class Camera:
         self.commands = CommandReader()
         self.told: list[dict[str, Any]] = []
         self.epoch = 0
+        self.sound_epoch = 0
+        self.unit = 0
         self.in_group = 0
         self.frame = 0
         self.back_us = 0
@@ -81,6 +89,8 @@ class Camera:
                 self.epoch = 0
             case "key_frame":
                 self.in_group = 0
+            case "sound":
+                self.sound_epoch = command["epoch"] if command["mode"] == "on" else 0
             case "stop":
                 sys.exit(0)
 
@@ -96,6 +106,12 @@ class Camera:
         self.in_group = (self.in_group + 1) % GROUP
         return header.pack() + footage(self.settings["seed"], self.frame, header.length)
 
+    def sound(self) -> bytes:
+        size = self.settings["size"] // 10
+        header = Header(Kind.SOUND, False, self.sound_epoch, self.unit, self.clock.now_us(), size)
+        self.unit += 1
+        return header.pack() + footage(self.settings["seed"] + " sound", self.unit - 1, size)
+
     def beat(self, frozen: bool = False) -> None:
         pts_us = 1 if frozen else self.clock.now_us()
         self.send(message(Kind.BEAT, {"frame": self.frame, "pts_us": pts_us}))
@@ -104,6 +120,15 @@ class Camera:
         match do:
             case "hello":
                 self.send(message(Kind.HELLO, {"camera": "scripted", "pid": os.getpid()}))
+            case "say":
+                self.send(message(Kind.HELLO, {"camera": "scripted", **what}))
+            case "heard":
+                self.send(message(Kind.SOUND_STATE, what))
+            case "loud":
+                while not self.sound_epoch:
+                    self.obey(0.01)
+            case "cut sound":
+                self.send(self.sound()[:100])
             case "play":
                 self.deaf = what.get("deaf", False)
                 for _ in range(what.get("frames", 10**9)):
@@ -111,6 +136,8 @@ class Camera:
                         self.beat(what.get("frozen", False))
                     if self.epoch and what.get("packets", True):
                         self.send(self.packet())
+                    if self.sound_epoch:
+                        self.send(self.sound())
                     self.frame += 1
                     self.obey(what.get("interval", self.settings["interval"]))
             case "beat":
