@@ -190,6 +190,7 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         ("continues", info.continues or "nothing"),
         ("marks", ", ".join(f"{at:.1f} s" for at in info.marks) or "none"),
         ("gaps", str(len(info.gaps)) if info.gaps else "none"),
+        ("sound gaps", str(len(info.sound_gaps)) if info.sound_gaps else "none"),
         ("kept until", kept_until(one)),
         ("offloaded", "acknowledged" if one.acknowledged else "no"),
         ("final", info.final or "none"),

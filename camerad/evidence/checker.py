@@ -30,8 +30,9 @@ from camerad.evidence.findings import (
     Result,
     Severity,
 )
+from camerad.evidence.hearing import AHEAD_US
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.links import AHEAD_US, MISPLACED, Links
+from camerad.evidence.links import MISPLACED, Links
 from camerad.evidence.records import (
     COMMIT,
     END,
@@ -143,7 +144,7 @@ class Checker:
         self.result.last_wall_us = header.clock.wall_us
         self.result.add_source(header.clock.source)
         self.result.origin_us = header.origin_us
-        self._links.begin(seen.sha256)
+        self._links.begin(header, seen.sha256)
 
     def _header_missing(self) -> None:
         self._header_seen = True
@@ -246,6 +247,7 @@ class Checker:
             text = "says what cannot be: footage was wanted until after it"
             self._add(Kind.CONTRADICTION, text, END_NAME)
         self._links.check_said(closing, max(known_us, closing.at_us), END_NAME)
+        self._links.check_end(closing, END_NAME)
 
     def _unclosed(self, tail: Tail, *, running: bool) -> None:
         torn = tail.size if tail.kind is not TailKind.ZEROS else 0

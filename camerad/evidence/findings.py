@@ -13,7 +13,16 @@ from typing import Final
 
 from camerad.clock import ClockSource
 from camerad.evidence.chain import HEADER_NAME, INIT_NAME
-from camerad.evidence.records import Closing, Commit, Facts, Header, StageChange
+from camerad.evidence.records import (
+    Closing,
+    Commit,
+    Facts,
+    Header,
+    Sound,
+    SoundChange,
+    SoundEnd,
+    StageChange,
+)
 from camerad.stream.packets import Gap
 
 NUMBERED: Final = re.compile(r"(\d{6,18})\.(m4s\.age|jws)", re.ASCII)
@@ -68,6 +77,8 @@ class Kind(StrEnum):
     """What repair kept from behind the last commit."""
     UNSTATED = "unstated hole"
     """Time without pictures that no statement explains."""
+    SILENT = "unstated silence"
+    """Time without sound that no statement explains, in a recording with a sound track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +217,8 @@ class Result:
     kid: the key that signed, None if no statement could be read. proven: pieces that are authentic
     and complete. signed: pieces that are signed, but linked to nothing. origin_us: media time of
     second 0: the header's, or else the first signed picture's. end_us: where the last signed
-    fragment ends. final: SHA-256 of an end that was signed, and end_linked: whether the chain leads
+    fragment ends. units: access units of sound; sound_gaps, sound_states: as in `records.Sound`.
+    final: SHA-256 of an end that was signed, and end_linked: whether the chain leads
     to it. clock_sources: where wall time came from, in the order
     of first use; clock_steps: (time, how far). slow_syncs: (time, how long). last_wall_us: wall
     time of the last signed statement.
@@ -233,6 +245,9 @@ class Result:
     proven: list[Span] = field(default_factory=list)
     signed: list[Span] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    units: int = 0
+    sound_gaps: list[Gap] = field(default_factory=list)
+    sound_states: list[SoundChange] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     stages: list[StageChange] = field(default_factory=list)
     clock_sources: list[ClockSource] = field(default_factory=list)
@@ -284,7 +299,9 @@ class Result:
 
     def _add_linked(self, facts: Facts) -> None:
         self.header_linked = True
-        self.end_us = max(self.end_us, self.time(facts.end_us))
+        self.end_us = max(self.end_us, self.time(facts.until_us))
+        if isinstance(facts.sound, Sound):
+            self.units += facts.sound.units
         self._add_facts(facts, facts.end_us)
 
     def add_source(self, source: ClockSource) -> None:
@@ -296,6 +313,9 @@ class Result:
         self.gaps += facts.gaps
         self.marks += facts.marks
         self.stages += facts.stages
+        if isinstance(facts.sound, Sound | SoundEnd):
+            self.sound_gaps += facts.sound.gaps
+            self.sound_states += facts.sound.states
         self.last_wall_us = facts.clock.wall_us
         self.add_source(facts.clock.source)
         if facts.clock_step_us is not None:
@@ -305,8 +325,8 @@ class Result:
 
 
 def extend(spans: list[Span], from_us: int, to_us: int) -> None:
-    """Add a piece; one that begins where the last one ends makes that one longer."""
-    if spans and 0 <= from_us - spans[-1].to_us < TOUCHING_US:
-        spans[-1] = Span(spans[-1].from_us, to_us)
+    """Add a piece; one that begins where the last one ends, or in it, makes that one longer."""
+    if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
+        spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))
     else:
         spans.append(Span(from_us, to_us))

@@ -11,7 +11,9 @@ from typing import Final
 
 from camerad.evidence.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
 from camerad.evidence.findings import Finding, Judged, Kind, Result, Severity, Span, extend
-from camerad.evidence.records import Closing, Commit, Content, Facts
+from camerad.evidence.hearing import AHEAD_US, Hearing
+from camerad.evidence.records import Closing, Commit, Content, Facts, Header, Sound, SoundEnd
+from camerad.stream.packets import Gap
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
@@ -19,9 +21,6 @@ UNSTATED_US: Final = 1_000_000
 """A longer time without a picture has to be stated as a gap; the recorder states half of it."""
 LONGEST_PICTURE_US: Final = 2_000_000
 """No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
-AHEAD_US: Final = 60_000_000
-"""What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
-press just before the recorder took over, is called a contradiction."""
 MISPLACED: Final = "is not in its place, or there twice"
 
 
@@ -68,6 +67,7 @@ class Links:
         self._unlinked: tuple[int, int] | None = None
         """First and last commit that nothing links to the beginning."""
         self._holes: list[Span] = []
+        self._hearing: Final = Hearing(result)
 
     @property
     def waiting(self) -> list[int]:
@@ -84,9 +84,10 @@ class Links:
         """Whether it is settled which key is the recording's."""
         return self.at.linked or self.at.last is not None
 
-    def begin(self, digest: str) -> None:
+    def begin(self, header: Header, digest: str) -> None:
         """The header is authentic. digest: of its statement."""
         self.at.previous, self.at.linked = digest, True
+        self._hearing.header(header, HEADER_NAME)
 
     def is_past(self, sequence: int) -> bool:
         """Whether the place of this fragment is behind us for good."""
@@ -147,6 +148,7 @@ class Links:
                 self._cannot_be("a trigger after its last picture", HEADER_NAME)
         self._report_unlinked()
         self._report_holes()
+        self._hearing.report()
 
     def uncommitted(self, sequence: int) -> None:
         """A fragment whose commit did not come."""
@@ -193,7 +195,7 @@ class Links:
         self._found.forget_open()
         self.at = jump.place
         judged = self._judge(commit, digest)
-        span = Span(self._result.time(early.first_us), self._result.time(early.end_us))
+        span = self._span(early)
         if jump.commit.previous == digest:
             # The two were exchanged: the chain leads to the early one, and on from there.
             at = self.at
@@ -212,7 +214,8 @@ class Links:
         facts, result = commit.facts, self._result
         name = fragment_name(facts.sequence)
         self._link(commit)
-        from_us, to_us = self._result.time(facts.first_us), self._result.time(facts.end_us)
+        span = self._span(facts)
+        from_us, to_us = span.from_us, span.to_us
         self._found.settle(from_us)
         init = self._judge_init(commit)
         there = self._waiting.pop(facts.sequence, None)
@@ -228,9 +231,14 @@ class Links:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(Kind.CHANGED, text, name, from_us=from_us, to_us=to_us)
         self._check_times(facts)
+        self._hearing.commit(
+            facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked
+        )
         result.add_commit(commit, linked=self.at.linked)
         at = self.at
-        at.next, at.previous, at.last, at.until_us = facts.sequence + 1, digest, facts, to_us
+        at.next, at.previous, at.until_us = facts.sequence + 1, digest, max(at.until_us, to_us)
+        if facts.frames or at.last is None:
+            at.last = facts
         if not at.linked:
             first = facts.sequence if self._unlinked is None else self._unlinked[0]
             self._unlinked = (first, facts.sequence)
@@ -283,6 +291,16 @@ class Links:
         """Go on at `sequence`; nothing there is linked to what was before."""
         at = self.at
         at.next, at.previous, at.linked, at.last = sequence, None, False, None
+        self._hearing.skip()
+
+    def _span(self, facts: Facts) -> Span:
+        """The time of a fragment: that of its pictures, or of its sound if it has none."""
+        sound, time = facts.sound, self._result.time
+        first_us, end_us = facts.first_us, facts.end_us
+        if not facts.frames and isinstance(sound, Sound):
+            first_us = max(first_us, sound.first_us or 0)
+            end_us = max(first_us, facts.until_us)
+        return Span(time(first_us), time(end_us))
 
     def _report_unlinked(self) -> None:
         """Say which part is signed, but linked to nothing."""
@@ -302,20 +320,28 @@ class Links:
     def _check_times(self, facts: Facts) -> None:
         name = commit_name(facts.sequence)
         last, linked = self.at.last, self.at.linked
-        if not facts.first_us <= facts.last_us < facts.end_us:
+        # `Hearing` judges those of a fragment that has sound only.
+        if facts.frames and not facts.first_us <= facts.last_us < facts.end_us:
             self._found.say(Kind.CONTRADICTION, "gives times that do not rise", name)
         if facts.end_us - facts.last_us > LONGEST_PICTURE_US:
             self._cannot_be("a picture that lasts for seconds", name)
         if facts.last_us > facts.clock.boot_us + AHEAD_US:
             self._cannot_be("pictures from after its own signature", name)
-        self.check_said(facts, max(facts.end_us, facts.clock.boot_us), name)
+        self.check_said(facts, max(facts.until_us, facts.clock.boot_us), name)
         begins_us = self._result.origin_us if last is None else last.end_us
-        if last is not None and facts.first_us <= last.last_us:
+        begins_early = last is not None and (
+            facts.first_us <= last.last_us if last.frames else facts.first_us < last.end_us
+        )
+        if begins_early:
             self._found.say(Kind.CONTRADICTION, "begins before the fragment before it ends", name)
         elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
             self._found.say(Kind.CONTRADICTION, "begins before the recording's origin", name)
         if linked and begins_us is not None and facts.first_us - begins_us > UNSTATED_US:
             self._holes.append(Span(begins_us, facts.first_us))
+
+    def check_end(self, closing: Closing, name: str) -> None:
+        """Compare what a linked end says about sound with the commits."""
+        self._hearing.end(closing.sound, closing.at_us, name)
 
     def check_said(self, said: Facts | Closing, until_us: int, name: str) -> None:
         """Compare what a signed statement tells of with when that can have been.
@@ -333,7 +359,12 @@ class Links:
             self._cannot_be("a mark from before the recording", name)
         if any(one.at_us > latest_us for one in said.stages):
             self._cannot_be("a stage from after it", name)
-        for gap in said.gaps:
+        sound_gaps: tuple[Gap, ...] = ()
+        if isinstance(said.sound, Sound | SoundEnd):
+            sound_gaps = said.sound.gaps
+            if any(one.at_us > latest_us for one in said.sound.states):
+                self._cannot_be("a state of its sound from after it", name)
+        for gap in (*said.gaps, *sound_gaps):
             times = [at_us for at_us in (gap.from_us, gap.to_us) if at_us is not None]
             if times != sorted(times):
                 self._cannot_be("a gap that ends before it begins", name)

@@ -6,7 +6,8 @@ bytes per sample, which for a recording of four hours with sound is more memory 
 take; and a machine that only opens recordings needs no libav this way.
 
 Times stay: a track that begins later than the recording begins with an empty edit, and where
-pictures are missing, the one before stands until the next one.
+pictures or sound are missing, the sample before is listed as lasting until the next one. So a
+picture stands; of sound a decoder has no more than the samples that there are, and is silent.
 """
 
 from __future__ import annotations
@@ -227,6 +228,8 @@ class Mp4Writer:
         """How many were written."""
         self.began_us: int | None = None
         """Time of the first picture that the last `add` wrote; None if it wrote none."""
+        self.heard_us: int | None = None
+        """The same for sound."""
         self._moov = _one(init, Box(b"", 0, 0, len(init)), b"moov")
         defaults = {}
         mvex = _one(init, self._moov, b"mvex")
@@ -252,7 +255,7 @@ class Mp4Writer:
 
     def add(self, fragment: bytes) -> None:
         """Add a fragment in the clear: pairs of ``moof`` and ``mdat``."""
-        self.began_us = None
+        self.began_us = self.heard_us = None
         for box in boxes(fragment):
             if box.kind == b"moof":
                 for traf in boxes(fragment, box.body, box.end):
@@ -323,10 +326,13 @@ class Mp4Writer:
             track.chunk(self._offset, len(samples))
             self._output.write(memoryview(data)[begin:end])
             self._offset += end - begin
+            begins_us = (time + skipped_time) * _MOVIE_TIMESCALE // track.timescale
             if track.picture:
                 self.pictures += len(samples)
                 if self.began_us is None:
-                    self.began_us = (time + skipped_time) * _MOVIE_TIMESCALE // track.timescale
+                    self.began_us = begins_us
+            elif self.heard_us is None:
+                self.heard_us = begins_us
         return end, time + whole_time
 
     def finish(self) -> None:

@@ -27,7 +27,17 @@ from camerad.evidence.chain import (
     fragment_name,
 )
 from camerad.evidence.files import explained
-from camerad.evidence.records import COMMIT, END, FORMAT, HEADER, Commit, End, Facts, Header
+from camerad.evidence.records import (
+    COMMIT,
+    END,
+    FORMAT,
+    HEADER,
+    Commit,
+    End,
+    Facts,
+    Header,
+    Sound,
+)
 
 _READ_AHEAD: Final = 8192
 """A fragment's padding, its commit and the next header are usually within so many bytes."""
@@ -147,14 +157,15 @@ class Point(NamedTuple):
     """How far a chain goes.
 
     offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
-    frames, marks: how many there are up to here. end_us: media time at which the last picture ends;
-    the trigger's before the first commit.
+    frames, units, marks: how many there are up to here, units being those of sound. end_us: media
+    time at which the last picture or sound ends; the trigger's before the first commit.
     """
 
     offset: int
     previous: str
     commits: int
     frames: int
+    units: int
     marks: int
     end_us: int
 
@@ -355,7 +366,7 @@ class _Reader:
             raise self._foreign(f"it is of format {header.format}, known is {FORMAT}")
         self._kid = statement.kid
         self._point = Point(
-            first.end_offset, jws.digest(statement.token), 0, 0, 0, header.trigger_us
+            first.end_offset, jws.digest(statement.token), 0, 0, 0, 0, header.trigger_us
         )
         return statement, header
 
@@ -410,6 +421,7 @@ class _Reader:
             or (None if commit.init is None else commit.init.bytes) != size
         ):
             raise _MisplacedError(found, f"{found.member.name} does not commit what lies before it")
+        sound = commit.facts.sound
         self._init = self._fragment = None
         self._before_last = self._last
         self._last = Committed(commit, statement, fragment, init, before)
@@ -418,8 +430,9 @@ class _Reader:
             jws.digest(statement.token),
             before.commits + 1,
             before.frames + commit.facts.frames,
+            before.units + (sound.units if isinstance(sound, Sound) else 0),
             before.marks + len(commit.facts.marks),
-            commit.facts.end_us,
+            max(before.end_us if before.commits else 0, commit.facts.until_us),
         )
         if self._on_commit is not None:
             self._on_commit(commit.facts, fragment.member.size + (size or 0))

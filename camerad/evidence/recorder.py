@@ -8,7 +8,11 @@ works on the finished fragment, so however long it takes, the ring can be writte
 
 `stop` names an instant. Everything up to it is kept: the thread goes on until a packet at or past
 that instant has come, or until the deadline, and then says in the recording what did not come. When
-no picture comes for a while, what is there is written without waiting for more.
+no picture comes for a while, what is there is written without waiting for more, and sound goes on
+in fragments of its own.
+
+A fragment has the sound that is there when its pictures are; no picture waits for sound. Only at
+the stop the thread waits a moment for the last of it.
 
 One of two callbacks ends every recording: `on_closed`, or `on_failed` with the error. Both, and
 `on_opened`, are called from the recording's thread.
@@ -23,21 +27,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from camerad.clock import SECOND, Clock, Moment
 from camerad.errors import CameradError
+from camerad.evidence.assembling import Made, assemble
 from camerad.evidence.container import Sink
-from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter, Run
+from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter
 from camerad.evidence.fragments import FragmentMaker, ParametersChangedError
 from camerad.evidence.records import (
     FORMAT,
     Closing,
     Facts,
     Header,
+    Microphone,
     RecordingInfo,
     StageChange,
     Tally,
 )
-from camerad.stream.ring import Gap, Lease, Ring
+from camerad.evidence.soundtrack import ALONE_US, NOTHING_HEARD, SoundTrack
+from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +94,6 @@ class Plan:
     encoder: str
     software: str
     fragment_us: int = 500_000
-    sound: bool = False
     continues: str | None = None
     wearer: str | None = None
 
@@ -97,16 +105,6 @@ class _Stop:
     at_us: int
     limit_us: int
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A chunk as fragments; changed: what kept the rest of it out."""
-
-    data: bytes
-    runs: tuple[Run, ...]
-    gaps: tuple[Gap, ...]
-    changed: ParametersChangedError | None
 
 
 _T = TypeVar("_T")
@@ -123,6 +121,8 @@ class Recorder:
     not a single picture came, and then there is no file. on_failed(error): it could not be made or
     could not go on; what was committed stays and plays. A StorageError is the storage's fault; a
     ParametersChangedError says that the rest belongs into a recording of its own.
+
+    sound: its sound; None where none is wanted.
     """
 
     def __init__(
@@ -136,6 +136,7 @@ class Recorder:
         on_opened: Callable[[str], None],
         on_closed: Callable[[RecordingInfo | None], None],
         on_failed: Callable[[Exception], None],
+        sound: SoundTrack | None = None,
     ) -> None:
         self.plan: Final = plan
         self.info: RecordingInfo | None = None
@@ -149,6 +150,8 @@ class Recorder:
         self._on_failed = on_failed
         self._new_id = new_id
         self._open_sink = open_sink
+        self._sound = sound
+        self._microphone: Microphone | UnsetType = UNSET
         self._cutter = Cutter(round(SECOND / plan.fps))
         self._marks: deque[int] = deque()
         self._stages: deque[StageChange] = deque()
@@ -156,7 +159,7 @@ class Recorder:
         self._maker: FragmentMaker | None = None
         self._sink: Sink | None = None
         self._tally: Tally | None = None
-        self._end_us = plan.trigger_us
+        self._end_us = self._until_us = plan.trigger_us
         self._slow_us: int | None = None
         self._moment: Moment | None = None
         self._origin_us = 0
@@ -165,10 +168,17 @@ class Recorder:
     # From any thread
 
     def start(self) -> None:
-        """Begin to follow the ring, and return. Raises RingError if another recording does."""
+        """Begin to follow the rings, and return. Raises RingError if another recording does."""
         from_us = None if self.plan.pre_event_wanted_us else self.plan.trigger_us
         self._started_us = self._clock.now_us()
         self._reader = self._ring.follow(from_us)
+        sound = self._sound
+        if sound is not None:
+            try:
+                sound.follow(None if sound.wanted.pre_event else self.plan.trigger_us)
+            except BaseException:
+                self._reader.close()
+                raise
         self._thread.start()
 
     def mark(self, at_us: int) -> None:
@@ -202,12 +212,17 @@ class Recorder:
     def _run(self) -> None:
         try:
             try:
-                stop = self._follow()
-                self._state_shortfall(stop)
+                try:
+                    stop = self._follow()
+                    self._state_shortfall(stop)
+                finally:
+                    # However long closing takes, the ring is only a pre-event buffer again.
+                    self._reader.close()
+                self._write_rest(stop)
             finally:
-                # However long closing takes, the ring is only a pre-event buffer again.
-                self._reader.close()
-            info = self._close(stop)
+                if self._sound is not None:
+                    self._sound.close()
+            info = self._end(stop.reason, stop.at_us)
         except Exception as error:  # noqa: BLE001  (it goes to whoever started the recording)
             if not isinstance(error, CameradError):
                 _log.error("the recorder failed", exc_info=error)
@@ -240,13 +255,15 @@ class Recorder:
             # The stop may have come while this waited, and the lease reach beyond it.
             stop = self._stop
             self._cutter.until_us = None if stop is None else stop.at_us
+            if self._sound is not None:
+                self._sound.stop_at(self._cutter.until_us)
             if lease is not None:
                 final = stop is not None and self._reader.reached(stop.at_us)
                 self._record(lease, final)
             elif stop is not None and (late or self._reader.reached(stop.at_us)):
                 return stop
             elif quiet:
-                self._store(self._make(self._cutter.flush()))
+                self._store(self._make(self._cutter.flush(), ALONE_US))
 
     def _is_quiet(self, now_us: int) -> bool:
         """Whether no picture came for so long that the next one follows a gap anyway."""
@@ -256,30 +273,42 @@ class Recorder:
     def _record(self, lease: Lease, final: bool) -> None:
         with lease:
             if self._maker is None:
-                info, unit = lease.packets[0]
-                self._maker = FragmentMaker(self.plan.width, self.plan.height, unit)
-                self._origin_us = info.pts_us
+                self._begin(*lease.packets[0])
             chunk = self._cutter.cut(lease.packets, lease.gaps, lease.next_pts_us, final=final)
             made = self._make(chunk)
         if self._tally is None:
             self._open(lease.gaps)
         self._store(made)
 
-    def _make(self, chunk: Chunk | None) -> _Made | None:
-        """The fragments of a chunk, up to where the encoder changed its settings."""
-        if chunk is None or self._maker is None:
+    def _begin(self, info: PacketInfo, unit: memoryview) -> None:
+        """The first key frame is here, and so is the format of the sound."""
+        plan, sound = self.plan, self._sound
+        self._origin_us = info.pts_us
+        form = None
+        if sound is not None:
+            from_us = info.pts_us if sound.wanted.pre_event else plan.trigger_us
+            self._microphone = sound.begin(info.pts_us, from_us)
+            form = sound.form
+        self._maker = FragmentMaker(plan.width, plan.height, unit, form)
+
+    def _make(self, chunk: Chunk | None, alone_us: int | None = None) -> Made | None:
+        """The fragments of a chunk, with the sound that is there.
+
+        alone_us: without a chunk, take so much sound or more; None: then take none.
+        """
+        maker, sound = self._maker, self._sound
+        if maker is None or (chunk is None and alone_us is None):
             return None
-        data = []
-        runs = []
-        changed = None
-        for run in chunk.runs:
-            try:
-                data.append(self._maker.make(run.packets, run.end_us, self._origin_us))
-            except ParametersChangedError as error:
-                changed = error
-                break
-            runs.append(run)
-        return _Made(b"".join(data), tuple(runs), chunk.gaps, changed)
+        if sound is None:
+            return assemble(maker, chunk, NOTHING_HEARD, self._origin_us)
+        if chunk is not None:
+            taken = sound.take(chunk.runs[-1].end_us)
+        elif self._tally is not None and self._tally.commits:
+            taken = sound.take(at_least_us=alone_us or 0)
+        else:
+            return None
+        with taken as heard:
+            return assemble(maker, chunk, heard, self._origin_us)
 
     def _open(self, gaps: Sequence[Gap]) -> None:
         """Make the file; the first key frame is here."""
@@ -313,11 +342,12 @@ class Recorder:
             width=plan.width,
             height=plan.height,
             fps=plan.fps,
-            sound=plan.sound,
+            sound=self._sound is not None and self._sound.form is not None,
             encoder=plan.encoder,
             software=plan.software,
             wearer=plan.wearer,
             recipients=(),
+            microphone=self._microphone,
         )
         self._moment = moment
         self._sink = self._open_sink(header, maker.init)
@@ -325,48 +355,58 @@ class Recorder:
         self.info = self._tally.info("recording")
         self._tell(self._on_opened, header.id)
 
-    def _store(self, made: _Made | None) -> None:
+    def _store(self, made: Made | None) -> None:
         if made is None or self._sink is None or self._tally is None:
             return
-        if made.runs:
-            marks, stages = tuple(self._marks), tuple(self._stages)
-            moment = self._clock.moment()
-            facts = Facts(
-                sequence=self._tally.commits,
-                first_us=made.runs[0].first_us,
-                last_us=made.runs[-1].last_us,
-                end_us=made.runs[-1].end_us,
-                frames=sum(len(run.packets) for run in made.runs),
-                gaps=made.gaps,
-                marks=marks,
-                stages=stages,
-                clock=moment,
-                clock_step_us=self._clock_step_us(moment),
-                sync_us=self._slow_us,
-            )
-            bytes_before = self._sink.sealed_bytes
-            try:
-                self._sink.append(made.data, facts)
-            except BaseException:
-                self._restate(made.gaps)
-                raise
-            ended_us = self._clock.now_us()
-            for _ in marks:
-                self._marks.popleft()
-            for _ in stages:
-                self._stages.popleft()
-            took_us = ended_us - moment.boot_us
-            self._slow_us = took_us if took_us > SLOW_SYNC_US else None
-            self._moment = moment
-            if self.first_durable_us is None:
-                self.first_durable_us = ended_us
-            self._tally.add(facts, self._sink.sealed_bytes - bytes_before)
-            self._end_us = facts.end_us
-            self.info = self._tally.info("recording")
+        if made.empty:
+            self._restate(made)
+        else:
+            self._commit(made, self._sink, self._tally)
         if made.changed is not None:
-            if not made.runs:
-                self._restate(made.gaps)
             raise made.changed
+
+    def _commit(self, made: Made, sink: Sink, tally: Tally) -> None:
+        marks, stages = tuple(self._marks), tuple(self._stages)
+        sound = self._sound
+        changes = () if sound is None else sound.states()
+        moment = self._clock.moment()
+        runs = made.runs
+        facts = Facts(
+            sequence=tally.commits,
+            first_us=runs[0].first_us if runs else self._end_us,
+            last_us=runs[-1].last_us if runs else self._end_us,
+            end_us=runs[-1].end_us if runs else self._end_us,
+            frames=sum(len(run.packets) for run in runs),
+            gaps=made.gaps,
+            marks=marks,
+            stages=stages,
+            clock=moment,
+            clock_step_us=self._clock_step_us(moment),
+            sync_us=self._slow_us,
+            sound=UNSET if sound is None else sound.facts(made.heard, changes),
+        )
+        bytes_before = sink.sealed_bytes
+        try:
+            sink.append(made.data, facts)
+        except BaseException:
+            self._restate(made)
+            raise
+        ended_us = self._clock.now_us()
+        for _ in marks:
+            self._marks.popleft()
+        for _ in stages:
+            self._stages.popleft()
+        if sound is not None:
+            sound.committed(changes)
+        took_us = ended_us - moment.boot_us
+        self._slow_us = took_us if took_us > SLOW_SYNC_US else None
+        self._moment = moment
+        if self.first_durable_us is None:
+            self.first_durable_us = ended_us
+        tally.add(facts, sink.sealed_bytes - bytes_before)
+        self._end_us = facts.end_us
+        self._until_us = max(self._until_us, facts.until_us)
+        self.info = tally.info("recording")
 
     def _clock_step_us(self, moment: Moment) -> int | None:
         """How far wall time was set since the last statement; None if it was not."""
@@ -374,8 +414,13 @@ class Recorder:
         moved_us = (moment.wall_us - moment.boot_us) - (last.wall_us - last.boot_us)
         return moved_us if abs(moved_us) > CLOCK_STEP_US else None
 
-    def _restate(self, gaps: Sequence[Gap]) -> None:
-        """Let the end state what no commit could."""
+    def _restate(self, made: Made) -> None:
+        """Let a later statement say what no commit could."""
+        self._state(made.gaps)
+        if self._sound is not None:
+            self._sound.restate(made.heard.gaps)
+
+    def _state(self, gaps: Sequence[Gap]) -> None:
         for gap in gaps:
             self._cutter.state(gap)
 
@@ -392,18 +437,23 @@ class Recorder:
                 for gap in self._reader.open_gaps()
                 if gap.to_us is None and not reached
             ]
-            self._restate(stated or [Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)])
+            self._state(stated or [Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)])
 
-    def _close(self, stop: _Stop) -> RecordingInfo | None:
+    def _write_rest(self, stop: _Stop) -> None:
+        """What was held back, and the last of the sound."""
         shortfall = self._cutter.take_gaps()
         self._store(self._make(self._cutter.flush()))
-        self._restate(shortfall)
-        return self._end(stop.reason, stop.at_us)
+        self._state(shortfall)
+        maker, sound, tally = self._maker, self._sound, self._tally
+        if maker is not None and sound is not None and tally is not None and tally.commits:
+            with sound.take_last(stop.at_us) as heard:
+                made = assemble(maker, None, heard, self._origin_us)
+            self._store(made)
 
     def _give_up(self, error: Exception) -> None:
         reason = SETTINGS_CHANGED if isinstance(error, ParametersChangedError) else FAILED
         try:
-            self._end(reason, self._end_us)
+            self._end(reason, self._until_us)
         except Exception as second:  # noqa: BLE001  (the first error is the one to be told)
             _log.warning("the recording has no end: %s", second)
 
@@ -423,6 +473,7 @@ class Recorder:
             clock=moment,
             clock_step_us=self._clock_step_us(moment),
             sync_us=self._slow_us,
+            sound=UNSET if self._sound is None else self._sound.end(tally.units, at_us),
         )
         self._sink = None
         final = opened.close(closing)

@@ -1,7 +1,8 @@
 """What is known about a recording; how its file looks is `camerad.evidence.container`'s matter.
 
 The dataclasses with which statements are made (`Header`, `Commit`, `End`) are their payloads, field
-by field: see `camerad.evidence.jws` for the one spelling, and docs/evidence-format.md. They have
+by field: see `camerad.evidence.jws` for the one spelling, and docs/evidence-format.md. A field that
+is `UNSET` is not there: what says something about sound exists only where there is some. They have
 whole numbers only. Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds since
 the Unix epoch. What a number or a text may be at all: `camerad.evidence.bounds`.
 """
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from camerad.clock import SECOND, Moment
 from camerad.stream.packets import Gap
@@ -27,6 +29,8 @@ Identity = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is never 0."""
 
+MUTED: Final = "muted"
+"""State of sound that was switched off at the camera; the microphone may hear, nothing is kept."""
 RECOVERED: Final = "recovered"
 """Reason of an end that repair wrote, because the recording had none."""
 
@@ -49,6 +53,59 @@ class StageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Microphone:
+    """Where the sound of a recording comes from, and how it is encoded.
+
+    device: its name for ALSA. rate: samples per second. samples: of each channel in an access unit.
+    pre_event: whether sound from before the trigger is wanted too.
+    """
+
+    device: str
+    rate: Positive
+    channels: Positive
+    samples: Positive
+    pre_event: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChange:
+    """From at_us (media time) on, sound was in this state. why: in words, where something failed.
+
+    state: what the microphone does (`camerad.stream.wire.SoundState`), or `MUTED`.
+    """
+
+    at_us: int
+    state: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The sound of a fragment.
+
+    units: access units. first_us: media time at which the first one begins; end_us: where the last
+    one ends; None without a unit. gaps: missing sound, as pictures are stated, `frames` being
+    access units. states: changes since the commit before.
+    """
+
+    units: int
+    first_us: int | None
+    end_us: int | None
+    gaps: tuple[Gap, ...]
+    states: tuple[SoundChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEnd:
+    """What the end says about sound. units: access units in all fragments. The rest as in `Sound`,
+    since the last commit."""
+
+    units: int
+    gaps: tuple[Gap, ...]
+    states: tuple[SoundChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a recording is, known when it begins; the payload of ``header.jws``.
 
@@ -59,8 +116,9 @@ class Header:
     origin_us: the first packet. pre_event_wanted_us: how much the policy and the configuration ask
     for; where there was less, `pre_event_shortfall` says why. continues: id of the recording that
     this one goes on from. retention_days: when it is to be deleted, unless it is held. sound:
-    whether it has a sound track. wearer: the id that the shift was assigned, if any. recipients:
-    age public keys of those who can open it.
+    whether it has a sound track, and then every commit says what it holds of sound. wearer: the id
+    that the shift was assigned, if any. recipients: age public keys of those who can open it.
+    microphone: there if sound was wanted.
     """
 
     format: int
@@ -85,6 +143,7 @@ class Header:
     software: str
     wearer: str | None
     recipients: tuple[str, ...]
+    microphone: Microphone | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +154,10 @@ class Facts:
     one ends. gaps: before or within the fragment. marks: media times, set since the commit before.
     stages: changes since then. clock: when it was committed. clock_step_us: how far wall time
     jumped against boot time since then, None if it did not. sync_us: how long the storage took
-    over the fragment before, if longer than is right, else None.
+    over the fragment before, if longer than is right, else None. sound: there if the recording has
+    a sound track.
+
+    A fragment of sound only has frames 0, and the end of the picture before it for all three times.
     """
 
     sequence: int
@@ -109,6 +171,17 @@ class Facts:
     clock: Moment
     clock_step_us: int | None
     sync_us: int | None
+    sound: Sound | UnsetType = UNSET
+
+    @property
+    def until_us(self) -> int:
+        """Media time at which the last picture or sound ends."""
+        return max(self.end_us, sound_end_us(self.sound) or 0)
+
+
+def sound_end_us(sound: Sound | UnsetType) -> int | None:
+    """Where the sound of a fragment ends, None if it has none."""
+    return sound.end_us if isinstance(sound, Sound) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +218,7 @@ class Closing:
     clock: Moment
     clock_step_us: int | None
     sync_us: int | None
+    sound: SoundEnd | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +240,11 @@ class RecordingInfo:
     """A recording, as a listing shows it.
 
     path: what to play. started: wall time of the trigger, RFC 3339. seconds: from the first picture
-    to the end of the last, gaps included. pre_event_seconds: of these, before the trigger.
-    pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds after the first
-    picture. bytes: of the segment and the committed fragments. bits_per_second: of the time that
-    has pictures.
+    to the end of the last, or of later sound, gaps included. pre_event_seconds: of these, before
+    the trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds
+    after the first picture. bytes: of the segment and the committed fragments. bits_per_second: of
+    the time that has pictures. sound: it has a sound track; sound_gaps: where sound is missing in
+    it, their frames being access units.
     state: "recording", "closed", "recovered" or "interrupted". reason: how it ended, None without
     an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
@@ -188,6 +263,7 @@ class RecordingInfo:
     marks: tuple[float, ...]
     flagged: bool
     sound: bool
+    sound_gaps: tuple[Gap, ...]
     continues: str | None
     policy: str
     retention_days: int
@@ -211,11 +287,13 @@ class Tally:
         self.path = path
         self.commits = 0
         self.frames = 0
+        self.units = 0
         self.bytes = size
         self.closing: Closing | None = None
         self.final: str | None = None
         self._end_us = header.origin_us
         self._gaps: list[Gap] = []
+        self._sound_gaps: list[Gap] = []
         self._marks: list[int] = []
 
     def add(self, facts: Facts, size: int) -> None:
@@ -223,9 +301,12 @@ class Tally:
         self.commits += 1
         self.frames += facts.frames
         self.bytes += size
-        self._end_us = facts.end_us
+        self._end_us = max(self._end_us, facts.until_us)
         self._gaps += facts.gaps
         self._marks += facts.marks
+        if isinstance(facts.sound, Sound):
+            self.units += facts.sound.units
+            self._sound_gaps += facts.sound.gaps
 
     def finish(self, closing: Closing, final: str) -> None:
         """Count what the end says. final: SHA-256 of its statement."""
@@ -233,6 +314,8 @@ class Tally:
         self.final = final
         self._gaps += closing.gaps
         self._marks += closing.marks
+        if isinstance(closing.sound, SoundEnd):
+            self._sound_gaps += closing.sound.gaps
 
     def info(self, state: str) -> RecordingInfo:
         """The sum."""
@@ -254,6 +337,7 @@ class Tally:
             marks=tuple((at_us - header.origin_us) / SECOND for at_us in self._marks),
             flagged=bool(self._marks),
             sound=header.sound,
+            sound_gaps=tuple(self._sound_gaps),
             continues=header.continues,
             policy=header.policy,
             retention_days=header.retention_days,

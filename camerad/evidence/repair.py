@@ -29,6 +29,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from msgspec import UNSET
+
 from camerad.clock import Clock
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import chain, files, jws, tar
@@ -54,7 +56,7 @@ from camerad.evidence.reading import (
     regular,
     skeleton,
 )
-from camerad.evidence.records import END, RECOVERED, Closing, End, Header
+from camerad.evidence.records import END, RECOVERED, Closing, End, Header, SoundEnd
 
 TORN: Final = ".torn"
 """Ending of the side file that holds a torn tail while its recording is repaired."""
@@ -222,7 +224,7 @@ class _Repair:
                 return self._complete(result, found, ended, kept)
             if found.end is not None and kept is None and self._holds(found.end.statement):
                 return self._cut(result, found.end)
-            return self._recover(result, self._point(found), kept)
+            return self._recover(result, found.header, self._point(found), kept)
         except _DamagedError as error:
             return replace(result, outcome=Outcome.DAMAGED, text=str(error))
 
@@ -240,7 +242,7 @@ class _Repair:
             raise _DamagedError(f"{self._side} is not its own: it is whole without")
         copied = self._sha256(found.torn) == hashlib.sha256(kept).hexdigest()
         if not copied or not self._holds(ended.statement):
-            return self._recover(result, self._point(found), kept)
+            return self._recover(result, found.header, self._point(found), kept)
         files.discard(self._side)
         return _ended(replace(result, outcome=Outcome.RECOVERED, torn_bytes=len(kept)), ended)
 
@@ -255,7 +257,9 @@ class _Repair:
         text = "it has its end; the room behind it was cut off"
         return _ended(replace(result, outcome=Outcome.FINISHED, text=text), ended)
 
-    def _recover(self, result: Repaired, point: Point, kept: bytes | None) -> Repaired:
+    def _recover(
+        self, result: Repaired, header: Header, point: Point, kept: bytes | None
+    ) -> Repaired:
         descriptor, path = self._descriptor, self._path
         tail = self._tail(point.offset, point.commits) if kept is None else kept
         if kept is None:
@@ -275,6 +279,7 @@ class _Repair:
             clock=self._clock.moment(),
             clock_step_us=None,
             sync_us=None,
+            sound=SoundEnd(point.units, (), ()) if header.sound else UNSET,
         )
         token = statements.end(closing, chain.content(tail) if tail else None)
         pieces = member(chain.TORN_NAME, tail) if tail else []

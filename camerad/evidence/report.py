@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from camerad.clock import SECOND, ClockSource
 from camerad.evidence.findings import TOUCHING_US, Finding, Kind, Result, Severity, Span
-from camerad.evidence.records import RECOVERED, Header, rfc3339
+from camerad.evidence.records import RECOVERED, Header, Microphone, SoundChange, rfc3339
 from camerad.evidence.text import printable
 from camerad.stream.packets import Gap
 
@@ -69,7 +69,8 @@ class Report:
         if not result.authentic or any(found is Severity.DAMAGE for found, _ in self.ledger):
             return Verdict.NOT_AUTHENTIC
         qualifying = any(finding.kind is not Kind.TORN for finding in result.findings)
-        return Verdict.QUALIFIED if qualifying or result.gaps else Verdict.AUTHENTIC
+        qualifying = qualifying or bool(result.gaps or result.sound_gaps)
+        return Verdict.QUALIFIED if qualifying else Verdict.AUTHENTIC
 
     @property
     def state(self) -> str:
@@ -119,6 +120,9 @@ class Report:
                 "policy": header.policy,
                 "retention_days": header.retention_days,
                 "sound": header.sound,
+                "microphone": header.microphone.device
+                if isinstance(header.microphone, Microphone)
+                else None,
                 "software": header.software,
                 "wearer": header.wearer,
                 "recipients": list(header.recipients),
@@ -134,6 +138,12 @@ class Report:
             "end_linked": result.end_linked,
             "final": result.final,
             "gaps": [self._gap(gap) for gap in result.gaps],
+            "sound_units": result.units,
+            "sound_gaps": [self._gap(gap) for gap in result.sound_gaps],
+            "sound_states": [
+                {"at": self._seconds(one.at_us), "state": one.state, "why": one.why}
+                for one in result.sound_states
+            ],
             "marks": [self._seconds(at_us) for at_us in result.marks],
             "stages": [
                 {"at": self._seconds(one.at_us), "stage": one.stage, "display": one.display}
@@ -179,6 +189,7 @@ class Report:
             yield f"  clock      was {_CLOCK[header.clock.source]}"
             if header.continues is not None:
                 yield f"  continues  {header.continues}"
+            yield f"  sound      {_sound(header)}"
             yield from _listed("sealed to", header.recipients)
         yield f"  key        {result.kid or 'unknown'}"
         frames = result.frames - result.unlinked_frames
@@ -194,6 +205,10 @@ class Report:
         ended = "" if closing is None or not result.end_linked else f": {closing.reason}"
         yield f"  state      {self.state}{ended}"
         yield from _listed("gap", [self._gap_text(gap) for gap in result.gaps])
+        yield from _listed(
+            "no sound", [self._gap_text(gap, "access units") for gap in result.sound_gaps]
+        )
+        yield from _listed("sound is", [self._state_text(one) for one in result.sound_states])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
         yield from _listed("clock", self._clock_texts(result))
         yield from _listed(
@@ -239,10 +254,14 @@ class Report:
             "to": self._seconds(gap.to_us),
         }
 
-    def _gap_text(self, gap: Gap) -> str:
+    def _state_text(self, change: SoundChange) -> str:
+        why = "" if change.why is None else f": {change.why}"
+        return f"{change.state} from {self._us(change.at_us) / SECOND:.3f} s on{why}"
+
+    def _gap_text(self, gap: Gap, what: str = "pictures") -> str:
         from_us = None if gap.from_us is None else self._us(gap.from_us)
         to_us = None if gap.to_us is None else self._us(gap.to_us)
-        frames = "" if gap.frames is None else f", {gap.frames} pictures"
+        frames = "" if gap.frames is None else f", {gap.frames} {what}"
         return f"{_range(from_us, to_us)}: {gap.reason}{frames}"
 
     def _clock_texts(self, result: Result) -> list[str]:
@@ -253,6 +272,16 @@ class Report:
         if len(result.clock_sources) > 1:
             texts.append("wall time was at times " + ", ".join(map(str, result.clock_sources)))
         return texts
+
+
+def _sound(header: Header) -> str:
+    microphone = header.microphone
+    if not isinstance(microphone, Microphone):
+        return "was not wanted"
+    if not header.sound:
+        return f"was wanted from {microphone.device}, which gave none"
+    since = "the first picture" if microphone.pre_event else "the trigger"
+    return f"from {microphone.device}, since {since}"
 
 
 def _begins_us(header: Header) -> int:

@@ -256,15 +256,18 @@ class _Page:
         return f"<li><b>{sign}</b> {escape(text)}: <em>{escape(said)}</em></li>"
 
     def _gaps(self) -> list[str]:
-        return [self._gap(gap) for gap in self._result.gaps]
+        words = self._words
+        pictures = [self._gap(gap, "{}", words.pictures) for gap in self._result.gaps]
+        sound = [self._gap(gap, words.no_sound, words.units) for gap in self._result.sound_gaps]
+        return pictures + sound
 
-    def _gap(self, gap: Gap) -> str:
+    def _gap(self, gap: Gap, form: str, count: str) -> str:
         words = self._words
         text = (
             f"{self._range(self._since(gap.from_us), self._since(gap.to_us))}: "
-            f"{words.gap_reasons.get(gap.reason, gap.reason)}"
+            f"{form.format(words.gap_reasons.get(gap.reason, gap.reason))}"
         )
-        return text if gap.frames is None else f"{text}, {words.pictures.format(count=gap.frames)}"
+        return text if gap.frames is None else f"{text}, {count.format(count=gap.frames)}"
 
     def _since(self, media_us: int | None) -> int | None:
         return None if media_us is None else media_us - self._header.origin_us

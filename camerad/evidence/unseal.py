@@ -310,9 +310,10 @@ class _Opener:
             self._writer.interrupt()
         self._next = facts.sequence + 1
         self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
-        if self._writer.began_us is not None:
-            end_us = self._checker.result.time(facts.end_us)
-            extend(self.written, self._writer.began_us, end_us)
+        # Sound that stands alone is there if it is; beside pictures it is they that count.
+        began_us = self._writer.began_us if facts.frames else self._writer.heard_us
+        if began_us is not None:
+            extend(self.written, began_us, self._checker.result.time(facts.until_us))
 
     def _understood(
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str

@@ -82,6 +82,8 @@ class Wording:
     the_beginning: str
     the_end: str
     pictures: str
+    no_sound: str
+    units: str
     damages: str
     remarks: str
     contained: str

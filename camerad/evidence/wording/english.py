@@ -8,8 +8,10 @@ from camerad.clock import ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.findings import Kind
 from camerad.evidence.records import RECOVERED
+from camerad.evidence.sound_cutting import NO_SOUND
 from camerad.evidence.wording.catalogue import Wording
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL
+from camerad.stream.sound import SOUND_LOST
 
 ENGLISH: Final = Wording(
     code="en",
@@ -82,6 +84,8 @@ ENGLISH: Final = Wording(
     the_beginning="the beginning",
     the_end="the end",
     pictures="{count} pictures",
+    no_sound="no sound: {}",
+    units="{count} pieces of sound",
     damages="Damage",
     remarks="Remarks",
     contained="In the video",
@@ -115,6 +119,13 @@ ENGLISH: Final = Wording(
         "sensor time did not advance": "the sensor's clock stood still",
         "dropped by the encoder": "the encoder dropped pictures",
         "send queue full": "the computer was too slow",
+        "muted": "muted at the camera",
+        "microphone missing": "the microphone was missing",
+        "microphone failed": "the microphone failed",
+        "microphone starting": "the microphone was being switched on",
+        "microphone off": "the microphone was off",
+        SOUND_LOST: "sound was lost",
+        NO_SOUND: "the microphone gave none",
     },
     end_reasons={
         "stop": "stop was asked for at the camera",
@@ -148,6 +159,7 @@ ENGLISH: Final = Wording(
         Kind.RECOVERED: "cut off, for example by loss of power, and closed at the next start",
         Kind.TORN: "unsigned rest behind the last signed piece, kept as it was found",
         Kind.UNSTATED: "time without pictures that the camera did not explain",
+        Kind.SILENT: "time without sound that the camera did not explain",
     },
     instructions="""\
 How to check this package without the software that made it

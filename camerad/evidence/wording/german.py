@@ -8,8 +8,10 @@ from camerad.clock import ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.findings import Kind
 from camerad.evidence.records import RECOVERED
+from camerad.evidence.sound_cutting import NO_SOUND
 from camerad.evidence.wording.catalogue import Wording
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL
+from camerad.stream.sound import SOUND_LOST
 
 GERMAN: Final = Wording(
     code="de",
@@ -82,6 +84,8 @@ GERMAN: Final = Wording(
     the_beginning="Anfang",
     the_end="Ende",
     pictures="{count} Bilder",
+    no_sound="kein Ton: {}",
+    units="{count} Tonstücke",
     damages="Schäden",
     remarks="Hinweise",
     contained="Im Video enthalten",
@@ -116,6 +120,13 @@ GERMAN: Final = Wording(
         "sensor time did not advance": "die Uhr des Sensors stand still",
         "dropped by the encoder": "der Encoder verwarf Bilder",
         "send queue full": "der Rechner war zu langsam",
+        "muted": "an der Kamera stummgeschaltet",
+        "microphone missing": "das Mikrofon fehlte",
+        "microphone failed": "das Mikrofon versagte",
+        "microphone starting": "das Mikrofon wurde eingeschaltet",
+        "microphone off": "das Mikrofon war aus",
+        SOUND_LOST: "Ton ging verloren",
+        NO_SOUND: "das Mikrofon lieferte keinen",
     },
     end_reasons={
         "stop": "Stopp an der Kamera angefordert",
@@ -150,6 +161,7 @@ GERMAN: Final = Wording(
         "abgeschlossen",
         Kind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
         Kind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
+        Kind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
     },
     instructions="""\
 Prüfung dieses Pakets ohne die Software, die es erstellt hat

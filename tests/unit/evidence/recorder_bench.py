@@ -24,7 +24,9 @@ from camerad.evidence.container import Sink, new_id
 from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import Plan, Recorder
 from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
+from camerad.evidence.soundtrack import SoundTrack, Wanted
 from camerad.stream.ring import Ring
+from camerad.stream.sound import SoundFormat
 
 DEADLINE = 10.0
 """Seconds after which a test gives up waiting for a thread."""
@@ -67,6 +69,14 @@ class Bench:
     closed: list[RecordingInfo | None] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
     recorder: Recorder | None = None
+    sound_ring: Ring = field(default_factory=lambda: Ring(1 << 20, 30, 21_333, lock=False))
+    track: SoundTrack | None = None
+
+    def with_sound(self, *, pre_event: bool = False, form: SoundFormat | None = None) -> SoundTrack:
+        """Have the recording that starts next follow the ring for sound too."""
+        wanted = Wanted("hw:1", 48_000, 1, pre_event)
+        self.track = SoundTrack(self.sound_ring, wanted, lambda: form)
+        return self.track
 
     def start(
         self,
@@ -84,6 +94,7 @@ class Bench:
             on_opened=self.opened.append,
             on_closed=self.closed.append,
             on_failed=self.failed.append,
+            sound=self.track,
         )
         self.recorder = recorder
         if stop_at is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 from evidence_helpers import MOMENT, a_header
 from hypothesis import given
@@ -30,7 +31,7 @@ def said(kind: str, payload: Any, type_: type) -> Any:
 
 
 def header(**changes: object) -> Header:
-    payload = dataclasses.asdict(a_header()) | changes
+    payload = msgspec.to_builtins(a_header()) | changes
     found: Header = said(HEADER, payload, Header)
     return found
 

@@ -226,7 +226,7 @@ def test_a_muxer_that_changes_its_mind_is_noticed(monkeypatch: pytest.MonkeyPatc
         (init + b"\0\0\0\x09moof", "no MP4: .* claims 9 bytes of 8"),
     ]:
         with monkeypatch.context() as changed:
-            changed.setattr(maker, "_mux", lambda _, data=data: data)
+            changed.setattr(maker, "_mux", lambda *_, data=data: data)
             with pytest.raises(FragmentError, match=message):
                 maker.make(packets, time_of(4), ORIGIN_US)
 

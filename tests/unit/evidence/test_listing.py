@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import pytest
 from evidence_helpers import MOMENT, a_header, time_of
 from sink_helpers import (
@@ -210,7 +210,7 @@ def test_a_header_that_says_what_cannot_be_keeps_no_other_from_being_listed(
 ) -> None:
     record(tmp_path)
     planted = "20261124T153000Z-000777-0000000a"
-    token = jws.sign(KEY, "camerad-header", asdict(a_header(planted)) | change)
+    token = jws.sign(KEY, "camerad-header", msgspec.to_builtins(a_header(planted)) | change)
     (tmp_path / f"{planted}.tar").write_bytes(b"".join([*member("header.jws", token), tar.END]))
     assert [info.id for info in list_recordings(str(tmp_path))] == [ID]
     assert "cannot be listed" in caplog.text

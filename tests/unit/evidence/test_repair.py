@@ -6,7 +6,6 @@ zeros; so the tests put every such file there and repair it.
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import random
@@ -15,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from evidence_helpers import BOOT_ID, MOMENT, a_header, decoded, expected, time_of
 from hypothesis import HealthCheck, given, settings
@@ -541,7 +541,7 @@ def test_a_header_that_says_what_cannot_be_is_put_aside(
 ) -> None:
     """Somebody without a key put it there, so it need not even be signed rightly."""
     planted = interrupted.with_name("20261124T153000Z-000777-0000000a.tar")
-    payload = dataclasses.asdict(a_header(planted.stem)) | change
+    payload = msgspec.to_builtins(a_header(planted.stem)) | change
     token = jws.sign(SigningKey.generate(), "camerad-header", payload)
     planted.write_bytes(b"".join([*member("header.jws", token), tar.END]))
     first, second = repair_all(str(interrupted.parent), KEY, CLOCK)

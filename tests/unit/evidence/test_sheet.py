@@ -25,9 +25,12 @@ from camerad.evidence.facts import Held
 from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import LINES, Delivered, Sheet, render
+from camerad.evidence.sound_cutting import NO_SOUND
+from camerad.evidence.sound_cutting import REASONS as SILENT_REASONS
 from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
 from camerad.recordings import CONTINUED
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
+from camerad.stream.sound import SOUND_LOST
 
 LENGTH_US = 4 * 3600 * SECOND
 BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)
@@ -177,6 +180,7 @@ def test_nothing_stays_in_english_on_a_german_sheet() -> None:
         *(CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL),
         *(NO_PICTURES, STARTED_LATE, STOPPED_SHORT),
         *(LOST_BY_CAMERA, LOST_BY_TIME, LOST_BY_ENCODER, LOST_BY_QUEUE),
+        *(SOUND_LOST, NO_SOUND, *SILENT_REASONS.values()),
     }
     assert set(GERMAN.gap_reasons) == reasons
     for trigger, said in (
