@@ -32,20 +32,22 @@ from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
-from camerad.errors import EX_SOFTWARE, RingError, RingLockError
+from camerad.errors import EX_SOFTWARE
 from camerad.evidence import storage
 from camerad.hardware.buttons import Buttons
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
+from camerad.microphone import Microphone
 from camerad.notify import notify
 from camerad.recordings import STOP_SECONDS, Recordings
 from camerad.reports import Reports
+from camerad.rings import make_rings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.packets import Gap
 from camerad.stream.process import StampState
-from camerad.stream.ring import Ring
+from camerad.stream.sound import SoundNews
 from camerad.timekeeping import TimeKeeper
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Daemon(Reports):
         self._control: Control | None = None
         self._announcer: Announcer | None = None
         self._display: SelfView | NoDisplay | None = None
+        self._microphone: Microphone | None = None
         self._camera_is_up = False
         self._camera_error_told = ""
         self._refused = False
@@ -130,8 +133,10 @@ class Daemon(Reports):
                 clock_watch = self._loop.create_task(self._watch_clock(self._time))
                 parts.callback(clock_watch.cancel)
 
-            self._ring = self._make_ring()
-            parts.callback(self._close_ring)
+            self._rings = rings = make_rings(settings)
+            parts.callback(rings.close)
+            if not rings.locked:
+                self._rules = wiring.unarmed(self._rules)
             parts.push_async_callback(self._close_recordings)
             if settings.policy.announcement:
                 self._announcer = self._make_announcer()
@@ -139,7 +144,7 @@ class Daemon(Reports):
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
             parts.callback(os.close, frame_fd)
             self._link = CaptureLink(
-                self._ring,
+                rings.pictures,
                 wiring.capture(settings),
                 frame_fd,
                 Callbacks(
@@ -148,15 +153,24 @@ class Daemon(Reports):
                     on_gap=self.threadsafe(self._camera_gap),
                     on_error=self.threadsafe(self._camera_error),
                     on_fatal=self.threadsafe(self._camera_fatal),
+                    on_sound=self.threadsafe(self._microphone_says),
                 ),
                 clock=self._clock,
+                sound=rings.sound,
             )
             self._tell_stamp()
+            if rings.sound is not None:
+                self._microphone = Microphone(
+                    pre_event=settings.policy.pre_event.sound,
+                    set_mode=self._link.set_sound,
+                    set_condition=lambda what, holds: self.set_condition(what, holds=holds),
+                    heard=self._recordings.hear,
+                )
             # The capture process takes longest to come up, so it is started first; what opens the
             # store has much to import too, and would keep this thread from getting that far.
             self._link.start()
             parts.push_async_callback(self._stop_link)
-            self._recordings.open(self._ring)
+            self._recordings.open(rings, lambda: self._link.sound_format)
             if away is not None:
                 self._recordings.write_failed(away)
             # While the camera starts, on a thread: a press is not to wait for imports.
@@ -226,31 +240,10 @@ class Daemon(Reports):
         announcer.start()
         return announcer
 
-    def _make_ring(self) -> Ring:
-        """The ring for the pre-event buffer, or, where it cannot be locked, without one.
-
-        An unlocked ring is only ever a queue to the storage while something is recorded.
-        """
-        settings = self._settings
-        capacity, group_us = wiring.ring_bytes(settings), wiring.group_us(settings)
-        try:
-            return Ring(capacity, settings.policy.pre_event.seconds, group_us)
-        except RingLockError as error:
-            log.error("no pre-event buffer: %s", error)
-            self._rules = wiring.unarmed(self._rules)
-            return Ring(capacity, 0, group_us, lock=False)
-
     def _make_display(self, frame_fd: int) -> SelfView | NoDisplay:
         if self._settings.self_view.driver == "none":
             return NoDisplay()
         return SelfView(wiring.self_view(self._settings), frame_fd, self._display_state)
-
-    def _close_ring(self) -> None:
-        try:
-            self._ring.close()
-        except RingError as error:
-            # Storage that never answered still holds a lease; the kernel frees the memory.
-            log.error("%s", error)
 
     # ------------------------------------------------------------------ events
 
@@ -295,6 +288,16 @@ class Daemon(Reports):
         if self._announcer is not None:
             sound = self._recordings.has_sound
             self._announcer.stepped(event.at_us, before, self._state, sound=sound)
+        self._tell_microphone()
+
+    def _tell_microphone(self) -> None:
+        """After the effects: a recording follows the ring by the time sound comes into it."""
+        if self._microphone is not None:
+            self._microphone.follow(self._state, wiping=self._after_wipe is not None)
+
+    def _microphone_says(self, news: SoundNews) -> None:
+        if self._microphone is not None:
+            self._microphone.says(news)
 
     def _carry_out(self, effect: stages.Effect) -> None:
         if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
@@ -418,6 +421,8 @@ class Daemon(Reports):
             hello.get("encoder"),
         )
         self._recordings.encoder = str(hello.get("encoder", "unknown"))
+        if self._microphone is not None and hello.get("sound") is None:
+            self._microphone.unknown()
         self._camera_error_told = ""
         self.clear_condition(Condition.CAMERA_DOWN)
         self._camera_is_up = True
@@ -465,6 +470,7 @@ class Daemon(Reports):
             waiting, self._after_wipe = self._after_wipe or [], None
             for effect in waiting:
                 self._carry_out(effect)
+            self._tell_microphone()
             if answer:
                 self.post(stages.Wiped(self._clock.now_us()))
 
@@ -495,8 +501,9 @@ class Daemon(Reports):
             "conditions": sorted(condition.value for condition in state.conditions),
             "display": state.display_on,
             "muted": state.muted,
+            "microphone": self._microphone.state.value if self._microphone is not None else None,
             "recording": recording and {"id": state.recording_id, **recording},
-            "pre_event_seconds": self._ring.seconds_held if state.armed else 0.0,
+            "pre_event_seconds": self._rings.pictures.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),
             "expiring": list(self._recordings.expiring),

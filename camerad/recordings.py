@@ -21,13 +21,15 @@ from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence import storage
 from camerad.keeping import Keeping, Opened
-from camerad.stream.ring import Ring
+from camerad.rings import Rings
+from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
     from camerad.evidence.recorder import Recorder
     from camerad.evidence.records import RecordingInfo
+    from camerad.evidence.soundtrack import SoundTrack
     from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ WATCH_SECONDS: Final = 5.0
 """How often storage is looked at."""
 CONTINUED: Final = "continued"
 """Trigger of a recording that goes on from one that was cut off."""
+CHANNELS: Final = 1
+"""Of sound: a body camera has one microphone."""
 STORAGE_HYSTERESIS: Final = 1.1
 """A storage condition is cleared once there is so much more room than where it was raised."""
 
@@ -84,6 +88,9 @@ class Recordings:
         self._directory = directory
         self._clock = clock
         self._recorder: Recorder | None = None
+        self._sound: SoundTrack | None = None
+        self._heard: SoundNews | None = None
+        self._muted_us = 0
         self._room: storage.Room | None = None
         self._kept: Opened | None = None
         self._continues: str | None = None
@@ -101,9 +108,11 @@ class Recordings:
 
     # ------------------------------------------------------------------ life
 
-    def open(self, ring: Ring) -> None:
-        """Begin to keep; ring: what recordings are made from."""
-        self._ring = ring
+    def open(self, rings: Rings, sound_format: Callable[[], SoundFormat | None]) -> None:
+        """Begin to keep; rings: what recordings are made from. sound_format: how sound is encoded,
+        once that is known; asked from the recording's thread."""
+        self._rings = rings
+        self._sound_format = sound_format
         if not self._settings.recipients:
             log.error("nobody is named in 'recipients' who could open a recording: none is made")
             self._owner.raise_condition(Condition.NO_RECIPIENTS)
@@ -186,8 +195,9 @@ class Recordings:
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
         )
+        sound = self._sound_track(trigger)
         recorder = Recorder(
-            self._ring,
+            self._rings.pictures,
             plan,
             self._clock,
             new_id=self._keeping.new_id,
@@ -195,6 +205,7 @@ class Recordings:
             on_opened=self._owner.threadsafe(self._opened),
             on_closed=self._owner.threadsafe(self._closed),
             on_failed=self._owner.threadsafe(self._failed),
+            sound=sound,
         )
         try:
             recorder.start()
@@ -202,6 +213,25 @@ class Recordings:
             asyncio.get_running_loop().call_soon(self._failed, error)
             return
         self._recorder = recorder
+        self._sound = sound
+
+    def _sound_track(self, trigger: str) -> SoundTrack | None:
+        """The sound of the recording that begins now; None where it is to have none."""
+        from camerad.evidence.soundtrack import SoundTrack, Wanted  # noqa: PLC0415 - slow to import
+
+        wanted, ring = self._settings.microphone, self._rings.sound
+        if ring is None:
+            return None
+        goes_on = trigger == CONTINUED
+        pre_event = goes_on or self._settings.policy.pre_event.sound
+        track = SoundTrack(
+            ring, Wanted(wanted.device, wanted.rate, CHANNELS, pre_event), self._sound_format
+        )
+        if self._heard is not None:
+            track.changed(self._heard)
+        if goes_on and self._owner.state.muted:
+            track.mute(True, self._muted_us)
+        return track
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
@@ -233,7 +263,16 @@ class Recordings:
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
         log.info("sound %s", "off" if on else "on")
+        self._muted_us = at_us
         self.note("mute", on=on, at_us=at_us)
+        if self._sound is not None:
+            self._sound.mute(on, at_us)
+
+    def hear(self, news: SoundNews) -> None:
+        """The microphone does something else."""
+        self._heard = news
+        if self._sound is not None:
+            self._sound.changed(news)
 
     def staged(self, at_us: int, stage: Stage, display: bool) -> None:
         """The camera is in another stage, or its display was switched."""
@@ -248,7 +287,7 @@ class Recordings:
         self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
 
     def _closed(self, info: RecordingInfo | None) -> None:
-        self._recorder = None
+        self._recorder = self._sound = None
         if info is None:
             log.error("the recording is empty: the camera delivered nothing")
         else:
@@ -264,7 +303,7 @@ class Recordings:
     def _failed(self, error: Exception) -> None:
         from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
 
-        self._recorder = None
+        self._recorder = self._sound = None
         recording = self._owner.state.stage is Stage.RECORDING
         if isinstance(error, ParametersChangedError) and recording:
             log.warning("%s; it goes on as a new recording", error)

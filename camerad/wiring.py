@@ -18,6 +18,9 @@ ARENA_SLACK: Final = 1.01
 """Room beyond seconds times bit rate: packet headers and the unused end of the arena before a wrap.
 Together with one group of pictures this stays within 1.05 times for a buffer of 30 s."""
 
+_UNIT_SAMPLES: Final = 1024
+"""Samples of an access unit of AAC-LC (ISO/IEC 14496-3)."""
+
 
 def group_us(settings: Settings) -> int:
     """Media time from one key frame to the next, microseconds."""
@@ -36,6 +39,24 @@ def ring_bytes(settings: Settings) -> int:
     seconds = max(buffered, settings.ring.stall_seconds + settings.camera.key_interval_s)
     least = 2 * settings.camera.width * settings.camera.height  # a key frame at a poor bit rate
     return max(least, math.ceil(seconds * settings.camera.max_bitrate / 8 * ARENA_SLACK))
+
+
+def unit_us(settings: Settings) -> int:
+    """Media time from one access unit of sound to the next, microseconds."""
+    return round(_UNIT_SAMPLES * SECOND / settings.microphone.rate)
+
+
+def sound_ring_bytes(settings: Settings) -> int:
+    """Size of the arena of the ring for sound, in bytes; for the same times as that for pictures.
+
+    AAC's encoder keeps to its bit rate over some seconds only, so twice as much.
+    """
+    buffer = settings.policy.pre_event
+    seconds = max(
+        buffer.seconds if buffer.sound and buffer.armed_in else 0.0,
+        settings.ring.stall_seconds + settings.camera.key_interval_s,
+    )
+    return math.ceil(2 * (seconds + 1) * settings.microphone.bitrate / 8)
 
 
 def unarmed(rules: Rules) -> Rules:
