@@ -94,6 +94,13 @@ x=$(openssl pkey -pubin -in "$key" -outform DER 2> /dev/null | tail -c 32 | enco
 thumbprint=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" |
     openssl dgst -sha256 -binary | encode)
 
+# What a statement says, before anything about it was checked: which fields to expect.
+peek() { # MEMBER FILTER
+    middle=$(cut -d. -f2 "$members/$1" | tr -- '-_' '+/')
+    while [ $((${#middle} % 4)) -ne 0 ]; do middle=$middle=; done
+    printf %s "$middle" | base64 -d 2> /dev/null | jq "$2" 2> /dev/null || echo false
+}
+
 # Checks everything about a statement but what its fields mean; its payload is then in $payload.
 payload=$work/payload
 statement() { # MEMBER KIND FIELDS
@@ -128,6 +135,11 @@ statement() { # MEMBER KIND FIELDS
         | all' "$payload" > /dev/null || bad "$1: has a text that cannot be"
     [ "$(jq -r 'keys | join(" ")' "$payload")" = "$3" ] || bad "$1: has other fields than a $2"
 }
+# Fields that may be there, at their place among those that are.
+with() { # FILTER FIELDS EXTRA: FIELDS, and EXTRA too if FILTER holds
+    if [ "$1" = true ]; then printf '%s %s' "$2" "$3" | tr -s ' ' '\n' | sort | tr '\n' ' ' | sed 's/ $//'
+    else printf %s "$2" | tr -s ' '; fi
+}
 is() { # MEMBER FILTER WANTED WHAT
     [ "$(jq -r "$2" "$payload")" = "$3" ] || bad "$1: $4"
 }
@@ -143,9 +155,18 @@ content() { # MEMBER FIELD OF: the payload's field describes the member OF, or i
 # -- sections 3.2 to 3.6: what the statements say --------------------------------------------------
 
 remarks=
-statement header.jws camerad-header "boot_id clock continues device encoder format fps height id\
- origin_us policy pre_event_shortfall pre_event_wanted_us recipients retention_days software sound\
- started_wall_us trigger trigger_us wearer width"
+sections="boot_id clock continues device encoder format fps height id origin_us policy\
+ pre_event_shortfall pre_event_wanted_us recipients retention_days software sound started_wall_us\
+ trigger trigger_us wearer width"
+statement header.jws camerad-header "$(with "$(peek header.jws 'has("microphone")')" "$sections" \
+    microphone)"
+sound=$(jq .sound "$payload")
+microphone=$(jq -c '.microphone // null' "$payload")
+is header.jws '.sound == false or has("microphone")' true "announces sound without a microphone"
+is header.jws 'if has("microphone") then .microphone | (keys | join(" ")) ==
+    "channels device pre_event rate samples" and (.device | type) == "string"
+    and (.pre_event | type) == "boolean" and ([.channels, .rate, .samples] | min) >= 1
+    else true end' true "has another microphone than there is"
 is header.jws .format 1 "of another version of the format"
 is header.jws '.retention_days >= 1 and .retention_days <= 366
     and ([.width, .height, .fps] | min) >= 1 and ([.id, .continues // .id] | all(
@@ -164,6 +185,42 @@ when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.
 previous=$(sha256 "$members/header.jws")
 [ "$commits" -eq 0 ] || jq -c '{end: .origin_us}' "$payload" > "$work/before"
 
+# What a commit says about sound (3.9).
+units=0
+heard_until=$origin
+if [ "$(printf %s "$microphone" | jq '.pre_event? // false')" != true ] &&
+    [ "$trigger" -gt "$origin" ]; then heard_until=$trigger; fi
+unheard() { # FIRST: sound begins here, or ends with the recording
+    [ $(($1 - heard_until)) -le 1000000 ] || silence=yes
+}
+heard() {
+    is "$member" ".facts.sound | (keys | join(\" \")) == \"end_us first_us gaps states units\"
+        and ([.states[] | (keys | join(\" \")) == \"at_us state why\"] | all)
+        and ([.gaps[] | (keys | join(\" \")) == \"frames from_us reason to_us\"
+            and (.from_us == null or .to_us == null or .from_us <= .to_us)] | all)" true \
+        "says of sound what cannot be"
+    is "$member" ".facts | .clock.boot_us as \$now | ([\$now, .end_us, .sound.end_us // 0] | max) as \$latest
+        | .sound | if .units == 0 then .first_us == null and .end_us == null
+        else .first_us >= $origin and .first_us < .end_us and .end_us <= \$now + 60000000
+            and .first_us >= $heard_end - 5000
+            and .units * $per_unit <= .end_us - .first_us + 5000 end
+        and ([.states[].at_us, (.gaps[] | .from_us // 0, .to_us // 0)] | max // 0)
+            <= \$latest + 60000000" true "gives times of sound that cannot be"
+    if jq -e '.facts.sound.gaps != []' "$payload" > /dev/null; then
+        gaps=yes
+        jq -r --argjson o "$origin" '.facts.sound.gaps[] | "no sound  from " +
+            "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
+    fi
+    [ "$(jq .facts.sound.units "$payload")" -gt 0 ] || return 0
+    unheard "$(jq .facts.sound.first_us "$payload")"
+    units=$((units + $(jq .facts.sound.units "$payload")))
+    heard_until=$(jq .facts.sound.end_us "$payload")
+    heard_end=$heard_until
+}
+per_unit=$(printf %s "$microphone" | jq 'if . == null then 0 else
+    (.samples * 1000000 / .rate | floor) end')
+heard_end=$origin
+
 n=0
 frames=0
 end=$origin
@@ -173,15 +230,18 @@ while [ "$n" -lt "$commits" ]; do
     member=$number.jws
     statement "$member" camerad-commit "facts fragment init previous"
     is "$member" .previous "$previous" "does not follow the statement before it"
-    is "$member" '.facts | keys | join(" ")' "clock clock_step_us end_us first_us frames gaps\
- last_us marks sequence stages sync_us" "has other facts than a commit"
+    is "$member" '.facts | keys | join(" ")' "$(with "$sound" "clock clock_step_us end_us first_us\
+ frames gaps last_us marks sequence stages sync_us" sound)" "has other facts than a commit"
     is "$member" .facts.sequence "$n" "is the commit of another fragment"
     content "$member" .fragment "$number.m4s.age"
     of=
     [ "$n" -gt 0 ] || of=init.mp4.age
     content "$member" .init "$of"
-    is "$member" ".facts | .first_us > $last and .first_us >= $origin
-        and .first_us <= .last_us and .last_us < .end_us and .end_us - .last_us <= 2000000
+    is "$member" ".facts | (if .frames == 0
+        then $n > 0 and .first_us == $end and .last_us == $end and .end_us == $end
+            and .sound.units > 0
+        else .first_us > $last and .first_us >= $origin
+            and .first_us <= .last_us and .last_us < .end_us and .end_us - .last_us <= 2000000 end)
         and .last_us <= .clock.boot_us + 60000000
         and ([.gaps[] | .from_us == null or .to_us == null or .from_us <= .to_us] | all)
         and ([.marks[], .stages[].at_us, (.gaps[] | .from_us // 0, .to_us // 0)]
@@ -194,8 +254,9 @@ while [ "$n" -lt "$commits" ]; do
         jq -r --argjson o "$origin" '.facts.gaps[] | "gap       from " +
             "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
     fi
+    if [ "$sound" = true ]; then heard; fi
     frames=$((frames + $(jq .facts.frames "$payload")))
-    last=$(jq .facts.last_us "$payload")
+    [ "$(jq .facts.frames "$payload")" -eq 0 ] || last=$(jq .facts.last_us "$payload")
     end=$(jq .facts.end_us "$payload")
     previous=$(sha256 "$members/$member")
     n=$((n + 1))
@@ -203,8 +264,14 @@ done
 
 statement end.jws camerad-end "closing commits previous torn"
 is end.jws .previous "$previous" "does not follow the statement before it"
-is end.jws '.closing | keys | join(" ")' "at_us boot_id clock clock_step_us frames gaps marks\
- reason stages sync_us" "has other facts than an end"
+is end.jws '.closing | keys | join(" ")' "$(with "$sound" "at_us boot_id clock clock_step_us frames\
+ gaps marks reason stages sync_us" sound)" "has other facts than an end"
+if [ "$sound" = true ]; then
+    is end.jws '.closing.sound | keys | join(" ")' "gaps states units" "says of sound what cannot be"
+    is end.jws .closing.sound.units "$units" "counts other sound than the commits"
+    jq -e '.closing.sound.gaps == []' "$payload" > /dev/null || gaps=yes
+    [ "$commits" -eq 0 ] || unheard "$(jq .closing.at_us "$payload")"
+fi
 is end.jws .commits "$commits" "counts other commits than there are"
 is end.jws .closing.frames "$frames" "counts other pictures than the commits"
 torn=
@@ -213,6 +280,7 @@ content end.jws .torn "$torn"
 jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
 [ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
+[ -z "${silence-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a silence that nothing explains"
 [ -z "${hole-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
 echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
 echo "end       $previous -> $(sha256 "$members/end.jws")"
@@ -232,6 +300,11 @@ if [ -n "$identity" ]; then
     pictures=$(ffprobe -v error -select_streams v:0 -count_packets \
         -show_entries stream=nb_read_packets -of csv=p=0 "$work/out.mp4" | tr -dc 0-9)
     [ "$pictures" = "$frames" ] || bad "has $pictures pictures, and $frames were signed"
+    if [ "$sound" = true ]; then
+        heard=$(ffprobe -v error -select_streams a:0 -count_packets \
+            -show_entries stream=nb_read_packets -of csv=p=0 "$work/out.mp4" | tr -dc 0-9)
+        [ "${heard:-0}" = "$units" ] || bad "has $heard units of sound, and $units were signed"
+    fi
     mv "$work/out.mp4" "$output"
     echo "written   $output"
 fi

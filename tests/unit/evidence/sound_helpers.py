@@ -8,14 +8,34 @@ from __future__ import annotations
 
 import functools
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
-from evidence_helpers import ORIGIN_US, Packet
+from evidence_helpers import (
+    HEIGHT,
+    ORIGIN_US,
+    WIDTH,
+    Packet,
+    seconds_of_footage,
+    time_of,
+)
+from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
 
-from camerad.stream.packets import PacketInfo
+from camerad.evidence.fragments import FragmentMaker
+from camerad.evidence.records import (
+    Closing,
+    Facts,
+    Header,
+    Microphone,
+    Sound,
+    SoundChange,
+    SoundEnd,
+)
+from camerad.evidence.sound_cutting import Sounds
+from camerad.stream.packets import Gap, PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
 
@@ -96,3 +116,49 @@ def seconds_of_sound(path: str) -> float:
     command = ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", path, "-map", "0:a:0"]
     data = subprocess.check_output([*command, "-f", "f32le", "-"], timeout=60)
     return len(data) / 4 / RATE
+
+
+MICROPHONE = Microphone("hw:1", RATE, 1, SAMPLES, False)
+PER_FRAGMENT = 23
+"""Access units to half a second: 0.491 s; a hole of 9 ms follows each, which needs no words."""
+
+
+@functools.cache
+def made_with_sound(
+    change: Callable[[int, Facts], Facts] | None = None,
+    change_end: Callable[[Closing], Closing] | None = None,
+    change_header: Callable[[Header], Header] | None = None,
+) -> Made:
+    """A recording of two seconds: four fragments of pictures and sound, and one of sound only.
+
+    Put together from the parts, as `sealed_helpers.made` is. The others: what is said otherwise.
+    """
+    packets, form = seconds_of_footage(2), sound_format()
+    units = sound(3)
+    header = a_header(sound=True, microphone=MICROPHONE, clock=at(0))
+    with FragmentMaker(WIDTH, HEIGHT, packets[0][1], form) as maker:
+        plain, facts = [maker.init], []
+        for number in range(5):
+            first = number * PER_FRAGMENT
+            heard = units[first : first + PER_FRAGMENT]
+            run = packets[number * 15 : number * 15 + 15]
+            end_us = time_of(number * 15 + 15) if run else time_of(60)
+            sounds = Sounds(first * SAMPLES, heard)
+            plain.append(maker.make(run, end_us, ORIGIN_US, sounds))
+            first_us, last_us = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
+            said = Sound(
+                len(heard),
+                heard[0][0].pts_us,
+                heard[-1][0].pts_us + round(UNIT_US),
+                (Gap("muted", None, heard_at(first), heard_at(first + 1)),) if number == 2 else (),
+                (SoundChange(ORIGIN_US, "on", None),) if number == 0 else (),
+            )
+            one = some_facts(number, first_us, last_us, end_us, len(run))
+            one = replace(one, sound=said, clock=at(end_us + 500_000))
+            facts.append(one if change is None else change(number, one))
+    at_us = heard_at(5 * PER_FRAGMENT)
+    closing = replace(some_closing(60, at_us), sound=SoundEnd(5 * PER_FRAGMENT, (), ()))
+    closing = closing if change_end is None else change_end(closing)
+    header = header if change_header is None else change_header(header)
+    members = signed(header, [sealed(data) for data in plain], facts, closing)
+    return Made(header, members, tuple(plain), tuple(range(60)), tuple(facts))

@@ -1,0 +1,218 @@
+"""What is signed about sound has to fit together, for our judge and for a stranger's script."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evidence_helpers import decoded, expected, ffmpeg_is_silent, time_of
+from msgspec import UNSET
+from sealed_helpers import KEY, KEYS, ORIGIN_US, Made, made, office
+from sound_helpers import PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
+
+from camerad.evidence.findings import Kind
+from camerad.evidence.records import Facts, Sound, SoundChange, SoundEnd
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.unseal import open_recording
+from camerad.evidence.verify import verify
+from camerad.stream.packets import Gap
+
+SCRIPT = Path(__file__).parents[2] / "independent" / "verify.sh"
+TOOLS = ("openssl", "jq", "age", "ffmpeg", "ffprobe")
+NAME = "20261124T153000Z-000001-00000001.tar"
+
+
+def check(directory: Path, recording: Made) -> Report:
+    path = directory / NAME
+    path.write_bytes(recording.file)
+    return verify(str(path), KEYS)
+
+
+def stranger(directory: Path, recording: Made, *options: str) -> tuple[int, str]:
+    """What the script comes to that was written by the documents alone."""
+    if any(shutil.which(tool) is None for tool in TOOLS):
+        pytest.skip(f"one of {', '.join(TOOLS)} is not installed")
+    path, key = directory / NAME, directory / "device.pem"
+    path.write_bytes(recording.file)
+    key.write_text(KEY.public.pem)
+    command = ["sh", str(SCRIPT), str(path), str(key), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_recording_with_sound_is_checked_and_opened(tmp_path: Path) -> None:
+    report = check(tmp_path, made_with_sound())
+    assert report.verdict is Verdict.QUALIFIED  # it has a gap
+    result = report.result
+    assert result is not None
+    assert not list(result.findings)
+    assert result.units == 5 * PER_FRAGMENT
+    assert [gap.reason for gap in result.sound_gaps] == ["muted"]
+    assert result.gaps == []
+    # The sound of the last fragment is proven, though no picture is beside it.
+    (proven,) = result.proven
+    assert proven.to_us == pytest.approx(5 * PER_FRAGMENT * UNIT_US, abs=2)
+    path = str(tmp_path / "out.mp4")
+    opened = open_recording(str(tmp_path / NAME), KEYS, [office()], path)
+    assert opened.output == path
+    assert opened.left_out == ()
+    assert decoded(path) == expected(range(60))
+    assert beeps(path)[1:] == pytest.approx([1, 2], abs=0.012)
+    ffmpeg_is_silent(path)
+
+
+def test_a_stranger_comes_to_the_same_and_opens_it(tmp_path: Path) -> None:
+    identity, out = tmp_path / "office.txt", tmp_path / "out.mp4"
+    identity.write_text(f"{office()}\n")
+    code, said = stranger(tmp_path, made_with_sound(), str(identity), str(out))
+    assert code == 1, said
+    assert "muted" in said
+    assert "with gaps" in said
+    assert beeps(str(out))[1:] == pytest.approx([1, 2], abs=0.012)
+
+
+def test_the_report_says_what_there_is_of_sound(tmp_path: Path) -> None:
+    report = check(tmp_path, made_with_sound())
+    said = report.as_json()
+    assert (said["sound"], said["microphone"]) == (True, "hw:1")
+    assert said["sound_units"] == 5 * PER_FRAGMENT
+    assert said["sound_states"] == [{"at": 0.0, "state": "on", "why": None}]
+    text = report.text()
+    assert "sound      from hw:1, since the trigger" in text
+    assert "no sound   from 0.981 s to 1.003 s: muted" in text
+    assert "sound is   on from 0.000 s on" in text
+
+
+def test_a_recording_that_wanted_no_sound_says_so(tmp_path: Path) -> None:
+    report = check(tmp_path, made())
+    assert "sound      was not wanted" in report.text()
+    assert report.as_json()["microphone"] is None
+    assert report.verdict is Verdict.AUTHENTIC
+
+
+def _said(**changes: Any) -> Callable[[int, Facts], Facts]:
+    """Fragment 1 says otherwise of its sound."""
+
+    def change(number: int, facts: Facts) -> Facts:
+        if number != 1 or not isinstance(facts.sound, Sound):
+            return facts
+        return replace(facts, sound=replace(facts.sound, **changes))
+
+    return change
+
+
+def _alone(**changes: Any) -> Callable[[int, Facts], Facts]:
+    """The fragment without pictures says otherwise."""
+    return lambda number, facts: replace(facts, **changes) if number == 4 else facts
+
+
+def _unsaid(number: int, facts: Facts) -> Facts:
+    return replace(facts, sound=UNSET) if number == 1 else facts
+
+
+def _at_once(number: int, facts: Facts) -> Facts:
+    if number:
+        return facts
+    return replace(facts, frames=0, first_us=facts.end_us, last_us=facts.end_us)
+
+
+LATE_US = ORIGIN_US + 10**9
+CONTRADICTIONS = {
+    "without sound": _unsaid,
+    "without its times": _said(first_us=None),
+    "times without units": _said(units=0),
+    "an end before its beginning": _said(end_us=heard_at(PER_FRAGMENT) - 1),
+    "more units than time": _said(units=PER_FRAGMENT + 1),
+    "before the sound before": _said(first_us=heard_at(PER_FRAGMENT) - 6000),
+    "before the origin": _said(first_us=ORIGIN_US - 1),
+    "after the signature": _said(end_us=LATE_US),
+    "a state from later": _said(states=(SoundChange(LATE_US, "on", None),)),
+    "a gap from later": _said(gaps=(Gap("x", None, None, LATE_US),)),
+    "a gap that ends before": _said(gaps=(Gap("x", None, ORIGIN_US + 9, ORIGIN_US),)),
+    "a fragment of nothing": _at_once,
+    "another end of the picture": _alone(
+        first_us=time_of(61), last_us=time_of(61), end_us=time_of(61)
+    ),
+    "times of pictures": _alone(first_us=time_of(59)),
+}
+
+
+@pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_what_cannot_be_is_found_by_us_and_by_a_stranger(
+    tmp_path: Path, change: Callable[[int, Facts], Facts]
+) -> None:
+    report = check(tmp_path, made_with_sound(change))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert report.result is not None
+    assert Kind.CONTRADICTION in {found.kind for found in report.result.findings}
+    code, said = stranger(tmp_path, made_with_sound(change))
+    assert code == 2, said
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda end: replace(end, sound=UNSET),
+        lambda end: replace(end, sound=SoundEnd(1, (), ())),
+    ],
+    ids=["without sound", "another count"],
+)
+def test_an_end_that_contradicts_the_commits_is_found(tmp_path: Path, end: Any) -> None:
+    report = check(tmp_path, made_with_sound(None, end))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert stranger(tmp_path, made_with_sound(None, end))[0] == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        lambda header: replace(header, sound=False, microphone=UNSET),
+        lambda header: replace(header, sound=False),
+        lambda header: replace(header, microphone=UNSET),
+    ],
+    ids=["no sound", "no track", "no microphone"],
+)
+def test_a_header_that_announced_something_else_is_found(tmp_path: Path, header: Any) -> None:
+    report = check(tmp_path, made_with_sound(None, None, header))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert stranger(tmp_path, made_with_sound(None, None, header))[0] == 2
+
+
+def _silent(number: int, facts: Facts) -> Facts:
+    return replace(facts, sound=Sound(0, None, None, (), ())) if number in (1, 2, 3) else facts
+
+
+def test_a_silence_that_nothing_explains_is_a_remark(tmp_path: Path) -> None:
+    def end(closing: Any) -> Any:
+        return replace(closing, sound=SoundEnd(2 * PER_FRAGMENT, (), ()))
+
+    recording = made_with_sound(_silent, end)
+    report = check(tmp_path, recording)
+    assert report.verdict is Verdict.QUALIFIED
+    assert report.result is not None
+    (found,) = report.result.findings
+    assert found.kind is Kind.SILENT
+    # From the end of unit 22 to the beginning of unit 92.
+    assert (found.from_us, found.to_us) == (
+        pytest.approx(23 * UNIT_US, abs=2),
+        pytest.approx(92 * UNIT_US, abs=2),
+    )
+    code, said = stranger(tmp_path, recording)
+    assert code == 1, said
+    assert "silence that nothing explains" in said
+
+
+def test_silence_up_to_the_end_is_seen_too(tmp_path: Path) -> None:
+    def end(closing: Any) -> Any:
+        return replace(closing, at_us=closing.at_us + 1_100_000)
+
+    report = check(tmp_path, made_with_sound(None, end))
+    assert report.result is not None
+    assert [found.kind for found in report.result.findings] == [Kind.SILENT]
+    # The gap of this recording is another's explanation, so only the verdict tells.
+    assert stranger(tmp_path, made_with_sound(None, end))[0] == 1
