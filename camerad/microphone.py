@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
@@ -15,7 +16,8 @@ from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
 _log = logging.getLogger("camerad.daemon")
-_DOWN = (SoundState.MISSING, SoundState.FAILED)
+DOWN: Final = (SoundState.MISSING, SoundState.FAILED)
+"""States in which there is no sound, though it is wanted."""
 
 
 def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
@@ -66,11 +68,11 @@ class Microphone:
         """It does something else. While it is off, and until it is on, nobody knows better than
         before whether it works."""
         self.state = news.state
-        if news.state in _DOWN:
+        if news.state in DOWN:
             _log.error("microphone %s: %s", news.state.value, news.why)
         self._heard(news)
-        if news.state in _DOWN or news.state is SoundState.ON:
-            self._set_condition(Condition.MICROPHONE_DOWN, news.state in _DOWN)
+        if news.state in DOWN or news.state is SoundState.ON:
+            self._set_condition(Condition.MICROPHONE_DOWN, news.state in DOWN)
 
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""

@@ -21,6 +21,7 @@ from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence import storage
 from camerad.keeping import Keeping, Opened
+from camerad.microphone import DOWN
 from camerad.rings import Rings
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.timekeeping import Known
@@ -256,9 +257,11 @@ class Recordings:
     def has_sound(self) -> bool:
         """Whether the running recording, or the next, holds sound unless it is muted.
 
-        Nothing records sound yet.
+        Not if the microphone has said that it is down; as long as it has said nothing, it is
+        believed to work.
         """
-        return False
+        down = self._heard is not None and self._heard.state in DOWN
+        return self._rings.sound is not None and not down
 
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""

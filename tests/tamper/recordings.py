@@ -27,6 +27,7 @@ from sealed_helpers import (
     some_closing,
     without,
 )
+from sound_helpers import made_with_sound
 
 from camerad.evidence import tar
 from camerad.evidence.chain import commit_name, fragment_name
@@ -62,6 +63,7 @@ def recordings() -> list[Made]:
             first=100,
         ),
         made(identity="20261124T153000Z-000003-00000003", torn=b"torn" * 333, first=7),
+        made_with_sound(identity="20261124T153000Z-000004-00000004"),
     ]
 
 

@@ -128,6 +128,7 @@ def made_with_sound(
     change: Callable[[int, Facts], Facts] | None = None,
     change_end: Callable[[Closing], Closing] | None = None,
     change_header: Callable[[Header], Header] | None = None,
+    identity: str = "20261124T153000Z-000001-00000001",
 ) -> Made:
     """A recording of two seconds: four fragments of pictures and sound, and one of sound only.
 
@@ -135,7 +136,7 @@ def made_with_sound(
     """
     packets, form = seconds_of_footage(2), sound_format()
     units = sound(3)
-    header = a_header(sound=True, microphone=MICROPHONE, clock=at(0))
+    header = a_header(identity, sound=True, microphone=MICROPHONE, clock=at(0))
     with FragmentMaker(WIDTH, HEIGHT, packets[0][1], form) as maker:
         plain, facts = [maker.init], []
         for number in range(5):

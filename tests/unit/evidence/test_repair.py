@@ -12,6 +12,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -26,19 +27,24 @@ from sink_helpers import (
     a_facts,
     abandon,
     members,
+    open_sink,
     record,
     small,
     unsealed_file,
 )
+from sound_helpers import MICROPHONE, UNIT_US
 
 from camerad.clock import ManualClock
 from camerad.errors import StorageError
 from camerad.evidence import chain, container, files, jws, repair, tar
 from camerad.evidence.container import member
+from camerad.evidence.findings import Kind
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.listing import list_recordings
 from camerad.evidence.reading import skeleton, walk
+from camerad.evidence.records import Sound, SoundEnd
 from camerad.evidence.repair import TORN, UNREADABLE, Outcome, Repaired, repair_all, unfinished
+from camerad.evidence.verify import verify
 
 CLOCK = ManualClock(5, MOMENT.wall_us)
 CLOCK.reboot()
@@ -93,6 +99,33 @@ def offsets(path: Path) -> list[int]:
 
 
 # --------------------------------------------------------------------------- what is left
+
+
+def test_a_recording_with_sound_is_closed_with_the_sound_that_is_there(tmp_path: Path) -> None:
+    """What a stranger would be told is authentic, but for its end, is so with the end."""
+    header = a_header(sound=True, microphone=MICROPHONE)
+    recording = open_sink(tmp_path, header, b"init")
+    for sequence, units in enumerate((20, 0, 23)):
+        first_us = time_of(15 * sequence)
+        until_us = first_us + round(units * UNIT_US)
+        times = (first_us, until_us) if units else (None, None)
+        recording.append(b"x", a_facts(sequence, sound=Sound(units, *times, (), ())))
+    # Then the camera stood still, and there was sound alone.
+    end_us = time_of(45)
+    alone = a_facts(3, sound=Sound(23, end_us, end_us + 490_667, (), ()))
+    alone = replace(alone, frames=0, first_us=end_us, last_us=end_us, end_us=end_us)
+    recording.append(b"x", alone)
+    abandon(recording)
+    result = fix(recording.path)
+    assert result.outcome is Outcome.RECOVERED
+    assert result.end is not None
+    assert result.end.closing.sound == SoundEnd(66, (), ())
+    assert (result.end.closing.frames, result.end.closing.at_us) == (45, end_us + 490_667)
+    (info,) = list_recordings(str(tmp_path))
+    assert info.seconds == pytest.approx(1.990667)
+    report = verify(recording.path, KeyRing([KEY.public]))
+    assert report.result is not None
+    assert {found.kind for found in report.result.findings} == {Kind.RECOVERED}
 
 
 def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) -> None:
