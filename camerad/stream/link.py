@@ -46,8 +46,9 @@ from camerad.stream.packets import Gap
 from camerad.stream.process import DEFAULT_ARGV, QUIET, CaptureProcess, Sound, StampState
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
+from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
+from camerad.stream.sound_link import SoundLink, not_on
 from camerad.stream.wire import Header, Kind, SoundMode
 
 _logger = logging.getLogger(__name__)
@@ -102,7 +103,6 @@ class CaptureLink:
         sound: Ring | None = None,
     ) -> None:
         self._ring = ring
-        self._sound_ring = sound
         self._rings = (ring,) if sound is None else (ring, sound)
         self._settings = json.dumps(settings)
         self._frame_fd = frame_fd
@@ -129,9 +129,7 @@ class CaptureLink:
         self._intake = Intake(
             ring, callbacks.on_gap, None if sound is None else SoundIntake(sound, callbacks.on_gap)
         )
-        self._sound_format: SoundFormat | None = None
-        self._sound_fits = True
-        self._sound_age_us = 0
+        self._sounds = SoundLink(sound, callbacks.on_sound, callbacks.on_error)
         self._recovery = recovery.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
@@ -160,7 +158,7 @@ class CaptureLink:
     @property
     def sound_format(self) -> SoundFormat | None:
         """How sound is encoded, once a capture process has said so; it never changes then."""
-        return self._sound_format
+        return self._sounds.form
 
     def start(self) -> None:
         """Start the capture process, and from now on keep one running."""
@@ -197,7 +195,7 @@ class CaptureLink:
         future.set_running_or_notify_cancel()
         with self._lock:
             self._epoch = self._sound_epoch = None
-            self._sound = _not_on(self._sound)
+            self._sound = not_on(self._sound)
             if self._wake_fd is not None:
                 self._wipes.append(future)
                 self._wake()
@@ -286,11 +284,7 @@ class CaptureLink:
         if self._intake.epoch is not None and now_us >= self._age_us:
             self._age_us = now_us + _AGE_EVERY_US
             self._ring.expire(now_us)
-        sound = self._sound_ring
-        if sound is not None and sound.bytes_held and now_us >= self._sound_age_us:
-            # Pictures may flow though the microphone is gone, or the other way round.
-            self._sound_age_us = now_us + _AGE_EVERY_US
-            sound.expire(now_us)
+        self._sounds.expire(now_us)
         return True
 
     def _sleep(self, now_us: int) -> None:
@@ -334,8 +328,9 @@ class CaptureLink:
         dues = [] if due_us is None else [due_us]
         if self._intake.epoch is not None:
             dues.append(self._age_us)
-        if self._sound_ring is not None and self._sound_ring.bytes_held:
-            dues.append(self._sound_age_us)
+        sound_due_us = self._sounds.due_us
+        if sound_due_us is not None:
+            dues.append(sound_due_us)
         if self._rest.lasts(now_us):
             dues.append(self._rest.until_us)
         if self._wipes:
@@ -363,15 +358,14 @@ class CaptureLink:
             except RingError:
                 # A recording still reads from one; the next turn tries again.
                 epoch = sound_epoch = None
-                sound = _not_on(sound)
+                sound = not_on(sound)
                 with self._lock:
                     self._wipes = wipes + self._wipes
         self._intake.arm(epoch)
         self._intake.arm_sound(sound_epoch)
         if process is not None:
-            if not self._sound_fits:
-                sound = QUIET
             process.tell_stamp(stamp)
+            sound = self._sounds.bearable(sound)
             process.tell(epoch, view, now_us + self._budget.frame_age_us, sound)
             self._picture = self._picture or view
             if want_key:
@@ -419,35 +413,11 @@ class CaptureLink:
                     self._advance(recovery.FrameSeen(now_us))
             case Kind.HELLO:
                 self._hello = self._intake.body
-                self._hear_of_sound()
+                self._sounds.hello(self._hello)
             case Kind.SOUND_STATE:
-                self._microphone_says(self._intake.body)
+                self._sounds.news(self._intake.body)
             case Kind.ERROR:
                 self._callbacks.on_error(str(self._intake.body.get("message")))
-
-    def _hear_of_sound(self) -> None:
-        """What the process says it will send has to be what an earlier one said: a recording has
-        one sound track, and a restart of the camera is no reason to end it."""
-        known = self._sound_format
-        try:
-            found = parse_format(self._hello)
-        except WireError as error:
-            self._sound_fits = False
-            self._callbacks.on_error(f"no sound: {error}")
-            return
-        if found is not None and known is None:
-            self._sound_format = found
-        self._sound_fits = known is None or found == known
-        if not self._sound_fits:
-            self._callbacks.on_error(f"no sound: it was {known}, and is {found} after a restart")
-
-    def _microphone_says(self, body: dict[str, Any]) -> None:
-        try:
-            news = parse_news(body)
-        except WireError as error:
-            self._callbacks.on_error(str(error))
-        else:
-            self._callbacks.on_sound(news)
 
     def _stop_listening(self, process: CaptureProcess) -> None:
         if self._listening:
@@ -553,11 +523,6 @@ class CaptureLink:
             wipes, self._wipes = self._wipes, []
         for future in wipes:
             _wipe_into(future, self._rings)
-
-
-def _not_on(sound: Sound) -> Sound:
-    """The same, but nothing is encoded."""
-    return Sound(SoundMode.READY, 0) if sound.mode is SoundMode.ON else sound
 
 
 def _wipe(rings: tuple[Ring, ...]) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from evidence_helpers import decoded, expected, ffmpeg_is_silent, time_of
 from msgspec import UNSET
-from sealed_helpers import KEY, KEYS, ORIGIN_US, Made, made, office
+from sealed_helpers import KEY, KEYS, ORIGIN_US, Made, altered, flipped, made, office
 from sound_helpers import PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
 
 from camerad.evidence.findings import Kind
@@ -216,3 +216,26 @@ def test_silence_up_to_the_end_is_seen_too(tmp_path: Path) -> None:
     assert [found.kind for found in report.result.findings] == [Kind.SILENT]
     # The gap of this recording is another's explanation, so only the verdict tells.
     assert stranger(tmp_path, made_with_sound(None, end))[0] == 1
+
+
+def test_behind_a_commit_that_was_changed_nothing_is_said_of_silence(tmp_path: Path) -> None:
+    """What is not linked to the header is none of this recording's sound."""
+    recording = made_with_sound()
+    members = altered(recording.members, "000001.jws", lambda old: flipped(old, 300))
+    report = check(tmp_path, replace(recording, members=members))
+    assert report.result is not None
+    assert report.result.units == PER_FRAGMENT
+    kinds = {found.kind for found in report.result.findings}
+    assert kinds == {Kind.FORGED, Kind.UNLINKED}
+
+
+def test_fragments_in_another_order_are_no_silence(tmp_path: Path) -> None:
+    recording = made_with_sound()
+    at = [name for name, _ in recording.members].index("000001.m4s.age")
+    members = list(recording.members)
+    members[at : at + 4] = [*members[at + 2 : at + 4], *members[at : at + 2]]
+    report = check(tmp_path, replace(recording, members=members))
+    assert report.verdict is Verdict.NOT_AUTHENTIC
+    assert report.result is not None
+    assert Kind.SILENT not in {found.kind for found in report.result.findings}
+    assert report.result.units == 5 * PER_FRAGMENT

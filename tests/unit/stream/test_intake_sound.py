@@ -203,3 +203,26 @@ def test_a_unit_that_finds_no_room_is_read_all_the_same() -> None:
         assert wire.ring.bytes_held == SIZE
     reader.close()
     wire.close()
+
+
+def test_the_same_epoch_again_changes_nothing(wire: Wire) -> None:
+    wire.send(wire.unit(0) + wire.unit(1)[:-1])
+    wire.intake.arm_sound(2)
+    wire.send(wire.unit(1)[-1:])
+    assert wire.held() == ([0, 1], [])
+
+
+def test_a_process_that_ends_while_sound_is_off_leaves_no_gap(wire: Wire) -> None:
+    wire.send(wire.unit(0))
+    wire.intake.arm_sound(None)
+    wire.intake.end()
+    wire.intake.arm_sound(3)
+    wire.send(wire.unit(4, epoch=3))
+    assert wire.held() == ([0, 4], [])
+
+
+def test_of_several_units_in_a_row_that_cannot_be_one_gap_tells(wire: Wire) -> None:
+    wire.send(wire.unit(1) + wire.unit(0, at=3) + wire.unit(0, at=4) + wire.unit(2, at=5))
+    numbers, gaps = wire.held()
+    assert (numbers, [(gap.reason, gap.frames) for gap in gaps]) == ([1, 2], [(SOUND_LOST, 2)])
+    assert len(wire.stated) == 1

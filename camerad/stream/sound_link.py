@@ -1,0 +1,84 @@
+"""The part of the link that is about sound: what processes say of it, and how old it may grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from camerad.errors import WireError
+from camerad.stream.process import QUIET, Sound
+from camerad.stream.ring import Ring
+from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
+from camerad.stream.wire import SoundMode
+
+_AGE_EVERY_US: Final = 250_000
+"""How often the ring is told the time. Pictures may flow though the microphone is gone, or the
+other way round."""
+
+
+def not_on(sound: Sound) -> Sound:
+    """The same, but nothing is encoded."""
+    return Sound(SoundMode.READY, 0) if sound.mode is SoundMode.ON else sound
+
+
+class SoundLink:
+    """For the link's thread; `form` may be read by any.
+
+    ring: for sound; None where none is wanted. on_news: told what the microphone does. on_error:
+    told what was not understood. form: how sound is encoded, once a process has said so; it never
+    changes then, for a recording has one sound track.
+    """
+
+    def __init__(
+        self,
+        ring: Ring | None,
+        on_news: Callable[[SoundNews], None],
+        on_error: Callable[[str], None],
+    ) -> None:
+        self._ring = ring
+        self._on_news = on_news
+        self._on_error = on_error
+        self._age_us = 0
+        self._fits = True
+        self.form: SoundFormat | None = None
+
+    def hello(self, body: dict[str, Any]) -> None:
+        """A process says what it will send. Another format than before is silence: a restart of the
+        camera is no reason to end a recording."""
+        known = self.form
+        try:
+            found = parse_format(body)
+        except WireError as error:
+            self._fits = False
+            self._on_error(f"no sound: {error}")
+            return
+        if known is None:
+            self.form = found
+        self._fits = known is None or found == known
+        if not self._fits:
+            self._on_error(f"no sound: it was {known}, and is {found} after a restart")
+
+    def news(self, body: dict[str, Any]) -> None:
+        """A process says what its microphone does."""
+        try:
+            news = parse_news(body)
+        except WireError as error:
+            self._on_error(str(error))
+        else:
+            self._on_news(news)
+
+    def bearable(self, sound: Sound) -> Sound:
+        """What the present process may be told of this."""
+        return sound if self._fits else QUIET
+
+    def expire(self, now_us: int) -> None:
+        """Let go of sound that is too old."""
+        if self._ring is not None and self._ring.bytes_held and now_us >= self._age_us:
+            self._age_us = now_us + _AGE_EVERY_US
+            self._ring.expire(now_us)
+
+    @property
+    def due_us(self) -> int | None:
+        """When `expire` is due; None while there is nothing that could grow old."""
+        held = self._ring is not None and self._ring.bytes_held
+        return self._age_us if held else None
