@@ -336,6 +336,7 @@ class Daemon(Reports):
     def _facts(self) -> scene.Facts:
         return scene.Facts(
             pre_event_seconds=self._settings.policy.pre_event.seconds,
+            sound=wiring.sound(self._settings) is not None,
             status=self._status_scene() if self._state.status_on else scene.Status(),
         )
 
