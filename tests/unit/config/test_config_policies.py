@@ -283,6 +283,7 @@ def test_with_a_reason_and_a_name_it_holds_and_is_exposed(name: str, write: Writ
 def test_a_camera_may_forbid_muting_where_the_policy_allows_it(write: Write) -> None:
     assert load(write("policy: generic\n")).rules.may_mute
     assert not load(write("policy: generic\nsound: {may_mute: false}\n")).rules.may_mute
+    assert not load(write("policy: generic\nmicrophone: {enabled: false}\n")).rules.may_mute
     # A policy of one's own that says nothing about it allows none.
     assert not load(write("policy: ours\n", ours=OWN)).rules.may_mute
     # Without sound there is nothing to mute.
