@@ -11,7 +11,7 @@ STATES ?= 100000
 PYTEST_ARGS ?=
 
 quick := tests/crash tests/unit tests/tamper tests/independent
-real_time := tests/system tests/bench hw-mocks/tests
+real_time := tests/system tests/browser tests/bench hw-mocks/tests
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -41,13 +41,8 @@ help:
 
 run:
 	$(prepare) run
-	@echo 'The body camera comes up at http://127.0.0.1:$(PORT)/ - open that and press its buttons,'
-	@echo 'or, in another terminal:'
-	@echo "    curl -X POST 127.0.0.1:$(PORT)/api/press -d '{\"button\": \"main\", \"seconds\": 0.1}'"
-	@echo '    curl 127.0.0.1:$(PORT)/api/state'
-	@echo 'Recordings are kept below $(STATE). Ctrl-C ends it.'
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
-		--config '$(CONFIG)'
+		--config '$(CONFIG)' --browse
 
 # What is bound to the processor runs on two of them at once, and has to cover what pyproject.toml
 # says; what runs in real time comes after it, one test after the other.

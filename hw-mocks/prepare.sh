@@ -42,11 +42,11 @@ case $level in
         system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
         # simulated one against, a reader of text in pictures, a witness of system calls, what opens
-        # and checks a recording without camerad, file systems to lose power on, and a linter
-        # for this file.
+        # and checks a recording without camerad, file systems to lose power on, a linter for this
+        # file, and a browser.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux"
-        system_packages="$system_packages shellcheck"
+        system_packages="$system_packages shellcheck chromium"
         extras=device,test
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test' ;;

@@ -98,6 +98,12 @@ class Sim:
             with error:
                 return error.code, error.read()
 
+    def part(self, path: str, span: str) -> tuple[int, bytes, str]:
+        """Status, body and kind of a request for a range (RFC 9110, section 14)."""
+        request = urllib.request.Request(self.facts()["url"] + path, headers={"Range": span})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read(), response.headers["Content-Type"]
+
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         status, answer = self.raw(method, path, body)
         return status, json.loads(answer)

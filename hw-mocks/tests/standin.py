@@ -112,6 +112,9 @@ class StandIn:
             "pre_event_seconds": 1.5,
             "frames": 375,
             "gaps": [gap],
+            "marks": [2.5],
+            "state": "closed",
+            "bytes": 7_000_000,
             "reason": "stop",
         }
         return web.json_response([recording])

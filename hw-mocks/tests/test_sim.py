@@ -15,6 +15,7 @@ import pytest
 from sim_support import Sim, to_idle, until
 
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.server import PAGE, PAGE_FILES
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,7 @@ def test_the_recordings_are_the_daemons(sim: Sim) -> None:
     status, recordings = sim.ask("GET", "/api/recordings")
     assert status == 200
     fields = {"id", "path", "started", "seconds", "pre_event_seconds", "frames", "gaps"}
+    fields |= {"marks", "state", "reason"}
     assert [set(recording) for recording in recordings] == [fields]
 
 
@@ -159,7 +161,15 @@ def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
 
 def test_the_board_lists_its_parts(sim: Sim) -> None:
     _, board = sim.ask("GET", "/api/board")
-    assert board["buttons"] == [{"name": "main", "gpio": 17}, {"name": "display", "gpio": 27}]
+    main, display = board["buttons"]
+    assert (main["name"], main["gpio"]) == ("main", 17)
+    assert (display["name"], display["gpio"]) == ("display", 27)
+    # As config/camerad.yaml says of the preset two-buttons: two seconds end a recording.
+    stop = {"gesture": "hold", "seconds": 2.0, "in": ["recording"], "intent": "stop"}
+    assert stop in main["gestures"]
+    # What policies/generic.yaml allows: half a minute, in self-view only.
+    policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
+    assert board["policy"] == policy
     assert [fault["name"] for fault in board["faults"]] == list(FAULTS)
     assert board["daemon"] == {"pid": sim.facts()["daemon_pid"], "exit_code": None}
 
@@ -167,7 +177,9 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
 def test_the_page_and_its_parts_come_from_here_and_nowhere_else(sim: Sim) -> None:
     _, html = sim.raw("GET", "/")
     assert b"/page/page.js" in html
-    for name in ("page.css", "page.js", "words.js", "icon.svg"):
+    parts = [path.name for path in PAGE.iterdir() if path.suffix in PAGE_FILES]
+    assert len(parts) > 10
+    for name in parts:
         status, text = sim.raw("GET", f"/page/{name}")
         assert status == 200
         assert b"http://" not in text.replace(b"http://www.w3.org/2000/svg", b"")

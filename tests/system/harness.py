@@ -180,18 +180,19 @@ def body_camera(
     platform: str = "vc4",
     environment: dict[str, str] | None = None,
     ready: bool = True,
+    page: bool = False,
     prefix: Sequence[str] = (),
     options: Sequence[str] = (),
 ) -> Iterator[BodyCamera]:
     """A body camera that is ready, unless told not to wait; ended in order afterwards.
 
-    prefix: the command that the simulator's is handed to, as its last arguments. options: more of
-    the simulator's own, such as --sound clapper.
+    page: whether the simulator serves its web page. prefix: the command that the simulator's is
+    handed to, as its last arguments. options: more of the simulator's own, such as --sound clapper.
     """
     state_dir, log = directory / "state", directory / "log"
     command = [sys.executable, "-m", "hw_mocks.sim", "--footage", footage, "--config", str(config)]
-    command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform, "--no-page"]
-    command += options
+    command += ["--port", "0", "--state-dir", str(state_dir), "--platform", platform]
+    command += [*options] if page else ["--no-page", *options]
     with log.open("wb") as output:
         variables = {**os.environ, **(environment or {})}
         process = subprocess.Popen([*prefix, *command], stdout=output, stderr=output, env=variables)

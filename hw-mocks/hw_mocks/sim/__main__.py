@@ -80,6 +80,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="how much too fast the microphone's clock runs, in parts per million; default: 0",
     )
+    top.add_argument(
+        "--browse", action="store_true", help="open the page in this desktop's browser, if any"
+    )
     top.add_argument("--no-page", action="store_true", help="only JSON, no web page")
     return top
 
@@ -96,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         page=not given.no_page,
         sound=None if given.sound == "none" else given.sound,
         sound_ppm=given.sound_ppm,
+        browse=given.browse,
     )
 
     async def run() -> int:

@@ -66,6 +66,7 @@ class Wiring:
 
     buttons: dict[str, int]
     outputs: dict[str, Wire]
+    low_when_pressed: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings) -> Wiring:
@@ -80,6 +81,7 @@ class Wiring:
         return cls(
             {button.name: button.gpio for button in settings.buttons},
             {name: Wire(output.gpio, output.active_high) for name, output in outputs.items()},
+            frozenset(button.name for button in settings.buttons if button.active_low),
         )
 
     def name(self, gpio: int) -> str:
@@ -87,6 +89,12 @@ class Wiring:
         wires = {number: name for name, number in self.buttons.items()}
         wires.update({wire.gpio: name for name, wire in self.outputs.items()})
         return wires.get(gpio, f"GPIO{gpio}")
+
+    def on(self, name: str, level: float) -> bool:
+        """Whether at this level an output lights, sounds or shakes, or a button is pressed."""
+        if name in self.outputs:
+            return (level > 0) == self.outputs[name].active_high
+        return (level > 0) != (name in self.low_when_pressed)
 
 
 class Board:
@@ -110,7 +118,12 @@ class Board:
     ) -> None:
         self.wiring = wiring
         self.edges: deque[Message] = deque(maxlen=EDGES_KEPT)
-        """Every change of a pin: {"name", "pin", "level", "at_us", "output"}, oldest first."""
+        """Every change of a pin, oldest first: {"name", "pin", "level", "at_us", "output", "on"}.
+
+        on: whether that lights, sounds or shakes or, of a button, that it is pressed.
+        """
+        self.edges_seen = 0
+        """How many changes there were, those included that are no longer kept."""
         self.reports: deque[tuple[str, Message]] = deque(maxlen=EDGES_KEPT)
         """What the other mocks reported: (role, message), oldest first."""
         self.world = World(world, self._hear)
@@ -120,13 +133,13 @@ class Board:
         self._kill_daemon = kill_daemon
         self._outputs: dict[int, float] = {}
         self._asked: dict[str, asyncio.Future[Message]] = {}
+        self._lasting: dict[str, int] = {}
         self._number = 0
 
     def on(self, name: str) -> bool:
         """Whether an output is driven so that it lights, sounds or shakes."""
-        wire = self.wiring.outputs[name]
-        level = self._outputs.get(wire.gpio)
-        return level is not None and (level > 0) == wire.active_high
+        level = self._outputs.get(self.wiring.outputs[name].gpio)
+        return level is not None and self.wiring.on(name, level)
 
     def outputs(self) -> dict[str, Any]:
         """The part of the state that is read off the pins."""
@@ -195,7 +208,15 @@ class Board:
         if kind.role == CLOCK:
             length = STEP_SECONDS if name == STEP else FAULT_SECONDS
             length = length if seconds is None else seconds
-            return {"name": name, **self.timepiece.fault(name, length, more.get("lasts"))}
+            done = self.timepiece.fault(name, length, more.get("lasts"))
+            # One synchronisation ends them all.
+            self._lasting = {
+                other: at_us
+                for other, at_us in self._lasting.items()
+                if FAULTS[other.split()[0]].role != CLOCK
+            }
+            self._last(name, done.get("until_us"))
+            return {"name": name, **done}
         message: Message = {"fault": name}
         keep = name
         if kind.counts:
@@ -212,7 +233,22 @@ class Board:
         if name == "disk_full":
             message["bytes_left"] = int(more.get("bytes_left", 0))
         self.world.tell(kind.role, message, keep=keep)
+        button_name = f" {button}" if kind.on_button else ""
+        self._last(name + button_name, message.get("until_us"))
         return {"name": name, **{key: message[key] for key in message if key != "fault"}}
+
+    def lasting(self) -> dict[str, int]:
+        """The faults that last, and the media time in microseconds at which each ends.
+
+        By name; that of a button's fault is followed by a space and the button's.
+        """
+        now = now_us()
+        self._lasting = {name: at_us for name, at_us in self._lasting.items() if at_us > now}
+        return dict(self._lasting)
+
+    def _last(self, name: str, until_us: int | None) -> None:
+        if until_us is not None:
+            self._lasting[name] = until_us
 
     def _set_wall(self, offset_us: int) -> bool:
         self.world.tell(FOLLOWER, {"wall_offset_us": offset_us}, keep="wall")
@@ -265,7 +301,12 @@ class Board:
 
     def _pin(self, message: Message) -> None:
         gpio = message["pin"]
-        self.edges.append({"name": self.wiring.name(gpio), **message})
+        name = self.wiring.name(gpio)
+        # An output that is given up drives nothing.
+        driven = message["output"] or name in self.wiring.buttons
+        on = driven and self.wiring.on(name, message["level"])
+        self.edges.append({"name": name, **message, "on": on})
+        self.edges_seen += 1
         if message["output"]:
             self._outputs[gpio] = message["level"]
         else:

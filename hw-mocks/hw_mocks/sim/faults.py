@@ -19,6 +19,26 @@ class FaultKind:
     counts: bool = False
     on_button: bool = False
 
+    @property
+    def group(self) -> str:
+        """What it happens to: "camera", "card", "button", "clock", "power", "process", or
+        the mock's role."""
+        return _GROUPS.get(self.role) or str(self.role)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it has an end that can be waited for, or brought about."""
+        return bool(self.role) and not self.counts
+
+
+_GROUPS: Final[dict[str | None, str]] = {
+    "sensor": "camera",
+    "disk": "card",
+    "pins": "button",
+    "clock": "clock",
+    "": "process",
+    None: "power",
+}
 
 _KINDS: Final = (
     FaultKind("camera_stall", "sensor", "the sensor delivers no frame"),

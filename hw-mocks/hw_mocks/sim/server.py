@@ -6,64 +6,62 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        "vibration", "conditions", "recording": {"id", "seconds"} | null,
                        "pre_event_seconds"}; the stage is "off" once the daemon has ended
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
-                       "gaps"}]; 503 if the daemon does not answer
+                       "gaps", "marks", "state", "reason"}]; 503 if the daemon does not answer
 GET  /api/display.jpg  what the front display shows now
 GET  /api/events       the state at every change, as server-sent events
-GET  /api/board        what this camera consists of: buttons, faults, daemon
+GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
+GET  /api/board        what this camera consists of: buttons and their gestures, faults, policy,
+                       daemon
 GET  /api/edges        every change of a pin, timed where it happened; ?after=US leaves out older
 GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
 POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released; or
                        {"button": "main", "down": true}, later false
 POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault` for more, and
                        {"name": "clock_step", "seconds": -600}: by how much the clock jumps
+POST /api/verify       {"id": ...}: the evidence desk checks a recording; see `hw_mocks.sim.desk`
+POST /api/open         {"id": ...}: it checks and opens one
+GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
-409 if it is not possible just now, 501 if it belongs to later work.
+404 if there is no such thing, 409 if it is not possible just now, 501 if it belongs to later work.
+A web page of another origin is answered with 403, whatever it asks.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import logging
 import math
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from hw_mocks.panel import Panel
+from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.board import Board, Later, NotNow
 from hw_mocks.sim.control import ControlClient
+from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
 from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.feed import Feed, shortened
+from hw_mocks.sim.live import Live
 from hw_mocks.sim.timepiece import STEP
 
 PAGE: Final = Path(__file__).parent / "page"
-RECORDING: Final = (
-    "id",
-    "path",
-    "started",
-    "seconds",
-    "pre_event_seconds",
-    "frames",
-    "gaps",
-)
 PAGE_FILES: Final = (".html", ".css", ".js", ".svg")
 MAX_BODY: Final = 4096
 MAX_SECONDS: Final = 3600.0
 MAX_STEP: Final = 10 * 366 * 86400.0
 """Seconds that a clock may jump: ten years."""
-DISPLAY_SECONDS: Final = 0.1
-"""How often the display is looked at for the stream of events."""
-TICK_SECONDS: Final = 1.0
-KEEP_ALIVE_SECONDS: Final = 15.0
 # Nothing on the page comes from elsewhere, and nothing elsewhere may frame it.
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
@@ -103,10 +101,19 @@ async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+@web.middleware
+async def _same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A page from elsewhere that somebody has open may neither press nor look."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden(text=f"{origin} is not where this body camera is")
+    return await handler(request)
+
+
 class Server:
     """HTTP on a socket that is bound already, so that a port in use is known before all else.
 
-    `about` is what /api/board says beside buttons, faults and daemon.
+    `about` is what /api/board says beside display, faults, outputs and daemon.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class Server:
         control: ControlClient,
         panel: Panel,
         daemon: Daemon,
+        desk: Desk,
         about: dict[str, Any],
         page: bool,
     ) -> None:
@@ -125,28 +133,29 @@ class Server:
         self._control = control
         self._panel = panel
         self._daemon = daemon
+        self._desk = desk
         self._about = about
         self._page = page
-        self._listeners: set[asyncio.Event] = set()
-        self._changed = asyncio.Event()
-        self._line = b""
-        self._task: asyncio.Task[None] | None = None
+        self._feed = Feed(board, control, panel, self.state, desk.told)
+        self._live = Live(self._feed, _HEADERS)
         self._runner: web.AppRunner | None = None
-        self._closing = False
 
     async def start(self) -> None:
         """Begin to answer."""
-        app = web.Application(middlewares=[_json_errors], client_max_size=MAX_BODY)
+        app = web.Application(middlewares=[_json_errors, _same_origin], client_max_size=MAX_BODY)
         get, post = app.router.add_get, app.router.add_post
         get("/api/state", self._get_state)
         get("/api/recordings", self._get_recordings)
         get("/api/display.jpg", self._get_display)
-        get("/api/events", self._get_events)
+        self._live.add_to(app.router)
         get("/api/board", self._get_board)
         get("/api/edges", self._get_edges)
         get("/api/reports", self._get_reports)
         post("/api/press", self._post_press)
         post("/api/fault", self._post_fault)
+        post("/api/verify", self._post_verify)
+        post("/api/open", self._post_open)
+        get("/api/films/{name}", self._get_film)
         if self._page:
             get("/", self._get_page)
             get("/page/{name}", self._get_page)
@@ -155,23 +164,22 @@ class Server:
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
-        self._task = asyncio.get_running_loop().create_task(self._publish())
+        self._feed.start()
 
     async def stop(self) -> None:
         """Answer nobody any more."""
-        self._closing = True
-        for listener in self._listeners:
-            listener.set()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._live.close()
+        await self._feed.stop()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def changed(self) -> None:
         """Called whenever something of the state may have changed."""
-        self._changed.set()
+        self._feed.changed()
+
+    def desk_changed(self) -> None:
+        """Called whenever the evidence desk has something else to tell."""
+        self._feed.tell("desk", self._desk.told())
 
     def state(self, status: dict[str, Any] | None) -> dict[str, Any]:
         """/api/state, with what the daemon says of itself and what the hardware shows."""
@@ -206,27 +214,20 @@ class Server:
         recordings = await self._control.recordings()
         if recordings is None:
             raise web.HTTPServiceUnavailable(text="the daemon does not answer")
-        return web.json_response(
-            [{field: recording[field] for field in RECORDING} for recording in recordings]
-        )
+        return web.json_response(shortened(recordings))
 
     async def _get_display(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._panel.jpeg(), content_type="image/jpeg")
 
     async def _get_board(self, _request: web.Request) -> web.Response:
         daemon = {"pid": self._daemon.pid, "exit_code": self._daemon.exit_code}
-        faults = [
-            {"name": kind.name, "what": kind.what, "later": kind.role is None}
-            for kind in FAULTS.values()
-        ]
         wiring = self._board.wiring
         return web.json_response(
             {
                 **self._about,
-                "buttons": [{"name": name, "gpio": gpio} for name, gpio in wiring.buttons.items()],
                 "outputs": {name: wire.gpio for name, wire in wiring.outputs.items()},
                 "display": {"width": self._panel.width, "height": self._panel.height},
-                "faults": faults,
+                "faults": about_faults(),
                 "daemon": daemon,
             }
         )
@@ -286,64 +287,45 @@ class Server:
         if "button" in body:
             self._check_button(body["button"])
         try:
-            return web.json_response(self._board.fault(name, seconds, body))
+            done = self._board.fault(name, seconds, body)
         except Later as error:
             raise web.HTTPNotImplemented(text=str(error)) from None
         except NotNow as error:
             raise web.HTTPConflict(text=str(error)) from None
+        self._feed.tell("faults", self._board.lasting())
+        return web.json_response(done)
 
-    async def _get_events(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "text/event-stream"})
-        news = asyncio.Event()
-        self._listeners.add(news)
+    async def _post_verify(self, request: web.Request) -> web.Response:
+        recording = await self._asked_for(request)
+        return await self._at_the_desk(self._desk.verify(recording["id"]))
+
+    async def _post_open(self, request: web.Request) -> web.Response:
+        recording = await self._asked_for(request)
+        return await self._at_the_desk(self._desk.open(recording["id"], recording["bytes"]))
+
+    async def _at_the_desk(self, work: Coroutine[Any, Any, Finding]) -> web.Response:
         try:
-            await response.prepare(request)
-            # While nobody listened nothing was told, so what was told last is no longer known.
-            self._line = b""
-            self._changed.set()
-            while not self._closing:
-                try:
-                    await asyncio.wait_for(news.wait(), KEEP_ALIVE_SECONDS)
-                    # A listener that was slow gets the newest state, not every one it missed.
-                    news.clear()
-                    await response.write(self._line or self._encode())
-                except TimeoutError:
-                    await response.write(b":\n\n")
-        except ConnectionResetError:
-            pass
-        finally:
-            self._listeners.discard(news)
-        return response
+            return web.json_response(await work)
+        except NotNow as error:
+            raise web.HTTPConflict(text=str(error)) from None
 
-    def _encode(self) -> bytes:
-        return f"data: {json.dumps(self.state(self._control.status))}\n\n".encode()
+    async def _asked_for(self, request: web.Request) -> dict[str, Any]:
+        """The recording whose id the request names, as the daemon lists it."""
+        name = (await _body(request, "id")).get("id")
+        recordings = await self._control.recordings()
+        if recordings is None:
+            raise web.HTTPServiceUnavailable(text="the daemon does not answer")
+        for recording in recordings:
+            if recording["id"] == name:
+                return dict(recording)
+        raise web.HTTPNotFound(text=f"id: {name!r} is no recording of this camera")
 
-    async def _publish(self) -> None:
-        """Tell all listeners the state when it has changed: made once, however many there are."""
-        lit, told = False, 0.0
-        loop = asyncio.get_running_loop()
-        # Python 3.11's wait_for may swallow a cancellation, so that alone does not end the loop.
-        while not self._closing:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), DISPLAY_SECONDS)
-            changed = self._changed.is_set()
-            self._changed.clear()
-            if not self._listeners:
-                continue
-            if loop.time() - told >= TICK_SECONDS and self._control.status is not None:
-                # What grows without any event: the recording, and the pre-event buffer.
-                await self._control.refresh()
-                changed, told = True, loop.time()
-            now_lit = self._panel.lit()
-            if not changed and now_lit == lit:
-                continue
-            lit = now_lit
-            line = self._encode()
-            if line == self._line:
-                continue
-            self._line, told = line, loop.time()
-            for listener in self._listeners:
-                listener.set()
+    async def _get_film(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        film = self._desk.film(name.removesuffix(FILM_SUFFIX))
+        if film is None or not name.endswith(FILM_SUFFIX) or "/" in name:
+            raise web.HTTPNotFound(text=f"{name}: not opened, or no longer here; open it again")
+        return web.FileResponse(film)
 
 
 def _after(request: web.Request) -> int:

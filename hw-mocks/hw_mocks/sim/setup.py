@@ -6,6 +6,8 @@ The state directory of a simulator::
     DIR/config/        the configuration that was given, with the paths of this simulator
     DIR/board/         the board's files (see hw_mocks.panel), and in speaker.wav what its
                        loudspeaker played last
+    DIR/desk/          the evidence desk: the device's public keys, and what was opened; emptied at
+                       start and end (see hw_mocks.sim.desk)
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
     DIR/run/           sockets, and the microphone's sound server; somewhere below /tmp if DIR's
                        path is too long for a socket's

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,8 +20,10 @@ from camerad.errors import EX_OSERR, EX_SOFTWARE, EX_UNAVAILABLE
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
 from hw_mocks.sim import SimError
+from hw_mocks.sim.about import about_buttons, about_policy
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
+from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.film import prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
 from hw_mocks.sim.process import DaemonProcess
@@ -43,10 +46,11 @@ HOST: Final = "127.0.0.1"
 class Options:
     """What the command line says; see `hw_mocks.sim.__main__`.
 
-    `footage`: name of a clip or a file; None leaves the sensor to its own devices. `config`: None
-    is the shipped one. `port`: 0 is any free one. `daemon`: the module that is run, another one
-    only in tests. `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much
-    too fast its clock runs.
+    `browse`: whether the page is opened in this desktop's browser, if there is one. `footage`: name
+    of a clip or a file; None leaves the sensor to its own devices. `config`: None is the shipped
+    one. `port`: 0 is any free one. `daemon`: the module that is run, another one only in tests.
+    `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much too fast its
+    clock runs.
     """
 
     state_dir: Path
@@ -55,9 +59,21 @@ class Options:
     port: int = 8480
     platform: str = "vc4"
     page: bool = True
+    browse: bool = False
     daemon: str = "camerad"
     sound: str | None = None
     sound_ppm: float = 0.0
+
+
+def _browse(url: str) -> bool:
+    """Show the page in the desktop's browser. Without a desktop there is none to be opened: what
+    runs in a terminal would take this one, and knows no JavaScript."""
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    try:
+        return webbrowser.open(url)
+    except webbrowser.Error:
+        return False
 
 
 def say(line: str) -> None:
@@ -116,11 +132,13 @@ class Simulator:
         except OSError as error:
             listener.close()
             raise SimError(
-                f"port {self.options.port} of {HOST} cannot be used: {error.strerror}; "
-                "end the program that listens there, or name another port with --port",
+                f"port {self.options.port} of {HOST} cannot be used: {error.strerror}; end the "
+                "program that listens there (another bodycam-sim?), or name another port with "
+                "--port (make run PORT=N)",
                 EX_UNAVAILABLE,
             ) from None
         self.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        say(f"bodycam-sim: the body camera comes up at {self.url}/")
         return listener
 
     async def _footage(self, settings: Settings) -> Path | None:
@@ -186,13 +204,19 @@ class Simulator:
             "footage": self.options.footage,
             "state_dir": str(state.root),
             "config": str(derived),
+            "buttons": about_buttons(settings),
+            "policy": about_policy(settings),
         }
+        desk = Desk(state.root / "desk", state.card, self._desk_changed)
+        desk.start()
+        parts.push_async_callback(desk.stop)
         self._server = Server(
             listener=listener,
             board=board,
             control=self._control,
             panel=panel,
             daemon=process,
+            desk=desk,
             about=about,
             page=self.options.page,
         )
@@ -228,7 +252,12 @@ class Simulator:
         assert self._control is not None
         await self._control.answered.wait()
         if self.options.page:
-            say(f"bodycam-sim: the body camera is at {self.url}/ - press its big button")
+            browsing = self.options.browse and await asyncio.to_thread(_browse, f"{self.url}/")
+            to_do = "your browser shows it" if browsing else "open that"
+            say(
+                f"bodycam-sim: the body camera is at {self.url}/ - {to_do}, and press its big "
+                "button. Ctrl-C ends it"
+            )
         else:
             say(f"bodycam-sim: the body camera is at {self.url}/api/state")
 
@@ -238,6 +267,10 @@ class Simulator:
     def _changed(self) -> None:
         if self._server is not None:
             self._server.changed()
+
+    def _desk_changed(self) -> None:
+        if self._server is not None:
+            self._server.desk_changed()
 
     def _ended(self, code: int) -> None:
         self._changed()

@@ -1,128 +1,64 @@
-// Everything that the page says, in both languages.
+// The page speaks German and English; each language is a module of its own.
 
-export const WORDS = {
-  de: {
-    title: "camerad: die Bodycam im Browser",
-    camera: "Die Kamera",
-    green: "bereit",
-    red: "Aufnahme",
-    amber: "gestört",
-    on: "an",
-    off: "aus",
-    sound: "Ton",
-    vibration: "Vibration",
-    main: "Haupttaste",
-    display: "Display",
-    stages: "Die drei Stufen",
-    starting: "Startet",
-    idle: "Bereit",
-    self_view: "Selbstansicht",
-    recording: "Aufzeichnung",
-    stopping: "Wird abgeschlossen",
-    off_stage: "Aus",
-    idleIs: "Die Kamera wird offen getragen und zeichnet nichts auf.",
-    selfViewIs:
-      "Wer vor der Kamera steht, sieht sich selbst; behalten wird davon nichts, höchstens läuft ein " +
-      "Vorpuffer im Arbeitsspeicher mit.",
-    recordingIs:
-      "Was die Kamera sieht, wird samt Vorpuffer als Beweismittel gespeichert, und so lange leuchtet es rot.",
-    hints: {
-      starting: "Einen Augenblick: die Kamera startet.",
-      idle: "Drücken Sie die große Taste. Eine Sekunde halten zeichnet sofort auf.",
-      self_view: "Noch einmal drücken, und die Aufzeichnung beginnt.",
-      recording: "Drücken setzt eine Markierung. Zwei Sekunden halten beendet die Aufzeichnung.",
-      stopping: "Die Aufzeichnung wird geschlossen.",
-      off: "Die Kamera ist aus. Starten Sie bodycam-sim im Terminal neu.",
-    },
-    buffer: (seconds) => `Vorpuffer: ${seconds} s`,
-    soFar: (time) => `bisher ${time}`,
-    recordings: "Aufzeichnungen",
-    none: "Noch keine.",
-    started: "Beginn",
-    length: "Länge",
-    before: "davon vorher",
-    frames: "Bilder",
-    gaps: "Lücken",
-    lost: "Keine Verbindung zu bodycam-sim; die Seite versucht es weiter.",
-    failed: (what) => `Das ging nicht: ${what}`,
-    picture: "Was das Display der Kamera zeigt",
-    conditions: {
-      storage_low: "Speicher fast voll",
-      storage_full: "Speicher voll",
-      storage_failed: "Speicher defekt",
-      storage_read_only: "Speicher schreibgeschützt",
-      ledger_failed: "Protokoll nicht schreibbar",
-      no_recipients: "kein Schlüssel der Dienststelle",
-      battery_low: "Akku schwach",
-      battery_critical: "Akku fast leer",
-      hot: "zu warm",
-      clock_untrusted: "Uhrzeit ungewiss",
-      camera_down: "Kamera gestört",
-      display_down: "Display gestört",
-      light_down: "Leuchte gestört",
-      docked: "in der Ladestation",
-    },
-  },
-  en: {
-    title: "camerad: the body camera in the browser",
-    camera: "The camera",
-    green: "ready",
-    red: "recording",
-    amber: "fault",
-    on: "on",
-    off: "off",
-    sound: "sound",
-    vibration: "vibration",
-    main: "Main",
-    display: "Display",
-    stages: "The three stages",
-    starting: "Starting",
-    idle: "Idle",
-    self_view: "Self-view",
-    recording: "Recording",
-    stopping: "Closing the recording",
-    off_stage: "Off",
-    idleIs: "The camera is worn in plain sight and records nothing.",
-    selfViewIs:
-      "Whoever faces the camera sees themselves; nothing of it is kept, at most a pre-event buffer " +
-      "runs in memory.",
-    recordingIs:
-      "What the camera sees is stored as evidence, with the pre-event buffer, and all the while the light is red.",
-    hints: {
-      starting: "One moment: the camera is starting.",
-      idle: "Press the big button. Holding it for one second records at once.",
-      self_view: "Press again, and the recording begins.",
-      recording: "A press sets a mark. Holding it for two seconds ends the recording.",
-      stopping: "The recording is being closed.",
-      off: "The camera is off. Start bodycam-sim again in the terminal.",
-    },
-    buffer: (seconds) => `pre-event buffer: ${seconds} s`,
-    soFar: (time) => `${time} so far`,
-    recordings: "Recordings",
-    none: "None yet.",
-    started: "Started",
-    length: "Length",
-    before: "of it before",
-    frames: "Frames",
-    gaps: "Gaps",
-    lost: "No connection to bodycam-sim; the page keeps trying.",
-    failed: (what) => `That did not work: ${what}`,
-    picture: "What the camera's display shows",
-    conditions: {
-      storage_low: "storage low",
-      storage_full: "storage full",
-      storage_failed: "storage failed",
-      storage_read_only: "storage read-only",
-      ledger_failed: "ledger cannot be written",
-      no_recipients: "no key of the office",
-      battery_low: "battery low",
-      battery_critical: "battery nearly empty",
-      hot: "too hot",
-      clock_untrusted: "clock not trusted",
-      camera_down: "camera down",
-      display_down: "display down",
-      light_down: "light down",
-      docked: "docked",
-    },
-  },
-};
+import { DE } from "./words-de.js";
+import { EN } from "./words-en.js";
+
+const WORDS = { de: DE, en: EN };
+const LOCALES = { de: "de-DE", en: "en-GB" };
+const CHOSEN = "bodycam-sim.language";
+
+let language = chosen() ?? (navigator.languages.some((one) => one.startsWith("de")) ? "de" : "en");
+
+function chosen() {
+  try {
+    const name = localStorage.getItem(CHOSEN);
+    return name in WORDS ? name : null;
+  } catch {
+    return null; // a browser may forbid it; then nothing is remembered
+  }
+}
+
+/** The words of the language that is spoken now. */
+export const words = () => WORDS[language];
+
+export const spoken = () => language;
+
+export function speak(next) {
+  language = next;
+  try {
+    localStorage.setItem(CHOSEN, next);
+  } catch {
+    // as above
+  }
+}
+
+/** A name of the interface as people say it; what is unknown is said as it is. */
+export function say(table, name) {
+  return words()[table][name] ?? name.replaceAll("_", " ");
+}
+
+/** A number with so many digits behind the point. */
+export function number(value, digits = 1) {
+  return value.toLocaleString(LOCALES[language], {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** How many of something. */
+export const count = (value) => value.toLocaleString(LOCALES[language]);
+
+/** Minutes and seconds, as 1:05. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** Date and time of day. */
+export function dateTime(date) {
+  return date.toLocaleString(LOCALES[language], { dateStyle: "medium", timeStyle: "medium" });
+}
+
+export function timeOfDay(date) {
+  return date.toLocaleTimeString(LOCALES[language]);
+}

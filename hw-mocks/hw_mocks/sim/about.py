@@ -1,0 +1,56 @@
+"""What a page has to know of a camera before it can draw it: buttons, faults, display, policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camerad.config import Settings
+
+from hw_mocks.sim.faults import FAULTS
+
+
+def about_buttons(settings: Settings) -> list[dict[str, Any]]:
+    """[{"name", "gpio", "gestures": [{"gesture": "press" | "double_press" | "hold", "seconds": how
+    long to hold, "in": [stage], "intent"}]}], in the configuration's order."""
+    return [
+        {
+            "name": button.name,
+            "gpio": button.gpio,
+            "gestures": [
+                {
+                    "gesture": binding.gesture.value,
+                    "seconds": binding.hold_us / 1e6,
+                    "in": sorted(stage.value for stage in binding.stages),
+                    "intent": binding.intent.value,
+                }
+                for binding in button.table.bindings
+            ],
+        }
+        for button in settings.buttons
+    ]
+
+
+def about_faults() -> list[dict[str, Any]]:
+    """[{"name", "what": for people, "later": it belongs to later work, "group": "camera" | "card" |
+    "button" | "clock" | "power" | "process", "lasts": it lasts for seconds, "on_button"}]."""
+    return [
+        {
+            "name": kind.name,
+            "what": kind.what,
+            "later": kind.role is None,
+            "group": kind.group,
+            "lasts": kind.lasts,
+            "on_button": kind.on_button,
+        }
+        for kind in FAULTS.values()
+    ]
+
+
+def about_policy(settings: Settings) -> dict[str, Any]:
+    """{"name", "pre_event_seconds": 0 without a buffer, "armed_in": [stage]}."""
+    pre_event = settings.policy.pre_event
+    return {
+        "name": settings.policy.name,
+        "pre_event_seconds": pre_event.seconds,
+        "armed_in": sorted(stage.value for stage in pre_event.armed_in),
+    }

@@ -1,0 +1,145 @@
+// The recordings: what each says of itself, what the evidence desk finds, and its film.
+
+import { $, make, mark, write } from "./dom.js";
+import { ask } from "./live.js";
+import { count, dateTime, duration, number, say, spoken, words } from "./words.js";
+
+const SHOWN = 50;
+
+export class Recordings {
+  constructor() {
+    this.recordings = [];
+    this.desk = { busy: null, findings: {} };
+    this.entries = new Map();
+    this.failures = new Map();
+  }
+
+  list(recordings) {
+    this.recordings = recordings.slice(0, SHOWN);
+    this.show();
+  }
+
+  tell(desk) {
+    this.desk = desk;
+    this.show();
+  }
+
+  /** In another language everything is made anew, the film that plays excepted. */
+  speak() {
+    for (const entry of this.entries.values()) entry.told = null;
+    this.show();
+  }
+
+  show() {
+    $("none").hidden = this.recordings.length > 0;
+    const ids = new Set(this.recordings.map((one) => one.id));
+    for (const [id, entry] of this.entries) {
+      if (!ids.has(id)) {
+        entry.element.remove();
+        this.entries.delete(id);
+      }
+    }
+    this.recordings.forEach((recording, index) => {
+      let entry = this.entries.get(recording.id);
+      if (entry === undefined) {
+        entry = new Entry(recording.id, (doing) => this.ask(doing, recording.id));
+        this.entries.set(recording.id, entry);
+      }
+      // Moved only if need be: what is moved stops playing and loses the focus.
+      const there = $("list").children[index];
+      if (there !== entry.element) $("list").insertBefore(entry.element, there ?? null);
+      entry.show(recording, this.desk.busy, this.failures.get(recording.id) ?? this.desk.findings[recording.id]);
+    });
+  }
+
+  async ask(doing, id) {
+    if (this.desk.busy !== null) return;
+    this.failures.delete(id);
+    try {
+      const finding = await ask(`/api/${doing}`, { id });
+      if (finding.film !== null && doing === "open") this.entries.get(id)?.play(finding.film);
+    } catch (error) {
+      this.failures.set(id, { verdict: null, error: error.message });
+    }
+    this.show();
+  }
+}
+
+class Entry {
+  constructor(id, ask) {
+    this.title = make("h3");
+    this.facts = make("p");
+    this.verify = make("button", { type: "button", class: "act" });
+    this.open = make("button", { type: "button", class: "act first" });
+    for (const [element, doing] of [[this.verify, "verify"], [this.open, "open"]]) {
+      element.onclick = () => {
+        if (element.getAttribute("aria-disabled") !== "true") ask(doing);
+      };
+    }
+    this.finding = make("div", { role: "status" });
+    this.element = make(
+      "li",
+      { id: `recording-${id}` },
+      make("div", { class: "entry" }, make("div", {}, this.title, this.facts), make("div", { class: "doing" }, this.verify, this.open)),
+      this.finding,
+    );
+    this.id = id;
+    this.film = null;
+    this.told = null;
+  }
+
+  show(recording, busy, finding) {
+    const text = words();
+    const when = dateTime(new Date(recording.started));
+    const mine = busy?.id === this.id ? busy.doing : null;
+    write(this.title, when);
+    write(this.facts, this.says(recording));
+    this.button(this.verify, text.verify, text.verifyOf(when), mine === "verify" ? text.verifying : null, busy !== null);
+    const locked = busy !== null || recording.state === "recording";
+    this.button(this.open, text.open, text.openOf(when), mine === "open" ? text.opening : null, locked);
+    if (this.film !== null) mark(this.film, "aria-label", text.filmOf(when));
+    const told = JSON.stringify(finding ?? null);
+    if (told !== this.told) {
+      this.told = told;
+      this.finding.replaceChildren(...(finding ? [found(finding)] : []));
+    }
+  }
+
+  button(element, label, long, doing, locked) {
+    write(element, doing ?? label);
+    mark(element, "aria-label", doing ?? long);
+    // Not `disabled`: that would take the focus from whoever has just pressed it.
+    mark(element, "aria-disabled", String(locked));
+  }
+
+  says({ state, seconds, pre_event_seconds: before, frames, gaps, marks }) {
+    const text = words();
+    const earlier = before > 0 ? [text.before(number(before))] : [];
+    // A running one grows while this is read; the stage says how long it is.
+    if (state === "recording") return [say("states", state), ...earlier].join(" · ");
+    const parts = [duration(seconds), ...earlier, text.frames(count(frames))];
+    if (marks?.length) parts.push(text.marks(marks.length));
+    if (gaps.length) parts.push(text.gaps(gaps.length));
+    if (state !== "closed") parts.push(say("states", state));
+    return parts.join(" · ");
+  }
+
+  play(path) {
+    this.film?.remove();
+    this.film = make("video", { controls: true, autoplay: true, playsInline: true, muted: false, src: path });
+    mark(this.film, "aria-label", words().filmOf(this.title.textContent));
+    this.element.append(this.film);
+  }
+}
+
+/** What was found, in plain words; an error is told as camerad says it. */
+function found({ verdict, error, seconds, frames, remarks }) {
+  const text = words();
+  const kind = verdict ?? "failed";
+  const box = make("div", { class: `finding ${kind}` }, make("strong", { text: text.verdicts[kind] }), " ");
+  if (verdict === null) box.append(make("span", { lang: "en", text: error }));
+  else box.append(text.verdictIs[kind](duration(seconds), count(frames)));
+  const lines = remarks?.[spoken()] ?? [];
+  if (lines.length > 0) box.append(make("ul", {}, ...lines.map((line) => make("li", { text: line }))));
+  return box;
+}

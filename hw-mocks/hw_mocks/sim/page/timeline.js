@@ -1,0 +1,144 @@
+// The picture of the last minutes: above, what the camera did; below, what of it still exists.
+
+import { $, make, mark, svg } from "./dom.js";
+import { clock } from "./live.js";
+import { duration, number, say, timeOfDay, words } from "./words.js";
+
+const HEIGHT = 148;
+const STAGE = { y: 24, height: 34 };
+const TROUBLE = { y: 60, height: 3 };
+const THERE = { y: 88, height: 34 };
+const LETTER = 7.2;
+/** Seconds that are shown, by the width that there is. */
+const spanOf = (width) => (width < 480 ? 60 : 120);
+const TICK_SECONDS = 30;
+const LOG_LINES = 12;
+
+export class Timeline {
+  constructor(past) {
+    this.past = past;
+    this.recordings = [];
+    this.drawing = svg("svg", { role: "img" });
+    this.layer = svg("g");
+    this.drawing.append(
+      svg(
+        "defs",
+        {},
+        svg(
+          "pattern",
+          { id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+          svg("line", { class: "hatching", y2: 5, "stroke-width": 3 }),
+        ),
+        svg(
+          "pattern",
+          { id: "hatch-before", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+          svg("line", { y2: 5, "stroke-width": 2, stroke: "#ffffff", "stroke-opacity": 0.45 }),
+        ),
+      ),
+      this.layer,
+    );
+    $("timeline").append(this.drawing);
+    this.width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      this.width = contentRect.width;
+      this.draw();
+    }).observe($("timeline"));
+  }
+
+  draw() {
+    if (this.width === 0 || this.past.moments.length === 0) return;
+    const nowUs = clock.nowUs();
+    const spanUs = spanOf(this.width) * 1e6;
+    const fromUs = nowUs - spanUs;
+    const right = this.width - 1;
+    this.x = (atUs) => Math.max(0, Math.min(right, ((atUs - fromUs) / spanUs) * right));
+    mark(this.drawing, "viewBox", `0 0 ${this.width} ${HEIGHT}`);
+    const kept = this.past.kept(this.recordings, nowUs).filter((one) => one.toUs > fromUs);
+    const held = this.past.heldSeconds();
+    this.layer.replaceChildren(
+      ...this.frame(nowUs, spanUs),
+      ...this.past.stages(fromUs, nowUs).flatMap((span) => this.stage(span)),
+      ...this.past.troubles(fromUs, nowUs).map((span) => this.bar(span, TROUBLE, "condition")),
+      ...(held > 0 ? [this.bar({ fromUs: nowUs - held * 1e6, toUs: nowUs }, THERE, "held")] : []),
+      ...kept.flatMap((one) => this.kept(one)),
+    );
+    this.describe(kept.length, held);
+  }
+
+  describe(kept, held) {
+    const text = words();
+    const stage = say("stages", this.past.moments.at(-1).stage);
+    mark(this.drawing, "aria-label", text.pictureOfPast(stage, text.countRecordings(kept), number(held, 0)));
+  }
+
+  frame(nowUs, spanUs) {
+    const text = words();
+    const parts = [
+      svg("text", { x: 0, y: STAGE.y - 8 }, text.lanes.stage),
+      svg("text", { x: 0, y: THERE.y - 8 }, text.lanes.there),
+      svg("rect", { class: "lane", x: 0, y: STAGE.y, width: this.width, height: STAGE.height, rx: 4 }),
+      svg("rect", { class: "lane", x: 0, y: THERE.y, width: this.width, height: THERE.height, rx: 4 }),
+    ];
+    for (let back = 0; back < spanUs / 1e6; back += TICK_SECONDS) {
+      const x = this.x(nowUs - back * 1e6);
+      const label = back === 0 ? text.nowLabel : text.ago(duration(back));
+      parts.push(
+        svg("line", { class: "grid", x1: x, x2: x, y1: THERE.y + THERE.height, y2: THERE.y + THERE.height + 5 }),
+        svg("text", { x, y: HEIGHT - 4, "text-anchor": back === 0 ? "end" : "middle" }, label),
+      );
+    }
+    return parts;
+  }
+
+  bar({ fromUs, toUs }, { y, height }, kind) {
+    const x = this.x(fromUs);
+    return svg("rect", { class: kind, x, y, height, width: Math.max(1, this.x(toUs) - x), rx: 2 });
+  }
+
+  stage(span) {
+    const bar = this.bar(span, STAGE, span.stage);
+    const name = say("stages", span.stage);
+    const x = this.x(span.fromUs);
+    if (this.x(span.toUs) - x < name.length * LETTER + 12) return [bar];
+    return [bar, svg("text", { class: `inside ${span.stage}`, x: x + 7, y: STAGE.y + 22 }, name)];
+  }
+
+  kept(one) {
+    const parts = [this.bar(one, THERE, "kept")];
+    const line = (atUs, kind) => {
+      const x = this.x(atUs);
+      return svg("line", { class: kind, x1: x, x2: x, y1: THERE.y, y2: THERE.y + THERE.height });
+    };
+    if (one.triggerUs - one.fromUs > 500_000) {
+      parts.push(this.bar({ fromUs: one.fromUs, toUs: one.triggerUs }, THERE, "before"), line(one.triggerUs, "trigger"));
+    }
+    for (const { from_us: fromUs, to_us: toUs } of one.gaps) {
+      parts.push(this.bar({ fromUs: fromUs ?? one.fromUs, toUs: toUs ?? one.toUs }, { y: THERE.y + 6, height: THERE.height - 12 }, "hole"));
+    }
+    for (const seconds of one.marks) {
+      const x = this.x(one.fromUs + seconds * 1e6);
+      parts.push(svg("path", { class: "mark", d: `M${x - 4} ${THERE.y - 5}h8l-4 7z` }));
+    }
+    return parts;
+  }
+
+  /** The same in words. */
+  write() {
+    const lines = this.past.events().slice(0, LOG_LINES).map((event) => {
+      const date = clock.date(event.atUs);
+      return make("li", {}, make("time", { text: timeOfDay(date), dateTime: date.toISOString() }), make("span", { text: this.sentence(event) }));
+    });
+    $("log").replaceChildren(...lines);
+  }
+
+  sentence({ stage, recording, began, over }) {
+    const text = words();
+    if (began !== undefined) return text.logCondition(say("conditions", began));
+    if (over !== undefined) return text.logOver(say("conditions", over));
+    if (stage === "recording" && recording !== null) {
+      const listed = this.recordings.find((one) => one.id === recording.id);
+      if (listed?.pre_event_seconds > 0) return text.logRecording(number(listed.pre_event_seconds));
+    }
+    return say("stages", stage);
+  }
+}

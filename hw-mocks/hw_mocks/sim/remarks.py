@@ -1,0 +1,43 @@
+"""What a check found besides its verdict, in the words of the evidence desk's own reports."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from camerad.evidence.findings import Kind
+from camerad.evidence.wording import LANGUAGES, Wording
+
+MOST: Final = 20
+_POINT: Final = {"de": ",", "en": "."}
+
+
+def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
+    """Sentences about a recording, by language, of what ``camerad evidence --json`` says of it.
+
+    Gaps first, then findings, then what a ledger says otherwise, which has one language only. Of
+    more than `MOST` the last line says how many are left out.
+    """
+    return {code: _in(wording, code, report) for code, wording in LANGUAGES.items()}
+
+
+def _in(wording: Wording, code: str, report: dict[str, Any]) -> list[str]:
+    def at(seconds: float | None, otherwise: str) -> str:
+        return otherwise if seconds is None else f"{seconds:.1f} s".replace(".", _POINT[code])
+
+    lines = []
+    for gap in report.get("gaps", ()):
+        begin = at(gap["from"], wording.the_beginning)
+        end = at(gap["to"], wording.the_end)
+        reason = wording.gap_reasons.get(gap["reason"], gap["reason"])
+        lines.append(f"{wording.from_to.format(begin=begin, end=end)}: {reason}")
+    for finding in report.get("findings", ()):
+        members = dict.fromkeys(filter(None, (finding["first_member"], finding["last_member"])))
+        where = f" ({' – '.join(members)})" if members else ""
+        lines.append(f"{wording.kinds[Kind(finding['kind'])]}{where}")
+    lines += [one["text"] for one in report.get("ledger", ())]
+    if report.get("problem"):
+        lines.append(report["problem"])
+    if len(lines) > MOST:
+        left = len(lines) - MOST
+        lines[MOST:] = [wording.more.format(count=left, file="camerad evidence verify")]
+    return lines

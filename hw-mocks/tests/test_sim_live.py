@@ -1,0 +1,182 @@
+"""What bodycam-sim tells a page: one connection, everything at first, and then what is new."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+import cv2
+import numpy as np
+import pytest
+from sim_support import Sim, to_idle
+
+T = TypeVar("T")
+FIRST = ["history", "state", "recordings", "faults", "desk"]
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
+    made = Sim(tmp_path_factory.mktemp("live"))
+    try:
+        made.ready()
+        yield made
+        assert made.process.poll() is None, made.lines
+    finally:
+        made.close()
+
+
+class Page:
+    """A page as the server knows it."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def next(self) -> dict[str, Any] | bytes:
+        message = await self.socket.receive(timeout=10)
+        if message.type is aiohttp.WSMsgType.BINARY:
+            return bytes(message.data)
+        assert message.type is aiohttp.WSMsgType.TEXT, message
+        news: dict[str, Any] = json.loads(message.data)
+        return news
+
+    async def hears(self, kind: str, wanted: Callable[[Any], Any] = bool) -> Any:
+        """The value of the first news of a kind that is as wanted."""
+        while True:
+            news = await self.next()
+            if isinstance(news, dict) and news["kind"] == kind and wanted(news["value"]):
+                return news["value"]
+
+    async def picture(self, brightness: range) -> None:
+        """Wait for a picture of the display that is as bright as that."""
+        while True:
+            data = await self.next()
+            if isinstance(data, bytes):
+                picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+                assert picture is not None
+                if int(picture.mean()) in brightness:
+                    return
+
+
+@asynccontextmanager
+async def page(sim: Sim, **headers: str) -> AsyncIterator[Page]:
+    url = f"{sim.facts()['url']}/api/live"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, headers=headers) as socket,
+    ):
+        yield Page(socket)
+
+
+def run(story: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end, which has to come: pictures alone would go on for ever."""
+    return asyncio.run(asyncio.wait_for(story, 30))
+
+
+async def press(sim: Sim) -> Any:
+    order = {"button": "main", "seconds": 0.05}
+    return (await asyncio.to_thread(sim.ask, "POST", "/api/press", order))[1]
+
+
+def test_a_page_is_told_everything_at_first_and_then_what_is_new(sim: Sim) -> None:
+    to_idle(sim)
+
+    async def story() -> None:
+        async with page(sim) as one:
+            first = [await one.next() for _ in FIRST]
+            assert [news["kind"] for news in first if isinstance(news, dict)] == FIRST
+            values = {news["kind"]: news["value"] for news in first if isinstance(news, dict)}
+            assert values["state"]["stage"] == "idle"
+            assert values["history"][-1]["stage"] == "idle"
+            assert values["faults"] == {}
+            assert values["desk"] == {"busy": None, "findings": {}}
+            assert [one["id"] for one in await one.hears("recordings")] == ["r1"]
+            told = await press(sim)
+            down = await one.hears("edge", lambda edge: edge["name"] == "main")
+            assert down == {"name": "main", "on": True, "at_us": told["down_us"]}
+            assert (await one.hears("state"))["stage"] == "self_view"
+            await one.picture(range(250, 256))
+            await press(sim)
+            assert (await one.hears("edge", lambda edge: edge["name"] == "sound"))["on"]
+
+    run(story())
+
+
+def test_who_opens_the_page_later_is_told_what_was_before(sim: Sim) -> None:
+    to_idle(sim)
+
+    async def story() -> None:
+        for _ in range(3):
+            await press(sim)
+        async with page(sim) as one:
+            moments = await one.hears("history")
+        stages = [moment["stage"] for moment in moments]
+        assert stages[-4:] == ["idle", "self_view", "recording", "idle"]
+        assert moments == sorted(moments, key=lambda moment: moment["at_us"])
+
+    run(story())
+
+
+def test_every_page_shows_the_switches_that_one_has_thrown(sim: Sim) -> None:
+    async def story() -> None:
+        async with page(sim) as one, page(sim) as other:
+            await asyncio.gather(one.hears("desk"), other.hears("desk"))
+            for seconds, lasts in ((60, True), (0, False)):
+                for fault in (
+                    {"name": "disk_slow", "seconds": seconds},
+                    {"name": "button_bounce", "button": "display", "seconds": seconds},
+                ):
+                    await asyncio.to_thread(sim.ask, "POST", "/api/fault", fault)
+                for watching in (one, other):
+                    wanted = {"disk_slow", "button_bounce display"} if lasts else set()
+                    await watching.hears("faults", lambda told, wanted=wanted: set(told) == wanted)
+
+    run(story())
+
+
+def test_a_page_from_elsewhere_may_neither_look_nor_press(sim: Sim) -> None:
+    async def story() -> None:
+        origin = {"Origin": "http://elsewhere.example"}
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with page(sim, **origin):
+                pass
+        assert refused.value.status == 403
+        async with aiohttp.ClientSession(headers=origin) as session:
+            url = f"{sim.facts()['url']}/api/press"
+            async with session.post(url, json={"button": "main", "seconds": 0.05}) as answer:
+                assert answer.status == 403
+                assert "elsewhere.example" in (await answer.json())["error"]
+        async with page(sim, Origin=sim.facts()["url"]) as one:
+            assert await one.hears("state")
+
+    run(story())
+
+
+def test_a_page_that_talks_is_parted_from(sim: Sim) -> None:
+    async def story() -> None:
+        async with page(sim) as one:
+            await one.hears("state")
+            await one.socket.send_str("hello")
+            async for _ in one.socket:
+                pass
+            assert one.socket.close_code == 1008
+
+    run(story())
+    assert sim.state()["ready"]
+
+
+def test_open_pages_do_not_keep_the_simulator_from_ending(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = Sim(tmp_path_factory.mktemp("ending"))
+    made.ready()
+
+    async def story() -> int:
+        async with page(made) as one:
+            await one.hears("state")
+            return await asyncio.to_thread(made.stop)
+
+    assert run(story()) == 0

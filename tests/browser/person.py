@@ -1,0 +1,156 @@
+"""A person at the page: Debian's Chromium, driven by mouse and keyboard alone.
+
+Whatever somebody does, three things are watched all the while: no error in the console, no request
+to anywhere but the page's own origin, and at the end of every step nothing that axe objects to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM: Final = "/usr/bin/chromium"
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""It runs as root in CI, without a graphics processor, and must not call home."""
+SCREENSHOTS: Final = Path(__file__).parents[2] / ".cache" / "screenshots"
+WITHIN_MS: Final = 10_000
+"""Deadline of everything that is waited for."""
+WIDE: Final = (1920, 1080)
+NARROW: Final = (360, 740)
+
+_AXE: Final = Axe()
+
+
+@dataclass
+class Person:
+    """Somebody who has the page open. `said`: what the console says. `asked`: every request."""
+
+    page: Page
+    origin: str
+    story: str
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    steps: int = 0
+
+    def watch(self) -> None:
+        """Begin to listen, before the page is opened."""
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+
+    def sees(self, name: str) -> None:
+        """Take a picture of the step, and let axe look at the page."""
+        self.steps += 1
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{self.story}-{self.steps}-{name}.png")
+        self.is_accessible(name)
+
+    def is_accessible(self, name: str) -> None:
+        """No violation that axe knows, and nothing that is wider than the window."""
+        found = _AXE.run(self.page).response["violations"]
+        violations = [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+        assert violations == [], f"{name}: {violations}"
+        wide, window = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= window, f"{name}: {wide} pixels in a window of {window}"
+
+    def waits(self, expression: str, argument: Any = None) -> None:
+        """Wait until an expression holds in the page."""
+        self.page.wait_for_function(expression, arg=argument, timeout=WITHIN_MS)
+
+    def waits_for_stage(self, name: str) -> None:
+        """Wait until the page says that the camera is in a stage."""
+        self.waits("name => document.getElementById('stage').textContent === name", name)
+
+    def waits_for_light(self, name: str, *, on: bool) -> None:
+        """Wait until a light is lit, or dark."""
+        self.waits(
+            "([id, on]) => document.getElementById(id).classList.contains('on') === on", [name, on]
+        )
+
+    def waits_for_moving_display(self) -> None:
+        """Wait until the front display shows one picture after the other, none of them black."""
+        shown = int(self.page.get_attribute("#display", "data-pictures") or 0)
+        # Five at 15 a second: it moves, and not by chance.
+        self.waits(
+            "n => Number(document.getElementById('display').dataset.pictures) > n", shown + 5
+        )
+        brightness = self.page.evaluate(
+            """() => {
+                const { width, height } = document.getElementById("display");
+                const context = document.getElementById("display").getContext("2d");
+                // Red, green and blue; the fourth of each pixel says that it is opaque.
+                const { data } = context.getImageData(0, 0, width, height);
+                const colours = data.filter((_, index) => index % 4 !== 3);
+                return colours.reduce((sum, value) => sum + value, 0) / colours.length;
+            }"""
+        )
+        assert brightness > 20
+
+    def tabs_to(self, selector: str, *, back: bool = False) -> None:
+        """Move the focus with the Tab key until it is on an element."""
+        for _ in range(80):
+            if self.page.evaluate("s => document.activeElement?.matches(s)", selector):
+                return
+            self.page.keyboard.press("Shift+Tab" if back else "Tab")
+        raise AssertionError(f"{selector} cannot be reached with the Tab key")
+
+    def is_content(self) -> None:
+        """Nothing went wrong, and everything came from where the page came from."""
+        assert self.said == []
+        assert {urlsplit(url).netloc for url in self.asked if not url.startswith("blob:")} == {
+            urlsplit(self.origin).netloc
+        }
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=list(FLAGS)
+        )
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextlib.contextmanager
+def person(
+    chromium: Browser, url: str, story: str, *, size: tuple[int, int], scheme: Any, language: str
+) -> Iterator[Person]:
+    """Somebody opens the page; whatever they do, nothing may have gone wrong at the end."""
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale=language
+    )
+    context.set_default_timeout(WITHIN_MS)
+    one = Person(context.new_page(), url, story)
+    one.watch()
+    try:
+        one.page.goto(url)
+        yield one
+        one.is_content()
+    except BaseException:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        one.page.screenshot(path=SCREENSHOTS / f"{story}-failed.png", full_page=True)
+        raise
+    finally:
+        context.close()

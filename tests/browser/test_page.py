@@ -1,0 +1,176 @@
+"""The page as people use it: the three stages with the mouse, and with the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hw_mocks.sim.faults import FAULTS
+from playwright.sync_api import Browser
+
+from camerad.behaviour.stages import Condition, Intent, Stage
+from tests.browser.person import NARROW, WIDE, Person, browser, person
+from tests.system.harness import BodyCamera, body_camera
+
+pytestmark = pytest.mark.system
+
+CONFIG = Path(__file__).parents[2] / "hw-mocks" / "bodycam.yaml"
+"""The camera of `make run`."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BodyCamera]:
+    with body_camera(tmp_path_factory.mktemp("page"), CONFIG, page=True) as one:
+        yield one
+
+
+def newest(camera: BodyCamera) -> dict[str, object]:
+    return camera.recordings[0]
+
+
+def entry(recording: dict[str, object]) -> str:
+    return f"[id='recording-{recording['id']}']"
+
+
+def verdict_of(recording: dict[str, object], whole: str, remarks: str) -> str:
+    # A gap is a remark, and on a busy machine there may be one; without any there is none.
+    return remarks if recording["gaps"] else whole
+
+
+def in_every_dress(one: Person, name: str) -> None:
+    """Both widths, and both colour schemes."""
+    for size in (NARROW, WIDE):
+        for scheme in ("dark", "light"):
+            one.page.set_viewport_size({"width": size[0], "height": size[1]})
+            one.page.emulate_media(color_scheme=scheme)
+            one.is_accessible(f"{name}, {size[0]} pixels wide, {scheme}")
+
+
+def test_three_stages_by_mouse_then_verified_opened_and_played(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(chromium, camera.url, "mouse", size=WIDE, scheme="light", language="de-DE") as one:
+        page = one.page
+        big = page.locator("#button-main")
+        one.waits_for_stage("Bereit")
+        one.waits_for_light("green", on=True)
+        one.sees("idle")
+
+        big.click(delay=80)
+        one.waits_for_stage("Selbstansicht")
+        one.waits_for_moving_display()
+        # The buffer fills, and the timeline shows it as what will be overwritten.
+        one.waits("() => /Vorpuffer: [2-9]/.test(document.getElementById('elapsed').textContent)")
+        one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
+        one.sees("self-view")
+
+        big.click(delay=80)
+        one.waits_for_stage("Aufzeichnung")
+        one.waits_for_light("red", on=True)
+        one.waits_for_light("green", on=False)
+        # What was held is kept now, and the press that did it lies within.
+        one.waits("() => document.querySelectorAll('.timeline .kept').length === 1")
+        one.waits("() => document.querySelectorAll('.timeline .before').length === 1")
+        one.sees("recording")
+
+        # Who presses once more, expecting it to stop, is told how.
+        big.click(delay=80)
+        page.get_by_text("zu kurz zum Beenden").wait_for()
+        assert camera.state["stage"] == "recording"
+        big.hover()
+        page.mouse.down()
+        one.waits("() => document.querySelector('#button-main').classList.contains('done')")
+        one.waits_for_stage("Bereit")
+        page.mouse.up()
+        one.waits_for_light("red", on=False)
+        recording = newest(camera)
+        assert recording["pre_event_seconds"] >= 2
+
+        row = page.locator(entry(recording))
+        row.get_by_role("button", name="prüfen").click()
+        row.get_by_text(verdict_of(recording, "Echt und vollständig.", "Echt, mit")).wait_for()
+        one.sees("verified")
+
+        row.get_by_role("button", name="öffnen").click()
+        # It plays: half a second of it, and where it is put.
+        one.waits("() => document.querySelector('video')?.currentTime > 0.5")
+        assert page.evaluate("document.querySelector('video').duration") == pytest.approx(
+            recording["seconds"], abs=0.1
+        )
+        page.evaluate("document.querySelector('video').currentTime = 3")
+        one.waits("() => (v => v.currentTime >= 3 && !v.seeking)(document.querySelector('video'))")
+        page.locator("video").scroll_into_view_if_needed()
+        one.sees("opened")
+        in_every_dress(one, "opened")
+
+
+def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(
+        chromium, camera.url, "keyboard", size=NARROW, scheme="dark", language="en-GB"
+    ) as one:
+        keyboard = one.page.keyboard
+        one.waits_for_stage("Idle")
+        one.sees("idle")
+
+        # Held for a second in idle, the button records at once; nobody watches the clock.
+        one.tabs_to("#button-main")
+        keyboard.down("Space")
+        one.waits_for_stage("Recording")
+        keyboard.up("Space")
+        one.waits_for_light("red", on=True)
+        one.sees("recording")
+
+        switch = "[aria-labelledby='fault-camera_stall']"
+        one.tabs_to(switch)
+        keyboard.press("Space")
+        one.waits("s => document.querySelector(s).ariaChecked === 'true'", switch)
+        one.waits("() => document.getElementById('conditions').textContent === 'camera down'")
+        one.sees("camera-down")
+        keyboard.press("Space")
+        one.waits("s => document.querySelector(s).ariaChecked === 'false'", switch)
+        one.waits("() => document.getElementById('conditions').textContent === ''")
+
+        one.tabs_to("#button-main", back=True)
+        keyboard.down("Space")
+        one.waits_for_stage("Idle")
+        keyboard.up("Space")
+        recording = newest(camera)
+        assert recording["gaps"]
+
+        one.tabs_to(f"{entry(recording)} button")
+        keyboard.press("Enter")
+        row = one.page.locator(entry(recording))
+        row.get_by_text("Authentic, with remarks.").wait_for()
+        # The stall is no secret: the desk says why pictures are missing.
+        assert row.locator(".finding li").count() >= 1
+        one.sees("verified")
+
+
+def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:
+    with person(chromium, camera.url, "words", size=WIDE, scheme="light", language="de-DE") as one:
+        keys = one.page.evaluate(
+            """async () => {
+                const kind = (value) => (typeof value === "object" ? keysOf(value) : typeof value);
+                const keysOf = (table) =>
+                    Object.fromEntries(Object.keys(table).map((key) => [key, kind(table[key])]));
+                const { DE } = await import("/page/words-de.js");
+                const { EN } = await import("/page/words-en.js");
+                return { DE: keysOf(DE), EN: keysOf(EN) };
+            }"""
+        )
+    assert keys["DE"] == keys["EN"]
+    words = keys["DE"]
+    assert {one.value for one in Stage} <= set(words["stages"])
+    assert {one.value for one in Condition} <= set(words["conditions"])
+    assert {one.value for one in Intent} <= set(words["intents"])
+    assert set(FAULTS) <= set(words["faultNames"])
+    assert {fault.group for fault in FAULTS.values()} <= set(words["groups"])
