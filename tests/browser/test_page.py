@@ -56,23 +56,23 @@ def in_every_dress(one: Person, name: str) -> None:
 def test_three_stages_by_mouse_then_verified_opened_and_played(
     chromium: Browser, camera: BodyCamera
 ) -> None:
-    with person(chromium, camera.url, "mouse", size=WIDE, scheme="light", language="de-DE") as one:
+    with person(chromium, camera.url, "mouse", size=WIDE, scheme="light", language="en-GB") as one:
         page = one.page
         big = page.locator("#button-main")
-        one.waits_for_stage("Bereit")
+        one.waits_for_stage("Idle")
         one.waits_for_light("green", on=True)
         one.sees("idle")
 
         big.click(delay=80)
-        one.waits_for_stage("Selbstansicht")
+        one.waits_for_stage("Self-view")
         one.waits_for_moving_display()
         # The buffer fills, and the timeline shows it as what will be overwritten.
-        one.waits("() => /Vorpuffer: [2-9]/.test(document.getElementById('elapsed').textContent)")
+        one.waits("() => /buffer: [2-9]/.test(document.getElementById('elapsed').textContent)")
         one.waits("() => document.querySelectorAll('.timeline .held').length === 1")
         one.sees("self-view")
 
         big.click(delay=80)
-        one.waits_for_stage("Aufzeichnung")
+        one.waits_for_stage("Recording")
         one.waits_for_light("red", on=True)
         one.waits_for_light("green", on=False)
         # What was held is kept now, and the press that did it lies within.
@@ -82,23 +82,25 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
 
         # Who presses once more, expecting it to stop, is told how.
         big.click(delay=80)
-        page.get_by_text("zu kurz zum Beenden").wait_for()
+        page.get_by_text("Too short to stop it").wait_for()
         assert camera.state["stage"] == "recording"
         big.hover()
         page.mouse.down()
         one.waits("() => document.querySelector('#button-main').classList.contains('done')")
-        one.waits_for_stage("Bereit")
+        one.waits_for_stage("Idle")
         page.mouse.up()
         one.waits_for_light("red", on=False)
         recording = newest(camera)
         assert recording["pre_event_seconds"] >= 2
 
         row = page.locator(entry(recording))
-        row.get_by_role("button", name="prüfen").click()
-        row.get_by_text(verdict_of(recording, "Echt und vollständig.", "Echt, mit")).wait_for()
+        row.get_by_role("button", name="Verify").click()
+        row.get_by_text(
+            verdict_of(recording, "Authentic and complete.", "Authentic, with")
+        ).wait_for()
         one.sees("verified")
 
-        row.get_by_role("button", name="öffnen").click()
+        row.get_by_role("button", name="Open").click()
         # It plays: half a second of it, and where it is put.
         one.waits("() => document.querySelector('video')?.currentTime > 0.5")
         assert page.evaluate("document.querySelector('video').duration") == pytest.approx(
@@ -115,16 +117,16 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
     chromium: Browser, camera: BodyCamera
 ) -> None:
     with person(
-        chromium, camera.url, "keyboard", size=NARROW, scheme="dark", language="en-GB"
+        chromium, camera.url, "keyboard", size=NARROW, scheme="dark", language="de-DE"
     ) as one:
         keyboard = one.page.keyboard
-        one.waits_for_stage("Idle")
+        one.waits_for_stage("Bereit")
         one.sees("idle")
 
         # Held for a second in idle, the button records at once; nobody watches the clock.
         one.tabs_to("#button-main")
         keyboard.down("Space")
-        one.waits_for_stage("Recording")
+        one.waits_for_stage("Aufzeichnung")
         keyboard.up("Space")
         one.waits_for_light("red", on=True)
         one.sees("recording")
@@ -133,7 +135,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.tabs_to(switch)
         keyboard.press("Space")
         one.waits("s => document.querySelector(s).ariaChecked === 'true'", switch)
-        one.waits("() => document.getElementById('conditions').textContent === 'camera down'")
+        one.waits("() => document.getElementById('conditions').textContent === 'Kamera gestört'")
         one.sees("camera-down")
         keyboard.press("Space")
         one.waits("s => document.querySelector(s).ariaChecked === 'false'", switch)
@@ -141,7 +143,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
 
         one.tabs_to("#button-main", back=True)
         keyboard.down("Space")
-        one.waits_for_stage("Idle")
+        one.waits_for_stage("Bereit")
         keyboard.up("Space")
         recording = newest(camera)
         assert recording["gaps"]
@@ -149,7 +151,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.tabs_to(f"{entry(recording)} button")
         keyboard.press("Enter")
         row = one.page.locator(entry(recording))
-        row.get_by_text("Authentic, with remarks.").wait_for()
+        row.get_by_text("Echt, mit Anmerkungen.").wait_for()
         # The stall is no secret: the desk says why pictures are missing.
         assert row.locator(".finding li").count() >= 1
         one.sees("verified")

@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from hw_mocks.bus import Message, now_us
@@ -107,20 +107,20 @@ class Feed:
         self._desk = desk
         self._followers: set[Follower] = set()
         self._changed = asyncio.Event()
+        self._to_list = asyncio.Event()
+        self._followed = asyncio.Event()
         self._edges = board.edges_seen
         self._state: dict[str, Any] = {}
         self._recordings: list[dict[str, Any]] = []
-        self._listed: tuple[Any, ...] = ()
-        self._list_at = 0.0
-        self._looked_at = 0.0
-        self._ticked_at = 0.0
         self._picture = b""
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to look. Needs a running event loop."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._run()), loop.create_task(self._show())]
+        # Each on its own: a card that hangs delays the list, and no light.
+        loops = (self._tell_states, self._refresh, self._list, self._show)
+        create = asyncio.get_running_loop().create_task
+        self._tasks = [create(self._repeat(one)) for one in loops]
 
     async def stop(self) -> None:
         """Look no longer; the panel may be closed afterwards."""
@@ -130,24 +130,27 @@ class Feed:
 
     def changed(self) -> None:
         """Called whenever something of the state may have changed."""
+        self._tell_edges()
         self._changed.set()
 
     def follow(self) -> Follower:
         """A new follower; it is told everything at first."""
-        if self._note():
-            self.tell("state", self._state)
+        self._tell_state()
         follower = Follower(self._afresh)
         if self._picture:
             follower.show(self._picture)
         self._followers.add(follower)
         # While nobody followed, nobody looked.
-        self._looked_at = self._ticked_at = self._list_at = 0.0
-        self._changed.set()
+        self._followed.set()
+        self._to_list.set()
         return follower
 
     def leave(self, follower: Follower) -> None:
         """The connection is gone."""
         self._followers.discard(follower)
+        if not self._followers:
+            self._followed.clear()
+            self._picture = b""
 
     def tell(self, kind: str, value: Any) -> None:
         """Tell every follower something that the feed does not look at itself."""
@@ -167,78 +170,82 @@ class Feed:
             {"kind": "desk", "at_us": at_us, "value": self._desk()},
         ]
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS if self._followers else None):
-                    await self._changed.wait()
-            self._changed.clear()
             try:
-                self._tell_edges()
-                if self._followers and loop.time() - self._ticked_at >= TICK_SECONDS:
-                    # What grows without any event: the recording, and the pre-event buffer.
-                    self._ticked_at = loop.time()
-                    await self._control.refresh()
-                if self._note():
-                    self.tell("state", self._state)
-                if self._followers:
-                    await self._list(loop.time())
+                await step()
             except Exception:
                 # A mistake of ours must not end what everybody watches.
-                log.exception("the state could not be told")
+                log.exception("something could not be told")
+                await asyncio.sleep(TICK_SECONDS)
 
-    def _note(self) -> bool:
-        """Look at the state; whether it is another one."""
-        state = self._describe(self._control.status)
+    async def _tell_states(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Look at the state, and tell it if it is another one."""
+        before, state = self._state, self._describe(self._control.status)
         self.history.note(now_us(), state)
-        another = state != self._state
+        if state == before:
+            return
         self._state = state
-        return another
+        self.tell("state", state)
+        if _listed_by(state) != _listed_by(before):
+            self._to_list.set()
 
-    def _tell_edges(self) -> None:
-        fresh = self._board.edges_seen - self._edges
-        self._edges += fresh
-        if not self._followers or fresh == 0:
-            return
-        edges = list(self._board.edges)[-fresh:]
-        for edge in edges:
-            self._tell({"kind": "edge", "at_us": edge["at_us"], "value": _edge(edge)})
+    async def _refresh(self) -> None:
+        """Ask for what grows without any event: the recording, and the pre-event buffer."""
+        await self._followed.wait()
+        await asyncio.sleep(TICK_SECONDS)
+        await self._control.refresh()
+        self._changed.set()
 
-    async def _list(self, now: float) -> None:
-        """List the recordings if a stage has begun or ended, or it is long ago."""
-        recording = self._state.get("recording")
-        reason = (self._state["stage"], recording and recording["id"])
-        if reason == self._listed and now - self._list_at < LIST_SECONDS:
-            return
-        self._list_at = now
+    async def _list(self) -> None:
+        """List the recordings when a stage has begun, when somebody comes, and now and then."""
+        await self._followed.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIST_SECONDS):
+                await self._to_list.wait()
+        self._to_list.clear()
         listed = await self._control.recordings()
         if listed is None:
+            # The daemon does not answer yet, or its card hangs; it is asked again.
+            await asyncio.sleep(TICK_SECONDS)
+            self._to_list.set()
             return
-        self._listed = reason
         recordings = shortened(listed)
         if recordings != self._recordings:
             self._recordings = recordings
             self.tell("recordings", recordings)
 
     async def _show(self) -> None:
-        while True:
-            await asyncio.sleep(DISPLAY_SECONDS)
-            if not self._followers:
-                self._picture = b""
-                continue
-            try:
-                # Encoding takes a millisecond or two, which are not the loop's to spend.
-                picture = await asyncio.to_thread(self._panel.jpeg)
-            except Exception:
-                log.exception("the display could not be read")
-                continue
-            if picture != self._picture:
-                self._picture = picture
-                for follower in self._followers:
-                    follower.show(picture)
-                if self._panel.lit() != self._state.get("display"):
-                    self._changed.set()
+        await self._followed.wait()
+        await asyncio.sleep(DISPLAY_SECONDS)
+        # Encoding takes a millisecond or two, which are not the loop's to spend.
+        picture = await asyncio.to_thread(self._panel.jpeg)
+        if picture == self._picture or not self._followers:
+            return
+        self._picture = picture
+        for follower in self._followers:
+            follower.show(picture)
+        if self._panel.lit() != self._state.get("display"):
+            self._changed.set()
+
+    def _tell_edges(self) -> None:
+        fresh = self._board.edges_seen - self._edges
+        self._edges += fresh
+        if not self._followers or fresh == 0:
+            return
+        for edge in list(self._board.edges)[-fresh:]:
+            self._tell({"kind": "edge", "at_us": edge["at_us"], "value": _edge(edge)})
+
+
+def _listed_by(state: dict[str, Any]) -> tuple[Any, ...]:
+    """What has the recordings listed anew when it is another."""
+    recording = state.get("recording")
+    return state.get("stage"), recording and recording["id"]
 
 
 def shortened(recordings: list[Any]) -> list[dict[str, Any]]:

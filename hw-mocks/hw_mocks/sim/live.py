@@ -24,6 +24,7 @@ from aiohttp import WSMsgType, web
 from hw_mocks.sim.feed import Feed, Follower
 
 KEEP_ALIVE_SECONDS: Final = 15.0
+PARTING_SECONDS: Final = 1.0
 MAX_MESSAGE: Final = 1024
 """Bytes of what a page may send; it has nothing to say."""
 
@@ -80,7 +81,9 @@ class Live:
         return response
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=KEEP_ALIVE_SECONDS, max_msg_size=MAX_MESSAGE)
+        socket = web.WebSocketResponse(
+            heartbeat=KEEP_ALIVE_SECONDS, max_msg_size=MAX_MESSAGE, timeout=PARTING_SECONDS
+        )
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
@@ -91,7 +94,8 @@ class Live:
                     if message.type is not WSMsgType.CLOSE:
                         await socket.close(code=1008, message=b"nothing is expected here")
                 sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sending
         finally:
             self._sockets.discard(socket)
         return socket

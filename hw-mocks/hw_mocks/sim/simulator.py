@@ -111,6 +111,7 @@ class Simulator:
             parts.callback(state.close)
             footage = await self._footage(settings)
             if not self._end.is_set():
+                say(f"bodycam-sim: the body camera comes up at {self.url}/")
                 await self._start(parts, listener, settings, state, footage)
                 await self._end.wait()
                 say("bodycam-sim: ending")
@@ -138,7 +139,6 @@ class Simulator:
                 EX_UNAVAILABLE,
             ) from None
         self.url = f"http://{HOST}:{listener.getsockname()[1]}"
-        say(f"bodycam-sim: the body camera comes up at {self.url}/")
         return listener
 
     async def _footage(self, settings: Settings) -> Path | None:

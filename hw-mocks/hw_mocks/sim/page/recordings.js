@@ -14,8 +14,10 @@ export class Recordings {
     this.failures = new Map();
   }
 
+  /** The newest first; their ids are numbered, and no clock changes that. */
   list(recordings) {
-    this.recordings = recordings.slice(0, SHOWN);
+    const place = ({ id }) => Number(id.split("-")[1] ?? 0);
+    this.recordings = recordings.toSorted((one, other) => place(other) - place(one)).slice(0, SHOWN);
     this.show();
   }
 
