@@ -116,9 +116,9 @@ class Entry {
 
   says({ state, seconds, pre_event_seconds: before, frames, gaps, marks }) {
     const text = words();
-    const earlier = before > 0 ? [text.before(number(before))] : [];
     // A running one grows while this is read; the stage says how long it is.
-    if (state === "recording") return [say("states", state), ...earlier].join(" · ");
+    if (state === "recording") return say("states", state);
+    const earlier = before > 0 ? [text.before(number(before))] : [];
     const parts = [duration(seconds), ...earlier, text.frames(count(frames))];
     if (marks?.length) parts.push(text.marks(marks.length));
     if (gaps.length) parts.push(text.gaps(gaps.length));

@@ -9,9 +9,9 @@ const STAGE = { y: 24, height: 34 };
 const TROUBLE = { y: 60, height: 3 };
 const THERE = { y: 88, height: 34 };
 const LETTER = 7.2;
-/** Seconds that are shown, by the width that there is. */
-const spanOf = (width) => (width < 480 ? 60 : 120);
-const TICK_SECONDS = 30;
+/** Seconds that may be shown, and from tick to tick: as few as what happened fits into. */
+const SPANS = [[30, 10], [60, 15], [120, 30]];
+const NARROW = 480;
 const LOG_LINES = 12;
 
 export class Timeline {
@@ -48,7 +48,8 @@ export class Timeline {
   draw() {
     if (this.width === 0 || this.past.moments.length === 0) return;
     const nowUs = clock.nowUs();
-    const spanUs = spanOf(this.width) * 1e6;
+    const [span, tick] = this.span(nowUs);
+    const spanUs = span * 1e6;
     const fromUs = nowUs - spanUs;
     const right = this.width - 1;
     this.x = (atUs) => Math.max(0, Math.min(right, ((atUs - fromUs) / spanUs) * right));
@@ -56,7 +57,7 @@ export class Timeline {
     const kept = this.past.kept(this.recordings, nowUs).filter((one) => one.toUs > fromUs);
     const held = this.past.heldSeconds();
     this.layer.replaceChildren(
-      ...this.frame(nowUs, spanUs),
+      ...this.frame(nowUs, span, tick),
       ...this.past.stages(fromUs, nowUs).flatMap((span) => this.stage(span)),
       ...this.past.troubles(fromUs, nowUs).map((span) => this.bar(span, TROUBLE, "condition")),
       ...(held > 0 ? [this.bar({ fromUs: nowUs - held * 1e6, toUs: nowUs }, THERE, "held")] : []),
@@ -71,7 +72,13 @@ export class Timeline {
     mark(this.drawing, "aria-label", text.pictureOfPast(stage, text.countRecordings(kept), number(held, 0)));
   }
 
-  frame(nowUs, spanUs) {
+  span(nowUs) {
+    const known = (nowUs - this.past.moments[0].at_us) / 1e6;
+    const spans = this.width < NARROW ? SPANS.slice(0, -1) : SPANS;
+    return spans.find(([seconds]) => seconds >= known) ?? spans.at(-1);
+  }
+
+  frame(nowUs, span, tick) {
     const text = words();
     const parts = [
       svg("text", { x: 0, y: STAGE.y - 8 }, text.lanes.stage),
@@ -79,7 +86,7 @@ export class Timeline {
       svg("rect", { class: "lane", x: 0, y: STAGE.y, width: this.width, height: STAGE.height, rx: 4 }),
       svg("rect", { class: "lane", x: 0, y: THERE.y, width: this.width, height: THERE.height, rx: 4 }),
     ];
-    for (let back = 0; back < spanUs / 1e6; back += TICK_SECONDS) {
+    for (let back = 0; back < span; back += tick) {
       const x = this.x(nowUs - back * 1e6);
       const label = back === 0 ? text.nowLabel : text.ago(duration(back));
       parts.push(
