@@ -99,7 +99,7 @@ campaign:
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 
 clean:
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
+	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
 	rm -rf hw-mocks/.mypy_cache hw-mocks/.ruff_cache hw-mocks/.pytest_cache hw-mocks/.hypothesis
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -48,7 +48,10 @@ export class PressedButton {
       if (!event.repeat) this.press(true);
     });
     on("keyup", (event) => {
-      if (PRESS_KEYS.has(event.key)) this.press(false);
+      if (!PRESS_KEYS.has(event.key)) return;
+      // Else some browsers make a click of it, which would be one press more.
+      event.preventDefault();
+      this.press(false);
     });
     // What presses without pointer or key, as assistive technology does, presses shortly.
     on("click", (event) => {
