@@ -155,6 +155,7 @@ follow({
   },
   state(next, atUs) {
     const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join();
+    if (another) noteEnds = 0;
     state = next;
     toldAt = performance.now();
     past.note(next, atUs);

@@ -45,28 +45,31 @@ export class Past {
   }
 
   /**
-   * What was kept: [{id, fromUs, toUs, triggerUs, runs, gaps, marks}] of the recordings that are
-   * still there or run. A recording's seconds count from its first picture, which lies before the
-   * press where the policy allows it.
+   * What was kept: [{id, fromUs, toUs, triggerUs, gaps, marks}] of the recordings that are still
+   * there or run. A recording begins before the press where the policy allows it.
    */
   kept(recordings, toUs) {
     const found = new Map();
-    for (const { stage, at_us: atUs, recording } of this.moments) {
-      if (recording === null) continue;
-      const known = found.get(recording.id) ?? { id: recording.id, triggerUs: atUs, seconds: 0, runs: false };
-      known.seconds = recording.seconds;
-      known.fromUs = atUs - recording.seconds * 1e6;
-      known.stage = stage;
-      found.set(recording.id, known);
+    let before = null;
+    for (const moment of this.moments) {
+      const { at_us: atUs, recording } = moment;
+      if (recording !== null) {
+        const known = found.get(recording.id) ?? began(moment, before);
+        // What is on the card lags behind what is seen, so the earliest beginning is the nearest.
+        known.fromUs = Math.min(known.fromUs, atUs - recording.seconds * 1e6);
+        found.set(recording.id, known);
+      }
+      before = moment;
     }
-    const runs = this.moments.at(-1)?.recording?.id;
-    return [...found.values()].flatMap((known) => {
-      const listed = recordings.find((one) => one.id === known.id);
-      if (known.id === runs) return [{ ...known, toUs, runs: true, gaps: listed?.gaps ?? [], marks: [] }];
+    const runs = before?.recording?.id;
+    return [...found].flatMap(([id, known]) => {
+      const listed = recordings.find((one) => one.id === id);
+      if (id === runs) return [{ id, ...known, toUs, gaps: listed?.gaps ?? [], marks: [] }];
       if (listed === undefined) return [];
-      const { gaps, marks, seconds, pre_event_seconds: before } = listed;
-      const triggerUs = known.fromUs + before * 1e6;
-      return [{ ...known, toUs: known.fromUs + seconds * 1e6, triggerUs, gaps, marks: marks ?? [] }];
+      const { gaps, marks, seconds, pre_event_seconds: earlier } = listed;
+      const fromUs = known.seen ? known.triggerUs - earlier * 1e6 : known.fromUs;
+      const triggerUs = fromUs + earlier * 1e6;
+      return [{ id, fromUs, toUs: fromUs + seconds * 1e6, triggerUs, gaps, marks }];
     });
   }
 
@@ -93,4 +96,11 @@ export class Past {
     }
     return events.reverse();
   }
+}
+
+/** A recording that begins with a moment: with what the buffer held in the one before. */
+function began({ at_us: atUs }, before) {
+  if (before === null) return { seen: false, triggerUs: atUs, fromUs: atUs };
+  const heldUs = before.held > 0 ? before.held * 1e6 + atUs - before.at_us : 0;
+  return { seen: true, triggerUs: atUs, fromUs: atUs - heldUs };
 }
