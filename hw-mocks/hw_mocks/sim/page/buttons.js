@@ -12,9 +12,9 @@ const holdsOf = (gestures, stage) =>
     .filter((one) => one.gesture === "hold" && one.in.includes(stage))
     .sort((one, other) => one.seconds - other.seconds);
 
-/** `stage` is a function; `told` is called with what a press has come to. */
+/** `stage` is a function; `told` is called with what a press has come to; `big`: the one to begin with. */
 export class PressedButton {
-  constructor({ name, gestures }, stage, told) {
+  constructor({ name, gestures }, stage, told, big) {
     this.name = name;
     this.gestures = gestures;
     this.stage = stage;
@@ -25,9 +25,9 @@ export class PressedButton {
     this.held = make("small", { "aria-hidden": "true" });
     this.element = make(
       "button",
-      { type: "button", id: `button-${name}`, class: name === "main" ? "press main" : "press" },
+      { type: "button", id: `button-${name}`, class: big ? "press main" : "press" },
       this.label,
-      ...(name === "main" ? [this.held] : []),
+      ...(big ? [this.held] : []),
     );
     this.listen();
   }

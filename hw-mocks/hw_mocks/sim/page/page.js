@@ -2,7 +2,7 @@
 
 import { PressedButton, keysIn } from "./buttons.js";
 import { darken, showOutputs, showPicture } from "./camera.js";
-import { $, mark, write } from "./dom.js";
+import { $, make, mark, write } from "./dom.js";
 import { ask, follow } from "./live.js";
 import { Past } from "./past.js";
 import { Recordings } from "./recordings.js";
@@ -22,7 +22,7 @@ let noteEnds = 0;
 
 const board = await boardInTime();
 const stage = () => state?.stage ?? "starting";
-const buttons = board.buttons.map((button) => new PressedButton(button, stage, pressed));
+const buttons = board.buttons.map((button, place) => new PressedButton(button, stage, pressed, place === 0));
 const past = new Past();
 const timeline = new Timeline(past);
 const switchboard = new Switchboard(board);
@@ -133,7 +133,9 @@ function connected(on) {
 }
 
 $("device").classList.add("untouched");
-$("buttons").append(...buttons.map((button) => button.element));
+const [first, ...others] = buttons.map((button) => button.element);
+$("buttons").append(first);
+if (others.length > 0) $("buttons").append(make("div", { class: "others" }, ...others));
 for (const choice of document.querySelectorAll("[data-language]")) {
   choice.addEventListener("click", () => inLanguage(choice.dataset.language));
 }
