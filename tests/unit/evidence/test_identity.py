@@ -361,7 +361,7 @@ def test_a_damaged_public_half_of_old_keeps_nothing_from_working(
 
 
 def test_where_there_is_no_device_that_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NoIdentityError, match="start camerad once"):
+    with pytest.raises(NoIdentityError, match="start the camera once"):
         identity.published(str(tmp_path))
 
 

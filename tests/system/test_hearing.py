@@ -28,6 +28,8 @@ from camerad.stream import wire
 from tests.system.speech import likeness
 from tests.unit.capture.child import Child, found, now_us, running
 
+pytestmark = pytest.mark.system
+
 RATE = 48_000
 UNIT_US = 1024 * 1_000_000 / RATE
 SOUND = {"device": DEVICE, "rate": RATE, "channels": 1, "bitrate": 64_000, "delay_us": 0}
