@@ -53,20 +53,22 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         # Two short ones, as high as everything about a recording.
         until(lambda: pitches(camera)[-2:] == [2400, 2400], 5, "the start is heard")
         (first,) = announced(camera, 1)
-        # Nothing in the simulated camera records sound, and it says so.
-        silent = VOICE / "recording_silent.wav"
+        # With sound, and it says so.
+        spoken = VOICE / "recording.wav"
         heard = samples(camera.state_dir / "board" / "speaker.wav")
-        assert heard.startswith(samples(silent))
-        assert first["sha256"] == hashlib.sha256(silent.read_bytes()).hexdigest()
-        assert (first["what"], first["outcome"]) == ("recording_silent", "played")
+        assert heard.startswith(samples(spoken))
+        assert first["sha256"] == hashlib.sha256(spoken.read_bytes()).hexdigest()
+        assert (first["what"], first["outcome"]) == ("recording", "played")
 
         camera.press("display", 1.2)
         until(lambda: pitches(camera)[-3:] == [1600] * 3, 5, "the muting is heard")
         camera.press("display", 1.2)
         until(lambda: pitches(camera)[-5:] == [1600] * 5, 5, "and its end")
         recording = camera.stop()
-        _, ended = announced(camera, 2)
-        assert (ended["what"], ended["outcome"]) == ("ended", "played")
+        said = announced(camera, 4)
+        assert [one["what"] for one in said] == ["recording", "muted", "unmuted", "ended"]
+        assert {one["outcome"] for one in said} == {"played"}
+        ended = said[-1]
         assert first["recording"] == ended["recording"] == recording["id"]
         switched = facts(camera, "mute")
         assert [one["on"] for one in switched] == [True, False]
