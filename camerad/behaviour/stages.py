@@ -40,16 +40,16 @@ and not multiplied into it:
   then the camera ends. Until then it refuses starts and says so.
 
 Two tables say what follows: INTENTS for what people want, EVENTS for what happens by itself. Both
-lead to an Outcome, and each outcome is one short function. What is refused is refused where it is
-asked, in the same step, with a cue: a refused press is never remembered, and one that is remembered
-is refused the moment a condition makes it impossible.
+lead to an Outcome, and each outcome is one short function in `camerad.behaviour.outcomes`. What is
+refused is refused where it is asked, in the same step, with a cue: a refused press is never
+remembered, and one that is remembered is refused the moment a condition makes it impossible.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeAlias
 
+from camerad.behaviour import outcomes
 from camerad.behaviour.events import (
     Arm,
     Cleared,
@@ -80,6 +80,7 @@ from camerad.behaviour.events import (
     Wipe,
     Wiped,
 )
+from camerad.behaviour.outcomes import Result
 from camerad.behaviour.state import Rules, State
 from camerad.behaviour.tables import (
     ARMABLE,
@@ -154,9 +155,6 @@ class IllegalEvent(CameradError):  # noqa: N818 - it names what is wrong: the ev
         )
 
 
-Result: TypeAlias = tuple[State, tuple[Effect, ...]]
-
-
 def initial(rules: Rules, now_us: int) -> State:
     """The state of a camera that has just been switched on."""
     del rules  # nothing is armed before the camera delivers
@@ -220,21 +218,21 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
         return _remember(state, means, event)
     match means:
         case Outcome.RECORD:
-            return _start(state, event.at_us, event.edge_us, event.source, rules)
+            return outcomes.start(state, event.at_us, event.edge_us, event.source, rules)
         case Outcome.SELF_VIEW:
-            return _show(state, event.at_us, rules)
+            return outcomes.show(state, event.at_us, rules)
         case Outcome.IDLE:
-            return _leave(state)
+            return outcomes.leave(state)
         case Outcome.STOP:
-            return _stop(state, event.at_us, "stop")
+            return outcomes.stop(state, event.at_us, "stop")
         case Outcome.MARK:
             return state, (Mark(event.edge_us), Cue(CueKind.MARKED))
         case Outcome.MUTE:
-            return _mute(state, event.at_us, rules)
+            return outcomes.mute(state, event.at_us, rules)
         case Outcome.STATUS:
-            return _status(state, event.at_us)
+            return outcomes.tell_status(state, event.at_us)
         case _:
-            return _display(state, not state.display_on)
+            return outcomes.switch_display(state, not state.display_on)
 
 
 def _remember(state: State, means: Outcome, event: Intended) -> Result:
@@ -262,10 +260,10 @@ def _raised(state: State, event: Raised) -> Result:
     state = replace(state, conditions=state.conditions | {condition})
     effects: tuple[Effect, ...] = () if cue is None or told else (Cue(cue),)
     if condition in REFUSES_START and state.remembered is Intent.RECORD:
-        state = _forget(state)
+        state = outcomes.forget(state)
         effects += (Cue(CueKind.REFUSED),)
     if ends:
-        state, stopping = _stop(state, event.at_us, condition.value)
+        state, stopping = outcomes.stop(state, event.at_us, condition.value)
         effects = stopping + effects  # first what matters, then the telling
     return state, effects
 
@@ -294,17 +292,17 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
     state, first = _note(state, event)
     match follows:
         case Outcome.REST:
-            state, then = _rest(state, event.at_us, rules)
+            state, then = outcomes.rest(state, event.at_us, rules)
         case Outcome.IDLE:
-            state, then = _leave(state)
+            state, then = outcomes.leave(state)
         case Outcome.STOP:
-            state, then = _stop(state, event.at_us, "shutdown")
+            state, then = outcomes.stop(state, event.at_us, "shutdown")
         case Outcome.REMIND:
-            state, then = _remind(state, event.at_us, rules)
+            state, then = outcomes.remind(state, event.at_us, rules)
         case Outcome.STATUS_OVER:
-            state, then = _status_over(state)
+            state, then = outcomes.end_status(state)
         case Outcome.END:
-            state, then = _end(state)
+            state, then = outcomes.end(state)
         case _:
             then = ()
     return state, first + then
@@ -322,163 +320,7 @@ def _note(state: State, event: Event) -> Result:
             return state, () if told else (Cue(CueKind.STORAGE_FAILED),)
         case Shutdown():
             refused = state.remembered is Intent.RECORD
-            state = replace(_forget(state), ending=True)
+            state = replace(outcomes.forget(state), ending=True)
             return state, (Cue(CueKind.REFUSED),) if refused else ()
         case _:
             return state, ()
-
-
-# --------------------------------------------------------------------------------- the outcomes
-
-
-def _start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -> Result:
-    """Record: footage first, the display last."""
-    pre_event = state.armed and state.stage in rules.armed_in
-    display_on = state.display_on and rules.display_in_recording
-    state, over = _status_over(state)
-    effects = (
-        *_arming(state, wanted=True),
-        StartRecording(trigger, edge_us, pre_event),
-        Cue(CueKind.STARTED),
-        *_say_again(state, Outcome.RECORD),
-        *over,
-        *_showing(state, wanted=display_on),
-    )
-    state = replace(
-        _forget(state),
-        stage=Stage.RECORDING,
-        entered_us=at_us,
-        reminded_us=at_us,
-        armed=True,
-        display_on=display_on,
-        recording_id=None,
-        muted=False,
-    )
-    return state, effects
-
-
-def _stop(state: State, at_us: int, reason: str) -> Result:
-    """End the recording. The ring is fed on: the last pictures of it are still to come."""
-    effects = (
-        StopRecording(reason, at_us),
-        *_showing(state, wanted=False),
-        Cue(CueKind.STOPPED),
-    )
-    return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
-
-
-def _rest(state: State, at_us: int, rules: Rules) -> Result:
-    """The wait is over."""
-    if state.remembered is Intent.RECORD:
-        edge_us, source = state.remembered_us, state.remembered_source
-        return _start(state, at_us, edge_us, source, rules)
-    # A recording may have overtaken a wipe and be over before the answer: then idle waits for it.
-    stage = Stage.SELF_VIEW if state.wiping else Stage.IDLE
-    armed = stage is Stage.IDLE and stage in rules.armed_in and not state.ending
-    effects = (*_arming(state, wanted=armed), *_showing(state, wanted=False))
-    was = state.stage
-    state = replace(
-        state,
-        stage=stage,
-        entered_us=at_us,
-        armed=armed,
-        display_on=False,
-        recording_id=None,
-        muted=False,
-    )
-    if state.wiping:
-        return state, effects
-    if state.ending:
-        return state, (*effects, End())
-    if state.remembered is Intent.ESCALATE:
-        state, then = _show(_forget(state), at_us, rules)
-        return state, effects + then
-    if was is Stage.STARTING and state.can_record:
-        effects += (Cue(CueKind.READY),)
-    if was is Stage.STARTING and rules.status_at_ready:
-        state, then = _status(state, at_us)
-        effects += then
-    return state, effects
-
-
-def _show(state: State, at_us: int, rules: Rules) -> Result:
-    armed = Stage.SELF_VIEW in rules.armed_in
-    state, over = _status_over(state)
-    effects = (
-        *_arming(state, wanted=armed),
-        *over,
-        *_showing(state, wanted=True),
-        Cue(CueKind.SELF_VIEW_ON),
-        *_say_again(state, Outcome.SELF_VIEW),
-    )
-    state = replace(state, stage=Stage.SELF_VIEW, entered_us=at_us, armed=armed, display_on=True)
-    return state, effects
-
-
-def _leave(state: State) -> Result:
-    """Dark at once; idle shows when Wiped answers."""
-    if state.wiping:
-        return state, ()
-    effects = (*_showing(state, wanted=False), Wipe(), Cue(CueKind.SELF_VIEW_OFF))
-    return replace(state, armed=False, wiping=True, display_on=False), effects
-
-
-def _display(state: State, on: bool) -> Result:
-    return replace(state, display_on=on), _showing(state, wanted=on)
-
-
-def _mute(state: State, at_us: int, rules: Rules) -> Result:
-    if not rules.may_mute:
-        return state, (Cue(CueKind.REFUSED),)
-    on = not state.muted
-    return replace(state, muted=on), (
-        Mute(on, at_us),
-        Cue(CueKind.MUTED if on else CueKind.UNMUTED),
-    )
-
-
-def _status(state: State, at_us: int) -> Result:
-    """Asked for again, it stays that much longer."""
-    effects = () if state.status_on else (ShowStatus(True),)
-    return replace(state, status_on=True, status_at_us=at_us), effects
-
-
-def _status_over(state: State) -> Result:
-    if not state.status_on:
-        return state, ()
-    return replace(state, status_on=False, status_at_us=0), (ShowStatus(False),)
-
-
-def _remind(state: State, at_us: int, rules: Rules) -> Result:
-    """A late Tick does not shift the next reminder, and reminders that were missed are one."""
-    periods = (at_us - state.reminded_us) // rules.reminder_us
-    state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
-    # Without a camera "still recording" would be a lie.
-    down = Condition.CAMERA_DOWN in state.conditions
-    cue = Cue(CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING)
-    muted = (Cue(CueKind.MUTED),) if state.muted else ()
-    return state, (cue, *muted, *_say_again(state, Outcome.REMIND))
-
-
-def _end(state: State) -> Result:
-    state, over = _status_over(state)
-    return replace(state, armed=False), (*_arming(state, wanted=False), *over, End())
-
-
-def _forget(state: State) -> State:
-    return replace(state, remembered=None, remembered_us=0, remembered_source="")
-
-
-def _arming(state: State, *, wanted: bool) -> tuple[Effect, ...]:
-    if state.armed == wanted:
-        return ()
-    return (Arm() if wanted else Disarm(),)
-
-
-def _showing(state: State, *, wanted: bool) -> tuple[Effect, ...]:
-    return () if state.display_on == wanted else (ShowSelfView(wanted),)
-
-
-def _say_again(state: State, what: Outcome) -> tuple[Effect, ...]:
-    kinds = dict.fromkeys(CUES[one] for one in SAID_AGAIN[what] if one in state.conditions)
-    return tuple(map(Cue, kinds))

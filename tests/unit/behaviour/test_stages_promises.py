@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from camerad.behaviour import signals, stages, state, tables
+from camerad.behaviour import outcomes, signals, stages, state, tables
 from camerad.behaviour.stages import (
     Condition,
     Intent,
@@ -108,7 +108,7 @@ class Saboteur:
         self._patch = monkeypatch
 
     def set(self, name: str, value: object) -> None:
-        for module in (tables, state, stages, signals):
+        for module in (tables, state, outcomes, stages, signals):
             if hasattr(module, name):
                 self._patch.setattr(module, name, value)
 
@@ -131,9 +131,9 @@ class Saboteur:
         self, name: str, change: Callable[[list[stages.Effect]], list[stages.Effect]]
     ) -> None:
         """Change the effects of one outcome."""
-        honest = getattr(stages, name)
+        honest = getattr(outcomes if hasattr(outcomes, name) else stages, name)
 
-        def sabotaged(*arguments: object) -> stages.Result:
+        def sabotaged(*arguments: object) -> outcomes.Result:
             after, effects = honest(*arguments)
             return after, tuple(change(list(effects)))
 
@@ -144,23 +144,23 @@ def _without(kind: type) -> Callable[[list[stages.Effect]], list[stages.Effect]]
     return lambda effects: [effect for effect in effects if not isinstance(effect, kind)]
 
 
-def _only_if_shown(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
-    def start(before: State, *arguments: object) -> stages.Result:
+def _only_if_shown(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
+    def start(before: State, *arguments: object) -> outcomes.Result:
         return honest(before, *arguments) if before.display_on else (before, ())
 
     return start
 
 
-def _whatever_the_rules(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+def _whatever_the_rules(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
     return lambda before, at_us, rules: honest(before, at_us, replace(rules, may_mute=True))
 
 
-def _only_off(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
+def _only_off(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
     return lambda before, *arguments: (before, ()) if before.muted else honest(before, *arguments)
 
 
-def _still_muted(honest: Callable[..., stages.Result]) -> Callable[..., stages.Result]:
-    def sabotaged(before: State, *arguments: object) -> stages.Result:
+def _still_muted(honest: Callable[..., outcomes.Result]) -> Callable[..., outcomes.Result]:
+    def sabotaged(before: State, *arguments: object) -> outcomes.Result:
         after, effects = honest(before, *arguments)
         return replace(after, muted=before.muted), effects
 
@@ -184,9 +184,9 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ("P2", "the time-out forgets to wipe"): lambda s: s.event(
         Stage.SELF_VIEW, stages.Tick, Outcome.REST
     ),
-    ("P2", "de-escalation forgets to wipe"): lambda s: s.effects("_leave", _without(stages.Wipe)),
+    ("P2", "de-escalation forgets to wipe"): lambda s: s.effects("leave", _without(stages.Wipe)),
     ("P2", "idle shows while the wipe runs"): lambda s: s.set(
-        "_leave",
+        "leave",
         lambda before: (
             replace(before, stage=Stage.IDLE, armed=False, display_on=False, wiping=True),
             (stages.Wipe(),),
@@ -216,7 +216,7 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
         Stage.RECORDING, Intent.ESCALATE, Outcome.STOP
     ),
     ("P5", "the time of a remembered press is that of the start"): lambda s: s.effects(
-        "_rest",
+        "rest",
         lambda effects: [
             replace(e, at_us=0) if isinstance(e, stages.StartRecording) else e for e in effects
         ],
@@ -226,35 +226,35 @@ SABOTAGE: dict[tuple[str, str], Callable[[Saboteur], None]] = {
     ),
     ("P10", "a broken display refuses a start"): lambda s: s.refuse(Condition.DISPLAY_DOWN),
     ("P10", "a broken display ends the recording"): lambda s: s.end(Condition.DISPLAY_DOWN),
-    ("P10", "the display comes first"): lambda s: s.effects("_start", lambda e: e[::-1]),
+    ("P10", "the display comes first"): lambda s: s.effects("start", lambda e: e[::-1]),
     ("P10", "a recording needs the display on"): lambda s: s.set(
-        "_start", _only_if_shown(stages._start)
+        "start", _only_if_shown(outcomes.start)
     ),
     ("P10", "the status must be over before footage is kept"): lambda s: s.effects(
-        "_start",
+        "start",
         lambda effects: sorted(effects, key=lambda e: not isinstance(e, stages.ShowStatus)),
     ),
     ("mute", "a policy that forbids it is not asked"): lambda s: s.set(
-        "_mute", _whatever_the_rules(stages._mute)
+        "mute", _whatever_the_rules(outcomes.mute)
     ),
-    ("mute", "the microphone is not told"): lambda s: s.effects("_mute", _without(stages.Mute)),
-    ("mute", "it is switched in silence"): lambda s: s.effects("_mute", _without(stages.Cue)),
+    ("mute", "the microphone is not told"): lambda s: s.effects("mute", _without(stages.Mute)),
+    ("mute", "it is switched in silence"): lambda s: s.effects("mute", _without(stages.Cue)),
     ("mute", "a mark mutes"): lambda s: s.intent(Stage.RECORDING, Intent.MARK, Outcome.MUTE),
     ("mute", "the sound cannot be switched on again"): lambda s: s.set(
-        "_mute", _only_off(stages._mute)
+        "mute", _only_off(outcomes.mute)
     ),
     ("mute", "the next recording begins muted"): lambda s: s.set(
-        "_start", _still_muted(stages._start)
+        "start", _still_muted(outcomes.start)
     ),
-    ("mute", "it outlives its recording"): lambda s: s.set("_rest", _still_muted(stages._rest)),
+    ("mute", "it outlives its recording"): lambda s: s.set("rest", _still_muted(outcomes.rest)),
     ("mute", "the reminder does not say so"): lambda s: s.effects(
-        "_remind", lambda effects: [e for e in effects if e != stages.Cue(stages.CueKind.MUTED)]
+        "remind", lambda effects: [e for e in effects if e != stages.Cue(stages.CueKind.MUTED)]
     ),
     ("status", "self-view is shown over it"): lambda s: s.effects(
-        "_show", _without(stages.ShowStatus)
+        "show", _without(stages.ShowStatus)
     ),
     ("status", "it stays whatever happens"): lambda s: s.set(
-        "_status_over", lambda before: (before, ())
+        "end_status", lambda before: (before, ())
     ),
     ("status", "it has no end"): lambda s: s.set("deadline", lambda state, rules: None),
     ("status", "a recording shows it"): lambda s: s.intent(

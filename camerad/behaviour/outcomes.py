@@ -1,0 +1,193 @@
+"""What each outcome makes of the state: the new one, and the effects that lead there.
+
+One short function for each outcome of the tables (`camerad.behaviour.tables`). Which of them an
+intent or an event has is decided in `camerad.behaviour.stages`, and there it is told what the
+states mean. Everything here is pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from camerad.behaviour.events import (
+    Arm,
+    Condition,
+    Cue,
+    CueKind,
+    Disarm,
+    Effect,
+    End,
+    Intent,
+    Mute,
+    ShowSelfView,
+    ShowStatus,
+    Stage,
+    StartRecording,
+    StopRecording,
+    Wipe,
+)
+from camerad.behaviour.state import Rules, State
+from camerad.behaviour.tables import CUES, SAID_AGAIN, Outcome
+
+Result: TypeAlias = tuple[State, tuple[Effect, ...]]
+"""The state afterwards, and the effects to carry out, in their order."""
+
+
+def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -> Result:
+    """Record: footage first, the display last."""
+    pre_event = state.armed and state.stage in rules.armed_in
+    display_on = state.display_on and rules.display_in_recording
+    state, over = end_status(state)
+    effects = (
+        *_arming(state, wanted=True),
+        StartRecording(trigger, edge_us, pre_event),
+        Cue(CueKind.STARTED),
+        *_say_again(state, Outcome.RECORD),
+        *over,
+        *_showing(state, wanted=display_on),
+    )
+    state = replace(
+        forget(state),
+        stage=Stage.RECORDING,
+        entered_us=at_us,
+        reminded_us=at_us,
+        armed=True,
+        display_on=display_on,
+        recording_id=None,
+        muted=False,
+    )
+    return state, effects
+
+
+def stop(state: State, at_us: int, reason: str) -> Result:
+    """End the recording. The ring is fed on: the last pictures of it are still to come."""
+    effects = (
+        StopRecording(reason, at_us),
+        *_showing(state, wanted=False),
+        Cue(CueKind.STOPPED),
+    )
+    return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
+
+
+def rest(state: State, at_us: int, rules: Rules) -> Result:
+    """The wait is over: what was remembered comes, or idle, or the end that was asked for."""
+    if state.remembered is Intent.RECORD:
+        edge_us, source = state.remembered_us, state.remembered_source
+        return start(state, at_us, edge_us, source, rules)
+    # A recording may have overtaken a wipe and be over before the answer: then idle waits for it.
+    stage = Stage.SELF_VIEW if state.wiping else Stage.IDLE
+    armed = stage is Stage.IDLE and stage in rules.armed_in and not state.ending
+    effects = (*_arming(state, wanted=armed), *_showing(state, wanted=False))
+    was = state.stage
+    state = replace(
+        state,
+        stage=stage,
+        entered_us=at_us,
+        armed=armed,
+        display_on=False,
+        recording_id=None,
+        muted=False,
+    )
+    if state.wiping:
+        return state, effects
+    if state.ending:
+        return state, (*effects, End())
+    if state.remembered is Intent.ESCALATE:
+        state, then = show(forget(state), at_us, rules)
+        return state, effects + then
+    if was is Stage.STARTING and state.can_record:
+        effects += (Cue(CueKind.READY),)
+    if was is Stage.STARTING and rules.status_at_ready:
+        state, then = tell_status(state, at_us)
+        effects += then
+    return state, effects
+
+
+def show(state: State, at_us: int, rules: Rules) -> Result:
+    """Switch the self-view on, and arm the ring where the rules want it in self-view."""
+    armed = Stage.SELF_VIEW in rules.armed_in
+    state, over = end_status(state)
+    effects = (
+        *_arming(state, wanted=armed),
+        *over,
+        *_showing(state, wanted=True),
+        Cue(CueKind.SELF_VIEW_ON),
+        *_say_again(state, Outcome.SELF_VIEW),
+    )
+    state = replace(state, stage=Stage.SELF_VIEW, entered_us=at_us, armed=armed, display_on=True)
+    return state, effects
+
+
+def leave(state: State) -> Result:
+    """Dark at once; idle shows when Wiped answers."""
+    if state.wiping:
+        return state, ()
+    effects = (*_showing(state, wanted=False), Wipe(), Cue(CueKind.SELF_VIEW_OFF))
+    return replace(state, armed=False, wiping=True, display_on=False), effects
+
+
+def switch_display(state: State, on: bool) -> Result:
+    """Switch the display on or off; the stage stays."""
+    return replace(state, display_on=on), _showing(state, wanted=on)
+
+
+def mute(state: State, at_us: int, rules: Rules) -> Result:
+    """Switch the sound of the recording off or on again, if the rules let one."""
+    if not rules.may_mute:
+        return state, (Cue(CueKind.REFUSED),)
+    on = not state.muted
+    return replace(state, muted=on), (
+        Mute(on, at_us),
+        Cue(CueKind.MUTED if on else CueKind.UNMUTED),
+    )
+
+
+def tell_status(state: State, at_us: int) -> Result:
+    """Have the display tell battery, storage and clock; asked again, for longer."""
+    effects = () if state.status_on else (ShowStatus(True),)
+    return replace(state, status_on=True, status_at_us=at_us), effects
+
+
+def end_status(state: State) -> Result:
+    """The moment in which the display tells the status is over, if it was one."""
+    if not state.status_on:
+        return state, ()
+    return replace(state, status_on=False, status_at_us=0), (ShowStatus(False),)
+
+
+def remind(state: State, at_us: int, rules: Rules) -> Result:
+    """A late Tick does not shift the next reminder, and reminders that were missed are one."""
+    periods = (at_us - state.reminded_us) // rules.reminder_us
+    state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
+    # Without a camera "still recording" would be a lie.
+    down = Condition.CAMERA_DOWN in state.conditions
+    cue = Cue(CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING)
+    muted = (Cue(CueKind.MUTED),) if state.muted else ()
+    return state, (cue, *muted, *_say_again(state, Outcome.REMIND))
+
+
+def end(state: State) -> Result:
+    """Nothing is open any more: the camera ends."""
+    state, over = end_status(state)
+    return replace(state, armed=False), (*_arming(state, wanted=False), *over, End())
+
+
+def forget(state: State) -> State:
+    """The state without the intent that is remembered."""
+    return replace(state, remembered=None, remembered_us=0, remembered_source="")
+
+
+def _arming(state: State, *, wanted: bool) -> tuple[Effect, ...]:
+    if state.armed == wanted:
+        return ()
+    return (Arm() if wanted else Disarm(),)
+
+
+def _showing(state: State, *, wanted: bool) -> tuple[Effect, ...]:
+    return () if state.display_on == wanted else (ShowSelfView(wanted),)
+
+
+def _say_again(state: State, what: Outcome) -> tuple[Effect, ...]:
+    kinds = dict.fromkeys(CUES[one] for one in SAID_AGAIN[what] if one in state.conditions)
+    return tuple(map(Cue, kinds))
