@@ -121,7 +121,11 @@ class StoreRequests:
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Two steps of an offload: a receipt over copies, then, once that is written down beside
         the copies, the note that it is."""
-        from camerad.evidence import identity, offload  # noqa: PLC0415 - slow to import
+        from camerad.evidence import identity  # noqa: PLC0415 - slow to import
+        from camerad.evidence.device import (  # noqa: PLC0415
+            accept_receipt,
+            sign_receipt,
+        )
         from camerad.evidence.keys import KeyRing  # noqa: PLC0415
         from camerad.evidence.receipts import Copied  # noqa: PLC0415
 
@@ -133,9 +137,9 @@ class StoreRequests:
                 former = identity.ring(store.place.root)
                 keys = KeyRing([key.public, *former.values()])
                 token = asked.receipt.encode("ascii", "replace")
-                return {"acknowledged": offload.accept_receipt(store, keys, token)}
+                return {"acknowledged": accept_receipt(store, keys, token)}
             copied = [Copied(one.id, one.final, one.sha256, one.bytes) for one in asked.recordings]
-            token = offload.sign_receipt(store, key, device, asked.directory, copied)
+            token = sign_receipt(store, key, device, asked.directory, copied)
             return {"receipt": token.decode("ascii")}
 
         return await self._do(work)

@@ -343,12 +343,13 @@ class Keeping:
         """
         from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
         from camerad.evidence.records import RECOVERED  # noqa: PLC0415
+        from camerad.evidence.walking import NotARecordingError  # noqa: PLC0415
 
         now_us, boot_id = self._clock.now_us(), self._clock.boot_id
         for path in repair.newest_first(self._recordings_dir):
             try:
                 header = reading.header_of(path)
-            except (reading.NotARecordingError, StorageError):
+            except (NotARecordingError, StorageError):
                 continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
                 return None, _has_no_end(path)  # it is closed later, as others are

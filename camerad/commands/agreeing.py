@@ -16,9 +16,9 @@ from typing import Final
 from camerad.clock import DAY
 from camerad.evidence import receipts
 from camerad.evidence.container import SUFFIX
-from camerad.evidence.facts import Known
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
+from camerad.evidence.known import Known
 from camerad.evidence.ledger import LedgerFinding
 from camerad.evidence.places import Holding, Place, PlaceKind, holding_stem, office_place
 from camerad.evidence.report import Report

@@ -36,9 +36,9 @@ from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError
 from camerad.evidence import files, identity, office, storage
+from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
-from camerad.evidence.offload import OwnedDevice
 from camerad.evidence.places import NotThereError, Place, PlaceKind, is_id, place_of
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store

@@ -20,8 +20,8 @@ from camerad.commands.progress import Bar
 from camerad.errors import StorageError
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.export import Extract, Order, export
-from camerad.evidence.facts import Held
 from camerad.evidence.keys import KeyRing
+from camerad.evidence.known import Held
 from camerad.evidence.ledger import entries_about, read_ledger
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import utc

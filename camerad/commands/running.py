@@ -29,7 +29,7 @@ class RefusedError(CameradError, ValueError):
 
 
 class RunningDevice:
-    """The same interface as `camerad.evidence.offload.OwnedDevice` and, for holds and deletions, as
+    """The same interface as `camerad.evidence.device.OwnedDevice` and, for holds and deletions, as
     `camerad.evidence.store.Store`.
 
     place: its state directory. socket: where its daemon listens. Everything raises ControlError if
@@ -61,13 +61,13 @@ class RunningDevice:
         return deleted
 
     def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:  # noqa: ARG002 - the daemon knows its own name
-        """See `camerad.evidence.offload.sign_receipt`."""
+        """See `camerad.evidence.device.sign_receipt`."""
         asked = {"directory": directory, "recordings": [msgspec.to_builtins(one) for one in copied]}
         receipt: str = self._post("/acknowledge", asked)["receipt"]
         return receipt.encode("ascii")
 
     def acknowledge(self, token: bytes) -> None:
-        """See `camerad.evidence.offload.accept_receipt`."""
+        """See `camerad.evidence.device.accept_receipt`."""
         self._post("/acknowledge", {"receipt": token.decode("ascii")})
 
     def close(self) -> None:

@@ -16,16 +16,18 @@ from camerad.errors import CameradError, StorageError
 from camerad.evidence import receipts
 from camerad.evidence.container import ID, UNREADABLE, names
 from camerad.evidence.differences import Difference, What, taken_in
-from camerad.evidence.facts import LONGEST_DAYS, Known
+from camerad.evidence.facts import LONGEST_DAYS
 from camerad.evidence.intake import doubt, facts_from, is_vouched, unvouched_facts
 from camerad.evidence.keys import KeyRing
+from camerad.evidence.known import Known
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import RECORDING
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.plain import sha256_plain
-from camerad.evidence.reading import NotARecordingError, Skeleton, skeleton
+from camerad.evidence.reading import Skeleton, skeleton
 from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
+from camerad.evidence.walking import NotARecordingError
 
 UNSAID_US: Final = 10 * SECOND
 """A device's ledger says that a recording began within moments. A loss of power may come before; a

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from camerad.evidence.facts import Known
 from camerad.evidence.intake import is_vouched
+from camerad.evidence.known import Known
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.text import printable
 

@@ -18,9 +18,10 @@ from typing import Final
 from camerad.clock import DAY, Moment
 from camerad.evidence import jws
 from camerad.evidence.entries import Entry, Head, Line, lines, misfit
-from camerad.evidence.facts import EXPIRED, Carried, ClosedEpoch, Deleted, EpochBegun
+from camerad.evidence.facts import EXPIRED, Carried, Deleted, EpochBegun
 from camerad.evidence.files import TEMPORARY, explained
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.known import ClosedEpoch
 from camerad.evidence.plain import read_plain
 from camerad.evidence.state import LedgerState
 

@@ -35,8 +35,8 @@ from camerad import __version__
 from camerad.errors import EX_TEMPFAIL, CameradError
 from camerad.evidence import container, copying, files, jws
 from camerad.evidence.container import SUFFIX
-from camerad.evidence.facts import Held
 from camerad.evidence.keys import KeyRing, PublicKey
+from camerad.evidence.known import Held
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import Delivered, Sheet, render
 from camerad.evidence.unseal import Identities, UnsealError, open_recording, terminable

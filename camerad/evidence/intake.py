@@ -13,10 +13,12 @@ from typing import Any
 
 from camerad.clock import ClockSource, Moment
 from camerad.evidence import jws
-from camerad.evidence.facts import LONGEST_DAYS, Known
+from camerad.evidence.facts import LONGEST_DAYS
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.reading import NotARecordingError, Skeleton
+from camerad.evidence.known import Known
+from camerad.evidence.reading import Skeleton
 from camerad.evidence.records import RECOVERED
+from camerad.evidence.walking import NotARecordingError
 
 
 def doubt(said: Skeleton, keys: KeyRing) -> str:

@@ -22,18 +22,17 @@ from camerad.evidence.audit import LedgerFinding, entries_about, read_ledger
 from camerad.evidence.entries import Entry, Head
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
-    ClosedEpoch,
     Damaged,
     Deleted,
     EpochExpired,
     Fact,
     Identity,
-    Known,
     Repaired,
     SettingsChanged,
     Started,
 )
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.known import ClosedEpoch, Known
 from camerad.evidence.reserve import FULL, Reserve
 from camerad.evidence.state import LedgerState
 

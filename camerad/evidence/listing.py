@@ -14,9 +14,10 @@ from typing import Final
 
 from camerad.evidence.container import ID, SUFFIX, is_locked, names, number_of
 from camerad.evidence.files import explained
-from camerad.evidence.reading import NotARecordingError, header_of, skeleton
+from camerad.evidence.reading import header_of, skeleton
 from camerad.evidence.records import RECOVERED, RecordingInfo, Tally
 from camerad.evidence.text import printable
+from camerad.evidence.walking import NotARecordingError
 
 _log = logging.getLogger(__name__)
 

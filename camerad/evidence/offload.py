@@ -23,14 +23,15 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
-from camerad.errors import EX_USAGE, CameradError, StorageError
+from camerad.errors import CameradError, StorageError
 from camerad.evidence import copying, files, jws, receipts, storage
 from camerad.evidence.container import SUFFIX
-from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.device import Device, OffloadError
+from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.listing import INTERRUPTED, RECORDING
 from camerad.evidence.mirror import mirror_ledger
@@ -46,123 +47,12 @@ from camerad.evidence.places import (
     office_place,
 )
 from camerad.evidence.plain import read_plain
-from camerad.evidence.receipts import Copied, Filed, Receipt
+from camerad.evidence.receipts import Copied, Filed
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.state import LedgerState
-from camerad.evidence.store import Store
 from camerad.evidence.stored import list_place
 
 _log = logging.getLogger(__name__)
-
-
-class OffloadError(CameradError, ValueError):
-    """Error raised when an offload cannot begin; the text says what to do."""
-
-    exit_code = EX_USAGE
-
-
-class Device(Protocol):
-    """The device whose recordings are offloaded, whether its daemon runs or not."""
-
-    @property
-    def place(self) -> Place:
-        """Its state directory."""
-
-    @property
-    def key(self) -> PublicKey:
-        """The key that it signs with."""
-
-    @property
-    def keys(self) -> KeyRing:
-        """That one, and those that it had before."""
-
-    def state(self) -> LedgerState:
-        """What its ledger says."""
-
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
-        """A receipt over these copies; see `sign_receipt`."""
-
-    def acknowledge(self, token: bytes) -> None:
-        """Take note of a receipt; see `accept_receipt`."""
-
-
-class OwnedDevice:
-    """A device whose daemon does not run. store: its store, claimed. key: its private key."""
-
-    def __init__(self, store: Store, key: SigningKey, keys: KeyRing) -> None:
-        self._store = store
-        self._signing = key
-        self.keys: Final = keys
-
-    @property
-    def place(self) -> Place:
-        """Its state directory."""
-        return self._store.place
-
-    @property
-    def key(self) -> PublicKey:
-        """The key that it signs with."""
-        return self._signing.public
-
-    def state(self) -> LedgerState:
-        """What its ledger says."""
-        return self._store.ledger.state
-
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
-        """See `sign_receipt`."""
-        return sign_receipt(self._store, self._signing, device, directory, copied)
-
-    def acknowledge(self, token: bytes) -> None:
-        """See `accept_receipt`."""
-        accept_receipt(self._store, self.keys, token)
-
-
-def sign_receipt(
-    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[Copied]
-) -> bytes:
-    """The device's word that these copies are in the office's directory of that id.
-
-    Raises OffloadError if a copy is of a recording that the ledger does not know, or that ends
-    otherwise; ValueError if there are none or too many.
-    """
-    for one in copied:
-        known = store.ledger.state.recordings.get(one.id)
-        if known is None or known.final != one.final:
-            raise OffloadError(
-                f"{one.id}: the copy ends with {one.final}, which the ledger does not know; "
-                "restart the daemon, which compares files and ledger, and look at its log"
-            )
-    boot_id, now = store.ledger.now()
-    receipt = Receipt(
-        device=device,
-        kid=key.public.thumbprint,
-        directory=directory,
-        recordings=tuple(copied),
-        head=store.ledger.head,
-        boot_id=boot_id,
-        clock=now,
-    )
-    return receipts.sign(key, receipt)
-
-
-def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
-    """Have the ledger call a receipt's recordings acknowledged; returns the ids of those that it
-    did not call so before.
-
-    keys: the device's. Recordings that are gone meanwhile are passed over. Raises JwsError if it is
-    no receipt of this device, and StorageError.
-    """
-    receipt = receipts.parse(token, keys)
-    sha256 = jws.digest(token)
-    told = []
-    for one in receipt.recordings:
-        known = store.ledger.state.recordings.get(one.id)
-        if known is None or not known.here or known.final != one.final:
-            continue
-        if known.acknowledged is None:
-            store.ledger.append("acknowledged", id=one.id, final=one.final, receipt=sha256)
-            told.append(one.id)
-    return told
 
 
 class Watcher(Protocol):

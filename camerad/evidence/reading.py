@@ -1,22 +1,16 @@
-"""Taking a recording's file apart, without judging whether it is authentic.
+"""What a recording's file says about itself, without judging whether it is authentic.
 
-`walk` finds the members of an archive and says where it stopped and why. `skeleton` reads header,
-commits and end, but no fragment, in constant memory: enough for a listing, and for repair to know
-where a recording goes on. Neither checks a signature or the hash of a fragment; what they say about
-a file is what the file says about itself.
+`skeleton` reads header, commits and end, but no fragment, in constant memory: enough for a listing,
+and for repair to know where a recording goes on. It checks no signature and no hash of a fragment.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
-from camerad.errors import CameradError
 from camerad.evidence import jws, tar
 from camerad.evidence.chain import (
     END_NAME,
@@ -38,119 +32,12 @@ from camerad.evidence.records import (
     Header,
     Sound,
 )
+from camerad.evidence.walking import Located, NotARecordingError, Stop, Why, regular, walk
 
-_READ_AHEAD: Final = 8192
-"""A fragment's padding, its commit and the next header are usually within so many bytes."""
 _END_WITHIN: Final = 1 << 18
 """How far before a file's end its ``end.jws`` is looked for."""
 
 _T = TypeVar("_T", Header, Commit, End)
-
-
-class Why(StrEnum):
-    """Why a walk stopped."""
-
-    END = "end"
-    """Two blocks of zeros and nothing else: the archive is whole."""
-    ROOM = "room"
-    """A block of zeros, but not the archive's end: room reserved for what was to come."""
-    CUT = "cut"
-    """The file ends before the archive does."""
-    DAMAGED = "damaged"
-    """Something else than a member's header, padding or statement is there."""
-
-
-class Stop(NamedTuple):
-    """Where and why a walk stopped. offset: of the first byte that was not understood."""
-
-    offset: int
-    why: Why
-    text: str
-
-
-class Located(NamedTuple):
-    """A member, where its header begins and where its content does."""
-
-    member: tar.Member
-    header_offset: int
-    data_offset: int
-
-    @property
-    def end_offset(self) -> int:
-        """Where the next member begins."""
-        return self.data_offset + self.member.blocks_bytes
-
-
-class NotARecordingError(CameradError, ValueError):
-    """Error raised when a file does not even have the header of a recording.
-
-    blank: there is nothing in it but zeros, or nothing at all.
-    """
-
-    exit_code = 3  # of `camerad evidence`: unreadable
-
-    def __init__(self, path: str, text: str, *, blank: bool = False) -> None:
-        self.blank = blank
-        super().__init__(f"{path}: {text}")
-
-
-class Walk:
-    """The members of an archive, in their order; to be iterated once.
-
-    file: seekable; whoever iterates may seek and read in it in between. A member is given out when
-    its header, content and padding are there. `stop` says afterwards where it stopped and why.
-    Raises OSError if the file cannot be read.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.size: Final = file.seek(0, io.SEEK_END)
-        """Bytes of the file as the walk began."""
-        self.stop: Stop = Stop(0, Why.CUT, "nothing was read yet")
-
-    def __iter__(self) -> Iterator[Located]:
-        offset = padding = 0
-        held: Located | None = None
-        while True:
-            # The padding of the member before comes with the header of the next, in one read.
-            block = self._read(offset - padding, padding + tar.BLOCK)
-            if any(block[:padding]):
-                self.stop = Stop(offset - padding, Why.DAMAGED, "the padding is not zeros")
-                return
-            if held is not None:
-                yield held
-            found = self._next(offset, block[padding:])
-            if isinstance(found, Stop):
-                self.stop = found
-                return
-            held = found
-            offset, padding = held.end_offset, held.member.padding
-
-    def _next(self, offset: int, block: bytes) -> Located | Stop:
-        if len(block) < tar.BLOCK:
-            return Stop(offset, Why.CUT, "the file ends here, without the archive's end")
-        if not any(block):
-            whole = offset + len(tar.END) == self.size and not any(self._read(offset, self.size))
-            if whole:
-                return Stop(offset, Why.END, "the archive ends here")
-            return Stop(offset, Why.ROOM, "a block of zeros, which is not the archive's end")
-        try:
-            member = tar.parse(block)
-        except tar.TarError as error:
-            return Stop(offset, Why.DAMAGED, str(error))
-        found = Located(member, offset, offset + tar.BLOCK)
-        if found.end_offset > self.size:
-            return Stop(offset, Why.CUT, f"the file ends within the member {member.name!r}")
-        return found
-
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(min(size, self.size - offset))
-
-
-def walk(file: BinaryIO) -> Walk:
-    """The members of the archive in `file`: see `Walk`."""
-    return Walk(file)
 
 
 class Point(NamedTuple):
@@ -250,24 +137,6 @@ def header_of(path: str) -> Header:
             return _Reader(path, file, None).header()[1]
     except OSError as error:
         raise explained("read the recording", path, error) from error
-
-
-def regular(path: str) -> BinaryIO:
-    """Open what should be a file of a recording.
-
-    Raises NotARecordingError if it is no regular file: a named pipe has no end, and reading a
-    device may do anything. Raises OSError.
-    """
-    file = open(path, "rb", buffering=_READ_AHEAD, opener=_at_once)  # noqa: SIM115 - the caller does
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
-    raise NotARecordingError(path, "this is no regular file")
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for whoever writes into a named pipe."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def end_of(path: str) -> tuple[End, jws.Statement] | None:

@@ -45,18 +45,9 @@ from camerad.evidence.container import (
     number_of,
 )
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.reading import (
-    Committed,
-    Ended,
-    Located,
-    NotARecordingError,
-    Point,
-    Skeleton,
-    end_of,
-    regular,
-    skeleton,
-)
+from camerad.evidence.reading import Committed, Ended, Point, Skeleton, end_of, skeleton
 from camerad.evidence.records import END, RECOVERED, Closing, End, Header, SoundEnd
+from camerad.evidence.walking import Located, NotARecordingError, regular
 
 TORN: Final = ".torn"
 """Ending of the side file that holds a torn tail while its recording is repaired."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.clock import DAY, Moment
-from camerad.evidence.facts import Known
+from camerad.evidence.known import Known
 from camerad.evidence.state import LedgerState, age_us
 
 WARNING_US: Final = 2 * DAY

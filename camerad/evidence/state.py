@@ -14,23 +14,20 @@ from camerad.evidence.facts import (
     Carried,
     Changed,
     Closed,
-    ClosedEpoch,
     Damaged,
     Deleted,
-    Deletion,
     EpochBegun,
     EpochExpired,
     Found,
-    Held,
     HoldPlaced,
     HoldReleased,
-    Known,
     Opened,
     Received,
     Recovered,
     StageReached,
     Unreadable,
 )
+from camerad.evidence.known import ClosedEpoch, Deletion, Held, Known
 from camerad.evidence.timeline import Ages, Instant, Timeline
 
 CHUNK: Final = 256

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from camerad.clock import DAY, SECOND, Moment
-from camerad.evidence.facts import Held, Known
 from camerad.evidence.intake import facts_from, is_vouched
+from camerad.evidence.known import Held, Known
 from camerad.evidence.listing import Listing
 from camerad.evidence.places import Place
 from camerad.evidence.reading import skeleton

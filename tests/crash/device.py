@@ -20,7 +20,8 @@ from camerad.config import Settings
 from camerad.errors import StorageError
 from camerad.evidence import identity, storage
 from camerad.evidence.container import Sink
-from camerad.evidence.offload import Offloaded, OwnedDevice, offload
+from camerad.evidence.device import OwnedDevice
+from camerad.evidence.offload import Offloaded, offload
 from camerad.evidence.records import FORMAT, Closing, Facts, Header
 from camerad.evidence.store import Store
 from camerad.keeping import Keeping

@@ -20,11 +20,12 @@ from camerad.evidence import jws, receipts
 from camerad.evidence.audit import read_ledger
 from camerad.evidence.container import UNREADABLE
 from camerad.evidence.entries import Head
-from camerad.evidence.facts import EXPIRED, Known
+from camerad.evidence.facts import EXPIRED
 from camerad.evidence.files import TEMPORARY
 from camerad.evidence.findings import Kind as Finding
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.known import Known
 from camerad.evidence.places import EARLIER_LEDGER
 from camerad.evidence.receipts import Receipt
 from camerad.evidence.repair import TORN

@@ -21,8 +21,8 @@ from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.errors import EX_CONFIG, EX_USAGE
+from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
-from camerad.evidence.offload import OwnedDevice
 from camerad.evidence.places import place_of
 from camerad.evidence.report import Verdict
 

@@ -17,7 +17,7 @@ import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera
 
 from camerad.errors import EX_IOERR, EX_USAGE
-from camerad.evidence.offload import OwnedDevice
+from camerad.evidence.device import OwnedDevice
 from camerad.evidence.places import place_of
 from camerad.evidence.receipts import Copied
 

@@ -12,9 +12,10 @@ from sealed_helpers import BOOT, KEY, KEYS, WALL_US, Made, made, office
 from camerad.clock import DAY, ManualClock
 from camerad.evidence import jws
 from camerad.evidence.chain import HEADER_NAME
+from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.offload import Offloaded, OwnedDevice, offload
+from camerad.evidence.offload import Offloaded, offload
 from camerad.evidence.places import Place, place_of
 from camerad.evidence.store import Store
 from camerad.evidence.stored import facts_of

@@ -23,9 +23,9 @@ from evidence_helpers import (
 from camerad.evidence.container import SealedContainer
 from camerad.evidence.fragments import FragmentMaker
 from camerad.evidence.keys import SigningKey
-from camerad.evidence.reading import walk
 from camerad.evidence.records import Closing, Facts, Header
 from camerad.evidence.seal import Sealer
+from camerad.evidence.walking import walk
 from camerad.stream.packets import Gap
 
 ID = "20261124T153000Z-000001-00000001"

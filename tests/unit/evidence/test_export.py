@@ -25,9 +25,9 @@ from camerad.clock import SECOND
 from camerad.errors import StorageError
 from camerad.evidence import copying, jws
 from camerad.evidence.export import Exported, Extract, Order, export
-from camerad.evidence.facts import Held
 from camerad.evidence.files import FileExistsAlreadyError
 from camerad.evidence.keys import read_public_key
+from camerad.evidence.known import Held
 from camerad.evidence.report import Verdict
 from camerad.evidence.store import HoldError
 from camerad.evidence.unseal import UnsealError, open_recording

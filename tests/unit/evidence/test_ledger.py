@@ -17,8 +17,9 @@ from camerad.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.errors import StorageError
 from camerad.evidence import entries, jws
 from camerad.evidence.entries import LATE_US
-from camerad.evidence.facts import KINDS, Known, Uptime
+from camerad.evidence.facts import KINDS, Uptime
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.known import Known
 from camerad.evidence.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
 from camerad.evidence.state import age_us
 

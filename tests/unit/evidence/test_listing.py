@@ -28,8 +28,8 @@ from camerad.errors import StorageError
 from camerad.evidence import container, jws, listing, tar
 from camerad.evidence.container import member, new_id
 from camerad.evidence.listing import Listing, list_recordings, read_info
-from camerad.evidence.reading import NotARecordingError
 from camerad.evidence.repair import repair
+from camerad.evidence.walking import NotARecordingError
 from camerad.stream.packets import Gap
 
 BEFORE = "20261124T152900Z-000001-00000000"

@@ -16,8 +16,9 @@ from ledger_helpers import damage_in
 from camerad.clock import DAY, SECOND
 from camerad.errors import StorageError
 from camerad.evidence import copying, jws, receipts
+from camerad.evidence.device import OffloadError, OwnedDevice, accept_receipt
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.offload import OffloadError, OwnedDevice, accept_receipt, offload
+from camerad.evidence.offload import offload
 from camerad.evidence.places import Holding, place_of
 from camerad.evidence.receipts import Copied
 
@@ -163,7 +164,7 @@ def test_a_receipt_that_never_reached_the_device_is_handed_in_again(
 ) -> None:
     camera.put(ONE)
     with monkeypatch.context() as patched:
-        patched.setattr("camerad.evidence.offload.accept_receipt", lambda *_: [])
+        patched.setattr("camerad.evidence.device.accept_receipt", lambda *_: [])
         camera.offload(office)
     assert acknowledged(camera) == {ONE: False}
     assert camera.offload(office).copied == []

@@ -15,17 +15,9 @@ from sink_helpers import END, KEY, a_closing, a_facts, abandon, small
 from camerad.errors import StorageError
 from camerad.evidence import chain, jws, reading, tar
 from camerad.evidence.container import member
-from camerad.evidence.reading import (
-    Located,
-    NotARecordingError,
-    Stop,
-    Why,
-    end_of,
-    header_of,
-    skeleton,
-    walk,
-)
+from camerad.evidence.reading import end_of, header_of, skeleton
 from camerad.evidence.records import Content, Facts
+from camerad.evidence.walking import Located, NotARecordingError, Stop, Why, walk
 
 MEMBERS = [("header.jws", b"h" * 700), ("init.mp4.age", b""), ("000000.m4s.age", b"f" * 1024)]
 ARCHIVE = b"".join(b"".join(member(name, content)) for name, content in MEMBERS)

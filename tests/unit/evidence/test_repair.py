@@ -41,10 +41,11 @@ from camerad.evidence.container import member
 from camerad.evidence.findings import Kind
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.listing import list_recordings
-from camerad.evidence.reading import skeleton, walk
+from camerad.evidence.reading import skeleton
 from camerad.evidence.records import Sound, SoundEnd
 from camerad.evidence.repair import TORN, UNREADABLE, Outcome, Repaired, repair_all, unfinished
 from camerad.evidence.verify import verify
+from camerad.evidence.walking import walk
 
 CLOCK = ManualClock(5, MOMENT.wall_us)
 CLOCK.reboot()

@@ -21,8 +21,8 @@ from camerad.capture.pictures import (
 )
 from camerad.clock import SECOND, ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
-from camerad.evidence.facts import Held
 from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
+from camerad.evidence.known import Held
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import LINES, Delivered, Sheet, render
 from camerad.evidence.sound_cutting import NO_SOUND
