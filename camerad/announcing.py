@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
 from camerad.behaviour.stages import Stage, State
-from camerad.config.sections import Announcements
+from camerad.config.controls import Announcements
 from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from camerad.behaviour.stages import Rules
 from camerad.clock import SECOND
 from camerad.config import Settings, policies
-from camerad.config.sections import Output as WiredOutput
+from camerad.config.controls import Output as WiredOutput
 from camerad.hardware.buttons import Line
 from camerad.hardware.lights import Output
 

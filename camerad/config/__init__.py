@@ -1,16 +1,14 @@
 """Configuration: a YAML file becomes typed settings, or every mistake in it is named at once."""
 
+from camerad.config.controls import Lights, Output, SelfView
 from camerad.config.loader import DEFAULT_PATH, check_file, load
 from camerad.config.render import render
 from camerad.config.sections import (
     Camera,
     Device,
-    Lights,
-    Output,
     Overrides,
     Recording,
     RingBuffer,
-    SelfView,
     Storage,
     WallClock,
 )

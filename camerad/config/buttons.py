@@ -15,9 +15,9 @@ from camerad.behaviour.gestures import (
 )
 from camerad.behaviour.stages import Intent, Stage, outcome
 from camerad.clock import SECOND
+from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
 from camerad.config.reader import Reader
 from camerad.config.scalars import suggest
-from camerad.config.sections import ButtonEntry, ButtonsEntry, GestureEntry
 from camerad.config.settings import Button
 
 PRESETS: Final = {"two-buttons": DEFAULT_TWO_BUTTONS, "one-button": DEFAULT_ONE_BUTTON}

@@ -50,6 +50,9 @@ class Matches:
     meaning: str
 
 
+ABSOLUTE_PATH: Final = Matches(r"/[^\0\n]*", "an absolute path, such as /var/lib/camerad,")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Text that is a public key of age, its checksum included."""

@@ -2,26 +2,24 @@
 
 `ConfigFile` is ``camerad.yaml`` and `PolicyFile` is a file in ``policies/``. The loader's checks
 and the JSON Schema are made from these classes and from nothing else; camerad.config.fields
-explains how a setting is declared. What the daemon works with is camerad.config.settings.
+explains how a setting is declared; what the wearer and the people in front of the camera meet is
+in camerad.config.controls. What the daemon works with is camerad.config.settings.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from re import fullmatch
 from typing import Annotated, Final, Literal
 
-from camerad.behaviour.gestures import Gesture
-from camerad.behaviour.stages import Intent, Stage
+from camerad.behaviour.stages import Stage
+from camerad.config.controls import Announcements, ButtonsEntry, Buzzer, Lights, Output, SelfView
 from camerad.config.fields import (
+    ABSOLUTE_PATH,
     Even,
-    Gpio,
-    Key,
     Matches,
-    Named,
     Needed,
     OneOf,
     Range,
@@ -31,7 +29,6 @@ from camerad.config.fields import (
 DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 POLICY_NAME: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 
-_PATH = Matches(r"/[^\0\n]*", "an absolute path, such as /var/lib/camerad,")
 _SOME_TEXT = Matches(r"[^\0]*[^\0\s][^\0]*", "some text")
 _ARMED = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
 
@@ -52,9 +49,9 @@ class Device:
         "Left out: the host's name, or camera-1.",
         Matches(DEVICE_ID, "a name of letters, digits, dots, dashes and underscores, at most 63,"),
     ] = field(default_factory=host_id)
-    state_dir: Annotated[Path, "Directory of the recordings; it outlives a restart.", _PATH] = Path(
-        "/var/lib/camerad"
-    )
+    state_dir: Annotated[
+        Path, "Directory of the recordings; it outlives a restart.", ABSOLUTE_PATH
+    ] = Path("/var/lib/camerad")
     runtime_dir: Annotated[
         Path,
         "Directory of the control socket; it may vanish at power-off.",
@@ -216,154 +213,6 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfView:
-    """The front display, on which people see themselves."""
-
-    timeout_seconds: Annotated[
-        float,
-        "Self-view without a recording falls back to idle after this time.",
-        Range(5, 3600, "seconds"),
-    ] = 120.0
-    while_recording: Annotated[
-        bool, "Whether the display stays on when a recording starts; its button switches it."
-    ] = True
-    mirror: Annotated[bool, "Whether the picture is reversed left to right, as in a mirror."] = True
-    language: Annotated[Literal["de", "en"], "Language of what stands on the display."] = "de"
-    wording: Annotated[
-        Path | None,
-        "File with texts of the office's own, each in place of one of that language.",
-        _PATH,
-    ] = None
-    driver: Annotated[
-        Literal["fbdev", "none"],
-        "How the display is driven. fbdev: through a framebuffer of the kernel, whatever wires "
-        "lie behind it. none: there is no display.",
-    ] = "fbdev"
-    device: Annotated[Path, "Device file of the display's framebuffer.", _PATH] = Path("/dev/fb0")
-    sysfs: Annotated[Path, "Where the kernel describes that framebuffer.", _PATH] = Path(
-        "/sys/class/graphics/fb0"
-    )
-    fps: Annotated[
-        int, "Pictures per second on the display, at most.", Range(1, 60, "pictures per second")
-    ] = 30
-
-
-@dataclass(frozen=True, slots=True)
-class GestureEntry:
-    """One gesture of a button, and what it does in which stages."""
-
-    gesture: Annotated[Gesture, "What the hand does."]
-    stages: Annotated[
-        frozenset[Stage],
-        "The stages in which it does this.",
-        Key("in"),
-    ]
-    intent: Annotated[Intent, "What the wearer wants by it."]
-    seconds: Annotated[
-        float | None, "How long to hold; for hold and press_hold only.", Range(0.3, 10, "seconds")
-    ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class ButtonEntry:
-    """One button: how it is wired and, without a preset, its gestures."""
-
-    gpio: Annotated[
-        int | None,
-        "GPIO number (BCM) of the button. With a preset and left out: main 17, display 27.",
-        Gpio(),
-    ] = None
-    active_low: Annotated[
-        bool,
-        "true: a press connects the pin to ground, and its pull-up is switched on. "
-        "false: to 3.3 V, with its pull-down.",
-    ] = True
-    debounce_ms: Annotated[
-        int | None,
-        "How long the contact may bounce. Left out: 20.",
-        Range(1, 100, "milliseconds"),
-    ] = None
-    double_press_ms: Annotated[
-        int | None,
-        "A second press this soon after the release of the first makes a double press. "
-        "Left out: 400.",
-        Range(250, 1000, "milliseconds"),
-    ] = None
-    gestures: Annotated[
-        tuple[GestureEntry, ...] | None, "The gestures of this button; only without a preset."
-    ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class ButtonsEntry:
-    """The buttons: a preset, or gestures of your own for each button."""
-
-    preset: Annotated[
-        Literal["two-buttons", "one-button"] | None,
-        "two-buttons: main and display. one-button: main alone. Left out: two-buttons, unless a "
-        "button below has gestures of its own.",
-    ] = None
-    buttons: Annotated[
-        Mapping[str, ButtonEntry],
-        "A button by its name.",
-        Named(r"[a-z][a-z0-9_-]{0,31}", "a short word of small letters and digits, such as main,"),
-    ] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A light or the vibration motor."""
-
-    gpio: Annotated[int, "GPIO number (BCM).", Gpio()]
-    active_high: Annotated[bool, "true: on at 3.3 V. false: on at 0 V."] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Buzzer(Output):
-    """The buzzer."""
-
-    kind: Annotated[
-        Literal["passive", "active"],
-        "passive: a bare piezo, which sounds at the pitch that it is driven with. active: one with "
-        "an oscillator of its own, which only knows on and off.",
-    ] = "passive"
-
-
-@dataclass(frozen=True, slots=True)
-class Lights:
-    """The three lights. None can be left out: a recording must show."""
-
-    green: Annotated[Output, "Ready, or self-view."] = Output(22)
-    red: Annotated[Output, "Recording."] = Output(23)
-    amber: Annotated[Output, "Cannot record."] = Output(24)
-
-
-@dataclass(frozen=True, slots=True)
-class Announcements:
-    """What the camera says aloud when its stage changes."""
-
-    enabled: Annotated[
-        bool | None,
-        "Whether the beginning and the end of a recording are announced. Left out: as the policy "
-        "has it.",
-    ] = None
-    self_view: Annotated[
-        bool, "Whether the beginning and the end of self-view are announced too."
-    ] = False
-    language: Annotated[Literal["de", "en"], "Language of the files that came with camerad."] = "de"
-    directory: Annotated[
-        Path | None,
-        "Directory with the office's own audio files; one that is not there is camerad's.",
-        _PATH,
-    ] = None
-    device: Annotated[
-        str,
-        "ALSA device of the loudspeaker, as `aplay -L` lists them.",
-        Matches(r"[^\0\s]{1,200}", "the name of an ALSA device, such as default,"),
-    ] = "default"
-
-
-@dataclass(frozen=True, slots=True)
 class Storage:
     """When the card counts as low and as full, in minutes of recording still to go."""
 
@@ -383,12 +232,12 @@ class WallClock:
         Path,
         "File that the time service touches whenever it has synchronised the clock. It must vanish "
         "when the camera is switched off.",
-        _PATH,
+        ABSOLUTE_PATH,
     ] = Path("/run/systemd/timesync/synchronized")
     rtc: Annotated[
         Path,
         "Where the kernel shows the battery-backed clock; there may be none.",
-        _PATH,
+        ABSOLUTE_PATH,
     ] = Path("/sys/class/rtc/rtc0")
 
 

@@ -8,18 +8,14 @@ from pathlib import Path
 from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
+from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView
 from camerad.config.sections import (
-    Announcements,
-    Buzzer,
     Camera,
     Device,
-    Lights,
     Microphone,
-    Output,
     Overrides,
     Recording,
     RingBuffer,
-    SelfView,
     Storage,
     WallClock,
 )

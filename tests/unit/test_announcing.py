@@ -12,7 +12,7 @@ import pytest
 from camerad.announcing import Announcer
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Stage, State
-from camerad.config.sections import Announcements
+from camerad.config.controls import Announcements
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
 
 IDLE = State(Stage.IDLE, 0)
