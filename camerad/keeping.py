@@ -32,13 +32,13 @@ from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import CameradError, StorageError
+from camerad.mending import Mending
 from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
     from camerad.evidence.container import Sink
     from camerad.evidence.keys import SigningKey
     from camerad.evidence.records import Closing, Facts, Header
-    from camerad.evidence.repair import Repaired
     from camerad.evidence.seal import Sealer
     from camerad.evidence.store import Store
 
@@ -52,10 +52,6 @@ COMPARE_US: Final = 3600 * SECOND
 must not wait for the next start to be noticed."""
 RETRY_SECONDS: Final = 5.0
 """How long after a failure of the card the next attempt is made."""
-RESUME_US: Final = 10 * SECOND
-"""A recording is gone on with only if its last fragment is so fresh: later, nobody expects it."""
-CHECKING_NICE: Final = 10
-"""Checking what was repaired waits for everything else."""
 MOST_UNWRITTEN: Final = 10_000
 """Notes that wait for the card; beyond it the oldest are given up, which is logged."""
 
@@ -105,7 +101,7 @@ class Keeping:
         self._troubles: set[str] = set()
         self._stopping = False
         self._interrupted = True
-        self._left: dict[str, str] = {}
+        self._mending = Mending(self._recordings_dir, clock, self.note)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
@@ -324,7 +320,7 @@ class Keeping:
                 )
             store = Store(self._root, ledger)
             if was_recording:
-                resume, cut_off = self._cut_off(store, found.key)
+                resume, cut_off = self._mending.cut_off(store, found.key)
         except BaseException:
             # The claim too, or the next attempt would find the store taken.
             (store or ledger).close()
@@ -335,88 +331,6 @@ class Keeping:
         self._store = store
         self._on_opened(Opened(found.key.public.thumbprint, resume, cut_off))
 
-    def _cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
-        """Close the recording that ran in this boot until a moment ago. Its id, if another one is
-        to go on from it; and whether there was one from which none does.
-
-        It may be closed already, if the daemon died again before another one went on from it.
-        """
-        from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
-        from camerad.evidence.records import RECOVERED  # noqa: PLC0415
-        from camerad.evidence.walking import NotARecordingError  # noqa: PLC0415
-
-        now_us, boot_id = self._clock.now_us(), self._clock.boot_id
-        for path in repair.newest_first(self._recordings_dir):
-            try:
-                header = reading.header_of(path)
-            except (NotARecordingError, StorageError):
-                continue  # nothing of it was written yet, or it is none of ours
-            if header.boot_id != boot_id:
-                return None, _has_no_end(path)  # it is closed later, as others are
-            end = self._repair(store, path, key).end
-            if end is not None and end.closing.reason != RECOVERED:
-                return None, False  # it was stopped, and only the ledger did not get to know
-            if end is not None and now_us - end.closing.at_us < RESUME_US:
-                return header.id, False
-            return None, True
-        return None, True  # it began, and nothing of it was kept
-
-    def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
-        from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
-        from camerad.evidence.container import SUFFIX  # noqa: PLC0415
-
-        recording = os.path.basename(path).removesuffix(SUFFIX)
-        known = store.ledger.state.recordings.get(recording)
-        if known is not None and known.final is not None and reading.end_of(path) is None:
-            # It had its end: what became of it since is damage, and nothing to be signed.
-            text = f"the ledger knows its end {known.final}, and its file has none; it was left"
-            log.error("%s: %s", recording, text)
-            return repair.Repaired(recording, path, repair.Outcome.DAMAGED, text)
-        repaired = repair.repair(path, key, self._clock)
-        if repaired.outcome not in (repair.Outcome.RUNNING, repair.Outcome.WHOLE):
-            log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
-        if repaired.outcome is repair.Outcome.EMPTY:
-            self.note("removed_empty", name=os.path.basename(path))
-        if repaired.outcome is repair.Outcome.RECOVERED:
-            threading.Thread(target=self._check, args=[path, key], daemon=True).start()
-        return repaired
-
-    def _repair_all(self, store: Store, key: SigningKey) -> bool:
-        """Close what has no end; whether something is left to be tried again.
-
-        One file that cannot be read keeps nothing else from its turn, and no deletion from being
-        on time.
-        """
-        from camerad.evidence import repair  # noqa: PLC0415 - slow to import
-
-        left = {}
-        for path in repair.unfinished(self._recordings_dir):
-            try:
-                self._repair(store, path, key)
-            except StorageError as error:
-                left[path] = str(error)
-        for path, text in left.items():
-            if self._left.get(path) != text:  # once, however often it is tried
-                log.error("%s", text)
-        self._left = left
-        return bool(left)
-
-    def _check(self, path: str, key: SigningKey) -> None:
-        """Whether a repaired recording is authentic from its beginning; on a thread of its own."""
-        from camerad.evidence.keys import KeyRing  # noqa: PLC0415 - slow to import
-        from camerad.evidence.report import Verdict  # noqa: PLC0415
-        from camerad.evidence.verify import verify  # noqa: PLC0415
-
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECKING_NICE)
-        try:
-            verdict = verify(path, KeyRing([key.public])).verdict
-        except Exception:
-            log.exception("%s: cannot be checked", path)
-            return
-        if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
-            log.error("%s: after its repair it is not authentic as a whole", path)
-            self.note("fault", condition="recording_damaged", holds=True)
-
     # ------------------------------------------------------------------ housekeeping
 
     def _keep_house(self) -> None:
@@ -426,7 +340,7 @@ class Keeping:
         if store is None or key is None:
             return
         if self._interrupted:
-            self._interrupted = self._repair_all(store, key)
+            self._interrupted = self._mending.repair_all(store, key)
             self._compare(store)
         elif self._clock.now_us() - self._compared_us >= COMPARE_US:
             self._compare(store)
@@ -444,16 +358,6 @@ class Keeping:
     def _compare(self, store: Store) -> None:
         store.reconcile()
         self._compared_us = self._clock.now_us()
-
-
-def _has_no_end(path: str) -> bool:
-    """Whether a recording was interrupted; also if its end cannot be read."""
-    from camerad.evidence import reading  # noqa: PLC0415 - slow to import
-
-    try:
-        return reading.end_of(path) is None
-    except StorageError:
-        return True
 
 
 class _KeptSink:

@@ -84,7 +84,7 @@ class Device:
             on_broken=_broken,
         )
         # A thread of its own that writes only what it finds wrong, and nothing is.
-        self._keeping._check = lambda *_: None  # type: ignore[method-assign]
+        self._keeping._mending._check = lambda *_: None  # type: ignore[method-assign]
 
     @property
     def store(self) -> Store:

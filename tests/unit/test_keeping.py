@@ -22,7 +22,8 @@ from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
-from camerad.keeping import COMPARE_US, RESUME_US, Keeping, Opened
+from camerad.keeping import COMPARE_US, Keeping, Opened
+from camerad.mending import RESUME_US
 from camerad.timekeeping import Known
 from tests.system.harness import configuration, until
 
