@@ -176,7 +176,8 @@ class Recordings:
 
     def start(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
         """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`."""
-        from camerad.evidence.recorder import Plan, Recorder  # noqa: PLC0415 - slow to import
+        from camerad.evidence.plan import Plan  # noqa: PLC0415 - slow to import
+        from camerad.evidence.recorder import Recorder  # noqa: PLC0415 - slow to import
 
         settings = self._settings
         continues, self._continues = self._continues, None

@@ -35,8 +35,8 @@ from camerad.evidence.assembling import Made, assemble
 from camerad.evidence.container import Sink
 from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter
 from camerad.evidence.fragments import FragmentMaker, ParametersChangedError
+from camerad.evidence.plan import Plan
 from camerad.evidence.records import (
-    FORMAT,
     Closing,
     Facts,
     Header,
@@ -70,32 +70,6 @@ FAILED: Final = "failed"
 """Reason of the end of a recording that could not go on."""
 SETTINGS_CHANGED: Final = "encoder settings changed"
 """Reason of the end of a recording whose parameter sets ceased to fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be recorded, known at the press.
-
-    trigger: what started it; trigger_us: the instant of the press, media time.
-    pre_event_wanted_us: footage wanted from before it; 0 keeps everything older out.
-    fragment_us: about how long a fragment is. fps: pictures per second, for the duration of a
-    picture that none follows. The rest as in `Header`; its recipients are the sink's matter.
-    """
-
-    device: str
-    trigger: str
-    trigger_us: int
-    pre_event_wanted_us: int
-    policy: str
-    retention_days: int
-    width: int
-    height: int
-    fps: int
-    encoder: str
-    software: str
-    fragment_us: int = 500_000
-    continues: str | None = None
-    wearer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,30 +297,13 @@ class Recorder:
         if plan.pre_event_wanted_us > max(0, plan.trigger_us - self._origin_us):
             shortfall = BUFFER_BOUND if self._reader.shortfall_us else STILL_FILLING
         moment = clock.moment()
-        started_wall_us = moment.wall_us - (moment.boot_us - plan.trigger_us)
-        header = Header(
-            format=FORMAT,
-            id=self._new_id(started_wall_us),
-            device=plan.device,
-            boot_id=clock.boot_id,
-            clock=moment,
-            started_wall_us=started_wall_us,
-            trigger=plan.trigger,
-            trigger_us=plan.trigger_us,
+        header = plan.header(
+            self._new_id,
+            clock.boot_id,
+            moment,
             origin_us=self._origin_us,
-            pre_event_wanted_us=plan.pre_event_wanted_us,
-            pre_event_shortfall=shortfall,
-            continues=plan.continues,
-            policy=plan.policy,
-            retention_days=plan.retention_days,
-            width=plan.width,
-            height=plan.height,
-            fps=plan.fps,
+            shortfall=shortfall,
             sound=self._sound is not None and self._sound.form is not None,
-            encoder=plan.encoder,
-            software=plan.software,
-            wearer=plan.wearer,
-            recipients=(),
             microphone=self._microphone,
         )
         self._moment = moment

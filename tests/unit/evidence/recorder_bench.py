@@ -22,7 +22,8 @@ from camerad.clock import ManualClock
 from camerad.evidence import jws
 from camerad.evidence.container import Sink, new_id
 from camerad.evidence.listing import list_recordings
-from camerad.evidence.recorder import Plan, Recorder
+from camerad.evidence.plan import Plan
+from camerad.evidence.recorder import Recorder
 from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
 from camerad.evidence.soundtrack import SoundTrack, Wanted
 from camerad.stream.ring import Ring
