@@ -10,13 +10,10 @@ While footage flows and nobody waits for it, the thread rests, and packets lie i
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
 that dies meanwhile costs nothing: what it had sent stays in the socket.
 
-What the daemon wants is state, not a queue of orders: the armed epoch, whether the self-view is on,
-what the stamp shows, and what is to be done with the microphone. The thread compares it with what
-this process was told and sends the difference, so a process that was restarted is told everything
-anew.
-
-An epoch is what lies between `arm` and `disarm`. Packets of another epoch than the present one are
-discarded as they arrive, so nothing that was encoded before a wipe can come after it.
+What the daemon wants is state, not a queue of orders (`camerad.stream.wanted`). The thread compares
+it with what this process was told and sends the difference, so a process that was restarted is told
+everything anew. Packets of another epoch than the present one are discarded as they arrive, so
+nothing that was encoded before a wipe can come after it.
 
 Sound has a ring and epochs of its own. A wipe overwrites both rings and ends both epochs. Whatever
 sound does or leaves undone, the camera is not restarted for it.
@@ -33,7 +30,6 @@ import os
 import select
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,13 +39,14 @@ from camerad.errors import EX_OSERR, RingError, WireError
 from camerad.stream import frame
 from camerad.stream.intake import Intake
 from camerad.stream.packets import Gap
-from camerad.stream.process import DEFAULT_ARGV, QUIET, CaptureProcess, Sound, StampState
+from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
-from camerad.stream.wire import Header, Kind, SoundMode
+from camerad.stream.wanted import Wanted, wipe, wipe_into
+from camerad.stream.wire import Header, Kind
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +77,7 @@ class Callbacks:
     on_sound: Callable[[SoundNews], None] = lambda _: None
 
 
-class CaptureLink:
+class CaptureLink(Wanted):
     """Feeds `ring` from a capture process, and keeps one running.
 
     settings: the capture part of the configuration, passed on as JSON. frame_fd: the memfd for the
@@ -102,8 +99,8 @@ class CaptureLink:
         clock: Clock | None = None,
         sound: Ring | None = None,
     ) -> None:
+        super().__init__((ring,) if sound is None else (ring, sound))
         self._ring = ring
-        self._rings = (ring,) if sound is None else (ring, sound)
         self._settings = json.dumps(settings)
         self._frame_fd = frame_fd
         self._callbacks = callbacks
@@ -111,19 +108,6 @@ class CaptureLink:
         self._budget = recovery.Budget() if budget is None else budget
         self._clock: Clock = SystemClock() if clock is None else clock
         self._thread = threading.Thread(target=self._run, name="camerad-link", daemon=True)
-
-        # What is wanted; under the lock. The descriptor is closed when the thread has ended.
-        self._lock = threading.Lock()
-        self._wake_fd: int | None = None
-        self._epochs = 0
-        self._epoch: int | None = None
-        self._view = False
-        self._stamp: StampState | None = None
-        self._sound = QUIET
-        self._sound_epoch: int | None = None
-        self._want_key = False
-        self._wipes: list[Future[int]] = []
-        self._stop_us: int | None = None
 
         # What the thread knows.
         self._intake = Intake(
@@ -142,18 +126,13 @@ class CaptureLink:
         self._picture = False
         ring.on_wait = self._reader_waits
 
-    # What the daemon asks for
+    # From any thread
 
     @property
     def pid(self) -> int | None:
         """The capture process that runs now."""
         process = self._process
         return None if process is None else process.pid
-
-    @property
-    def epoch(self) -> int | None:
-        """The epoch that is armed, if any."""
-        return self._epoch
 
     @property
     def sound_format(self) -> SoundFormat | None:
@@ -166,90 +145,10 @@ class CaptureLink:
         self._poll.register(self._wake_fd, select.POLLIN)
         self._thread.start()
 
-    def arm(self) -> int:
-        """Feed the ring, beginning with a key frame; the number of the new epoch.
-
-        While it is armed already that is all: the footage goes on without a seam.
-        """
-        with self._lock:
-            if self._epoch is None:
-                self._epochs += 1
-                self._epoch = self._epochs
-                self._wake()
-            return self._epoch
-
-    def disarm(self) -> Future[int]:
-        """Stop feeding the ring and wipe it; see `wipe`."""
-        return self.wipe()
-
-    def wipe(self) -> Future[int]:
-        """Disarm, have the process forget what it encoded, and overwrite the rings.
-
-        Sound that is on is ready afterwards, until `set_sound` says otherwise.
-
-        The future gives the number of bytes overwritten, once no byte of footage is left in this
-        process: a packet that is arriving is discarded too. While a recording reads from the ring
-        it waits for the lease to end.
-        """
-        future: Future[int] = Future()
-        future.set_running_or_notify_cancel()
-        with self._lock:
-            self._epoch = self._sound_epoch = None
-            self._sound = not_on(self._sound)
-            if self._wake_fd is not None:
-                self._wipes.append(future)
-                self._wake()
-                return future
-        _wipe_into(future, self._rings)
-        return future
-
-    def set_view(self, on: bool) -> None:
-        """Whether the capture process writes low-resolution frames into the shared memory."""
-        with self._lock:
-            self._view = on
-            self._wake()
-
-    def set_stamp(self, stamp: StampState) -> None:
-        """What the stamp shows; what is armed after this call, from its first picture on."""
-        with self._lock:
-            if stamp != self._stamp:
-                self._stamp = stamp
-                self._wake()
-
-    def set_sound(self, mode: SoundMode) -> None:
-        """What is to be done with the microphone; ON feeds the ring for sound.
-
-        What was encoded before the mode ceased to be ON still comes; only a wipe ends that.
-        """
-        with self._lock:
-            if mode is self._sound.mode:
-                return
-            if mode is SoundMode.ON:
-                self._epochs += 1
-                self._sound_epoch = self._epochs
-            self._sound = Sound(mode, self._epochs if mode is SoundMode.ON else 0)
-            self._wake()
-
-    def request_key_frame(self) -> None:
-        """Have the next picture be a key frame."""
-        with self._lock:
-            self._want_key = True
-            self._wake()
-
-    def stop(self, deadline_us: int) -> None:
-        """Ask the process to end, kill it at `deadline_us` of the clock, then end the thread."""
-        with self._lock:
-            self._stop_us = deadline_us
-            self._wake()
-
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the end after `stop`; whether it has come."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
-
-    def _wake(self) -> None:
-        if self._wake_fd is not None:
-            os.eventfd_write(self._wake_fd, 1)
 
     def _reader_waits(self, due_us: int) -> None:
         """A recording waits for the packet of this media time."""
@@ -354,7 +253,7 @@ class CaptureLink:
                 # What lies in the socket is footage too.
                 self._receive(process, now_us)
             try:
-                wiped = _wipe(self._rings)
+                wiped = wipe(self._rings)
             except RingError:
                 # A recording still reads from one; the next turn tries again.
                 epoch = sound_epoch = None
@@ -522,16 +421,4 @@ class CaptureLink:
             self._wake_fd = None
             wipes, self._wipes = self._wipes, []
         for future in wipes:
-            _wipe_into(future, self._rings)
-
-
-def _wipe(rings: tuple[Ring, ...]) -> int:
-    """Overwrite them; how many bytes. Raises RingError while one of them is read from."""
-    return sum([ring.wipe() for ring in rings])
-
-
-def _wipe_into(future: Future[int], rings: tuple[Ring, ...]) -> None:
-    try:
-        future.set_result(_wipe(rings))
-    except RingError as error:
-        future.set_exception(error)
+            wipe_into(future, self._rings)

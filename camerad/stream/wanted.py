@@ -1,0 +1,143 @@
+"""What the daemon wants of the camera: state, not a queue of orders.
+
+The armed epoch, whether the self-view is on, what the stamp shows, what is to be done with the
+microphone; and what happens once: a wipe, a key frame, the end. `camerad.stream.link` brings it
+about.
+
+An epoch is what lies between `arm` and `disarm`; sound has epochs of its own. A wipe overwrites all
+rings and ends both.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+
+from camerad.errors import RingError
+from camerad.stream.process import QUIET, Sound, StampState
+from camerad.stream.ring import Ring
+from camerad.stream.sound_link import not_on
+from camerad.stream.wire import SoundMode
+
+
+class Wanted:
+    """What is wanted, for the thread of the link that derives from this; `rings` are what a wipe
+    overwrites.
+
+    Every method may be called from any thread, and none waits.
+    """
+
+    def __init__(self, rings: tuple[Ring, ...]) -> None:
+        self._rings = rings
+        # All that follows is under the lock. The descriptor, an eventfd, wakes the thread; it is
+        # None before the thread begins and when it has ended.
+        self._lock = threading.Lock()
+        self._wake_fd: int | None = None
+        self._epochs = 0
+        self._epoch: int | None = None
+        self._view = False
+        self._stamp: StampState | None = None
+        self._sound = QUIET
+        self._sound_epoch: int | None = None
+        self._want_key = False
+        self._wipes: list[Future[int]] = []
+        self._stop_us: int | None = None
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that is armed, if any."""
+        return self._epoch
+
+    def arm(self) -> int:
+        """Feed the ring, beginning with a key frame; the number of the new epoch.
+
+        While it is armed already that is all: the footage goes on without a seam.
+        """
+        with self._lock:
+            if self._epoch is None:
+                self._epochs += 1
+                self._epoch = self._epochs
+                self._wake()
+            return self._epoch
+
+    def disarm(self) -> Future[int]:
+        """Stop feeding the ring and wipe it; see `wipe`."""
+        return self.wipe()
+
+    def wipe(self) -> Future[int]:
+        """Disarm, have the process forget what it encoded, and overwrite the rings.
+
+        Sound that is on is ready afterwards, until `set_sound` says otherwise.
+
+        The future gives the number of bytes overwritten, once no byte of footage is left in this
+        process: a packet that is arriving is discarded too. While a recording reads from the ring
+        it waits for the lease to end.
+        """
+        future: Future[int] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            self._epoch = self._sound_epoch = None
+            self._sound = not_on(self._sound)
+            if self._wake_fd is not None:
+                self._wipes.append(future)
+                self._wake()
+                return future
+        wipe_into(future, self._rings)
+        return future
+
+    def set_view(self, on: bool) -> None:
+        """Whether the capture process writes low-resolution frames into the shared memory."""
+        with self._lock:
+            self._view = on
+            self._wake()
+
+    def set_stamp(self, stamp: StampState) -> None:
+        """What the stamp shows; what is armed after this call, from its first picture on."""
+        with self._lock:
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._wake()
+
+    def set_sound(self, mode: SoundMode) -> None:
+        """What is to be done with the microphone; ON feeds the ring for sound.
+
+        What was encoded before the mode ceased to be ON still comes; only a wipe ends that.
+        """
+        with self._lock:
+            if mode is self._sound.mode:
+                return
+            if mode is SoundMode.ON:
+                self._epochs += 1
+                self._sound_epoch = self._epochs
+            self._sound = Sound(mode, self._epochs if mode is SoundMode.ON else 0)
+            self._wake()
+
+    def request_key_frame(self) -> None:
+        """Have the next picture be a key frame."""
+        with self._lock:
+            self._want_key = True
+            self._wake()
+
+    def stop(self, deadline_us: int) -> None:
+        """Ask the process to end, kill it at `deadline_us` of the clock, then end the thread."""
+        with self._lock:
+            self._stop_us = deadline_us
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wake_fd is not None:
+            os.eventfd_write(self._wake_fd, 1)
+
+
+def wipe(rings: tuple[Ring, ...]) -> int:
+    """Overwrite them; how many bytes. Raises RingError while one of them is read from."""
+    return sum([ring.wipe() for ring in rings])
+
+
+def wipe_into(future: Future[int], rings: tuple[Ring, ...]) -> None:
+    """Overwrite them; the future gives how many bytes, or raises RingError."""
+    try:
+        future.set_result(wipe(rings))
+    except RingError as error:
+        future.set_exception(error)
