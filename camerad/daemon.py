@@ -29,7 +29,7 @@ from camerad import __version__, process, wiring
 from camerad.announcing import Announcer
 from camerad.behaviour import gestures, scene, signals, stages
 from camerad.behaviour.announcements import Announcement
-from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
 from camerad.errors import EX_SOFTWARE
@@ -45,7 +45,6 @@ from camerad.reports import Reports
 from camerad.rings import make_rings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
-from camerad.stream.packets import Gap
 from camerad.stream.process import StampState
 from camerad.stream.sound import SoundNews
 from camerad.timekeeping import TimeKeeper
@@ -91,8 +90,6 @@ class Daemon(Reports):
         self._announcer: Announcer | None = None
         self._display: SelfView | NoDisplay | None = None
         self._microphone: Microphone | None = None
-        self._camera_is_up = False
-        self._camera_error_told = ""
         self._refused = False
         self._exit_code = 0
         self._ended = asyncio.Event()
@@ -413,44 +410,6 @@ class Daemon(Reports):
         return ", ".join(reasons) or "not now"
 
     # ------------------------------------------------------------------ camera
-
-    def _camera_up(self, hello: dict[str, Any]) -> None:
-        log.info(
-            "camera %s on %s, encoder %s",
-            hello.get("camera"),
-            hello.get("platform"),
-            hello.get("encoder"),
-        )
-        self._recordings.encoder = str(hello.get("encoder", "unknown"))
-        if self._microphone is not None and hello.get("sound") is None:
-            self._microphone.unknown()
-        self._camera_error_told = ""
-        self.clear_condition(Condition.CAMERA_DOWN)
-        self._camera_is_up = True
-        self.look_whether_ready()
-
-    def look_whether_ready(self) -> None:
-        """Ready once the camera delivers and it is known whether recordings can be kept."""
-        settled = self._recordings.settled.is_set()
-        if self._state.stage is Stage.STARTING and self._camera_is_up and settled:
-            self.post(stages.Ready(self._clock.now_us()))
-
-    def _camera_down(self, reason: str) -> None:
-        if Condition.CAMERA_DOWN not in self._state.conditions:
-            log.error("camera down: %s", reason)
-        self.raise_condition(Condition.CAMERA_DOWN)
-
-    def _camera_gap(self, gap: Gap) -> None:
-        log.warning("footage is missing: %s", gap)
-
-    def _camera_error(self, message: str) -> None:
-        if message != self._camera_error_told:  # said once, however often it is tried again
-            log.error("camera: %s", message)
-        self._camera_error_told = message
-
-    def _camera_fatal(self, reason: str) -> None:
-        log.critical("the camera does not come back: %s", reason)
-        self.raise_condition(Condition.CAMERA_DOWN)
 
     def _tell_stamp(self) -> None:
         """What is written into the pictures from now on; no shift names a wearer yet."""

@@ -1,16 +1,19 @@
-"""What lights, display and clocks report, as the daemon takes it: a condition, a line in the log,
-and an entry in the ledger."""
+"""What camera, lights, display and clocks report, as the daemon takes it: a condition, a line in
+the log, and an entry in the ledger."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from camerad.behaviour import stages
-from camerad.behaviour.stages import Condition
+from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
 from camerad.hardware.lights import Indicators
+from camerad.microphone import Microphone
 from camerad.onloop import OnLoop
 from camerad.recordings import Recordings
+from camerad.stream.packets import Gap
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 
 log = logging.getLogger("camerad.daemon")
@@ -24,7 +27,10 @@ class Reports(OnLoop):
     _indicators: Indicators
     _recordings: Recordings
     _time: TimeKeeper | None
+    _microphone: Microphone | None
     _clock_steps = 0
+    _camera_is_up = False
+    _camera_error_told = ""
 
     def post(self, event: stages.Event) -> None:
         """Take an event."""
@@ -52,7 +58,47 @@ class Reports(OnLoop):
         """Raise or clear it."""
         (self.raise_condition if holds else self.clear_condition)(condition)
 
-    # ------------------------------------------------------------------ hardware
+    # ------------------------------------------------------------------ camera
+
+    def _camera_up(self, hello: dict[str, Any]) -> None:
+        log.info(
+            "camera %s on %s, encoder %s",
+            hello.get("camera"),
+            hello.get("platform"),
+            hello.get("encoder"),
+        )
+        self._recordings.encoder = str(hello.get("encoder", "unknown"))
+        if self._microphone is not None and hello.get("sound") is None:
+            self._microphone.unknown()
+        self._camera_error_told = ""
+        self.clear_condition(Condition.CAMERA_DOWN)
+        self._camera_is_up = True
+        self.look_whether_ready()
+
+    def look_whether_ready(self) -> None:
+        """Ready once the camera delivers and it is known whether recordings can be kept."""
+        settled = self._recordings.settled.is_set()
+        if self._state.stage is Stage.STARTING and self._camera_is_up and settled:
+            self.post(stages.Ready(self._clock.now_us()))
+
+    def _camera_down(self, reason: str) -> None:
+        if Condition.CAMERA_DOWN not in self._state.conditions:
+            log.error("camera down: %s", reason)
+        self.raise_condition(Condition.CAMERA_DOWN)
+
+    def _camera_gap(self, gap: Gap) -> None:
+        log.warning("footage is missing: %s", gap)
+
+    def _camera_error(self, message: str) -> None:
+        if message != self._camera_error_told:  # said once, however often it is tried again
+            log.error("camera: %s", message)
+        self._camera_error_told = message
+
+    def _camera_fatal(self, reason: str) -> None:
+        log.critical("the camera does not come back: %s", reason)
+        self.raise_condition(Condition.CAMERA_DOWN)
+
+    # ------------------------------------------------------------------ lights, display
 
     def _light_fault(self, output: str, what: str | None) -> None:
         if what is not None:
