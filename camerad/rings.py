@@ -58,7 +58,8 @@ def _make(settings: Settings, *, lock: bool) -> Rings:
         if wiring.sound(settings) is not None:
             sound = Ring(
                 wiring.sound_ring_bytes(settings),
-                buffer.seconds if lock and buffer.sound else 0,
+                # The oldest picture may be a group older than that, and has its sound.
+                wiring.sound_seconds(settings) if lock else 0,
                 wiring.unit_us(settings),
                 lock=lock,
             )

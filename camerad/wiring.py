@@ -46,14 +46,20 @@ def unit_us(settings: Settings) -> int:
     return round(_UNIT_SAMPLES * SECOND / settings.microphone.rate)
 
 
+def sound_seconds(settings: Settings) -> float:
+    """What the ring for sound covers before a recording: as far back as pictures can reach, which
+    leave by whole groups."""
+    buffer = settings.policy.pre_event
+    return buffer.seconds + settings.camera.key_interval_s if buffer.sound else 0.0
+
+
 def sound_ring_bytes(settings: Settings) -> int:
     """Size of the arena of the ring for sound, in bytes; for the same times as that for pictures.
 
     AAC's encoder keeps to its bit rate over some seconds only, so twice as much.
     """
-    buffer = settings.policy.pre_event
     seconds = max(
-        buffer.seconds if buffer.sound and buffer.armed_in else 0.0,
+        sound_seconds(settings) if settings.policy.pre_event.armed_in else 0.0,
         settings.ring.stall_seconds + settings.camera.key_interval_s,
     )
     return math.ceil(2 * (seconds + 1) * settings.microphone.bitrate / 8)

@@ -28,9 +28,10 @@ def test_the_ring_for_sound_covers_what_the_one_for_pictures_does(settings: Sett
     assert made.sound is not None
     assert made.locked
     assert (made.pictures.locked, made.sound.locked) == (True, True)
-    assert made.sound.seconds == made.pictures.seconds == 5
+    # Pictures leave by whole groups of a second, so the oldest may be 6 s old.
+    assert (made.pictures.seconds, made.sound.seconds) == (5, 6)
     stall = settings.ring.stall_seconds + settings.camera.key_interval_s
-    assert made.sound.capacity >= max(5, stall) * settings.microphone.bitrate / 8
+    assert made.sound.capacity >= max(6, stall) * settings.microphone.bitrate / 8
     made.close()
 
 
