@@ -7,6 +7,7 @@ STATE ?= .state/bodycam-sim
 SEED ?= 1
 KILLS ?= 200
 CUTS ?= 50
+MINUTES ?= 10
 STATES ?= 100000
 PYTEST_ARGS ?=
 
@@ -33,8 +34,10 @@ help:
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
-	@echo 'make campaign   kills, losses of power and crash states, by the hundred; takes about an hour'
-	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000; losses of power need root'
+	@echo 'make campaign   kills, losses of power and crash states, by the hundred, and whether sound'
+	@echo '                stays with its picture; takes about an hour and a half'
+	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  MINUTES=10; losses of power'
+	@echo '                need root'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -97,6 +100,8 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs '$(CUTS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
+	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
+	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
