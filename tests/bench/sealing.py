@@ -8,6 +8,10 @@ read afterwards. Prints one JSON object, see `main`.
 
 Every fragment is also sealed by age alone, before or after in turns, so that both find the same
 caches.
+
+What the recording says of time comes from a clock that goes on by one fragment with each, from a
+moment after a start of the machine until now. So it is one that a camera can have made, however
+long it is and however short a while this machine has been up.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from unittest import mock
 
 import pyrage
 
-from camerad.clock import SECOND, ClockSource, SystemClock
+from camerad.clock import SECOND, Clock, ManualClock, SystemClock
 from camerad.evidence import container, files
 from camerad.evidence.container import SealedContainer
 from camerad.evidence.keys import SigningKey
@@ -37,6 +41,8 @@ NO_DEVICE: Final = "-"
 DEVICE_KEY: Final = "device.pem"
 OFFICE_KEY: Final = "office.txt"
 PER_MINUTE: Final = 60 * SECOND // FRAGMENT_US
+STARTED_US: Final = 60 * SECOND
+"""Boot time at which the recording begins: a camera is not ready earlier than its machine."""
 
 
 def main() -> None:
@@ -57,7 +63,7 @@ def main() -> None:
     office, key = pyrage.x25519.Identity.generate(), SigningKey.generate()
     (directory / OFFICE_KEY).write_text(f"{office}\n")
     (directory / DEVICE_KEY).write_text(key.public.pem)
-    sealer, clock = Sealer([str(office.to_public())]), SystemClock(lambda: ClockSource.SYNCHRONISED)
+    sealer, clock = Sealer([str(office.to_public())]), clock_for(count)
     (directory / "recordings").mkdir()
     subprocess.run(["sync", "-f", place], check=True)
     with contextlib.ExitStack() as stack:
@@ -73,6 +79,7 @@ def main() -> None:
         sealed_ns = age_ns = footage = 0
         marks = []
         for number in range(count):
+            clock.advance(FRAGMENT_US)
             fragment, said = film.fragment(number), facts(number, clock)
             start = time.thread_time_ns()
             if number % 2:
@@ -118,8 +125,13 @@ def main() -> None:
     )
 
 
-def a_header(film: Film, directory: Path, clock: SystemClock, sealer: Sealer) -> Header:
-    """What the recording is."""
+def clock_for(count: int) -> ManualClock:
+    """A clock for a recording of so many fragments: advanced by each of them, it says now."""
+    return ManualClock(STARTED_US, SystemClock().wall_us() - count * FRAGMENT_US)
+
+
+def a_header(film: Film, directory: Path, clock: Clock, sealer: Sealer) -> Header:
+    """What the recording is; it begins now."""
     now = clock.moment()
     return Header(
         format=FORMAT,
@@ -129,8 +141,8 @@ def a_header(film: Film, directory: Path, clock: SystemClock, sealer: Sealer) ->
         clock=now,
         started_wall_us=now.wall_us,
         trigger="button:main",
-        trigger_us=0,
-        origin_us=0,
+        trigger_us=now.boot_us,
+        origin_us=now.boot_us,
         pre_event_wanted_us=0,
         pre_event_shortfall=None,
         continues=None,
@@ -147,17 +159,18 @@ def a_header(film: Film, directory: Path, clock: SystemClock, sealer: Sealer) ->
     )
 
 
-def facts(number: int, clock: SystemClock) -> Facts:
-    """What a recorder says of a fragment in which nothing happened."""
-    first, end = number * FRAGMENT_US, (number + 1) * FRAGMENT_US
-    last = end - SECOND // FPS
-    return Facts(number, first, last, end, PICTURES, (), (), (), clock.moment(), None, None)
+def facts(number: int, clock: Clock) -> Facts:
+    """What a recorder says of a fragment that ends now and in which nothing happened."""
+    now = clock.moment()
+    first, last = now.boot_us - FRAGMENT_US, now.boot_us - SECOND // FPS
+    return Facts(number, first, last, now.boot_us, PICTURES, (), (), (), now, None, None)
 
 
-def closing(count: int, clock: SystemClock) -> Closing:
-    """What a recorder says at the end."""
-    at_us, now = count * FRAGMENT_US, clock.moment()
-    return Closing("stop", count * PICTURES, at_us, (), (), (), clock.boot_id, now, None, None)
+def closing(count: int, clock: Clock) -> Closing:
+    """What a recorder says at the end, which is now."""
+    now = clock.moment()
+    pictures = count * PICTURES
+    return Closing("stop", pictures, now.boot_us, (), (), (), clock.boot_id, now, None, None)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.bench import cpu, display, evidence, latency, loss, machine, stamping
+from camerad.clock import SECOND, SystemClock
+from tests.bench import cpu, display, evidence, latency, loss, machine, sealing, stamping
+from tests.bench.film import FRAGMENT_US, PICTURES
 from tests.bench.goals import Goal
 
 
@@ -141,6 +143,23 @@ def test_a_speed_is_the_median_of_pairs_that_ran_next_to_each_other() -> None:
     result.seconds = {"one": [2.0, 1.0, 1.0], "other": [1.0, 1.0, 2.0]}
     assert result.speed("one", "other") == 1.0
     assert result.speed("one", "nobody") is None
+
+
+def test_a_long_recording_says_no_time_that_has_not_come_however_short_the_machine_is_up() -> None:
+    count = 2 * 4 * 3600  # two fragments a second for four hours, much of it before this boot
+    clock = sealing.clock_for(count)
+    ends = []
+    for number in range(count):
+        clock.advance(FRAGMENT_US)
+        said = sealing.facts(number, clock)
+        assert 0 < said.first_us < said.last_us < said.end_us <= said.clock.boot_us
+        assert said.end_us - said.first_us == FRAGMENT_US
+        ends.append(said.end_us)
+    assert ends[-1] - ends[0] == (count - 1) * FRAGMENT_US
+    end = sealing.closing(count, clock)
+    assert (end.at_us, end.frames) == (ends[-1], count * PICTURES)
+    # It ends now, and is made within a second.
+    assert 0 <= SystemClock().wall_us() - end.clock.wall_us < 5 * SECOND
 
 
 def test_the_worst_run_of_the_stamp_is_held_against_its_goal() -> None:
