@@ -84,7 +84,9 @@ def _silence_alsa() -> None:
     handler is variadic and has nothing to do, so any function will do that takes no arguments.
     """
     with open("/proc/self/maps") as maps:
-        paths = {found[0] for line in maps if (found := re.search(r"/\S*/libasound[-.]\S*", line))}
+        # Told apart first: a thousand lines are searched with every attempt to open the device.
+        lines = [line for line in maps if "/libasound" in line]
+    paths = {found[0] for line in lines if (found := re.search(r"/\S*/libasound[-.]\S*", line))}
     nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
     for path in paths:
         ctypes.CDLL(path).snd_lib_error_set_handler(nothing)

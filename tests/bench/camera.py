@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from hw_mocks import pulse
 from hw_mocks.bus import Message, WorldThread
 from hw_mocks.disk import DISK_VARIABLE
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
@@ -43,6 +44,8 @@ _READY_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.005
 _END_SECONDS: Final = 12.0
+MICROPHONE_RATE: Final = 48_000
+"""Samples per second, camerad's own default."""
 PANEL: Final = (320, 240, 16)
 """The front display: width, height, bits per pixel."""
 
@@ -55,6 +58,8 @@ class Camera:
 
     policy, pre_event: its policy, and the section pre_event of its configuration. witness: have
     the simulated card report every fdatasync, which costs the daemon a little time for each.
+    sound: whether it has a microphone, a simulated one that hears its own clapper; without one it
+    is configured to have none, for a device that is missing is looked for once a second.
 
     panel: the memory that its front display shows, a descriptor. epoch_us: when the sensor exposed
     its frame number 0. started_us, ready_us, control_us: when the process was started, when the
@@ -70,6 +75,7 @@ class Camera:
         pre_event: dict[str, Any] | None = None,
         *,
         witness: bool = False,
+        sound: bool = False,
     ) -> None:
         root.mkdir()
         self.root = root
@@ -84,6 +90,8 @@ class Camera:
         self._notify.settimeout(_LOOK_SECONDS)
         self.panel = os.memfd_create("fb0", os.MFD_CLOEXEC)
         self._configuration = root / "camerad.yaml"
+        self._sound = sound
+        self._microphone: subprocess.Popen[bytes] | None = None
         # JSON is YAML.
         self._configuration.write_text(json.dumps(self._document(policy, pre_event)))
         self._environment = {
@@ -95,6 +103,8 @@ class Camera:
             "HW_MOCKS_WORLD": str(self.world_socket),
             "NOTIFY_SOCKET": str(root / "notify.sock"),
         }
+        if sound:
+            self._environment |= pulse.write_files(root / "pulse", MICROPHONE_RATE)
         if witness:
             self._environment[DISK_VARIABLE] = str(root / "state")
         self._witness = witness
@@ -141,6 +151,7 @@ class Camera:
                 "sysfs": str(sysfs),
             },
             "clock": {"synchronised": str(synchronised)},
+            "microphone": {"enabled": self._sound, "device": pulse.DEVICE},
         }
 
     # ------------------------------------------------------------------------------------ life
@@ -151,6 +162,8 @@ class Camera:
         command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m"]
         command += ["hw_mocks.boot", "camerad"] if self._witness else ["camerad"]
         try:
+            if self._sound:
+                self._start_microphone()
             with (self.root / "log").open("wb") as log:
                 self.started_us = now_us()
                 self._process = subprocess.Popen(
@@ -169,6 +182,20 @@ class Camera:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def _start_microphone(self) -> None:
+        order = {"kind": "clapper", "every": FPS, "fps": FPS, "epoch_us": self.epoch_us}
+        command = [sys.executable, "-m", "hw_mocks.microphone", str(self.root / "pulse")]
+        self._microphone = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *command, json.dumps(order)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert self._microphone.stdout is not None
+        # It says so once it can be opened, and ends without a word if it cannot.
+        if not self._microphone.stdout.readline():
+            raise BenchError("the simulated microphone did not start; what it said stands above")
 
     def _wait_ready(self) -> None:
         limit_us = self.started_us + round(_READY_SECONDS * 1e6)
@@ -198,6 +225,11 @@ class Camera:
                 process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
+        if self._microphone is not None:
+            assert self._microphone.stdout is not None
+            self._microphone.terminate()
+            self._microphone.wait()
+            self._microphone.stdout.close()
         self._notify.close()
         os.close(self.panel)
         self.world.__exit__(None, None, None)

@@ -66,7 +66,7 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
     random = Random(SEED)
     log.info("starts: %d", effort.starts)
     for number in range(effort.starts):
-        with Camera(work / f"start-{number}", footage, "generic") as camera:
+        with Camera(work / f"start-{number}", footage, "generic", sound=True) as camera:
             result.ready.append((camera.ready_us - camera.started_us) / 1000)
             result.control.append((camera.control_us - camera.started_us) / 1000)
         with Picamera2Process(footage, THREADS, PRE_EVENT_SECONDS) as peer:
@@ -75,7 +75,7 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
         log.info("presses: %d, %s", effort.presses, name)
         root = work / f"press-{policy}"
         pre_event = {"seconds": PRE_EVENT_SECONDS} if name == WITH else None
-        with Camera(root, footage, policy, pre_event, witness=True) as camera:
+        with Camera(root, footage, policy, pre_event, witness=True, sound=True) as camera:
             time.sleep(FILL_SECONDS if name == WITH else 1.0)
             for _ in range(effort.presses):
                 camera.self_view()

@@ -51,7 +51,8 @@ def measure(effort: Effort, footage: str, work: Path) -> Result:
     log.info("memory: a buffer of %d s", MEMORY_SECONDS)
     result = Result()
     # Armed in idle as well, and the buffer may be as long as this.
-    with Camera(work / "memory", footage, "bayern", {"seconds": MEMORY_SECONDS}) as camera:
+    buffer = {"seconds": MEMORY_SECONDS}
+    with Camera(work / "memory", footage, "bayern", buffer, sound=True) as camera:
         time.sleep(effort.fill_seconds)
         _look(result, camera, STATES[0])
         result.arena_bytes = machine.locked_bytes(camera.controller)
