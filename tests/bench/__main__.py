@@ -16,7 +16,18 @@ import time
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from tests.bench import cpu, display, evidence, latency, loss, machine, memory, plan, stamping
+from tests.bench import (
+    cpu,
+    display,
+    evidence,
+    latency,
+    loss,
+    machine,
+    memory,
+    plan,
+    sounding,
+    stamping,
+)
 from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
 
@@ -79,6 +90,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         loss=loss.measure(effort, footage, work),
         evidence=evidence.measure(effort, footage, work),
         stamping=stamping.measure(effort),
+        sounding=sounding.measure(effort, footage),
         seconds=time.monotonic() - began,
     )
 

@@ -44,7 +44,7 @@ class Film:
 
     def __init__(self, folder: Path, kind: Kind) -> None:
         source = PreparedSource(folder, kind.stream)
-        packets = list(_encoded(source, kind.bitrate))
+        packets = list(encoded(source, kind.bitrate))
         with FragmentMaker(source.width, source.height, packets[0][1]) as maker:
             self.width, self.height = source.width, source.height
             self.init: Final = maker.init
@@ -70,7 +70,8 @@ def _pts(number: int) -> int:
     return number * TIMESCALE // FPS
 
 
-def _encoded(source: PreparedSource, bitrate: int) -> Iterator[Packet]:
+def encoded(source: PreparedSource, bitrate: int) -> Iterator[Packet]:
+    """The clip's packets, the first at 0 us."""
     codec = bare.encoder(source.width, source.height, bitrate)
     shape = source.height * 3 // 2, source.width
     for number in range(_CLIP_SECONDS * FPS):

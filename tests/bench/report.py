@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import cpu, display, evidence, latency, loss, memory, stamping
+from tests.bench import cpu, display, evidence, latency, loss, memory, sounding, stamping
 from tests.bench.camera import CAPTURE, SELF_VIEW
 from tests.bench.goals import Goal
 from tests.bench.plan import (
@@ -49,6 +49,7 @@ class Results:
     display: display.Result
     evidence: evidence.Result
     stamping: stamping.Result
+    sounding: sounding.Result
     seconds: float
 
     def goals(self) -> list[Goal]:
@@ -239,6 +240,7 @@ class Results:
             },
             "evidence": self.evidence.as_json(),
             "stamp": self.stamping.as_json(),
+            "sound": self.sounding.as_json(),
             "goals": [goal.as_json() for goal in goals],
             "all_reached": all(goal.reached for goal in goals),
         }
@@ -252,6 +254,7 @@ class Results:
                 lines.append(f"{subject:<52}{self.cpu.median(subject):>9.2f}")
         for name, figures in self.stamping.ms_per_frame.items():
             lines.append(f"{f'{name}, 1920x1080':<52}{median(figures):>9.4f}")
+        lines += self.sounding.table()
         lines += [
             "",
             f"{'seconds':<36}{'camerad':>12}{'picamera2':>12}{'  fragmented':>13}",
