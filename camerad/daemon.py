@@ -107,6 +107,7 @@ class Daemon(Reports):
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._unhandled)
         process.forbid_dumps()
+        process.return_freed_memory()
         process.raise_file_limit()
         if not process.set_priority(process.CAMERA_NICE):
             log.info("no right to go before other programs: a busy machine may cost frames")

@@ -22,6 +22,7 @@ _M_TRIM_THRESHOLD: Final = -1
 _PATTERN: Final = 0x55
 _LARGE_BYTES: Final = 1024 * 1024
 _KEPT_BYTES: Final = 32 * 1024 * 1024
+_RETURNED_BYTES: Final = 256 * 1024
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,6 +79,18 @@ def keep_freed_memory() -> None:
     if hasattr(_libc, "mallopt"):
         for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
             _libc.mallopt(option, _KEPT_BYTES)
+
+
+def return_freed_memory() -> None:
+    """Have glibc give blocks of 256 KiB and more back to the kernel as soon as they are freed.
+
+    For a process that must stay small. Otherwise glibc raises that limit to the largest block that
+    was ever freed (``mallopt(3)``, M_MMAP_THRESHOLD), and keeps the room of a recording's first and
+    largest fragments for good. Where there is another C library nothing happens.
+    """
+    if hasattr(_libc, "mallopt"):
+        for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            _libc.mallopt(option, _RETURNED_BYTES)
 
 
 def raise_file_limit() -> None:

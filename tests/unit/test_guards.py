@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -76,4 +77,26 @@ def test_freed_memory_is_overwritten(size: int) -> None:
             f"print(b'\\x07' * 8 in ctypes.string_at(block, {size}))"
         )
         == "False"
+    )
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries decide themselves")
+def test_freed_blocks_return_to_the_kernel_however_large_the_largest_was() -> None:
+    # glibc would put the second block onto its heap after the first, where the guard keeps it.
+    assert (
+        run(
+            "process.return_freed_memory()\n"
+            "libc = ctypes.CDLL(None)\n"
+            "libc.malloc.restype = ctypes.c_void_p\n"
+            "resident = lambda: int(open('/proc/self/statm').read().split()[1])\n"
+            "libc.free(ctypes.c_void_p(libc.malloc(8 << 20)))\n"
+            "before = resident()\n"
+            "block, guard = ctypes.c_void_p(libc.malloc(6 << 20)), libc.malloc(16)\n"
+            "ctypes.memset(block, 7, 6 << 20)\n"
+            "held = resident() - before\n"
+            "libc.free(block)\n"
+            "left = resident() - before\n"
+            "print(held > 1500, left < 100)"  # in pages of 4 KiB: 1536 of them are the block
+        )
+        == "True True"
     )
