@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, WorldThread, now_us
+from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, now_us
+from hw_mocks.world import WorldThread
 
 
 def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.bus import now_us
 from hw_mocks.disk import ERROR, FULL, LIES, READONLY, SLOW, Disk
+from hw_mocks.world import WorldThread
 
 Call = Callable[[Path, int], None]
 """Something done to a file, which lies at a path and was opened before."""

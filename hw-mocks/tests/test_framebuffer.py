@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.bus import now_us
 from hw_mocks.framebuffer import (
     ERROR,
     GONE,
@@ -22,6 +22,7 @@ from hw_mocks.framebuffer import (
     Framebuffer,
     install_from_environment,
 )
+from hw_mocks.world import WorldThread
 
 LONG_US = 600_000_000
 

@@ -18,9 +18,10 @@ from microphone_support import RATE, Listener, listening, microphone
 from sim_support import alive, until
 
 from hw_mocks import pulse
-from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.bus import now_us
 from hw_mocks.pulse import PulseError, PulseServer
 from hw_mocks.sound import Clapper
+from hw_mocks.world import WorldThread
 
 SECOND = 1_000_000
 CLAPPER = {"kind": "clapper", "every": 30, "fps": 30}

@@ -18,8 +18,9 @@ from gpiozero.exc import (
     PinSetInput,
 )
 
-from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.bus import now_us
 from hw_mocks.pins import SimulatedFactory
+from hw_mocks.world import WorldThread
 
 
 @pytest.fixture

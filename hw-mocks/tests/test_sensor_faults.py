@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from libcamera_support import wait_until
 
-from hw_mocks.bus import WorldThread, now_us
+from hw_mocks.bus import now_us
 from hw_mocks.pacing import boottime_ns
 from hw_mocks.sensor import LASTING, Fault, Platform, Sensor
+from hw_mocks.world import WorldThread
 
 HERE = Path(__file__).parent
 

@@ -16,10 +16,11 @@ import pytest
 import yaml
 from sim_support import Sim, until
 
-from hw_mocks.bus import WORLD_VARIABLE, WorldThread, now_us
+from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.sim import timepiece
 from hw_mocks.sim.timepiece import AHEAD, AHEAD_SECONDS, STEP, UNSET, Timepiece
 from hw_mocks.timeofday import FOLLOWER, ROLE, TimeOfDay, install_from_environment
+from hw_mocks.world import WorldThread
 
 HOUR_US = 3_600_000_000
 NEAR = 5.0

@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from hw_mocks import pulse
-from hw_mocks.bus import Message, WorldThread
+from hw_mocks.bus import Message
 from hw_mocks.disk import DISK_VARIABLE
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
+from hw_mocks.world import WorldThread
 
 from tests.bench.machine import children, locked_bytes, now_us
 from tests.bench.plan import (

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hw_mocks.bus import World
+from hw_mocks.world import World
 
 from tests.system import sealed
 from tests.system.gaps import felt_us, judge_gaps, marks, start_recording, wait_for_quiet

@@ -20,9 +20,9 @@ import pytest
 
 pytest.importorskip("hw_mocks", reason="no simulated microphone")
 
-from hw_mocks.bus import WorldThread
 from hw_mocks.pulse import DEVICE, write_files
 from hw_mocks.sound import LOUDNESS, decode, speak
+from hw_mocks.world import WorldThread
 
 from camerad.stream import wire
 from tests.system.speech import likeness

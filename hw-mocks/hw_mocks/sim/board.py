@@ -18,12 +18,13 @@ from typing import Any, Final
 
 from camerad.config import Settings
 
-from hw_mocks.bus import Message, World, now_us
+from hw_mocks.bus import Message, now_us
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.process import find
 from hw_mocks.sim.timepiece import STEP, Timepiece
 from hw_mocks.timeofday import FOLLOWER
 from hw_mocks.timeofday import ROLE as CLOCK
+from hw_mocks.world import World
 
 EDGES_KEPT: Final = 5000
 ANSWER_SECONDS: Final = 2.0

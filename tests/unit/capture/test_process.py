@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("hw_mocks", reason="no simulated camera")
 
-from hw_mocks.bus import WorldThread
+from hw_mocks.world import WorldThread
 
 from camerad.stream import frame, wire
 from camerad.stream.newest import FrameReader
