@@ -106,8 +106,17 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         assert page.evaluate("document.querySelector('video').duration") == pytest.approx(
             recording["seconds"], abs=0.1
         )
+        # Its sound too, which a browser that cannot decode it would leave out without a word.
+        one.waits("() => document.querySelector('video').webkitAudioDecodedByteCount > 0")
         page.evaluate("document.querySelector('video').currentTime = 3")
         one.waits("() => (v => v.currentTime >= 3 && !v.seeking)(document.querySelector('video'))")
+        # From there it goes on, with sound.
+        decoded = page.evaluate("document.querySelector('video').webkitAudioDecodedByteCount")
+        one.waits(
+            "decoded => (v => v.ended || v.webkitAudioDecodedByteCount > decoded)"
+            "(document.querySelector('video'))",
+            decoded,
+        )
         page.locator("video").scroll_into_view_if_needed()
         one.sees("opened")
         in_every_dress(one, "opened")
