@@ -11,8 +11,6 @@ MINUTES ?= 10
 STATES ?= 100000
 PYTEST_ARGS ?=
 
-quick := tests/crash tests/unit tests/tamper tests/independent
-real_time := tests/system tests/browser tests/bench hw-mocks/tests
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -47,13 +45,11 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# What is bound to the processor runs on two of them at once, and has to cover what pyproject.toml
-# says; what runs in real time comes after it, one test after the other.
+# In two lanes at once; tests/run.sh says which, and why.
 test:
 	$(prepare) test
 	@$(MAKE) --no-print-directory lint types generated
-	$(python) -m pytest --cov -n 2 --dist worksteal $(quick) $(PYTEST_ARGS)
-	$(python) -m pytest $(real_time) $(PYTEST_ARGS)
+	@sh tests/run.sh $(python) $(PYTEST_ARGS)
 
 unit:
 	$(prepare) test
@@ -63,7 +59,7 @@ lint:
 	$(prepare) test
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	shellcheck hw-mocks/prepare.sh tests/independent/verify.sh config/announcements/make.sh
+	shellcheck hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
 
 types:
 	$(prepare) test

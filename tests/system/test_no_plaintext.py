@@ -24,7 +24,7 @@ from tests.system.gaps import felt_us, start_recording, wait_for_quiet
 from tests.system.harness import body_camera, configuration, until
 from tests.system.plaintext import in_the_clear, parameter_sets
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.patient]
 
 SMALL_BYTES = 64 * 1024
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

@@ -15,7 +15,7 @@ import pytest
 from tests.system import memory, watching
 from tests.system.harness import BodyCamera, body_camera, configuration, until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.patient]
 
 SEARCHED = 80
 """Packets that are looked for: as many of all that were noted as keep the search short."""
@@ -54,7 +54,7 @@ def ledger_of(card: Path) -> list[dict[str, Any]]:
 def test_p1_nothing_reaches_a_file_in_idle_and_self_view_but_lines_of_the_ledger(
     tmp_path: Path,
 ) -> None:
-    temporary = tmp_path / "tmp"
+    temporary = tmp_path / "t"
     temporary.mkdir()
     config = configuration(tmp_path, "generic", pre_event={"seconds": 10})
     with body_camera(tmp_path, config, environment={"TMPDIR": str(temporary)}) as camera:
