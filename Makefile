@@ -11,7 +11,6 @@ MINUTES ?= 10
 STATES ?= 100000
 PYTEST_ARGS ?=
 
-
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 

@@ -50,6 +50,8 @@ fragment at 64 MiB) and take room from others, smaller ones cost more (0.6 KiB a
 ID: Final = re.compile(r"\d{8}T\d{6}Z-(\d{6,18})-[0-9a-f]{8}", re.ASCII)
 """A recording's id, as `new_id` makes it; the group is its number."""
 
+_CLAIMS: Final = 5
+"""How often a new file may be taken away before it is locked."""
 _LOOK_EVERY: Final = 20
 """Appends after which is asked whether the file still has its name: about ten seconds."""
 _UNREACHED: Final = 10**9
@@ -141,6 +143,34 @@ def member(name: str, content: bytes) -> list[bytes]:
     return [tar.header(name, len(content)), content, bytes(found.padding)]
 
 
+def _claim(path: str) -> int:
+    """A new file that is locked, open for writing. Raises StorageError.
+
+    Between its creation and its lock a repair may take it for one that was interrupted before
+    anything was written, and remove it; then another one is made.
+    """
+    for _ in range(_CLAIMS):
+        descriptor = files.create(path)
+        try:
+            lock(descriptor, path)
+            if files.is_named(descriptor, path):
+                return descriptor
+        except BaseException:
+            _take_back(descriptor, path)
+            raise
+        files.close(descriptor, path)
+    raise StorageError(f"{path}: somebody removes this file whenever it is made; find out who")
+
+
+def _take_back(descriptor: int, path: str) -> None:
+    """Remove a file that could not be made."""
+    files.close(descriptor, path)
+    try:
+        files.remove(path)
+    except StorageError as error:
+        _log.warning("%s", error)
+
+
 class SealedContainer:
     """The file of the recording `header.id` in `directory`, made, and durable once this returns.
 
@@ -166,16 +196,15 @@ class SealedContainer:
         self._reserved = 0
         self._may_reserve = True
         self._failed = False
-        self._descriptor: int | None = files.create(self.path)
+        self._descriptor: int | None = _claim(self.path)
         try:
-            lock(self._descriptor, self.path)
             first = member(chain.HEADER_NAME, token)
             second = member(chain.INIT_NAME, sealed)
             self._header_bytes: Final = sum(map(len, first))
             self._put(self._descriptor, first + second)
             files.sync_directory(directory)
         except BaseException:
-            self._remove(self._descriptor)
+            _take_back(self._descriptor, self.path)
             raise
 
     @property
@@ -268,11 +297,3 @@ class SealedContainer:
                 self._may_reserve = False
             elif error.errno not in _FULL:
                 raise
-
-    def _remove(self, descriptor: int) -> None:
-        """Take back a file that could not be made."""
-        files.close(descriptor, self.path)
-        try:
-            files.remove(self.path)
-        except StorageError as error:
-            _log.warning("%s", error)

@@ -419,6 +419,31 @@ def test_a_recording_is_locked_as_long_as_it_runs(tmp_path: Path) -> None:
     assert list_recordings(str(tmp_path))[0].state == "interrupted"
 
 
+@pytest.mark.parametrize(("taken", "made"), [(1, True), (4, True), (5, False)])
+def test_a_repair_that_removes_the_file_before_it_is_locked_costs_no_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, made: bool
+) -> None:
+    """It finds an empty file that nobody has locked, which is what an interruption leaves. Five
+    times in a row it does not: somebody else does."""
+    real, removed = container.lock, []
+
+    def late(descriptor: int, path: str) -> None:
+        if len(removed) < taken:
+            os.unlink(path)
+            removed.append(path)
+        real(descriptor, path)
+
+    monkeypatch.setattr(container, "lock", late)
+    if not made:
+        with pytest.raises(StorageError, match="removes this file whenever it is made"):
+            small(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        return
+    opened = small(tmp_path)
+    opened.close(END)
+    assert list_recordings(str(tmp_path))[0].state == "closed"
+
+
 # --------------------------------------------------------------------- a file that loses its name
 
 
