@@ -22,7 +22,7 @@ from camerad.evidence.known import Known
 from camerad.evidence.ledger import LedgerFinding
 from camerad.evidence.places import Holding, Place, PlaceKind, holding_stem, office_place
 from camerad.evidence.report import Report
-from camerad.evidence.state import LedgerState
+from camerad.evidence.state import LedgerState, harm
 
 Remark = tuple[Severity, str]
 
@@ -129,8 +129,26 @@ class _Comparison:
         if state is None:
             return
         for one in state.recordings.values():
+            yield from self._lost_on_device(one, state)
             if one.acknowledged is not None and one.id not in received:
                 yield from self._without_receipt(holding, one, state)
+
+    def _lost_on_device(self, one: Known, state: LedgerState) -> Iterator[Remark]:
+        """About a recording of which the device's ledger itself says that its file came to harm, or
+        that it never got an end, and of which no whole copy is here."""
+        own = self._known.get(one.id)
+        if one.deleted is not None or one.id in self._told:
+            return
+        if own is not None and own.deleted is not None:
+            return  # the office had it, and deleted it in time
+        what = harm(one, state)
+        if what is None:
+            return
+        self._told.add(one.id)
+        if self._is_here(one.id):
+            yield Severity.NOTE, f"{one.id}: on the device {what}; a copy is here"
+        else:
+            yield Severity.DAMAGE, f"{one.id}: on the device {what}, and no copy of it is here"
 
     def _without_receipt(
         self, holding: Holding, one: Known, state: LedgerState

@@ -49,7 +49,7 @@ from camerad.evidence.places import (
 from camerad.evidence.plain import read_plain
 from camerad.evidence.receipts import Copied, Filed
 from camerad.evidence.records import RecordingInfo
-from camerad.evidence.state import LedgerState
+from camerad.evidence.state import LedgerState, harm
 from camerad.evidence.stored import list_place
 
 _log = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ class _Offload:
     def run(self) -> Offloaded:
         infos = sorted(list_place(self._device.place), key=lambda info: info.id)
         self._state = self._device.state()
+        self._tell_of_harm()
         self._hand_in_again()
         wanted = [info for info in infos if self._is_wanted(info)]
         if wanted:
@@ -129,6 +130,23 @@ class _Offload:
         for holding in self._holdings():
             self._mirror(holding)
         return self._done
+
+    def _tell_of_harm(self) -> None:
+        """What vanished from the device, or changed there, is named, whoever asks."""
+        place = self._device.place
+        gone = [
+            known.id
+            for known in self._state.recordings.values()
+            if known.here and known.ended is not None and not place.files_of(known.id)
+        ]
+        if gone:
+            self._state = self._device.state()  # what was deleted meanwhile has its tombstone
+        for known in self._state.recordings.values():
+            what = harm(known, self._state)
+            if what is None and known.id in gone and known.deleted is None:
+                what = "its file is gone, and the device's ledger has no deletion of it"
+            if what is not None:
+                self._done.problems.append(f"{known.id}: {what}; verify the office's directory")
 
     def _mirror(self, holding: Holding, *, recent: bool = False) -> None:
         self._done.problems += mirror_ledger(self._device.place.ledger, holding, recent=recent)

@@ -25,6 +25,7 @@ from camerad.evidence.facts import (
     Received,
     Recovered,
     StageReached,
+    Started,
     Unreadable,
 )
 from camerad.evidence.known import ClosedEpoch, Deletion, Held, Known
@@ -41,16 +42,18 @@ class LedgerState:
     """Everything that follows from a ledger's entries so far.
 
     head: the last entry. kid: the key that signed it. stage: the last one that was reached, "" if
-    none. begun: when the epoch began; first, previous: its first sequence number, and the SHA-256
-    of the entry before that. awaited: how many carried entries have yet to come. recordings: by id,
-    those that exist, are missing, or were deleted in this epoch or the one before. epochs: closed
-    and not expired, oldest first. lost: when entries were last found to be lost, None if
-    none were, or it counts no more.
+    none. started: sequence number of the last start of a daemon, 0 if it is not known. begun: when
+    the epoch began; first, previous: its first sequence number, and the SHA-256 of the entry before
+    that. awaited: how many carried entries have yet to come. recordings: by id, those that exist,
+    are missing, or were deleted in this epoch or the one before. epochs: closed and not expired,
+    oldest first. lost: when entries were last found to be lost, None if none were, or it counts no
+    more.
     """
 
     head: Head = NOTHING
     kid: str = ""
     stage: str = ""
+    started: int = 0
     begun: Instant = field(default_factory=lambda: Instant(0, 0))
     first: int = 0
     previous: str = ""
@@ -74,6 +77,7 @@ class LedgerState:
                 head=entry.head,
                 kid=entry.kid,
                 stage=facts.stage,
+                started=self.started,
                 begun=Instant(facts.run, entry.clock.boot_us),
                 first=entry.sequence,
                 previous=entry.previous,
@@ -95,6 +99,8 @@ class LedgerState:
             return replace(state, epochs=left)
         if isinstance(facts, StageReached):
             return replace(state, stage=facts.stage)
+        if isinstance(facts, Started):
+            return replace(state, started=entry.sequence)
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
         if isinstance(facts, Unreadable):
@@ -302,6 +308,24 @@ def age_us(known: Known, ages: Ages) -> int | None:
     if known.ended is None:
         return None
     return max(0, ages.minimum_us(known.instant, known.stated_us))
+
+
+def harm(known: Known, state: LedgerState) -> str | None:
+    """What a device's ledger says that came to one of its recordings, for people; None if nothing
+    did.
+
+    A recording without an end is being made, unless the daemon has started since: then what it was
+    is closed by repair, or cannot be.
+    """
+    if known.deleted is not None:
+        return None
+    if known.missing:
+        return "its file is gone, and the device's ledger has no deletion of it"
+    if known.changed is not None:
+        return "its file does not end as the device's ledger says"
+    if known.ended is None and known.known_since < state.started:
+        return "it was begun and never closed, though the daemon has started since"
+    return None
 
 
 def _changed(known: Known, entry: Entry) -> Known:

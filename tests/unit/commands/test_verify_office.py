@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera, recording
 
 from camerad.errors import EX_CONFIG
+from camerad.evidence.mirror import mirror_ledger
 from camerad.evidence.places import Holding, place_of
 
 from .conftest import Desk, Said
@@ -153,6 +155,67 @@ def test_a_recording_that_is_here_twice_counts_once(
     found = verified()
     assert found.code in (1, 2)
     assert f"{ONE}: it is here 2 times" in found.out
+
+
+# -------------------------------------------------------------------------- the device's ledger
+
+
+LOST = "20261124T170000Z-000003-00000003"
+
+
+def test_a_recording_that_vanished_from_the_camera_is_damage_as_on_the_camera(
+    desk: Desk, camera: Camera, archive: Path, verified: Desk, tmp_path: Path
+) -> None:
+    camera.put(LOST).unlink()
+    here = desk("evidence", "verify", tmp_path / "state", "--key", tmp_path / "cam.pem")
+    done = camera.offload(archive)
+    assert [LOST in problem for problem in done.problems] == [True]
+    found = verified()
+    assert (here.code, found.code) == (2, 2)
+    assert "its file is gone" in here.out
+    assert found.out.count(f"DAMAGE: {LOST}: on the device its file is gone") == 1
+    said = verified(archive, "--json").json
+    assert [one["severity"] for one in said["differences"] if LOST in one["text"]] == [
+        "not authentic"
+    ]
+
+
+def test_what_vanished_from_the_camera_and_has_a_copy_is_a_remark(
+    camera: Camera, archive: Path, verified: Desk
+) -> None:
+    (camera.recordings / f"{ONE}.tar").unlink()
+    assert any(ONE in problem for problem in camera.offload(archive).problems)
+    found = verified()
+    assert found.code == 1
+    assert f"note: {ONE}: on the device its file is gone" in found.out
+    assert "a copy is here" in found.out
+
+
+def test_a_recording_that_changed_on_the_camera_before_it_was_copied_is_damage(
+    camera: Camera, archive: Path, verified: Desk
+) -> None:
+    path = camera.put(LOST)
+    path.write_bytes(recording(LOST, marks=(1,)).file)
+    assert any(LOST in problem for problem in camera.offload(archive).problems)
+    found = verified()
+    assert found.code == 2
+    assert f"DAMAGE: {LOST}: on the device its file does not end as" in found.out
+
+
+def test_a_recording_that_was_never_closed_is_damage_once_the_daemon_has_started_again(
+    camera: Camera, holding: Holding, verified: Desk
+) -> None:
+    with closing(camera.ledger()) as ledger:
+        ledger.append("opened", id=LOST, header="0" * 64)
+    assert mirror_ledger(camera.place.ledger, holding) == []
+    # As far as the office can know, it still runs.
+    assert verified().code == 0
+    with closing(camera.ledger()) as ledger:
+        ledger.append("start", software="camerad", policy="x", settings="0" * 64)
+    mirror_ledger(camera.place.ledger, holding)
+    found = verified()
+    assert found.code == 2
+    assert f"DAMAGE: {LOST}: on the device it was begun and never closed" in found.out
 
 
 # ----------------------------------------------------------------------------- the office's ledger
