@@ -78,7 +78,9 @@ class Kind(StrEnum):
     UNSTATED = "unstated hole"
     """Time without pictures that no statement explains."""
     SILENT = "unstated silence"
-    """Time without sound that no statement explains, in a recording with a sound track."""
+    """Time without sound that no statement explains, though sound was wanted."""
+    QUIET = "stated silence"
+    """Time without sound that no gap states, and that the states of sound explain."""
 
 
 @dataclass(frozen=True, slots=True)

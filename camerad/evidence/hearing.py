@@ -16,6 +16,9 @@ press just before the recorder took over, is called a contradiction."""
 SLACK_US: Final = 5_000
 """Media times of sound are rounded, and may differ by so much from what its samples add up to."""
 
+_ON: Final = "on"
+"""The state in which there is sound; before the first one that is stated nothing is known."""
+
 
 class Hearing:
     """Judges the sound of one recording; `result` grows meanwhile."""
@@ -30,8 +33,12 @@ class Hearing:
 
     def header(self, header: Header, name: str) -> None:
         """What a header says."""
-        if header.sound and not isinstance(header.microphone, Microphone):
+        wanted = isinstance(header.microphone, Microphone)
+        if header.sound and not wanted:
             self._cannot_be("a sound track without a microphone", name)
+        elif wanted and not header.sound:
+            text = "sound was wanted, and there is none at all"
+            self._result.findings.say(Kind.SILENT, text, name, severity=Severity.NOTE)
 
     def skip(self) -> None:
         """Statements are missing here, or not linked to those before."""
@@ -68,22 +75,44 @@ class Hearing:
             self._hole(self._begins_us(header) if self._until_us is None else self._until_us, at_us)
 
     def report(self) -> None:
-        """Every silence has to be stated, by whichever statement."""
+        """Every silence has to be stated, by whichever statement: as a gap, or, where there was
+        nobody any more to state that, by the states that sound was in."""
         result = self._result
         for hole in self._holes:
-            stated = any(
+            if any(
                 (gap.from_us is None or gap.from_us < hole.to_us)
                 and (gap.to_us is None or gap.to_us > hole.from_us)
                 for gap in result.sound_gaps
+            ):
+                continue
+            states = self._explaining(hole)
+            result.findings.say(
+                Kind.QUIET if states else Kind.SILENT,
+                f"no sound: {', '.join(states)}"
+                if states
+                else "no sound, and no statement says why",
+                severity=Severity.NOTE,
+                from_us=result.time(hole.from_us),
+                to_us=result.time(hole.to_us),
             )
-            if not stated:
-                result.findings.say(
-                    Kind.SILENT,
-                    "no sound, and no statement says why",
-                    severity=Severity.NOTE,
-                    from_us=result.time(hole.from_us),
-                    to_us=result.time(hole.to_us),
-                )
+
+    def _explaining(self, hole: Span) -> tuple[str, ...]:
+        """The states in which there could be no sound, if they lasted through all of `hole` but
+        what needs no words; else none."""
+        states: dict[str, None] = {}
+        unexplained_us, at_us, state = 0, hole.from_us, _ON
+        for change in sorted(self._result.sound_states, key=lambda one: one.at_us):
+            upto_us = min(max(change.at_us, hole.from_us), hole.to_us)
+            if state == _ON:
+                unexplained_us += upto_us - at_us
+            elif upto_us > at_us:
+                states[state] = None
+            at_us, state = upto_us, change.state
+        if state == _ON:
+            unexplained_us += hole.to_us - at_us
+        elif hole.to_us > at_us:
+            states[state] = None
+        return tuple(states) if unexplained_us <= UNSTATED_US else ()
 
     def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:
         """A fragment without a picture has sound, and says where the picture before it ended."""

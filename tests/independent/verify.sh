@@ -94,16 +94,66 @@ x=$(openssl pkey -pubin -in "$key" -outform DER 2> /dev/null | tail -c 32 | enco
 thumbprint=$(printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$x" |
     openssl dgst -sha256 -binary | encode)
 
-# What a statement says, before anything about it was checked: which fields to expect.
-peek() { # MEMBER FILTER
-    middle=$(cut -d. -f2 "$members/$1" | tr -- '-_' '+/')
-    while [ $((${#middle} % 4)) -ne 0 ]; do middle=$middle=; done
-    printf %s "$middle" | base64 -d 2> /dev/null | jq "$2" 2> /dev/null || echo false
-}
+# What the fields of the tables are (1, 3.3 to 3.9): each object has exactly these, and no others.
+# shellcheck disable=SC2016 # the dollars are jq's
+shapes='
+def exactly($fields): type == "object" and keys == ($fields | split(" "));
+def whole: type == "number" and (tojson | test("\\A(0|-?[1-9][0-9]*)\\z"));
+def text: type == "string";
+def flag: type == "boolean";
+def maybe(it): . == null or it;
+def every(it): type == "array" and all(.[]; it);
+def moment: exactly("boot_us source wall_us") and (.boot_us | whole) and (.wall_us | whole)
+    and (.source == "synchronised" or .source == "rtc" or .source == "unknown");
+def content: exactly("bytes sha256") and (.bytes | whole) and (.sha256 | text);
+def gap: exactly("frames from_us reason to_us") and (.frames | maybe(whole))
+    and (.from_us | maybe(whole)) and (.to_us | maybe(whole)) and (.reason | text);
+def state: exactly("at_us state why") and (.at_us | whole) and (.state | text)
+    and (.why | maybe(text));
+def stage: exactly("at_us display stage") and (.at_us | whole) and (.display | flag)
+    and (.stage | text);
+def said: (.clock | moment) and (.clock_step_us | maybe(whole)) and (.gaps | every(gap))
+    and (.marks | every(whole)) and (.stages | every(stage)) and (.sync_us | maybe(whole));
+def microphone: exactly("channels device pre_event rate samples") and (.device | text)
+    and (.pre_event | flag) and all(.channels, .rate, .samples; whole and . >= 1);
+def id: text and test("\\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\\z");
+def header_fields: "boot_id clock continues device encoder format fps height id origin_us policy "
+    + "pre_event_shortfall pre_event_wanted_us recipients retention_days software sound "
+    + "started_wall_us trigger trigger_us wearer width";
+def header: (del(.microphone) | exactly(header_fields))
+    and (if has("microphone") then .microphone | microphone else true end)
+    and all(.boot_id, .device, .encoder, .policy, .software, .trigger; text)
+    and all(.origin_us, .pre_event_wanted_us, .started_wall_us, .trigger_us; whole)
+    and all(.format, .fps, .height, .retention_days, .width; whole and . >= 1)
+    and .retention_days <= 366 and (.clock | moment) and (.id | id) and (.continues | maybe(id))
+    and all(.pre_event_shortfall, .wearer; maybe(text)) and (.recipients | every(text))
+    and (.sound | flag);
+def commit($sound): exactly("facts fragment init previous") and (.fragment | content)
+    and (.init | maybe(content)) and (.previous | text) and (.facts
+    | has("sound") == $sound and (del(.sound) | exactly("clock clock_step_us end_us first_us "
+        + "frames gaps last_us marks sequence stages sync_us"))
+    and said and all(.end_us, .first_us, .frames, .last_us, .sequence; whole)
+    and (if has("sound") then .sound | exactly("end_us first_us gaps states units")
+        and all(.end_us, .first_us; maybe(whole)) and (.gaps | every(gap))
+        and (.states | every(state)) and (.units | whole) else true end));
+def ending($sound): exactly("closing commits previous torn") and (.commits | whole)
+    and (.previous | text) and (.torn | maybe(content)) and (.closing
+    | has("sound") == $sound and (del(.sound) | exactly("at_us boot_id clock clock_step_us frames "
+        + "gaps marks reason stages sync_us"))
+    and said and all(.at_us, .frames; whole) and all(.boot_id, .reason; text)
+    and (if has("sound") then .sound | exactly("gaps states units") and (.gaps | every(gap))
+        and (.states | every(state)) and (.units | whole) else true end));
+# What facts or an end tell of: not after LATEST, no mark before EARLIEST, no gap backwards (3.4).
+def told($latest; $earliest): all(.gaps[], (.sound.gaps // [])[];
+        .from_us == null or .to_us == null or .from_us <= .to_us)
+    and all(.marks[], .stages[].at_us, (.sound.states // [])[].at_us,
+        (.gaps[], (.sound.gaps // [])[] | .from_us // 0, .to_us // 0); . <= $latest + 60000000)
+    and all(.marks[]; . >= $earliest - 60000000);
+'
 
 # Checks everything about a statement but what its fields mean; its payload is then in $payload.
 payload=$work/payload
-statement() { # MEMBER KIND FIELDS
+statement() { # MEMBER KIND SHAPE
     token=$(cat "$members/$1"; echo .)
     token=${token%.}
     [ "${#token}" -eq "$(size "$members/$1")" ] || bad "$1: has bytes that no statement has"
@@ -127,21 +177,17 @@ statement() { # MEMBER KIND FIELDS
     # jq escapes U+007F, and nothing else, otherwise than camerad.
     jq -cSj . "$payload" 2> /dev/null | sed 's/\\u007f/\x7f/g' | cmp -s - "$payload" ||
         bad "$1: the payload is not in its one spelling"
-    jq -e '[paths(numbers) as $p | getpath($p) as $n
+    wrong=$(jq -r "$shapes"'if [paths(numbers) as $p | getpath($p) as $n
         | $n <= 9007199254740991 and $n >= if $p[-1] == "clock_step_us"
-            then -9007199254740991 else 0 end] | all' "$payload" > /dev/null ||
-        bad "$1: has a number that cannot be"
-    jq -e '[.. | strings | length <= 200 and (test("[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}") | not)]
-        | all' "$payload" > /dev/null || bad "$1: has a text that cannot be"
-    [ "$(jq -r 'keys | join(" ")' "$payload")" = "$3" ] || bad "$1: has other fields than a $2"
-}
-# Fields that may be there, at their place among those that are.
-with() { # FILTER FIELDS EXTRA: FIELDS, and EXTRA too if FILTER holds
-    if [ "$1" = true ]; then printf '%s %s' "$2" "$3" | tr -s ' ' '\n' | sort | tr '\n' ' ' | sed 's/ $//'
-    else printf %s "$2" | tr -s ' '; fi
+            then -9007199254740991 else 0 end] | all | not then "has a number that cannot be"
+        elif all(.. | strings; length <= 200 and (test("[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}") | not))
+            | not then "has a text that cannot be"
+        elif '"$3"' then "" else "has other fields, or others in them, than a '"$2"'" end' \
+        "$payload" 2> /dev/null) || wrong="has what no $2 has"
+    [ -z "$wrong" ] || bad "$1: $wrong"
 }
 is() { # MEMBER FILTER WANTED WHAT
-    [ "$(jq -r "$2" "$payload")" = "$3" ] || bad "$1: $4"
+    [ "$(jq -r "$shapes$2" "$payload")" = "$3" ] || bad "$1: $4"
 }
 content() { # MEMBER FIELD OF: the payload's field describes the member OF, or is null if OF is ""
     if [ -z "$3" ]; then
@@ -155,22 +201,12 @@ content() { # MEMBER FIELD OF: the payload's field describes the member OF, or i
 # -- sections 3.2 to 3.6: what the statements say --------------------------------------------------
 
 remarks=
-sections="boot_id clock continues device encoder format fps height id origin_us policy\
- pre_event_shortfall pre_event_wanted_us recipients retention_days software sound started_wall_us\
- trigger trigger_us wearer width"
-statement header.jws camerad-header "$(with "$(peek header.jws 'has("microphone")')" "$sections" \
-    microphone)"
+statement header.jws camerad-header header
 sound=$(jq .sound "$payload")
 microphone=$(jq -c '.microphone // null' "$payload")
 is header.jws '.sound == false or has("microphone")' true "announces sound without a microphone"
-is header.jws 'if has("microphone") then .microphone | (keys | join(" ")) ==
-    "channels device pre_event rate samples" and (.device | type) == "string"
-    and (.pre_event | type) == "boolean" and ([.channels, .rate, .samples] | min) >= 1
-    else true end' true "has another microphone than there is"
 is header.jws .format 1 "of another version of the format"
-is header.jws '.retention_days >= 1 and .retention_days <= 366
-    and ([.width, .height, .fps] | min) >= 1 and ([.id, .continues // .id] | all(
-    test("\\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\\z")))' true "says what cannot be"
+boot=$(jq .boot_id "$payload")
 id=$(jq -r .id "$payload")
 name=$(basename "$recording" .tar)
 named=$(printf %s "$name" | grep -Eo '^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}' || true)
@@ -182,30 +218,30 @@ trigger=$(jq .trigger_us "$payload")
 jq -r '"recording \(.id)\ndevice    \(.device)
 when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' \
     "$payload"
+if [ "$sound" = false ] && [ "$microphone" != null ]; then
+    remarks=", without the sound that was wanted"
+fi
 previous=$(sha256 "$members/header.jws")
-[ "$commits" -eq 0 ] || jq -c '{end: .origin_us}' "$payload" > "$work/before"
 
 # What a commit says about sound (3.9).
 units=0
 heard_until=$origin
 if [ "$(printf %s "$microphone" | jq '.pre_event? // false')" != true ] &&
     [ "$trigger" -gt "$origin" ]; then heard_until=$trigger; fi
-unheard() { # FIRST: sound begins here, or ends with the recording
-    [ $(($1 - heard_until)) -le 1000000 ] || silence=yes
+unheard() { # UNTIL: sound begins here, or ends with the recording
+    [ $(($1 - heard_until)) -le 1000000 ] ||
+        printf '{"from":%s,"to":%s}\n' "$heard_until" "$1" >> "$work/silences"
 }
+: > "$work/silences"
 heard() {
-    is "$member" ".facts.sound | (keys | join(\" \")) == \"end_us first_us gaps states units\"
-        and ([.states[] | (keys | join(\" \")) == \"at_us state why\"] | all)
-        and ([.gaps[] | (keys | join(\" \")) == \"frames from_us reason to_us\"
-            and (.from_us == null or .to_us == null or .from_us <= .to_us)] | all)" true \
-        "says of sound what cannot be"
-    is "$member" ".facts | .clock.boot_us as \$now | ([\$now, .end_us, .sound.end_us // 0] | max) as \$latest
-        | .sound | if .units == 0 then .first_us == null and .end_us == null
-        else .first_us >= $origin and .first_us < .end_us and .end_us <= \$now + 60000000
+    is "$member" ".facts | .clock.boot_us as \$now | .sound
+        | if .units == 0 then .first_us == null and .end_us == null
+        else .first_us != null and .end_us != null
+            and .first_us >= $origin and .first_us < .end_us and .end_us <= \$now + 60000000
             and .first_us >= $heard_end - 5000
-            and .units * $per_unit <= .end_us - .first_us + 5000 end
-        and ([.states[].at_us, (.gaps[] | .from_us // 0, .to_us // 0)] | max // 0)
-            <= \$latest + 60000000" true "gives times of sound that cannot be"
+            and (.units * $unit | floor) <= .end_us - .first_us + 5000 end" true \
+        "gives times of sound that cannot be"
+    jq -c '.facts.sound | {gaps, states}' "$payload" >> "$work/sounds"
     if jq -e '.facts.sound.gaps != []' "$payload" > /dev/null; then
         gaps=yes
         jq -r --argjson o "$origin" '.facts.sound.gaps[] | "no sound  from " +
@@ -216,22 +252,24 @@ heard() {
     units=$((units + $(jq .facts.sound.units "$payload")))
     heard_until=$(jq .facts.sound.end_us "$payload")
     heard_end=$heard_until
+    [ "$heard_until" -le "$until" ] || until=$heard_until
 }
-per_unit=$(printf %s "$microphone" | jq 'if . == null then 0 else
-    (.samples * 1000000 / .rate | floor) end')
+unit=$(printf %s "$microphone" | jq -r 'if . == null then 0 else "\(.samples) * 1000000 / \(.rate)"
+    end')
+: > "$work/sounds"
 heard_end=$origin
 
 n=0
 frames=0
 end=$origin
+until=$origin # where the last picture or sound ends
 last=$((origin - 1))
+earliest=$((origin < trigger ? origin : trigger))
 while [ "$n" -lt "$commits" ]; do
     number=$(printf %06d "$n")
     member=$number.jws
-    statement "$member" camerad-commit "facts fragment init previous"
+    statement "$member" camerad-commit "commit($sound)"
     is "$member" .previous "$previous" "does not follow the statement before it"
-    is "$member" '.facts | keys | join(" ")' "$(with "$sound" "clock clock_step_us end_us first_us\
- frames gaps last_us marks sequence stages sync_us" sound)" "has other facts than a commit"
     is "$member" .facts.sequence "$n" "is the commit of another fragment"
     content "$member" .fragment "$number.m4s.age"
     of=
@@ -243,10 +281,7 @@ while [ "$n" -lt "$commits" ]; do
         else .first_us > $last and .first_us >= $origin
             and .first_us <= .last_us and .last_us < .end_us and .end_us - .last_us <= 2000000 end)
         and .last_us <= .clock.boot_us + 60000000
-        and ([.gaps[] | .from_us == null or .to_us == null or .from_us <= .to_us] | all)
-        and ([.marks[], .stages[].at_us, (.gaps[] | .from_us // 0, .to_us // 0)]
-            | max // 0) <= ([.clock.boot_us, .end_us] | max) + 60000000
-        and ([.marks[]] | min // $origin) >= ([$origin, $trigger] | min) - 60000000" true \
+        and told([.clock.boot_us, .end_us, .sound.end_us // 0] | max; $earliest)" true \
         "gives times that cannot be"
     jq -e ".facts.first_us - $end <= 1000000" "$payload" > /dev/null || hole=yes
     if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
@@ -258,18 +293,23 @@ while [ "$n" -lt "$commits" ]; do
     frames=$((frames + $(jq .facts.frames "$payload")))
     [ "$(jq .facts.frames "$payload")" -eq 0 ] || last=$(jq .facts.last_us "$payload")
     end=$(jq .facts.end_us "$payload")
+    [ "$end" -le "$until" ] || until=$end
     previous=$(sha256 "$members/$member")
     n=$((n + 1))
 done
 
-statement end.jws camerad-end "closing commits previous torn"
+[ "$commits" -eq 0 ] || [ "$trigger" -le $((until + 60000000)) ] ||
+    bad "header.jws: gives a trigger that cannot be"
+
+statement end.jws camerad-end "ending($sound)"
 is end.jws .previous "$previous" "does not follow the statement before it"
-is end.jws '.closing | keys | join(" ")' "$(with "$sound" "at_us boot_id clock clock_step_us frames\
- gaps marks reason stages sync_us" sound)" "has other facts than an end"
+is end.jws ".closing | ([$until, $trigger, if .boot_id == $boot then .clock.boot_us else 0 end]
+    | max) as \$known | .at_us <= \$known + 60000000
+    and told([\$known, .at_us] | max; $earliest)" true "gives times that cannot be"
 if [ "$sound" = true ]; then
-    is end.jws '.closing.sound | keys | join(" ")' "gaps states units" "says of sound what cannot be"
     is end.jws .closing.sound.units "$units" "counts other sound than the commits"
     jq -e '.closing.sound.gaps == []' "$payload" > /dev/null || gaps=yes
+    jq -c '.closing.sound | {gaps, states}' "$payload" >> "$work/sounds"
     [ "$commits" -eq 0 ] || unheard "$(jq .closing.at_us "$payload")"
 fi
 is end.jws .commits "$commits" "counts other commits than there are"
@@ -280,7 +320,18 @@ content end.jws .torn "$torn"
 jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
 [ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
-[ -z "${silence-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a silence that nothing explains"
+# A silence is explained by a gap that touches it, or by states other than "on" throughout (4).
+# shellcheck disable=SC2016 # the dollars are jq's
+silence=$(jq -rs --slurpfile all "$work/sounds" '[$all[].gaps[]] as $gaps
+    | ([$all[].states[]] | sort_by(.at_us)) as $states | [.[] | . as {$from, $to}
+    | select(any($gaps[]; (.from_us == null or .from_us < $to)
+        and (.to_us == null or .to_us > $from)) | not)
+    | ([$states[] | .at_us = ([[.at_us, $from] | max, $to] | min)]) as $here
+    | [{at_us: $from, state: "on"}] + $here + [{at_us: $to, state: "on"}]
+    | [range(length - 1) as $n | select(.[$n].state == "on") | .[$n + 1].at_us - .[$n].at_us]
+    | add <= 1000000] | if length == 0 then "" elif all then ", with a silence that its states explain"
+    else ", with a silence that nothing explains" end' "$work/silences")
+remarks=$remarks$silence
 [ -z "${hole-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
 echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
 echo "end       $previous -> $(sha256 "$members/end.jws")"

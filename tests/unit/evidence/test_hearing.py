@@ -12,8 +12,19 @@ from typing import Any
 import pytest
 from evidence_helpers import decoded, expected, ffmpeg_is_silent, time_of
 from msgspec import UNSET
-from sealed_helpers import KEY, KEYS, ORIGIN_US, Made, altered, flipped, made, office
-from sound_helpers import PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
+from sealed_helpers import (
+    KEY,
+    KEYS,
+    ORIGIN_US,
+    Made,
+    altered,
+    flipped,
+    made,
+    office,
+    signed,
+    some_closing,
+)
+from sound_helpers import MICROPHONE, PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
 
 from camerad.evidence.findings import Kind
 from camerad.evidence.records import Facts, Sound, SoundChange, SoundEnd
@@ -239,3 +250,70 @@ def test_fragments_in_another_order_are_no_silence(tmp_path: Path) -> None:
     assert report.result is not None
     assert Kind.SILENT not in {found.kind for found in report.result.findings}
     assert report.result.units == 5 * PER_FRAGMENT
+
+
+def _until_the_end(*states: SoundChange) -> Made:
+    """Sound in the first fragment alone, then these states, and an end as repair writes it."""
+
+    def change(number: int, facts: Facts) -> Facts:
+        if not isinstance(facts.sound, Sound):
+            return facts
+        if number == 1:
+            return replace(facts, sound=Sound(0, None, None, (), states))
+        return _silent(number, facts) if number < 4 else facts
+
+    made = made_with_sound(change)
+    # The fragment of sound only goes: the recording was cut off before.
+    contents = dict(made.members)
+    names = ["init.mp4.age", *(f"{number:06}.m4s.age" for number in range(4))]
+    end_us = made.facts[3].end_us
+    closing = replace(
+        some_closing(60, end_us), reason="recovered", sound=SoundEnd(PER_FRAGMENT, (), ())
+    )
+    members = signed(made.header, [contents[one] for one in names], list(made.facts[:4]), closing)
+    return replace(made, members=members)
+
+
+MUTED_SOON = SoundChange(heard_at(PER_FRAGMENT), "muted", None)
+
+
+@pytest.mark.parametrize(
+    ("states", "kind", "words"),
+    [
+        ((MUTED_SOON,), Kind.QUIET, "its states explain"),
+        ((replace(MUTED_SOON, state="missing"),), Kind.QUIET, "its states explain"),
+        # On again 0.1 s later: the 1.4 s that are left need words.
+        (
+            (MUTED_SOON, SoundChange(MUTED_SOON.at_us + 100_000, "on", None)),
+            Kind.SILENT,
+            "nothing explains",
+        ),
+        ((), Kind.SILENT, "nothing explains"),
+    ],
+    ids=["muted", "missing", "unmuted", "on"],
+)
+def test_a_recording_cut_off_in_silence_has_it_explained_by_the_states_of_sound(
+    tmp_path: Path, states: tuple[SoundChange, ...], kind: Kind, words: str
+) -> None:
+    recording = _until_the_end(*states)
+    report = check(tmp_path, recording)
+    assert report.verdict is Verdict.QUALIFIED, report.text()
+    assert report.result is not None
+    kinds = {found.kind for found in report.result.findings}
+    assert kinds & {Kind.QUIET, Kind.SILENT} == {kind}
+    code, said = stranger(tmp_path, recording)
+    assert (code, words in said) == (1, True), said
+
+
+def test_sound_that_was_wanted_and_is_not_there_at_all_is_a_remark(tmp_path: Path) -> None:
+    plain = made()
+    header = replace(plain.header, microphone=MICROPHONE)
+    contents = [data for name, data in plain.members if name.endswith(".age")]
+    # The initialisation segment lies before the first fragment.
+    members = signed(header, contents, list(plain.facts), some_closing(90, plain.end_us))
+    recording = replace(plain, header=header, members=members)
+    report = check(tmp_path, recording)
+    assert report.verdict is Verdict.QUALIFIED, report.text()
+    assert "sound was wanted, and there is none at all" in report.text()
+    code, said = stranger(tmp_path, recording)
+    assert (code, "without the sound that was wanted" in said) == (1, True), said
