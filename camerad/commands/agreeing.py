@@ -20,7 +20,14 @@ from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.known import Known
 from camerad.evidence.ledger import LedgerFinding
-from camerad.evidence.places import Holding, Place, PlaceKind, holding_stem, office_place
+from camerad.evidence.places import (
+    Holding,
+    Place,
+    PlaceKind,
+    device_stem,
+    holding_stem,
+    office_place,
+)
 from camerad.evidence.report import Report
 from camerad.evidence.state import LedgerState, harm
 
@@ -84,7 +91,7 @@ class _Comparison:
         for one in self._known.values():
             here = self._is_here(one.id)
             if not here and one.deleted is None:
-                if self._checked.partly and holding_stem(f"{one.device}-") not in named:
+                if self._checked.partly and device_stem(one.device) not in named:
                     continue  # another device's
                 self._told.add(one.id)
                 text = f"{one.id}: its file is gone, and the ledger has no deletion of it"

@@ -47,6 +47,8 @@ OFFICE: Final = "office"
 DIRECTORY_ID: Final = "id"
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+_THUMBPRINT: Final = 8
+"""Characters of a key's thumbprint in the name of a directory."""
 
 
 class NotThereError(CameradError, LookupError):
@@ -133,12 +135,18 @@ class Place:
 
 def holding_name(device: str, key: PublicKey) -> str:
     """Name of a device's directory in an office's directory."""
-    return f"{_ODD.sub('_', device)}-{key.thumbprint[:8]}"
+    return f"{device_stem(device)}-{key.thumbprint[:_THUMBPRINT]}"
 
 
 def holding_stem(name: str) -> str:
-    """What the names of a device's directories begin with, from one of them or from ``DEVICE-``."""
-    return _ODD.sub("_", name).rpartition("-")[0]
+    """What the names of a device's directories begin with, from one of them; the thumbprint behind
+    it may have dashes itself."""
+    return name[: -1 - _THUMBPRINT]
+
+
+def device_stem(device: str) -> str:
+    """The same from the device's name."""
+    return _ODD.sub("_", device)
 
 
 def place_of(path: str) -> Place:

@@ -13,7 +13,7 @@ from desk_helpers import KEY, ONE, TWO, Camera, recording
 
 from camerad.errors import EX_CONFIG
 from camerad.evidence.mirror import mirror_ledger
-from camerad.evidence.places import Holding, place_of
+from camerad.evidence.places import Holding, device_stem, holding_stem, place_of
 
 from .conftest import Desk, Said
 
@@ -155,6 +155,11 @@ def test_a_recording_that_is_here_twice_counts_once(
     found = verified()
     assert found.code in (1, 2)
     assert f"{ONE}: it is here 2 times" in found.out
+
+
+def test_a_dash_in_a_keys_thumbprint_is_none_of_the_devices_name() -> None:
+    """Base64url has dashes: one key in eight has one in its first eight characters."""
+    assert holding_stem("cam-1-Zq-Sq7bm") == holding_stem("cam-1-Zq_Sq7b-") == device_stem("cam-1")
 
 
 # -------------------------------------------------------------------------- the device's ledger
