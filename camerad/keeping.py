@@ -165,7 +165,10 @@ class Keeping:
         """A name for the next recording. Raises StorageError."""
         from camerad.evidence.container import new_id  # noqa: PLC0415 - slow to import
 
-        return new_id(self._recordings_dir, wall_us)
+        store = self._store
+        # One that was begun a moment ago may not be in the ledger yet; its file is there.
+        known = () if store is None else store.ledger.state.recordings
+        return new_id(self._recordings_dir, wall_us, known)
 
     def interrupted(self) -> None:
         """A recording has no end although the daemon goes on: it is repaired once it can be."""

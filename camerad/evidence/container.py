@@ -29,6 +29,7 @@ import logging
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -88,16 +89,19 @@ class Sink(Protocol):
         """
 
 
-def new_id(directory: str, wall_us: int) -> str:
+def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> str:
     """A name for the next recording in `directory`: ``20261124T153000Z-000001-9f3c02ab``.
 
-    The time is for people, and `ls` sorts by it. The number is one more than the highest there, so
-    that the order survives a clock that is wrong; the random part keeps names apart when a wrong
-    clock shows the same time twice. A number that no device reaches does not count, so that a file
-    that was put there does not make the names too long. Raises StorageError if the directory cannot
-    be read, and ValueError if wall_us is no date.
+    known: the recordings that the ledger names, also those that are gone or deleted.
+
+    The time is for people, and `ls` sorts by it. The number is one more than the highest there or
+    known: none comes twice when the newest has vanished, and the order survives a clock that is
+    wrong. The random part keeps names apart when a wrong clock shows the same time twice. A number
+    that no device reaches does not count, so that a file that was put there does not make the names
+    too long. Raises StorageError if the directory cannot be read, and ValueError if wall_us is no
+    date.
     """
-    there = (number_of(name) for name in names(directory))
+    there = (number_of(name) for name in (*names(directory), *known))
     number = 1 + max((one for one in there if one < _UNREACHED), default=0)
     return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
 

@@ -17,6 +17,7 @@ from camerad.clock import DAY, SECOND, ClockSource, ManualClock
 from camerad.config import load
 from camerad.errors import StorageError
 from camerad.evidence import files, listing, repair
+from camerad.evidence.container import number_of
 from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
@@ -168,6 +169,17 @@ def test_the_ledger_knows_a_recording_from_beginning_to_end(scenes: Any) -> None
     assert info is not None
     assert said["opened"].id == ID
     assert (said["closed"].final, said["closed"].flagged) == (info.final, True)
+
+
+def test_a_number_never_comes_twice_though_the_newest_file_vanished(
+    scenes: Any, tmp_path: Path
+) -> None:
+    scene = scenes()
+    first = os.path.basename(recorded(scene))
+    asked(scene)
+    (tmp_path / "recordings" / first).unlink()
+    # One more than the one that vanished, which the ledger has.
+    assert number_of(scene.keeping.new_id(0)) == number_of(first) + 1
 
 
 def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
