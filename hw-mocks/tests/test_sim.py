@@ -17,6 +17,8 @@ from sim_support import Sim, to_idle, until
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
 
+LONG = b"1" + b"0" * 3999
+
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
@@ -118,7 +120,7 @@ def test_events_tell_every_stage_and_the_newest_state(sim: Sim) -> None:
     host, port = sim.facts()["url"].removeprefix("http://").split(":")
     stages: list[str] = []
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        connection.sendall(b"GET /api/events HTTP/1.1\r\nHost: sim\r\n\r\n")
+        connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
         with connection.makefile("rb") as stream:
 
             def hear(stage: str) -> dict[str, Any]:
@@ -188,6 +190,13 @@ def test_the_page_and_its_parts_come_from_here_and_nowhere_else(sim: Sim) -> Non
         assert sim.raw("GET", f"/page/{name}")[0] == 404
 
 
+@pytest.mark.parametrize("folder", ["/page/", "/api/films/"])
+# Longer than a name may be, of another kind, no name at all, and from outside.
+@pytest.mark.parametrize("name", ["x" * 600, "x" * 600 + ".mp4", "a%00b.mp4", "..%2f..%2fx.mp4"])
+def test_a_name_that_is_made_up_is_not_found(sim: Sim, folder: str, name: str) -> None:
+    assert sim.ask("GET", folder + name)[0] == 404
+
+
 # ------------------------------------------------------------------------------------------- faults
 
 
@@ -230,6 +239,15 @@ def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
         ("/api/fault", {"name": "camera_cancel", "count": -1}, "whole number"),
         ("/api/fault", {"name": "button_stuck", "button": []}, "main, display"),
         ("/api/press", b"x" * 5000, "size"),
+        # Deeper than any parser goes; longer than any float; no text that can be sent.
+        ("/api/press", b"[" * 4000, "nested too deeply"),
+        ("/api/press", b'{"button": "main", "seconds": 1' + b"0" * 4000 + b"}", "0.001 to 3600"),
+        (
+            "/api/fault",
+            b'{"name": "camera_cancel", "count": 1' + b"0" * 4000 + b"}",
+            "whole number",
+        ),
+        ("/api/press", b'{"\\ud800": 1}', "unknown"),
     ],
 )
 def test_wrong_requests_are_answered_with_what_is_right(

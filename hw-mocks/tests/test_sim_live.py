@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 from sim_support import Sim, to_idle
+
+from hw_mocks.sim.origin import names_of
 
 T = TypeVar("T")
 FIRST = ["history", "state", "recordings", "faults", "desk"]
@@ -168,6 +172,58 @@ def test_a_page_from_elsewhere_may_neither_look_nor_press(sim: Sim) -> None:
             assert await one.hears("state")
 
     run(story())
+
+
+ASKED = ("/", "/page/page.js", "/api/state", "/api/display.jpg", "/api/events", "/api/live")
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        # The name of somebody who has it resolve to this machine: nothing else looks wrong.
+        ({"Host": "rebound.example:{port}", "Origin": "http://rebound.example:{port}"}, "rebound"),
+        ({"Host": "rebound.example"}, "127.0.0.1:"),
+        ({"Host": "127.0.0.1:1"}, "127.0.0.1:1"),
+        ({"Sec-Fetch-Site": "cross-site"}, "cross-site"),
+        ({"Sec-Fetch-Site": "same-site"}, "same-site"),
+        ({"Origin": "null"}, "null"),
+    ],
+)
+def test_whatever_a_page_from_elsewhere_asks_is_refused(
+    sim: Sim, headers: dict[str, str], words: str
+) -> None:
+    port = sim.facts()["url"].rpartition(":")[2]
+    for path in ASKED:
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+        with contextlib.closing(connection):
+            sent = {name: value.format(port=port) for name, value in headers.items()}
+            connection.request("GET", path, headers=sent)
+            answer = connection.getresponse()
+            assert answer.status == 403, path
+            assert words in json.loads(answer.read())["error"]
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_the_page_itself_is_answered_by_every_name_of_this_machine(
+    sim: Sim, host: str, site: str
+) -> None:
+    port = sim.facts()["url"].rpartition(":")[2]
+    name = f"{host}:{port}"
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)) as one:
+        sent = {"Host": name, "Origin": f"http://{name.lower()}", "Sec-Fetch-Site": site}
+        one.request("GET", "/api/state", headers=sent)
+        answer = one.getresponse()
+        assert answer.status == 200, answer.read()
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_what_is_listened_on_is_a_name_too_and_port_80_goes_without_saying() -> None:
+    assert {"192.0.2.7:8480", "localhost:8480"} <= names_of("192.0.2.7", 8480)
+    assert "[2001:db8::1]:8480" in names_of("2001:db8::1", 8480)
+    assert "localhost" not in names_of("127.0.0.1", 8480)
+    assert {"localhost", "localhost:80"} <= names_of("127.0.0.1", 80)
 
 
 def test_a_page_that_talks_is_parted_from(sim: Sim) -> None:

@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,8 +78,9 @@ class Desk:
 
     def film(self, recording: str) -> Path | None:
         """What was opened of a recording, if it is still here."""
-        path = self._film(recording)
-        return path if path.is_file() else None
+        wanted = self._film(recording)
+        # Compared, not looked up: the name may be anything that somebody makes up.
+        return next((path for path in self._films() if path == wanted), None)
 
     async def verify(self, recording: str) -> Finding:
         """Check a recording. Raises NotNow while the desk does something else."""
@@ -101,8 +102,11 @@ class Desk:
     def _film(self, recording: str) -> Path:
         return self._directory / f"{recording}{FILM_SUFFIX}"
 
+    def _films(self) -> Iterator[Path]:
+        return self._directory.glob(f"*{FILM_SUFFIX}")
+
     def _keep_newest(self) -> None:
-        films = sorted(self._directory.glob(f"*{FILM_SUFFIX}"), key=lambda one: one.stat().st_mtime)
+        films = sorted(self._films(), key=lambda one: one.stat().st_mtime)
         for film in films[:-FILMS_KEPT]:
             film.unlink()
             finding = self._findings.get(film.stem)

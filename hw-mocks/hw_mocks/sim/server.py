@@ -25,19 +25,17 @@ GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
 404 if there is no such thing, 409 if it is not possible just now, 501 if it belongs to later work.
-A web page of another origin is answered with 403, whatever it asks.
+A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -49,6 +47,7 @@ from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.feed import Feed, shortened
 from hw_mocks.sim.live import Live
+from hw_mocks.sim.origin import Handler, names_of, only_from_here
 from hw_mocks.sim.timepiece import STEP
 
 PAGE: Final = Path(__file__).parent / "page"
@@ -57,18 +56,19 @@ MAX_BODY: Final = 4096
 MAX_SECONDS: Final = 3600.0
 MAX_STEP: Final = 10 * 366 * 86400.0
 """Seconds that a clock may jump: ten years."""
+MAX_COUNT: Final = 2**53
+"""More bytes than any card has, and still exact wherever JSON is read."""
 # Nothing on the page comes from elsewhere, and nothing elsewhere may frame it.
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
 
 log = logging.getLogger("hw_mocks.sim")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Daemon(Protocol):
@@ -99,15 +99,6 @@ async def _json_errors(request: web.Request, handler: Handler) -> web.StreamResp
     if not response.prepared:
         response.headers.update(_HEADERS)
     return response
-
-
-@web.middleware
-async def _same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A page from elsewhere that somebody has open may neither press nor look."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text=f"{origin} is not where this body camera is")
-    return await handler(request)
 
 
 class Server:
@@ -142,7 +133,9 @@ class Server:
 
     async def start(self) -> None:
         """Begin to answer."""
-        app = web.Application(middlewares=[_json_errors, _same_origin], client_max_size=MAX_BODY)
+        address, port = self._listener.getsockname()[:2]
+        checks = [_json_errors, only_from_here(names_of(address, port))]
+        app = web.Application(middlewares=checks, client_max_size=MAX_BODY)
         get, post = app.router.add_get, app.router.add_post
         get("/api/state", self._get_state)
         get("/api/recordings", self._get_recordings)
@@ -201,10 +194,11 @@ class Server:
 
     async def _get_page(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info.get("name", "index.html")
-        path = PAGE / Path(name).name
-        if path.suffix not in PAGE_FILES or not path.is_file():
-            raise web.HTTPNotFound(text=f"{name}: no such file")
-        return web.FileResponse(path)
+        # Compared, not looked up: no name that somebody makes up reaches the file system.
+        for path in PAGE.iterdir():
+            if path.name == name and path.suffix in PAGE_FILES:
+                return web.FileResponse(path)
+        raise web.HTTPNotFound(text=f"{name}: no such file")
 
     async def _get_state(self, _request: web.Request) -> web.Response:
         status = await self._control.fresh() if self._daemon.pid is not None else None
@@ -282,8 +276,10 @@ class Server:
             if key in body:
                 body[key] = _seconds(body[key], key, low=0)
         for key in ("count", "bytes_left"):
-            if key in body and (type(body[key]) is not int or body[key] < 0):
-                raise web.HTTPBadRequest(text=f"{key}: {body[key]!r} is no whole number from 0 up")
+            if key in body and (type(body[key]) is not int or not 0 <= body[key] <= MAX_COUNT):
+                raise web.HTTPBadRequest(
+                    text=f"{key}: {body[key]!r} is no whole number from 0 to {MAX_COUNT}"
+                )
         if "button" in body:
             self._check_button(body["button"])
         try:
@@ -340,18 +336,20 @@ async def _body(request: web.Request, *keys: str) -> dict[str, Any]:
     """The request's JSON object, with no other keys than these."""
     try:
         body = json.loads(await request.read())
-    except ValueError:
-        raise web.HTTPBadRequest(text="the body is not JSON") from None
+    except (ValueError, RecursionError):
+        raise web.HTTPBadRequest(text="the body is not JSON, or nested too deeply") from None
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body is no JSON object")
     unknown = sorted(set(body) - set(keys))
     if unknown:
-        raise web.HTTPBadRequest(text=f"{', '.join(unknown)}: unknown; known: {', '.join(keys)}")
+        names = ", ".join(map(repr, unknown))
+        raise web.HTTPBadRequest(text=f"{names}: unknown; known: {', '.join(keys)}")
     return body
 
 
 def _seconds(value: Any, key: str, low: float = 0.001, high: float = MAX_SECONDS) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared as it is: an integer may be too long for a float, and NaN lies between nothing.
+    good = isinstance(value, int | float) and not isinstance(value, bool)
     if not good or not low <= value <= high:
         raise web.HTTPBadRequest(
             text=f"{key}: {value!r} is no number from {low:.12g} to {high:.12g}"
