@@ -152,6 +152,7 @@ class Daemon(Reports):
                     on_error=self.threadsafe(self._camera_error),
                     on_fatal=self.threadsafe(self._camera_fatal),
                     on_sound=self.threadsafe(self._microphone_says),
+                    on_exit=self.threadsafe(self._capture_ended),
                 ),
                 clock=self._clock,
                 sound=rings.sound,
@@ -296,6 +297,18 @@ class Daemon(Reports):
     def _microphone_says(self, news: SoundNews) -> None:
         if self._microphone is not None:
             self._microphone.says(news)
+            self._show_microphone()
+
+    def _capture_ended(self) -> None:
+        if self._microphone is not None:
+            self._microphone.ended()
+            self._show_microphone()
+
+    def _show_microphone(self) -> None:
+        """Whether it is on is no state of the camera, but it is said."""
+        self._show_scene()
+        if self._control is not None:
+            self._control.changed()
 
     def _carry_out(self, effect: stages.Effect) -> None:
         if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
@@ -335,6 +348,7 @@ class Daemon(Reports):
         return scene.Facts(
             pre_event_seconds=self._settings.policy.pre_event.seconds,
             sound=wiring.sound(self._settings) is not None,
+            hears=self._microphone is not None and self._microphone.hears,
             status=self._status_scene() if self._state.status_on else scene.Status(),
         )
 

@@ -55,7 +55,12 @@ class Microphone:
         self._set_condition = set_condition
         self._heard = heard
         self.state = SoundState.OFF
-        """What it does, as it has said last."""
+        """What it does: as it has said last, and off once nobody is there to say it."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is on now."""
+        return self.state is SoundState.ON
 
     def follow(self, state: stages.State, *, wiping: bool) -> None:
         """The camera is in this state. wiping: footage is being overwritten, so none may come."""
@@ -73,6 +78,11 @@ class Microphone:
         self._heard(news)
         if news.state in DOWN or news.state is SoundState.ON:
             self._set_condition(Condition.MICROPHONE_DOWN, news.state in DOWN)
+
+    def ended(self) -> None:
+        """The capture process has ended, and its microphone with it. The next one says what it
+        does; whether it works is known no better than before."""
+        self.state = SoundState.OFF
 
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""

@@ -30,7 +30,8 @@ class Sound(Enum):
     MUTED = "muted"
     """Switched off by the wearer."""
     NONE = "none"
-    """There is none: the policy does not want it, or the microphone does not work."""
+    """There is none: the policy does not want it, or the microphone does not work or is not on
+    yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,12 @@ class Facts:
     """What the state does not know and the display is to say.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
-    status: what the status would say.
+    hears: whether the microphone says that it is on. status: what the status would say.
     """
 
     pre_event_seconds: float = 0.0
     sound: bool = False
+    hears: bool = False
     status: Status = Status()
 
 
@@ -101,7 +103,10 @@ def scene(state: State, facts: Facts) -> Scene:
 def _sound(state: State, facts: Facts) -> Sound:
     if not facts.sound or Condition.MICROPHONE_DOWN in state.conditions:
         return Sound.NONE
-    return Sound.MUTED if state.muted else Sound.ON
+    if state.muted:
+        return Sound.MUTED
+    # Not what is wanted of it: for as long as it takes to come on, nobody is heard.
+    return Sound.ON if facts.hears else Sound.NONE
 
 
 _NAMES: Final[Mapping[str, type[Scene]]] = {

@@ -67,6 +67,7 @@ class Callbacks:
     on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
     on_error: something went wrong, for the log. on_fatal: only a reboot can help, or the link
     itself has failed; the text says which. on_sound: the microphone does something else.
+    on_exit: the capture process has ended; nothing is heard of it any more.
     """
 
     on_up: Callable[[dict[str, Any]], None]
@@ -75,6 +76,7 @@ class Callbacks:
     on_error: Callable[[str], None]
     on_fatal: Callable[[str], None]
     on_sound: Callable[[SoundNews], None] = lambda _: None
+    on_exit: Callable[[], None] = lambda: None
 
 
 class CaptureLink(Wanted):
@@ -339,6 +341,7 @@ class CaptureLink(Wanted):
         self._hear(process)
         code = process.exit_code()
         self._let_go(process)
+        self._callbacks.on_exit()
         self._intake.end()
         if not self._view:
             self._erase()

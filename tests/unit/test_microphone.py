@@ -82,6 +82,18 @@ def test_a_microphone_that_is_down_is_a_condition_until_samples_arrive(fault: So
     assert world.microphone.state is SoundState.ON
 
 
+def test_the_microphone_of_a_process_that_ended_is_not_on() -> None:
+    world = World()
+    world.microphone.says(SoundNews(SoundState.ON, 1))
+    assert world.microphone.hears
+    world.microphone.ended()
+    assert not world.microphone.hears
+    assert world.microphone.state is SoundState.OFF
+    # It is no fault of the microphone, and the recording is told of the gap by what is missing.
+    assert world.conditions == [(Condition.MICROPHONE_DOWN, False)]
+    assert len(world.heard) == 1
+
+
 def test_a_process_without_an_encoder_for_sound_is_a_fault() -> None:
     world = World()
     world.microphone.unknown()

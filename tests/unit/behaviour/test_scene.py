@@ -22,7 +22,7 @@ from camerad.behaviour.scene import (
 )
 from camerad.behaviour.stages import Condition, Stage, State
 
-FACTS = Facts(pre_event_seconds=30.0, sound=True, status=Status(87, 312, 1))
+FACTS = Facts(pre_event_seconds=30.0, sound=True, hears=True, status=Status(87, 312, 1))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,16 @@ def test_a_recording_that_hears_nothing_does_not_show_sound(muted: bool) -> None
     state = State(Stage.RECORDING, 5, display_on=True, muted=muted)
     assert scene(state, Facts(sound=False)) == Recording(5, Sound.NONE)
     down = replace(state, conditions=frozenset({Condition.MICROPHONE_DOWN}))
-    assert scene(down, Facts(sound=True)) == Recording(5, Sound.NONE)
+    assert scene(down, Facts(sound=True, hears=True)) == Recording(5, Sound.NONE)
+
+
+def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
+    # Starting, or the capture process is being restarted: sound is wanted, and nobody is heard.
+    state = State(Stage.RECORDING, 5, display_on=True)
+    assert scene(state, Facts(sound=True, hears=False)) == Recording(5, Sound.NONE)
+    assert scene(state, Facts(sound=True, hears=True)) == Recording(5, Sound.ON)
+    muted = replace(state, muted=True)
+    assert scene(muted, Facts(sound=True, hears=False)) == Recording(5, Sound.MUTED)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ class Rig:
             self.frame_fd,
             Callbacks(
                 *(self.log(name) for name in ("up", "down", "gap", "error", "fatal")),
+                on_exit=lambda: self.log("exit")(None),
             ),
             argv=options.pop("argv", (sys.executable, capture_child.__file__)),
             budget=options.pop("budget", BUDGET),
@@ -535,6 +536,7 @@ def test_a_killed_process_costs_one_stated_gap_and_the_recording_goes_on(rig: Ri
     ]
     assert [gap.from_us for gap in rig.all("gap")] == [gap.from_us for gap in gaps]
     assert rig.all("down") == []  # Too short to be a failed camera.
+    assert len(rig.all("exit")) == 2  # But what a process did, nobody does until the next says so.
 
 
 def test_what_a_process_sent_before_it_died_is_kept(rig: Rig) -> None:
