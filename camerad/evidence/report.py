@@ -12,6 +12,7 @@ from camerad.evidence.findings import TOUCHING_US, Finding, Kind, Result, Severi
 from camerad.evidence.records import RECOVERED, Header, Microphone, SoundChange, rfc3339
 from camerad.evidence.text import printable
 from camerad.stream.packets import Gap
+from camerad.stream.wire import SoundState
 
 _LISTED: Final = 20
 """Lines of one sort that are printed; a program gets all of them."""
@@ -208,7 +209,7 @@ class Report:
         yield from _listed(
             "no sound", [self._gap_text(gap, "access units") for gap in result.sound_gaps]
         )
-        yield from _listed("sound is", [self._state_text(one) for one in result.sound_states])
+        yield from _listed("microphone", [self._state_text(one) for one in result.sound_states])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
         yield from _listed("clock", self._clock_texts(result))
         yield from _listed(
@@ -256,7 +257,9 @@ class Report:
 
     def _state_text(self, change: SoundChange) -> str:
         why = "" if change.why is None else f": {change.why}"
-        return f"{change.state} from {self._us(change.at_us) / SECOND:.3f} s on{why}"
+        # Open from self-view on, so that a press has sound at once; what is kept is another line.
+        state = "open" if change.state == SoundState.ON.value else change.state
+        return f"{state} from {self._us(change.at_us) / SECOND:.3f} s on{why}"
 
     def _gap_text(self, gap: Gap, what: str = "pictures") -> str:
         from_us = None if gap.from_us is None else self._us(gap.from_us)
@@ -281,7 +284,7 @@ def _sound(header: Header) -> str:
     if not header.sound:
         return f"was wanted from {microphone.device}, which gave none"
     since = "the first picture" if microphone.pre_event else "the trigger"
-    return f"from {microphone.device}, since {since}"
+    return f"from {microphone.device}, kept since {since}"
 
 
 def _begins_us(header: Header) -> int:

@@ -94,9 +94,9 @@ def test_the_report_says_what_there_is_of_sound(tmp_path: Path) -> None:
     assert said["sound_units"] == 5 * PER_FRAGMENT
     assert said["sound_states"] == [{"at": 0.0, "state": "on", "why": None}]
     text = report.text()
-    assert "sound      from hw:1, since the trigger" in text
+    assert "sound      from hw:1, kept since the trigger" in text
     assert "no sound   from 0.981 s to 1.003 s: muted" in text
-    assert "sound is   on from 0.000 s on" in text
+    assert "microphone open from 0.000 s on" in text
 
 
 def test_a_recording_that_wanted_no_sound_says_so(tmp_path: Path) -> None:
