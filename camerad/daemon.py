@@ -470,6 +470,7 @@ class Daemon(Reports):
         """What the camera does now, ready for JSON; see `camerad.control`."""
         state = self._state
         recording = self._recordings.present() if state.keeping else None
+        since_us = state.entered_us if state.stage is Stage.RECORDING else None
         return {
             "stage": state.stage.value,
             "ready": state.stage in stages.ARMABLE and state.can_record,
@@ -477,7 +478,12 @@ class Daemon(Reports):
             "display": state.display_on,
             "muted": state.muted,
             "microphone": self._microphone.state.value if self._microphone is not None else None,
-            "recording": recording and {"id": state.recording_id, **recording},
+            "recording": recording
+            and {
+                "id": state.recording_id,
+                "since_us": since_us,
+                **recording,
+            },
             "pre_event_seconds": self._rings.pictures.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),

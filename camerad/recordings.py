@@ -328,6 +328,7 @@ class Recordings:
         info = self._recorder.info
         return {
             "seconds": info.seconds if info is not None else 0.0,
+            "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
             "trigger": self._recorder.plan.trigger,
         }
 

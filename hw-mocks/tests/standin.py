@@ -86,12 +86,20 @@ class StandIn:
         recording = None
         if self.stage == "recording":
             seconds = time.monotonic() - self.began
-            recording = {"id": "r1", "seconds": seconds, "trigger": "button:main"}
+            recording = {
+                "id": "r1",
+                "since_us": round(self.began * 1_000_000),
+                "seconds": seconds,
+                "pre_event_seconds": 1.5,
+                "trigger": "button:main",
+            }
         return {
             "stage": self.stage,
             "ready": True,
             "conditions": ["clock_untrusted"],
             "display": self.stage != "idle",
+            "muted": False,
+            "microphone": "on" if recording else "off",
             "recording": recording,
             "pre_event_seconds": 1.5,
             "recordings_dir": str(self.settings.device.state_dir / "recordings"),
@@ -112,6 +120,8 @@ class StandIn:
             "pre_event_seconds": 1.5,
             "frames": 375,
             "gaps": [gap],
+            "sound": True,
+            "sound_gaps": [gap],
             "marks": [2.5],
             "state": "closed",
             "bytes": 7_000_000,

@@ -44,6 +44,8 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
         "sound": False,
         "vibration": False,
         "conditions": ["clock_untrusted"],
+        "muted": False,
+        "microphone": "off",
         "recording": None,
         "pre_event_seconds": 1.5,
     }
@@ -64,7 +66,8 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
     assert not state["lights"]["green"]
     assert state["sound"]
     assert state["vibration"]
-    assert set(state["recording"]) == {"id", "seconds"}
+    assert set(state["recording"]) == {"id", "seconds", "pre_event_seconds", "since_us"}
+    assert state["microphone"] == "on"
     assert state["recording"]["id"] == "r1"
 
 
@@ -99,6 +102,7 @@ def test_the_recordings_are_the_daemons(sim: Sim) -> None:
     status, recordings = sim.ask("GET", "/api/recordings")
     assert status == 200
     fields = {"id", "path", "started", "seconds", "pre_event_seconds", "frames", "gaps"}
+    fields |= {"sound", "sound_gaps"}
     fields |= {"marks", "state", "reason"}
     assert [set(recording) for recording in recordings] == [fields]
 
@@ -171,8 +175,10 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     assert stop in main["gestures"]
     # What policies/generic.yaml allows: half a minute, in self-view only.
     policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
-    assert board["policy"] == policy
-    assert [fault["name"] for fault in board["faults"]] == list(FAULTS)
+    assert board["policy"] == policy | {"sound": True}
+    # Those that can be had: nobody is offered a switch that does nothing.
+    there = [name for name, kind in FAULTS.items() if kind.role is not None]
+    assert [fault["name"] for fault in board["faults"]] == there
     assert board["daemon"] == {"pid": sim.facts()["daemon_pid"], "exit_code": None}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from camerad import wiring
 from camerad.config import Settings
 
 from hw_mocks.sim.faults import FAULTS
@@ -31,26 +32,28 @@ def about_buttons(settings: Settings) -> list[dict[str, Any]]:
 
 
 def about_faults() -> list[dict[str, Any]]:
-    """[{"name", "what": for people, "later": it belongs to later work, "group": "camera" | "card" |
-    "button" | "clock" | "power" | "process", "lasts": it lasts for seconds, "on_button"}]."""
+    """[{"name", "what": for people, "group": "camera" | "card" | "button" | "clock" | "process" or
+    the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can be had."""
     return [
         {
             "name": kind.name,
             "what": kind.what,
-            "later": kind.role is None,
             "group": kind.group,
             "lasts": kind.lasts,
             "on_button": kind.on_button,
         }
         for kind in FAULTS.values()
+        if kind.role is not None
     ]
 
 
 def about_policy(settings: Settings) -> dict[str, Any]:
-    """{"name", "pre_event_seconds": 0 without a buffer, "armed_in": [stage]}."""
+    """{"name", "pre_event_seconds": 0 without a buffer, "armed_in": [stage], "sound": whether
+    recordings are to have sound}."""
     pre_event = settings.policy.pre_event
     return {
         "name": settings.policy.name,
         "pre_event_seconds": pre_event.seconds,
         "armed_in": sorted(stage.value for stage in pre_event.armed_in),
+        "sound": wiring.sound(settings) is not None,
     }

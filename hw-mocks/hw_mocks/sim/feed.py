@@ -43,6 +43,8 @@ RECORDING: Final = (
     "pre_event_seconds",
     "frames",
     "gaps",
+    "sound",
+    "sound_gaps",
     "marks",
     "state",
     "reason",

@@ -9,15 +9,18 @@ KEPT_US: Final = 300_000_000
 EVERY_US: Final = 1_000_000
 """How finely the filling of the pre-event buffer is noted."""
 
+_EACH: Final = ("stage", "ready", "conditions", "muted", "microphone")
+"""What makes a moment whenever it changes."""
+
 Moment = dict[str, Any]
 
 
 class History:
     """What the page draws its timeline of: moments, oldest first.
 
-    A moment is {"at_us": media time in microseconds, "stage", "ready", "conditions", "recording":
-    as in the state, "held": seconds in the pre-event buffer}. Between two of them the camera stayed
-    as the first one says, but for what fills and grows.
+    A moment is {"at_us": media time in microseconds, "stage", "ready", "conditions", "muted",
+    "microphone", "recording": as in the state, "held": seconds in the pre-event buffer}. Between
+    two of them the camera stayed as the first one says, but for what fills and grows.
     """
 
     def __init__(self) -> None:
@@ -30,6 +33,8 @@ class History:
             "stage": state["stage"],
             "ready": state["ready"],
             "conditions": state["conditions"],
+            "muted": state["muted"],
+            "microphone": state["microphone"],
             "recording": state["recording"],
             "held": state["pre_event_seconds"],
         }
@@ -47,7 +52,7 @@ class History:
 
 
 def _tells_more(moment: Moment, last: Moment) -> bool:
-    same = all(moment[key] == last[key] for key in ("stage", "ready", "conditions"))
+    same = all(moment[key] == last[key] for key in _EACH)
     if not same or _identity(moment) != _identity(last):
         return True
     grown: bool = moment["held"] != last["held"] or moment["recording"] != last["recording"]

@@ -3,10 +3,14 @@
 =====================  ====================================================================
 GET  /                 the page (left out with --no-page)
 GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "display", "sound",
-                       "vibration", "conditions", "recording": {"id", "seconds"} | null,
-                       "pre_event_seconds"}; the stage is "off" once the daemon has ended
+                       "vibration", "conditions", "muted", "microphone": what it says it does |
+                       null, "recording": {"id", "seconds": from its first picture, as far as
+                       they are safe, "pre_event_seconds": of these, "since_us": media time of the
+                       press | null} | null, "pre_event_seconds"}; the stage is "off" once the
+                       daemon has ended
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
-                       "gaps", "marks", "state", "reason"}]; 503 if the daemon does not answer
+                       "gaps", "sound", "sound_gaps", "marks", "state", "reason"}]; 503 if the
+                       daemon does not answer
 GET  /api/display.jpg  what the front display shows now
 GET  /api/events       the state at every change, as server-sent events
 GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
@@ -67,6 +71,16 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+RUNNING: Final = ("id", "seconds", "pre_event_seconds", "since_us")
+"""What is passed on of the recording that runs."""
+_NOTHING: Final[dict[str, Any]] = {
+    "conditions": [],
+    "muted": False,
+    "microphone": None,
+    "pre_event_seconds": 0.0,
+}
+"""What is known of a camera whose daemon says nothing."""
 
 log = logging.getLogger("hw_mocks.sim")
 
@@ -178,16 +192,18 @@ class Server:
         """/api/state, with what the daemon says of itself and what the hardware shows."""
         if status is None:
             stage = "off" if self._daemon.pid is None else "starting"
-            status = {"stage": stage, "ready": False, "conditions": [], "pre_event_seconds": 0.0}
+            status = {"stage": stage, "ready": False, **_NOTHING}
         recording = status.get("recording")
         if recording is not None:
-            recording = {"id": recording["id"], "seconds": recording["seconds"]}
+            recording = {key: recording[key] for key in RUNNING}
         return {
             "stage": status["stage"],
             "ready": status["ready"],
             **self._board.outputs(),
             "display": self._panel.lit(),
             "conditions": status["conditions"],
+            "muted": status["muted"],
+            "microphone": status["microphone"],
             "recording": recording,
             "pre_event_seconds": status["pre_event_seconds"],
         }

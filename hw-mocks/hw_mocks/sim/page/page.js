@@ -13,10 +13,9 @@ import { Timeline } from "./timeline.js";
 import { say, speak, spoken, words } from "./words.js";
 
 const REDRAW_MS = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 200;
-const NOTE_MS = 6000;
+const NOTE_MS = 3000;
 
 let state = null;
-let toldAt = 0;
 let note = "";
 let noteEnds = 0;
 
@@ -82,7 +81,7 @@ function hint() {
 function show() {
   const text = words();
   showOutputs(state);
-  showStage(state, board.policy, performance.now() - toldAt);
+  showStage(state, board.policy);
   write($("hint"), state === null ? text.hints.starting : hint());
 }
 
@@ -106,7 +105,7 @@ function inLanguage(next) {
     mark(choice, "aria-pressed", String(choice.dataset.language === next));
   }
   for (const button of buttons) button.speak();
-  explain();
+  explain(board.policy);
   switchboard.speak();
   recordings.speak();
   timeline.draw();
@@ -156,10 +155,9 @@ follow({
     timeline.write();
   },
   state(next, atUs) {
-    const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join();
+    const another = state === null || next.stage !== state.stage || next.conditions.join() !== state.conditions.join() || next.muted !== state.muted;
     if (another) noteEnds = 0;
     state = next;
-    toldAt = performance.now();
     past.note(next, atUs);
     show();
     showKeys();

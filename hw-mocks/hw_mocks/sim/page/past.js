@@ -13,8 +13,8 @@ export class Past {
 
   /** A state, as it is told. */
   note(state, atUs) {
-    const { stage, conditions, recording } = state;
-    this.moments.push({ at_us: atUs, stage, conditions, recording, held: state.pre_event_seconds });
+    const { stage, conditions, muted, microphone, recording } = state;
+    this.moments.push({ at_us: atUs, stage, conditions, muted, microphone, recording, held: state.pre_event_seconds });
     while (this.moments.length > 1 && this.moments[1].at_us < atUs - KEPT_US) this.moments.shift();
   }
 
@@ -44,8 +44,23 @@ export class Past {
     return spans.filter((span) => span.toUs > fromUs);
   }
 
+  /** Times at which the recording that runs has no sound: [{fromUs, toUs}]. */
+  silences(id, nowUs) {
+    const spans = [];
+    let open = null;
+    for (const { at_us: atUs, recording, muted, microphone } of this.moments) {
+      const silent = recording?.id === id && (muted || microphone !== "on");
+      if (silent && open === null) spans.push((open = { fromUs: atUs, toUs: nowUs }));
+      if (!silent && open !== null) {
+        open.toUs = atUs;
+        open = null;
+      }
+    }
+    return spans;
+  }
+
   /**
-   * What was kept: [{id, fromUs, toUs, triggerUs, gaps, marks}] of the recordings that are still
+   * What was kept: [{id, fromUs, toUs, triggerUs, gaps, silences, marks}] of the recordings that are still
    * there or run. A recording begins before the press where the policy allows it.
    */
   kept(recordings, toUs) {
@@ -64,12 +79,16 @@ export class Past {
     const runs = before?.recording?.id;
     return [...found].flatMap(([id, known]) => {
       const listed = recordings.find((one) => one.id === id);
-      if (id === runs) return [{ id, ...known, toUs, gaps: listed?.gaps ?? [], marks: [] }];
+      if (id === runs) return [{ id, ...known, toUs, gaps: listed?.gaps ?? [], silences: this.silences(id, toUs), marks: [] }];
       if (listed === undefined) return [];
       const { gaps, marks, seconds, pre_event_seconds: earlier } = listed;
       const fromUs = known.seen ? known.triggerUs - earlier * 1e6 : known.fromUs;
       const triggerUs = fromUs + earlier * 1e6;
-      return [{ id, fromUs, toUs: fromUs + seconds * 1e6, triggerUs, gaps, marks }];
+      const ends = fromUs + seconds * 1e6;
+      const silences = listed.sound
+        ? listed.sound_gaps.map((gap) => ({ fromUs: gap.from_us ?? fromUs, toUs: gap.to_us ?? ends }))
+        : [{ fromUs, toUs: ends }];
+      return [{ id, fromUs, toUs: ends, triggerUs, gaps, silences, marks }];
     });
   }
 
@@ -79,13 +98,15 @@ export class Past {
     return last === undefined || last.recording !== null ? 0 : last.held;
   }
 
-  /** What has happened, newest first: [{atUs, stage}] or [{atUs, began}] or [{atUs, over}]. */
+  /** What has happened, newest first: [{atUs, stage}], [{atUs, muted}], [{atUs, began}] or [{atUs, over}]. */
   events() {
     const events = [];
-    let before = { stage: null, conditions: [] };
+    let before = { stage: null, conditions: [], muted: false };
     for (const moment of this.moments) {
-      const { at_us: atUs, stage, conditions } = moment;
+      const { at_us: atUs, stage, conditions, muted } = moment;
       if (stage !== before.stage) events.push({ atUs, stage, recording: moment.recording });
+      // The end of a recording ends its mute; that is no word of its own.
+      if (muted !== before.muted && stage === before.stage) events.push({ atUs, muted });
       for (const name of conditions) {
         if (!before.conditions.includes(name)) events.push({ atUs, began: name });
       }

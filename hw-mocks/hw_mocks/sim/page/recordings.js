@@ -114,7 +114,7 @@ class Entry {
     mark(element, "aria-disabled", String(locked));
   }
 
-  says({ state, seconds, pre_event_seconds: before, frames, gaps, marks }) {
+  says({ state, seconds, pre_event_seconds: before, frames, gaps, sound, sound_gaps: soundGaps, marks }) {
     const text = words();
     // A running one grows while this is read; the stage says how long it is.
     if (state === "recording") return say("states", state);
@@ -122,6 +122,8 @@ class Entry {
     const parts = [duration(seconds), ...earlier, text.frames(count(frames))];
     if (marks?.length) parts.push(text.marks(marks.length));
     if (gaps.length) parts.push(text.gaps(gaps.length));
+    if (!sound) parts.push(text.soundNow.none);
+    else if (soundGaps.length) parts.push(text.soundGaps(soundGaps.length));
     if (state !== "closed") parts.push(say("states", state));
     return parts.join(" · ");
   }

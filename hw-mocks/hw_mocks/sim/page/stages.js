@@ -1,30 +1,31 @@
 // What the camera does now, and the three stages.
 
 import { $, make, mark, write } from "./dom.js";
+import { clock } from "./live.js";
 import { duration, number, say, words } from "./words.js";
 
 const STEPS = ["idle", "self_view", "recording"];
 const STEP_OF = { idle: "idle", self_view: "self_view", recording: "recording", stopping: "recording" };
 
 /** The three stages, in the language that is spoken. */
-export function explain() {
+export function explain(policy) {
+  const held = (name) => (policy.armed_in.includes(name) ? number(policy.pre_event_seconds, 0) : "");
   const steps = STEPS.map((name) =>
     make(
       "li",
       { class: `tone-${name}`, id: `step-${name}` },
       make("strong", { text: words().stages[name] }),
-      make("span", { text: words().stageIs[name] }),
+      make("span", { text: words().stageIs[name](policy.pre_event_seconds ? held(name) : "", policy.sound) }),
     ),
   );
   $("stages").replaceChildren(...steps);
 }
 
-/** `since`: milliseconds for which the recording went on since the state was told. */
-export function showStage(state, policy, since) {
+export function showStage(state, policy) {
   const stage = state?.stage ?? "starting";
   mark($("now"), "data-stage", stage);
   write($("stage"), say("stages", stage));
-  write($("elapsed"), elapsed(state, policy, since));
+  write($("elapsed"), elapsed(state, policy));
   for (const name of STEPS) {
     if (STEP_OF[stage] === name) mark($(`step-${name}`), "aria-current", "step");
     else $(`step-${name}`).removeAttribute("aria-current");
@@ -35,10 +36,22 @@ export function showStage(state, policy, since) {
   }
 }
 
-function elapsed(state, policy, since) {
+/** What a recording hears now: "on", "muted" or "none", as the display tells it. */
+export function soundOf({ muted, microphone }) {
+  if (muted) return "muted";
+  return microphone === "on" ? "on" : "none";
+}
+
+function elapsed(state, policy) {
   const text = words();
   if (state === null || !(state.stage in STEP_OF)) return "";
-  if (state.recording !== null) return text.elapsed(duration(state.recording.seconds + since / 1000));
+  if (state.recording !== null) {
+    const { since_us: sinceUs, pre_event_seconds: before } = state.recording;
+    // Counted from the press, as on the display; from before the press is told apart.
+    const time = sinceUs === null ? [] : [text.elapsed(duration((clock.nowUs() - sinceUs) / 1e6))];
+    const earlier = before > 0 ? [text.elapsedBefore(number(before, 0))] : [];
+    return [...time, ...earlier, text.soundNow[soundOf(state)]].join(" · ");
+  }
   if (!policy.pre_event_seconds) return text.noBuffer;
   if (!policy.armed_in.includes(state.stage)) return "";
   return text.buffer(number(state.pre_event_seconds, 0), number(policy.pre_event_seconds, 0));

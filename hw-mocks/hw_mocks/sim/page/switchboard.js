@@ -41,7 +41,6 @@ export class Switchboard {
   }
 
   control(row, label) {
-    if (row.later) return make("span", { class: "later", text: words().later });
     if (!row.lasts) {
       const trigger = make("button", { type: "button", class: "act", text: words().trigger, "aria-describedby": label });
       trigger.onclick = () => this.send(row, {});

@@ -122,6 +122,9 @@ export class Timeline {
     for (const { from_us: fromUs, to_us: toUs } of one.gaps) {
       parts.push(this.bar({ fromUs: fromUs ?? one.fromUs, toUs: toUs ?? one.toUs }, { y: THERE.y + 6, height: THERE.height - 12 }, "hole"));
     }
+    for (const silence of one.silences) {
+      parts.push(this.bar(silence, { y: THERE.y + THERE.height - 7, height: 7 }, "silent"));
+    }
     for (const seconds of one.marks) {
       const x = this.x(one.fromUs + seconds * 1e6);
       parts.push(svg("path", { class: "mark", d: `M${x - 4} ${THERE.y - 5}h8l-4 7z` }));
@@ -138,8 +141,9 @@ export class Timeline {
     $("log").replaceChildren(...lines);
   }
 
-  sentence({ stage, recording, began, over }) {
+  sentence({ stage, recording, began, over, muted }) {
     const text = words();
+    if (muted !== undefined) return muted ? text.logMuted : text.logUnmuted;
     if (began !== undefined) return text.logCondition(say("conditions", began));
     if (over !== undefined) return text.logOver(say("conditions", over));
     if (stage === "recording" && recording !== null) {

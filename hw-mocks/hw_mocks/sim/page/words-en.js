@@ -26,11 +26,20 @@ export const EN = {
     off: "Off",
   },
   stageIs: {
-    idle: "The camera is worn in plain sight; nothing is recorded.",
-    self_view: "Whoever faces the camera sees themselves; nothing of it is kept.",
-    recording: "What the camera takes becomes evidence, encrypted and signed; all the while the light is red.",
+    idle: (held) =>
+      held
+        ? `The camera is worn in plain sight. In memory only; kept from up to ${held} s before if a recording begins.`
+        : "The camera is worn in plain sight; nothing is recorded.",
+    self_view: (held) =>
+      held
+        ? `Whoever faces the camera sees themselves. In memory only; kept from up to ${held} s before if you press again.`
+        : "Whoever faces the camera sees themselves; nothing of it is kept.",
+    recording: (_held, sound) =>
+      `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed; all the while the light is red.`,
   },
-  elapsed: (time) => `for ${time}`,
+  elapsed: (time) => `${time} since the press`,
+  elapsedBefore: (seconds) => `${seconds} s from before it`,
+  soundNow: { on: "with sound", muted: "sound switched off", none: "no sound" },
   buffer: (held, most) => `pre-event buffer: ${held} of ${most} seconds, in memory only`,
   noBuffer: "no pre-event buffer",
   hints: {
@@ -60,9 +69,12 @@ export const EN = {
     toggle_mute: "sound off or on",
     show_status: "show how the camera is",
   },
+  barcode:
+    "The row of black and white fields at the bottom of the picture numbers the frames of the simulated sensor; a real camera has none.",
   past: "The last minutes",
   heldKey: "in memory only, being overwritten",
   keptKey: "recorded",
+  silentKey: "without sound",
   lanes: { stage: "Stage", there: "What of it still exists" },
   nowLabel: "now",
   ago: (time) => `−${time}`,
@@ -72,6 +84,8 @@ export const EN = {
   asText: "As text",
   logRecording: (before) => `Recording, with ${before} s from before`,
   logCondition: (name) => `trouble: ${name}`,
+  logMuted: "Sound switched off",
+  logUnmuted: "Sound switched on again",
   logOver: (name) => `over: ${name}`,
   recordings: "Recordings",
   recordingsAbout:
@@ -79,6 +93,7 @@ export const EN = {
   none: "None yet. Press the big button twice.",
   before: (seconds) => `${seconds} s of it from before`,
   frames: (count) => `${count} frames`,
+  soundGaps: (count) => (count === 1 ? "1 gap in the sound" : `${count} gaps in the sound`),
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
   marks: (count) => (count === 1 ? "1 mark" : `${count} marks`),
   states: {
@@ -151,7 +166,6 @@ export const EN = {
     rtc_ahead: "battery-backed clock is two years ahead",
   },
   trigger: "Trigger",
-  later: "comes later",
   refused: (what) => `That did not work: ${what}`,
   lost: "No connection to bodycam-sim; the page keeps trying.",
   conditions: {
