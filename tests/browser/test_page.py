@@ -62,6 +62,7 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits_for_stage("Idle")
         one.waits_for_light("green", on=True)
         one.sees("idle")
+        in_every_dress(one, "idle")
 
         big.click(delay=80)
         one.waits_for_stage("Self-view")
@@ -79,6 +80,8 @@ def test_three_stages_by_mouse_then_verified_opened_and_played(
         one.waits("() => document.querySelectorAll('.timeline .kept').length === 1")
         one.waits("() => document.querySelectorAll('.timeline .before').length === 1")
         one.sees("recording")
+        in_every_dress(one, "recording")
+        page.get_by_text("since the press").wait_for()
 
         # Who presses once more, expecting it to stop, is told how.
         big.click(delay=80)
