@@ -115,6 +115,19 @@ class Contact:
         self.closed = swing.closed
         return swing
 
+    def closed_at(self, now_us: int) -> bool:
+        """What its wires see at an instant, whether or not `step` has got that far."""
+        closed = self.closed
+        for swing in self._planned:
+            if swing.at_us > now_us:
+                return closed
+            closed = swing.closed
+        ends = self._causes.values()
+        let_go = bool(ends) and all(
+            until_us is not None and until_us <= now_us for until_us in ends
+        )
+        return closed and not let_go
+
     @property
     def settled(self) -> bool:
         """Whether no edge is to come but by a new cause or the end of one."""

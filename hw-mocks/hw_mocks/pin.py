@@ -92,6 +92,13 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         if self._state != before and not quiet:
             self._witness()
 
+    def _get_state(self) -> Any:
+        # What a line reads is what its contact does now, however late its edges are reported: to
+        # look in the middle of a bounce that is over would be to see a press that never was.
+        if self._function == "input":
+            return self.level_of(self._simulated.closed(self.gpio_number))
+        return super()._get_state()
+
     @property
     def gpio_number(self) -> int:
         """The number of the line (BCM numbering)."""

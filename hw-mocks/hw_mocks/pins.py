@@ -198,8 +198,9 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
 
     def closed(self, gpio: int) -> bool:
         """Whether the contact is closed at this instant."""
-        contact = self._contacts.get(gpio)
-        return contact is not None and contact.closed
+        with self._news:
+            contact = self._contacts.get(gpio)
+            return contact is not None and contact.closed_at(now_us())
 
     def note(self, change: Change) -> None:
         """Called by the pins for every change."""

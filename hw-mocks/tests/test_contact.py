@@ -123,3 +123,15 @@ def test_at_rest_there_is_nothing_to_come() -> None:
     assert contact.has("hold")
     contact.open("never there", 5)
     assert contact.closed
+
+
+def test_a_look_at_the_wires_is_true_though_nobody_has_stepped_so_far() -> None:
+    contact = Contact(Random(1))
+    contact.close("finger", 1_000, 51_000, bounce=True)
+    assert not contact.closed_at(999)
+    assert contact.closed_at(1_000)
+    # The bounce of a new switch lasts 5 ms at most, and the finger lets go at 51 ms.
+    assert contact.closed_at(6_001)
+    assert contact.closed_at(50_999)
+    assert not contact.closed_at(51_000)
+    assert not contact.closed, "looking changes nothing"
