@@ -44,7 +44,7 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# In two lanes at once; tests/run.sh says which, and why.
+# In three parts; tests/run.sh says which, and why.
 test:
 	$(prepare) test
 	@$(MAKE) --no-print-directory lint types generated
