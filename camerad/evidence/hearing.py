@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from camerad.clock import SECOND
@@ -99,19 +100,15 @@ class Hearing:
     def _explaining(self, hole: Span) -> tuple[str, ...]:
         """The states in which there could be no sound, if they lasted through all of `hole` but
         what needs no words; else none."""
-        states: dict[str, None] = {}
-        unexplained_us, at_us, state = 0, hole.from_us, _ON
-        for change in sorted(self._result.sound_states, key=lambda one: one.at_us):
-            upto_us = min(max(change.at_us, hole.from_us), hole.to_us)
-            if state == _ON:
-                unexplained_us += upto_us - at_us
-            elif upto_us > at_us:
-                states[state] = None
-            at_us, state = upto_us, change.state
-        if state == _ON:
-            unexplained_us += hole.to_us - at_us
-        elif hole.to_us > at_us:
-            states[state] = None
+        changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
+        edges = [
+            (hole.from_us, _ON),
+            *((min(max(one.at_us, hole.from_us), hole.to_us), one.state) for one in changes),
+            (hole.to_us, _ON),
+        ]
+        spans = [(state, upto_us - at_us) for (at_us, state), (upto_us, _) in pairwise(edges)]
+        unexplained_us = sum(length_us for state, length_us in spans if state == _ON)
+        states = dict.fromkeys(state for state, length_us in spans if state != _ON and length_us)
         return tuple(states) if unexplained_us <= UNSTATED_US else ()
 
     def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:

@@ -160,6 +160,7 @@ ENGLISH: Final = Wording(
         Kind.TORN: "unsigned rest behind the last signed piece, kept as it was found",
         Kind.UNSTATED: "time without pictures that the camera did not explain",
         Kind.SILENT: "time without sound that the camera did not explain",
+        Kind.QUIET: "time without sound, because of what the microphone was doing",
     },
     instructions="""\
 How to check this package without the software that made it

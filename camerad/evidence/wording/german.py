@@ -162,6 +162,7 @@ GERMAN: Final = Wording(
         Kind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
         Kind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
         Kind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
+        Kind.QUIET: "Zeit ohne Ton, die sich aus dem Zustand des Mikrofons erklärt",
     },
     instructions="""\
 Prüfung dieses Pakets ohne die Software, die es erstellt hat
