@@ -81,6 +81,7 @@ def test_p10_a_display_whose_driver_fails_in_every_stage_stops_nothing(tmp_path:
             recovered(camera)
             # In self-view.
             camera.wait(display=True)
+            until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills")
             camera.fault(fault, 60)
             camera.wait_for_condition("display_down", holds=True)
             pressed(camera)
