@@ -22,19 +22,19 @@ import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__, process, wiring
 from camerad.announcing import Announcer
-from camerad.behaviour import gestures, scene, signals, stages
+from camerad.behaviour import signals, stages
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
+from camerad.effects import Answers, Effects
 from camerad.errors import EX_SOFTWARE
 from camerad.evidence import storage
-from camerad.hardware.buttons import Buttons
+from camerad.hands import Body, Hands
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
@@ -43,6 +43,7 @@ from camerad.notify import notify
 from camerad.recordings import STOP_SECONDS, Recordings
 from camerad.reports import Reports
 from camerad.rings import make_rings
+from camerad.status import Status
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import StampState
@@ -80,21 +81,20 @@ class Daemon(Reports):
         self._clock: Clock = clock
         self._rules = settings.rules
         self._state = stages.initial(self._rules, self._clock.now_us())
-        self._tables = settings.button_tables
-        self._gestures = gestures.initial(self._tables)
+        body = Body(lambda: self._state.stage, self.post, self._reschedule, self.threadsafe)
+        self._hands = Hands(settings.button_tables, body, self._clock)
         self._events: deque[stages.Event] = deque()
         self._dispatching = False
         self._timer: asyncio.TimerHandle | None = None
-        self._after_wipe: list[stages.Effect] | None = None
         self._control: Control | None = None
         self._announcer: Announcer | None = None
         self._display: SelfView | NoDisplay | None = None
         self._microphone: Microphone | None = None
-        self._refused = False
         self._exit_code = 0
         self._ended = asyncio.Event()
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
         self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
+        self._status = Status(settings, self._clock, self._recordings, self._recordings_dir)
 
     # ------------------------------------------------------------------ life
 
@@ -122,11 +122,12 @@ class Daemon(Reports):
             self._indicators = Indicators(wiring.outputs(settings), self._light_fault)
             parts.callback(self._indicators.close)
             self._indicators.show(signals.look(self._state))
+            answers = Answers(self._overwritten, self._ended.set, self.threadsafe)
+            self._effects = Effects(self._recordings, self._indicators, answers)
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.shut_down)
-            self._buttons = Buttons(wiring.lines(settings), self._edge_from_thread, self._clock)
-            parts.callback(self._buttons.close)
-            self._look_at_levels()
+            self._hands.watch(wiring.lines(settings))
+            parts.callback(self._hands.close)
             if self._time is not None:
                 clock_watch = self._loop.create_task(self._watch_clock(self._time))
                 parts.callback(clock_watch.cancel)
@@ -157,6 +158,7 @@ class Daemon(Reports):
                 clock=self._clock,
                 sound=rings.sound,
             )
+            self._effects.link = self._link
             self._tell_stamp()
             if rings.sound is not None:
                 self._microphone = Microphone(
@@ -165,6 +167,7 @@ class Daemon(Reports):
                     set_condition=lambda what, holds: self.set_condition(what, holds=holds),
                     heard=self._recordings.hear,
                 )
+                self._status.microphone = self._microphone
             # The capture process takes longest to come up, so it is started first; what opens the
             # store has much to import too, and would keep this thread from getting that far.
             self._link.start()
@@ -281,7 +284,7 @@ class Daemon(Reports):
             self._tell_stamp()
         self._show_scene()
         for effect in effects:
-            self._carry_out(effect)
+            self._effects.carry_out(effect)
         if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
             self._recordings.staged(event.at_us, self._state.stage, self._state.display_on)
         if self._announcer is not None:
@@ -292,7 +295,7 @@ class Daemon(Reports):
     def _tell_microphone(self) -> None:
         """After the effects: a recording follows the ring by the time sound comes into it."""
         if self._microphone is not None:
-            self._microphone.follow(self._state, wiping=self._after_wipe is not None)
+            self._microphone.follow(self._state, wiping=self._effects.wiping)
 
     def _microphone_says(self, news: SoundNews) -> None:
         if self._microphone is not None:
@@ -310,55 +313,10 @@ class Daemon(Reports):
         if self._control is not None:
             self._control.changed()
 
-    def _carry_out(self, effect: stages.Effect) -> None:
-        if self._after_wipe is not None and isinstance(effect, _FOOTAGE):
-            self._after_wipe.append(effect)
-            return
-        match effect:
-            case stages.Arm():
-                self._link.arm()
-            case stages.Disarm():
-                self._wipe(answer=False)
-            case stages.Wipe():
-                self._wipe(answer=True)
-            case stages.ShowSelfView(on):
-                self._link.set_view(on)
-            case stages.StartRecording(trigger, at_us, pre_event):
-                self._recordings.start(trigger, at_us, pre_event=pre_event)
-            case stages.StopRecording(reason, at_us):
-                self._recordings.stop(reason, at_us)
-            case stages.ShowStatus():
-                pass  # it is a scene, and told with the state
-            case stages.Mark(at_us):
-                self._recordings.mark(at_us)
-            case stages.Mute(on, at_us):
-                self._recordings.mute(on, at_us)
-            case stages.Cue(kind):
-                self._refused = self._refused or kind is stages.CueKind.REFUSED
-                self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
-            case stages.End():
-                self._ended.set()
-
     def _show_scene(self) -> None:
         """Have the display show what the state asks for; nothing waits for it (P10)."""
         if self._display is not None:
-            self._display.show(scene.scene(self._state, self._facts()))
-
-    def _facts(self) -> scene.Facts:
-        return scene.Facts(
-            pre_event_seconds=self._settings.policy.pre_event.seconds,
-            sound=wiring.sound(self._settings) is not None,
-            hears=self._microphone is not None and self._microphone.hears,
-            status=self._status_scene() if self._state.status_on else scene.Status(),
-        )
-
-    def _status_scene(self) -> scene.Status:
-        room, moment = self._recordings.room(), self._clock.moment()
-        minute_us = 60 * SECOND
-        return scene.Status(
-            minutes_left=None if room is None else int(room["minutes_left"]),
-            wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
-        )
+            self._display.show(self._status.shows(self._state))
 
     def _reschedule(self) -> None:
         """One timer for whatever comes first: a gesture's or a stage's deadline."""
@@ -369,7 +327,7 @@ class Daemon(Reports):
             deadline
             for deadline in (
                 stages.deadline(self._state, self._rules),
-                gestures.deadline(self._gestures, self._state.stage, self._tables),
+                self._hands.deadline(),
             )
             if deadline is not None
         ]
@@ -379,45 +337,20 @@ class Daemon(Reports):
 
     def _tick(self) -> None:
         self._timer = None
-        # A missed interrupt shows in the line's level; a level already known changes nothing.
-        self._look_at_levels()
         now_us = self._clock.now_us()
-        self._gesture(gestures.Tick(now_us))
+        self._hands.tick(now_us)
         self.post(stages.Tick(now_us))
 
-    # ------------------------------------------------------------------ buttons
-
-    def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
-        self.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
-
-    def _look_at_levels(self) -> None:
-        now_us = self._clock.now_us()
-        for button, pressed in self._buttons.levels().items():
-            self._gesture(gestures.Edge(button, pressed, now_us))
-
-    def _gesture(self, event: gestures.Edge | gestures.Tick) -> None:
-        self._gestures, decisions = gestures.step(
-            self._gestures, event, self._state.stage, self._tables
-        )
-        for decision in decisions:
-            self.post(
-                stages.Intended(
-                    decision.decided_us,
-                    decision.intent,
-                    decision.edge_us,
-                    f"button:{decision.button}",
-                )
-            )
-        self._reschedule()
+    # ------------------------------------------------------------------ control
 
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent of the control socket; returns why it was refused, or None."""
         now_us = self._clock.now_us()
         if stages.outcome(self._state.stage, intent) is None:
             return f"{intent.value} means nothing in {self._state.stage.value}"
-        self._refused = False
+        self._effects.refused = False
         self.post(stages.Intended(now_us, intent, now_us, source))
-        if not self._refused:
+        if not self._effects.refused:
             return None
         if intent is Intent.TOGGLE_MUTE:
             return "the policy does not allow it"
@@ -436,20 +369,10 @@ class Daemon(Reports):
             )
         )
 
-    def _wipe(self, *, answer: bool) -> None:
-        """Have the footage overwritten. What else concerns footage waits for that."""
-        self._after_wipe = []
-
-        def done(wiped: Future[int]) -> None:
-            wiped.result()  # a wipe that failed must not pass for one: it ends the daemon
-            waiting, self._after_wipe = self._after_wipe or [], None
-            for effect in waiting:
-                self._carry_out(effect)
-            self._tell_microphone()
-            if answer:
-                self.post(stages.Wiped(self._clock.now_us()))
-
-        self._link.wipe().add_done_callback(self.threadsafe(done))
+    def _overwritten(self, answer: bool) -> None:
+        self._tell_microphone()
+        if answer:
+            self.post(stages.Wiped(self._clock.now_us()))
 
     async def recordings(self) -> list[dict[str, Any]]:
         """The recordings in the store, flagged first, then the newest, ready for JSON."""
@@ -468,41 +391,7 @@ class Daemon(Reports):
 
     def status(self) -> dict[str, Any]:
         """What the camera does now, ready for JSON; see `camerad.control`."""
-        state = self._state
-        recording = self._recordings.present() if state.keeping else None
-        since_us = state.entered_us if state.stage is Stage.RECORDING else None
-        return {
-            "stage": state.stage.value,
-            "ready": state.stage in stages.ARMABLE and state.can_record,
-            "conditions": sorted(condition.value for condition in state.conditions),
-            "display": state.display_on,
-            "muted": state.muted,
-            "microphone": self._microphone.state.value if self._microphone is not None else None,
-            "recording": recording
-            and {
-                "id": state.recording_id,
-                "since_us": since_us,
-                **recording,
-            },
-            "pre_event_seconds": self._rings.pictures.seconds_held if state.armed else 0.0,
-            "clock": self._clock.moment().source.value,
-            "storage": self._recordings.room(),
-            "expiring": list(self._recordings.expiring),
-            "policy": self._settings.policy.name,
-            "device": self._settings.device.id,
-            "recordings_dir": self._recordings_dir,
-            "version": __version__,
-        }
+        return self._status.report(self._state, self._rings)
 
 
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_FOOTAGE: Final = (
-    stages.Arm,
-    stages.Disarm,
-    stages.Wipe,
-    stages.StartRecording,
-    stages.StopRecording,
-    stages.Mark,
-    stages.Mute,
-)
-"""Effects that concern footage: they keep their order among themselves, wipes included."""

@@ -1,0 +1,78 @@
+"""What the camera says of itself: to its display, and on the control socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camerad import __version__, wiring
+from camerad.behaviour import scene, stages
+from camerad.behaviour.stages import Stage
+from camerad.clock import SECOND, Clock
+from camerad.config import Settings
+from camerad.microphone import Microphone
+from camerad.recordings import Recordings
+from camerad.rings import Rings
+
+
+class Status:
+    """Knows the parts that can be asked; the state is told with each question.
+
+    recordings_dir: the path as it is told to whoever asks. The microphone is set once there is one.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, recordings: Recordings, recordings_dir: str
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._recordings = recordings
+        self._recordings_dir = recordings_dir
+        self._sound = wiring.sound(settings) is not None
+        self.microphone: Microphone | None = None
+
+    def shows(self, state: stages.State) -> scene.Scene:
+        """What the display is to show."""
+        return scene.scene(
+            state,
+            scene.Facts(
+                pre_event_seconds=self._settings.policy.pre_event.seconds,
+                sound=self._sound,
+                hears=self.microphone is not None and self.microphone.hears,
+                status=self._for_the_officer() if state.status_on else scene.Status(),
+            ),
+        )
+
+    def _for_the_officer(self) -> scene.Status:
+        room, moment = self._recordings.room(), self._clock.moment()
+        minute_us = 60 * SECOND
+        return scene.Status(
+            minutes_left=None if room is None else int(room["minutes_left"]),
+            wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
+        )
+
+    def report(self, state: stages.State, rings: Rings) -> dict[str, Any]:
+        """What the camera does now, ready for JSON; see `camerad.control`."""
+        recording = self._recordings.present() if state.keeping else None
+        since_us = state.entered_us if state.stage is Stage.RECORDING else None
+        return {
+            "stage": state.stage.value,
+            "ready": state.stage in stages.ARMABLE and state.can_record,
+            "conditions": sorted(condition.value for condition in state.conditions),
+            "display": state.display_on,
+            "muted": state.muted,
+            "microphone": self.microphone.state.value if self.microphone is not None else None,
+            "recording": recording
+            and {
+                "id": state.recording_id,
+                "since_us": since_us,
+                **recording,
+            },
+            "pre_event_seconds": rings.pictures.seconds_held if state.armed else 0.0,
+            "clock": self._clock.moment().source.value,
+            "storage": self._recordings.room(),
+            "expiring": list(self._recordings.expiring),
+            "policy": self._settings.policy.name,
+            "device": self._settings.device.id,
+            "recordings_dir": self._recordings_dir,
+            "version": __version__,
+        }
