@@ -85,6 +85,9 @@ class WorldClient:
             raise
         self._queue: deque[bytes] = deque()
         self._queue.append(encode({"hello": role, "pid": os.getpid()}))
+        self._unsaid = 1
+        """Messages that the kernel has not taken yet."""
+        self._said = threading.Condition()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake_lock = threading.Lock()
         self._ready = threading.Event()
@@ -121,9 +124,20 @@ class WorldClient:
         if self._gone or self._closing or len(self._queue) >= QUEUE_LIMIT:
             self.dropped += 1
             return False
-        self._queue.append(encode(message))
+        with self._said:
+            self._unsaid += 1
+            self._queue.append(encode(message))
         self._rouse()
         return True
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until the kernel has taken every report, at most `timeout` s; whether it has.
+
+        From then on the world hears them, even if this process ends at once.
+        """
+        with self._said:
+            self._said.wait_for(lambda: not self._unsaid or self._gone, timeout)
+            return not self._unsaid
 
     def close(self) -> None:
         """Send what is queued, for at most half a second, and part."""
@@ -148,14 +162,18 @@ class WorldClient:
             self._socket.close()
             # Whoever waits for a world that has gone would wait for nothing.
             self._ready.set()
+            with self._said:
+                self._said.notify_all()
 
     def _talk(self) -> None:
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         unsent, received, deadline = b"", b"", None
+        saying = 0
         while True:
             while self._queue and len(unsent) < _RECEIVE_BYTES:
                 unsent += self._queue.popleft()
+                saying += 1
             if self._closing:
                 deadline = deadline or time.monotonic() + _FLUSH_SECONDS
                 if not unsent or time.monotonic() >= deadline:
@@ -169,6 +187,8 @@ class WorldClient:
                 try:
                     if event & select.POLLOUT:
                         unsent = unsent[self._socket.send(unsent) :]
+                        if not unsent:
+                            saying = self._have_said(saying)
                     if event & ~select.POLLOUT:
                         data = self._socket.recv(_RECEIVE_BYTES)
                         if not data:
@@ -178,6 +198,13 @@ class WorldClient:
                     continue
                 except OSError:
                     return
+
+    def _have_said(self, messages: int) -> int:
+        """The kernel has taken so many messages; none are under way."""
+        with self._said:
+            self._unsaid -= messages
+            self._said.notify_all()
+        return 0
 
     def _hear(self, received: bytes) -> bytes:
         *lines, rest = received.split(b"\n")

@@ -139,6 +139,9 @@ class Sensor:
             self._counts[fault] -= 1
         if self._world is not None:
             self._world.send({"used": fault.value})
+            # A process that the hit is about to end takes what it has not said with it, and the
+            # next one would be hit again.
+            self._world.flush(_READY_SECONDS)
         return True
 
     def wait_while(self, fault: Fault) -> None:

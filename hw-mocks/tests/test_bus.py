@@ -64,6 +64,26 @@ def test_reports_arrive_in_order_and_whole(world: WorldThread, tmp_path: Path) -
     made.close()
 
 
+def test_after_a_flush_the_kernel_has_every_report(world: WorldThread, tmp_path: Path) -> None:
+    made, _ = client(tmp_path / "world")
+    for number in range(100):
+        made.send({"number": number})
+    assert made.flush(5)
+    assert not made._queue
+    world.wait_for(lambda _, m: m.get("number") == 99)
+    made.close()
+
+
+def test_a_flush_to_a_world_that_has_gone_ends_at_once(tmp_path: Path) -> None:
+    with WorldThread(tmp_path / "world"):
+        made, _ = client(tmp_path / "world")
+        assert made.flush(5)
+    until(lambda: not made.connected)
+    made.send({"number": 1})
+    assert made.flush(5)  # what was dropped is not waited for
+    made.close()
+
+
 def test_the_world_tells_only_the_role_that_is_meant(world: WorldThread, tmp_path: Path) -> None:
     sensor, at_sensor = client(tmp_path / "world", "sensor")
     pins, at_pins = client(tmp_path / "world", "pins")
@@ -142,6 +162,7 @@ def test_a_world_that_does_not_read_never_blocks_its_client(tmp_path: Path) -> N
             sent += 1
             assert sent < 100 * QUEUE_LIMIT
         assert sent >= QUEUE_LIMIT - 1  # the greeting may stand in the queue too
+        assert not made.flush(0.01)
         began = time.monotonic()
         made.close()
         assert time.monotonic() - began < 2  # half a second for what is queued, and the thread

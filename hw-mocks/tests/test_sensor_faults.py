@@ -183,3 +183,31 @@ def test_a_process_wakes_up_in_the_world_as_it_is_and_hears_what_comes() -> None
             assert ask("len(libcamera.CameraManager.singleton().cameras)") == "1"
             process.stdin.close()
             assert process.wait(10) == 0
+
+
+def test_a_hit_that_ends_its_process_is_told_all_the_same() -> None:
+    """Otherwise the world would let the same fault hit the next process too."""
+    with tempfile.TemporaryDirectory() as folder, WorldThread(Path(folder) / "world") as world:
+        world.tell("sensor", {"fault": "camera_start_error", "count": 1}, keep="start")
+        for _ in range(3):
+            start = len(world.reports)
+            ended = subprocess.run(
+                [sys.executable, "-c", HIT_AND_GONE],
+                env=os.environ
+                | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": f"{folder}/world"},
+                timeout=30,
+                check=False,
+            )
+            assert ended.returncode == 5
+            world.wait_for(lambda _, said: "goodbye" in said, start=start)
+            said = [message for _, message in world.reports[start:] if "used" in message]
+            assert said == [{"used": "camera_start_error"}]
+
+
+HIT_AND_GONE = """
+import os
+import libcamera
+from hw_mocks.sensor import SENSOR, Fault
+libcamera.CameraManager.singleton()
+os._exit(5 if SENSOR.take(Fault.CAMERA_START_ERROR) else 6)
+"""
