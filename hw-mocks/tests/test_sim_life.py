@@ -274,12 +274,13 @@ def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
     assert said.startswith("usage: bodycam-sim")
 
 
-def test_a_long_path_of_the_state_directory_is_no_obstacle(
-    tmp_path: Path, start: Callable[..., Sim]
+@pytest.mark.parametrize("variables", [set(), {"TMPDIR"}], ids=["short", "long"])
+def test_long_paths_of_the_state_directory_and_of_tmpdir_are_no_obstacle(
+    tmp_path: Path, start: Callable[..., Sim], variables: set[str]
 ) -> None:
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
-    sim = start(deep)
+    sim = start(deep, **dict.fromkeys(variables, str(deep)))
     sim.ready()
     assert sim.state()["ready"]
     runtime = yaml.safe_load((sim.state_dir / "config" / "camerad.yaml").read_text())["device"]

@@ -84,7 +84,14 @@ class StateDir:
     def _runtime(self) -> Path:
         runtime = self.root / "run"
         if len(os.fsencode(runtime)) > MAX_RUNTIME_DIR:
-            self._temporary = runtime = Path(tempfile.mkdtemp(prefix="bodycam-sim-"))
+            # Where TMPDIR says, unless that is too long as well.
+            for parent in (None, "/tmp"):
+                self._temporary = runtime = Path(
+                    tempfile.mkdtemp(prefix="bodycam-sim-", dir=parent)
+                )
+                if len(os.fsencode(runtime)) <= MAX_RUNTIME_DIR:
+                    break
+                runtime.rmdir()
         runtime.mkdir(exist_ok=True)
         return runtime
 
