@@ -276,12 +276,13 @@ class Microphone:
             for placed in self._samples.arrived(len(block) // sound.SAMPLE_BYTES, now_us):
                 self._encode(self._waiting.popleft(), placed)
 
-    def _encode(self, block: bytearray | None, placed: Placed) -> None:
+    def _encode(self, block: bytearray | None, placed: Placed | None) -> None:
         if block is None:
             return
-        at_us = placed.at_us - self._settings.delay_us
-        if at_us >= self._not_before_us:
-            self._encoder.put(memoryview(block), Placed(at_us, placed.fresh))
+        if placed is not None:
+            at_us = placed.at_us - self._settings.delay_us
+            if at_us >= self._not_before_us:
+                self._encoder.put(memoryview(block), Placed(at_us, placed.fresh))
         overwrite(memoryview(block))
 
     # The thread that watches it

@@ -14,6 +14,11 @@ it up, and the blocks behind it soon arrive in time again; or samples before it 
 that follow are as late. So it waits until one of them is certain. After a loss, its time is another
 one, and it is marked as fresh.
 
+What arrives first after a silence may be from before it: it lay in a buffer while the device or its
+driver stood still, and what was lost comes behind it. Such samples arrive faster than they can have
+been taken, so they are known by being later than the line that holds from then on. They belong
+somewhere between the two lines, nobody knows where, and get no place.
+
 Pure: no clock, no device, no samples; only how many arrived, and when.
 """
 
@@ -30,7 +35,11 @@ STEP_US: Final = 25_000
 """What a block may be later or earlier than expected before it is more than a small correction;
 well within the 40 ms by which lips and voice may part."""
 CERTAIN_US: Final = 750_000
-"""Blocks that are all late for as long as this were not held up: samples are missing."""
+"""Blocks that are all late for as long as this, and none of them by much less than those before it,
+were not held up: samples are missing."""
+IN_TIME_US: Final = 5_000
+"""How much later than the line a block may be that is the first of those after a loss: the jitter
+of a driver that is not held up. So much of what was held up may lie in the block behind it."""
 WINDOW_SECONDS: Final = 1
 WINDOWS: Final = 64
 """Earliest arrivals kept: of each of the last 64 seconds."""
@@ -73,7 +82,11 @@ class SampleClock:
         self._samples = 0
         self._first_us: int | None = None
         self._late_since_us: int | None = None
+        self._least_late_us = 0.0
+        """The least lateness of the blocks since then."""
         self._fresh = True
+        self._sure = 0
+        """Number of the sample from which on the present line is known to hold."""
         self._waiting: list[tuple[int, float]] = []
         """Sample number of its first sample, and lateness of its end, of each block without a
         place."""
@@ -87,11 +100,12 @@ class SampleClock:
         """How much slower than it claims the microphone runs, as a fraction; 0.0001 is 100 ppm."""
         return self._skew_us / self._sample_us
 
-    def arrived(self, samples: int, at_us: int) -> list[Placed]:
+    def arrived(self, samples: int, at_us: int) -> list[Placed | None]:
         """A block of `samples` arrived at media time `at_us`.
 
         Returns the places of those blocks, oldest first, that are certain now: none, this one, or
-        also the ones before it that had to wait.
+        also the ones before it that had to wait. None stands for a block that can have no place,
+        since its samples may be from before a loss or from after it.
         """
         if self._first_us is None:
             self._first_us = at_us
@@ -106,11 +120,12 @@ class SampleClock:
             return self._place()
         off_us = late_us - self._line(self._samples)
         if off_us > STEP_US:
-            if self._late_since_us is None:
-                self._late_since_us = at_us
+            if self._late_since_us is None or off_us < self._least_late_us - STEP_US:
+                self._late_since_us, self._least_late_us = at_us, off_us
             if at_us - self._late_since_us < CERTAIN_US:
                 return []
             self._step()
+            self._sure = self._sure_after_loss()
         elif off_us < -STEP_US:
             self._step()
         else:
@@ -121,13 +136,24 @@ class SampleClock:
         """What is known of the time holds no longer; the blocks that wait say what holds now."""
         self._lows.clear()
         self._fresh = True
-        ends = [start for start, _ in self._waiting[1:]] + [self._samples]
-        for end, (_, late_us) in zip(ends, self._waiting, strict=True):
+        for end, late_us in self._ends():
             self._observe(end, late_us)
 
-    def _place(self) -> list[Placed]:
-        placed = [self._follow(start, self._line(start)) for start, _ in self._waiting]
-        self._fresh = False
+    def _ends(self) -> list[tuple[int, float]]:
+        """Number of the sample behind each block that waits, and how late it is."""
+        ends = [start for start, _ in self._waiting[1:]] + [self._samples]
+        return [(end, late_us) for end, (_, late_us) in zip(ends, self._waiting, strict=True)]
+
+    def _sure_after_loss(self) -> int:
+        """The number of the first sample that was certainly taken after a loss."""
+        in_time = (end for end, late in self._ends() if late - self._line(end) <= IN_TIME_US)
+        return next(in_time) + round(IN_TIME_US / self._sample_us)
+
+    def _place(self) -> list[Placed | None]:
+        placed = [
+            None if start < self._sure else self._follow(start, self._line(start))
+            for start, _ in self._waiting
+        ]
         self._late_since_us = None
         self._waiting.clear()
         return placed

@@ -109,7 +109,7 @@ class Microphone:
                 gone = not gone
                 (self._server.unplug if gone else self._server.plug_in)()
             if not gone:
-                self._server.write(samples)
+                self._server.write(samples, at_us)
 
     def _holds(self, fault: Fault, at_us: int) -> bool:
         return self._until_us.get(fault, 0) > at_us

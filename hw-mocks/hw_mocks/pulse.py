@@ -22,10 +22,14 @@ from typing import Final
 
 DEVICE: Final = "microphone"
 """The name of the ALSA device."""
+SAMPLE_BYTES: Final = 2
 PIPE_BYTES: Final = 16 * 1024
 """What the pipe holds, 170 ms of sound at 48 kHz: the server does not read it while nobody listens,
 and whoever opens the microphone then hears no more than this of the time before."""
 SOCKET_PATH_BYTES: Final = 107  # unix(7)
+PATIENCE_US: Final = 250_000
+"""A pipe that is full for so long has no reader: one that listens empties it a hundred times a
+second, and is not kept from that for longer."""
 _START_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.005
 _PLUGIN: Final = "libasound_module_pcm_pulse.so"
@@ -81,6 +85,44 @@ def _load(folder: Path, rate: int) -> str:
     return f"load-module module-pipe-source {source}"
 
 
+class Outlet:
+    """The microphone's end of a pipe, `fd`, which it owns.
+
+    A process that was held up hands on much at once: more than a pipe holds, whose reader was held
+    up as well. So what does not fit waits its turn, as in the buffer of a device; unless nobody
+    listens, for then there is no such buffer, and it is lost.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._waiting = b""
+        self._heard = False
+        """Whether somebody listens."""
+        self._full_us = 0
+        """Since when the pipe takes nothing."""
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def write(self, samples: bytes, at_us: int) -> bool:
+        """Hand on these samples and all that wait, at media time `at_us`; whether they all went."""
+        self._waiting += samples
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[os.write(self._fd, self._waiting) :]
+                self._full_us = at_us
+        except (BlockingIOError, BrokenPipeError):
+            self._heard = self._heard and at_us - self._full_us <= PATIENCE_US
+            if not self._heard:
+                # An odd byte would turn all that follows to noise.
+                self._waiting = self._waiting[: len(self._waiting) % SAMPLE_BYTES]
+            return False
+        self._heard = True
+        return True
+
+    def close(self) -> None:
+        """Close the pipe; what waits is lost."""
+        os.close(self._fd)
+
+
 class PulseServer:
     """A server with a microphone. folder: its own, of at most 95 bytes; rate: samples per second.
 
@@ -92,7 +134,7 @@ class PulseServer:
         self._rate = rate
         self.environment: Final = write_files(folder, rate)
         """For programs that are to find the microphone."""
-        self._pipe: int | None = None
+        self._pipe: Outlet | None = None
         program = shutil.which("pulseaudio")
         if program is None:
             raise PulseError("there is no pulseaudio: install it, or run hw-mocks/prepare.sh")
@@ -133,26 +175,21 @@ class PulseServer:
 
     def _open_pipe(self) -> bool:
         try:
-            self._pipe = os.open(self._folder / "pipe", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(self._folder / "pipe", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             # Not there yet, or nobody reads from it yet (ENXIO, fifo(7)).
             return False
-        fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._pipe = Outlet(fd)
         return True
 
-    def write(self, samples: bytes) -> bool:
+    def write(self, samples: bytes, at_us: int) -> bool:
         """The microphone takes these samples; whether there was one with room for them."""
-        if self._pipe is None:
-            return False
-        try:
-            return os.write(self._pipe, samples) == len(samples)
-        except (BlockingIOError, BrokenPipeError):
-            return False
+        return self._pipe is not None and self._pipe.write(samples, at_us)
 
     def unplug(self) -> None:
         """Take the microphone away: who reads from it gets an error, and it cannot be opened."""
         if self._pipe is not None:
-            os.close(self._pipe)
+            self._pipe.close()
             self._pipe = None
             self._order("unload-module module-pipe-source")
             self._wait(lambda: not (self._folder / "pipe").exists(), "kept its microphone")
@@ -183,7 +220,7 @@ class PulseServer:
     def close(self) -> None:
         """End the server and remove what it left."""
         if self._pipe is not None:
-            os.close(self._pipe)
+            self._pipe.close()
             self._pipe = None
         self._process.kill()
         self._process.wait()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sim_support import alive, until
 
 from hw_mocks import pulse
 from hw_mocks.bus import now_us
-from hw_mocks.pulse import PulseError, PulseServer
+from hw_mocks.pulse import PATIENCE_US, PIPE_BYTES, Outlet, PulseError, PulseServer
 from hw_mocks.sound import Clapper
 from hw_mocks.world import WorldThread
 
@@ -160,7 +161,7 @@ def test_a_plain_user_has_one_too() -> None:
         "from pathlib import Path\n"
         "exec(sys.stdin.read())\n"
         "server = PulseServer(Path(sys.argv[1]), 48000)\n"
-        "assert server.write(bytes(960))\n"
+        "assert server.write(bytes(960), 0)\n"
         "server.close()\n"
     )
     nobody = pwd.getpwnam("nobody")
@@ -196,6 +197,47 @@ def test_a_server_that_does_not_start_says_why(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(PulseError, match="pulseaudio did not start: no more memory"):
         PulseServer(tmp_path / "m", RATE)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[Outlet, int]]:
+    """The microphone's end of a pipe, and what its reader reads from."""
+    reads, writes = os.pipe2(os.O_NONBLOCK)
+    outlet = Outlet(writes)
+    yield outlet, reads
+    outlet.close()
+    os.close(reads)
+
+
+def test_what_a_process_that_was_held_up_hands_on_late_is_heard_whole(
+    pipe: tuple[Outlet, int],
+) -> None:
+    outlet, reads = pipe
+    assert outlet.write(b"\1\0" * 480, 0)
+    # Half a second at once, three times what the pipe holds.
+    much = b"\2\0\3\0" * 12_000
+    assert len(much) > 2 * PIPE_BYTES
+    assert not outlet.write(much, 500_000)
+    heard = b""
+    for at_us in range(510_000, 550_000, 10_000):
+        heard += os.read(reads, PIPE_BYTES)
+        outlet.write(b"\4\0" * 480, at_us)
+    heard += os.read(reads, PIPE_BYTES)
+    assert heard == b"\1\0" * 480 + much + b"\4\0" * (4 * 480)
+
+
+def test_who_begins_to_listen_hears_no_more_of_the_time_before_than_the_pipe_holds(
+    pipe: tuple[Outlet, int],
+) -> None:
+    outlet, reads = pipe
+    for at_us in range(0, 4 * PATIENCE_US, 10_000):
+        outlet.write(b"\1\0" * 480, at_us)
+    heard = os.read(reads, 10 * PIPE_BYTES)
+    # A page of it may not be full.
+    assert PIPE_BYTES - 4096 < len(heard) <= PIPE_BYTES
+    assert set(heard[0::2]) == {1} and set(heard[1::2]) == {0}
+    assert outlet.write(b"\2\0", 4 * PATIENCE_US)
+    assert os.read(reads, 10 * PIPE_BYTES) == b"\2\0"
 
 
 def test_a_folder_whose_path_no_socket_can_have_is_refused(tmp_path: Path) -> None:
