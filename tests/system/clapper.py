@@ -21,6 +21,8 @@ import numpy as np
 from hw_mocks.sound import LOUDNESS, PITCH_HZ, PITCH_STEP_HZ, PITCHES
 from numpy.typing import NDArray
 
+from tests.system.aside import aside
+
 APART_SECONDS: Final = 0.45
 """A flash and a beep further apart belong to different claps, which follow every second."""
 WHITE: Final = 200
@@ -153,6 +155,7 @@ def runs(media: Path) -> list[tuple[float, Samples, int]]:
     return [(begin, samples[first:end], rate) for begin, first, end in pieces]
 
 
+@aside
 def _ffmpeg(media: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-copyts", "-i", str(media), *arguments]
     done: Any = subprocess.run(command, capture_output=True, check=False, timeout=600)

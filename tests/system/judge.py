@@ -8,7 +8,6 @@ of the code under test.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from hw_mocks import barcode, footage
 from numpy.typing import NDArray
 
 from tests.system import stamps
+from tests.system.aside import aside
 from tests.system.sealed import opened
 
 __all__ = ["Frame", "Hole", "Verdict", "decode", "ffmpeg_is_silent", "opened", "similarities"]
@@ -70,6 +70,7 @@ class Verdict:
         return found
 
 
+@aside
 def decode(path: str, keep_every: int = 30) -> Verdict:
     """Decode every frame of the file; every `keep_every`th picture is kept for comparison."""
     frames: list[Frame] = []
@@ -89,6 +90,7 @@ def decode(path: str, keep_every: int = 30) -> Verdict:
     return Verdict(tuple(frames), pictures)
 
 
+@aside
 def ffmpeg_is_silent(path: str) -> None:
     """FFmpeg decodes the whole file, stopping at the first error, and has nothing to say."""
     done = subprocess.run(
@@ -124,14 +126,17 @@ def ssim(one: Picture, other: Picture) -> float:
     return float(score.mean())
 
 
-def similarities(verdict: Verdict, prepared: Path) -> Iterable[float]:
+@aside
+def similarities(verdict: Verdict, prepared: Path) -> list[float]:
     """SSIM of every kept picture with the source picture of its number.
 
     Left out are the rows that were written into: the barcode's, and those of the stamp.
     """
+    found = []
     for number, picture in verdict.pictures.items():
         source = footage.source_picture(prepared, number, "main")
         height = source.shape[0] * 2 // 3
         top = 2 * barcode.CELL
         bottom = height - height // stamps.ROWS
-        yield ssim(picture[top:bottom, : source.shape[1]], source[top:bottom])
+        found.append(ssim(picture[top:bottom, : source.shape[1]], source[top:bottom]))
+    return found

@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.system.aside import aside
+
 ROWS: Final = 16
 """The stamp is lower than a 16th of the picture, ..."""
 COLUMNS: Final = 0.55
@@ -48,6 +50,7 @@ class Stamp:
         return self.rest[1:2] == (PRE,)
 
 
+@aside
 def read(luma: NDArray[np.uint8]) -> Stamp:
     """The stamp of one picture: (height, width) uint8. AssertionError if there is none to read."""
     height, width = luma.shape

@@ -65,7 +65,7 @@ def judge_whole(
         assert frame.pts_us == pytest.approx((frame.number - first) * 1e6 / 30, abs=2_000)
     # Every frame up to the stop, and none that was exposed later than one frame after it.
     assert verdict.numbers[-1] == pytest.approx(camera.frame_at(stop_us), abs=1.5)
-    scores = list(judge.similarities(verdict, camera.footage))
+    scores = judge.similarities(verdict, camera.footage)
     assert len(scores) >= 5
     assert min(scores) > 0.9
     return verdict
