@@ -24,7 +24,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__
@@ -62,13 +62,17 @@ _T = TypeVar("_T")
 class Opened:
     """What the start found.
 
-    resume: id of a recording that ran in this boot until the daemon died a moment ago, if any.
-    cut_off: whether the camera was recording when it ended, and that does not go on.
+    resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
+    display: whether the self-view was on beside it; muted_us: media time since when the wearer
+    wanted no sound of it, None if they did. cut_off: whether the camera was recording when it
+    ended, and that does not go on.
     """
 
     thumbprint: str
     resume: str | None
     cut_off: bool
+    display: bool = False
+    muted_us: int | None = None
 
 
 class Keeping:
@@ -304,7 +308,7 @@ class Keeping:
             )
             identity.confirm(self._root, found)
             # What the ledger says last about the stage, before this start says more.
-            was_recording = ledger.state.stage == Stage.RECORDING.value
+            before = ledger.state
             ledger.append(
                 "start",
                 software=f"camerad {__version__}",
@@ -322,7 +326,7 @@ class Keeping:
                     authorised_by=why.authorised_by if why is not None else None,
                 )
             store = Store(self._root, ledger)
-            if was_recording:
+            if before.stage == Stage.RECORDING.value:
                 resume, cut_off = self._mending.cut_off(store, found.key)
         except BaseException:
             # The claim too, or the next attempt would find the store taken.
@@ -332,7 +336,10 @@ class Keeping:
             self._sealer = Sealer(settings.recipients)
         self._key = found.key
         self._store = store
-        self._on_opened(Opened(found.key.public.thumbprint, resume, cut_off))
+        opened = Opened(found.key.public.thumbprint, resume, cut_off)
+        if resume is not None:
+            opened = replace(opened, display=before.display, muted_us=before.muted_us)
+        self._on_opened(opened)
 
     # ------------------------------------------------------------------ housekeeping
 

@@ -95,6 +95,7 @@ class Recordings:
         self._room: storage.Room | None = None
         self._kept: Opened | None = None
         self._continues: str | None = None
+        self._goes_on: Opened | None = None
         self._write_failed: StorageError | None = None
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
@@ -138,6 +139,7 @@ class Recordings:
         if opened.resume is not None:
             log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
             self._continues = opened.resume
+            self._goes_on = opened
             now_us = self._clock.now_us()
             self._owner.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
         elif opened.cut_off:
@@ -180,7 +182,9 @@ class Recordings:
         from camerad.evidence.recorder import Recorder  # noqa: PLC0415 - slow to import
 
         settings = self._settings
-        continues, self._continues = self._continues, None
+        continues = self._continues if trigger == CONTINUED else None
+        before = self._goes_on if trigger == CONTINUED else None
+        self._continues = self._goes_on = None
         wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
         plan = Plan(
             device=settings.device.id,
@@ -197,7 +201,7 @@ class Recordings:
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
         )
-        sound = self._sound_track(trigger)
+        sound = self._sound_track(trigger, before)
         recorder = Recorder(
             self._rings.pictures,
             plan,
@@ -216,9 +220,29 @@ class Recordings:
             return
         self._recorder = recorder
         self._sound = sound
+        if before is not None:
+            self._go_on_as(before)
 
-    def _sound_track(self, trigger: str) -> SoundTrack | None:
-        """The sound of the recording that begins now; None where it is to have none."""
+    def _go_on_as(self, before: Opened) -> None:
+        """Have the recording that goes on be what it was when the daemon died: the wearer's own
+        decisions, carried out, signalled and written down like theirs."""
+        wanted = (
+            (Intent.TOGGLE_MUTE, self._muted_before(before) is not None),
+            (Intent.TOGGLE_SELF_VIEW, before.display),
+        )
+        now_us = self._clock.now_us()
+        for intent, so in wanted:
+            if so:
+                self._owner.post(stages.Intended(now_us, intent, now_us, CONTINUED))
+
+    def _muted_before(self, before: Opened | None) -> int | None:
+        """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
+        no say in it."""
+        return before.muted_us if before is not None and self._settings.rules.may_mute else None
+
+    def _sound_track(self, trigger: str, before: Opened | None) -> SoundTrack | None:
+        """The sound of the recording that begins now; None where it is to have none. before: what
+        it goes on from, if the daemon has died in between."""
         from camerad.evidence.soundtrack import SoundTrack, Wanted  # noqa: PLC0415 - slow to import
 
         wanted, ring = self._settings.microphone, self._rings.sound
@@ -231,7 +255,11 @@ class Recordings:
         )
         if self._heard is not None:
             track.changed(self._heard)
-        if goes_on and self._owner.state.muted:
+        muted_us = self._muted_before(before)
+        if muted_us is not None:
+            # Before the first sound can be taken: what was heard meanwhile is not kept either.
+            track.mute(True, muted_us)
+        elif goes_on and self._owner.state.muted:
             track.mute(True, self._muted_us)
         return track
 

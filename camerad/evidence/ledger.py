@@ -290,7 +290,7 @@ class Ledger:
 
     def _begin(self, state: LedgerState, number: int, facts: list[Fact]) -> None:
         """Begin an epoch that follows `state`, whole or not at all. facts: its first entries
-        behind what is carried."""
+        behind what is carried; what holds at present is said again after them."""
         boot_id, now = self.now()
         thumbprint = self._key.public.thumbprint
         replaces = None if state.kid in ("", thumbprint) else state.kid
@@ -298,7 +298,7 @@ class Ledger:
         if replaces is not None:
             facts = [Identity(thumbprint, replaces), *facts]
         content = b""
-        for fact in (begun, *carried, *facts):
+        for fact in (begun, *carried, *facts, *state.restated()):
             entry = entries.make(self._key, state.head, boot_id, now, fact)
             state = state.after(entry)
             content += entry.token + b"\n"

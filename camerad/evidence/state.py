@@ -21,6 +21,7 @@ from camerad.evidence.facts import (
     Found,
     HoldPlaced,
     HoldReleased,
+    MuteSwitched,
     Opened,
     Received,
     Recovered,
@@ -42,17 +43,20 @@ class LedgerState:
     """Everything that follows from a ledger's entries so far.
 
     head: the last entry. kid: the key that signed it. stage: the last one that was reached, "" if
-    none. started: sequence number of the last start of a daemon, 0 if it is not known. begun: when
-    the epoch began; first, previous: its first sequence number, and the SHA-256 of the entry before
-    that. awaited: how many carried entries have yet to come. recordings: by id, those that exist,
-    are missing, or were deleted in this epoch or the one before. epochs: closed and not expired,
-    oldest first. lost: when entries were last found to be lost, None if none were, or it counts no
-    more.
+    none; display: whether the self-view is on in it; muted_us: media time since when its recording
+    has no sound because the wearer wants none, None if that is not so. started: sequence number of
+    the last start of a daemon, 0 if it is not known. begun: when the epoch began; first, previous:
+    its first sequence number, and the SHA-256 of the entry before that. awaited: how many carried
+    entries have yet to come. recordings: by id, those that exist, are missing, or were deleted in
+    this epoch or the one before. epochs: closed and not expired, oldest first. lost: when entries
+    were last found to be lost, None if none were, or it counts no more.
     """
 
     head: Head = NOTHING
     kid: str = ""
     stage: str = ""
+    display: bool = False
+    muted_us: int | None = None
     started: int = 0
     begun: Instant = field(default_factory=lambda: Instant(0, 0))
     first: int = 0
@@ -98,7 +102,11 @@ class LedgerState:
             left = tuple(epoch for epoch in self.epochs if epoch.number != facts.number)
             return replace(state, epochs=left)
         if isinstance(facts, StageReached):
-            return replace(state, stage=facts.stage)
+            # A stage that is reached again goes on, with its display switched.
+            muted_us = self.muted_us if facts.stage == self.stage else None
+            return replace(state, stage=facts.stage, display=facts.display, muted_us=muted_us)
+        if isinstance(facts, MuteSwitched):
+            return replace(state, muted_us=facts.at_us if facts.on else None)
         if isinstance(facts, Started):
             return replace(state, started=entry.sequence)
         if isinstance(facts, Damaged):
@@ -166,6 +174,13 @@ class LedgerState:
             number, replaces, here.run, timeline.synchronised, self.stage, lost, len(parts)
         )
         return begun, parts
+
+    def restated(self) -> tuple[StageReached | MuteSwitched, ...]:
+        """What the next epoch says again about the present, so that a recording which is cut off
+        can go on from that epoch alone as it was."""
+        display = (StageReached(self.stage, True),) if self.display else ()
+        muted = (MuteSwitched(True, self.muted_us),) if self.muted_us is not None else ()
+        return (*display, *muted)
 
     def resumed(self, entry: Entry) -> LedgerState:
         """The state in the epoch of `entry`, where what that epoch began with cannot be read."""

@@ -25,10 +25,12 @@ from hw_mocks.contact import NEW, WORN, swings
 
 from camerad import daemon, process, recordings
 from camerad.behaviour import stages
+from camerad.behaviour.announcements import Announcement, announcement
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.evidence import recorder, storage
 from camerad.keeping import Opened
+from camerad.recordings import CONTINUED
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
@@ -42,6 +44,8 @@ CALM = ([80, 150, 300, 700, 1300, 2300], [6, 6, 4, 2, 2, 4], (300, 4000))
 ABSURD = ([25, 40, 80, 1100, 2100], [10, 8, 4, 1, 2], (25, 120))
 # Nobody can tell these from bounce: no table says where they lead.
 BELOW_BOUNCE = ([1, 3, 9, 19, 30, 1100], [4, 4, 4, 4, 4, 1], (1, 40))
+
+FOUND = Opened(thumbprint="x" * 43, resume=None, cut_off=False)
 
 
 class Link:
@@ -90,8 +94,12 @@ class Link:
 class Recorder:
     """In place of the recorder. The red light is on before it starts, and until it has closed."""
 
-    def __init__(self, world: World, plan: Any, **callbacks: Callable[..., None]) -> None:
+    def __init__(
+        self, world: World, plan: Any, *, sound: Any, **callbacks: Callable[..., None]
+    ) -> None:
         self.plan = plan
+        self.sound = sound
+        self.stages: list[tuple[str, bool]] = []
         self.info = None
         self.marks = 0
         self._world = world
@@ -100,6 +108,7 @@ class Recorder:
         world.recorders.append(self)
 
     def start(self) -> None:
+        self.heard = self.sound.states()
         assert self._world.red, "recording before the red light is on"
         assert not self._world.link.wiping
         assert not self._world.link.stamp.pre, "recording, and the pictures still say PRE"
@@ -117,7 +126,8 @@ class Recorder:
         assert not self._stopped
         self.marks += 1
 
-    def stage(self, at_us: int, stage: str, display: bool) -> None: ...
+    def stage(self, at_us: int, stage: str, display: bool) -> None:
+        self.stages.append((stage, display))
 
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
         assert not self._stopped
@@ -134,13 +144,15 @@ class Recorder:
 class Keeping:
     """In place of identity, ledger and store: a card that takes everything at once."""
 
-    def __init__(self, on_opened: Callable[[Opened], None]) -> None:
+    def __init__(self, world: World, on_opened: Callable[[Opened], None]) -> None:
+        self._world = world
         self._on_opened = on_opened
 
     def start(self) -> None:
-        self._on_opened(Opened(thumbprint="x" * 43, resume=None, cut_off=False))
+        self._on_opened(self._world.found)
 
-    def note(self, kind: str, **facts: Any) -> None: ...
+    def note(self, kind: str, **facts: Any) -> None:
+        self._world.noted.append((kind, facts))
 
     def new_id(self, wall_us: int) -> str:
         raise AssertionError("the stand-in for the recorder needs no name")
@@ -170,7 +182,11 @@ class Daemon(daemon.Daemon):
     def _make_announcer(self) -> Any:
         async def nothing() -> None: ...
 
-        return SimpleNamespace(stepped=lambda *_, **__: None, close=nothing)
+        def stepped(_at_us: int, before: Any, after: Any, *, sound: bool, **told: Any) -> None:
+            what = announcement(before, after, sound=sound, self_view=False, **told)
+            self.world.said += [what] if what is not None else []
+
+        return SimpleNamespace(stepped=stepped, close=nothing)
 
     def _make_ring(self) -> Any:
         return SimpleNamespace(close=lambda: None, seconds_held=0.0)
@@ -195,6 +211,9 @@ class World:
         self.recorders: list[Recorder] = []
         self.stages: list[tuple[int, str]] = []
         self.answers: list[tuple[int, str]] = []
+        self.found = FOUND
+        self.noted: list[tuple[str, dict[str, Any]]] = []
+        self.said: list[Announcement] = []
         self.wiring: Any = None
 
     @property
@@ -258,15 +277,19 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
     hands: Callable[[random.Random], list[oracle.Press]],
+    found: Opened = FOUND,
+    **sections: Any,
 ) -> tuple[World, list[oracle.Press]]:
-    """Let the daemon live through the presses of `hands`, and end it."""
+    """Let the daemon live through the presses of `hands`, and end it. found: what its last life
+    left; sections: of the configuration."""
     chance = random.Random(seed)
-    sections = {"recipients": [sealed.recipient()], "self_view": {"timeout_seconds": 600}}
-    settings = load(configuration(tmp_path, "generic", **sections))
+    given = {"recipients": [sealed.recipient()], "self_view": {"timeout_seconds": 600}, **sections}
+    settings = load(configuration(tmp_path, "generic", **given))
     clock = ManualClock(0)
     loop = VirtualLoop(clock)
     world = World(loop, clock, chance)
     world.wiring = settings
+    world.found = found
 
     def link(
         _ring: Any, _settings: Any, _fd: int, callbacks: Any, *, clock: Any, sound: Any
@@ -283,7 +306,7 @@ def run(
         return Recorder(world, plan, **callbacks)
 
     def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_callbacks: Any) -> Keeping:
-        return Keeping(on_opened)
+        return Keeping(world, on_opened)
 
     room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
@@ -366,3 +389,43 @@ def test_presses_shorter_than_bounce_do_no_harm(
         assert seen == ["stopping", "idle", "recording"]
     else:
         assert seen == ["recording", "stopping", "idle"]
+
+
+MUTED_US = 123
+DIED = Opened("x" * 43, resume="ID", cut_off=False, display=True, muted_us=MUTED_US)
+
+
+def pressed_late(_chance: random.Random) -> list[oracle.Press]:
+    """The recording that goes on is stopped, and another one begins and ends."""
+    return [
+        oracle.Press("main", at_us, at_us + 2_500_000)
+        for at_us in (5_000_000, 15_000_000, 25_000_000)
+    ]
+
+
+def test_a_recording_that_goes_on_is_as_muted_and_as_visible_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
+) -> None:
+    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, DIED)
+    goes_on, next_one = world.recorders
+    assert (goes_on.plan.trigger, goes_on.plan.continues) == (CONTINUED, "ID")
+    # Muted before it could take any sound, and since when the wearer said so.
+    assert [(one.state, one.at_us) for one in goes_on.heard] == [("muted", MUTED_US)]
+    assert goes_on.stages[-2:] == [("recording", True), ("stopping", False)]
+    # It is said, and written down again, as if the wearer had just asked for it.
+    assert world.said[:2] == [Announcement.RECORDING, Announcement.MUTED]
+    assert [facts["on"] for kind, facts in world.noted if kind == "mute"] == [True]
+    # What was wanted of one recording is wanted of no other.
+    assert (next_one.plan.continues, next_one.heard) == (None, ())
+    assert ("recording", True) not in next_one.stages
+    assert world.said[2:] == [Announcement.ENDED, Announcement.RECORDING, Announcement.ENDED]
+
+
+def test_who_may_not_mute_any_more_is_recorded_with_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
+) -> None:
+    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, DIED, sound={"may_mute": False})
+    assert world.recorders[0].heard == ()
+    assert world.said[0] is Announcement.RECORDING
+    assert [kind for kind, _ in world.noted if kind == "mute"] == []
+    assert ("recording", True) in world.recorders[0].stages

@@ -263,11 +263,15 @@ def test_what_never_began_has_nothing_to_end(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ after a daemon that died
 
 
-def died(scenes: Any, stage: str) -> ManualClock:
+def died(
+    scenes: Any, stage: str, *, display: bool = False, muted_us: int | None = None
+) -> ManualClock:
     """A daemon that died with a recording without an end, in this stage."""
     scene = scenes()
     recorded(scene, ended=False)
-    scene.keeping.note("stage", stage=stage, display=False)
+    scene.keeping.note("stage", stage=stage, display=display)
+    if muted_us is not None:
+        scene.keeping.note("mute", on=True, at_us=muted_us)
     scene.kinds()
     scene.keeping.close(WAIT)
     clock: ManualClock = scene.clock
@@ -481,6 +485,20 @@ def test_a_second_death_before_it_went_on_loses_nothing(scenes: Any) -> None:
     second = scenes(clock)
     housekept(second)
     assert second.opened[0].resume == ID
+
+
+@pytest.mark.parametrize("stage", ["recording", "stopping"])
+def test_what_the_wearer_wanted_is_handed_on_with_a_recording_that_goes_on(
+    scenes: Any, stage: str
+) -> None:
+    clock = died(scenes, stage, display=True, muted_us=12)
+    for _ in range(2):  # a second death before it went on forgets nothing either
+        scene = scenes(clock)
+        scene.kinds()
+        opened = scene.opened[0]
+        goes_on = stage == "recording"
+        assert (opened.display, opened.muted_us) == ((True, 12) if goes_on else (False, None))
+        scene.keeping.close(WAIT)
 
 
 def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(

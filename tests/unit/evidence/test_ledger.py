@@ -77,6 +77,32 @@ def test_a_start_finds_the_state_as_it_was(book: Book) -> None:
     assert book.state.stage == "recording"
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_what_the_wearer_wanted_of_a_recording_outlives_a_start_and_an_epoch(
+    book: Book, rotated: bool
+) -> None:
+    def says(stage: str, display: bool = False) -> None:
+        book.ledger.append("stage", stage=stage, display=display)
+
+    def wanted() -> tuple[bool, int | None]:
+        if rotated:
+            book.ledger.rotate()
+        assert book.open().state == book.check()[0]
+        assert book.damage() == []
+        return book.state.display, book.state.muted_us
+
+    says("recording", display=True)
+    book.ledger.append("mute", on=True, at_us=7)
+    assert wanted() == (True, 7)
+    says("recording")
+    assert wanted() == (False, 7)  # a display that is switched changes nothing about sound
+    book.ledger.append("mute", on=False, at_us=9)
+    assert wanted() == (False, None)
+    book.ledger.append("mute", on=True, at_us=11)
+    says("stopping")
+    assert wanted() == (False, None)  # the next recording begins unmuted
+
+
 def test_a_recording_is_known_from_its_beginning_to_its_tombstone(book: Book) -> None:
     book.opened("a")
     assert (known(book, "a").final, known(book, "a").ended) == (None, None)

@@ -235,6 +235,26 @@ def test_nothing_that_was_said_while_muted_is_kept(bench: Bench) -> None:
     assert seconds_of_sound(path) == pytest.approx(115 / 30 - silence, abs=3 * UNIT_US / SECOND)
 
 
+def test_a_recording_that_goes_on_muted_keeps_no_sound_from_its_beginning_on(
+    bench: Bench,
+) -> None:
+    track = bench.with_sound(form=sound_format())
+    # The wearer's word comes before the microphone's, and from before this recording.
+    track.mute(True, ORIGIN_US - 5 * SECOND)
+    track.changed(SoundNews(SoundState.ON, ORIGIN_US))
+    feed(bench.ring, seconds_of_footage(3))
+    feed_sound(bench.sound_ring, sound(3.1))
+    bench.start(plan(0), stop_at=80)
+    info = bench.finish()
+    assert units(bench) == 0
+    # From the first picture to the stop, and nothing else explains it.
+    assert sound_gaps(bench) == [("muted", None, 0.0, pytest.approx(80 / 30, abs=0.04))]
+    assert [change["state"] for one in sounds(bench) for change in one["states"]] == ["muted"]
+    result = verify(info.path, KeyRing([KEY.public])).result
+    assert result is not None
+    assert list(result.findings) == []
+
+
 def test_sound_goes_on_being_committed_while_no_picture_comes(bench: Bench) -> None:
     hearing(bench)
     recorder = bench.start(plan(0))
