@@ -67,7 +67,7 @@ class Hands:
             return
         now_us = self._clock.now_us()
         for button, pressed in self._buttons.levels().items():
-            self._gesture(gestures.Edge(button, pressed, now_us))
+            self._gesture(gestures.Edge(button, pressed, now_us, looked=True))
 
     def _gesture(self, event: gestures.Edge | gestures.Tick) -> None:
         self._gestures, decisions = gestures.step(

@@ -7,6 +7,8 @@ Rules of this file
    taken for bounce, and the level is looked at again when that time is over. A level may be
    reported as often as one likes: what is known already changes nothing, and a report repairs an
    edge that was missed. A button that is down at the first report counts as pressed from then on.
+   A look at the line knows more than edges do that reached us one by one: a bounce of which only
+   the first half has been told is none that lasted, if the line reads otherwise.
 3. One press, or one double press, is one intent. Once decided, only a new press begins another:
    the hold that started a recording cannot stop it.
 
@@ -103,11 +105,12 @@ class ButtonTable:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A button's level, seen at `at_us`: an edge, or a look at the line."""
+    """A button's level at `at_us`: an edge, or, if `looked`, what the line read just now."""
 
     button: str
     pressed: bool
     at_us: int
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,9 @@ def step(
         queue.append(event)
     buttons = list(gs.buttons)
     while True:
+        if queue and queue[0].looked:
+            index = _index(queue[0], tables)
+            buttons[index] = _looked(buttons[index], queue[0])
         due_us, index = _next(buttons, tables)
         if due_us is not None and due_us <= (queue[0].at_us if queue else event.at_us):
             button, decision = _moment(buttons[index], tables[index], due_us, stage)
@@ -305,6 +311,17 @@ def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _R
     if button.phase is _Phase.BETWEEN:
         return _judge(button, table, _press(button, table), at_us)
     return _judge(button, table, _left(button, table, at_us), at_us)
+
+
+def _looked(button: _Button, look: Edge) -> _Button:
+    """The button, if the line reads as before its last edge: that edge was bounce then.
+
+    The other half of the bounce is on its way; a press that came and went since is reported by
+    edges of its own, or was shorter than bounce.
+    """
+    if button.level == button.pressed or look.pressed != button.pressed:
+        return button
+    return replace(button, level=look.pressed, level_us=look.at_us)
 
 
 def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Result:

@@ -49,7 +49,7 @@ def wait_for(camera: BodyCamera, **wanted: object) -> None:
     until(
         lambda: wanted.items() <= status(camera).items(),
         AGAIN_SECONDS,
-        f"{wanted}; it is {status(camera)}",
+        lambda: f"{wanted}; it is {status(camera)}",
     )
 
 

@@ -26,14 +26,25 @@ START_SECONDS: Final = 30.0
 _T = TypeVar("_T")
 
 
-def until(look: Callable[[], _T | None], seconds: float, what: str, *, pause: float = 0.02) -> _T:
-    """What `look` returns as soon as that is true; AssertionError after `seconds`."""
+def until(
+    look: Callable[[], _T | None],
+    seconds: float,
+    what: str | Callable[[], str],
+    *,
+    pause: float = 0.02,
+) -> _T:
+    """What `look` returns as soon as that is true; AssertionError after `seconds`.
+
+    what: was waited for; a function is asked in the end, when it can say what there is instead.
+    """
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
         if seen:
             return seen
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        if time.monotonic() >= deadline:
+            missed = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds:g} s: {missed}")
         time.sleep(pause)
 
 
@@ -114,13 +125,13 @@ class BodyCamera:
             state = self.state
             return state if all(state[name] == value for name, value in wanted.items()) else None
 
-        return until(look, seconds, f"{wanted}; it is {self.state}")
+        return until(look, seconds, lambda: f"{wanted}; it is {self.state}")
 
     def wait_for_condition(self, condition: str, *, holds: bool, seconds: float = 10.0) -> None:
         until(
             lambda: (condition in self.state["conditions"]) is holds,
             seconds,
-            f"{condition}: {holds}; it is {self.state}",
+            lambda: f"{condition}: {holds}; it is {self.state}",
         )
 
     def record(self, seconds: float) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class GesturesMachine(RuleBasedStateMachine):
             at_us = self.hand.now_us + gap
             self.hand.edges(name, (at_us, self.down[name]))
             if repeat:
-                self.hand.edges(name, (at_us, self.down[name]))
+                self.hand.take(Edge(name, self.down[name], at_us, looked=True))
         self.check()
 
     @rule(early_us=st.integers(0, 5 * MS))

@@ -242,6 +242,31 @@ def test_a_missed_edge_shows_at_the_next_look_at_the_level() -> None:
     assert [d.edge_us for d in hand.decisions] == [AT, AT + 2 * SECOND]
 
 
+def test_half_a_bounce_is_no_press_and_no_release_while_the_other_half_is_on_its_way() -> None:
+    """Edges come one by one, on a thread that may be held up between two of them."""
+    hand = Hand()
+    released = AT + 200 * MS
+    for began, level in ((AT, True), (released, False)):
+        hand.take(Edge("main", level, began))
+        hand.take(Edge("main", not level, began + 400))
+        # The debounce time is over, the next edge not here; the line reads what it has led to.
+        seen = began + 100 * MS
+        hand.take(Edge("main", level, seen, looked=True))
+        hand.take(Tick(seen))
+        hand.take(Edge("main", level, began + 900))
+    hand.wait_until(AT + 10 * SECOND)
+    # One press in idle, and in particular no second one, which in self-view would record.
+    assert hand.decisions == [decision(Intent.ESCALATE, released)]
+
+
+def test_what_the_line_reads_when_the_bounce_is_over_is_a_press_if_it_is_down() -> None:
+    hand = Hand(stage=Stage.SELF_VIEW)
+    hand.edges("main", (AT, True), (AT + 100 * MS, False), (AT + 110 * MS, True))
+    hand.take(Edge("main", True, AT + 125 * MS, looked=True))
+    # Of the press that began within 20 ms of the release it is known at their end.
+    assert hand.decisions[1] == decision(Intent.ESCALATE, AT + 120 * MS, AT + 110 * MS)
+
+
 def test_a_late_loop_dates_a_decision_by_when_it_was_due() -> None:
     hand = Hand(lag_us=300 * MS)
     assert hand.press("main", AT, 5 * SECOND) == [decision(Intent.RECORD, AT + SECOND)]
