@@ -9,6 +9,8 @@ GET /events            the same object at every change, as server-sent events (W
                        section 9.2), at first the present one
 POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
                        taken, 409 when it was refused, with the reason
+GET /health            how its parts do: camera, microphone, display, outputs, buttons; see
+                       `camerad.status.Status.health`
 GET /recordings        the recordings in the store: flagged first, then the newest
 GET /identity          the device's id and its public key, as JWK
 GET /ledger/head       the ledger's head: epoch, sequence, sha256
@@ -70,6 +72,9 @@ class Controlled(Protocol):
 
     def status(self) -> dict[str, Any]:
         """What the camera does now, ready for JSON."""
+
+    def health(self) -> dict[str, Any]:
+        """How its parts do, ready for JSON."""
 
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent; returns why it was refused, or None."""
@@ -134,6 +139,7 @@ class Control:
         """
         app = web.Application(middlewares=[_plain_errors], client_max_size=MAX_BODY)
         app.router.add_get("/status", self._status)
+        app.router.add_get("/health", self._health)
         app.router.add_get("/events", self._events)
         app.router.add_get("/recordings", self._recordings)
         app.router.add_post("/intents/{name}", self._intent)
@@ -221,6 +227,9 @@ class Control:
 
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(self._daemon.status())
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._daemon.health())
 
     async def _recordings(self, _request: web.Request) -> web.Response:
         try:

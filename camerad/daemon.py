@@ -393,5 +393,11 @@ class Daemon(Reports):
         """What the camera does now, ready for JSON; see `camerad.control`."""
         return self._status.report(self._state, self._rings)
 
+    def health(self) -> dict[str, Any]:
+        """How the parts do, ready for JSON; see `camerad.control`."""
+        camera = self._link.vitals.report(self._clock.now_us())
+        buttons, outputs = self._hands.levels(), self._indicators.faulty
+        return self._status.health(camera, self._display, outputs, buttons)
+
 
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

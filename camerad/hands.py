@@ -49,6 +49,10 @@ class Hands:
             self._buttons.close()
             self._buttons = None
 
+    def levels(self) -> dict[str, bool]:
+        """Whether each button is pressed at this moment; empty while nothing is watched."""
+        return {} if self._buttons is None else self._buttons.levels()
+
     def deadline(self) -> int | None:
         """When `tick` is due for a gesture, in microseconds; None while none is under way."""
         return gestures.deadline(self._gestures, self._body.stage(), self._tables)

@@ -56,6 +56,8 @@ class Microphone:
         self._heard = heard
         self.state = SoundState.OFF
         """What it does: as it has said last, and off once nobody is there to say it."""
+        self.why: str | None = None
+        """Why it does not work, in words; None while nothing speaks against it."""
 
     @property
     def hears(self) -> bool:
@@ -72,7 +74,7 @@ class Microphone:
     def says(self, news: SoundNews) -> None:
         """It does something else. While it is off, and until it is on, nobody knows better than
         before whether it works."""
-        self.state = news.state
+        self.state, self.why = news.state, news.why
         if news.state in DOWN:
             _log.error("microphone %s: %s", news.state.value, news.why)
         self._heard(news)
@@ -82,7 +84,7 @@ class Microphone:
     def ended(self) -> None:
         """The capture process has ended, and its microphone with it. The next one says what it
         does; whether it works is known no better than before."""
-        self.state = SoundState.OFF
+        self.state, self.why = SoundState.OFF, None
 
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""

@@ -9,6 +9,7 @@ from camerad.behaviour import scene, stages
 from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
+from camerad.hardware.display import NoDisplay, SelfView
 from camerad.microphone import Microphone
 from camerad.recordings import Recordings
 from camerad.rings import Rings
@@ -49,6 +50,28 @@ class Status:
             minutes_left=None if room is None else int(room["minutes_left"]),
             wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
         )
+
+    def health(
+        self,
+        camera: dict[str, Any],
+        display: SelfView | NoDisplay | None,
+        outputs: tuple[str, ...],
+        buttons: dict[str, bool],
+    ) -> dict[str, Any]:
+        """How the parts do, ready for JSON; see `camerad.control`.
+
+        camera: as `camerad.stream.vitals` reports. microphone: its state, and why it does not
+        work, if so; null where recordings are to have no sound. display: what is wrong with it.
+        faulty: the outputs that did not take their last switch. buttons: whether each is pressed.
+        """
+        microphone = self.microphone
+        return {
+            "camera": camera,
+            "microphone": microphone and {"state": microphone.state.value, "why": microphone.why},
+            "display": {"fault": None if display is None else display.fault},
+            "faulty": list(outputs),
+            "buttons": buttons,
+        }
 
     def report(self, state: stages.State, rings: Rings) -> dict[str, Any]:
         """What the camera does now, ready for JSON; see `camerad.control`."""

@@ -49,6 +49,8 @@ FORMAT: Final = "YUV420"
 """picamera2's name for I420; libav calls it yuv420p."""
 BUFFERS: Final = 6
 """Buffers of each stream: picamera2's own number for video."""
+_BRIGHTNESS_STEP: Final = 16
+"""Pixels from one that is looked at to the next, both ways: 300 of a picture of 320 x 240."""
 
 
 class Camera:
@@ -101,7 +103,8 @@ class Camera:
         self._platform = "vc4" if on_vc4 else "pisp"
         self._picam2 = _open(settings)
         try:
-            self._writer = FrameWriter(frame_fd, self._geometry("lores"))
+            self._lores = self._geometry("lores")
+            self._writer = FrameWriter(frame_fd, self._lores)
             self._streams = self._picam2.stream_map
             self._picam2.start()
             if self._hardware:
@@ -147,7 +150,10 @@ class Camera:
             pts_us = metadata[controls.SensorTimestamp] // 1000
             buffer = request.request.buffers[self._streams["main"]]
             self._picture = self._pictures.delivered(
-                buffer.metadata.sequence, pts_us, metadata.get(controls.FrameDuration, 0)
+                buffer.metadata.sequence,
+                pts_us,
+                metadata.get(controls.FrameDuration, 0),
+                lambda: brightness(self._view(request, "lores"), self._lores),
             )
             if self._viewing and self._picture is not None:
                 with self._view_lock:
@@ -248,6 +254,15 @@ class Camera:
         self._images.clear()
         self._views.clear()
         self._picam2.close()
+
+
+def brightness(frame: Frame, geometry: Geometry) -> int:
+    """What nine tenths of a picture do not exceed in luma, 0 to 255. frame: `Geometry.shape`, I420.
+
+    So a single lamp does not make a covered lens look as if it saw.
+    """
+    luma = frame[: geometry.height : _BRIGHTNESS_STEP, : geometry.width : _BRIGHTNESS_STEP]
+    return int(np.percentile(luma, 90))
 
 
 @contextlib.contextmanager

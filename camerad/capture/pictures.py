@@ -113,8 +113,15 @@ class Pictures:
         """A frame exposed earlier than this need not be encoded."""
         return self._not_before_us
 
-    def delivered(self, frame: int, pts_us: int, duration_us: int) -> Picture | None:
-        """A frame has arrived; duration_us: how long the sensor says it took.
+    def delivered(
+        self,
+        frame: int,
+        pts_us: int,
+        duration_us: int,
+        luma: Callable[[], int] | None = None,
+    ) -> Picture | None:
+        """A frame has arrived; duration_us: how long the sensor says it took. luma: tells how
+        bright it is; asked a few times a second.
 
         Returns what to encode, or None if its time is not later than that of the frame before.
         """
@@ -138,10 +145,10 @@ class Pictures:
         self._last_seen = picture
         if self._beat_us is None or pts_us - self._beat_us >= BEAT_US:
             self._beat_us = pts_us
-            self._beat(picture)
+            self._beat(picture, None if luma is None else luma())
         return picture
 
-    def _beat(self, picture: Picture) -> None:
+    def _beat(self, picture: Picture, luma: int | None) -> None:
         message = wire.message(
             wire.Kind.BEAT,
             {
@@ -149,6 +156,7 @@ class Pictures:
                 "pts_us": picture.pts_us,
                 "delivered": self._delivered,
                 "encoded": self._encoded,
+                "luma": luma,
             },
         )
         # A controller that does not read needs no more of them, and the queue has its bound.

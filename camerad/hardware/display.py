@@ -197,6 +197,11 @@ class SelfView:
         return True
 
     @property
+    def fault(self) -> str | None:
+        """What is wrong with the display, as far as it is known; None while nothing is."""
+        return self._fault
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running self-view, if it runs."""
         return self._process.pid if self._process is not None else None
@@ -216,6 +221,11 @@ class NoDisplay:
 
     def start(self) -> None:
         """There is nothing to start."""
+
+    @property
+    def fault(self) -> str | None:
+        """Nothing."""
+        return None
 
     def show(self, scene: Scene) -> None:
         """Nobody sees it."""

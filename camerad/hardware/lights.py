@@ -18,7 +18,7 @@ from typing import Any, Final
 import gpiozero
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
-from camerad.behaviour.signals import OFF, Look, Pattern, Sounding
+from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
 from camerad.errors import HardwareError
 from camerad.hardware.buttons import explain
 
@@ -30,6 +30,10 @@ it can be again; only when that changes."""
 
 MAX_WAITING: Final = 4
 """Soundings kept while another one plays; more would tell an officer old news."""
+
+
+TRIAL_HERTZ: Final = 1600
+"""Pitch of a buzzer under test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,10 @@ class _Player:
             self.faulty = False
             self._on_fault(self._name, None)
 
+    def reads(self, *, on: bool) -> bool:
+        """Whether the line is on, or off, as it is read back."""
+        return self._pitched or bool(self._device.value) is on
+
     def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -168,9 +176,24 @@ class Indicators:
         self._players["amber"].play(look.amber)
 
     @property
+    def faulty(self) -> tuple[str, ...]:
+        """The outputs that did not take their last switch."""
+        return tuple(name for name, player in self._players.items() if player.faulty)
+
+    @property
     def lights_faulty(self) -> bool:
         """Whether a light did not take its last switch."""
         return any(self._players[name].faulty for name in self.LIGHTS)
+
+    def switch(self, name: str, *, on: bool) -> bool:
+        """Switch one output for a test of its wiring; whether its line is then as it is driven.
+
+        A line that is shorted, or driven by something else as well, is not. One that sounds at a
+        pitch is not read: it is never the same for long. Raises KeyError for no such output.
+        """
+        player = self._players[name]
+        player.play(ON if on else OFF, hertz=TRIAL_HERTZ)
+        return not player.faulty and player.reads(on=on)
 
     def sound(self, sounding: Sounding, *, answer: bool = False) -> None:
         """Play a vibration and a tone once, after those that still play.

@@ -45,6 +45,7 @@ from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
+from camerad.stream.vitals import Vitals
 from camerad.stream.wanted import Wanted, wipe, wipe_into
 from camerad.stream.wire import Header, Kind
 
@@ -116,6 +117,8 @@ class CaptureLink(Wanted):
             ring, callbacks.on_gap, None if sound is None else SoundIntake(sound, callbacks.on_gap)
         )
         self._sounds = SoundLink(sound, callbacks.on_sound, callbacks.on_error)
+        self.vitals = Vitals()
+        """How the camera does; for any thread."""
         self._recovery = recovery.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
@@ -308,12 +311,14 @@ class CaptureLink(Wanted):
                     if self._ring.wants_key:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
             case Kind.BEAT:
+                self.vitals.beat(self._intake.body)
                 beat_us = self._intake.body.get("pts_us")
                 patience_us = self._budget.frame_age_us
                 if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
                     self._advance(recovery.FrameSeen(now_us))
             case Kind.HELLO:
                 self._hello = self._intake.body
+                self.vitals.hello(self._hello)
                 self._sounds.hello(self._hello)
             case Kind.SOUND_STATE:
                 self._sounds.news(self._intake.body)
@@ -341,6 +346,7 @@ class CaptureLink(Wanted):
         self._hear(process)
         code = process.exit_code()
         self._let_go(process)
+        self.vitals.ended()
         self._callbacks.on_exit()
         self._intake.end()
         if not self._view:

@@ -48,7 +48,8 @@ class Kind(IntEnum):
     hexadecimal, "device"}; it is known before anything was heard."""
     BEAT = 3
     """Several times a second while the sensor delivers: {"frame", "pts_us", "delivered",
-    "encoded"}, counted since the process began."""
+    "encoded", "luma"}, counted since the process began. "luma" is how bright the picture is: nine
+    tenths of it are not brighter (0 to 255); null if nobody looked."""
     GAP = 4
     """Frames that the sensor exposed and that will never come: {"reason", "frames", "from_us",
     "to_us"}; the pts of the last frame before and the first frame after."""

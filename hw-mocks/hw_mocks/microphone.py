@@ -10,9 +10,10 @@ It prints a line when it can be opened, and then lives until it is told to end o
 Samples leave it in real time by its own clock: the one with the number n is what is heard
 n / (rate * (1 + ppm / 1e6)) seconds after the start, and it is handed on within 10 ms of that.
 
-The world (`hw_mocks.bus`, role ``microphone``) tells it of two faults: ``microphone_gone``, it is
-unplugged, and ``microphone_hangs``, it neither gives samples nor lets itself be opened or closed.
-What would be heard meanwhile is lost.
+The world (`hw_mocks.bus`, role ``microphone``) tells it of three faults: ``microphone_gone``, it is
+unplugged; ``microphone_hangs``, it neither gives samples nor lets itself be opened or closed; and
+``microphone_silent``, its capsule is broken, and every sample is zero. What would be heard
+meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ _FULL: Final = 32767
 
 
 class Fault(StrEnum):
-    """What can be wrong with it; both last until a time."""
+    """What can be wrong with it; all last until a time."""
 
     GONE = "microphone_gone"
     HANGS = "microphone_hangs"
+    SILENT = "microphone_silent"
 
 
 class Feeder:
@@ -109,7 +111,8 @@ class Microphone:
                 gone = not gone
                 (self._server.unplug if gone else self._server.plug_in)()
             if not gone:
-                self._server.write(samples, at_us)
+                silent = self._holds(Fault.SILENT, at_us)
+                self._server.write(bytes(len(samples)) if silent else samples, at_us)
 
     def _holds(self, fault: Fault, at_us: int) -> bool:
         return self._until_us.get(fault, 0) > at_us

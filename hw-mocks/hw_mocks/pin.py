@@ -45,6 +45,9 @@ class Witness(Protocol):
     def closed(self, gpio: int) -> bool:
         """Whether the contact at the pin is closed."""
 
+    def shorted(self, gpio: int) -> bool:
+        """Whether the line is shorted to ground."""
+
 
 class SimulatedPin(MockPin):  # type: ignore[misc]
     """One GPIO line; `states` is gpiozero's history, `SimulatedFactory.history` the timed one."""
@@ -97,7 +100,7 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         # look in the middle of a bounce that is over would be to see a press that never was.
         if self._function == "input":
             return self.level_of(self._simulated.closed(self.gpio_number))
-        return super()._get_state()
+        return False if self._simulated.shorted(self.gpio_number) else super()._get_state()
 
     @property
     def gpio_number(self) -> int:
@@ -129,8 +132,16 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
             if handler is not None:
                 handler(self._factory.ticks() - (now_us() - at_us) / 1_000_000, level)
 
+    def settle(self) -> None:
+        """Let an output that was just shorted be what it is."""
+        with self._line:
+            if self._function == "output":
+                self._change_state(False)
+
     def _change_state(self, value: float, at_us: int | None = None) -> bool:
         with self._line:
+            if self._function == "output" and self._simulated.shorted(self.gpio_number):
+                value = False
             at_us = now_us() if at_us is None else at_us
             changed = bool(super()._change_state(value))
             if changed and not self._silent:

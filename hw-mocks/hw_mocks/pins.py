@@ -18,7 +18,8 @@ seed of all bounce.
 Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}}`` (answered, when the last
 edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed", "at_us"}]}``);
 ``{"hold": {"gpio", "down", "id"}}`` (answered likewise by ``{"held": id, "gpio", "at_us"}``, at_us
-null if there was no edge); ``{"fault": "button_stuck" | "button_bounce", "gpio", "until_us"}``.
+null if there was no edge); ``{"fault": "button_stuck" | "button_bounce" | "light_dead", "gpio",
+"until_us"}``.
 
 Reports: ``{"pin", "level", "at_us", "output"}`` and, with PWM, ``"hertz"``; an output that is given
 up is reported as an input.
@@ -130,6 +131,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         self._presses_made = 0
         self._holds: list[_Hold] = []
         self._log: dict[int, deque[Swing]] = {}
+        self._shorted: dict[int, int] = {}
         self._news = threading.Condition()
         self._running = False
         self._closing = False
@@ -171,6 +173,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self._contacts.clear()
             self._presses.clear()
             self._holds.clear()
+            self._shorted.clear()
             self.history.clear()
 
     def press(self, gpio: int, seconds: float, *, bounce: bool = True) -> Press:
@@ -195,6 +198,18 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         """Fault: the button bounces long and often until `until_us`."""
         with self._news:
             self._contact(gpio).wear(until_us)
+
+    def short(self, gpio: int, until_us: int) -> None:
+        """Fault: the line is shorted to ground until `until_us`; it comes back when it is driven
+        next."""
+        self._shorted[gpio] = until_us
+        pin = self._by_gpio.get(gpio)
+        if pin is not None:
+            pin.settle()
+
+    def shorted(self, gpio: int) -> bool:
+        """Whether the line is shorted to ground at this instant."""
+        return self._shorted.get(gpio, 0) > now_us()
 
     def closed(self, gpio: int) -> bool:
         """Whether the contact is closed at this instant."""
@@ -323,6 +338,8 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self.stick(int(message["gpio"]), int(message["until_us"]))
         elif message.get("fault") == "button_bounce":
             self.wear(int(message["gpio"]), int(message["until_us"]))
+        elif message.get("fault") == "light_dead":
+            self.short(int(message["gpio"]), int(message["until_us"]))
 
     def _hold(self, gpio: int, down: bool, name: Any) -> None:
         with self._news:

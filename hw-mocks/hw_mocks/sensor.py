@@ -45,11 +45,12 @@ class Platform(Enum):
 
 
 class Fault(StrEnum):
-    """What can be wrong. The first three last until a time, the others hit a number of times."""
+    """What can be wrong. The first four last until a time, the others hit a number of times."""
 
     CAMERA_STALL = "camera_stall"  # the sensor runs but delivers nothing
     CAMERA_GONE = "camera_gone"  # no camera is listed, and one that runs delivers nothing
     CAMERA_STOP_HANG = "camera_stop_hang"  # Camera.stop() does not return
+    CAMERA_DARK = "camera_dark"  # something covers the lens: pictures are black
 
     CAMERA_CANCEL = "camera_cancel"  # a request comes back cancelled
     CAMERA_START_ERROR = "camera_start_error"  # Camera.start() fails with EIO
@@ -59,7 +60,9 @@ class Fault(StrEnum):
     ALLOC_ERROR = "camera_alloc_error"  # a DMA heap has no memory left
 
 
-LASTING: Final = frozenset({Fault.CAMERA_STALL, Fault.CAMERA_GONE, Fault.CAMERA_STOP_HANG})
+LASTING: Final = frozenset(
+    {Fault.CAMERA_STALL, Fault.CAMERA_GONE, Fault.CAMERA_STOP_HANG, Fault.CAMERA_DARK}
+)
 
 
 class Sensor:

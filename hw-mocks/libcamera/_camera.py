@@ -274,10 +274,11 @@ class Camera:
         if SENSOR.take(Fault.CAMERA_CANCEL):
             self._cancel(request, sequence, pace.at_ns)
             return
+        dark = SENSOR.holds(Fault.CAMERA_DARK)
         for stream, buffer in request._buffers.items():
             # What a raw stream shows is of no interest: its buffers stay as they are.
             if stream in self._painters:
-                self._painters[stream].paint(buffer._hardware_view(), pace.number)
+                self._painters[stream].paint(buffer._hardware_view(), pace.number, dark=dark)
         request._metadata = self._metadata(pace)
         status = FrameMetadata.Status.Success
         if SENSOR.take(Fault.FRAME_ERROR):

@@ -47,15 +47,16 @@ class Painter:
             0 if self._direct else picture_bytes(width, height), np.uint8
         )
 
-    def paint(self, buffer: Samples, number: int) -> None:
-        """Put frame `number` into all bytes of a buffer."""
+    def paint(self, buffer: Samples, number: int, *, dark: bool = False) -> None:
+        """Put frame `number` into all bytes of a buffer. dark: behind a covered lens."""
         picture = buffer[: picture_bytes(self._width, self._height)]
         if not self._direct:
             picture = self._picture
         self._source.read(number, picture)
-        if self._clapper is not None and flashes(number, self._clapper):
+        clap = self._clapper is not None and flashes(number, self._clapper)
+        if clap or dark:
             samples = self._width * self._height
-            picture[:samples] = barcode.WHITE
+            picture[:samples] = barcode.BLACK if dark else barcode.WHITE
             picture[samples:] = 128
         if self._numbered:
             luma = picture[: self._width * self._height].reshape(self._height, self._width)

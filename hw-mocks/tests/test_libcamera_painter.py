@@ -36,6 +36,17 @@ class Gradient:
         self.closed = True
 
 
+def test_behind_a_covered_lens_all_is_black_but_the_number() -> None:
+    buffer = np.zeros(picture_bytes(WIDTH, HEIGHT), np.uint8)
+    painter = Painter("YUV420", WIDTH, HEIGHT, WIDTH, Gradient(WIDTH, HEIGHT), numbered=True)
+    painter.paint(buffer, 7, dark=True)
+    luma = buffer[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+    assert set(luma[barcode.CELL :].flat) == {barcode.BLACK}
+    assert barcode.read(luma) == 7
+    painter.paint(buffer, 8)
+    assert luma[barcode.CELL :].max() > 200
+
+
 @pytest.mark.parametrize("platform", list(Platform))
 @pytest.mark.parametrize("name", ["YUV420", "NV12", "XBGR8888", "BGR888"])
 @pytest.mark.parametrize("width", [320, 648, 1280, 1920])

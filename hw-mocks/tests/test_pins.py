@@ -300,6 +300,30 @@ def test_faults_of_buttons_come_from_the_world(
         made.close()
 
 
+def test_a_line_that_is_shorted_stays_low_and_comes_back_when_it_is_driven_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with WorldThread(tmp_path / "world") as world:
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        made = SimulatedFactory()
+        with DigitalOutputDevice(22, pin_factory=made) as light:
+            light.on()
+            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
+            until(lambda: light.value == 0)
+            light.on()
+            assert light.value == 0
+            # Whoever looks at the light sees it go out, once.
+            assert outputs(made, 22) == [0, 1, 0]
+            with DigitalOutputDevice(23, pin_factory=made) as other:
+                other.on()
+                assert other.value == 1
+            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
+            until(lambda: not made.shorted(22))
+            light.on()
+            assert light.value == 1
+        made.close()
+
+
 def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HW_MOCKS_SEED", "7")
     counts = []

@@ -244,6 +244,7 @@ def test_a_stuck_button_reads_as_pressed(sim: Sim) -> None:
         ("/api/fault", {"name": "camera_stall", "seconds": -1}, "0 to 3600"),
         ("/api/fault", {"name": "camera_cancel", "count": -1}, "whole number"),
         ("/api/fault", {"name": "button_stuck", "button": []}, "main, display"),
+        ("/api/fault", {"name": "light_dead", "light": "blue"}, "red, green, amber"),
         ("/api/press", b"x" * 5000, "size"),
         # Deeper than any parser goes; longer than any float; no text that can be sent.
         ("/api/press", b"[" * 4000, "nested too deeply"),

@@ -34,6 +34,9 @@ class StandIn:
             raise RuntimeError("a mistake of ours")
         return {"stage": self.stage}
 
+    def health(self) -> dict[str, Any]:
+        return {"faulty": ["red"]}
+
     def intend(self, intent: Intent, source: str) -> str | None:
         self.intents.append((intent, source))
         return self.refuse
@@ -71,6 +74,8 @@ def test_status_recordings_and_intents(tmp_path: Path) -> None:
     async def scene(daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
         async with http.get("/status") as answer:
             assert (answer.status, await answer.json()) == (200, {"stage": "idle"})
+        async with http.get("/health") as answer:
+            assert (answer.status, await answer.json()) == (200, {"faulty": ["red"]})
         async with http.get("/recordings") as answer:
             assert (answer.status, await answer.json()) == (200, [{"id": "one"}])
         for intent in Intent:

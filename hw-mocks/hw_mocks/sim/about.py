@@ -32,8 +32,9 @@ def about_buttons(settings: Settings) -> list[dict[str, Any]]:
 
 
 def about_faults() -> list[dict[str, Any]]:
-    """[{"name", "what": for people, "group": "camera" | "card" | "button" | "clock" | "process" or
-    the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can be had."""
+    """[{"name", "what": for people, "group": "camera" | "card" | "button" | "light" | "clock" |
+    "process" or the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can be
+    had."""
     return [
         {
             "name": kind.name,

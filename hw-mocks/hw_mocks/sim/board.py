@@ -187,7 +187,8 @@ class Board:
     ) -> dict[str, Any]:
         """Let a fault begin; returns what was done.
 
-        `more`: ``button`` (for faults of a button; the first one unless told), ``count`` (for
+        `more`: ``button`` (for faults of a button; the first one unless told), ``light`` (for
+        light_dead; green unless told), ``count`` (for
         faults that happen so many times; 1), ``delay`` (for disk_slow: seconds per sync; 3),
         ``bytes_left`` (for disk_full; 0), ``lasts`` (for clock_step, whose `seconds` say by how
         much the clock jumps, either way, an hour unless told: seconds after which it is set right;
@@ -228,6 +229,10 @@ class Board:
         if kind.on_button:
             button = more.get("button", next(iter(self.wiring.buttons)))
             message["gpio"] = self.wiring.buttons[button]
+            keep = f"{name} {message['gpio']}"
+        if kind.on_light:
+            light = str(more.get("light", LIGHTS[1]))
+            message["gpio"] = self.wiring.outputs[light].gpio
             keep = f"{name} {message['gpio']}"
         if name == "disk_slow":
             message["seconds"] = float(more.get("delay", FAULT_SECONDS))

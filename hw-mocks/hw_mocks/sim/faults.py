@@ -18,11 +18,14 @@ class FaultKind:
     what: str
     counts: bool = False
     on_button: bool = False
+    on_light: bool = False
 
     @property
     def group(self) -> str:
-        """What it happens to: "camera", "card", "button", "clock", "power", "process", or
-        the mock's role."""
+        """What it happens to: "camera", "card", "button", "light", "clock", "power", "process",
+        or the mock's role."""
+        if self.on_light:
+            return "light"
         return _GROUPS.get(self.role) or str(self.role)
 
     @property
@@ -46,8 +49,10 @@ _KINDS: Final = (
     FaultKind("camera_gone", "sensor", "the camera is unplugged"),
     FaultKind("camera_start_error", "sensor", "the camera does not start", counts=True),
     FaultKind("camera_stop_hang", "sensor", "the camera does not come back from its stop"),
+    FaultKind("camera_dark", "sensor", "something covers the lens"),
     FaultKind("microphone_gone", "microphone", "the microphone is unplugged"),
     FaultKind("microphone_hangs", "microphone", "the microphone does not answer"),
+    FaultKind("microphone_silent", "microphone", "the microphone gives nothing but zeros"),
     FaultKind("capture_kill", "", "the capture process is killed"),
     FaultKind("daemon_killed", "", "the daemon is killed, and started again"),
     FaultKind("disk_full", "disk", "the card is full"),
@@ -66,6 +71,7 @@ _KINDS: Final = (
     FaultKind("hot", None, "the camera is hot"),
     FaultKind("button_stuck", "pins", "a button is stuck", on_button=True),
     FaultKind("button_bounce", "pins", "a worn button bounces long", on_button=True),
+    FaultKind("light_dead", "pins", "a light's line is shorted to ground", on_light=True),
     FaultKind("clock_unset", "clock", "nobody has set the clock since the start"),
     FaultKind("clock_step", "clock", "the wall clock jumps"),
     FaultKind("rtc_ahead", "clock", "the battery-backed clock is two years ahead"),

@@ -45,7 +45,7 @@ from aiohttp import web
 
 from hw_mocks.panel import Panel
 from hw_mocks.sim.about import about_faults
-from hw_mocks.sim.board import Board, Later, NotNow
+from hw_mocks.sim.board import LIGHTS, Board, Later, NotNow
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
 from hw_mocks.sim.faults import FAULTS
@@ -279,7 +279,7 @@ class Server:
         return button
 
     async def _post_fault(self, request: web.Request) -> web.Response:
-        keys = ("name", "seconds", "button", "count", "delay", "bytes_left", "lasts")
+        keys = ("name", "seconds", "button", "light", "count", "delay", "bytes_left", "lasts")
         body = await _body(request, *keys)
         name = body.pop("name", None)
         if not isinstance(name, str) or name not in FAULTS:
@@ -298,6 +298,8 @@ class Server:
                 )
         if "button" in body:
             self._check_button(body["button"])
+        if "light" in body and body["light"] not in LIGHTS:
+            raise web.HTTPBadRequest(text=f"light: it is none of {', '.join(LIGHTS)}")
         try:
             done = self._board.fault(name, seconds, body)
         except Later as error:

@@ -272,7 +272,21 @@ def test_beats_come_every_quarter_of_a_second_while_frames_come() -> None:
         "pts_us": START_US + 24 * FRAME_US,
         "delivered": 25,
         "encoded": 0,
+        "luma": None,
     }
+
+
+def test_the_brightness_is_looked_at_for_a_beat_and_for_no_other_frame() -> None:
+    bench, looked = Bench(), []
+
+    def luma() -> int:
+        looked.append(True)
+        return 117
+
+    for number in range(10):
+        bench.pictures.delivered(number, START_US + number * FRAME_US, FRAME_US, luma)
+    assert [body["luma"] for _, body in bench.box.of(wire.Kind.BEAT)] == [117, 117]
+    assert len(looked) == 2
 
 
 def test_beats_do_not_fill_the_queue_of_a_controller_that_does_not_read() -> None:

@@ -245,6 +245,20 @@ def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
     asyncio.run(scene())
 
 
+def test_a_line_that_does_not_follow_is_found_by_switching_it(simulated: SimulatedFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(PASSIVE, no_fault)
+        simulated.short(22, 2**60)
+        assert not lights.switch("green", on=True)
+        assert lights.switch("green", on=False)  # it is low, as it should be
+        for name in ("red", "amber", "vibration", "buzzer"):
+            assert lights.switch(name, on=True)
+            assert lights.switch(name, on=False)
+        lights.close()
+
+    asyncio.run(scene())
+
+
 def test_an_output_in_use_is_one_sentence_and_leaves_no_line_open(pins: MockFactory) -> None:
     with pytest.raises(HardwareError, match=r"GPIO 22 \(amber\.gpio\) is already in use"):
         Indicators((Output("green", 22), Output("amber", 22)), no_fault)
