@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
+from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
 from camerad.control_store import StoreRequests
 from camerad.errors import CameradError, ControlError
@@ -146,7 +147,11 @@ class Control:
         StoreRequests(self._daemon).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=_parser_log
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=CONTROL_END_SECONDS,
+            logger=_parser_log,
         )
         listener = self._listen()
         try:

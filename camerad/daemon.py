@@ -8,8 +8,9 @@ a disk or a display: receiving, muxing, syncing and wiping have threads of their
 camera and the display are processes that may be killed at any moment.
 
 What ends the daemon: SIGTERM or SIGINT (in order: a running recording is closed first), and a
-mistake of ours that no part could handle (the same, with exit code 70, so that systemd starts
-afresh). Nothing the hardware does ends it.
+mistake of ours that no part could handle, or a thread that hangs (the same, with exit code 70, so
+that systemd starts afresh). Nothing the hardware does ends it, but for a camera that does not come
+back however often its process is restarted (the same, with exit code 80, so that systemd reboots).
 """
 
 from __future__ import annotations
@@ -26,13 +27,20 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__, process, wiring
 from camerad.announcing import Announcer
-from camerad.behaviour import signals, stages
+from camerad.behaviour import liveness, signals, stages
 from camerad.behaviour.announcements import Announcement
+from camerad.behaviour.budget import (
+    LEDGER_END_SECONDS,
+    LINK_END_SECONDS,
+    SHUTDOWN_SECONDS,
+    STOP_SECONDS,
+    Part,
+)
 from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
 from camerad.effects import Answers, Effects
-from camerad.errors import EX_SOFTWARE
+from camerad.errors import EX_REBOOT, EX_SOFTWARE
 from camerad.evidence import storage
 from camerad.hands import Body, Hands
 from camerad.hardware.display import NoDisplay, SelfView
@@ -40,7 +48,8 @@ from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
 from camerad.microphone import Microphone
 from camerad.notify import notify
-from camerad.recordings import STOP_SECONDS, Recordings
+from camerad.rebooting import Rebooting
+from camerad.recordings import Recordings
 from camerad.reports import Reports
 from camerad.rings import make_rings
 from camerad.status import Status
@@ -49,6 +58,7 @@ from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import StampState
 from camerad.stream.sound import SoundNews
 from camerad.timekeeping import TimeKeeper
+from camerad.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from camerad.control import Control
@@ -57,8 +67,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_SECONDS: Final = 8.0
-"""How long an orderly end may take before the daemon leaves anyway."""
 FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Room for the newest low-resolution frames; only what is used takes memory."""
 
@@ -95,6 +103,7 @@ class Daemon(Reports):
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
         self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
         self._status = Status(settings, self._clock, self._recordings, self._recordings_dir)
+        self._rebooting = Rebooting(str(settings.device.state_dir))
 
     # ------------------------------------------------------------------ life
 
@@ -152,8 +161,10 @@ class Daemon(Reports):
                     on_gap=self.threadsafe(self._camera_gap),
                     on_error=self.threadsafe(self._camera_error),
                     on_fatal=self.threadsafe(self._camera_fatal),
+                    on_broken=self.threadsafe(self._link_broken),
                     on_sound=self.threadsafe(self._microphone_says),
                     on_exit=self.threadsafe(self._capture_ended),
+                    on_steady=self.threadsafe(self._camera_steady),
                 ),
                 clock=self._clock,
                 sound=rings.sound,
@@ -185,6 +196,10 @@ class Daemon(Reports):
             self._show_scene()
             watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
+            beats = Watchdog(self._clock, self._signs, self._stuck)
+            beating = self._loop.create_task(beats.run())
+            parts.callback(beating.cancel)
+            self.background(self._after_reboot())
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
             self._reschedule()
             # Buttons and lights work; a camera that is missing shows by its own light.
@@ -203,7 +218,7 @@ class Daemon(Reports):
     def _give_up(self) -> None:
         if not self._ended.is_set():
             log.critical("the end took longer than %g s; left as it is", SHUTDOWN_SECONDS)
-            self._exit_code = EX_SOFTWARE
+            self._exit_code = self._exit_code or EX_SOFTWARE
             self._ended.set()
 
     def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -212,16 +227,33 @@ class Daemon(Reports):
             log.error("%s: %s", context["message"], error)  # the kernel has no more of something
             return
         log.critical("%s", context["message"], exc_info=context.get("exception"))
-        self._exit_code = EX_SOFTWARE
+        self.give_up(EX_SOFTWARE)
+
+    def give_up(self, exit_code: int) -> None:
+        """End in order, and say with the exit code what the service manager is to do."""
+        if self._exit_code != EX_REBOOT:
+            self._exit_code = exit_code
         self.shut_down()
 
+    def _signs(self) -> tuple[liveness.Sign, ...]:
+        link = liveness.Sign(Part.LINK, self._link.turned_us)
+        return (link, *self._recordings.signs())
+
+    def _stuck(self, _parts: tuple[Part, ...]) -> None:
+        self.give_up(EX_SOFTWARE)
+
+    async def _after_reboot(self) -> None:
+        if await self.aside(self._rebooting.ended_a_recording):
+            log.warning("the camera was recording when the machine was rebooted for its sake")
+            self.post(stages.CutOff(self._clock.now_us()))
+
     async def _close_recordings(self) -> None:
-        if not await self.aside(lambda: self._recordings.close(STOP_SECONDS)):
+        if not await self.aside(lambda: self._recordings.close(LEDGER_END_SECONDS)):
             log.error("the ledger could not be brought to its end")
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
-        if not await self.aside(lambda: self._link.join(2 * STOP_SECONDS)):
+        if not await self.aside(lambda: self._link.join(LINK_END_SECONDS)):
             log.error("the capture process does not end; it is left to the kernel")
 
     # ------------------------------------------------------------------ parts

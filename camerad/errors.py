@@ -17,6 +17,8 @@ EX_IOERR = 74
 EX_TEMPFAIL = 75
 EX_NOPERM = 77
 EX_CONFIG = 78
+EX_REBOOT = 80
+"""Not of ``sysexits.h``: only a reboot of the machine can help. The unit does that."""
 
 
 class CameradError(Exception):

@@ -21,6 +21,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -28,6 +29,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad import __version__
+from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
@@ -50,6 +52,8 @@ UPTIME_US: Final = 3600 * SECOND
 COMPARE_US: Final = 3600 * SECOND
 """How often files and ledger are compared: what became of a file while the camera runs for days
 must not wait for the next start to be noticed."""
+TURN_SECONDS: Final = PROOF_SECONDS[Part.KEEPING] / 4
+"""The thread never sleeps longer, so that it is seen to live."""
 RETRY_SECONDS: Final = 5.0
 """How long after a failure of the card the next attempt is made."""
 MOST_UNWRITTEN: Final = 10_000
@@ -113,6 +117,7 @@ class Keeping:
         self._sealer: Sealer | None = None
         self._uptime_us = clock.now_us()
         self._compared_us = clock.now_us()
+        self._processor_clock: int | None = None
         self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
 
     # ------------------------------------------------------------------ from any thread
@@ -178,6 +183,18 @@ class Keeping:
         """A recording has no end although the daemon goes on: it is repaired once it can be."""
         self._jobs.put(self._expect_repair)
 
+    @property
+    def advanced_ns(self) -> int | None:
+        """Processor time that the thread has used: it stands still while the thread hangs. None
+        before it begins, and when it has ended."""
+        clock = self._processor_clock
+        if clock is None or not self._thread.is_alive():
+            return None
+        try:
+            return time.clock_gettime_ns(clock)
+        except OSError:
+            return None  # it has ended just now: clock_gettime(2), EINVAL
+
     def close(self, seconds: float) -> bool:
         """Note the end, and end; whether everything was written within `seconds`. If it never
         began there is nothing to end."""
@@ -202,6 +219,7 @@ class Keeping:
         self._interrupted = True
 
     def _run(self) -> None:
+        self._processor_clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             while self._store is None and not self._stopping:
                 self._guarded(self._open)
@@ -211,7 +229,7 @@ class Keeping:
                 if self._clock.now_us() >= due_us:
                     self._guarded(self._keep_house)
                     due_us = self._clock.now_us() + round(HOUSEKEEPING_SECONDS * SECOND)
-                wait = max(0, due_us - self._clock.now_us()) / SECOND
+                wait = min(max(0, due_us - self._clock.now_us()) / SECOND, TURN_SECONDS)
                 self._work(min(wait, RETRY_SECONDS) if self._unwritten else wait)
         except BaseException as error:  # noqa: BLE001 - a thread never fails silently
             self._on_broken(error)

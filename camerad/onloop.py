@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+_running: set[asyncio.Task[None]] = set()
+"""The loop itself holds on to no task."""
 
 
 class OnLoop:
@@ -24,6 +27,19 @@ class OnLoop:
                 self._loop.call_soon_threadsafe(handler, *arguments)
 
         return call
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` on the loop, and nobody waits for it; an exception is a mistake of ours, and
+        goes where all of those go."""
+
+        def done(task: asyncio.Task[None]) -> None:
+            _running.discard(task)
+            if not task.cancelled():
+                task.result()
+
+        task = self._loop.create_task(work)
+        _running.add(task)
+        task.add_done_callback(done)
 
     def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Do blocking work on a thread of its own, which never keeps the daemon from ending."""

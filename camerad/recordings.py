@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from camerad import __version__
-from camerad.behaviour import stages
+from camerad.behaviour import liveness, stages
+from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS: Final = 2.0
-"""How long a stop waits for the camera to deliver the last pictures before it closes without."""
 WATCH_SECONDS: Final = 5.0
 """How often storage is looked at."""
 CONTINUED: Final = "continued"
@@ -348,6 +347,14 @@ class Recordings:
         self._owner.post(stages.Failed(self._clock.now_us(), str(error)))
 
     # ------------------------------------------------------------------ what there is
+
+    def signs(self) -> tuple[liveness.Sign, ...]:
+        """What shows that the threads live which keep what is recorded."""
+        at_us = None if self._recorder is None else self._recorder.turned_us
+        return (
+            liveness.Sign(Part.RECORDER, at_us),
+            liveness.Sign(Part.KEEPING, self._keeping.advanced_ns),
+        )
 
     def present(self) -> dict[str, Any] | None:
         """The running recording, ready for JSON: seconds that are safe, and what started it."""

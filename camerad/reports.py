@@ -9,9 +9,11 @@ from typing import Any
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
+from camerad.errors import EX_REBOOT
 from camerad.hardware.lights import Indicators
 from camerad.microphone import Microphone
 from camerad.onloop import OnLoop
+from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
 from camerad.stream.packets import Gap
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
@@ -28,12 +30,17 @@ class Reports(OnLoop):
     _recordings: Recordings
     _time: TimeKeeper | None
     _microphone: Microphone | None
+    _rebooting: Rebooting
     _clock_steps = 0
     _camera_is_up = False
     _camera_error_told = ""
 
     def post(self, event: stages.Event) -> None:
         """Take an event."""
+        raise NotImplementedError
+
+    def give_up(self, exit_code: int) -> None:
+        """End in order, with this exit code."""
         raise NotImplementedError
 
     def _tell_stamp(self) -> None:
@@ -97,6 +104,22 @@ class Reports(OnLoop):
     def _camera_fatal(self, reason: str) -> None:
         log.critical("the camera does not come back: %s", reason)
         self.raise_condition(Condition.CAMERA_DOWN)
+        self.background(self._reboot(reason))
+
+    async def _reboot(self, reason: str) -> None:
+        """End, so that the unit reboots the machine; if that is worth it."""
+        recording = self._state.keeping
+        resolved = await self.aside(lambda: self._rebooting.resolve(recording=recording))
+        self._recordings.note("reboot", reason=reason, count=resolved and resolved.count)
+        if resolved is not None:
+            log.critical("the machine is rebooted, the %d. time in a row", resolved.count)
+            self.give_up(EX_REBOOT)
+
+    def _camera_steady(self) -> None:
+        self.aside(self._rebooting.forget)
+
+    def _link_broken(self, error: BaseException) -> None:
+        raise error  # as any mistake of ours: a fresh daemon begins
 
     # ------------------------------------------------------------------ lights, display
 

@@ -6,7 +6,8 @@ Rules of this file
 2. The only sign of health is a frame. A camera stack stalls for hours without an exception, and a
    stop may never return; so nothing here waits for either without a deadline.
 3. Every deadline is in one Budget, and what they add up to is bounded and tested: a watchdog must
-   never end a controller that is patiently following its own ladder.
+   never end a controller that is patiently following its own ladder. What surrounds it is in
+   `camerad.behaviour.budget`.
 
 Theory of operation
 -------------------
@@ -24,7 +25,7 @@ not delivered was a failed repair; the next waits as long as `back_off_us` says.
 down again and again is itself known to wedge its driver, so failures in a row are counted, and
 forgotten only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot
 is left. So it is when a killed process does not die, because the kernel holds it. If the reboot is
-refused, trying goes on at the longest interval.
+refused, trying goes on, but rarely: a camera that is missing must not empty the battery.
 
 The camera counts as *down*, and refuses to start recordings, only when that is true for a person: a
 repair has failed, or no frame has come for `down_us`. A gap shorter than that is a gap.
@@ -52,7 +53,9 @@ class Budget:
     stop_us: what a stalled process gets to end by itself. kill_us: what the kernel gets to end it.
     down_us: silence after which the camera counts as failed; a first repair fits in.
     back_off_us: waits after a process without a frame, by the failures in a row; the last repeats.
-    failures_before_reboot: failures in a row. healthy_us: frames for this long forget failures.
+    failures_before_reboot: failures in a row. refused_us: wait before each further try, if there
+    was no reboot. healthy_us: frames for this long forget failures. steady_us: frames for this long
+    show that a reboot has helped.
     """
 
     first_frame_us: int = 15_000_000
@@ -62,7 +65,9 @@ class Budget:
     down_us: int = 4_500_000
     back_off_us: tuple[int, ...] = (0, 1_000_000, 2_000_000, 4_000_000)
     failures_before_reboot: int = 4
+    refused_us: int = 30_000_000
     healthy_us: int = 10_000_000
+    steady_us: int = 600_000_000
 
     @property
     def restart_us(self) -> int:
@@ -151,7 +156,12 @@ class Reboot:
     reason: str
 
 
-Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Frames of one process have come for so long that the camera works again; said once each."""
+
+
+Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot | Steady
 
 # ----------------------------------------------------------------------------------------- state
 
@@ -173,7 +183,8 @@ class State:
 
     since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this
     process, or None. seen_us: last frame of any process, or None. failures: in a row. up: what was
-    said last, Up (True) or Down (False). rebooting: whether Reboot was said.
+    said last, Up (True) or Down (False). rebooting: whether Reboot was said. steady: whether Steady
+    was said of this process.
     """
 
     phase: Phase
@@ -183,6 +194,7 @@ class State:
     failures: int = 0
     up: bool | None = None
     rebooting: bool = False
+    steady: bool = False
 
 
 Result: TypeAlias = tuple[State, tuple[Action, ...]]
@@ -242,7 +254,7 @@ def _tick(state: State, at_us: int, budget: Budget) -> Result:
         return state, actions
     match state.phase:
         case Phase.WAITING:
-            state = replace(state, phase=Phase.STARTING, delivering_us=None)
+            state = replace(state, phase=Phase.STARTING, delivering_us=None, steady=False)
             actions += (Start(),)
         case Phase.STARTING | Phase.DELIVERING:
             state = replace(state, phase=Phase.STOPPING)
@@ -263,9 +275,13 @@ def _frame(state: State, at_us: int, budget: Budget) -> Result:
         return (state, ()) if state.up else (replace(state, up=True), (Up(),))
     if state.phase is not Phase.DELIVERING or state.delivering_us is None:
         return state, ()  # of a process that is being ended
-    if at_us - state.delivering_us >= budget.healthy_us:
-        return replace(state, seen_us=at_us, failures=0, rebooting=False), ()
-    return replace(state, seen_us=at_us), ()
+    lasted_us = at_us - state.delivering_us
+    state = replace(state, seen_us=at_us)
+    if lasted_us >= budget.healthy_us:
+        state = replace(state, failures=0, rebooting=False)
+    if lasted_us >= budget.steady_us and not state.steady:
+        return replace(state, steady=True), (Steady(),)
+    return state, ()
 
 
 def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
@@ -286,7 +302,7 @@ def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
     if state.failures >= budget.failures_before_reboot:
         state, hopeless = _reboot(state, f"the camera failed {state.failures} times in a row")
         actions += hopeless
-        wait_us = budget.back_off_us[-1]
+        wait_us = budget.refused_us
     return replace(state, phase=Phase.WAITING, since_us=at_us + wait_us), actions
 
 

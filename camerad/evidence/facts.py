@@ -244,6 +244,16 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class RebootWanted:
+    """The camera does not come back, for this reason, and only a reboot of the machine could help.
+    count: which reboot in a row it is; None if there is none, because so many did not help, or
+    because it could not be remembered."""
+
+    reason: str
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ClockChanged:
     """Wall time jumped against boot time by step_us, or comes from another source."""
 
@@ -330,6 +340,7 @@ Fact = (
     | Fault
     | MuteSwitched
     | Announced
+    | RebootWanted
     | ClockChanged
     | Uptime
     | Identity
@@ -361,6 +372,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "fault": Fault,
     "mute": MuteSwitched,
     "announcement": Announced,
+    "reboot": RebootWanted,
     "clock": ClockChanged,
     "uptime": Uptime,
     "identity": Identity,

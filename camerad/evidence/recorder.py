@@ -117,6 +117,8 @@ class Recorder:
         """What is on the disk by now; None before the first picture."""
         self.first_durable_us: int | None = None
         """Media time at which the first fragment was durable."""
+        self.turned_us = clock.now_us()
+        """When the thread last began a turn; a turn waits for nothing but the storage."""
         self._ring = ring
         self._clock = clock
         self._on_opened = on_opened
@@ -220,7 +222,7 @@ class Recorder:
                 longest_us, shortest_us = plan.fragment_us, FIRST_US - self._cutter.nominal_us
             else:
                 longest_us, shortest_us = DRAIN * plan.fragment_us, plan.fragment_us
-            now_us = self._clock.now_us()
+            now_us = self.turned_us = self._clock.now_us()
             late = stop is not None and now_us >= stop.limit_us
             quiet = self._is_quiet(now_us)
             if late or quiet:

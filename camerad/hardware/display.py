@@ -20,14 +20,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from camerad.behaviour.budget import KERNEL_SECONDS, LEAVE_SECONDS
 from camerad.behaviour.scene import DARK, Scene, to_wire
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 2.0
 """A display that has not answered a line within this time hangs."""
-LEAVE_SECONDS: Final = 0.5
-"""How long a process may take to end by itself once its socket is closed."""
 RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 """The first start after a failure is at once: it darkens what the last process left behind."""
 STEADY_SECONDS: Final = 2.0
@@ -184,7 +183,7 @@ class SelfView:
         # asyncio's back.
         if not await self._gone(process, LEAVE_SECONDS):
             process.kill()
-            if not await self._gone(process, 2 * LEAVE_SECONDS):
+            if not await self._gone(process, KERNEL_SECONDS):
                 log.error("the self-view process %d cannot be killed", process.pid)
         self._process = None
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.behaviour.announcements import Announcement
+from camerad.behaviour.budget import KERNEL_SECONDS, SPEAKER_END_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ PLAYER: Final = ("setpriv", "--pdeathsig", "KILL", "aplay", "--quiet")
 alsa-utils."""
 PATIENCE_SECONDS: Final = 3.0
 """How much longer than its file a player may take."""
-KILL_SECONDS: Final = 1.0
+KILL_SECONDS: Final = KERNEL_SECONDS
 """A player that is killed and not gone by then is stuck in its driver."""
 LONGEST_SECONDS: Final = 30.0
 _SAID_BYTES: Final = 300
@@ -144,7 +145,7 @@ class Speaker:
         """Say nothing any more."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=SPEAKER_END_SECONDS)
         if self._next is not None:
             self._tell(self._next, CUT_SHORT)
             self._next = None

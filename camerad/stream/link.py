@@ -25,7 +25,6 @@ armed, only packets, for an encoder can hang behind a sensor that delivers.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import select
 import threading
@@ -34,7 +33,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from camerad.behaviour import recovery
-from camerad.clock import Clock, SystemClock
+from camerad.behaviour.budget import KERNEL_SECONDS, TURN_SECONDS
+from camerad.clock import SECOND, Clock, SystemClock
 from camerad.errors import EX_OSERR, RingError, WireError
 from camerad.stream import frame
 from camerad.stream.intake import Intake
@@ -49,14 +49,11 @@ from camerad.stream.vitals import Vitals
 from camerad.stream.wanted import Wanted, wipe, wipe_into
 from camerad.stream.wire import Header, Kind
 
-_logger = logging.getLogger(__name__)
-
 _AGE_EVERY_US: Final = 250_000
 """How often a ring is told the time while no packets come."""
 _RETRY_WIPE_US: Final = 20_000
 _ASK_KEY_EVERY_US: Final = 500_000
-_GIVE_UP_US: Final = 1_000_000
-"""How long the end waits for the kernel to end a killed process."""
+_TURN_US: Final = round(TURN_SECONDS * SECOND)
 _MESSAGES_AT_ONCE: Final = 64
 
 
@@ -66,9 +63,9 @@ class Callbacks:
 
     on_up: the camera delivers, for the first time or again; with the HELLO of its process.
     on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
-    on_error: something went wrong, for the log. on_fatal: only a reboot can help, or the link
-    itself has failed; the text says which. on_sound: the microphone does something else.
-    on_exit: the capture process has ended; nothing is heard of it any more.
+    on_error: something went wrong, for the log. on_fatal: only a reboot can help; why. on_broken: a
+    mistake of ours has ended the link. on_sound: the microphone does something else. on_exit: the
+    capture process has ended; nothing is heard of it any more. on_steady: it has worked for long.
     """
 
     on_up: Callable[[dict[str, Any]], None]
@@ -76,8 +73,10 @@ class Callbacks:
     on_gap: Callable[[Gap], None]
     on_error: Callable[[str], None]
     on_fatal: Callable[[str], None]
+    on_broken: Callable[[BaseException], None]
     on_sound: Callable[[SoundNews], None] = lambda _: None
     on_exit: Callable[[], None] = lambda: None
+    on_steady: Callable[[], None] = lambda: None
 
 
 class CaptureLink(Wanted):
@@ -129,6 +128,8 @@ class CaptureLink(Wanted):
         self._fed = False
         self._rest = Rest(ring)
         self._picture = False
+        self.turned_us = self._clock.now_us()
+        """When the thread last began a turn; it never waits for longer than a second."""
         ring.on_wait = self._reader_waits
 
     # From any thread
@@ -167,15 +168,14 @@ class CaptureLink(Wanted):
         try:
             while self._turn():
                 pass
-        except Exception as error:
-            _logger.exception("the link to the capture process failed")
-            self._callbacks.on_fatal(f"the link to the capture process failed: {error!r}")
+        except Exception as error:  # noqa: BLE001 - a thread never fails silently
+            self._callbacks.on_broken(error)
         finally:
             self._end()
 
     def _turn(self) -> bool:
         """Do what is due, sleep until something happens, deal with that; False at the end."""
-        now_us = self._clock.now_us()
+        now_us = self.turned_us = self._clock.now_us()
         due_us = recovery.deadline(self._recovery, self._budget)
         if self._stop_us is not None:
             if not self._stopping(now_us, self._stop_us):
@@ -225,11 +225,13 @@ class CaptureLink(Wanted):
             if leaves_us is not None:
                 self._age_us = min(self._age_us, leaves_us)
 
-    def _timeout_ms(self, now_us: int) -> int | None:
+    def _timeout_ms(self, now_us: int) -> int:
         due_us = self._stop_us
         if due_us is None:
             due_us = recovery.deadline(self._recovery, self._budget)
-        dues = [] if due_us is None else [due_us]
+        dues = [now_us + _TURN_US]
+        if due_us is not None:
+            dues.append(due_us)
         if self._intake.epoch is not None:
             dues.append(self._age_us)
         sound_due_us = self._sounds.due_us
@@ -240,7 +242,7 @@ class CaptureLink(Wanted):
         if self._wipes:
             dues.append(now_us + _RETRY_WIPE_US)
         # Rounded up: a turn that came a fraction too early would find nothing to do.
-        return max(0, -(-(min(dues) - now_us) // 1000)) if dues else None
+        return max(0, -(-(min(dues) - now_us) // 1000))
 
     def _obey(self, now_us: int) -> None:
         """Bring about what is wanted now."""
@@ -391,6 +393,8 @@ class CaptureLink(Wanted):
                     self._callbacks.on_down(reason)
                 case recovery.Reboot(reason):
                     self._callbacks.on_fatal(reason)
+                case recovery.Steady():
+                    self._callbacks.on_steady()
 
     def _launch(self, now_us: int) -> None:
         try:
@@ -418,7 +422,7 @@ class CaptureLink(Wanted):
         process = self._process
         if process is not None:
             process.kill()
-            select.select([process.pidfd], [], [], _GIVE_UP_US / 1_000_000)
+            select.select([process.pidfd], [], [], KERNEL_SECONDS)
             process.exit_code()
             self._let_go(process)
         self._intake.arm(None)

@@ -75,6 +75,10 @@ class Link:
         self._world.later(1, 200, done)
         return answer
 
+    @property
+    def turned_us(self) -> int:
+        return self._world.clock.now_us()
+
     def set_view(self, on: bool) -> None: ...
 
     def set_stamp(self, stamp: Any) -> None:
@@ -122,6 +126,10 @@ class Recorder:
 
     closed = False
 
+    @property
+    def turned_us(self) -> int:
+        return self._world.clock.now_us()
+
     def mark(self, at_us: int) -> None:
         assert not self._stopped
         self.marks += 1
@@ -159,6 +167,7 @@ class Keeping:
 
     open_sink = new_id
     expiring = ()
+    advanced_ns = None
 
     def close(self, seconds: float) -> bool:
         return True

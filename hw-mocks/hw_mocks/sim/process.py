@@ -95,8 +95,15 @@ class DaemonProcess:
         if process is None or process.returncode is not None or self._revival is not None:
             return None
         process.kill()
-        self._revival = asyncio.get_running_loop().create_task(self._revive(seconds, on_start))
+        self.revive(seconds, on_start)
         return process.pid
+
+    def revive(self, seconds: float, on_start: Callable[[], None]) -> None:
+        """Start it again `seconds` after its end, which has come or is about to.
+
+        What is left of its session is killed before that; `on_start` is called when it has started.
+        """
+        self._revival = asyncio.get_running_loop().create_task(self._revive(seconds, on_start))
 
     async def _revive(self, seconds: float, on_start: Callable[[], None]) -> None:
         assert self._process is not None

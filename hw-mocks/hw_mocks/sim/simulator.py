@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.config import Settings
-from camerad.errors import EX_OSERR, EX_SOFTWARE, EX_UNAVAILABLE
+from camerad.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
@@ -40,6 +40,9 @@ from hw_mocks.sim.setup import (
 )
 
 HOST: Final = "127.0.0.1"
+REBOOT_SECONDS: Final = 3.0
+"""How long the simulated board takes from its end to the daemon's next start: less than a real one,
+which nobody wants to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,15 @@ class Simulator:
         def tell() -> None:
             self._tell(state, environment, footage)
 
-        process = DaemonProcess(command(self.options.daemon, derived), environment, self._ended)
+        def ended(code: int) -> None:
+            if code == EX_REBOOT and not self._end.is_set():
+                say(f"bodycam-sim: the board reboots; it is up again in {REBOOT_SECONDS:g} s")
+                self._changed()
+                process.revive(REBOOT_SECONDS, tell)
+            else:
+                self._ended(code)
+
+        process = DaemonProcess(command(self.options.daemon, derived), environment, ended)
         self._process = process
         self._control = ControlClient(state.control, self._changed)
         about = {

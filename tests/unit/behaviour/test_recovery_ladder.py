@@ -23,6 +23,7 @@ from camerad.behaviour.recovery import (
     Reboot,
     Start,
     Started,
+    Steady,
     Tick,
     Up,
 )
@@ -158,7 +159,8 @@ def test_a_missing_camera_is_down_at_once_and_tried_more_and_more_rarely() -> No
             assert done == [Reboot("the camera failed 4 times in a row")]
         else:
             assert done == [], "said once"
-    assert waits == [0, 1, 2, 4, 4, 4]
+    # From the fourth on a reboot is asked for, and if there is none, patience is what is left.
+    assert waits == [0, 1, 2, 30, 30, 30]
 
 
 def test_a_process_without_a_first_frame_is_ended_in_the_same_way() -> None:
@@ -193,11 +195,11 @@ def test_a_camera_that_fails_again_and_again_after_a_few_frames_asks_for_a_reboo
         camera.start()
         camera.deliver(SECOND)
     assert camera.exit() == [Reboot("the camera failed 4 times in a row")]
-    # The reboot was refused: trying goes on, at the longest interval.
-    assert camera.due_us == camera.now_us + BUDGET.back_off_us[-1]
-    camera.wait(4 * SECOND)
+    # The reboot was refused: trying goes on, rarely.
+    assert camera.state.since_us == camera.now_us + BUDGET.refused_us
+    assert camera.wait(30 * SECOND) == [Down("no frame for 4.5 s"), Start()]
     camera.take(Started(camera.now_us))
-    assert camera.deliver(BUDGET.healthy_us + SECOND) == []
+    assert camera.deliver(BUDGET.healthy_us + SECOND) == [Up()]
     # All is forgotten; the next trouble begins at the bottom of the ladder, and has its own end.
     assert camera.exit() == []
     assert camera.due_us == camera.now_us
@@ -206,6 +208,18 @@ def test_a_camera_that_fails_again_and_again_after_a_few_frames_asks_for_a_reboo
         camera.wait(BUDGET.back_off_us[-1])
         said += camera.exit()
     assert Reboot("the camera failed 4 times in a row") in said
+
+
+def test_a_camera_has_worked_steadily_after_ten_minutes_of_one_process() -> None:
+    """Shorter would let a camera that fails every few minutes reboot the board all day long."""
+    camera = delivering()
+    assert camera.deliver(BUDGET.steady_us - 2 * SECOND) == []
+    assert camera.deliver(2 * SECOND) == [Steady()]
+    assert camera.deliver(BUDGET.steady_us) == [], "said once"
+    camera.exit()
+    camera.start()
+    assert camera.deliver(BUDGET.steady_us - SECOND) == [], "and anew for the next process"
+    assert camera.deliver(2 * SECOND) == [Steady()]
 
 
 def test_a_process_that_does_not_die_asks_for_a_reboot() -> None:
@@ -324,4 +338,4 @@ def test_whatever_happens_one_process_at_a_time_and_never_an_end_to_trying(
         assert not asleep or (running and camera.state.phase is Phase.STUCK)
     if running:
         camera.exit()
-    assert Start() in camera.wait(BUDGET.back_off_us[-1])
+    assert Start() in camera.wait(BUDGET.refused_us)

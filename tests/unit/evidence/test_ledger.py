@@ -220,6 +220,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "outcome": "failed",
             "why": "w",
         },
+        "reboot": {"reason": "r", "count": 1},
         "clock": {"step_us": -1, "source": "rtc"},
         "uptime": {},
         "removed_empty": {"name": "n"},

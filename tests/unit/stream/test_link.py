@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class Rig:
             settings,
             self.frame_fd,
             Callbacks(
-                *(self.log(name) for name in ("up", "down", "gap", "error", "fatal")),
+                *(self.log(name) for name in ("up", "down", "gap", "error", "fatal", "broken")),
+                on_steady=lambda: self.log("steady")(None),
                 on_exit=lambda: self.log("exit")(None),
             ),
             argv=options.pop("argv", (sys.executable, capture_child.__file__)),
@@ -636,6 +637,19 @@ def test_a_camera_that_cannot_be_opened_is_down_until_it_can(rig: Rig) -> None:
     assert told.count("exit") == 2, "each process that ended"
 
 
+def test_a_camera_that_works_for_long_is_said_to_be_steady(rig: Rig) -> None:
+    rig.run(GOOD, budget=replace(BUDGET, healthy_us=50_000, steady_us=100_000))
+    rig.wait_for("steady")
+
+
+def test_the_thread_turns_at_least_every_second_though_nothing_happens(rig: Rig) -> None:
+    """What has nothing to say is not to be taken for stuck: the watchdog looks for these turns."""
+    running = rig.run([HELLO, {"do": "hang"}], budget=replace(BUDGET, first_frame_us=60_000_000))
+    first_us = running.turned_us
+    until(lambda: running.turned_us - first_us > 1_000_000)
+    assert running.turned_us - first_us < 3_000_000
+
+
 def test_a_camera_that_keeps_failing_asks_for_a_reboot(rig: Rig) -> None:
     rig.run([{"do": "exit", "code": 69}])
     assert "4 times in a row" in rig.wait_for("fatal")
@@ -748,18 +762,16 @@ def test_a_wipe_that_the_end_overtakes_is_done_or_refused(rig: Rig) -> None:
         assert "while a recording reads" in str(link.wipe().exception(0))
 
 
-def test_a_mistake_in_the_link_is_never_silent(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_mistake_in_the_link_is_never_silent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by design")
 
     running = rig.run(GOOD)
     rig.wait_for("up")
     pid = running.pid
-    with caplog.at_level(logging.CRITICAL + 1):
-        monkeypatch.setattr(link.CaptureLink, "_take", broken)
-        assert "ZeroDivisionError('by design')" in rig.wait_for("fatal")
-        assert running.join(PATIENCE)
+    monkeypatch.setattr(link.CaptureLink, "_take", broken)
+    assert isinstance(rig.wait_for("broken"), ZeroDivisionError)
+    assert running.join(PATIENCE)
+    assert rig.all("fatal") == [], "nothing that a reboot would mend"
     with pytest.raises(ProcessLookupError):
         os.kill(pid or 0, 0)

@@ -49,7 +49,7 @@ class Heard:
             "interval": 0.005,
             "seed": options.pop("seed", "seed"),
         }
-        names = ("up", "down", "gap", "error", "fatal", "sound")
+        names = ("up", "down", "gap", "error", "fatal", "broken", "sound")
         rig.link = CaptureLink(
             rig.ring,
             settings,

@@ -1,0 +1,127 @@
+"""How long everything may take that something else waits for, and what that adds up to.
+
+Every time-out of the controller that decides about life and death comes from here, or from the
+ladder's own `camerad.behaviour.recovery.Budget`. Each rung has more patience than all that it waits
+for needs together, so that none of them ends another one which is doing its duty:
+
+    a frame            <  the ladder: restart, kill, in the end reboot    recovery.Budget
+    a thread's turn    <  its proof of life                               PROOF_SECONDS
+    proof of life      <  the service manager's watchdog                  WATCHDOG_SECONDS
+    the daemon's end   <  the service manager's patience with it          TIMEOUT_STOP_SECONDS
+    the service manager < the hardware's watchdog                         HARDWARE_WATCHDOG_SECONDS
+
+The sums are tested, and so is that the units in systemd/ say the same. What is not here: how long a
+wait for work may be, where nobody owes any (a command, a press, the next thing to be said); and the
+capture process, whose every wait is bounded by the ladder, which kills it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+# ------------------------------------------------------------------------------ proofs of life
+
+
+class Part(StrEnum):
+    """A thread of the controller that nothing replaces, and that has to prove that it lives."""
+
+    LINK = "link"
+    """Starts, watches and kills the capture process, and feeds the rings."""
+    RECORDER = "recorder"
+    """Makes the running recording."""
+    KEEPING = "keeping"
+    """Identity, ledger and store."""
+
+
+TURN_SECONDS: Final = 1.0
+"""The link never sleeps longer, whether there is anything to do or not."""
+
+PROOF_SECONDS: Final[Mapping[Part, float]] = {
+    # Waits for nothing but a poll of its own.
+    Part.LINK: 5.0,
+    # A card that is busy with itself takes seconds for one synchronisation. So long that a card
+    # which comes back has come back, and there is nothing left in memory that waiting could save.
+    Part.RECORDER: 60.0,
+    Part.KEEPING: 60.0,
+}
+"""A thread that has not been seen at work for so long is stuck. One that has nothing to do wakes
+several times in that time, and looks around."""
+
+BEAT_SECONDS: Final = 2.0
+"""How often the loop looks for every part's proof, and tells the service manager."""
+
+WATCHDOG_SECONDS: Final = 10.0
+"""Silence after which the service manager aborts the daemon: WatchdogSec. The loop, which answers
+to buttons, is never busy for a second; a machine that is may cost it some."""
+
+# ------------------------------------------------------------------------------ the daemon's end
+
+STOP_SECONDS: Final = 2.0
+"""How long a stop waits for the camera to deliver the last pictures before it closes without."""
+SHUTDOWN_SECONDS: Final = 8.0
+"""How long closing what is open may take before the daemon leaves anyway."""
+KERNEL_SECONDS: Final = 1.0
+"""What the kernel gets to end a process that is killed at the end."""
+LINK_END_SECONDS: Final = STOP_SECONDS + KERNEL_SECONDS + 0.5
+"""The capture process is asked, then killed; half a second for the thread itself."""
+LEAVE_SECONDS: Final = 0.5
+"""What the self-view process gets to end by itself once its socket is closed."""
+DISPLAY_END_SECONDS: Final = LEAVE_SECONDS + KERNEL_SECONDS
+SPEAKER_END_SECONDS: Final = KERNEL_SECONDS + 0.5
+"""The player is killed."""
+CONTROL_END_SECONDS: Final = 1.0
+"""For answers to requests that are under way."""
+LEDGER_END_SECONDS: Final = 2.0
+"""For what is still to be written into the ledger."""
+END_SECONDS: Final = (
+    SHUTDOWN_SECONDS
+    + DISPLAY_END_SECONDS
+    + CONTROL_END_SECONDS
+    + LINK_END_SECONDS
+    + SPEAKER_END_SECONDS
+    + LEDGER_END_SECONDS
+)
+"""The longest end: one part after the other, each as long as it can take."""
+
+# ---------------------------------------------------------------------------- what systemd does
+
+START_SECONDS: Final = 60.0
+"""From start to ready: TimeoutStartSec. On a board that still boots, with a card that checks its
+file system."""
+TIMEOUT_STOP_SECONDS: Final = 20.0
+"""What the unit gives the daemon's end before it kills: TimeoutStopSec."""
+HARDWARE_WATCHDOG_SECONDS: Final = 15.0
+"""The longest time-out of the Raspberry Pi's hardware watchdog: its counter has 20 bits, each step
+1/65536 s (Linux, drivers/watchdog/bcm2835_wdt.c)."""
+RUNTIME_WATCHDOG_SECONDS: Final = 14.0
+"""RuntimeWatchdogSec: the hardware restarts the board if systemd itself is silent for so long. It
+tells the hardware twice in that time (systemd-system.conf(5))."""
+REBOOT_WATCHDOG_SECONDS: Final = 14.0
+"""RebootWatchdogSec: what the last phase of a reboot, unmounting included, may take."""
+
+# ------------------------------------------------------------------------------------- reboots
+
+MOST_REBOOTS: Final = 3
+"""Reboots in a row that did not bring the camera back. After that none is asked for any more: a
+camera that is unplugged does not come back by that, and the buttons are worth more."""
+
+
+def hung_seconds(part: Part | None) -> float:
+    """The longest time from the instant at which something hangs to the end of the daemon.
+
+    part: the thread that hangs, or None for the loop itself.
+    """
+    noticed = 0.0 if part is None else PROOF_SECONDS[part] + BEAT_SECONDS
+    return noticed + WATCHDOG_SECONDS
+
+
+def reboot_seconds() -> float:
+    """The longest time from the daemon's resolve to reboot until the hardware has reset the board.
+
+    The daemon's end; then the service manager waits for a process that the kernel does not let go,
+    first after asking it and then after killing it (systemd.service(5), TimeoutStopSec); then what
+    is left of the system is ended, or the hardware does that.
+    """
+    return END_SECONDS + 2 * TIMEOUT_STOP_SECONDS + REBOOT_WATCHDOG_SECONDS

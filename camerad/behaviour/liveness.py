@@ -1,0 +1,52 @@
+"""Which threads have not shown for too long that they live. Pure: time is an argument.
+
+A thread shows that it lives in one of two ways. One whose turns are short is seen at each of them.
+One whose work may take minutes, such as checking a long recording, is seen to advance: by the
+processor time that it has used, which stands still exactly while it hangs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from camerad.behaviour.budget import PROOF_SECONDS, Part
+
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What shows that a part lives: different from the last one, as long as it does.
+
+    mark: the time of its last turn, or the processor time that it has used; any unit, only changes
+    count. None: there is no such thread now, and nothing is owed.
+    """
+
+    part: Part
+    mark: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """When each part's mark was last seen to change, and what it was then."""
+
+    since_us: Mapping[Part, int]
+    marks: Mapping[Part, int]
+
+
+NOTHING = Seen({}, {})
+
+
+def look(seen: Seen, signs: tuple[Sign, ...], now_us: int) -> tuple[Seen, tuple[Part, ...]]:
+    """What is known after a look at all parts, and which of them are stuck."""
+    since, marks, stuck = {}, {}, []
+    for sign in signs:
+        if sign.mark is None:
+            continue
+        marks[sign.part] = sign.mark
+        known = seen.marks.get(sign.part) == sign.mark
+        since[sign.part] = seen.since_us[sign.part] if known else now_us
+        if now_us - since[sign.part] >= PROOF_SECONDS[sign.part] * SECOND:
+            stuck.append(sign.part)
+    return replace(seen, since_us=since, marks=marks), tuple(stuck)

@@ -1,0 +1,46 @@
+"""Tells the service manager that the daemon lives, as long as all of it does.
+
+The loop sends ``WATCHDOG=1`` (``sd_notify(3)``) every few seconds, so a loop that hangs is missed.
+Before each beat it looks whether the threads that nothing replaces have shown that they live
+(`camerad.behaviour.liveness`). If one has not, there is no further beat: the daemon ends in order,
+as far as that goes in the time that the service manager leaves, and a fresh one begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from camerad.behaviour import liveness
+from camerad.behaviour.budget import BEAT_SECONDS, Part
+from camerad.clock import Clock
+from camerad.notify import notify
+
+log = logging.getLogger(__name__)
+
+Signs = Callable[[], tuple[liveness.Sign, ...]]
+
+
+class Watchdog:
+    """signs: asks every part for its sign; called on the loop. on_stuck: called once, with the
+    parts that do not live; no beat comes after it."""
+
+    def __init__(
+        self, clock: Clock, signs: Signs, on_stuck: Callable[[tuple[Part, ...]], None]
+    ) -> None:
+        self._clock = clock
+        self._signs = signs
+        self._on_stuck = on_stuck
+
+    async def run(self) -> None:
+        """Beat until a part is stuck, or cancelled."""
+        seen = liveness.NOTHING
+        while True:
+            seen, stuck = liveness.look(seen, self._signs(), self._clock.now_us())
+            if stuck:
+                log.critical("stuck: %s; the daemon is given up", ", ".join(stuck))
+                self._on_stuck(stuck)
+                return
+            notify("WATCHDOG=1")
+            await asyncio.sleep(BEAT_SECONDS)

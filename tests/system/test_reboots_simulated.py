@@ -1,0 +1,290 @@
+"""A camera that does not come back, boot after boot in simulated time, against the real daemon.
+
+Real: the daemon, its stages, the recovery ladder, and what it remembers of reboots on the card.
+Stand-ins: those of `test_presses_simulated`, and a link that has the ladder for a driver and a
+camera that fails as it is told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from camerad import daemon, process, recordings
+from camerad.behaviour import budget, recovery, stages
+from camerad.behaviour.stages import Condition, Stage
+from camerad.clock import ManualClock
+from camerad.config import load
+from camerad.errors import EX_REBOOT
+from camerad.evidence import recorder, storage
+from camerad.keeping import Opened
+from tests.system import sealed
+from tests.system.harness import configuration
+from tests.system.test_presses_simulated import Daemon, Keeping, Link, Recorder, World, gpio
+from tests.system.virtual_time import VirtualLoop
+
+SECOND = 1_000_000
+FRAME_S = 0.5
+"""Often enough for the ladder, which waits for 1.2 s; a frame each 33 ms would only take longer."""
+LADDER = recovery.Budget()
+
+__all__ = ["gpio"]
+
+Works = Callable[[int], bool]
+
+
+class Camera(Link):
+    """A link whose camera delivers while `works(now_us)`, and else ends without a frame."""
+
+    def __init__(self, world: World, callbacks: Any, works: Works, *, stuck: bool = False) -> None:
+        super().__init__(world, callbacks)
+        self._works, self._stuck = works, stuck
+        self._state = recovery.initial(world.clock.now_us())
+        self._timer: asyncio.TimerHandle | None = None
+        self._running = 0
+        self._stopped = False
+        self.starts: list[int] = []
+
+    def start(self) -> None:
+        self._take(recovery.Tick(self._world.clock.now_us()))
+
+    def stop(self, deadline_us: int) -> None:
+        self._stopped = True
+
+    def _take(self, event: recovery.Event) -> None:
+        if self._stopped:
+            return
+        self._state, actions = recovery.step(self._state, event, LADDER)
+        for action in actions:
+            match action:
+                case recovery.Start():
+                    self._launch()
+                case recovery.Up():
+                    self._callbacks.on_up({"encoder": "none"})
+                case recovery.Down(reason):
+                    self._callbacks.on_down(reason)
+                case recovery.Reboot(reason):
+                    self._callbacks.on_fatal(reason)
+                case recovery.Steady():
+                    self._callbacks.on_steady()
+        if self._timer is not None:
+            self._timer.cancel()
+        due_us = recovery.deadline(self._state, LADDER)
+        if due_us is not None:
+            self._timer = self._world.loop.call_at(due_us / 1e6, self._tick)
+
+    def _tick(self) -> None:
+        self._take(recovery.Tick(self._world.clock.now_us()))
+
+    def _launch(self) -> None:
+        self.starts.append(self._world.clock.now_us())
+        self._running += 1
+        number = self._running
+        self._world.loop.call_soon(self._take, recovery.Started(self._world.clock.now_us()))
+        self._world.loop.call_later(1.0, self._lives, number)
+
+    def _lives(self, number: int) -> None:
+        now_us = self._world.clock.now_us()
+        if number != self._running:
+            return
+        if self._works(now_us):
+            self._take(recovery.FrameSeen(now_us))
+            self._world.loop.call_later(FRAME_S, self._lives, number)
+        elif not self._stuck:
+            self._running += 1
+            self._take(recovery.Exited(now_us, 69))
+
+
+class Notes(Keeping):
+    """A ledger that remembers what it was told."""
+
+    def __init__(self, on_opened: Callable[[Opened], None], said: list[tuple[str, Any]]) -> None:
+        super().__init__(on_opened)
+        self._said = said
+
+    def note(self, kind: str, **facts: Any) -> None:
+        self._said.append((kind, facts))
+
+
+class Board:
+    """One camera with its card, boot after boot."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self._patch = folder, monkeypatch
+        device = {"state_dir": str(folder / "card"), "runtime_dir": str(folder / "run")}
+        (folder / "card").mkdir()
+        sections = {"recipients": [sealed.recipient()], "device": device}
+        self.settings = load(configuration(folder, "generic", **sections))
+        self.clock = ManualClock(0)
+        self.notes: list[tuple[str, Any]] = []
+        self.cues: list[stages.CueKind] = []
+        self.camera: Camera
+        self.daemon: Daemon
+        room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+        for where, name, what in (
+            (process, "forbid_dumps", lambda: None),
+            (process, "set_priority", lambda nice: True),
+            (process, "raise_file_limit", lambda: None),
+            (storage, "prepare", lambda directory: None),
+            (storage, "room", lambda directory, rate: room),
+        ):
+            monkeypatch.setattr(where, name, what)
+
+    def boot(
+        self,
+        works: Works,
+        seconds: float,
+        then: Callable[[Board], None] = lambda _: None,
+        *,
+        stuck: bool = False,
+    ) -> int:
+        """Let the camera run for so long at most; `then` happens after 2 s. Its exit code."""
+        self.clock.reboot()
+        self.notes.clear()
+        loop = VirtualLoop(self.clock)
+        world = World(loop, self.clock, random.Random(1))
+        world.wiring = self.settings
+
+        async def nothing() -> None: ...
+
+        def link(_ring: Any, _settings: Any, _fd: int, callbacks: Any, **_: Any) -> Camera:
+            self.camera = Camera(world, callbacks, works, stuck=stuck)
+            world.link = self.camera
+            return self.camera
+
+        def display(*_: Any) -> Any:
+            return SimpleNamespace(start=lambda: None, show=lambda scene: None, close=nothing)
+
+        def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_: Any) -> Notes:
+            return Notes(on_opened, self.notes)
+
+        def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
+            return Recorder(world, plan, **callbacks)
+
+        self._patch.setattr(daemon, "CaptureLink", link)
+        self._patch.setattr(daemon, "SelfView", display)
+        self._patch.setattr(recorder, "Recorder", record)
+        self._patch.setattr(recordings, "Keeping", keep)
+        self._patch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
+        self.daemon = Daemon(self.settings, self.clock)
+        self.daemon.world = world
+        cues = self.cues
+        carry_out = self.daemon._carry_out
+
+        def hear(effect: stages.Effect) -> None:
+            if isinstance(effect, stages.Cue):
+                cues.append(effect.kind)
+            carry_out(effect)
+
+        cues.clear()
+        self._patch.setattr(self.daemon, "_carry_out", hear)
+        loop.call_later(2.0, then, self)
+        loop.call_later(seconds, self.daemon.shut_down)
+        asyncio.set_event_loop(loop)
+        try:
+            return loop.run_until_complete(self.daemon.run())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def reboots(self) -> list[int | None]:
+        """What the ledger of this boot says of reboots."""
+        return [facts["count"] for kind, facts in self.notes if kind == "reboot"]
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None) -> Board:
+    return Board(tmp_path, monkeypatch)
+
+
+def never(_now_us: int) -> bool:
+    return False
+
+
+def always(_now_us: int) -> bool:
+    return True
+
+
+def test_a_camera_that_is_missing_for_good_reboots_three_times_and_then_stays_amber(
+    board: Board,
+) -> None:
+    for count in (1, 2, 3):
+        assert board.boot(never, 3600) == EX_REBOOT
+        assert board.reboots() == [count]
+        # Four processes that take a second each to fail, with 0, 1 and 2 s between them.
+        assert board.clock.now_us() < 9 * SECOND
+    # The fourth boot: an hour as it is, ended by hand and not by itself.
+    assert board.boot(never, 3600) == 0
+    assert board.reboots() == [None]
+    assert Condition.CAMERA_DOWN in board.daemon.state.conditions
+    tries = [at_us for at_us in board.camera.starts if at_us > 60 * SECOND]
+    pauses = {later - sooner for sooner, later in itertools.pairwise(tries)}
+    # A process that takes a second to fail, then half a minute of patience.
+    assert {round(pause / SECOND) for pause in pauses} == {31}
+
+
+def test_a_camera_that_works_again_after_a_while_makes_reboots_forgotten(board: Board) -> None:
+    for _ in range(3):
+        assert board.boot(never, 3600) == EX_REBOOT
+    # Nine minutes are not enough: a camera that lasts so long would reboot the board all day.
+    assert board.boot(lambda at_us: at_us < 540 * SECOND, 3600) == 0
+    assert board.reboots() == [None]
+    # Eleven are.
+    assert board.boot(lambda at_us: at_us < 660 * SECOND, 3600) == EX_REBOOT
+    assert board.reboots() == [1]
+
+
+def test_a_camera_that_returns_after_the_last_reboot_is_taken_back(board: Board) -> None:
+    for _ in range(3):
+        assert board.boot(never, 3600) == EX_REBOOT
+    assert board.boot(lambda at_us: at_us > 1800 * SECOND, 3600) == 0
+    assert board.daemon.state.stage is Stage.IDLE
+    assert Condition.CAMERA_DOWN not in board.daemon.state.conditions
+
+
+def test_a_process_that_the_kernel_holds_on_to_is_a_reason_to_reboot(board: Board) -> None:
+    assert board.boot(never, 3600, stuck=True) == EX_REBOOT
+    ((_, facts),) = [one for one in board.notes if one[0] == "reboot"]
+    assert facts["reason"] == "a killed capture process does not end"
+    # Fifteen seconds for a first frame, then half a second to stop and five for the kernel.
+    assert board.clock.now_us() < 25 * SECOND
+
+
+def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
+    board: Board,
+) -> None:
+    def record(board: Board) -> None:
+        board.daemon.intend(stages.Intent.RECORD, "test")
+        assert board.daemon.state.stage is Stage.RECORDING
+
+    assert board.boot(lambda at_us: at_us < 10 * SECOND, 3600, record) == EX_REBOOT
+    assert all(one.closed for one in board.daemon.world.recorders)
+    assert len(board.daemon.world.recorders) == 1
+    assert board.boot(always, 60) == 0
+    assert board.cues.count(stages.CueKind.CUT_OFF) == 1
+    assert board.boot(always, 60) == 0
+    assert stages.CueKind.CUT_OFF not in board.cues, "told once"
+
+
+def test_a_card_that_cannot_remember_means_no_reboot(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (board.folder / "card" / "reboots.json").mkdir()  # in the way: it can be neither read nor made
+    assert board.boot(never, 600) == 0
+    assert board.reboots() == [None]
+
+
+def test_a_reboot_is_asked_for_within_the_ladder_s_limit(board: Board) -> None:
+    """A camera that delivered and then hangs in every way: first frame, stop, and kill."""
+    failed_us = 20 * SECOND
+    assert board.boot(lambda at_us: at_us < failed_us, 3600, stuck=True) == EX_REBOOT
+    took_us = board.clock.now_us() - failed_us
+    assert took_us < LADDER.reboot_us + round(budget.SHUTDOWN_SECONDS * SECOND)
