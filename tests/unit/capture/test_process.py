@@ -360,10 +360,10 @@ def test_an_error_in_a_callback_ends_it_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "from camerad.capture.pictures import Pictures\n"
         "delivered = Pictures.delivered\n"
-        "def failing(self, frame, pts_us, duration_us):\n"
+        "def failing(self, frame, *rest):\n"
         "    if frame == 20:\n"
         "        raise ZeroDivisionError('a mistake\\nin two lines')\n"
-        "    return delivered(self, frame, pts_us, duration_us)\n"
+        "    return delivered(self, frame, *rest)\n"
         "Pictures.delivered = failing\n"
     )
     path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
