@@ -110,7 +110,9 @@ def test_each_time_it_is_switched_on_it_is_another_epoch(heard: Heard) -> None:
 
 def test_what_was_encoded_before_it_was_switched_off_still_comes(heard: Heard) -> None:
     """A process that hears nothing of it stands for sound that was on its way."""
-    link = heard.run([HELLO, {"do": "loud"}, {"do": "play", "frames": 60, "deaf": True}, PLAY])
+    link = heard.run(
+        [HELLO, {"do": "loud"}, {"do": "play", "frames": 60, "deaf": True}, {"do": "hang"}]
+    )
     link.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held)
     link.set_sound(SoundMode.OFF)
