@@ -104,6 +104,10 @@ class Cutter:
                 if kept:
                     runs.append(self._run(kept, info.pts_us))
                 kept = []
+            elif last is not None:
+                # Pictures may come more slowly than usual: then the next one is as near as this.
+                interval_us = max(self.nominal_us, info.pts_us - last.pts_us)
+                self._adjacent_us = interval_us * 3 // 2
             kept.append((info, unit))
             self.last = info
         # What could not be placed, for instance before the first picture, is stated all the same.

@@ -18,6 +18,7 @@ from camerad.evidence.records import (
     Commit,
     Facts,
     Header,
+    RateChange,
     Sound,
     SoundChange,
     SoundEnd,
@@ -252,6 +253,7 @@ class Result:
     sound_states: list[SoundChange] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     stages: list[StageChange] = field(default_factory=list)
+    rates: list[RateChange] = field(default_factory=list)
     clock_sources: list[ClockSource] = field(default_factory=list)
     clock_steps: list[tuple[int, int]] = field(default_factory=list)
     slow_syncs: list[tuple[int, int]] = field(default_factory=list)
@@ -315,6 +317,7 @@ class Result:
         self.gaps += facts.gaps
         self.marks += facts.marks
         self.stages += facts.stages
+        self.rates += facts.rates or ()
         if isinstance(facts.sound, Sound | SoundEnd):
             self.sound_gaps += facts.sound.gaps
             self.sound_states += facts.sound.states

@@ -30,7 +30,8 @@ class Place:
 
     next: sequence of the next commit. previous: digest of the statement right before, None where
     that is missing or not authentic. linked: whether the chain is unbroken up to here. last: facts
-    of the commit before, None behind a break. until_us: where the last signed fragment ends.
+    of the commit before, None behind a break. until_us: where the last signed fragment ends. fps:
+    pictures per second that the camera was told to take; None behind a break.
     """
 
     next: int = 0
@@ -38,6 +39,7 @@ class Place:
     linked: bool = False
     last: Facts | None = None
     until_us: int = 0
+    fps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Links:
 
     def begin(self, header: Header, digest: str) -> None:
         """The header is authentic. digest: of its statement."""
-        self.at.previous, self.at.linked = digest, True
+        self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
         self._hearing.header(header, HEADER_NAME)
 
     def is_past(self, sequence: int) -> bool:
@@ -201,6 +203,7 @@ class Links:
             at = self.at
             at.next, at.previous, at.last = early.sequence + 1, jump.digest, early
             at.until_us = span.to_us
+            at.fps = early.rates[-1].to_fps if early.rates else at.fps
             if self._unlinked == (early.sequence, early.sequence):
                 self._unlinked = None
             if at.linked:
@@ -290,7 +293,7 @@ class Links:
     def _skip(self, sequence: int) -> None:
         """Go on at `sequence`; nothing there is linked to what was before."""
         at = self.at
-        at.next, at.previous, at.linked, at.last = sequence, None, False, None
+        at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
         self._hearing.skip()
 
     def _span(self, facts: Facts) -> Span:
@@ -359,6 +362,7 @@ class Links:
             self._cannot_be("a mark from before the recording", name)
         if any(one.at_us > latest_us for one in said.stages):
             self._cannot_be("a stage from after it", name)
+        self._check_rates(said, latest_us, name)
         sound_gaps: tuple[Gap, ...] = ()
         if isinstance(said.sound, Sound | SoundEnd):
             sound_gaps = said.sound.gaps
@@ -370,6 +374,17 @@ class Links:
                 self._cannot_be("a gap that ends before it begins", name)
             elif times and times[-1] > latest_us:
                 self._cannot_be("a gap from after it", name)
+
+    def _check_rates(self, said: Facts | Closing, latest_us: int, name: str) -> None:
+        """Each change begins with the pictures per second that the one before led to, and the
+        first with those of the header."""
+        for change in said.rates or ():
+            if change.at_us > latest_us:
+                self._cannot_be("a change of the pictures per second from after it", name)
+            if change.from_fps == change.to_fps or self.at.fps not in (None, change.from_fps):
+                text = f"a change from {change.from_fps} to {change.to_fps} pictures per second"
+                self._cannot_be(f"{text}, where there were {self.at.fps or 'as many'}", name)
+            self.at.fps = change.to_fps
 
     def _cannot_be(self, what: str, name: str) -> None:
         self._found.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)

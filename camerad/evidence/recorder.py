@@ -41,6 +41,7 @@ from camerad.evidence.records import (
     Facts,
     Header,
     Microphone,
+    RateChange,
     RecordingInfo,
     StageChange,
     Tally,
@@ -119,6 +120,8 @@ class Recorder:
         """Media time at which the first fragment was durable."""
         self.turned_us = clock.now_us()
         """When the thread last began a turn; a turn waits for nothing but the storage."""
+        self.slow_syncs = 0
+        """How many fragments the storage was slow over."""
         self._ring = ring
         self._clock = clock
         self._on_opened = on_opened
@@ -131,6 +134,7 @@ class Recorder:
         self._cutter = Cutter(round(SECOND / plan.fps))
         self._marks: deque[int] = deque()
         self._stages: deque[StageChange] = deque()
+        self._rates: deque[RateChange] = deque()
         self._stop: _Stop | None = None
         self._maker: FragmentMaker | None = None
         self._sink: Sink | None = None
@@ -165,6 +169,11 @@ class Recorder:
         """Note that from this media time on the camera was in `stage`, its self-view on or off
         (`display`); the next commit says so."""
         self._stages.append(StageChange(at_us, stage, display))
+
+    def rate(self, change: RateChange) -> None:
+        """Note that the camera takes another number of pictures per second; the next commit says
+        so."""
+        self._rates.append(change)
 
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
         """Keep everything up to the media time `at_us`, then close; returns at once.
@@ -325,7 +334,7 @@ class Recorder:
             raise made.changed
 
     def _commit(self, made: Made, sink: Sink, tally: Tally) -> None:
-        marks, stages = tuple(self._marks), tuple(self._stages)
+        marks, stages, rates = tuple(self._marks), tuple(self._stages), tuple(self._rates)
         sound = self._sound
         changes = () if sound is None else sound.states()
         moment = self._clock.moment()
@@ -343,6 +352,7 @@ class Recorder:
             clock_step_us=self._clock_step_us(moment),
             sync_us=self._slow_us,
             sound=UNSET if sound is None else sound.facts(made.heard, changes),
+            rates=rates or UNSET,
         )
         bytes_before = sink.sealed_bytes
         try:
@@ -355,10 +365,13 @@ class Recorder:
             self._marks.popleft()
         for _ in stages:
             self._stages.popleft()
+        for _ in rates:
+            self._rates.popleft()
         if sound is not None:
             sound.committed(changes)
         took_us = ended_us - moment.boot_us
         self._slow_us = took_us if took_us > SLOW_SYNC_US else None
+        self.slow_syncs += self._slow_us is not None
         self._moment = moment
         if self.first_durable_us is None:
             self.first_durable_us = ended_us
@@ -433,6 +446,7 @@ class Recorder:
             clock_step_us=self._clock_step_us(moment),
             sync_us=self._slow_us,
             sound=UNSET if self._sound is None else self._sound.end(tally.units, at_us),
+            rates=tuple(self._rates) or UNSET,
         )
         self._sink = None
         final = opened.close(closing)

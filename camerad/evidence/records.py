@@ -53,6 +53,17 @@ class StageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RateChange:
+    """At at_us (media time) the camera was told to take to_fps pictures per second in place of
+    from_fps. reason: why (`camerad.behaviour.heat.Cause`)."""
+
+    at_us: int
+    from_fps: Positive
+    reason: str
+    to_fps: Positive
+
+
+@dataclass(frozen=True, slots=True)
 class Microphone:
     """Where the sound of a recording comes from, and how it is encoded.
 
@@ -77,6 +88,10 @@ class SoundChange:
     at_us: int
     state: str
     why: str | None
+
+
+Rates = Annotated[tuple[RateChange, ...], msgspec.Meta(min_length=1)]
+"""Changes of the pictures per second, one or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +170,7 @@ class Facts:
     stages: changes since then. clock: when it was committed. clock_step_us: how far wall time
     jumped against boot time since then, None if it did not. sync_us: how long the storage took
     over the fragment before, if longer than is right, else None. sound: there if the recording has
-    a sound track.
+    a sound track. rates: changes of the pictures per second since then, there if there were any.
 
     A fragment of sound only has frames 0, and the end of the picture before it for all three times.
     """
@@ -172,6 +187,7 @@ class Facts:
     clock_step_us: int | None
     sync_us: int | None
     sound: Sound | UnsetType = UNSET
+    rates: Rates | UnsetType = UNSET
 
     @property
     def until_us(self) -> int:
@@ -204,8 +220,8 @@ class Closing:
     """What a recorder, or repair, knows at the end; the container makes an End of it.
 
     reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
-    which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us: as
-    in Facts, those since the last commit. boot_id, clock: when this was written.
+    which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us,
+    rates: as in Facts, those since the last commit. boot_id, clock: when this was written.
     """
 
     reason: str
@@ -219,6 +235,7 @@ class Closing:
     clock_step_us: int | None
     sync_us: int | None
     sound: SoundEnd | UnsetType = UNSET
+    rates: Rates | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

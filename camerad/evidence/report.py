@@ -150,6 +150,15 @@ class Report:
                 {"at": self._seconds(one.at_us), "stage": one.stage, "display": one.display}
                 for one in result.stages
             ],
+            "rates": [
+                {
+                    "at": self._seconds(one.at_us),
+                    "from": one.from_fps,
+                    "to": one.to_fps,
+                    "reason": one.reason,
+                }
+                for one in result.rates
+            ],
             "clock_sources": list(result.clock_sources),
             "clock_steps": [
                 {"at": at_us / SECOND, "seconds": step_us / SECOND}
@@ -211,6 +220,14 @@ class Report:
         )
         yield from _listed("microphone", [self._state_text(one) for one in result.sound_states])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
+        yield from _listed(
+            "rate",
+            [
+                f"{_at(self._us(one.at_us))}: {one.to_fps} pictures per second in place of "
+                f"{one.from_fps}: {one.reason}"
+                for one in result.rates
+            ],
+        )
         yield from _listed("clock", self._clock_texts(result))
         yield from _listed(
             "slow sync",

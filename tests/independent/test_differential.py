@@ -30,6 +30,7 @@ SECOND: Final = 1_000_000
 ORIGIN: Final = BASE.header.origin_us
 GAP: Final = {"frames": None, "from_us": ORIGIN + SECOND, "reason": "x", "to_us": ORIGIN}
 STATE: Final = {"at_us": ORIGIN, "state": "muted", "why": None}
+RATE: Final = {"at_us": ORIGIN, "from_fps": BASE.header.fps, "reason": "heat", "to_fps": 15}
 STAGE: Final = {"at_us": ORIGIN + 200 * SECOND, "display": True, "stage": "idle"}
 NUMBERS: Final = (
     0,
@@ -150,7 +151,19 @@ def test_whatever_a_signed_field_says_both_come_to_the_same_verdict(tmp_path: Pa
     assert seen == {1, 2}  # 1: this recording has a gap
 
 
+RATES: Final = {
+    "one": [RATE],
+    "two": [RATE, {**RATE, "from_fps": 15, "reason": "cooled", "to_fps": BASE.header.fps}],
+}
+
 WRONG: Final = {
+    "a rate that was another": ("000001.jws", ("facts", "rates"), [{**RATE, "from_fps": 1}]),
+    "rates that do not follow": ("000001.jws", ("facts", "rates"), [RATE, RATE]),
+    "no rate, and said so": ("000001.jws", ("facts", "rates"), []),
+    "a rate of nothing": ("000001.jws", ("facts", "rates"), [{**RATE, "to_fps": 0}]),
+    "a rate with more": ("end.jws", ("closing", "rates"), [{**RATE, "more": 1}]),
+    "a rate too late": ("end.jws", ("closing", "rates"), [{**RATE, "at_us": 2**52}]),
+    "an end's rate that was another": ("end.jws", ("closing", "rates"), [{**RATE, "from_fps": 1}]),
     "a text for a number": ("000001.jws", ("facts", "sequence"), "1"),
     "a number for a text": ("header.jws", ("software",), 3),
     "another source of time": ("000004.jws", ("facts", "clock", "source"), "muted"),
@@ -174,6 +187,21 @@ def test_what_the_format_does_not_know_is_not_authentic_for_either(
 ) -> None:
     theirs, ours, said = verdicts(tmp_path, with_value(name, path, value))
     assert (theirs, ours) == (2, 2), said
+
+
+@pytest.mark.skipif(
+    any(shutil.which(tool) is None for tool in ("openssl", "jq")),
+    reason="openssl or jq is not installed",
+)
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("place", [("000001.jws", "facts"), ("end.jws", "closing")])
+def test_fewer_pictures_per_second_are_no_damage_to_either(
+    tmp_path: Path, rates: list[dict[str, Any]], place: tuple[str, str]
+) -> None:
+    member, facts = place
+    theirs, ours, said = verdicts(tmp_path, with_value(member, (facts, "rates"), rates))
+    assert (theirs, ours) == (1, 1), said  # 1: this recording has a gap
+    assert f"{rates[-1]['to_fps']} pictures per second: {rates[-1]['reason']}" in said
 
 
 if __name__ == "__main__":

@@ -112,7 +112,10 @@ def state: exactly("at_us state why") and (.at_us | whole) and (.state | text)
     and (.why | maybe(text));
 def stage: exactly("at_us display stage") and (.at_us | whole) and (.display | flag)
     and (.stage | text);
-def said: (.clock | moment) and (.clock_step_us | maybe(whole)) and (.gaps | every(gap))
+def rate: exactly("at_us from_fps reason to_fps") and (.at_us | whole) and (.reason | text)
+    and all(.from_fps, .to_fps; whole and . >= 1) and .from_fps != .to_fps;
+def rates: if has("rates") then .rates | every(rate) and . != [] else true end;
+def said: rates and (.clock | moment) and (.clock_step_us | maybe(whole)) and (.gaps | every(gap))
     and (.marks | every(whole)) and (.stages | every(stage)) and (.sync_us | maybe(whole));
 def microphone: exactly("channels device pre_event rate samples") and (.device | text)
     and (.pre_event | flag) and all(.channels, .rate, .samples; whole and . >= 1);
@@ -130,7 +133,7 @@ def header: (del(.microphone) | exactly(header_fields))
     and (.sound | flag);
 def commit($sound): exactly("facts fragment init previous") and (.fragment | content)
     and (.init | maybe(content)) and (.previous | text) and (.facts
-    | has("sound") == $sound and (del(.sound) | exactly("clock clock_step_us end_us first_us "
+    | has("sound") == $sound and (del(.sound, .rates) | exactly("clock clock_step_us end_us first_us "
         + "frames gaps last_us marks sequence stages sync_us"))
     and said and all(.end_us, .first_us, .frames, .last_us, .sequence; whole)
     and (if has("sound") then .sound | exactly("end_us first_us gaps states units")
@@ -138,7 +141,7 @@ def commit($sound): exactly("facts fragment init previous") and (.fragment | con
         and (.states | every(state)) and (.units | whole) else true end));
 def ending($sound): exactly("closing commits previous torn") and (.commits | whole)
     and (.previous | text) and (.torn | maybe(content)) and (.closing
-    | has("sound") == $sound and (del(.sound) | exactly("at_us boot_id clock clock_step_us frames "
+    | has("sound") == $sound and (del(.sound, .rates) | exactly("at_us boot_id clock clock_step_us frames "
         + "gaps marks reason stages sync_us"))
     and said and all(.at_us, .frames; whole) and all(.boot_id, .reason; text)
     and (if has("sound") then .sound | exactly("gaps states units") and (.gaps | every(gap))
@@ -146,9 +149,12 @@ def ending($sound): exactly("closing commits previous torn") and (.commits | who
 # What facts or an end tell of: not after LATEST, no mark before EARLIEST, no gap backwards (3.4).
 def told($latest; $earliest): all(.gaps[], (.sound.gaps // [])[];
         .from_us == null or .to_us == null or .from_us <= .to_us)
-    and all(.marks[], .stages[].at_us, (.sound.states // [])[].at_us,
+    and all(.marks[], .stages[].at_us, (.rates // [])[].at_us, (.sound.states // [])[].at_us,
         (.gaps[], (.sound.gaps // [])[] | .from_us // 0, .to_us // 0); . <= $latest + 60000000)
     and all(.marks[]; . >= $earliest - 60000000);
+# Each change of the rate begins with what the one before led to (3.4).
+def follows($fps): reduce (.rates // [])[] as $one ($fps;
+    if . == $one.from_fps then $one.to_fps else null end);
 '
 
 # Checks everything about a statement but what its fields mean; its payload is then in $payload.
@@ -215,6 +221,7 @@ if [ -n "$named" ]; then
 fi
 origin=$(jq .origin_us "$payload")
 trigger=$(jq .trigger_us "$payload")
+rate=$(jq .fps "$payload")
 jq -r '"recording \(.id)\ndevice    \(.device)
 when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' \
     "$payload"
@@ -254,6 +261,12 @@ heard() {
     heard_end=$heard_until
     [ "$heard_until" -le "$until" ] || until=$heard_until
 }
+slower() { # FIELD: other pictures per second from here on
+    rate=$(jq "$shapes$1 | follows($rate)" "$payload")
+    [ "$rate" != null ] || bad "$member: changes a rate that was another"
+    jq -r --argjson o "$origin" "$1"'.rates // [] | .[] |
+        "rate      at \(.at_us - $o) us: \(.to_fps) pictures per second: \(.reason)"' "$payload"
+}
 unit=$(printf %s "$microphone" | jq -r 'if . == null then 0 else "\(.samples) * 1000000 / \(.rate)"
     end')
 : > "$work/sounds"
@@ -289,6 +302,7 @@ while [ "$n" -lt "$commits" ]; do
         jq -r --argjson o "$origin" '.facts.gaps[] | "gap       from " +
             "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
     fi
+    slower .facts
     if [ "$sound" = true ]; then heard; fi
     frames=$((frames + $(jq .facts.frames "$payload")))
     [ "$(jq .facts.frames "$payload")" -eq 0 ] || last=$(jq .facts.last_us "$payload")
@@ -306,6 +320,8 @@ is end.jws .previous "$previous" "does not follow the statement before it"
 is end.jws ".closing | ([$until, $trigger, if .boot_id == $boot then .clock.boot_us else 0 end]
     | max) as \$known | .at_us <= \$known + 60000000
     and told([\$known, .at_us] | max; $earliest)" true "gives times that cannot be"
+member=end.jws
+slower .closing
 if [ "$sound" = true ]; then
     is end.jws .closing.sound.units "$units" "counts other sound than the commits"
     jq -e '.closing.sound.gaps == []' "$payload" > /dev/null || gaps=yes

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from evidence_helpers import FPS
+from msgspec import UNSET
 from sealed_helpers import (
     KEY,
     KEYS,
@@ -34,7 +36,7 @@ from camerad.evidence.archive import Seen, Tail, TailKind
 from camerad.evidence.checker import Checker
 from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, StageChange
+from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, RateChange, StageChange
 from camerad.stream.packets import FRAMES_LOST, Gap
 
 WHOLE = Tail(TailKind.ZEROS, 0, len(tar.END))
@@ -403,6 +405,18 @@ def _with(**changes: object) -> Callable[[int, Facts], Facts]:
         (_with(marks=(LATER_US,)), "a mark from after it"),
         (_with(marks=(0,)), "a mark from before the recording"),
         (_with(stages=(StageChange(LATER_US, "ready", display=False),)), "a stage from after it"),
+        (
+            _with(rates=(RateChange(LATER_US, FPS, "heat", 15),)),
+            "a change of the pictures per second from after it",
+        ),
+        (
+            _with(rates=(RateChange(ORIGIN_US, 20, "heat", 15),)),
+            f"a change from 20 to 15 pictures per second, where there were {FPS}",
+        ),
+        (
+            _with(rates=(RateChange(ORIGIN_US, FPS, "heat", FPS),)),
+            f"a change from {FPS} to {FPS} pictures per second, where there were {FPS}",
+        ),
         (_with(gaps=(Gap("lost", 1, 20, 10),)), "a gap that ends before it begins"),
         (_with(gaps=(Gap("lost", 1, 10, LATER_US),)), "a gap from after it"),
         (_with(gaps=(Gap("lost", 1, LATER_US, None),)), "a gap from after it"),
@@ -415,6 +429,45 @@ def test_a_signed_commit_that_cannot_be_meant_is_a_contradiction(
     (found,) = check(bare(change=change)).findings
     assert (found.kind, found.first) == (Kind.CONTRADICTION, "000002.jws")
     assert found.text == f"says what cannot be: {text}"
+
+
+def _cooling(number: int, facts: Facts) -> Facts:
+    """Fewer pictures, still fewer, and more again: in one commit, and in a later one."""
+    slower = RateChange(ORIGIN_US, FPS, "heat", 20), RateChange(ORIGIN_US, 20, "throttled", 15)
+    faster = (RateChange(ORIGIN_US, 15, "cooled", FPS),)
+    rates = {1: slower, 4: faster, 5: (RateChange(ORIGIN_US, FPS, "heat", 20),)}
+    return replace(facts, rates=rates.get(number, UNSET))
+
+
+def test_changes_of_the_rate_that_follow_one_another_are_told() -> None:
+    result = check(bare(change=_cooling))
+    assert list(result.findings) == []
+    told = [(one.from_fps, one.to_fps, one.reason) for one in result.rates]
+    assert told == [
+        (FPS, 20, "heat"),
+        (20, 15, "throttled"),
+        (15, FPS, "cooled"),
+        (FPS, 20, "heat"),
+    ]
+
+
+def test_what_was_before_a_break_is_no_reproach_to_a_rate_behind_it() -> None:
+    members = without(bare(change=_cooling), "000001.m4s.age", "000001.jws")
+    texts = [found.text for found in check(members).findings]
+    assert texts
+    assert not any("pictures per second" in text for text in texts)
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_commits_that_were_exchanged_do_not_contradict_each_other_in_their_rates(
+    first: int,
+) -> None:
+    members = bare(change=_cooling)
+    at_place = [name for name, _ in members].index(f"{first:06d}.m4s.age")
+    one, other = members[at_place : at_place + 2], members[at_place + 2 : at_place + 4]
+    exchanged = [*members[:at_place], *other, *one, *members[at_place + 4 :]]
+    texts = [found.text for found in check(exchanged).findings]
+    assert texts == ["is not in its place"]
 
 
 def test_a_last_picture_does_not_last_for_seconds() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from evidence_helpers import NOMINAL_US, Packet, footage, time_of
+from evidence_helpers import NOMINAL_US, ORIGIN_US, Packet, footage, time_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +46,28 @@ def test_pictures_without_a_gap_are_one_run() -> None:
         (time_of(5), time_of(5) + NOMINAL_US),
     ]
     assert first.gaps == last.gaps == ()
+
+
+def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
+    """15 pictures per second where 30 are usual: none is missing by its number."""
+    slow = [
+        (replace(info, pts_us=ORIGIN_US + 2 * n * NOMINAL_US, frame=n), data)
+        for n, (info, data) in enumerate(footage("IPPPPPPP"))
+    ]
+    cutter = Cutter(NOMINAL_US)
+    chunk = cutter.cut(slow[:4], next_us=slow[4][0].pts_us)
+    assert chunk is not None
+    assert chunk.gaps == ()
+    assert len(chunk.runs[0].packets) == 4  # none is held back
+    assert chunk.runs[0].end_us == slow[4][0].pts_us
+    # A hole at that rate is one still.
+    later = [
+        (replace(info, pts_us=info.pts_us + 2 * NOMINAL_US, frame=info.frame + 1), data)
+        for info, data in slow[5:]
+    ]
+    rest = cutter.cut([slow[4], *later], final=True)
+    assert rest is not None
+    assert [(gap.reason, gap.frames) for gap in rest.gaps] == [(FRAMES_LOST, 1)]
 
 
 def test_nothing_is_copied_while_the_follower_is_near() -> None:

@@ -28,7 +28,7 @@ from sink_helpers import SEALER, unsealed_file
 from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import BUFFER_BOUND, STILL_FILLING
-from camerad.evidence.records import Facts
+from camerad.evidence.records import Facts, RateChange
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
 
 BEFORE = "20261124T152900Z-000001-00000000"
@@ -331,6 +331,26 @@ def test_stage_changes_are_committed_with_their_media_time(bench: Bench) -> None
     # Once each, wherever it fell.
     assert [one for stages in rest for one in stages] == [
         {"at_us": time_of(5), "stage": "recording", "display": False}
+    ]
+
+
+def test_another_rate_is_committed_with_its_media_time_and_else_nothing_is_said(
+    bench: Bench,
+) -> None:
+    recorder = bench.start(plan(0))
+    recorder.rate(RateChange(time_of(0), FPS, "heat", 20))
+    feed(bench.ring, footage("IPPPPPP"))
+    until(lambda: recorder.first_durable_us is not None)
+    recorder.rate(RateChange(time_of(5), 20, "cooled", FPS))
+    recorder.stop(time_of(6), deadline=1)
+    bench.finish()
+    first, *rest = [*bench.facts(), bench.closing()]
+    assert first["rates"] == [
+        {"at_us": time_of(0), "from_fps": FPS, "reason": "heat", "to_fps": 20}
+    ]
+    # Once each, wherever it fell; a statement without one does not have the field.
+    assert [one["rates"] for one in rest if "rates" in one] == [
+        [{"at_us": time_of(5), "from_fps": 20, "reason": "cooled", "to_fps": FPS}]
     ]
 
 
