@@ -118,6 +118,8 @@ def _carry_out(camera: Camera, microphone: Microphone | None, command: dict[str,
             camera.view(on)
         case {"command": "key_frame"}:
             camera.key_frame()
+        case {"command": "rate", "fps": int(fps)} if fps > 0:
+            camera.rate(fps)
         case {
             "command": "stamp",
             "pre": bool(pre),

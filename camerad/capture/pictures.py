@@ -69,6 +69,7 @@ class Pictures:
         self._delivered = 0
         self._encoded = 0
         self._last_seen: Picture | None = None
+        self._last_duration_us = 0
         self._stale = 0
         self._beat_us: int | None = None
         self._epoch: int | None = None
@@ -138,11 +139,12 @@ class Pictures:
             if by_number & 0x8000_0000:
                 by_number = 0
             late_us = pts_us - last.pts_us
-            duration_us = duration_us or self._frame_us
-            by_time = round(late_us / duration_us) - 1 if late_us > duration_us * 1.5 else 0
+            # Where the rate changes, the sensor's word for one of the two is that of the other.
+            took_us = max(duration_us, self._last_duration_us) or self._frame_us
+            by_time = round(late_us / took_us) - 1 if late_us > took_us * 1.5 else 0
             picture = Picture(frame, pts_us, max(by_number, by_time - self._stale), self._stale)
             self._stale = 0
-        self._last_seen = picture
+        self._last_seen, self._last_duration_us = picture, duration_us
         if self._beat_us is None or pts_us - self._beat_us >= BEAT_US:
             self._beat_us = pts_us
             self._beat(picture, None if luma is None else luma())

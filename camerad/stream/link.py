@@ -247,7 +247,7 @@ class CaptureLink(Wanted):
     def _obey(self, now_us: int) -> None:
         """Bring about what is wanted now."""
         with self._lock:
-            epoch, view, stamp = self._epoch, self._view, self._stamp
+            epoch, view, stamp, fps = self._epoch, self._view, self._stamp, self._fps
             sound, sound_epoch = self._sound, self._sound_epoch
             want_key, self._want_key = self._want_key, False
             wipes, self._wipes = self._wipes, []
@@ -271,6 +271,7 @@ class CaptureLink(Wanted):
         self._intake.arm_sound(sound_epoch)
         if process is not None:
             process.tell_stamp(stamp)
+            process.tell_fps(fps)
             sound = self._sounds.bearable(sound)
             process.tell(epoch, view, now_us + self._budget.frame_age_us, sound)
             self._picture = self._picture or view

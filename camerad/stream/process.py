@@ -105,6 +105,7 @@ class CaptureProcess:
         self.told_epoch: int | None = None
         self.told_view = False
         self._told_stamp: StampState | None = None
+        self._told_fps: int | None = None
         self.told_sound = QUIET
         self._said = b""
         self._outbox = bytearray()
@@ -153,6 +154,13 @@ class CaptureProcess:
                 wire.command("stamp", pre=stamp.pre, trusted=stamp.trusted, wearer=stamp.wearer)
             )
             self._told_stamp = stamp
+
+    def tell_fps(self, fps: int | None) -> None:
+        """Tell it how many pictures per second to take, if it does not know that yet; None: as its
+        settings say."""
+        if fps is not None and fps != self._told_fps:
+            self._send(wire.command("rate", fps=fps))
+            self._told_fps = fps
 
     def ask_key_frame(self, now_us: int, every_us: int = 0) -> None:
         """Have the next picture be a key frame; not again within `every_us`."""

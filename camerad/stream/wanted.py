@@ -1,8 +1,8 @@
 """What the daemon wants of the camera: state, not a queue of orders.
 
-The armed epoch, whether the self-view is on, what the stamp shows, what is to be done with the
-microphone; and what happens once: a wipe, a key frame, the end. `camerad.stream.link` brings it
-about.
+The armed epoch, whether the self-view is on, what the stamp shows, how many pictures per second
+there are, what is to be done with the microphone; and what happens once: a wipe, a key frame, the
+end. `camerad.stream.link` brings it about.
 
 An epoch is what lies between `arm` and `disarm`; sound has epochs of its own. A wipe overwrites all
 rings and ends both.
@@ -38,6 +38,7 @@ class Wanted:
         self._epoch: int | None = None
         self._view = False
         self._stamp: StampState | None = None
+        self._fps: int | None = None
         self._sound = QUIET
         self._sound_epoch: int | None = None
         self._want_key = False
@@ -97,6 +98,14 @@ class Wanted:
         with self._lock:
             if stamp != self._stamp:
                 self._stamp = stamp
+                self._wake()
+
+    def set_fps(self, fps: int) -> None:
+        """How many pictures per second the camera takes from now on; before the first call as many
+        as its settings say."""
+        with self._lock:
+            if fps != self._fps:
+                self._fps = fps
                 self._wake()
 
     def set_sound(self, mode: SoundMode) -> None:

@@ -176,6 +176,7 @@ def command(name: str, **arguments: int | bool | str | None) -> bytes:
     ignore. A new mode or epoch makes the process forget all sound that it holds.
     stamp(pre, trusted, wearer): what the stamp shows from the next picture on: whether it is from
     before a recording, whether something vouches for the wall clock, the wearer's id or null.
+    rate(fps): take so many pictures per second from now on; at first as the settings say.
     stop(): close the camera and exit.
     """
     return json.dumps({"command": name, **arguments}, separators=(",", ":")).encode() + b"\n"

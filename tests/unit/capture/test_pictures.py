@@ -86,6 +86,24 @@ class Bench:
                 self.pictures.encoded(packet(), kind == "I", pts_us - START_US)
 
 
+@pytest.mark.parametrize("behind", [0, 1])
+def test_another_rate_of_the_sensor_is_no_loss(behind: int) -> None:
+    """30, 15 and again 30 pictures per second. behind: whether the sensor's word for how long a
+    frame takes means the time after it, or the time before."""
+    bench, pts_us = Bench(), START_US
+    intervals = [FRAME_US] * 5 + [2 * FRAME_US] * 5 + [FRAME_US] * 5
+    for number, interval_us in enumerate(intervals):
+        told_us = intervals[max(0, number - behind)]
+        picture = bench.pictures.delivered(number, pts_us, told_us)
+        assert picture is not None
+        assert (picture.lost, picture.stale) == (0, 0), number
+        pts_us += interval_us
+    # What is lost afterwards is found by time alone, also where the sensor's number stands still.
+    late = bench.pictures.delivered(len(intervals), pts_us + 2 * FRAME_US, FRAME_US)
+    assert late is not None
+    assert late.lost == 2
+
+
 def packet(size: int = 100) -> memoryview:
     return memoryview(bytearray(b"p" * size))
 

@@ -114,6 +114,28 @@ def test_packets_follow_the_sensor_frame_by_frame(armed: Child) -> None:
     assert armed.of(wire.Kind.GAP) == []
 
 
+def test_fewer_pictures_per_second_are_no_gap_and_keep_the_key_frames_in_time(armed: Child) -> None:
+    armed.until(lambda: len(armed.packets) >= 15, "half a second")
+    before = len(armed.packets)
+    armed.tell("rate", fps=15)
+    armed.until(lambda: len(armed.packets) >= before + 45, "three seconds")
+    slow = armed.packets[before:]
+    numbers = [packet.header.frame for packet in slow]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    steps = [b.header.pts_us - a.header.pts_us for a, b in itertools.pairwise(slow)]
+    # Requests that are queued already have the old rate; there are six.
+    assert all(abs(step - 2 * FRAME_US) <= 4 for step in steps[8:])
+    keys = [packet.header.pts_us for packet in slow[8:] if packet.header.key]
+    assert len(keys) >= 2
+    assert all(abs(b - a - 1_000_000) <= FRAME_US for a, b in itertools.pairwise(keys))
+    armed.tell("rate", fps=30)
+    before = len(armed.packets)
+    armed.until(lambda: len(armed.packets) >= before + 30, "a second")
+    last = [packet.header.pts_us for packet in armed.packets[-10:]]
+    assert all(abs(b - a - FRAME_US) <= 2 for a, b in itertools.pairwise(last))
+    assert armed.of(wire.Kind.GAP) == []
+
+
 def test_a_key_frame_comes_on_demand(armed: Child) -> None:
     armed.until(lambda: len(armed.packets) >= 5, "some packets")
     before = len(armed.packets)

@@ -210,6 +210,23 @@ def test_the_process_is_told_of_the_stamp_before_it_is_armed_and_once(rig: Rig) 
     ]
 
 
+def test_the_process_is_told_how_many_pictures_once_and_each_new_one_again(rig: Rig) -> None:
+    link = rig.run(GOOD)
+    link.set_fps(20)
+    until(lambda: len(rig.commands()) == 1)
+    link.set_fps(15)
+    link.set_fps(15)
+    link.set_view(True)
+    until(lambda: len(rig.commands()) == 3)
+    assert [command.get("fps") for command in rig.commands()] == [20, 15, None]
+    assert link.pid is not None
+    os.kill(link.pid, signal.SIGKILL)
+    until(lambda: len(rig.commands()) == 5)
+    first, again = rig.commands()[2:4]
+    assert (again["command"], again["fps"]) == ("rate", 15)
+    assert again["pid"] != first["pid"]
+
+
 def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
     rig.ring.close()
     rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
