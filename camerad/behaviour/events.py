@@ -42,6 +42,9 @@ class Condition(Enum):
     """Nobody is named who could open a recording, and nothing is kept in the clear."""
     BATTERY_LOW = "battery_low"
     BATTERY_CRITICAL = "battery_critical"
+    """The camera ends in order within half a minute, unless it is docked."""
+    BATTERY_UNKNOWN = "battery_unknown"
+    """There is a battery, and its gauge fails: it may end without a warning."""
     HOT = "hot"
     CLOCK_UNTRUSTED = "clock_untrusted"
     CAMERA_DOWN = "camera_down"
@@ -187,9 +190,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Close what is open, wipe what is to be wiped, then end."""
+    """Close what is open, wipe what is to be wiped, then end. reason: why, as a recording that is
+    ended by it says."""
 
     at_us: int
+    reason: str = "shutdown"
 
 
 Event: TypeAlias = (
@@ -261,7 +266,7 @@ class StartRecording:
 class StopRecording:
     """Keep footage up to `at_us`, the moment of the decision, then answer Closed or Failed.
 
-    reason: ``stop``, ``shutdown``, or the value of the condition that ended it.
+    reason: ``stop``, that of a `Shutdown`, or the value of the condition that ended it.
     """
 
     reason: str

@@ -69,6 +69,7 @@ ATTENTION: Final[Mapping[Condition, Pattern]] = {
     Condition.BATTERY_CRITICAL: HURRY,
     Condition.LIGHT_DOWN: BLINK,
     Condition.BATTERY_LOW: BLINK,
+    Condition.BATTERY_UNKNOWN: BLINK,
     Condition.STORAGE_LOW: BLINK,
     Condition.CLOCK_UNTRUSTED: BLINK,
     Condition.DISPLAY_DOWN: BLINK,

@@ -296,7 +296,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
         case Outcome.IDLE:
             state, then = outcomes.leave(state)
         case Outcome.STOP:
-            state, then = outcomes.stop(state, event.at_us, "shutdown")
+            reason = event.reason if isinstance(event, Shutdown) else "shutdown"
+            state, then = outcomes.stop(state, event.at_us, reason)
         case Outcome.REMIND:
             state, then = outcomes.remind(state, event.at_us, rules)
         case Outcome.STATUS_OVER:

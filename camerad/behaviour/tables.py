@@ -140,6 +140,8 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.NO_RECIPIENTS: CueKind.NO_RECIPIENTS,
     Condition.BATTERY_LOW: CueKind.BATTERY_LOW,
     Condition.BATTERY_CRITICAL: CueKind.BATTERY_CRITICAL,
+    # To the wearer the same: it may not last, so it is to be docked soon.
+    Condition.BATTERY_UNKNOWN: CueKind.BATTERY_LOW,
     Condition.HOT: CueKind.HOT,
     Condition.CLOCK_UNTRUSTED: CueKind.CLOCK_UNTRUSTED,
     Condition.CAMERA_DOWN: CueKind.CAMERA_DOWN,
@@ -167,6 +169,7 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
         Condition.MICROPHONE_DOWN,
         Condition.BATTERY_CRITICAL,
         Condition.BATTERY_LOW,
+        Condition.BATTERY_UNKNOWN,
         Condition.STORAGE_LOW,
     ),
 }

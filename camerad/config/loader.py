@@ -59,6 +59,8 @@ def load(path: str | Path) -> Settings:
         buzzer=file.buzzer,
         announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
         storage=file.storage,
+        battery=file.battery,
+        thermal=file.thermal,
         clock=file.clock,
         overrides=file.overrides,
         overridden=overridden,

@@ -225,6 +225,55 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class BatteryWatch:
+    """The battery: where it is seen, and when it counts as low and as empty."""
+
+    power_supply: Annotated[
+        Path,
+        "Where the kernel shows batteries and chargers; there may be none.",
+        ABSOLUTE_PATH,
+    ] = Path("/sys/class/power_supply")
+    low_minutes: Annotated[
+        float,
+        "Minutes of recording that are left at least when the camera warns.",
+        Range(15, 120, "minutes"),
+    ] = 15.0
+    critical_percent: Annotated[
+        float,
+        "At this level the camera closes its recording and switches itself off in order.",
+        Range(1, 20, "percent"),
+    ] = 4.0
+    recording_hours: Annotated[
+        float,
+        "How long a full battery records, until the camera has measured it. Better too short than "
+        "too long.",
+        Range(0.5, 24, "hours"),
+    ] = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalWatch:
+    """The temperature of the processor, and when the camera takes fewer pictures per second."""
+
+    zone: Annotated[
+        Path,
+        "Where the kernel shows the processor's temperature; it may be missing.",
+        ABSOLUTE_PATH,
+    ] = Path("/sys/class/thermal/thermal_zone0")
+    firmware: Annotated[
+        Path,
+        "Where Raspberry Pi's kernel shows what the firmware has slowed down; it may be missing.",
+        ABSOLUTE_PATH,
+    ] = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+    hot_celsius: Annotated[
+        float,
+        "From here on two thirds of the pictures per second are taken, and half of them from five "
+        "degrees above it on. The firmware slows the processor down from 80 degrees on.",
+        Range(50, 75, "degrees Celsius"),
+    ] = 70.0
+
+
+@dataclass(frozen=True, slots=True)
 class WallClock:
     """What vouches for date and time. While nothing does, nothing is deleted by them."""
 
@@ -283,6 +332,8 @@ class ConfigFile:
     buzzer: Buzzer = Buzzer(18)
     announcements: Announcements = Announcements()
     storage: Storage = Storage()
+    battery: BatteryWatch = BatteryWatch()
+    thermal: ThermalWatch = ThermalWatch()
     clock: WallClock = WallClock()
     overrides: Overrides | None = None
 

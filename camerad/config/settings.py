@@ -10,6 +10,7 @@ from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
 from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView
 from camerad.config.sections import (
+    BatteryWatch,
     Camera,
     Device,
     Microphone,
@@ -17,6 +18,7 @@ from camerad.config.sections import (
     Recording,
     RingBuffer,
     Storage,
+    ThermalWatch,
     WallClock,
 )
 from camerad.config.wording import DisplayWording
@@ -94,6 +96,8 @@ class Settings:
     buzzer: Buzzer
     announcements: Announcements
     storage: Storage
+    battery: BatteryWatch
+    thermal: ThermalWatch
     clock: WallClock
     overrides: Overrides | None
     overridden: tuple[Overridden, ...]

@@ -52,6 +52,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
     ("conditions", "green"),
     [
         ((Condition.BATTERY_LOW,), BLINK),
+        ((Condition.BATTERY_UNKNOWN,), BLINK),
         ((Condition.STORAGE_LOW,), BLINK),
         ((Condition.CLOCK_UNTRUSTED,), BLINK),
         ((Condition.DISPLAY_DOWN,), BLINK),

@@ -666,6 +666,12 @@ def test_shutdown_while_recording_closes_first() -> None:
     assert camera.closed() == [Disarm(), End()]
 
 
+def test_a_recording_that_an_empty_battery_ends_says_so() -> None:
+    camera = camera_in(Stage.RECORDING)
+    stop = camera.take(stages.Shutdown(SECOND, "battery_critical"))
+    assert stop == [StopRecording("battery_critical", SECOND), STOPPED]
+
+
 def test_shutdown_while_stopping_waits_for_the_file_and_refuses_what_was_remembered() -> None:
     camera = camera_in(Stage.STOPPING)
     camera.want(Intent.RECORD)

@@ -1,0 +1,206 @@
+"""How much the battery holds, how long a recording may still last, and what follows from that.
+
+Pure: what the gauge says comes in as a `Reading`, time with it; `step` gives the next `Battery`.
+
+Theory of operation
+-------------------
+What counts is not the level but the time left for a recording, and that depends on the camera: its
+battery ages, and its display, light and cold draw what they draw. So the *drain*, the level that is
+lost in an hour, is measured: one `Meter` adds up what fell while the camera recorded, another what
+fell while it did not. A meter concludes after `LEARN` of the level has gone. A drain that rises is
+believed at once, and one that falls by half. Until the first one, `Limits.first_drain` is believed.
+Whichever meter says more is taken, and a fifth on top (`MARGIN`): a gauge has steps of one percent,
+and a battery falls faster at its end.
+
+- *Low*: less than `Limits.low_minutes` are left until critical; over when a quarter more is.
+- *Critical*: the level has been at or below `Limits.critical` for `CONFIRM_US`, and no charger is
+  there. What follows, the orderly end, is the daemon's to do.
+- *Unknown*: there is a battery, and for `CONFIRM_US` its gauge said nothing that can be. Nothing
+  follows from that but that it is told: a gauge that fails is no empty battery.
+
+A level that falls by more than `JUMP` at once is believed when it stays for `CONFIRM_US`: a bus
+that was disturbed shows nonsense for a moment. Where there is no battery, there is no condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from camerad.clock import SECOND
+
+CONFIRM_US: Final = 30 * SECOND
+"""How long something has to be so before it is believed: three readings of the daemon."""
+JUMP: Final = 0.05
+"""No battery loses so much between two readings, ten seconds apart: that were 18 times its level in
+an hour, and cells of cameras give three."""
+LEARN: Final = 0.05
+"""A meter concludes after so much of the level: five steps of a gauge, so that one step more or
+less is the fifth that `MARGIN` is for."""
+MARGIN: Final = 1.2
+GAUGE_STEP: Final = 0.01
+"""What a gauge of whole percents shows as one level may be the next one in a moment."""
+RECOVERED: Final = 1.25
+"""Low is over when so many times the minutes are left at which it began."""
+RISEN: Final = 0.02
+"""Critical is over when the level has risen by so much, which a resting battery does not."""
+APART_US: Final = 120 * SECOND
+"""Readings further apart than this are not compared: nobody knows what the camera did meanwhile."""
+LEAST_DRAIN: Final = 0.02
+MOST_DRAIN: Final = 4.0
+"""Bounds of a drain that can be: a level lasts for two days at most, and a quarter of an hour at
+least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """low_minutes: of recording, until critical, below which the battery counts as low. critical:
+    the level, 0 to 1, at which the camera ends in order. first_drain: level per hour of recording,
+    until one was measured."""
+
+    low_minutes: float
+    critical: float
+    first_drain: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the gauge says at `at_us`.
+
+    level: 0 to 1; None: it says nothing that can be. external: a charger supplies the camera.
+    recording: whether the camera is keeping footage.
+    """
+
+    at_us: int
+    level: float | None
+    external: bool
+    recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Measures a drain. rate: level per hour, None before anything was concluded. fell, lasted_us:
+    what has come since then."""
+
+    rate: float | None = None
+    fell: float = 0.0
+    lasted_us: int = 0
+
+    def add(self, fell: float, lasted_us: int) -> Meter:
+        """So much of the level fell in so much time."""
+        fell, lasted_us = max(0.0, self.fell + fell), self.lasted_us + lasted_us
+        if fell < LEARN:
+            return replace(self, fell=fell, lasted_us=lasted_us)
+        rate = fell * 3600 * SECOND / lasted_us
+        if self.rate is not None and rate < self.rate:
+            rate = (rate + self.rate) / 2
+        return Meter(min(max(rate, LEAST_DRAIN), MOST_DRAIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """What is known of the battery.
+
+    present: there is one. level: 0 to 1, as it is believed; None without a gauge that works.
+    minutes: of recording until critical; None where that cannot be told. docked: a charger supplies
+    the camera. recording, standby: the drain while the camera records, and while it does not. The
+    rest is what `step` remembers: when the last reading came and what the camera did then, and
+    since when the gauge fails, the level has jumped or was critical.
+    """
+
+    present: bool = False
+    level: float | None = None
+    minutes: float | None = None
+    docked: bool = False
+    low: bool = False
+    critical: bool = False
+    unknown: bool = False
+    recording: Meter = Meter()
+    standby: Meter = Meter()
+    at_us: int = 0
+    recorded: bool = False
+    failing_us: int | None = None
+    jumped_us: int | None = None
+    flat_us: int | None = None
+
+    def drain(self, limits: Limits) -> float:
+        """Level per hour of recording to be reckoned with."""
+        recording = limits.first_drain if self.recording.rate is None else self.recording.rate
+        return MARGIN * max(recording, self.standby.rate or 0.0)
+
+
+def step(battery: Battery, reading: Reading | None, limits: Limits) -> Battery:
+    """What is known after a reading; None: there is no battery."""
+    if reading is None:
+        return Battery(recording=Meter(battery.recording.rate), standby=Meter(battery.standby.rate))
+    battery = replace(battery, present=True, docked=reading.external)
+    if reading.external:
+        battery = replace(battery, critical=False, flat_us=None)
+    if reading.level is None:
+        return _failing(battery, reading)
+    if battery.level is not None and reading.level < battery.level - JUMP:
+        since_us = reading.at_us if battery.jumped_us is None else battery.jumped_us
+        if reading.at_us - since_us < CONFIRM_US:
+            return replace(battery, jumped_us=since_us, failing_us=None, unknown=False)
+    battery = _learn(battery, reading, reading.level)
+    return _judge(battery, reading.level, limits)
+
+
+def _failing(battery: Battery, reading: Reading) -> Battery:
+    """The gauge fails: what was low stays so, and nothing becomes it."""
+    since_us = reading.at_us if battery.failing_us is None else battery.failing_us
+    unknown = reading.at_us - since_us >= CONFIRM_US
+    return replace(
+        battery,
+        level=None if unknown else battery.level,
+        minutes=None if unknown else battery.minutes,
+        unknown=unknown,
+        failing_us=since_us,
+        flat_us=None,
+    )
+
+
+def _learn(battery: Battery, reading: Reading, level: float) -> Battery:
+    """Take over the reading, and what fell since the last one, if it is known what that was for."""
+    recording, standby = battery.recording, battery.standby
+    lasted_us = reading.at_us - battery.at_us
+    if (
+        battery.level is not None
+        and battery.jumped_us is None
+        and battery.failing_us is None
+        and not reading.external
+        and lasted_us <= APART_US
+        and battery.recorded is reading.recording
+    ):
+        fell = battery.level - level
+        if reading.recording:
+            recording = recording.add(fell, lasted_us)
+        else:
+            standby = standby.add(fell, lasted_us)
+    return replace(
+        battery,
+        level=level,
+        recording=recording,
+        standby=standby,
+        at_us=reading.at_us,
+        recorded=reading.recording,
+        unknown=False,
+        failing_us=None,
+        jumped_us=None,
+    )
+
+
+def _judge(battery: Battery, level: float, limits: Limits) -> Battery:
+    left = max(0.0, level - limits.critical - GAUGE_STEP)
+    minutes = left / battery.drain(limits) * 60
+    enough = limits.low_minutes * (RECOVERED if battery.low else 1.0)
+    flat_us, critical = battery.flat_us, battery.critical
+    if battery.docked or level > limits.critical + (RISEN if critical else 0.0):
+        flat_us, critical = None, False
+    elif flat_us is None:
+        flat_us = battery.at_us
+    elif battery.at_us - flat_us >= CONFIRM_US:
+        critical = True
+    return replace(
+        battery, minutes=minutes, low=minutes < enough, critical=critical, flat_us=flat_us
+    )

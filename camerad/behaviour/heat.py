@@ -1,0 +1,98 @@
+"""How hot the camera is, and at how many pictures per second it may therefore run.
+
+Pure: a `Reading` comes in, `step` gives the next `Heat`.
+
+A Raspberry Pi lowers the clock of its processor from 80 °C on and, from 85 °C on, that of the part
+that encodes too, on every model (Raspberry Pi documentation, "Frequency management and thermal
+control"; the Zero 2 W is no exception there, and the 3 Model B+ slows down a little from 60 °C on).
+What a processor that was slowed down does not get done are pictures that are missing here and
+there. So camerad takes fewer of them before that, evenly, which is less work and less heat: two
+thirds from `Limits.hot_celsius` on, half of them `APART_CELSIUS` above it. If the firmware lowers
+the clock all the same, for heat or because the supply's voltage falls, it is half of them at once.
+
+A step up in rate comes when it has been `COOLER_CELSIUS` below the step's threshold for `HOLD_US`,
+and one step at a time: a rate that changes to and fro helps nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from camerad.clock import SECOND
+
+SHARES: Final = (1.0, 2 / 3, 1 / 2)
+"""Of the pictures per second that are configured, at each step."""
+LAST: Final = len(SHARES) - 1
+APART_CELSIUS: Final = 5.0
+COOLER_CELSIUS: Final = 5.0
+HOLD_US: Final = 60 * SECOND
+LEAST_FPS: Final = 5
+"""Never fewer pictures per second, unless fewer are configured: their distance stays far below the
+half second that a recording calls a gap."""
+
+
+class Cause(StrEnum):
+    """Why there are fewer pictures; as signed in a recording."""
+
+    HEAT = "heat"
+    THROTTLED = "throttled"
+    """The firmware has lowered the clock of the processor."""
+    COOLED = "cooled"
+    """There are more again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """celsius: temperature of the processor; None: it cannot be told. throttled: whether the
+    firmware has lowered the processor's clock; None: it does not say."""
+
+    at_us: int
+    celsius: float | None
+    throttled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """step: index into `SHARES`. cause: of the last change. hot: it is too hot. held_us: when the
+    step was last called for."""
+
+    step: int = 0
+    cause: Cause = Cause.COOLED
+    hot: bool = False
+    held_us: int = 0
+
+
+def step(heat: Heat, reading: Reading, hot_celsius: float) -> Heat:
+    """What follows from a reading. hot_celsius: where the first step begins.
+
+    Where nothing can be told, nothing changes.
+    """
+    at_us = reading.at_us
+    throttled = bool(reading.throttled)
+    if reading.celsius is None and reading.throttled is None:
+        return replace(heat, held_us=at_us)
+    called = _steps(reading.celsius, hot_celsius)
+    wanted = LAST if throttled else called
+    if wanted > heat.step:
+        cause = Cause.HEAT if called == wanted else Cause.THROTTLED
+        return Heat(wanted, cause, hot=heat.hot or called > 0, held_us=at_us)
+    hot = _steps(reading.celsius, hot_celsius - (COOLER_CELSIUS if heat.hot else 0.0)) > 0
+    if throttled or _steps(reading.celsius, hot_celsius - COOLER_CELSIUS) >= heat.step:
+        return replace(heat, hot=hot, held_us=at_us)
+    if at_us - heat.held_us < HOLD_US:
+        return replace(heat, hot=heat.hot)
+    return Heat(heat.step - 1, Cause.COOLED, hot=heat.hot and heat.step > 1, held_us=at_us)
+
+
+def fps(heat: Heat, nominal: int) -> int:
+    """Pictures per second, where `nominal` are configured."""
+    return max(round(nominal * SHARES[heat.step]), min(nominal, LEAST_FPS))
+
+
+def _steps(celsius: float | None, hot_celsius: float) -> int:
+    """How many thresholds are reached."""
+    if celsius is None:
+        return 0
+    return sum(celsius >= hot_celsius + APART_CELSIUS * number for number in range(LAST))

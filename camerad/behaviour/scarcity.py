@@ -1,0 +1,52 @@
+"""When memory counts as short and the card as slow.
+
+Pure. Neither concerns the wearer, who can do nothing about it, so both are told to the ledger and
+the log only; what a slow card costs is a signed fact of the recording besides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from camerad.clock import SECOND
+
+MEMORY_BYTES: Final = 48 * 1024 * 1024
+"""Less than this available to programs is short. The smallest board has 512 MiB, of which a
+recording camera is known to leave more than 180 MiB."""
+ENOUGH: Final = 4 / 3
+"""It is over when there is so many times as much."""
+SLOW_SYNCS: Final = 3
+SLOW_US: Final = 60 * SECOND
+"""So many slow synchronisations within this time: not one stall, but a card that stalls."""
+SWIFT_US: Final = 600 * SECOND
+"""Over when there was none for so long."""
+
+
+def memory_short(short: bool, available_bytes: int | None) -> bool:
+    """Whether memory is short. short: whether it was; available_bytes: None if nobody knows."""
+    if available_bytes is None:
+        return short
+    return available_bytes < MEMORY_BYTES * (ENOUGH if short else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """slow: it stalls again and again. seen: slow synchronisations so far; times_us: when the
+    latest of them were noticed."""
+
+    slow: bool = False
+    seen: int = 0
+    times_us: tuple[int, ...] = ()
+
+
+def card_step(card: Card, at_us: int, slow_syncs: int) -> Card:
+    """What is known at `at_us`, after so many slow synchronisations since the start."""
+    new = min(slow_syncs - card.seen, SLOW_SYNCS)
+    times_us = (*card.times_us, *[at_us] * new)[-SLOW_SYNCS:]
+    card = replace(card, seen=slow_syncs, times_us=times_us)
+    if len(times_us) == SLOW_SYNCS and at_us - times_us[0] <= SLOW_US:
+        return replace(card, slow=True)
+    if card.slow and at_us - times_us[-1] >= SWIFT_US:
+        return replace(card, slow=False)
+    return card
