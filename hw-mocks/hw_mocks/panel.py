@@ -1,12 +1,9 @@
-"""The board's files: a framebuffer, a battery and a thermal zone as the kernel shows them.
+"""The board's display: a framebuffer as the kernel shows it.
 
-`Panel` makes a tree below a directory, with the names and formats of Linux
-(Documentation/ABI/testing/sysfs-class-power, sysfs-class-thermal; drivers/video/fbdev)::
+`Panel` makes a tree below a directory, with the names and formats of Linux (drivers/video/fbdev)::
 
     dev/fb0
     sys/class/graphics/fb0/{name,virtual_size,bits_per_pixel,stride}
-    sys/class/power_supply/BAT0/{type,present,status,capacity,voltage_now}
-    sys/class/thermal/thermal_zone0/{type,temp}
 
 ``dev/fb0`` leads to memory that this process holds, never to a file on a disk: what a display
 shows is footage, and a body camera keeps none of it.
@@ -43,27 +40,15 @@ class Panel:
         self.sysfs = root / "sys" / "class" / "graphics" / "fb0"
         self._fd = os.memfd_create("fb0", os.MFD_CLOEXEC)
         os.ftruncate(self._fd, self.stride * height)
-        self._write_tree(root)
+        self._write_tree()
 
-    def _write_tree(self, root: Path) -> None:
+    def _write_tree(self) -> None:
         files = {
             self.sysfs / "name": "hw-mocks\n",
             self.sysfs / "virtual_size": f"{self.width},{self.height}\n",
             self.sysfs / "bits_per_pixel": f"{self.bits_per_pixel}\n",
             self.sysfs / "stride": f"{self.stride}\n",
         }
-        battery = root / "sys" / "class" / "power_supply" / "BAT0"
-        for name, value in (
-            ("type", "Battery"),
-            ("present", "1"),
-            ("status", "Discharging"),
-            ("capacity", "87"),
-            ("voltage_now", "3950000"),
-        ):
-            files[battery / name] = f"{value}\n"
-        zone = root / "sys" / "class" / "thermal" / "thermal_zone0"
-        files[zone / "type"] = "cpu-thermal\n"
-        files[zone / "temp"] = "48250\n"
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from camerad.config import Settings
 
 from hw_mocks.bus import Message, now_us
+from hw_mocks.sim import gauges
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.process import find
 from hw_mocks.sim.timepiece import STEP, Timepiece
@@ -47,10 +48,6 @@ STEP_SECONDS: Final = 3600.0
 
 class NotNow(Exception):
     """Error raised when a request is right but cannot be carried out at present."""
-
-
-class Later(Exception):
-    """Error raised for a fault that belongs to later work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class Board:
     `daemon_pid` says under which process the capture process is to be found; None if it is not
     running. `kill_daemon` kills it now and starts it again so many seconds after its end; it
     returns the process id, None if nothing runs. `clock` is a directory for the files of the
-    machine's clocks.
+    machine's clocks, and `files` one for those of its battery and temperature.
     """
 
     def __init__(
@@ -115,6 +112,7 @@ class Board:
         daemon_pid: Callable[[], int | None],
         on_change: Callable[[], None],
         *,
+        files: Path,
         kill_daemon: Callable[[float], int | None],
     ) -> None:
         self.wiring = wiring
@@ -129,6 +127,7 @@ class Board:
         """What the other mocks reported: (role, message), oldest first."""
         self.world = World(world, self._hear)
         self.timepiece = Timepiece(clock, self._set_wall)
+        self.gauges = gauges.Gauges(files)
         self._daemon_pid = daemon_pid
         self._on_change = on_change
         self._kill_daemon = kill_daemon
@@ -193,12 +192,9 @@ class Board:
         ``bytes_left`` (for disk_full; 0), ``lasts`` (for clock_step, whose `seconds` say by how
         much the clock jumps, either way, an hour unless told: seconds after which it is set right;
         never). A fault of the clock ends with a synchronisation. Raises KeyError for an unknown
-        name or button, Later for one that is not simulated yet, NotNow if there is nothing that it
-        could happen to.
+        name or button, NotNow if there is nothing that it could happen to.
         """
         kind, more = FAULTS[name], more or {}
-        if kind.role is None:
-            raise Later(f"{name}: the daemon does not look at this yet; it comes with later work")
         if name in _KILLS:
             return {"name": name, "killed": self._kill_child(*_KILLS[name])}
         if name == "daemon_killed":
@@ -218,6 +214,10 @@ class Board:
                 if FAULTS[other.split()[0]].role != CLOCK
             }
             self._last(name, done.get("until_us"))
+            return {"name": name, **done}
+        if name in gauges.FAULTS:
+            done = self.gauges.fault(name, FAULT_SECONDS if seconds is None else seconds)
+            self._last(name, done["until_us"])
             return {"name": name, **done}
         message: Message = {"fault": name}
         keep = name

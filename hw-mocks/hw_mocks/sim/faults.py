@@ -8,13 +8,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """`role`: which mock carries it out; "" for the board itself, None for one of later work.
+    """`role`: which mock carries it out; "" for the board itself.
 
     `counts`: it happens so many times, and not for so many seconds. `what`: for people.
     """
 
     name: str
-    role: str | None
+    role: str
     what: str
     counts: bool = False
     on_button: bool = False
@@ -26,7 +26,7 @@ class FaultKind:
         or the mock's role."""
         if self.on_light:
             return "light"
-        return _GROUPS.get(self.role) or str(self.role)
+        return _GROUPS.get(self.role) or self.role
 
     @property
     def lasts(self) -> bool:
@@ -34,13 +34,13 @@ class FaultKind:
         return bool(self.role) and not self.counts
 
 
-_GROUPS: Final[dict[str | None, str]] = {
+_GROUPS: Final = {
     "sensor": "camera",
     "disk": "card",
     "pins": "button",
     "clock": "clock",
     "": "process",
-    None: "power",
+    "gauges": "power",
 }
 
 _KINDS: Final = (
@@ -66,9 +66,12 @@ _KINDS: Final = (
     FaultKind("display_hang", "panel", "the front display hangs in its driver"),
     FaultKind("display_crash", "", "the process of the front display crashes"),
     FaultKind("display_kill", "", "the process of the front display is killed"),
-    FaultKind("battery_low", None, "the battery is low"),
-    FaultKind("battery_critical", None, "the battery is nearly empty"),
-    FaultKind("hot", None, "the camera is hot"),
+    FaultKind("battery_low", "gauges", "the battery is low"),
+    FaultKind("battery_critical", "gauges", "the battery is nearly empty"),
+    FaultKind("battery_unknown", "gauges", "the battery's gauge fails"),
+    FaultKind("docked", "gauges", "the camera is in its dock"),
+    FaultKind("hot", "gauges", "the camera is hot"),
+    FaultKind("throttled", "gauges", "the firmware slows the processor down"),
     FaultKind("button_stuck", "pins", "a button is stuck", on_button=True),
     FaultKind("button_bounce", "pins", "a worn button bounces long", on_button=True),
     FaultKind("light_dead", "pins", "a light's line is shorted to ground", on_light=True),

@@ -28,7 +28,7 @@ GET  /api/films/NAME   what it opened: ID.mp4, whole or in ranges
 =====================  ====================================================================
 
 A request that cannot be carried out is answered with {"error": one sentence}: 400 if it is wrong,
-404 if there is no such thing, 409 if it is not possible just now, 501 if it belongs to later work.
+404 if there is no such thing, 409 if it is not possible just now.
 A web page of another origin is answered with 403, whatever it asks (`hw_mocks.sim.origin`).
 """
 
@@ -45,7 +45,7 @@ from aiohttp import web
 
 from hw_mocks.panel import Panel
 from hw_mocks.sim.about import about_faults
-from hw_mocks.sim.board import LIGHTS, Board, Later, NotNow
+from hw_mocks.sim.board import LIGHTS, Board, NotNow
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
 from hw_mocks.sim.faults import FAULTS
@@ -302,8 +302,6 @@ class Server:
             raise web.HTTPBadRequest(text=f"light: it is none of {', '.join(LIGHTS)}")
         try:
             done = self._board.fault(name, seconds, body)
-        except Later as error:
-            raise web.HTTPNotImplemented(text=str(error)) from None
         except NotNow as error:
             raise web.HTTPConflict(text=str(error)) from None
         self._feed.tell("faults", self._board.lasting())

@@ -4,8 +4,8 @@ The state directory of a simulator::
 
     DIR/camerad/       the daemon's state directory: the storage card
     DIR/config/        the configuration that was given, with the paths of this simulator
-    DIR/board/         the board's files (see hw_mocks.panel), and in speaker.wav what its
-                       loudspeaker played last
+    DIR/board/         the board's files (hw_mocks.panel, hw_mocks.sim.gauges), and in speaker.wav
+                       what its loudspeaker played last
     DIR/desk/          the evidence desk: the device's public keys, and what was opened; emptied at
                        start and end (see hw_mocks.sim.desk)
     DIR/clock/         what vouches for the time of day (see hw_mocks.sim.timepiece)
@@ -41,7 +41,7 @@ from hw_mocks.framebuffer import PANEL_VARIABLE
 from hw_mocks.panel import Panel
 from hw_mocks.pulse import DEVICE
 from hw_mocks.sim import SimError
-from hw_mocks.sim.timepiece import Timepiece
+from hw_mocks.sim.board import Board
 
 DEMONSTRATION_POLICY: Final = "generic"
 """Where no configuration is given: this policy has a pre-event buffer, the shipped one has not."""
@@ -176,7 +176,7 @@ def derive_configuration(
     settings: Settings,
     state: StateDir,
     panel: Panel,
-    timepiece: Timepiece,
+    board: Board,
     *,
     policy: str | None = None,
     recipient: str | None = None,
@@ -187,6 +187,7 @@ def derive_configuration(
     Everything else stays as it is: buttons, lights, camera.
     """
     document = _document(settings)
+    timepiece, gauges = board.timepiece, board.gauges
     group = grp.getgrgid(os.getgid()).gr_name
     changed = {
         "device": {
@@ -197,6 +198,8 @@ def derive_configuration(
         "self_view": {"device": str(panel.device), "sysfs": str(panel.sysfs)},
         "microphone": {"device": DEVICE},
         "clock": {"synchronised": str(timepiece.synchronised), "rtc": str(timepiece.rtc)},
+        "battery": {"power_supply": str(gauges.power_supply)},
+        "thermal": {"zone": str(gauges.zone), "firmware": str(gauges.firmware)},
     }
     if policy is not None:
         document["policy"] = policy

@@ -174,10 +174,11 @@ class Simulator:
             state.clock,
             self._daemon_pid,
             self._changed,
+            files=state.root / "board",
             kill_daemon=lambda seconds: process.kill_and_revive(seconds, tell),
         )
         derived = derive_configuration(
-            settings, state, panel, board.timepiece, policy=policy, recipient=recipient
+            settings, state, panel, board, policy=policy, recipient=recipient
         )
         try:
             await board.world.start()
@@ -186,6 +187,7 @@ class Simulator:
         parts.push_async_callback(board.world.stop)
         board.timepiece.start()
         parts.callback(board.timepiece.stop)
+        parts.callback(board.gauges.stop)
         machine = Machine(self.options.platform, footage, state)
         environment = machine.environment()
         if self.options.sound is not None:
