@@ -185,12 +185,22 @@ def _status(path: str, *, as_json: bool) -> int:
     storage = status["storage"]
     if storage is not None:
         lines.append(f"storage     {storage['minutes_left']:.0f} minutes of recording left")
+    battery = status["battery"]
+    if battery is not None:
+        lines.append(f"battery     {_battery(battery)}")
     lines.append(f"clock       {status['clock']}")
     lines += [f"expiring    {one} is flagged: hold it, or it goes" for one in status["expiring"]]
     lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
     lines.append(f"policy      {status['policy']}")
     print("\n".join(lines))  # noqa: T201
     return 0
+
+
+def _battery(battery: dict[str, Any]) -> str:
+    if battery["percent"] is None:
+        return "its gauge fails"
+    docked = ", docked" if battery["docked"] else ""
+    return f"{battery['percent']} %, {battery['minutes_left']} minutes of recording left{docked}"
 
 
 def _press(path: str, intent: str) -> int:

@@ -51,6 +51,7 @@ from camerad.notify import notify
 from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
 from camerad.reports import Reports
+from camerad.resources import Resources
 from camerad.rings import make_rings
 from camerad.status import Status
 from camerad.stream import frame
@@ -102,7 +103,10 @@ class Daemon(Reports):
         self._ended = asyncio.Event()
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
         self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
-        self._status = Status(settings, self._clock, self._recordings, self._recordings_dir)
+        self._resources = Resources(settings, self._clock, self)
+        self._status = Status(
+            settings, self._clock, self._recordings, self._resources, self._recordings_dir
+        )
         self._rebooting = Rebooting(str(settings.device.state_dir))
 
     # ------------------------------------------------------------------ life
@@ -186,6 +190,8 @@ class Daemon(Reports):
             self._recordings.open(rings, lambda: self._link.sound_format)
             if away is not None:
                 self._recordings.write_failed(away)
+            self._resources.start()
+            parts.callback(self._resources.close)
             # While the camera starts, on a thread: a press is not to wait for imports.
             self._control = await self.aside(self._make_control)
             await self._control.open()
@@ -206,14 +212,16 @@ class Daemon(Reports):
             notify("READY=1")
             await self._ended.wait()
             notify("STOPPING=1")
+        self._resources.leave_word()
         return self._exit_code
 
-    def shut_down(self) -> None:
-        """End in order: close a running recording, then everything else."""
+    def shut_down(self, reason: str = "shutdown") -> None:
+        """End in order: close a running recording, for which the reason is given, then everything
+        else."""
         self._loop.call_later(SHUTDOWN_SECONDS, self._give_up)
         if self._state.stage is Stage.STOPPING:
             self._recordings.cut_short()
-        self.post(stages.Shutdown(self._clock.now_us()))
+        self.post(stages.Shutdown(self._clock.now_us(), reason))
 
     def _give_up(self) -> None:
         if not self._ended.is_set():

@@ -96,6 +96,8 @@ class Recordings:
         self._continues: str | None = None
         self._goes_on: Opened | None = None
         self._write_failed: StorageError | None = None
+        self._slow_syncs = 0
+        self._rate: tuple[int, int, str] | None = None
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
         self._keeping = Keeping(
@@ -219,6 +221,9 @@ class Recordings:
             return
         self._recorder = recorder
         self._sound = sound
+        if self._rate is not None:
+            since_us, fps, reason = self._rate
+            self._tell_rate(since_us, settings.camera.fps, fps, reason)
         if before is not None:
             self._go_on_as(before)
 
@@ -281,6 +286,28 @@ class Recordings:
         if self._recorder is not None:
             self._recorder.mark(at_us)
 
+    def rate(self, fps: int, reason: str) -> None:
+        """The camera takes so many pictures per second from now on."""
+        before = self._rate[1] if self._rate is not None else self._settings.camera.fps
+        now_us = self._clock.now_us()
+        self._rate = (now_us, fps, reason)
+        self._tell_rate(now_us, before, fps, reason)
+
+    def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:
+        if self._recorder is not None and fps != before:
+            from camerad.evidence.records import RateChange  # noqa: PLC0415 - slow to import
+
+            self._recorder.rate(RateChange(at_us, before, reason, fps))
+
+    @property
+    def slow_syncs(self) -> int:
+        """How often the storage was slow over a fragment since the start."""
+        return self._slow_syncs + (self._recorder.slow_syncs if self._recorder else 0)
+
+    def _end_recorder(self) -> None:
+        self._slow_syncs = self.slow_syncs
+        self._recorder = self._sound = None
+
     @property
     def has_sound(self) -> bool:
         """Whether the running recording, or the next, holds sound unless it is muted.
@@ -318,7 +345,7 @@ class Recordings:
         self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
 
     def _closed(self, info: RecordingInfo | None) -> None:
-        self._recorder = self._sound = None
+        self._end_recorder()
         if info is None:
             log.error("the recording is empty: the camera delivered nothing")
         else:
@@ -334,7 +361,7 @@ class Recordings:
     def _failed(self, error: Exception) -> None:
         from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
 
-        self._recorder = self._sound = None
+        self._end_recorder()
         recording = self._owner.state.stage is Stage.RECORDING
         if isinstance(error, ParametersChangedError) and recording:
             log.warning("%s; it goes on as a new recording", error)

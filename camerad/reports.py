@@ -15,6 +15,7 @@ from camerad.microphone import Microphone
 from camerad.onloop import OnLoop
 from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
+from camerad.stream.link import CaptureLink
 from camerad.stream.packets import Gap
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 
@@ -31,6 +32,7 @@ class Reports(OnLoop):
     _time: TimeKeeper | None
     _microphone: Microphone | None
     _rebooting: Rebooting
+    _link: CaptureLink
     _clock_steps = 0
     _camera_is_up = False
     _camera_error_told = ""
@@ -64,6 +66,21 @@ class Reports(OnLoop):
     def set_condition(self, condition: Condition, *, holds: bool) -> None:
         """Raise or clear it."""
         (self.raise_condition if holds else self.clear_condition)(condition)
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so."""
+        self._recordings.note(kind, **facts)
+
+    # ------------------------------------------------------------------ resources
+
+    def slow_syncs(self) -> int:
+        """How often the storage was slow since the start."""
+        return self._recordings.slow_syncs
+
+    def set_fps(self, fps: int, reason: str) -> None:
+        """From now on the camera takes so many pictures per second."""
+        self._link.set_fps(fps)
+        self._recordings.rate(fps, reason)
 
     # ------------------------------------------------------------------ camera
 

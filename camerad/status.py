@@ -12,6 +12,7 @@ from camerad.config import Settings
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.microphone import Microphone
 from camerad.recordings import Recordings
+from camerad.resources import Resources
 from camerad.rings import Rings
 
 
@@ -22,11 +23,17 @@ class Status:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, recordings: Recordings, recordings_dir: str
+        self,
+        settings: Settings,
+        clock: Clock,
+        recordings: Recordings,
+        resources: Resources,
+        recordings_dir: str,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._recordings = recordings
+        self._resources = resources
         self._recordings_dir = recordings_dir
         self._sound = wiring.sound(settings) is not None
         self.microphone: Microphone | None = None
@@ -47,6 +54,7 @@ class Status:
         room, moment = self._recordings.room(), self._clock.moment()
         minute_us = 60 * SECOND
         return scene.Status(
+            battery_percent=self._resources.percent,
             minutes_left=None if room is None else int(room["minutes_left"]),
             wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
         )
@@ -93,6 +101,7 @@ class Status:
             "pre_event_seconds": rings.pictures.seconds_held if state.armed else 0.0,
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),
+            **self._resources.report(),
             "expiring": list(self._recordings.expiring),
             "policy": self._settings.policy.name,
             "device": self._settings.device.id,

@@ -22,6 +22,7 @@ import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
 from hw_mocks.contact import NEW, WORN, swings
+from hw_mocks.sim.gauges import Gauges
 
 from camerad import daemon, process, recordings
 from camerad.behaviour import stages
@@ -84,6 +85,11 @@ class Link:
     def set_stamp(self, stamp: Any) -> None:
         self.stamp = stamp
 
+    fps: int | None = None
+
+    def set_fps(self, fps: int) -> None:
+        self.fps = fps
+
     sound_format = None
 
     def set_sound(self, mode: SoundMode) -> None:
@@ -106,6 +112,9 @@ class Recorder:
         self.stages: list[tuple[str, bool]] = []
         self.info = None
         self.marks = 0
+        self.rates: list[Any] = []
+        self.slow_syncs = 0
+        self.reason = ""
         self._world = world
         self._callbacks = callbacks
         self._stopped = False
@@ -137,9 +146,13 @@ class Recorder:
     def stage(self, at_us: int, stage: str, display: bool) -> None:
         self.stages.append((stage, display))
 
+    def rate(self, change: Any) -> None:
+        self.rates.append(change)
+
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
         assert not self._stopped
         self._stopped = True
+        self.reason = reason
 
         def done() -> None:
             assert self._world.red
@@ -160,7 +173,7 @@ class Keeping:
         self._on_opened(self._world.found)
 
     def note(self, kind: str, **facts: Any) -> None:
-        self._world.noted.append((kind, facts))
+        self._world.notes.append((self._world.clock.now_us(), kind, facts))
 
     def new_id(self, wall_us: int) -> str:
         raise AssertionError("the stand-in for the recorder needs no name")
@@ -221,9 +234,11 @@ class World:
         self.stages: list[tuple[int, str]] = []
         self.answers: list[tuple[int, str]] = []
         self.found = FOUND
-        self.noted: list[tuple[str, dict[str, Any]]] = []
+        self.notes: list[tuple[int, str, dict[str, Any]]] = []
         self.said: list[Announcement] = []
         self.wiring: Any = None
+        self.gauges: Gauges
+        self.camera: Daemon
 
     @property
     def red(self) -> bool:
@@ -286,19 +301,35 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
     hands: Callable[[random.Random], list[oracle.Press]],
+    around: Callable[[World], None] = lambda world: None,
     found: Opened = FOUND,
     **sections: Any,
 ) -> tuple[World, list[oracle.Press]]:
-    """Let the daemon live through the presses of `hands`, and end it. found: what its last life
-    left; sections: of the configuration."""
+    """Let the daemon live through the presses of `hands`, and end it, if it has not ended itself.
+
+    around: called before it begins, to have something happen. found: what its last life left;
+    sections: of the configuration. The board's files are in `board`, those of the daemon in `card`
+    and `run`.
+    """
     chance = random.Random(seed)
-    given = {"recipients": [sealed.recipient()], "self_view": {"timeout_seconds": 600}, **sections}
+    gauges = Gauges(tmp_path / "board")
+    for name in ("card", "run"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    given: dict[str, Any] = {
+        "recipients": [sealed.recipient()],
+        "device": {"state_dir": str(tmp_path / "card"), "runtime_dir": str(tmp_path / "run")},
+        "self_view": {"timeout_seconds": 600},
+        "battery": {"power_supply": str(gauges.power_supply)},
+        "thermal": {"zone": str(gauges.zone), "firmware": str(gauges.firmware)},
+        **sections,
+    }
     settings = load(configuration(tmp_path, "generic", **given))
     clock = ManualClock(0)
     loop = VirtualLoop(clock)
     world = World(loop, clock, chance)
     world.wiring = settings
     world.found = found
+    world.gauges = gauges
 
     def link(
         _ring: Any, _settings: Any, _fd: int, callbacks: Any, *, clock: Any, sound: Any
@@ -332,9 +363,16 @@ def run(
     presses = hands(chance)
     camera = Daemon(settings, clock)
     camera.world = world
+    world.camera = camera
+    around(world)
     gpios = {button.name: button.gpio for button in settings.buttons}
     over_us = play(world, presses, gpios)
-    loop.call_at((over_us + SETTLE_US) / 1_000_000, camera.shut_down)
+
+    def over() -> None:
+        if not camera.state.ending:
+            camera.shut_down()
+
+    loop.call_at((over_us + SETTLE_US) / 1_000_000, over)
     asyncio.set_event_loop(loop)
     try:
         assert loop.run_until_complete(camera.run()) == 0
@@ -423,7 +461,7 @@ def test_a_recording_that_goes_on_is_as_muted_and_as_visible_as_it_was(
     assert goes_on.stages[-2:] == [("recording", True), ("stopping", False)]
     # It is said, and written down again, as if the wearer had just asked for it.
     assert world.said[:2] == [Announcement.RECORDING, Announcement.MUTED]
-    assert [facts["on"] for kind, facts in world.noted if kind == "mute"] == [True]
+    assert [facts["on"] for _, kind, facts in world.notes if kind == "mute"] == [True]
     # What was wanted of one recording is wanted of no other.
     assert (next_one.plan.continues, next_one.heard) == (None, ())
     assert ("recording", True) not in next_one.stages
@@ -436,5 +474,5 @@ def test_who_may_not_mute_any_more_is_recorded_with_sound(
     world, _ = run(tmp_path, monkeypatch, 0, pressed_late, DIED, sound={"may_mute": False})
     assert world.recorders[0].heard == ()
     assert world.said[0] is Announcement.RECORDING
-    assert [kind for kind, _ in world.noted if kind == "mute"] == []
+    assert [kind for _, kind, _ in world.notes if kind == "mute"] == []
     assert ("recording", True) in world.recorders[0].stages

@@ -29,6 +29,7 @@ STATUS = {
     "pre_event_seconds": 9.5,
     "policy": "generic",
     "storage": {"free_bytes": 5_000_000_000, "minutes_left": 92.4},
+    "battery": {"percent": 61, "minutes_left": 88, "docked": True},
     "clock": "synchronised",
     "expiring": ["R0"],
 }
@@ -86,7 +87,7 @@ def test_status_for_people_and_for_programs(
         "generic",
     ):
         assert part in out
-    for part in ("92 minutes", "synchronised", "R0 is flagged"):
+    for part in ("92 minutes", "61 %, 88 minutes", "docked", "synchronised", "R0 is flagged"):
         assert part in out
     assert cli.main(["status", "--json", "--socket", daemon]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
