@@ -35,6 +35,7 @@ from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import CameradError, StorageError
 from camerad.mending import Mending
+from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Opened:
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
     display: whether the self-view was on beside it; muted_us: media time since when the wearer
     wanted no sound of it, None if they did. cut_off: whether the camera was recording when it
-    ended, and that does not go on.
+    ended, and that does not go on. shift: the one that has not ended, if any.
     """
 
     thumbprint: str
@@ -77,6 +78,7 @@ class Opened:
     cut_off: bool
     display: bool = False
     muted_us: int | None = None
+    shift: KeptShift | None = None
 
 
 class Keeping:
@@ -354,7 +356,9 @@ class Keeping:
             self._sealer = Sealer(settings.recipients)
         self._key = found.key
         self._store = store
-        opened = Opened(found.key.public.thumbprint, resume, cut_off)
+        opened = Opened(
+            found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store)
+        )
         if resume is not None:
             opened = replace(opened, display=before.display, muted_us=before.muted_us)
         self._on_opened(opened)
@@ -425,6 +429,15 @@ class _KeptSink:
             reason=closing.reason,
         )
         return final
+
+
+def _kept_shift(store: Store) -> KeptShift | None:
+    """The shift that the ledger says has begun and not ended."""
+    state = store.ledger.state
+    if state.shift is None:
+        return None
+    age_us = state.shift_age_us(*store.ledger.now())
+    return KeptShift(state.shift.wearer, state.shift.source, age_us)
 
 
 def _digest(path: str) -> str:

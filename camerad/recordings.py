@@ -24,6 +24,7 @@ from camerad.evidence import storage
 from camerad.keeping import Keeping, Opened
 from camerad.microphone import DOWN
 from camerad.rings import Rings
+from camerad.shifts import KeptShift
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.timekeeping import Known
 
@@ -73,14 +74,19 @@ class Owner(Protocol):
     def look_whether_ready(self) -> None:
         """It is known whether recordings can be kept."""
 
+    def shift_known(self, kept: KeptShift) -> None:
+        """The ledger knows of a shift that has not ended."""
+
     def time_known(self, known: Known) -> None:
         """This is what the ledger knows of right time; from another thread."""
 
 
 class Recordings:
-    """directory: where recordings go. `encoder` is set once it is known."""
+    """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
+    whoever is on a shift with the camera."""
 
     encoder: str = "unknown"
+    wearer: str | None = None
 
     def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
         self._owner = owner
@@ -137,6 +143,8 @@ class Recordings:
         log.info("identity %s", opened.thumbprint)
         self._kept = opened
         self._owner.clear_condition(Condition.LEDGER_FAILED)
+        if opened.shift is not None:
+            self._owner.shift_known(opened.shift)  # before a recording that goes on bears a name
         if opened.resume is not None:
             log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
             self._continues = opened.resume
@@ -201,6 +209,7 @@ class Recordings:
             software=f"camerad {__version__}",
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
+            wearer=self.wearer,
         )
         sound = self._sound_track(trigger, before)
         recorder = Recorder(

@@ -228,11 +228,19 @@ def _lights() -> str:
         rows.append((f"idle, {condition.value}", *_look(state)))
     down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
     rows.append(("recording, camera_down", *_look(down)))
+    idle = signals.look(State(Stage.IDLE, 0))
+    seeking = signals.on_shift(idle, looking=True, acknowledging=False)
+    begun = signals.on_shift(idle, looking=False, acknowledging=True)
+    rows.append(("idle, looking for a badge", *_patterns(seeking)))
+    rows.append(("a shift has begun, for two seconds", *_patterns(begun)))
     return _table(("in", "green", "red", "amber"), rows)
 
 
 def _look(state: State) -> tuple[str, str, str]:
-    look = signals.look(state)
+    return _patterns(signals.look(state))
+
+
+def _patterns(look: signals.Look) -> tuple[str, str, str]:
     return _pattern(look.green), _pattern(look.red), _pattern(look.amber)
 
 
@@ -243,6 +251,8 @@ def _pattern(pattern: signals.Pattern) -> str:
         signals.BLINK: "blinks",
         signals.HURRY: "blinks fast",
         signals.REST: "flashes now and then",
+        signals.SEEK: "dark twice a second",
+        signals.ACKNOWLEDGE: "flickers",
     }
     return names[pattern]
 

@@ -102,6 +102,9 @@ class CueKind(Enum):
     DISPLAY_DOWN = "display_down"
     LIGHT_DOWN = "light_down"
     MICROPHONE_DOWN = "microphone_down"
+    SHIFT_BEGUN = "shift_begun"
+    SHIFT_ENDED = "shift_ended"
+    NOT_READY = "not_ready"
 
 
 # ---------------------------------------------------------------------------------------- events

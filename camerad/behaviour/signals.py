@@ -22,7 +22,7 @@ Axon Body 2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
@@ -45,6 +45,9 @@ ON: Final = Pattern(((True, 1000),), repeat=True)
 BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
 HURRY: Final = Pattern(((True, 125), (False, 125)), repeat=True)
 REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
+SEEK: Final = Pattern(((True, 800), (False, 100), (True, 100), (False, 100)), repeat=True)
+"""Dark twice in a second: the camera looks for a badge."""
+ACKNOWLEDGE: Final = Pattern(((True, 60), (False, 60)), repeat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,19 @@ def look(state: State) -> Look:
     return Look(_ready(state), OFF, amber)
 
 
+def on_shift(look: Look, *, looking: bool, acknowledging: bool) -> Look:
+    """The lights of a camera that looks for a badge, or has just read one or been told of a shift.
+
+    Green alone says so, and only where it is lit: a badge changes nothing about a promise that the
+    camera cannot keep, nor about red.
+    """
+    if acknowledging and look.green is not OFF:
+        return replace(look, green=ACKNOWLEDGE)
+    if looking and look.green is ON:
+        return replace(look, green=SEEK)
+    return look
+
+
 def _ready(state: State) -> Pattern:
     for condition, pattern in ATTENTION.items():
         if condition in state.conditions:
@@ -138,6 +154,11 @@ CUE_TABLE: Final[Mapping[CueKind, tuple[str, int]]] = {
     CueKind.DISPLAY_DOWN: ("-...", MIDDLE),
     CueKind.MICROPHONE_DOWN: ("-....", MIDDLE),
     CueKind.HOT: (".-.", MIDDLE),
+    # whose camera it is: ready, and one long more; the other way round when nobody's
+    CueKind.SHIFT_BEGUN: (".--", MIDDLE),
+    CueKind.SHIFT_ENDED: ("--.-", MIDDLE),
+    # worn, and a press would be refused: refused, and one long more. The cause follows.
+    CueKind.NOT_READY: ("----", LOW),
 }
 """Vibration of each cue, quick (.) and long (-), and the pitch in hertz of a tone in the same
 rhythm; 0: no tone."""

@@ -163,3 +163,26 @@ class Announcements:
         "ALSA device of the loudspeaker, as `aplay -L` lists them.",
         Matches(r"[^\0\s]{1,200}", "the name of an ALSA device, such as default,"),
     ] = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The shift of whoever wears the camera. Recordings and their stamp bear the wearer's id."""
+
+    hours: Annotated[
+        float,
+        "A shift ends by itself after this time, so that nobody's name stays on a camera that was "
+        "handed on.",
+        Range(0.5, 24, "hours"),
+    ] = 14.0
+    reminder_seconds: Annotated[
+        float,
+        "While a camera that is on a shift could not record, vibration and tone say so this often.",
+        Range(30, 3600, "seconds"),
+    ] = 120.0
+    badge_seconds: Annotated[
+        float,
+        "For so long after its start, and each time it is undocked, the camera looks for the "
+        "wearer's badge, a QR code, unless a shift runs. 0: it never looks.",
+        Range(0, 600, "seconds"),
+    ] = 0.0

@@ -58,6 +58,8 @@ def load(path: str | Path) -> Settings:
         vibration=file.vibration,
         buzzer=file.buzzer,
         announcements=dataclasses.replace(file.announcements, enabled=policy.announcement),
+        shift=file.shift,
+        access=file.access,
         storage=file.storage,
         battery=file.battery,
         thermal=file.thermal,

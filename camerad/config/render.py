@@ -69,6 +69,8 @@ def render(settings: Settings) -> str:
         "vibration": settings.vibration,
         "buzzer": settings.buzzer,
         "announcements": settings.announcements,
+        "shift": settings.shift,
+        "access": settings.access,
         "storage": settings.storage,
         "clock": settings.clock,
     }
@@ -114,7 +116,7 @@ def _written(value: Any) -> Any:
         value = {key: entry for key, entry in fields.items() if entry is not None}
     if isinstance(value, dict):
         return {key: _written(entry) for key, entry in value.items() if entry is not None}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_written(entry) for entry in value]
     if isinstance(value, frozenset):
         return [stage.value for stage in Stage if stage in value]

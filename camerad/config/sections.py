@@ -15,7 +15,16 @@ from re import fullmatch
 from typing import Annotated, Final, Literal
 
 from camerad.behaviour.stages import Stage
-from camerad.config.controls import Announcements, ButtonsEntry, Buzzer, Lights, Output, SelfView
+from camerad.config.access import Access
+from camerad.config.controls import (
+    Announcements,
+    ButtonsEntry,
+    Buzzer,
+    Lights,
+    Output,
+    SelfView,
+    Shift,
+)
 from camerad.config.fields import (
     ABSOLUTE_PATH,
     Even,
@@ -61,7 +70,7 @@ class Device:
     ] = Path("/run/camerad")
     socket_group: Annotated[
         str,
-        "Group of users who may read the camera's state and press its buttons by software.",
+        "Group of users who may open the control socket; what they may do there is in access.",
         Matches(r"[a-z_][a-z0-9_-]{0,31}", "the name of a Unix group"),
     ] = "camerad"
 
@@ -331,6 +340,8 @@ class ConfigFile:
     vibration: Annotated[Output, "The vibration motor."] = Output(25)
     buzzer: Buzzer = Buzzer(18)
     announcements: Announcements = Announcements()
+    shift: Shift = Shift()
+    access: Access = Access()
     storage: Storage = Storage()
     battery: BatteryWatch = BatteryWatch()
     thermal: ThermalWatch = ThermalWatch()

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from camerad.behaviour.gestures import ButtonTable
+from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.clock import SECOND
-from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView
+from camerad.config.access import Access
+from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView, Shift
 from camerad.config.sections import (
     BatteryWatch,
     Camera,
@@ -95,6 +97,8 @@ class Settings:
     vibration: Output
     buzzer: Buzzer
     announcements: Announcements
+    shift: Shift
+    access: Access
     storage: Storage
     battery: BatteryWatch
     thermal: ThermalWatch
@@ -106,6 +110,15 @@ class Settings:
     def button_tables(self) -> tuple[ButtonTable, ...]:
         """The buttons' gestures, for camerad.behaviour.gestures."""
         return tuple(button.table for button in self.buttons)
+
+    @property
+    def shift_rules(self) -> ShiftRules:
+        """What of the configuration shifts follow, for camerad.behaviour.shift."""
+        return ShiftRules(
+            longest_us=round(self.shift.hours * 3600 * SECOND),
+            reminder_us=round(self.shift.reminder_seconds * SECOND),
+            badge_us=round(self.shift.badge_seconds * SECOND),
+        )
 
     @property
     def rules(self) -> Rules:

@@ -220,6 +220,25 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftBegun:
+    """The camera is worn by `wearer` from `began` on, in the boot began_boot. source: who said so:
+    "control" or "badge". Of a shift that goes on, each epoch begins with this anew."""
+
+    wearer: str
+    source: str
+    began: Moment
+    began_boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftEnded:
+    """The shift that began last is over. why: "ended", "relieved", "time", "docked" or
+    "unknown_time"."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class MuteSwitched:
     """The wearer wants no sound of the running recording from at_us (media time) on, or wants it
     again."""
@@ -338,6 +357,8 @@ Fact = (
     | Deleted
     | SettingsChanged
     | Fault
+    | ShiftBegun
+    | ShiftEnded
     | MuteSwitched
     | Announced
     | RebootWanted
@@ -370,6 +391,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "deleted": Deleted,
     "settings": SettingsChanged,
     "fault": Fault,
+    "shift_begun": ShiftBegun,
+    "shift_ended": ShiftEnded,
     "mute": MuteSwitched,
     "announcement": Announced,
     "reboot": RebootWanted,

@@ -297,6 +297,8 @@ class Ledger:
         begun, carried = state.carry(boot_id, now, number, replaces)
         if replaces is not None:
             facts = [Identity(thumbprint, replaces), *facts]
+        if state.shift is not None:
+            facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
         for fact in (begun, *carried, *facts, *state.restated()):
             entry = entries.make(self._key, state.head, boot_id, now, fact)

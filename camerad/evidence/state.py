@@ -25,6 +25,8 @@ from camerad.evidence.facts import (
     Opened,
     Received,
     Recovered,
+    ShiftBegun,
+    ShiftEnded,
     StageReached,
     Started,
     Unreadable,
@@ -49,7 +51,8 @@ class LedgerState:
     its first sequence number, and the SHA-256 of the entry before that. awaited: how many carried
     entries have yet to come. recordings: by id, those that exist, are missing, or were deleted in
     this epoch or the one before. epochs: closed and not expired, oldest first. lost: when entries
-    were last found to be lost, None if none were, or it counts no more.
+    were last found to be lost, None if none were, or it counts no more. shift: the one that
+    began last, unless it has ended.
     """
 
     head: Head = NOTHING
@@ -66,6 +69,7 @@ class LedgerState:
     epochs: tuple[ClosedEpoch, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
     lost: Instant | None = None
+    shift: ShiftBegun | None = None
 
     @property
     def entries(self) -> int:
@@ -109,6 +113,8 @@ class LedgerState:
             return replace(state, muted_us=facts.at_us if facts.on else None)
         if isinstance(facts, Started):
             return replace(state, started=entry.sequence)
+        if isinstance(facts, ShiftBegun | ShiftEnded):
+            return replace(state, shift=facts if isinstance(facts, ShiftBegun) else None)
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
         if isinstance(facts, Unreadable):
@@ -123,6 +129,19 @@ class LedgerState:
             known, timeline = _changed(known, entry), state.timeline
         recordings = {**self.recordings, known.id: known}
         return replace(state, recordings=recordings, timeline=timeline)
+
+    def shift_age_us(self, boot_id: str, now: Moment) -> int | None:
+        """How long ago the present shift began, at `now` in the boot `boot_id`; None if there is
+        none, or if nothing vouches for the time between: uptime alone would make a shift of last
+        week one of today."""
+        shift = self.shift
+        if shift is None:
+            return None
+        if shift.began_boot == boot_id:
+            return now.boot_us - shift.began.boot_us
+        if not (now.trusted and shift.began.trusted) or now.wall_us < shift.began.wall_us:
+            return None
+        return now.wall_us - shift.began.wall_us
 
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""

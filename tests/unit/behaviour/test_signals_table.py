@@ -7,7 +7,18 @@ from itertools import combinations, product
 import pytest
 
 from camerad.behaviour import signals
-from camerad.behaviour.signals import BLINK, CUE_TABLE, HURRY, OFF, ON, REST, Look, Pattern
+from camerad.behaviour.signals import (
+    ACKNOWLEDGE,
+    BLINK,
+    CUE_TABLE,
+    HURRY,
+    OFF,
+    ON,
+    REST,
+    SEEK,
+    Look,
+    Pattern,
+)
 from camerad.behaviour.stages import REFUSES_START, Condition, CueKind, Stage, State
 
 
@@ -81,6 +92,31 @@ def test_a_camera_on_its_way_out_is_amber_and_then_dark() -> None:
     assert look(Stage.STOPPING, ending=True) == Look(OFF, ON, ON)
     assert look(Stage.SELF_VIEW, ending=True, wiping=True) == Look(OFF, OFF, ON)
     assert look(Stage.IDLE, ending=True) == Look(OFF, OFF, OFF)
+
+
+@pytest.mark.parametrize(("looking", "acknowledging"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("stage", Stage)
+def test_shifts_show_by_green_alone_and_only_where_it_is_lit(
+    stage: Stage, looking: bool, acknowledging: bool
+) -> None:
+    for conditions in [(), *((condition,) for condition in Condition)]:
+        plain = look(stage, *conditions)
+        shown = signals.on_shift(plain, looking=looking, acknowledging=acknowledging)
+        assert (shown.red, shown.amber) == (plain.red, plain.amber)
+        assert (shown.green is OFF) is (plain.green is OFF)
+        if plain.green is ON:
+            assert shown.green is (ACKNOWLEDGE if acknowledging else SEEK)
+
+
+def test_what_wants_attention_is_not_hidden_by_a_search_for_badges() -> None:
+    plain = look(Stage.IDLE, Condition.STORAGE_LOW)
+    assert signals.on_shift(plain, looking=True, acknowledging=False) == plain
+
+
+def test_without_a_search_and_an_answer_the_lights_are_the_cameras_own() -> None:
+    for stage in Stage:
+        plain = look(stage)
+        assert signals.on_shift(plain, looking=False, acknowledging=False) == plain
 
 
 # ------------------------------------------------------------------------------------------ cues

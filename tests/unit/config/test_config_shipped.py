@@ -68,7 +68,9 @@ def test_its_commented_examples_are_right_too(write: Write) -> None:
     mapping = "buttons:\n" + re.sub(r"(?m)^# ", "", own)
     overrides = tail.split("# overrides:\n")[1]
     single = re.sub(
-        r"(?m)^  # (id|seconds|sound|armed_in|may_mute|days|enabled|directory): ", r"  \1: ", head
+        r"(?m)^  # (id|seconds|sound|armed_in|may_mute|days|enabled|directory|read|press): ",
+        r"  \1: ",
+        head,
     )
     before = single.split("# The buttons.")[0]
     text = f"{before}\n{mapping}\noverrides:\n" + re.sub(r"(?m)^# ", "", overrides)

@@ -211,6 +211,13 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "authorised_by": None,
         },
         "fault": {"condition": "storage_full", "holds": True},
+        "shift_begun": {
+            "wearer": "W-1",
+            "source": "badge",
+            "began": book.clock.moment(),
+            "began_boot": "b",
+        },
+        "shift_ended": {"why": "time"},
         "mute": {"on": True, "at_us": 7},
         "announcement": {
             "what": "recording",

@@ -1,0 +1,1 @@
+"""The killable process that looks for a wearer's badge."""

@@ -1,0 +1,343 @@
+"""The shift: who wears a pooled camera, from when, and what ends it.
+
+Rules of this file
+------------------
+1. It is pure, like the stage machine beside which it runs: the camera's own state is an argument
+   and is never changed from here.
+2. Nothing here keeps a recording from starting. Without a shift a recording names no wearer.
+3. A wrong name is worse than none. A shift ends by itself when its time is over, when the camera
+   is docked, and when it is not known after a reboot how long it has lasted.
+4. A recording has one wearer. While one is kept, no shift begins or ends; what would have ended it
+   by itself ends it when the recording is closed.
+
+Theory of operation
+-------------------
+A shift begins because a program of the control socket says so, or because the wearer shows their
+badge to the camera. For badges the camera looks for a stated time, once it is first idle after its
+start, and again each time it is undocked; whatever leaves idle ends that, and so does a shift. It
+sees pictures then, keeps none, and shows by its green light that it looks.
+
+Whoever is on a shift is reminded when the camera would refuse a press: they wear it, and believe in
+it. A recording that runs has a reminder of its own (`camerad.behaviour.stages`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from camerad.behaviour.badge import is_wearer, wearer_on
+from camerad.behaviour.stages import ARMABLE, CUES, REFUSES_START, Condition, Cue, CueKind, Stage
+from camerad.behaviour.state import State as Camera
+
+ACKNOWLEDGED_US: Final = 2_000_000
+"""How long the green light says that a shift has begun."""
+
+
+class Source(StrEnum):
+    """Who said that a shift begins."""
+
+    CONTROL = "control"
+    """A program, through the control socket."""
+    BADGE = "badge"
+    """A badge that was shown to the camera."""
+
+
+class Why(StrEnum):
+    """What ended a shift."""
+
+    ENDED = "ended"
+    """A program said so."""
+    RELIEVED = "relieved"
+    """Another one began."""
+    TIME = "time"
+    """It has lasted as long as a shift may."""
+    DOCKED = "docked"
+    UNKNOWN_TIME = "unknown_time"
+    """The machine was started anew, and nothing vouches for the time that has passed."""
+
+
+class Refusal(StrEnum):
+    """Why nothing came of what was asked."""
+
+    RECORDING = "a recording is running, and keeps its wearer: stop it first"
+    NO_SHIFT = "there is no shift that could end"
+    NO_WEARER = "that is no wearer's id"
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRules:
+    """longest_us: a shift ends by itself after this time. reminder_us: time between two reminders
+    that the camera is not ready. badge_us: how long the camera looks for a badge; 0: never.
+
+    Raises ValueError where a time is negative, or one but the last is 0.
+    """
+
+    longest_us: int
+    reminder_us: int
+    badge_us: int = 0
+
+    def __post_init__(self) -> None:
+        if self.longest_us <= 0 or self.reminder_us <= 0 or self.badge_us < 0:
+            raise ValueError(f"not all of these are times: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """wearer: the id that was assigned. began_us: media time, negative if that was before the
+    machine was started."""
+
+    wearer: str
+    began_us: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
+    badges are looked for until then, None: they are not. to_look: they are to be, from the next
+    idle on. docked: as it was when last looked at. acknowledged_us: when the light began to say
+    that a shift has begun, None: it does not. reminded_us: since when the camera is not ready, or
+    when that was last said; None: nothing is to be said."""
+
+    shift: Shift | None = None
+    due: Why | None = None
+    looking_until_us: int | None = None
+    to_look: bool = True
+    docked: bool = False
+    acknowledged_us: int | None = None
+    reminded_us: int | None = None
+
+    @property
+    def looking(self) -> bool:
+        """Whether badges are looked for."""
+        return self.looking_until_us is not None
+
+    @property
+    def acknowledging(self) -> bool:
+        """Whether the light is to say that a shift has begun."""
+        return self.acknowledged_us is not None
+
+
+# ---------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The camera's state may be another, or time has passed."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A program says who wears the camera from now on."""
+
+    at_us: int
+    wearer: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A program says that nobody does."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A QR code is before the camera. text: what it says, whatever that is."""
+
+    at_us: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The ledger knows of a shift that has not ended. age_us: how long ago it began; None if that
+    is not known."""
+
+    at_us: int
+    wearer: str
+    source: Source
+    age_us: int | None
+
+
+Event: TypeAlias = Look | Begin | End | Seen | Known
+
+# --------------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Write down that a shift has begun."""
+
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Write down that a shift has ended."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing comes of it."""
+
+    why: Refusal
+
+
+Effect: TypeAlias = Began | Ended | Refused | Cue
+Result: TypeAlias = tuple[State, tuple[Effect, ...]]
+
+
+def step(state: State, event: Event, camera: Camera, rules: ShiftRules) -> Result:
+    """The state after `event`, and the effects to carry out, in their order. camera: as it is."""
+    at_us = event.at_us
+    state, effects = _look(state, at_us, camera, rules)
+    match event:
+        case Begin(wearer=wearer):
+            state, then = _asked(state, Shift(wearer, at_us, Source.CONTROL), camera)
+        case Seen(text=text):
+            state, then = _seen(state, at_us, text)
+        case End():
+            state, then = _end(state, camera)
+        case Known():
+            state, then = _known(state, event)
+            # It may have lasted too long already.
+            state, late = _over(state, at_us, camera, rules)
+            then += late
+        case _:
+            then = ()
+    state, reminders = _remind(state, at_us, camera, rules)
+    return state, effects + then + reminders
+
+
+def deadline(state: State, camera: Camera, rules: ShiftRules) -> int | None:
+    """When the next Look is due, or None: only an event changes anything."""
+    due = []
+    if state.shift is not None and not camera.keeping:
+        due.append(state.shift.began_us + rules.longest_us)
+    if state.looking_until_us is not None:
+        due.append(state.looking_until_us)
+    if state.acknowledged_us is not None:
+        due.append(state.acknowledged_us + ACKNOWLEDGED_US)
+    if state.reminded_us is not None:
+        due.append(state.reminded_us + rules.reminder_us)
+    return min(due, default=None)
+
+
+# --------------------------------------------------------------------------- what happens by itself
+
+
+def _look(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+    """What follows from the camera's state, and from time that has passed."""
+    acknowledged_us = state.acknowledged_us
+    if acknowledged_us is not None and at_us - acknowledged_us >= ACKNOWLEDGED_US:
+        state = replace(state, acknowledged_us=None)
+    docked = Condition.DOCKED in camera.conditions
+    if docked and not state.docked and state.shift is not None:
+        state = replace(state, due=Why.DOCKED)
+    elif state.docked and not docked:
+        # Who undocks in mid-recording goes on wearing it.
+        state = replace(state, due=None, to_look=True)
+    state = replace(state, docked=docked)
+    state, ended = _over(state, at_us, camera, rules)
+    return _whether_to_look(state, at_us, camera, rules), ended
+
+
+def _over(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+    """The shift ends if it has to, and no recording runs."""
+    if state.shift is None or camera.keeping:
+        return state, ()
+    why = state.due
+    if why is None and at_us - state.shift.began_us >= rules.longest_us:
+        why = Why.TIME
+    return (state, ()) if why is None else _close(state, why)
+
+
+def _whether_to_look(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> State:
+    until_us = state.looking_until_us
+    idle = camera.stage is Stage.IDLE and not state.docked and not camera.ending
+    if until_us is not None and (not idle or at_us >= until_us):
+        return replace(state, looking_until_us=None)
+    if not idle or not state.to_look:
+        return state
+    wanted = rules.badge_us > 0 and state.shift is None
+    return replace(
+        state,
+        to_look=False,
+        looking_until_us=at_us + rules.badge_us if wanted else None,
+    )
+
+
+def _remind(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+    """Whoever wears a camera that would refuse a press is told again and again, and why."""
+    ready = camera.keeping or (camera.stage in ARMABLE and camera.can_record)
+    if state.shift is None or state.docked or ready or camera.ending:
+        return replace(state, reminded_us=None), ()
+    if state.reminded_us is None:
+        return replace(state, reminded_us=at_us), ()  # its own cue has said so just now
+    periods = (at_us - state.reminded_us) // rules.reminder_us
+    if periods <= 0:
+        return state, ()
+    state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
+    matter = camera.conditions & REFUSES_START
+    causes = dict.fromkeys(cue for condition, cue in CUES.items() if condition in matter)
+    return state, (Cue(CueKind.NOT_READY), *map(Cue, causes))
+
+
+# ------------------------------------------------------------------------------- what people want
+
+
+def _asked(state: State, shift: Shift, camera: Camera) -> Result:
+    if not is_wearer(shift.wearer):
+        return state, (Refused(Refusal.NO_WEARER),)
+    if camera.keeping:
+        return state, (Refused(Refusal.RECORDING),)
+    return _begin(state, shift)
+
+
+def _seen(state: State, at_us: int, text: str) -> Result:
+    wearer = wearer_on(text)
+    if wearer is None or not state.looking:
+        return state, ()
+    return _begin(state, Shift(wearer, at_us, Source.BADGE))
+
+
+def _end(state: State, camera: Camera) -> Result:
+    if state.shift is None:
+        return state, (Refused(Refusal.NO_SHIFT),)
+    if camera.keeping:
+        return state, (Refused(Refusal.RECORDING),)
+    return _close(state, Why.ENDED)
+
+
+def _known(state: State, known: Known) -> Result:
+    if state.shift is not None:
+        return state, ()  # a newer one, while the ledger could not be opened
+    if known.age_us is None:
+        return state, (Ended(Why.UNKNOWN_TIME),)
+    shift = Shift(known.wearer, known.at_us - known.age_us, known.source)
+    return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
+
+
+def _begin(state: State, shift: Shift) -> Result:
+    relieved: tuple[Effect, ...] = () if state.shift is None else (Ended(Why.RELIEVED),)
+    state = replace(
+        state,
+        shift=shift,
+        due=None,
+        looking_until_us=None,
+        to_look=False,
+        acknowledged_us=shift.began_us,
+    )
+    return state, (*relieved, Began(shift), Cue(CueKind.SHIFT_BEGUN))
+
+
+def _close(state: State, why: Why) -> Result:
+    state = replace(state, shift=None, due=None, acknowledged_us=None)
+    return state, (Ended(why), Cue(CueKind.SHIFT_ENDED))

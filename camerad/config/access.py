@@ -1,0 +1,41 @@
+"""The section about the control socket: who may read, press and configure through it.
+
+Declared like all others (`camerad.config.sections`, of whose `ConfigFile` it is a part).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from camerad.config.fields import Matches
+
+WHO: Final = Matches(
+    r"(user|group):[a-z_][a-z0-9_-]{0,31}",
+    "a user or a group of the system, such as user:evidence or group:camerad,",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may do what through the control socket. Root and the daemon's own user may do all of it;
+    everybody else has to be in device.socket_group as well, or cannot open the socket at all."""
+
+    read: Annotated[
+        tuple[str, ...] | None,
+        "Who may read the camera's state, its recordings' list and its counters. Left out: the "
+        "members of device.socket_group.",
+        WHO,
+    ] = None
+    press: Annotated[
+        tuple[str, ...] | None,
+        "Who may press the camera's buttons by software. Left out: the members of "
+        "device.socket_group.",
+        WHO,
+    ] = None
+    configure: Annotated[
+        tuple[str, ...],
+        "Who may say whose shift it is, hold and release recordings, delete what is due and "
+        "acknowledge copies.",
+        WHO,
+    ] = ()

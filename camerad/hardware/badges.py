@@ -1,0 +1,116 @@
+"""The controller's end of the process that looks for a badge.
+
+It runs only while one is looked for. Nothing waits for it, no failure of it matters to anything but
+a shift that has to be begun otherwise, and what it says is a text from outside, to be checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 1.0
+"""A process that ended by itself is started again after this time."""
+GONE_SECONDS: Final = 2.0
+"""How long a killed process may take to be gone before it is left to the kernel."""
+MAX_LINE: Final = 4096
+
+
+class BadgeReader:
+    """Runs `python -m camerad.badges` between `start` and `stop`.
+
+    frame_fd: the memfd with the newest frame. on_wearer is called on the event loop with what the
+    process takes for a wearer's id. Used from the event loop.
+    """
+
+    def __init__(self, frame_fd: int, on_wearer: Callable[[str], None]) -> None:
+        self._frame_fd = frame_fd
+        self._on_wearer = on_wearer
+        self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._told = ""
+        self.pid: int | None = None
+        """Process id, while it runs."""
+
+    def look(self, wanted: bool) -> None:
+        """Have badges looked for, or no longer; returns at once."""
+        if wanted == (self._task is not None):
+            return
+        if wanted:
+            self._task = asyncio.get_running_loop().create_task(self._keep_looking())
+            return
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """End the process, if it runs."""
+        self.look(False)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            try:
+                what = await self._run_once()
+            except OSError as error:
+                what = f"it cannot be started: {error}"
+            if what != self._told:  # once, however often it is tried again
+                log.error("no badge can be read: %s", what)
+            self._told = what
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _run_once(self) -> str:
+        """Run the process until it ends; returns what was wrong."""
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "camerad.badges",
+                "--frame-fd",
+                str(self._frame_fd),
+                "--control-fd",
+                str(theirs.fileno()),
+                pass_fds=(self._frame_fd, theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.pid = process.pid
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
+        try:
+            while line := await reader.readline():
+                self._on_wearer(str(json.loads(line)["wearer"]))
+            return f"its process ended with {await process.wait()}"
+        except (ValueError, KeyError, TypeError) as error:
+            return f"its process talks nonsense: {error}"
+        except OSError as error:
+            return f"its process went away: {error}"
+        finally:
+            writer.close()
+            await _end(process)
+            self.pid = None
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it at once: it has nothing to bring to an end."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    try:
+        await asyncio.wait_for(process.wait(), GONE_SECONDS)
+    except TimeoutError:
+        log.error("the process %d that looks for badges cannot be killed", process.pid)

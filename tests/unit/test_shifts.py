@@ -1,0 +1,175 @@
+"""Shifts as the daemon carries them out: ledger, cues, timer, status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from camerad.behaviour import signals
+from camerad.behaviour.shift import ShiftRules
+from camerad.behaviour.stages import Condition, CueKind, Stage, State
+from camerad.clock import SECOND, ManualClock
+from camerad.shifts import KeptShift, Shifts
+from tests.system.virtual_time import VirtualLoop
+
+HOUR = 3600 * SECOND
+RULES = ShiftRules(longest_us=14 * HOUR, reminder_us=120 * SECOND, badge_us=60 * SECOND)
+IDLE = State(Stage.IDLE, 0)
+
+
+class Owner:
+    """A daemon that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.state = IDLE
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.cues: list[CueKind] = []
+        self.changes = 0
+
+    def note(self, kind: str, **facts: Any) -> None:
+        self.notes.append((kind, facts))
+
+    def sound(self, kind: CueKind) -> None:
+        self.cues.append(kind)
+
+    def shift_changed(self) -> None:
+        self.changes += 1
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.clock = ManualClock(1000 * SECOND)
+        self.owner = Owner()
+        self.shifts = Shifts(self.owner, RULES, self.clock)
+
+    def plays(self, scene: Callable[[Bench], None], seconds: float = 0.0) -> Bench:
+        """The scene, then so much time."""
+
+        async def run() -> None:
+            scene(self)
+            await asyncio.sleep(seconds)
+            self.shifts.close()
+
+        loop = VirtualLoop(self.clock)
+        try:
+            loop.run_until_complete(run())
+        finally:
+            loop.close()
+        return self
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.owner.notes]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_shift_is_in_the_ledger_with_who_and_when(bench: Bench) -> None:
+    moment, boot = bench.clock.moment(), bench.clock.boot_id
+    bench.plays(lambda one: one.shifts.begin("W-0815"))
+    assert bench.owner.notes == [
+        (
+            "shift_begun",
+            {"wearer": "W-0815", "source": "control", "began": moment, "began_boot": boot},
+        )
+    ]
+    assert bench.owner.cues == [CueKind.SHIFT_BEGUN]
+    assert bench.shifts.wearer == "W-0815"
+
+
+def test_it_ends_by_itself_after_its_hours_though_nothing_happens(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.begin("W-0815"), 14 * 3600 - 1)
+    assert bench.shifts.wearer == "W-0815"
+    bench.plays(lambda one: one.shifts.look(), 1.1)
+    assert bench.shifts.wearer is None
+    assert bench.owner.notes[-1] == ("shift_ended", {"why": "time"})
+
+
+def test_a_program_is_told_why_nothing_comes_of_it(bench: Bench) -> None:
+    def scene(one: Bench) -> None:
+        assert one.shifts.end() == "there is no shift that could end"
+        assert one.shifts.begin("W 1") == "that is no wearer's id"
+        assert one.shifts.begin("W-1") is None
+        one.owner.state = replace(IDLE, stage=Stage.RECORDING)
+        assert one.shifts.end() == "a recording is running, and keeps its wearer: stop it first"
+        one.owner.state = IDLE
+        assert one.shifts.end() is None
+
+    assert bench.plays(scene).kinds == ["shift_begun", "shift_ended"]
+
+
+def test_what_the_ledger_knows_goes_on_and_is_not_written_again(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.known(KeptShift("W-1", "badge", 2 * HOUR)))
+    assert bench.kinds == []
+    since_us = 1000 * SECOND - 2 * HOUR
+    assert bench.shifts.status() == {
+        "wearer": "W-1",
+        "since_us": since_us,
+        "until_us": since_us + 14 * HOUR,
+        "source": "badge",
+    }
+
+
+def test_a_shift_whose_age_nobody_knows_is_over(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.known(KeptShift("W-1", "badge", None)))
+    assert bench.owner.notes == [("shift_ended", {"why": "unknown_time"})]
+    assert bench.shifts.status() is None
+
+
+def test_a_source_that_a_newer_version_wrote_is_no_obstacle(bench: Bench) -> None:
+    bench.plays(lambda one: one.shifts.known(KeptShift("W-1", "palm-vein", 1)))
+    assert bench.shifts.wearer == "W-1"
+
+
+def test_a_badge_is_looked_for_for_a_minute_and_the_lights_say_so(bench: Bench) -> None:
+    plain = signals.look(IDLE)
+    bench.plays(lambda one: one.shifts.look(), 59)
+    assert bench.shifts.looking
+    assert bench.shifts.lights(plain).green is signals.SEEK
+    bench.plays(lambda one: one.shifts.look(), 1.1)
+    assert not bench.shifts.looking
+    assert bench.shifts.lights(plain) == plain
+    assert bench.owner.changes == 2
+
+
+def test_a_badge_begins_a_shift_and_is_acknowledged_by_light_and_vibration(bench: Bench) -> None:
+    plain = signals.look(IDLE)
+
+    def scene(one: Bench) -> None:
+        one.shifts.look()
+        one.shifts.seen("W-0815")
+        assert one.shifts.lights(plain).green is signals.ACKNOWLEDGE
+
+    bench.plays(scene, 2.1)
+    assert bench.shifts.lights(plain) == plain
+    assert bench.owner.cues == [CueKind.SHIFT_BEGUN]
+    assert bench.owner.notes[0][1]["source"] == "badge"
+
+
+def test_a_reader_that_runs_wild_begins_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def scene(one: Bench) -> None:
+        one.shifts.look()
+        one.shifts.seen("W\n1")
+
+    assert bench.plays(scene).kinds == []
+    assert "the reader of badges is wrong" in caplog.text
+
+
+def test_a_wearer_is_reminded_of_a_camera_that_cannot_record(bench: Bench) -> None:
+    def scene(one: Bench) -> None:
+        one.shifts.begin("W-1")
+        one.owner.state = replace(IDLE, conditions=frozenset({Condition.STORAGE_FULL}))
+        one.shifts.look()
+
+    bench.plays(scene, 250)
+    reminder = [CueKind.NOT_READY, CueKind.STORAGE_FULL]
+    assert bench.owner.cues == [CueKind.SHIFT_BEGUN, *reminder, *reminder]  # at 120 s and 240 s
