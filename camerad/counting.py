@@ -1,0 +1,119 @@
+"""The counters of `camerad.metrics` over restarts: a small file beside the store, written seldom.
+
+It is written once an hour and at an orderly end, so a loss of power costs an hour of counting, and
+the card some kilobytes a day. It is no evidence: nothing is signed, and one that is damaged is set
+aside, said, and begun anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from camerad import __version__
+from camerad.clock import Clock
+from camerad.errors import StorageError
+from camerad.metrics import Metrics
+
+log = logging.getLogger("camerad.daemon")
+
+NAME: Final = "metrics.json"
+SAVE_SECONDS: Final = 3600.0
+CLOSE_SECONDS: Final = 1.0
+"""How long the daemon's end waits for it."""
+
+
+class Counting:
+    """Used on the event loop, which waits for no file. aside: does blocking work on a thread."""
+
+    def __init__(
+        self, state_dir: str, clock: Clock, aside: Callable[[Callable[[], Any]], Awaitable[Any]]
+    ) -> None:
+        self._path = os.path.join(state_dir, NAME)
+        self._clock = clock
+        self._aside = aside
+        self._task: asyncio.Task[None] | None = None
+        self.metrics = Metrics(clock.now_us())
+
+    def start(self) -> None:
+        """Add what was counted before, then save now and then."""
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    def shift(self, *, runs: bool) -> None:
+        """Whether somebody is on a shift."""
+        self.metrics.shift(self._clock.now_us(), runs=runs)
+
+    def text(self) -> str:
+        """As Prometheus reads it."""
+        return self.metrics.text(self._clock.now_us(), __version__)
+
+    async def close(self) -> None:
+        """Save once more, unless the card takes too long for that."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        try:
+            await asyncio.wait_for(self._save(), CLOSE_SECONDS)
+        except TimeoutError:
+            log.warning("the counters are not saved: the card takes too long")
+
+    async def _keep(self) -> None:
+        former = await self._aside(self._load)
+        if former is not None:
+            try:
+                self.metrics.restore(former)
+            except ValueError as error:
+                wrong = error
+                await self._aside(lambda: self._set_aside(wrong))
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            await self._save()
+
+    async def _save(self) -> None:
+        self.metrics.passed(self._clock.now_us())
+        content = json.dumps(self.metrics.dump()).encode()
+        await self._aside(lambda: self._write(content))
+
+    def _write(self, content: bytes) -> None:
+        from camerad.evidence import files  # noqa: PLC0415 - slow to import
+
+        try:
+            files.publish(self._path, content)
+        except StorageError as error:
+            log.warning("the counters are not saved: %s", error)
+
+    def _load(self) -> Any:
+        """What was saved; None if nothing was, or it cannot be read."""
+        try:
+            with open(self._path, "rb") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("%s cannot be read: %s; counting begins anew", self._path, error.strerror)
+        except ValueError as error:
+            self._set_aside(error)
+        return None
+
+    def _set_aside(self, error: ValueError) -> None:
+        from camerad.evidence import files  # noqa: PLC0415 - slow to import
+
+        kept = f"{self._path}.damaged"
+        log.warning(
+            "%s is damaged (%s); it is kept as %s, and counting begins anew",
+            self._path,
+            error,
+            kept,
+        )
+        try:
+            files.rename(self._path, kept)
+        except StorageError as trouble:
+            log.warning("%s", trouble)
