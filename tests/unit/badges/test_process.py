@@ -1,0 +1,126 @@
+"""The process that looks for badges, run by the daemon's own end of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from camerad.behaviour.badge import badge
+from camerad.clock import SystemClock
+from camerad.hardware import badges
+from camerad.hardware.badges import BadgeReader
+from camerad.stream.frame import create
+from camerad.stream.newest import FrameWriter
+from tests.unit.badges.drawing import code, scene
+from tests.unit.badges.test_reading import GEOMETRY, frame
+
+DEADLINE = 30.0
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.fd = create(1 << 20)
+        self.writer = FrameWriter(self.fd, GEOMETRY)
+        self.seen: list[str] = []
+        self.reader = BadgeReader(self.fd, self.seen.append)
+
+    def plays(self, scene: Callable[[Bench], Awaitable[None]]) -> None:
+        async def run() -> None:
+            async with asyncio.timeout(DEADLINE):
+                await scene(self)
+            await self.reader.close()
+            assert self.reader.pid is None
+
+        asyncio.run(run())
+
+    async def shows(self, text: str | None, until: Callable[[], object]) -> None:
+        """A camera that sees this, 20 pictures a second, until that is so."""
+        luma = scene() if text is None else code(text)
+        while not until():
+            self.writer.put(frame(luma), SystemClock().now_us())
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    os.close(made.fd)
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_a_badge_before_the_camera_is_told_and_the_process_is_harmless(bench: Bench) -> None:
+    async def scene(one: Bench) -> None:
+        one.reader.look(True)
+        one.reader.look(True)  # said again, it changes nothing
+        await one.shows(badge("W-0815"), lambda: one.seen)
+        assert one.seen[0] == "W-0815"
+        pid = one.reader.pid
+        assert pid is not None
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        (no_files,) = (line for line in limits.splitlines() if line.startswith("Max file size"))
+        assert no_files.split()[3:5] == ["0", "0"]
+        # Non-dumpable: what is in /proc of it belongs to root (proc(5)).
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+        one.reader.look(False)
+        await one.reader.close()
+        assert gone(pid)
+        count = len(one.seen)
+        one.writer.put(frame(code(badge("W-1"))), SystemClock().now_us())
+        await asyncio.sleep(0)
+        assert len(one.seen) == count
+
+    bench.plays(scene)
+
+
+def test_a_killed_process_is_started_again_and_one_that_hangs_is_ended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(badges, "AGAIN_SECONDS", 0.05)
+
+    async def scene(one: Bench) -> None:
+        one.reader.look(True)
+        await one.shows(None, lambda: one.reader.pid)
+        first = one.reader.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await one.shows(badge("W-1"), lambda: one.seen)
+        second = one.reader.pid
+        assert second not in (None, first)
+        assert second is not None
+        os.kill(second, signal.SIGSTOP)
+        await one.reader.close()
+        assert gone(second)
+
+    bench.plays(scene)
+    assert "no badge can be read: its process ended with -9" in caplog.text
+
+
+def test_a_process_that_cannot_be_started_is_said_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(badges, "AGAIN_SECONDS", 0.0)
+    tries: list[int] = []
+
+    async def fails(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise OSError("no memory")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fails)
+
+    async def scene(one: Bench) -> None:
+        one.reader.look(True)
+        while len(tries) < 5:
+            await asyncio.sleep(0)
+
+    bench.plays(scene)
+    assert caplog.text.count("it cannot be started: no memory") == 1
