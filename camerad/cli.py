@@ -34,7 +34,7 @@ from camerad.errors import (
 from camerad.evidence.text import printable
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
-COMMANDS: Final = ("evidence", "offload", "identity", "keys")
+COMMANDS: Final = ("evidence", "offload", "identity", "keys", "shift", "metrics")
 """Each a module in `camerad.commands`."""
 
 
@@ -189,6 +189,8 @@ def _status(path: str, *, as_json: bool) -> int:
     if battery is not None:
         lines.append(f"battery     {_battery(battery)}")
     lines.append(f"clock       {status['clock']}")
+    if status["shift"] is not None:
+        lines.append(f"shift       {printable(status['shift']['wearer'])}")
     lines += [f"expiring    {one} is flagged: hold it, or it goes" for one in status["expiring"]]
     lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
     lines.append(f"policy      {status['policy']}")

@@ -42,6 +42,35 @@ def request(
     timeout: how long it may take to answer, seconds. Raises ControlError saying what to do if
     nobody answers, or not in time.
     """
+    status, answer = _ask(path, method, target, body, timeout)
+    try:
+        return status, json.loads(answer)
+    except ValueError as error:
+        raise _stranger(path, error) from error
+
+
+def text(path: str, target: str, timeout: float = TIMEOUT_SECONDS) -> str:
+    """What the daemon answers to a GET in plain text. Raises ControlError as `request` does, and
+    with the daemon's own sentence if it refuses."""
+    status, answer = _ask(path, "GET", target, None, timeout)
+    try:
+        if status == http.HTTPStatus.OK:
+            return answer.decode()
+        raise ControlError(str(json.loads(answer)["error"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _stranger(path, error) from error
+
+
+def _stranger(path: str, error: Exception) -> ControlError:
+    return ControlError(
+        f"what listens at {path} does not answer as a camera's daemon does ({error}): name the "
+        "daemon's socket with --socket"
+    )
+
+
+def _ask(
+    path: str, method: str, target: str, body: dict[str, Any] | None, timeout: float
+) -> tuple[int, bytes]:
     connection = _UnixConnection(path, timeout)
     try:
         if body is None:
@@ -50,7 +79,7 @@ def request(
             kind = {"Content-Type": "application/json"}
             connection.request(method, target, json.dumps(body), kind)
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        return response.status, response.read()
     except (FileNotFoundError, ConnectionRefusedError):
         # Refused: what a daemon that was killed has left behind, or no socket at all.
         raise NoDaemonError(
@@ -68,9 +97,6 @@ def request(
             "log ('journalctl -u camerad')"
         ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise ControlError(
-            f"what listens at {path} does not answer as a camera's daemon does ({error}): name the "
-            "daemon's socket with --socket"
-        ) from error
+        raise _stranger(path, error) from error
     finally:
         connection.close()

@@ -11,9 +11,12 @@ POST /intents/{name}   carry out an intent as if a button had asked for it: 202 
                        taken, 409 when it was refused, with the reason
 GET /health            how its parts do: camera, microphone, display, outputs, buttons; see
                        `camerad.status.Status.health`
+GET /metrics           counters without personal data, as Prometheus reads them
 GET /recordings        the recordings in the store: flagged first, then the newest
 GET /identity          the device's id and its public key, as JWK
 GET /ledger/head       the ledger's head: epoch, sequence, sha256
+POST /shift            body {"wearer": id}: that is who wears the camera from now on; {"wearer":
+                       null}: nobody does
 POST /recordings/{id}/hold     keep a recording; body {"reason": ..., "who": ...}
 POST /recordings/{id}/release  end that; body {"who": ...}
 POST /purge            delete what is due now; answers what was deleted
@@ -24,9 +27,10 @@ POST /acknowledge      sign a receipt over copies at an office; body {"directory
 
 A request that the store refuses is answered with 409 and one sentence.
 
-Whoever may open the socket may press. The socket belongs to the daemon's user and one group
-(mode 0660). Requests are bounded in size and number, and none of them touches a thread that
-footage passes through.
+The socket belongs to the daemon's user and one group (mode 0660). What each of those who may open
+it may do there depends on who they are (`camerad.control_access`); what they may not is answered
+with 403. Requests are bounded in size, number, rate and time, for each user apart, and none of them
+touches a thread that footage passes through.
 """
 
 from __future__ import annotations
@@ -46,8 +50,13 @@ from aiohttp import web
 
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
+from camerad.config.access import Access
+from camerad.control_access import RATE, Peer, Permissions, Rates, peer_of, role_of
+from camerad.control_shift import ShiftRequests
 from camerad.control_store import StoreRequests
 from camerad.errors import CameradError, ControlError
+from camerad.metrics import CONTENT_TYPE
+from camerad.shifts import Shifts
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
@@ -65,7 +74,18 @@ MAX_BODY: Final = 16 * 1024
 MAX_LISTENERS: Final = 32
 MAX_CONNECTIONS: Final = 128
 """At once; a further one is closed as soon as it is made."""
+MAX_OF_ONE_USER: Final = 32
+"""Of those, a user who is neither root nor the daemon's own has at most so many,"""
+MAX_OF_OTHERS: Final = 96
+"""and all such users together, so that nobody keeps out who looks after the camera."""
+MAX_LISTENERS_OF_OTHERS: Final = 16
 KEEP_ALIVE_SECONDS: Final = 15.0
+"""How often a listener is written to at the least."""
+REQUEST_SECONDS: Final = 10.0
+"""How long the head of a request may take, from the beginning of its connection or the end of the
+request before, and how long its body may."""
+LINGER_SECONDS: Final = 1.0
+"""How long what follows a refused request is still read, so that the answer arrives."""
 
 
 class Controlled(Protocol):
@@ -86,6 +106,13 @@ class Controlled(Protocol):
     @property
     def device(self) -> str:
         """The device's id."""
+
+    @property
+    def shifts(self) -> Shifts:
+        """Who wears the camera."""
+
+    def metrics(self) -> str:
+        """Counters in Prometheus' text format."""
 
     def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
         """Have `work` done with the store and the device's key, on the store's thread."""
@@ -108,21 +135,35 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.json_response({"error": "internal error; see the daemon's log"}, status=500)
 
 
-class _Turned(asyncio.Protocol):
-    """Turns a connection away."""
+class _Door(asyncio.Protocol):
+    """Where a connection begins: it is known now whose it is, and before anything is read of it,
+    `admit` says what speaks with it, or that it is turned away."""
+
+    def __init__(self, admit: Callable[[asyncio.BaseTransport], asyncio.Protocol | None]) -> None:
+        self._admit = admit
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+        protocol = self._admit(transport)
+        if protocol is None:
+            transport.close()
+            return
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
 
 class Control:
     """The server. `changed` is called by the daemon after every change of the status."""
 
-    def __init__(self, daemon: Controlled, runtime_dir: str, group: str | None) -> None:
+    def __init__(
+        self, daemon: Controlled, runtime_dir: str, group: str | None, access: Access = Access()
+    ) -> None:
         self._daemon = daemon
         self._path = os.path.join(runtime_dir, SOCKET_NAME)
         self._group = group
-        self._listeners: set[asyncio.Queue[str]] = set()
+        self._access = access
+        self._permissions = Permissions(Access(read=(), press=()), None)
+        self._rates = Rates()
+        self._listeners: dict[asyncio.Queue[str], bool] = {}
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._closing = asyncio.Event()
@@ -138,13 +179,22 @@ class Control:
         Raises ControlError if the directory cannot be written, if another daemon listens there,
         or if the group does not exist.
         """
-        app = web.Application(middlewares=[_plain_errors], client_max_size=MAX_BODY)
+        listener = self._listen()
+        try:
+            self._permissions = Permissions(self._access, self._group)
+        except ControlError:
+            listener.close()
+            os.unlink(self._path)
+            raise
+        app = web.Application(middlewares=[_plain_errors, self._guard], client_max_size=MAX_BODY)
         app.router.add_get("/status", self._status)
         app.router.add_get("/health", self._health)
         app.router.add_get("/events", self._events)
         app.router.add_get("/recordings", self._recordings)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
+        ShiftRequests(self._daemon).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
             app,
@@ -152,8 +202,9 @@ class Control:
             handle_signals=False,
             shutdown_timeout=CONTROL_END_SECONDS,
             logger=_parser_log,
+            keepalive_timeout=REQUEST_SECONDS,
+            lingering_time=LINGER_SECONDS,
         )
-        listener = self._listen()
         try:
             await self._runner.setup()
             self._server = await asyncio.get_running_loop().create_unix_server(
@@ -164,10 +215,48 @@ class Control:
             raise ControlError(f"{self._path}: cannot listen: {error.strerror}") from error
 
     def _protocol(self) -> asyncio.Protocol:
+        return _Door(self._admit)
+
+    def _admit(self, transport: asyncio.BaseTransport) -> asyncio.Protocol | None:
+        """What speaks with a peer that has just connected; None: it is turned away."""
         server = self._runner.server if self._runner is not None else None
-        if server is None or len(server.connections) >= MAX_CONNECTIONS:
-            return _Turned()
+        peer = peer_of(transport)
+        if server is None or peer is None or len(server.connections) >= MAX_CONNECTIONS:
+            return None
+        if not self._permissions.is_own(peer):
+            there = (peer_of(one.transport) for one in server.connections)
+            others = [one.uid for one in there if one and not self._permissions.is_own(one)]
+            if len(others) >= MAX_OF_OTHERS or others.count(peer.uid) >= MAX_OF_ONE_USER:
+                return None
+            if not self._rates.take(peer.uid, asyncio.get_running_loop().time()):
+                return None
         return server()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Only who may, not too often, and with a body that comes in time."""
+        peer = peer_of(request.transport)
+        role = role_of(request.method, request.path)
+        if peer is None or not self._permissions.may(peer, role):
+            raise web.HTTPForbidden(
+                text=f"this user may not {role.value} here: have them, or a group of theirs, named "
+                f"in access.{role.value} of the camera's configuration, or run this with sudo"
+            )
+        if not self._may_now(peer):
+            raise web.HTTPTooManyRequests(text=f"at most {RATE:g} requests in a second")
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(
+                text=f"the body of the request did not come within {REQUEST_SECONDS:g} s"
+            ) from None
+        return await handler(request)
+
+    def _may_now(self, peer: Peer) -> bool:
+        if self._permissions.is_own(peer):
+            return True
+        return self._rates.take(peer.uid, asyncio.get_running_loop().time())
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -242,6 +331,11 @@ class Control:
         except CameradError as error:
             raise web.HTTPConflict(text=str(error)) from error
 
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._daemon.metrics().encode(), headers={"Content-Type": CONTENT_TYPE}
+        )
+
     async def _intent(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         try:
@@ -255,13 +349,16 @@ class Control:
         return web.json_response(self._daemon.status(), status=202)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        if len(self._listeners) >= MAX_LISTENERS:
-            raise web.HTTPServiceUnavailable(text=f"{MAX_LISTENERS} listeners are enough")
+        peer = peer_of(request.transport)
+        own = peer is not None and self._permissions.is_own(peer)
+        others = list(self._listeners.values()).count(False)
+        if len(self._listeners) >= MAX_LISTENERS or (not own and others >= MAX_LISTENERS_OF_OTHERS):
+            raise web.HTTPServiceUnavailable(text=f"{len(self._listeners)} listeners are enough")
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=16)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
-        self._listeners.add(queue)
+        self._listeners[queue] = own
         try:
             await response.prepare(request)
             await response.write(self._line().encode())
@@ -274,7 +371,7 @@ class Control:
         except ConnectionResetError:
             log.debug("control: a listener went away")
         finally:
-            self._listeners.discard(queue)
+            self._listeners.pop(queue, None)
         return response
 
     async def close(self) -> None:

@@ -39,10 +39,12 @@ from camerad.behaviour.budget import (
 from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
+from camerad.counting import Counting
 from camerad.effects import Answers, Effects
 from camerad.errors import EX_REBOOT, EX_SOFTWARE
 from camerad.evidence import storage
 from camerad.hands import Body, Hands
+from camerad.hardware.badges import BadgeReader
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
@@ -53,6 +55,7 @@ from camerad.recordings import Recordings
 from camerad.reports import Reports
 from camerad.resources import Resources
 from camerad.rings import make_rings
+from camerad.shifts import Shifts
 from camerad.status import Status
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
@@ -99,6 +102,9 @@ class Daemon(Reports):
         self._announcer: Announcer | None = None
         self._display: SelfView | NoDisplay | None = None
         self._microphone: Microphone | None = None
+        self._badges: BadgeReader | None = None
+        self._shifts = Shifts(self, settings.shift_rules, clock)
+        self._counting = Counting(str(settings.device.state_dir), clock, self.aside)
         self._exit_code = 0
         self._ended = asyncio.Event()
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
@@ -107,6 +113,7 @@ class Daemon(Reports):
         self._status = Status(
             settings, self._clock, self._recordings, self._resources, self._recordings_dir
         )
+        self._status.shifts = self._shifts
         self._rebooting = Rebooting(str(settings.device.state_dir))
 
     # ------------------------------------------------------------------ life
@@ -187,6 +194,8 @@ class Daemon(Reports):
             # store has much to import too, and would keep this thread from getting that far.
             self._link.start()
             parts.push_async_callback(self._stop_link)
+            self._counting.start()
+            parts.push_async_callback(self._counting.close)
             self._recordings.open(rings, lambda: self._link.sound_format)
             if away is not None:
                 self._recordings.write_failed(away)
@@ -196,6 +205,9 @@ class Daemon(Reports):
             self._control = await self.aside(self._make_control)
             await self._control.open()
             parts.push_async_callback(self._control.close)
+            self._badges = BadgeReader(frame_fd, self._shifts.seen)
+            parts.push_async_callback(self._badges.close)
+            parts.callback(self._shifts.close)
             self._display = self._make_display(frame_fd)
             parts.push_async_callback(self._display.close)
             self._display.start()
@@ -272,7 +284,7 @@ class Daemon(Reports):
         from camerad.control import Control  # noqa: PLC0415 - slow to import
 
         device = self._settings.device
-        return Control(self, str(device.runtime_dir), device.socket_group)
+        return Control(self, str(device.runtime_dir), device.socket_group, self._settings.access)
 
     def _make_announcer(self) -> Announcer:
         def load() -> Awaitable[dict[Announcement, Clip]]:
@@ -319,7 +331,7 @@ class Daemon(Reports):
             return
         if self._state.stage is not before.stage:
             log.info("%s -> %s", before.stage.value, self._state.stage.value)
-        self._indicators.show(signals.look(self._state))
+        self._show_lights()
         if (before.armed, before.keeping) != (self._state.armed, self._state.keeping):
             self._tell_stamp()
         self._show_scene()
@@ -331,6 +343,11 @@ class Daemon(Reports):
             sound = self._recordings.has_sound
             self._announcer.stepped(event.at_us, before, self._state, sound=sound)
         self._tell_microphone()
+        self._shifts.look()
+        self._counting.metrics.stepped(event, self._state, effects)
+
+    def _show_lights(self) -> None:
+        self._indicators.show(self._shifts.lights(signals.look(self._state)))
 
     def _tell_microphone(self) -> None:
         """After the effects: a recording follows the ring by the time sound comes into it."""
@@ -400,11 +417,12 @@ class Daemon(Reports):
     # ------------------------------------------------------------------ camera
 
     def _tell_stamp(self) -> None:
-        """What is written into the pictures from now on; no shift names a wearer yet."""
+        """What is written into the pictures from now on."""
         self._link.set_stamp(
             StampState(
                 pre=self._state.armed and not self._state.keeping,
                 trusted=self._clock.moment().trusted,
+                wearer=self._shifts.wearer,
                 steps=self._clock_steps,
             )
         )
@@ -427,7 +445,31 @@ class Daemon(Reports):
         """Have `work` done with the store and the device's key, on the store's thread."""
         return self._recordings.ask(work)
 
+    # ------------------------------------------------------------------ shift
+
+    @property
+    def shifts(self) -> Shifts:
+        """Who wears the camera."""
+        return self._shifts
+
+    def shift_changed(self) -> None:
+        """Whoever wears the camera goes into stamp and recordings. For a badge, frames are shared
+        that nobody sees; they are overwritten once it is no longer looked for."""
+        self._recordings.wearer = self._shifts.wearer
+        self._counting.shift(runs=self._shifts.wearer is not None)
+        self._tell_stamp()
+        self._show_lights()
+        if self._badges is not None:
+            self._badges.look(self._shifts.looking)
+        self._link.set_view(self._state.display_on or self._shifts.looking)
+        if self._control is not None:
+            self._control.changed()
+
     # ------------------------------------------------------------------ status
+
+    def metrics(self) -> str:
+        """Counters in Prometheus' text format."""
+        return self._counting.text()
 
     def status(self) -> dict[str, Any]:
         """What the camera does now, ready for JSON; see `camerad.control`."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from camerad.behaviour import stages
+from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
 from camerad.errors import EX_REBOOT
@@ -15,6 +15,7 @@ from camerad.microphone import Microphone
 from camerad.onloop import OnLoop
 from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
+from camerad.shifts import KeptShift, Shifts
 from camerad.stream.link import CaptureLink
 from camerad.stream.packets import Gap
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
@@ -36,6 +37,8 @@ class Reports(OnLoop):
     _clock_steps = 0
     _camera_is_up = False
     _camera_error_told = ""
+
+    _shifts: Shifts
 
     def post(self, event: stages.Event) -> None:
         """Take an event."""
@@ -153,6 +156,20 @@ class Reports(OnLoop):
         if fault is not None:
             log.error("display down: %s", fault)
         self.set_condition(Condition.DISPLAY_DOWN, holds=fault is not None)
+
+    # ------------------------------------------------------------------ shift
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so (`camerad.evidence.facts`)."""
+        self._recordings.note(kind, **facts)
+
+    def sound(self, kind: stages.CueKind) -> None:
+        """Play a cue."""
+        self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
+
+    def shift_known(self, kept: KeptShift) -> None:
+        """The ledger knows of a shift that has not ended."""
+        self._shifts.known(kept)
 
     # ------------------------------------------------------------------ clock
 

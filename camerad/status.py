@@ -14,12 +14,14 @@ from camerad.microphone import Microphone
 from camerad.recordings import Recordings
 from camerad.resources import Resources
 from camerad.rings import Rings
+from camerad.shifts import Shifts
 
 
 class Status:
     """Knows the parts that can be asked; the state is told with each question.
 
-    recordings_dir: the path as it is told to whoever asks. The microphone is set once there is one.
+    recordings_dir: the path as it is told to whoever asks. Microphone and shifts are set once there
+    are any.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Status:
         self._recordings_dir = recordings_dir
         self._sound = wiring.sound(settings) is not None
         self.microphone: Microphone | None = None
+        self.shifts: Shifts | None = None
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""
@@ -102,6 +105,8 @@ class Status:
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),
             **self._resources.report(),
+            "shift": self.shifts.status() if self.shifts is not None else None,
+            "looking_for_badge": self.shifts is not None and self.shifts.looking,
             "expiring": list(self._recordings.expiring),
             "policy": self._settings.policy.name,
             "device": self._settings.device.id,

@@ -55,6 +55,17 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_socket_option(parser: argparse.ArgumentParser) -> None:
+    """How to reach the daemon."""
+    parser.add_argument(
+        "--socket",
+        default=default_socket(),
+        metavar="PATH",
+        help="where the daemon listens; default: $CAMERAD_SOCKET or that of an installed camera, "
+        "here %(default)s",
+    )
+
+
 def add_key_option(parser: argparse.ArgumentParser) -> None:
     """Which devices' keys are trusted."""
     parser.add_argument(

@@ -31,6 +31,7 @@ STATUS = {
     "storage": {"free_bytes": 5_000_000_000, "minutes_left": 92.4},
     "battery": {"percent": 61, "minutes_left": 88, "docked": True},
     "clock": "synchronised",
+    "shift": {"wearer": "W-0815", "since_us": 0, "until_us": 1, "source": "badge"},
     "expiring": ["R0"],
 }
 
@@ -87,6 +88,7 @@ def test_status_for_people_and_for_programs(
         "generic",
     ):
         assert part in out
+    assert "shift       W-0815" in out
     for part in ("92 minutes", "61 %, 88 minutes", "docked", "synchronised", "R0 is flagged"):
         assert part in out
     assert cli.main(["status", "--json", "--socket", daemon]) == 0

@@ -15,8 +15,18 @@ from typing import Any
 import aiohttp
 import pytest
 
+from camerad import control, control_access
 from camerad.behaviour.stages import Intent
-from camerad.control import MAX_CONNECTIONS, MAX_LISTENERS, Control
+from camerad.config.access import Access
+from camerad.control import (
+    MAX_CONNECTIONS,
+    MAX_LISTENERS,
+    MAX_LISTENERS_OF_OTHERS,
+    MAX_OF_ONE_USER,
+    MAX_OF_OTHERS,
+    Control,
+)
+from camerad.control_access import BURST, Peer
 from camerad.errors import ControlError
 
 
@@ -49,14 +59,19 @@ class StandIn:
     def ask(self, work: Callable[..., Any]) -> Awaitable[Any]:
         raise NotImplementedError
 
+    def metrics(self) -> str:
+        return "camerad_ready 1\n"
+
+    shifts: Any = None
+
 
 Scene = Callable[[StandIn, Control, aiohttp.ClientSession], Awaitable[None]]
 
 
-def play(directory: Path, scene: Scene) -> None:
+def play(directory: Path, scene: Scene, access: Access = Access()) -> None:
     async def run() -> None:
         daemon = StandIn()
-        control = Control(daemon, str(directory), None)
+        control = Control(daemon, str(directory), None, access)
         await control.open()
         connector = aiohttp.UnixConnector(control.path)
         try:
@@ -242,3 +257,242 @@ def test_connections_without_a_word_are_bounded_and_the_next_one_is_turned_away(
         await control.close()
 
     asyncio.run(run())
+
+
+# ------------------------------------------------------------------------------- somebody else's
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> list[Peer]:
+    """Who the kernel says is at the other end: these, in turn, the last one from then on. (That it
+    says so is tested in test_control_access.py and test_control_fuzz.py, with another user.)"""
+    peers = [Peer(NOBODY, frozenset({NOBODY}))]
+
+    def told(transport: Any) -> Peer | None:
+        return None if transport is None else peers[0]
+
+    monkeypatch.setattr(control, "peer_of", told)
+    return peers
+
+
+NOBODY = 65_534
+ALL = Access(read=("user:nobody",), press=("user:nobody",), configure=("user:nobody",))
+REQUESTS = {
+    "read": [
+        ("GET", "/status"),
+        ("GET", "/events"),
+        ("GET", "/recordings"),
+        ("GET", "/metrics"),
+        ("GET", "/identity"),
+        ("GET", "/ledger/head"),
+        ("GET", "/no/such/thing"),
+    ],
+    "press": [("POST", f"/intents/{intent.value}") for intent in Intent],
+    "configure": [
+        ("POST", "/shift"),
+        ("POST", "/purge"),
+        ("POST", "/acknowledge"),
+        ("POST", "/recordings/x/hold"),
+        ("POST", "/recordings/x/release"),
+        ("DELETE", "/status"),
+        ("PUT", "/intents/record"),
+    ],
+}
+
+
+def test_every_request_that_there_is_has_its_role_in_the_table(tmp_path: Path) -> None:
+    async def run() -> None:
+        one = Control(StandIn(), str(tmp_path), None)
+        await one.open()
+        assert one._runner is not None
+        routes = {
+            (route.method, route.resource.canonical)
+            for route in one._runner.app.router.routes()
+            if route.resource is not None and route.method != "HEAD"
+        }
+        await one.close()
+        listed = {
+            (method, path.replace("/x/", "/{id}/").replace("/record", "/{name}"))
+            if path == "/intents/record"
+            else (method, path.replace("/x/", "/{id}/"))
+            for requests in REQUESTS.values()
+            for method, path in requests
+        }
+        assert routes <= listed
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("role", REQUESTS)
+def test_each_role_stands_for_itself(tmp_path: Path, strangers: list[Peer], role: str) -> None:
+    only = Access(**{"read": (), "press": (), "configure": (), role: ("user:nobody",)})
+
+    async def scene(daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
+        for name, requests in REQUESTS.items():
+            if name == role:
+                continue
+            for method, path in requests:
+                async with http.request(method, path) as answer:
+                    assert answer.status == 403, (method, path)
+                    assert f"access.{name} of the camera" in (await answer.json())["error"]
+        # Nobody else's request came through, and one's own does.
+        assert daemon.intents == []
+        method, path = REQUESTS[role][0]
+        async with http.request(method, path) as answer:
+            assert answer.status in (200, 202, 400)
+
+    play(tmp_path, scene, only)
+
+
+def test_whoever_the_kernel_does_not_name_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "peer_of", lambda _: None)
+
+    async def scene(_daemon: StandIn, control: Control, _http: aiohttp.ClientSession) -> None:
+        reader, writer = await asyncio.open_unix_connection(control.path)
+        assert await reader.read() == b""
+        writer.close()
+
+    play(tmp_path, scene)
+
+
+def test_a_user_in_a_hurry_is_slowed_down_and_root_is_not(
+    tmp_path: Path, strangers: list[Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_access, "RATE", 1e-6)  # none comes due while this runs
+
+    async def scene(_daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
+        answers = []
+        for _ in range(int(BURST) + 5):
+            async with http.get("/status") as answer:
+                answers.append(answer.status)
+        # The connection counted too.
+        assert answers == [200] * (int(BURST) - 1) + [429] * 6
+        strangers[0] = Peer(0, frozenset())
+        for _ in range(2 * int(BURST)):
+            async with http.get("/status") as answer:
+                assert answer.status == 200
+
+    play(tmp_path, scene, ALL)
+
+
+async def silent(control: Control) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(control.path)
+
+
+async def is_let_in(control: Control) -> bool:
+    """Whether a new connection is answered."""
+    reader, writer = await silent(control)
+    writer.write(b"GET /status HTTP/1.1\r\nHost: camerad\r\n\r\n")
+    try:
+        return bool(await asyncio.wait_for(reader.read(12), 10))
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()
+
+
+def test_one_user_cannot_keep_others_out_nor_all_of_them_root(
+    tmp_path: Path, strangers: list[Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_access, "BURST", 1e9)
+    clients: dict[Any, Peer] = {}
+
+    def told(transport: Any) -> Peer | None:
+        return None if transport is None else clients.setdefault(transport, strangers[0])
+
+    monkeypatch.setattr(control, "peer_of", told)
+
+    async def scene(_daemon: StandIn, control: Control, _http: aiohttp.ClientSession) -> None:
+        held = []
+        for uid in range(1, MAX_OF_OTHERS // MAX_OF_ONE_USER + 1):
+            strangers[0] = Peer(uid, frozenset({NOBODY}))
+            for _ in range(MAX_OF_ONE_USER):
+                held.append(await silent(control))
+                # Known to the server, before the next one asks.
+                while len(clients) < len(held):
+                    await asyncio.sleep(0)
+            assert not await is_let_in(control), f"user {uid}"
+        strangers[0] = Peer(1000, frozenset({NOBODY}))
+        assert not await is_let_in(control), "one user more"
+        strangers[0] = Peer(0, frozenset())
+        assert await is_let_in(control), "root"
+        for _, writer in held:
+            writer.close()
+
+    play(tmp_path, scene, Access(read=("group:nogroup",)))
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"GET /status HT",
+        b"GET /status HTTP/1.1\r\nHost: camerad\r\n",
+        b"POST /shift HTTP/1.1\r\nHost: camerad\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /shift HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
+    ids=["nothing", "half a line", "half a head", "half a body", "half a chunk"],
+)
+def test_what_does_not_come_to_its_end_in_time_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    monkeypatch.setattr(control, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(control, "LINGER_SECONDS", 0.1)
+
+    async def scene(_daemon: StandIn, control: Control, _http: aiohttp.ClientSession) -> None:
+        reader, writer = await silent(control)
+        writer.write(beginning)
+        said = await asyncio.wait_for(reader.read(), 15)
+        assert said == b"" or said.startswith(b"HTTP/1.1 408 ")
+        assert (said != b"") == (b"\r\n\r\n" in beginning)
+        writer.close()
+
+    play(tmp_path, scene)
+
+
+def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    async def scene(_daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
+        for path in ("/shift", "/intents/record"):
+            async with http.post(path, data=b"x" * (control.MAX_BODY + 1)) as answer:
+                assert answer.status == 413
+
+    play(tmp_path, scene)
+
+
+def test_listeners_of_others_leave_room_for_those_who_look_after_the_camera(
+    tmp_path: Path, strangers: list[Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_access, "BURST", 1e9)
+
+    async def scene(_daemon: StandIn, control: Control, _: aiohttp.ClientSession) -> None:
+        connector = aiohttp.UnixConnector(control.path, limit=0)
+        async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
+            held = [await http.get("/events") for _ in range(MAX_LISTENERS_OF_OTHERS)]
+            assert [answer.status for answer in held] == [200] * MAX_LISTENERS_OF_OTHERS
+            async with http.get("/events") as answer:
+                assert answer.status == 503
+            strangers[0] = Peer(0, frozenset())
+            async with http.get("/events") as answer:
+                assert answer.status == 200
+            for answer in held:
+                answer.close()
+
+    play(tmp_path, scene, ALL)
+
+
+def test_a_name_in_the_configuration_that_is_nobodys_leaves_no_socket(tmp_path: Path) -> None:
+    one = Control(StandIn(), str(tmp_path), None, Access(configure=("user:no-such-user",)))
+    with pytest.raises(ControlError, match=r"access\.configure"):
+        asyncio.run(one.open())
+    assert not os.path.exists(one.path)
+
+
+def test_counters_are_plain_text(tmp_path: Path) -> None:
+    async def scene(_daemon: StandIn, _control: Control, http: aiohttp.ClientSession) -> None:
+        async with http.get("/metrics") as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert await answer.text() == "camerad_ready 1\n"
+
+    play(tmp_path, scene)

@@ -1,0 +1,191 @@
+"""`camerad shift` and `camerad metrics`."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from camerad import cli
+from camerad.commands.shift import BORDER, MODULE_MM, drawn
+from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Daemon(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    bodies: list[Any]
+    answer: tuple[int, bytes]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Daemon
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.server.bodies.append((self.path, json.loads(self.rfile.read(length))))
+        self._say()
+
+    def do_GET(self) -> None:
+        self.server.bodies.append((self.path, None))
+        self._say()
+
+    def _say(self) -> None:
+        code, data = self.server.answer
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(str(tmp_path / "s"), Handler) as server:
+        server.bodies, server.answer = [], (200, b'{"shift": null}')
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def run(daemon: Daemon, *words: str) -> int:
+    return cli.main([*words, "--socket", str(daemon.server_address)])
+
+
+def test_a_shift_is_begun_and_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(daemon, "shift", "start", "--wearer", "W-0815") == 0
+    assert run(daemon, "shift", "end") == 0
+    assert daemon.bodies == [("/shift", {"wearer": "W-0815"}), ("/shift", {"wearer": None})]
+    assert capsys.readouterr().out == "W-0815 wears it now\nnobody wears it now\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "why"), [(409, "refused", "there is no shift"), (403, "error", "not you")]
+)
+def test_a_refusal_says_why(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], status: int, key: str, why: str
+) -> None:
+    daemon.answer = (status, json.dumps({key: why}).encode())
+    assert run(daemon, "shift", "end") == EX_UNAVAILABLE
+    assert capsys.readouterr().err == f"camerad: the shift is as it was: {why}\n"
+
+
+def test_metrics_are_printed_as_they_come(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.answer = (200, b"camerad_ready 1\n")
+    assert run(daemon, "metrics") == 0
+    assert daemon.bodies == [("/metrics", None)]
+    assert capsys.readouterr().out == "camerad_ready 1\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((403, b'{"error": "this user may not read here"}'), "this user may not read here"),
+        ((500, b"[]"), "does not answer as a camera's daemon does"),
+        ((500, b"\xff"), "does not answer as a camera's daemon does"),
+        ((200, b"\xff"), "does not answer as a camera's daemon does"),
+    ],
+)
+def test_metrics_that_do_not_come_are_one_sentence(
+    daemon: Daemon,
+    capsys: pytest.CaptureFixture[str],
+    answer: tuple[int, bytes],
+    said: str,
+) -> None:
+    daemon.answer = answer
+    assert run(daemon, "metrics") == EX_UNAVAILABLE
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
+
+
+# ----------------------------------------------------------------------------------------- badges
+
+
+def rastered(svg: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """What the drawing shows, as a library sees it that knows nothing of QR codes: the modules are
+    strokes of one path, in a square of `width` millimetres."""
+    root = ET.parse(svg).getroot()
+    side = int(root.attrib["viewBox"].split()[2]) // MODULE_MM
+    dark = np.zeros((side, side), bool)
+    path = root.find(f".//{SVG}path[@class='qrline']")
+    assert path is not None
+    x = y = 0.0
+    for move, run_length in _strokes(path.attrib["d"]):
+        x, y = (x + move[1], y + move[2]) if move[0] == "m" else (move[1], move[2])
+        dark[int(y), int(x) : int(x + run_length)] = True
+        x += run_length
+    scale = 8
+    return np.kron(np.where(dark, 0, 255).astype(np.uint8), np.ones((scale, scale), np.uint8))
+
+
+def _strokes(path: str) -> Iterator[tuple[tuple[str, float, float], float]]:
+    for piece in path.replace("M", "|M").replace("m", "|m").split("|")[1:]:
+        start, _, length = piece[1:].partition("h")
+        x, y = map(float, start.split()) if " " in start else map(float, start.split("-"))
+        yield (piece[0], x, y), float(length)
+
+
+def test_a_badge_is_what_the_camera_reads(tmp_path: Path) -> None:
+    path = tmp_path / "badge.svg"
+    assert cli.main(["shift", "badge", "W-0815", "--output", str(path)]) == 0
+    picture = rastered(path)
+    text, _, _ = cv2.QRCodeDetector().detectAndDecode(picture)
+    assert text == "camerad:wearer:W-0815"
+    # A border of four modules, as the standard asks for, and sides in millimetres.
+    margin = BORDER * 8
+    assert picture[:margin].min() == picture[:, :margin].min() == 255
+    root = ET.parse(path).getroot()
+    assert root.attrib["width"] == root.attrib["height"] == "99mm"
+
+
+def test_a_badge_says_whose_it_is_and_goes_to_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["shift", "badge", "W-0815"]) == 0
+    assert "<title>W-0815</title>" in capsys.readouterr().out
+
+
+def test_what_is_no_id_makes_no_badge(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["shift", "badge", "W\n1"]) == EX_USAGE
+    assert "is no wearer's id" in capsys.readouterr().err
+
+
+def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "badge.svg"
+    path.write_text("mine")
+    assert cli.main(["shift", "badge", "W-1", "--output", str(path)]) == EX_CANTCREAT
+    assert path.read_text() == "mine"
+    assert "cannot be written: File exists" in capsys.readouterr().err
+
+
+def test_without_the_library_it_is_said_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "segno", None)
+    assert cli.main(["shift", "badge", "W-1"]) == EX_UNAVAILABLE
+    assert "install 'camerad[badges]'" in capsys.readouterr().err
+
+
+def test_the_longest_id_still_fits_on_the_page() -> None:
+    # Version 4, 33 modules and the border: 123 mm, half a sheet of A4.
+    assert b'width="123mm"' in drawn("x" * 32)

@@ -1,0 +1,168 @@
+"""Who may do what through the control socket, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import pwd
+import socket
+from typing import Any
+
+import pytest
+
+from camerad.config.access import Access
+from camerad.control_access import (
+    BURST,
+    MAX_USERS,
+    RATE,
+    Peer,
+    Permissions,
+    Rates,
+    Role,
+    peer_of,
+    role_of,
+)
+from camerad.errors import ControlError
+
+NOBODY = pwd.getpwnam("nobody")
+GAMES = grp.getgrnam("games").gr_gid
+STRANGER = 4_000_000_000  # no user or group of any machine
+
+
+def everything(permissions: Permissions, peer: Peer) -> set[Role]:
+    return {role for role in Role if permissions.may(peer, role)}
+
+
+def test_root_and_the_daemons_user_may_everything() -> None:
+    permissions = Permissions(Access(read=(), press=()), None)
+    for uid in (0, os.geteuid()):
+        peer = Peer(uid, frozenset({STRANGER}))
+        assert everything(permissions, peer) == set(Role)
+        assert permissions.is_own(peer)
+
+
+def test_members_of_the_sockets_group_read_and_press_unless_told_otherwise() -> None:
+    member = Peer(STRANGER, frozenset({STRANGER, GAMES}))
+    assert everything(Permissions(Access(), "games"), member) == {Role.READ, Role.PRESS}
+    assert everything(Permissions(Access(press=()), "games"), member) == {Role.READ}
+    assert everything(Permissions(Access(), None), member) == set()
+
+
+def test_users_and_groups_are_named_for_each_role_apart() -> None:
+    access = Access(read=("user:nobody", "group:games"), press=(), configure=("user:nobody",))
+    permissions = Permissions(access, None)
+    assert everything(permissions, Peer(NOBODY.pw_uid, frozenset())) == {Role.READ, Role.CONFIGURE}
+    assert everything(permissions, Peer(STRANGER, frozenset({GAMES}))) == {Role.READ}
+    # A number counts as what it is: no user has the rights of a group with the same number.
+    assert everything(permissions, Peer(GAMES, frozenset({NOBODY.pw_uid}))) == set()
+
+
+@pytest.mark.parametrize("entry", ["user:no-such-user", "group:no-such-group"])
+def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> None:
+    with pytest.raises(ControlError, match=r"there is no (user|group) 'no-such-.*access\.press"):
+        Permissions(Access(press=(entry,)), None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "role"),
+    [
+        ("GET", "/status", Role.READ),
+        ("HEAD", "/metrics", Role.READ),
+        ("POST", "/intents/record", Role.PRESS),
+        ("POST", "/shift", Role.CONFIGURE),
+        ("POST", "/recordings/x/hold", Role.CONFIGURE),
+        ("POST", "/intents", Role.CONFIGURE),
+        ("POST", "/%69ntents/record", Role.CONFIGURE),
+        ("DELETE", "/intents/record", Role.CONFIGURE),
+        ("BREW", "/status", Role.CONFIGURE),
+    ],
+)
+def test_what_is_not_known_to_be_less_needs_the_highest_role(
+    method: str, path: str, role: Role
+) -> None:
+    assert role_of(method, path) is role
+
+
+# --------------------------------------------------------------------------------- who is there
+
+
+class Transport(asyncio.BaseTransport):
+    def __init__(self, end: Any) -> None:
+        super().__init__({"socket": end})
+
+
+def test_the_kernel_says_who_is_at_the_other_end() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        peer = peer_of(Transport(ours))
+    assert peer == Peer(os.geteuid(), frozenset({os.getegid(), *os.getgroups()}))
+
+
+def test_who_has_gone_or_has_no_credentials_is_nobody() -> None:
+    assert peer_of(None) is None
+    assert peer_of(Transport(None)) is None
+    ours, theirs = socket.socketpair()
+    ours.close()
+    theirs.close()
+    assert peer_of(Transport(ours)) is None
+
+
+def test_supplementary_groups_that_cannot_be_told_are_no_rights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("camerad.control_access.SO_PEERGROUPS", 60_000)  # as on an old kernel
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert peer_of(Transport(ours)) == Peer(os.geteuid(), frozenset({os.getegid()}))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+def test_another_user_is_known_by_user_and_groups() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")  # a name of its own that needs no directory
+        listener.listen(1)
+        listener.settimeout(20)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([GAMES, STRANGER])
+                os.setresgid(NOBODY.pw_gid, NOBODY.pw_gid, NOBODY.pw_gid)
+                os.setresuid(NOBODY.pw_uid, NOBODY.pw_uid, NOBODY.pw_uid)
+                with socket.socket(socket.AF_UNIX) as end:
+                    end.connect(listener.getsockname())
+                    end.recv(1)
+            finally:
+                os._exit(0)
+        end, _ = listener.accept()
+        with end:
+            peer = peer_of(Transport(end))
+        os.waitpid(child, 0)
+    assert peer == Peer(NOBODY.pw_uid, frozenset({NOBODY.pw_gid, GAMES, STRANGER}))
+
+
+# ---------------------------------------------------------------------------------------- rates
+
+
+def test_a_burst_is_allowed_and_then_so_many_in_a_second() -> None:
+    rates = Rates()
+    assert [rates.take(1, 0.0) for _ in range(int(BURST) + 5)].count(True) == BURST
+    later = [rates.take(1, 1.0) for _ in range(int(BURST))]
+    assert later.count(True) == RATE
+    rested = [rates.take(1, 1000.0) for _ in range(int(BURST) + 5)]
+    assert rested.count(True) == BURST
+
+
+def test_one_users_haste_is_not_anothers() -> None:
+    rates = Rates()
+    for _ in range(100):
+        rates.take(1, 0.0)
+    assert not rates.take(1, 0.0)
+    assert rates.take(2, 0.0)
+
+
+def test_any_number_of_users_costs_bounded_memory() -> None:
+    rates = Rates()
+    for uid in range(10 * MAX_USERS):
+        assert rates.take(uid, 0.0)
+    assert len(rates._buckets) == MAX_USERS
