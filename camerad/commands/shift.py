@@ -16,9 +16,9 @@ from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError,
 from camerad.evidence.text import printable
 
 MODULE_MM: Final = 3
-"""Side of a module of the QR code as it is printed. OpenCV reads one of three and a half pixels:
-where 320 pixels see 65 degrees, that is 20 cm away; all of the code, 99 mm with its border, is seen
-from 11 cm on."""
+"""Side of a module of the QR code as it is printed. A camera reads one of three pixels: where
+320 pixels see 65 degrees, that is 25 cm away; all of the code, 99 mm with its border, is seen from
+11 cm on."""
 BORDER: Final = 4
 """Modules, as ISO/IEC 18004 asks for."""
 
@@ -59,7 +59,7 @@ def add_parser(commands: Any) -> None:
         "badge",
         help="make a badge to be shown to cameras",
         description="Writes an SVG with the QR code of a badge. Print it at its own size, 99 mm "
-        "wide; a camera reads it from 11 to 20 cm.",
+        "wide; a camera reads it from 11 to 25 cm.",
     )
     print_badge.add_argument("wearer", metavar="ID", help="as the office assigns it")
     print_badge.add_argument(

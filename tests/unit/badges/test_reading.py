@@ -44,9 +44,9 @@ def bench() -> Iterator[Bench]:
     os.close(made.fd)
 
 
-# Three and a half pixels a module is what the size of a printed badge is reckoned from.
-@pytest.mark.parametrize("module_px", [3.5, 4.0, 5.0])
-@pytest.mark.parametrize("degrees", [0, 10, 90, 180])
+# Three pixels a module is what the size of a printed badge is reckoned from.
+@pytest.mark.parametrize("module_px", [3.0, 4.0, 5.0])
+@pytest.mark.parametrize("degrees", range(0, 180, 20))
 def test_a_badge_is_read_however_it_is_held(bench: Bench, module_px: float, degrees: int) -> None:
     assert bench.look.read(code(badge("W-0815"), module_px, degrees)) == "W-0815"
 
