@@ -236,7 +236,9 @@ class Control:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Only who may, not too often, and with a body that comes in time."""
         peer = peer_of(request.transport)
-        role = role_of(request.method, request.path)
+        # Of what was found to be asked for, not of how it was spelled.
+        resource = request.match_info.route.resource
+        role = role_of(request.method, "" if resource is None else resource.canonical)
         if peer is None or not self._permissions.may(peer, role):
             raise web.HTTPForbidden(
                 text=f"this user may not {role.value} here: have them, or a group of theirs, named "

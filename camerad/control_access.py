@@ -51,7 +51,8 @@ class Role(Enum):
 
 
 def role_of(method: str, path: str) -> Role:
-    """The role that a request needs. What is not known to be harmless needs the highest."""
+    """The role that a request needs. path: as the route is written. What is not known to be
+    harmless needs the highest."""
     if method in ("GET", "HEAD"):
         return Role.READ
     if method == "POST" and path.startswith("/intents/"):

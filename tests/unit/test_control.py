@@ -344,6 +344,24 @@ def test_each_role_stands_for_itself(tmp_path: Path, strangers: list[Peer], role
     play(tmp_path, scene, only)
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["/intents/../shift", "/intents/%2e%2e/shift", "//shift", "/%73hift", "/shift/../shift"],
+)
+def test_no_other_spelling_of_a_request_has_another_role(
+    tmp_path: Path, strangers: list[Peer], target: str
+) -> None:
+    async def scene(_daemon: StandIn, control: Control, _: aiohttp.ClientSession) -> None:
+        reader, writer = await asyncio.open_unix_connection(control.path)
+        request = f"POST {target} HTTP/1.1\r\nHost: c\r\nContent-Length: 0\r\n\r\n"
+        writer.write(request.encode())
+        answer = await asyncio.wait_for(reader.readline(), 15)
+        assert answer.startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 404 ")), answer
+        writer.close()
+
+    play(tmp_path, scene, Access(press=("user:nobody",)))
+
+
 def test_whoever_the_kernel_does_not_name_is_turned_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,12 +69,12 @@ def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> Non
     [
         ("GET", "/status", Role.READ),
         ("HEAD", "/metrics", Role.READ),
-        ("POST", "/intents/record", Role.PRESS),
+        ("POST", "/intents/{name}", Role.PRESS),
         ("POST", "/shift", Role.CONFIGURE),
-        ("POST", "/recordings/x/hold", Role.CONFIGURE),
+        ("POST", "/recordings/{id}/hold", Role.CONFIGURE),
         ("POST", "/intents", Role.CONFIGURE),
-        ("POST", "/%69ntents/record", Role.CONFIGURE),
-        ("DELETE", "/intents/record", Role.CONFIGURE),
+        ("POST", "", Role.CONFIGURE),
+        ("DELETE", "/intents/{name}", Role.CONFIGURE),
         ("BREW", "/status", Role.CONFIGURE),
     ],
 )
