@@ -99,6 +99,8 @@ class StandIn:
             "conditions": ["clock_untrusted"],
             "display": self.stage != "idle",
             "muted": False,
+            "shift": None,
+            "looking_for_badge": False,
             "microphone": "on" if recording else "off",
             "recording": recording,
             "pre_event_seconds": 1.5,

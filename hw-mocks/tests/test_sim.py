@@ -45,6 +45,8 @@ def test_the_state_has_exactly_the_promised_fields(sim: Sim) -> None:
         "vibration": False,
         "conditions": ["clock_untrusted"],
         "muted": False,
+        "shift": None,
+        "looking_for_badge": False,
         "microphone": "off",
         "recording": None,
         "pre_event_seconds": 1.5,

@@ -6,8 +6,8 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        "vibration", "conditions", "muted", "microphone": what it says it does |
                        null, "recording": {"id", "seconds": from its first picture, as far as
                        they are safe, "pre_event_seconds": of these, "since_us": media time of the
-                       press | null} | null, "pre_event_seconds"}; the stage is "off" once the
-                       daemon has ended
+                       press | null} | null, "pre_event_seconds", "shift": {"wearer", ...} |
+                       null, "looking_for_badge"}; the stage is "off" once the daemon has ended
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
                        "gaps", "sound", "sound_gaps", "marks", "state", "reason"}]; 503 if the
                        daemon does not answer
@@ -78,6 +78,8 @@ _NOTHING: Final[dict[str, Any]] = {
     "conditions": [],
     "muted": False,
     "microphone": None,
+    "shift": None,
+    "looking_for_badge": False,
     "pre_event_seconds": 0.0,
 }
 """What is known of a camera whose daemon says nothing."""
@@ -204,6 +206,8 @@ class Server:
             "conditions": status["conditions"],
             "muted": status["muted"],
             "microphone": status["microphone"],
+            "shift": status["shift"],
+            "looking_for_badge": status["looking_for_badge"],
             "recording": recording,
             "pre_event_seconds": status["pre_event_seconds"],
         }

@@ -26,6 +26,7 @@ export function showStage(state, policy) {
   mark($("now"), "data-stage", stage);
   write($("stage"), say("stages", stage));
   write($("elapsed"), elapsed(state, policy));
+  write($("wearer"), wearer(state));
   for (const name of STEPS) {
     if (STEP_OF[stage] === name) mark($(`step-${name}`), "aria-current", "step");
     else $(`step-${name}`).removeAttribute("aria-current");
@@ -40,6 +41,12 @@ export function showStage(state, policy) {
 export function soundOf({ muted, microphone }) {
   if (muted) return "muted";
   return microphone === "on" ? "on" : "none";
+}
+
+function wearer(state) {
+  const text = words();
+  if (state?.shift) return text.wornBy(state.shift.wearer);
+  return state?.looking_for_badge ? text.looksForBadge : "";
 }
 
 function elapsed(state, policy) {

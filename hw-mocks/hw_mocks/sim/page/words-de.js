@@ -42,6 +42,8 @@ export const DE = {
   soundNow: { on: "mit Ton", muted: "Ton ausgeschaltet", none: "ohne Ton" },
   buffer: (held, most) => `Vorpuffer: ${held} von ${most} Sekunden, nur im Arbeitsspeicher`,
   noBuffer: "ohne Vorpuffer",
+  wornBy: (wearer) => `im Dienst: ${wearer}`,
+  looksForBadge: "sucht den Ausweis der tragenden Person und behält kein Bild",
   hints: {
     starting: "Einen Augenblick, die Kamera startet.",
     stopping: "Die Aufnahme wird abgeschlossen.",

@@ -42,6 +42,8 @@ export const EN = {
   soundNow: { on: "with sound", muted: "sound switched off", none: "no sound" },
   buffer: (held, most) => `pre-event buffer: ${held} of ${most} seconds, in memory only`,
   noBuffer: "no pre-event buffer",
+  wornBy: (wearer) => `on a shift: ${wearer}`,
+  looksForBadge: "looks for the wearer's badge, and keeps no picture",
   hints: {
     starting: "One moment, the camera is starting.",
     stopping: "The recording is being closed.",

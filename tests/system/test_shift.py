@@ -1,0 +1,87 @@
+"""A shift from badge to recording: shown to the simulated sensor, kept by the real daemon."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import segno
+
+from tests.system import sealed
+from tests.system.gaps import edges
+from tests.system.harness import BodyCamera, body_camera, configuration, until
+
+pytestmark = [pytest.mark.system, pytest.mark.patient]
+
+READ_SECONDS = 20.0
+"""A start of the reader's process, some looks, and a busy machine."""
+
+
+def badge_film(path: Path, text: str) -> Path:
+    """A second of film in which somebody holds a badge before the camera."""
+    matrix = np.array([list(row) for row in segno.make_qr(text, error="m").matrix_iter(border=4)])
+    paper = cv2.resize(
+        np.where(matrix == 1, 0, 255).astype(np.uint8), (420, 420), interpolation=cv2.INTER_AREA
+    )
+    grey = np.full((720, 1280), 90, np.uint8)
+    grey[150:570, 430:850] = paper
+    picture = av.VideoFrame.from_ndarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), format="rgb24")
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for number in range(30):
+            picture.pts = number
+            film.mux(stream.encode(picture))
+        film.mux(stream.encode(None))
+    return path
+
+
+def wearer(camera: BodyCamera) -> str | None:
+    shift = camera.state["shift"]
+    return None if shift is None else str(shift["wearer"])
+
+
+def test_a_badge_names_the_wearer_in_what_is_recorded_and_after_a_restart(tmp_path: Path) -> None:
+    film = badge_film(tmp_path / "badge.mp4", "camerad:wearer:W-0815")
+    config = configuration(tmp_path, "generic", shift={"badge_seconds": 60})
+    with body_camera(tmp_path, config, footage=str(film)) as camera:
+        until(lambda: wearer(camera) == "W-0815", READ_SECONDS, "the badge is read")
+        state = camera.state
+        assert not state["looking_for_badge"]
+        # Acknowledged: short, long, long, and green that flickers beside the steady one.
+        began_us = state["shift"]["since_us"]
+        felt = [on for _, on in until_cue_is_over(camera, began_us)]
+        assert felt == [True, False] * 3
+        until(lambda: camera.child("camerad.badges") is None, 5, "nothing looks any more")
+        recording = camera.record(0.5)
+        assert sealed.read(recording["path"]).header["wearer"] == "W-0815"
+        camera.fault("daemon_killed", 0.1)
+        until(lambda: camera.state["stage"] == "off" or None, 10, "it is gone")
+        camera.wait(30, stage="idle", ready=True)
+        assert wearer(camera) == "W-0815"
+        assert camera.state["shift"]["since_us"] == began_us
+        assert not camera.state["looking_for_badge"]
+
+
+def until_cue_is_over(camera: BodyCamera, after_us: int) -> list[tuple[int, bool]]:
+    """The edges of the vibration since then, once there are those of three strokes."""
+    return until(
+        lambda: found if len(found := edges(camera, "vibration", after_us)) >= 6 else None,
+        10,
+        "the cue is over",
+    )
+
+
+def test_somebody_elses_code_begins_no_shift_and_the_search_ends(tmp_path: Path) -> None:
+    film = badge_film(tmp_path / "other.mp4", "https://example.org/camerad:wearer:W-1")
+    config = configuration(tmp_path, "generic", shift={"badge_seconds": 3})
+    with body_camera(tmp_path, config, footage=str(film)) as camera:
+        until(lambda: camera.child("camerad.badges"), 10, "it is looked for")
+        reader = camera.child("camerad.badges")
+        camera.wait(10, looking_for_badge=False)
+        assert wearer(camera) is None
+        until(lambda: reader is None or not os.path.exists(f"/proc/{reader}"), 5, "it has ended")
