@@ -32,7 +32,8 @@ help:
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred, and whether sound'
-	@echo '                stays with its picture; takes about an hour and a half'
+	@echo '                stays with its picture; and users who do their worst to the control'
+	@echo '                socket; takes about an hour and three quarters'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  MINUTES=10; losses of power'
 	@echo '                need root'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
@@ -97,6 +98,7 @@ campaign:
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
+	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

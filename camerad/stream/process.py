@@ -81,7 +81,7 @@ class CaptureProcess:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
             arguments = ("--settings", settings, "--socket-fd", str(theirs.fileno()))
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, and no shell
                 (*argv, *arguments, "--frame-fd", str(frame_fd)),
                 stdin=subprocess.DEVNULL,
                 stderr=their_stderr,

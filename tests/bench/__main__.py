@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="3 minutes; the figures are rough")
     parser.add_argument(
         "--work-dir",
-        default="/var/tmp",
+        default="/var/tmp",  # noqa: S108 - made below it by tempfile, with a name nobody knows
         help="where the recordings go meanwhile, on the kind of disk that is to be measured; "
         "default: %(default)s",
     )

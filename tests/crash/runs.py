@@ -19,7 +19,7 @@ from tests.crash.restart import Restarter, remembered
 from tests.crash.table import EFFORT, Row, leave_out, swap
 from tests.crash.trace import Event
 
-FAST: Final = "/dev/shm"
+FAST: Final = "/dev/shm"  # noqa: S108 - made below it by tempfile, with a name nobody knows
 """A file system in memory."""
 _SOURCES: Final = (ClockSource.SYNCHRONISED, ClockSource.UNKNOWN)
 
