@@ -70,10 +70,6 @@ class Reports(OnLoop):
         """Raise or clear it."""
         (self.raise_condition if holds else self.clear_condition)(condition)
 
-    def note(self, kind: str, **facts: Any) -> None:
-        """Have the ledger say so."""
-        self._recordings.note(kind, **facts)
-
     # ------------------------------------------------------------------ resources
 
     def slow_syncs(self) -> int:

@@ -80,7 +80,10 @@ class Link:
     def turned_us(self) -> int:
         return self._world.clock.now_us()
 
-    def set_view(self, on: bool) -> None: ...
+    view = False
+
+    def set_view(self, on: bool) -> None:
+        self.view = on
 
     def set_stamp(self, stamp: Any) -> None:
         self.stamp = stamp

@@ -25,6 +25,7 @@ from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
 from camerad.keeping import COMPARE_US, Keeping, Opened
 from camerad.mending import RESUME_US
+from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
 from tests.system.harness import configuration, until
 
@@ -553,3 +554,47 @@ def test_another_key_is_said_loudly(
     housekept(scenes(first.clock))
     (said,) = [one for one in caplog.records if one.levelname == "CRITICAL"]
     assert "camerad identity show" in said.getMessage()
+
+
+# ----------------------------------------------------------------------------------------- shifts
+
+
+def begin_shift(scene: Scene, wearer: str = "W-0815") -> None:
+    moment, boot = scene.clock.moment(), scene.clock.boot_id
+    scene.keeping.note("shift_begun", wearer=wearer, source="badge", began=moment, began_boot=boot)
+
+
+def opened(scene: Scene) -> Opened:
+    until(lambda: scene.opened, WAIT, "recordings can be kept")
+    return scene.opened[0]
+
+
+def test_the_next_start_knows_the_shift_that_has_not_ended_and_for_how_long_it_runs(
+    scenes: Any,
+) -> None:
+    clock = ManualClock(time_of(30))
+    first = scenes(clock)
+    assert opened(first).shift is None
+    begin_shift(first)
+    first.end()
+    clock.advance(3600 * SECOND)
+    second = scenes(clock)
+    assert opened(second).shift == KeptShift("W-0815", "badge", 3600 * SECOND)
+    second.keeping.note("shift_ended", why="docked")
+    second.end()
+    third = scenes(clock)
+    assert opened(third).shift is None
+    third.end()
+
+
+def test_after_a_reboot_without_a_trusted_clock_a_shift_is_of_unknown_age(scenes: Any) -> None:
+    clock = ManualClock(time_of(30))
+    first = scenes(clock)
+    opened(first)
+    begin_shift(first)
+    first.end()
+    clock.reboot()
+    clock.source = ClockSource.UNKNOWN
+    second = scenes(clock)
+    assert opened(second).shift == KeptShift("W-0815", "badge", None)
+    second.end()
