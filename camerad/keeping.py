@@ -356,9 +356,7 @@ class Keeping:
             self._sealer = Sealer(settings.recipients)
         self._key = found.key
         self._store = store
-        opened = Opened(
-            found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store)
-        )
+        opened = Opened(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
         if resume is not None:
             opened = replace(opened, display=before.display, muted_us=before.muted_us)
         self._on_opened(opened)

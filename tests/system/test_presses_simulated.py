@@ -304,6 +304,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
     hands: Callable[[random.Random], list[oracle.Press]],
+    *,
     around: Callable[[World], None] = lambda world: None,
     found: Opened = FOUND,
     **sections: Any,
@@ -456,7 +457,7 @@ def pressed_late(_chance: random.Random) -> list[oracle.Press]:
 def test_a_recording_that_goes_on_is_as_muted_and_as_visible_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
 ) -> None:
-    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, DIED)
+    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, found=DIED)
     goes_on, next_one = world.recorders
     assert (goes_on.plan.trigger, goes_on.plan.continues) == (CONTINUED, "ID")
     # Muted before it could take any sound, and since when the wearer said so.
@@ -474,7 +475,7 @@ def test_a_recording_that_goes_on_is_as_muted_and_as_visible_as_it_was(
 def test_who_may_not_mute_any_more_is_recorded_with_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
 ) -> None:
-    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, DIED, sound={"may_mute": False})
+    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, found=DIED, sound={"may_mute": False})
     assert world.recorders[0].heard == ()
     assert world.said[0] is Announcement.RECORDING
     assert [kind for _, kind, _ in world.notes if kind == "mute"] == []

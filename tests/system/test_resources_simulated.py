@@ -66,7 +66,7 @@ def test_low_leaves_a_quarter_of_an_hour_of_recording_and_critical_ends_it_in_or
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None, full_hours: float
 ) -> None:
     hands = holding(RECORD_US, until_us=round(full_hours * 3600 * SECOND_US))
-    world, _ = run(tmp_path, monkeypatch, 0, hands, lambda w: discharge(w, full_hours, 100))
+    world, _ = run(tmp_path, monkeypatch, 0, hands, around=lambda w: discharge(w, full_hours, 100))
     (low, _), (critical, _) = *faults(world, "battery_low"), *faults(world, "battery_critical")
     # Between the two the camera recorded all the time.
     assert critical - low >= 15 * 60
@@ -103,7 +103,7 @@ def test_a_battery_learnt_once_is_known_at_the_next_start(
         (world.gauges.power_supply / "BAT0/capacity").write_text("30\n")
         when(world, 30, lambda: seen.append(world.camera.status()["battery"]))
 
-    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=MINUTE_US), around)
+    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=MINUTE_US), around=around)
     # (30 - 4 - 1) % at 1.2 times 100 % per hour are 12.5 minutes: fewer than 15.
     assert seen == [{"percent": 30, "minutes_left": 12, "docked": False}]
     assert faults(world, "battery_low") == [(0, True)]
@@ -131,7 +131,7 @@ def test_an_empty_battery_in_the_dock_switches_nothing_off(
         # In the last half minute somebody docks it: it is not too late.
         when(world, 655, lambda: world.gauges.show("battery_critical", "docked"))
 
-    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=20 * MINUTE_US), around)
+    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=20 * MINUTE_US), around=around)
     assert [at for at, _ in faults(world, "docked")][:3] == [0, 600, 660]
     began, over = faults(world, "battery_critical")
     assert began[1]
@@ -156,7 +156,7 @@ def test_a_gauge_that_fails_is_told_and_is_not_empty(
         when(world, 400, lambda: world.gauges.show("battery_critical"))
         when(world, 415, world.gauges.show)
 
-    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=10 * MINUTE_US), around)
+    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=10 * MINUTE_US), around=around)
     (began, _), (over, _) = faults(world, "battery_unknown")
     assert 130 <= began <= 140  # 30 s, and up to a look
     assert 300 <= over <= 310
@@ -170,7 +170,7 @@ def test_without_a_battery_there_is_no_condition(
     def around(world: World) -> None:
         (world.gauges.power_supply / "BAT0/present").write_text("0\n")
 
-    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=10 * MINUTE_US), around)
+    world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=10 * MINUTE_US), around=around)
     told = {facts["condition"] for _, kind, facts in world.notes if kind == "fault"}
     assert told <= {"microphone_down"}  # the stand-in of the camera has none
     assert world.camera.status()["battery"] is None
@@ -187,7 +187,7 @@ def test_heat_takes_pictures_in_steps_and_the_recording_says_so(
             when(world, seconds, celsius(world, degrees))
 
     hands = holding(RECORD_US, 1400 * SECOND_US, until_us=30 * MINUTE_US)
-    world, _ = run(tmp_path, monkeypatch, 0, hands, around)
+    world, _ = run(tmp_path, monkeypatch, 0, hands, around=around)
     (recorder,) = world.recorders
     changes = [(c.at_us // SECOND_US, c.from_fps, c.to_fps, c.reason) for c in recorder.rates]
     # 30 a second are configured; 70 °C: two thirds, 75 °C: half. Up again one by one, each a minute
@@ -215,7 +215,7 @@ def test_a_recording_that_begins_in_heat_begins_with_that_fact(
         world.gauges.show("throttled")
 
     hands = holding(60 * SECOND_US, 90 * SECOND_US, until_us=2 * MINUTE_US)
-    world, _ = run(tmp_path, monkeypatch, 0, hands, around)
+    world, _ = run(tmp_path, monkeypatch, 0, hands, around=around)
     (change,) = world.recorders[0].rates
     assert change.at_us < 60 * SECOND_US
     assert (change.from_fps, change.to_fps, change.reason) == (30, 15, "throttled")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hw_mocks.sim.gauges import DOCKED
 
 from camerad import daemon
-from camerad.behaviour.stages import Condition
 from tests.system import oracle
-from tests.system.test_presses_simulated import Daemon, World, gpio, run
+from tests.system.test_presses_simulated import World, gpio, run
 
 __all__ = ["gpio"]
 
@@ -74,7 +74,7 @@ def test_recordings_and_their_stamp_bear_whoever_is_on_a_shift(
         at(world, 91, lambda: said.append(world.link.stamp.wearer))
 
     hands = recordings(5, 30, 60, 100, until=130)
-    world, _ = run(tmp_path, monkeypatch, 1, hands, around)
+    world, _ = run(tmp_path, monkeypatch, 1, hands, around=around)
     assert [one.plan.wearer for one in world.recorders] == [None, "W-1", "W-2", None]
     refused = "a recording is running, and keeps its wearer: stop it first"
     assert said == [None, refused, "W-1", None, None, None]
@@ -89,20 +89,21 @@ def test_a_camera_from_the_dock_looks_for_a_badge_which_names_the_wearer(
         def look() -> None:
             views.append((world.camera.shifts.looking, world.link.view))
 
-        dock = Condition.DOCKED
+        # The gauges are looked at every ten seconds.
+        gauges = world.gauges
         at(world, 3, look)  # after its start
-        at(world, 5, lambda: world.camera.raise_condition(dock))
-        at(world, 6, look)
-        at(world, 100, lambda: world.camera.clear_condition(dock))
+        at(world, 5, lambda: gauges.show(DOCKED))
+        at(world, 16, look)
+        at(world, 90, gauges.show)
         at(world, 101, look)
         at(world, 102, lambda: world.camera.shifts.seen("W-0815"))
         at(world, 103, look)
-        at(world, 200, lambda: world.camera.raise_condition(dock))
-        at(world, 300, lambda: world.camera.clear_condition(dock))
-        at(world, 361, look)
+        at(world, 200, lambda: gauges.show(DOCKED))
+        at(world, 300, gauges.show)
+        at(world, 371, look)
 
     hands = recordings(120, 400, until=430)
-    world, _ = run(tmp_path, monkeypatch, 2, hands, around, shift={"badge_seconds": 60})
+    world, _ = run(tmp_path, monkeypatch, 2, hands, around=around, shift={"badge_seconds": 60})
     assert views == [(True, True), (False, False), (True, True), (False, False), (False, False)]
     assert [one.plan.wearer for one in world.recorders] == ["W-0815", None]
     assert Badges.looks == [True, False] * 3
@@ -120,6 +121,6 @@ def test_a_shift_that_is_over_its_hours_ends_when_the_recording_does(
 
     # The recording runs from 14 h - 5 s to 14 h + 5 s; the shift's time is over at 14 h + 2 s.
     hands = recordings(14 * HOUR - 5, 14 * HOUR + 30, until=14 * HOUR + 60)
-    world, _ = run(tmp_path, monkeypatch, 3, hands, around)
+    world, _ = run(tmp_path, monkeypatch, 3, hands, around=around)
     assert seen == ["W-1", None]
     assert [one.plan.wearer for one in world.recorders] == ["W-1", None]

@@ -85,7 +85,7 @@ class StateDir:
         runtime = self.root / "run"
         if len(os.fsencode(runtime)) > MAX_RUNTIME_DIR:
             # Where TMPDIR says, unless that is too long as well.
-            for parent in (None, "/tmp"):
+            for parent in (None, "/tmp"):  # noqa: S108 - mkdtemp makes what lies below
                 self._temporary = runtime = Path(
                     tempfile.mkdtemp(prefix="bodycam-sim-", dir=parent)
                 )
