@@ -201,6 +201,11 @@ class Daemon(Reports):
                 self._recordings.write_failed(away)
             self._resources.start()
             parts.callback(self._resources.close)
+            # What a display still shows of the last life goes first thing.
+            self._display = self._make_display(frame_fd)
+            parts.push_async_callback(self._display.close)
+            self._display.start()
+            self._show_scene()
             # While the camera starts, on a thread: a press is not to wait for imports.
             self._control = await self.aside(self._make_control)
             await self._control.open()
@@ -208,10 +213,6 @@ class Daemon(Reports):
             self._badges = BadgeReader(frame_fd, self._shifts.seen)
             parts.push_async_callback(self._badges.close)
             parts.callback(self._shifts.close)
-            self._display = self._make_display(frame_fd)
-            parts.push_async_callback(self._display.close)
-            self._display.start()
-            self._show_scene()
             watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             beats = Watchdog(self._clock, self._signs, self._stuck)

@@ -44,8 +44,9 @@ def forbid_dumps() -> None:
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process with SIGKILL when its parent dies.
+def die_with_parent(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel send this process a signal when its parent dies: SIGKILL, unless it has
+    something to do first and sees for itself that it ends.
 
     parent: the process id that ``os.getppid()`` gave first thing. Raises ProcessLookupError if that
     parent was gone before the kernel knew about it, and OSError if the kernel refuses.
@@ -53,7 +54,7 @@ def die_with_parent(parent: int) -> None:
     The kernel takes the *thread* that started this process for the parent, so the parent starts
     it from a thread that lives as long as itself.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:
         raise ProcessLookupError(f"the parent process {parent} has ended")
 

@@ -266,14 +266,15 @@ class Recordings:
         track = SoundTrack(
             ring, Wanted(wanted.device, wanted.rate, CHANNELS, pre_event), self._sound_format
         )
-        if self._heard is not None:
-            track.changed(self._heard)
+        # Muted first: what the microphone does then is not stated, and would seem to follow on it.
         muted_us = self._muted_before(before)
         if muted_us is not None:
             # Before the first sound can be taken: what was heard meanwhile is not kept either.
             track.mute(True, muted_us)
         elif goes_on and self._owner.state.muted:
             track.mute(True, self._muted_us)
+        if self._heard is not None:
+            track.changed(self._heard)
         return track
 
     def stop(self, reason: str, at_us: int) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camerad.errors import HardwareError
-from camerad.selfview.picture import FORMATS, Panel
-from camerad.stream.newest import Frame
+from camerad.selfview.panel import FORMATS, Panel
+
+if TYPE_CHECKING:
+    from camerad.stream.newest import Frame
 
 
 def read_panel(sysfs: str) -> Panel:

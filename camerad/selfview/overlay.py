@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,28 +21,8 @@ from numpy.typing import NDArray
 
 from camerad.behaviour.scene import Dark, Mirror, Recording, Scene, Sound, Status
 from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
-
-Texts = Mapping[str, str]
-"""What the display says, by the names of `camerad.config.wording.DisplayWording`."""
-TEXTS: Final = frozenset(
-    {
-        "self_view",
-        "not_recorded",
-        "reaches_back",
-        "recording",
-        "sound_on",
-        "sound_muted",
-        "sound_none",
-        "no_picture",
-        "battery",
-        "battery_unknown",
-        "storage",
-        "storage_unknown",
-        "clock",
-        "clock_unset",
-    }
-)
-"""Those names: this process does without the package that reads configurations."""
+from camerad.selfview.panel import Rect
+from camerad.selfview.settings import Texts
 
 SHARE: Final = 12
 """The panel's height by the height of a capital of the main line."""
@@ -65,16 +45,6 @@ RED: Final = (0, 0, 230)
 
 _SMOOTH: Final = 8
 """Signs are drawn so many times larger and then reduced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """A rectangle of pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,40 +11,15 @@ panel's pixels, and mirrored last, when it is smallest: two or four bytes a pixe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.selfview.overlay import Rect
+from camerad.selfview.panel import Panel, Rect
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame
-
-FORMATS: Final = {16: "RGB565", 32: "XRGB8888"}
-"""Bits per pixel of a framebuffer, and what they mean on a Raspberry Pi; little-endian both."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A framebuffer. width, height: pixels. stride: bytes from one row to the next. bits: per
-    pixel, one of `FORMATS`."""
-
-    width: int
-    height: int
-    stride: int
-    bits: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape of the uint8 array of one whole picture: (height, stride)."""
-        return (self.height, self.stride)
-
-    @property
-    def whole(self) -> Rect:
-        """All of it."""
-        return Rect(0, 0, self.width, self.height)
 
 
 def fit(width: int, height: int, panel: Panel, bottom: int | None = None) -> Rect:

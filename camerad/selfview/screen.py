@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
 from camerad.clock import SECOND
-from camerad.selfview.overlay import Designer, Overlay, Texts, running_time
-from camerad.selfview.picture import Painter, Panel
+from camerad.selfview.overlay import Designer, Overlay, running_time
+from camerad.selfview.panel import Panel
+from camerad.selfview.picture import Painter
+from camerad.selfview.settings import Texts
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame
 

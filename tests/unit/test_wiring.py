@@ -12,7 +12,7 @@ from camerad.config import load
 from camerad.daemon import Daemon
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Output
-from camerad.selfview.overlay import TEXTS
+from camerad.selfview.settings import TEXTS
 
 
 @pytest.mark.parametrize(("kind", "pitched"), [("passive", True), ("active", False)])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from camerad.behaviour.scene import Mirror, Recording, Scene, Sound, Status
 from camerad.clock import SECOND
-from camerad.selfview.picture import Panel
+from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame

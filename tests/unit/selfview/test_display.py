@@ -9,7 +9,7 @@ import pytest
 
 from camerad.errors import HardwareError
 from camerad.selfview.display import Framebuffer, read_panel
-from camerad.selfview.picture import Panel
+from camerad.selfview.panel import Panel
 
 
 def sysfs(root: Path, size: str = "320,240", bits: str = "16", stride: str = "640") -> str:

@@ -9,7 +9,7 @@ from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, Statu
 from camerad.clock import SECOND
 from camerad.selfview.lettering import CAPITAL, Lettering, size_of
 from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, running_time
-from camerad.selfview.picture import Panel
+from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from tests.unit.selfview.texts import TEXTS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camerad.selfview.overlay import Rect
-from camerad.selfview.picture import Painter, Panel, fit
+from camerad.selfview.panel import Panel, Rect
+from camerad.selfview.picture import Painter, fit
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -20,10 +21,10 @@ import pytest
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, to_wire
 from camerad.clock import SECOND, ManualClock, SystemClock
 from camerad.errors import ConfigError
-from camerad.selfview.__main__ import SelfViewSettings, parse
 from camerad.selfview.display import Framebuffer
-from camerad.selfview.picture import Panel
+from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
+from camerad.selfview.settings import SelfViewSettings, parse
 from camerad.selfview.viewer import STALE_US, Viewer
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
@@ -375,6 +376,115 @@ def test_it_leaves_a_dark_display(device: Path, shared: Shared, how: str) -> Non
             child.control.shutdown(socket.SHUT_RDWR)
         assert child.end() == (0, "")
     assert not any(device.read_bytes())
+
+
+CONTROLLER = """
+import subprocess, sys, time
+child = subprocess.Popen(sys.argv[2:], pass_fds=[int(fd) for fd in sys.argv[1].split(",")])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+"""A controller that never closes the socket, and can be killed."""
+
+HANGING = """
+import ctypes, os, sys, time
+from camerad.selfview import __main__ as selfview
+selfview.HUNG_SECONDS, selfview.LAST_SECONDS = {1}
+mutex, libc, write = ctypes.create_string_buffer(64), ctypes.PyDLL(None), os.pwrite
+def hang(fd, data, offset):
+    if not any(data) and not os.path.exists("{0}"):
+        return write(fd, data, offset)
+    open("{0}", "w").close()
+    while True:
+        {2}
+os.pwrite = hang
+sys.exit(selfview.main())
+"""
+"""A self-view that hangs in the driver of its display from when it shows something."""
+
+
+@contextlib.contextmanager
+def orphaned(device: Path, frame_fd: int, *program: str) -> Iterator[socket.socket]:
+    """A self-view; with the end of the block its controller is killed, and it is to end.
+
+    Gives the controller's end of the socket, which stays open all the time: nothing but the kernel
+    tells the self-view.
+    """
+    ours, theirs = socket.socketpair()
+    settings = {"device": str(device), "sysfs": str(device.parent), "texts": TEXTS["de"]}
+    fds = f"{frame_fd},{theirs.fileno()}"
+    command = [sys.executable, *program, "--settings", json.dumps(settings)]
+    command += ["--frame-fd", str(frame_fd), "--control-fd", str(theirs.fileno())]
+    controller = subprocess.Popen(
+        [sys.executable, "-c", CONTROLLER, fds, *command],
+        pass_fds=(frame_fd, theirs.fileno()),
+        stdout=subprocess.PIPE,
+    )
+    assert controller.stdout is not None
+    pid = os.pidfd_open(int(controller.stdout.readline()))
+    try:
+        ours.settimeout(DEADLINE)
+        yield ours
+        controller.kill()
+        controller.wait()
+        ready, _, _ = select.select([pid], [], [], DEADLINE)
+        assert ready, "the self-view outlives its controller"
+    finally:
+        controller.kill()
+        controller.wait()
+        controller.stdout.close()
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pid, signal.SIGKILL)
+        for end in (ours, theirs):
+            end.close()
+        os.close(pid)
+
+
+def test_a_killed_controller_leaves_a_dark_display(device: Path, shared: Shared) -> None:
+    with orphaned(device, shared.fd, "-m", "camerad.selfview") as control:
+        control.sendall(json.dumps({"show": MIRROR}).encode() + b"\n")
+        assert control.recv(100) == b'{"ok":true}\n'
+
+        def fed() -> bool:
+            shared.put(235, SystemClock().now_us())
+            return level(device) == 63
+
+        until(fed, "a bright picture")
+    assert len(device.read_bytes()) == PANEL.stride * PANEL.height
+    assert not any(device.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "how"),
+    [("600, 0.5", "time.sleep(1)"), ("0.5, 600", "libc.pthread_mutex_lock(mutex)")],
+)
+def test_what_hangs_in_its_driver_does_not_outlive_its_controller(
+    device: Path, shared: Shared, seconds: str, how: str
+) -> None:
+    """Where a signal gets through, by the last deadline; and where the process cannot do anything
+    at all any more, by that which always runs."""
+    hung = device.parent / "hung"
+    program = HANGING.format(hung, seconds, how)
+    with orphaned(device, shared.fd, "-c", program) as control:
+        control.sendall(json.dumps({"show": to_wire(DARK)}).encode() + b"\n")
+        assert control.recv(100) == b'{"ok":true}\n'
+        control.sendall(json.dumps({"show": MIRROR}).encode() + b"\n")
+        until(hung.exists, "it hangs")
+
+
+def test_it_is_dark_before_it_loads_what_takes_time(device: Path, shared: Shared) -> None:
+    """What the last self-view left there, if that could not darken it, goes within that time."""
+    device.write_bytes(b"\xff" * PANEL.stride * PANEL.height)
+    code = (
+        "import sys, os\n"
+        "from camerad.selfview import __main__ as selfview\n"
+        "assert not {'cv2', 'numpy'} & set(sys.modules), 'loaded before it is dark'\n"
+        "sys.exit(selfview.main())\n"
+    )
+    with orphaned(device, shared.fd, "-c", code) as control:
+        control.sendall(json.dumps({"show": to_wire(DARK)}).encode() + b"\n")
+        assert control.recv(100) == b'{"ok":true}\n'
+        assert not any(device.read_bytes())
 
 
 def test_it_is_guarded_like_every_process(device: Path, shared: Shared) -> None:

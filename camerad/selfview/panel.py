@@ -1,0 +1,40 @@
+"""A panel: what the kernel says of it, and rectangles on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+FORMATS: Final = {16: "RGB565", 32: "XRGB8888"}
+"""Bits per pixel of a framebuffer, and what they mean on a Raspberry Pi; little-endian both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A rectangle of pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A framebuffer. width, height: pixels. stride: bytes from one row to the next. bits: per
+    pixel, one of `FORMATS`."""
+
+    width: int
+    height: int
+    stride: int
+    bits: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the uint8 array of one whole picture: (height, stride)."""
+        return (self.height, self.stride)
+
+    @property
+    def whole(self) -> Rect:
+        """All of it."""
+        return Rect(0, 0, self.width, self.height)

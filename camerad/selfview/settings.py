@@ -1,0 +1,63 @@
+"""What the self-view process is told at its start. It is read before anything that takes time to
+load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from camerad.errors import ConfigError
+
+Texts = Mapping[str, str]
+"""What the display says, by the names of `camerad.config.wording.DisplayWording`."""
+TEXTS: Final = frozenset(
+    {
+        "self_view",
+        "not_recorded",
+        "reaches_back",
+        "recording",
+        "sound_on",
+        "sound_muted",
+        "sound_none",
+        "no_picture",
+        "battery",
+        "battery_unknown",
+        "storage",
+        "storage_unknown",
+        "clock",
+        "clock_unset",
+    }
+)
+"""Those names: this process does without the package that reads configurations."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfViewSettings:
+    """The object of ``--settings``. device: file of the framebuffer. sysfs: directory that
+    describes it. mirror: show people as a mirror does. fps: pictures per second at most. texts:
+    what the display says, by the names of `camerad.config.wording.DisplayWording`."""
+
+    device: str = "/dev/fb0"
+    sysfs: str = "/sys/class/graphics/fb0"
+    mirror: bool = True
+    fps: float = 30.0
+    texts: Texts = field(default_factory=dict)
+
+
+def parse(text: str) -> SelfViewSettings:
+    """The settings in a JSON object. Raises ConfigError."""
+    try:
+        given = json.loads(text)
+        settings = SelfViewSettings(**given)
+    except (ValueError, TypeError) as error:
+        raise ConfigError([f"--settings: {error}"]) from None
+    if not isinstance(settings.device, str) or not isinstance(settings.sysfs, str):
+        raise ConfigError(["--settings: device and sysfs are paths"])
+    if not isinstance(settings.fps, int | float) or settings.fps <= 0:
+        raise ConfigError([f"--settings: fps: {settings.fps!r} is not a positive number"])
+    missing = sorted(TEXTS - set(settings.texts))
+    if missing:
+        raise ConfigError([f"--settings: texts: {', '.join(missing)} missing"])
+    return settings
