@@ -16,6 +16,7 @@ again; epochs of the ledger begin and expire.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -23,7 +24,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -169,6 +170,7 @@ class Keeping:
         if self._key is None or self._sealer is None:
             raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
         container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
+        self._mending.being_made[header.id] = container.path, container.identity
         self.note("opened", id=header.id, header=container.header_sha256)
         return _KeptSink(container, header, self)
 
@@ -181,9 +183,22 @@ class Keeping:
         known = () if store is None else store.ledger.state.recordings
         return new_id(self._recordings_dir, wall_us, known)
 
-    def interrupted(self) -> None:
+    def interrupted(self, recording: str = "") -> None:
         """A recording has no end although the daemon goes on: it is repaired once it can be."""
-        self._jobs.put(self._expect_repair)
+
+        def expect_repair() -> None:
+            self._mending.being_made.pop(recording, None)
+            self._interrupted = True
+
+        self._jobs.put(expect_repair)
+
+    def lost_its_name(self, recording: str) -> None:
+        """The file of a recording that is being made is not under its name any more."""
+
+        def look() -> None:
+            self._mending.look_at(recording)
+
+        self._jobs.put(look)
 
     @property
     def advanced_ns(self) -> int | None:
@@ -216,9 +231,6 @@ class Keeping:
     @property
     def _recordings_dir(self) -> str:
         return os.path.join(self._root, "recordings")
-
-    def _expect_repair(self) -> None:
-        self._interrupted = True
 
     def _run(self) -> None:
         self._processor_clock = time.pthread_getcpuclockid(threading.get_ident())
@@ -281,10 +293,17 @@ class Keeping:
             except StorageError:
                 while len(self._unwritten) > MOST_UNWRITTEN:
                     kind, _, facts = self._unwritten.popleft()
+                    self._forget(kind, facts)
                     log.error("the ledger does not get to know: %s %s", kind, facts)
                 raise
             self._unwritten.popleft()
+            self._forget(kind, facts)
             self._uptime_us = self._clock.now_us()
+
+    def _forget(self, kind: str, facts: dict[str, Any]) -> None:
+        """From when the ledger knows the end of a recording, its file is like any other."""
+        if kind == "closed":
+            self._mending.being_made.pop(facts["id"], None)
 
     # ------------------------------------------------------------------ start
 
@@ -369,6 +388,8 @@ class Keeping:
         store, key = self._store, self._key
         if store is None or key is None:
             return
+        for recording in tuple(self._mending.being_made):
+            self._mending.look_at(recording)
         if self._interrupted:
             self._interrupted = self._mending.repair_all(store, key)
             self._compare(store)
@@ -407,15 +428,27 @@ class _KeptSink:
     def sealed_bytes(self) -> int:
         return self._sink.sealed_bytes
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        from camerad.evidence.container import FileGoneError  # noqa: PLC0415 - it is loaded by now
+
+        try:
+            yield
+        except FileGoneError:
+            self._keeping.lost_its_name(self._header.id)
+            raise
+
     def append(self, fragment: bytes, facts: Facts) -> None:
-        self._sink.append(fragment, facts)
+        with self._named():
+            self._sink.append(fragment, facts)
         self._flagged = self._flagged or bool(facts.marks)
 
     def close(self, closing: Closing) -> str:
         try:
-            final = self._sink.close(closing)
+            with self._named():
+                final = self._sink.close(closing)
         except CameradError:
-            self._keeping.interrupted()
+            self._keeping.interrupted(self._header.id)
             raise
         self._keeping.note(
             "closed",

@@ -42,6 +42,10 @@ class Mending:
         self._clock = clock
         self._note = note
         self._left: dict[str, str] = {}
+        self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
+        """What this daemon records, until the ledger knows its end: for each id the path, and which
+        file was made there (`camerad.evidence.files.identity_of`). Any thread may add to it."""
+        self._replaced: set[str] = set()
 
     def cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
         """Close the recording that ran in this boot until a moment ago. Its id, if another one is
@@ -69,11 +73,36 @@ class Mending:
             return None, True
         return None, True  # it began, and nothing of it was kept
 
+    def look_at(self, recording: str) -> bool:
+        """Whether another file lies under the name of a recording that is being made; the ledger is
+        told once."""
+        from camerad.evidence import files  # noqa: PLC0415 - slow to import
+
+        path, made = self.being_made.get(recording, ("", None))
+        try:
+            if made is None or files.identity_of(path) == made:
+                return False
+        except OSError:
+            return False  # it is not there, or cannot be read: comparison and repair say so
+        if recording not in self._replaced:
+            self._replaced.add(recording)
+            log.error(
+                "%s: somebody put another file in its place while it is recorded: what is recorded "
+                "goes with its last moment; find out who can write there",
+                path,
+            )
+            self._note("replaced", id=recording)
+        return True
+
     def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
         from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
         from camerad.evidence.container import SUFFIX  # noqa: PLC0415
 
         recording = os.path.basename(path).removesuffix(SUFFIX)
+        if self.look_at(recording):
+            # It may well be what an interruption leaves: a copy. But nothing was interrupted.
+            text = "it is not the file that is being recorded; it was left"
+            return repair.Repaired(recording, path, repair.Outcome.DAMAGED, text)
         known = store.ledger.state.recordings.get(recording)
         if known is not None and known.final is not None and reading.end_of(path) is None:
             # It had its end: what became of it since is damage, and nothing to be signed.

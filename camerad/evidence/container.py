@@ -202,6 +202,8 @@ class SealedContainer:
         self._failed = False
         self._descriptor: int | None = _claim(self.path)
         try:
+            self.identity: Final = files.identity_of(self._descriptor)
+            """What tells its file from any other, see `camerad.evidence.files`."""
             first = member(chain.HEADER_NAME, token)
             second = member(chain.INIT_NAME, sealed)
             self._header_bytes: Final = sum(map(len, first))

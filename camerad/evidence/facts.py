@@ -147,6 +147,15 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A recording is being made, and another file lies under its name: what it is written to has no
+    name any more, and goes with its last moment. What becomes of the other file later entries say.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """A recording's file ends otherwise than the ledger says, or does so again. final: SHA-256 of
     the end that it has; None if it has none, or cannot be read. The file is there."""
@@ -350,6 +359,7 @@ Fact = (
     | Received
     | Found
     | Missing
+    | Replaced
     | Changed
     | HoldPlaced
     | HoldReleased
@@ -384,6 +394,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "received": Received,
     "found": Found,
     "missing": Missing,
+    "replaced": Replaced,
     "changed": Changed,
     "hold": HoldPlaced,
     "release": HoldReleased,

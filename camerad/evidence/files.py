@@ -79,13 +79,20 @@ def open_existing(path: str) -> int:
         raise explained("open the file", path, error) from error
 
 
+def identity_of(file: int | str) -> tuple[int, int]:
+    """What tells an open file, or the one of that name, from every other that is there just then:
+    its device and its inode. Raises OSError."""
+    state = os.fstat(file) if isinstance(file, int) else os.lstat(file)
+    return state.st_dev, state.st_ino
+
+
 def is_named(descriptor: int, path: str) -> bool:
     """Whether `path` is still the name of that open file; it costs two system calls.
 
     A file whose name was removed takes every write and every sync, and is gone when it is closed.
     """
     try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+        return identity_of(descriptor) == identity_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:

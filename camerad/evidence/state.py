@@ -25,6 +25,7 @@ from camerad.evidence.facts import (
     Opened,
     Received,
     Recovered,
+    Replaced,
     ShiftBegun,
     ShiftEnded,
     StageReached,
@@ -379,6 +380,8 @@ def _changed(known: Known, entry: Entry) -> Known:
         return replace(known, changed=changed, missing=False)
     if isinstance(facts, Deleted):
         return replace(known, deleted=Deletion(facts.why, facts.age_us, entry.epoch))
+    if isinstance(facts, Replaced):
+        return known
     if known.ended is not None:
         return replace(known, missing=True)
     # It can get no end any more, and must not be carried on for ever.

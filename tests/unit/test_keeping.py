@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from camerad.clock import DAY, SECOND, ClockSource, ManualClock
+from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
 from camerad.errors import StorageError
 from camerad.evidence import files, listing, repair
-from camerad.evidence.container import number_of
+from camerad.evidence.container import FileGoneError, number_of
 from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
@@ -416,6 +417,79 @@ def test_a_recording_that_failed_is_closed_while_the_daemon_goes_on(
     (info,) = listing.list_recordings(str(tmp_path / "recordings"))
     assert info.state == "recovered"
     assert "recovered" in scene.kinds()
+
+
+def being_made(scene: Scene) -> tuple[Any, list[bytes], Moment]:
+    """A recording of which one fragment is committed; what comes next, and its time."""
+    scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+    init, made = fragments(seconds_of_footage(1))
+    moment = scene.clock.moment()
+    header = replace(a_header(), id=ID, boot_id=scene.clock.boot_id, clock=moment)
+    sink = scene.keeping.open_sink(header, init)
+    sink.append(made[0], replace(a_facts(0), clock=moment))
+    return sink, made, moment
+
+
+def replaced(path: str) -> bytes:
+    """A copy takes the place of the file, which is what an editor does, or a synchroniser."""
+    shutil.copy(path, f"{path}.copy")
+    content = Path(path).read_bytes()
+    os.rename(f"{path}.copy", path)
+    return content
+
+
+def test_a_copy_in_the_place_of_what_is_being_recorded_is_left_and_told_once(
+    scenes: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = scenes()
+    sink, _made, moment = being_made(scene)
+    copied = replaced(sink.path)
+    # Whatever the reason for which repair looks again: nothing was interrupted.
+    for _ in range(2):
+        scene.keeping.interrupted()
+        housekept(scene)
+    assert Path(sink.path).read_bytes() == copied
+    assert [facts.id for kind, facts in scene.entries() if kind == "replaced"] == [ID]
+    assert "recovered" not in scene.kinds()
+    assert caplog.text.count("put another file in its place") == 1
+    # The recording goes on until it finds out itself; the copy is then all that there is.
+    with pytest.raises(FileGoneError):
+        sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    housekept(scene)
+    kinds = scene.kinds()
+    assert kinds.index("replaced") < kinds.index("recovered")
+    assert kinds.count("replaced") == 1
+
+
+def test_a_recording_that_finds_another_file_in_its_place_has_the_ledger_say_so(
+    scenes: Any,
+) -> None:
+    scene = scenes()
+    sink, _made, moment = being_made(scene)
+    replaced(sink.path)
+    with pytest.raises(FileGoneError):
+        sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    assert [facts.id for kind, facts in scene.entries() if kind == "replaced"] == [ID]
+    assert "closed" not in scene.kinds()
+
+
+def test_a_file_that_comes_back_to_its_place_is_closed_as_ever(scenes: Any) -> None:
+    scene = scenes()
+    sink, made, moment = being_made(scene)
+    os.rename(sink.path, f"{sink.path}.away")
+    Path(sink.path).write_bytes(b"something else")
+    housekept(scene)
+    os.rename(f"{sink.path}.away", sink.path)
+    sink.append(made[1], replace(a_facts(1), clock=moment))
+    sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    kinds = scene.kinds()
+    assert kinds.index("replaced") < kinds.index("closed")
+    # From here on it is a file like any other: what becomes of it is told as ever.
+    os.truncate(sink.path, 4096)
+    scene.clock.advance(COMPARE_US)
+    housekept(scene)
+    assert "changed" in scene.kinds()
+    assert scene.kinds().count("replaced") == 1
 
 
 def test_a_file_that_is_no_recording_is_put_aside_and_noted(scenes: Any, tmp_path: Path) -> None:

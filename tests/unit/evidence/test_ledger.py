@@ -199,6 +199,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "flagged": False,
         },
         "missing": {"id": "e"},
+        "replaced": {"id": "a"},
         "changed": {"id": "e", "final": "f"},
         "hold": {"id": "a", "reason": "r", "who": "w"},
         "release": {"id": "a", "who": "w"},
