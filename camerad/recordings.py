@@ -21,6 +21,7 @@ from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence import storage
+from camerad.evidence.text import count
 from camerad.keeping import Keeping, Opened
 from camerad.microphone import DOWN
 from camerad.rings import Rings
@@ -360,11 +361,11 @@ class Recordings:
             log.error("the recording is empty: the camera delivered nothing")
         else:
             log.info(
-                "closed %s: %.1f s, %d frames, %d gaps",
+                "closed %s: %.1f s, %s, %s",
                 info.id,
                 info.seconds,
-                info.frames,
-                len(info.gaps),
+                count(info.frames, "picture"),
+                count(len(info.gaps), "gap"),
             )
         self._owner.post(stages.Closed(self._clock.now_us()))
 

@@ -10,6 +10,7 @@ from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
 from camerad.errors import EX_REBOOT
+from camerad.evidence.text import count
 from camerad.hardware.lights import Indicators
 from camerad.microphone import Microphone
 from camerad.onloop import OnLoop
@@ -110,7 +111,7 @@ class Reports(OnLoop):
         self.raise_condition(Condition.CAMERA_DOWN)
 
     def _camera_gap(self, gap: Gap) -> None:
-        log.warning("footage is missing: %s", gap)
+        log.warning("footage is missing: %s", _told(gap))
 
     def _camera_error(self, message: str) -> None:
         if message != self._camera_error_told:  # said once, however often it is tried again
@@ -202,3 +203,13 @@ class Reports(OnLoop):
         """What the ledger knows of right time; from any thread."""
         if self._time is not None:
             self._time.learn(known)
+
+
+def _told(gap: Gap) -> str:
+    """A gap in words: why, how many pictures, how long, as far as that is known."""
+    parts = [gap.reason]
+    if gap.frames is not None:
+        parts.append(count(gap.frames, "picture"))
+    if gap.from_us is not None and gap.to_us is not None:
+        parts.append(f"{(gap.to_us - gap.from_us) / SECOND:.2f} s")
+    return ", ".join(parts)

@@ -207,7 +207,7 @@ class Microphone:
 
     def _missing(self, error: OSError) -> str:
         return (
-            f"the microphone {self._settings.device} cannot be opened or was lost "
+            f"the ALSA device {self._settings.device} cannot be opened or was lost "
             f"({error.strerror or error}): is it plugged in, does `arecord -L` list it, and has no "
             "other program opened it?"
         )

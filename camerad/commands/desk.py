@@ -197,6 +197,16 @@ def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | Non
     return read_ledger(place.ledger, ledger_keys(options, place))[0]
 
 
+def told_by_devices(place: Place) -> set[str]:
+    """Ids of the recordings that the devices' ledgers name of which an office has copies. Nothing
+    is checked here: it only tells whether somebody has said anything."""
+    if place.kind is not PlaceKind.OFFICE:
+        return set()
+    keys = accompanying_keys(place)
+    there = (one.ledger for one in place.holdings if os.path.isdir(one.ledger))
+    return {name for ledger in there for name in read_ledger(ledger, keys)[0].recordings}
+
+
 # ---------------------------------------------------------------------------------------- time
 
 

@@ -17,9 +17,9 @@ from camerad.errors import StorageError
 from camerad.evidence.ledger import entries_about
 from camerad.evidence.listing import read_info
 from camerad.evidence.places import Place, PlaceKind
-from camerad.evidence.records import rfc3339
+from camerad.evidence.records import RecordingInfo, rfc3339
 from camerad.evidence.stored import Stored, join, list_place
-from camerad.evidence.text import printable
+from camerad.evidence.text import count, printable
 
 UNCHECKED = (
     "nothing here was checked, it is what the files say of themselves; check with: "
@@ -38,7 +38,8 @@ def _list(options: argparse.Namespace) -> int:
     infos = list_place(target.place) if target.file is None else [read_info(target.file)]
     clock = desk.clock_of(options, target.place)
     state = desk.ledger_state(options, target.place)
-    found = join(infos, state, clock.boot_id, clock.moment())
+    told = desk.told_by_devices(target.place)
+    found = join(infos, state, clock.boot_id, clock.moment(), told)
     if options.json:
         objects = [one.as_json() | {"checked": False} for one in found]
         sys.stdout.write(json.dumps(objects) + "\n")
@@ -114,7 +115,7 @@ def kept_until(one: Stored) -> str:
     if one.holds:
         return printable(f"held: {one.holds[-1].reason}")
     if one.known is None:
-        return "unknown: in no ledger"
+        return "not taken over yet" if one.told else "unknown: in no ledger"
     if one.days_left is None:
         return "it has not ended"
     if one.days_left == 0:
@@ -131,7 +132,8 @@ def _show(options: argparse.Namespace) -> int:
     info = read_info(path)
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
-    (one,) = join([info], state, clock.boot_id, clock.moment())
+    told = desk.told_by_devices(place)
+    (one,) = join([info], state, clock.boot_id, clock.moment(), told)
     history = list(_history(options, place, info.id, path))
     if options.json:
         said = one.as_json() | {"checked": False, "ledger": history}
@@ -173,6 +175,11 @@ def _history(
     return found
 
 
+def _state(info: RecordingInfo) -> str:
+    """Its state, and the reason for it where that is another word."""
+    return info.state if info.reason in (None, info.state) else f"{info.state}: {info.reason}"
+
+
 def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
     info = one.info
     rows = [
@@ -181,10 +188,10 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         ("file", info.path),
         ("device", info.device),
         ("start", info.started),
-        ("length", f"{info.seconds:.3f} s, {info.frames} pictures, {size(info.bytes)}"),
+        ("length", f"{info.seconds:.3f} s, {count(info.frames, 'picture')}, {size(info.bytes)}"),
         ("pre-event", f"{info.pre_event_seconds:.3f} s"),
         ("sound", "yes" if info.sound else "no"),
-        ("state", info.state + (f": {info.reason}" if info.reason is not None else "")),
+        ("state", _state(info)),
         ("changed", "its file does not end as the ledger says" if one.changed else "no"),
         ("policy", f"{info.policy}, {info.retention_days} days"),
         ("continues", info.continues or "nothing"),

@@ -25,7 +25,7 @@ from camerad.evidence.ledger import LedgerFinding, read_ledger
 from camerad.evidence.places import Holding, Place, PlaceKind
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
-from camerad.evidence.text import printable
+from camerad.evidence.text import count, printable
 from camerad.evidence.verify import verify
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
@@ -208,7 +208,7 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
         yield brief_text if brief else report.text()
     for ledger in summary.ledgers:
         head = ledger.state.head
-        yield f"{printable(ledger.name)}: ledger, {head.sequence} entries\n"
+        yield f"{printable(ledger.name)}: ledger, {count(head.sequence, 'entry', 'entries')}\n"
         yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
         for one in ledger.findings:
             label = "damage" if one.severity is Severity.DAMAGE else "note"
@@ -218,7 +218,7 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
     if whole:
         counted = Counter(report.verdict for report in summary.reports)
         said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
-        yield f"{len(summary.reports)} recordings{': ' if said else ''}{said}\n"
+        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}\n"
     yield f"trusted    {', '.join(keys)}\n"
 
 

@@ -47,6 +47,7 @@ from camerad.evidence.container import (
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.reading import Committed, Ended, Point, Skeleton, end_of, skeleton
 from camerad.evidence.records import END, RECOVERED, Closing, End, Header, SoundEnd
+from camerad.evidence.text import count
 from camerad.evidence.walking import Located, NotARecordingError, regular
 
 TORN: Final = ".torn"
@@ -280,7 +281,7 @@ class _Repair:
         files.sync(descriptor, path)
         if tail:
             files.discard(self._side)
-        text = f"it was interrupted; {point.commits} fragments are there"
+        text = f"it was interrupted after {count(point.commits, 'fragment')}"
         if tail:
             text += f", and {len(tail)} bytes of one that was not finished are kept"
         return replace(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from camerad.clock import SECOND, ClockSource
 from camerad.evidence.findings import TOUCHING_US, Finding, Kind, Result, Severity, Span
 from camerad.evidence.records import RECOVERED, Header, Microphone, SoundChange, rfc3339
-from camerad.evidence.text import printable
+from camerad.evidence.text import count, printable
 from camerad.stream.packets import Gap
 from camerad.stream.wire import SoundState
 
@@ -193,7 +193,8 @@ class Report:
             yield f"  recording  {header.id}"
             yield f"  device     {header.device}"
             yield f"  wearer     {header.wearer or 'none was assigned'}"
-            at = _at(header.trigger_us - header.origin_us)
+            at_us = header.trigger_us - header.origin_us
+            at = _at(at_us) if at_us >= 0 else f"{-at_us / SECOND:.3f} s before the first picture"
             yield f"  trigger    {header.trigger}, {rfc3339(header.started_wall_us)}, {at}"
             yield f"  begins     {rfc3339(_begins_us(header))}"
             yield f"  clock      was {_CLOCK[header.clock.source]}"
@@ -205,18 +206,20 @@ class Report:
         frames = result.frames - result.unlinked_frames
         commits = result.commits - result.unlinked_commits
         yield (
-            f"  length     {result.end_us / SECOND:.3f} s: {frames} pictures in {commits} fragments"
+            f"  length     {result.end_us / SECOND:.3f} s: {count(frames, 'picture')} in "
+            f"{count(commits, 'fragment')}"
         )
         if result.unlinked_commits:
             yield (
-                f"  unlinked   {result.unlinked_frames} pictures in {result.unlinked_commits} "
-                "fragments, which may be another recording's; what they say is left out here"
+                f"  unlinked   {count(result.unlinked_frames, 'picture')} in "
+                f"{count(result.unlinked_commits, 'fragment')}, which may be another recording's; "
+                "what they say is left out here"
             )
         ended = "" if closing is None or not result.end_linked else f": {closing.reason}"
         yield f"  state      {self.state}{ended}"
         yield from _listed("gap", [self._gap_text(gap) for gap in result.gaps])
         yield from _listed(
-            "no sound", [self._gap_text(gap, "access units") for gap in result.sound_gaps]
+            "no sound", [self._gap_text(gap, "access unit") for gap in result.sound_gaps]
         )
         yield from _listed("microphone", [self._state_text(one) for one in result.sound_states])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
@@ -278,10 +281,10 @@ class Report:
         state = "open" if change.state == SoundState.ON.value else change.state
         return f"{state} from {self._us(change.at_us) / SECOND:.3f} s on{why}"
 
-    def _gap_text(self, gap: Gap, what: str = "pictures") -> str:
+    def _gap_text(self, gap: Gap, what: str = "picture") -> str:
         from_us = None if gap.from_us is None else self._us(gap.from_us)
         to_us = None if gap.to_us is None else self._us(gap.to_us)
-        frames = "" if gap.frames is None else f", {gap.frames} {what}"
+        frames = "" if gap.frames is None else f", {count(gap.frames, what)}"
         return f"{_range(from_us, to_us)}: {gap.reason}{frames}"
 
     def _clock_texts(self, result: Result) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from camerad.clock import DAY, SECOND, Moment
@@ -26,7 +26,8 @@ class Stored:
 
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
-    same in whole days, rounded up. urgent: it is flagged, and due soon.
+    same in whole days, rounded up. urgent: it is flagged, and due soon. told: in an office, whether
+    the copy of its device's ledger names it.
     """
 
     info: RecordingInfo
@@ -34,6 +35,7 @@ class Stored:
     expires_us: int | None
     days_left: int | None
     urgent: bool
+    told: bool = False
 
     @property
     def holds(self) -> tuple[Held, ...]:
@@ -68,6 +70,7 @@ class Stored:
             "held": bool(self.holds),
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
+            "in_device_ledger": self.told,
             "vouched": self.vouched,
             "changed": self.changed,
             "expires": None if self.expires_us is None else rfc3339(self.expires_us),
@@ -77,13 +80,18 @@ class Stored:
 
 
 def join(
-    infos: Iterable[RecordingInfo], state: LedgerState | None, boot_id: str, now: Moment
+    infos: Iterable[RecordingInfo],
+    state: LedgerState | None,
+    boot_id: str,
+    now: Moment,
+    told: Collection[str] = (),
 ) -> list[Stored]:
     """Recordings with what a ledger says about them: flagged first, then the newest.
 
-    state: None where there is no ledger.
+    state: None where there is no ledger. told: ids that the ledgers of other devices name, as far
+    as their copies are here.
     """
-    found = [_joined(info, state, boot_id, now) for info in infos]
+    found = [replace(_joined(info, state, boot_id, now), told=info.id in told) for info in infos]
     # Stable: within each half the order is that of the listing.
     return sorted(found, key=lambda one: not one.flagged)
 

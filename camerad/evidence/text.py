@@ -28,6 +28,11 @@ def printable(text: object) -> str:
     return "".join(letter if letter.isprintable() else _escape(letter) for letter in words)
 
 
+def count(number: int, one: str, more: str | None = None) -> str:
+    """``1 gap``, ``2 gaps``. more: the word for several, where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def is_plain(text: str) -> bool:
     """Whether `text` may stand in a statement: it prints on one line, and is not too long."""
     return len(text) <= LONGEST and text.isprintable()

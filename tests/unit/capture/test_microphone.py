@@ -244,7 +244,7 @@ def test_a_missing_device_is_stated_once_and_found_when_it_comes(bench: Bench) -
     bench.microphone.tell(SoundMode.ON, 1)
     why = bench.line.until_state("missing")
     assert why is not None
-    assert "the microphone mic cannot be opened" in why and "is it plugged in" in why
+    assert "the ALSA device mic cannot be opened" in why and "is it plugged in" in why
     bench.hear(20)
     bench.line.until_state("on")
     assert [state for state, _ in bench.line.states] == ["off", "starting", "missing", "on"]

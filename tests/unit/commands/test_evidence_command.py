@@ -21,6 +21,7 @@ from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.errors import EX_CONFIG, EX_USAGE
+from camerad.evidence import repair
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.places import place_of
@@ -72,6 +73,25 @@ def test_list_without_a_ledger_says_that_nobody_knows_until_when(
     (plain / f"{ONE}.tar").write_bytes(recording(ONE).file)
     assert "in no ledger" in desk("evidence", "list", plain).out
     assert desk("evidence", "list", plain / f"{ONE}.tar", "--json").json[0]["expires"] is None
+
+
+def test_what_only_its_devices_ledger_knows_is_in_an_office_not_taken_over_yet(
+    desk: Desk, archive: Path, key: Path
+) -> None:
+    """It came with a copy of the ledger, and nothing has changed the office's store since."""
+    assert "not taken over yet" in desk("evidence", "list", archive).out
+    assert "not taken over yet" in desk("evidence", "show", copy_in(archive)).out
+    (said,) = desk("evidence", "list", archive, "--json").json
+    assert (said["in_ledger"], said["in_device_ledger"]) == (False, True)
+    desk("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
+    assert "held: Anzeige" in desk("evidence", "list", archive).out
+
+
+def test_what_repair_closed_has_one_word_for_its_state(desk: Desk, camera: Camera) -> None:
+    path = camera.put(ONE)
+    path.write_bytes(path.read_bytes()[:-2048])  # the end is cut off
+    repair.repair(str(path), KEY, camera.clock)
+    assert "\nstate         recovered\n" in desk("evidence", "show", path).out
 
 
 def test_show_says_all_of_one_recording_and_its_history(desk: Desk, camera: Camera) -> None:

@@ -133,7 +133,7 @@ def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) 
     path = record(tmp_path, a_header(trigger_us=time_of(3)), ended=False)
     result = fix(path)
     assert (result.id, result.path, result.outcome) == (ID, path, Outcome.RECOVERED)
-    assert result.text == "it was interrupted; 2 fragments are there"
+    assert result.text == "it was interrupted after 2 fragments"
     assert result.header is not None and result.header.id == ID
     assert result.end is not None
     closing = result.end.closing

@@ -405,6 +405,17 @@ def test_repacked_with_long_headers_every_second_is_proven_still(
     assert whole(report, made())
 
 
+def test_a_trigger_before_the_first_picture_is_told_as_that(tmp_path: Path) -> None:
+    """The camera had to come up first; or the recording goes on from another one."""
+    header = replace(made().header, trigger_us=made().header.origin_us - 972_000)
+    segments = [data for name, data in made().members if name.endswith(".age")]
+    closing = some_closing(90, made().facts[-1].end_us)
+    report = check(tmp_path, pack(signed(header, segments, made().facts, closing)))
+    (line,) = (one for one in report.text().splitlines() if one.startswith("  trigger"))
+    assert line.endswith(", 0.972 s before the first picture")
+    assert report.as_json()["trigger_seconds"] == -0.972
+
+
 def test_a_report_tells_when_it_was_triggered_and_when_it_begins(tmp_path: Path) -> None:
     origin_us = made().header.origin_us
     header = replace(made().header, trigger_us=origin_us + 1_013_000, wearer="7")

@@ -1,0 +1,35 @@
+"""What the log says of gaps and of what was recorded is English, not Python."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from camerad.evidence.text import count
+from camerad.reports import Reports
+from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        (Gap(FRAMES_LOST, 1, 1_000_000, 1_066_000), "frames lost, 1 picture, 0.07 s"),
+        (Gap(CAPTURE_RESTARTED, None, 1_000_000, 3_030_000), "capture restarted, 2.03 s"),
+        (Gap(RING_FULL, 30, 1_000_000, None), "ring full, 30 pictures"),
+        (Gap(RING_FULL, None, None, 1_000_000), "ring full"),
+    ],
+)
+def test_missing_footage_is_logged_in_words(
+    caplog: pytest.LogCaptureFixture, gap: Gap, text: str
+) -> None:
+    reports: Any = None
+    with caplog.at_level(logging.WARNING):
+        Reports._camera_gap(reports, gap)
+    assert caplog.messages == [f"footage is missing: {text}"]
+
+
+def test_one_is_not_several() -> None:
+    assert [count(number, "gap") for number in (0, 1, 2)] == ["0 gaps", "1 gap", "2 gaps"]
+    assert [count(number, "entry", "entries") for number in (1, 2)] == ["1 entry", "2 entries"]
