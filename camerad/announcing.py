@@ -64,10 +64,12 @@ class Announcer:
         await self._speaker.close()
         self._settle()
 
-    def stepped(self, at_us: int, before: State, after: State, *, sound: bool) -> None:
+    def stepped(
+        self, at_us: int, before: State, after: State, *, sound: bool, failed: bool = False
+    ) -> None:
         """The stages went from `before` to `after` at `at_us`; returns at once.
 
-        sound: whether a recording holds sound unless it is muted.
+        sound: whether a recording holds sound unless it is muted. failed: whether it was a failure.
         """
         if after.stage is Stage.RECORDING and before.stage is not Stage.RECORDING:
             self._settle()
@@ -76,7 +78,8 @@ class Announcer:
             self._recording.id = after.recording_id
         if after.recording_id is not None or not after.keeping:
             self._settle()
-        what = announcement(before, after, sound=sound, self_view=self._self_view)
+        self_view = self._self_view
+        what = announcement(before, after, sound=sound, self_view=self_view, failed=failed)
         if what is not None:
             about = _Recording(settled=True) if what in OF_SELF_VIEW else self._recording
             self._speaker.say(what, functools.partial(self._spoken, what, at_us, about))

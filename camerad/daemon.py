@@ -341,8 +341,13 @@ class Daemon(Reports):
         if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
             self._recordings.staged(event.at_us, self._state.stage, self._state.display_on)
         if self._announcer is not None:
-            sound = self._recordings.has_sound
-            self._announcer.stepped(event.at_us, before, self._state, sound=sound)
+            self._announcer.stepped(
+                event.at_us,
+                before,
+                self._state,
+                sound=self._recordings.has_sound,
+                failed=stages.is_failure(event),
+            )
         self._tell_microphone()
         self._shifts.look()
         self._counting.metrics.stepped(event, self._state, effects)

@@ -367,7 +367,7 @@ class Recordings:
                 count(info.frames, "picture"),
                 count(len(info.gaps), "gap"),
             )
-        self._owner.post(stages.Closed(self._clock.now_us()))
+        self._owner.post(stages.Closed(self._clock.now_us(), empty=info is None))
 
     def _failed(self, error: Exception) -> None:
         from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415

@@ -32,6 +32,8 @@ class Announcement(Enum):
     """It goes on with sound again."""
     ENDED = "ended"
     """It is over."""
+    RECORDING_FAILED = "recording_failed"
+    """It is over, because it could not go on; or not a picture of it came."""
     SELF_VIEW = "self_view"
     """The display shows people themselves, and nothing is kept."""
     SELF_VIEW_ARMED = "self_view_armed"
@@ -47,12 +49,13 @@ OF_SELF_VIEW: Final = frozenset(
 
 
 def announcement(
-    before: State, after: State, *, sound: bool, self_view: bool
+    before: State, after: State, *, sound: bool, self_view: bool, failed: bool = False
 ) -> Announcement | None:
     """What is to be said about the step from `before` to `after`, or None.
 
     sound: whether a recording holds sound that nobody has switched off. self_view: whether its
-    beginning and its end are announced too.
+    beginning and its end are announced too. failed: whether it is by a failure that a recording is
+    over.
     """
     if after.stage is Stage.RECORDING:
         if before.stage is not Stage.RECORDING:
@@ -65,7 +68,9 @@ def announcement(
             return Announcement.SELF_VIEW_ARMED if after.armed else Announcement.SELF_VIEW
         if _shown(before) and not _shown(after):
             return Announcement.SELF_VIEW_ENDED
-    return Announcement.ENDED if before.keeping and not after.keeping else None
+    if before.keeping and not after.keeping:
+        return Announcement.RECORDING_FAILED if failed else Announcement.ENDED
+    return None
 
 
 def _shown(state: State) -> bool:

@@ -171,9 +171,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The recorder has closed the file it was told to stop; nothing is kept any more."""
+    """The recorder has closed the file it was told to stop; nothing is kept any more.
+
+    empty: not a picture had come, so there is no file.
+    """
 
     at_us: int
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ __all__ = [
     "Wiped",
     "deadline",
     "initial",
+    "is_failure",
     "outcome",
     "step",
 ]
@@ -178,6 +179,11 @@ def deadline(state: State, rules: Rules) -> int | None:
     if state.status_on:
         return state.status_at_us + rules.status_us
     return None
+
+
+def is_failure(event: Event) -> bool:
+    """Whether a recording that this event ends has failed: it could not go on, or nothing came."""
+    return isinstance(event, Failed) or (isinstance(event, Closed) and event.empty)
 
 
 def step(state: State, event: Event, rules: Rules) -> Result:

@@ -160,7 +160,7 @@ class Recorder:
         def done() -> None:
             assert self._world.red
             self.closed = True
-            self._callbacks["on_closed"](None)
+            self._callbacks["on_closed"](SimpleNamespace(id="R", seconds=1.0, frames=30, gaps=()))
 
         self._world.later(320, 900, done)
 

@@ -17,6 +17,7 @@ from tests.unit.behaviour.test_stages_table import (
 )
 
 WITH_SOUND = {Announcement.RECORDING, Announcement.UNMUTED}
+OF_AN_END = {Announcement.ENDED, Announcement.RECORDING_FAILED}
 OF_A_START = {Announcement.RECORDING, Announcement.RECORDING_SILENT}
 
 
@@ -25,7 +26,8 @@ def said(
 ) -> Announcement | None:
     before = camera.state
     camera.take(event)
-    return announcement(before, camera.state, sound=sound, self_view=self_view)
+    failed = stages.is_failure(event)
+    return announcement(before, camera.state, sound=sound, self_view=self_view, failed=failed)
 
 
 def wanted(intent: Intent) -> stages.Intended:
@@ -47,7 +49,15 @@ def test_its_end_is_announced_when_the_file_is_closed_and_not_before() -> None:
     camera = camera_in(Stage.RECORDING)
     assert said(camera, wanted(Intent.STOP)) is None
     assert said(camera, stages.Closed(0)) is Announcement.ENDED
-    assert said(camera_in(Stage.RECORDING), stages.Failed(0, "")) is Announcement.ENDED
+
+
+def test_a_recording_that_failed_is_not_said_to_have_ended() -> None:
+    assert said(camera_in(Stage.RECORDING), stages.Failed(0, "")) is Announcement.RECORDING_FAILED
+    # Stopped, and then not a picture had come; or the card did not take the end.
+    for event in (stages.Closed(0, empty=True), stages.Failed(0, "")):
+        camera = camera_in(Stage.RECORDING)
+        assert said(camera, wanted(Intent.STOP)) is None
+        assert said(camera, event) is Announcement.RECORDING_FAILED
 
 
 def test_sound_that_is_switched_off_and_on_is_announced() -> None:
@@ -105,15 +115,18 @@ def test_whatever_happens_what_is_said_is_true(sound: bool, self_view: bool) -> 
         for t in explore(rules, matters=frozenset(), rest=frozenset()):
             if t.after is None or not t.possible:
                 continue
-            what = announcement(t.before, t.after, sound=sound, self_view=self_view)
+            failed = stages.is_failure(t.event)
+            what = announcement(t.before, t.after, sound=sound, self_view=self_view, failed=failed)
             starts = any(isinstance(e, stages.StartRecording) for e in t.effects)
             assert starts == (what in OF_A_START)
             if what in WITH_SOUND:
                 assert t.then.keeping and not t.then.muted and sound
             if what in (Announcement.RECORDING_SILENT, Announcement.MUTED):
                 assert t.then.keeping and (t.then.muted or not sound)
-            if what is Announcement.ENDED or what in OF_SELF_VIEW:
+            if what in OF_AN_END or what in OF_SELF_VIEW:
                 assert not t.then.keeping
+            if what in OF_AN_END:
+                assert failed == (what is Announcement.RECORDING_FAILED)
             if what is Announcement.SELF_VIEW:
                 assert t.then.shown and not t.then.fed
             if what is Announcement.SELF_VIEW_ENDED:
