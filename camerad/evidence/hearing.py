@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
 from camerad.clock import SECOND
 from camerad.evidence.findings import Kind, Result, Severity, Span
 from camerad.evidence.records import Facts, Header, Microphone, Sound, SoundEnd
+from camerad.stream.packets import Gap
 
 UNSTATED_US: Final = 1_000_000
 """A longer time without sound has to be stated as a gap; the recorder states half of it."""
@@ -76,40 +78,46 @@ class Hearing:
             self._hole(self._begins_us(header) if self._until_us is None else self._until_us, at_us)
 
     def report(self) -> None:
-        """Every silence has to be stated, by whichever statement: as a gap, or, where there was
-        nobody any more to state that, by the states that sound was in."""
+        """Every silence has to be stated, by whichever statement: as gaps, or, where there was
+        nobody any more to state those, by the states that sound was in. What only touches a silence
+        explains no more of it than it covers."""
         result = self._result
         for hole in self._holes:
-            if any(
-                (gap.from_us is None or gap.from_us < hole.to_us)
-                and (gap.to_us is None or gap.to_us > hole.from_us)
-                for gap in result.sound_gaps
-            ):
+            bare = _without(hole, result.sound_gaps)
+            if _lasts_us(bare) <= UNSTATED_US:
                 continue
-            states = self._explaining(hole)
+            states, unexplained_us = self._explaining(hole, bare)
+            explained = unexplained_us <= UNSTATED_US
             result.findings.say(
-                Kind.QUIET if states else Kind.SILENT,
+                Kind.QUIET if explained else Kind.SILENT,
                 f"no sound: {', '.join(states)}"
-                if states
+                if explained
                 else "no sound, and no statement says why",
                 severity=Severity.NOTE,
                 from_us=result.time(hole.from_us),
                 to_us=result.time(hole.to_us),
             )
 
-    def _explaining(self, hole: Span) -> tuple[str, ...]:
-        """The states in which there could be no sound, if they lasted through all of `hole` but
-        what needs no words; else none."""
+    def _explaining(self, hole: Span, bare: Sequence[Span]) -> tuple[tuple[str, ...], int]:
+        """The states in which there could be no sound in `bare`, the part of `hole` that no gap
+        covers; and how much of that, microseconds, they do not explain either."""
         changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         edges = [
             (hole.from_us, _ON),
             *((min(max(one.at_us, hole.from_us), hole.to_us), one.state) for one in changes),
             (hole.to_us, _ON),
         ]
-        spans = [(state, upto_us - at_us) for (at_us, state), (upto_us, _) in pairwise(edges)]
-        unexplained_us = sum(length_us for state, length_us in spans if state == _ON)
-        states = dict.fromkeys(state for state, length_us in spans if state != _ON and length_us)
-        return tuple(states) if unexplained_us <= UNSTATED_US else ()
+        states: dict[str, None] = {}
+        unexplained_us = 0
+        for (at_us, state), (upto_us, _) in pairwise(edges):
+            shared_us = sum(
+                max(0, min(one.to_us, upto_us) - max(one.from_us, at_us)) for one in bare
+            )
+            if state == _ON:
+                unexplained_us += shared_us
+            elif shared_us:
+                states[state] = None
+        return tuple(states), unexplained_us
 
     def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:
         """A fragment without a picture has sound, and says where the picture before it ended."""
@@ -162,3 +170,26 @@ class Hearing:
 
     def _cannot_be(self, what: str, name: str) -> None:
         self._result.findings.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
+
+
+def _without(hole: Span, gaps: Iterable[Gap]) -> list[Span]:
+    """What of a silence no gap covers; a gap without an end reaches as far as need be."""
+    covered = sorted(
+        (
+            hole.from_us if gap.from_us is None else gap.from_us,
+            hole.to_us if gap.to_us is None else gap.to_us,
+        )
+        for gap in gaps
+    )
+    left: list[Span] = []
+    at_us = hole.from_us
+    for from_us, to_us in covered:
+        if from_us > at_us:
+            left.append(Span(at_us, min(from_us, hole.to_us)))
+        at_us = min(max(at_us, to_us), hole.to_us)
+    left.append(Span(at_us, hole.to_us))
+    return [one for one in left if one.to_us > one.from_us]
+
+
+def _lasts_us(spans: Iterable[Span]) -> int:
+    return sum(one.to_us - one.from_us for one in spans)

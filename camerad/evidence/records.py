@@ -28,6 +28,8 @@ Identity = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18
 """A recording's id, as `camerad.evidence.container.new_id` makes it."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 """A number that is never 0."""
+Channels = Annotated[int, msgspec.Meta(ge=1, le=2)]
+"""Of sound: mono or stereo."""
 
 MUTED: Final = "muted"
 """State of sound that was switched off at the camera; the microphone may hear, nothing is kept."""
@@ -67,13 +69,14 @@ class RateChange:
 class Microphone:
     """Where the sound of a recording comes from, and how it is encoded.
 
-    device: its name for ALSA. rate: samples per second. samples: of each channel in an access unit.
+    device: its name for ALSA. rate: samples per second. channels: 1 or 2. samples: of each channel
+    in an access unit.
     pre_event: whether sound from before the trigger is wanted too.
     """
 
     device: str
     rate: Positive
-    channels: Positive
+    channels: Channels
     samples: Positive
     pre_event: bool
 

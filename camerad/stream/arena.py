@@ -61,12 +61,17 @@ class Arena:
             raise IndexError(f"bytes {offset} to {offset + size} of an arena of {self.size}")
         ctypes.memset(self._address + offset, 0, size)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the memory was given back."""
+        return self._map.closed
+
     def close(self) -> None:
         """Overwrite everything, unlock and unmap. A second call does nothing.
 
         Raises RingError if somebody still holds a view; the bytes are zero nevertheless.
         """
-        if self._map.closed:
+        if self.closed:
             return
         self.overwrite(0, self.size)
         if self.locked:

@@ -234,7 +234,10 @@ class Ring:
             return wiped
 
     def close(self) -> None:
-        """Wipe, unlock and give the memory back. Raises RingError while it is still in use."""
+        """Wipe, unlock and give the memory back; a second call does nothing. Raises RingError while
+        it is still in use."""
+        if self._arena.closed:
+            return
         self.wipe()
         self.scratch.release()
         self._arena.close()

@@ -118,7 +118,8 @@ def rates: if has("rates") then .rates | every(rate) and . != [] else true end;
 def said: rates and (.clock | moment) and (.clock_step_us | maybe(whole)) and (.gaps | every(gap))
     and (.marks | every(whole)) and (.stages | every(stage)) and (.sync_us | maybe(whole));
 def microphone: exactly("channels device pre_event rate samples") and (.device | text)
-    and (.pre_event | flag) and all(.channels, .rate, .samples; whole and . >= 1);
+    and (.pre_event | flag) and all(.channels, .rate, .samples; whole and . >= 1)
+    and .channels <= 2;
 def id: text and test("\\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\\z");
 def header_fields: "boot_id clock continues device encoder format fps height id origin_us policy "
     + "pre_event_shortfall pre_event_wanted_us recipients retention_days software sound "
@@ -336,15 +337,20 @@ content end.jws .torn "$torn"
 jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
 [ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
-# A silence is explained by a gap that touches it, or by states other than "on" throughout (4).
+# A silence is explained, but for a second, by gaps, or by these and states other than "on" (4).
 # shellcheck disable=SC2016 # the dollars are jq's
-silence=$(jq -rs --slurpfile all "$work/sounds" '[$all[].gaps[]] as $gaps
+silence=$(jq -rs --slurpfile all "$work/sounds" '
+    def bare($from; $to; $gaps): reduce $gaps[] as $gap ({at: $from, left: 0};
+            .left += ([([$gap.from, $to] | min) - .at, 0] | max)
+            | .at = ([.at, ([$gap.to, $to] | min)] | max))
+        | .left + ([$to - .at, 0] | max);
+    ([$all[].gaps[] | {from: (.from_us // 0), to: (.to_us // 1e18)}] | sort_by(.from)) as $gaps
     | ([$all[].states[]] | sort_by(.at_us)) as $states | [.[] | . as {$from, $to}
-    | select(any($gaps[]; (.from_us == null or .from_us < $to)
-        and (.to_us == null or .to_us > $from)) | not)
+    | select(bare($from; $to; $gaps) > 1000000)
     | ([$states[] | .at_us = ([[.at_us, $from] | max, $to] | min)]) as $here
     | [{at_us: $from, state: "on"}] + $here + [{at_us: $to, state: "on"}]
-    | [range(length - 1) as $n | select(.[$n].state == "on") | .[$n + 1].at_us - .[$n].at_us]
+    | [range(length - 1) as $n | select(.[$n].state == "on")
+        | bare(.[$n].at_us; .[$n + 1].at_us; $gaps)]
     | add <= 1000000] | if length == 0 then "" elif all then ", with a silence that its states explain"
     else ", with a silence that nothing explains" end' "$work/silences")
 remarks=$remarks$silence

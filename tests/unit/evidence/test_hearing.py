@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,17 @@ def test_a_header_that_announced_something_else_is_found(tmp_path: Path, header:
     assert stranger(tmp_path, made_with_sound(None, None, header))[0] == 2
 
 
+@pytest.mark.parametrize("channels", [0, 3])
+def test_a_header_with_other_than_one_or_two_channels_is_no_header(
+    tmp_path: Path, channels: int
+) -> None:
+    odd = replace(MICROPHONE, channels=channels)
+    recording = made_with_sound(None, None, lambda header: replace(header, microphone=odd))
+    report = check(tmp_path, recording)
+    assert report.verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE)
+    assert stranger(tmp_path, recording)[0] in (2, 3)
+
+
 def _silent(number: int, facts: Facts) -> Facts:
     return replace(facts, sound=Sound(0, None, None, (), ())) if number in (1, 2, 3) else facts
 
@@ -252,14 +263,20 @@ def test_fragments_in_another_order_are_no_silence(tmp_path: Path) -> None:
     assert report.result.units == 5 * PER_FRAGMENT
 
 
-def _until_the_end(*states: SoundChange) -> Made:
-    """Sound in the first fragment alone, then these states, and an end as repair writes it."""
+def _until_the_end(*states: SoundChange, gaps: Sequence[tuple[int, int | None]] = ()) -> Made:
+    """Sound in the first fragment alone, then these states and gaps, and an end as repair writes
+    it. gaps: milliseconds from where the sound ended; no end: None."""
+    ended_us = heard_at(PER_FRAGMENT)
+    stated = tuple(
+        Gap("sound lost", None, ended_us + 1000 * one, None if to is None else ended_us + 1000 * to)
+        for one, to in gaps
+    )
 
     def change(number: int, facts: Facts) -> Facts:
         if not isinstance(facts.sound, Sound):
             return facts
         if number == 1:
-            return replace(facts, sound=Sound(0, None, None, (), states))
+            return replace(facts, sound=Sound(0, None, None, stated, states))
         return _silent(number, facts) if number < 4 else facts
 
     made = made_with_sound(change)
@@ -303,6 +320,54 @@ def test_a_recording_cut_off_in_silence_has_it_explained_by_the_states_of_sound(
     assert kinds & {Kind.QUIET, Kind.SILENT} == {kind}
     code, said = stranger(tmp_path, recording)
     assert (code, words in said) == (1, True), said
+
+
+@pytest.mark.parametrize(
+    ("gaps", "unexplained"),
+    [
+        # The silence lasts 1.5 s, and a second needs no words.
+        ([(0, 1500)], False),
+        ([(0, 600)], False),
+        ([(0, 300), (200, 600)], False),
+        ([(600, None)], False),
+        ([(0, 300)], True),
+        ([(0, 200), (1300, 1400)], True),
+        ([(-500, 10)], True),
+        ([(1400, None)], True),
+    ],
+)
+def test_a_gap_explains_what_it_covers_of_a_silence_and_no_more(
+    tmp_path: Path, gaps: list[tuple[int, int | None]], unexplained: bool
+) -> None:
+    recording = _until_the_end(gaps=gaps)
+    report = check(tmp_path, recording)
+    assert report.verdict is Verdict.QUALIFIED, report.text()
+    assert report.result is not None
+    kinds = {found.kind for found in report.result.findings}
+    assert (Kind.SILENT in kinds) is unexplained
+    code, said = stranger(tmp_path, recording)
+    assert (code, "nothing explains" in said) == (1, unexplained), said
+
+
+def test_gaps_and_states_explain_a_silence_together(tmp_path: Path) -> None:
+    """Lost for 0.3 s, and muted 0.9 s later: neither alone explains all of it but a second."""
+    ended_us = heard_at(PER_FRAGMENT)
+    states = (
+        # Within the gap, which says why there is no sound; this explains no more of it.
+        SoundChange(ended_us + 50_000, "missing", None),
+        SoundChange(ended_us + 200_000, "on", None),
+        SoundChange(ended_us + 1_200_000, "muted", None),
+    )
+    for gaps, kind, text, words in (
+        ([(0, 300)], Kind.QUIET, "no sound: muted", "its states explain"),
+        ([], Kind.SILENT, "no sound, and no statement says why", "nothing explains"),
+    ):
+        recording = _until_the_end(*states, gaps=gaps)
+        report = check(tmp_path, recording)
+        assert report.result is not None
+        told = [(one.kind, one.text) for one in report.result.findings]
+        assert (kind, text) in told, told
+        assert words in stranger(tmp_path, recording)[1]
 
 
 def test_sound_that_was_wanted_and_is_not_there_at_all_is_a_remark(tmp_path: Path) -> None:

@@ -174,6 +174,13 @@ def test_the_bound_in_bytes_beats_the_bound_in_seconds() -> None:
     ring.close()
 
 
+def test_a_ring_may_be_closed_again() -> None:
+    ring = small(650)
+    Stream(ring).feed("IPP")
+    ring.close()
+    ring.close()
+
+
 def test_a_shortfall_is_told_though_nothing_is_left() -> None:
     ring = small(300, 1)
     stream = Stream(ring)
