@@ -138,7 +138,7 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         # Held for a second in idle, the button records at once; nobody watches the clock.
         one.tabs_to("#button-main")
         keyboard.down("Space")
-        one.waits_for_stage("Aufnahme")
+        one.waits_for_stage("Aufzeichnung")
         keyboard.up("Space")
         one.waits_for_light("red", on=True)
         one.sees("recording")

@@ -9,7 +9,7 @@ from camerad.config.wording.catalogue import DisplayWording
 GERMAN: Final = DisplayWording(
     self_view="Sie sehen sich selbst.",
     not_recorded="Es wird nicht aufgezeichnet.",
-    reaches_back="Noch keine Aufnahme. "
+    reaches_back="Noch keine Aufzeichnung. "
     "Sie\N{NO-BREAK SPACE}würde {seconds}\N{NO-BREAK SPACE}s zurückreichen.",
     recording="AUFNAHME",
     sound_on="mit Ton",

@@ -25,10 +25,10 @@ GERMAN: Final = Wording(
     authentic="Echt und vollständig",
     qualified="Echt, mit den Hinweisen unten",
     not_authentic="Als Ganzes NICHT echt: nur die belegten Teile wurden geöffnet",
-    authentic_text="Seit der Aufnahme wurde nichts verändert, entfernt oder hinzugefügt, sofern "
-    "der Schlüssel unten der für diese Kamera registrierte ist.",
-    qualified_text="Seit der Aufnahme wurde nichts verändert, sofern der Schlüssel unten der für "
-    "diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
+    authentic_text="Seit der Aufzeichnung wurde nichts verändert, entfernt oder hinzugefügt, "
+    "sofern der Schlüssel unten der für diese Kamera registrierte ist.",
+    qualified_text="Seit der Aufzeichnung wurde nichts verändert, sofern der Schlüssel unten der "
+    "für diese Kamera registrierte ist. Was fehlt oder zu beachten ist, steht unten.",
     not_authentic_text="Teile dieser Aufzeichnung wurden verändert oder fehlen. Das Video enthält "
     "nur, was Signaturen des Schlüssels unten belegen, sofern er der für diese Kamera registrierte "
     "ist; was betroffen ist, steht unten.",
@@ -78,7 +78,7 @@ GERMAN: Final = Wording(
     failed="NICHT BESTANDEN",
     open_question="nicht erfolgt",
     gaps="Von der Kamera festgehaltene Lücken",
-    no_gaps="Keine. Die Aufnahme ist vom ersten bis zum letzten Bild durchgehend.",
+    no_gaps="Keine. Die Aufzeichnung ist vom ersten bis zum letzten Bild durchgehend.",
     more="und {count} weitere; alle stehen in {file}",
     from_to="von {begin} bis {end}",
     the_beginning="Anfang",
@@ -151,7 +151,7 @@ GERMAN: Final = Wording(
         Kind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
         Kind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
         Kind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
-        Kind.UNCOMMITTED: "Aufnahmen, für die keine Erklärung bürgt",
+        Kind.UNCOMMITTED: "ein Teil der Aufzeichnung, für den keine Erklärung bürgt",
         Kind.CONTRADICTION: "signierte Erklärungen, die nicht alle wahr sein können",
         Kind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
         Kind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",

@@ -6,7 +6,7 @@ export const DE = {
   hear: "Töne",
   camera: "Die Kamera",
   green: "bereit",
-  red: "Aufnahme",
+  red: "Aufzeichnung",
   amber: "gestört",
   lightOn: (name) => `${name}: leuchtet`,
   lightOff: (name) => `${name}: dunkel`,
@@ -21,15 +21,15 @@ export const DE = {
     starting: "Startet",
     idle: "Bereit",
     self_view: "Selbstansicht",
-    recording: "Aufnahme",
+    recording: "Aufzeichnung",
     stopping: "Wird abgeschlossen",
     off: "Aus",
   },
   stageIs: {
     idle: (held) =>
       held
-        ? `Die Kamera wird offen getragen. Bild nur im Arbeitsspeicher; beginnt eine Aufnahme, werden bis zu ${held} s davor behalten.`
-        : "Die Kamera wird offen getragen; aufgenommen wird nichts.",
+        ? `Die Kamera wird offen getragen. Bild nur im Arbeitsspeicher; beginnt eine Aufzeichnung, werden bis zu ${held} s davor behalten.`
+        : "Die Kamera wird offen getragen; aufgezeichnet wird nichts.",
     self_view: (held) =>
       held
         ? `Wer vor der Kamera steht, sieht sich selbst. Nur im Arbeitsspeicher; drücken Sie noch einmal, werden bis zu ${held} s davor behalten.`
@@ -46,13 +46,13 @@ export const DE = {
   looksForBadge: "sucht den Ausweis der tragenden Person und behält kein Bild",
   hints: {
     starting: "Einen Augenblick, die Kamera startet.",
-    stopping: "Die Aufnahme wird abgeschlossen.",
+    stopping: "Die Aufzeichnung wird abgeschlossen.",
     off: "Die Kamera ist aus. Starten Sie bodycam-sim im Terminal neu.",
-    amber: "Die Kamera kann gerade nicht aufnehmen.",
+    amber: "Die Kamera kann gerade nicht aufzeichnen.",
     first: "Drücken Sie die große Taste.",
   },
   next: {
-    press: { escalate: { idle: "Drücken Sie die große Taste: das Display geht an.", self_view: "Noch einmal drücken, und die Aufnahme beginnt." } },
+    press: { escalate: { idle: "Drücken Sie die große Taste: das Display geht an.", self_view: "Noch einmal drücken, und die Aufzeichnung beginnt." } },
     stop: (button, seconds) => `Zum Beenden die ${button} ${seconds} Sekunden halten.`,
     tooShort: (seconds) => `Das war zu kurz zum Beenden: halten Sie ${seconds} Sekunden.`,
   },
@@ -62,9 +62,9 @@ export const DE = {
     hold: (seconds) => `${seconds} s halten`,
   },
   intents: {
-    escalate: { idle: "Selbstansicht", self_view: "Aufnahme beginnen", recording: "Markierung setzen" },
-    record: "sofort aufnehmen",
-    stop: "Aufnahme beenden",
+    escalate: { idle: "Selbstansicht", self_view: "Aufzeichnung beginnen", recording: "Markierung setzen" },
+    record: "sofort aufzeichnen",
+    stop: "Aufzeichnung beenden",
     toggle_self_view: { idle: "Selbstansicht an", self_view: "zurück zu Bereit", recording: "Display an oder aus" },
     de_escalate: "zurück zu Bereit",
     mark: "Markierung setzen",
@@ -75,21 +75,21 @@ export const DE = {
     "Der Streifen aus schwarzen und weißen Feldern unten im Bild zählt die Bilder des nachgebildeten Sensors; eine echte Kamera hat ihn nicht.",
   past: "Die letzten Minuten",
   heldKey: "nur im Arbeitsspeicher, wird überschrieben",
-  keptKey: "aufgenommen",
+  keptKey: "aufgezeichnet",
   silentKey: "davon ohne Ton",
   lanes: { stage: "Stufe", there: "Was es davon noch gibt" },
   nowLabel: "jetzt",
   ago: (time) => `−${time}`,
   pictureOfPast: (stage, kept, held) =>
     `Zeitachse. Jetzt: ${stage}. ${kept} in den letzten Minuten, ${held} Sekunden im Vorpuffer.`,
-  countRecordings: (count) => (count === 1 ? "1 Aufnahme" : `${count} Aufnahmen`),
+  countRecordings: (count) => (count === 1 ? "1 Aufzeichnung" : `${count} Aufzeichnungen`),
   asText: "Als Text",
-  logRecording: (before) => `Aufnahme, mit ${before} s von vorher`,
+  logRecording: (before) => `Aufzeichnung, mit ${before} s von vorher`,
   logCondition: (name) => `Störung: ${name}`,
   logMuted: "Ton ausgeschaltet",
   logUnmuted: "Ton wieder eingeschaltet",
   logOver: (name) => `vorbei: ${name}`,
-  recordings: "Aufnahmen",
+  recordings: "Aufzeichnungen",
   recordingsAbout:
     "Jede ist versiegelt. Prüfen geht ohne Schlüssel der Dienststelle; zum Öffnen dient hier ihr Demoschlüssel.",
   none: "Noch keine. Drücken Sie zweimal die große Taste.",
@@ -108,9 +108,9 @@ export const DE = {
   open: "Öffnen",
   verifying: "Prüft …",
   opening: "Öffnet …",
-  verifyOf: (when) => `Aufnahme vom ${when} prüfen`,
-  openOf: (when) => `Aufnahme vom ${when} öffnen und abspielen`,
-  filmOf: (when) => `Aufnahme vom ${when}`,
+  verifyOf: (when) => `Aufzeichnung vom ${when} prüfen`,
+  openOf: (when) => `Aufzeichnung vom ${when} öffnen und abspielen`,
+  filmOf: (when) => `Aufzeichnung vom ${when}`,
   verdicts: {
     authentic: "Echt und vollständig.",
     qualified: "Echt, mit Anmerkungen.",
