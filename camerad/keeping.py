@@ -16,7 +16,6 @@ again; epochs of the ledger begin and expire.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -24,7 +23,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,7 +33,8 @@ from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
-from camerad.errors import CameradError, StorageError
+from camerad.errors import StorageError
+from camerad.kept_sink import KeptSink
 from camerad.mending import Mending
 from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
@@ -42,7 +42,7 @@ from camerad.timekeeping import Known
 if TYPE_CHECKING:
     from camerad.evidence.container import Sink
     from camerad.evidence.keys import SigningKey
-    from camerad.evidence.records import Closing, Facts, Header
+    from camerad.evidence.records import Header
     from camerad.evidence.seal import Sealer
     from camerad.evidence.store import Store
 
@@ -172,7 +172,7 @@ class Keeping:
         container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
         self.note("opened", id=header.id, header=container.header_sha256)
-        return _KeptSink(container, header, self)
+        return KeptSink(container, header, self)
 
     def new_id(self, wall_us: int) -> str:
         """A name for the next recording. Raises StorageError."""
@@ -409,57 +409,6 @@ class Keeping:
     def _compare(self, store: Store) -> None:
         store.reconcile()
         self._compared_us = self._clock.now_us()
-
-
-class _KeptSink:
-    """A recording's file whose end the ledger gets to know."""
-
-    def __init__(self, sink: Sink, header: Header, keeping: Keeping) -> None:
-        self._sink = sink
-        self._header = header
-        self._keeping = keeping
-        self._flagged = False
-
-    @property
-    def path(self) -> str:
-        return self._sink.path
-
-    @property
-    def sealed_bytes(self) -> int:
-        return self._sink.sealed_bytes
-
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        from camerad.evidence.container import FileGoneError  # noqa: PLC0415 - it is loaded by now
-
-        try:
-            yield
-        except FileGoneError:
-            self._keeping.lost_its_name(self._header.id)
-            raise
-
-    def append(self, fragment: bytes, facts: Facts) -> None:
-        with self._named():
-            self._sink.append(fragment, facts)
-        self._flagged = self._flagged or bool(facts.marks)
-
-    def close(self, closing: Closing) -> str:
-        try:
-            with self._named():
-                final = self._sink.close(closing)
-        except CameradError:
-            self._keeping.interrupted(self._header.id)
-            raise
-        self._keeping.note(
-            "closed",
-            id=self._header.id,
-            final=final,
-            retention_days=self._header.retention_days,
-            ended=closing.clock,
-            flagged=self._flagged or bool(closing.marks),
-            reason=closing.reason,
-        )
-        return final
 
 
 def _kept_shift(store: Store) -> KeptShift | None:

@@ -8,7 +8,6 @@ the storage have threads of their own, so a card that hangs delays nothing here 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -17,10 +16,10 @@ from camerad import __version__
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.card import Card, condition_of
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
-from camerad.evidence import storage
 from camerad.evidence.text import count
 from camerad.keeping import Keeping, Opened
 from camerad.microphone import DOWN
@@ -38,14 +37,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS: Final = 5.0
-"""How often storage is looked at."""
 CONTINUED: Final = "continued"
 """Trigger of a recording that goes on from one that was cut off."""
 CHANNELS: Final = 1
 """Of sound: a body camera has one microphone."""
-STORAGE_HYSTERESIS: Final = 1.1
-"""A storage condition is cleared once there is so much more room than where it was raised."""
 
 _T = TypeVar("_T")
 
@@ -92,19 +87,23 @@ class Recordings:
     def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
         self._owner = owner
         self._settings = settings
-        self._directory = directory
         self._clock = clock
         self._recorder: Recorder | None = None
         self._sound: SoundTrack | None = None
         self._heard: SoundNews | None = None
         self._muted_us = 0
-        self._room: storage.Room | None = None
         self._kept: Opened | None = None
         self._continues: str | None = None
         self._goes_on: Opened | None = None
-        self._write_failed: StorageError | None = None
         self._slow_syncs = 0
         self._rate: tuple[int, int, str] | None = None
+        self._card = Card(
+            owner,
+            settings,
+            directory,
+            rate=self._bits_per_second,
+            make_room=self._make_room,
+        )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
         self._keeping = Keeping(
@@ -161,20 +160,15 @@ class Recordings:
         if error is None:
             self._owner.clear_condition(Condition.LEDGER_FAILED)
             return
-        cause = _condition(error)
+        cause = condition_of(error)
         if cause is Condition.STORAGE_FAILED or cause not in self._owner.state.conditions:
             # A card that is full or read-only is told as that, and not as a second trouble.
             self._owner.raise_condition(Condition.LEDGER_FAILED)
         self._settle()
 
     def write_failed(self, error: StorageError) -> None:
-        """Footage could not be written, or would not be: that holds until the card takes something
-        again, which is tried every few seconds."""
-        self._write_failed = error
-        condition = _condition(error)
-        if condition is not Condition.STORAGE_FAILED:
-            self._owner.clear_condition(Condition.STORAGE_FAILED)  # the card has changed its mind
-        self._owner.raise_condition(condition)
+        """Footage could not be written, or would not be."""
+        self._card.failed(error)
 
     def _keeping_broken(self, error: BaseException) -> None:
         raise error
@@ -419,15 +413,16 @@ class Recordings:
 
     def room(self) -> dict[str, Any] | None:
         """What is left on the card, ready for JSON; None before it was looked at."""
-        if self._room is None:
-            return None
-        return {"free_bytes": self._room.free_bytes, "minutes_left": self._room.minutes}
+        return self._card.room()
 
     async def watch_storage(self) -> None:
         """Look at the storage again and again, until cancelled."""
-        while True:
-            await self._look_at_storage()
-            await asyncio.sleep(WATCH_SECONDS)
+        await self._card.watch()
+
+    def _bits_per_second(self) -> float | None:
+        """Bits per second of what is recorded, once that can be told."""
+        info = self._recorder.info if self._recorder is not None else None
+        return info.bytes * 8 / info.seconds if info is not None and info.seconds > 60 else None
 
     async def _make_room(self, wanted: float) -> bool:
         """Delete what an office has already, up to `wanted` bytes; whether anything was."""
@@ -437,55 +432,3 @@ class Recordings:
         for one in deleted:
             log.info("deleted %s to make room: the office has it", one.id)
         return bool(deleted)
-
-    async def _look_at_storage(self) -> None:
-        """Each condition by what it is about: read-only and room by what the file system says, and
-        whatever a failed write has raised by whether one succeeds."""
-        owner = self._owner
-        info = self._recorder.info if self._recorder is not None else None
-        rate: float = self._settings.camera.bitrate
-        if info is not None and info.seconds > 60:
-            rate = info.bytes * 8 / info.seconds
-        limits = self._settings.storage
-        try:
-            room = await owner.aside(lambda: storage.room(self._directory, rate))
-            short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
-            if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
-                room = await owner.aside(lambda: storage.room(self._directory, rate))
-            failed = self._write_failed
-            if failed is not None:
-                await owner.aside(lambda: storage.probe(self._directory))
-        except StorageError as error:
-            if _condition(error) not in owner.state.conditions:
-                log.error("storage: %s", error)
-            self.write_failed(error)
-            return
-        self._room = room
-        if failed is not self._write_failed:
-            return  # another write has failed in the meantime: the next look says more
-        self._write_failed = None
-        owner.clear_condition(Condition.STORAGE_FAILED)
-        if room.writable:
-            owner.clear_condition(Condition.STORAGE_READ_ONLY)
-        else:
-            owner.raise_condition(Condition.STORAGE_READ_ONLY)
-        for condition, minutes in (
-            (Condition.STORAGE_FULL, limits.full_minutes),
-            (Condition.STORAGE_LOW, limits.low_minutes),
-        ):
-            if room.minutes < minutes:
-                owner.raise_condition(condition)
-            elif room.minutes > minutes * STORAGE_HYSTERESIS:
-                owner.clear_condition(condition)
-
-
-_CONDITIONS: Final = {
-    errno.ENOSPC: Condition.STORAGE_FULL,
-    errno.EDQUOT: Condition.STORAGE_FULL,
-    errno.EROFS: Condition.STORAGE_READ_ONLY,
-}
-
-
-def _condition(error: StorageError) -> Condition:
-    """What the matter is with a storage that refused a write."""
-    return _CONDITIONS.get(error.errno or 0, Condition.STORAGE_FAILED)

@@ -97,7 +97,7 @@ class Scene:
         )
 
     def look(self) -> set[Condition]:
-        asyncio.run(self.recordings._look_at_storage())
+        asyncio.run(self.recordings._card.look())
         return self.daemon.conditions
 
 
