@@ -125,6 +125,7 @@ class StandIn:
             "sound": True,
             "sound_gaps": [gap],
             "marks": [2.5],
+            "continues": None,
             "state": "closed",
             "bytes": 7_000_000,
             "reason": "stop",

@@ -68,7 +68,7 @@ def test_a_press_answers_when_it_is_released_and_moves_the_camera_on(sim: Sim) -
     assert not state["lights"]["green"]
     assert state["sound"]
     assert state["vibration"]
-    assert set(state["recording"]) == {"id", "seconds", "pre_event_seconds", "since_us"}
+    assert set(state["recording"]) == {"id", "seconds", "pre_event_seconds", "since_us", "trigger"}
     assert state["microphone"] == "on"
     assert state["recording"]["id"] == "r1"
 
@@ -105,7 +105,7 @@ def test_the_recordings_are_the_daemons(sim: Sim) -> None:
     assert status == 200
     fields = {"id", "path", "started", "seconds", "pre_event_seconds", "frames", "gaps"}
     fields |= {"sound", "sound_gaps"}
-    fields |= {"marks", "state", "reason"}
+    fields |= {"marks", "continues", "state", "reason"}
     assert [set(recording) for recording in recordings] == [fields]
 
 
@@ -177,7 +177,7 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     assert stop in main["gestures"]
     # What policies/generic.yaml allows: half a minute, in self-view only.
     policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
-    assert board["policy"] == policy | {"sound": True}
+    assert board["policy"] == policy | {"sound": True, "may_mute": True}
     # Those that can be had: nobody is offered a switch that does nothing.
     there = [name for name, kind in FAULTS.items() if kind.role is not None]
     assert [fault["name"] for fault in board["faults"]] == there

@@ -113,11 +113,14 @@ def test_remarks_are_in_both_languages_and_not_without_end() -> None:
         "from": None,
         "to": None,
     }
-    report: dict[str, Any] = {"gaps": [gap], "findings": [finding]}
+    silence = {"reason": "sound lost", "frames": None, "from": 2.0, "to": 9.5}
+    report: dict[str, Any] = {"gaps": [gap], "sound_gaps": [silence], "findings": [finding]}
     german, english = remarks(report)["de"], remarks(report)["en"]
     assert german[0] == "von 1,2 s bis Ende: Bilder gingen verloren"
     assert english[0].startswith("from 1.2 s to the end: ")
-    assert german[1].endswith("(end.jws)")
+    # Where nothing is to be heard is as much of a remark as where nothing is to be seen.
+    assert german[1] == "von 2,0 s bis 9,5 s: kein Ton: Ton ging verloren"
+    assert german[2].endswith("(end.jws)")
     many = remarks({"gaps": [gap] * (MOST + 5)})["en"]
     # The last line stands for those beyond: five.
     assert (len(many), "5 more" in many[-1]) == (MOST + 1, True)

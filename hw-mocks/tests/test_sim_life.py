@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
@@ -176,7 +177,14 @@ def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
     assert (status, answer["killed"]) == (200, before["daemon_pid"])
     status, refused = sim.ask("POST", "/api/fault", fault)
     assert (status, refused) == (409, {"error": "no daemon is running"})
-    facts = until(lambda: (now := sim.facts())["daemon_pid"] != answer["killed"] and now)
+    stages = set()
+
+    def another() -> dict[str, Any] | None:
+        stages.add(sim.ask("GET", "/api/state")[1]["stage"])
+        return now if (now := sim.facts())["daemon_pid"] != answer["killed"] else None
+
+    facts = until(another)
+    assert stages <= {"idle", "starting"}, "a camera that comes back by itself is not called off"
     assert not any(alive(pid) for pid in [answer["killed"], *left])
     assert facts["started_us"] - answer["at_us"] >= 200_000
     assert facts["epoch_us"] == before["epoch_us"]

@@ -143,6 +143,17 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.waits_for_light("red", on=True)
         one.sees("recording")
 
+        # Sound off and on again; both are said, and the timeline shows what will not be heard.
+        one.tabs_to("#button-display")
+        one.waits("() => document.getElementById('elapsed').textContent.endsWith('mit Ton')")
+        # While the microphone was being opened there was none either.
+        silent = one.page.locator(".timeline rect.silent").count()
+        for words in ("Ton ausgeschaltet", "mit Ton"):
+            keyboard.down("Space")
+            one.waits("w => document.getElementById('elapsed').textContent.endsWith(w)", words)
+            keyboard.up("Space")
+            one.waits("n => document.querySelectorAll('.timeline rect.silent').length > n", silent)
+
         switch = "[aria-labelledby='fault-camera_stall']"
         one.tabs_to(switch)
         keyboard.press("Space")
@@ -163,10 +174,53 @@ def test_a_fault_and_its_recovery_by_keyboard_on_a_phone(
         one.tabs_to(f"{entry(recording)} button")
         keyboard.press("Enter")
         row = one.page.locator(entry(recording))
+        row.get_by_text("im Ton").wait_for()
         row.get_by_text("Echt, mit Anmerkungen.").wait_for()
-        # The stall is no secret: the desk says why pictures are missing.
-        assert row.locator(".finding li").count() >= 1
+        # The stall is no secret, nor what the officer did: the desk says why something is missing.
+        remarks = row.locator(".finding li").all_text_contents()
+        assert any("kein Ton: an der Kamera stummgeschaltet" in remark for remark in remarks)
+        assert any("kein Ton" not in remark for remark in remarks)
         one.sees("verified")
+
+
+def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
+    chromium: Browser, camera: BodyCamera
+) -> None:
+    with person(chromium, camera.url, "law", size=WIDE, scheme="light", language="en-GB") as one:
+
+        def says(stage: str, **policy: object) -> dict[str, str]:
+            told = one.page.evaluate(
+                """async ([stage, policy]) => {
+                    const { explain } = await import("/page/stages.js");
+                    const { keysIn } = await import("/page/buttons.js");
+                    const { buttons } = await (await fetch("/api/board")).json();
+                    explain(policy);
+                    const keys = keysIn(stage, buttons, policy).map((one) => one.textContent);
+                    const steps = [...document.querySelectorAll("#stages li span")];
+                    return [...steps.map((one) => one.textContent), keys.join()];
+                }""",
+                [stage, policy],
+            )
+            return dict(zip(("idle", "self_view", "recording", "keys"), told, strict=True))
+
+        nothing = {"pre_event_seconds": 0, "armed_in": []}
+        office = says("recording", **nothing, sound=True, may_mute=False)
+        assert "nothing is recorded" in office["idle"]
+        assert "nothing of it is kept" in office["self_view"]
+        assert office["recording"].startswith("Picture and sound")
+        assert "the sound stays on" in office["keys"]
+        loop = {"pre_event_seconds": 30, "armed_in": ["idle", "self_view"]}
+        police = says("recording", **loop, sound=False, may_mute=False)
+        assert "up to 30 s before" in police["idle"]
+        assert "up to 30 s before" in police["self_view"]
+        assert police["recording"].startswith("The picture becomes")
+        # Where nothing is heard, nobody is told how to switch it off.
+        assert "sound" not in police["keys"]
+        later = {"pre_event_seconds": 45, "armed_in": ["self_view"]}
+        pressed = says("recording", **later, sound=True, may_mute=True)
+        assert "nothing is recorded" in pressed["idle"]
+        assert "up to 45 s before" in pressed["self_view"]
+        assert "sound off or on" in pressed["keys"]
 
 
 def test_both_languages_have_a_word_for_everything(chromium: Browser, camera: BodyCamera) -> None:

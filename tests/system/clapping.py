@@ -172,6 +172,7 @@ class Claps:
         for clap in found.both:
             if clap.pitch != round(begins_s + clap.flash) % PITCHES:
                 raise clapper.ClapperError(f"{clap} is at the time of another one")
+        self._stretches: Final = tuple(stretches)
         self.heard: Final = [
             Heard(
                 one.name,
@@ -201,13 +202,25 @@ class Claps:
         steps = [facts["clock_step_us"] for facts in self.recording.facts]
         return [step_us / 1e6 for step_us in steps if step_us is not None]
 
+    def _holes(self, stretch: Stretch) -> list[dict[str, Any]]:
+        """The gaps in the pictures that are stated of a stretch."""
+        return [
+            gap
+            for facts in self.recording.facts
+            for gap in facts["gaps"]
+            if (gap["from_us"] or 0) < stretch.to_us and (gap["to_us"] or 0) > stretch.from_us
+        ]
+
     def findings(self) -> list[str]:
         """Where claps are missing, or not together."""
         found = []
-        for one in self.heard:
+        for one, stretch in zip(self.heard, self._stretches, strict=True):
             # One begins every second; the first and the last may be cut by the stretch's ends.
             if len(one.claps) < int(one.seconds) - 1:
-                found.append(f"{one.name}: {len(one.claps)} claps in {one.seconds:.1f} s")
+                # A flash right behind a hole is left out: a machine that lost pictures explains it.
+                holes = [gap["reason"] for gap in self._holes(stretch)]
+                what = f"; no pictures: {', '.join(holes)}" if holes else "; no picture is missing"
+                found.append(f"{one.name}: {len(one.claps)} claps in {one.seconds:.1f} s{what}")
             elif abs(one.worst_ms) > AT_MOST_MS:
                 found.append(f"{one.name}: sound is {one.worst_ms:+.1f} ms after its picture")
         return found

@@ -50,11 +50,12 @@ def about_faults() -> list[dict[str, Any]]:
 
 def about_policy(settings: Settings) -> dict[str, Any]:
     """{"name", "pre_event_seconds": 0 without a buffer, "armed_in": [stage], "sound": whether
-    recordings are to have sound}."""
+    recordings are to have sound, "may_mute": whether the wearer may switch it off}."""
     pre_event = settings.policy.pre_event
     return {
         "name": settings.policy.name,
         "pre_event_seconds": pre_event.seconds,
         "armed_in": sorted(stage.value for stage in pre_event.armed_in),
         "sound": wiring.sound(settings) is not None,
+        "may_mute": settings.rules.may_mute,
     }

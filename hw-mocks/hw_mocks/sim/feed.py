@@ -46,6 +46,7 @@ RECORDING: Final = (
     "sound",
     "sound_gaps",
     "marks",
+    "continues",
     "state",
     "reason",
 )

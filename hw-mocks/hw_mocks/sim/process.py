@@ -45,6 +45,11 @@ class DaemonProcess:
         return process.pid if process is not None and process.returncode is None else None
 
     @property
+    def comes_back(self) -> bool:
+        """Whether it was killed and is about to be started again."""
+        return self._revival is not None
+
+    @property
     def exit_code(self) -> int | None:
         """The exit code once it has ended; negative for a signal."""
         return None if self._process is None else self._process.returncode

@@ -14,8 +14,9 @@ _POINT: Final = {"de": ",", "en": "."}
 def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
     """Sentences about a recording, by language, of what ``camerad evidence --json`` says of it.
 
-    Gaps first, then findings, then what a ledger says otherwise, which has one language only. Of
-    more than `MOST` the last line says how many are left out.
+    Gaps first, those in the sound after those in the pictures, then findings, then what a ledger
+    says otherwise, which has one language only. Of more than `MOST` the last line says how many are
+    left out.
     """
     return {code: _in(wording, code, report) for code, wording in LANGUAGES.items()}
 
@@ -24,12 +25,14 @@ def _in(wording: Wording, code: str, report: dict[str, Any]) -> list[str]:
     def at(seconds: float | None, otherwise: str) -> str:
         return otherwise if seconds is None else f"{seconds:.1f} s".replace(".", _POINT[code])
 
-    lines = []
-    for gap in report.get("gaps", ()):
+    def missing(gap: dict[str, Any], form: str) -> str:
         begin = at(gap["from"], wording.the_beginning)
         end = at(gap["to"], wording.the_end)
-        reason = wording.gap_reasons.get(gap["reason"], gap["reason"])
-        lines.append(f"{wording.from_to.format(begin=begin, end=end)}: {reason}")
+        reason = form.format(wording.gap_reasons.get(gap["reason"], gap["reason"]))
+        return f"{wording.from_to.format(begin=begin, end=end)}: {reason}"
+
+    lines = [missing(gap, "{}") for gap in report.get("gaps", ())]
+    lines += [missing(gap, wording.no_sound) for gap in report.get("sound_gaps", ())]
     for finding in report.get("findings", ()):
         members = dict.fromkeys(filter(None, (finding["first_member"], finding["last_member"])))
         where = f" ({' – '.join(members)})" if members else ""

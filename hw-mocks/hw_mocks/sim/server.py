@@ -6,11 +6,14 @@ GET  /api/state        {"stage", "ready", "lights": {"red", "green", "amber"}, "
                        "vibration", "conditions", "muted", "microphone": what it says it does |
                        null, "recording": {"id", "seconds": from its first picture, as far as
                        they are safe, "pre_event_seconds": of these, "since_us": media time of the
-                       press | null} | null, "pre_event_seconds", "shift": {"wearer", ...} |
+                       press | null, "trigger": what began it; "continued" if it goes on with one
+                       that was cut off} | null, "pre_event_seconds", "shift": {"wearer", ...} |
                        null, "looking_for_badge"}; the stage is "off" once the daemon has ended
+                       and nobody is about to start it again
 GET  /api/recordings   [{"id", "path", "started", "seconds", "pre_event_seconds", "frames",
-                       "gaps", "sound", "sound_gaps", "marks", "state", "reason"}]; 503 if the
-                       daemon does not answer
+                       "gaps", "sound", "sound_gaps", "marks", "continues": the id of the one that
+                       was cut off before it | null, "state", "reason"}]; 503 if the daemon does
+                       not answer
 GET  /api/display.jpg  what the front display shows now
 GET  /api/events       the state at every change, as server-sent events
 GET  /api/live         all that a page shows, as it happens: a WebSocket; see `hw_mocks.sim.live`
@@ -72,7 +75,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
-RUNNING: Final = ("id", "seconds", "pre_event_seconds", "since_us")
+RUNNING: Final = ("id", "seconds", "pre_event_seconds", "since_us", "trigger")
 """What is passed on of the recording that runs."""
 _NOTHING: Final[dict[str, Any]] = {
     "conditions": [],
@@ -93,6 +96,10 @@ class Daemon(Protocol):
     @property
     def pid(self) -> int | None:
         """The process id, while it runs."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether it has ended, but is about to be started again."""
 
     @property
     def exit_code(self) -> int | None:
@@ -193,7 +200,8 @@ class Server:
     def state(self, status: dict[str, Any] | None) -> dict[str, Any]:
         """/api/state, with what the daemon says of itself and what the hardware shows."""
         if status is None:
-            stage = "off" if self._daemon.pid is None else "starting"
+            gone = self._daemon.pid is None and not self._daemon.comes_back
+            stage = "off" if gone else "starting"
             status = {"stage": stage, "ready": False, **_NOTHING}
         recording = status.get("recording")
         if recording is not None:

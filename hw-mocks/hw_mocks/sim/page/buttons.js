@@ -123,15 +123,17 @@ export class PressedButton {
   }
 }
 
-/** What the buttons do in a stage, as lists of gestures and what they come to. */
-export function keysIn(stage, buttons) {
+/** What the buttons do in a stage under a policy, as lists of gestures and what they come to. */
+export function keysIn(stage, buttons, policy) {
   const text = words();
+  const silent = (one) => one.intent === "toggle_mute" && !policy.sound;
+  const intents = policy.may_mute ? text.intents : { ...text.intents, toggle_mute: text.mayNotMute };
   return buttons.flatMap(({ name, gestures }) => {
     const lines = gestures
-      .filter((one) => one.in.includes(stage))
+      .filter((one) => one.in.includes(stage) && !silent(one))
       .flatMap((one) => {
         const gesture = text.gestures[one.gesture];
-        const done = text.intents[one.intent] ?? one.intent.replaceAll("_", " ");
+        const done = intents[one.intent] ?? one.intent.replaceAll("_", " ");
         return [
           make("dt", { text: one.gesture === "hold" ? gesture(one.seconds) : gesture }),
           make("dd", { text: typeof done === "string" ? done : (done[stage] ?? one.intent) }),

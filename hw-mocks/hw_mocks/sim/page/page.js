@@ -91,7 +91,7 @@ function showKeys() {
   const wanted = `${stage()} ${spoken()}`;
   if (wanted === keysShown) return;
   keysShown = wanted;
-  $("keys").replaceChildren(...keysIn(stage(), board.buttons));
+  $("keys").replaceChildren(...keysIn(stage(), board.buttons, board.policy));
 }
 
 function inLanguage(next) {

@@ -4,6 +4,8 @@ import { $, make, mark, write } from "./dom.js";
 import { clock } from "./live.js";
 import { duration, number, say, words } from "./words.js";
 
+/** What bodycam-sim calls the trigger of a recording that nobody pressed for: it was cut off before. */
+const CONTINUED = "continued";
 const STEPS = ["idle", "self_view", "recording"];
 const STEP_OF = { idle: "idle", self_view: "self_view", recording: "recording", stopping: "recording" };
 
@@ -53,9 +55,10 @@ function elapsed(state, policy) {
   const text = words();
   if (state === null || !(state.stage in STEP_OF)) return "";
   if (state.recording !== null) {
-    const { since_us: sinceUs, pre_event_seconds: before } = state.recording;
+    const { since_us: sinceUs, pre_event_seconds: before, trigger } = state.recording;
     // Counted from the press, as on the display; from before the press is told apart.
-    const time = sinceUs === null ? [] : [text.elapsed(duration((clock.nowUs() - sinceUs) / 1e6))];
+    const said = trigger === CONTINUED ? text.elapsedContinued : text.elapsed;
+    const time = sinceUs === null ? [] : [said(duration((clock.nowUs() - sinceUs) / 1e6))];
     const earlier = before > 0 ? [text.elapsedBefore(number(before, 0))] : [];
     return [...time, ...earlier, text.soundNow[soundOf(state)]].join(" · ");
   }

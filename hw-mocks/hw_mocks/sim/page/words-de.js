@@ -38,6 +38,7 @@ export const DE = {
       `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; dabei leuchtet es rot.`,
   },
   elapsed: (time) => `${time} seit dem Drücken`,
+  elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufnahme fort`,
   elapsedBefore: (seconds) => `${seconds} s von davor`,
   soundNow: { on: "mit Ton", muted: "Ton ausgeschaltet", none: "ohne Ton" },
   buffer: (held, most) => `Vorpuffer: ${held} von ${most} Sekunden, nur im Arbeitsspeicher`,
@@ -71,6 +72,7 @@ export const DE = {
     toggle_mute: "Ton aus oder an",
     show_status: "Zustand zeigen",
   },
+  mayNotMute: "der Ton bleibt an, so die Regeln",
   barcode:
     "Der Streifen aus schwarzen und weißen Feldern unten im Bild zählt die Bilder des nachgebildeten Sensors; eine echte Kamera hat ihn nicht.",
   past: "Die letzten Minuten",
@@ -97,6 +99,7 @@ export const DE = {
   frames: (count) => `${count} Bilder`,
   soundGaps: (count) => (count === 1 ? "1 Lücke im Ton" : `${count} Lücken im Ton`),
   gaps: (count) => (count === 1 ? "1 Lücke" : `${count} Lücken`),
+  continued: "Fortsetzung nach einem Ausfall",
   marks: (count) => (count === 1 ? "1 Markierung" : `${count} Markierungen`),
   states: {
     recording: "läuft",

@@ -38,6 +38,7 @@ export const EN = {
       `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed; all the while the light is red.`,
   },
   elapsed: (time) => `${time} since the press`,
+  elapsedContinued: (time) => `${time}, goes on with the one that was cut off`,
   elapsedBefore: (seconds) => `${seconds} s from before it`,
   soundNow: { on: "with sound", muted: "sound switched off", none: "no sound" },
   buffer: (held, most) => `pre-event buffer: ${held} of ${most} seconds, in memory only`,
@@ -71,6 +72,7 @@ export const EN = {
     toggle_mute: "sound off or on",
     show_status: "show how the camera is",
   },
+  mayNotMute: "the sound stays on, by policy",
   barcode:
     "The row of black and white fields at the bottom of the picture numbers the frames of the simulated sensor; a real camera has none.",
   past: "The last minutes",
@@ -97,6 +99,7 @@ export const EN = {
   frames: (count) => `${count} frames`,
   soundGaps: (count) => (count === 1 ? "1 gap in the sound" : `${count} gaps in the sound`),
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
+  continued: "continued after a failure",
   marks: (count) => (count === 1 ? "1 mark" : `${count} marks`),
   states: {
     recording: "running",
