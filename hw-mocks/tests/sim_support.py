@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,18 @@ class Sim:
         self.reader.join(5)
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[Sim]:
+    """A simulator that is up and has not ended by itself; nothing of it is left afterwards."""
+    sim = Sim(root)
+    try:
+        sim.ready()
+        yield sim
+        assert sim.process.poll() is None, sim.lines
+    finally:
+        sim.close()
 
 
 def to_idle(sim: Sim) -> None:

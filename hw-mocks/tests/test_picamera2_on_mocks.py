@@ -2,8 +2,8 @@
 
 Without faults it works and leaves nothing behind. With faults it does what it is known to do on
 a Raspberry Pi, which is what the daemon has to survive. The scenarios are functions of
-picamera2_scenarios.py, each run in a process of its own, since a platform is for life and some
-of them leave hung threads.
+picamera2_scenarios.py and picamera2_faults.py, each run in a process of its own, since a platform
+is for life and some of them leave hung threads.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "picamera2_scenarios.py"
+FAULTS = HERE / "picamera2_faults.py"
 PLATFORMS = ("vc4", "pisp")
 SECONDS = 60
 # Most of a scenario is waiting for frames, so that more run at once than there are processors.
@@ -32,9 +33,10 @@ Done = subprocess.CompletedProcess[str]
 def scenarios() -> list[str]:
     """The functions that are marked as scenarios. They are not imported: this process has no
     camera."""
-    tree = ast.parse(SCRIPT.read_text())
+    trees = [ast.parse(script.read_text()) for script in (SCRIPT, FAULTS)]
     return [
         node.name
+        for tree in trees
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
         and any(

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from sim_support import Sim, to_idle, until
+from sim_support import Sim, running, to_idle, until
 
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
@@ -22,13 +22,8 @@ LONG = b"1" + b"0" * 3999
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
-    made = Sim(tmp_path_factory.mktemp("sim"))
-    try:
-        made.ready()
+    with running(tmp_path_factory.mktemp("sim")) as made:
         yield made
-        assert made.process.poll() is None, made.lines
-    finally:
-        made.close()
 
 
 # ----------------------------------------------------------------------------------- what it serves

@@ -14,7 +14,7 @@ import aiohttp
 import cv2
 import numpy as np
 import pytest
-from sim_support import Sim, to_idle
+from sim_support import Sim, running, to_idle
 
 from hw_mocks.sim.origin import names_of
 
@@ -24,13 +24,8 @@ FIRST = ["history", "state", "recordings", "faults", "desk"]
 
 @pytest.fixture(scope="module")
 def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sim]:
-    made = Sim(tmp_path_factory.mktemp("live"))
-    try:
-        made.ready()
+    with running(tmp_path_factory.mktemp("live")) as made:
         yield made
-        assert made.process.poll() is None, made.lines
-    finally:
-        made.close()
 
 
 class Page:

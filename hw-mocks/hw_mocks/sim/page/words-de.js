@@ -28,14 +28,14 @@ export const DE = {
   stageIs: {
     idle: (held) =>
       held
-        ? `Die Kamera wird offen getragen. Bild nur im Arbeitsspeicher; beginnt eine Aufzeichnung, werden bis zu ${held} s davor behalten.`
+        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held} s von davor erhalten.`
         : "Die Kamera wird offen getragen; aufgezeichnet wird nichts.",
     self_view: (held) =>
       held
-        ? `Wer vor der Kamera steht, sieht sich selbst. Nur im Arbeitsspeicher; drücken Sie noch einmal, werden bis zu ${held} s davor behalten.`
+        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held} s von davor erhalten.`
         : "Wer vor der Kamera steht, sieht sich selbst; behalten wird davon nichts.",
     recording: (_held, sound) =>
-      `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; dabei leuchtet es rot.`,
+      `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; so lange leuchtet das rote Licht.`,
   },
   elapsed: (time) => `${time} seit dem Drücken`,
   elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufnahme fort`,
@@ -55,7 +55,7 @@ export const DE = {
   next: {
     press: { escalate: { idle: "Drücken Sie die große Taste: das Display geht an.", self_view: "Noch einmal drücken, und die Aufzeichnung beginnt." } },
     stop: (button, seconds) => `Zum Beenden die ${button} ${seconds} Sekunden halten.`,
-    tooShort: (seconds) => `Das war zu kurz zum Beenden: halten Sie ${seconds} Sekunden.`,
+    tooShort: (seconds) => `Das war zu kurz zum Beenden: halten Sie die Taste ${seconds} Sekunden.`,
   },
   gestures: {
     press: "drücken",
