@@ -38,7 +38,7 @@ export const DE = {
       `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; so lange leuchtet das rote Licht.`,
   },
   elapsed: (time) => `${time} seit dem Drücken`,
-  elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufnahme fort`,
+  elapsedContinued: (time) => `${time}, setzt die unterbrochene Aufzeichnung fort`,
   elapsedBefore: (seconds) => `${seconds} s von davor`,
   soundNow: { on: "mit Ton", muted: "Ton ausgeschaltet", none: "ohne Ton" },
   buffer: (held, most) => `Vorpuffer: ${held} von ${most} Sekunden, nur im Arbeitsspeicher`,
