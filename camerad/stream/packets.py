@@ -56,17 +56,23 @@ def add_frames(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def join(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """The same gaps, in order; neighbours of one reason that touch or overlap become one."""
+def join(gaps: Iterable[Gap], *, touching: bool = True) -> tuple[Gap, ...]:
+    """The same gaps, in order; neighbours of one reason that overlap become one.
+
+    touching: those that only touch as well, which is wrong where the picture at which they do so is
+    there.
+    """
     joined: list[Gap] = []
     for gap in gaps:
         last = joined[-1] if joined else None
-        if last is not None and last.reason == gap.reason and _touch(last, gap):
+        if last is not None and last.reason == gap.reason and _meet(last, gap, touching):
             joined[-1] = replace(last, frames=add_frames(last.frames, gap.frames), to_us=gap.to_us)
         else:
             joined.append(gap)
     return tuple(joined)
 
 
-def _touch(one: Gap, other: Gap) -> bool:
-    return one.to_us is None or other.from_us is None or other.from_us <= one.to_us
+def _meet(one: Gap, other: Gap, touching: bool) -> bool:
+    if one.to_us is None or other.from_us is None or other.from_us < one.to_us:
+        return True
+    return touching and other.from_us == one.to_us

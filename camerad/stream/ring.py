@@ -324,7 +324,7 @@ class Reader:
                 (info, self._arena.view(offset, info.size)) for info, offset in taken.packets
             ),
             next_pts_us=taken.next_us,
-            gaps=join(taken.gaps),
+            gaps=join(taken.gaps, touching=False),
         )
 
     def reached(self, until_us: int) -> bool:

@@ -602,6 +602,21 @@ def test_a_gap_keeps_the_times_it_was_given(ring: Ring) -> None:
         assert gaps(reader) == [Gap("sensor stalled", 2, 5, 6)]
 
 
+def test_a_picture_between_two_losses_of_one_kind_parts_their_gaps(ring: Ring) -> None:
+    """Joined, they would cover a picture that is there, and the second hole would have no words."""
+    stream = Stream(ring)
+    stream.feed("IPx")
+    ring.note_gap("sensor stalled", 1, 1_100_000, 1_300_000)
+    stream.feed("Px")
+    ring.note_gap("sensor stalled", 1, 1_300_000, 1_500_000)
+    stream.feed("P")
+    with ring.follow() as reader:
+        assert gaps(reader) == [
+            Gap("sensor stalled", 1, 1_100_000, 1_300_000),
+            Gap("sensor stalled", 1, 1_300_000, 1_500_000),
+        ]
+
+
 def test_the_same_outage_is_stated_once(ring: Ring) -> None:
     stream = Stream(ring)
     stream.feed("IP")
