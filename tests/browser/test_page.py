@@ -211,15 +211,15 @@ def test_what_the_page_says_of_the_stages_is_what_the_policy_allows(
         assert "the sound stays on" in office["keys"]
         loop = {"pre_event_seconds": 30, "armed_in": ["idle", "self_view"]}
         police = says("recording", **loop, sound=False, may_mute=False)
-        assert "up to 30 s" in police["idle"]
-        assert "up to 30 s" in police["self_view"]
+        assert "up to 30\u00a0s" in police["idle"]
+        assert "up to 30\u00a0s" in police["self_view"]
         assert police["recording"].startswith("The picture becomes")
         # Where nothing is heard, nobody is told how to switch it off.
         assert "sound" not in police["keys"]
         later = {"pre_event_seconds": 45, "armed_in": ["self_view"]}
         pressed = says("recording", **later, sound=True, may_mute=True)
         assert "nothing is recorded" in pressed["idle"]
-        assert "up to 45 s" in pressed["self_view"]
+        assert "up to 45\u00a0s" in pressed["self_view"]
         assert "sound off or on" in pressed["keys"]
 
 

@@ -28,11 +28,11 @@ export const DE = {
   stageIs: {
     idle: (held) =>
       held
-        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held} s von davor erhalten.`
+        ? `Die Kamera wird offen getragen. Das Bild ist nur im Arbeitsspeicher; beginnt eine Aufzeichnung, bleiben bis zu ${held}\u00a0s von davor erhalten.`
         : "Die Kamera wird offen getragen; aufgezeichnet wird nichts.",
     self_view: (held) =>
       held
-        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held} s von davor erhalten.`
+        ? `Wer vor der Kamera steht, sieht sich selbst. Das Bild ist nur im Arbeitsspeicher; drücken Sie noch einmal, bleiben bis zu ${held}\u00a0s von davor erhalten.`
         : "Wer vor der Kamera steht, sieht sich selbst; behalten wird davon nichts.",
     recording: (_held, sound) =>
       `${sound ? "Bild und Ton werden" : "Das Bild wird"} Beweismittel, verschlüsselt und signiert; so lange leuchtet das rote Licht.`,

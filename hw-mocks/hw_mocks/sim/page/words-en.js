@@ -28,11 +28,11 @@ export const EN = {
   stageIs: {
     idle: (held) =>
       held
-        ? `The camera is worn in plain sight. The picture is in memory only; if a recording begins, up to ${held} s from before it are kept.`
+        ? `The camera is worn in plain sight. The picture is in memory only; if a recording begins, up to ${held}\u00a0s from before it are kept.`
         : "The camera is worn in plain sight; nothing is recorded.",
     self_view: (held) =>
       held
-        ? `Whoever faces the camera sees themselves. The picture is in memory only; if you press again, up to ${held} s from before are kept.`
+        ? `Whoever faces the camera sees themselves. The picture is in memory only; if you press again, up to ${held}\u00a0s from before are kept.`
         : "Whoever faces the camera sees themselves; nothing of it is kept.",
     recording: (_held, sound) =>
       `${sound ? "Picture and sound become" : "The picture becomes"} evidence, encrypted and signed; all the while the light is red.`,
