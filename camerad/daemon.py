@@ -126,11 +126,11 @@ class Daemon(Reports):
         """
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._unhandled)
+        if not process.set_priority(process.CAMERA_NICE):
+            log.info("no right to go before other programs: a busy machine may cost frames")
         process.forbid_dumps()
         process.return_freed_memory()
         process.raise_file_limit()
-        if not process.set_priority(process.CAMERA_NICE):
-            log.info("no right to go before other programs: a busy machine may cost frames")
         settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
             # Before any line is touched: lights belong to the daemon that records.

@@ -12,6 +12,7 @@ import ctypes
 import os
 import resource
 import signal
+import time
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -100,6 +101,10 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
 
 
+_SESSION: Final = "/proc/self/autogroup"
+_SESSION_ATTEMPTS: Final = 5
+_SESSION_SECONDS: Final = 0.11
+
 CAMERA_NICE: Final = -10
 DISPLAY_NICE: Final = 5
 
@@ -109,11 +114,39 @@ def set_priority(nice: int) -> bool:
 
     The camera has a fifth of a second of buffers: a frame that waits longer for a processor is
     lost. So the controller and the capture process go before everything else on the board, and
-    the display (DISPLAY_NICE) after them. A user without the right keeps what they have; the unit
-    file's ``Nice=`` grants it.
+    the display (DISPLAY_NICE) after them.
+
+    Linux shares processors out between sessions first, as if each were one program, and heeds nice
+    values only within a session (``sched(7)``, "The autogroup feature"). So a process that leads
+    its session sets that one's nice value too.
+
+    A user without the right keeps what they have; the unit file's ``Nice=`` and ``LimitNICE=`` grant
+    it. To be called before `forbid_dumps`: what belongs to a non-dumpable process in /proc is root's.
     """
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
-    except PermissionError:
+        if os.getsid(0) == os.getpid():
+            _set_session_priority(nice)
+    except (PermissionError, BlockingIOError):
         return False
     return True
+
+
+def _set_session_priority(nice: int) -> None:
+    """Set the nice value of this process's session, where sessions have one.
+
+    Raises PermissionError; BlockingIOError if others set theirs all the time: the kernel takes one
+    from plain users every 100 ms.
+    """
+    for attempt in range(_SESSION_ATTEMPTS):
+        try:
+            with open(_SESSION, "w", encoding="ascii") as session:
+                session.write(str(nice))
+        except FileNotFoundError:
+            return  # a kernel that does not tell sessions apart
+        except BlockingIOError:
+            if attempt == _SESSION_ATTEMPTS - 1:
+                raise
+            time.sleep(_SESSION_SECONDS)
+        else:
+            return
