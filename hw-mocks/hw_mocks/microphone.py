@@ -31,7 +31,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hw_mocks.boot import end_with_parent
+from hw_mocks.boot import end_with_parent, go_first
 from hw_mocks.bus import WorldClient, now_us
 from hw_mocks.pulse import PulseError, PulseServer
 from hw_mocks.sound import Sound, SoundError, sound_of
@@ -126,6 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     order = chosen.order
     end_with_parent()
+    go_first()
     rate = int(order.get("rate", RATE))
     try:
         sound = sound_of(order)
