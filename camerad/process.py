@@ -120,8 +120,8 @@ def set_priority(nice: int) -> bool:
     values only within a session (``sched(7)``, "The autogroup feature"). So a process that leads
     its session sets that one's nice value too.
 
-    A user without the right keeps what they have; the unit file's ``Nice=`` and ``LimitNICE=`` grant
-    it. To be called before `forbid_dumps`: what belongs to a non-dumpable process in /proc is root's.
+    A user without the right keeps what they have; the unit file's ``Nice=`` and ``LimitNICE=``
+    grant it. To be called before `forbid_dumps`, which gives what /proc has of a process to root.
     """
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)

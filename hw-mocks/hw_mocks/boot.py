@@ -35,8 +35,8 @@ def end_with_parent() -> None:
 
 
 def go_first() -> None:
-    """Go before every program, camerad too, where the kernel lets this user: hardware that a process
-    stands for would not wait for a processor.
+    """Go before every program, camerad too, where the kernel lets this user: the hardware that a
+    process stands for would not wait for a processor.
 
     A process that leads its session takes that along, since the kernel shares processors out
     between sessions first (sched(7), "The autogroup feature").
