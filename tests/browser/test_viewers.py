@@ -13,7 +13,7 @@ import pytest
 
 from tests.system import judge
 from tests.system.gaps import edges, opened
-from tests.system.harness import BodyCamera, body_camera, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, until
 
 pytestmark = pytest.mark.system
 
@@ -84,7 +84,9 @@ def test_ten_viewers_cost_no_frame_and_no_answer(tmp_path: Path) -> None:
         _, alone_us = record(camera)
         with Viewers(camera.url) as viewers:
             recording, watched_us = record(camera)
-            until(lambda: all("recording" in told for told in viewers.stages), 5, "all saw it")
+            until(
+                lambda: all("recording" in told for told in viewers.stages), PATIENCE, "all saw it"
+            )
         verdict = judge.decode(opened(camera, recording))
     assert verdict.holes == []
     assert recording["gaps"] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.system import judge, sealed
-from tests.system.harness import BodyCamera, now_us, until
+from tests.system.harness import PATIENCE, BodyCamera, now_us, until
 
 QUIET_US = 400_000
 """Longer than any pause within a cue."""
@@ -80,7 +80,7 @@ def felt_us(camera: BodyCamera, after_us: int) -> int:
     def began() -> list[int]:
         return [at_us for at_us, on in edges(camera, "vibration", after_us) if on]
 
-    return until(began, 5, "the camera answers by vibration")[0]
+    return until(began, PATIENCE, "the camera answers by vibration")[0]
 
 
 def start_recording(camera: BodyCamera) -> int:

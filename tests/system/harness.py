@@ -23,6 +23,9 @@ from typing import Any, Final, TypeVar
 import yaml
 
 START_SECONDS: Final = 30.0
+PATIENCE: Final = 20.0
+"""Seconds after which what has to come is given up. How soon it has to come is judged by instants
+that the hardware notes, and not by whoever waits for it, whom a machine may hold up."""
 _T = TypeVar("_T")
 
 
@@ -101,7 +104,7 @@ class BodyCamera:
             reply = self.ask("GET", "/api/recordings")
             return reply if reply.status == 200 else None
 
-        body = until(listed, 10, "the recordings are listed").body
+        body = until(listed, PATIENCE, "the recordings are listed").body
         return sorted(body, key=lambda one: int(one["id"].split("-")[1]), reverse=True)
 
     def press(self, button: str = "main", seconds: float = 0.1) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class BodyCamera:
         reply = self.ask("POST", "/api/fault", body)
         assert reply.status == 200, reply
 
-    def wait(self, seconds: float = 10.0, **wanted: Any) -> dict[str, Any]:
+    def wait(self, seconds: float = PATIENCE, **wanted: Any) -> dict[str, Any]:
         """Wait until the state has these values; returns it."""
 
         def look() -> dict[str, Any] | None:
@@ -127,7 +130,7 @@ class BodyCamera:
 
         return until(look, seconds, lambda: f"{wanted}; it is {self.state}")
 
-    def wait_for_condition(self, condition: str, *, holds: bool, seconds: float = 10.0) -> None:
+    def wait_for_condition(self, condition: str, *, holds: bool, seconds: float = PATIENCE) -> None:
         until(
             lambda: (condition in self.state["conditions"]) is holds,
             seconds,

@@ -25,7 +25,7 @@ from hw_mocks.world import World
 
 from tests.system import sealed
 from tests.system.gaps import felt_us, judge_gaps, marks, start_recording, wait_for_quiet
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -378,7 +378,7 @@ def connect(path: str) -> socket.socket:
             return False
         return True
 
-    until(connected, 5, "a connection is accepted")
+    until(connected, PATIENCE, "a connection is accepted")
     return client
 
 

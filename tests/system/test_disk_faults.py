@@ -12,11 +12,12 @@ import pytest
 
 from tests.system import sealed
 from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet
-from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us, until
 
 pytestmark = pytest.mark.system
 
-FAULT_SECONDS = 5.5
+FAULT_SECONDS = 60
+"""Longer than anything here takes; it is ended before."""
 NOTICED_SECONDS = 1.0
 """A fragment is half a second long, and the write that fails is the next one's."""
 WATCHED_SECONDS = 7.0
@@ -35,23 +36,22 @@ def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
         start_recording(camera)
-        until(lambda: camera.state["recording"]["seconds"] > 2, 5, "two seconds are committed")
+        until(
+            lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
+        )
         failed_us = now_us()
         camera.fault(fault, FAULT_SECONDS)
-        state = camera.wait(
-            NOTICED_SECONDS + 0.5, lights={"red": False, "green": False, "amber": True}
-        )
+        state = camera.wait(lights={"red": False, "green": False, "amber": True})
         amber_us = next(at_us for at_us, on in edges(camera, "amber", failed_us) if on)
         assert amber_us - failed_us < NOTICED_SECONDS * 1e6
         assert CONDITIONS[fault] in state["conditions"]
         assert not state["ready"]
-        camera.wait(1, stage="idle")
+        camera.wait(stage="idle")
         # A start is refused while the finger is still on the button, and nothing is kept.
         wait_for_quiet(camera)
         pressed_us = camera.press("main", 1.2)["down_us"]
         assert felt_us(camera, pressed_us) - pressed_us - 1_000_000 < 100_000
         assert camera.state["recording"] is None
-        assert now_us() - failed_us < FAULT_SECONDS * 1e6, "the fault was over too soon"
         # What was committed is there.
         (recording,) = camera.recordings
         assert recording["seconds"] >= 2
@@ -60,7 +60,8 @@ def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
         lost = camera.frame_at(failed_us) - verdict.numbers[-1]
         assert lost < 30, "what had been committed before the fault is less than a second old"
         # The card is well again: the camera finds out by itself.
-        camera.wait(FAULT_SECONDS + WATCHED_SECONDS, ready=True)
+        camera.fault(fault, 0)
+        camera.wait(WATCHED_SECONDS, ready=True)
         assert camera.state["lights"] == {"red": False, "green": True, "amber": False}
         start_recording(camera)
         second = camera.stop()
@@ -74,7 +75,9 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
     with body_camera(tmp_path, config) as camera:
         recordings = camera.state_dir / "camerad" / "recordings"
         start_recording(camera)
-        until(lambda: camera.state["recording"]["seconds"] > 2, 5, "two seconds are committed")
+        until(
+            lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
+        )
         removed_us = now_us()
         (path,) = recordings.glob("*.tar")
         path.unlink()
@@ -89,25 +92,24 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
 
 
 def test_a_card_that_syncs_slowly_loses_no_frame_and_holds_up_no_button(tmp_path: Path) -> None:
-    """A sync takes three seconds: the ring carries what waits, and the recording says so."""
+    """A sync takes four seconds: the ring carries what waits, and the recording says so."""
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
         start_recording(camera)
         slow_us = now_us()
-        # A sync that begins before the fault ends takes its three seconds; one alone does.
-        camera.fault("disk_slow", 3)
-        until(lambda: _hangs(camera, slow_us), 2, "a sync hangs")
+        # A sync that begins before the fault ends takes its four seconds; one alone does.
+        camera.ask("POST", "/api/fault", {"name": "disk_slow", "seconds": 3, "delay": 4})
+        hangs_us = until(lambda: _hangs(camera, slow_us), PATIENCE, "a sync hangs")
         press = camera.press("main", 0.05)
         assert felt_us(camera, press["down_us"]) - press["up_us"] < 100_000
         assert camera.state["lights"] == {"red": True, "green": False, "amber": False}
         # The stop comes while the card still hangs, and waits for it.
         asked_us = camera.press("main", 2.2)["down_us"]
-        assert now_us() - slow_us < 3_500_000
+        assert asked_us + 2_000_000 < hangs_us + 4_000_000, "the stop came too late for this test"
         camera.wait(stage="idle")
         recording = camera.recordings[0]
         said = [facts["sync_us"] for facts in sealed.read(recording["path"]).facts]
-        (sync_us,) = [sync_us for sync_us in said if sync_us is not None]
-        assert sync_us == pytest.approx(3_000_000, abs=300_000)
+        assert max(filter(None, said)) == pytest.approx(4_000_000, abs=300_000)
         verdict = judge_gaps(camera, recording)
         assert verdict.holes == []
         assert len(marks(camera, recording)) == 1
@@ -120,17 +122,18 @@ def test_a_card_that_hangs_longer_than_the_ring_bridges_costs_a_stated_gap(tmp_p
         start_recording(camera)
         slow_us = now_us()
         camera.fault("disk_slow", 4)
-        until(lambda: _hangs(camera, slow_us), 2, "a sync hangs")
-        until(lambda: now_us() - slow_us > 7e6, 8, "the card is fast again")
+        until(lambda: _hangs(camera, slow_us), PATIENCE, "a sync hangs")
+        # Syncs that begin within four seconds take three.
+        camera.pass_time(7 - (now_us() - slow_us) / 1e6)
         recording = camera.stop()
         assert judge_gaps(camera, recording).holes
         assert {gap["reason"] for gap in recording["gaps"]} == {"ring full"}
 
 
-def _hangs(camera: BodyCamera, since_us: int) -> bool:
-    """Whether a slow sync has begun since then."""
+def _hangs(camera: BodyCamera, since_us: int) -> int | None:
+    """When the first slow sync since then began."""
     reports = camera.ask("GET", f"/api/reports?after={since_us}").body
-    return any(report.get("hit") == "disk_slow" for report in reports)
+    return next((one["at_us"] for one in reports if one.get("hit") == "disk_slow"), None)
 
 
 @pytest.mark.parametrize("fault", CONDITIONS)
@@ -146,10 +149,11 @@ def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_b
             facts = json.loads((camera.state_dir / "sim.json").read_text())
             return bool(facts["daemon_pid"] != before)
 
-        until(restarted, 5, "another daemon")
-        state = camera.wait(5, ready=False, stage="idle")
+        until(restarted, PATIENCE, "another daemon")
+        state = camera.wait(ready=False, stage="idle")
         assert CONDITIONS[fault] in state["conditions"]
         assert state["lights"]["amber"]
         camera.press("main")
-        camera.wait(5, stage="self_view", display=True)
-        camera.wait(FAULT_SECONDS + 2 * WATCHED_SECONDS, ready=True, conditions=[])
+        camera.wait(stage="self_view", display=True)
+        camera.fault(fault, 0)
+        camera.wait(ready=True, conditions=[])

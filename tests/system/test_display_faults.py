@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.gaps import edges, judge_gaps, marks
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -18,14 +18,14 @@ ANSWER_US = 100_000
 def pressed(camera: BodyCamera) -> None:
     """From self-view to recording; red comes as quickly as ever."""
     press = camera.press()
-    camera.wait(2, stage="recording")
+    camera.wait(stage="recording")
     red_us = next(at_us for at_us, on in edges(camera, "red", press["down_us"]) if on)
     assert red_us - press["down_us"] < ANSWER_US
 
 
 def recovered(camera: BodyCamera) -> None:
     """The display works again by itself."""
-    camera.wait_for_condition("display_down", holds=False, seconds=20)
+    camera.wait_for_condition("display_down", holds=False)
 
 
 def judged(camera: BodyCamera) -> None:
@@ -45,16 +45,16 @@ def test_p10_a_display_that_dies_in_every_stage_stops_nothing(tmp_path: Path, fa
 
         def die() -> None:
             """The process ends by a signal, and another one is started."""
-            old = until(lambda: camera.child(SELF_VIEW), 15, "a self-view process")
+            old = until(lambda: camera.child(SELF_VIEW), PATIENCE, "a self-view process")
             camera.fault(fault)
-            until(lambda: camera.child(SELF_VIEW) not in (None, old), 15, "another process")
+            until(lambda: camera.child(SELF_VIEW) not in (None, old), PATIENCE, "another process")
 
         die()
         camera.press()
-        camera.wait(1, stage="self_view")
+        camera.wait(stage="self_view")
         recovered(camera)
         camera.wait(display=True)
-        until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills")
+        until(lambda: camera.state["pre_event_seconds"] > 1, PATIENCE, "the buffer fills")
         die()
         assert camera.state["ready"]
         pressed(camera)
@@ -75,13 +75,13 @@ def test_p10_a_display_whose_driver_fails_in_every_stage_stops_nothing(tmp_path:
             # It fails in idle; who presses sees no picture and is in self-view all the same.
             camera.fault(fault, 60)
             camera.press()
-            camera.wait(1, stage="self_view")
+            camera.wait(stage="self_view")
             camera.wait_for_condition("display_down", holds=True)
             camera.fault(fault, 0)
             recovered(camera)
             # In self-view.
             camera.wait(display=True)
-            until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills")
+            until(lambda: camera.state["pre_event_seconds"] > 1, PATIENCE, "the buffer fills")
             camera.fault(fault, 60)
             camera.wait_for_condition("display_down", holds=True)
             pressed(camera)

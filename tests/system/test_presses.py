@@ -13,7 +13,7 @@ import pytest
 
 from tests.system import oracle
 from tests.system.gaps import judge_gaps, marks
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -34,7 +34,7 @@ class Stages:
         self._socket.sendall(b"GET /events HTTP/1.1\r\nHost: camerad\r\n\r\n")
         self._thread = threading.Thread(target=self._follow)
         self._thread.start()
-        until(lambda: self.seen, 5, "the first stage is told")
+        until(lambda: self.seen, PATIENCE, "the first stage is told")
 
     def _follow(self) -> None:
         with self._socket.makefile("rb") as lines:
@@ -85,7 +85,7 @@ def test_fifty_presses_lead_where_the_table_says(tmp_path: Path) -> None:
                 ]
             presses += [press for one in both for press in one.result()]
         assert len(presses) == 50
-        until(lambda: camera.state["stage"] in SETTLED, 5, "the camera is at rest")
+        until(lambda: camera.state["stage"] in SETTLED, PATIENCE, "the camera is at rest")
         camera.pass_time(0.5)
         seen = list(stages.seen)
         explained = oracle.accepts(presses, seen)

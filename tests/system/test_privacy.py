@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.system import memory, watching
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
@@ -60,7 +60,11 @@ def test_p1_nothing_reaches_a_file_in_idle_and_self_view_but_lines_of_the_ledger
     with body_camera(tmp_path, config, environment={"TMPDIR": str(temporary)}) as camera:
         card = camera.state_dir / "camerad"
         ledger = f"{card / 'ledger'}/"
-        until(lambda: [f for f in (card / "ledger").glob("*.jws") if f.stat().st_size], 5, "ledger")
+        until(
+            lambda: [f for f in (card / "ledger").glob("*.jws") if f.stat().st_size],
+            PATIENCE,
+            "ledger",
+        )
         watch = watching.Watch(card, temporary)
         log = str(camera.log)
 
@@ -139,7 +143,7 @@ def test_p2_two_seconds_after_self_view_no_packet_is_left_in_memory(
         for name, pid in pids.items():
             assert memory.found_in(pid, chosen, tmp_path / name) == set(), name
         if policy == "bundespolizei":
-            until(lambda: camera.state["pre_event_seconds"] > 1, 5, "the buffer fills anew")
+            until(lambda: camera.state["pre_event_seconds"] > 1, PATIENCE, "the buffer fills anew")
 
 
 def test_p2_the_self_view_picture_is_gone_from_the_shared_memory(tmp_path: Path) -> None:
@@ -157,7 +161,7 @@ def test_p2_the_self_view_picture_is_gone_from_the_shared_memory(tmp_path: Path)
 
         camera.press()
         camera.wait(stage="self_view")
-        until(lambda: len(levels()) > 20, 5, "a picture is in the shared memory")
+        until(lambda: len(levels()) > 20, PATIENCE, "a picture is in the shared memory")
         camera.press("display")
         camera.wait(stage="idle")
         until(lambda: len(levels()) <= 3, 2, "the shared memory is black")

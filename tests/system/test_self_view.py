@@ -14,7 +14,7 @@ from hw_mocks import footage
 from numpy.typing import NDArray
 
 from tests.bench import display
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = pytest.mark.system
 
@@ -57,13 +57,13 @@ def test_people_see_themselves_now_and_as_in_a_mirror_and_whether_they_are_recor
         assert panel.dark()
         # In idle only the wearer asks for something: battery, storage and clock, for five seconds.
         camera.press("display", 1.3)
-        until(lambda: not panel.dark(), 5, "the status")
+        until(lambda: not panel.dark(), PATIENCE, "the status")
         assert not panel.framed()
         until(panel.dark, 10, "a dark display")
 
         camera.press()
         camera.wait(stage="self_view")
-        until(lambda: bool(panel.words()[: display.TOP].any()), 5, "a picture")
+        until(lambda: bool(panel.words()[: display.TOP].any()), PATIENCE, "a picture")
         seen = display.watch(panel.fd, 2.0)
         found = display.judge(seen, camera.epoch_us, source)
         assert len(found.latency) > 20  # of 60 pictures; a busy machine may miss some
@@ -75,18 +75,18 @@ def test_people_see_themselves_now_and_as_in_a_mirror_and_whether_they_are_recor
 
         camera.press()
         camera.wait(stage="recording")
-        until(panel.framed, 5, "a red frame")
+        until(panel.framed, PATIENCE, "a red frame")
         before = panel.words()[TEXT].tobytes()
-        until(lambda: panel.words()[TEXT].tobytes() != before, 5, "the time goes on")
+        until(lambda: panel.words()[TEXT].tobytes() != before, PATIENCE, "the time goes on")
         # A slow display says less often what is true, and is a condition as long as it is slow.
         camera.fault("display_slow", 60)
         camera.wait_for_condition("display_down", holds=True)
         camera.fault("display_slow", 0)
         camera.wait_for_condition("display_down", holds=False)
         camera.press("display")
-        until(panel.dark, 5, "a dark display")
+        until(panel.dark, PATIENCE, "a dark display")
         camera.press("display")
-        until(panel.framed, 5, "a red frame again")
+        until(panel.framed, PATIENCE, "a red frame again")
         camera.stop()
         assert panel.dark()
         os.close(panel.fd)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 from tests.system.test_privacy import ledger_of
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
@@ -51,7 +51,7 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         camera.press("main", 1.2)
         camera.wait(stage="recording")
         # Two short ones, as high as everything about a recording.
-        until(lambda: pitches(camera)[-2:] == [2400, 2400], 5, "the start is heard")
+        until(lambda: pitches(camera)[-2:] == [2400, 2400], PATIENCE, "the start is heard")
         (first,) = announced(camera, 1)
         # With sound, and it says so.
         spoken = VOICE / "recording.wav"
@@ -61,9 +61,9 @@ def test_a_recording_is_heard_and_its_muting_and_its_voice_are_in_the_ledger(
         assert (first["what"], first["outcome"]) == ("recording", "played")
 
         camera.press("display", 1.2)
-        until(lambda: pitches(camera)[-3:] == [1600] * 3, 5, "the muting is heard")
+        until(lambda: pitches(camera)[-3:] == [1600] * 3, PATIENCE, "the muting is heard")
         camera.press("display", 1.2)
-        until(lambda: pitches(camera)[-5:] == [1600] * 5, 5, "and its end")
+        until(lambda: pitches(camera)[-5:] == [1600] * 5, PATIENCE, "and its end")
         recording = camera.stop()
         said = announced(camera, 4)
         assert [one["what"] for one in said] == ["recording", "muted", "unmuted", "ended"]
