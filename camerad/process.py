@@ -127,7 +127,7 @@ def set_priority(nice: int) -> bool:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
         if os.getsid(0) == os.getpid():
             _set_session_priority(nice)
-    except (PermissionError, BlockingIOError):
+    except OSError:
         return False
     return True
 

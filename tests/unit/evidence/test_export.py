@@ -282,6 +282,8 @@ def test_a_disk_that_fills_leaves_nothing_behind(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_export_that_is_interrupted_leaves_nothing_behind(original: Path, number: int) -> None:
     order = an_order(original)
+    # Whoever starts the tests in the background of a shell has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt(recording: str) -> Held:
         signal.raise_signal(number)
@@ -289,6 +291,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(original: Path, num
 
     with pytest.raises(KeyboardInterrupt):
         export(order, interrupt, lambda _: TOKENS)
+    signal.signal(signal.SIGINT, before)
     assert left(order) == []
 
 

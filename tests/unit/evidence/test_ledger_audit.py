@@ -19,6 +19,7 @@ from camerad.evidence.facts import Carried, Deleted, Fact, HoldReleased
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import Head, read_ledger
+from camerad.evidence.state import harm
 
 UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
 
@@ -51,6 +52,26 @@ def test_checking_writes_nothing(book: Book) -> None:
     before = {name: (book.path / name).stat().st_mtime_ns for name in book.names()}
     book.check()
     assert {name: (book.path / name).stat().st_mtime_ns for name in book.names()} == before
+
+
+def test_what_an_interrupted_append_left_is_missed_when_it_is_gone(book: Book) -> None:
+    path, (*lines, last) = book.file(), book.lines()
+    whole = b"".join(lines)
+    path.write_bytes(whole + last[: len(last) // 2])
+    book.open()
+    assert damage_in(book.path) == []
+    path.write_bytes(whole)
+    assert damage_in(book.path) == [
+        f"{path.name}: it does not end with the bytes that were told of"
+    ]
+
+
+def test_a_recording_whose_file_has_changed_came_to_harm(book: Book) -> None:
+    book.record("c")
+    assert harm(book.state.recordings["c"], book.state) is None
+    book.ledger.append("changed", id="c", final=None)
+    text = harm(book.state.recordings["c"], book.state)
+    assert text == "its file does not end as the device's ledger says"
 
 
 def test_a_ledger_put_back_is_found_against_a_witnessed_head_and_only_so(book: Book) -> None:
