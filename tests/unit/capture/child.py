@@ -14,10 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from camerad import process
 from camerad.stream import frame, wire
 
 DEADLINE = 20.0
@@ -64,11 +66,16 @@ class Child:
             ],
             pass_fds=(theirs.fileno(), self.frame_fd),
             env={**os.environ, "GLIBC_TUNABLES": TUNABLES, **environment},
+            start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
         theirs.close()
+        # As the controller is: before all else on the machine, as far as it lets this user.
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, process.CAMERA_NICE)
+            Path(f"/proc/{self.pid}/autogroup").write_text(str(process.CAMERA_NICE))
         self.changed = threading.Condition()
         self.packets: list[Packet] = []
         self.units: list[Packet] = []
