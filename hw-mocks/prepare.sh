@@ -43,10 +43,10 @@ case $level in
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
         # simulated one against, a reader of text in pictures, a witness of system calls, what opens
         # and checks a recording without camerad, file systems to lose power on, a linter for this
-        # file, and a browser.
+        # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux"
-        system_packages="$system_packages shellcheck chromium"
+        system_packages="$system_packages shellcheck chromium systemd udev"
         extras=device,test
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test' ;;

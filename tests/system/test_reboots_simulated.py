@@ -23,6 +23,7 @@ from camerad.behaviour import budget, recovery, stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import ManualClock
 from camerad.config import load
+from camerad.effects import Effects
 from camerad.errors import EX_REBOOT
 from camerad.evidence import recorder, storage
 from camerad.keeping import Opened
@@ -128,6 +129,14 @@ class Board:
         self.cues: list[stages.CueKind] = []
         self.camera: Camera
         self.daemon: Daemon
+        carry_out = Effects.carry_out
+
+        def hear(effects: Effects, effect: stages.Effect) -> None:
+            if isinstance(effect, stages.Cue):
+                self.cues.append(effect.kind)
+            carry_out(effects, effect)
+
+        monkeypatch.setattr(Effects, "carry_out", hear)
         room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
         for where, name, what in (
             (process, "forbid_dumps", lambda: None),
@@ -176,16 +185,7 @@ class Board:
         self._patch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
         self.daemon = Daemon(self.settings, self.clock)
         self.daemon.world = world
-        cues = self.cues
-        carry_out = self.daemon._carry_out
-
-        def hear(effect: stages.Effect) -> None:
-            if isinstance(effect, stages.Cue):
-                cues.append(effect.kind)
-            carry_out(effect)
-
-        cues.clear()
-        self._patch.setattr(self.daemon, "_carry_out", hear)
+        self.cues.clear()
         loop.call_later(2.0, then, self)
         loop.call_later(seconds, self.daemon.shut_down)
         asyncio.set_event_loop(loop)

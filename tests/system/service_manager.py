@@ -1,0 +1,206 @@
+"""The real systemd as process 1 of its own name spaces, with the camera's real units.
+
+It boots in a third of a second into a target that has nothing but those units. Mounts, processes,
+host name, IPC, network and control groups are its own, and so are /run, /etc and /var/lib, whose
+changes are in memory; /dev and the rest of the file system are this machine's. A reboot or a
+power-off ends its process 1, and how it ended tells which of the two it was (``reboot(2)``).
+
+Needs root, control groups of version 2, and name spaces: what a container seldom gives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.system.harness import until
+from tests.unit.systemd.units import install
+
+SYSTEMD: Final = "/usr/lib/systemd/systemd"
+PATIENCE: Final = 30.0
+REBOOTED: Final = -signal.SIGHUP
+POWERED_OFF: Final = -signal.SIGINT
+
+_TARGET: Final = """\
+[Unit]
+Description=Nothing but the camera
+DefaultDependencies=no
+Wants=camerad.service camerad-power-off.path
+"""
+_ALONE: Final = """\
+[Unit]
+DefaultDependencies=no
+"""
+"""For every unit: sysinit.target would bring up a whole machine."""
+
+_BOOT: Final = """\
+set -e
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t tmpfs tmpfs /run
+umount -R /sys/fs/cgroup 2>/dev/null || :
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+for top in etc var/lib opt; do
+    mkdir -p "$1/$top.upper" "$1/$top.work"
+    mount -t overlay overlay "/$top" -o "lowerdir=/$top,upperdir=$1/$top.upper,workdir=$1/$top.work"
+done
+cp -r "$1/install/." /
+if [ -n "$2" ]; then
+    mkdir -p /opt/checkout
+    mount --bind "$2" /opt/checkout
+fi
+systemd-sysusers
+mount --bind "$(tty)" /dev/console
+exec env -i PATH=/usr/sbin:/usr/bin container=unshare SYSTEMD_LOG_TARGET=console \\
+    /usr/lib/systemd/systemd --system --unit=camera.target --show-status=0
+"""
+
+
+def needed() -> str | None:
+    """What is missing here, if anything is."""
+    if os.geteuid() != 0:
+        return "process 1 needs root"
+    for program in (SYSTEMD, shutil.which("systemd-sysusers"), shutil.which("unshare")):
+        if program is None or not Path(program).exists():
+            return "systemd and util-linux are not installed"
+    trial = "mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run"
+    spaces = ["unshare", "--mount", "--pid", "--cgroup", "--net", "--fork", "sh", "-c", trial]
+    done = subprocess.run(spaces, capture_output=True, text=True, check=False)
+    return f"no name spaces: {done.stderr.strip()}" if done.returncode else None
+
+
+class Machine:
+    """A machine that boots when the context is entered. Use `machine` to get one."""
+
+    def __init__(self, folder: Path, checkout: Path | None) -> None:
+        self.folder = folder
+        self.installed = folder / "install"
+        self._checkout = checkout
+        self._said: list[bytes] = []
+        install(self.installed)
+        system = self.installed / "etc/systemd/system"
+        (system / "camera.target").write_text(_TARGET)
+        for unit in (
+            "camerad.service",
+            "camerad-power-off.path",
+            "camerad-power-off.service",
+            "camerad-reboot.service",
+        ):
+            self.drop_in(unit, _ALONE)
+
+    def drop_in(self, unit: str, text: str) -> None:
+        """Add to a unit what a test needs of it."""
+        folder = self.installed / "etc/systemd/system" / f"{unit}.d"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{len(list(folder.iterdir()))}.conf").write_text(text)
+
+    def boot(self) -> None:
+        """Switch it on."""
+        script = self.folder / "boot.sh"
+        script.write_text(_BOOT)
+        main, theirs = pty.openpty()
+        spaces = ["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork"]
+        self._process = subprocess.Popen(
+            ["unshare", *spaces, "--kill-child", "sh", script, self.folder, self._checkout or ""],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._console = main
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+            while data := os.read(self._console, 4096):
+                self._said.append(data)
+
+    @property
+    def said(self) -> str:
+        """What process 1 has written to its console so far."""
+        return b"".join(self._said).decode(errors="replace")
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Until it has written this so often."""
+
+        def look() -> bool:
+            if self.said.count(text) >= count:
+                return True
+            assert self._process.poll() is None, self.said
+            return False
+
+        until(look, PATIENCE, f"{text!r} on the console:\n{self.said}")
+
+    def ended(self) -> int:
+        """How it has ended: REBOOTED or POWERED_OFF."""
+        self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        # unshare ends with the signal of its child.
+        code = self._process.returncode
+        return code if code < 0 else 128 - code
+
+    @property
+    def init(self) -> int:
+        """Process id of its process 1, seen from here."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return int(until(lambda: children.read_text().split()[:1], PATIENCE, "process 1")[0])
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it, as root."""
+        enter = ["nsenter", f"--target={self.init}", "--mount", "--pid", "--net", "--ipc", "--"]
+        return subprocess.run(
+            [*enter, *command], capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of a unit, as systemctl tells it."""
+        done = self.run("systemctl", "show", "--value", f"--property={name}", unit)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def off(self) -> None:
+        """Pull the plug."""
+        if self._process.poll() is None:
+            self._process.kill()  # and with it, its process 1 (--kill-child)
+        self._process.wait()
+        self._reader.join(PATIENCE)
+        os.close(self._console)
+
+
+@contextlib.contextmanager
+def machine(folder: Path, checkout: Path | None = None) -> Iterator[Machine]:
+    """A machine whose installed files are ready; `boot` switches it on.
+
+    folder: of its own, in which it keeps its changes. checkout: this directory is /opt/checkout in
+    it, where no home directory hides it.
+    """
+    missing = needed()
+    if missing is not None:
+        pytest.skip(missing)
+    # In memory: what a machine writes is gone with it.
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    try:
+        made = Machine(folder, checkout)
+        try:
+            yield made
+        finally:
+            if hasattr(made, "_process"):
+                made.off()
+    finally:
+        deadline = time.monotonic() + PATIENCE
+        while subprocess.run(["umount", folder], capture_output=True, check=False).returncode:
+            assert time.monotonic() < deadline, f"{folder} cannot be unmounted"
+            time.sleep(0.05)

@@ -1,0 +1,230 @@
+"""The units are what systemd itself takes them for: valid, tight, and with the budget's time-outs.
+
+That they do what they say is shown with a real service manager in
+`tests/system/test_service_manager.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from camerad.behaviour import budget
+from camerad.config.sections import Device
+from camerad.errors import EX_REBOOT
+from tests.unit.systemd.units import (
+    SERVICES,
+    SOURCE,
+    UNITS,
+    install,
+    one,
+    places,
+    seconds,
+    settings,
+)
+
+POLICIES = SOURCE.parent / "config" / "policies"
+LIMIT = 1.0
+"""The exposure that no unit may exceed, of 10."""
+
+
+def need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine's files, as far as units need them, with everything of systemd/ in its place."""
+    install(tmp_path)
+    shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
+    for program in ("opt/camerad/bin/camerad", "usr/bin/cat", "usr/bin/true", "usr/sbin/fstrim"):
+        path = tmp_path / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return tmp_path
+
+
+def test_everything_has_its_place_and_nothing_is_named_that_is_not_there() -> None:
+    there = {path.name for path in SOURCE.iterdir()} - {"README.md"}
+    assert set(places()) == there
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_is_valid(unit: str, root: Path) -> None:
+    command = [need("systemd-analyze"), "verify", "--man=no", f"--root={root}", unit]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # What systemd does not know is a warning, and no error: nothing may be said at all.
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_a_unit_with_a_mistake_is_found(root: Path) -> None:
+    """The test before would otherwise pass where systemd-analyze looks at nothing."""
+    path = root / "etc/systemd/system/camerad.service"
+    path.write_text(path.read_text().replace("RestartMode=", "RestartMod="))
+    command = [need("systemd-analyze"), "verify", "--man=no", f"--root={root}", path.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Unknown key 'RestartMod'" in done.stderr
+
+
+def review(unit: str) -> list[dict[str, Any]]:
+    """What `systemd-analyze security` thinks of a unit, check by check."""
+    command = [need("systemd-analyze"), "security", "--offline=true", "--json=short"]
+    done = subprocess.run(
+        [*command, str(SOURCE / unit)], capture_output=True, text=True, check=False
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_unit_may_do_little_more_than_it_has_to(unit: str) -> None:
+    command = [need("systemd-analyze"), "security", "--offline=true", "--no-pager"]
+    done = subprocess.run(
+        [*command, str(SOURCE / unit)], capture_output=True, text=True, check=False
+    )
+    match = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert match is not None, done.stdout + done.stderr
+    assert float(match[1]) <= LIMIT
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_whatever_a_unit_may_do_all_the_same_is_explained_in_it(unit: str) -> None:
+    text = (SOURCE / unit).read_text().replace("\n# ", " ")
+    explained = set()
+    for names in re.findall(r"EXCEPTION ([\w, ]+):", text):
+        explained |= set(names.replace(" ", "").split(","))
+    # RootDirectoryOrRootImage is called after both of its settings.
+    allowed = {
+        "RootDirectory" if check["json_field"].startswith("RootDirectory") else check["json_field"]
+        for check in review(unit)
+        if check["set"] is False
+    }
+    assert explained == allowed
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_no_unit_reaches_a_network(unit: str) -> None:
+    given = settings(unit)
+    assert given["Service.PrivateNetwork"] == ["yes"]
+    assert given["Service.IPAddressDeny"] == ["any"]
+    assert given["Service.SocketBindDeny"] == ["any"]
+    assert given["Service.RestrictAddressFamilies"] in (["none"], ["AF_UNIX"])
+
+
+def test_the_unit_has_the_time_outs_of_the_budget() -> None:
+    unit = "camerad.service"
+    assert seconds(one(unit, "Service.WatchdogSec")) == budget.WATCHDOG_SECONDS
+    assert seconds(one(unit, "Service.TimeoutStartSec")) == budget.START_SECONDS
+    assert seconds(one(unit, "Service.TimeoutStopSec")) == budget.TIMEOUT_STOP_SECONDS
+    assert seconds(one("camerad.system", "Manager.RuntimeWatchdogSec")) == (
+        budget.RUNTIME_WATCHDOG_SECONDS
+    )
+    assert seconds(one("camerad.system", "Manager.RebootWatchdogSec")) == (
+        budget.REBOOT_WATCHDOG_SECONDS
+    )
+
+
+def test_a_daemon_that_hangs_is_back_within_half_a_minute() -> None:
+    """The longest: the link hangs, the watchdog aborts, what does not end is killed."""
+    unit = "camerad.service"
+    total = budget.hung_seconds(budget.Part.LINK)
+    total += seconds(one(unit, "Service.TimeoutAbortSec"))
+    total += seconds(one(unit, "Service.RestartSec"))
+    assert total < 30.0
+
+
+def test_only_the_daemon_s_own_word_reboots_the_machine() -> None:
+    """A crash must not: hence the exit code that is not restarted, and no way through "failed"."""
+    given = settings("camerad.service")
+    assert given["Service.RestartPreventExitStatus"] == [str(EX_REBOOT)]
+    assert given["Unit.OnFailure"] == ["camerad-reboot.service"]
+    assert "Unit.FailureAction" not in given
+    reboot = settings("camerad-reboot.service")
+    assert reboot["Unit.SuccessAction"] == reboot["Unit.FailureAction"] == ["reboot-force"]
+    assert given["Service.Restart"] == ["always"]
+    assert given["Service.RestartMode"] == ["direct"]
+    assert given["Unit.StartLimitIntervalSec"] == ["0"], "or the limit would reboot it"
+
+
+def test_the_daemon_asks_for_the_power_off_where_the_units_look_for_it() -> None:
+    file = str(Device().runtime_dir / "power-off")
+    assert one("camerad-power-off.path", "Path.PathExists") == file
+    assert one("camerad-power-off.service", "Service.ExecStart") == f"/usr/bin/cat {file}"
+    assert one("camerad.service", "Unit.ConditionPathExists") == f"!{file}"
+    assert f"/run/{one('camerad.service', 'Service.RuntimeDirectory')}" == str(Device().runtime_dir)
+    assert f"/var/lib/{one('camerad.service', 'Service.StateDirectory')}" == str(Device().state_dir)
+    given = settings("camerad-power-off.service")
+    assert given["Unit.SuccessAction"] == given["Unit.FailureAction"] == ["poweroff"]
+
+
+def test_the_daemon_opens_its_own_devices_and_no_watchdog() -> None:
+    given = settings("camerad.service")
+    assert given["Service.DevicePolicy"] == ["closed"]
+    assert {line.split()[0] for line in given["Service.DeviceAllow"]} == {
+        "char-video4linux",
+        "char-media",
+        "char-dma_heap",
+        "char-gpiochip",
+        "char-alsa",
+        "char-fb",
+    }
+
+
+def test_the_journal_keeps_nothing_for_longer_than_the_shortest_policy_keeps_recordings() -> None:
+    days = [
+        yaml.safe_load(path.read_text())["retention"]["days"] for path in POLICIES.glob("*.yaml")
+    ]
+    kept = seconds(one("camerad.journald", "Journal.MaxRetentionSec"))
+    # Entries go with their file, and a file goes when its youngest is too old.
+    kept += seconds(one("camerad.journald", "Journal.MaxFileSec"))
+    assert days and kept <= min(days) * 86_400
+
+
+def test_footage_in_memory_can_be_locked_and_is_neither_swapped_nor_dumped() -> None:
+    given = settings("camerad.service")
+    assert given["Service.MemorySwapMax"] == given["Service.MemoryZSwapMax"] == ["0"]
+    assert given["Service.LimitCORE"] == ["0"]
+    assert one("camerad.coredump", "Coredump.Storage") == "none"
+    # The longest buffer of a policy, 60 s, at the bit rate that is not exceeded unless one says so,
+    # 8 Mbit/s, and a quarter more for sound and the ring's own books.
+    longest = max(
+        yaml.safe_load(path.read_text())["pre_event"]["max_seconds"]
+        for path in POLICIES.glob("*.yaml")
+    )
+    limit = one("camerad.service", "Service.LimitMEMLOCK")
+    assert int(limit.removesuffix("M")) * 2**20 >= 1.25 * longest * 8_000_000 / 8
+
+
+def test_user_groups_and_directories_are_made_as_the_units_need_them(root: Path) -> None:
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        (root / "etc" / name).write_text("root:x:0:\n" if "group" in name else "")
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    users = [need("systemd-sysusers"), f"--root={root}"]
+    subprocess.run(users, check=True, capture_output=True)
+    groups = {
+        line.split(":")[0]: line.split(":")[3].split(",")
+        for line in (root / "etc/group").read_text().splitlines()
+    }
+    for group in one("camerad.service", "Service.SupplementaryGroups").split():
+        assert "camerad" in groups[group]
+    made = [need("systemd-tmpfiles"), f"--root={root}", "--create", "--dry-run"]
+    done = subprocess.run(made, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"Would create directory {root}/etc/camerad" in done.stderr
+
+
+def test_the_rules_for_devices_are_valid() -> None:
+    command = [need("udevadm"), "verify", "--resolve-names=never", str(SOURCE / "camerad.udev")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
