@@ -140,14 +140,10 @@ def _complain(error: CameradError) -> None:
 
 
 def _run(path: str, *, verbose: bool) -> int:
-    from camerad import config  # noqa: PLC0415 - the other commands need none of this
+    from camerad import config, journal  # noqa: PLC0415 - the other commands need none of this
 
     settings = config.load(path)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
         from camerad.daemon import Daemon  # noqa: PLC0415 - a mistake above costs no slow imports

@@ -294,7 +294,7 @@ class Keeping:
                 while len(self._unwritten) > MOST_UNWRITTEN:
                     kind, _, facts = self._unwritten.popleft()
                     self._forget(kind, facts)
-                    log.error("the ledger does not get to know: %s %s", kind, facts)
+                    log.error("the ledger does not get to know: %s", kind)
                 raise
             self._unwritten.popleft()
             self._forget(kind, facts)

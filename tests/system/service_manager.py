@@ -16,6 +16,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from tests.system.harness import until
 from tests.unit.systemd.units import install
 
 SYSTEMD: Final = "/usr/lib/systemd/systemd"
+CHECKOUT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 30.0
 REBOOTED: Final = -signal.SIGHUP
 POWERED_OFF: Final = -signal.SIGINT
@@ -57,8 +59,9 @@ for top in etc var/lib opt; do
 done
 cp -r "$1/install/." /
 if [ -n "$2" ]; then
-    mkdir -p /opt/checkout
+    mkdir -p /opt/checkout /opt/python
     mount --bind "$2" /opt/checkout
+    mount --bind "$3" /opt/python
 fi
 systemd-sysusers
 mount --bind "$(tty)" /dev/console
@@ -99,6 +102,19 @@ class Machine:
         ):
             self.drop_in(unit, _ALONE)
 
+    @property
+    def python(self) -> str:
+        """The interpreter, as the machine sees it."""
+        return f"/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+
+    @property
+    def python_path(self) -> str:
+        """PYTHONPATH with which it finds what this test finds."""
+        packages = Path(sys.prefix) / "lib" / Path(self.python).name / "site-packages"
+        places = [packages, CHECKOUT, CHECKOUT / "hw-mocks"]
+        inside = [Path("/opt/checkout") / place.relative_to(CHECKOUT) for place in places]
+        return ":".join(map(str, inside))
+
     def drop_in(self, unit: str, text: str) -> None:
         """Add to a unit what a test needs of it."""
         folder = self.installed / "etc/systemd/system" / f"{unit}.d"
@@ -112,7 +128,16 @@ class Machine:
         main, theirs = pty.openpty()
         spaces = ["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork"]
         self._process = subprocess.Popen(
-            ["unshare", *spaces, "--kill-child", "sh", script, self.folder, self._checkout or ""],
+            [
+                "unshare",
+                *spaces,
+                "--kill-child",
+                "sh",
+                script,
+                self.folder,
+                self._checkout or "",
+                sys.base_prefix,
+            ],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -185,7 +210,7 @@ def machine(folder: Path, checkout: Path | None = None) -> Iterator[Machine]:
     """A machine whose installed files are ready; `boot` switches it on.
 
     folder: of its own, in which it keeps its changes. checkout: this directory is /opt/checkout in
-    it, where no home directory hides it.
+    it, and this test's interpreter /opt/python, where no home directory hides them.
     """
     missing = needed()
     if missing is not None:

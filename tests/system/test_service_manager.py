@@ -5,13 +5,17 @@ The daemon's place is taken by a shell script, except in the last test, where it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from camerad.errors import EX_REBOOT, EX_SOFTWARE
-from tests.system.service_manager import POWERED_OFF, REBOOTED, Machine, machine
+from tests.system import sealed
+from tests.system.harness import until
+from tests.system.service_manager import CHECKOUT, POWERED_OFF, REBOOTED, Machine, machine
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
@@ -76,3 +80,83 @@ def test_a_daemon_that_hangs_is_aborted_and_started_again(board: Machine) -> Non
     assert board.ended() == REBOOTED
     assert "Watchdog timeout" in board.said
     assert board.said.count("Scheduled restart job") == 1
+
+
+# ------------------------------------------------------------------------------------ the sandbox
+
+CONFIG = {
+    "policy": "generic",
+    "recipients": [sealed.recipient()],
+    # Small: what is judged is that all of it works, not how fast.
+    "camera": {"width": 320, "height": 240, "encoder": "software"},
+    "self_view": {"device": "/var/lib/camerad/fb0", "sysfs": "/etc/camerad/fb0"},
+    "microphone": {"enabled": False},
+}
+PANEL = {"virtual_size": "320,240", "bits_per_pixel": "16", "stride": "640"}
+LOG = "/var/lib/camerad/log"
+
+
+def install_camera(board: Machine) -> None:
+    """The daemon from this checkout on simulated hardware, under its own unit."""
+    etc = board.installed / "etc/camerad"
+    (etc / "fb0").mkdir(parents=True)
+    etc.chmod(0o755)
+    for name, text in PANEL.items():
+        (etc / "fb0" / name).write_text(text + "\n")
+    (etc / "camerad.yaml").write_text(json.dumps(CONFIG))
+    state = board.installed / "var/lib/camerad"
+    state.mkdir(parents=True)
+    (state / "fb0").write_bytes(bytes(320 * 240 * 2))
+    (state / "fb0").chmod(0o666)
+    board.drop_in(
+        "camerad.service",
+        f"""[Service]
+ExecStart=
+ExecStart={board.python} -m camerad run --config /etc/camerad/camerad.yaml
+Environment=PYTHONPATH={board.python_path} PYTHONDONTWRITEBYTECODE=1
+Environment=GPIOZERO_PIN_FACTORY=simulated HW_MOCKS_PLATFORM=pisp
+StandardOutput=append:{LOG}
+StandardError=append:{LOG}
+""",
+    )
+
+
+def status(board: Machine) -> dict[str, Any] | None:
+    """The daemon's answer at its control socket, once it answers."""
+    entry = [board.python, "-m", "camerad", "status", "--json"]
+    done = board.run("env", f"PYTHONPATH={board.python_path}", *entry)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def press(board: Machine, intent: str) -> None:
+    command = [board.python, "-m", "camerad", "press", intent]
+    done = board.run("env", f"PYTHONPATH={board.python_path}", *command)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_daemon_does_all_it_has_to_in_its_sandbox(tmp_path: Path) -> None:
+    """Every process of it, the display and the loudspeaker's player included."""
+    with machine(tmp_path, CHECKOUT) as board:
+        install_camera(board)
+        board.boot()
+        until(lambda: board.show("camerad.service", "ActiveState") == "active", 60, "ready")
+        until(lambda: (status(board) or {}).get("ready"), 60, "the camera delivers")
+        press(board, "toggle_self_view")
+        press(board, "record")
+        until(lambda: (status(board) or {})["recording"]["seconds"] > 1, 60, "it is kept")
+        main = board.show("camerad.service", "MainPID")
+        nice = board.run("ps", "-eo", "ni,user,args").stdout
+        rights = board.run("cat", f"/proc/{main}/status").stdout
+        press(board, "stop")
+        until(lambda: (status(board) or {})["stage"] == "idle", 60, "it is closed")
+        said = board.run("cat", LOG).stdout
+        assert board.show("camerad.service", "NRestarts") == "0"
+    assert " 0 gaps" in said
+    # The player is refused nothing but a sound card, which this machine does not have.
+    assert "not permitted" not in said
+    assert "denied" not in said
+    for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"):
+        assert line in rights
+    # -10 goes to whom frames wait for, 5 to the display.
+    assert "-10 camerad " in nice
+    assert any("  5 camerad " in line and "camerad.selfview" in line for line in nice.splitlines())
