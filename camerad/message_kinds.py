@@ -87,6 +87,22 @@ class Kind(Enum):
     """An announcement was not played."""
     CLOCK = "13cc90720fff4986b800996108de0f1e"
     """What wall time is worth, or that it was set."""
+    BATTERY = "25590d0fdb924d859b666574f1e61d19"
+    """The battery is low or empty, or how it drains is measured anew."""
+    POWER_OFF = "8bf56b68e5ca45bc9df4a0035c70e8d7"
+    """The machine cannot be asked to switch itself off."""
+    HEAT = "2fe66a16a1e14c40b9b582b8b2ef9bd8"
+    """The camera takes fewer pictures per second because of heat, or more again."""
+    GAUGE = "65057d2090fd4aba9783c8ccf03cd689"
+    """Battery, temperature, memory or a slow card: what they say, or that they cannot be read."""
+    SHIFT = "1f8ceca4fafa4d7cb23f09a27d01be8e"
+    """A shift has begun or ended. Whose is in the ledger, not here."""
+    BADGE = "1e0792150b35465b8c36284ad26947de"
+    """Badges cannot be read."""
+    COUNTERS = "76a7cfa7720d4425ba572ed708efab12"
+    """The counters could not be read or saved."""
+    REPLACED = "645da36034f64d5ebf055c009899df8d"
+    """Another file was put in the place of a recording while it is made."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
 
@@ -121,9 +137,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.RECORDING_OPENED: (("camerad.recordings", "INFO", "recording %s"),),
-    Kind.RECORDING_CLOSED: (
-        ("camerad.recordings", "INFO", "closed %s: %.1f s, %d frames, %d gaps"),
-    ),
+    Kind.RECORDING_CLOSED: (("camerad.recordings", "INFO", "closed %s: %.1f s, %s, %s"),),
     Kind.RECORDING_FAILED: (
         ("camerad.recordings", "ERROR", "recording failed: %s"),
         ("camerad.recordings", "ERROR", "the recording is empty: the camera delivered nothing"),
@@ -170,7 +184,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.STORAGE: (
-        ("camerad.recordings", "ERROR", "storage: %s"),
+        ("camerad.card", "ERROR", "storage: %s"),
         ("camerad.daemon", "ERROR", "%s"),
         ("camerad.keeping", "ERROR", "%s"),
         ("camerad.evidence.container", "WARNING", "%s"),
@@ -277,7 +291,55 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "the real-time clock does not answer; wall time is not trusted",
         ),
     ),
+    Kind.BATTERY: (
+        ("camerad.resources", "CRITICAL", "battery critical: %s %%; the camera ends"),
+        ("camerad.resources", "WARNING", "battery low: %s %%, about %d minutes of recording"),
+        ("camerad.resources", "WARNING", "%s: %s; the battery's drain is measured anew"),
+        ("camerad.resources", "WARNING", "%s; the next start measures the battery's drain anew"),
+    ),
+    Kind.POWER_OFF: (
+        ("camerad.resources", "CRITICAL", "%s: cannot ask for power-off: %s"),
+        ("camerad.resources", "ERROR", "%s: an old word cannot be removed: %s"),
+    ),
+    Kind.HEAT: (("camerad.resources", "WARNING", "%d pictures per second: %s"),),
+    Kind.GAUGE: (
+        ("camerad.resources", "ERROR", "%s: %s"),
+        ("camerad.resources", "WARNING", "%s: %s"),
+    ),
+    Kind.SHIFT: (
+        ("camerad.daemon", "INFO", "a shift begins"),
+        ("camerad.daemon", "INFO", "the shift ends: %s"),
+    ),
+    Kind.BADGE: (
+        ("camerad.daemon", "ERROR", "the reader of badges is wrong: %s"),
+        ("camerad.hardware.badges", "ERROR", "no badge can be read: %s"),
+        (
+            "camerad.hardware.badges",
+            "ERROR",
+            "the process %d that looks for badges cannot be killed",
+        ),
+    ),
+    Kind.COUNTERS: (
+        ("camerad.daemon", "WARNING", "%s cannot be read: %s; counting begins anew"),
+        (
+            "camerad.daemon",
+            "WARNING",
+            "%s is damaged (%s); it is kept as %s, and counting begins anew",
+        ),
+        ("camerad.daemon", "WARNING", "the counters are not saved: %s"),
+        ("camerad.daemon", "WARNING", "the counters are not saved: the card takes too long"),
+    ),
+    Kind.REPLACED: (
+        (
+            "camerad.mending",
+            "ERROR",
+            "%s: somebody put another file in its place while it is recorded: what is recorded "
+            "goes with its last moment; find out who can write there",
+        ),
+    ),
     Kind.DETAIL: (
+        ("camerad.control_access", "DEBUG", "control: no credentials: %s"),
+        ("camerad.control_access", "DEBUG", "control: no supplementary groups: %s"),
         ("camerad.control", "DEBUG", "control: a listener went away"),
         ("camerad.evidence.offload", "DEBUG", "%s: no ledger of the office is read: %s"),
         ("camerad.evidence.verify", "DEBUG", "%s: cannot ask for its lock: %s"),

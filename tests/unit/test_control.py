@@ -280,6 +280,7 @@ ALL = Access(read=("user:nobody",), press=("user:nobody",), configure=("user:nob
 REQUESTS = {
     "read": [
         ("GET", "/status"),
+        ("GET", "/health"),
         ("GET", "/events"),
         ("GET", "/recordings"),
         ("GET", "/metrics"),

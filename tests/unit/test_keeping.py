@@ -469,6 +469,7 @@ def test_a_recording_that_finds_another_file_in_its_place_has_the_ledger_say_so(
     replaced(sink.path)
     with pytest.raises(FileGoneError):
         sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+    housekept(scene)
     assert [facts.id for kind, facts in scene.entries() if kind == "replaced"] == [ID]
     assert "closed" not in scene.kinds()
 
