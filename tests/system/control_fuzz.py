@@ -142,6 +142,13 @@ def exchange(path: str, asked: Asked, chance: random.Random) -> bytes:
             return b""
 
 
+def _role(line: bytes) -> str:
+    """What a request that begins so needs, if it was taken for one."""
+    if line.partition(b" ")[0].upper() in (b"GET", b"HEAD"):
+        return "read"
+    return "press" if b"/intents/" in line else "configure"
+
+
 def found(asked: Asked, answer: bytes, roles: set[str]) -> str:
     """What is wrong with an answer; "" if nothing is."""
     statuses = [int(status) for status in STATUS.findall(answer)]
@@ -152,15 +159,8 @@ def found(asked: Asked, answer: bytes, roles: set[str]) -> str:
     for status in statuses:
         if status >= 300 and status != 409:
             continue
-        line = asked.data.partition(b"\r\n")[0]
-        role = asked.role
-        if not role:
-            # Whatever it was taken for, it was none of these users' business to configure.
-            role = "press" if b"/intents/" in asked.data else "read"
-            if status == 409 and b"/intents/" not in asked.data:
-                role = "configure"
-            if b"GET" not in asked.data and b"HEAD" not in asked.data and role == "read":
-                role = "configure"
+        line = asked.data.lstrip().partition(b"\r\n")[0]
+        role = asked.role or _role(line)
         if role not in roles:
             return f"{status} to {line[:60]!r}, which needs the role {role}"
     if asked.kind == "valid" and asked.role not in roles:
