@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from camerad import __version__
+from camerad.behaviour.budget import COUNTERS_END_SECONDS
 from camerad.clock import Clock
 from camerad.errors import StorageError
 from camerad.metrics import Metrics
@@ -24,8 +25,6 @@ log = logging.getLogger("camerad.daemon")
 
 NAME: Final = "metrics.json"
 SAVE_SECONDS: Final = 3600.0
-CLOSE_SECONDS: Final = 1.0
-"""How long the daemon's end waits for it."""
 
 
 class Counting:
@@ -61,7 +60,7 @@ class Counting:
             await self._task
         self._task = None
         try:
-            await asyncio.wait_for(self._save(), CLOSE_SECONDS)
+            await asyncio.wait_for(self._save(), COUNTERS_END_SECONDS)
         except TimeoutError:
             log.warning("the counters are not saved: the card takes too long")
 

@@ -75,6 +75,10 @@ CONTROL_END_SECONDS: Final = 1.0
 """For answers to requests that are under way."""
 LEDGER_END_SECONDS: Final = 2.0
 """For what is still to be written into the ledger."""
+COUNTERS_END_SECONDS: Final = 0.3
+"""For the counters, which are no evidence: a card that is slower loses an hour of counting."""
+BADGES_END_SECONDS: Final = 0.2
+"""The process that looks for badges is killed; or it dies with the daemon."""
 END_SECONDS: Final = (
     SHUTDOWN_SECONDS
     + DISPLAY_END_SECONDS
@@ -82,6 +86,8 @@ END_SECONDS: Final = (
     + LINK_END_SECONDS
     + SPEAKER_END_SECONDS
     + LEDGER_END_SECONDS
+    + COUNTERS_END_SECONDS
+    + BADGES_END_SECONDS
 )
 """The longest end: one part after the other, each as long as it can take."""
 

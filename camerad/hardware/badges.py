@@ -15,12 +15,12 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS
+
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS: Final = 1.0
 """A process that ended by itself is started again after this time."""
-GONE_SECONDS: Final = 2.0
-"""How long a killed process may take to be gone before it is left to the kernel."""
 MAX_LINE: Final = 4096
 
 
@@ -54,9 +54,10 @@ class BadgeReader:
             task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """End the process, if it runs."""
+        """End the process, if it runs; one that takes longer dies with the daemon."""
         self.look(False)
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=BADGES_END_SECONDS)
 
     async def _keep_looking(self) -> None:
         while True:
@@ -94,7 +95,7 @@ class BadgeReader:
         try:
             while line := await reader.readline():
                 self._on_wearer(str(json.loads(line)["wearer"]))
-            return f"its process ended with {await process.wait()}"
+            return f"its process ended with {await _end(process)}"
         except (ValueError, KeyError, TypeError) as error:
             return f"its process talks nonsense: {error}"
         except OSError as error:
@@ -105,12 +106,13 @@ class BadgeReader:
             self.pid = None
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill it at once: it has nothing to bring to an end."""
+async def _end(process: asyncio.subprocess.Process) -> int | None:
+    """Kill it at once: it has nothing to bring to an end. Returns its exit status."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     try:
-        await asyncio.wait_for(process.wait(), GONE_SECONDS)
+        return await asyncio.wait_for(process.wait(), KERNEL_SECONDS)
     except TimeoutError:
         log.error("the process %d that looks for badges cannot be killed", process.pid)
+        return None

@@ -40,7 +40,15 @@ INTENTS: Final = (
     "toggle_mute",
     "show_status",
 )
-READING: Final = ("/status", "/recordings", "/metrics", "/identity", "/ledger/head", "/events")
+READING: Final = (
+    "/status",
+    "/health",
+    "/recordings",
+    "/metrics",
+    "/identity",
+    "/ledger/head",
+    "/events",
+)
 CONFIGURING: Final[tuple[tuple[str, object], ...]] = (
     ("/shift", {"wearer": "FUZZED"}),
     ("/shift", {"wearer": None}),

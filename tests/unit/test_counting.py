@@ -111,5 +111,5 @@ def test_a_card_that_hangs_does_not_keep_the_daemon_from_its_end(
 
     clock = ManualClock()
     life(tmp_path, 10, clock, hangs)
-    assert clock.now_us() / SECOND == pytest.approx(10 + counting.CLOSE_SECONDS, abs=0.01)
+    assert clock.now_us() / SECOND == pytest.approx(10 + counting.COUNTERS_END_SECONDS, abs=0.01)
     assert "the card takes too long" in caplog.text
