@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
@@ -74,14 +73,3 @@ def until_cue_is_over(camera: BodyCamera, after_us: int) -> list[tuple[int, bool
         10,
         "the cue is over",
     )
-
-
-def test_somebody_elses_code_begins_no_shift_and_the_search_ends(tmp_path: Path) -> None:
-    film = badge_film(tmp_path / "other.mp4", "https://example.org/camerad:wearer:W-1")
-    config = configuration(tmp_path, "generic", shift={"badge_seconds": 3})
-    with body_camera(tmp_path, config, footage=str(film)) as camera:
-        until(lambda: camera.child("camerad.badges"), 10, "it is looked for")
-        reader = camera.child("camerad.badges")
-        camera.wait(10, looking_for_badge=False)
-        assert wearer(camera) is None
-        until(lambda: reader is None or not os.path.exists(f"/proc/{reader}"), 5, "it has ended")
