@@ -37,6 +37,7 @@ class Counting:
         self._clock = clock
         self._aside = aside
         self._task: asyncio.Task[None] | None = None
+        self._joined = False
         self.metrics = Metrics(clock.now_us())
 
     def start(self) -> None:
@@ -65,19 +66,26 @@ class Counting:
             log.warning("the counters are not saved: the card takes too long")
 
     async def _keep(self) -> None:
-        former = await self._aside(self._load)
-        if former is not None:
-            try:
-                self.metrics.restore(former)
-            except ValueError as error:
-                wrong = error
-                await self._aside(lambda: self._set_aside(wrong))
+        await self._join_former()
         while True:
             await asyncio.sleep(SAVE_SECONDS)
             await self._save()
 
+    async def _join_former(self) -> None:
+        """Add what was counted before, as soon as that can be read."""
+        if self._joined:
+            return
+        known, former = await self._aside(self._load)
+        if known and not self._joined:
+            self._joined = True
+            if former is not None:
+                self.metrics.restore(former)
+
     async def _save(self) -> None:
         self.metrics.passed(self._clock.now_us())
+        await self._join_former()
+        if not self._joined:
+            return  # what is there now would be lost
         content = json.dumps(self.metrics.dump()).encode()
         await self._aside(lambda: self._write(content))
 
@@ -89,20 +97,22 @@ class Counting:
         except StorageError as error:
             log.warning("the counters are not saved: %s", error)
 
-    def _load(self) -> Any:
-        """What was saved; None if nothing was, or it cannot be read."""
+    def _load(self) -> tuple[bool, Any]:
+        """Whether it is known what was counted before, and that; None if it is nothing."""
         try:
             with open(self._path, "rb") as file:
-                return json.load(file)
+                former = json.load(file)
+            Metrics(0).restore(former)  # whether it can be added
         except FileNotFoundError:
-            return None
+            return True, None
         except OSError as error:
-            log.warning("%s cannot be read: %s; counting begins anew", self._path, error.strerror)
+            log.warning("%s cannot be read, and is left as it is: %s", self._path, error.strerror)
+            return False, None
         except ValueError as error:
-            self._set_aside(error)
-        return None
+            return self._set_aside(error), None
+        return True, former
 
-    def _set_aside(self, error: ValueError) -> None:
+    def _set_aside(self, error: ValueError) -> bool:
         from camerad.evidence import files  # noqa: PLC0415 - slow to import
 
         kept = f"{self._path}.damaged"
@@ -116,3 +126,5 @@ class Counting:
             files.rename(self._path, kept)
         except StorageError as trouble:
             log.warning("%s", trouble)
+            return False
+        return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -88,19 +87,45 @@ def test_a_card_that_takes_nothing_is_said_and_harms_nothing(
         raise StorageError("the storage is full")
 
     monkeypatch.setattr(files, "publish", full)
+    assert running(life(tmp_path, 10)) == pytest.approx(10)
+    assert "the counters are not saved: the storage is full" in caplog.text
     monkeypatch.setattr(files, "rename", full)
     (tmp_path / NAME).write_bytes(b"{")
     assert running(life(tmp_path, 10)) == pytest.approx(10)
-    assert "the counters are not saved: the storage is full" in caplog.text
     assert (tmp_path / NAME).read_bytes() == b"{"
 
 
-def test_a_file_that_cannot_be_read_is_said(
+def test_a_file_that_cannot_be_read_is_left_as_it_is_and_joined_once_it_can(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    os.mkdir(tmp_path / NAME)
+    life(tmp_path, 100)
+    away = tmp_path / "away"
+    (tmp_path / NAME).rename(away)
+    (tmp_path / NAME).mkdir()  # in its place, which nobody can read
     assert running(life(tmp_path, 10)) == pytest.approx(10)
-    assert "cannot be read: Is a directory" in caplog.text
+    assert (tmp_path / NAME).is_dir()
+    assert "cannot be read, and is left as it is: Is a directory" in caplog.text
+
+    async def mended(work: Callable[[], Any]) -> Any:
+        done = work()
+        if (tmp_path / NAME).is_dir():
+            (tmp_path / NAME).rmdir()
+            away.rename(tmp_path / NAME)
+        return done
+
+    # Mended after the first attempt: the next, at the end, adds what was there.
+    assert running(life(tmp_path, 10, aside=mended)) == pytest.approx(110)
+
+
+def test_an_end_before_the_file_was_read_leaves_it_as_it_is(tmp_path: Path) -> None:
+    life(tmp_path, 100)
+    before = (tmp_path / NAME).read_bytes()
+
+    async def hangs(work: Callable[[], Any]) -> Any:
+        await asyncio.sleep(1e6)
+
+    life(tmp_path, 10, aside=hangs)
+    assert (tmp_path / NAME).read_bytes() == before
 
 
 def test_a_card_that_hangs_does_not_keep_the_daemon_from_its_end(
