@@ -204,6 +204,7 @@ class Control:
             logger=_parser_log,
             keepalive_timeout=REQUEST_SECONDS,
             lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
         )
         try:
             await self._runner.setup()
@@ -249,6 +250,8 @@ class Control:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await request.read()
+        except web.RequestPayloadError:
+            raise web.HTTPBadRequest(text="the body of the request is damaged") from None
         except TimeoutError:
             raise web.HTTPRequestTimeout(
                 text=f"the body of the request did not come within {REQUEST_SECONDS:g} s"

@@ -416,8 +416,8 @@ def _kept_shift(store: Store) -> KeptShift | None:
     state = store.ledger.state
     if state.shift is None:
         return None
-    age_us = state.shift_age_us(*store.ledger.now())
-    return KeptShift(state.shift.wearer, state.shift.source, age_us)
+    began_us = state.shift_began_us(*store.ledger.now())
+    return KeptShift(state.shift.wearer, state.shift.source, began_us)
 
 
 def _digest(path: str) -> str:

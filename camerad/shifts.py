@@ -23,12 +23,12 @@ _SOURCES: Final = {source.value: source for source in Source}
 
 @dataclass(frozen=True, slots=True)
 class KeptShift:
-    """A shift that the ledger knows of. source: as the ledger says it. age_us: how long ago it
-    began, None if nothing tells."""
+    """A shift that the ledger knows of. source: as the ledger says it. began_us: media time, None
+    if nothing tells."""
 
     wearer: str
     source: str
-    age_us: int | None
+    began_us: int | None
 
 
 class Owner(Protocol):
@@ -113,7 +113,7 @@ class Shifts:
     def known(self, kept: KeptShift) -> None:
         """The ledger knows of one that has not ended."""
         source = _SOURCES.get(kept.source, Source.CONTROL)
-        self._step(shift.Known(self._clock.now_us(), kept.wearer, source, kept.age_us))
+        self._step(shift.Known(self._clock.now_us(), kept.wearer, source, kept.began_us))
 
     def close(self) -> None:
         """No timer fires any more. The shift goes on: it is in the ledger."""

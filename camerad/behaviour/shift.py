@@ -155,13 +155,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The ledger knows of a shift that has not ended. age_us: how long ago it began; None if that
-    is not known."""
+    """The ledger knows of a shift that has not ended. began_us: media time; None if that is not
+    known."""
 
     at_us: int
     wearer: str
     source: Source
-    age_us: int | None
+    began_us: int | None
 
 
 Event: TypeAlias = Look | Begin | End | Seen | Known
@@ -319,9 +319,9 @@ def _end(state: State, camera: Camera) -> Result:
 def _known(state: State, known: Known) -> Result:
     if state.shift is not None:
         return state, ()  # a newer one, while the ledger could not be opened
-    if known.age_us is None:
+    if known.began_us is None:
         return state, (Ended(Why.UNKNOWN_TIME),)
-    shift = Shift(known.wearer, known.at_us - known.age_us, known.source)
+    shift = Shift(known.wearer, known.began_us, known.source)
     return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
 
 

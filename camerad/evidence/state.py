@@ -131,18 +131,18 @@ class LedgerState:
         recordings = {**self.recordings, known.id: known}
         return replace(state, recordings=recordings, timeline=timeline)
 
-    def shift_age_us(self, boot_id: str, now: Moment) -> int | None:
-        """How long ago the present shift began, at `now` in the boot `boot_id`; None if there is
-        none, or if nothing vouches for the time between: uptime alone would make a shift of last
-        week one of today."""
+    def shift_began_us(self, boot_id: str, now: Moment) -> int | None:
+        """When the present shift began, by the boot time of `now` in the boot `boot_id`: negative
+        if that was before the boot. None if there is none, or if nothing vouches for the time
+        between: uptime alone would make a shift of last week one of today."""
         shift = self.shift
         if shift is None:
             return None
         if shift.began_boot == boot_id:
-            return now.boot_us - shift.began.boot_us
+            return shift.began.boot_us
         if not (now.trusted and shift.began.trusted) or now.wall_us < shift.began.wall_us:
             return None
-        return now.wall_us - shift.began.wall_us
+        return now.boot_us - (now.wall_us - shift.began.wall_us)
 
     def ages(self, boot_id: str, now: Moment) -> Ages:
         """Tells ages at `now`, in the boot `boot_id`."""

@@ -634,9 +634,11 @@ def test_another_key_is_said_loudly(
 # ----------------------------------------------------------------------------------------- shifts
 
 
-def begin_shift(scene: Scene, wearer: str = "W-0815") -> None:
+def begin_shift(scene: Scene, wearer: str = "W-0815") -> int:
+    """Returns when it began."""
     moment, boot = scene.clock.moment(), scene.clock.boot_id
     scene.keeping.note("shift_begun", wearer=wearer, source="badge", began=moment, began_boot=boot)
+    return moment.boot_us
 
 
 def opened(scene: Scene) -> Opened:
@@ -650,11 +652,11 @@ def test_the_next_start_knows_the_shift_that_has_not_ended_and_for_how_long_it_r
     clock = ManualClock(time_of(30))
     first = scenes(clock)
     assert opened(first).shift is None
-    begin_shift(first)
+    began_us = begin_shift(first)
     first.end()
     clock.advance(3600 * SECOND)
     second = scenes(clock)
-    assert opened(second).shift == KeptShift("W-0815", "badge", 3600 * SECOND)
+    assert opened(second).shift == KeptShift("W-0815", "badge", began_us)
     second.keeping.note("shift_ended", why="docked")
     second.end()
     third = scenes(clock)

@@ -140,14 +140,14 @@ def test_a_dock_in_a_recording_counts_when_it_is_closed_unless_it_was_left(life:
 
 
 def test_a_shift_outlives_a_restart(life: Life) -> None:
-    assert life.does(Known(HOUR, "W-1", Source.BADGE, 3 * HOUR)) == []
+    assert life.does(Known(HOUR, "W-1", Source.BADGE, -2 * HOUR)) == []
     assert life.state.shift == Shift("W-1", -2 * HOUR, Source.BADGE)
     assert life.due == 12 * HOUR
     assert not life.state.looking
 
 
 def test_one_that_has_lasted_too_long_meanwhile_is_over(life: Life) -> None:
-    assert life.does(Known(HOUR, "W-1", Source.BADGE, 14 * HOUR)) == [Ended(Why.TIME), ENDED_CUE]
+    assert life.does(Known(HOUR, "W-1", Source.BADGE, -13 * HOUR)) == [Ended(Why.TIME), ENDED_CUE]
 
 
 def test_one_of_an_unknown_age_is_over(life: Life) -> None:
@@ -331,7 +331,7 @@ def test_whatever_happens_the_ledger_tells_of_one_shift_after_the_other(
             "begin": Begin(at_us, "W-1"),
             "end": End(at_us),
             "seen": Seen(at_us, badge("W-2")),
-            "known": Known(at_us, "W-3", Source.BADGE, 5),
+            "known": Known(at_us, "W-3", Source.BADGE, at_us - 5),
             "unknown": Known(at_us, "W-3", Source.BADGE, None),
         }[what]
         for effect in life.does(event, camera):

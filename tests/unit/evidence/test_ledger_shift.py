@@ -34,7 +34,9 @@ def wearer(book: Book) -> str | None:
 
 
 def age(book: Book) -> int | None:
-    return book.state.shift_age_us(*book.ledger.now())
+    """How long ago it began, as far as that is known."""
+    began_us = book.state.shift_began_us(*book.ledger.now())
+    return None if began_us is None else book.clock.now_us() - began_us
 
 
 def test_the_next_start_finds_the_shift_that_has_not_ended(book: Book) -> None:
@@ -110,4 +112,4 @@ def test_a_shift_from_the_future_is_of_unknown_age(book: Book) -> None:
     book.clock.reboot()
     now = book.clock.moment()
     earlier = Moment(now.boot_us, now.wall_us - 1, now.source)
-    assert book.state.shift_age_us(book.clock.boot_id, earlier) is None
+    assert book.state.shift_began_us(book.clock.boot_id, earlier) is None
