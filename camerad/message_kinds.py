@@ -320,7 +320,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.COUNTERS: (
-        ("camerad.daemon", "WARNING", "%s cannot be read: %s; counting begins anew"),
+        ("camerad.daemon", "WARNING", "%s cannot be read, and is left as it is: %s"),
         (
             "camerad.daemon",
             "WARNING",
