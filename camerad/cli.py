@@ -34,7 +34,7 @@ from camerad.errors import (
 from camerad.evidence.text import printable
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
-COMMANDS: Final = ("evidence", "offload", "identity", "keys", "shift", "metrics")
+COMMANDS: Final = ("evidence", "offload", "identity", "keys", "shift", "metrics", "doctor")
 """Each a module in `camerad.commands`."""
 
 

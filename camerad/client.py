@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from camerad.errors import ControlError, NoDaemonError
 
+SOCKET_NAME: Final = "control.sock"
+"""Of the socket, in the daemon's runtime directory."""
 DEFAULT_SOCKET: Final = "/run/camerad/control.sock"
 TIMEOUT_SECONDS: Final = 5.0
 

@@ -50,6 +50,7 @@ from aiohttp import web
 
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
+from camerad.client import SOCKET_NAME
 from camerad.config.access import Access
 from camerad.control_access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control_shift import ShiftRequests
@@ -69,7 +70,6 @@ _T = TypeVar("_T")
 _parser_log = logging.getLogger("camerad.control.parser")
 _parser_log.setLevel(logging.CRITICAL)
 
-SOCKET_NAME: Final = "control.sock"
 MAX_BODY: Final = 16 * 1024
 MAX_LISTENERS: Final = 32
 MAX_CONNECTIONS: Final = 128

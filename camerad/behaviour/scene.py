@@ -72,7 +72,12 @@ class Status:
     wall_us: int | None = None
 
 
-Scene: TypeAlias = Dark | Mirror | Recording | Status
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A test picture, for whoever looks after the camera; no state asks for it."""
+
+
+Scene: TypeAlias = Dark | Mirror | Recording | Status | Pattern
 
 DARK: Final = Dark()
 
@@ -114,6 +119,7 @@ _NAMES: Final[Mapping[str, type[Scene]]] = {
     "mirror": Mirror,
     "recording": Recording,
     "status": Status,
+    "pattern": Pattern,
 }
 
 

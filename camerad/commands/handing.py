@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import getpass
 import json
-import locale
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad import process
 from camerad.commands import desk
+from camerad.commands.language import here
 from camerad.commands.progress import Bar
 from camerad.errors import StorageError
 from camerad.evidence.container import SUFFIX
@@ -79,7 +79,7 @@ def _export(options: argparse.Namespace) -> int:
         keys=keys,
         identities=identities,
         directory=options.output,
-        wording=LANGUAGES[options.language or _language()],
+        wording=LANGUAGES[options.language or here(LANGUAGES)],
         zone=zone,
         zone_name=zone_name,
         who=options.who.strip(),
@@ -201,12 +201,6 @@ def _ledgers(
 
 
 # ---------------------------------------------------------------------------------- where we are
-
-
-def _language() -> str:
-    """That of this computer, if there are texts in it."""
-    code = (locale.getlocale(locale.LC_CTYPE)[0] or os.environ.get("LANG", ""))[:2].lower()
-    return code if code in LANGUAGES else "en"
 
 
 def _zone(name: str | None) -> tuple[tzinfo, str]:

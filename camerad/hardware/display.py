@@ -46,11 +46,20 @@ class SelfView:
     """Starts, feeds and restarts `python -m camerad.selfview`.
 
     settings: the JSON object that the process gets as ``--settings``. frame_fd: the memfd with the
-    newest frame. on_state is called only when the state changes. Used from the event loop.
+    newest frame. on_state is called only when the state changes. quiet: what the process says on
+    its standard error is thrown away; the same comes to on_state. Used from the event loop.
     """
 
-    def __init__(self, settings: dict[str, Any], frame_fd: int, on_state: StateHandler) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        frame_fd: int,
+        on_state: StateHandler,
+        *,
+        quiet: bool = False,
+    ) -> None:
         self._settings = settings
+        self._stderr = asyncio.subprocess.DEVNULL if quiet else None
         self._frame_fd = frame_fd
         self._on_state = on_state
         self._scene: Scene = DARK
@@ -117,6 +126,7 @@ class SelfView:
                 str(theirs.fileno()),
                 pass_fds=(self._frame_fd, theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
+                stderr=self._stderr,
             )
         except OSError:
             ours.close()
@@ -171,8 +181,8 @@ class SelfView:
                 if not self._unanswered and loop.time() - began >= pause:
                     self._send()
         finally:
-            if not read.done():
-                read.cancel()
+            if not read.cancel() and not read.cancelled():
+                read.exception()  # whoever was cancelled meanwhile asks no more for it
 
     async def _end(self) -> None:
         """See to it that the process is gone, unless it is stuck in its driver."""

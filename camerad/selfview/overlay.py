@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.behaviour.scene import Dark, Mirror, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import Dark, Mirror, Pattern, Recording, Scene, Sound, Status
 from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
 from camerad.selfview.panel import Rect
 from camerad.selfview.settings import Texts
@@ -105,6 +105,8 @@ class Designer:
                 return self._recording(scene.sound, running)
             case Status():
                 return self._status(scene)
+            case Pattern():
+                return Overlay(colour_bars(self._width, self._height), Rect(0, 0, 0, 0))
 
     def message(self, text: str, place: Rect) -> NDArray[Any]:
         """Text on black, (height, width, 3) uint8 of the size of `place`."""
@@ -302,6 +304,21 @@ class _Part:
             baseline = middle + self.capital // 2
             at = (left + self._indent, baseline)
             self._letters.draw(picture, self._text, at, self._size, WHITE)
+
+
+def colour_bars(width: int, height: int) -> NDArray[Any]:
+    """Colour bars over a ramp of greys in a white frame, (height, width, 3) uint8, blue, green,
+    red: wrong colours, wrong depth, missing rows and a picture that is cut off all show."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    ramp = height * 3 // 4
+    for number in range(8):
+        # White, yellow, cyan, green, magenta, red, blue, black: from the brightest to the darkest.
+        blue, red, green = ((7 - number) >> shift & 1 for shift in range(3))
+        left, right = width * number // 8, width * (number + 1) // 8
+        picture[:ramp, left:right] = (blue * 255, green * 255, red * 255)
+    picture[ramp:] = np.linspace(0, 255, width).astype(np.uint8)[:, np.newaxis]
+    picture[[0, -1]] = picture[:, [0, -1]] = WHITE
+    return picture
 
 
 def _dot(diameter: int) -> NDArray[Any]:

@@ -284,6 +284,7 @@ REQUESTS = {
         ("GET", "/events"),
         ("GET", "/recordings"),
         ("GET", "/metrics"),
+        ("GET", "/health"),
         ("GET", "/identity"),
         ("GET", "/ledger/head"),
         ("GET", "/no/such/thing"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from camerad.errors import EX_USAGE
 
 from hw_mocks.sim import SimError
+from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 from hw_mocks.sim.simulator import Options, Simulator, say
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line as argparse knows it."""
     top = _Parser(
         prog="bodycam-sim",
+        allow_abbrev=False,
         description="A body camera without a body camera: the camerad daemon, unchanged, on "
         "simulated hardware, shown as a web page and as JSON.",
     )
@@ -87,9 +89,35 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def doctor_parser() -> argparse.ArgumentParser:
+    """The command line of ``bodycam-sim doctor``."""
+    top = parser()
+    top.prog = "bodycam-sim doctor"
+    top.description = (
+        "Runs camerad doctor on a simulated board without a daemon, and ends with its exit code. "
+        "What is not named here is for camerad doctor, such as --interactive, --only or --json."
+    )
+    top.set_defaults(port=0)
+    top.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        choices=sorted(name for name, kind in FAULTS.items() if kind.lasts),
+        metavar="NAME",
+        help="what is wrong with the board; may be given several times: %(choices)s",
+    )
+    return top
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Carry out the command line; returns the exit code."""
-    given = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    doctor: tuple[str, ...] | None = None
+    if arguments[:1] == ["doctor"]:
+        given, rest = doctor_parser().parse_known_args(arguments[1:])
+        doctor = tuple(rest)
+    else:
+        given = parser().parse_args(arguments)
     options = Options(
         state_dir=given.state_dir,
         footage=given.footage,
@@ -100,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
         sound=None if given.sound == "none" else given.sound,
         sound_ppm=given.sound_ppm,
         browse=given.browse,
+        doctor=doctor,
+        faults=tuple(given.fault) if doctor is not None else (),
     )
 
     async def run() -> int:

@@ -259,7 +259,7 @@ class Machine:
         return environment
 
 
-def command(module: str, configuration: Path) -> list[str]:
-    """The command line that runs the daemon on the simulated hardware."""
+def command(module: str, configuration: Path, verb: str = "run") -> list[str]:
+    """The command line that runs the daemon, or another command of its, on simulated hardware."""
     boot = [sys.executable, "-m", "hw_mocks.boot"]
-    return [*boot, module, "run", "--config", str(configuration)]
+    return [*boot, module, verb, "--config", str(configuration)]

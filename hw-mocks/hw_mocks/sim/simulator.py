@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from hw_mocks.sim.about import about_buttons, about_policy
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
+from hw_mocks.sim.doctor import Doctor
 from hw_mocks.sim.film import prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
 from hw_mocks.sim.process import DaemonProcess
@@ -43,6 +45,8 @@ HOST: Final = "127.0.0.1"
 REBOOT_SECONDS: Final = 3.0
 """How long the simulated board takes from its end to the daemon's next start: less than a real one,
 which nobody wants to wait for."""
+FAULT_SECONDS: Final = 3600.0
+"""How long a fault holds that is there from before the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Options:
     of a clip or a file; None leaves the sensor to its own devices. `config`: None is the shipped
     one. `port`: 0 is any free one. `daemon`: the module that is run, another one only in tests.
     `sound`: what the microphone hears; None: there is none. `sound_ppm`: how much too fast its
-    clock runs.
+    clock runs. `doctor`: arguments of ``camerad doctor``, which then runs in place of the daemon.
+    `faults`: that hold from before the start.
     """
 
     state_dir: Path
@@ -66,6 +71,8 @@ class Options:
     daemon: str = "camerad"
     sound: str | None = None
     sound_ppm: float = 0.0
+    doctor: tuple[str, ...] | None = None
+    faults: tuple[str, ...] = ()
 
 
 def _browse(url: str) -> bool:
@@ -93,7 +100,7 @@ class Simulator:
         self._end = asyncio.Event()
         self._interrupted = 0
         self._exit_code = 0
-        self._process: DaemonProcess | None = None
+        self._process: DaemonProcess | Doctor | None = None
         self._control: ControlClient | None = None
         self._server: Server | None = None
 
@@ -113,7 +120,10 @@ class Simulator:
             state = StateDir(self.options.state_dir)
             parts.callback(state.close)
             footage = await self._footage(settings)
-            if not self._end.is_set():
+            if not self._end.is_set() and self.options.doctor is not None:
+                await self._start(parts, listener, settings, state, footage)
+                await self._end.wait()
+            elif not self._end.is_set():
                 say(f"bodycam-sim: the body camera comes up at {self.url}/")
                 await self._start(parts, listener, settings, state, footage)
                 await self._end.wait()
@@ -167,6 +177,16 @@ class Simulator:
                 "bodycam-sim: the configuration names no recipients; recordings are sealed to the "
                 "demonstration key, which hw-mocks/demo-office.txt opens"
             )
+
+        def tell() -> None:
+            self._tell(state, environment, footage)
+
+        def kill(seconds: float) -> int | None:
+            daemon = self._process
+            if not isinstance(daemon, DaemonProcess):
+                return None
+            return daemon.kill_and_revive(seconds, tell)
+
         wiring = Wiring.of(settings)
         board = Board(
             wiring,
@@ -175,7 +195,7 @@ class Simulator:
             self._daemon_pid,
             self._changed,
             files=state.root / "board",
-            kill_daemon=lambda seconds: process.kill_and_revive(seconds, tell),
+            kill_daemon=kill,
         )
         derived = derive_configuration(
             settings, state, panel, board, policy=policy, recipient=recipient
@@ -198,18 +218,18 @@ class Simulator:
             )
             environment |= await hearing.start({**order, "ppm": self.options.sound_ppm})
 
-        def tell() -> None:
-            self._tell(state, environment, footage)
-
         def ended(code: int) -> None:
-            if code == EX_REBOOT and not self._end.is_set():
+            daemon = self._process
+            if code == EX_REBOOT and not self._end.is_set() and isinstance(daemon, DaemonProcess):
                 say(f"bodycam-sim: the board reboots; it is up again in {REBOOT_SECONDS:g} s")
                 self._changed()
-                process.revive(REBOOT_SECONDS, tell)
+                daemon.revive(REBOOT_SECONDS, tell)
             else:
                 self._ended(code)
 
-        process = DaemonProcess(command(self.options.daemon, derived), environment, ended)
+        for name in self.options.faults:
+            board.fault(name, FAULT_SECONDS)
+        process = self._make_process(derived, environment, ended)
         self._process = process
         self._control = ControlClient(state.control, self._changed)
         about = {
@@ -241,8 +261,20 @@ class Simulator:
         await self._server.start()
         parts.push_async_callback(self._server.stop)
         tell()
+        if self.options.doctor is not None:
+            return
         greeting = asyncio.get_running_loop().create_task(self._greet())
         parts.callback(greeting.cancel)
+
+    def _make_process(
+        self, configuration: Path, environment: dict[str, str], ended: Callable[[int], None]
+    ) -> DaemonProcess | Doctor:
+        """What runs on the board."""
+        if self.options.doctor is None:
+            line = command(self.options.daemon, configuration)
+            return DaemonProcess(line, environment, ended)
+        line = command(self.options.daemon, configuration, "doctor")
+        return Doctor([*line, *self.options.doctor], environment, ended)
 
     def _tell(self, state: StateDir, environment: dict[str, str], footage: Path | None) -> None:
         """Write down what a program needs to know of this simulator."""
@@ -287,6 +319,9 @@ class Simulator:
 
     def _ended(self, code: int) -> None:
         self._changed()
+        if self.options.doctor is not None:
+            self._exit_code = code if code >= 0 else EX_SOFTWARE
+            self._end.set()
         if self._end.is_set():
             return
         assert self._control is not None

@@ -12,6 +12,7 @@ from camerad.behaviour.scene import (
     DARK,
     Facts,
     Mirror,
+    Pattern,
     Recording,
     Scene,
     Sound,
@@ -82,6 +83,7 @@ def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
         Recording(0, Sound.MUTED),
         Status(),
         Status(87, 312, 1_795_525_500_000_000),
+        Pattern(),
     ],
 )
 def test_a_scene_is_told_whole(shown: Scene) -> None:

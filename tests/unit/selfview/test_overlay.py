@@ -8,7 +8,7 @@ import pytest
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, Status
 from camerad.clock import SECOND
 from camerad.selfview.lettering import CAPITAL, Lettering, size_of
-from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, running_time
+from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, colour_bars, running_time
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from tests.unit.selfview.texts import TEXTS
@@ -163,3 +163,24 @@ def test_what_was_shown_before_leaves_no_trace() -> None:
         assert (used.pixels == fresh.pixels).all()
     used.show(DARK, SECOND)
     assert not used.pixels.any()
+
+
+def test_the_test_picture_shows_every_colour_each_grey_and_the_whole_panel() -> None:
+    picture = colour_bars(320, 240)
+    # The middle of each of eight bars, 40 pixels wide, as red, green, blue.
+    bars = [tuple(picture[90, 20 + 40 * number, ::-1]) for number in range(8)]
+    assert bars == [
+        (255, 255, 255),
+        (255, 255, 0),
+        (0, 255, 255),
+        (0, 255, 0),
+        (255, 0, 255),
+        (255, 0, 0),
+        (0, 0, 255),
+        (0, 0, 0),
+    ]
+    ramp = picture[200, 1:-1].astype(int)
+    assert (ramp[:, 0] == ramp[:, 2]).all()
+    assert np.diff(ramp[:, 0]).min() >= 0
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (edge == 255).all()

@@ -1,0 +1,143 @@
+"""The card: how much room is on it, and whether it takes footage as fast as it comes.
+
+What is written is written as a recording would be: pieces of a fragment's size, each synced before
+the next, on the file system of the store. The file never has a name where the file system can do
+that (``O_TMPFILE``, open(2)), and loses it at once elsewhere; it is gone when it is closed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.config import Settings
+from camerad.doctor.findings import Finding, What
+from camerad.errors import StorageError
+from camerad.evidence import storage
+
+FRAGMENTS: Final = 12
+"""How many pieces are written: six seconds of recording, past what a card's buffer hides."""
+BUDGET_SECONDS: Final = 2.5
+"""No further piece is begun after this time: a card so slow is found out by then."""
+SLOW_SYNC_MS: Final = 500.0
+"""A sync that takes longer is stated in the recording (docs/evidence-format.md)."""
+_NO_TMPFILE: Final = (errno.EOPNOTSUPP, errno.EISDIR)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+# -------------------------------------------------------------------------------------- space
+
+
+def space(settings: Settings, directory: str) -> Finding:
+    """How much is left for recordings in `directory`."""
+    try:
+        room = storage.room(directory, settings.camera.bitrate)
+    except StorageError as error:
+        return Finding("space", What.SPACE_MISSING, {"why": str(error)})
+    limits = settings.storage
+    return judge_space(room, limits.low_minutes, limits.full_minutes, directory)
+
+
+def judge_space(
+    room: storage.Room, low_minutes: float, full_minutes: float, directory: str
+) -> Finding:
+    """What that means, by the limits at which the camera itself warns and refuses."""
+    values = {"minutes": round(room.minutes, 1), "directory": directory}
+    if not room.writable:
+        return Finding("space", What.SPACE_READ_ONLY, values)
+    if room.minutes < full_minutes:
+        return Finding("space", What.SPACE_FULL, values | {"limit": full_minutes})
+    if room.minutes < low_minutes:
+        return Finding("space", What.SPACE_LOW, values | {"limit": low_minutes})
+    return Finding("space", What.SPACE_OK, values)
+
+
+# --------------------------------------------------------------------------------------- card
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What writing took. pieces: seconds for each, with its sync; syncs: of that, for the sync.
+    size: of a piece, bytes."""
+
+    size: int
+    pieces: tuple[float, ...]
+    syncs: tuple[float, ...]
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second."""
+        return self.size * len(self.pieces) / max(sum(self.pieces), 1e-9)
+
+
+def try_out(settings: Settings, directory: str) -> Finding:
+    """Write to the card for a moment, and judge what that took."""
+    bitrate = settings.camera.bitrate
+    size = round(bitrate / 8 * settings.recording.fragment_seconds)
+    try:
+        measured = measure(directory, size)
+    except FileNotFoundError:
+        return Finding("card", What.CARD_MISSING)
+    except PermissionError:
+        return Finding("card", What.CARD_FORBIDDEN, {"directory": directory})
+    except OSError as error:
+        if error.errno in _FULL:
+            return Finding("card", What.CARD_NO_ROOM)
+        return Finding("card", What.CARD_FAILS, {"why": f"{directory}: {error.strerror}"})
+    return judge_card(measured, settings.camera.max_bitrate / 8)
+
+
+def measure(directory: str, size: int, clock: Callable[[], float] = time.monotonic) -> Measured:
+    """Write and sync pieces of `size` bytes. Raises OSError."""
+    piece = os.urandom(size)  # no card saves work on what it cannot foresee
+    pieces: list[float] = []
+    syncs: list[float] = []
+    descriptor = _unnamed(directory)
+    try:
+        began = clock()
+        while len(pieces) < FRAGMENTS and clock() - began < BUDGET_SECONDS:
+            start = clock()
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            written = clock()
+            os.fdatasync(descriptor)
+            end = clock()
+            pieces.append(end - start)
+            syncs.append(end - written)
+    finally:
+        os.close(descriptor)
+    return Measured(size, tuple(pieces), tuple(syncs))
+
+
+def _unnamed(directory: str) -> int:
+    """A new file without a name."""
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_TMPFILE:
+            raise
+    descriptor, name = tempfile.mkstemp(dir=directory, prefix=".doctor-")
+    os.unlink(name)
+    return descriptor
+
+
+def judge_card(measured: Measured, needed: float) -> Finding:
+    """Whether the card is fast enough. needed: bytes per second that a recording takes at most."""
+    worst_ms = max(measured.syncs) * 1000
+    values = {
+        "rate": round(measured.rate / 1e6, 2),
+        "needed": round(needed / 1e6, 2),
+        "syncs": len(measured.syncs),
+        "worst_ms": round(worst_ms, 1),
+        "limit_ms": SLOW_SYNC_MS,
+    }
+    if measured.rate < needed:
+        return Finding("card", What.CARD_SLOW, values)
+    what = What.CARD_HESITATES if worst_ms > SLOW_SYNC_MS else What.CARD_OK
+    return Finding("card", what, values)

@@ -1,0 +1,142 @@
+"""Whether a daemon has the camera, and what it says of its parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from camerad.behaviour.stages import Condition
+from camerad.client import request
+from camerad.config import Settings
+from camerad.doctor import camera
+from camerad.doctor.checks import OUTPUTS
+from camerad.doctor.findings import Finding, What
+from camerad.errors import CameradError, ControlError, NoDaemonError
+from camerad.evidence import storage
+
+HTTP_OK: Final = 200
+HTTP_FORBIDDEN: Final = 403
+
+
+@dataclass(slots=True)
+class Owner:
+    """Who has the camera.
+
+    finding: what is to be said of it. claim: descriptor that keeps daemons away, None if there is
+    nothing to claim, or somebody else has it. health, status: what a running daemon says; None if
+    none was asked. key: the thumbprint that it signs with, None if it does not say. free: whether
+    the devices may be tried.
+    """
+
+    finding: Finding
+    claim: int | None = None
+    health: Mapping[str, Any] | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether the devices may be tried."""
+        return self.finding.what is What.DAEMON_STOPPED
+
+    def close(self) -> None:
+        """Let the next daemon start; safe to call again."""
+        if self.claim is not None:
+            os.close(self.claim)
+            self.claim = None
+
+
+def find(directory: str, socket: str) -> Owner:
+    """Claim the store at `directory`, or ask the daemon that has it, at `socket`."""
+    try:
+        return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=storage.claim(directory))
+    except storage.StateDirectoryError:
+        pass  # somebody has it
+    except PermissionError as error:
+        # Whoever may not look at the store may still ask the daemon.
+        if (running := _ask(socket)) is not None:
+            return running
+        values = {"why": f"{directory}: {error.strerror}"}
+        return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, values))
+    except OSError:
+        # No store yet, so no daemon has it; `space` says that it is missing.
+        return _ask(socket) or Owner(Finding("daemon", What.DAEMON_STOPPED))
+    values = {"why": f"nobody listens at {socket}"}
+    return _ask(socket) or Owner(Finding("daemon", What.DAEMON_SILENT, values))
+
+
+def _ask(socket: str) -> Owner | None:
+    """The daemon at the socket; None if there is none."""
+    try:
+        code, health = request(socket, "GET", "/health")
+        _, status = request(socket, "GET", "/status")
+        if code != HTTP_OK:
+            why = str(health.get("error", code))
+            what = What.DAEMON_FORBIDDEN if code == HTTP_FORBIDDEN else What.DAEMON_SILENT
+            return Owner(Finding("daemon", what, {"why": why}))
+        found, identity = request(socket, "GET", "/identity")
+    except NoDaemonError:
+        return None
+    except ControlError as error:
+        forbidden = isinstance(error.__cause__ or error.__context__, PermissionError)
+        what = What.DAEMON_FORBIDDEN if forbidden else What.DAEMON_SILENT
+        return Owner(Finding("daemon", what, {"why": str(error)}))
+    except CameradError as error:
+        return Owner(Finding("daemon", What.DAEMON_SILENT, {"why": str(error)}))
+    return Owner(
+        Finding("daemon", What.DAEMON_RUNS, {"stage": status.get("stage")}),
+        health=health,
+        status=status,
+        key=identity.get("thumbprint") if found == HTTP_OK else None,
+    )
+
+
+# ------------------------------------------------------------------------------ what it says
+
+
+def judge_camera(owner: Owner, settings: Settings) -> Finding:
+    """The camera, by the daemon's word."""
+    wanted, seen = settings.camera, camera.Seen((owner.health or {})["camera"])
+    slowed = Condition.HOT.value in owner.status.get("conditions", ())
+    return camera.judge(seen, wanted.width, wanted.height, wanted.fps, slowed=slowed)
+
+
+def judge_microphone(health: Mapping[str, Any]) -> Finding:
+    """The microphone, by the daemon's word."""
+    told = health["microphone"]
+    if told is None:
+        return Finding("microphone", What.MICROPHONE_UNWANTED)
+    values = {"state": told["state"]}
+    if told["why"] is not None:
+        return Finding("microphone", What.MICROPHONE_MISSING, values | {"why": told["why"]})
+    serves = told["state"] == "on"
+    what = What.MICROPHONE_SERVES if serves else What.MICROPHONE_CLOSED
+    return Finding("microphone", what, values)
+
+
+def judge_display(health: Mapping[str, Any], settings: Settings) -> Finding:
+    """The display, by the daemon's word."""
+    if settings.self_view.driver == "none":
+        return Finding("display", What.DISPLAY_NONE)
+    fault = health["display"]["fault"]
+    if fault is not None:
+        return Finding("display", What.DISPLAY_DOWN, {"why": fault})
+    return Finding("display", What.DISPLAY_SERVES)
+
+
+def judge_output(health: Mapping[str, Any], check: str, gpio: int) -> Finding:
+    """A light, the vibration or the buzzer, by the daemon's word."""
+    if OUTPUTS[check] in health["faulty"]:
+        return Finding(check, What.OUTPUT_DEAD, {"gpio": gpio, "state": "on"})
+    return Finding(check, What.OUTPUT_SERVES, {"gpio": gpio})
+
+
+def judge_button(
+    before: Mapping[str, Any], after: Mapping[str, Any], name: str, gpio: int
+) -> Finding:
+    """A button, by two of the daemon's words some time apart."""
+    stuck = before["buttons"].get(name) and after["buttons"].get(name)
+    what = What.BUTTON_STUCK if stuck else What.BUTTON_FREE
+    return Finding(f"button_{name}", what, {"gpio": gpio})

@@ -1,0 +1,54 @@
+"""The display, through the process that drives it in service, with a test picture."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Final
+
+from camerad import wiring
+from camerad.behaviour.scene import Pattern
+from camerad.config import Settings
+from camerad.doctor.asking import Person
+from camerad.doctor.findings import Finding, What
+from camerad.hardware.display import SelfView
+from camerad.stream import frame
+
+START_SECONDS: Final = 20.0
+"""What the process may take to start and to show, on the slowest board."""
+SHOWN_SECONDS: Final = 1.0
+"""How long the picture stays, so that a person sees it and the process is asked again."""
+_FRAME_BYTES: Final = 4096
+
+
+async def show(settings: Settings, person: Person | None) -> Finding:
+    """Show the test picture for a moment. person: who is asked whether they see it."""
+    if settings.self_view.driver == "none":
+        return Finding("display", What.DISPLAY_NONE)
+    told: asyncio.Queue[str | None] = asyncio.Queue()
+    descriptor = frame.create(_FRAME_BYTES)
+    view = SelfView(wiring.self_view(settings), descriptor, told.put_nowait, quiet=True)
+    try:
+        view.show(Pattern())
+        view.start()
+        fault = await asyncio.wait_for(told.get(), START_SECONDS)
+        seen = True
+        if fault is None:
+            if person is not None:
+                seen = await asyncio.to_thread(person.sees_pattern)
+            else:
+                await asyncio.sleep(SHOWN_SECONDS)
+            fault = view.fault
+    except TimeoutError:
+        fault, seen = f"the display has not answered for {START_SECONDS:.0f} s", True
+    finally:
+        await view.close()
+        os.close(descriptor)
+    return judge(fault, seen=seen)
+
+
+def judge(fault: str | None, *, seen: bool) -> Finding:
+    """What it means. fault: what the process said. seen: nobody has said that they saw nothing."""
+    if fault is not None:
+        return Finding("display", What.DISPLAY_DOWN, {"why": fault})
+    return Finding("display", What.DISPLAY_OK if seen else What.DISPLAY_UNSEEN)

@@ -1,0 +1,142 @@
+"""Whether the device has its key, keeps it to itself, and is known by it to its ledger.
+
+Only looked at: a key is made, set aside or published by the daemon alone
+(`camerad.evidence.identity`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.doctor.findings import Finding, What
+from camerad.errors import CameradError
+from camerad.evidence import identity
+from camerad.evidence.audit import LedgerFinding, read_ledger
+from camerad.evidence.findings import Severity
+from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.places import LEDGER
+from camerad.evidence.state import LedgerState
+
+_LARGEST: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeySigns:
+    """What is there of a device's key.
+
+    path: of the private half. mode: of its file, None if there is none. thumbprint: of the key in
+    it, None if there is none or it cannot be read. why: then what is wrong with it. forbidden: this
+    user may not look. known: the key that the ledger was signed with last, or that is published as
+    the device's; None if there is neither. credential: the service manager brings the key.
+    """
+
+    path: str
+    mode: int | None = None
+    thumbprint: str | None = None
+    why: str = ""
+    forbidden: bool = False
+    known: str | None = None
+    credential: bool = False
+
+
+def look(state_dir: str, known: str | None, *, credential: bool) -> KeySigns:
+    """Look at the key below `state_dir`. known: by the ledger. credential: see `KeySigns`."""
+    path = os.path.join(state_dir, identity.KEY_NAME)
+    known = known or _published(state_dir)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return KeySigns(path, known=known, credential=credential)
+    except PermissionError:
+        return KeySigns(path, known=known, forbidden=True, credential=credential)
+    except OSError as error:
+        return KeySigns(path, mode=0, why=str(error.strerror), known=known)
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        thumbprint, why = None, ""
+        try:
+            key = SigningKey.from_pem(os.read(descriptor, _LARGEST))
+            thumbprint = key.public.thumbprint
+        except (OSError, ValueError) as error:
+            why = str(error)
+        return KeySigns(path, mode, thumbprint, why, known=known, credential=credential)
+    finally:
+        os.close(descriptor)
+
+
+def _published(state_dir: str) -> str | None:
+    try:
+        return identity.published(state_dir)[0].thumbprint
+    except CameradError:
+        return None
+
+
+def judge(signs: KeySigns) -> Finding:
+    """What the signs mean."""
+    path, known = signs.path, signs.known
+    if signs.forbidden:
+        return Finding("key", What.KEY_FORBIDDEN, {"path": path})
+    if signs.credential:
+        return Finding("key", What.KEY_CREDENTIAL)
+    if signs.mode is None:
+        if known is None:
+            return Finding("key", What.KEY_NONE, {"path": path})
+        return Finding("key", What.KEY_LOST, {"path": path, "thumbprint": known})
+    if signs.mode & 0o077:
+        return Finding("key", What.KEY_OPEN, {"path": path, "mode": f"{signs.mode:04o}"})
+    if signs.thumbprint is None:
+        return Finding("key", What.KEY_DAMAGED, {"path": path, "why": signs.why})
+    return agrees(signs.thumbprint, known)
+
+
+def agrees(thumbprint: str, known: str | None) -> Finding:
+    """Whether the key in use is the one that the ledger knows, if it knows one."""
+    if known is not None and known != thumbprint:
+        return Finding("key", What.KEY_OTHER, {"thumbprint": thumbprint, "known": known})
+    return Finding("key", What.KEY_OK, {"thumbprint": thumbprint})
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSigns:
+    """state: what the ledger's entries add up to; None if there is none, or it cannot be read, and
+    why. findings: what is wrong with it."""
+
+    state: LedgerState | None = None
+    findings: Sequence[LedgerFinding] = ()
+    why: str | None = None
+
+    @property
+    def known(self) -> str | None:
+        """Thumbprint of the key that signed it last."""
+        return self.state.kid or None if self.state is not None else None
+
+
+def read(state_dir: str) -> LedgerSigns:
+    """Read the ledger below `state_dir`, and check it."""
+    directory = os.path.join(state_dir, LEDGER)
+    if not os.path.isdir(directory):
+        return LedgerSigns()
+    try:
+        current, former = identity.published(state_dir)
+        state, findings = read_ledger(directory, KeyRing([current, *former]))
+    except CameradError as error:
+        return LedgerSigns(why=str(error))
+    return LedgerSigns(state, findings)
+
+
+def judge_ledger(signs: LedgerSigns, state_dir: str) -> Finding:
+    """What they mean."""
+    if signs.why is not None:
+        return Finding("ledger", What.LEDGER_UNREADABLE, {"why": signs.why})
+    if signs.state is None:
+        return Finding("ledger", What.LEDGER_NONE)
+    # Notes are not counted: of what a ledger alone cannot prove, and of an append that was cut off.
+    damages = [one for one in signs.findings if one.severity is Severity.DAMAGE]
+    if damages:
+        values = {"why": str(damages[0]), "count": len(damages), "directory": state_dir}
+        return Finding("ledger", What.LEDGER_DAMAGED, values)
+    return Finding("ledger", What.LEDGER_OK, {"entries": signs.state.entries})

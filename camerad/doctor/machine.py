@@ -1,0 +1,142 @@
+"""What is around the camera's parts: the clock, the time since boot, and how the service is
+confined."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from camerad.clock import SECOND, ClockSource, Moment, SystemClock
+from camerad.config import Settings
+from camerad.doctor.findings import Finding, What
+from camerad.evidence.records import rfc3339
+from camerad.evidence.state import LedgerState
+from camerad.timekeeping import Known, TimeKeeper
+
+UNIT: Final = "camerad.service"
+UNIT_DIRECTORIES: Final = (
+    Path("/etc/systemd/system"),
+    Path("/run/systemd/system"),
+    Path("/usr/local/lib/systemd/system"),
+    Path("/usr/lib/systemd/system"),
+)
+"""Where units of the system are looked for, first one first (systemd.unit(5))."""
+MOST_EXPOSED: Final = 1.0
+"""What the shipped unit has at most, by ``systemd-analyze security``, of 10."""
+_ANALYSIS_SECONDS: Final = 20.0
+_OVERALL: Final = re.compile(r"Overall exposure level for \S+: (\d+\.\d+)")
+_CREDENTIAL: Final = re.compile(
+    r"^\s*(?:LoadCredential|LoadCredentialEncrypted|SetCredentialEncrypted|ImportCredential)="
+    r"\s*identity\.pem",
+    re.MULTILINE,
+)
+
+# -------------------------------------------------------------------------------------- clock
+
+
+def look_at_clock(settings: Settings, ledger: LedgerState | None) -> Moment:
+    """What the machine's clock is worth. ledger: what it knows of right time."""
+    known = Known()
+    if ledger is not None:
+        right = ledger.timeline.synchronised
+        here = ledger.timeline.synchronised_in(SystemClock().boot_id)
+        known = Known(None if right is None else right.wall_us, here)
+    keeper = TimeKeeper(settings.clock.synchronised, settings.clock.rtc, known)
+    return keeper.look().moment
+
+
+_CLOCKS: Final = {
+    ClockSource.SYNCHRONISED: What.CLOCK_SYNCHRONISED,
+    ClockSource.RTC: What.CLOCK_RTC,
+    ClockSource.UNKNOWN: What.CLOCK_UNKNOWN,
+}
+
+
+def judge_clock(source: ClockSource, wall_us: int) -> Finding:
+    """Whether date and time can be trusted."""
+    return Finding("clock", _CLOCKS[source], {"time": rfc3339(wall_us)})
+
+
+def judge_uptime(boot_us: int) -> Finding:
+    """boot_us: of CLOCK_BOOTTIME."""
+    minutes = boot_us // (60 * SECOND)
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    values = {
+        "seconds": boot_us // SECOND,
+        "days": days,
+        "hours": hours,
+        "minutes": minutes,
+    }
+    return Finding("uptime", What.UPTIME, values)
+
+
+# ------------------------------------------------------------------------------------ service
+
+
+def unit_files(directories: Sequence[Path] = UNIT_DIRECTORIES) -> list[Path]:
+    """The file of the camera's unit that counts, and its drop-ins; none if it is not installed."""
+    units = [directory / UNIT for directory in directories if (directory / UNIT).is_file()]
+    return [units[0], *_drop_ins(directories)] if units else []
+
+
+def _drop_ins(directories: Sequence[Path]) -> Iterator[Path]:
+    for directory in directories:
+        yield from sorted((directory / f"{UNIT}.d").glob("*.conf"))
+
+
+def brings_key(files: Sequence[Path]) -> bool:
+    """Whether the service manager brings the device's key."""
+    return any(
+        _CREDENTIAL.search(file.read_text(encoding="utf-8", errors="replace")) for file in files
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What systemd-analyze said. installed: there is a unit. said: its last words, on either
+    output."""
+
+    installed: bool
+    said: str = ""
+
+
+def analyse(files: Sequence[Path]) -> Analysis:
+    """Have systemd-analyze judge the unit, as it is installed and without the service manager."""
+    if not files:
+        return Analysis(installed=False)
+    # By its name, so that drop-ins count; from the environment it takes no other place for units.
+    command = ("systemd-analyze", "--no-pager", "--offline=true", "security", UNIT)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SYSTEMD_")}
+    try:
+        done = subprocess.run(  # noqa: S603 - a tool found on the path as in a shell
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_ANALYSIS_SECONDS,
+            env=environment | {"LC_ALL": "C.UTF-8"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Analysis(installed=True, said=str(error))
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return Analysis(installed=True, said=said[-1].strip() if said else "")
+
+
+def judge_hardening(analysis: Analysis) -> Finding:
+    """Whether the service is confined as the shipped one is."""
+    if not analysis.installed:
+        return Finding("hardening", What.HARDENING_NO_UNIT, {"unit": UNIT})
+    found = _OVERALL.search(analysis.said)
+    if found is None:
+        return Finding("hardening", What.HARDENING_NO_TOOL, {"why": analysis.said})
+    exposure = float(found[1])
+    what = What.HARDENING_OK if exposure <= MOST_EXPOSED else What.HARDENING_WEAK
+    values = {"exposure": exposure, "limit": MOST_EXPOSED, "unit": UNIT}
+    return Finding("hardening", what, values)

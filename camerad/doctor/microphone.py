@@ -1,0 +1,109 @@
+"""The microphone, by the same device that service reads; only how loud it was is kept.
+
+Reading may hang in a driver, so it has a thread that nobody waits for longer than it may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from math import log10
+from typing import Final
+
+import numpy as np
+
+from camerad import wiring
+from camerad.capture.microphone import AlsaDevice, Device
+from camerad.capture.outbox import overwrite
+from camerad.capture.settings import SoundSettings
+from camerad.config import Settings
+from camerad.doctor.asking import Person
+from camerad.doctor.findings import Finding, What
+
+LISTEN_SECONDS: Final = 1.5
+"""Long enough for a word, and for the pause before it."""
+PATIENCE_SECONDS: Final = 4.0
+"""What opening and listening may take together."""
+SILENT_PEAK: Final = 2
+"""Of 32768: a microphone that works has more noise of its own than the last bit or two of its
+converter; one whose wire is broken gives zeros."""
+FULL: Final = 32767
+MOST_CLIPPED: Final = 0.01
+
+
+@dataclass(slots=True)
+class Heard:
+    """samples: how many; peak: the largest from the middle of all, 0 to 32767; clipped: how many
+    were at full scale. error: why there are none. ended: whether the device was read to the end."""
+
+    samples: int = 0
+    lowest: int = FULL
+    highest: int = -FULL
+    clipped: int = 0
+    error: str | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def peak(self) -> int:
+        """Half of what lies between the lowest and the highest: a constant offset is no sound."""
+        return max(0, self.highest - self.lowest + 1) // 2
+
+
+async def examine(settings: Settings, person: Person | None) -> Finding:
+    """Listen to the microphone that is configured. person: who is asked to speak."""
+    wanted = wiring.sound(settings)
+    if wanted is None:
+        return Finding("microphone", What.MICROPHONE_UNWANTED)
+    if person is not None:
+        person.asked_to_speak()
+    return judge(await asyncio.to_thread(listen, SoundSettings(**wanted)))
+
+
+def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
+    """Listen for so long; returns after `PATIENCE_SECONDS` at the latest, whatever the device
+    does."""
+    heard = Heard()
+
+    def work() -> None:
+        try:
+            read_device(AlsaDevice(settings), heard, round(seconds * settings.rate))
+        except OSError as error:
+            heard.error = f"{settings.device}: {error.strerror or error}"
+        heard.ended.set()
+
+    threading.Thread(target=work, name="doctor-microphone", daemon=True).start()
+    heard.ended.wait(PATIENCE_SECONDS + seconds)
+    return heard
+
+
+def read_device(device: Device, heard: Heard, count: int) -> None:
+    """Take `count` samples from `device`, if it gives so many, and close it. Raises OSError."""
+    try:
+        for packet in device.packets():
+            samples = np.frombuffer(packet, "<i2")
+            if len(samples):
+                heard.lowest = min(heard.lowest, int(samples.min()))
+                heard.highest = max(heard.highest, int(samples.max()))
+                heard.clipped += int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= FULL))
+                heard.samples += len(samples)
+            overwrite(packet)
+            if heard.samples >= count:
+                return
+    finally:
+        device.close()
+
+
+def judge(heard: Heard) -> Finding:
+    """What it means."""
+    if heard.error is not None:
+        return Finding("microphone", What.MICROPHONE_MISSING, {"why": heard.error})
+    if not heard.ended.is_set() or not heard.samples:
+        return Finding("microphone", What.MICROPHONE_HANGS)
+    if heard.peak <= SILENT_PEAK:
+        return Finding("microphone", What.MICROPHONE_SILENT, {"peak": heard.peak})
+    percent = round(heard.clipped / heard.samples * 100, 1)
+    values = {"peak_db": round(-20 * log10(heard.peak / FULL), 1), "percent": percent}
+    loud = heard.clipped > heard.samples * MOST_CLIPPED
+    what = What.MICROPHONE_CLIPS if loud else What.MICROPHONE_OK
+    return Finding("microphone", what, values)

@@ -1,0 +1,51 @@
+"""Battery and temperature, read as the daemon reads them (`camerad.hardware.power`, `thermal`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from camerad.config import Settings
+from camerad.doctor.findings import Finding, What
+from camerad.hardware import power, thermal
+
+
+def examine(settings: Settings, check: str) -> Finding:
+    """One of the two. Blocks as long as a gauge takes to answer."""
+    if check == "battery":
+        watch = settings.battery
+        found = power.read(watch.power_supply)
+        critical = watch.critical_percent / 100
+        # The drain that this camera has shown is the daemon's to know; so much is always promised.
+        low = critical + watch.low_minutes / 60 / watch.recording_hours
+        return judge_battery(found, critical, low, watch.power_supply)
+    heat = thermal.read(settings.thermal.zone, settings.thermal.firmware)
+    return judge_temperature(heat, settings.thermal.hot_celsius)
+
+
+def judge_battery(found: power.Power, critical: float, low: float, directory: Path) -> Finding:
+    """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns."""
+    values: dict[str, Any] = {"directory": str(directory), "external": found.external}
+    if found.why is not None:
+        return Finding("battery", What.BATTERY_SILENT, values | {"why": found.why})
+    if found.level is None:
+        return Finding("battery", What.BATTERY_NONE, values)
+    values |= {"percent": round(found.level * 100)}
+    if found.level <= critical and not found.external:
+        return Finding("battery", What.BATTERY_CRITICAL, values)
+    what = What.BATTERY_LOW if found.level < low else What.BATTERY_OK
+    return Finding("battery", what, values)
+
+
+def judge_temperature(found: thermal.Thermal, hot: float) -> Finding:
+    """What the thermometer and the firmware mean. hot: degrees Celsius from which the camera takes
+    fewer pictures."""
+    if found.under_voltage:
+        return Finding("temperature", What.TEMPERATURE_VOLTAGE)
+    if found.celsius is None:
+        why = found.why or "-"
+        return Finding("temperature", What.TEMPERATURE_NONE, {"why": why})
+    values = {"celsius": round(found.celsius, 1), "limit": hot}
+    if found.celsius >= hot or found.throttled:
+        return Finding("temperature", What.TEMPERATURE_HOT, values)
+    return Finding("temperature", What.TEMPERATURE_OK, values)

@@ -1,0 +1,143 @@
+"""The report: lines for people, an object for programs, and one file with both for the camera's
+records.
+
+The object of ``--json``; names do not change, new ones may come::
+
+    version    1
+    device     the device's id; null where the configuration is not in order
+    software   the version of camerad
+    at         wall time (RFC 3339), and what it is worth ("synchronised", "rtc", "unknown")
+    clock
+    daemon     whether a daemon had the parts, so that it was asked
+    results    [{"check", "status": "ok" | "warn" | "fail" | "not_tested", "finding", "text",
+               "cure", "values"}]; `camerad.doctor.checks` and `camerad.doctor.findings` have the
+               names, text and cure are in `language`
+    counts     how many results have which status
+    language   "de" or "en"
+    exit_code  of the command
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camerad import __version__
+from camerad.clock import Moment
+from camerad.doctor.findings import Finding, Level, exit_code
+from camerad.doctor.wording import Wording
+from camerad.evidence.records import rfc3339
+from camerad.evidence.text import printable
+
+VERSION: Final = 1
+WIDTH: Final = 100
+
+_COLOURS: Final = {
+    Level.OK: "\x1b[32m",
+    Level.WARN: "\x1b[33m",
+    Level.FAIL: "\x1b[1;31m",
+    Level.NOT_TESTED: "\x1b[2m",
+}
+"""SGR sequences (ECMA-48, 8.3.117)."""
+_PLAIN: Final = "\x1b[0m"
+
+
+def lines(finding: Finding, wording: Wording, *, colour: bool) -> str:
+    """One finding for people: how bad, what, the sentence, and below it the cure; ends with a line
+    break."""
+    level, name = wording.levels[finding.level], wording.name(finding.check)
+    wide = max(len(word) for word in wording.levels.values())
+    names = max(len(word) for word in wording.checks.values()) + 1
+    indent = " " * (wide + names + 4)
+    marked = level.ljust(wide)
+    if colour:
+        marked = f"{_COLOURS[finding.level]}{marked}{_PLAIN}"
+    said = _paragraphs(wording.sentence(finding), len(indent))
+    text = f"{marked}  {printable(name).ljust(names)}  " + f"\n{indent}".join(said) + "\n"
+    if cure := wording.cure_of(finding):
+        arrow = f"{wording.cure}: "
+        told = _paragraphs(cure, len(indent) + len(arrow))
+        text += f"{indent}{arrow}" + f"\n{indent}{' ' * len(arrow)}".join(told) + "\n"
+    return text
+
+
+def _paragraphs(text: str, indent: int) -> list[str]:
+    """`text` in lines that fit, each paragraph from a line of its own; commands and paths are not
+    broken."""
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            printable(paragraph),
+            WIDTH - indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found. device: id, None where it is not known. moment: when."""
+
+    findings: Sequence[Finding]
+    device: str | None
+    moment: Moment
+    running: bool
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command."""
+        return exit_code(self.findings)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings are of which level."""
+        counted = Counter(finding.level for finding in self.findings)
+        return {level.value: counted[level] for level in Level}
+
+    def summary(self, wording: Wording) -> str:
+        """One line for people; ends with a line break."""
+        return wording.summary.format(**self.counts) + "\n"
+
+    def as_json(self, wording: Wording) -> dict[str, Any]:
+        """The object that is described above."""
+        return {
+            "version": VERSION,
+            "device": self.device,
+            "software": __version__,
+            "at": rfc3339(self.moment.wall_us),
+            "clock": self.moment.source.value,
+            "daemon": self.running,
+            "results": [
+                {
+                    "check": finding.check,
+                    "status": finding.level.value,
+                    "finding": finding.what.value,
+                    "text": wording.sentence(finding),
+                    "cure": wording.cure_of(finding),
+                    "values": dict(finding.values),
+                }
+                for finding in self.findings
+            ],
+            "counts": self.counts,
+            "language": wording.code,
+            "exit_code": self.exit_code,
+        }
+
+    def document(self, wording: Wording) -> str:
+        """What is saved for the camera's records: the report for people, and as its last line the
+        object, so that ``tail -n 1`` gives it to a program."""
+        title = wording.title.format(device=self.device or "?")
+        subtitle = wording.subtitle.format(
+            at=rfc3339(self.moment.wall_us), clock=self.moment.source.value, software=__version__
+        )
+        said = "".join(lines(finding, wording, colour=False) for finding in self.findings)
+        told = json.dumps(self.as_json(wording))
+        rule = "=" * len(printable(title))
+        head = f"{printable(title)}\n{rule}\n{subtitle}\n"
+        return f"{head}\n{said}\n{self.summary(wording)}\n{told}\n"

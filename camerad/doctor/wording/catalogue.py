@@ -1,0 +1,65 @@
+"""What a language has to say of the doctor's findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from camerad.doctor.findings import Finding, Level, What
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A plain sentence, and what to do about it; "" where nothing is to be done.
+
+    Names in braces are values of the finding, put in by ``str.format``.
+    """
+
+    sentence: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A language's texts.
+
+    checks: what a person calls each check; `name` has the rest. summary: {ok}, {warn}, {fail},
+    {not_tested} are counts. asks: what is asked of whoever stands before the camera.
+    """
+
+    code: str
+    yes: str
+    levels: Mapping[Level, str]
+    checks: Mapping[str, str]
+    button: str
+    findings: Mapping[What, Said]
+    title: str
+    subtitle: str
+    summary: str
+    cure: str
+    progress: str
+    saved: str
+    ask_seen: str
+    ask_display: str
+    ask_press: str
+    ask_speak: str
+
+    def name(self, check: str) -> str:
+        """What a person calls a check."""
+        kind, _, rest = check.partition("_")
+        if check in self.checks:
+            return self.checks[check]
+        return self.button.format(name=rest) if kind == "button" else check
+
+    def sentence(self, finding: Finding) -> str:
+        """The finding in one sentence."""
+        return self._put(self.findings[finding.what].sentence, finding)
+
+    def cure_of(self, finding: Finding) -> str:
+        """What to do about it; "" for nothing."""
+        return self._put(self.findings[finding.what].cure, finding)
+
+    def _put(self, text: str, finding: Finding) -> str:
+        values: dict[str, Any] = {"part": self.name(finding.check), **finding.values}
+        return text.format(**values)

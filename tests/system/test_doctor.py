@@ -1,0 +1,185 @@
+"""`camerad doctor` on the simulated board: well where all is well, and each planted fault found.
+
+One board, looked at four times: by a daemon that runs on it, then directly; and directly again with
+faults that have nothing to do with each other planted together, so that each has to be told from
+all the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.system import sealed
+from tests.system.harness import body_camera, configuration
+
+pytestmark = [pytest.mark.system, pytest.mark.patient]
+
+# So small that the simulated sensor keeps its rate on a busy machine as well.
+CAMERA = {"width": 640, "height": 360, "lores_width": 320, "lores_height": 180}
+MEMORY = "/dev/shm"  # noqa: S108 - tmpfs(5); what is made there has a name that nobody guesses
+UNTESTED = {"hardening"}  # no service is installed here
+
+
+@dataclass
+class Board:
+    """The state directory of a simulated board, and what the doctor found on it last."""
+
+    root: Path
+    config: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def card(self) -> Path:
+        """The daemon's own directory."""
+        return self.state / "camerad"
+
+    def examine(self, *faults: str) -> tuple[int, dict[str, Any]]:
+        """Exit code and results by check, with these faults on the board."""
+        command = [sys.executable, "-m", "hw_mocks.sim", "doctor", "--no-page", "--json"]
+        command += ["--config", str(self.config), "--state-dir", str(self.state)]
+        command += ["--language", "en"]
+        for fault in faults:
+            command += ["--fault", fault]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stdout, done.stderr
+        return done.returncode, by_check(done.stdout)
+
+
+def by_check(said: str) -> dict[str, Any]:
+    return {one["check"]: one for one in json.loads(said)["results"]}
+
+
+def wrong(results: dict[str, Any]) -> dict[str, str]:
+    """What is not well: findings by check."""
+    levels = ("warn", "fail")
+    return {name: one["finding"] for name, one in results.items() if one["status"] in levels}
+
+
+def untested(results: dict[str, Any]) -> set[str]:
+    return {name for name, one in results.items() if one["status"] == "not_tested"}
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Board]:
+    # In memory: whether the card is fast must not depend on what else this machine writes.
+    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    root = Path(tempfile.mkdtemp(prefix="doctor-", dir=memory))
+    config = configuration(root, recipients=[sealed.recipient()], camera=CAMERA)
+    try:
+        yield Board(root, config)
+    finally:
+        shutil.rmtree(root)
+
+
+def test_a_running_daemon_is_asked_and_what_it_keeps_to_itself_is_said(board: Board) -> None:
+    with body_camera(board.root, board.config) as camera:
+        command = [sys.executable, "-m", "camerad", "doctor", "--json", "--config"]
+        command.append(str(board.state / "config" / "camerad.yaml"))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        results = by_check(done.stdout)
+        assert (done.returncode, wrong(results), done.stderr) == (0, {}, "")
+        # The microphone's device is closed in idle, and there is no service here.
+        assert untested(results) == UNTESTED | {"microphone"}
+        assert results["daemon"]["finding"] == "daemon_runs"
+        assert results["camera"]["values"]["width"] == 640
+        assert camera.state["stage"] == "idle"
+    # Nothing was recorded, and nothing was left on the card.
+    assert list((board.card / "recordings").iterdir()) == []
+
+
+def test_on_a_healthy_board_nothing_is_found(board: Board) -> None:
+    code, results = board.examine()
+    assert (code, wrong(results)) == (0, {})
+    assert untested(results) == UNTESTED
+    assert results["daemon"]["finding"] == "daemon_stopped"
+    assert set(results) >= {"light_red", "vibration", "buzzer", "button_main", "button_display"}
+    assert list((board.card / "recordings").iterdir()) == []
+
+
+def test_planted_faults_are_found_each_with_its_cure(board: Board) -> None:
+    (board.card / "identity.pem").chmod(0o644)
+    code, results = board.examine(
+        "camera_dark",
+        "microphone_silent",
+        "display_gone",
+        "light_dead",
+        "button_stuck",
+        "disk_slow",
+        "clock_unset",
+        "battery_critical",
+    )
+    assert code == 1
+    assert wrong(results) == {
+        "key": "key_open",
+        "clock": "clock_unknown",
+        "battery": "battery_critical",
+        "card": "card_slow",
+        "camera": "camera_black",
+        "microphone": "microphone_silent",
+        "display": "display_down",
+        "light_green": "output_dead",
+        "button_main": "button_stuck",
+    }
+    cures = {
+        "key": "chmod 600",
+        "clock": "synchronise its clock",
+        "battery": "Charge it.",
+        "card": "made for endurance",
+        "camera": "off the lens",
+        "microphone": "whether it is muted",
+        "display": "Seat its cable",
+        "light_green": "Look for a short at GPIO 22",
+        "button_main": "Free it of dirt",
+    }
+    for check, cure in cures.items():
+        assert cure in results[check]["cure"], check
+
+
+def test_other_faults_of_the_same_parts_are_told_apart_from_those(board: Board) -> None:
+    key, aside = board.card / "identity.pem", board.card / "aside.pem"
+    key.rename(aside)
+    document = yaml.safe_load(board.config.read_text())
+    board.config.write_text(yaml.safe_dump(document | {"recipients": []}))
+    code, results = board.examine(
+        "camera_gone", "microphone_gone", "display_error", "disk_full", "battery_unknown", "hot"
+    )
+    assert code == 1
+    assert wrong(results) == {
+        "recipients": "recipients_none",
+        "key": "key_lost",
+        "battery": "battery_silent",
+        "temperature": "temperature_hot",
+        "space": "space_full",
+        "camera": "camera_down",
+        "microphone": "microphone_missing",
+        "display": "display_down",
+    }
+    assert untested(results) == UNTESTED | {"card"}
+    cures = {
+        "recipients": "camerad keys new",
+        "key": "Put it back",
+        "battery": "gauge's wires",
+        "temperature": "Let it cool",
+        "space": "camerad offload",
+        "camera": "ribbon cable",
+        "microphone": "arecord -L",
+        "display": "Seat its cable",
+    }
+    for check, cure in cures.items():
+        assert cure in results[check]["cure"], check

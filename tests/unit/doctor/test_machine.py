@@ -1,0 +1,119 @@
+"""The clock, the time since boot, and how the service is confined."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.clock import ClockSource, ManualClock, Moment
+from camerad.config import Settings
+from camerad.doctor import machine
+from camerad.doctor.findings import What
+from camerad.doctor.machine import Analysis, analyse, judge_clock, judge_hardening, judge_uptime
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.ledger import Ledger
+
+
+def test_the_clock_is_worth_what_vouches_for_it() -> None:
+    found = {source: judge_clock(source, 0).what for source in ClockSource}
+    assert found == {
+        ClockSource.SYNCHRONISED: What.CLOCK_SYNCHRONISED,
+        ClockSource.RTC: What.CLOCK_RTC,
+        ClockSource.UNKNOWN: What.CLOCK_UNKNOWN,
+    }
+
+
+def test_a_clock_is_looked_at_as_the_daemon_does(settings: Settings, tmp_path: Path) -> None:
+    assert machine.look_at_clock(settings, None).source is ClockSource.UNKNOWN
+    (tmp_path / "synchronised").touch()
+    assert machine.look_at_clock(settings, None).source is ClockSource.SYNCHRONISED
+    ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), ManualClock())
+    assert machine.look_at_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
+    ledger.close()
+
+
+def test_a_clock_that_was_set_since_the_ledger_saw_it_is_not_trusted(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "synchronised").touch()
+    known = machine.SystemClock(lambda: ClockSource.SYNCHRONISED)
+    real = known.moment
+    # The ledger's entry of this boot is an hour off the clock that shows now.
+    known.moment = lambda: Moment(  # type: ignore[method-assign]
+        real().boot_us, real().wall_us - 3_600_000_000, ClockSource.SYNCHRONISED
+    )
+    ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), known)
+    assert machine.look_at_clock(settings, ledger.state).source is ClockSource.UNKNOWN
+    ledger.close()
+
+
+def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
+    values = judge_uptime(((2 * 24 + 3) * 60 + 4) * 60_000_000 + 5_999_999).values
+    assert (values["days"], values["hours"], values["minutes"]) == (2, 3, 4)
+
+
+# ------------------------------------------------------------------------------------ service
+
+
+def test_without_a_unit_there_is_nothing_to_be_confined(tmp_path: Path) -> None:
+    files = machine.unit_files([tmp_path])
+    assert files == []
+    assert judge_hardening(analyse(files)).what is What.HARDENING_NO_UNIT
+
+
+def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -> None:
+    etc, usr = tmp_path / "etc", tmp_path / "usr"
+    for directory in (etc, usr):
+        (directory / "camerad.service.d").mkdir(parents=True)
+    (usr / "camerad.service").write_text("[Service]\n")
+    (usr / "camerad.service.d" / "a.conf").write_text("[Service]\n")
+    (etc / "camerad.service.d" / "b.conf").write_text("[Service]\n")
+    found = machine.unit_files([etc, usr])
+    assert found == [
+        usr / "camerad.service",
+        etc / "camerad.service.d" / "b.conf",
+        usr / "camerad.service.d" / "a.conf",
+    ]
+    assert not machine.brings_key(found)
+    (etc / "camerad.service.d" / "b.conf").write_text(
+        "[Service]\n#LoadCredential=identity.pem:/a\nLoadCredentialEncrypted=identity.pem:/b\n"
+    )
+    assert machine.brings_key(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("→ Overall exposure level for camerad.service: 0.9 SAFE 😀", What.HARDENING_OK),
+        ("→ Overall exposure level for camerad.service: 1.0 OK 🙂", What.HARDENING_OK),
+        ("→ Overall exposure level for camerad.service: 1.1 OK 🙂", What.HARDENING_WEAK),
+        ("→ Overall exposure level for camerad.service: 9.6 UNSAFE 😨", What.HARDENING_WEAK),
+        ("Unknown command verb security.", What.HARDENING_NO_TOOL),
+        ("", What.HARDENING_NO_TOOL),
+    ],
+)
+def test_a_unit_is_as_confined_as_systemd_says(said: str, what: What) -> None:
+    assert judge_hardening(Analysis(installed=True, said=said)).what is what
+
+
+def test_what_systemd_says_last_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...], **_: Any) -> Any:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, "a\nthe last\n\n", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert analyse([tmp_path / "camerad.service"]).said == "the last"
+    assert asked[0][-2:] == ("security", "camerad.service")
+
+
+def test_a_machine_without_systemd_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = judge_hardening(analyse([tmp_path / "camerad.service"]))
+    assert found.what is What.HARDENING_NO_TOOL

@@ -1,0 +1,159 @@
+"""Who has the camera: nobody, a daemon that answers, or somebody who does not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad import client
+from camerad.behaviour.stages import Intent
+from camerad.control import Control
+from camerad.doctor import daemon
+from camerad.doctor.findings import What
+from camerad.errors import ControlError
+from camerad.evidence import storage
+
+
+class Running:
+    """A daemon that says how its parts do, and keeps its key to itself."""
+
+    device = "c7"
+
+    def status(self) -> dict[str, Any]:
+        return {"stage": "idle", "recording": None, "clock": "rtc"}
+
+    def health(self) -> dict[str, Any]:
+        return {"faulty": []}
+
+    def intend(self, intent: Intent, source: str) -> str | None:
+        raise AssertionError("the doctor presses nothing")
+
+    async def recordings(self) -> list[dict[str, Any]]:
+        raise AssertionError("the doctor looks at no recordings")
+
+    async def ask(self, work: Callable[..., Any]) -> Any:
+        raise ControlError("the store is not open yet")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    directory = tmp_path / "recordings"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> Iterator[str]:
+    """The socket of a running daemon."""
+    ready, path = threading.Event(), [""]
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        control = Control(Running(), str(tmp_path / "run"), None)
+        await control.open()
+        path[0] = control.path
+        ready.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await control.close()
+
+    task = loop.create_task(serve())
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+    thread.start()
+    assert ready.wait(10)
+    yield path[0]
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(10)
+    loop.close()
+
+
+def test_a_store_that_nobody_has_is_claimed_until_the_end(store: Path, tmp_path: Path) -> None:
+    owner = daemon.find(str(store), str(tmp_path / "none.sock"))
+    assert (owner.finding.what, owner.free, owner.health) == (What.DAEMON_STOPPED, True, None)
+    with pytest.raises(storage.StateDirectoryError):
+        storage.claim(str(store))
+    owner.close()
+    owner.close()
+    os.close(storage.claim(str(store)))
+
+
+def test_a_daemon_that_has_the_store_is_asked(store: Path, socket: str) -> None:
+    claim = storage.claim(str(store))
+    owner = daemon.find(str(store), socket)
+    assert (owner.finding.what, owner.free) == (What.DAEMON_RUNS, False)
+    assert owner.finding.values == {"stage": "idle"}
+    assert (owner.health, owner.status["clock"]) == ({"faulty": []}, "rtc")
+    # Its key is asked of the store, which is not open yet.
+    assert owner.key is None
+    os.close(claim)
+
+
+def test_somebody_who_has_the_store_and_does_not_answer_is_told(
+    store: Path, tmp_path: Path
+) -> None:
+    claim = storage.claim(str(store))
+    owner = daemon.find(str(store), str(tmp_path / "none.sock"))
+    assert (owner.finding.what, owner.free) == (What.DAEMON_SILENT, False)
+    os.close(claim)
+
+
+def test_before_the_first_start_there_is_nothing_to_claim(tmp_path: Path) -> None:
+    owner = daemon.find(str(tmp_path / "none"), str(tmp_path / "none.sock"))
+    assert (owner.finding.what, owner.claim, owner.free) == (What.DAEMON_STOPPED, None, True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "what"),
+    [
+        (PermissionError("no"), What.DAEMON_FORBIDDEN),
+        (TimeoutError("late"), What.DAEMON_SILENT),
+    ],
+)
+def test_a_daemon_that_may_not_be_asked_and_one_that_hangs_are_told_apart(
+    store: Path, monkeypatch: pytest.MonkeyPatch, cause: Exception, what: What
+) -> None:
+    def connect(*_: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(client._UnixConnection, "connect", connect)
+    claim = storage.claim(str(store))
+    assert daemon.find(str(store), "/s").finding.what is what
+    os.close(claim)
+
+
+def test_whoever_may_not_look_at_the_store_may_still_ask(
+    store: Path, socket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(storage, "claim", refuse)
+    assert daemon.find(str(store), socket).finding.what is What.DAEMON_RUNS
+    none = str(tmp_path / "none.sock")
+    assert daemon.find(str(store), none).finding.what is What.DAEMON_FORBIDDEN
+
+
+def test_a_user_without_the_right_to_read_is_told_to_be_another(
+    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "request", lambda *_: (403, {"error": "not for you"}))
+    claim = storage.claim(str(store))
+    found = daemon.find(str(store), socket).finding
+    assert (found.what, found.values["why"]) == (What.DAEMON_FORBIDDEN, "not for you")
+    os.close(claim)
+
+
+def test_a_daemon_of_another_version_that_has_no_health_is_not_understood(
+    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Running, "health")
+    claim = storage.claim(str(store))
+    assert daemon.find(str(store), socket).finding.what is What.DAEMON_SILENT
+    os.close(claim)

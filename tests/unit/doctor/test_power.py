@@ -1,0 +1,64 @@
+"""Battery and temperature."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from camerad.config import Settings
+from camerad.doctor.findings import What
+from camerad.doctor.power import examine, judge_battery, judge_temperature
+from camerad.hardware.power import Power
+from camerad.hardware.thermal import Thermal
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        (Power(None, None, None, external=False), What.BATTERY_NONE),
+        (Power("BAT0", None, "I/O error", external=False), What.BATTERY_SILENT),
+        (Power("BAT0", 0.87, None, external=False), What.BATTERY_OK),
+        (Power("BAT0", 0.11, None, external=False), What.BATTERY_LOW),
+        (Power("BAT0", 0.04, None, external=False), What.BATTERY_CRITICAL),
+        (Power("BAT0", 0.04, None, external=True), What.BATTERY_LOW),
+    ],
+)
+def test_a_battery_is_judged_by_the_levels_of_the_camera(found: Power, what: What) -> None:
+    assert judge_battery(found, 0.04, 0.12, Path("/p")).what is what
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        (Thermal(48.2, None, False, False), What.TEMPERATURE_OK),
+        (Thermal(48.2, None, None, None), What.TEMPERATURE_OK),
+        (Thermal(70.0, None, None, None), What.TEMPERATURE_HOT),
+        (Thermal(60.0, None, True, False), What.TEMPERATURE_HOT),
+        (Thermal(48.2, None, False, True), What.TEMPERATURE_VOLTAGE),
+        (Thermal(None, "no zone", None, None), What.TEMPERATURE_NONE),
+        (Thermal(None, None, None, None), What.TEMPERATURE_NONE),
+    ],
+)
+def test_heat_and_a_weak_supply_are_told_apart(found: Thermal, what: What) -> None:
+    assert judge_temperature(found, 70.0).what is what
+
+
+def test_both_are_read_where_the_configuration_says(settings: Settings, tmp_path: Path) -> None:
+    battery, zone = tmp_path / "supply" / "BAT0", tmp_path / "zone"
+    for path, text in (
+        (battery / "type", "Battery"),
+        (battery / "capacity", "11"),
+        (zone / "temp", "71000"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    here = replace(
+        settings,
+        battery=replace(settings.battery, power_supply=battery.parent),
+        thermal=replace(settings.thermal, zone=zone, firmware=tmp_path / "none"),
+    )
+    # 15 minutes of three hours are 8.3 % above the 4 % at which the camera ends.
+    assert examine(here, "battery").what is What.BATTERY_LOW
+    assert examine(here, "temperature").what is What.TEMPERATURE_HOT
