@@ -27,7 +27,8 @@ help:
 	@echo 'make unit       only the quick tests; PYTEST_ARGS="-k ring" picks some of them'
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
-	@echo 'make generate   writes what is made from the code: docs/stages.md and camerad/schema.json'
+	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
+	@echo '                docs/operations.md, camerad/schema.json'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
@@ -70,11 +71,13 @@ generated:
 	$(prepare) test
 	$(python) -m camerad.behaviour.diagram --check
 	$(python) -m camerad.config.schema --check
+	$(python) -m camerad.doctor.handbook --check
 
 generate:
 	$(prepare) test
 	$(python) -m camerad.behaviour.diagram
 	$(python) -m camerad.config.schema
+	$(python) -m camerad.doctor.handbook
 
 # The machine's own voice; a newer one sounds a little different.
 announcements:

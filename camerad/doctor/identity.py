@@ -31,7 +31,7 @@ class KeySigns:
     path: of the private half. mode: of its file, None if there is none. thumbprint: of the key in
     it, None if there is none or it cannot be read. why: then what is wrong with it. forbidden: this
     user may not look. known: the key that the ledger was signed with last, or that is published as
-    the device's; None if there is neither. credential: the service manager brings the key.
+    the device's; None if there is neither. credential: the service manager brings a key.
     """
 
     path: str
@@ -80,7 +80,8 @@ def judge(signs: KeySigns) -> Finding:
     path, known = signs.path, signs.known
     if signs.forbidden:
         return Finding("key", What.KEY_FORBIDDEN, {"path": path})
-    if signs.credential:
+    if signs.credential and known is not None and signs.thumbprint != known:
+        # Whether it is the one that is brought, only the daemon can tell.
         return Finding("key", What.KEY_CREDENTIAL)
     if signs.mode is None:
         if known is None:

@@ -14,6 +14,7 @@ from typing import Final
 from camerad.clock import SECOND, ClockSource, Moment, SystemClock
 from camerad.config import Settings
 from camerad.doctor.findings import Finding, What
+from camerad.evidence.identity import KEY_NAME
 from camerad.evidence.records import rfc3339
 from camerad.evidence.state import LedgerState
 from camerad.timekeeping import Known, TimeKeeper
@@ -31,10 +32,14 @@ MOST_EXPOSED: Final = 1.0
 _ANALYSIS_SECONDS: Final = 20.0
 _OVERALL: Final = re.compile(r"Overall exposure level for \S+: (\d+\.\d+)")
 _CREDENTIAL: Final = re.compile(
-    r"^\s*(?:LoadCredential|LoadCredentialEncrypted|SetCredentialEncrypted|ImportCredential)="
-    r"\s*identity\.pem",
-    re.MULTILINE,
+    r"^\s*(?:LoadCredential|LoadCredentialEncrypted)=\s*identity\.pem(?::(\S+))?\s*$", re.MULTILINE
 )
+CREDENTIAL_STORES: Final = tuple(
+    Path(place) / f"credstore{kind}"
+    for place in ("/etc", "/run", "/usr/local/lib", "/usr/lib")
+    for kind in ("", ".encrypted")
+)
+"""Where the service manager looks for a credential without a path (systemd.exec(5))."""
 
 # -------------------------------------------------------------------------------------- clock
 
@@ -90,11 +95,20 @@ def _drop_ins(directories: Sequence[Path]) -> Iterator[Path]:
         yield from sorted((directory / f"{UNIT}.d").glob("*.conf"))
 
 
-def brings_key(files: Sequence[Path]) -> bool:
-    """Whether the service manager brings the device's key."""
-    return any(
-        _CREDENTIAL.search(file.read_text(encoding="utf-8", errors="replace")) for file in files
-    )
+def brings_key(files: Sequence[Path], stores: Sequence[Path] = CREDENTIAL_STORES) -> bool:
+    """Whether the service manager brings the device's key: the unit takes one, and it is there."""
+    paths: list[Path] = []
+    for file in files:
+        for found in _CREDENTIAL.finditer(file.read_text(encoding="utf-8", errors="replace")):
+            paths += [Path(found[1])] if found[1] else [store / KEY_NAME for store in stores]
+    return any(map(_may_be_there, paths))
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ ENGLISH: Final = Wording(
             "register the new one at the office.",
         ),
         What.KEY_CREDENTIAL: Said(
-            "The service manager brings it; only the daemon sees it.",
+            "The ledger knows a key that is not here. The service manager"
+            " may bring it; only the daemon sees that.",
             "Start the daemon and run this again: sudo systemctl start camerad",
         ),
         What.KEY_FORBIDDEN: Said(

@@ -106,7 +106,8 @@ GERMAN: Final = Wording(
             "starten, damit es im Protokoll steht, und den neuen in der Dienststelle eintragen.",
         ),
         What.KEY_CREDENTIAL: Said(
-            "Der Dienst bekommt ihn von systemd; nur das Hauptprogramm sieht ihn.",
+            "Das Protokoll kennt einen, der nicht hier ist. systemd kann "
+            "ihn dem Dienst geben; nur das Hauptprogramm sieht ihn.",
             "Das Hauptprogramm starten und noch einmal prüfen: sudo systemctl start camerad",
         ),
         What.KEY_FORBIDDEN: Said(

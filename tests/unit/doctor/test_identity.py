@@ -49,9 +49,14 @@ def test_a_key_that_the_ledger_knows_and_that_is_gone_is_lost(state: Path) -> No
     assert examined(state) is What.KEY_LOST
 
 
-def test_a_key_that_the_service_manager_brings_is_not_missed(state: Path) -> None:
+def test_a_key_that_the_service_manager_brings_is_not_missed(state: Path, tmp_path: Path) -> None:
+    # What it brings may be another one's: a key in the state directory that is known is well.
+    assert examined(state, credential=True) is What.KEY_OK
     (state / "identity.pem").unlink()
     assert examined(state, credential=True) is What.KEY_CREDENTIAL
+    (state / "identity.pem").write_bytes(SigningKey.generate().pem)
+    assert examined(state, credential=True) is What.KEY_CREDENTIAL
+    assert examined(tmp_path, credential=True) is What.KEY_NONE
 
 
 def test_a_key_that_others_may_read_is_found(state: Path) -> None:

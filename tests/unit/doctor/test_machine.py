@@ -79,9 +79,35 @@ def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -
     ]
     assert not machine.brings_key(found)
     (etc / "camerad.service.d" / "b.conf").write_text(
-        "[Service]\n#LoadCredential=identity.pem:/a\nLoadCredentialEncrypted=identity.pem:/b\n"
+        f"[Service]\n#LoadCredential=identity.pem\nLoadCredential=identity.pem:{usr}/key\n"
     )
+    assert not machine.brings_key(found)
+    (usr / "key").touch()
     assert machine.brings_key(found)
+
+
+def test_a_credential_without_a_path_is_looked_for_in_the_stores(tmp_path: Path) -> None:
+    unit, store = tmp_path / "camerad.service", tmp_path / "credstore"
+    unit.write_text("[Service]\nLoadCredential=identity.pem\n")
+    store.mkdir()
+    assert not machine.brings_key([unit], [store])
+    (store / "identity.pem").touch()
+    assert machine.brings_key([unit], [store])
+    unit.write_text("[Service]\n# LoadCredential=identity.pem\n")
+    assert not machine.brings_key([unit], [store])
+
+
+def test_a_store_that_this_user_may_not_look_into_may_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = tmp_path / "camerad.service"
+    unit.write_text("[Service]\nLoadCredentialEncrypted=identity.pem:/etc/x\n")
+
+    def refuse(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert machine.brings_key([unit])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,195 @@
+"""What the documents for people say is what the camera does."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from camerad import cli
+from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour.stages import Condition, CueKind, Intent
+from camerad.config.sections import ConfigFile
+from camerad.doctor import handbook
+from camerad.evidence.facts import KINDS
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def text(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every row of every table."""
+    return [
+        [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        for line in page.splitlines()
+        if line.startswith("|")
+    ]
+
+
+# --------------------------------------------------------------------------------- operations
+
+
+def test_the_tables_of_the_committed_page_are_up_to_date(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert handbook.main(["--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["handbook", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(handbook.__file__, run_name="__main__")
+    assert ended.value.code == 0
+
+
+def test_a_table_that_is_out_of_date_is_found_and_written_anew(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table: limits -->\nold\n<!-- end of table -->\nafter\n")
+    assert handbook.main(["--check"], page) == 1
+    assert handbook.main([], page) == 0
+    assert handbook.main(["--check"], page) == 0
+    written = page.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("<!-- end of table -->\nafter\n")
+    assert "| `storage.low_minutes` | 30 | 1 | 600 minutes |" in written
+
+
+def test_every_table_is_in_the_page_once() -> None:
+    assert sorted(re.findall("<!-- table: (.*) -->", text("operations.md"))) == sorted(
+        handbook.TABLES
+    )
+    assert {f"| `{kind}` |" in handbook.page(text("operations.md")) for kind in KINDS} == {True}
+
+
+def test_every_condition_has_its_cause_and_its_cure() -> None:
+    section = text("operations.md").split("## Conditions\n")[1].split("\n## ")[0]
+    explained = {row[0].strip("`"): row for row in rows(section) if row[0].startswith("`")}
+    assert set(explained) == {condition.value for condition in Condition}
+    for condition in Condition:
+        name, cause, notices, effect, cure = explained[condition.value]
+        assert all((name, cause, notices, effect, cure))
+        # Green that blinks, or amber: whether a press would be refused must be right.
+        assert ("amber" in notices) == (condition in stages.REFUSES_START), name
+        assert ("closes a running" in effect or "the same, reason" in effect) == (
+            condition in stages.ENDS_RECORDING or condition is Condition.BATTERY_CRITICAL
+        ), name
+
+
+# ----------------------------------------------------------------------------------- officers
+
+SHORT, LONG = "•", "▬"
+RHYTHMS = {
+    CueKind.READY: "ready",
+    CueKind.STARTED: "recording; again",
+    CueKind.STILL_RECORDING: "recording; again",
+    CueKind.STOPPED: "recording stopped",
+    CueKind.SELF_VIEW_OFF: "self-view off",
+    CueKind.MARKED: "mark set",
+    CueKind.SELF_VIEW_ON: "self-view on",
+    CueKind.MUTED: "sound off",
+    CueKind.REFUSED: "refused",
+    CueKind.STORAGE_LOW: "card nearly full",
+    CueKind.BATTERY_LOW: "battery low",
+    CueKind.CLOCK_UNTRUSTED: "clock uncertain",
+    CueKind.MICROPHONE_DOWN: "microphone failed",
+    CueKind.DISPLAY_DOWN: "display failed",
+    CueKind.LIGHT_DOWN: "light failed",
+    CueKind.CUT_OFF: "The last recording was cut off",
+    CueKind.STORAGE_FULL: "Card full",
+    CueKind.STORAGE_FAILED: "Card failed",
+    CueKind.CAMERA_DOWN: "Camera failed",
+    CueKind.NO_RECIPIENTS: "Not set up",
+}
+
+
+@pytest.mark.parametrize("kind", RHYTHMS)
+def test_an_officers_card_has_the_rhythm_that_is_felt(kind: CueKind) -> None:
+    strokes, _ = signals.CUE_TABLE[kind]
+    wanted = " ".join(LONG if stroke == "-" else SHORT for stroke in strokes)
+    felt = [row for row in rows(text("officer.md")) if set(row[0]) & {SHORT, LONG}]
+    found = [row[0] for row in felt if RHYTHMS[kind] in row[-1]]
+    assert found == [wanted], kind
+
+
+def test_a_camera_that_refuses_says_why_with_a_rhythm_that_is_on_the_card() -> None:
+    for condition in stages.REFUSES_START:
+        assert stages.CUES[condition] in RHYTHMS, condition
+
+
+def test_the_card_holds_the_buttons_as_long_as_the_camera_wants() -> None:
+    held = {
+        binding.intent: binding.hold_us / 1e6
+        for table in gestures.DEFAULT_TWO_BUTTONS
+        for binding in table.bindings
+        if binding.hold_us
+    }
+    assert (held[Intent.RECORD], held[Intent.STOP]) == (1, 2)
+    card = text("officer.md")
+    assert "**1 Sekunde halten**" in card
+    assert "**2 Sekunden halten**" in card
+    assert held[Intent.SHOW_STATUS] == held[Intent.TOGGLE_MUTE] == 1
+
+
+def test_an_officers_card_fits_a_page_and_its_pictures_are_there() -> None:
+    card = text("officer.md")
+    # A page of A4 holds some sixty lines of a table at a readable size.
+    assert len(card.splitlines()) <= 60
+    pictures = re.findall(r'src="([^"]+)"', card)
+    assert pictures
+    assert all((DOCS / picture).is_file() for picture in pictures)
+
+
+# -------------------------------------------------------------------------------- technicians
+
+
+def wiring() -> list[list[str]]:
+    """Part, GPIO and pin, as the page has them."""
+    cells = rows(text("technician.md"))
+    return [row[:3] for row in cells if len(row) == 4 and row[1].isdecimal()]
+
+
+def test_the_wiring_that_technicians_are_told_is_that_of_the_shipped_configuration() -> None:
+    told = {what: int(gpio) for what, gpio, _ in wiring()}
+    file = ConfigFile(policy="generic")
+    shipped = yaml.safe_load((DOCS.parent / "config" / "camerad.yaml").read_text())
+    assert told == {
+        "button main": shipped["buttons"]["main"]["gpio"],
+        "button display": shipped["buttons"]["display"]["gpio"],
+        "light green": file.lights.green.gpio,
+        "light red": file.lights.red.gpio,
+        "light amber": file.lights.amber.gpio,
+        "vibration": file.vibration.gpio,
+        "buzzer": file.buzzer.gpio,
+    }
+
+
+# Pins of the 40-pin header (the "GPIO and the 40-pin header" of Raspberry Pi's documentation).
+HEADER = {17: 11, 27: 13, 22: 15, 23: 16, 24: 18, 25: 22, 18: 12}
+
+
+def test_the_pins_of_the_header_are_those_of_their_gpios() -> None:
+    told = {int(gpio): int(pin) for _, gpio, pin in wiring()}
+    assert told == HEADER
+
+
+@pytest.mark.parametrize("name", ["technician.md", "operations.md"])
+def test_every_command_in_a_document_is_one_that_there_is(name: str) -> None:
+    """Of `camerad`: each is taken by the parser, with what stands in for names."""
+    commands = re.findall(r"(?m)^\s+(?:sudo )?(camerad [^#\n>]+)", text(name))
+    assert commands or name != "technician.md"
+    for command in commands:
+        words = command.replace("$(date +%F)", "today").split()[1:]
+        cli.parser().parse_args(words)
+
+
+@pytest.mark.parametrize("name", ["officer.md", "technician.md", "operations.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)", text(name))
+    assert all((DOCS / link).exists() for link in links), links
