@@ -22,8 +22,11 @@ from camerad.config.sections import ConfigFile
 from camerad.doctor.findings import LEVELS, Level, What
 from camerad.doctor.wording import ENGLISH
 from camerad.evidence.facts import KINDS
+from camerad.message_kinds import Kind
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operations.md"
+CATALOG: Final = Path(__file__).parents[2] / "systemd" / "camerad.catalog"
+"""What explains each kind of message of the log (systemd's "Journal Message Catalogs")."""
 _TABLE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->\n)", re.DOTALL)
 _PLACE: Final = re.compile(r"\{(\w+)(?:[:!][^}]*)?\}")
 
@@ -123,6 +126,20 @@ def _first_sentence(kind: type) -> str:
     return re.split(r"(?<=\.) ", text)[0]
 
 
+# ---------------------------------------------------------------------------------------- log
+
+
+def _log() -> str:
+    explained = {}
+    for entry in re.split(r"(?m)^-- ", CATALOG.read_text(encoding="utf-8"))[1:]:
+        head, _, body = entry.partition("\n\n")
+        number, *fields_of = head.splitlines()
+        subject = next(line for line in fields_of if line.startswith("Subject: "))
+        explained[number] = (subject.removeprefix("Subject: "), body)
+    rows = [(f"`{kind.value}`", *explained[kind.value]) for kind in Kind]
+    return _table(("id", "subject", "what it means, and what to do"), rows)
+
+
 # ------------------------------------------------------------------------------------- limits
 
 
@@ -153,6 +170,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "signals": _signals,
     "doctor": _doctor,
     "ledger": _ledger,
+    "log": _log,
     "limits": _limits,
 }
 """Every table, by its name in the page."""

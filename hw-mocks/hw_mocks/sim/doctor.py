@@ -42,6 +42,11 @@ class Doctor:
         return process.pid if process is not None and process.returncode is None else None
 
     @property
+    def comes_back(self) -> bool:
+        """It does not."""
+        return False
+
+    @property
     def exit_code(self) -> int | None:
         """The exit code once it has ended; negative for a signal."""
         return None if self._process is None else self._process.returncode
