@@ -101,6 +101,9 @@ RHYTHMS = {
     CueKind.MICROPHONE_DOWN: "microphone failed",
     CueKind.DISPLAY_DOWN: "display failed",
     CueKind.LIGHT_DOWN: "light failed",
+    CueKind.HOT: "too hot",
+    CueKind.SHIFT_BEGUN: "shift begun",
+    CueKind.NOT_READY: "on shift, and it could not record",
     CueKind.CUT_OFF: "The last recording was cut off",
     CueKind.STORAGE_FULL: "Card full",
     CueKind.STORAGE_FAILED: "Card failed",
@@ -116,6 +119,18 @@ def test_an_officers_card_has_the_rhythm_that_is_felt(kind: CueKind) -> None:
     felt = [row for row in rows(text("officer.md")) if set(row[0]) & {SHORT, LONG}]
     found = [row[0] for row in felt if RHYTHMS[kind] in row[-1]]
     assert found == [wanted], kind
+
+
+def test_what_is_told_beside_another_rhythm_is_that_one_and_more() -> None:
+    told = {
+        CueKind.UNMUTED: (CueKind.MUTED, ".."),
+        CueKind.BATTERY_CRITICAL: (CueKind.BATTERY_LOW, "-"),
+    }
+    for kind, (first, more) in told.items():
+        assert signals.CUE_TABLE[kind][0] == signals.CUE_TABLE[first][0] + more
+    assert signals.CUE_TABLE[CueKind.SHIFT_ENDED][0] == "--.-"
+    assert "(▬ ▬ • ▬ ended)" in text("officer.md")
+    assert set(RHYTHMS) | set(told) | {CueKind.SHIFT_ENDED} == set(CueKind)
 
 
 def test_a_camera_that_refuses_says_why_with_a_rhythm_that_is_on_the_card() -> None:
