@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,9 @@ from camerad.doctor.findings import Finding, What
 from camerad.errors import CameradError, ControlError, NoDaemonError
 from camerad.evidence import storage
 
+PATIENCE_SECONDS: Final = 10.0
+"""A daemon that has just begun has the store for some seconds before it answers."""
+_PAUSE_SECONDS: Final = 0.2
 HTTP_OK: Final = 200
 HTTP_FORBIDDEN: Final = 403
 
@@ -49,7 +53,10 @@ class Owner:
 
 
 def find(directory: str, socket: str) -> Owner:
-    """Claim the store at `directory`, or ask the daemon that has it, at `socket`."""
+    """Claim the store at `directory`, or ask the daemon that has it, at `socket`.
+
+    Blocks for as long as that may take to answer.
+    """
     try:
         return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=storage.claim(directory))
     except storage.StateDirectoryError:
@@ -63,8 +70,13 @@ def find(directory: str, socket: str) -> Owner:
     except OSError:
         # No store yet, so no daemon has it; `space` says that it is missing.
         return _ask(socket) or Owner(Finding("daemon", What.DAEMON_STOPPED))
-    values = {"why": f"nobody listens at {socket}"}
-    return _ask(socket) or Owner(Finding("daemon", What.DAEMON_SILENT, values))
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (running := _ask(socket)) is None:
+        if time.monotonic() > end:
+            values = {"why": f"nobody listens at {socket}"}
+            return Owner(Finding("daemon", What.DAEMON_SILENT, values))
+        time.sleep(_PAUSE_SECONDS)
+    return running
 
 
 def _ask(socket: str) -> Owner | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from camerad.behaviour.stages import Intent
 from camerad.control import Control
 from camerad.doctor import daemon
 from camerad.doctor.findings import What
-from camerad.errors import ControlError
+from camerad.errors import ControlError, NoDaemonError
 from camerad.evidence import storage
 
 
@@ -95,9 +96,29 @@ def test_a_daemon_that_has_the_store_is_asked(store: Path, socket: str) -> None:
     os.close(claim)
 
 
-def test_somebody_who_has_the_store_and_does_not_answer_is_told(
-    store: Path, tmp_path: Path
+def test_a_daemon_that_is_about_to_listen_is_waited_for(
+    store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tries: list[float] = []
+    real = daemon.request
+
+    def early(path: str, *more: str) -> Any:
+        if len(tries) < 3:
+            raise NoDaemonError("not yet")
+        return real(path, *more)
+
+    monkeypatch.setattr(daemon, "request", early)
+    monkeypatch.setattr(time, "sleep", tries.append)
+    claim = storage.claim(str(store))
+    assert daemon.find(str(store), socket).finding.what is What.DAEMON_RUNS
+    assert len(tries) == 3
+    os.close(claim)
+
+
+def test_somebody_who_has_the_store_and_does_not_answer_is_told(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "PATIENCE_SECONDS", 0.0)
     claim = storage.claim(str(store))
     owner = daemon.find(str(store), str(tmp_path / "none.sock"))
     assert (owner.finding.what, owner.free) == (What.DAEMON_SILENT, False)
