@@ -42,6 +42,9 @@ class Witness(Protocol):
     def note(self, change: Change) -> None:
         """Take down a change."""
 
+    def watched(self, gpio: int) -> None:
+        """Called when a program begins to wait for the pin's edges."""
+
     def closed(self, gpio: int) -> bool:
         """Whether the contact at the pin is closed."""
 
@@ -94,6 +97,10 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
                 self._silent = quiet
         if self._state != before and not quiet:
             self._witness()
+
+    def _enable_event_detect(self) -> None:
+        super()._enable_event_detect()
+        self._simulated.watched(self.gpio_number)
 
     def _get_state(self) -> Any:
         # What a line reads is what its contact does now, however late its edges are reported: to

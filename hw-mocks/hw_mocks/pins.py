@@ -22,7 +22,8 @@ null if there was no edge); ``{"fault": "button_stuck" | "button_bounce" | "ligh
 "until_us"}``.
 
 Reports: ``{"pin", "level", "at_us", "output"}`` and, with PWM, ``"hertz"``; an output that is given
-up is reported as an input.
+up is reported as an input. ``{"watched", "at_us"}``: from then on the edges of this pin reach the
+program.
 """
 
 from __future__ import annotations
@@ -216,6 +217,11 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         with self._news:
             contact = self._contacts.get(gpio)
             return contact is not None and contact.closed_at(now_us())
+
+    def watched(self, gpio: int) -> None:
+        """Called by a pin when somebody begins to wait for its edges."""
+        if self._world is not None:
+            self._world.send({"watched": gpio, "at_us": now_us()})
 
     def note(self, change: Change) -> None:
         """Called by the pins for every change."""

@@ -343,3 +343,19 @@ def test_reset_forgets_everything(factory: SimulatedFactory) -> None:
     assert not factory.closed(17)
     assert not factory.history
     DigitalOutputDevice(23, pin_factory=factory)
+
+
+def test_the_world_hears_from_when_on_edges_reach_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with WorldThread(tmp_path / "world.sock") as world:
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world.sock"))
+        factory = SimulatedFactory()
+        try:
+            before_us = now_us()
+            button = DigitalInputDevice(17, pull_up=True, pin_factory=factory)
+            button.when_activated = lambda: None
+            report = world.wait_for(lambda _, message: message.get("watched") == 17, 5.0)
+            assert before_us <= report["at_us"] <= now_us()
+        finally:
+            factory.close()

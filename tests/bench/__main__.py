@@ -27,6 +27,7 @@ from tests.bench import (
     plan,
     sounding,
     stamping,
+    starting,
 )
 from tests.bench.plan import BenchError, log
 from tests.bench.report import Results
@@ -85,6 +86,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         # First, while the recordings of other measurements are not yet being written back.
         cpu=cpu.measure(effort, footage, work),
         memory=memory.measure(effort, footage, work),
+        starting=starting.measure(effort, footage, work),
         latency=latency.measure(effort, footage, work),
         display=display.measure(effort, plan.footage(display.CLIP), work),
         loss=loss.measure(effort, footage, work),

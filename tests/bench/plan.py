@@ -39,7 +39,8 @@ class Effort:
     rounds: of the CPU measurement, each with every subject once. slices, slice_seconds: of which
     each subject is measured so many in each state; all together as long as the footage, which
     starts over after 10 s, so that every subject gets the same pictures. display_seconds: how long
-    the front display is watched. starts, presses, holds: how many of them. kills: turns, in each of
+    the front display is watched. starts, first_presses, presses, holds: how many of them, the first
+    beside picamera2's and the second alone. kills: turns, in each of
     which several recordings are killed. fill_seconds: how long the 30 s buffer is filled before
     memory is looked at; the arena is in memory from the start, whatever it holds. pairs: how often
     checking and opening a recording are measured beside their peers. long_hours: of the recording
@@ -51,6 +52,7 @@ class Effort:
     slice_seconds: float
     display_seconds: float
     starts: int
+    first_presses: int
     presses: int
     holds: int
     kills: int
@@ -65,6 +67,7 @@ FULL: Final = Effort(
     slice_seconds=2.0,
     display_seconds=30.0,
     starts=7,
+    first_presses=50,
     presses=50,
     holds=5,
     kills=3,
@@ -78,6 +81,7 @@ QUICK: Final = Effort(
     slice_seconds=1.0,
     display_seconds=6.0,
     starts=2,
+    first_presses=5,
     presses=8,
     holds=1,
     kills=1,
