@@ -8,7 +8,6 @@ means a mistake of ours; its exit code is 70, so that no program takes it for on
 from __future__ import annotations
 
 import argparse
-import asyncio
 import http
 import importlib
 import json
@@ -21,7 +20,6 @@ from typing import Any, Final
 
 from camerad import __version__
 from camerad.behaviour.stages import Intent
-from camerad.client import default_socket, request
 from camerad.errors import (
     EX_CONFIG,
     EX_SOFTWARE,
@@ -44,8 +42,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EX_USAGE, f"{self.prog}: {message}\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line as argparse knows it."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The command line as argparse knows it.
+
+    command: the one that will be given, if it is known. A camera that starts is waited for, so what
+    the other commands need is not imported for "run".
+    """
     top = _Parser(prog="camerad", description="Firmware of a body-worn camera.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -54,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
         "--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
     )
     run.add_argument("--verbose", action="store_true", help="log more than what matters")
+    if command != "run":
+        _add_others(commands)
+    return top
+
+
+def _add_others(commands: Any) -> None:
+    from camerad.client import default_socket  # noqa: PLC0415 - slow to import
 
     status = commands.add_parser("status", help="say what the camera does now")
     status.add_argument("--json", action="store_true", help="as one JSON object")
@@ -79,7 +88,6 @@ def parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         _module(name).add_parser(commands)
     commands.add_parser("version", help="print the version")
-    return top
 
 
 def _module(name: str) -> Any:
@@ -89,7 +97,8 @@ def _module(name: str) -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out a command line; returns the exit code."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(next(iter(given), None)).parse_args(given)
     try:
         code = _carry_out(options)
         sys.stdout.flush()  # here, where it can be said that it failed
@@ -140,7 +149,10 @@ def _complain(error: CameradError) -> None:
 
 
 def _run(path: str, *, verbose: bool) -> int:
-    from camerad import config, journal  # noqa: PLC0415 - the other commands need none of this
+    # The other commands need none of this.
+    import asyncio  # noqa: PLC0415
+
+    from camerad import config, journal  # noqa: PLC0415
 
     settings = config.load(path)
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
@@ -168,6 +180,8 @@ def _check(path: str) -> int:
 
 
 def _status(path: str, *, as_json: bool) -> int:
+    from camerad.client import request  # noqa: PLC0415 - slow to import
+
     _, status = request(path, "GET", "/status")
     if as_json:
         print(json.dumps(status))  # noqa: T201
@@ -202,6 +216,8 @@ def _battery(battery: dict[str, Any]) -> str:
 
 
 def _press(path: str, intent: str) -> int:
+    from camerad.client import request  # noqa: PLC0415 - slow to import
+
     code, answer = request(path, "POST", f"/intents/{intent}")
     if code != http.HTTPStatus.ACCEPTED:
         why = answer.get("refused") or answer.get("error")
