@@ -328,7 +328,7 @@ class Daemon(Reports):
         try:
             self._state, effects = stages.step(before, event, self._rules)
         except stages.IllegalEvent as error:
-            log.warning("%s", error)
+            log.warning("ignored: %s", error)
             return
         if self._state.stage is not before.stage:
             log.info("%s -> %s", before.stage.value, self._state.stage.value)

@@ -110,7 +110,7 @@ class Kind(Enum):
 _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.STARTED: (("camerad.daemon", "INFO", "camerad %s, policy %s"),),
     Kind.STAGE: (("camerad.daemon", "INFO", "%s -> %s"),),
-    Kind.IMPOSSIBLE: (("camerad.daemon", "WARNING", "%s"),),
+    Kind.IMPOSSIBLE: (("camerad.daemon", "WARNING", "ignored: %s"),),
     Kind.MISTAKE: (
         ("camerad.daemon", "CRITICAL", "%s"),
         ("camerad.control", "ERROR", "control: %s %s failed"),
@@ -320,6 +320,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.COUNTERS: (
+        ("camerad.daemon", "WARNING", "%s"),
         ("camerad.daemon", "WARNING", "%s cannot be read, and is left as it is: %s"),
         (
             "camerad.daemon",

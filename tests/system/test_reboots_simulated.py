@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hw_mocks.sim.gauges import Gauges
 
 from camerad import daemon, process, recordings
 from camerad.behaviour import budget, recovery, stages
@@ -26,7 +27,6 @@ from camerad.config import load
 from camerad.effects import Effects
 from camerad.errors import EX_REBOOT
 from camerad.evidence import recorder, storage
-from camerad.keeping import Opened
 from tests.system import sealed
 from tests.system.harness import configuration
 from tests.system.test_presses_simulated import Daemon, Keeping, Link, Recorder, World, gpio
@@ -104,28 +104,23 @@ class Camera(Link):
             self._take(recovery.Exited(now_us, 69))
 
 
-class Notes(Keeping):
-    """A ledger that remembers what it was told."""
-
-    def __init__(self, on_opened: Callable[[Opened], None], said: list[tuple[str, Any]]) -> None:
-        super().__init__(on_opened)
-        self._said = said
-
-    def note(self, kind: str, **facts: Any) -> None:
-        self._said.append((kind, facts))
-
-
 class Board:
     """One camera with its card, boot after boot."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
-        device = {"state_dir": str(folder / "card"), "runtime_dir": str(folder / "run")}
-        (folder / "card").mkdir()
-        sections = {"recipients": [sealed.recipient()], "device": device}
+        self.gauges = Gauges(folder / "board")
+        for name in ("card", "run"):
+            (folder / name).mkdir()
+        sections = {
+            "recipients": [sealed.recipient()],
+            "device": {"state_dir": str(folder / "card"), "runtime_dir": str(folder / "run")},
+            "battery": {"power_supply": str(self.gauges.power_supply)},
+            "thermal": {"zone": str(self.gauges.zone), "firmware": str(self.gauges.firmware)},
+        }
         self.settings = load(configuration(folder, "generic", **sections))
         self.clock = ManualClock(0)
-        self.notes: list[tuple[str, Any]] = []
+        self.world: World
         self.cues: list[stages.CueKind] = []
         self.camera: Camera
         self.daemon: Daemon
@@ -157,10 +152,9 @@ class Board:
     ) -> int:
         """Let the camera run for so long at most; `then` happens after 2 s. Its exit code."""
         self.clock.reboot()
-        self.notes.clear()
         loop = VirtualLoop(self.clock)
-        world = World(loop, self.clock, random.Random(1))
-        world.wiring = self.settings
+        self.world = world = World(loop, self.clock, random.Random(1))
+        world.wiring, world.gauges = self.settings, self.gauges
 
         async def nothing() -> None: ...
 
@@ -172,8 +166,8 @@ class Board:
         def display(*_: Any) -> Any:
             return SimpleNamespace(start=lambda: None, show=lambda scene: None, close=nothing)
 
-        def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_: Any) -> Notes:
-            return Notes(on_opened, self.notes)
+        def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_: Any) -> Keeping:
+            return Keeping(world, on_opened)
 
         def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
             return Recorder(world, plan, **callbacks)
@@ -197,7 +191,7 @@ class Board:
 
     def reboots(self) -> list[int | None]:
         """What the ledger of this boot says of reboots."""
-        return [facts["count"] for kind, facts in self.notes if kind == "reboot"]
+        return [facts["count"] for _, kind, facts in self.world.notes if kind == "reboot"]
 
 
 @pytest.fixture
@@ -252,7 +246,7 @@ def test_a_camera_that_returns_after_the_last_reboot_is_taken_back(board: Board)
 
 def test_a_process_that_the_kernel_holds_on_to_is_a_reason_to_reboot(board: Board) -> None:
     assert board.boot(never, 3600, stuck=True) == EX_REBOOT
-    ((_, facts),) = [one for one in board.notes if one[0] == "reboot"]
+    ((_, _, facts),) = [one for one in board.world.notes if one[1] == "reboot"]
     assert facts["reason"] == "a killed capture process does not end"
     # Fifteen seconds for a first frame, then half a second to stop and five for the kernel.
     assert board.clock.now_us() < 25 * SECOND
