@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import select
 import sys
-from typing import Protocol
+from typing import Final, Protocol
 
 from camerad.doctor.wording import Wording
+
+_LOOK_SECONDS: Final = 0.05
 
 
 class Person(Protocol):
     """Somebody who looks, listens, feels and presses."""
 
-    def saw(self, part: str) -> bool:
-        """Whether they noticed the output; blocks until they answer."""
+    async def saw(self, part: str) -> bool:
+        """Whether they noticed the output, once they answer."""
 
-    def sees_pattern(self) -> bool:
-        """Whether they see the test picture; blocks until they answer."""
+    async def sees_pattern(self) -> bool:
+        """Whether they see the test picture, once they answer."""
 
     def asked_to_press(self, part: str, seconds: float) -> None:
         """Ask for a press of the button."""
@@ -29,14 +34,15 @@ class Terminal:
 
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
+        self._typed = b""
 
-    def saw(self, part: str) -> bool:
+    async def saw(self, part: str) -> bool:
         """As `Person.saw`."""
-        return self._agrees(self._wording.ask_seen.format(part=self._wording.name(part)))
+        return await self._agrees(self._wording.ask_seen.format(part=self._wording.name(part)))
 
-    def sees_pattern(self) -> bool:
+    async def sees_pattern(self) -> bool:
         """As `Person.sees_pattern`."""
-        return self._agrees(self._wording.ask_display)
+        return await self._agrees(self._wording.ask_display)
 
     def asked_to_press(self, part: str, seconds: float) -> None:
         """As `Person.asked_to_press`."""
@@ -52,14 +58,29 @@ class Terminal:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
-    def _agrees(self, question: str) -> bool:
+    async def _agrees(self, question: str) -> bool:
         """An answer that is neither is asked for again; none at all is a no."""
         while True:
             sys.stderr.write(question)
             sys.stderr.flush()
-            line = sys.stdin.readline()
-            answer = line.strip().lower()
+            line = await self._line()
+            answer = line.decode(errors="replace").strip().lower()
             if not line or answer in ("n", "no", "nein"):
                 return False
             if answer in (self._wording.yes, "y", "yes", "ja"):
                 return True
+
+    async def _line(self) -> bytes:
+        """What is typed next; empty when nothing more can come. No thread waits for it, so that
+        Ctrl-C needs no answer."""
+        descriptor = sys.stdin.fileno()
+        while b"\n" not in self._typed:
+            if not select.select([descriptor], [], [], 0)[0]:
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            data = os.read(descriptor, 4096)
+            if not data:
+                break
+            self._typed += data
+        line, end, self._typed = self._typed.partition(b"\n")
+        return line + end

@@ -35,7 +35,7 @@ async def show(settings: Settings, person: Person | None) -> Finding:
         seen = True
         if fault is None:
             if person is not None:
-                seen = await asyncio.to_thread(person.sees_pattern)
+                seen = await person.sees_pattern()
             else:
                 await asyncio.sleep(SHOWN_SECONDS)
             fault = view.fault

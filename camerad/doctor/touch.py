@@ -42,7 +42,7 @@ async def output(settings: Settings, check: str, person: Person | None) -> Findi
     try:
         rises = indicators.switch(wired.name, on=True)
         if person is not None and rises:
-            seen = await asyncio.to_thread(person.saw, check)
+            seen = await person.saw(check)
         else:
             await asyncio.sleep(ON_SECONDS)
             seen = None

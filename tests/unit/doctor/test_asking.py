@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-import io
+import asyncio
+import os
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from camerad.doctor.asking import Terminal
 from camerad.doctor.wording import ENGLISH, GERMAN
+
+
+@dataclass
+class Keyboard:
+    """What is typed at this terminal. descriptor: where to write it."""
+
+    descriptor: int
+
+    def type(self, text: str) -> None:
+        os.write(self.descriptor, text.encode())
+
+    def end(self) -> None:
+        """Nothing more will come; to be called once."""
+        os.close(self.descriptor)
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
+    reading, writing = os.pipe()
+    with open(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield Keyboard(writing)
+
+
+def test_while_nobody_answers_nothing_else_is_held_up(keyboard: Keyboard) -> None:
+    async def scene() -> bool:
+        answer = asyncio.ensure_future(Terminal(ENGLISH).saw("light_red"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(answer), 0.1)
+        keyboard.type("y\n")
+        return await answer
+
+    assert asyncio.run(scene())
+    keyboard.end()
 
 
 @pytest.mark.parametrize(
@@ -26,22 +63,29 @@ def test_an_answer_is_yes_or_no_and_asked_for_until_it_is(
     typed: str,
     agrees: bool,
     questions: int,
-    monkeypatch: pytest.MonkeyPatch,
+    keyboard: Keyboard,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert Terminal(GERMAN).saw("light_red") is agrees
+    keyboard.type(typed)
+    keyboard.end()
+    assert asyncio.run(Terminal(GERMAN).saw("light_red")) is agrees
     asked = capsys.readouterr()
     assert asked.err.count("rotes Licht: gesehen") == questions
     assert asked.out == ""
 
 
 def test_the_other_questions_say_what_is_to_be_done(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    keyboard: Keyboard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
+    keyboard.type("no\ny\n")
+    keyboard.end()
     person = Terminal(ENGLISH)
-    assert not person.sees_pattern()
+
+    async def answers() -> tuple[bool, bool]:
+        return await person.sees_pattern(), await person.saw("buzzer")
+
+    # Both were typed at once, and each is one answer.
+    assert asyncio.run(answers()) == (False, True)
     person.asked_to_press("button_main", 10)
     person.asked_to_speak()
     asked = capsys.readouterr().err

@@ -177,11 +177,11 @@ class Somebody:
         self.press = press
         self.asked: list[str] = []
 
-    def saw(self, part: str) -> bool:
+    async def saw(self, part: str) -> bool:
         self.asked.append(part)
         return self.notices
 
-    def sees_pattern(self) -> bool:
+    async def sees_pattern(self) -> bool:
         return self.notices
 
     def asked_to_press(self, part: str, seconds: float) -> None:
