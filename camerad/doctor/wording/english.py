@@ -39,6 +39,7 @@ ENGLISH: Final = Wording(
         "light_amber": "amber light",
         "vibration": "vibration",
         "buzzer": "buzzer",
+        "buttons": "buttons",
     },
     button="button {name}",
     findings={

@@ -41,6 +41,7 @@ GERMAN: Final = Wording(
         "light_amber": "gelbes Licht",
         "vibration": "Vibration",
         "buzzer": "Summer",
+        "buttons": "Tasten",
     },
     button="Taste {name}",
     findings={

@@ -31,8 +31,7 @@ def test_a_language_has_words_for_everything(wording: Wording) -> None:
     assert LANGUAGES[wording.code] is wording
     assert set(wording.findings) == set(What)
     assert set(wording.levels) == set(Level)
-    # "buttons" stands for each of them; "battery" and the like come with their checks.
-    assert set(CHECKS) - {"buttons"} <= set(wording.checks)
+    assert set(CHECKS) == set(wording.checks)
 
 
 @pytest.mark.parametrize("wording", LANGUAGES.values(), ids=LANGUAGES)
