@@ -24,9 +24,6 @@ from camerad.behaviour.stages import (
 from tests.unit.behaviour.promises import PROMISES, broken, describe, legality
 from tests.unit.behaviour.space import ALL_RULES, LIKE, MATTERS, TIMEOUT_US, explore
 
-# What all of these tests share takes a minute to find: one process does it.
-pytestmark = pytest.mark.xdist_group("promises")
-
 Proof = dict[str, str | None]
 
 
