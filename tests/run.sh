@@ -28,10 +28,11 @@ if [ "$python" = vast ]; then
     # The kernel shares processors out between sessions first (sched(7)), if it tells them apart.
     { echo 10 >/proc/self/autogroup; } 2>/dev/null || :
     # A file is a worker's whole, since what its tests share may take a minute to find; the longest
-    # comes first.
+    # come first.
     # shellcheck disable=SC2086 # names of files, to be split
     exec "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
-        tests/crash/test_states.py $vast tests/crash tests/tamper tests/independent "$@"
+        tests/crash/test_states.py tests/crash/test_table.py $vast \
+        tests/crash tests/tamper tests/independent "$@"
 fi
 shift
 
