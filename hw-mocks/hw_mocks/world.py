@@ -175,7 +175,7 @@ class WorldThread:
         self._loop.call_soon_threadsafe(self._world.forget, role, keep)
 
     def wait_for(
-        self, wanted: Callable[[str, Message], bool], timeout: float = 5.0, *, start: int = 0
+        self, wanted: Callable[[str, Message], bool], timeout: float = 20.0, *, start: int = 0
     ) -> Message:
         """The first report at or after position `start` that is `wanted(role, message)`.
 
@@ -193,7 +193,7 @@ class WorldThread:
                 if not self._news.wait(max(0.0, deadline - time.monotonic())):
                     raise TimeoutError(f"no such report within {timeout} s of {seen} reports")
 
-    def wait_connected(self, role: str, timeout: float = 5.0) -> Message:
+    def wait_connected(self, role: str, timeout: float = 20.0) -> Message:
         """The greeting of the first client of `role`; raises TimeoutError if none comes."""
         return self.wait_for(lambda _, message: message.get("hello") == role, timeout)
 

@@ -85,7 +85,7 @@ class App:
                 self.kept.append(request)
         return found
 
-    def frames(self, count: int, timeout: float = 5.0) -> list[Frame]:
+    def frames(self, count: int, timeout: float = 20.0) -> list[Frame]:
         """The next `count` frames or more. Raises TimeoutError if they do not come."""
         found: list[Frame] = []
         deadline = time.monotonic() + timeout
@@ -147,7 +147,7 @@ def running(
         app.close()
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
     """Wait for a condition. Raises TimeoutError if it does not come true."""
     deadline = time.monotonic() + timeout
     while not condition():

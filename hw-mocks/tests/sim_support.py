@@ -32,7 +32,7 @@ sys.exit(asyncio.run(run()))
 """
 
 
-def until(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
     """The first true value of the condition; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

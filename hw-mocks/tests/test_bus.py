@@ -15,7 +15,7 @@ from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, now_us
 from hw_mocks.world import WorldThread
 
 
-def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
     """Wait until the condition holds; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -31,7 +31,7 @@ def factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
     made.close()
 
 
-def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come to hold"

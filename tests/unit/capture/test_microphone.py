@@ -19,7 +19,7 @@ from camerad.clock import ManualClock
 from camerad.stream import wire
 from camerad.stream.wire import SoundMode
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 SETTINGS = SoundSettings("mic", 48_000, 1, 64_000)
 PACKET = 960
 PACKET_US = 20_000

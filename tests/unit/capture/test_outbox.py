@@ -10,7 +10,7 @@ import pytest
 
 from camerad.capture.outbox import Outbox, overwrite
 
-DEADLINE = 5.0
+DEADLINE = 30.0
 LIMIT = 1_000_000
 
 

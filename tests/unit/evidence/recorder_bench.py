@@ -29,7 +29,7 @@ from camerad.evidence.soundtrack import SoundTrack, Wanted
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 """Seconds after which a test gives up waiting for a thread."""
 
 
