@@ -66,7 +66,10 @@ def test_what_an_interrupted_append_left_is_missed_when_it_is_gone(book: Book) -
     ]
 
 
-def test_a_recording_whose_file_has_changed_came_to_harm(book: Book) -> None:
+def test_a_recording_whose_file_has_changed_came_to_harm_and_one_that_was_deleted_did_not(
+    book: Book,
+) -> None:
+    assert harm(book.state.recordings["b"], book.state) is None
     book.record("c")
     assert harm(book.state.recordings["c"], book.state) is None
     book.ledger.append("changed", id="c", final=None)
