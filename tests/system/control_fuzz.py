@@ -28,7 +28,8 @@ from typing import Final
 PACE_SECONDS: Final = 0.055
 """Between two requests, so that they are answered: the daemon takes 20 in a second of one user."""
 ANSWER_SECONDS: Final = 5.0
-STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3}) ")
+"""The server answers in the version that it was asked in, if there is such a one or not."""
 
 INTENTS: Final = (
     "escalate",
@@ -165,8 +166,8 @@ def found(asked: Asked, answer: bytes, roles: set[str]) -> str:
     if answer and not statuses:
         return "the answer is no HTTP"
     for status in statuses:
-        if status >= 300 and status != 409:
-            continue
+        if status < 200 or (status >= 300 and status != 409):
+            continue  # "100 Continue" promises to read the rest, and nothing more
         line = asked.data.lstrip().partition(b"\r\n")[0]
         role = asked.role or _role(line)
         if role not in roles:
