@@ -30,6 +30,7 @@ PACE_SECONDS: Final = 0.055
 ANSWER_SECONDS: Final = 5.0
 STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3}) ")
 """The server answers in the version that it was asked in, if there is such a one or not."""
+LINE: Final = re.compile(rb"[A-Za-z]+ /[^ ]* HTTP/")
 
 INTENTS: Final = (
     "escalate",
@@ -165,13 +166,16 @@ def found(asked: Asked, answer: bytes, roles: set[str]) -> str:
         return "the daemon made a mistake"
     if answer and not statuses:
         return "the answer is no HTTP"
-    for status in statuses:
-        if status < 200 or (status >= 300 and status != 409):
-            continue  # "100 Continue" promises to read the rest, and nothing more
-        line = asked.data.lstrip().partition(b"\r\n")[0]
-        role = asked.role or _role(line)
-        if role not in roles:
-            return f"{status} to {line[:60]!r}, which needs the role {role}"
+    # "100 Continue" promises to read the rest, and nothing more.
+    final = [status for status in statuses if status >= 200]
+    lines = [asked.data.lstrip().partition(b"\r\n")[0], *LINE.findall(asked.data)]
+    for number, status in enumerate(final):
+        if status >= 300 and status != 409:
+            continue
+        # The first answer is to the first line; one behind it, to one of those that came after.
+        needed = {asked.role or _role(lines[0])} if number == 0 else set(map(_role, lines))
+        if not needed & roles:
+            return f"{status} to {lines[0][:60]!r}, which needs {needed}"
     if asked.kind == "valid" and asked.role not in roles:
         wrong = [status for status in statuses if status not in (403, 408, 429)]
         if wrong:
