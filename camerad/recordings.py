@@ -102,6 +102,7 @@ class Recordings:
             settings,
             directory,
             rate=self._bits_per_second,
+            recording=lambda: self._recorder is not None,
             make_room=self._make_room,
         )
         self.settled = asyncio.Event()
@@ -216,6 +217,7 @@ class Recordings:
             on_opened=self._owner.threadsafe(self._opened),
             on_closed=self._owner.threadsafe(self._closed),
             on_failed=self._owner.threadsafe(self._failed),
+            on_trouble=self._owner.threadsafe(self._card.stalled),
             sound=sound,
         )
         try:

@@ -133,6 +133,7 @@ its own file takes what is recorded, and says by itself what it is."""
 CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_LOW: CueKind.STORAGE_LOW,
     Condition.STORAGE_FULL: CueKind.STORAGE_FULL,
+    Condition.STORAGE_STALLED: CueKind.STORAGE_STALLED,
     # Three causes for a technician, and one thing for the wearer: nothing can be kept.
     Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
     Condition.STORAGE_READ_ONLY: CueKind.STORAGE_FAILED,

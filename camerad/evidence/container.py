@@ -30,7 +30,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from camerad.errors import StorageError
@@ -79,8 +79,12 @@ class Sink(Protocol):
     def append(self, fragment: bytes, facts: Facts) -> None:
         """Add a fragment; it is durable when this returns.
 
-        Raises StorageError; what was added before stays, and only `close` may follow.
+        Raises StorageError; what was added before stays, and only `retry` or `close` may follow.
         """
+
+    def retry(self) -> None:
+        """Add the fragment that `append` could not; it is durable when this returns, and everything
+        goes on as if `append` had added it. Raises StorageError as that does."""
 
     def close(self, closing: Closing) -> str:
         """Add the end and close the file; returns the SHA-256 of the end's statement.
@@ -175,6 +179,18 @@ def _take_back(descriptor: int, path: str) -> None:
         _log.warning("%s", error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A fragment with its commit on the way into the file. sequence: its number; sealed_bytes: of
+    the fragment; before, after: what the next statement names without it and with it."""
+
+    pieces: list[bytes]
+    sequence: int
+    sealed_bytes: int
+    before: str
+    after: str
+
+
 class SealedContainer:
     """The file of the recording `header.id` in `directory`, made, and durable once this returns.
 
@@ -200,6 +216,7 @@ class SealedContainer:
         self._reserved = 0
         self._may_reserve = True
         self._failed = False
+        self._pending: _Pending | None = None
         self._descriptor: int | None = _claim(self.path)
         try:
             self.identity: Final = files.identity_of(self._descriptor)
@@ -221,29 +238,49 @@ class SealedContainer:
     def append(self, fragment: bytes, facts: Facts) -> None:
         """Seal and add a fragment, and commit it; it is durable when this returns.
 
-        Raises StorageError; what was added before stays, and only `close` may follow. Raises
-        FileGoneError, now and then, if the file was removed, and then nothing stays; ValueError if
-        `facts` are those of another fragment than the next one.
+        Raises StorageError; what was added before stays, and only `retry` or `close` may follow.
+        Raises FileGoneError, now and then, if the file was removed, and then nothing stays;
+        ValueError if `facts` are those of another fragment than the next one.
         """
-        descriptor = self._open_descriptor()
+        self._open_descriptor()
         if self._failed:
             raise StorageError(f"{self.path}: takes nothing more after an error; close it")
         sequence = self._chain.commits
         if facts.sequence != sequence:
             raise ValueError(f"fragment {sequence} comes next, not {facts.sequence}")
         sealed = self._sealer.seal(fragment)
-        previous = self._chain.previous
+        before = self._chain.previous
         token = self._chain.commit(chain.content(sealed), facts, self._init)
         pieces = member(chain.fragment_name(sequence), sealed)
         pieces += member(chain.commit_name(sequence), token)
+        self._pending = _Pending(pieces, sequence, len(sealed), before, self._chain.previous)
+        self._add(self._pending)
+
+    def retry(self) -> None:
+        """Add the fragment that `append` could not, byte for byte as it was; as `append`.
+
+        All of it is written anew, so that it does not matter what became of the first attempt: a
+        synchronisation that failed is not repeated, but one of new writes made. Raises ValueError
+        if no fragment is left over.
+        """
+        if self._pending is None or not self._failed:
+            raise ValueError(f"{self.path}: there is no fragment to be tried again")
+        self._add(self._pending)
+
+    def _add(self, pending: _Pending) -> None:
+        descriptor = self._open_descriptor()
+        sequence = pending.sequence
         try:
-            self._put(descriptor, pieces)
+            self._put(descriptor, pending.pieces)
         except BaseException:
             # Whatever arrived, it is not part of the chain.
             self._failed = True
-            self._chain.previous, self._chain.commits = previous, sequence
+            self._chain.previous, self._chain.commits = pending.before, sequence
             raise
-        self._sealed_bytes += len(sealed) + (0 if self._init is None else self._init.bytes)
+        self._failed, self._pending = False, None
+        self._chain.previous, self._chain.commits = pending.after, sequence + 1
+        self._sealed_bytes += pending.sealed_bytes
+        self._sealed_bytes += 0 if self._init is None else self._init.bytes
         self._init = None
         if self._chain.commits % _LOOK_EVERY == 0:
             self._look_for(descriptor)

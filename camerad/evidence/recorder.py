@@ -4,7 +4,8 @@ Procedure. `start` begins to follow the ring at once, so nothing that is held ca
 and a thread takes what is there: first the pre-event part, in larger fragments than usual so that
 it is drained as fast as the storage allows, then what the encoder delivers. The file is made with
 the first key frame. Packets are borrowed from the ring only while they are multiplexed; the storage
-works on the finished fragment, so however long it takes, the ring can be written.
+works on the finished fragment, so however long it takes, the ring can be written. A storage that
+fails is tried again as long as the ring holds what comes meanwhile (`camerad.evidence.riding`).
 
 `stop` names an instant. Everything up to it is kept: the thread goes on until a packet at or past
 that instant has come, or until the deadline, and then says in the recording what did not come. When
@@ -30,7 +31,7 @@ from typing import Final, TypeVar
 from msgspec import UNSET, UnsetType
 
 from camerad.clock import SECOND, Clock, Moment
-from camerad.errors import CameradError
+from camerad.errors import CameradError, StorageError
 from camerad.evidence.assembling import Made, assemble
 from camerad.evidence.container import Sink
 from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter
@@ -46,6 +47,7 @@ from camerad.evidence.records import (
     StageChange,
     Tally,
 )
+from camerad.evidence.riding import Riding
 from camerad.evidence.soundtrack import ALONE_US, NOTHING_HEARD, SoundTrack
 from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
@@ -96,6 +98,8 @@ class Recorder:
     not a single picture came, and then there is no file. on_failed(error): it could not be made or
     could not go on; what was committed stays and plays. A StorageError is the storage's fault; a
     ParametersChangedError says that the rest belongs into a recording of its own.
+    on_trouble(error): the storage takes nothing just now, and the recording goes on in memory
+    (`camerad.evidence.riding`); on_trouble(None): that is over.
 
     sound: its sound; None where none is wanted.
     """
@@ -111,6 +115,7 @@ class Recorder:
         on_opened: Callable[[str], None],
         on_closed: Callable[[RecordingInfo | None], None],
         on_failed: Callable[[Exception], None],
+        on_trouble: Callable[[StorageError | None], None] = lambda _: None,
         sound: SoundTrack | None = None,
     ) -> None:
         self.plan: Final = plan
@@ -127,6 +132,7 @@ class Recorder:
         self._on_opened = on_opened
         self._on_closed = on_closed
         self._on_failed = on_failed
+        self._on_trouble = on_trouble
         self._new_id = new_id
         self._open_sink = open_sink
         self._sound = sound
@@ -356,7 +362,7 @@ class Recorder:
         )
         bytes_before = sink.sealed_bytes
         try:
-            sink.append(made.data, facts)
+            self._append(sink, made.data, facts)
         except BaseException:
             self._restate(made)
             raise
@@ -379,6 +385,19 @@ class Recorder:
         self._end_us = facts.end_us
         self._until_us = max(self._until_us, facts.until_us)
         self.info = tally.info("recording")
+
+    def _append(self, sink: Sink, data: bytes, facts: Facts) -> None:
+        try:
+            sink.append(data, facts)
+        except StorageError as error:
+            riding = Riding(
+                self._clock,
+                lambda: self._reader.overrun,
+                lambda: None if self._stop is None else self._stop.limit_us,
+                lambda trouble: self._tell(self._on_trouble, trouble),
+            )
+            if not riding.out(sink, error):
+                raise
 
     def _clock_step_us(self, moment: Moment) -> int | None:
         """How far wall time was set since the last statement; None if it was not."""

@@ -229,6 +229,8 @@ class Window:
     def _drop(self, group: Group) -> None:
         """Let a group leave that the reader still wants, and state what it loses."""
         cursor = self.cursor
+        if cursor is not None:
+            cursor.overrun = True
         index = skip = 0
         before_us = group.before_us
         if cursor is not None and cursor.group is group:

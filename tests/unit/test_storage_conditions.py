@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -67,10 +68,13 @@ class Card:
     def __init__(self) -> None:
         self.writable = True
         self.minutes = PLENTY
+        self.answers = True
         self.refuses: int | None = None
         self.on_probe: Callable[[], None] = lambda: None
 
     def room(self, _directory: str, _rate: float) -> storage.Room:
+        if not self.answers:
+            raise refusal(errno.EIO)
         return storage.Room(1 << 30, self.minutes, self.writable)
 
     def probe(self, _directory: str) -> None:
@@ -191,6 +195,19 @@ def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scen
     assert scene.look() == {FAILED}
     scene.card.on_probe = lambda: None
     assert scene.look() == set()
+
+
+def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene: Scene) -> None:
+    stalled = {Condition.STORAGE_STALLED}
+    scene.recordings._card.stalled(refusal(errno.EROFS))
+    assert scene.daemon.conditions == stalled
+    scene.recordings._recorder = SimpleNamespace(info=None)  # type: ignore[assignment]
+    scene.card.writable = False
+    assert scene.look() == stalled
+    scene.card.answers = False
+    assert scene.look() == stalled
+    scene.recordings._card.stalled(None)
+    assert scene.daemon.conditions == set()
 
 
 @pytest.mark.parametrize("cut_off", [False, True])

@@ -52,8 +52,10 @@ def test_amber_is_steady_wherever_a_press_would_be_refused(
 
 def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter() -> None:
     conditions = list(Condition)
-    subsets = [set(c) for n in range(len(conditions) + 1) for c in combinations(conditions, n)]
-    assert len(subsets) == 2 ** len(conditions)
+    # Up to four at once, and all but up to four: all of the 2 ** 17 would take longer than every
+    # other test of the signals together, and a light asks each condition by itself.
+    few = [set(c) for n in range(5) for c in combinations(conditions, n)]
+    subsets = few + [set(conditions) - one for one in few]
     for stage, subset, ending in product(Stage, subsets, (False, True)):
         red = look(stage, *subset, ending=ending).red
         assert red is (ON if stage in (Stage.RECORDING, Stage.STOPPING) else OFF)

@@ -19,6 +19,7 @@ from evidence_helpers import (
 from sink_helpers import members, open_sink
 
 from camerad.clock import ManualClock
+from camerad.errors import StorageError
 from camerad.evidence import jws
 from camerad.evidence.container import Sink, new_id
 from camerad.evidence.listing import list_recordings
@@ -69,6 +70,7 @@ class Bench:
     opened: list[str] = field(default_factory=list)
     closed: list[RecordingInfo | None] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
+    troubles: list[StorageError | None] = field(default_factory=list)
     recorder: Recorder | None = None
     sound_ring: Ring = field(default_factory=lambda: Ring(1 << 20, 30, 21_333, lock=False))
     track: SoundTrack | None = None
@@ -95,6 +97,7 @@ class Bench:
             on_opened=self.opened.append,
             on_closed=self.closed.append,
             on_failed=self.failed.append,
+            on_trouble=self.troubles.append,
             sound=self.track,
         )
         self.recorder = recorder
@@ -160,6 +163,9 @@ class Stalling:
         self.stalled.set()
         assert self.go_on.wait(DEADLINE)
         self._sink.append(fragment, facts)
+
+    def retry(self) -> None:
+        self._sink.retry()
 
     def close(self, closing: Closing) -> str:
         return self._sink.close(closing)

@@ -43,6 +43,8 @@ from camerad.evidence.listing import list_recordings
 from camerad.evidence.reading import skeleton
 from camerad.evidence.records import COMMIT, HEADER, Commit, End, Header
 from camerad.evidence.records import END as END_KIND
+from camerad.evidence.report import Verdict
+from camerad.evidence.verify import verify
 
 
 class Failing:
@@ -312,6 +314,36 @@ def test_a_failed_append_leaves_nothing_once_the_recording_is_closed(
     assert list(members(recording.path))[2:] == ["000000.m4s.age", "000000.jws", "end.jws"]
     (info,) = list_recordings(str(tmp_path))
     assert (info.state, info.reason, info.frames) == ("closed", "failed", 15)
+
+
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("fails", ["pwritev", "fdatasync"])
+def test_a_fragment_that_failed_is_added_by_a_later_attempt_as_if_nothing_had_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, fails: str
+) -> None:
+    """Also the first one, which commits the initialisation segment."""
+    opened = small(tmp_path, first)
+    before = opened.sealed_bytes
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, fails, fail)
+        with pytest.raises(StorageError, match="replace the card"):
+            opened.append(b"again", a_facts(first))
+        with pytest.raises(StorageError, match="replace the card"):
+            opened.retry()
+        assert opened.sealed_bytes == before
+    opened.retry()
+    assert opened.sealed_bytes > before
+    with pytest.raises(ValueError, match="no fragment to be tried again"):
+        opened.retry()
+    opened.append(b"and on", a_facts(first + 1))
+    opened.close(END)
+    assert verify(opened.path, KeyRing([KEY.public])).verdict is Verdict.AUTHENTIC
+    names = [name for name in members(opened.path) if name.endswith(".m4s.age")]
+    assert names == [f"{number:06d}.m4s.age" for number in range(first + 2)]
 
 
 def test_a_recording_that_never_had_a_fragment_is_its_header_and_its_end(

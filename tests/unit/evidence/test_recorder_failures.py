@@ -27,13 +27,15 @@ from camerad.evidence.fragments import FragmentError, ParametersChangedError
 from camerad.evidence.listing import list_recordings
 from camerad.evidence.recorder import SLOW_SYNC_US, Recorder
 from camerad.evidence.records import Closing, Facts, RecordingInfo
+from camerad.evidence.riding import LONGEST_US
 from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
-def test_what_was_committed_before_the_storage_failed_plays(
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_what_was_committed_before_the_storage_was_full_plays(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
+    """A full storage does not mend itself, so nothing waits for it."""
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1)[:20])
     until(lambda: recorder.first_durable_us is not None)
@@ -50,7 +52,7 @@ def test_what_was_committed_before_the_storage_failed_plays(
     (error,) = bench.failed
     assert isinstance(error, StorageError)
     assert error.errno == number
-    assert bench.closed == []
+    assert bench.troubles == bench.closed == []
     (info,) = list_recordings(bench.directory)
     assert info == recorder.info
     assert (info.state, info.reason, len(info.marks)) == ("closed", "failed", 1)
@@ -74,8 +76,12 @@ def test_a_storage_that_fails_for_good_leaves_an_interrupted_recording(
     with monkeypatch.context() as broken:
         broken.setattr(os, "pwritev", write)
         feed(bench.ring, seconds_of_footage(3)[20:80])
+        until(lambda: bool(bench.troubles))
+        bench.clock.advance(LONGEST_US)
         assert recorder.join(DEADLINE)
     assert isinstance(bench.failed[0], StorageError)
+    # Told at once, and that it is over when it was given up.
+    assert bench.troubles == [bench.failed[0], None]
     assert "the recording has no end" in caplog.text
     (info,) = list_recordings(bench.directory)
     assert info.state == "interrupted"

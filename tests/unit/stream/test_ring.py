@@ -35,6 +35,26 @@ def small(capacity: int, seconds: float = 60.0) -> Ring:
     return Ring(capacity, seconds, GROUP_US, lock=False)
 
 
+def test_a_reader_can_tell_that_packets_left_unread_until_it_has_read_on() -> None:
+    ring = small(900)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as reader:
+        read(reader)
+        assert not reader.overrun
+        stream.feed("IPP IPP IPP IPP IPP IPP IPP")
+        assert reader.overrun
+        assert reader.take(1, until_us=0) is None
+        assert reader.overrun
+        read(reader)
+        assert not reader.overrun
+    # Without a reader nobody loses anything.
+    stream.feed("IPP IPP IPP IPP")
+    with ring.follow() as reader:
+        assert not reader.overrun
+    ring.close()
+
+
 # 1. Whole groups
 
 

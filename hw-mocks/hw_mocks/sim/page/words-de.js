@@ -184,6 +184,7 @@ export const DE = {
     storage_low: "Speicher fast voll",
     storage_full: "Speicher voll",
     storage_failed: "Speicher defekt",
+    storage_stalled: "Speicher nimmt nichts an, Aufnahme wartet im Arbeitsspeicher",
     storage_read_only: "Speicher schreibgeschützt",
     ledger_failed: "Protokoll nicht schreibbar",
     no_recipients: "kein Schlüssel der Dienststelle",

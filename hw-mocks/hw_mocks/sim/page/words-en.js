@@ -184,6 +184,7 @@ export const EN = {
     storage_low: "storage low",
     storage_full: "storage full",
     storage_failed: "storage failed",
+    storage_stalled: "storage refuses, recording waits in memory",
     storage_read_only: "storage read-only",
     ledger_failed: "ledger cannot be written",
     no_recipients: "no key of the office",

@@ -1,0 +1,79 @@
+"""A recording goes on in memory while its storage takes nothing: how long, and until when.
+
+A card that loses its contact for a moment, or whose controller resets, answers with an error and
+then works again. So a fragment that could not be written is tried again, byte for byte, for as long
+as the ring holds everything that comes meanwhile. What has been committed stays what it is, and
+nothing is claimed to be on the storage that is not; but all of it is in locked memory and will be
+written, so the camera keeps footage and says so with its red light.
+
+It is given up when the ring begins to lose what was not read, when the stop has waited long enough,
+or after `LONGEST_US`. A full storage is not waited for: it does not mend itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from camerad.clock import SECOND, Clock
+from camerad.errors import StorageError
+from camerad.evidence.container import Sink
+
+_log = logging.getLogger(__name__)
+
+PASSING: Final = frozenset({errno.EIO, errno.EROFS, errno.ETIMEDOUT, errno.EREMOTEIO})
+"""What a storage answers that may be well again a moment later. Read-only is how the kernel leaves
+a file system after an error, until somebody mounts it anew."""
+PAUSE_SECONDS: Final = 0.25
+"""Between two attempts: half a fragment."""
+LONGEST_US: Final = 60 * SECOND
+"""However little the ring has to hold meanwhile; as long as `ring.stall_seconds` may be."""
+
+
+class Riding:
+    """Tries again. clock: for the deadline. overrun: whether the ring loses what was not read.
+    limit_us: when the stop waits no longer, None while there is no stop. told: called with the
+    error at once, and with None when it is over, well or not; from the recording's thread."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        overrun: Callable[[], bool],
+        limit_us: Callable[[], int | None],
+        told: Callable[[StorageError | None], None],
+    ) -> None:
+        self._clock = clock
+        self._overrun = overrun
+        self._limit_us = limit_us
+        self._told = told
+        self._never = threading.Event()
+
+    def out(self, sink: Sink, error: StorageError) -> bool:
+        """Have `sink` take what it has just refused with `error`; whether it did in time."""
+        if error.errno not in PASSING:
+            return False
+        until_us = self._clock.now_us() + LONGEST_US
+        _log.error("%s; it is tried again, and what comes meanwhile waits in memory", error)
+        self._told(error)
+        try:
+            while not self._over(until_us):
+                self._never.wait(PAUSE_SECONDS)
+                try:
+                    sink.retry()
+                except StorageError as again:
+                    if again.errno not in PASSING:
+                        return False
+                else:
+                    _log.warning("%s: the storage takes it again", sink.path)
+                    return True
+            return False
+        finally:
+            self._told(None)
+
+    def _over(self, until_us: int) -> bool:
+        limit_us = self._limit_us()
+        due_us = until_us if limit_us is None else min(until_us, limit_us)
+        return self._overrun() or self._clock.now_us() >= due_us
