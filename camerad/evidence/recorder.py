@@ -395,9 +395,13 @@ class Recorder:
                 lambda: self._reader.overrun,
                 lambda: None if self._stop is None else self._stop.limit_us,
                 lambda trouble: self._tell(self._on_trouble, trouble),
+                self._turn,
             )
             if not riding.out(sink, error):
                 raise
+
+    def _turn(self) -> None:
+        self.turned_us = self._clock.now_us()
 
     def _clock_step_us(self, moment: Moment) -> int | None:
         """How far wall time was set since the last statement; None if it was not."""

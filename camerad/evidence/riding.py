@@ -34,9 +34,13 @@ LONGEST_US: Final = 60 * SECOND
 
 
 class Riding:
-    """Tries again. clock: for the deadline. overrun: whether the ring loses what was not read.
-    limit_us: when the stop waits no longer, None while there is no stop. told: called with the
-    error at once, and with None when it is over, well or not; from the recording's thread."""
+    """Tries again.
+
+    clock: for the deadline. overrun: whether the ring loses what was not read. limit_us: when the
+    stop waits no longer, None while there is no stop. told: called with the error at once, and with
+    None when it is over, well or not. turned: called with each attempt, as a sign of life. All of
+    them from the recording's thread.
+    """
 
     def __init__(
         self,
@@ -44,11 +48,13 @@ class Riding:
         overrun: Callable[[], bool],
         limit_us: Callable[[], int | None],
         told: Callable[[StorageError | None], None],
+        turned: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._overrun = overrun
         self._limit_us = limit_us
         self._told = told
+        self._turned = turned
         self._never = threading.Event()
 
     def out(self, sink: Sink, error: StorageError) -> bool:
@@ -60,6 +66,7 @@ class Riding:
         self._told(error)
         try:
             while not self._over(until_us):
+                self._turned()
                 self._never.wait(PAUSE_SECONDS)
                 try:
                     sink.retry()

@@ -340,7 +340,7 @@ def test_a_fragment_that_failed_is_added_by_a_later_attempt_as_if_nothing_had_be
     with pytest.raises(ValueError, match="no fragment to be tried again"):
         opened.retry()
     opened.append(b"and on", a_facts(first + 1))
-    opened.close(END)
+    opened.close(a_closing(frames=15 * (first + 2)))
     assert verify(opened.path, KeyRing([KEY.public])).verdict is Verdict.AUTHENTIC
     names = [name for name in members(opened.path) if name.endswith(".m4s.age")]
     assert names == [f"{number:06d}.m4s.age" for number in range(first + 2)]
