@@ -86,6 +86,7 @@ def capture(settings: Settings) -> dict[str, Any]:
         "key_interval_us": group_us(settings),
         "stamp": {"device": settings.device.id} if settings.policy.stamp else None,
         "sound": sound(settings),
+        "rests": settings.idle == "none",
     }
 
 

@@ -16,15 +16,18 @@ import argparse
 import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from camerad import process
 from camerad.capture import settings as capture_settings
 from camerad.capture.outbox import Outbox
+from camerad.capture.resting import TICK_SECONDS
 from camerad.clock import SystemClock
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
 from camerad.stream import wire
@@ -86,7 +89,7 @@ class CaptureProcess:
             heard = microphone.description
         camera = Camera(self._settings, self._outbox, self._frame_fd, clock, self.fail, sound=heard)
         commands = wire.CommandReader()
-        while data := self._receive():
+        while data := self._receive(camera.tick):
             for command in commands.feed(data):
                 if command["command"] == "stop":
                     if microphone is not None:
@@ -101,7 +104,12 @@ class CaptureProcess:
         # Nobody is left who could kill this process if closing the camera hangs.
         os._exit(0)
 
-    def _receive(self) -> bytes:
+    def _receive(self, tick: Callable[[], None]) -> bytes:
+        """What has come; meanwhile `tick` is called, where the sensor may rest."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        while self._settings.rests and not poll.poll(TICK_SECONDS * 1000):
+            tick()
         try:
             return self._socket.recv(wire.MAX_COMMAND)
         except ConnectionError:

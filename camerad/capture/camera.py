@@ -2,7 +2,8 @@
 
 Two streams leave the sensor's image processor: `main` goes to the encoder, `lores` to the
 self-view. The camera runs from `Camera.open` to `Camera.close` in every stage, because starting
-it takes longer than an officer can wait; what the stages change is whether it is encoded.
+it takes longer than an officer can wait; what the stages change is whether it is encoded. Only
+where the configuration wants it, the sensor is off in idle (`camerad.capture.resting`).
 
 What stays in memory when nothing is encoded: the camera's own buffers, six of each stream. They
 always hold the last six raw pictures, a fifth of a second at 30 pictures per second, each
@@ -37,6 +38,7 @@ from camerad.capture.encoding import (
 )
 from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Picture, Pictures
+from camerad.capture.resting import Resting
 from camerad.capture.settings import CaptureSettings
 from camerad.capture.stamp import Stamp
 from camerad.clock import Clock
@@ -85,6 +87,7 @@ class Camera:
         self._views: dict[Any, Any] = {}
         self._images: dict[Any, Any] = {}
         self._viewing = False
+        self._fps = round(settings.fps)
         self._view_lock = threading.Lock()
         self._encoder: SoftwareEncoder | HardwareEncoder | None = None
         self._wiring = Wiring(
@@ -115,6 +118,11 @@ class Camera:
             self._picam2.post_callback = self._take
         except Exception as error:
             raise CaptureError(f"the camera cannot be started: {error}") from error
+        self._resting: Resting | None = None
+        if settings.rests:
+            self._resting = Resting(
+                self._start_stream, self._stop_stream, self._pictures.rest_beat, clock.now_us()
+            )
         # What is alive now stays so; disarm() need not look through it for garbage.
         gc.collect()
         gc.freeze()
@@ -209,6 +217,8 @@ class Camera:
         If it is armed already, everything encoded so far is forgotten first. Raises CaptureError
         if the encoder cannot be started.
         """
+        if self._resting is not None:
+            self._resting.want()
         not_before_us = self._clock.now_us() - self._settings.frame_us
         self.disarm()
         self._pictures.arm(epoch, not_before_us)
@@ -235,6 +245,8 @@ class Camera:
 
     def view(self, on: bool) -> None:
         """Share the low-resolution frames, or overwrite them and share no more."""
+        if on and self._resting is not None:
+            self._resting.want()
         with self._view_lock:
             self._viewing = on
             if not on:
@@ -249,12 +261,38 @@ class Camera:
 
         Raises CaptureError if the camera takes no controls.
         """
+        self._fps = fps
         duration_us = round(1_000_000 / fps)
         try:
             # libcamera's own word for it (control_ids_core.yaml), in microseconds.
             self._picam2.set_controls({"FrameDurationLimits": (duration_us, duration_us)})
         except Exception as error:
             raise CaptureError(f"the camera's rate cannot be set: {error}") from error
+
+    def tick(self) -> None:
+        """Time has passed; due every `resting.TICK_SECONDS` where the sensor may rest. Raises
+        CaptureError if the sensor cannot be stopped; it may also never return."""
+        if self._resting is not None:
+            wanted = self._pictures.armed or self._viewing
+            self._resting.tick(self._clock.now_us(), wanted=wanted)
+
+    def _start_stream(self) -> None:
+        # picamera2 forgets what it was told when it starts.
+        self.rate(self._fps)
+        try:
+            self._picam2.start()
+        except Exception as error:
+            raise CaptureError(f"the camera cannot be started again: {error}") from error
+
+    def _stop_stream(self) -> None:
+        try:
+            self._picam2.stop()
+        except Exception as error:
+            raise CaptureError(f"the camera cannot be stopped: {error}") from error
+        self._pictures.rests()
+        # What the display was shown last.
+        for view in self._views.values():
+            view[...] = 0
 
     def close(self) -> None:
         """Stop and close the camera. May never return: the camera stack is known to hang here."""

@@ -70,6 +70,7 @@ class Pictures:
         self._encoded = 0
         self._last_seen: Picture | None = None
         self._last_duration_us = 0
+        self._rest_frame = 0
         self._stale = 0
         self._beat_us: int | None = None
         self._epoch: int | None = None
@@ -149,6 +150,16 @@ class Pictures:
             self._beat_us = pts_us
             self._beat(picture, None if luma is None else luma())
         return picture
+
+    def rests(self) -> None:
+        """The sensor stops: what comes next follows nothing."""
+        last, self._last_seen = self._last_seen, None
+        self._rest_frame = self._rest_frame if last is None else last.frame
+        self._last_duration_us, self._stale, self._beat_us = 0, 0, None
+
+    def rest_beat(self, now_us: int) -> None:
+        """The process lives, though the sensor is off at `now_us`."""
+        self._beat(Picture(self._rest_frame, now_us), None)
 
     def _beat(self, picture: Picture, luma: int | None) -> None:
         message = wire.message(

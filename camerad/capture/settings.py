@@ -44,7 +44,7 @@ class CaptureSettings:
     at most. encoder: which encoder to take; "auto" takes the hardware where there is one.
     encoder_threads: threads of the software encoder. key_interval_us: time from one key frame to
     the next. stamp: what is written into the picture; None: nothing is. sound: the microphone;
-    None: there is to be no sound.
+    None: there is to be no sound. rests: whether the sensor is off while nobody wants a picture.
     """
 
     width: int
@@ -59,6 +59,7 @@ class CaptureSettings:
     encoder_threads: int = 1
     stamp: StampSettings | None = None
     sound: SoundSettings | None = None
+    rests: bool = False
 
     @property
     def frame_us(self) -> int:
@@ -104,6 +105,8 @@ def _mistakes(where: str, name: str, hint: Any, value: Any) -> list[str]:
         return _mistakes_of_stamp(value)
     if name == "sound":
         return [] if value is None else _mistakes_of(value, SoundSettings, f"{where}sound: ")
+    if name == "rests":
+        return [] if isinstance(value, bool) else [f"{where}rests: {value!r} is no switch"]
     if name == "encoder":
         allowed = get_args(EncoderChoice)
         return [] if value in allowed else [f"{where}encoder: {value!r} is not in {allowed}"]

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Final
 
+from camerad.behaviour.stages import Stage
 from camerad.config import buttons, policies
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain
@@ -33,6 +34,8 @@ def load(path: str | Path) -> Settings:
     made = buttons.build(file.buttons, reader)
     _check_gpio(file, made, reader)
     policy, overridden, of_policy = policies.resolve(file, reader, policies.folders(path))
+    if policy is not None:
+        _check_idle(file, Stage.IDLE in policy.pre_event.armed_in, reader)
     view = file.self_view
     wording, of_wording = display_wording(view.language, view.wording, reader)
     if policy is None or reader.mistakes or of_policy or of_wording:
@@ -61,6 +64,8 @@ def load(path: str | Path) -> Settings:
         shift=file.shift,
         access=file.access,
         storage=file.storage,
+        idle=file.idle.camera
+        or ("encode" if Stage.IDLE in policy.pre_event.armed_in else "sensor"),
         battery=file.battery,
         thermal=file.thermal,
         clock=file.clock,
@@ -102,6 +107,19 @@ def _check_numbers(file: ConfigFile, reader: Reader) -> None:
     storage = file.storage
     low, full = storage.low_minutes, storage.full_minutes
     _at_most(reader, "storage.full_minutes", full, "storage.low_minutes", low)
+
+
+def _check_idle(file: ConfigFile, armed: bool, reader: Reader) -> None:
+    """Encoded is in idle exactly where the pre-event buffer is armed there."""
+    chosen = file.idle.camera
+    if armed and chosen in {"sensor", "none"}:
+        text = (
+            f"{chosen}, and the pre-event buffer is armed in idle; write encode, or take idle out"
+        )
+        reader.add("idle.camera", f"{text} of pre_event.armed_in")
+    if not armed and chosen == "encode":
+        text = "encode, and no pre-event buffer is armed in idle; write sensor, or add idle to"
+        reader.add("idle.camera", f"{text} pre_event.armed_in")
 
 
 def _at_most(reader: Reader, small: str, value: float, large: str, bound: float) -> None:

@@ -234,6 +234,18 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class Idle:
+    """What runs while the camera is worn and nothing is shown or recorded."""
+
+    camera: Annotated[
+        Literal["encode", "sensor", "none"] | None,
+        "encode: sensor and encoder, for a pre-event buffer that is armed in idle. sensor: the "
+        "sensor only, so that a press has a picture at once. none: nothing; a press has its first "
+        "picture later. Left out: encode where the buffer is armed in idle, else sensor.",
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class BatteryWatch:
     """The battery: where it is seen, and when it counts as low and as empty."""
 
@@ -343,6 +355,7 @@ class ConfigFile:
     shift: Shift = Shift()
     access: Access = Access()
     storage: Storage = Storage()
+    idle: Idle = Idle()
     battery: BatteryWatch = BatteryWatch()
     thermal: ThermalWatch = ThermalWatch()
     clock: WallClock = WallClock()

@@ -79,6 +79,7 @@ class Settings:
 
     recipients: public keys (age) of those who can open what is recorded; without any, nothing may
     be recorded. announcements.enabled: as it holds, also where the configuration leaves it out.
+    idle: what runs in idle, "encode", "sensor" or "none", as it holds where it is left out.
     display_wording: what the display says, with the office's own texts in it.
     """
 
@@ -100,6 +101,7 @@ class Settings:
     shift: Shift
     access: Access
     storage: Storage
+    idle: str
     battery: BatteryWatch
     thermal: ThermalWatch
     clock: WallClock

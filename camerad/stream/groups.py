@@ -63,7 +63,6 @@ class Cursor:
     skip: how many of the gaps before its first packet are older than the reader itself.
     read: whether it has read anything. leased: the groups of the lease that is out.
     waiting: whether it sleeps until `Window.ripe` is true, with `min_us` and `until_us`.
-    overrun: whether packets have left unread since it last took some.
     """
 
     __slots__ = (
@@ -73,7 +72,6 @@ class Cursor:
         "index",
         "leased",
         "min_us",
-        "overrun",
         "read",
         "skip",
         "until_us",
@@ -91,7 +89,6 @@ class Cursor:
         self.min_us = 0
         self.until_us: int | None = None
         self.closed = False
-        self.overrun = False
 
 
 class Taken:

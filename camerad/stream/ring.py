@@ -314,7 +314,7 @@ class Reader:
             if cursor.closed:
                 return None
             taken = self._window.take(cursor, max_us)
-            cursor.overrun = cursor.overrun and not taken.packets
+            self._window.overrun = self._window.overrun and not taken.packets
         if not taken.packets:
             return None
         return Lease(
@@ -342,7 +342,7 @@ class Reader:
     def overrun(self) -> bool:
         """Whether packets have left unread, because bytes ran out, since the last `take` that gave
         some."""
-        return self._cursor.overrun
+        return self._window.overrun
 
     def open_gaps(self) -> tuple[Gap, ...]:
         """Gaps after the last packet here, with `to_us` None: what ends a recording whose camera

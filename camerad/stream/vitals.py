@@ -42,7 +42,10 @@ class Vitals:
             case {"frame": int(frame), "pts_us": int(pts_us), "delivered": int(delivered)}:
                 luma = body.get("luma")
                 beat = _Beat(frame, pts_us, delivered, luma if type(luma) is int else None)
-                self._beats = (*self._beats[1 - _KEPT :], beat)
+                before = self._beats[1 - _KEPT :]
+                if before and frame < before[-1].frame:
+                    before = ()  # the sensor counts anew after it was off
+                self._beats = (*before, beat)
 
     def ended(self) -> None:
         """The process has ended."""

@@ -42,6 +42,8 @@ class Window:
         self._overwrite = overwrite
         self._serial = 0
         self.cursor: Cursor | None = None
+        self.overrun = False
+        """Whether a reader has lost packets since it last took some."""
         self.clear()
 
     def clear(self) -> None:
@@ -229,8 +231,7 @@ class Window:
     def _drop(self, group: Group) -> None:
         """Let a group leave that the reader still wants, and state what it loses."""
         cursor = self.cursor
-        if cursor is not None:
-            cursor.overrun = True
+        self.overrun = True
         index = skip = 0
         before_us = group.before_us
         if cursor is not None and cursor.group is group:
@@ -280,6 +281,7 @@ class Window:
     def follow(self, from_us: int | None) -> Cursor:
         """A reader that starts with the first key frame at or after `from_us`, or the oldest."""
         cursor = self.cursor = Cursor(from_us)
+        self.overrun = False
         for group in self.groups():
             if from_us is None or group.first_us >= from_us:
                 cursor.group = group

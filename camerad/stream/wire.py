@@ -47,7 +47,8 @@ class Kind(IntEnum):
     "aac", "rate", "channels", "samples": per access unit, "config": AudioSpecificConfig in
     hexadecimal, "device"}; it is known before anything was heard."""
     BEAT = 3
-    """Several times a second while the sensor delivers: {"frame", "pts_us", "delivered",
+    """Several times a second while the sensor delivers, and while it rests, then with the time of
+    the beat and the frame from before: {"frame", "pts_us", "delivered",
     "encoded", "luma"}, counted since the process began. "luma" is how bright the picture is: nine
     tenths of it are not brighter (0 to 255); null if nobody looked."""
     GAP = 4

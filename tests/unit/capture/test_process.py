@@ -136,6 +136,35 @@ def test_fewer_pictures_per_second_are_no_gap_and_keep_the_key_frames_in_time(ar
     assert armed.of(wire.Kind.GAP) == []
 
 
+def test_a_sensor_that_rests_is_off_in_idle_lives_on_and_wakes_for_whoever_wants_a_picture() -> (
+    None
+):
+    with running(rests=True) as child:
+        child.hello()
+        child.tell("rate", fps=15)
+
+        def resting() -> bool:
+            last = child.of(wire.Kind.BEAT)[-2:]
+            return len(last) == 2 and last[0]["frame"] == last[1]["frame"]
+
+        child.until(resting, "it rests")
+        before = child.of(wire.Kind.BEAT)[-1]
+        child.beats(4)
+        # It delivers nothing, and says several times a second that it lives.
+        after = child.of(wire.Kind.BEAT)[-1]
+        assert after["delivered"] == before["delivered"]
+        assert after["pts_us"] - before["pts_us"] >= 3 * 250_000
+        asked_us = now_us()
+        child.arm(1, packets=20)
+        first = child.under(1)[0]
+        assert first.header.key
+        assert first.header.pts_us >= asked_us - FRAME_US
+        # The rate that it was told is not forgotten, and the pause is no gap.
+        steps = [b.header.pts_us - a.header.pts_us for a, b in itertools.pairwise(child.under(1))]
+        assert all(abs(step - 2 * FRAME_US) <= 4 for step in steps[8:])
+        assert child.of(wire.Kind.GAP) == []
+
+
 def test_a_key_frame_comes_on_demand(armed: Child) -> None:
     armed.until(lambda: len(armed.packets) >= 5, "some packets")
     before = len(armed.packets)

@@ -26,6 +26,11 @@ CASES = {
         "self_view: {timeout: 60}",
         "c.yaml:2: self_view.timeout: unknown key; did you mean timeout_seconds?",
     ),
+    "idle_that_encodes_nothing": (
+        "idle: {camera: encode}",
+        "c.yaml:2: idle.camera: encode, and no pre-event buffer is armed in idle; "
+        "write sensor, or add idle to pre_event.armed_in",
+    ),
     "empty_key": (
         'ring: {"": 1}',
         'c.yaml:2: ring."": unknown key; allowed here: stall_seconds',

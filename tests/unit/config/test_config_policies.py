@@ -179,6 +179,31 @@ def test_a_camera_may_have_less_than_its_policy_allows(write: Write) -> None:
     assert settings.overridden == ()
 
 
+@pytest.mark.parametrize(
+    ("policy", "chosen", "holds"),
+    [
+        # Armed in idle by the policy, and not.
+        ("bundespolizei", "", "encode"),
+        ("bundespolizei", "idle: {camera: encode}", "encode"),
+        ("generic", "", "sensor"),
+        ("generic", "idle: {camera: sensor}", "sensor"),
+        ("generic", "idle: {camera: none}", "none"),
+    ],
+)
+def test_what_runs_in_idle_is_what_the_buffer_needs_unless_less_is_chosen(
+    write: Write, policy: str, chosen: str, holds: str
+) -> None:
+    assert load(write(f"policy: {policy}\n{chosen}\n")).idle == holds
+
+
+@pytest.mark.parametrize("chosen", ["sensor", "none"])
+def test_a_buffer_that_is_armed_in_idle_needs_the_encoder_there(write: Write, chosen: str) -> None:
+    assert check_file(write(f"policy: bundespolizei\nidle: {{camera: {chosen}}}\n")) == [
+        f"c.yaml:2: idle.camera: {chosen}, and the pre-event buffer is armed in idle; "
+        "write encode, or take idle out of pre_event.armed_in"
+    ]
+
+
 def test_a_buffer_of_no_seconds_is_armed_nowhere(write: Write) -> None:
     settings = load(write("policy: bayern\npre_event: {seconds: 0, armed_in: [idle]}\n"))
     assert settings.policy.pre_event.armed_in == NEVER
