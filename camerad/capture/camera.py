@@ -290,9 +290,10 @@ class Camera:
         except Exception as error:
             raise CaptureError(f"the camera cannot be stopped: {error}") from error
         self._pictures.rests()
-        # What the display was shown last.
-        for view in self._views.values():
-            view[...] = 0
+        # No frame comes that would overwrite the last ones.
+        for buffer, memory in self._picam2.allocator.mapped_buffers.items():
+            with _writing(buffer):
+                memory[:] = bytes(len(memory))
 
     def close(self) -> None:
         """Stop and close the camera. May never return: the camera stack is known to hang here."""

@@ -136,12 +136,25 @@ def test_fewer_pictures_per_second_are_no_gap_and_keep_the_key_frames_in_time(ar
     assert armed.of(wire.Kind.GAP) == []
 
 
+def camera_buffers(pid: int) -> Iterator[bytes]:
+    """What is in the DMA buffers of a process, which are memfds here."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in lines:
+            if "memfd:" in line and "newest-frame" not in line:
+                first, end = (int(part, 16) for part in line.split()[0].split("-"))
+                memory.seek(first)
+                yield memory.read(end - first)
+
+
 def test_a_sensor_that_rests_is_off_in_idle_lives_on_and_wakes_for_whoever_wants_a_picture() -> (
     None
 ):
     with running(rests=True) as child:
         child.hello()
         child.tell("rate", fps=15)
+        child.beats(2)
+        assert any(any(buffer) for buffer in camera_buffers(child.pid))
 
         def resting() -> bool:
             last = child.of(wire.Kind.BEAT)[-2:]
@@ -154,6 +167,10 @@ def test_a_sensor_that_rests_is_off_in_idle_lives_on_and_wakes_for_whoever_wants
         after = child.of(wire.Kind.BEAT)[-1]
         assert after["delivered"] == before["delivered"]
         assert after["pts_us"] - before["pts_us"] >= 3 * 250_000
+        # Six buffers of each of the two streams, and no frame comes that would overwrite them.
+        buffers = list(camera_buffers(child.pid))
+        assert len(buffers) >= 12
+        assert not any(any(buffer) for buffer in buffers)
         asked_us = now_us()
         child.arm(1, packets=20)
         first = child.under(1)[0]
