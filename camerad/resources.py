@@ -21,6 +21,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -114,7 +115,7 @@ class Resources:
     def start(self) -> None:
         """Begin to watch."""
         loop = asyncio.get_running_loop()
-        for watch in (self._watch_power(), self._watch_heat()):
+        for watch in (self._recall(), self._watch_power(), self._watch_heat()):
             task = loop.create_task(watch)
             task.add_done_callback(_tell_of_failure)
             self._tasks.append(task)
@@ -160,11 +161,19 @@ class Resources:
 
     # ------------------------------------------------------------------ battery
 
-    async def _watch_power(self) -> None:
+    async def _recall(self) -> None:
+        """What an earlier life left; the watch waits for no card."""
         await self._host.aside(self._forget_word)
-        rates = await self._host.aside(self._load)
-        recording, standby = self._saved = rates
-        self.battery = Battery(recording=battery.Meter(recording), standby=battery.Meter(standby))
+        recording, standby = self._saved = await self._host.aside(self._load)
+        known = self.battery
+        if known.recording.rate is None and known.standby.rate is None:
+            self.battery = replace(
+                known,
+                recording=replace(known.recording, rate=recording),
+                standby=replace(known.standby, rate=standby),
+            )
+
+    async def _watch_power(self) -> None:
         root = self._settings.battery.power_supply
         await self._watch(lambda: power.read(root), self._take_power)
 

@@ -1,0 +1,255 @@
+"""What the watch over battery, heat and memory does when it is not answered, or cannot write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hw_mocks.sim.gauges import Gauges
+
+from camerad import resources
+from camerad.behaviour.stages import Condition, Stage, State
+from camerad.clock import ManualClock
+from camerad.config import load
+from camerad.hardware import power, thermal
+from camerad.resources import Resources
+from tests.system.harness import configuration
+from tests.system.virtual_time import VirtualLoop
+
+
+class Host:
+    """What the watch needs of the daemon. `hangs`: what never comes back while it is in there."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.state = State(Stage.IDLE, 0)
+        self.conditions: set[Condition] = set()
+        self.notes: list[tuple[str, bool]] = []
+        self.slow = 0
+        self.fps: list[tuple[int, str]] = []
+        self.ended: list[str] = []
+        self.hangs: Callable[[], bool] = lambda: False
+
+    def set_condition(self, condition: Condition, *, holds: bool) -> None:
+        (self.conditions.add if holds else self.conditions.discard)(condition)
+
+    def note(self, kind: str, **facts: Any) -> None:
+        assert kind == "fault"
+        self.notes.append((facts["condition"], facts["holds"]))
+
+    async def aside(self, work: Callable[[], Any]) -> Any:
+        result = work()
+        while self.hangs():
+            await asyncio.sleep(1)
+        return result
+
+    def slow_syncs(self) -> int:
+        return self.slow
+
+    def set_fps(self, fps: int, reason: str) -> None:
+        self.fps.append((fps, reason))
+
+    def shut_down(self, reason: str) -> None:
+        self.ended.append(reason)
+
+
+class Scene:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.gauges = gauges = Gauges(folder / "board")
+        for name in ("card", "run"):
+            (folder / name).mkdir()
+        settings = load(
+            configuration(
+                folder,
+                device={"state_dir": str(folder / "card"), "runtime_dir": str(folder / "run")},
+                battery={"power_supply": str(gauges.power_supply)},
+                thermal={"zone": str(gauges.zone), "firmware": str(gauges.firmware)},
+            )
+        )
+        self.clock = ManualClock(0)
+        self.loop = VirtualLoop(self.clock)
+        self.host = Host(self.clock)
+        self.memory = 200 * 1024 * 1024
+        monkeypatch.setattr(thermal, "available_bytes", lambda: self.memory)
+        self.watch = Resources(settings, self.clock, self.host)
+
+    def live(self, seconds: float, *then: tuple[float, Callable[[], None]]) -> None:
+        """So long, in simulated time; `then`: what happens when."""
+
+        async def life() -> None:
+            self.watch.start()
+            for at, what in then:
+                self.loop.call_at(at, what)
+            await asyncio.sleep(seconds)
+            self.watch.close()
+            await asyncio.sleep(0)
+
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_until_complete(life())
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, monkeypatch)
+
+
+def test_a_gauge_whose_bus_hangs_is_unknown_and_comes_back(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    hanging: list[bool] = []
+    told: list[set[Condition]] = []
+    scene.host.hangs = lambda: bool(hanging)
+    scene.live(
+        200,
+        (15, lambda: hanging.append(True)),
+        # Ten seconds until it counts as failing, and half a minute until that is believed.
+        (48, lambda: told.append(set(scene.host.conditions))),
+        (75, lambda: told.append(set(scene.host.conditions))),
+        (100, hanging.clear),
+        (125, lambda: told.append(set(scene.host.conditions))),
+    )
+    assert told == [set(), {Condition.BATTERY_UNKNOWN}, set()]
+    said = [record.message for record in caplog.records if "answer" in record.message]
+    # Once each, however long it lasts.
+    assert sorted(said) == [
+        "battery: its gauge does not answer",
+        "temperature: its sensor does not answer",
+    ]
+
+
+def test_a_bus_that_hangs_from_the_start_is_no_battery_that_is_known_of(scene: Scene) -> None:
+    scene.host.hangs = lambda: True
+    scene.live(120)
+    assert scene.host.conditions == set()
+    assert scene.watch.percent is None
+
+
+def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene: Scene) -> None:
+    def set_memory(mib: int) -> Callable[[], None]:
+        return lambda: setattr(scene, "memory", mib * 1024 * 1024)
+
+    def slow(times: int) -> Callable[[], None]:
+        return lambda: setattr(scene.host, "slow", times)
+
+    def firmware(bits: str) -> Callable[[], None]:
+        return lambda: bool(scene.gauges.firmware.write_text(bits)) and None
+
+    scene.live(
+        1500,
+        (15, set_memory(40)),
+        (95, set_memory(70)),
+        (105, slow(5)),
+        (205, firmware("1")),
+        (305, firmware("0")),
+    )
+    assert scene.host.notes == [
+        ("memory_low", True),
+        ("memory_low", False),
+        ("storage_slow", True),
+        ("under_voltage", True),
+        ("under_voltage", False),
+        ("storage_slow", False),
+    ]
+    assert scene.host.conditions == set()
+    assert scene.host.fps == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "rates", "words"),
+    [
+        ('{"recording": 0.5, "standby": null}', (0.5, None), ""),
+        ('{"recording": 99, "standby": null}', (None, None), "99 per hour cannot be"),
+        ("[]", (None, None), "measured anew"),
+        ("{", (None, None), "measured anew"),
+    ],
+)
+def test_what_was_measured_in_an_earlier_life_is_believed_if_it_can_be(
+    scene: Scene,
+    caplog: pytest.LogCaptureFixture,
+    kept: str,
+    rates: tuple[float | None, float | None],
+    words: str,
+) -> None:
+    (scene.folder / "card/battery.json").write_text(kept)
+    scene.live(30)
+    known = scene.watch.battery
+    assert (known.recording.rate, known.standby.rate) == rates
+    assert words in caplog.text
+
+
+def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
+    scene.gauges.show("hot")
+    scene.live(15)
+    # 78 °C are past both steps: half of the 30 that are configured.
+    assert scene.host.fps == [(15, "heat")]
+    assert scene.host.conditions == {Condition.HOT}
+    assert scene.watch.report() == {
+        "battery": {"percent": 87, "minutes_left": 123, "docked": False},
+        "celsius": 78.0,
+        "fps": 15,
+    }
+
+
+def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene) -> None:
+    scene.gauges.show("battery_critical")
+    scene.live(300)
+    assert scene.host.ended == ["battery_critical"]
+    assert not (scene.folder / "run/power-off").exists()
+    scene.watch.leave_word()
+    assert (scene.folder / "run/power-off").read_text() == "the battery is at 2 %\n"
+
+
+def test_who_leaves_in_another_way_leaves_no_word(scene: Scene) -> None:
+    scene.live(100)
+    scene.watch.leave_word()
+    assert list((scene.folder / "run").iterdir()) == []
+
+
+def test_a_word_that_cannot_be_left_or_removed_is_said(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scene.folder / "run/power-off").mkdir()
+    scene.gauges.show("battery_critical")
+    scene.live(300)
+    scene.watch.leave_word()
+    assert "an old word cannot be removed" in caplog.text
+    assert "cannot ask for power-off" in caplog.text
+
+
+def test_a_drain_that_cannot_be_kept_is_said_and_believed_all_the_same(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scene.folder / "card").rmdir()
+
+    def fall() -> None:
+        # 1 % a minute: 60 % an hour.
+        percent = 90 - int(scene.loop.time() / 60)
+        (scene.gauges.power_supply / "BAT0/capacity").write_text(f"{percent}\n")
+        scene.loop.call_later(10, fall)
+
+    scene.live(900, (0, fall))
+    assert "the next start measures the battery's drain anew" in caplog.text
+    rate = scene.watch.battery.standby.rate
+    assert rate == pytest.approx(0.6, rel=0.2)
+
+
+def test_a_watch_that_fails_is_a_mistake_that_is_heard_of(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    scene.loop.set_exception_handler(lambda _, context: heard.append(context["message"]))
+
+    def wrong(_: Path) -> power.Power:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(resources.power, "read", wrong)
+    scene.live(30)
+    assert heard == ["the watch over the resources failed"]
