@@ -11,6 +11,7 @@ import pytest
 from hw_mocks.sim.gauges import Gauges
 
 from camerad import resources
+from camerad.behaviour.battery import Battery, Meter
 from camerad.behaviour.stages import Condition, Stage, State
 from camerad.clock import ManualClock
 from camerad.config import load
@@ -183,6 +184,23 @@ def test_what_was_measured_in_an_earlier_life_is_believed_if_it_can_be(
     known = scene.watch.battery
     assert (known.recording.rate, known.standby.rate) == rates
     assert words in caplog.text
+
+
+def test_what_was_measured_by_now_counts_more_than_what_a_slow_card_remembers(
+    scene: Scene,
+) -> None:
+    (scene.folder / "card/battery.json").write_text('{"recording": 0.5, "standby": 0.5}')
+    scene.watch.battery = Battery(recording=Meter(0.25))  # before the card has answered
+    scene.live(30)
+    assert scene.watch.battery.recording.rate == 0.25
+    assert scene.watch.battery.standby.rate is None
+
+
+def test_without_a_battery_nothing_is_the_matter(scene: Scene) -> None:
+    (scene.gauges.power_supply / "BAT0/present").write_text("0\n")
+    scene.live(30)
+    assert scene.host.conditions == set()
+    assert scene.watch.report()["battery"] is None
 
 
 def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:

@@ -100,6 +100,20 @@ def test_a_charger_is_seen_by_itself_or_by_the_battery(
     assert read(tmp_path).external is external
 
 
+def test_a_place_that_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
+    loop = tmp_path / "power_supply"
+    loop.symlink_to(loop)
+    seen = read(loop)
+    assert seen.battery is None
+    assert str(loop) in str(seen.why)
+
+
+def test_a_supply_that_says_nothing_of_itself_is_passed_over(tmp_path: Path) -> None:
+    battery(tmp_path, capacity="50", status="Discharging")
+    supply(tmp_path, "strange")
+    assert read(tmp_path) == Power("BAT0", 0.5, None, external=False)
+
+
 def test_a_battery_that_is_out_or_belongs_to_something_else_does_not_count(tmp_path: Path) -> None:
     battery(tmp_path, present="0", capacity="50")
     supply(tmp_path, "headset", type="Battery", scope="Device", capacity="3")
