@@ -47,8 +47,9 @@ class Owner(Protocol):
 
 class Card:
     """directory: where recordings go. rate: bits per second of what is recorded, None where that
-    cannot be told. make_room: deletes up to so many bytes that an office has already, and tells
-    whether anything was.
+    cannot be told. recording: whether something is being written there, which finds out by itself
+    what the card takes. make_room: deletes up to so many bytes that an office has already, and
+    tells whether anything was.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Card:
         directory: str,
         *,
         rate: Callable[[], float | None],
+        recording: Callable[[], bool],
         make_room: Callable[[float], Awaitable[bool]],
     ) -> None:
         self._owner = owner
         self._settings = settings
         self._directory = directory
         self._rate = rate
+        self._recording = recording
         self._make_room = make_room
         self._room: storage.Room | None = None
         self._failed: StorageError | None = None
@@ -76,6 +79,14 @@ class Card:
         if condition is not Condition.STORAGE_FAILED:
             self._owner.clear_condition(Condition.STORAGE_FAILED)  # the card has changed its mind
         self._owner.raise_condition(condition)
+
+    def stalled(self, error: StorageError | None) -> None:
+        """The card refuses what is being recorded, or no longer: the recorder rides it out
+        (`camerad.evidence.riding`), and decides what becomes of it."""
+        if error is None:
+            self._owner.clear_condition(Condition.STORAGE_STALLED)
+        else:
+            self._owner.raise_condition(Condition.STORAGE_STALLED)
 
     def room(self) -> dict[str, Any] | None:
         """What is left, ready for JSON; None before it was looked at."""
@@ -104,6 +115,8 @@ class Card:
             if failed is not None:
                 await owner.aside(lambda: storage.probe(self._directory))
         except StorageError as error:
+            if Condition.STORAGE_STALLED in owner.state.conditions:
+                return
             if condition_of(error) not in owner.state.conditions:
                 log.error("storage: %s", error)
             self.failed(error)
@@ -115,7 +128,7 @@ class Card:
         owner.clear_condition(Condition.STORAGE_FAILED)
         if room.writable:
             owner.clear_condition(Condition.STORAGE_READ_ONLY)
-        else:
+        elif not self._recording():
             owner.raise_condition(Condition.STORAGE_READ_ONLY)
         for condition, minutes in (
             (Condition.STORAGE_FULL, limits.full_minutes),

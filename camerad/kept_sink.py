@@ -57,9 +57,15 @@ class KeptSink:
 
     def append(self, fragment: bytes, facts: Facts) -> None:
         """As its sink does."""
+        # Also of a fragment that is tried again: nobody but `retry` goes on from it.
+        self._flagged = self._flagged or bool(facts.marks)
         with self._named():
             self._sink.append(fragment, facts)
-        self._flagged = self._flagged or bool(facts.marks)
+
+    def retry(self) -> None:
+        """As its sink does."""
+        with self._named():
+            self._sink.retry()
 
     def close(self, closing: Closing) -> str:
         """As its sink does; where that fails, it is for repair to close the file."""

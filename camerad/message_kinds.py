@@ -184,6 +184,12 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.STORAGE: (
+        (
+            "camerad.evidence.riding",
+            "ERROR",
+            "%s; it is tried again, and what comes meanwhile waits in memory",
+        ),
+        ("camerad.evidence.riding", "WARNING", "%s: the storage takes it again"),
         ("camerad.card", "ERROR", "storage: %s"),
         ("camerad.daemon", "ERROR", "%s"),
         ("camerad.keeping", "ERROR", "%s"),

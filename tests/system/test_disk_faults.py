@@ -29,8 +29,19 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.parametrize("fault", CONDITIONS)
-def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
+SMALL_RING = {
+    "camera": {"width": 640, "height": 360, "bitrate": 2_000_000, "max_bitrate": 2_000_000},
+    "ring": {"stall_seconds": 1},
+    "pre_event": {"seconds": 0.5},
+}
+"""The bytes of two seconds, so that a card which stays away is soon given up."""
+RING_SECONDS = 6.0
+"""What `SMALL_RING` holds at most: two seconds at the most that the encoder may need, and three
+times that of a film with little movement in it."""
+
+
+@pytest.mark.parametrize("fault", ["disk_readonly", "disk_error"])
+def test_a_card_that_fails_for_less_than_the_ring_holds_costs_no_picture_and_is_said_at_once(
     tmp_path: Path, fault: str
 ) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
@@ -40,10 +51,37 @@ def test_a_card_that_fails_ends_the_recording_and_is_said_at_once(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
         failed_us = now_us()
+        camera.fault(fault, 3)
+        camera.wait_for_condition("storage_stalled", holds=True)
+        assert camera.state["lights"]["red"]
+        camera.wait_for_condition("storage_stalled", holds=False)
+        safe = camera.state["recording"]["seconds"]
+        until(lambda: camera.state["recording"]["seconds"] > safe, PATIENCE, "it goes on")
+        assert [on for _, on in edges(camera, "red", failed_us)] == []
+        recording = camera.stop()
+        assert judge_gaps(camera, recording).holes == []
+        assert recording["gaps"] == []
+        # The card was away for three seconds, and the recording says so.
+        said = [facts["sync_us"] for facts in sealed.read(recording["path"]).facts]
+        assert max(sync_us or 0 for sync_us in said) > 2_000_000
+
+
+@pytest.mark.parametrize("fault", CONDITIONS)
+def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
+    tmp_path: Path, fault: str
+) -> None:
+    config = configuration(tmp_path, "generic", **SMALL_RING)
+    with body_camera(tmp_path, config) as camera:
+        start_recording(camera)
+        until(
+            lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
+        )
+        failed_us = now_us()
         camera.fault(fault, FAULT_SECONDS)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
-        amber_us = next(at_us for at_us, on in edges(camera, "amber", failed_us) if on)
-        assert amber_us - failed_us < NOTICED_SECONDS * 1e6
+        red_us = next(at_us for at_us, on in edges(camera, "red", failed_us) if not on)
+        waits = 0.0 if fault == "disk_full" else RING_SECONDS
+        assert red_us - failed_us < (NOTICED_SECONDS + waits) * 1e6
         assert CONDITIONS[fault] in state["conditions"]
         assert not state["ready"]
         camera.wait(stage="idle")
