@@ -96,6 +96,7 @@ RHYTHMS = {
     CueKind.MUTED: "sound off",
     CueKind.REFUSED: "refused",
     CueKind.STORAGE_LOW: "card nearly full",
+    CueKind.STORAGE_STALLED: "card does not answer",
     CueKind.BATTERY_LOW: "battery low",
     CueKind.CLOCK_UNTRUSTED: "clock uncertain",
     CueKind.MICROPHONE_DOWN: "microphone failed",
