@@ -11,12 +11,15 @@ hangs in stop(); so nothing here raises into it, an exception goes to `Wiring.fa
 
 from __future__ import annotations
 
+import fcntl
+import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import av
+import videodev2
 from av.video.frame import PictureType
 from picamera2.encoders import LibavH264Encoder
 from picamera2.encoders.h264_encoder import H264Encoder
@@ -144,8 +147,51 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has n
         return _time(self, self._wiring)
 
 
+class _Emptied:
+    """A buffer that the driver shares with this process; what is read from it is overwritten there.
+
+    The driver fills its buffers in turn and each from the beginning: without this, the end of a
+    large packet would stay until another one as large comes to lie there. Stands in for the mmap in
+    picamera2's list, of which it uses the methods below. memory: writable; anything else is an
+    error, since nothing could be overwritten.
+    """
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+        self._view = memoryview(memory)
+        if self._view.readonly:
+            raise CaptureError("the hardware encoder's buffers cannot be overwritten")
+
+    def read(self, size: int) -> bytearray:
+        """The first `size` bytes, which are zero afterwards."""
+        with self._view[:size] as packet:
+            taken = bytearray(packet)
+            overwrite(packet)
+        return taken
+
+    def seek(self, position: int) -> None:
+        """Reading always begins at the beginning."""
+
+    def wipe(self) -> None:
+        """Overwrite all of it."""
+        overwrite(self._view)
+
+    def close(self) -> None:
+        """Give the buffer back to the driver."""
+        self._view.release()
+        self._memory.close()
+
+
 class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no types
-    """The V4L2 encoder of a vc4 board. Its rate is bounded by its own rate control only."""
+    """The V4L2 encoder of a vc4 board. Its rate is bounded by its own rate control only.
+
+    Where its packets are in this process, and for how long: in the driver's buffer until they are
+    read, and from then on in one copy, which the outbox overwrites when it is sent, and this class
+    when it is not.
+    """
+
+    vd: Any
+    bufs: dict[int, tuple[Any, int]]
 
     def __init__(self, settings: CaptureSettings, wiring: Wiring) -> None:
         super().__init__(
@@ -156,19 +202,37 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
     def _start(self) -> None:
         self._wiring.pictures.started()
         super()._start()
+        # picamera2 maps them for reading only. Nothing has been fed yet, so the thread that reads
+        # them has nothing to read.
+        for index, (memory, size) in self.bufs.items():
+            memory.close()
+            self.bufs[index] = (_Emptied(self._mapped(index, size)), size)
+
+    def _mapped(self, index: int, size: int) -> mmap.mmap:
+        """A buffer for packets, mapped for reading and writing. Raises OSError."""
+        planes = (videodev2.v4l2_plane * videodev2.VIDEO_MAX_PLANES)()
+        buffer = videodev2.v4l2_buffer()
+        buffer.type = videodev2.V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
+        buffer.memory = videodev2.V4L2_MEMORY_MMAP
+        buffer.index, buffer.length, buffer.m.planes = index, 1, planes
+        fcntl.ioctl(self.vd, videodev2.VIDIOC_QUERYBUF, buffer)
+        return mmap.mmap(self.vd.fileno(), size, offset=planes[0].m.mem_offset)
 
     def wipe(self) -> None:
-        """Overwrite the sixteen buffers in which the driver leaves its packets."""
-        for memory, _ in self.bufs.values():
-            with memoryview(memory) as view:
-                overwrite(view)
+        """Overwrite the buffers in which the driver leaves its packets, read or not.
+
+        The hardware may still be at work on pictures from before and leave them there afterwards;
+        they are read, and overwritten, when it is done.
+        """
+        for buffer, _ in self.bufs.values():
+            buffer.wipe()
 
     def encode(self, stream: Any, request: Any) -> None:
         """Called by picamera2's event loop with every frame; never raises."""
         try:
             super().encode(stream, request)
         except Exception as error:  # noqa: BLE001 - picamera2's event loop would die of it
-            self._wiring.fail(error)
+            self._fail(error)
 
     def _encode(self, stream: Any, request: Any) -> None:
         picture = self._wiring.picture()
@@ -188,20 +252,28 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         try:
             super().thread_poll(buf_available)
         except Exception as error:  # noqa: BLE001 - nobody would notice
-            self._wiring.fail(error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """The kernel's word alone does not say who refused what."""
+        if isinstance(error, OSError) and not isinstance(error, CaptureError):
+            error = CaptureError(f"the hardware encoder failed: {error.strerror or error}")
+        self._wiring.fail(error)
 
     def outputframe(
         self,
-        frame: bytes,
+        frame: bytearray,
         keyframe: bool = True,
         timestamp: int | None = None,
         packet: Any = None,  # noqa: ARG002 - picamera2's signature
         audio: bool = False,  # noqa: ARG002
     ) -> None:
-        """Called by picamera2 with every packet."""
+        """Called by picamera2 with every packet, as `_Emptied.read` gave it."""
         if timestamp is None:
             raise CaptureError("the encoder gives a packet without a time")
-        self._wiring.pictures.encoded(memoryview(bytearray(frame)), keyframe, timestamp)
+        body = memoryview(frame)
+        if not self._wiring.pictures.encoded(body, keyframe, timestamp):
+            overwrite(body)
 
 
 def _time(encoder: Any, wiring: Wiring) -> int:
@@ -220,7 +292,8 @@ def choose(wanted: str, on_vc4: bool) -> tuple[bool, str]:
     """Whether to take the hardware encoder, and why, in words.
 
     wanted: "auto", "software" or "hardware". on_vc4: whether the board has picamera2's vc4
-    platform; other boards have no hardware encoder for H.264.
+    platform; other boards have no hardware encoder for H.264. What is at the encoder's place is
+    asked who it is.
     """
     if wanted == "software":
         return False, "configured"
@@ -228,7 +301,21 @@ def choose(wanted: str, on_vc4: bool) -> tuple[bool, str]:
         return False, "this board has no hardware encoder"
     if not os.path.exists(HARDWARE_DEVICE):
         return False, f"there is no {HARDWARE_DEVICE}"
+    try:
+        driver = _driver_of(HARDWARE_DEVICE)
+    except OSError as error:
+        return False, f"{HARDWARE_DEVICE} cannot be opened: {error.strerror}"
+    if driver != HARDWARE_CODEC:
+        return False, f"{HARDWARE_DEVICE} is no encoder but belongs to {driver}"
     return True, "configured" if wanted == "hardware" else "found"
+
+
+def _driver_of(device: str) -> str:
+    """The driver of a video device (VIDIOC_QUERYCAP). Raises OSError."""
+    with open(device, "rb+", buffering=0) as opened:
+        found = videodev2.v4l2_capability()
+        fcntl.ioctl(opened, videodev2.VIDIOC_QUERYCAP, found)
+        return str(videodev2.arr_to_str(found.driver))
 
 
 def codec_name(hardware: bool) -> str:

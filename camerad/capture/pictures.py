@@ -92,9 +92,16 @@ class Pictures:
         return self._encoded
 
     def arm(self, epoch: int, not_before_us: int) -> None:
-        """Send packets under `epoch`, beginning with a key frame of `not_before_us` or later."""
+        """Send packets under `epoch`, beginning with a key frame of `not_before_us` or later.
+
+        Nothing is sent of a picture that the encoder has been fed by now: where its packet will
+        lie may just be overwritten.
+        """
         with self._lock:
             self._epoch = epoch
+            inside = next(reversed(self._fed.values()), None)
+            if inside is not None:
+                not_before_us = max(not_before_us, inside.pts_us + 1)
             self._not_before_us = not_before_us
             self._last_sent_us = None
             self._missing.clear()
@@ -189,11 +196,12 @@ class Pictures:
             self._fed.clear()
             self._last_encoded_us = None
 
-    def encoded(self, body: memoryview, key: bool, timestamp_us: int) -> None:
+    def encoded(self, body: memoryview, key: bool, timestamp_us: int) -> bool:
         """The encoder gives the packet of the picture that was fed as `timestamp_us`.
 
-        body: the packet in writable memory, which belongs to the outbox afterwards. Raises
-        CaptureError if the encoder gives what it was not fed, or not in the order of time.
+        body: the packet in writable memory. Returns whether it goes to the outbox, to which it
+        belongs afterwards. Raises CaptureError if the encoder gives what it was not fed, or not in
+        the order of time.
         """
         with self._lock:
             picture = self._take(timestamp_us)
@@ -201,22 +209,23 @@ class Pictures:
                 raise CaptureError("the encoder gives pictures out of order")
             self._last_encoded_us = picture.pts_us
             if self._epoch is None:
-                return
+                return False
             if self._last_sent_us is None:
                 # Footage begins with a key frame that is new enough.
                 self._missing.clear()
                 if not key or picture.pts_us < self._not_before_us:
-                    return
+                    return False
             self._encoded += 1
             if not self._passes(key, wire.HEADER.size + len(body)):
                 self._missing[LOST_BY_QUEUE] += 1
-                return
+                return False
             self._state_gaps(picture.pts_us)
             self._last_sent_us = picture.pts_us
             header = wire.Header(
                 wire.Kind.PACKET, key, self._epoch, picture.frame, picture.pts_us, len(body)
             )
             self._outbox.send(header.pack(), body)
+            return True
 
     def _take(self, timestamp_us: int) -> Picture:
         """The picture of this packet; older ones in the encoder are lost."""

@@ -6,6 +6,7 @@ outside with messages such as ``{"fault": "camera_stall", "until_us": ...}``.
 
 Environment, all of it optional:
     HW_MOCKS_PLATFORM   vc4 (Raspberry Pi up to 4, the default) or pisp (from 5 on)
+    HW_MOCKS_ENCODER    none for a vc4 board whose hardware encoder is missing
     HW_MOCKS_FOOTAGE    folder made by `hw_mocks.footage.prepare`; without it, a test pattern
     HW_MOCKS_EPOCH_US   microseconds of CLOCK_BOOTTIME at which frame number 0 is exposed; without
                         it, the start of the process
@@ -45,7 +46,7 @@ class Platform(Enum):
 
 
 class Fault(StrEnum):
-    """What can be wrong. The first four last until a time, the others hit a number of times."""
+    """What can be wrong. Those of `LASTING` last until a time, the others hit a number of times."""
 
     CAMERA_STALL = "camera_stall"  # the sensor runs but delivers nothing
     CAMERA_GONE = "camera_gone"  # no camera is listed, and one that runs delivers nothing
@@ -58,22 +59,33 @@ class Fault(StrEnum):
     ACQUIRE_ERROR = "camera_acquire_error"  # Camera.acquire() fails with EBUSY
     CONFIGURE_ERROR = "camera_configure_error"  # Camera.configure() fails with EINVAL
     ALLOC_ERROR = "camera_alloc_error"  # a DMA heap has no memory left
+    ENCODER_ERROR = "encoder_error"  # to dequeue a packet of the hardware encoder fails with EIO
+    ENCODER_EMPTY = "encoder_empty"  # a picture comes back from it with no bytes
+
+    ENCODER_HANG = "encoder_hang"  # the hardware encoder completes nothing
 
 
 LASTING: Final = frozenset(
-    {Fault.CAMERA_STALL, Fault.CAMERA_GONE, Fault.CAMERA_STOP_HANG, Fault.CAMERA_DARK}
+    {
+        Fault.CAMERA_STALL,
+        Fault.CAMERA_GONE,
+        Fault.CAMERA_STOP_HANG,
+        Fault.CAMERA_DARK,
+        Fault.ENCODER_HANG,
+    }
 )
 
 
 class Sensor:
     """State of the simulated sensor. Every method may be called from any thread.
 
-    Raises ValueError if the environment names an unknown platform, or no number for the epoch or
-    for the clapper.
+    Raises ValueError if the environment names an unknown platform or encoder, or no number for the
+    epoch or for the clapper.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.platform = _platform(environment.get("HW_MOCKS_PLATFORM") or Platform.VC4.value)
+        self._no_encoder = _no_encoder(environment.get("HW_MOCKS_ENCODER"))
         self.epoch_ns = _epoch_ns(environment.get("HW_MOCKS_EPOCH_US"))
         clapper = environment.get("HW_MOCKS_CLAPPER")
         self.clapper: int | None = int(clapper) if clapper else None
@@ -91,6 +103,11 @@ class Sensor:
         self.exposed = self.delivered = self.lost = 0
         """Frames since the last `reset`: exposed, of these delivered, and of these lost because
         no buffer was queued or the sensor stalled."""
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the board has a hardware encoder."""
+        return self.platform is Platform.VC4 and not self._no_encoder
 
     # ------------------------------------------------------------------------------------- faults
 
@@ -201,6 +218,12 @@ def _platform(name: str) -> Platform:
     except ValueError:
         known = ", ".join(platform.value for platform in Platform)
         raise ValueError(f"HW_MOCKS_PLATFORM: {name!r} is none of {known}") from None
+
+
+def _no_encoder(name: str | None) -> bool:
+    if name not in (None, "", "none"):
+        raise ValueError(f"HW_MOCKS_ENCODER: {name!r} is not none")
+    return name == "none"
 
 
 def _epoch_ns(text: str | None) -> int:

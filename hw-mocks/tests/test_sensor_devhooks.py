@@ -112,15 +112,20 @@ def test_everything_else_is_passed_on(tmp_path: Path) -> None:
 
 def test_the_machines_own_video_devices_are_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devhooks, "_real_exists", lambda path: True)
+
+    def there() -> list[int]:
+        return [number for number in range(64) if os.path.exists(f"/dev/video{number}")]
+
     monkeypatch.setattr(SENSOR, "platform", Platform.VC4)
-    assert not any(os.path.exists(f"/dev/video{number}") for number in range(64))
+    assert there() == [11]
+    monkeypatch.setattr(SENSOR, "_no_encoder", True)
+    assert there() == []
     assert os.path.exists("/dev/video")
     # As picamera2 does it; pathlib has a way of its own to open files.
     with pytest.raises(FileNotFoundError), builtins.open("/dev/video11", "rb+", buffering=0):
         pass
     monkeypatch.setattr(SENSOR, "platform", Platform.PISP)
-    found = [number for number in range(64) if os.path.exists(f"/dev/video{number}")]
-    assert found == [0]
+    assert there() == [0]
 
 
 def test_uninstalled_nothing_is_left() -> None:

@@ -35,6 +35,15 @@ def test_without_an_environment_it_is_a_vc4_that_shows_a_pattern() -> None:
     assert before <= sensor.epoch_ns <= boottime_ns()
 
 
+@pytest.mark.parametrize(
+    ("platform", "encoder", "has"),
+    [("vc4", "", True), ("vc4", "none", False), ("pisp", "", False), ("pisp", "none", False)],
+)
+def test_only_a_vc4_has_a_hardware_encoder(platform: str, encoder: str, has: bool) -> None:
+    sensor = Sensor({"HW_MOCKS_PLATFORM": platform, "HW_MOCKS_ENCODER": encoder})
+    assert sensor.has_encoder is has
+
+
 def test_the_environment_says_what_it_is() -> None:
     sensor = Sensor(
         {"HW_MOCKS_PLATFORM": "pisp", "HW_MOCKS_FOOTAGE": "/f", "HW_MOCKS_EPOCH_US": "1234"}
@@ -48,6 +57,7 @@ def test_the_environment_says_what_it_is() -> None:
     ("variable", "value", "complaint"),
     [
         ("HW_MOCKS_PLATFORM", "pi6", "HW_MOCKS_PLATFORM: 'pi6' is none of vc4, pisp"),
+        ("HW_MOCKS_ENCODER", "h265", "HW_MOCKS_ENCODER: 'h265' is not none"),
         ("HW_MOCKS_EPOCH_US", "noon", "HW_MOCKS_EPOCH_US: 'noon' is no number of microseconds"),
     ],
 )

@@ -19,6 +19,6 @@ if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
         if len(data) >= 4 * PIECE:
             middle = len(data) // 2
             os.write(notes, data[middle : middle + PIECE])
-        encoded(self, data, key, timestamp_us)
+        return encoded(self, data, key, timestamp_us)
 
     Pictures.encoded = noting

@@ -35,6 +35,8 @@ SETTINGS: dict[str, Any] = {
     "encoder_threads": 1,
     "key_interval_us": 1_000_000,
 }
+HARDWARE = {"HW_MOCKS_ENCODER": ""}
+"""The environment of a board with a hardware encoder; without it, libx264 encodes."""
 TUNABLES = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
 
 
@@ -65,7 +67,12 @@ class Child:
                 *("--socket-fd", str(theirs.fileno()), "--frame-fd", str(self.frame_fd)),
             ],
             pass_fds=(theirs.fileno(), self.frame_fd),
-            env={**os.environ, "GLIBC_TUNABLES": TUNABLES, **environment},
+            env={
+                **os.environ,
+                "GLIBC_TUNABLES": TUNABLES,
+                "HW_MOCKS_ENCODER": "none",
+                **environment,
+            },
             start_new_session=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

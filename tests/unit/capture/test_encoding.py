@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
+import os
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from camerad.capture.encoding import (
 )
 from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.settings import CaptureSettings
+from camerad.errors import CaptureError
 from camerad.stream import wire
 
 FRAME_US = 33_333
@@ -225,7 +228,7 @@ def hardware(monkeypatch: pytest.MonkeyPatch) -> Bench:
         if key:
             self._key_frames_generated += 1
             forced.append(bench.count - 1)
-        self.outputframe(b"packet", key or bench.count == 1, self._timestamp(request))
+        self.outputframe(bytearray(b"packet"), key or bench.count == 1, self._timestamp(request))
 
     monkeypatch.setattr(V4L2Encoder, "_start", lambda self: None)
     monkeypatch.setattr(V4L2Encoder, "_encode", encode)
@@ -278,31 +281,58 @@ def test_the_hardware_encoder_is_asked_for_a_key_frame_every_second(hardware: Be
     assert [header.frame for header, _ in hardware.box.packets if header.key] == [0, 30, 60]
 
 
-def test_the_buffers_of_the_hardware_encoder_are_overwritten(hardware: Bench) -> None:
+def test_a_packet_is_overwritten_where_the_driver_left_it_as_it_is_read() -> None:
     memory = mmap.mmap(-1, 4096)
-    memory.write(b"footage" * 100)
-    hardware.encoder.bufs = {0: (memory, 4096)}
-    hardware.encoder.wipe()
+    memory.write(b"packet, and what is left of one before")
+    buffer = encoding._Emptied(memory)
+    assert buffer.read(6) == b"packet"
+    buffer.seek(0)
+    assert memory[:8] == bytes(6) + b", "
+    buffer.wipe()
     assert memory[:] == bytes(4096)
-    memory.close()
+    buffer.close()
+    assert memory.closed
+
+
+def test_a_buffer_that_cannot_be_overwritten_is_an_error() -> None:
+    with mmap.mmap(-1, 4096, access=mmap.ACCESS_READ) as memory:
+        with pytest.raises(CaptureError, match="cannot be overwritten"):
+            encoding._Emptied(memory)
+        gc.collect()  # the view of it that the exception holds
+
+
+@pytest.mark.parametrize(("epoch", "left"), [(None, bytes(6)), (1, b"packet")])
+def test_a_packet_that_is_not_sent_is_overwritten(
+    hardware: Bench, epoch: int | None, left: bytes
+) -> None:
+    """One that is sent belongs to the outbox, which overwrites it when the kernel has it."""
+    hardware.feed(1)
+    if epoch is not None:
+        hardware.pictures.arm(epoch, 0)
+    hardware.picture = hardware.pictures.delivered(1, 5_000_000 + FRAME_US, FRAME_US)
+    packet = bytearray(b"packet")
+    hardware.encoder.outputframe(packet, True, hardware.encoder._timestamp(None))
+    assert packet == left
 
 
 def test_an_error_in_the_hardware_encoder_is_told(
     hardware: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise OSError("the driver is gone")
+        raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(V4L2Encoder, "_encode", fail)
     monkeypatch.setattr(V4L2Encoder, "thread_poll", fail)
     hardware.feed(1)
     hardware.encoder.thread_poll(None)
-    assert [str(error) for error in hardware.failures] == ["the driver is gone"] * 2
+    said = "the hardware encoder failed: Input/output error"
+    assert [str(error) for error in hardware.failures] == [said] * 2
+    assert {type(error) for error in hardware.failures} == {CaptureError}
 
 
 def test_a_packet_without_a_time_is_an_error(hardware: Bench) -> None:
     with pytest.raises(OSError, match="without a time"):
-        hardware.encoder.outputframe(b"packet")
+        hardware.encoder.outputframe(bytearray(b"packet"))
 
 
 def test_the_hardware_encoder_waits_for_the_first_frame_with_a_time(hardware: Bench) -> None:
@@ -311,26 +341,38 @@ def test_the_hardware_encoder_waits_for_the_first_frame_with_a_time(hardware: Be
     assert hardware.box.packets == []
 
 
+ENCODER, OTHER = "bcm2835-codec", "uvcvideo"
+
+
 @pytest.mark.parametrize(
-    ("wanted", "vc4", "device", "chosen"),
+    ("wanted", "vc4", "driver", "chosen"),
     [
-        ("auto", True, True, (True, "found")),
-        ("hardware", True, True, (True, "configured")),
-        ("software", True, True, (False, "configured")),
-        ("auto", True, False, (False, "there is no /dev/video11")),
-        ("hardware", True, False, (False, "there is no /dev/video11")),
-        ("auto", False, True, (False, "this board has no hardware encoder")),
-        ("hardware", False, True, (False, "this board has no hardware encoder")),
+        ("auto", True, ENCODER, (True, "found")),
+        ("hardware", True, ENCODER, (True, "configured")),
+        ("software", True, ENCODER, (False, "configured")),
+        ("auto", True, None, (False, "there is no /dev/video11")),
+        ("hardware", True, None, (False, "there is no /dev/video11")),
+        ("auto", True, OTHER, (False, "/dev/video11 is no encoder but belongs to uvcvideo")),
+        ("auto", True, 13, (False, "/dev/video11 cannot be opened: Permission denied")),
+        ("auto", False, ENCODER, (False, "this board has no hardware encoder")),
+        ("hardware", False, ENCODER, (False, "this board has no hardware encoder")),
     ],
 )
 def test_the_encoder_is_chosen_by_configuration_and_board(
     monkeypatch: pytest.MonkeyPatch,
     wanted: str,
     vc4: bool,
-    device: bool,
+    driver: str | int | None,
     chosen: tuple[bool, str],
 ) -> None:
-    monkeypatch.setattr(encoding.os.path, "exists", lambda path: device)
+    def ask(device: str) -> str:
+        if isinstance(driver, str):
+            return driver
+        assert driver is not None
+        raise OSError(driver, os.strerror(driver))
+
+    monkeypatch.setattr(encoding.os.path, "exists", lambda path: driver is not None)
+    monkeypatch.setattr(encoding, "_driver_of", ask)
     assert choose(wanted, vc4) == chosen
 
 
