@@ -147,7 +147,7 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc] # picamera2 has n
         return _time(self, self._wiring)
 
 
-class _Emptied:
+class Emptied:
     """A buffer that the driver shares with this process; what is read from it is overwritten there.
 
     The driver fills its buffers in turn and each from the beginning: without this, the end of a
@@ -206,7 +206,7 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         # them has nothing to read.
         for index, (memory, size) in self.bufs.items():
             memory.close()
-            self.bufs[index] = (_Emptied(self._mapped(index, size)), size)
+            self.bufs[index] = (Emptied(self._mapped(index, size)), size)
 
     def _mapped(self, index: int, size: int) -> mmap.mmap:
         """A buffer for packets, mapped for reading and writing. Raises OSError."""
@@ -268,7 +268,7 @@ class HardwareEncoder(H264Encoder):  # type: ignore[misc] # picamera2 has no typ
         packet: Any = None,  # noqa: ARG002 - picamera2's signature
         audio: bool = False,  # noqa: ARG002
     ) -> None:
-        """Called by picamera2 with every packet, as `_Emptied.read` gave it."""
+        """Called by picamera2 with every packet, as `Emptied.read` gave it."""
         if timestamp is None:
             raise CaptureError("the encoder gives a packet without a time")
         body = memoryview(frame)

@@ -284,7 +284,7 @@ def test_the_hardware_encoder_is_asked_for_a_key_frame_every_second(hardware: Be
 def test_a_packet_is_overwritten_where_the_driver_left_it_as_it_is_read() -> None:
     memory = mmap.mmap(-1, 4096)
     memory.write(b"packet, and what is left of one before")
-    buffer = encoding._Emptied(memory)
+    buffer = encoding.Emptied(memory)
     assert buffer.read(6) == b"packet"
     buffer.seek(0)
     assert memory[:8] == bytes(6) + b", "
@@ -297,7 +297,7 @@ def test_a_packet_is_overwritten_where_the_driver_left_it_as_it_is_read() -> Non
 def test_a_buffer_that_cannot_be_overwritten_is_an_error() -> None:
     with mmap.mmap(-1, 4096, access=mmap.ACCESS_READ) as memory:
         with pytest.raises(CaptureError, match="cannot be overwritten"):
-            encoding._Emptied(memory)
+            encoding.Emptied(memory)
         gc.collect()  # the view of it that the exception holds
 
 
