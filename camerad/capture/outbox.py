@@ -14,7 +14,7 @@ import select
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 _FLAGS: Final = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
@@ -77,11 +77,20 @@ class Outbox:
         The parts belong to the outbox from now on, and writable ones are overwritten once sent.
         After the other end has closed the socket they are only overwritten.
         """
+        size = sum(map(len, parts))
         with self._lock:
-            self._queue.extend(memoryview(part) for part in parts)
-            self._bytes += sum(len(part) for part in parts)
-            if len(self._queue) == len(parts):
-                self._send_some()
+            waits = bool(self._queue)
+            sent = 0 if waits else self._hand_over(parts)
+            if sent == size:
+                # As nearly always: nothing waited, and the socket took it all.
+                for part in parts:
+                    if isinstance(part, memoryview):
+                        overwrite(part)
+                return
+            self._queue.extend(map(memoryview, parts))
+            self._bytes += size
+            if not waits:
+                self._take_off(sent)
             if self._queue:
                 self._jammed.notify()
 
@@ -91,26 +100,39 @@ class Outbox:
         while queue and not self._closed:
             parts = list(queue) if len(queue) <= 8 else [queue[i] for i in range(8)]
             parts[0] = parts[0][self._head_sent :]
-            try:
-                sent = self._socket.sendmsg(parts, (), _FLAGS)
-            except BlockingIOError:
+            sent = self._hand_over(parts)
+            if not sent and not self._closed:
                 return
-            except OSError:
-                self._closed = True
-                break
-            self._bytes -= sent
-            sent += self._head_sent
-            while queue and sent >= len(queue[0]):
-                done = queue.popleft()
-                sent -= len(done)
-                overwrite(done)
-            self._head_sent = sent
+            self._take_off(sent)
+        if not queue:
+            self._empty.notify_all()
+
+    def _hand_over(self, parts: Sequence[bytes | memoryview]) -> int:
+        """How many bytes of `parts` the socket takes now; none after the other end closed it."""
+        if self._closed:
+            return 0
+        try:
+            return self._socket.sendmsg(parts, (), _FLAGS)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._closed = True
+            return 0
+
+    def _take_off(self, sent: int) -> None:
+        """The socket took `sent` more bytes of what waits; all of it goes if it was closed."""
+        queue = self._queue
+        self._bytes -= sent
+        sent += self._head_sent
+        while queue and sent >= len(queue[0]):
+            done = queue.popleft()
+            sent -= len(done)
+            overwrite(done)
+        self._head_sent = sent
         if self._closed:
             while queue:
                 overwrite(queue.popleft())
             self._head_sent = self._bytes = 0
-        if not queue:
-            self._empty.notify_all()
 
     def _drain(self) -> None:
         writable = select.poll()

@@ -36,6 +36,7 @@ class Screen:
         self._glyphs: dict[str, NDArray[Any]] = {}
         self._glyph_size = 0
         self._time = ""
+        self._seconds = -1
         # What people wait for is drawn before they do.
         for scene in (Mirror(), Recording(0)):
             self._design(scene, len("00:00"))
@@ -60,7 +61,8 @@ class Screen:
         self._scene = scene
         self._time = ""
         if isinstance(scene, Recording):
-            self._time = running_time((now_us - scene.since_us) // SECOND)
+            self._seconds = (now_us - scene.since_us) // SECOND
+            self._time = running_time(self._seconds)
         self._overlay = self._design(scene, len(self._time))
         self._painter.forget()
         self._painter.lay(self._overlay.picture)
@@ -71,7 +73,11 @@ class Screen:
         """Bring the running time up to date; whether it is another one now."""
         if not isinstance(self._scene, Recording):
             return False
-        time = running_time((now_us - self._scene.since_us) // SECOND)
+        seconds = (now_us - self._scene.since_us) // SECOND
+        if seconds == self._seconds:
+            return False
+        self._seconds = seconds
+        time = running_time(seconds)
         if time == self._time:
             return False
         if len(time) != len(self._time):

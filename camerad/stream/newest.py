@@ -71,10 +71,15 @@ class FrameReader:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._map: mmap.mmap | None = None
+        self._head = b""
         self.geometry: Geometry | None = None
 
     def _open(self) -> bool:
-        geometry = geometry_of(os.pread(self._fd, HEADER_BYTES, 0))
+        # Asked some ten times for each picture, and it hardly ever is another geometry.
+        if self._map is not None and self._map[: GEOMETRY.size] == self._head:
+            return True
+        head = os.pread(self._fd, HEADER_BYTES, 0)
+        geometry = geometry_of(head)
         if geometry is None or geometry == self.geometry:
             return geometry is not None
         self._map = mmap.mmap(self._fd, geometry.total_bytes, prot=mmap.PROT_READ)
@@ -83,6 +88,7 @@ class FrameReader:
         self._slots = np.frombuffer(
             self._map, np.uint8, SLOTS * geometry.slot_bytes, HEADER_BYTES
         ).reshape(SLOTS, *geometry.shape)
+        self._head = head[: GEOMETRY.size]
         self.geometry = geometry
         return True
 

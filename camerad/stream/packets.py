@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 CAPTURE_RESTARTED: Final = "capture restarted"
 """The capture process ended and another one went on."""
@@ -18,9 +18,9 @@ RING_FULL: Final = "ring full"
 """Storage fell behind for longer than the ring can bridge, or a packet found no room."""
 
 
-@dataclass(frozen=True, slots=True)
-class PacketInfo:
-    """One encoded picture: an H.264 access unit in Annex B form, decodable in this order.
+class PacketInfo(NamedTuple):
+    """One encoded picture: an H.264 access unit in Annex B form, decodable in this order. A tuple,
+    since one is made for every picture.
 
     epoch: number of the `arm` command under which it was encoded.
     frame: the sensor's own frame number, modulo 2**32; begins anew with each capture process.

@@ -72,7 +72,9 @@ class Ring:
             raise ValueError(f"a ring of {capacity} bytes, {seconds} s, groups of {group_us} us")
         self._arena = Arena(capacity + SCRATCH_BYTES, lock=lock)
         self._window = Window(capacity, round(seconds * 1_000_000), group_us, self._arena.overwrite)
-        self._condition = Condition(Lock())
+        # Taken by itself, for a condition's own entrance costs as much again as what is inside.
+        self._lock = Lock()
+        self._condition = Condition(self._lock)
         self._room: memoryview | None = None
         self._offset = 0
         self._size = 0
@@ -95,7 +97,7 @@ class Ring:
         Raises RingError if there can be none: it is larger than the ring, or what is being read
         leaves no room. The packet then counts as missing, and so does all up to the next key frame.
         """
-        with self._condition:
+        with self._lock:
             if self._room is not None or size <= 0:
                 raise RingError(f"cannot reserve {size} bytes: a packet is being received, or none")
             offset = self._window.place(size)
@@ -117,7 +119,7 @@ class Ring:
         Raises RingError, and leaves it reserved, if it is not of the reserved size or not later
         than the packet before.
         """
-        with self._condition:
+        with self._lock:
             window = self._window
             if self._room is None or info.size != self._size:
                 raise RingError(f"{info.size} bytes were not reserved")
@@ -138,7 +140,7 @@ class Ring:
 
         The writer says why with `note_gap`. Does nothing if nothing is reserved.
         """
-        with self._condition:
+        with self._lock:
             if self._room is None:
                 return
             self._room.release()
@@ -161,7 +163,7 @@ class Ring:
         pictures are missing, so only a key frame can follow. Returns False if there is no packet
         and no reader that could miss something, or if it continues a gap stated before.
         """
-        with self._condition:
+        with self._lock:
             if broken:
                 self._window.open = False
             return self._window.note(Gap(reason, frames, from_us, to_us))
@@ -200,7 +202,7 @@ class Ring:
 
         None while it does not wait.
         """
-        with self._condition:
+        with self._lock:
             cursor = self._window.cursor
             waiting = cursor is not None and cursor.waiting
             return self._window.due_us(cursor) if cursor is not None and waiting else None
@@ -208,12 +210,12 @@ class Ring:
     @property
     def leaves_us(self) -> int | None:
         """When the oldest group will be too old, as far as is known; then call `expire`."""
-        with self._condition:
+        with self._lock:
             return self._window.leaves_us
 
     def expire(self, now_us: int) -> None:
         """Let go of what is too old at `now_us`; for the time in which no packet comes."""
-        with self._condition:
+        with self._lock:
             self._window.age(now_us)
 
     def wipe(self) -> int:
@@ -222,7 +224,7 @@ class Ring:
         A packet that is being received meanwhile is overwritten by its commit or abandon, and not
         taken in. Raises RingError, and does nothing, while a lease is out.
         """
-        with self._condition:
+        with self._lock:
             if self._window.cursor is not None and self._window.cursor.leased:
                 raise RingError("the ring cannot be wiped while a recording reads from it")
             self._window.clear()
@@ -249,7 +251,7 @@ class Ring:
 
         Raises RingError if there is a reader already.
         """
-        with self._condition:
+        with self._lock:
             if self._window.cursor is not None:
                 raise RingError("the ring has a reader already")
             cursor = self._window.follow(from_us)

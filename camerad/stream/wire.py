@@ -17,9 +17,8 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from camerad.errors import WireError
 
@@ -100,9 +99,8 @@ class SoundMode(StrEnum):
     """Sound is encoded and sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The header of one message.
+class Header(NamedTuple):
+    """The header of one message. A tuple, since two are made for every picture.
 
     epoch: number of the command under which footage was encoded, `arm` for a PACKET and `sound` for
     a SOUND; 0 in other messages. frame: of a PACKET the sensor's own frame number (libcamera
@@ -126,6 +124,7 @@ class Header:
         )
 
 
+_KINDS: Final = {kind.value: kind for kind in Kind}
 _LIMITS: Final = {Kind.PACKET: MAX_PACKET, Kind.SOUND: MAX_SOUND}
 
 
@@ -137,10 +136,9 @@ def unpack(data: bytes | bytearray | memoryview) -> Header:
     magic, kind, flags, reserved, epoch, frame, pts_us, length = HEADER.unpack(data)
     if magic != MAGIC:
         raise WireError(f"not a message of the capture process: it begins with {magic!r}")
-    try:
-        known = Kind(kind)
-    except ValueError:
-        raise WireError(f"unknown kind of message: {kind}") from None
+    known = _KINDS.get(kind)
+    if known is None:
+        raise WireError(f"unknown kind of message: {kind}")
     if flags & ~(FLAG_KEY if known is not Kind.SOUND else 0) or reserved:
         raise WireError(f"unknown flags in a {known.name} message: {flags:#x}, {reserved:#x}")
     limit = _LIMITS.get(known, MAX_JSON)

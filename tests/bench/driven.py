@@ -9,9 +9,9 @@ for the recording that is written.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
-import pickle
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -82,8 +82,19 @@ Packets = list[tuple[PacketInfo, bytes]]
 def write_packets(path: Path, packets: Iterable[tuple[PacketInfo, bytes]]) -> list[int]:
     """Write the packets that this process is to be driven with; how large each of them is."""
     chosen = [(info, unit) for info, unit in packets if info.frame < WARM + FRAMES]
-    path.write_bytes(pickle.dumps(chosen))
-    return [info.size for info, _ in chosen]
+    facts = [(info.key, len(unit)) for info, unit in chosen]
+    path.write_bytes(json.dumps(facts).encode() + b"\n" + b"".join(unit for _, unit in chosen))
+    return [size for _, size in facts]
+
+
+def read_packets(path: Path) -> Packets:
+    """What `write_packets` wrote; frames and times are those of `at_us`."""
+    with path.open("rb") as file:
+        facts = json.loads(file.readline())
+        return [
+            (PacketInfo(1, number, at_us(number), key, size), file.read(size))
+            for number, (key, size) in enumerate(facts)
+        ]
 
 
 def at_us(number: int) -> int:
@@ -243,7 +254,7 @@ def shown(fd: int, clock: ManualClock) -> None:
 
 def main() -> None:
     """Every stage, in the order of `tests.bench.instructions.stages`."""
-    packets: Packets = pickle.loads(Path(sys.argv[1]).read_bytes())
+    packets = read_packets(Path(sys.argv[1]))
     directory = Path(sys.argv[2])
     clock = ManualClock(STARTED_US, 1_764_000_000 * SECOND)
     ends = socket.socketpair()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from evidence_helpers import NOMINAL_US, ORIGIN_US, Packet, footage, time_of
@@ -155,16 +154,16 @@ def test_a_lower_rate_is_no_gap() -> None:
 def test_frame_numbers_wrap() -> None:
     (first, *others) = footage("IPPP")
     info, data = first
-    wrapping = [(replace(info, frame=2**32 - 1), data)]
+    wrapping = [(info._replace(frame=2**32 - 1), data)]
     for frame, (later, later_data) in enumerate(others):
-        wrapping.append((replace(later, frame=frame), later_data))
+        wrapping.append((later._replace(frame=frame), later_data))
     (chunk, _) = cut_all(wrapping)
     assert chunk.gaps == ()
 
 
 def test_frame_numbers_that_go_back_leave_the_count_open() -> None:
     one, other = footage("IP")
-    info: PacketInfo = replace(other[0], frame=3)
+    info: PacketInfo = other[0]._replace(frame=3)
     (chunk, _) = cut_all([one, (info, other[1])])
     assert chunk.gaps == (Gap(FRAMES_LOST, None, time_of(0), time_of(1)),)
 
