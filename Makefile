@@ -89,7 +89,7 @@ pictures:
 	$(python) -m tests.unit.selfview.golden
 
 bench:
-	$(prepare) test
+	$(prepare) bench
 	@$(python) -m tests.bench
 
 # The third is a test of the test: a card that lies about its syncs must be found out.

@@ -2,7 +2,8 @@
 # Sets a Debian or Raspberry Pi OS machine up for camerad's simulator and tests.
 #
 #   sh hw-mocks/prepare.sh run     what `make run` needs
-#   sh hw-mocks/prepare.sh test    that, and what `make test` and `make bench` need
+#   sh hw-mocks/prepare.sh test    that, and what `make test` needs
+#   sh hw-mocks/prepare.sh bench   that, and what `make bench` needs
 #
 # It installs missing system packages with apt, makes the virtual environment .venv in the checkout,
 # installs camerad and hw-mocks into it as they stand there (editable), and fetches the film clips
@@ -38,7 +39,7 @@ running='alsa-utils gcc libc6-dev libcap-dev pulseaudio libasound2-plugins espea
 level=${1:-}
 case $level in
     run) system_packages=$running extras=device ;;
-    test)
+    test | bench)
         system_packages=$running
         # The judges of the tests: a decoder that is not ours, the real libcamera to hold the
         # simulated one against, a reader of text in pictures, a witness of system calls, what opens
@@ -47,9 +48,11 @@ case $level in
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux"
         system_packages="$system_packages shellcheck chromium systemd udev"
+        # What counts instructions.
+        [ "$level" = test ] || system_packages="$system_packages valgrind"
         extras=device,test
         ;;
-    *) die 'usage: sh hw-mocks/prepare.sh run|test' ;;
+    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench' ;;
 esac
 
 # ------------------------------------------------------------------------------------- interpreters
@@ -288,4 +291,5 @@ say '[4/4] Film clips for the simulated sensor'
 
 printf '%s\n' "$key" >"$venv/prepared-$level"
 [ "$level" = run ] || printf '%s\n' "$key" >"$venv/prepared-run"
+[ "$level" != bench ] || printf '%s\n' "$key" >"$venv/prepared-test"
 say "Set up in $(($(date +%s) - started)) s."

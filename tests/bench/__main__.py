@@ -20,6 +20,7 @@ from tests.bench import (
     cpu,
     display,
     evidence,
+    instructions,
     latency,
     loss,
     machine,
@@ -93,6 +94,7 @@ def measure(effort: plan.Effort, work: Path) -> Results:
         evidence=evidence.measure(effort, footage, work),
         stamping=stamping.measure(effort),
         sounding=sounding.measure(effort, footage),
+        instructions=instructions.measure(footage, work),
         seconds=time.monotonic() - began,
     )
 

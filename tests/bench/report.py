@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from tests.bench import cpu, display, evidence, latency, loss, memory, sounding, stamping, starting
+from tests.bench import (
+    cpu,
+    display,
+    evidence,
+    instructions,
+    latency,
+    loss,
+    memory,
+    sounding,
+    stamping,
+    starting,
+)
 from tests.bench.camera import CAPTURE, SELF_VIEW
 from tests.bench.goals import Goal
 from tests.bench.plan import (
@@ -50,6 +61,7 @@ class Results:
     evidence: evidence.Result
     stamping: stamping.Result
     sounding: sounding.Result
+    instructions: instructions.Result
     seconds: float
 
     def goals(self) -> list[Goal]:
@@ -140,6 +152,7 @@ class Results:
             ),
             *self.evidence.goals(),
             *self.stamping.goals(),
+            *self.instructions.goals(),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -242,6 +255,7 @@ class Results:
             "evidence": self.evidence.as_json(),
             "stamp": self.stamping.as_json(),
             "sound": self.sounding.as_json(),
+            "instructions": self.instructions.as_json(),
             "goals": [goal.as_json() for goal in goals],
             "all_reached": all(goal.reached for goal in goals),
         }
@@ -256,6 +270,7 @@ class Results:
         for name, figures in self.stamping.ms_per_frame.items():
             lines.append(f"{f'{name}, 1920x1080':<52}{median(figures):>9.4f}")
         lines += self.sounding.table()
+        lines += ["", *self.instructions.table()]
         lines += [
             "",
             f"{'seconds':<36}{'camerad':>12}{'picamera2':>12}{'  fragmented':>13}",

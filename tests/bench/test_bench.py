@@ -10,9 +10,22 @@ import numpy as np
 import pytest
 
 from camerad.clock import SECOND, SystemClock
-from tests.bench import cpu, display, evidence, latency, loss, machine, sealing, stamping
+from camerad.stream.packets import PacketInfo
+from tests.bench import (
+    cpu,
+    display,
+    driven,
+    evidence,
+    instructions,
+    latency,
+    loss,
+    machine,
+    sealing,
+    stamping,
+)
 from tests.bench.film import FRAGMENT_US, PICTURES
 from tests.bench.goals import Goal
+from tests.bench.plan import BenchError
 
 
 def test_a_quantile_is_a_figure_that_was_measured() -> None:
@@ -168,3 +181,31 @@ def test_the_worst_run_of_the_stamp_is_held_against_its_goal() -> None:
     # One of three runs took longer than 0.3 ms.
     assert (goal.value, goal.reached) == (0.31, False)
     assert result.as_json()["cpu_ms_per_frame"][stamping.STAMP]["median"] == 0.02
+
+
+def test_what_callgrind_counted_is_read_from_its_dumps(tmp_path: Path) -> None:
+    for number, total in enumerate((7, 1_234_567), 1):
+        dump = f"# callgrind format\nversion: 1\nevents: Ir\nfn=main\n1 5\ntotals: {total}\n"
+        (tmp_path / f"callgrind.{number}").write_text(dump)
+    assert instructions.counted(sorted(tmp_path.iterdir())) == [7, 1_234_567]
+    (tmp_path / "callgrind.1").write_text("nothing")
+    with pytest.raises(BenchError, match="no dump"):
+        instructions.counted(sorted(tmp_path.iterdir()))
+
+
+def test_instructions_become_time_by_clock_and_instructions_per_clock() -> None:
+    board = instructions.Board(clock_hz=1e9, ipc=0.5, copied=1e9, call_us=2.0)
+    result = instructions.Result({"work": 500_000}, packet_bytes=25_000)
+    # 500,000 / 0.5 / 1 GHz are 1 ms; 25 kB at 1 GB/s 0.025 ms; three calls of 2 us 0.006 ms.
+    stage = instructions.Stage("work", copied=25_000, calls=3)
+    assert result.seconds(stage, board) * 1000 == pytest.approx(1.031)
+
+
+def test_the_stages_are_driven_by_what_the_camera_makes_of_a_picture(tmp_path: Path) -> None:
+    """Every stage has its instructions counted between two marks, in the order of the table."""
+    units = [(PacketInfo(1, n, n, n % 30 == 0, 4), b"unit") for n in range(200)]
+    sizes = driven.write_packets(tmp_path / "packets", units)
+    assert sizes == [4] * (driven.WARM + driven.FRAMES)
+    found = driven.read_packets(tmp_path / "packets")
+    assert [unit for _, unit in found] == [b"unit"] * len(sizes)
+    assert [info.frame for info, _ in found if info.key] == [0, 30, 60, 90]
