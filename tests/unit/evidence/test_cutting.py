@@ -50,7 +50,7 @@ def test_pictures_without_a_gap_are_one_run() -> None:
 def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
     """15 pictures per second where 30 are usual: none is missing by its number."""
     slow = [
-        (replace(info, pts_us=ORIGIN_US + 2 * n * NOMINAL_US, frame=n), data)
+        (info._replace(pts_us=ORIGIN_US + 2 * n * NOMINAL_US, frame=n), data)
         for n, (info, data) in enumerate(footage("IPPPPPPP"))
     ]
     cutter = Cutter(NOMINAL_US)
@@ -61,7 +61,7 @@ def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
     assert chunk.runs[0].end_us == slow[4][0].pts_us
     # A hole at that rate is one still.
     later = [
-        (replace(info, pts_us=info.pts_us + 2 * NOMINAL_US, frame=info.frame + 1), data)
+        (info._replace(pts_us=info.pts_us + 2 * NOMINAL_US, frame=info.frame + 1), data)
         for info, data in slow[5:]
     ]
     rest = cutter.cut([slow[4], *later], final=True)
