@@ -29,7 +29,11 @@ from tests.bench.goals import Goal
 from tests.bench.plan import FPS, HEIGHT, WIDTH, BenchError, log
 
 LIMIT: Final = 0.70
-"""Of one core, while it records: what an office may count on from a battery that lasts a shift."""
+"""Of one core, while it records."""
+CAMERA_STACK: Final = 0.56
+"""Of one core: what a whole pipeline in C was measured to take on a Pi Zero 2 W at 1080p30, its own
+multiplexing and writing included. Taken for what is not counted here: sensor, drivers, libcamera
+and picamera2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Result:
 
     def goals(self) -> list[Goal]:
         """The goals of this part."""
-        share = round(self.share, 3)
+        share = round(CAMERA_STACK + self.share, 3)
         return [Goal("Pi Zero 2 W while it records, estimated", share, LIMIT, "cores")]
 
     def as_json(self) -> dict[str, Any]:
@@ -96,7 +100,10 @@ class Result:
             "estimated_ms_per_frame_on_a_zero_2_w": {
                 stage.name: round(self.seconds(stage) * 1000, 3) for stage in self.stages()
             },
-            "estimated_cores": round(self.share, 3),
+            "estimated_cores": {
+                "stages": round(self.share, 3),
+                "camera_stack_as_published": CAMERA_STACK,
+            },
         }
 
     def table(self) -> list[str]:
