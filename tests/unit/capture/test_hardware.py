@@ -176,3 +176,22 @@ def test_p2_no_packet_stays_in_the_buffers_of_the_encoders_driver(child: Child) 
     child.tell("disarm")
     child.beats(2)
     assert footage_in_the_drivers_buffers(child) <= IN_FLIGHT
+
+
+@pytest.mark.parametrize("stamp", [None, {"device": "camera-07"}])
+def test_the_hardware_encoder_gets_the_picture_with_its_stamp(stamp: dict[str, str] | None) -> None:
+    """White on a band of black at the bottom left, of which the sensor's pattern has nothing."""
+    with running(HARDWARE, stamp=stamp) as child:
+        child.hello()
+        child.arm(1, packets=10)
+        decoder: Any = av.CodecContext.create("h264", "r")
+        pictures = [
+            picture
+            for packet in child.under(1)[:10]
+            for picture in decoder.decode(av.Packet(packet.body))
+        ]
+    luma = pictures[-1].to_ndarray()[:360, :640]
+    band = luma[-14:-4, :200]
+    black, white = float((band < 40).mean()), float((band > 200).mean())
+    stamped = black > 0.5 and white > 0.05
+    assert stamped is (stamp is not None), (black, white)
