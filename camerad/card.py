@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from camerad.behaviour import stages
+from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.errors import StorageError
@@ -70,6 +71,7 @@ class Card:
         self._make_room = make_room
         self._room: storage.Room | None = None
         self._failed: StorageError | None = None
+        self._asked: asyncio.Future[Any] | None = None
 
     def failed(self, error: StorageError) -> None:
         """Footage could not be written, or would not be: that holds until the card takes something
@@ -100,6 +102,27 @@ class Card:
             await self.look()
             await asyncio.sleep(WATCH_SECONDS)
 
+    async def _answer(self, work: Callable[[], _T]) -> _T:
+        """Ask the card something. Raises StorageError if it does not answer in time.
+
+        Then nothing else is asked until it has: each question that hangs holds a thread.
+        """
+        if self._asked is not None:
+            await self._wait_for(self._asked)
+            self._asked.exception()  # nobody wants the answer any more
+        asked: asyncio.Future[_T] = asyncio.ensure_future(self._owner.aside(work))
+        self._asked = asked
+        await self._wait_for(asked)
+        self._asked = None
+        return asked.result()
+
+    async def _wait_for(self, asked: asyncio.Future[Any]) -> None:
+        await asyncio.wait({asked}, timeout=CARD_SECONDS)
+        if not asked.done():
+            raise StorageError(
+                f"{self._directory}: the card has not answered for {CARD_SECONDS:g} s"
+            )
+
     async def look(self) -> None:
         """Each condition by what it is about: read-only and room by what the file system says, and
         whatever a failed write has raised by whether one succeeds."""
@@ -107,13 +130,13 @@ class Card:
         rate = self._rate() or self._settings.camera.bitrate
         limits = self._settings.storage
         try:
-            room = await owner.aside(lambda: storage.room(self._directory, rate))
+            room = await self._answer(lambda: storage.room(self._directory, rate))
             short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
-                room = await owner.aside(lambda: storage.room(self._directory, rate))
+                room = await self._answer(lambda: storage.room(self._directory, rate))
             failed = self._failed
             if failed is not None:
-                await owner.aside(lambda: storage.probe(self._directory))
+                await self._answer(lambda: storage.probe(self._directory))
         except StorageError as error:
             if Condition.STORAGE_STALLED in owner.state.conditions:
                 return

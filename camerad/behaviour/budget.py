@@ -56,6 +56,10 @@ WATCHDOG_SECONDS: Final = 10.0
 """Silence after which the service manager aborts the daemon: WatchdogSec. The loop, which answers
 to buttons, is never busy for a second; a machine that is may cost it some."""
 
+CARD_SECONDS: Final = 15.0
+"""How long a look at the card may take before the card counts as failed: more than the few
+synchronisations of such a look on one that is slow."""
+
 # ------------------------------------------------------------------------------ the daemon's end
 
 STOP_SECONDS: Final = 2.0

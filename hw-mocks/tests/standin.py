@@ -4,7 +4,7 @@
 
 Each press of ``main`` goes one stage on; the rest is as simple as the tests allow. A file
 ``HW_MOCKS_STANDIN`` in the environment makes it misbehave: ``fail`` ends at once with exit code 69,
-``deaf`` ignores SIGTERM.
+``deaf`` ignores SIGTERM, ``reboot:FILE`` ends once with exit code 80, until FILE is there.
 """
 
 from __future__ import annotations
@@ -167,4 +167,8 @@ if __name__ == "__main__":
     if os.environ.get("HW_MOCKS_STANDIN") == "fail":
         print("the stand-in cannot start", file=sys.stderr)
         sys.exit(69)
+    marker = os.environ.get("HW_MOCKS_STANDIN", "").removeprefix("reboot:")
+    if os.path.isabs(marker) and not os.path.exists(marker):
+        Path(marker).touch()
+        sys.exit(80)  # camerad.errors.EX_REBOOT
     asyncio.run(run(load(Path(sys.argv[3]))))

@@ -137,6 +137,18 @@ def test_a_daemon_that_does_not_come_up_ends_the_simulator_with_its_exit_code(
     assert not any("Traceback" in line for line in sim.lines)
 
 
+def test_a_daemon_that_asks_for_a_reboot_is_started_again_as_after_one(
+    start: Callable[..., Sim], tmp_path: Path
+) -> None:
+    sim = start(HW_MOCKS_STANDIN=f"reboot:{tmp_path / 'rebooted'}")
+    sim.ready()
+    assert any("the board reboots" in line for line in sim.lines)
+    assert (tmp_path / "rebooted").exists()
+    sim.reaches("idle")
+    assert sim.ask("GET", "/api/board")[1]["daemon"]["pid"] == sim.facts()["daemon_pid"]
+    assert sim.stop() == 0
+
+
 def test_a_daemon_that_dies_is_shown_as_off_with_all_lights_dark(start: Callable[..., Sim]) -> None:
     sim = start()
     sim.ready()

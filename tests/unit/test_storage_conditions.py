@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from camerad.behaviour import stages
+from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition, CutOff, Intended, State
 from camerad.clock import SECOND, ManualClock
 from camerad.config import load
@@ -21,6 +22,7 @@ from camerad.keeping import Opened
 from camerad.recordings import CONTINUED, Recordings
 from camerad.timekeeping import Known
 from tests.system.harness import configuration
+from tests.system.virtual_time import VirtualLoop
 
 _T = TypeVar("_T")
 FAILED, READ_ONLY = Condition.STORAGE_FAILED, Condition.STORAGE_READ_ONLY
@@ -222,3 +224,37 @@ def test_a_recording_that_goes_on_is_told_by_its_start(scene: Scene) -> None:
     (event,) = scene.daemon.events
     assert isinstance(event, Intended)
     assert event.source == CONTINUED
+
+
+def test_a_card_that_does_not_answer_has_failed_and_is_asked_one_thing_at_a_time(
+    scene: Scene,
+) -> None:
+    """A question that hangs holds a thread: however long it hangs, it is one."""
+    asked: list[asyncio.Future[Any]] = []
+    loop = VirtualLoop(ManualClock())
+
+    def hang(_work: Callable[[], Any]) -> asyncio.Future[Any]:
+        asked.append(loop.create_future())
+        return asked[-1]
+
+    def answer(work: Callable[[], Any]) -> Awaitable[Any]:
+        return scene.daemon._done(work)
+
+    async def life() -> None:
+        card = scene.recordings._card
+        for aside, looks in ((hang, 3), (answer, 1)):
+            scene.daemon.aside = aside  # type: ignore[method-assign]
+            for _ in range(looks):
+                await card.look()
+                assert scene.daemon.conditions == {FAILED}
+        assert len(asked) == 1
+        # It answers after all, with an error that is an old one; then all is well.
+        asked[0].set_exception(refusal(errno.EIO))
+        await card.look()
+        assert scene.daemon.conditions == set()
+
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
+    assert 4 * CARD_SECONDS <= loop.time() < 5 * CARD_SECONDS

@@ -42,7 +42,7 @@ from hw_mocks.sim.setup import (
 )
 
 HOST: Final = "127.0.0.1"
-REBOOT_SECONDS: Final = 3.0
+REBOOT_SECONDS: Final = 1.5
 """How long the simulated board takes from its end to the daemon's next start: less than a real one,
 which nobody wants to wait for."""
 FAULT_SECONDS: Final = 3600.0
