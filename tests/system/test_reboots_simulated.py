@@ -25,7 +25,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.effects import Effects
-from camerad.errors import EX_REBOOT
+from camerad.errors import EX_REBOOT, EX_SOFTWARE
 from camerad.evidence import recorder, storage
 from tests.system import sealed
 from tests.system.harness import configuration
@@ -45,14 +45,21 @@ Works = Callable[[int], bool]
 class Camera(Link):
     """A link whose camera delivers while `works(now_us)`, and else ends without a frame."""
 
-    def __init__(self, world: World, callbacks: Any, works: Works, *, stuck: bool = False) -> None:
+    def __init__(
+        self, world: World, callbacks: Any, works: Works, *, stuck: bool, hangs_us: int | None
+    ) -> None:
         super().__init__(world, callbacks)
-        self._works, self._stuck = works, stuck
+        self._works, self._stuck, self._hangs_us = works, stuck, hangs_us
         self._state = recovery.initial(world.clock.now_us())
         self._timer: asyncio.TimerHandle | None = None
         self._running = 0
         self._stopped = False
         self.starts: list[int] = []
+
+    @property
+    def turned_us(self) -> int:
+        now_us = self._world.clock.now_us()
+        return now_us if self._hangs_us is None else min(now_us, self._hangs_us)
 
     def start(self) -> None:
         self._take(recovery.Tick(self._world.clock.now_us()))
@@ -149,8 +156,12 @@ class Board:
         then: Callable[[Board], None] = lambda _: None,
         *,
         stuck: bool = False,
+        hangs_us: int | None = None,
     ) -> int:
-        """Let the camera run for so long at most; `then` happens after 2 s. Its exit code."""
+        """Let the camera run for so long at most; `then` happens after 2 s. Its exit code.
+
+        stuck: a capture process that fails is held by the kernel. hangs_us: when the link hangs.
+        """
         self.clock.reboot()
         loop = VirtualLoop(self.clock)
         self.world = world = World(loop, self.clock, random.Random(1))
@@ -159,7 +170,7 @@ class Board:
         async def nothing() -> None: ...
 
         def link(_ring: Any, _settings: Any, _fd: int, callbacks: Any, **_: Any) -> Camera:
-            self.camera = Camera(world, callbacks, works, stuck=stuck)
+            self.camera = Camera(world, callbacks, works, stuck=stuck, hangs_us=hangs_us)
             world.link = self.camera
             return self.camera
 
@@ -266,6 +277,23 @@ def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
     assert board.cues.count(stages.CueKind.CUT_OFF) == 1
     assert board.boot(always, 60) == 0
     assert stages.CueKind.CUT_OFF not in board.cues, "told once"
+
+
+def test_a_thread_that_hangs_ends_the_daemon_in_order_so_that_a_fresh_one_begins(
+    board: Board,
+) -> None:
+    def record(board: Board) -> None:
+        board.daemon.intend(stages.Intent.RECORD, "test")
+
+    hangs_us = 10 * SECOND
+    assert board.boot(always, 3600, record, hangs_us=hangs_us) == EX_SOFTWARE
+    (recorder,) = board.daemon.world.recorders
+    assert recorder.closed, "what is open is closed first"
+    # Five seconds without a turn, seen at the next beat; then the daemon's end.
+    seconds = budget.PROOF_SECONDS[budget.Part.LINK] + budget.BEAT_SECONDS
+    limit_us = hangs_us + round((seconds + budget.SHUTDOWN_SECONDS) * SECOND)
+    assert board.clock.now_us() <= limit_us
+    assert board.reboots() == []
 
 
 def test_a_card_that_cannot_remember_means_no_reboot(
