@@ -65,6 +65,9 @@ if [ -n "$2" ]; then
 fi
 systemd-sysusers
 mount --bind "$(tty)" /dev/console
+# Among its own name spaces, as a manager that is in no container does by itself: the credentials of
+# a service are mounted by a process in another one.
+mount --make-rshared /
 exec env -i PATH=/usr/sbin:/usr/bin container=unshare SYSTEMD_LOG_TARGET=console \\
     /usr/lib/systemd/systemd --system --unit=camera.target --show-status=0
 """

@@ -6,6 +6,7 @@ The daemon's place is taken by a shell script, except in the last test, where it
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,44 @@ def test_a_daemon_that_hangs_is_aborted_and_started_again(board: Machine) -> Non
 
 
 # ------------------------------------------------------------------------------------ the sandbox
+
+FORBIDDEN = {
+    "a file of the system": "touch /etc/camerad/mine",
+    "a home directory": "ls /root",
+    "a device that is not a camera's": ": >/dev/fuse",
+    "a network": "grep -v lo: /proc/net/dev | grep :",
+    "a name space of its own": "unshare --user true",
+    "another user's process": "ls /proc/1",
+    "root": "setpriv --reuid 0 true",
+    "the kernel's settings": "echo 1 >/proc/sys/kernel/core_uses_pid",
+}
+ALLOWED = {
+    "its state": "touch /var/lib/camerad/mine",
+    "its runtime directory": "touch /run/camerad/mine",
+    "which boot this is": "cat /proc/sys/kernel/random/boot_id",
+    "the key from outside": "grep -q 'a key' $CREDENTIALS_DIRECTORY/identity.pem",
+    "to make way": "nice -n 5 true",
+}
+
+
+def test_the_sandbox_lets_nothing_out_but_what_a_camera_needs(board: Machine) -> None:
+    """Tried from inside, by the daemon's user under the daemon's unit."""
+    store = board.installed / "etc/credstore"
+    store.mkdir(parents=True)
+    (store / "identity.pem").write_text("a key\n")
+    tries = [
+        f"if ( {command} ) >/dev/null 2>&1; then echo {shlex.quote(name)} >>/run/camerad/may; fi"
+        for name, command in (FORBIDDEN | ALLOWED).items()
+    ]
+    daemon(board, "\n".join([*tries, "echo over >>/run/camerad/may", "sleep 60"]))
+    board.boot()
+    said = until(
+        lambda: (text := board.run("cat", "/run/camerad/may").stdout).endswith("over\n") and text,
+        30,
+        "everything was tried",
+    )
+    assert said.splitlines()[:-1] == list(ALLOWED)
+
 
 CONFIG = {
     "policy": "generic",
