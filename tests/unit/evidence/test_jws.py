@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from camerad.evidence import jws
+from camerad.evidence.keys import SigningKey
 
 
 def test_a_statement_longer_than_any_that_is_made_is_not_even_taken_apart() -> None:
@@ -15,3 +16,12 @@ def test_a_statement_longer_than_any_that_is_made_is_not_even_taken_apart() -> N
 def test_three_parts_make_a_statement() -> None:
     with pytest.raises(jws.JwsError, match="three parts"):
         jws.parse(b"e30.e30")
+
+
+def test_a_signature_of_another_length_is_none() -> None:
+    key = SigningKey.generate()
+    statement = jws.parse(jws.sign(key, "camerad-commit", b"{}"))
+    head, payload, _ = statement.token.split(b".")
+    # 63 bytes, in their one spelling.
+    with pytest.raises(jws.JwsError, match="does not have 64 bytes"):
+        jws.parse(b".".join((head, payload, b"A" * 84)))

@@ -32,7 +32,7 @@ from camerad.stream.process import CaptureProcess, StampState
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
 
 CLOCK = SystemClock()
-PATIENCE = 10.0
+PATIENCE = 30.0
 BUDGET = Budget(
     first_frame_us=5_000_000,
     frame_age_us=300_000,
