@@ -43,8 +43,8 @@ class Vitals:
                 luma = body.get("luma")
                 beat = _Beat(frame, pts_us, delivered, luma if type(luma) is int else None)
                 before = self._beats[1 - _KEPT :]
-                if before and frame < before[-1].frame:
-                    before = ()  # the sensor counts anew after it was off
+                if before and (frame - before[-1].frame) % _NUMBERS >= _NUMBERS // 2:
+                    before = ()  # it went back: the sensor counts anew after it was off
                 self._beats = (*before, beat)
 
     def ended(self) -> None:
