@@ -250,7 +250,8 @@ class Control:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await request.read()
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
+            # Also of a peer that sends no more, but may still hear.
             raise web.HTTPBadRequest(text="the body of the request is damaged") from None
         except TimeoutError:
             raise web.HTTPRequestTimeout(

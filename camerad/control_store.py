@@ -153,6 +153,6 @@ async def body(request: web.Request, kind: Any) -> Any:
     for one in kinds:
         try:
             return msgspec.json.decode(data, type=one)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             said = str(error)
     raise web.HTTPBadRequest(text=f"this request needs another body: {said}")

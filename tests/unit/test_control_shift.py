@@ -28,7 +28,8 @@ def play(directory: Path, scene: Callable[[Bench, Post], Awaitable[None]]) -> No
         async with aiohttp.ClientSession("http://camerad", connector=connector) as http:
 
             async def post(body: Any) -> tuple[int, Any]:
-                async with http.post("/shift", json=body) as answer:
+                given = {"data": body} if isinstance(body, bytes) else {"json": body}
+                async with http.post("/shift", **given) as answer:
                     return answer.status, await answer.json()
 
             async with asyncio.timeout(20):
@@ -71,5 +72,13 @@ def test_another_body_is_no_request(tmp_path: Path, body: Any) -> None:
         assert code == 400
         assert "needs another body" in answer["error"]
         assert bench.kinds == []
+
+    play(tmp_path, scene)
+
+
+def test_a_body_that_is_no_text_is_no_request(tmp_path: Path) -> None:
+    async def scene(bench: Bench, post: Post) -> None:
+        code, answer = await post(b'{"wearer": "\xe6"}')
+        assert (code, "needs another body" in answer["error"]) == (400, True)
 
     play(tmp_path, scene)
