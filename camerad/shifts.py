@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftRules, Source
-from camerad.clock import SECOND, Clock
+from camerad.clock import SECOND, Clock, Moment
 
 log = logging.getLogger("camerad.daemon")
 
@@ -133,7 +133,7 @@ class Shifts:
                         "shift_begun",
                         wearer=begun.wearer,
                         source=begun.source.value,
-                        began=self._clock.moment(),
+                        began=self._moment_of(begun.began_us),
                         began_boot=self._clock.boot_id,
                     )
                 case shift.Ended(why):
@@ -147,6 +147,11 @@ class Shifts:
         if _shown(before) != _shown(self._state):
             self._owner.shift_changed()
         return refused
+
+    def _moment_of(self, at_us: int) -> Moment:
+        """A moment ago, on both clocks: the same instant for the status and for the ledger."""
+        now = self._clock.moment()
+        return Moment(at_us, now.wall_us - (now.boot_us - at_us), now.source)
 
     def _reschedule(self) -> None:
         self.close()
