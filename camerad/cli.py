@@ -150,22 +150,26 @@ def _complain(error: CameradError) -> None:
 
 def _run(path: str, *, verbose: bool) -> int:
     # The other commands need none of this.
-    import asyncio  # noqa: PLC0415
-
     from camerad import config, journal  # noqa: PLC0415
 
     settings = config.load(path)
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
-        from camerad.daemon import Daemon  # noqa: PLC0415 - a mistake above costs no slow imports
+        from camerad.early import Early  # noqa: PLC0415 - a mistake above costs no slow imports
+
+        early = Early(settings)
+        # Slow to import, and meanwhile a press is remembered already.
+        import asyncio  # noqa: PLC0415
+
+        from camerad.daemon import Daemon  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(
             f"the library {error.name} is missing: a camera needs 'camerad[device]', "
             "an office machine cannot run one"
         ) from error
 
-    return asyncio.run(Daemon(settings).run())
+    return asyncio.run(Daemon(settings, early=early).run())
 
 
 def _check(path: str) -> int:

@@ -40,9 +40,9 @@ from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
 from camerad.counting import Counting
+from camerad.early import Early
 from camerad.effects import Answers, Effects
 from camerad.errors import EX_REBOOT, EX_SOFTWARE
-from camerad.evidence import storage
 from camerad.hands import Body, Hands
 from camerad.hardware.badges import BadgeReader
 from camerad.hardware.display import NoDisplay, SelfView
@@ -81,11 +81,15 @@ class Daemon(Reports):
     """The camera, from `run` to its end.
 
     settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one,
-    which then says itself whether it is to be trusted.
+    which then says itself whether it is to be trusted. early: what was begun before this could be
+    imported, if anything was.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, early: Early | None = None
+    ) -> None:
         self._settings = settings
+        self._early = early
         self._time: TimeKeeper | None = None
         if clock is None:
             self._time = TimeKeeper(settings.clock.synchronised, settings.clock.rtc)
@@ -133,12 +137,13 @@ class Daemon(Reports):
         process.raise_file_limit()
         settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
-            # Before any line is touched: lights belong to the daemon that records.
-            away = storage.prepare(self._recordings_dir)
+            # What an officer touches comes first: a press is remembered from there on.
+            early = self._early or Early(settings, self._clock)
+            parts.callback(os.close, early.claim)
+            parts.callback(early.close)
+            away = early.away
             if away is not None:
                 log.error("%s", away)
-            parts.callback(os.close, storage.claim(self._recordings_dir))
-            # What an officer touches comes first: a press from here on is remembered.
             self._indicators = Indicators(wiring.outputs(settings), self._light_fault)
             parts.callback(self._indicators.close)
             self._indicators.show(signals.look(self._state))
@@ -146,7 +151,7 @@ class Daemon(Reports):
             self._effects = Effects(self._recordings, self._indicators, answers)
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self.shut_down)
-            self._hands.watch(wiring.lines(settings))
+            self._hands.take_over(early)
             parts.callback(self._hands.close)
             if self._time is not None:
                 clock_watch = self._loop.create_task(self._watch_clock(self._time))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from camerad.behaviour import gestures, stages
 from camerad.behaviour.stages import Stage
 from camerad.clock import Clock
-from camerad.hardware.buttons import Buttons, Line
+from camerad.early import Early
+from camerad.hardware.buttons import Buttons
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,10 @@ class Hands:
         self._gestures = gestures.initial(tables)
         self._buttons: Buttons | None = None
 
-    def watch(self, lines: tuple[Line, ...]) -> None:
-        """From here on a press is remembered; a button held by now counts from now.
-
-        Raises a CameradError if a line cannot be watched.
-        """
-        self._buttons = Buttons(lines, self._edge_from_thread, self._clock)
+    def take_over(self, early: Early) -> None:
+        """What the buttons did so far counts, and what they do; one held by now that was never seen
+        to be pressed counts from now."""
+        self._buttons = early.hand_over(self._edge, self._edge_from_thread)
         self._look_at_levels()
 
     def close(self) -> None:
@@ -62,6 +61,9 @@ class Hands:
         # A missed interrupt shows in the line's level; a level already known changes nothing.
         self._look_at_levels()
         self._gesture(gestures.Tick(now_us))
+
+    def _edge(self, button: str, pressed: bool, at_us: int) -> None:
+        self._gesture(gestures.Edge(button, pressed, at_us))
 
     def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
         self._body.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from camerad import early
 from camerad.behaviour.stages import Rules
 from camerad.clock import SECOND
 from camerad.config import Settings, policies
@@ -126,7 +127,7 @@ def announcements(settings: Settings) -> tuple[Path, ...]:
 
 def lines(settings: Settings) -> tuple[Line, ...]:
     """Where the buttons are wired."""
-    return tuple(Line(button.name, button.gpio, button.active_low) for button in settings.buttons)
+    return early.lines(settings)
 
 
 def outputs(settings: Settings) -> tuple[Output, ...]:

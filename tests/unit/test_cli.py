@@ -184,7 +184,7 @@ def test_run_with_a_bad_configuration_ends_at_once(
 def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "camerad.daemon", None)
+    monkeypatch.setitem(sys.modules, "camerad.early", None)
     good = Path(__file__).parents[2] / "config" / "camerad.yaml"
     assert cli.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
     assert "a camera needs 'camerad[device]'" in capsys.readouterr().err

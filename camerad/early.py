@@ -1,0 +1,66 @@
+"""The first thing that a camera does: from here on a press is remembered.
+
+The daemon has much to import, which takes longer than a hand that is in a hurry. So the buttons are
+watched before that, and what they do meanwhile is kept, each edge with the time at which it
+happened; the daemon takes the buttons over with all of it. Only who may drive this camera's lines
+does: the claim to its recordings comes first.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from camerad.clock import Clock, SystemClock
+from camerad.config import Settings
+from camerad.errors import StorageError
+from camerad.evidence import storage
+from camerad.hardware.buttons import Buttons, EdgeHandler, Line
+
+
+def lines(settings: Settings) -> tuple[Line, ...]:
+    """Where the buttons are wired."""
+    return tuple(Line(button.name, button.gpio, button.active_low) for button in settings.buttons)
+
+
+class Early:
+    """The claim and the buttons of a daemon that has not begun yet.
+
+    away: what is the matter with the card, if it takes nothing just now. claim: the descriptor that
+    holds the claim; whoever takes it over closes it. Raises a CameradError if the place for
+    recordings cannot be used, or a button cannot be watched.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[tuple[str, bool, int]] = []
+        self._handler: EdgeHandler | None = None
+        directory = os.path.join(settings.device.state_dir, "recordings")
+        self.away: StorageError | None = storage.prepare(directory)
+        self.claim: int = storage.claim(directory)
+        try:
+            self.buttons = Buttons(lines(settings), self._edge, clock or SystemClock())
+        except BaseException:
+            os.close(self.claim)
+            raise
+
+    def _edge(self, button: str, pressed: bool, at_us: int) -> None:
+        with self._lock:
+            if self._handler is None:
+                self._kept.append((button, pressed, at_us))
+            else:
+                self._handler(button, pressed, at_us)
+
+    def hand_over(self, past: EdgeHandler, handler: EdgeHandler) -> Buttons:
+        """The buttons, whose edges go to `handler` from now on. `past` gets those that have come
+        already, in their order, before this returns."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+            for edge in kept:
+                past(*edge)
+            self._handler = handler
+        return self.buttons
+
+    def close(self) -> None:
+        """Let go of the lines; safe to call again."""
+        self.buttons.close()

@@ -1,0 +1,79 @@
+"""From the first thing that a camera does on, a press is remembered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import gpiozero
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from camerad.clock import ManualClock
+from camerad.config import Settings, load
+from camerad.early import Early, lines
+from camerad.errors import HardwareError, StorageError
+from tests.system.harness import configuration
+
+
+@pytest.fixture
+def factory() -> Iterator[MockFactory]:
+    before = gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory = made = MockFactory()
+    made.ticks = lambda: 0.0
+    yield made
+    made.reset()
+    gpiozero.Device.pin_factory = before
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    device = {"state_dir": str(tmp_path / "card"), "runtime_dir": str(tmp_path / "run")}
+    return load(configuration(tmp_path, device=device))
+
+
+def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_in_its_time(
+    settings: Settings, factory: MockFactory
+) -> None:
+    clock = ManualClock(1_000)
+    early = Early(settings, clock)
+    main = lines(settings)[0]
+    pin = factory.pin(main.gpio)
+    pin.drive_low()  # pressed: the contact pulls the line to ground
+    clock.advance(200_000)
+    pin.drive_high()
+    clock.advance(100_000)
+    past: list[tuple[str, bool, int]] = []
+    news: list[tuple[str, bool, int]] = []
+    early.hand_over(
+        lambda *edge: past.append(edge),
+        lambda *edge: news.append(edge),
+    )
+    assert past == [(main.button, True, 1_000), (main.button, False, 201_000)]
+    pin.drive_low()
+    assert (len(past), news) == (2, [(main.button, True, 301_000)])
+    early.close()
+    os.close(early.claim)
+
+
+def test_a_second_daemon_touches_no_line(settings: Settings, factory: MockFactory) -> None:
+    early = Early(settings)
+    touched = len(factory.pins)
+    with pytest.raises(StorageError, match="another camerad records"):
+        Early(settings)
+    assert len(factory.pins) == touched
+    early.close()
+    os.close(early.claim)
+
+
+def test_a_line_that_cannot_be_watched_leaves_the_claim_to_the_next(
+    settings: Settings, factory: MockFactory
+) -> None:
+    taken = gpiozero.DigitalInputDevice(lines(settings)[0].gpio)
+    with pytest.raises(HardwareError):
+        Early(settings)
+    taken.close()
+    early = Early(settings)
+    early.close()
+    os.close(early.claim)
