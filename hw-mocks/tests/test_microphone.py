@@ -99,9 +99,11 @@ def test_hanging_it_gives_nothing_and_afterwards_what_is_heard_then(tmp_path: Pa
         times = [at_us for at_us, _ in listener.arrivals]
         longest = max(b - a for a, b in pairwise(times))
         assert 900_000 < longest < 1_500_000
-        # It was not recorded meanwhile: a second later as many samples are missing.
-        first, last = listener.arrivals[0], listener.arrivals[-1]
-        missing = (last[0] - first[0]) / 1e6 - (last[1] - first[1]) / RATE
+        # It was not recorded meanwhile: a second later as many samples are missing. What arrives is
+        # behind by so much at the least; a busy machine makes some of it later.
+        behind = [at_us / 1e6 - count / RATE for at_us, count in listener.arrivals]
+        silence = times.index(next(b for a, b in pairwise(times) if b - a == longest))
+        missing = min(behind[silence:]) - min(behind[:silence])
         assert 0.8 < missing < 1.2
         assert listener.said == ["open"]
 
