@@ -8,6 +8,8 @@ SEED ?= 1
 KILLS ?= 200
 CUTS ?= 50
 MINUTES ?= 10
+SEQUENCES ?= 1000
+HOURS ?= 2
 STATES ?= 100000
 PYTEST_ARGS ?=
 
@@ -16,7 +18,7 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit lint types generated generate announcements pictures bench campaign
+.PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
 .PHONY: clean distclean
 
 help:
@@ -32,11 +34,12 @@ help:
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
-	@echo 'make campaign   kills, losses of power and crash states, by the hundred, and whether sound'
-	@echo '                stays with its picture; and users who do their worst to the control'
-	@echo '                socket; takes about an hour and three quarters'
-	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  MINUTES=10; losses of power'
-	@echo '                need root'
+	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
+	@echo '                and with others, by the thousand; whether sound stays with its picture;'
+	@echo '                and users who do their worst to the control socket; takes some four hours'
+	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  MINUTES=10;'
+	@echo '                losses of power need root'
+	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -99,9 +102,15 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs '$(CUTS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
+	$(python) -m tests.campaign faults --planted
+	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'
+
+soak:
+	$(prepare) test
+	$(python) -m tests.campaign soak --seed '$(SEED)' --hours '$(HOURS)'
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -1,7 +1,9 @@
-"""The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``claps`` or ``control``.
+"""The campaigns: ``python -m tests.campaign kills``, ``cuts``, ``faults``, ``claps``, ``control``
+or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
-repeats one, and a campaign that was ended goes on with the next number. Claps are one recording;
+repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
+of faults (``--first 120 --count 1``). Claps are one recording;
 what is asked of the control socket follows from the seed alone.
 """
 
@@ -12,16 +14,53 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from tests.campaign import claps, control, cuts, kills
+from tests.campaign import claps, control, cuts, faults, kills, planted, soak
 from tests.campaign.table import report, say
+
+_SERIES: Final = ("kills", "cuts")
+
+
+def _faults(directory: Path, options: argparse.Namespace) -> int:
+    if options.planted:
+        missed = planted.campaign(directory)
+        say(f"{len(planted.SCENES)} mistakes were planted, {len(missed)} findings are wrong")
+        for one in missed:
+            say(f"  {one}")
+        return len(missed)
+    say(f"seed {options.seed}, from sequence {options.first} on; {os.uname().release}")
+    numbers = (options.first, options.sequences)
+    return faults.report(faults.campaign(directory, options.seed, *numbers, options.minutes or 0))
+
+
+def _claps(directory: Path, options: argparse.Namespace) -> int:
+    return claps.campaign(directory, options.minutes or 10, options.ppm, options.seed)
+
+
+def _control(directory: Path, options: argparse.Namespace) -> int:
+    return control.campaign(directory, options.minutes or 10, options.seed)
+
+
+def _soak(directory: Path, options: argparse.Namespace) -> int:
+    return soak.campaign(directory, options.hours * 60, options.seed)
+
+
+_ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
+    "faults": _faults,
+    "claps": _claps,
+    "control": _control,
+    "soak": _soak,
+}
+"""Campaigns with a report of their own; each returns the number of its findings."""
 
 
 def main() -> int:
     """Run what the command line says; the exit code says whether anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
-    parser.add_argument("what", choices=("kills", "cuts", "claps", "control"))
+    parser.add_argument("what", choices=(*_SERIES, *_ONES))
     parser.add_argument("--runs", type=int, help="default: 200 kills, 50 cuts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
@@ -30,19 +69,27 @@ def main() -> int:
         action="store_true",
         help="cuts: the card only says that it syncs; then losses must be found",
     )
-    parser.add_argument("--minutes", type=float, default=10, help="claps, control: for so long")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="claps, control: for so long, 10; faults: at least so long, 0",
+    )
+    parser.add_argument("--hours", type=float, default=2, help="soak: how long the shift is")
+    parser.add_argument(
+        "--sequences", "--count", type=int, default=1000, help="faults: at least so many"
+    )
+    parser.add_argument(
+        "--planted",
+        action="store_true",
+        help="faults: a mistake is planted for each promise, and must be found",
+    )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"
     )
     options = parser.parse_args()
-    if options.what == "claps":
+    if options.what in _ONES:
         with tempfile.TemporaryDirectory(prefix="camerad-campaign-") as directory:
-            found = claps.campaign(Path(directory), options.minutes, options.ppm, options.seed)
-        return 1 if found else 0
-    if options.what == "control":
-        with tempfile.TemporaryDirectory(prefix="camerad-campaign-") as directory:
-            found = control.campaign(Path(directory), options.minutes, options.seed)
-        return 1 if found else 0
+            return 1 if _ONES[options.what](Path(directory), options) else 0
     say(f"seed {options.seed}, from run {options.first} on; {os.uname().release}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="camerad-campaign-") as directory:

@@ -1,0 +1,151 @@
+"""Mistakes planted into the running daemon, one for each promise, to see that they are found.
+
+The fault campaign puts this folder on PYTHONPATH. What is patched here does as it should, except
+while the file that CAMERAD_TEST_BUG names holds the name of a promise: then the mistake for that
+promise is made. Without that variable the daemon is untouched; with CAMERAD_TEST_NOTES a piece of
+every encoded packet is noted, as in ``tests/system/spy``.
+"""
+
+import os
+import runpy
+import signal
+import sys
+import time
+from dataclasses import replace
+
+PIECE = 32
+BUG = os.environ.get("CAMERAD_TEST_BUG")
+
+
+def planted(promise):  # type: ignore[no-untyped-def]
+    """Whether the mistake for this promise is to be made now."""
+    with open(BUG, encoding="ascii") as file:  # type: ignore[arg-type]
+        return file.read() == promise
+
+
+def note_pieces(path):  # type: ignore[no-untyped-def]
+    from camerad.capture.pictures import Pictures
+
+    notes = os.open(path, os.O_WRONLY | os.O_APPEND)
+    encoded = Pictures.encoded
+
+    def noting(self, data, key, timestamp_us):  # type: ignore[no-untyped-def]
+        if len(data) >= 4 * PIECE:
+            middle = len(data) // 2
+            os.write(notes, data[middle : middle + PIECE])
+        encoded(self, data, key, timestamp_us)
+
+    Pictures.encoded = noting
+
+
+def children():  # type: ignore[no-untyped-def]
+    """Process ids of what this process started and has not yet been told the end of."""
+    for thread in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as listed:
+            yield from map(int, listed.read().split())
+
+
+def plant():  # type: ignore[no-untyped-def]
+    from camerad.behaviour.signals import OFF
+    from camerad.evidence.chain import Chain
+    from camerad.evidence.container import SealedContainer
+    from camerad.hands import Hands
+    from camerad.hardware.display import SelfView
+    from camerad.hardware.lights import Indicators
+    from camerad.stream.arena import Arena
+    from camerad.stream.ring import Ring
+
+    stray = os.environ["CAMERAD_TEST_STRAY"]
+    commit, overwrite, show = Ring.commit, Arena.overwrite, Indicators.show
+    edge, tell = Hands._edge_from_thread, SelfView._tell
+    append, close, put, sign = (
+        SealedContainer.append,
+        SealedContainer.close,
+        SealedContainer._put,
+        Chain.commit,
+    )
+
+    def stray_write(data):  # type: ignore[no-untyped-def]
+        with open(stray, "ab") as file:
+            file.write(data)
+
+    # P1: the buffer is spooled to the card, to save memory.
+    def spooling(self, info, now_us=None):  # type: ignore[no-untyped-def]
+        if planted("P1"):
+            stray_write(b"\0" * 4096)
+        return commit(self, info, now_us)
+
+    # P2: forgotten is as good as overwritten.
+    def forgetting(self, offset, size):  # type: ignore[no-untyped-def]
+        if not planted("P2"):
+            overwrite(self, offset, size)
+
+    # P3: the red light saves the battery.
+    def dark(self, look):  # type: ignore[no-untyped-def]
+        show(self, replace(look, red=OFF) if planted("P3") else look)
+
+    # P4: a copy in the clear, for a preview. P8: gaps make a bad impression.
+    def adding(self, fragment, facts):  # type: ignore[no-untyped-def]
+        if planted("P4"):
+            stray_write(fragment)
+        append(self, fragment, replace(facts, gaps=()) if planted("P8") else facts)
+
+    # P5: the thread of the buttons waits for something else.
+    def late(self, button, pressed, at_us):  # type: ignore[no-untyped-def]
+        if planted("P5"):
+            time.sleep(0.7)
+        edge(self, button, pressed, at_us)
+
+    # P6: syncing seldom spares the card.
+    def seldom(self, descriptor, pieces):  # type: ignore[no-untyped-def]
+        held = self.__dict__.setdefault("held", [])
+        if planted("P6"):
+            held += pieces
+        else:
+            pieces = [*held, *pieces]
+            held.clear()
+            put(self, descriptor, pieces)
+
+    # P7: the chain is not continued.
+    def unchained(self, fragment, facts, init=None):  # type: ignore[no-untyped-def]
+        if planted("P7"):
+            self.previous = "0" * 64
+        return sign(self, fragment, facts, init)
+
+    # P9: room is made before anything is due, and nobody is told.
+    def closing(self, closing):  # type: ignore[no-untyped-def]
+        final = close(self, closing)
+        if planted("P9"):
+            os.unlink(self.path)
+        return final
+
+    # P10: without a display, everything begins anew.
+    def telling(self, fault):  # type: ignore[no-untyped-def]
+        if fault is not None and planted("P10"):
+            for pid in children():
+                with open(f"/proc/{pid}/cmdline", "rb") as line:
+                    if b"camerad.capture" in line.read():
+                        os.kill(pid, signal.SIGKILL)
+        tell(self, fault)
+
+    Ring.commit, Arena.overwrite, Indicators.show = spooling, forgetting, dark
+    Hands._edge_from_thread, SelfView._tell = late, telling
+    SealedContainer.append, SealedContainer.close = adding, closing
+    SealedContainer._put, Chain.commit = seldom, unchained
+
+
+def others():  # type: ignore[no-untyped-def]
+    """Whoever else would have been asked first, had this folder not been there."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    for folder in sys.path:
+        path = os.path.join(folder, "sitecustomize.py")
+        if os.path.abspath(folder) != here and os.path.isfile(path):
+            runpy.run_path(path)
+            return
+
+
+others()
+if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
+    note_pieces(os.environ["CAMERAD_TEST_NOTES"])
+if BUG and "run" in sys.orig_argv and "camerad.capture" not in sys.orig_argv:
+    plant()

@@ -1,0 +1,339 @@
+"""The promises P1 to P10 (README), each judged from what was seen of one sequence.
+
+A check gives sentences: what is wrong. What it cannot know, because a fault of the sequence makes
+more than one thing right, it lets pass; everything else is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from hw_mocks.sim.faults import FAULTS
+from hw_mocks.sim.simulator import REBOOT_SECONDS
+
+from camerad.behaviour.budget import BEAT_SECONDS, SHUTDOWN_SECONDS
+from camerad.behaviour.recovery import Budget
+from camerad.evidence.report import Verdict
+from tests.campaign.scenes import Film, Pressed, Seen
+
+Check = Callable[[Seen], Iterator[str]]
+
+ANSWER_US: Final = 100_000
+"""From the decision of a press to the answer: nobody notices that long."""
+LOST_US: Final = 1_000_000
+DECIDE_US: Final = {"record": 1_000_000, "stop": 2_000_000}
+SIDE_US: Final = 300_000
+"""Around a change of stage nobody outside can say in which of them a press fell."""
+SETTLED_US: Final = 500_000
+"""A change is seen a little later than it came about."""
+START_SECONDS: Final = 6.0
+"""From the start of a daemon until the camera delivers, at most."""
+CARD_SECONDS: Final = 7.0
+"""The card is looked at every five seconds."""
+PRE_EVENT_US: Final = 3_000_000
+"""The buffer of the campaign's camera, and one group of pictures."""
+CAPTURING: Final = frozenset(
+    name for name, kind in FAULTS.items() if kind.group == "camera" or name == "capture_kill"
+)
+CARD: Final = frozenset(name for name, kind in FAULTS.items() if kind.group == "card")
+KEPT: Final = ("ledger/", "battery.json", "metrics.json", "clock.json", "reboots.json")
+"""What the daemon writes in every stage: its ledger and its small files, none of which has room for
+a picture."""
+SMALL_BYTES: Final = 4096
+
+
+def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str]:
+    """In idle and self-view no file changes but the ledger and small ones that are known; and a
+    recording has no more from before its press than the policy's seconds."""
+    strange = set()
+    for at_us, name in seen.changed:
+        parts = name.partition("/camerad/")[2]
+        stages = seen.stages(at_us - SETTLED_US, at_us)
+        if not parts.startswith(KEPT) and not parts.startswith("recordings"):
+            strange.add(f"{name} was written in {'/'.join(sorted(stages))}")
+        elif parts.endswith(".tar") and stages <= {"idle", "self_view"}:
+            # What was closed is put into its final shape by retention and repair alone.
+            strange.add(f"{name} was written in {'/'.join(sorted(stages))}")
+        elif parts.startswith(KEPT[1:]) and _size(Path(name)) > SMALL_BYTES:
+            strange.add(f"{name} has room for footage")
+    yield from sorted(strange)
+    for film in seen.films:
+        header = film.read.header
+        before_us = header["trigger_us"] - header["origin_us"]
+        if header["continues"] is None and before_us > PRE_EVENT_US:
+            yield f"{film.path.name} begins {before_us / 1e6:.1f} s before its press"
+
+
+def p2_wiped_is_overwritten(seen: Seen) -> Iterator[str]:
+    """Once the camera shows idle, no packet of the sequence is in the daemon's memory."""
+    for process, count in seen.left.items():
+        if count:
+            yield f"{count} packets are left in the memory of {process}"
+
+
+def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str]:
+    """At every commit the red light is on; where its line is shorted, the ledger says so."""
+    for film in seen.films:
+        for number, commit in enumerate(film.read.commits):
+            at_us = commit["facts"]["clock"]["boot_us"]
+            if seen.level("red", at_us) is True:
+                continue
+            if _light_is_dead(seen, "red", at_us):
+                continue
+            yield f"{film.path.name}: red was dark at commit {number}"
+    reds = [f for f in seen.faults if f.name == "light_dead" and f.body.get("light") == "red"]
+    for fault in reds:
+        lit = [
+            e["at_us"]
+            for e in seen.edges
+            if e["name"] == "red" and e["on"] and fault.from_us + SETTLED_US < e["at_us"]
+        ]
+        tried = [one for one in lit if one < fault.to_us]
+        if tried and not _condition_noted(seen, "light_down"):
+            yield "red could not be driven, and the ledger does not say so"
+
+
+def p4_no_plaintext_on_the_card(seen: Seen) -> Iterator[str]:
+    """In no file that changed is a packet, a parameter set or a box of an MP4."""
+    for name in seen.clear:
+        yield f"{name} holds footage in the clear"
+
+
+def p5_every_press_is_answered(seen: Seen) -> Iterator[str]:
+    """Every press whose meaning is certain has its answer in time, and its consequence."""
+    for press in seen.presses:
+        decided_us = _decided_us(seen, press)
+        if decided_us is None:
+            continue
+        took_us = _answer_us(seen, decided_us)
+        if took_us is None:
+            yield f"{press} in {seen.stage(press.down_us)} was not answered"
+        elif took_us > ANSWER_US:
+            yield f"{press} was answered after {took_us / 1000:.0f} ms"
+        yield from _consequence(seen, press, decided_us)
+
+
+def p6_what_was_recorded_survives(seen: Seen) -> Iterator[str]:
+    """Recordings play; a kill costs at most a second; what was closed is as it was."""
+    for name in seen.altered:
+        yield f"{name} was closed and has changed"
+    for film in seen.films:
+        if film.problem is not None:
+            yield f"{film.path.name} does not play: {film.problem}"
+        if film.read.end is None:
+            yield f"{film.path.name} has no end"
+        kept = [s for s in seen.syncs if s["synced"].endswith(film.path.name)]
+        kills = [f.from_us for f in seen.faults if f.name == "daemon_killed"]
+        for killed_us in kills:
+            if not film.read.header["trigger_us"] < killed_us - LOST_US:
+                continue
+            if film.read.end is not None and _closed_us(film) < killed_us:
+                continue
+            certain = sum(s["at_us"] <= killed_us for s in kept) - 1
+            if len(film.read.commits) < certain:
+                yield f"{film.path.name}: {certain} commits were certain"
+            if seen.during(killed_us - 5e6, killed_us, *CAPTURING, *CARD):
+                continue
+            last_us = film.at_us(film.numbers[-1] + 1) if film.numbers else None
+            lost_us = killed_us - (last_us or film.read.header["trigger_us"])
+            if lost_us > LOST_US:
+                yield f"{film.path.name}: {lost_us / 1e6:.2f} s before a kill are lost"
+
+
+def p7_every_change_shows(seen: Seen) -> Iterator[str]:
+    """What was recorded is authentic, and no longer is with one bit changed anywhere."""
+    for film in seen.films:
+        if film.report.verdict >= Verdict.NOT_AUTHENTIC:
+            yield f"{film.path.name}: {film.report.as_json()}"
+        elif not film.altered_is_found:
+            yield f"{film.path.name}: a changed bit is not found"
+
+
+def p8_gaps_are_stated(seen: Seen) -> Iterator[str]:
+    """Every picture that is missing lies in a gap that is stated, and every gap lacks some."""
+    for film in seen.films:
+        if not film.numbers:
+            continue
+        facts = [commit["facts"] for commit in film.read.commits]
+        slow = any(fact.get("rates") for fact in facts)
+        stated = [
+            (
+                film.numbers[0] if gap["from_us"] is None else film.number(gap["from_us"]),
+                film.numbers[-1] + 1 if gap["to_us"] is None else film.number(gap["to_us"]),
+                gap["reason"],
+            )
+            for gap in film.read.gaps
+        ]
+        there = set(film.numbers)
+        # Where one gap ends and another begins, the picture between them may be missing too.
+        touched = {begin for begin, _, _ in stated} & {end for _, end, _ in stated}
+        for after, before in pairwise(film.numbers):
+            missing = set(range(after + 1, before))
+            # Half or two thirds of the pictures are taken in heat, and that is stated as such.
+            if slow and len(missing) <= 2:
+                continue
+            for begin, end, _ in stated:
+                missing -= set(range(begin + 1, end))
+            missing -= touched
+            if missing:
+                yield f"{film.path.name}: {after} to {before} is missing, stated is {stated}"
+        for begin, end, reason in stated:
+            inside = there & set(range(begin + 1, end))
+            if inside:
+                yield f"{film.path.name}: {reason} {begin} to {end}, and {min(inside)} is there"
+            if end - begin < 2 and end <= film.numbers[-1]:
+                yield f"{film.path.name}: {reason} {begin} to {end} lacks nothing"
+        if sum(fact["frames"] for fact in facts) != len(film.numbers):
+            yield f"{film.path.name}: the commits count other pictures than there are"
+
+
+def p9_only_retention_deletes(seen: Seen) -> Iterator[str]:
+    """Nothing is due in a campaign, whatever the clock says: nothing is gone."""
+    for name in seen.vanished:
+        yield f"{name} is gone"
+    for entry in seen.ledger:
+        if entry["kind"] in ("deleted", "missing"):
+            yield f"the ledger says {entry['kind']} of {entry['facts']['id']}"
+
+
+def p10_the_display_never_rules(seen: Seen) -> Iterator[str]:
+    """Where nothing else goes wrong, recordings have no gap and end because they were stopped."""
+    groups = {FAULTS[name].group for name in seen.sequence.names if name != "microphone"}
+    display = {"panel", "microphone", "light", "power"}
+    ours = {name for name in seen.sequence.names if name.startswith("display_")}
+    if not ours or not groups <= display | {"process"} or set(seen.sequence.names) & _PROCESSES:
+        return
+    for film in seen.films:
+        if film.read.gaps:
+            yield f"{film.path.name} has gaps: {film.read.gaps}"
+        reason = None if film.read.end is None else film.read.end["closing"]["reason"]
+        if reason != "stop":
+            yield f"{film.path.name} ended because of {reason}"
+
+
+def ready_again(seen: Seen) -> Iterator[str]:
+    """The camera is ready by itself, within what its ladders may need."""
+    if seen.ended is not None:
+        yield seen.ended
+    elif seen.ready_us is None:
+        yield "the camera does not become ready again"
+    elif (took := (seen.ready_us - seen.healed_us) / 1e6) > (most := budget_seconds(seen)):
+        yield f"ready {took:.1f} s after everything was well, not within {most:.1f} s"
+
+
+_PROCESSES: Final = {"daemon_killed", "capture_kill"}
+
+CHECKS: Final[dict[str, Check]] = {
+    "P1": p1_nothing_is_kept_outside_recording,
+    "P2": p2_wiped_is_overwritten,
+    "P3": p3_red_while_footage_is_kept,
+    "P4": p4_no_plaintext_on_the_card,
+    "P5": p5_every_press_is_answered,
+    "P6": p6_what_was_recorded_survives,
+    "P7": p7_every_change_shows,
+    "P8": p8_gaps_are_stated,
+    "P9": p9_only_retention_deletes,
+    "P10": p10_the_display_never_rules,
+    "ready": ready_again,
+}
+
+
+def budget_seconds(seen: Seen) -> float:
+    """How long after the end of all faults the camera may need to be ready."""
+    ladder = Budget()
+    # A stop that is under way, and the hand that asks for it.
+    most = SHUTDOWN_SECONDS + BEAT_SECONDS
+    names = set(seen.sequence.names)
+    if names & CAPTURING:
+        waits_us = ladder.first_frame_us + ladder.stop_us + ladder.back_off_us[-1]
+        most += waits_us / 1e6 + START_SECONDS + REBOOT_SECONDS
+    if names & CARD:
+        most += CARD_SECONDS
+    if "daemon_killed" in names:
+        most += START_SECONDS
+    return most
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _light_is_dead(seen: Seen, light: str, at_us: float) -> bool:
+    return any(
+        one.name == "light_dead"
+        and one.body.get("light") == light
+        and one.near(at_us - SETTLED_US, at_us)
+        for one in seen.faults
+    )
+
+
+def _condition_noted(seen: Seen, condition: str) -> bool:
+    return any(
+        e["kind"] == "fault" and e["facts"]["condition"] == condition and e["facts"]["holds"]
+        for e in seen.ledger
+    )
+
+
+def _closed_us(film: Film) -> int:
+    closing: dict[str, Any] = film.read.end["closing"] if film.read.end is not None else {}
+    clock = closing.get("clock") or {}
+    return int(clock.get("boot_us", 0))
+
+
+def _decided_us(seen: Seen, press: Pressed) -> int | None:
+    """When it is certain what a press means; None if it is not, from outside."""
+    stages = seen.stages(press.down_us - SIDE_US, press.down_us + SIDE_US // 10)
+    if len(stages) != 1 or seen.during(press.down_us - 4e6, press.up_us + 1e6, "daemon_killed"):
+        return None
+    if seen.during(press.down_us - 1e6, press.up_us + 1e6, "button_stuck", "button_bounce"):
+        return None
+    (stage,) = stages
+    if press.button != "main":
+        return press.down_us if stage == "self_view" else None
+    if stage == "self_view":
+        return press.down_us
+    if stage in ("idle", "recording"):
+        hold_us = DECIDE_US["record" if stage == "idle" else "stop"]
+        held = press.up_us - press.down_us >= hold_us
+        decided_us = press.down_us + hold_us if held else press.up_us
+        # What ends meanwhile by itself gives the press another meaning.
+        same = {stage} if not held else {stage, "recording", "stopping"}
+        return decided_us if seen.stages(press.down_us, decided_us - 1) <= same else None
+    return None
+
+
+def _answer_us(seen: Seen, decided_us: int) -> float | None:
+    """Time until the first light or vibration; 0 if it shook anyway. None: nothing within 2 s."""
+    if seen.level("vibration", decided_us):
+        return 0
+    names = ("vibration", "red", "green", "amber")
+    after = [
+        e["at_us"]
+        for e in seen.edges
+        if e["name"] in names and decided_us <= e["at_us"] < decided_us + 2_000_000
+    ]
+    return min(after) - decided_us if after else None
+
+
+def _consequence(seen: Seen, press: Pressed, decided_us: int) -> Iterator[str]:
+    """A mark is in the recording, and what was asked for is there."""
+    stage, soon_us = seen.stage(press.down_us), decided_us + 3_000_000
+    if press.button != "main" or seen.during(decided_us - 5e6, soon_us, *CARD, "daemon_killed"):
+        return
+    held = decided_us < press.up_us
+    if stage == "recording" and not held:
+        marks = [m for f in seen.films for facts in f.read.facts for m in facts["marks"]]
+        if not any(abs(mark - press.down_us) < SETTLED_US // 100 for mark in marks):
+            yield f"{press} is no mark in any recording: {marks}"
+    if stage == "idle" and held and not seen.during(decided_us - 5e6, soon_us, *CAPTURING):
+        ready = [s.state["ready"] for s in seen.said if s.at_us < press.down_us]
+        triggers = [film.read.header["trigger_us"] for film in seen.films]
+        wanted = (press.down_us - SETTLED_US // 10, decided_us + SETTLED_US // 10)
+        if ready and ready[-1] and not any(wanted[0] <= one <= wanted[1] for one in triggers):
+            yield f"{press} began no recording: {triggers}"

@@ -1,0 +1,391 @@
+"""Plays a sequence of the fault campaign on a running camera, and sees what can be seen of it.
+
+Seen is only what lies below the daemon and outside of it: pins, files, memory, what the sensor's
+barcodes say; and the daemon's own word where it is the word that is judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from camerad.evidence.keys import KeyRing
+from camerad.evidence.report import Report, Verdict
+from camerad.evidence.verify import verify
+from tests.campaign import judging, sequences
+from tests.system import judge, memory, sealed
+from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
+from tests.system.plaintext import in_the_clear, parameter_sets
+from tests.system.watching import Watch
+
+PATIENCE: Final = 60.0
+"""Seconds after which a camera is given up that has not become ready again."""
+SEARCHED: Final = 40
+"""Packets that are looked for in the daemon's memory."""
+LOOK_SECONDS: Final = 0.05
+BUGS: Final = Path(__file__).parent / "bugs"
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """A press, as the contacts had it, in media time."""
+
+    button: str
+    down_us: int
+    up_us: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.up_us - self.down_us) / 1e6
+
+
+@dataclass(frozen=True)
+class Span:
+    """A fault from its beginning to its end."""
+
+    name: str
+    from_us: int
+    to_us: int
+    body: dict[str, Any]
+
+    def near(self, from_us: float, to_us: float) -> bool:
+        return self.from_us <= to_us and from_us <= self.to_us
+
+
+@dataclass(frozen=True)
+class Said:
+    """The state that the simulator told, and when that was."""
+
+    at_us: int
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Film:
+    """A recording: what its statements say, which pictures it has, and what is wrong with it.
+
+    numbers: of its pictures, None if it does not play. report: of camerad's own verify. clear: what
+    of its pictures is anywhere on the card in the clear.
+    """
+
+    path: Path
+    read: sealed.Recording
+    numbers: tuple[int, ...] | None
+    problem: str | None
+    report: Report
+    altered_is_found: bool
+    epoch_us: int
+
+    def number(self, at_us: float) -> int:
+        return round((at_us - self.epoch_us) / judging.PERIOD_US)
+
+    def at_us(self, number: int) -> float:
+        return self.epoch_us + number * judging.PERIOD_US
+
+
+@dataclass
+class Seen:
+    """All that was seen of one sequence. Media times in microseconds.
+
+    edges: of outputs and buttons. changed: files that changed, when it was seen. sizes: of strange
+    files. known: recordings that were closed before, with size and time of change, as they are now
+    (None: gone). ledger: the entries added. left: packets in memory after all, by process.
+    """
+
+    sequence: sequences.Sequence
+    began_us: int
+    presses: list[Pressed] = field(default_factory=list)
+    faults: list[Span] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    edges: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[tuple[int, str]] = field(default_factory=list)
+    films: list[Film] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    altered: list[str] = field(default_factory=list)
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    syncs: list[dict[str, Any]] = field(default_factory=list)
+    clear: list[str] = field(default_factory=list)
+    left: dict[str, int] = field(default_factory=dict)
+    healed_us: int = 0
+    ready_us: int | None = None
+    ended_us: int = 0
+    busy: float = 0.0
+    ended: str | None = None
+
+    def stage(self, at_us: float) -> str:
+        """The stage that was told last before an instant."""
+        before = [one.state["stage"] for one in self.said if one.at_us <= at_us]
+        return str(before[-1]) if before else "?"
+
+    def stages(self, from_us: float, to_us: float) -> set[str]:
+        """All stages told from one instant to another, and the one before."""
+        within = {str(s.state["stage"]) for s in self.said if from_us < s.at_us <= to_us}
+        return within | {self.stage(from_us)}
+
+    def during(self, from_us: float, to_us: float, *names: str) -> bool:
+        """Whether one of these faults (all, if none is named) falls between two instants."""
+        chosen = [one for one in self.faults if not names or one.name in names]
+        return any(one.near(from_us, to_us) for one in chosen)
+
+    def level(self, name: str, at_us: float) -> bool | None:
+        """Whether a light was on; None if nothing is known of it."""
+        found = [e for e in self.edges if e["name"] == name and e["at_us"] <= at_us]
+        return bool(found[-1]["on"]) if found else None
+
+
+class Told(threading.Thread):
+    """Follows what the simulator tells of the camera's state, also while the daemon is down."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(name="told", daemon=True)
+        self.all: list[Said] = []
+        self.problem: str | None = None
+        self._answer = urllib.request.urlopen(f"{url}/api/events", timeout=600)
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for line in self._answer:
+                if line.startswith(b"data:"):
+                    self.all.append(Said(now_us(), json.loads(line[5:])))
+        except (OSError, ValueError) as error:
+            self.problem = str(error)
+
+    def close(self) -> None:
+        # Its thread ends with the simulator, or with this program.
+        with contextlib.suppress(OSError):
+            self._answer.close()
+
+
+class Stage:
+    """A camera on which one sequence after the other is played."""
+
+    def __init__(self, camera: BodyCamera, workspace: Path, notes: Path, bug: Path) -> None:
+        self.camera = camera
+        self.card = camera.state_dir / "camerad"
+        self.bug = bug
+        self._workspace = workspace
+        self._notes = notes
+        self.key = judging.device_key(self.card, workspace / "device.jwk")
+        self._ring = KeyRing.read([str(self.key)])
+        self._told = Told(camera.url)
+        self._closed: dict[Path, tuple[int, int]] = {}
+        self._read: dict[Path, int] = {}
+        self._looked_us = 0
+        until(lambda: self._told.all, 10, "the first state is told")
+
+    def play(self, sequence: sequences.Sequence) -> Seen:
+        """Play it, end its faults, wait until the camera is ready again, and look at everything."""
+        watch = Watch(self.card)
+        noted = self._notes.stat().st_size
+        first = len(self._told.all) - 1
+        self._entries()
+        seen = Seen(sequence, now_us())
+        try:
+            with self._watching(watch, seen):
+                self._perform(sequence, seen)
+                self._recover(sequence, seen)
+        finally:
+            watch.close()
+        seen.ended_us = now_us()
+        seen.said = self._told.all[first:]
+        # Lights that were on before are told by the edges before.
+        seen.edges = [e for e in self.camera.ask("GET", "/api/edges").body if e["name"]]
+        reports = self.camera.ask("GET", f"/api/reports?after={seen.began_us}").body
+        seen.syncs = [one for one in reports if "synced" in one]
+        self._look_at_films(seen, noted)
+        seen.ledger = self._entries()
+        self._look_into_memory(seen, noted)
+        pressure = Path("/proc/pressure/cpu").read_text().split()[1]
+        seen.busy = float(pressure.partition("=")[2])
+        return seen
+
+    # ------------------------------------------------------------------ acting
+
+    @contextlib.contextmanager
+    def _watching(self, watch: Watch, seen: Seen) -> Iterator[None]:
+        over = threading.Event()
+
+        def look() -> None:
+            while True:
+                last = over.wait(LOOK_SECONDS)
+                at_us = now_us()
+                seen.changed += [(at_us, line.rpartition(":")[0]) for line in watch.changes()]
+                if last:
+                    return
+
+        with ThreadPoolExecutor(1, "watching") as pool:
+            done = pool.submit(look)
+            try:
+                yield
+            finally:
+                over.set()
+                done.result()
+
+    def _perform(self, sequence: sequences.Sequence, seen: Seen) -> None:
+        began_us = seen.began_us
+
+        def hand() -> None:
+            for press in sequence.presses:
+                self._wait(began_us + press.at * 1e6)
+                body = {"button": press.button, "seconds": press.seconds}
+                reply = self.camera.ask("POST", "/api/press", body)
+                # 409: nobody looks at the pins while the daemon is down.
+                assert reply.status in (200, 409), reply
+                if reply.status == 200:
+                    told = reply.body
+                    seen.presses.append(Pressed(press.button, told["down_us"], told["up_us"]))
+
+        with ThreadPoolExecutor(1, "hand") as pool:
+            pressing = pool.submit(hand)
+            for fault in sequence.faults:
+                self._wait(began_us + fault.at * 1e6)
+                at_us = now_us()
+                reply = self.camera.ask("POST", "/api/fault", fault.body)
+                assert reply.status in (200, 409), (fault, reply)
+                lasts = 0.0 if fault.lasts is None else fault.lasts
+                if reply.status == 200:
+                    until_us = at_us + round(lasts * 1e6)
+                    seen.faults.append(Span(fault.name, at_us, until_us, fault.body))
+            pressing.result()
+        self._wait(began_us + sequence.seconds * 1e6)
+
+    def _wait(self, at_us: float) -> None:
+        """Real time is what this is about."""
+        self.camera.pass_time(max(0.0, (at_us - now_us()) / 1e6))
+
+    def _recover(self, sequence: sequences.Sequence, seen: Seen) -> None:
+        for body in sequences.heal(sequence):
+            assert self.camera.ask("POST", "/api/fault", body).status == 200, body
+        seen.healed_us = now_us()
+        seen.faults = [
+            Span(one.name, one.from_us, min(one.to_us, seen.healed_us), one.body)
+            for one in seen.faults
+        ]
+
+        def rests() -> bool:
+            state = self.camera.state
+            stage = state["stage"]
+            if stage == "off":
+                seen.ended = "the daemon has ended and does not come back"
+                return True
+            if stage == "recording" and state["recording"] and state["recording"]["id"]:
+                self.camera.ask("POST", "/api/press", {"button": "main", "seconds": 2.2})
+            elif stage == "self_view":
+                self.camera.ask("POST", "/api/press", {"button": "display", "seconds": 0.1})
+            return bool(stage == "idle" and state["ready"])
+
+        with contextlib.suppress(AssertionError):
+            until(rests, PATIENCE, "the camera is ready again")
+            seen.ready_us = now_us()
+
+    # ------------------------------------------------------------------ looking
+
+    def _look_at_films(self, seen: Seen, noted: int) -> None:
+        here = judging.recordings(self.card / "recordings")
+        for path, was in self._closed.items():
+            if path not in here:
+                seen.vanished.append(path.name)
+            elif (path.stat().st_size, path.stat().st_mtime_ns) != was:
+                seen.altered.append(path.name)
+        ids = {s.state["recording"]["id"] for s in seen.said if s.state["recording"]}
+        names = {path.stem for path in [*here, *self._closed]}
+        seen.vanished += [f"{one}.tar" for one in sorted(filter(None, ids)) if one not in names]
+        new = [path for path in here if path not in self._closed]
+        pieces = self._pieces(noted)
+        for path in new:
+            seen.films.append(self._film(path, pieces))
+            stat = path.stat()
+            self._closed[path] = (stat.st_size, stat.st_mtime_ns)
+        for path in seen.vanished:
+            self._closed.pop(self.card / "recordings" / path, None)
+        changed = {Path(name) for _, name in seen.changed} | set(new)
+        for path in sorted(changed):
+            if path.is_file() and in_the_clear(path.read_bytes(), pieces):
+                seen.clear.append(path.name)
+
+    def _film(self, path: Path, pieces: list[bytes]) -> Film:
+        read = sealed.read(path)
+        numbers: tuple[int, ...] | None = ()
+        problem = None
+        if read.fragments:
+            try:
+                film = sealed.opened(path, self._workspace)
+                judge.ffmpeg_is_silent(film)
+                numbers = tuple(judge.decode(film, keep_every=10**9).numbers)
+                pieces += parameter_sets(Path(film))
+                os.unlink(film)
+            except AssertionError as error:
+                numbers, problem = None, str(error)
+        report = verify(str(path), self._ring)
+        content = bytearray(path.read_bytes())
+        at = zlib.crc32(path.name.encode()) % len(content)
+        content[at] ^= 1
+        other = self._workspace / path.name
+        other.write_bytes(content)
+        found = verify(str(other), self._ring).verdict >= Verdict.NOT_AUTHENTIC
+        other.unlink()
+        return Film(path, read, numbers, problem, report, found, self.camera.epoch_us)
+
+    def _pieces(self, noted: int) -> list[bytes]:
+        data = self._notes.read_bytes()[noted:]
+        size = memory.PIECE
+        pieces = [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
+        return [piece for piece in pieces if len(set(piece)) > size // 2]
+
+    def _look_into_memory(self, seen: Seen, noted: int) -> None:
+        if seen.ended is not None or seen.ready_us is None:
+            return
+        pieces = self._pieces(noted)[-SEARCHED:]
+        if pieces:
+            facts = json.loads((self.camera.state_dir / "sim.json").read_text())
+            scratch = self._workspace / "pieces"
+            seen.left["camerad"] = len(memory.found_in(facts["daemon_pid"], pieces, scratch))
+
+    def _entries(self) -> list[dict[str, Any]]:
+        """The ledger's entries since the last call; its lines are JWS."""
+        found = []
+        for path in sorted((self.card / "ledger").glob("*.jws")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            found += [sealed.payload(line) for line in whole.splitlines()]
+        return found
+
+    def close(self) -> None:
+        self._told.close()
+
+
+@contextlib.contextmanager
+def stage(directory: Path) -> Iterator[Stage]:
+    """A camera with a small picture, so that many sequences cost little, and a buffer of 2 s."""
+    notes, bug = directory / "notes", directory / "bug"
+    notes.touch()
+    bug.touch()
+    workspace = directory / "work"
+    workspace.mkdir()
+    picture = {"width": 640, "height": 480, "bitrate": 1_500_000, "max_bitrate": 2_000_000}
+    config = configuration(directory, pre_event={"seconds": 2}, camera=picture)
+    environment = {
+        "CAMERAD_TEST_NOTES": str(notes),
+        "CAMERAD_TEST_BUG": str(bug),
+        "CAMERAD_TEST_STRAY": str(directory / "state" / "camerad" / "stray.bin"),
+        "PYTHONPATH": str(BUGS),
+    }
+    with body_camera(directory, config, environment=environment) as camera:
+        played = Stage(camera, workspace, notes, bug)
+        try:
+            yield played
+        finally:
+            played.close()

@@ -1,0 +1,218 @@
+"""The checks of the fault campaign: silent about a sequence that went well, loud about each wrong.
+
+What was seen is made up here, so that each check is tried alone; that the real daemon's mistakes
+are found in what is really seen is for the planted ones (``tests/campaign/planted.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from camerad.evidence.report import Report, Verdict
+from tests.campaign import promises, sequences
+from tests.campaign.scenes import Film, Pressed, Said, Seen, Span
+from tests.system import sealed
+
+T0 = 1_000_000_000
+"""Media time at which the sequence begins; the sensor's epoch as well."""
+DOWN, UP = T0 + 1_000_000, T0 + 2_200_000
+"""Main is held for 1.2 s, so a recording begins at DOWN + 1 s."""
+TRIGGER = DOWN + 1_000_000
+STOP_DOWN, STOP_UP = TRIGGER + 2_000_000, TRIGGER + 4_200_000
+STOPPED = STOP_DOWN + 2_000_000
+FIRST = 60
+"""The picture exposed at the trigger: 2 s of 30 pictures."""
+NUMBERS = tuple(range(FIRST, FIRST + 120))
+
+
+def edge(name: str, at_us: int, on: bool) -> dict[str, Any]:
+    return {"name": name, "at_us": at_us, "on": on, "level": int(on)}
+
+
+def said(at_us: int, stage: str, **more: Any) -> Said:
+    return Said(at_us, {"stage": stage, "ready": True, "recording": None, **more})
+
+
+def report(verdict: Verdict) -> Report:
+    return cast(Report, SimpleNamespace(verdict=verdict, as_json=lambda: {"verdict": verdict}))
+
+
+def film(numbers: tuple[int, ...] = NUMBERS, **more: Any) -> Film:
+    """Four seconds of recording, committed twice a second. gaps: as its statements say."""
+    commits = []
+    for at in range(8):
+        facts = {
+            "clock": {"boot_us": TRIGGER + (at + 1) * 500_000 - 1},
+            "frames": 0,
+            "gaps": [],
+            "marks": [],
+        }
+        commits.append({"facts": facts})
+    commits[0]["facts"]["frames"] = len(numbers)
+    commits[-1]["facts"]["gaps"] = more.pop("gaps", [])
+    header = {"trigger_us": TRIGGER, "origin_us": TRIGGER, "continues": None}
+    end = {"closing": {"reason": "stop", "gaps": [], "marks": [], "clock": {"boot_us": STOPPED}}}
+    read = sealed.Recording(header, b"", (b"",) * 8, tuple(commits), more.pop("end", end))
+    whole = Film(
+        Path("/c/camerad/recordings/a.tar"),
+        read,
+        numbers,
+        None,
+        report(Verdict.AUTHENTIC),
+        altered_is_found=True,
+        epoch_us=T0,
+    )
+    return replace(whole, **more)
+
+
+def seen(*names: str, **more: Any) -> Seen:
+    """A recording from idle that was stopped; all that a well camera does about it."""
+    faults = tuple(sequences.Fault(0.5, {"name": name}, None) for name in names)
+    sequence = sequences.Sequence(1, "recording", (), faults, 8.0)
+    well = Seen(
+        sequence,
+        T0,
+        presses=[Pressed("main", DOWN, UP), Pressed("main", STOP_DOWN, STOP_UP)],
+        faults=[Span(name, T0 + 500_000, T0 + 500_000, {"name": name}) for name in names],
+        said=[
+            said(T0 - 10_000_000, "idle"),
+            said(TRIGGER + 5_000, "recording"),
+            said(STOPPED + 5_000, "stopping"),
+            said(STOPPED + 60_000, "idle"),
+        ],
+        edges=[
+            edge("red", TRIGGER + 3_000, True),
+            edge("vibration", TRIGGER + 4_000, True),
+            edge("vibration", TRIGGER + 500_000, False),
+            edge("vibration", STOPPED + 4_000, True),
+            edge("red", STOPPED + 50_000, False),
+        ],
+        changed=[
+            (TRIGGER + 100_000, "/c/camerad/ledger/000001.jws"),
+            (TRIGGER + 100_000, "/c/camerad/recordings/a.tar"),
+        ],
+        films=[film()],
+        left={"camerad": 0},
+        healed_us=STOPPED,
+        ready_us=STOPPED + 100_000,
+    )
+    return replace(well, **more)
+
+
+def findings(what: Seen) -> dict[str, list[str]]:
+    """What each check says, where it says anything."""
+    said = {name: list(check(what)) for name, check in promises.CHECKS.items()}
+    return {name: texts for name, texts in said.items() if texts}
+
+
+GAP = {"reason": "frames lost", "frames": 3}
+
+
+def hole(after: int, before: int) -> dict[str, Any]:
+    """A gap between two pictures."""
+    at_us = [T0 + round(number * 1e6 / 30) for number in (after, before)]
+    return {**GAP, "from_us": at_us[0], "to_us": at_us[1]}
+
+
+HOLED = tuple(number for number in NUMBERS if not 80 < number < 84)
+
+WRONG: dict[str, tuple[str, Seen]] = {
+    "a file in idle": ("P1", seen(changed=[(T0 + 1, "/c/camerad/spool.bin")])),
+    "a recording grows in idle": ("P1", seen(changed=[(T0 + 1, "/c/camerad/recordings/a.tar")])),
+    "packets in memory": ("P2", seen(left={"camerad": 3})),
+    "red dark": ("P3", seen(edges=[edge("vibration", at, True) for at in (TRIGGER, STOPPED)])),
+    "red late": (
+        "P3",
+        seen(
+            edges=[
+                edge("amber", TRIGGER, True),
+                edge("red", TRIGGER + 800_000, True),
+                edge("vibration", STOPPED, True),
+            ]
+        ),
+    ),
+    "in the clear": ("P4", seen(clear=["a.tar"])),
+    "no answer": ("P5", seen(edges=[edge("red", T0 - 5, True)])),
+    "a late answer": (
+        "P5",
+        seen(edges=[edge("red", T0 - 5, True), edge("red", TRIGGER + 150_000, True)]),
+    ),
+    "changed after its end": ("P6", seen(altered=["a.tar"])),
+    "no end": ("P6", seen(films=[film(end=None)])),
+    "does not play": ("P6", seen(films=[film(problem="moov", numbers=NUMBERS)])),
+    "a kill costs two seconds": (
+        "P6",
+        seen(
+            films=[film(NUMBERS[:30])],
+            faults=[Span("daemon_killed", TRIGGER + 3_000_000, TRIGGER + 3_000_000, {})],
+        ),
+    ),
+    "not authentic": ("P7", seen(films=[film(report=report(Verdict.NOT_AUTHENTIC))])),
+    "a change does not show": ("P7", seen(films=[film(altered_is_found=False)])),
+    "a gap not stated": ("P8", seen(films=[film(HOLED)])),
+    "a gap that is none": ("P8", seen(films=[film(gaps=[hole(80, 84)])])),
+    "a gap too short": ("P8", seen(films=[film(HOLED, gaps=[hole(80, 83)])])),
+    "a gap too long": ("P8", seen(films=[film(HOLED, gaps=[hole(80, 86)])])),
+    "gone": ("P9", seen(vanished=["a.tar"])),
+    "deleted before its time": (
+        "P9",
+        seen(ledger=[{"kind": "deleted", "facts": {"id": "a"}}]),
+    ),
+    "a gap because of the display": (
+        "P10",
+        seen("display_kill", films=[film(HOLED, gaps=[hole(80, 84)])]),
+    ),
+    "not ready": ("ready", seen(ready_us=None)),
+    "ready late": ("ready", seen(ready_us=STOPPED + 60_000_000)),
+    "ended": ("ready", seen(ended="the daemon has ended")),
+}
+
+
+def test_nothing_is_found_where_all_is_well() -> None:
+    assert findings(seen()) == {}
+    assert findings(seen("display_kill")) == {}
+
+
+def test_a_gap_that_is_stated_is_right() -> None:
+    assert findings(seen("camera_cancel", films=[film(HOLED, gaps=[hole(80, 84)])])) == {}
+    # Two statements that touch where the picture is missing say the same.
+    both = [hole(80, 82), hole(82, 84)]
+    assert findings(seen("camera_cancel", films=[film(HOLED, gaps=both)])) == {}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_each_wrong_is_found_by_the_check_of_its_promise(what: str) -> None:
+    promise, made = WRONG[what]
+    assert promise in findings(made)
+
+
+def test_every_promise_has_a_wrong() -> None:
+    assert {promise for promise, _ in WRONG.values()} == set(promises.CHECKS)
+
+
+def test_a_press_that_began_no_recording_is_found() -> None:
+    assert "began no recording" in " ".join(findings(seen(films=[]))["P5"])
+
+
+def test_a_mark_that_is_in_no_recording_is_found() -> None:
+    pressed = Pressed("main", TRIGGER + 1_000_000, TRIGGER + 1_100_000)
+    answered = edge("vibration", TRIGGER + 1_110_000, True)
+    what = seen()
+    what.presses.append(pressed)
+    what.edges = sorted([*what.edges, answered], key=lambda one: one["at_us"])
+    assert "no mark" in " ".join(findings(what)["P5"])
+    what.films[0].read.commits[2]["facts"]["marks"].append(pressed.down_us)
+    assert findings(what) == {}
+
+
+def test_red_that_is_shorted_is_a_finding_only_if_the_ledger_is_silent() -> None:
+    span = Span("light_dead", T0, STOPPED + 1_000_000, {"light": "red"})
+    silent = seen(faults=[span])
+    assert list(findings(silent)) == ["P3"]
+    entry = {"kind": "fault", "facts": {"condition": "light_down", "holds": True}}
+    assert findings(seen(faults=[span], ledger=[entry])) == {}
