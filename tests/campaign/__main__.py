@@ -27,7 +27,8 @@ _SERIES: Final = ("kills", "cuts")
 def _faults(directory: Path, options: argparse.Namespace) -> int:
     if options.planted:
         missed = planted.campaign(directory)
-        say(f"{len(planted.SCENES)} mistakes were planted, {len(missed)} findings are wrong")
+        count = sum(len(promises) for promises, _ in planted.SCENES)
+        say(f"{count} mistakes were planted, {len(missed)} findings are wrong")
         for one in missed:
             say(f"  {one}")
         return len(missed)

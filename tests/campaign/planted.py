@@ -1,7 +1,7 @@
 """The test of the campaign: a mistake is planted for each promise, and its check finds it.
 
-One camera plays a short scene for each: first without a mistake, when no check may find anything,
-then with it. What the mistakes are is in ``bugs/sitecustomize.py``.
+One camera plays a few short scenes: first one without a mistake, when no check may find anything,
+then with them. What the mistakes are is in ``bugs/sitecustomize.py``.
 """
 
 from __future__ import annotations
@@ -19,40 +19,44 @@ _RECORD: Final = (Press(0.2, "main", RECORD_SECONDS), Press(2.4, "main", STOP_SE
 _MARKED: Final = (*_RECORD[:1], Press(2.4, "main", 0.1), Press(3.3, "main", STOP_SECONDS))
 
 
-def _scene(presses: tuple[Press, ...], *faults: tuple[float, str, dict[str, float]]) -> Sequence:
+def _scene(
+    presses: tuple[Press, ...],
+    *faults: tuple[float, str, dict[str, float]],
+    seconds: float = 0,
+) -> Sequence:
     whole = tuple(Fault(at, {"name": name, **more}, None) for at, name, more in faults)
-    seconds = presses[-1].at + presses[-1].seconds + 0.5
+    seconds = max(seconds, presses[-1].at + presses[-1].seconds + 0.3)
     return Sequence(0, "planted", presses, whole, seconds)
 
 
-SCENES: Final = {
-    "P1": _scene(_SELF_VIEW),
-    "P2": _scene(_SELF_VIEW),
-    "P3": _scene(_RECORD),
-    "P4": _scene(_RECORD),
-    "P5": _scene(_MARKED),
-    "P7": _scene(_RECORD),
-    "P8": _scene(_RECORD, (1.8, "camera_cancel", {"count": 3})),
-    "P9": _scene(_RECORD),
-    "P10": _scene(_MARKED, (2.4, "display_kill", {})),
-    # Last, since the daemon begins anew.
-    "P6": _scene(_RECORD[:1] + _MARKED[1:2], (3.4, "daemon_killed", {"seconds": 0.1})),
-}
+SCENES: Final = (
+    (("P1", "P2"), _scene(_SELF_VIEW)),
+    # The delay of P5 comes with every press, so there is one of each kind.
+    (("P3", "P4", "P5", "P7", "P8"), _scene(_MARKED, (1.8, "camera_cancel", {"count": 2}))),
+    (("P10",), _scene(_RECORD, (1.8, "display_kill", {}))),
+    # Last, since the daemon begins anew: P6 is about what ran, P9 about what goes on from it.
+    (("P6", "P9"), _scene(_RECORD[:1], (3.9, "daemon_killed", {"seconds": 0.1}), seconds=5.0)),
+)
+"""Which mistakes are made together: those that do not hide one another."""
+WELL: Final = SCENES[1][1]
+"""Played without a mistake first."""
 
 
 def campaign(directory: Path) -> list[str]:
-    """Every mistake in turn; what was not found, or found where there was none."""
+    """All scenes in turn; what was not found, or found where there was none."""
     missed: list[str] = []
     with stage(directory) as on:
-        for scene in (SCENES["P8"], SCENES["P10"]):
-            found = judged(on.play(scene)).findings
-            missed += [f"nothing is planted, and {promise}: {text}" for promise, text in found]
-        for promise, scene in SCENES.items():
-            on.bug.write_text(promise)
+        found = judged(on.play(WELL)).findings
+        missed += [f"nothing is planted, and {promise}: {text}" for promise, text in found]
+        for promises, scene in SCENES:
+            on.bug.write_text(" ".join(promises))
             one = judged(on.play(scene))
             on.bug.write_text("")
-            texts = [text for found, text in one.findings if found == promise]
-            say(f"{promise}: {texts[0][:200] if texts else 'NOT FOUND'}")
-            if not texts:
-                missed.append(f"{promise} was broken, and found was only {one.findings}")
+            for promise in promises:
+                # How busy the machine is does not matter here: what is late is so on purpose.
+                told = [*one.findings, *one.excused]
+                texts = [text for found_by, text in told if found_by == promise]
+                say(f"{promise}: {texts[0][:200] if texts else 'NOT FOUND'}")
+                if not texts:
+                    missed.append(f"{promise} was broken, and found was only {one.findings}")
     return missed

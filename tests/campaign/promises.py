@@ -68,7 +68,10 @@ def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str]:
 
 
 def p2_wiped_is_overwritten(seen: Seen) -> Iterator[str]:
-    """Once the camera shows idle, no packet of the sequence is in the daemon's memory."""
+    """Once the camera shows idle after a self-view without a recording, no packet of it is in the
+    daemon's memory. What was recorded is kept anyway."""
+    if seen.films:
+        return
     for process, count in seen.left.items():
         if count:
             yield f"{count} packets are left in the memory of {process}"
@@ -118,6 +121,7 @@ def p5_every_press_is_answered(seen: Seen) -> Iterator[str]:
 
 def p6_what_was_recorded_survives(seen: Seen) -> Iterator[str]:
     """Recordings play; a kill costs at most a second; what was closed is as it was."""
+    yield from seen.unreadable
     for name in seen.altered:
         yield f"{name} was closed and has changed"
     for film in seen.films:

@@ -7,10 +7,12 @@ barcodes say; and the daemon's own word where it is the word that is judged.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import socket
+import tarfile
 import threading
-import urllib.request
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +113,7 @@ class Seen:
     films: list[Film] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     ledger: list[dict[str, Any]] = field(default_factory=list)
     syncs: list[dict[str, Any]] = field(default_factory=list)
     clear: list[str] = field(default_factory=list)
@@ -149,7 +152,9 @@ class Told(threading.Thread):
         super().__init__(name="told", daemon=True)
         self.all: list[Said] = []
         self.problem: str | None = None
-        self._answer = urllib.request.urlopen(f"{url}/api/events", timeout=600)
+        self._connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        self._connection.request("GET", "/api/events")
+        self._answer = self._connection.getresponse()
         self.start()
 
     def run(self) -> None:
@@ -157,13 +162,15 @@ class Told(threading.Thread):
             for line in self._answer:
                 if line.startswith(b"data:"):
                     self.all.append(Said(now_us(), json.loads(line[5:])))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             self.problem = str(error)
 
     def close(self) -> None:
-        # Its thread ends with the simulator, or with this program.
-        with contextlib.suppress(OSError):
-            self._answer.close()
+        if self._connection.sock is not None:
+            with contextlib.suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self.join(5)
+        self._connection.close()
 
 
 class Stage:
@@ -303,7 +310,10 @@ class Stage:
         new = [path for path in here if path not in self._closed]
         pieces = self._pieces(noted)
         for path in new:
-            seen.films.append(self._film(path, pieces))
+            try:
+                seen.films.append(self._film(path, pieces))
+            except (AssertionError, StopIteration, tarfile.TarError, ValueError) as error:
+                seen.unreadable.append(f"{path.name} cannot be read: {error!r}")
             stat = path.stat()
             self._closed[path] = (stat.st_size, stat.st_mtime_ns)
         for path in seen.vanished:

@@ -1,13 +1,13 @@
 """Mistakes planted into the running daemon, one for each promise, to see that they are found.
 
 The fault campaign puts this folder on PYTHONPATH. What is patched here does as it should, except
-while the file that CAMERAD_TEST_BUG names holds the name of a promise: then the mistake for that
-promise is made. Without that variable the daemon is untouched; with CAMERAD_TEST_NOTES a piece of
+while the file that CAMERAD_TEST_BUG names holds names of promises: then the mistakes for those
+are made. Without that variable the daemon is untouched; with CAMERAD_TEST_NOTES a piece of
 every encoded packet is noted, as in ``tests/system/spy``.
 """
 
+import importlib.util
 import os
-import runpy
 import signal
 import sys
 import time
@@ -20,7 +20,7 @@ BUG = os.environ.get("CAMERAD_TEST_BUG")
 def planted(promise):  # type: ignore[no-untyped-def]
     """Whether the mistake for this promise is to be made now."""
     with open(BUG, encoding="ascii") as file:  # type: ignore[arg-type]
-        return file.read() == promise
+        return promise in file.read().split()
 
 
 def note_pieces(path):  # type: ignore[no-untyped-def]
@@ -46,6 +46,7 @@ def children():  # type: ignore[no-untyped-def]
 
 
 def plant():  # type: ignore[no-untyped-def]
+    from camerad.behaviour.gestures import Edge
     from camerad.behaviour.signals import OFF
     from camerad.evidence.chain import Chain
     from camerad.evidence.container import SealedContainer
@@ -57,7 +58,7 @@ def plant():  # type: ignore[no-untyped-def]
 
     stray = os.environ["CAMERAD_TEST_STRAY"]
     commit, overwrite, show = Ring.commit, Arena.overwrite, Indicators.show
-    edge, tell = Hands._edge_from_thread, SelfView._tell
+    gesture, tell = Hands._gesture, SelfView._tell
     append, close, put, sign = (
         SealedContainer.append,
         SealedContainer.close,
@@ -90,16 +91,17 @@ def plant():  # type: ignore[no-untyped-def]
             stray_write(fragment)
         append(self, fragment, replace(facts, gaps=()) if planted("P8") else facts)
 
-    # P5: the thread of the buttons waits for something else.
-    def late(self, button, pressed, at_us):  # type: ignore[no-untyped-def]
-        if planted("P5"):
-            time.sleep(0.7)
-        edge(self, button, pressed, at_us)
+    # P5: the loop does something slow whenever a button moves.
+    def late(self, event):  # type: ignore[no-untyped-def]
+        if isinstance(event, Edge) and not event.looked and planted("P5"):
+            time.sleep(0.3)
+        gesture(self, event)
 
     # P6: syncing seldom spares the card.
     def seldom(self, descriptor, pieces):  # type: ignore[no-untyped-def]
         held = self.__dict__.setdefault("held", [])
-        if planted("P6"):
+        # The first fragment is synced at once.
+        if planted("P6") and self._chain.commits > 1:
             held += pieces
         else:
             pieces = [*held, *pieces]
@@ -129,7 +131,7 @@ def plant():  # type: ignore[no-untyped-def]
         tell(self, fault)
 
     Ring.commit, Arena.overwrite, Indicators.show = spooling, forgetting, dark
-    Hands._edge_from_thread, SelfView._tell = late, telling
+    Hands._gesture, SelfView._tell = late, telling
     SealedContainer.append, SealedContainer.close = adding, closing
     SealedContainer._put, Chain.commit = seldom, unchained
 
@@ -140,7 +142,8 @@ def others():  # type: ignore[no-untyped-def]
     for folder in sys.path:
         path = os.path.join(folder, "sitecustomize.py")
         if os.path.abspath(folder) != here and os.path.isfile(path):
-            runpy.run_path(path)
+            spec = importlib.util.spec_from_file_location("other_sitecustomize", path)
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
             return
 
 

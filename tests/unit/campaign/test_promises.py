@@ -124,7 +124,7 @@ HOLED = tuple(number for number in NUMBERS if not 80 < number < 84)
 WRONG: dict[str, tuple[str, Seen]] = {
     "a file in idle": ("P1", seen(changed=[(T0 + 1, "/c/camerad/spool.bin")])),
     "a recording grows in idle": ("P1", seen(changed=[(T0 + 1, "/c/camerad/recordings/a.tar")])),
-    "packets in memory": ("P2", seen(left={"camerad": 3})),
+    "packets in memory": ("P2", seen(films=[], left={"camerad": 3})),
     "red dark": ("P3", seen(edges=[edge("vibration", at, True) for at in (TRIGGER, STOPPED)])),
     "red late": (
         "P3",
