@@ -37,12 +37,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import grp
 import json
 import logging
 import os
-import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -54,6 +51,7 @@ from camerad.client import SOCKET_NAME
 from camerad.config.access import Access
 from camerad.control_access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control_shift import ShiftRequests
+from camerad.control_socket import BACKLOG, Entrance, take
 from camerad.control_store import StoreRequests
 from camerad.errors import CameradError, ControlError
 from camerad.metrics import CONTENT_TYPE
@@ -152,12 +150,20 @@ class _Door(asyncio.Protocol):
 
 
 class Control:
-    """The server. `changed` is called by the daemon after every change of the status."""
+    """The server. `changed` is called by the daemon after every change of the status. entrance: its
+    socket, if that was taken before."""
 
     def __init__(
-        self, daemon: Controlled, runtime_dir: str, group: str | None, access: Access = Access()
+        self,
+        daemon: Controlled,
+        runtime_dir: str,
+        group: str | None,
+        access: Access = Access(),
+        entrance: Entrance | None = None,
     ) -> None:
         self._daemon = daemon
+        self._runtime_dir = runtime_dir
+        self._entrance = entrance
         self._path = os.path.join(runtime_dir, SOCKET_NAME)
         self._group = group
         self._access = access
@@ -174,18 +180,9 @@ class Control:
         return self._path
 
     async def open(self) -> None:
-        """Begin to listen.
-
-        Raises ControlError if the directory cannot be written, if another daemon listens there,
-        or if the group does not exist.
-        """
-        listener = self._listen()
-        try:
-            self._permissions = Permissions(self._access, self._group)
-        except ControlError:
-            listener.close()
-            os.unlink(self._path)
-            raise
+        """Begin to answer. Raises ControlError as `camerad.control_socket.take` does."""
+        entrance = self._entrance or take(self._runtime_dir, self._group, self._access)
+        self._permissions = entrance.permissions
         app = web.Application(middlewares=[_plain_errors, self._guard], client_max_size=MAX_BODY)
         app.router.add_get("/status", self._status)
         app.router.add_get("/health", self._health)
@@ -209,10 +206,10 @@ class Control:
         try:
             await self._runner.setup()
             self._server = await asyncio.get_running_loop().create_unix_server(
-                self._protocol, sock=listener, backlog=16
+                self._protocol, sock=entrance.listener, backlog=BACKLOG
             )
         except OSError as error:
-            listener.close()
+            entrance.close()
             raise ControlError(f"{self._path}: cannot listen: {error.strerror}") from error
 
     def _protocol(self) -> asyncio.Protocol:
@@ -263,54 +260,6 @@ class Control:
         if self._permissions.is_own(peer):
             return True
         return self._rates.take(peer.uid, asyncio.get_running_loop().time())
-
-    def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
-            self._remove_stale()
-            # Nobody may connect between bind and chmod.
-            umask = os.umask(0o177)
-            try:
-                listener.bind(self._path)
-            finally:
-                os.umask(umask)
-            if self._group is not None:
-                os.chown(self._path, -1, grp.getgrnam(self._group).gr_gid)
-            os.chmod(self._path, 0o660)
-        except ControlError:
-            listener.close()
-            raise
-        except KeyError:
-            listener.close()
-            raise ControlError(
-                f"there is no group {self._group!r} for {self._path}: make it with "
-                f"'groupadd --system {self._group}', or set device.socket_group"
-            ) from None
-        except OSError as error:
-            listener.close()
-            raise ControlError(
-                f"{self._path}: cannot be made: {error.strerror}; make the directory writable "
-                "for the daemon, or set device.runtime_dir"
-            ) from error
-        return listener
-
-    def _remove_stale(self) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
-            trial.settimeout(1.0)
-            try:
-                trial.connect(self._path)
-            except FileNotFoundError:
-                return
-            except OSError as error:
-                if error.errno != errno.ECONNREFUSED:
-                    raise
-                os.unlink(self._path)
-                return
-        raise ControlError(
-            f"another camerad listens on {self._path} already: end it first "
-            "('systemctl stop camerad'), or set device.runtime_dir"
-        )
 
     def changed(self) -> None:
         """Tell every listener of /events the present status; one that is slow misses some."""

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from camerad import __version__, process, wiring
+from camerad import __version__, control_socket, process, wiring
 from camerad.announcing import Announcer
 from camerad.behaviour import liveness, signals, stages
 from camerad.behaviour.announcements import Announcement
@@ -157,6 +157,12 @@ class Daemon(Reports):
                 clock_watch = self._loop.create_task(self._watch_clock(self._time))
                 parts.callback(clock_watch.cancel)
 
+            # Before anything is begun that would only have to be ended again.
+            device = settings.device
+            self._entrance = control_socket.take(
+                str(device.runtime_dir), device.socket_group, settings.access
+            )
+            parts.callback(self._entrance.close)
             self._rings = rings = make_rings(settings)
             parts.callback(rings.close)
             if not rings.locked:
@@ -290,7 +296,13 @@ class Daemon(Reports):
         from camerad.control import Control  # noqa: PLC0415 - slow to import
 
         device = self._settings.device
-        return Control(self, str(device.runtime_dir), device.socket_group, self._settings.access)
+        return Control(
+            self,
+            str(device.runtime_dir),
+            device.socket_group,
+            self._settings.access,
+            self._entrance,
+        )
 
     def _make_announcer(self) -> Announcer:
         def load() -> Awaitable[dict[Announcement, Clip]]:

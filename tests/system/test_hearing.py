@@ -174,13 +174,18 @@ def test_speech_is_heard_as_it_was_spoken(tmp_path: Path) -> None:
         child.hello()
         asked_us = now_us()
         child.tell("sound", mode="on", epoch=1)
-        # It is spoken over and over, with half a second between: whole once in twice its length.
-        until_heard(child, asked_us, 2 * (len(spoken) / rate + 0.5))
-        heard = np.concatenate([samples for _, samples in decoded(child)])
-    times = np.arange(0, len(spoken) / rate, 1 / RATE)
-    wanted = np.interp(times * rate, range(len(spoken)), spoken)
-    # 64 kbit/s give 27 dB, that is 0.999; interpolating twice costs some of the highs.
-    assert likeness(heard, wanted, RATE) > 0.97
+        times = np.arange(0, len(spoken) / rate, 1 / RATE)
+        wanted = np.interp(times * rate, range(len(spoken)), spoken)
+        # It is spoken over and over, with half a second between: whole once in twice its length. A
+        # machine that stands still tears one of them in two, and not three one after the other.
+        for times_spoken in (2, 3, 4):
+            until_heard(child, asked_us, times_spoken * (len(spoken) / rate + 0.5))
+            heard = np.concatenate([samples for _, samples in decoded(child)])
+            # 64 kbit/s give 27 dB, that is 0.999; interpolating twice costs some of the highs.
+            alike = likeness(heard, wanted, RATE) > 0.97
+            if alike:
+                break
+    assert alike
     assert likeness(heard, wanted[::-1], RATE) < 0.5
 
 

@@ -10,6 +10,7 @@ what is decided is decided at an exact microsecond.
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -321,7 +322,11 @@ def run(
         (tmp_path / name).mkdir(exist_ok=True)
     given: dict[str, Any] = {
         "recipients": [sealed.recipient()],
-        "device": {"state_dir": str(tmp_path / "card"), "runtime_dir": str(tmp_path / "run")},
+        "device": {
+            "state_dir": str(tmp_path / "card"),
+            "runtime_dir": str(tmp_path / "run"),
+            "socket_group": grp.getgrgid(os.getgid()).gr_name,
+        },
         "self_view": {"timeout_seconds": 600},
         "battery": {"power_supply": str(gauges.power_supply)},
         "thermal": {"zone": str(gauges.zone), "firmware": str(gauges.firmware)},

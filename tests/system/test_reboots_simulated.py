@@ -8,6 +8,7 @@ camera that fails as it is told to.
 from __future__ import annotations
 
 import asyncio
+import grp
 import itertools
 import os
 import random
@@ -121,7 +122,11 @@ class Board:
             (folder / name).mkdir()
         sections = {
             "recipients": [sealed.recipient()],
-            "device": {"state_dir": str(folder / "card"), "runtime_dir": str(folder / "run")},
+            "device": {
+                "state_dir": str(folder / "card"),
+                "runtime_dir": str(folder / "run"),
+                "socket_group": grp.getgrgid(os.getgid()).gr_name,
+            },
             "battery": {"power_supply": str(self.gauges.power_supply)},
             "thermal": {"zone": str(self.gauges.zone), "firmware": str(self.gauges.firmware)},
         }
