@@ -65,6 +65,16 @@ def test_frame_numbers_go_on_behind_their_end() -> None:
     assert vitals.report(0)["rate"] == 25.0
 
 
+def test_a_sensor_that_counts_anew_is_measured_anew() -> None:
+    vitals = Vitals()
+    vitals.beat({"frame": 1000, "pts_us": 0, "delivered": 1001})
+    vitals.beat({"frame": 3, "pts_us": 9_000_000, "delivered": 1002})
+    assert vitals.report(9_000_000)["rate"] is None
+    vitals.beat({"frame": 28, "pts_us": 10_000_000, "delivered": 1027})
+    report = vitals.report(10_000_000)
+    assert (report["rate"], report["lost"]) == (25.0, 0.0)
+
+
 def test_what_is_no_beat_is_no_sign_and_a_brightness_that_is_none_is_not_known() -> None:
     vitals = Vitals()
     vitals.beat({"frame": "many"})
