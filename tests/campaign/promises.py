@@ -172,6 +172,7 @@ def p8_gaps_are_stated(seen: Seen) -> Iterator[str]:
             for gap in film.read.gaps
         ]
         there = set(film.numbers)
+        trigger = film.number(film.read.header["trigger_us"])
         # Where one gap ends and another begins, the picture between them may be missing too.
         touched = {begin for begin, _, _ in stated} & {end for _, end, _ in stated}
         for after, before in pairwise(film.numbers):
@@ -188,7 +189,10 @@ def p8_gaps_are_stated(seen: Seen) -> Iterator[str]:
             inside = there & set(range(begin + 1, end))
             if inside:
                 yield f"{film.path.name}: {reason} {begin} to {end}, and {min(inside)} is there"
-            if end - begin < 2 and end <= film.numbers[-1]:
+            # Before the first picture nothing is there that a gap could begin at: what it lacks is
+            # what was exposed since the press.
+            lacks = begin + 1 < end if end > film.numbers[0] else trigger + 1 < end
+            if not lacks and end <= film.numbers[-1]:
                 yield f"{film.path.name}: {reason} {begin} to {end} lacks nothing"
         if sum(fact["frames"] for fact in facts) != len(film.numbers):
             yield f"{film.path.name}: the commits count other pictures than there are"
