@@ -23,7 +23,7 @@ from pathlib import Path
 from hw_mocks.sim import process
 from hw_mocks.sim.simulator import Options, Simulator
 process.END_SECONDS = 1.0
-state, config = Path(sys.argv[1]), Path(sys.argv[2])
+state, config = Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None
 sound = sys.argv[3] or None
 options = Options(state, footage=None, config=config, port=0, daemon="standin", sound=sound)
 async def run():
@@ -55,14 +55,17 @@ def environment(**more: str) -> dict[str, str]:
 
 
 class Sim:
-    """A running simulator, as a program sees it."""
+    """A running simulator, as a program sees it. shipped: no configuration is named to it."""
 
-    def __init__(self, root: Path, sound: str = "", **variables: str) -> None:
+    def __init__(
+        self, root: Path, sound: str = "", *, shipped: bool = False, **variables: str
+    ) -> None:
         self.state_dir = root / "state"
         config = root / "camerad.yaml"
         if not config.exists():
             config.write_text("policy: generic\nlights:\n  red: {gpio: 5, active_high: false}\n")
-        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), str(config), sound]
+        named = "" if shipped else str(config)
+        command = [sys.executable, "-c", PROGRAM, str(self.state_dir), named, sound]
         self.process = subprocess.Popen(
             command, env=environment(**variables), stderr=subprocess.PIPE, text=True
         )
@@ -138,9 +141,9 @@ class Sim:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[Sim]:
+def running(root: Path, *, shipped: bool = False) -> Iterator[Sim]:
     """A simulator that is up and has not ended by itself; nothing of it is left afterwards."""
-    sim = Sim(root)
+    sim = Sim(root, shipped=shipped)
     try:
         sim.ready()
         yield sim

@@ -7,6 +7,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ from sim_support import Sim, running, to_idle, until
 
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
+from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 
 LONG = b"1" + b"0" * 3999
 
@@ -160,6 +162,15 @@ def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
         if stages == ["idle"]:
             sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
             sim.reaches("self_view")
+
+
+def test_without_a_configuration_the_policy_is_told_that_the_daemon_is_given(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, shipped=True) as sim:
+        _, board = sim.ask("GET", "/api/board")
+        assert board["policy"]["name"] == DEMONSTRATION_POLICY
+        assert board["policy"]["pre_event_seconds"] > 0
 
 
 def test_the_board_lists_its_parts(sim: Sim) -> None:

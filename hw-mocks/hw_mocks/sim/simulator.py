@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from camerad.config import Settings
+from camerad.config import Settings, load
 from camerad.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
@@ -238,7 +238,7 @@ class Simulator:
             "state_dir": str(state.root),
             "config": str(derived),
             "buttons": about_buttons(settings),
-            "policy": about_policy(settings),
+            "policy": about_policy(load(derived)),
         }
         desk = Desk(state.root / "desk", state.card, self._desk_changed)
         desk.start()
