@@ -133,6 +133,7 @@ class Daemon(Reports):
         if not process.set_priority(process.CAMERA_NICE):
             log.info("no right to go before other programs: a busy machine may cost frames")
         process.forbid_dumps()
+        process.overwrite_freed_memory()
         process.return_freed_memory()
         process.raise_file_limit()
         settings = self._settings

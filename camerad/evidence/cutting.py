@@ -19,7 +19,7 @@ from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap, PacketIn
 
 if TYPE_CHECKING:
     # Whoever only wants to name the reasons of gaps needs no libav.
-    from camerad.evidence.fragments import Packet
+    from camerad.evidence.fragments import Buffer, Packet
 
 NO_PICTURES: Final = "no pictures"
 """Nothing came for longer than `HOLE_US`, and no frame number is missing."""
@@ -31,6 +31,10 @@ STOPPED_SHORT: Final = "camera did not deliver until the stop"
 HOLE_US: Final = 500_000
 """A longer time without a picture is a gap, whatever the frame numbers say. Far above the interval
 of any rate the camera runs at, far below what an officer would take for a moment."""
+
+_LEAST_BYTES: Final = 2048
+"""Of the memory for a copy. Smaller blocks the allocators keep aside as they are when they are
+freed, and larger ones are overwritten (`camerad.process.overwrite_freed_memory`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Cutter:
             elif final:
                 runs.append(self._run(kept, next_us))
             else:
-                self._held = (info, bytes(unit))
+                self._held = (info, _copied(unit))
                 if len(kept) > 1:
                     runs.append(Run(tuple(kept[:-1]), info.pts_us))
         return self._chunk(runs)
@@ -178,6 +182,12 @@ class Cutter:
         if interval_us > HOLE_US:
             return Gap(NO_PICTURES, None, last.pts_us, info.pts_us)
         return None
+
+
+def _copied(unit: Buffer) -> memoryview:
+    room = bytearray(max(len(unit), _LEAST_BYTES))
+    room[: len(unit)] = unit
+    return memoryview(room)[: len(unit)]
 
 
 def _lies_between(gap: Gap, last_us: int, next_us: int) -> bool:

@@ -18,6 +18,7 @@ and dts are the same. The timescale of sound is its rate, and each access unit l
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -45,8 +46,7 @@ _OPTIONS: Final = {
     "write_btrt": "0",
 }
 _IO_BYTES: Final = 256 * 1024
-_HEAD_BYTES: Final = 4096
-"""Where the parameter sets of an access unit are looked for first; they come before the slices."""
+_START_CODE: Final = re.compile(b"\0\0\1")
 _SLICE_HEAD_BYTES: Final = 256
 
 _NAL_SLICES: Final = range(1, 6)
@@ -78,22 +78,23 @@ class _Head(NamedTuple):
 
 
 def _head(unit: Buffer) -> _Head:
-    """What an access unit says before its first slice, and where that slice begins."""
-    for size in (_HEAD_BYTES, len(unit)):
-        data = bytes(unit[:size])
-        found: list[bytes] = []
-        start = data.find(b"\0\0\1")
-        while start >= 0 and start + 3 < len(data):
-            kind = data[start + 3] & 31
+    """What an access unit says before its first slice, and where that slice begins.
+
+    Looked for where it lies: a copy of the unit would be one more to be overwritten.
+    """
+    found: list[bytes] = []
+    begins: int | None = None
+    for code in _START_CODE.finditer(unit):
+        if begins is not None:
+            # Zeros before a start code belong to no unit (ITU-T H.264, B.1).
+            found.append(bytes(unit[begins : code.start()]).rstrip(b"\0"))
+            begins = None
+        if code.end() < len(unit):
+            kind = unit[code.end()] & 31
             if kind in _NAL_SLICES:
-                return _Head(tuple(found), start)
-            following = data.find(b"\0\0\1", start + 3)
-            if kind in _NAL_PARAMETER_SETS and following >= 0:
-                # Zeros before a start code belong to no unit (ITU-T H.264, B.1).
-                found.append(data[start + 3 : following].rstrip(b"\0"))
-            start = following
-        if size >= len(unit):
-            break
+                return _Head(tuple(found), code.start())
+            if kind in _NAL_PARAMETER_SETS:
+                begins = code.end()
     raise FragmentError(f"an access unit of {len(unit)} bytes has no slice, or is not Annex B")
 
 

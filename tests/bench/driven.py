@@ -23,6 +23,7 @@ from unittest import mock
 import numpy as np
 import pyrage
 
+from camerad import process
 from camerad.behaviour.scene import Recording
 from camerad.capture.encoding import Emptied
 from camerad.capture.outbox import Outbox
@@ -264,6 +265,9 @@ def main() -> None:
     stamp(clock)
     sent(packets, ends[1], outbox)
     fd = shared()
+    # From here on the controller's, whose freed memory is overwritten.
+    process.overwrite_freed_memory()
+    process.return_freed_memory()
     taken_in(packets, socket.socketpair())
     made = fragments(packets)
     written(made, directory, clock)
