@@ -3,8 +3,8 @@ or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
-of faults (``--first 120 --count 1``). Claps are one recording;
-what is asked of the control socket follows from the seed alone.
+of faults (``--first 120 --count 1``), and ``--notes FILE`` remembers what was played. Claps are one
+recording; what is asked of the control socket follows from the seed alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.campaign import claps, control, cuts, faults, kills, planted, soak
+from tests.campaign import claps, control, cuts, fault_report, faults, kills, planted, soak
 from tests.campaign.table import report, say
 
 _SERIES: Final = ("kills", "cuts")
@@ -33,8 +33,16 @@ def _faults(directory: Path, options: argparse.Namespace) -> int:
             say(f"  {one}")
         return len(missed)
     say(f"seed {options.seed}, from sequence {options.first} on; {os.uname().release}")
-    numbers = (options.first, options.sequences)
-    return faults.report(faults.campaign(directory, options.seed, *numbers, options.minutes or 0))
+    done = faults.campaign(
+        directory,
+        options.seed,
+        options.first,
+        options.sequences,
+        minutes=options.minutes or 0,
+        cameras=options.cameras,
+        notes=options.notes,
+    )
+    return fault_report.report(done)
 
 
 def _claps(directory: Path, options: argparse.Namespace) -> int:
@@ -83,6 +91,12 @@ def main() -> int:
         "--planted",
         action="store_true",
         help="faults: a mistake is planted for each promise, and must be found",
+    )
+    parser.add_argument("--cameras", type=int, default=1, help="faults: how many play at once")
+    parser.add_argument(
+        "--notes",
+        type=Path,
+        help="faults: write down each sequence there, and play none again that went well",
     )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"

@@ -1,104 +1,188 @@
 """The fault campaign: one sequence of presses and faults after the other, each judged by P1 to P10.
 
 One simulator serves as long as it is well. Each sequence follows from the seed and its number
-alone, so that one that failed is played again with ``--first N --count 1``.
+alone, so that one that failed is played again with ``--first N --count 1``. Several cameras play at
+once if there are processors for them, each in a process of its own.
+
+What was judged is written down as it comes, a line of JSON each. Whoever goes on with the same file
+plays what is not in it yet, and once more what had findings.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from tests.campaign import judging, sequences
-from tests.campaign.promises import CHECKS
+from tests.campaign.promises import CHECKS, Late
 from tests.campaign.scenes import Seen, Stage, stage
-from tests.campaign.table import say, spread
+from tests.campaign.table import say
 
-BUSY_PERCENT: Final = 60.0
-"""Share of the last ten seconds in which something waited for a processor (PSI, "some avg10"): on a
-machine that is busier than that, times are the machine's and not the camera's."""
-_TIMES: Final = ("was answered after", "s after everything was well")
-"""Findings about how long something took."""
+BUSY: Final = 0.6
+"""Share of a sequence in which something waited for a processor (PSI): on a machine that is busier
+than that, times may be the machine's and not the camera's."""
+PATIENCE: Final = 300.0
+"""Seconds after which a camera that has played nothing is given up."""
+EXCUSED_TIMES: Final = 3.0
+"""No machine is so busy that anything may take longer than so many times what it is allowed."""
 
 
 @dataclass
 class Judged:
-    """What a sequence came to. findings: by promise. ready: seconds from the end of its faults."""
+    """What a sequence came to. ready: seconds from the end of its faults. seconds: that it took.
 
-    sequence: sequences.Sequence
-    ready: float | None
-    recordings: int
+    findings, excused: with their promise. judged: how many things each promise was put to the test
+    by. busy, waited: as `Seen` has them.
+    """
+
+    number: int
+    scene: str
+    names: tuple[str, ...]
+    ready: float | None = None
+    recordings: int = 0
+    seconds: float = 0.0
+    busy: float = 0.0
+    waited: float = 0.0
     findings: list[tuple[str, str]] = field(default_factory=list)
     excused: list[tuple[str, str]] = field(default_factory=list)
+    judged: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, sequence: sequences.Sequence) -> Judged:
+        return cls(sequence.number, sequence.scene, sequence.names)
+
+    @classmethod
+    def read(cls, line: str) -> Judged:
+        """One that was written down."""
+        said: dict[str, Any] = json.loads(line)
+        for name in ("findings", "excused"):
+            said[name] = [tuple(one) for one in said[name]]
+        return cls(**{**said, "names": tuple(said["names"])})
 
     def line(self) -> str:
         ready = "-" if self.ready is None else f"{self.ready:.1f}"
-        names = " + ".join(self.sequence.names)
-        return f"{self.sequence.number:5} {self.sequence.scene:10} ready {ready} s  {names}"
+        names = " + ".join(self.names)
+        load = f"busy {self.busy:.2f}, waited {self.waited:.2f} s"
+        return (
+            f"{self.number:5} {self.scene:10} ready {ready} s  {names}"
+            f"  ({self.seconds:.1f} s, {load})"
+        )
 
 
 def judged(seen: Seen) -> Judged:
     """All checks on what was seen."""
-    ready = None if seen.ready_us is None else (seen.ready_us - seen.healed_us) / 1e6
-    one = Judged(seen.sequence, ready, len(seen.films))
+    one = Judged.of(seen.sequence)
+    one.recordings, one.busy, one.waited = len(seen.films), seen.busy, seen.waited
+    if seen.ready_us is not None:
+        one.ready = (seen.ready_us - seen.healed_us) / 1e6
+    counts: Counter[str] = Counter()
     for promise, check in CHECKS.items():
         for text in check(seen):
-            late = seen.busy > BUSY_PERCENT and any(words in text for words in _TIMES)
-            (one.excused if late else one.findings).append((promise, text))
+            if text is None:
+                counts[promise] += 1
+            else:
+                found = one.excused if excuses(seen, text) else one.findings
+                found.append((promise, str(text)))
+    one.judged = dict(counts)
     return one
 
 
+def excuses(seen: Seen, text: str) -> bool:
+    """Whether the machine was so busy that it explains what took too long.
+
+    An answer is late because of the machine only if the daemon was held up by it for as long.
+    """
+    if not isinstance(text, Late) or text.took > EXCUSED_TIMES * text.most or seen.busy < BUSY:
+        return False
+    return text.most > 1 or seen.waited >= text.took - text.most
+
+
 def campaign(
-    directory: Path, seed: int, first: int, count: int, minutes: float = 0
+    directory: Path,
+    seed: int,
+    first: int,
+    count: int,
+    *,
+    minutes: float = 0,
+    cameras: int = 1,
+    notes: Path | None = None,
 ) -> list[Judged]:
-    """At least `count` sequences from number `first` on, and for at least so many minutes."""
-    done: list[Judged] = []
-    ends = time.monotonic() + minutes * 60
+    """At least `count` sequences from number `first` on, and so many that they take `minutes`, all
+    cameras' together. notes: where each is written down; what stands there without a finding is not
+    played again, but counted. In the order of their numbers; what was found wrong with a card in
+    the end comes as a sequence of its own."""
+    done = [one for one in _noted(notes) if not one.findings]
+    there = {one.number for one in done}
+    seconds = sum(one.seconds for one in done)
+
+    def numbers() -> Iterator[int]:
+        for number in itertools.count(first):
+            if number >= first + count and seconds >= minutes * 60:
+                return
+            if number not in there:
+                yield number
+
+    if cameras == 1:
+        played: Iterator[Judged] = play(directory, seed, numbers())
+    else:
+        played = _together(directory, seed, numbers(), cameras)
+    for one in played:
+        seconds += one.seconds
+        done.append(one)
+        if notes is not None:
+            with notes.open("a") as file:
+                file.write(json.dumps(asdict(one)) + "\n")
+        tell(one, seed)
+    return sorted(done, key=lambda one: one.number)
+
+
+def _noted(notes: Path | None) -> list[Judged]:
+    """What was written down, of each sequence the last time it was played."""
+    if notes is None or not notes.exists():
+        return []
+    read = [Judged.read(line) for line in notes.read_text().splitlines()]
+    return list({one.number: one for one in read if one.number}.values())
+
+
+def play(directory: Path, seed: int, numbers: Iterable[int]) -> Iterator[Judged]:
+    """One sequence after the other, on one camera."""
+    on: Stage | None = None
+    starts = 0
     with ExitStack() as running:
-        on: Stage | None = None
-        starts = 0
-        for number in _numbers(first, count, ends):
+        for number in numbers:
             if on is None:
                 starts += 1
                 place = directory / f"camera-{starts}"
-                place.mkdir()
+                place.mkdir(parents=True)
                 on = running.enter_context(stage(place))
             sequence = sequences.of(seed, number)
             began = time.monotonic()
             try:
                 one = judged(on.play(sequence))
             except AssertionError as error:
-                one = Judged(sequence, None, 0, [("scene", str(error))])
-            done.append(one)
-            say(f"{one.line()}  ({time.monotonic() - began:.1f} s)")
-            for text in one.excused:
-                say(f"      busy machine: {' '.join(text)}")
-            if one.findings:
-                for text in one.findings:
-                    say(f"      FINDING {' '.join(text)}")
-                for line in sequence.told():
-                    say(f"      {line}")
+                one = Judged.of(sequence)
+                one.findings.append(("scene", str(error)))
+            one.seconds = time.monotonic() - began
             if one.ready is None:
                 # What is broken is left, with all its files, to be looked at.
                 _close(running, one)
                 on = None
+            yield one
         if on is not None:
-            done[-1].findings += [
-                ("P7", text) for text in judging.verified(on.card, on.key, (0, 1))
-            ]
-    return done
-
-
-def _numbers(first: int, count: int, ends: float) -> Iterator[int]:
-    number = first
-    while number < first + count or time.monotonic() < ends:
-        yield number
-        number += 1
+            end = Judged(0, "card", ())
+            end.findings = [("P7", text) for text in judging.verified(on.card, on.key, (0, 1))]
+            _close(running, end)
+            if end.findings:
+                yield end
 
 
 def _close(running: ExitStack, one: Judged) -> None:
@@ -108,22 +192,48 @@ def _close(running: ExitStack, one: Judged) -> None:
         one.findings.append(("ready", str(error)[-500:]))
 
 
-def report(done: list[Judged]) -> int:
-    """Print it; returns the number of findings."""
-    found = sum(len(one.findings) for one in done)
-    say("")
-    say(f"faults: {len(done)} sequences, {sum(one.recordings for one in done)} recordings, ")
-    say(f"{found} findings, {sum(len(one.excused) for one in done)} on a busy machine")
-    say(f"seconds until ready, median / 95 % / worst: {spread(one.ready for one in done)}")
-    say(f"{'fault':20} {'times':>5} {'alone':>5} {'worst ready s':>13} {'findings':>8}")
-    counts = Counter(name for one in done for name in one.sequence.names)
-    for name, times in sorted(counts.items()):
-        some = [one for one in done if name in one.sequence.names]
-        alone = sum(len(one.sequence.names) == 1 for one in some)
-        worst = max((one.ready for one in some if one.ready is not None), default=float("nan"))
-        bad = sum(bool(one.findings) for one in some)
-        say(f"{name:20} {times:5} {alone:5} {worst:13.1f} {bad:8}")
-    for one in done:
-        for promise, text in one.findings:
-            say(f"  sequence {one.sequence.number}: {promise}: {text}")
-    return found
+def _together(directory: Path, seed: int, numbers: Iterator[int], cameras: int) -> Iterator[Judged]:
+    """Several cameras at once: whichever has played gets the next number."""
+    context = get_context("spawn")
+    with ExitStack() as running:
+        players: list[Connection] = []
+        for at in range(cameras):
+            ours, theirs = context.Pipe()
+            place = directory / f"player-{at + 1}"
+            player = context.Process(target=_player, args=(place, seed, theirs), daemon=True)
+            player.start()
+            theirs.close()
+            running.callback(player.join, PATIENCE)
+            running.callback(ours.close)
+            players.append(ours)
+            ours.send(next(numbers, None))
+        while players:
+            ready = cast(list[Connection], wait(players, PATIENCE))
+            if not ready:
+                raise TimeoutError(f"no camera has played a sequence within {PATIENCE:g} s")
+            for one in ready:
+                said: Judged | None = one.recv()
+                if said is None:
+                    players.remove(one)
+                else:
+                    if said.number:
+                        one.send(next(numbers, None))
+                    yield said
+
+
+def _player(directory: Path, seed: int, parent: Connection) -> None:
+    for one in play(directory, seed, iter(parent.recv, None)):
+        parent.send(one)
+    parent.send(None)
+
+
+def tell(one: Judged, seed: int) -> None:
+    """Print it."""
+    say(one.line())
+    for text in one.excused:
+        say(f"      busy machine: {' '.join(text)}")
+    for text in one.findings:
+        say(f"      FINDING {' '.join(text)}")
+    if one.findings and one.number:
+        for line in sequences.of(seed, one.number).told():
+            say(f"      {line}")

@@ -31,8 +31,9 @@ from tests.system.watching import Watch
 
 PATIENCE: Final = 60.0
 """Seconds after which a camera is given up that has not become ready again."""
-SEARCHED: Final = 40
-"""Packets that are looked for in the daemon's memory."""
+NEWEST: Final = 16
+SPREAD: Final = 16
+"""Packets that are looked for in the daemon's memory: the last ones, and some of all others."""
 LOOK_SECONDS: Final = 0.05
 BUGS: Final = Path(__file__).parent / "bugs"
 
@@ -98,9 +99,11 @@ class Film:
 class Seen:
     """All that was seen of one sequence. Media times in microseconds.
 
-    edges: of outputs and buttons. changed: files that changed, when it was seen. sizes: of strange
-    files. known: recordings that were closed before, with size and time of change, as they are now
-    (None: gone). ledger: the entries added. left: packets in memory after all, by process.
+    edges: of outputs and buttons. changed: files that changed, when it was seen. known: how many
+    recordings there were before. ledger: the entries added. sought: packets that were looked for in
+    files and in memory. left: those found in memory after all, by process. busy: share of the time
+    in which something waited for a processor. waited: seconds for which the daemon's threads did,
+    all together.
     """
 
     sequence: sequences.Sequence
@@ -111,17 +114,20 @@ class Seen:
     edges: list[dict[str, Any]] = field(default_factory=list)
     changed: list[tuple[int, str]] = field(default_factory=list)
     films: list[Film] = field(default_factory=list)
+    known: int = 0
     vanished: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     ledger: list[dict[str, Any]] = field(default_factory=list)
     syncs: list[dict[str, Any]] = field(default_factory=list)
+    sought: int = 0
     clear: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
     healed_us: int = 0
     ready_us: int | None = None
     ended_us: int = 0
     busy: float = 0.0
+    waited: float = 0.0
     ended: str | None = None
 
     def stage(self, at_us: float) -> str:
@@ -196,7 +202,8 @@ class Stage:
         noted = self._notes.stat().st_size
         first = len(self._told.all) - 1
         self._entries()
-        seen = Seen(sequence, now_us())
+        pressure, waited = self._pressure(), self._waited()
+        seen = Seen(sequence, now_us(), known=len(self._closed))
         try:
             with self._watching(watch, seen):
                 self._perform(sequence, seen)
@@ -204,6 +211,8 @@ class Stage:
         finally:
             watch.close()
         seen.ended_us = now_us()
+        seen.busy = (self._pressure() - pressure) / (seen.ended_us - seen.began_us)
+        seen.waited = self._waited() - waited
         seen.said = self._told.all[first:]
         # Lights that were on before are told by the edges before.
         seen.edges = [e for e in self.camera.ask("GET", "/api/edges").body if e["name"]]
@@ -212,9 +221,22 @@ class Stage:
         self._look_at_films(seen, noted)
         seen.ledger = self._entries()
         self._look_into_memory(seen, noted)
-        pressure = Path("/proc/pressure/cpu").read_text().split()[1]
-        seen.busy = float(pressure.partition("=")[2])
         return seen
+
+    @staticmethod
+    def _pressure() -> int:
+        """Microseconds in which something waited for a processor, since the machine's start."""
+        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+        return int(some.rpartition("=")[2])
+
+    def _waited(self) -> float:
+        """Seconds for which the daemon's threads were ready to run and did not, since its start."""
+        facts = json.loads((self.camera.state_dir / "sim.json").read_text())
+        waited_ns = 0
+        for thread in Path(f"/proc/{facts['daemon_pid']}/task").glob("*/schedstat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                waited_ns += int(thread.read_text().split()[1])
+        return waited_ns / 1e9
 
     # ------------------------------------------------------------------ acting
 
@@ -318,6 +340,7 @@ class Stage:
             self._closed[path] = (stat.st_size, stat.st_mtime_ns)
         for path in seen.vanished:
             self._closed.pop(self.card / "recordings" / path, None)
+        seen.sought = len(pieces)
         changed = {Path(name) for _, name in seen.changed} | set(new)
         for path in sorted(changed):
             if path.is_file() and in_the_clear(path.read_bytes(), pieces):
@@ -355,7 +378,9 @@ class Stage:
     def _look_into_memory(self, seen: Seen, noted: int) -> None:
         if seen.ended is not None or seen.ready_us is None:
             return
-        pieces = self._pieces(noted)[-SEARCHED:]
+        pieces = self._pieces(noted)
+        others = pieces[:-NEWEST]
+        pieces = pieces[-NEWEST:] + others[:: max(1, len(others) // SPREAD)]
         if pieces:
             facts = json.loads((self.camera.state_dir / "sim.json").read_text())
             scratch = self._workspace / "pieces"

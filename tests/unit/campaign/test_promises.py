@@ -106,7 +106,7 @@ def seen(*names: str, **more: Any) -> Seen:
 
 def findings(what: Seen) -> dict[str, list[str]]:
     """What each check says, where it says anything."""
-    said = {name: list(check(what)) for name, check in promises.CHECKS.items()}
+    said = {name: [*filter(None, check(what))] for name, check in promises.CHECKS.items()}
     return {name: texts for name, texts in said.items() if texts}
 
 

@@ -1,0 +1,71 @@
+"""What the fault campaign came to, as tables."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from tests.campaign.faults import Judged
+from tests.campaign.promises import CHECKS
+from tests.campaign.table import say, spread
+
+EXCUSED_SHARE: Final = 0.02
+"""Of all sequences, in which a busy machine may explain anything."""
+JUDGED_SHARE: Final = 0.05
+"""Of all sequences, in which each promise has to be put to the test."""
+MANY: Final = 100
+"""So many sequences say something about shares."""
+
+
+def report(done: Sequence[Judged]) -> int:
+    """Print it; returns the number of findings."""
+    findings = [(one, *found) for one in done for found in one.findings]
+    played = [one for one in done if one.number]
+    general = shares(played)
+    say("")
+    say(
+        f"faults: {len(played)} sequences, {sum(one.seconds for one in played) / 60:.0f} minutes of"
+    )
+    say(f"them, {sum(one.recordings for one in played)} recordings; ")
+    say(f"{len(findings) + len(general)} findings")
+    say(f"seconds until ready, median / 95 % / worst: {spread(one.ready for one in played)}")
+    say(f"seconds that the daemon waited for a processor: {spread(one.waited for one in played)}")
+    say("")
+    say(f"{'promise':8} {'sequences':>9} {'things judged':>13} {'excused':>7} {'findings':>8}")
+    for promise in CHECKS:
+        some = [one.judged[promise] for one in played if promise in one.judged]
+        excused = sum(name == promise for one in played for name, _ in one.excused)
+        bad = sum(name == promise for _, name, _ in findings)
+        say(f"{promise:8} {len(some):9} {sum(some):13} {excused:7} {bad:8}")
+    say("")
+    say(f"{'fault':20} {'times':>5} {'alone':>5} {'worst ready s':>13} {'findings':>8}")
+    counts = Counter(name for one in played for name in one.names)
+    for name, times in sorted(counts.items()):
+        here = [one for one in played if name in one.names]
+        alone = sum(len(one.names) == 1 for one in here)
+        worst = max((one.ready for one in here if one.ready is not None), default=math.nan)
+        bad = sum(bool(one.findings) for one in here)
+        say(f"{name:20} {times:5} {alone:5} {worst:13.1f} {bad:8}")
+    for text in general:
+        say(f"  {text}")
+    for one, promise, text in findings:
+        say(f"  sequence {one.number}: {promise}: {text}")
+    return len(findings) + len(general)
+
+
+def shares(played: Sequence[Judged]) -> list[str]:
+    """What is wrong with the campaign itself: too much excused, or too little judged."""
+    found = []
+    excused = sum(bool(one.excused) for one in played)
+    if excused > max(1, EXCUSED_SHARE * len(played)):
+        found.append(
+            f"in {excused} of {len(played)} sequences something was excused by a busy machine: "
+            "play it again on one that is left alone"
+        )
+    for promise in CHECKS if len(played) >= MANY else ():
+        judged = sum(promise in one.judged for one in played)
+        if judged < JUDGED_SHARE * len(played):
+            found.append(f"{promise} was judged in {judged} of {len(played)} sequences only")
+    return found
