@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 from camerad.clock import SECOND
 from camerad.evidence.findings import Kind, Result, Severity, Span
+from camerad.evidence.holes import UNSTATED_US, lasts_us, uncovered
 from camerad.evidence.records import Facts, Header, Microphone, Sound, SoundEnd
-from camerad.stream.packets import Gap
 
-UNSTATED_US: Final = 1_000_000
-"""A longer time without sound has to be stated as a gap; the recorder states half of it."""
 AHEAD_US: Final = 60_000_000
 """What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
 press just before the recorder took over, is called a contradiction."""
@@ -83,8 +81,8 @@ class Hearing:
         explains no more of it than it covers."""
         result = self._result
         for hole in self._holes:
-            bare = _without(hole, result.sound_gaps)
-            if _lasts_us(bare) <= UNSTATED_US:
+            bare = uncovered(hole, result.sound_gaps)
+            if lasts_us(bare) <= UNSTATED_US:
                 continue
             states, unexplained_us = self._explaining(hole, bare)
             explained = unexplained_us <= UNSTATED_US
@@ -170,26 +168,3 @@ class Hearing:
 
     def _cannot_be(self, what: str, name: str) -> None:
         self._result.findings.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
-
-
-def _without(hole: Span, gaps: Iterable[Gap]) -> list[Span]:
-    """What of a silence no gap covers; a gap without an end reaches as far as need be."""
-    covered = sorted(
-        (
-            hole.from_us if gap.from_us is None else gap.from_us,
-            hole.to_us if gap.to_us is None else gap.to_us,
-        )
-        for gap in gaps
-    )
-    left: list[Span] = []
-    at_us = hole.from_us
-    for from_us, to_us in covered:
-        if from_us > at_us:
-            left.append(Span(at_us, min(from_us, hole.to_us)))
-        at_us = min(max(at_us, to_us), hole.to_us)
-    left.append(Span(at_us, hole.to_us))
-    return [one for one in left if one.to_us > one.from_us]
-
-
-def _lasts_us(spans: Iterable[Span]) -> int:
-    return sum(one.to_us - one.from_us for one in spans)

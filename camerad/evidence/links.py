@@ -12,13 +12,12 @@ from typing import Final
 from camerad.evidence.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
 from camerad.evidence.findings import Finding, Judged, Kind, Result, Severity, Span, extend
 from camerad.evidence.hearing import AHEAD_US, Hearing
+from camerad.evidence.holes import UNSTATED_US, lasts_us, uncovered
 from camerad.evidence.records import Closing, Commit, Content, Facts, Header, Sound, SoundEnd
 from camerad.stream.packets import Gap
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
-UNSTATED_US: Final = 1_000_000
-"""A longer time without a picture has to be stated as a gap; the recorder states half of it."""
 LONGEST_PICTURE_US: Final = 2_000_000
 """No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
 MISPLACED: Final = "is not in its place, or there twice"
@@ -390,19 +389,17 @@ class Links:
         self._found.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
 
     def _report_holes(self) -> None:
-        """Every hole has to be stated, by whichever statement."""
+        """Every hole has to be stated, by whichever statement: what is found are the pieces of it
+        that no gap covers. A gap that only touches a hole explains no more than it covers."""
         for hole in self._holes:
-            stated = any(
-                (gap.from_us is None or gap.from_us < hole.to_us)
-                and (gap.to_us is None or gap.to_us > hole.from_us)
-                for gap in self._result.gaps
-            )
-            if not stated:
-                from_us, to_us = self._result.time(hole.from_us), self._result.time(hole.to_us)
+            bare = uncovered(hole, self._result.gaps)
+            if lasts_us(bare) <= UNSTATED_US:
+                continue
+            for piece in bare:
                 self._found.say(
                     Kind.UNSTATED,
                     "no pictures, and no statement says why",
                     severity=Severity.NOTE,
-                    from_us=from_us,
-                    to_us=to_us,
+                    from_us=self._result.time(piece.from_us),
+                    to_us=self._result.time(piece.to_us),
                 )

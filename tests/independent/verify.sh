@@ -272,6 +272,8 @@ unit=$(printf %s "$microphone" | jq -r 'if . == null then 0 else "\(.samples) * 
     end')
 : > "$work/sounds"
 heard_end=$origin
+: > "$work/holes"
+: > "$work/gaps"
 
 n=0
 frames=0
@@ -297,7 +299,8 @@ while [ "$n" -lt "$commits" ]; do
         and .last_us <= .clock.boot_us + 60000000
         and told([.clock.boot_us, .end_us, .sound.end_us // 0] | max; $earliest)" true \
         "gives times that cannot be"
-    jq -e ".facts.first_us - $end <= 1000000" "$payload" > /dev/null || hole=yes
+    jq -c ".facts.first_us | select(. - $end > 1000000) | {from: $end, to: .}" "$payload" >> "$work/holes"
+    jq -c '.facts.gaps[]' "$payload" >> "$work/gaps"
     if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
         gaps=yes
         jq -r --argjson o "$origin" '.facts.gaps[] | "gap       from " +
@@ -335,16 +338,21 @@ torn=
 [ ! -f "$members/torn.bin" ] || torn=torn.bin
 content end.jws .torn "$torn"
 jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
+jq -c '.closing.gaps[]' "$payload" >> "$work/gaps"
 [ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
-# A silence is explained, but for a second, by gaps, or by these and states other than "on" (4).
+# What of a time gaps do not cover, and these in their order (4).
 # shellcheck disable=SC2016 # the dollars are jq's
-silence=$(jq -rs --slurpfile all "$work/sounds" '
+covering='
     def bare($from; $to; $gaps): reduce $gaps[] as $gap ({at: $from, left: 0};
             .left += ([([$gap.from, $to] | min) - .at, 0] | max)
             | .at = ([.at, ([$gap.to, $to] | min)] | max))
         | .left + ([$to - .at, 0] | max);
-    ([$all[].gaps[] | {from: (.from_us // 0), to: (.to_us // 1e18)}] | sort_by(.from)) as $gaps
+    def inorder: map({from: (.from_us // 0), to: (.to_us // 1e18)}) | sort_by(.from);'
+# A silence is explained, but for a second, by gaps, or by these and states other than "on" (4).
+# shellcheck disable=SC2016 # the dollars are jq's
+silence=$(jq -rs --slurpfile all "$work/sounds" "$covering"'
+    ([$all[].gaps[]] | inorder) as $gaps
     | ([$all[].states[]] | sort_by(.at_us)) as $states | [.[] | . as {$from, $to}
     | select(bare($from; $to; $gaps) > 1000000)
     | ([$states[] | .at_us = ([[.at_us, $from] | max, $to] | min)]) as $here
@@ -354,7 +362,11 @@ silence=$(jq -rs --slurpfile all "$work/sounds" '
     | add <= 1000000] | if length == 0 then "" elif all then ", with a silence that its states explain"
     else ", with a silence that nothing explains" end' "$work/silences")
 remarks=$remarks$silence
-[ -z "${hole-}" ] || [ -n "${gaps-}" ] || remarks="$remarks, with a hole that nothing explains"
+# A hole is explained, but for a second, by gaps.
+# shellcheck disable=SC2016 # the dollars are jq's
+holes=$(jq -rs --slurpfile all "$work/gaps" "$covering"'
+    ($all | inorder) as $gaps | map(select(bare(.from; .to; $gaps) > 1000000)) | length' "$work/holes")
+[ "$holes" -eq 0 ] || remarks="$remarks, with a hole that nothing explains"
 echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
 echo "end       $previous -> $(sha256 "$members/end.jws")"
 

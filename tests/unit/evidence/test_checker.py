@@ -9,10 +9,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from evidence_helpers import FPS
 from msgspec import UNSET
+from script_helpers import verified_by_script
 from sealed_helpers import (
     KEY,
     KEYS,
@@ -23,6 +25,7 @@ from sealed_helpers import (
     at,
     flipped,
     made,
+    pack,
     sealed,
     signed,
     some_closing,
@@ -554,6 +557,49 @@ def test_a_hole_that_a_statement_explains_is_a_gap_and_no_finding() -> None:
     (found,) = check(bare(change=later)).findings
     assert (found.kind, found.severity) == (Kind.UNSTATED, Severity.NOTE)
     assert (found.from_us, found.to_us) == (1.5 * SECOND, 3.5 * SECOND)
+
+
+HOLES = (
+    # The hole is from 1.5 s to 3.5 s, and a second of it needs no words.
+    ([(1.4, 3.5)], []),
+    ([(1.4, 2.5)], []),
+    ([(1.4, 2.2), (2.0, 2.6)], []),
+    ([(2.5, None)], []),
+    ([(None, 2.5)], []),
+    ([(1.4, 1.5)], [(1.5, 3.5)]),
+    ([(3.5, 3.7)], [(1.5, 3.5)]),
+    ([(1.4, 1.9)], [(1.9, 3.5)]),
+    ([(2.8, 3.0), (2.3, 2.4)], [(1.5, 2.3), (2.4, 2.8), (3.0, 3.5)]),
+)
+
+
+@pytest.mark.parametrize(("gaps", "unexplained"), HOLES)
+def test_a_gap_explains_what_it_covers_of_a_hole_and_no_more(
+    tmp_path: Path,
+    gaps: list[tuple[float | None, float | None]],
+    unexplained: list[tuple[float, float]],
+) -> None:
+    def media_us(second: float | None) -> int | None:
+        return None if second is None else ORIGIN_US + round(second * SECOND)
+
+    def change(number: int, facts: Facts) -> Facts:
+        if number < 3:
+            return facts
+        stated = tuple(Gap(FRAMES_LOST, None, media_us(one), media_us(to)) for one, to in gaps)
+        times = (one + 2 * SECOND for one in (facts.first_us, facts.last_us, facts.end_us))
+        moved = some_facts(number, *times, 15)
+        return replace(moved, gaps=stated if number == 3 else ())
+
+    members = bare(change=change)
+    found = check(members).findings
+    assert {(one.kind, one.severity) for one in found} <= {(Kind.UNSTATED, Severity.NOTE)}
+    assert [(one.from_us, one.to_us) for one in found] == [
+        (from_s * SECOND, to_s * SECOND) for from_s, to_s in unexplained
+    ]
+    recording = tmp_path / f"{a_header().id}.tar"
+    recording.write_bytes(pack(members))
+    code, said = verified_by_script(recording)
+    assert (code, "hole that nothing explains" in said) == (1, bool(unexplained)), said
 
 
 def test_facts_of_clock_and_storage_are_collected() -> None:

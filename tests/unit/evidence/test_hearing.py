@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Any
 import pytest
 from evidence_helpers import decoded, expected, ffmpeg_is_silent, time_of
 from msgspec import UNSET
+from script_helpers import verified_by_script
 from sealed_helpers import (
-    KEY,
     KEYS,
     ORIGIN_US,
     Made,
@@ -33,8 +31,6 @@ from camerad.evidence.unseal import open_recording
 from camerad.evidence.verify import verify
 from camerad.stream.packets import Gap
 
-SCRIPT = Path(__file__).parents[2] / "independent" / "verify.sh"
-TOOLS = ("openssl", "jq", "age", "ffmpeg", "ffprobe")
 NAME = "20261124T153000Z-000001-00000001.tar"
 
 
@@ -46,14 +42,9 @@ def check(directory: Path, recording: Made) -> Report:
 
 def stranger(directory: Path, recording: Made, *options: str) -> tuple[int, str]:
     """What the script comes to that was written by the documents alone."""
-    if any(shutil.which(tool) is None for tool in TOOLS):
-        pytest.skip(f"one of {', '.join(TOOLS)} is not installed")
-    path, key = directory / NAME, directory / "device.pem"
+    path = directory / NAME
     path.write_bytes(recording.file)
-    key.write_text(KEY.public.pem)
-    command = ["sh", str(SCRIPT), str(path), str(key), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return verified_by_script(path, *options)
 
 
 def test_a_recording_with_sound_is_checked_and_opened(tmp_path: Path) -> None:
