@@ -61,6 +61,7 @@ def render(settings: Settings) -> str:
         "sound": {"may_mute": policy.may_mute},
         "retention": {"days": policy.retention_days},
         "camera": settings.camera,
+        "microphone": settings.microphone,
         "ring": settings.ring,
         "recording": settings.recording,
         "self_view": settings.self_view,
@@ -72,6 +73,9 @@ def render(settings: Settings) -> str:
         "shift": settings.shift,
         "access": settings.access,
         "storage": settings.storage,
+        "idle": {"camera": settings.idle},
+        "battery": settings.battery,
+        "thermal": settings.thermal,
         "clock": settings.clock,
     }
     if settings.overrides:

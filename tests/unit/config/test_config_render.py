@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from camerad.behaviour.stages import Rules, Stage
 from camerad.config import load, render
-from camerad.config.sections import host_id
+from camerad.config.controls import ButtonsEntry
+from camerad.config.sections import ConfigFile, host_id
 
 Write = Callable[..., Path]
 
@@ -32,6 +36,10 @@ buttons:
       - {gesture: press, in: [idle, self_view, starting], intent: record}
       - {gesture: hold, seconds: 2.5, in: [recording], intent: stop}
 lights: {red: {gpio: 9, active_high: false}}
+microphone: {device: "plughw:CARD=mic", rate: 16000, bitrate: 32000, delay_ms: 40}
+idle: {camera: encode}
+battery: {power_supply: /tmp/power, low_minutes: 20, critical_percent: 5, recording_hours: 7.5}
+thermal: {zone: /tmp/zone, firmware: /tmp/firmware, hot_celsius: 65}
 overrides:
   reason: "Trial: until June,\\nin Köln"
   authorised_by: E. Mustermann
@@ -39,13 +47,33 @@ overrides:
 
 
 @pytest.mark.parametrize(
-    "text", ["policy: bayern\n", "policy: generic\nbuttons: {preset: one-button}\n", FULL]
+    "text",
+    [
+        "policy: bayern\n",
+        "policy: generic\nbuttons: {preset: one-button}\nidle: {camera: none}\n",
+        FULL,
+    ],
 )
 def test_what_is_rendered_loads_to_the_same_settings(text: str, write: Write) -> None:
     path = write(text)
     before = load(path)
     path.write_text(render(before), encoding="utf-8")
     assert load(path) == before
+
+
+def test_every_setting_that_there_is_is_shown(write: Write) -> None:
+    settings = load(write(FULL))
+    shown = yaml.safe_load(render(settings))
+    types = get_type_hints(ConfigFile)
+    assert set(shown) == set(types)
+    for section, kind in types.items():
+        # Presets of buttons are written out, and each button has a name of its own.
+        if not is_dataclass(kind) or kind is ButtonsEntry:
+            continue
+        effective = getattr(settings, section, None)
+        for key in (field.name for field in fields(kind)):
+            # What is shown is what holds; only what is left open is left out.
+            assert key in shown[section] or getattr(effective, key) is None, f"{section}.{key}"
 
 
 @given(
