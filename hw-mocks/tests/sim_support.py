@@ -141,9 +141,9 @@ class Sim:
 
 
 @contextlib.contextmanager
-def running(root: Path, *, shipped: bool = False) -> Iterator[Sim]:
+def running(root: Path, *, shipped: bool = False, **variables: str) -> Iterator[Sim]:
     """A simulator that is up and has not ended by itself; nothing of it is left afterwards."""
-    sim = Sim(root, shipped=shipped)
+    sim = Sim(root, shipped=shipped, **variables)
     try:
         sim.ready()
         yield sim

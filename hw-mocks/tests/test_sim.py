@@ -13,8 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from camerad.config import load
 from sim_support import Sim, running, to_idle, until
 
+from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.server import PAGE, PAGE_FILES
 from hw_mocks.sim.setup import DEMONSTRATION_POLICY
@@ -184,10 +186,36 @@ def test_the_board_lists_its_parts(sim: Sim) -> None:
     # What policies/generic.yaml allows: half a minute, in self-view only.
     policy = {"name": "generic", "pre_event_seconds": 30.0, "armed_in": ["self_view"]}
     assert board["policy"] == policy | {"sound": True, "may_mute": True}
-    # Those that can be had: nobody is offered a switch that does nothing.
-    there = [name for name, kind in FAULTS.items() if kind.role is not None]
-    assert [fault["name"] for fault in board["faults"]] == there
+    assert [fault["name"] for fault in board["faults"]] == list(FAULTS)
     assert board["daemon"] == {"pid": sim.facts()["daemon_pid"], "exit_code": None}
+
+
+@pytest.mark.parametrize(
+    ("camera", "environment", "offered"),
+    [
+        ("", {}, True),
+        ("", {"HW_MOCKS_PLATFORM": "pisp"}, False),
+        ("", {"HW_MOCKS_ENCODER": "none"}, False),
+        ("camera: {encoder: software}\n", {}, False),
+    ],
+)
+def test_nobody_is_offered_a_fault_that_does_nothing_here(
+    camera: str, environment: dict[str, str], offered: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "camerad.yaml"
+    path.write_text(f"policy: generic\n{camera}")
+    names = {fault["name"] for fault in about_faults(load(path), environment)}
+    left_out = set(FAULTS) - names
+    encoders = {"encoder_error", "encoder_empty", "encoder_hang"}
+    assert left_out == (set() if offered else encoders)
+
+
+def test_a_fault_that_does_nothing_here_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path, HW_MOCKS_ENCODER="none") as sim:
+        status, said = sim.raw("POST", "/api/fault", {"name": "encoder_hang", "seconds": 1})
+        error = {"error": "encoder_hang: the camera uses no hardware encoder"}
+        assert (status, json.loads(said)) == (409, error)
+        assert sim.ask("POST", "/api/fault", {"name": "camera_stall", "seconds": 0})[0] == 200
 
 
 def test_the_page_and_its_parts_come_from_here_and_nowhere_else(sim: Sim) -> None:

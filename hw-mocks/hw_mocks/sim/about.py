@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from camerad import wiring
 from camerad.config import Settings
 
+from hw_mocks.sensor import Sensor
 from hw_mocks.sim.faults import FAULTS
 
 
@@ -31,10 +33,14 @@ def about_buttons(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def about_faults() -> list[dict[str, Any]]:
+def about_faults(settings: Settings, environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """[{"name", "what": for people, "group": "camera" | "card" | "button" | "light" | "clock" |
-    "process" or the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can be
-    had."""
+    "process" or the mock's role, "lasts": it lasts for seconds, "on_button"}], of those that can
+    happen on this board.
+
+    environment: the daemon's, which says what board it is.
+    """
+    encodes = Sensor(environment).has_encoder and settings.camera.encoder != "software"
     return [
         {
             "name": kind.name,
@@ -44,7 +50,7 @@ def about_faults() -> list[dict[str, Any]]:
             "on_button": kind.on_button,
         }
         for kind in FAULTS.values()
-        if kind.role is not None
+        if encodes or not kind.of_encoder
     ]
 
 

@@ -11,6 +11,8 @@ class FaultKind:
     """`role`: which mock carries it out; "" for the board itself.
 
     `counts`: it happens so many times, and not for so many seconds. `what`: for people.
+    `of_encoder`: it happens to the hardware encoder, which not every board has and not every
+    configuration uses.
     """
 
     name: str
@@ -19,6 +21,7 @@ class FaultKind:
     counts: bool = False
     on_button: bool = False
     on_light: bool = False
+    of_encoder: bool = False
 
     @property
     def group(self) -> str:
@@ -50,9 +53,21 @@ _KINDS: Final = (
     FaultKind("camera_start_error", "sensor", "the camera does not start", counts=True),
     FaultKind("camera_stop_hang", "sensor", "the camera does not come back from its stop"),
     FaultKind("camera_dark", "sensor", "something covers the lens"),
-    FaultKind("encoder_error", "sensor", "the hardware encoder fails once", counts=True),
-    FaultKind("encoder_empty", "sensor", "the hardware encoder gives empty packets", counts=True),
-    FaultKind("encoder_hang", "sensor", "the hardware encoder completes nothing"),
+    FaultKind(
+        "encoder_error",
+        "sensor",
+        "the hardware encoder fails once",
+        counts=True,
+        of_encoder=True,
+    ),
+    FaultKind(
+        "encoder_empty",
+        "sensor",
+        "the hardware encoder gives empty packets",
+        counts=True,
+        of_encoder=True,
+    ),
+    FaultKind("encoder_hang", "sensor", "the hardware encoder completes nothing", of_encoder=True),
     FaultKind("microphone_gone", "microphone", "the microphone is unplugged"),
     FaultKind("microphone_hangs", "microphone", "the microphone does not answer"),
     FaultKind("microphone_silent", "microphone", "the microphone gives nothing but zeros"),

@@ -47,7 +47,6 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from hw_mocks.panel import Panel
-from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.board import LIGHTS, Board, NotNow
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import FILM_SUFFIX, Desk, Finding
@@ -249,7 +248,6 @@ class Server:
                 **self._about,
                 "outputs": {name: wire.gpio for name, wire in wiring.outputs.items()},
                 "display": {"width": self._panel.width, "height": self._panel.height},
-                "faults": about_faults(),
                 "daemon": daemon,
             }
         )
@@ -296,6 +294,8 @@ class Server:
         name = body.pop("name", None)
         if not isinstance(name, str) or name not in FAULTS:
             raise web.HTTPBadRequest(text=f"name: {name!r} is none of {', '.join(FAULTS)}")
+        if all(fault["name"] != name for fault in self._about["faults"]):
+            raise web.HTTPConflict(text=f"{name}: the camera uses no hardware encoder")
         low, high = (-MAX_STEP, MAX_STEP) if name == STEP else (0, MAX_SECONDS)
         seconds = None
         if "seconds" in body:

@@ -21,7 +21,7 @@ from camerad.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
 from hw_mocks.sim import SimError
-from hw_mocks.sim.about import about_buttons, about_policy
+from hw_mocks.sim.about import about_buttons, about_faults, about_policy
 from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
@@ -239,6 +239,7 @@ class Simulator:
             "config": str(derived),
             "buttons": about_buttons(settings),
             "policy": about_policy(load(derived)),
+            "faults": about_faults(settings, environment),
         }
         desk = Desk(state.root / "desk", state.card, self._desk_changed)
         desk.start()
