@@ -60,6 +60,35 @@ CARD_SECONDS: Final = 15.0
 """How long a look at the card may take before the card counts as failed: more than the few
 synchronisations of such a look on one that is slow."""
 
+# ------------------------------------------------------------------------------- the display
+
+DISPLAY_ANSWER_SECONDS: Final = 2.0
+"""A self-view process that serves and answers nothing for so long hangs, and is killed."""
+DISPLAY_START_SECONDS: Final = 8.0
+"""What it may take from its start to its first answer, on the slowest board that just boots: twice
+what `display_start_seconds` says for one that has nothing else to do, since the controller and the
+capture process start at the same time, read from the same card and go first."""
+DISPLAY_HUNG_SECONDS: Final = 5.0
+"""After so long the kernel ends one that does not come back from its driver, also where nobody is
+left to kill it."""
+
+
+def display_start_seconds(
+    processor_seconds: float = 0.2,
+    slower: float = 6.0,
+    read_bytes: float = 26e6,
+    bytes_per_second: float = 10e6,
+) -> float:
+    """How long the self-view process loads on an idle board, from a card that has to be read first.
+
+    processor_seconds, read_bytes: what importing it takes on a PC, and how much of its files is in
+    memory then (RssFile in /proc/self/status); nearly all of both is numpy and OpenCV. slower: how
+    many times longer a Zero 2 W takes; an estimate. bytes_per_second: what the slowest cards that
+    are sold for cameras promise (SD speed class 10).
+    """
+    return processor_seconds * slower + read_bytes / bytes_per_second
+
+
 # ------------------------------------------------------------------------------ the daemon's end
 
 STOP_SECONDS: Final = 2.0

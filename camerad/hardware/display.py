@@ -3,7 +3,8 @@
 The process can crash, hang in its driver or never start; none of that may reach the stages or a
 recording (P10). So the controller only ever writes one short line to it without waiting, and
 takes everything it notices as news for the condition `display_down`. A process that ended is
-started again after a pause; one that does not answer a line is killed first. While it shows
+started again after a pause; one that does not answer is killed first, which one that still loads
+gets more time for (`camerad.behaviour.budget`). While it shows
 something it is asked twice a second whether it still does, and else every few seconds, so that a
 display that went away in idle is missed before it is needed.
 """
@@ -16,17 +17,19 @@ import json
 import logging
 import socket
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from camerad.behaviour.budget import KERNEL_SECONDS, LEAVE_SECONDS
+from camerad.behaviour.budget import (
+    DISPLAY_ANSWER_SECONDS,
+    DISPLAY_START_SECONDS,
+    KERNEL_SECONDS,
+    LEAVE_SECONDS,
+)
 from camerad.behaviour.scene import DARK, Scene, to_wire
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS: Final = 2.0
-"""A display that has not answered a line within this time hangs."""
 RETRY_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 """The first start after a failure is at once: it darkens what the last process left behind."""
 STEADY_SECONDS: Final = 2.0
@@ -69,7 +72,9 @@ class SelfView:
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._answered = asyncio.Event()
-        self._unanswered: deque[float] = deque()
+        self._unanswered = 0
+        self._waits_since = 0.0
+        """When the oldest line without an answer was sent, or the answer before it came."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -85,7 +90,9 @@ class SelfView:
     def _send(self) -> None:
         if self._writer is None or self._writer.is_closing():
             return
-        self._unanswered.append(asyncio.get_running_loop().time())
+        if not self._unanswered:
+            self._waits_since = asyncio.get_running_loop().time()
+        self._unanswered += 1
         self._writer.write(json.dumps({"show": to_wire(self._scene)}).encode() + b"\n")
 
     def _tell(self, fault: str | None) -> None:
@@ -136,7 +143,7 @@ class SelfView:
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE)
         fault = "the self-view process ended"
         try:
-            self._unanswered.clear()
+            self._unanswered = 0
             self._send()
             while True:
                 line = await self._answer(reader)
@@ -152,7 +159,7 @@ class SelfView:
                     self._works_since = self._works_since or asyncio.get_running_loop().time()
                     self._tell(SLOW if answer.get("slow") else None)
         except TimeoutError:
-            fault = f"the display has not answered for {ANSWER_SECONDS:g} s"
+            fault = f"the display has not answered for {self._patience:g} s"
         except ValueError as error:
             fault = f"the self-view process talks nonsense: {error}"
         except OSError as error:
@@ -163,6 +170,11 @@ class SelfView:
             await self._end()
         return fault
 
+    @property
+    def _patience(self) -> float:
+        """How long an answer may take, in seconds."""
+        return DISPLAY_START_SECONDS if self._works_since is None else DISPLAY_ANSWER_SECONDS
+
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
         """The next line; TimeoutError if one that is due does not come."""
         read = asyncio.ensure_future(reader.readline())
@@ -170,12 +182,12 @@ class SelfView:
         began = loop.time()
         try:
             while True:
-                done, _ = await asyncio.wait({read}, timeout=min(ASK_SECONDS, ANSWER_SECONDS / 4))
+                done, _ = await asyncio.wait({read}, timeout=min(ASK_SECONDS, self._patience / 4))
                 if done:
-                    if self._unanswered:
-                        self._unanswered.popleft()
+                    self._unanswered = max(0, self._unanswered - 1)
+                    self._waits_since = loop.time()
                     return read.result()
-                if self._unanswered and loop.time() - self._unanswered[0] > ANSWER_SECONDS:
+                if self._unanswered and loop.time() - self._waits_since > self._patience:
                     raise TimeoutError
                 pause = ASK_DARK_SECONDS if self._scene == DARK else ASK_SECONDS
                 if not self._unanswered and loop.time() - began >= pause:

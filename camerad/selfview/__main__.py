@@ -11,7 +11,8 @@ the controller is gone; 64 wrong arguments; 69 the display is missing or failed;
 Whatever becomes of the controller, no picture stays on the display. This process darkens it first
 thing, before it loads what takes time, and last thing, when it is told to end or the kernel tells
 it that the controller has died (`LAST_SECONDS`). What does not come back from a driver cannot do
-that; it is ended by the kernel's alarm, which needs nothing of this process (`HUNG_SECONDS`).
+that; it is ended by the kernel's alarm, which needs nothing of this process
+(`DISPLAY_HUNG_SECONDS`, and `DISPLAY_START_SECONDS` while it loads, when the display is dark).
 """
 
 from __future__ import annotations
@@ -27,15 +28,13 @@ from types import FrameType
 from typing import Final
 
 from camerad import process
+from camerad.behaviour.budget import DISPLAY_HUNG_SECONDS, DISPLAY_START_SECONDS
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, HardwareError
 from camerad.selfview.display import Framebuffer, read_panel
 from camerad.selfview.settings import SelfViewSettings, parse
 
 LAST_SECONDS: Final = 1.0
 """How long it may take to leave a dark display behind once the controller has died."""
-HUNG_SECONDS: Final = 5.0
-"""How long it may do anything without coming back; the controller kills what does not answer
-sooner, if it lives."""
 _ORPHANED: Final = signal.SIGUSR1
 
 
@@ -51,7 +50,7 @@ def _orphaned(_number: int, _frame: FrameType | None) -> None:
 
 def _alive() -> None:
     """Put the alarm off. Nothing here catches it: it ends the process."""
-    signal.setitimer(signal.ITIMER_REAL, HUNG_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, DISPLAY_HUNG_SECONDS)
 
 
 def _show(settings: SelfViewSettings, frame_fd: int, control: socket.socket) -> None:
@@ -59,6 +58,7 @@ def _show(settings: SelfViewSettings, frame_fd: int, control: socket.socket) -> 
     _alive()
     panel = read_panel(settings.sysfs)
     display = Framebuffer(settings.device, panel)
+    signal.setitimer(signal.ITIMER_REAL, DISPLAY_START_SECONDS)
     try:
         from camerad.selfview import serving  # noqa: PLC0415 - slow to import; it is dark by now
 

@@ -55,6 +55,17 @@ def test_closing_a_recording_fits_into_the_time_before_the_daemon_leaves_anyway(
     assert budget.STOP_SECONDS + 2 * slow_seconds <= budget.SHUTDOWN_SECONDS
 
 
+def test_a_display_has_started_on_a_slow_board_before_it_counts_as_hung() -> None:
+    # 1.2 s of a processor and 2.6 s of a card, and as much again while the others start.
+    assert pytest.approx(1.2 + 2.6) == budget.display_start_seconds()
+    assert 2 * budget.display_start_seconds() <= budget.DISPLAY_START_SECONDS
+
+
+def test_a_display_that_hangs_is_killed_before_its_own_alarm_ends_it() -> None:
+    """So that the condition says what was the matter; a picture may be late by a turn."""
+    assert budget.DISPLAY_HUNG_SECONDS >= 2 * budget.DISPLAY_ANSWER_SECONDS
+
+
 def test_the_hardware_takes_the_time_outs_that_systemd_gives_it() -> None:
     """A longer one would be refused or cut, and then the board is not watched at all."""
     assert budget.RUNTIME_WATCHDOG_SECONDS < budget.HARDWARE_WATCHDOG_SECONDS

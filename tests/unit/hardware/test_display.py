@@ -21,6 +21,9 @@ control = socket.socket(fileno=int(sys.argv[sys.argv.index("--control-fd") + 1])
 mode = json.loads(sys.argv[sys.argv.index("--settings") + 1])["mode"]
 if mode == "dies":
     os._exit(3)
+if mode == "late":
+    # Longer than one that serves may take for an answer.
+    time.sleep(1)
 for line in control.makefile("rb"):
     if mode == "hangs":
         time.sleep(600)
@@ -52,7 +55,8 @@ def play(
     script.write_text(f"#!{sys.executable}\n{SCRIPT}")
     script.chmod(0o755)
     monkeypatch.setattr(display, "sys", type("Sys", (), {"executable": str(script)}))
-    monkeypatch.setattr(display, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(display, "DISPLAY_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(display, "DISPLAY_START_SECONDS", 1.0 if mode == "hangs" else 10.0)
     monkeypatch.setattr(display, "RETRY_SECONDS", (0.01,))
     monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
 
@@ -146,6 +150,24 @@ def test_a_process_that_cannot_be_started_is_news(
         assert "cannot be started" in str(states[0]) or "process ended" in str(states[0])
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
+
+
+def test_a_process_that_loads_slowly_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
+) -> None:
+    """On a small board; and what was wanted meanwhile has its time from then on."""
+
+    async def scene(view: SelfView, states: list[str | None]) -> None:
+        await until(lambda: view.pid is not None)
+        first = view.pid
+        view.show(Mirror())
+        view.show(DARK)
+        heard = tmp_path / "heard"
+        await until(lambda: heard.exists() and heard.read_text().count("\n") >= 3)
+        await until(lambda: bool(states))
+        assert (states, view.pid) == ([None], first)
+
+    play(tmp_path, monkeypatch, frame_fd, "late", scene)
 
 
 def test_a_slow_display_is_news_and_goes_on(

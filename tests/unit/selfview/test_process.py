@@ -389,13 +389,14 @@ time.sleep(600)
 HANGING = """
 import ctypes, os, sys, time
 from camerad.selfview import __main__ as selfview
-selfview.HUNG_SECONDS, selfview.LAST_SECONDS = 600, {2}
+selfview.DISPLAY_HUNG_SECONDS, selfview.LAST_SECONDS = 600, {2}
+selfview.DISPLAY_START_SECONDS = 600
 dark, mutex, libc, write = [], ctypes.create_string_buffer(64), ctypes.PyDLL(None), os.pwrite
 def hang(fd, data, offset):
     if not any(data) and not os.path.exists("{0}"):
         dark.append(offset)
         if len(dark) > 1:  # it serves: to load everything may take long on a busy machine
-            selfview.HUNG_SECONDS = {1}
+            selfview.DISPLAY_HUNG_SECONDS = {1}
         return write(fd, data, offset)
     open("{0}", "w").close()
     while True:
