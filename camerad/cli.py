@@ -195,7 +195,8 @@ def _status(path: str, *, as_json: bool) -> int:
     if recording is not None:
         muted = ", muted" if status["muted"] else ""
         lines.append(f"recording   {recording['id']}, {recording['seconds']:.1f} s{muted}")
-    lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
+    else:  # in a recording, what the memory holds is on its way to the card
+        lines.append(f"pre-event   {status['pre_event_seconds']:.1f} s held")
     storage = status["storage"]
     if storage is not None:
         lines.append(f"storage     {storage['minutes_left']:.0f} minutes of recording left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -59,15 +60,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[str]:
-    path = str(tmp_path / "control.sock")
-    with socketserver.UnixStreamServer(path, _Handler) as server:
+class _IdleHandler(_Handler):
+    def do_GET(self) -> None:
+        self._answer(200, STATUS | {"stage": "idle", "recording": None, "muted": False})
+
+
+@contextlib.contextmanager
+def listening(path: Path, handler: type[_Handler]) -> Iterator[str]:
+    with socketserver.UnixStreamServer(str(path), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield path
+        yield str(path)
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[str]:
+    with listening(tmp_path / "control.sock", _Handler) as path:
+        yield path
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +94,6 @@ def test_status_for_people_and_for_programs(
     for part in (
         "recording (not ready)",
         "R1, 12.3 s, muted",
-        "9.5 s held",
         "storage_low",
         "generic",
     ):
@@ -93,6 +103,16 @@ def test_status_for_people_and_for_programs(
         assert part in out
     assert cli.main(["status", "--json", "--socket", daemon]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
+
+
+def test_what_is_held_from_before_a_press_is_said_until_something_is_recorded(
+    daemon: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening(tmp_path / "idle.sock", _IdleHandler) as idle:
+        assert cli.main(["status", "--socket", idle]) == 0
+    assert "pre-event   9.5 s held\n" in capsys.readouterr().out
+    assert cli.main(["status", "--socket", daemon]) == 0
+    assert "pre-event" not in capsys.readouterr().out
 
 
 def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
