@@ -60,6 +60,28 @@ def test_everything_has_its_place_and_nothing_is_named_that_is_not_there() -> No
     assert set(places()) == there
 
 
+def test_the_commands_that_are_printed_put_everything_into_its_place(tmp_path: Path) -> None:
+    page = (SOURCE / "README.md").read_text()
+    lines = re.findall(r"(?m)^    sudo (install .+)$", page)
+    by_command, by_table = tmp_path / "command", tmp_path / "table"
+    for line in lines:
+        words = line.replace(" /", f" {by_command}/")
+        subprocess.run(["/bin/sh", "-ec", words], cwd=SOURCE, check=True)
+    install(by_table)
+    files = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (by_command, by_table)
+    ]
+    assert files[0] == files[1]
+
+
+def test_what_the_page_enables_is_all_that_can_be_enabled() -> None:
+    (line,) = re.findall(
+        r"(?m)^    sudo systemctl enable (.+)$", (SOURCE / "README.md").read_text()
+    )
+    assert set(line.split()) == {name for name in UNITS if "Install.WantedBy" in settings(name)}
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_unit_is_valid(unit: str, root: Path) -> None:
     command = [need("systemd-analyze"), "verify", "--man=no", f"--root={root}", unit]
