@@ -19,6 +19,7 @@ import yaml
 from sim_support import Sim, alive, environment, until
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
+from hw_mocks.sim.__main__ import parser
 
 
 @pytest.fixture
@@ -214,6 +215,11 @@ def test_a_simulator_that_ends_while_the_daemon_is_to_be_started_again_leaves_no
     sim.ready()
     assert sim.ask("POST", "/api/fault", {"name": "daemon_killed", "seconds": 0.3})[0] == 200
     assert sim.stop() == 0
+
+
+def test_the_directory_that_nobody_names_is_that_of_make_run() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    assert f"\nSTATE ?= {parser().get_default('state_dir')}\n" in makefile
 
 
 # ---------------------------------------------------------------------------------- what it refuses

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,31 @@ def test_a_running_daemon_is_asked_and_what_it_keeps_to_itself_is_said(board: Bo
         assert camera.state["stage"] == "idle"
     # Nothing was recorded, and nothing was left on the card.
     assert list((board.card / "recordings").iterdir()) == []
+
+
+def test_a_press_that_is_asked_for_can_be_made_on_the_page_that_is_named(board: Board) -> None:
+    command = [sys.executable, "-m", "hw_mocks.sim", "doctor", "--interactive", "--only", "buttons"]
+    command += ["--config", str(board.config), "--state-dir", str(board.state)]
+    with subprocess.Popen(
+        [*command, "--language", "en"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as doctor:
+        assert doctor.stdout is not None
+        page, said = "", ""
+        for line in doctor.stdout:
+            said += line
+            if named := re.search(r"buttons to press, is at (\S+)/", line):
+                page = named[1]
+            if asked := re.match(r"Press the button (\w+)", line):
+                body = json.dumps({"button": asked[1], "seconds": 0.2}).encode()
+                with urllib.request.urlopen(f"{page}/api/press", body, timeout=30) as answer:
+                    assert answer.status == 200
+    assert doctor.returncode == 0, said
+    assert said.count("A press arrived, and its release") == 2, said
 
 
 def test_on_a_healthy_board_nothing_is_found(board: Board) -> None:

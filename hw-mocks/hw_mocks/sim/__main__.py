@@ -15,7 +15,7 @@ from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.setup import DEMONSTRATION_POLICY
 from hw_mocks.sim.simulator import Options, Simulator, say
 
-DEFAULT_STATE: Final = Path(".state")
+DEFAULT_STATE: Final = Path(".state/bodycam-sim")
 PLATFORMS: Final = ("vc4", "pisp")
 SOUNDS: Final = ("film", "speech", "clapper", "silence", "none")
 
@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="A body camera without a body camera: the camerad daemon, unchanged, on "
         "simulated hardware, shown as a web page and as JSON.",
+        epilog="bodycam-sim doctor, in place of the camera, examines its board, which may be given "
+        "faults: bodycam-sim doctor --help lists them.",
     )
     top.add_argument(
         "--footage",
@@ -97,6 +99,7 @@ def doctor_parser() -> argparse.ArgumentParser:
         "Runs camerad doctor on a simulated board without a daemon, and ends with its exit code. "
         "What is not named here is for camerad doctor, such as --interactive, --only or --json."
     )
+    top.epilog = None
     top.set_defaults(port=0)
     top.add_argument(
         "--fault",

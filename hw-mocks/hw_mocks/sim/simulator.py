@@ -121,6 +121,8 @@ class Simulator:
             parts.callback(state.close)
             footage = await self._footage(settings)
             if not self._end.is_set() and self.options.doctor is not None:
+                if "--interactive" in self.options.doctor:
+                    say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
                 await self._start(parts, listener, settings, state, footage)
                 await self._end.wait()
             elif not self._end.is_set():
