@@ -13,6 +13,7 @@ import os
 import socket
 import tarfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -247,8 +248,9 @@ class Stage:
         def look() -> None:
             while True:
                 last = over.wait(LOOK_SECONDS)
-                at_us = now_us()
-                seen.changed += [(at_us, line.rpartition(":")[0]) for line in watch.changes()]
+                for line in watch.changes():
+                    name = line.rpartition(":")[0]
+                    seen.changed.append((self._changed_us(name), name))
                 if last:
                     return
 
@@ -259,6 +261,15 @@ class Stage:
             finally:
                 over.set()
                 done.result()
+
+    @staticmethod
+    def _changed_us(name: str) -> int:
+        """When a file was last changed, which may be a while before this is asked."""
+        at_us = now_us()
+        with contextlib.suppress(FileNotFoundError):
+            age_ns = time.time_ns() - os.stat(name).st_ctime_ns
+            return at_us - max(0, age_ns // 1000)
+        return at_us
 
     def _perform(self, sequence: sequences.Sequence, seen: Seen) -> None:
         began_us = seen.began_us
