@@ -70,8 +70,12 @@ def read_document(path: Path, hint: str = "") -> yaml.Node:
     Raises UnreadableError if the file is missing, cannot be read, is empty or is not
     YAML; `hint` then says what to do about a missing or an empty file.
     """
-    file = str(path)
-    text = _decode(file, _read(path, hint))
+    return parse_document(str(path), read_bytes(path, hint), hint)
+
+
+def parse_document(file: str, data: bytes, hint: str = "") -> yaml.Node:
+    """The one YAML document in `data`, the content of `file`; as `read_document`."""
+    text = _decode(file, data)
     try:
         node = yaml.SafeLoader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
@@ -90,7 +94,8 @@ def read_document(path: Path, hint: str = "") -> yaml.Node:
     return node
 
 
-def _read(path: Path, hint: str) -> bytes:
+def read_bytes(path: Path, hint: str = "") -> bytes:
+    """The content of the file at `path`; as `read_document`."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

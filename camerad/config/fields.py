@@ -59,6 +59,11 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """Text that no message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """Only these members of an Enum, by their values."""
 

@@ -29,11 +29,19 @@ def load(path: str | Path) -> Settings:
     path = Path(path)
     reader = Reader(str(path))
     values = reader.values(read_document(path, _hint()), ConfigFile)
-    file = ConfigFile(**values)
+    return checked(ConfigFile(**values), reader, path, policies.folders(path))
+
+
+def checked(file: ConfigFile, reader: Reader, path: Path, places: tuple[Path, ...]) -> Settings:
+    """The settings that a configuration makes, once its sections have been read.
+
+    reader: has read it, and knows lines and mistakes. path: where it will be used. places: the
+    directories in which its policy is looked for. Raises ConfigError, as `load`.
+    """
     _check_numbers(file, reader)
     made = buttons.build(file.buttons, reader)
     _check_gpio(file, made, reader)
-    policy, overridden, of_policy = policies.resolve(file, reader, policies.folders(path))
+    policy, overridden, of_policy = policies.resolve(file, reader, places)
     if policy is not None:
         _check_idle(file, Stage.IDLE in policy.pre_event.armed_in, reader)
     view = file.self_view

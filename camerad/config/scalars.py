@@ -31,6 +31,8 @@ class Wrong(ValueError):  # noqa: N818 - never leaves this package: it becomes a
 
 def read_scalar(setting: Setting, node: yaml.Node) -> Any:
     """The value of `node` in the type of `setting`; raises Wrong if it is not allowed."""
+    if setting.mark(fields.Secret):
+        return _secret(setting, node)
     if isinstance(node, yaml.ScalarNode):
         if setting.kind is bool:
             return _bool(setting, node)
@@ -156,6 +158,14 @@ def _surprise(node: yaml.ScalarNode) -> str:
         return f", which YAML reads as {yaml.SafeLoader('').construct_yaml_int(node)}"
     except ValueError:
         return ""
+
+
+def _secret(setting: Setting, node: yaml.Node) -> str:
+    matches = setting.mark(fields.Matches)
+    good = isinstance(node, yaml.ScalarNode) and _tag(node) == "str"
+    if not good or matches is None or not re.fullmatch(matches.pattern, node.value):
+        raise Wrong(f"what stands here is not repeated; {allowed(setting)}, in quotes")
+    return str(node.value)
 
 
 def _text(setting: Setting, node: yaml.ScalarNode) -> Any:

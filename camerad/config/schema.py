@@ -2,7 +2,8 @@
 
 ``python -m camerad.config.schema`` writes ``camerad/schema.json``; with ``--check`` it only says
 whether that file is up to date. An editor that knows the schema completes and explains the keys of
-``camerad.yaml``; a policy's file is described under ``$defs/policy``.
+``camerad.yaml``; ``$defs/policy`` describes a policy's file, ``$defs/provision`` that by which a
+camera is set up.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from camerad.config import fields
 from camerad.config.fields import Setting
+from camerad.config.provisioning import NAME, ProvisionFile
 from camerad.config.sections import ConfigFile, PolicyFile
 from camerad.errors import EX_CONFIG
 
@@ -24,12 +26,15 @@ PATH: Final = Path(__file__).resolve().parents[1] / "schema.json"
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of ``camerad.yaml``, with that of policies in ``$defs``."""
+    """The JSON Schema (draft 2020-12) of ``camerad.yaml``; the others are in ``$defs``."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "camerad.yaml",
         **_section(ConfigFile, None),
-        "$defs": {"policy": {"title": "policies/NAME.yaml", **_section(PolicyFile, None)}},
+        "$defs": {
+            "policy": {"title": "policies/NAME.yaml", **_section(PolicyFile, None)},
+            "provision": {"title": NAME, **_section(ProvisionFile, None)},
+        },
     }
 
 

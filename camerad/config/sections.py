@@ -73,6 +73,12 @@ class Device:
         "Group of users who may open the control socket; what they may do there is in access.",
         Matches(r"[a-z_][a-z0-9_-]{0,31}", "the name of a Unix group"),
     ] = "camerad"
+    provision_dir: Annotated[
+        Path | None,
+        "Directory in which `camerad provision apply` keeps what it was told; it writes this line "
+        "itself. Left out: the camera was set up by hand.",
+        ABSOLUTE_PATH,
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

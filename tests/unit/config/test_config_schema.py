@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from camerad.config import check_file, fields, policies, schema
 from camerad.config.fields import Setting, settings_of
+from camerad.config.provisioning import ProvisionFile
 from camerad.config.scalars import allowed
 from camerad.config.sections import ConfigFile, PolicyFile
 from camerad.errors import EX_CONFIG
@@ -90,7 +91,8 @@ def test_it_can_be_checked_as_a_command(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    Draft202012Validator.check_schema(SCHEMA["$defs"]["policy"])
+    for definition in SCHEMA["$defs"].values():
+        Draft202012Validator.check_schema(definition)
 
 
 def test_the_shipped_configuration_and_policies_are_valid_by_the_schema() -> None:
@@ -100,7 +102,7 @@ def test_the_shipped_configuration_and_policies_are_valid_by_the_schema() -> Non
         assert not refused(document, SCHEMA["$defs"]["policy"]), path
 
 
-@pytest.mark.parametrize("kind", [ConfigFile, PolicyFile])
+@pytest.mark.parametrize("kind", [ConfigFile, PolicyFile, ProvisionFile])
 def test_every_setting_is_described_and_bounded(kind: type) -> None:
     for setting in everything(kind):
         assert setting.about.endswith((".", "?")), f"{setting.key}: {setting.about}"
