@@ -123,6 +123,9 @@ def _ready(state: State) -> Pattern:
 QUICK_MS: Final = 120
 LONG_MS: Final = 600
 PAUSE_MS: Final = 120
+BETWEEN_MS: Final = 600
+"""Rest between two cues. With no more than the pause between strokes, self-view on and a full card
+would feel like an empty battery, and a start with a light that failed like sound switched on."""
 
 HIGH: Final = 2400
 MIDDLE: Final = 1600

@@ -18,7 +18,7 @@ from typing import Any, Final
 import gpiozero
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
-from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
+from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Look, Pattern, Sounding
 from camerad.errors import HardwareError
 from camerad.hardware.buttons import explain
 
@@ -161,6 +161,7 @@ class Indicators:
         self._waiting: deque[tuple[Sounding, bool]] = deque(maxlen=MAX_WAITING)
         self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
+        self._rest: asyncio.TimerHandle | None = None
         for output in outputs:
             try:
                 self._players[output.name] = _Player(output, on_fault)
@@ -196,22 +197,22 @@ class Indicators:
         return not player.faulty and player.reads(on=on)
 
     def sound(self, sounding: Sounding, *, answer: bool = False) -> None:
-        """Play a vibration and a tone once, after those that still play.
+        """Play a vibration and a tone once, after those that still play, and a rest behind them.
 
-        answer: a hand waits for it, so it plays at once; news that it interrupts is told again
-        afterwards, an older answer is not.
+        News that waits already is told once. answer: a hand waits for it, so it plays at once; news
+        that it interrupts is told again afterwards, an older answer is not.
         """
         if answer:
             if self._sounding and self._playing is not None and not self._playing[1]:
                 self._waiting.appendleft(self._playing)
             self._silence()
             self._begin(sounding, answer=True)
-        else:
+        elif (sounding, False) not in self._waiting:
             self._waiting.append((sounding, False))
         self._next_sounding()
 
     def _next_sounding(self) -> None:
-        while self._waiting and self._sounding == 0:
+        while self._waiting and self._sounding == 0 and self._rest is None:
             sounding, answer = self._waiting.popleft()
             self._begin(sounding, answer=answer)
 
@@ -228,6 +229,7 @@ class Indicators:
 
     def _silence(self) -> None:
         self._sounding = 0
+        self._rest_is_over()
         for name in ("vibration", "buzzer"):
             if name in self._players:
                 self._players[name].play(OFF)
@@ -235,10 +237,21 @@ class Indicators:
     def _part_done(self) -> None:
         self._sounding -= 1
         if self._sounding == 0:
-            self._next_sounding()
+            loop = asyncio.get_running_loop()
+            self._rest = loop.call_later(BETWEEN_MS / 1000, self._rested)
+
+    def _rested(self) -> None:
+        self._rest_is_over()
+        self._next_sounding()
+
+    def _rest_is_over(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     def close(self) -> None:
         """Switch everything off and release the lines; safe to call again."""
+        self._rest_is_over()
         for player in self._players.values():
             player.close()
         self._players.clear()

@@ -12,8 +12,8 @@ import pytest
 from tests.system import judge, sealed
 from tests.system.harness import PATIENCE, BodyCamera, now_us, until
 
-QUIET_US = 400_000
-"""Longer than any pause within a cue."""
+QUIET_US = 1_000_000
+"""Longer than any pause within a cue, and than the rest between two."""
 
 
 def judge_gaps(camera: BodyCamera, recording: dict[str, Any]) -> judge.Verdict:

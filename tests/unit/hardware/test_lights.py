@@ -10,7 +10,7 @@ import gpiozero
 import pytest
 from gpiozero.exc import PinFixedPull
 from gpiozero.pins.mock import MockFactory, MockPWMPin
-from hw_mocks.pins import SimulatedFactory
+from hw_mocks.pins import Change, SimulatedFactory
 
 from camerad.behaviour import signals
 from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
@@ -100,6 +100,30 @@ def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
         lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2000))
         await until(lambda: rises(pins, 18) == 2)
         assert rises(pins, 25) == 3  # two of the first, one of the second
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_where_one_cue_ends_and_the_next_begins_is_felt(simulated: SimulatedFactory) -> None:
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, no_fault)
+        lights.sound(signals.sounding(CueKind.SELF_VIEW_ON), answer=True)
+        for _ in range(3):  # told once, however often it waits
+            lights.sound(signals.sounding(CueKind.STORAGE_FULL))
+
+        def strokes() -> list[Change]:
+            return [change for change in simulated.history if change.gpio == 25][1:]
+
+        await until(lambda: len(strokes()) == 2 * 5)
+        times = [change.at_us for change in strokes()]
+        pauses = [begun - ended for ended, begun in zip(times[1::2], times[2::2], strict=False)]
+        # One short | three short, one long: no pause within is as long as the one between.
+        assert pauses[0] >= 1000 * (signals.PAUSE_MS + signals.BETWEEN_MS)
+        assert max(pauses[1:]) < pauses[0]
+        # Only news rests: a hand is answered at once.
+        lights.sound(signals.sounding(CueKind.STARTED), answer=True)
+        assert simulated.pin(25).state == 1
         lights.close()
 
     asyncio.run(scene())
