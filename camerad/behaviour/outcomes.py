@@ -119,6 +119,11 @@ def show(state: State, at_us: int, rules: Rules) -> Result:
     return state, effects
 
 
+def refuse(state: State) -> Result:
+    """Say that nothing is recorded, and why: what whoever begins the self-view is told."""
+    return state, (Cue(CueKind.REFUSED), *_say_again(state, Outcome.SELF_VIEW))
+
+
 def leave(state: State) -> Result:
     """Dark at once; idle shows when Wiped answers."""
     if state.wiping:

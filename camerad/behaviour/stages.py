@@ -217,7 +217,7 @@ def _intended(state: State, event: Intended, rules: Rules) -> Result:
     if remember:
         means = INTENTS[LEADS_TO[state.remembered]].get(event.intent)
     if means is Outcome.RECORD and not state.can_record:
-        return state, (Cue(CueKind.REFUSED),)
+        return outcomes.refuse(state)
     if means is None or state.ending:
         return state, ()
     if remember:

@@ -154,7 +154,8 @@ CUES: Final[Mapping[Condition, CueKind]] = {
 no recording ends by it. Docked is silent: whoever docks a camera sees it."""
 
 SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
-    # Whoever shows the display may record next, and should know now that it will be refused.
+    # Whoever shows the display may record next, and should know now that it will be refused. A
+    # press that is refused is told the same.
     Outcome.SELF_VIEW: (
         Condition.CAMERA_DOWN,
         Condition.STORAGE_FAILED,

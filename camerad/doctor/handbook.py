@@ -55,7 +55,7 @@ _LIGHTS: Final = {
     signals.REST: "flashes every three seconds",
 }
 _TOLD_AT: Final = {
-    "self_view": "self-view begins",
+    "self_view": "self-view begins, a press is refused",
     "record": "a recording begins",
     "remind": "a reminder in a recording",
 }

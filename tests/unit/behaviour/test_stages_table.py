@@ -501,7 +501,7 @@ def test_whatever_makes_a_recording_impossible_refuses_it_and_says_so_at_once(
     camera = camera_in(stage)
     camera.raise_(condition)
     before = camera.state
-    assert camera.want(Intent.RECORD) == [REFUSED]
+    assert camera.want(Intent.RECORD) == [REFUSED, Cue(stages.CUES[condition])]
     assert camera.state == before
 
 
@@ -529,7 +529,7 @@ def test_p4_without_recipients_the_self_view_works_and_every_recording_is_refuse
     assert camera.ready() == []
     assert camera.want(Intent.ESCALATE) == [Arm(), ShowSelfView(True), VIEW_ON, told]
     for intent in (Intent.ESCALATE, Intent.RECORD):
-        assert camera.want(intent) == [REFUSED]
+        assert camera.want(intent) == [REFUSED, told]
     assert camera.want(Intent.TOGGLE_SELF_VIEW) == [ShowSelfView(False), Wipe(), VIEW_OFF]
 
 
@@ -565,7 +565,7 @@ def test_a_ledger_that_fails_refuses_the_next_recording_and_ends_none() -> None:
     assert camera.stage is Stage.RECORDING
     camera = camera_in(Stage.IDLE)
     camera.raise_(Condition.LEDGER_FAILED)
-    assert camera.want(Intent.RECORD) == [REFUSED]
+    assert camera.want(Intent.RECORD) == [REFUSED, STORAGE_FAILED]
 
 
 def test_causes_that_mean_the_same_to_the_wearer_are_told_once_and_each_has_its_own_end() -> None:
