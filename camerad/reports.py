@@ -19,6 +19,7 @@ from camerad.recordings import Recordings
 from camerad.shifts import KeptShift, Shifts
 from camerad.stream.link import CaptureLink
 from camerad.stream.packets import Gap
+from camerad.stream.sound import SOUND_LOST
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 
 log = logging.getLogger("camerad.daemon")
@@ -206,9 +207,10 @@ class Reports(OnLoop):
 
 
 def _told(gap: Gap) -> str:
-    """A gap in words: why, how many pictures, how long, as far as that is known."""
+    """A gap in words: why, how many pictures, how long, as far as that is known. What is counted
+    of sound is packets, and tells nobody anything."""
     parts = [gap.reason]
-    if gap.frames is not None:
+    if gap.frames is not None and gap.reason != SOUND_LOST:
         parts.append(count(gap.frames, "picture"))
     if gap.from_us is not None and gap.to_us is not None:
         parts.append(f"{(gap.to_us - gap.from_us) / SECOND:.2f} s")

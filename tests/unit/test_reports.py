@@ -10,6 +10,7 @@ import pytest
 from camerad.evidence.text import count
 from camerad.reports import Reports
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
+from camerad.stream.sound import SOUND_LOST
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Ga
         (Gap(CAPTURE_RESTARTED, None, 1_000_000, 3_030_000), "capture restarted, 2.03 s"),
         (Gap(RING_FULL, 30, 1_000_000, None), "ring full, 30 pictures"),
         (Gap(RING_FULL, None, None, 1_000_000), "ring full"),
+        (Gap(SOUND_LOST, 475, 1_000_000, 11_150_000), "sound lost, 10.15 s"),
     ],
 )
 def test_missing_footage_is_logged_in_words(
