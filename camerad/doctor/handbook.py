@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from camerad.behaviour import signals, stages
-from camerad.behaviour.stages import Condition, Stage, State
+from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
 from camerad.doctor.findings import LEVELS, Level, What
@@ -61,35 +61,49 @@ _TOLD_AT: Final = {
 }
 
 
+_TELLS: Final = {
+    CueKind.READY: "it is ready, or can record again",
+    CueKind.STARTED: "a recording began, or goes on",
+    CueKind.STILL_RECORDING: "a recording began, or goes on",
+    CueKind.STOPPED: "the recording has ended",
+    CueKind.MARKED: "a mark is set, or self-view is on",
+    CueKind.SELF_VIEW_ON: "a mark is set, or self-view is on",
+    CueKind.SELF_VIEW_OFF: "self-view is off",
+    CueKind.MUTED: "the recording goes on without sound",
+    CueKind.UNMUTED: "the recording's sound is on again",
+    CueKind.REFUSED: "a press was refused: a condition with *no* holds, or the camera is ending",
+    CueKind.CUT_OFF: "the recording before the last start was cut off and does not go on",
+    CueKind.SHIFT_BEGUN: "a shift has begun",
+    CueKind.SHIFT_ENDED: "a shift has ended",
+    CueKind.NOT_READY: "on a shift it could not record; the cause follows",
+}
+"""What is told by the cues that stand for no condition."""
+
+
 def _signals() -> str:
-    rows = []
+    """By what is felt, since that is what somebody reports; silent conditions come last."""
+    rows = {(signals.CUE_TABLE[kind][0], says): ("",) * 4 for kind, says in _TELLS.items()}
     for condition in Condition:
         look = signals.look(State(Stage.IDLE, 0, frozenset({condition})))
         lights = {"green": look.green, "amber": look.amber}
         shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lights.items() if pattern.steps]
-        rows.append(
-            (
-                f"`{condition.value}`",
-                ", ".join(shown),
-                _felt(condition),
-                ", ".join(
-                    _TOLD_AT.get(what.value, what.value)
-                    for what, again in stages.SAID_AGAIN.items()
-                    if condition in again
-                ),
-                "no" if condition in stages.REFUSES_START else "yes",
-                "ends" if condition in stages.ENDS_RECORDING else "goes on",
-            )
+        cue = stages.CUES.get(condition)
+        rows["" if cue is None else signals.CUE_TABLE[cue][0], f"`{condition.value}`"] = (
+            ", ".join(shown),
+            ", ".join(
+                _TOLD_AT.get(what.value, what.value)
+                for what, again in stages.SAID_AGAIN.items()
+                if condition in again
+            ),
+            "no" if condition in stages.REFUSES_START else "yes",
+            "ends" if condition in stages.ENDS_RECORDING else "goes on",
         )
-    head = ("condition", "in idle", "vibration", "again when", "press records", "recording")
-    return _table(head, rows)
+    order = sorted(rows, key=lambda row: (not row[0], row[0].replace("-", "_"), row[1]))
+    head = ("vibration", "says", "in idle", "again when", "press records", "recording")
+    return _table(head, ((_felt(strokes), says, *rows[strokes, says]) for strokes, says in order))
 
 
-def _felt(condition: Condition) -> str:
-    cue = stages.CUES.get(condition)
-    if cue is None:
-        return ""
-    strokes, _ = signals.CUE_TABLE[cue]
+def _felt(strokes: str) -> str:
     return " ".join("long" if stroke == "-" else "short" for stroke in strokes)
 
 

@@ -82,6 +82,16 @@ def test_every_condition_has_its_cause_and_its_cure() -> None:
         ), name
 
 
+def test_every_rhythm_that_is_felt_is_found_by_its_strokes() -> None:
+    felt = [row for row in rows(handbook.TABLES["signals"]()) if set(row[0]) <= set("short lng")]
+    found = {"".join("." if word == "short" else "-" for word in row[0].split()) for row in felt}
+    assert found - {""} == {strokes for strokes, _ in signals.CUE_TABLE.values()}
+    assert {row[1].strip("`") for row in felt if row[1].startswith("`")} == {
+        condition.value for condition in Condition
+    }
+    assert len({tuple(row) for row in felt}) == len(felt)
+
+
 # ----------------------------------------------------------------------------------- officers
 
 SHORT, LONG = "•", "▬"
