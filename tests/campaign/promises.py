@@ -60,6 +60,8 @@ KEPT: Final = ("ledger/", "battery.json", "metrics.json", "clock.json", "reboots
 """What the daemon writes in every stage: its ledger and its small files, none of which has room for
 a picture."""
 SMALL_BYTES: Final = 4096
+RESERVE: Final = "reserve"
+"""Zeros that keep room for the ledger on a full card."""
 
 
 def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str | None]:
@@ -69,12 +71,18 @@ def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str | None]:
     for at_us, name in seen.changed:
         parts = name.partition("/camerad/")[2]
         stages = seen.stages(at_us - SETTLED_US, at_us)
-        if not parts.startswith(KEPT) and not parts.startswith("recordings"):
+        known = parts.startswith(KEPT) or parts == RESERVE
+        if not known and not parts.startswith("recordings"):
             strange.add(f"{name} was written in {'/'.join(sorted(stages))}")
+        elif parts == RESERVE:
+            if _content(Path(name)).strip(b"\0"):
+                strange.add(f"{name} is not empty")
+        elif Path(name).name in seen.mended:
+            continue
         elif parts.endswith(".tar") and stages <= {"idle", "self_view"}:
             # What was closed is put into its final shape by retention and repair alone.
             strange.add(f"{name} was written in {'/'.join(sorted(stages))}")
-        elif parts.startswith(KEPT[1:]) and _size(Path(name)) > SMALL_BYTES:
+        elif parts.startswith(KEPT[1:]) and len(_content(Path(name))) > SMALL_BYTES:
             strange.add(f"{name} has room for footage")
     yield None
     yield from sorted(strange)
@@ -324,11 +332,11 @@ def _rebooted(seen: Seen) -> bool:
     return any(one["kind"] == "start" for one in seen.ledger)
 
 
-def _size(path: Path) -> int:
+def _content(path: Path) -> bytes:
     try:
-        return path.stat().st_size
+        return path.read_bytes()
     except FileNotFoundError:
-        return 0
+        return b""
 
 
 def _light_is_dead(seen: Seen, light: str, at_us: float) -> bool:

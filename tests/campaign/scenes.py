@@ -24,6 +24,7 @@ from typing import Any, Final
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.verify import verify
+from camerad.keeping import HOUSEKEEPING_SECONDS
 from tests.campaign import judging, sequences
 from tests.system import judge, memory, sealed
 from tests.system.harness import BodyCamera, body_camera, configuration, now_us, until
@@ -36,6 +37,9 @@ NEWEST: Final = 16
 SPREAD: Final = 16
 """Packets that are looked for in the daemon's memory: the last ones, and some of all others."""
 LOOK_SECONDS: Final = 0.05
+CLOSED_SECONDS: Final = HOUSEKEEPING_SECONDS + 10
+"""After which what a failing card left without an end has been given one: the daemon looks for such
+recordings every so often."""
 BUGS: Final = Path(__file__).parent / "bugs"
 
 
@@ -101,7 +105,8 @@ class Seen:
     """All that was seen of one sequence. Media times in microseconds.
 
     edges: of outputs and buttons. changed: files that changed, when it was seen. known: how many
-    recordings there were before. ledger: the entries added. sought: packets that were looked for in
+    recordings there were before. mended: recordings that the camera had to be given time to close
+    when it was ready already. ledger: the entries added. sought: packets that were looked for in
     files and in memory. left: those found in memory after all, by process. busy: share of the time
     in which something waited for a processor. waited: seconds for which the daemon's threads did,
     all together.
@@ -116,6 +121,7 @@ class Seen:
     changed: list[tuple[int, str]] = field(default_factory=list)
     films: list[Film] = field(default_factory=list)
     known: int = 0
+    mended: set[str] = field(default_factory=set)
     vanished: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -209,11 +215,13 @@ class Stage:
             with self._watching(watch, seen):
                 self._perform(sequence, seen)
                 self._recover(sequence, seen)
+                self._wait_for_ends(seen)
         finally:
             watch.close()
         seen.ended_us = now_us()
         seen.busy = (self._pressure() - pressure) / (seen.ended_us - seen.began_us)
-        seen.waited = self._waited() - waited
+        (was, before), (now, after) = waited, self._waited()
+        seen.waited = after - before if was == now else after
         seen.said = self._told.all[first:]
         # Lights that were on before are told by the edges before.
         seen.edges = [e for e in self.camera.ask("GET", "/api/edges").body if e["name"]]
@@ -230,14 +238,18 @@ class Stage:
         some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
         return int(some.rpartition("=")[2])
 
-    def _waited(self) -> float:
-        """Seconds for which the daemon's threads were ready to run and did not, since its start."""
-        facts = json.loads((self.camera.state_dir / "sim.json").read_text())
-        waited_ns = 0
-        for thread in Path(f"/proc/{facts['daemon_pid']}/task").glob("*/schedstat"):
+    def _daemon(self) -> int:
+        """Process id of the daemon that runs now, or ran last."""
+        return int(json.loads((self.camera.state_dir / "sim.json").read_text())["daemon_pid"])
+
+    def _waited(self) -> tuple[int, float]:
+        """The daemon's process id, and the seconds for which its threads were ready to run and did
+        not since its start."""
+        pid, waited_ns = self._daemon(), 0
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 waited_ns += int(thread.read_text().split()[1])
-        return waited_ns / 1e9
+        return pid, waited_ns / 1e9
 
     # ------------------------------------------------------------------ acting
 
@@ -328,15 +340,29 @@ class Stage:
             until(rests, PATIENCE, "the camera is ready again")
             seen.ready_us = now_us()
 
+    def _wait_for_ends(self, seen: Seen) -> None:
+        """What a card refused is closed when it works again. What was never closed is judged."""
+        if seen.ready_us is None or seen.ended is not None:
+            return
+        new = [one for one in self._recordings() if one not in self._closed]
+        without = [path for path in new if not judging.ended(path)]
+        seen.mended = {path.name for path in without}
+        with contextlib.suppress(AssertionError):
+            until(lambda: all(map(judging.ended, without)), CLOSED_SECONDS, "they end", pause=0.5)
+
+    def _recordings(self) -> list[Path]:
+        return judging.recordings(self.card / "recordings")
+
     # ------------------------------------------------------------------ looking
 
     def _look_at_films(self, seen: Seen, noted: int) -> None:
-        here = judging.recordings(self.card / "recordings")
+        here = self._recordings()
         for path, was in self._closed.items():
             if path not in here:
                 seen.vanished.append(path.name)
-            elif (path.stat().st_size, path.stat().st_mtime_ns) != was:
+            elif (now := (path.stat().st_size, path.stat().st_mtime_ns)) != was:
                 seen.altered.append(path.name)
+                self._closed[path] = now
         ids = {s.state["recording"]["id"] for s in seen.said if s.state["recording"]}
         names = {path.stem for path in [*here, *self._closed]}
         seen.vanished += [f"{one}.tar" for one in sorted(filter(None, ids)) if one not in names]
@@ -393,9 +419,8 @@ class Stage:
         others = pieces[:-NEWEST]
         pieces = pieces[-NEWEST:] + others[:: max(1, len(others) // SPREAD)]
         if pieces:
-            facts = json.loads((self.camera.state_dir / "sim.json").read_text())
             scratch = self._workspace / "pieces"
-            seen.left["camerad"] = len(memory.found_in(facts["daemon_pid"], pieces, scratch))
+            seen.left["camerad"] = len(memory.found_in(self._daemon(), pieces, scratch))
 
     def _entries(self) -> list[dict[str, Any]]:
         """The ledger's entries since the last call; its lines are JWS."""
