@@ -47,6 +47,8 @@ SIDE_US: Final = 300_000
 """Around a change of stage nobody outside can say in which of them a press fell."""
 SETTLED_US: Final = 500_000
 """A change is seen a little later than it came about."""
+TOLD_US: Final = 300_000
+"""A stage is told a little later than it came about."""
 START_SECONDS: Final = 3 * READY_LIMIT_MS / 1000
 """From the start of a daemon until the camera delivers, at most: three times what `make bench`
 allows on a machine that is left alone."""
@@ -70,7 +72,7 @@ def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str | None]:
     strange = set()
     for at_us, name in seen.changed:
         parts = name.partition("/camerad/")[2]
-        stages = seen.stages(at_us - SETTLED_US, at_us)
+        stages = seen.stages(at_us - SETTLED_US, at_us + TOLD_US)
         known = parts.startswith(KEPT) or parts == RESERVE
         if not known and not parts.startswith("recordings"):
             strange.add(f"{name} was written in {'/'.join(sorted(stages))}")
