@@ -9,6 +9,7 @@ KILLS ?= 200
 CUTS ?= 50
 MINUTES ?= 10
 SEQUENCES ?= 1000
+CAMERAS ?= 2
 HOURS ?= 2
 STATES ?= 100000
 PYTEST_ARGS ?=
@@ -37,7 +38,7 @@ help:
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes some four hours'
-	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  MINUTES=10;'
+	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10;'
 	@echo '                losses of power need root'
 	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
@@ -103,7 +104,8 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	$(python) -m tests.campaign faults --planted
-	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90
+	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
+		--cameras '$(CAMERAS)'
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm 200
 	$(python) -m tests.campaign claps --seed '$(SEED)' --minutes '$(MINUTES)' --ppm -200
 	$(python) -m tests.campaign control --seed '$(SEED)' --minutes '$(MINUTES)'

@@ -216,3 +216,52 @@ def test_red_that_is_shorted_is_a_finding_only_if_the_ledger_is_silent() -> None
     assert list(findings(silent)) == ["P3"]
     entry = {"kind": "fault", "facts": {"condition": "light_down", "holds": True}}
     assert findings(seen(faults=[span], ledger=[entry])) == {}
+
+
+def test_every_promise_is_judged_where_all_is_well() -> None:
+    what = seen("display_kill", known=1, sought=1)
+    judged = {name: list(check(what)).count(None) for name, check in promises.CHECKS.items()}
+    assert all(judged.values()), judged
+
+
+def test_a_gap_beside_a_fault_of_the_camera_is_none_of_the_displays() -> None:
+    holed = [film(HOLED, gaps=[hole(80, 84)])]
+    assert findings(seen("display_kill", "camera_cancel", films=holed)) == {}
+    # A fault that was over long before explains nothing.
+    early = [Span(name, T0 - 9_000_000, T0 - 9_000_000, {}) for name in ("camera_cancel",)]
+    late = [Span("display_kill", DOWN, DOWN, {}), *early]
+    assert "P10" in findings(seen("display_kill", "camera_cancel", films=holed, faults=late))
+
+
+def test_a_camera_that_is_not_ready_because_of_its_display_is_found() -> None:
+    what = seen("display_hang")
+    what.said.insert(1, said(T0 + 600_000, "idle", ready=False))
+    assert "not ready" in " ".join(findings(what)["P10"])
+    # With a fault of the camera beside it, that may be the reason.
+    other = seen("display_hang", "camera_stall", said=what.said)
+    assert "P10" not in findings(other)
+
+
+def test_a_recording_that_had_to_be_closed_may_be_written_in_idle() -> None:
+    what = seen(changed=[(T0 + 1, "/c/camerad/recordings/a.tar")], mended={"a.tar"})
+    assert findings(what) == {}
+
+
+def test_the_reserve_may_change_and_holds_nothing(tmp_path: Path) -> None:
+    reserve = tmp_path / "camerad" / "reserve"
+    reserve.parent.mkdir()
+    reserve.write_bytes(bytes(5000))
+    assert findings(seen(changed=[(T0 + 1, str(reserve))])) == {}
+    reserve.write_bytes(bytes(5000) + b"x")
+    assert "is not empty" in " ".join(findings(seen(changed=[(T0 + 1, str(reserve))]))["P1"])
+
+
+def test_only_faults_of_the_camera_may_take_as_long_as_its_ladder() -> None:
+    assert promises.budget_seconds(seen()) < promises.budget_seconds(seen("disk_error"))
+    ladder = promises.Budget()
+    least = (ladder.first_frame_us + ladder.back_off_us[-1]) / 1e6
+    assert promises.budget_seconds(seen("disk_error")) < least
+    assert least < promises.budget_seconds(seen("camera_gone")) < least + 15
+    # A board that was given up reboots meanwhile.
+    rebooted = seen("camera_gone", ledger=[{"kind": "start", "facts": {}}])
+    assert promises.budget_seconds(rebooted) > promises.budget_seconds(seen("camera_gone")) + 15
