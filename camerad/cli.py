@@ -32,7 +32,16 @@ from camerad.errors import (
 from camerad.evidence.text import printable
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
-COMMANDS: Final = ("evidence", "offload", "identity", "keys", "shift", "metrics", "doctor")
+COMMANDS: Final = (
+    "evidence",
+    "offload",
+    "identity",
+    "keys",
+    "shift",
+    "metrics",
+    "doctor",
+    "provision",
+)
 """Each a module in `camerad.commands`."""
 
 

@@ -103,6 +103,10 @@ class Kind(Enum):
     """The counters could not be read or saved."""
     REPLACED = "645da36034f64d5ebf055c009899df8d"
     """Another file was put in the place of a recording while it is made."""
+    PROVISIONED = "31663d82313471dbcabaa816532d237e"
+    """A camera was set up by the file on its card, or has had none."""
+    PROVISION_REFUSED = "99b7e109478f8e2ba975f45ecdddb533"
+    """The file on the card does not hold, or could not be dealt with."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
 
@@ -343,6 +347,21 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "%s: somebody put another file in its place while it is recorded: what is recorded "
             "goes with its last moment; find out who can write there",
         ),
+    ),
+    Kind.PROVISIONED: (
+        ("camerad.provisioning.applying", "INFO", "set up as %s by the office's key %s"),
+        ("camerad.provisioning.applying", "WARNING", "this camera is not set up: %s"),
+    ),
+    Kind.PROVISION_REFUSED: (
+        ("camerad.provisioning.applying", "ERROR", "%s was refused: %s"),
+        ("camerad.provisioning.applying", "ERROR", "%s"),
+        (
+            "camerad.provisioning.applying",
+            "ERROR",
+            "the report cannot be left on the card: %s",
+        ),
+        ("camerad.provisioning.applying", "INFO", "%s"),
+        ("camerad.provisioning.card", "WARNING", "%s"),
     ),
     Kind.DETAIL: (
         ("camerad.control_access", "DEBUG", "control: no credentials: %s"),

@@ -1,0 +1,78 @@
+"""``camerad provision``: a camera is set up by one signed file on its card."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any, Final
+
+from camerad.commands import default_state
+from camerad.errors import EX_CONFIG, EX_IOERR
+
+DEFAULT_CARD: Final = "/boot/common"
+DEFAULT_DATA: Final = "/var/lib/camerad-provision"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to those of `camerad`."""
+    parser = commands.add_parser("provision", help="set cameras up by one file on their card")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_apply(actions)
+
+
+def _add_apply(actions: Any) -> None:
+    apply = actions.add_parser(
+        "apply",
+        help="on a camera, before its daemon: take over what lies on the card",
+        description="Checks camerad-provision.yaml and its signature, takes it over, removes it "
+        "from the card and leaves camerad-report.txt there. Exit code 0: done, or there was "
+        "nothing to do; 78: the file was refused, and the camera is as it was; 74: it was taken "
+        "over and could not be removed, or the camera's own storage fails.",
+    )
+    _add_card_options(apply)
+
+
+def _add_card_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--boot",
+        default=DEFAULT_CARD,
+        metavar="DIR",
+        help="where the FAT partition of the card is mounted; default: %(default)s",
+    )
+    parser.add_argument(
+        "--data",
+        default=DEFAULT_DATA,
+        metavar="DIR",
+        help="where it is kept what was taken over; default: %(default)s",
+    )
+    parser.add_argument(
+        "--state",
+        default=default_state(),
+        metavar="DIR",
+        help="the daemon's state directory; default: $CAMERAD_STATE or that of an installed "
+        "camera, here %(default)s",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code. Raises CameradError."""
+    return _ACTIONS[options.action](options)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    from camerad import journal  # noqa: PLC0415 - slow to import
+    from camerad.evidence import identity  # noqa: PLC0415
+    from camerad.provisioning.applying import Outcome, apply  # noqa: PLC0415
+    from camerad.provisioning.card import Card  # noqa: PLC0415
+    from camerad.provisioning.kept import Kept  # noqa: PLC0415
+
+    journal.set_up(logging.INFO)
+    try:
+        camera = identity.published(options.state)[0].thumbprint
+    except identity.NoIdentityError:
+        camera = None
+    outcome = apply(Card(options.boot), Kept(options.data), camera)
+    return {Outcome.REFUSED: EX_CONFIG, Outcome.LEFT: EX_IOERR}.get(outcome, 0)
+
+
+_ACTIONS: Final = {"apply": _apply}

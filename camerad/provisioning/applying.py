@@ -1,0 +1,211 @@
+"""``camerad provision apply``: what lies on the card is judged, taken over, and removed from there.
+
+Runs before the daemon, and may be ended at any instant: docs/provisioning.md has the order.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from camerad.config.provisioning import MAX_BYTES, NAME
+from camerad.errors import StorageError
+from camerad.provisioning import deciding, making, orders, signing
+from camerad.provisioning.card import Card
+from camerad.provisioning.deciding import TOLD, Pin, Refused, Taken, Why
+from camerad.provisioning.kept import DamagedError, Decision, Kept
+from camerad.provisioning.orders import Order
+from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.report import Told, text
+
+_log = logging.getLogger(__name__)
+
+_LEFT: Final = (
+    "the file was taken over, and could not be removed from the card: it is tried again at each "
+    "start; check this partition (fsck.vfat), or flash the card anew"
+)
+
+
+class Outcome(Enum):
+    """What became of what lay on the card."""
+
+    NOTHING = "nothing"
+    """There was no file."""
+    APPLIED = "applied"
+    """It was taken over, now or before, and is gone from the card."""
+    REFUSED = "refused"
+    LEFT = "left"
+    """It was taken over, and is still on the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known from before. decision: None also where it is damaged."""
+
+    decision: Decision | None
+    damaged: bool
+
+    @property
+    def pin(self) -> Pin | None:
+        """Whose word counts."""
+        one = self.decision
+        return None if one is None else Pin(one.office_key, one.serial, one.sha256)
+
+
+def apply(card: Card, kept: Kept, camera: str | None) -> Outcome:
+    """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
+
+    Raises StorageError where the camera's own directory cannot be read or written; a card that
+    cannot is no such case.
+    """
+    kept.tidy()
+    try:
+        pending = kept.pending
+    except DamagedError as error:
+        _log.error("%s", error)
+        return _judge(card, kept, camera, Found(None, damaged=True))
+    if pending is not None:
+        return _finish(card, kept, pending)
+    try:
+        return _judge(card, kept, camera, Found(kept.accepted, damaged=False))
+    except DamagedError as error:
+        _log.error("%s", error)
+        return _judge(card, kept, camera, Found(None, damaged=True))
+
+
+def _judge(card: Card, kept: Kept, camera: str | None, found: Found) -> Outcome:
+    unprovisioned = found.decision is None and not found.damaged
+    if unprovisioned:
+        kept.keep_unprovisioned()
+    try:
+        content = card.read(NAME, MAX_BYTES + 1)
+        if content is None:
+            return _nothing(card, kept, found)
+        token = card.read(signing.NAME, signing.LONGEST + 1)
+        read_only = card.read_only
+    except StorageError as error:
+        _log.error("%s", error)
+        return _refuse(card, kept, found, Refused(Why.UNREADABLE))
+    verdict = deciding.judge(
+        content,
+        token,
+        pin=found.pin,
+        damaged=found.damaged,
+        camera=camera,
+        provision_dir=Path(kept.directory),
+    )
+    if isinstance(verdict, Refused):
+        return _refuse(card, kept, found, verdict)
+    if read_only:
+        return _refuse(card, kept, found, Refused(Why.CARD_READ_ONLY, verdict.sha256))
+    if isinstance(verdict, Taken):
+        decision = _decision(card, verdict)
+        kept.decide(decision)
+        return _finish(card, kept, decision)
+    if found.decision is None:
+        raise AssertionError("what is known was taken over before")
+    # Carried out once already, and done again: only what differs is written.
+    kept.decide(found.decision)
+    return _finish(card, kept, found.decision)
+
+
+def _decision(card: Card, taken: Taken) -> Decision:
+    wanted = taken.provisioning.file.provision
+    wifi = taken.provisioning.file.wifi
+    order = Order(
+        id=orders.new_id(),
+        outcome="applied" if wanted.reset is None else "reset",
+        sha256=taken.sha256,
+        serial=wanted.serial,
+        office=taken.office,
+        device=taken.provisioning.settings.device.id,
+        why=None,
+        retires=wanted.reset,
+    )
+    return Decision(
+        order=order,
+        office_key=wanted.office_key,
+        serial=wanted.serial,
+        sha256=taken.sha256,
+        secret=wifi is not None,
+        left=() if wifi is None else card.holding(wifi.passphrase.encode(), NAME),
+        made=making.made_of(taken.provisioning),
+    )
+
+
+def _finish(card: Card, kept: Kept, decision: Decision) -> Outcome:
+    """Carry out a decision, for the first time or again."""
+    kept.carry_out(decision)
+    order = decision.order
+    try:
+        scrubbed = _clear(card, decision)
+    except StorageError as error:
+        _log.error("%s", error)
+        kept.complain(_LEFT)
+        _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
+        return Outcome.LEFT
+    _report(card, Told(decision, None, (), left=decision.left, scrubbed=scrubbed))
+    kept.settle()
+    _log.info("set up as %s by the office's key %s", order.device, order.office)
+    return Outcome.APPLIED
+
+
+def _clear(card: Card, decision: Decision) -> bool | None:
+    """Remove the file from the card; whether free room was overwritten, None if it need not be.
+
+    Another one, that was put there meanwhile, is for the next start.
+    """
+    content = card.read(NAME, MAX_BYTES + 1)
+    if content is not None and deciding.digest(content) != decision.sha256:
+        return None
+    for name in (NAME, signing.NAME):
+        card.erase(name)
+    return card.overwrite_free_room() if decision.secret else None
+
+
+def _nothing(card: Card, kept: Kept, found: Found) -> Outcome:
+    kept.no_file()
+    if found.decision is None:
+        advice = TOLD[Why.STATE_DAMAGED] if found.damaged else _missing(card)
+        _log.warning("this camera is not set up: %s", advice)
+        _report(card, Told(None, None, (advice,)))
+    return Outcome.NOTHING
+
+
+def _missing(card: Card) -> str:
+    """What is said where there is no file."""
+    others = card.named_otherwise((NAME, signing.NAME))
+    advice = f"there is no {NAME} on this partition of the card"
+    return advice + (f", but {', '.join(others)}: rename it" if others else "; copy it here")
+
+
+def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
+    why = TOLD[refused.why]
+    order = Order(
+        id=orders.new_id(),
+        outcome="refused",
+        sha256=refused.sha256,
+        serial=None,
+        office=refused.office,
+        device="" if found.decision is None else found.decision.order.device,
+        why=refused.why.value,
+        retires=None,
+    )
+    kept.refuse(order, why)
+    _log.error("%s was refused: %s", NAME, why)
+    _report(card, Told(found.decision, refused.why, (why, *refused.mistakes)))
+    return Outcome.REFUSED
+
+
+def _report(card: Card, told: Told) -> None:
+    """Leave the report on the card; where that cannot be, the log has it."""
+    report = text(told)
+    try:
+        card.write(REPORT, report.encode())
+    except StorageError as error:
+        _log.error("the report cannot be left on the card: %s", error)
+        for line in report.splitlines():
+            _log.info("%s", line)

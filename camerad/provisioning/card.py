@@ -1,0 +1,177 @@
+"""The FAT partition of the card, which any computer opens: read, told, and rid of secrets.
+
+FAT has no journal, keeps no modes and promises nothing about the order of writes, so nothing that
+counts is only there. Everything raises StorageError unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from typing import Final
+
+from camerad.errors import StorageError
+from camerad.evidence import files
+from camerad.evidence.plain import read_plain
+from camerad.evidence.text import printable
+
+_log = logging.getLogger(__name__)
+
+MOST_FREE: Final = 1 << 30
+"""Free room beyond this is not overwritten, bytes: then it is no card of ours."""
+_BLOCK: Final = 1 << 20
+_SCRUB: Final = "camerad-free-room"
+_ERASED: Final = ".erase"
+_LARGEST: Final = 1 << 20
+_MODE: Final = 0o600
+_STEM: Final = "camerad-provision"
+
+
+class Card:
+    """directory: where the partition is mounted. If it is not, nothing is there."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory: Final = os.path.abspath(directory)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the kernel refuses to write there."""
+        try:
+            return bool(os.statvfs(self.directory).f_flag & os.ST_RDONLY)
+        except OSError as error:
+            raise files.explained("look at the card", self.directory, error) from error
+
+    def read(self, name: str, most: int) -> bytes | None:
+        """A file's first bytes; None if it is not there."""
+        path = self._path(name)
+        if not os.path.lexists(path):
+            return None
+        return read_plain(path, "file on the card", most)
+
+    def named_otherwise(self, names: tuple[str, ...]) -> list[str]:
+        """Files whose names look as if one of `names` was meant."""
+        return [name for name in self._names() if name.startswith(_STEM) and name not in names]
+
+    def holding(self, secret: bytes, but: str) -> tuple[str, ...]:
+        """Names of the other files in which `secret` stands, as far as they can be read."""
+        found = []
+        try:
+            names = self._names()
+        except StorageError as error:
+            _log.warning("%s", error)
+            return ()
+        for name in names:
+            try:
+                if name != but and secret in read_plain(self._path(name), "file", _LARGEST):
+                    found.append(printable(name)[:100])
+            except StorageError as error:
+                _log.warning("%s", error)
+        return tuple(found)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file there whole; where there is no room, over the one that is there already."""
+        path = self._path(name)
+        temporary = path + files.TEMPORARY
+        if os.path.lexists(temporary):
+            files.remove(temporary)
+        try:
+            _make(temporary, content)
+            files.rename(temporary, path)
+        except StorageError as error:
+            if os.path.lexists(temporary):
+                files.remove(temporary)
+            if error.errno != errno.ENOSPC or not os.path.lexists(path):
+                raise
+            _write_over(path, content)
+
+    def erase(self, name: str) -> None:
+        """Give a file a name that says what it is for, overwrite it with zeros up to the end of the
+        room that it has, and remove it; also one that has that name already. Nothing happens if
+        neither is there.
+
+        Half overwritten it could not be told from another file by its content. A flash card may
+        keep the former bytes elsewhere: docs/provisioning.md.
+        """
+        path = self._path(name + _ERASED)
+        if os.path.lexists(self._path(name)):
+            files.rename(self._path(name), path)
+        elif not os.path.lexists(path):
+            return
+        try:
+            state = os.lstat(path)
+        except OSError as error:
+            raise files.explained("look at the file", path, error) from error
+        # st_blocks counts in 512 bytes, whatever the file system's own blocks are (stat(2)).
+        _write_over(path, bytes(max(state.st_size, state.st_blocks * 512)))
+        files.remove(path)
+
+    def overwrite_free_room(self) -> bool:
+        """Fill what is free with zeros, and free it again; whether that was done.
+
+        It is not where the directory is no file system of its own, or one that is too large.
+        """
+        try:
+            state = os.statvfs(self.directory)
+        except OSError as error:
+            raise files.explained("look at the card", self.directory, error) from error
+        if not os.path.ismount(self.directory) or state.f_bfree * state.f_frsize > MOST_FREE:
+            return False
+        path = self._path(_SCRUB)
+        if os.path.lexists(path):
+            files.remove(path)
+        descriptor = files.create(path, _MODE)
+        try:
+            _fill(descriptor, path)
+            files.sync(descriptor, path)
+        finally:
+            files.close(descriptor, path)
+            files.remove(path)
+        return True
+
+    # ------------------------------------------------------------------ files
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self.directory) as entries:
+                return sorted(one.name for one in entries if one.is_file(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise files.explained("list the card", self.directory, error) from error
+
+
+def _make(path: str, content: bytes) -> None:
+    descriptor = files.create(path, _MODE)
+    try:
+        files.write(descriptor, [content], 0, path)
+        files.sync(descriptor, path)
+    finally:
+        files.close(descriptor, path)
+
+
+def _write_over(path: str, content: bytes) -> None:
+    """Replace a file's content in place, and nothing of its room."""
+    descriptor = files.open_existing(path)
+    try:
+        files.write(descriptor, [content], 0, path)
+        files.sync(descriptor, path)
+        files.truncate(descriptor, len(content), path)
+        files.sync(descriptor, path)
+    finally:
+        files.close(descriptor, path)
+
+
+def _fill(descriptor: int, path: str) -> None:
+    """Write zeros until there is no more room; smaller and smaller, so that none is left."""
+    offset, size = 0, _BLOCK
+    while size >= 512:
+        try:
+            offset = files.write(descriptor, [bytes(size)], offset, path)
+        except StorageError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            size //= 2

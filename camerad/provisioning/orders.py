@@ -1,0 +1,104 @@
+"""What the ledger is to say about provisioning: left by `apply`, carried out by the daemon.
+
+Only the daemon writes the ledger and the device's keys. So `camerad provision apply` leaves orders
+in its directory, each with an id of its own; the daemon carries out those behind the last one that
+it remembers, at its start, and remembers the last of them in its state directory. A loss of power
+between the two has an order told twice, never left out.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from camerad.errors import StorageError
+from camerad.evidence import files
+from camerad.evidence.plain import read_plain
+
+NAME: Final = "orders.json"
+TOLD: Final = "provision-told"
+"""In the daemon's state directory: id of the last order that is in the ledger."""
+MOST: Final = 32
+"""Orders that are kept; the daemon is started after each, or cannot be."""
+_LARGEST: Final = 256 * 1024
+_PUBLIC: Final = 0o644
+
+
+class OrdersError(StorageError):
+    """Error raised when orders cannot be read; the text says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was decided. outcome: "applied", "reset" or "refused". sha256: of the file; serial: its
+    number, None if it was not read. office: thumbprint of the key that signed it. device: the
+    camera's name. why: for what reason it was refused. retires: thumbprint of the device's key that
+    is given up."""
+
+    id: str
+    outcome: str
+    sha256: str
+    serial: int | None
+    office: str
+    device: str
+    why: str | None
+    retires: str | None
+
+    def says_the_same_as(self, other: Order) -> bool:
+        """Whether both tell of the same decision, whenever it was."""
+        mine = (self.outcome, self.sha256, self.why, self.retires)
+        return mine == (other.outcome, other.sha256, other.why, other.retires)
+
+
+def new_id() -> str:
+    """A name for an order, or for the decision that it tells of."""
+    return secrets.token_hex(16)
+
+
+def read(directory: str) -> tuple[Order, ...]:
+    """All orders that are kept. Raises OrdersError."""
+    path = os.path.join(directory, NAME)
+    if not os.path.lexists(path):
+        return ()
+    try:
+        return msgspec.json.decode(read_plain(path, "orders", _LARGEST), type=tuple[Order, ...])
+    except msgspec.MsgspecError as error:
+        raise OrdersError(f"{path}: the orders cannot be read: {error}; remove the file") from None
+
+
+def give(directory: str, order: Order) -> None:
+    """Add an order, durably, unless it is there, or the last one says the same. Raises
+    StorageError."""
+    try:
+        before = read(directory)
+    except OrdersError:
+        before = ()  # what cannot be read can be told to nobody
+    if any(one.id == order.id for one in before):
+        return
+    if before and before[-1].says_the_same_as(order):
+        return
+    kept = [*before, order][-MOST:]
+    path = os.path.join(directory, NAME)
+    files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
+
+
+def untold(directory: str, state_dir: str) -> tuple[Order, ...]:
+    """The orders behind the last one that was told. Raises StorageError."""
+    orders = read(directory)
+    path = os.path.join(state_dir, TOLD)
+    told = b""
+    if os.path.lexists(path):
+        told = read_plain(path, "id of the order told last", 100).strip()
+    for index, order in enumerate(orders):
+        if order.id.encode() == told:
+            return orders[index + 1 :]
+    return orders
+
+
+def remember(state_dir: str, order: Order) -> None:
+    """Call this when the ledger says durably what `order` wants. Raises StorageError."""
+    files.publish(os.path.join(state_dir, TOLD), f"{order.id}\n".encode())

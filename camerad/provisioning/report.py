@@ -1,0 +1,70 @@
+"""``camerad-report.txt``: what the camera made of the file on its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad import __version__
+from camerad.config.provisioning import NAME as FILE
+from camerad.evidence.text import printable
+from camerad.provisioning.deciding import Why
+from camerad.provisioning.kept import Decision
+
+NAME: Final = "camerad-report.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is to be told. decision: what holds on this camera, if anything does. refused: why the
+    file on the card was. lines: what is the matter, each with its cure. left: other files on the
+    card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
+    need not be."""
+
+    decision: Decision | None
+    refused: Why | None
+    lines: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    scrubbed: bool | None = None
+
+
+def text(told: Told) -> str:
+    """The report. It ends its lines as every editor on every system understands."""
+    lines = [f"camerad {__version__}", _headline(told), ""]
+    lines += [printable(line) for line in told.lines]
+    if told.decision is not None:
+        lines += ["", *_holds(told.decision)]
+    for name in told.left:
+        lines.append(f"The passphrase of the wireless network stands in {name} as well: delete it.")
+    if told.scrubbed is not None:
+        lines.append(_SCRUBBED[told.scrubbed])
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+_SCRUBBED: Final = {
+    True: "The passphrase was overwritten on this partition, with all of its free room. A flash "
+    "card may keep earlier cells that no computer shows.",
+    False: "The passphrase was overwritten where it stood. Free room was not, because this is no "
+    "card of ours: earlier versions of the file may be found there.",
+}
+
+
+def _headline(told: Told) -> str:
+    if told.refused is not None:
+        state = "NOT SET UP" if told.decision is None else "AS BEFORE"
+        return f"{state}: {FILE} was refused ({told.refused.value})."
+    if told.decision is None:
+        return "NOT SET UP: this camera does not record."
+    return f"SET UP as {told.decision.order.device}."
+
+
+def _holds(decision: Decision) -> list[str]:
+    order = decision.order
+    lines = [
+        f"What holds: {order.device}, serial {decision.serial}",
+        f"  signed by the office's key {order.office}",
+        f"  SHA-256 of the file {decision.sha256}",
+    ]
+    if order.retires is not None:
+        lines.append(f"  the camera's former key {order.retires} was given up")
+    return lines
