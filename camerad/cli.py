@@ -189,6 +189,11 @@ def _check(path: str) -> int:
         print(mistake, file=sys.stderr)  # noqa: T201
     if not mistakes:
         print(f"{path}: in order")  # noqa: T201
+        if not config.load(path).recipients:
+            print(  # noqa: T201
+                f"{path}: no recipients, so the camera will not record: name the office's public "
+                "keys; 'camerad keys new' makes a pair"
+            )
     return EX_CONFIG if mistakes else 0
 
 

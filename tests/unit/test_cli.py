@@ -183,7 +183,15 @@ def test_a_wrong_command_line_is_a_usage_error(
 
 
 def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = Path(__file__).parents[2] / "config" / "camerad.yaml"
+    shipped = Path(__file__).parents[2] / "config" / "camerad.yaml"
+    assert cli.main(["config", "check", str(shipped)]) == 0
+    in_order, without = capsys.readouterr().out.splitlines()
+    assert in_order == f"{shipped}: in order"
+    assert without.startswith(f"{shipped}: no recipients, so the camera will not record")
+    good = tmp_path / "good.yaml"
+    good.write_text(
+        "recipients: [age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57]\n"
+    )
     assert cli.main(["config", "check", str(good)]) == 0
     assert capsys.readouterr().out == f"{good}: in order\n"
     bad = tmp_path / "bad.yaml"
