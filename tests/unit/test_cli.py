@@ -190,6 +190,7 @@ def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert without.startswith(f"{shipped}: no recipients, so the camera will not record")
     good = tmp_path / "good.yaml"
     good.write_text(
+        "policy: generic\n"
         "recipients: [age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57]\n"
     )
     assert cli.main(["config", "check", str(good)]) == 0
