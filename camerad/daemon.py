@@ -228,8 +228,8 @@ class Daemon(Reports):
             watch = self._loop.create_task(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             beats = Watchdog(self._clock, self._signs, self._stuck)
-            beating = self._loop.create_task(beats.run())
-            parts.callback(beating.cancel)
+            for watching in (beats.run(), self._watch_lights()):
+                parts.callback(self._loop.create_task(watching).cancel)
             self.background(self._after_reboot())
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
             self._reschedule()

@@ -3,10 +3,12 @@ the log, and an entry in the ledger."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 from camerad.behaviour import signals, stages
+from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
 from camerad.errors import EX_REBOOT
@@ -146,6 +148,12 @@ class Reports(OnLoop):
             log.error("%s cannot be driven: %s", output, what)
         if output in Indicators.LIGHTS:
             self._loop.call_soon(self._look_at_lights)
+
+    async def _watch_lights(self) -> None:
+        """See again and again whether they are as they were switched, until cancelled."""
+        while True:
+            self._indicators.look()
+            await asyncio.sleep(BEAT_SECONDS)
 
     def _look_at_lights(self) -> None:
         self.set_condition(Condition.LIGHT_DOWN, holds=self._indicators.lights_faulty)

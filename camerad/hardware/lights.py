@@ -77,6 +77,8 @@ class _Player:
         self._pitched = isinstance(self._device, gpiozero.PWMOutputDevice)
         self._on_fault = on_fault
         self._pattern: Pattern = OFF
+        self._on = False
+        self._unfollowed: bool | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._done: Callable[[], None] | None = None
         self.faulty = False
@@ -115,6 +117,7 @@ class _Player:
         self._timer = loop.call_later(milliseconds / 1000, self._step, index + 1)
 
     def _drive(self, *, on: bool) -> None:
+        self._on = on
         try:
             if on and self._pitched:
                 self._device.frequency = self._hertz
@@ -124,13 +127,38 @@ class _Player:
             else:
                 self._device.off()
         except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
-            if not self.faulty:
-                self.faulty = True
-                self._on_fault(self._name, str(error) or type(error).__name__)
-            return
-        if self.faulty:
-            self.faulty = False
-            self._on_fault(self._name, None)
+            self._tell(str(error) or type(error).__name__)
+        else:
+            if self._unfollowed is None:
+                self._tell(None)
+
+    def look(self) -> None:
+        """See whether the line is as it was driven last.
+
+        One that did not follow is believed again once it does so in that same state: a light that
+        is shorted is dark as it should be when it is off.
+        """
+        fault = None
+        try:
+            if not self.reads(on=self._on):
+                fault = (
+                    f"it stays {'off' if self._on else 'on'}: look for a short of its line, or for "
+                    "something else that drives it"
+                )
+        except Exception as error:  # noqa: BLE001 - lgpio and its like raise errors of their own
+            fault = str(error) or type(error).__name__
+        if fault is not None:
+            self._unfollowed = self._on
+            self._tell(fault)
+        elif self._unfollowed is self._on:
+            self._unfollowed = None
+            self._tell(None)
+
+    def _tell(self, fault: str | None) -> None:
+        """Say so once when a fault comes, and when it goes."""
+        if self.faulty != (fault is not None):
+            self.faulty = fault is not None
+            self._on_fault(self._name, fault)
 
     def reads(self, *, on: bool) -> bool:
         """Whether the line is on, or off, as it is read back."""
@@ -176,14 +204,22 @@ class Indicators:
         self._players["green"].play(look.green)
         self._players["amber"].play(look.amber)
 
+    def look(self) -> None:
+        """See whether the lights' lines are as they were driven; to be called now and then.
+
+        A line that is shorted takes every switch without a word.
+        """
+        for name in self.LIGHTS:
+            self._players[name].look()
+
     @property
     def faulty(self) -> tuple[str, ...]:
-        """The outputs that did not take their last switch."""
+        """The outputs that did not take their last switch, or do not read as it."""
         return tuple(name for name, player in self._players.items() if player.faulty)
 
     @property
     def lights_faulty(self) -> bool:
-        """Whether a light did not take its last switch."""
+        """Whether a light did not take its last switch, or does not read as it."""
         return any(self._players[name].faulty for name in self.LIGHTS)
 
     def switch(self, name: str, *, on: bool) -> bool:

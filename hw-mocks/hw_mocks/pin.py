@@ -60,6 +60,7 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         self._simulated = factory
         self._hertz: float | None = None
         self._silent = False
+        self._driven: float = False
         self._line = threading.RLock()
         super().__init__(factory, info)
 
@@ -140,15 +141,17 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
                 handler(self._factory.ticks() - (now_us() - at_us) / 1_000_000, level)
 
     def settle(self) -> None:
-        """Let an output that was just shorted be what it is."""
+        """Let an output whose line was just shorted, or no longer is, be what it is."""
         with self._line:
             if self._function == "output":
-                self._change_state(False)
+                self._change_state(self._driven)
 
     def _change_state(self, value: float, at_us: int | None = None) -> bool:
         with self._line:
-            if self._function == "output" and self._simulated.shorted(self.gpio_number):
-                value = False
+            if self._function == "output":
+                self._driven = value
+                if self._simulated.shorted(self.gpio_number):
+                    value = False
             at_us = now_us() if at_us is None else at_us
             changed = bool(super()._change_state(value))
             if changed and not self._silent:

@@ -49,6 +49,7 @@ BUSY_VARIABLE: Final = "HW_MOCKS_BUSY_GPIO"
 SEED_VARIABLE: Final = "HW_MOCKS_SEED"
 HISTORY_LIMIT: Final = 20_000
 _READY_SECONDS: Final = 1.0
+_LONGEST_US: Final = 3_600_000_000
 
 log = logging.getLogger("hw_mocks.pins")
 
@@ -201,9 +202,14 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             self._contact(gpio).wear(until_us)
 
     def short(self, gpio: int, until_us: int) -> None:
-        """Fault: the line is shorted to ground until `until_us`; it comes back when it is driven
-        next."""
-        self._shorted[gpio] = until_us
+        """Fault: the line is shorted to ground until `until_us`; then it is again as it is
+        driven."""
+        with self._news:
+            self._shorted[gpio] = until_us
+            self._news.notify_all()
+        self._settle(gpio)
+
+    def _settle(self, gpio: int) -> None:
         pin = self._by_gpio.get(gpio)
         if pin is not None:
             pin.settle()
@@ -260,18 +266,26 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             with self._news:
                 if self._closing:
                     return
+                now = now_us()
+                healed = [gpio for gpio, until_us in self._shorted.items() if until_us <= now]
+                for gpio in healed:
+                    del self._shorted[gpio]
                 swung = self._swing()
                 # In this order: a cause that ends without an edge ends a press too.
                 over = self._finished() if swung is None else []
-                if swung is None and not over:
+                if swung is None and not over and not healed:
                     times = [t for c in self._contacts.values() if (t := c.next_us()) is not None]
-                    wait_us = min(times) - now_us() if times else None
+                    times += self._shorted.values()
+                    # A short for good lasts longer than can be waited for.
+                    wait_us = min(*times, now_us() + _LONGEST_US) - now_us() if times else None
                     if wait_us is None or wait_us > 0:
                         self._news.wait(None if wait_us is None else wait_us / 1_000_000)
                     continue
             # Outside the lock: the daemon's handler runs here, and it may call back.
             for report in over:
                 report()
+            for gpio in healed:
+                self._settle(gpio)
             if swung is not None:
                 self._drive(*swung)
 

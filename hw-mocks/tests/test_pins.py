@@ -300,7 +300,7 @@ def test_faults_of_buttons_come_from_the_world(
         made.close()
 
 
-def test_a_line_that_is_shorted_stays_low_and_comes_back_when_it_is_driven_next(
+def test_a_line_that_is_shorted_stays_low_and_comes_back_when_the_short_is_gone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with WorldThread(tmp_path / "world") as world:
@@ -318,9 +318,21 @@ def test_a_line_that_is_shorted_stays_low_and_comes_back_when_it_is_driven_next(
                 other.on()
                 assert other.value == 1
             world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
+            until(lambda: light.value == 1)
+            # Nobody had to drive it again, and whoever looks sees it come back.
+            until(lambda: outputs(made, 22) == [0, 1, 0, 1])
+            # A short that ends by itself is no other.
+            until_us = now_us() + 50_000
+            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": until_us})
+            until(lambda: outputs(made, 22) == [0, 1, 0, 1, 0, 1])
+            assert made.history[-1].at_us >= until_us
+            # Switched off meanwhile, it stays off.
+            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": now_us() + 10**9})
+            until(lambda: light.value == 0)
+            light.off()
+            world.tell("pins", {"fault": "light_dead", "gpio": 22, "until_us": 0})
             until(lambda: not made.shorted(22))
-            light.on()
-            assert light.value == 1
+            assert light.value == 0
         made.close()
 
 

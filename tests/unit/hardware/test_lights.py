@@ -283,6 +283,57 @@ def test_a_line_that_does_not_follow_is_found_by_switching_it(simulated: Simulat
     asyncio.run(scene())
 
 
+def test_a_light_that_goes_out_by_itself_is_a_fault_until_it_is_seen_to_burn_again(
+    simulated: SimulatedFactory,
+) -> None:
+    faults: list[tuple[str, bool]] = []
+
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, lambda output, what: faults.append((output, what is not None)))
+        red, dark = Look(green=OFF, red=ON, amber=OFF), Look(green=OFF, red=OFF, amber=OFF)
+        lights.show(red)
+        lights.look()
+        assert faults == []
+        simulated.short(23, 2**60)
+        lights.look()
+        lights.look()
+        assert faults == [("red", True)]  # said once
+        assert lights.lights_faulty
+        # Off, a shorted light is as it should be: that says nothing about it.
+        lights.show(dark)
+        lights.look()
+        lights.show(red)
+        assert lights.faulty == ("red",)
+        simulated.short(23, 0)
+        lights.look()
+        assert faults == [("red", True), ("red", False)]
+        assert not lights.lights_faulty
+        lights.close()
+
+    asyncio.run(scene())
+
+
+def test_a_line_that_cannot_be_read_is_a_fault(
+    pins: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[tuple[str, str | None]] = []
+
+    def refuse(pin: object) -> bool:
+        raise OSError("the line is gone")
+
+    async def scene() -> None:
+        lights = Indicators(OUTPUTS, lambda output, what: faults.append((output, what)))
+        with monkeypatch.context() as broken:
+            broken.setattr(type(pins.pin(23)), "_get_state", refuse)
+            lights.look()
+        assert ("red", "the line is gone") in faults
+        lights.look()
+        assert ("red", None) in faults
+        lights.close()
+
+    asyncio.run(scene())
+
+
 def test_an_output_in_use_is_one_sentence_and_leaves_no_line_open(pins: MockFactory) -> None:
     with pytest.raises(HardwareError, match=r"GPIO 22 \(amber\.gpio\) is already in use"):
         Indicators((Output("green", 22), Output("amber", 22)), no_fault)
