@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, Final, cast
 
 from tests.campaign import judging, sequences
@@ -168,9 +169,9 @@ def play(directory: Path, seed: int, numbers: Iterable[int]) -> Iterator[Judged]
             began = time.monotonic()
             try:
                 one = judged(on.play(sequence))
-            except AssertionError as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, it is a finding)
                 one = Judged.of(sequence)
-                one.findings.append(("scene", str(error)))
+                one.findings.append(("scene", "".join(format_exception(error))))
             one.seconds = time.monotonic() - began
             if one.ready is None:
                 # What is broken is left, with all its files, to be looked at.

@@ -15,9 +15,16 @@ from typing import Any, Final
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.simulator import REBOOT_SECONDS
 
-from camerad.behaviour.budget import END_SECONDS, SHUTDOWN_SECONDS, STOP_SECONDS, TURN_SECONDS
+from camerad.behaviour.budget import (
+    BEAT_SECONDS,
+    END_SECONDS,
+    SHUTDOWN_SECONDS,
+    STOP_SECONDS,
+    TURN_SECONDS,
+)
 from camerad.behaviour.recovery import Budget
 from camerad.card import WATCH_SECONDS
+from camerad.evidence.records import RECOVERED
 from camerad.evidence.report import Verdict
 from camerad.resources import LOOK_SECONDS
 from tests.bench.starting import READY_LIMIT_MS
@@ -49,6 +56,8 @@ SETTLED_US: Final = 500_000
 """A change is seen a little later than it came about."""
 TOLD_US: Final = 300_000
 """A stage is told a little later than it came about."""
+NOTICED_US: Final = round(BEAT_SECONDS * 1e6) + SETTLED_US
+"""Lights are looked at so often."""
 START_SECONDS: Final = 3 * READY_LIMIT_MS / 1000
 """From the start of a daemon until the camera delivers, at most: three times what `make bench`
 allows on a machine that is left alone."""
@@ -70,6 +79,8 @@ def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str | None]:
     """In idle and self-view no file changes but the ledger and small ones that are known; and a
     recording has no more from before its press than the policy's seconds."""
     strange = set()
+    mended = seen.mended | {film.path.name for film in seen.films if _reason(film) == RECOVERED}
+    mended |= {one["facts"]["name"] for one in seen.ledger if one["kind"] == "removed_empty"}
     for at_us, name in seen.changed:
         parts = name.partition("/camerad/")[2]
         stages = seen.stages(at_us - SETTLED_US, at_us + TOLD_US)
@@ -79,7 +90,7 @@ def p1_nothing_is_kept_outside_recording(seen: Seen) -> Iterator[str | None]:
         elif parts == RESERVE:
             if _content(Path(name)).strip(b"\0"):
                 strange.add(f"{name} is not empty")
-        elif Path(name).name in seen.mended:
+        elif Path(name).name in mended:
             continue
         elif parts.endswith(".tar") and stages <= {"idle", "self_view"}:
             # What was closed is put into its final shape by retention and repair alone.
@@ -105,27 +116,21 @@ def p2_wiped_is_overwritten(seen: Seen) -> Iterator[str | None]:
 
 
 def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str | None]:
-    """At every commit the red light is on; where its line is shorted, the ledger says so."""
+    """At every commit the red light is on; where its line is shorted for longer than the lights
+    are left alone, the ledger says so."""
+    reds = [f for f in seen.faults if f.name == "light_dead" and f.body.get("light") == "red"]
+    held = any("light_down" in one.state["conditions"] for one in seen.said)
+    noted = held or _condition_noted(seen, "light_down")
     for film in seen.films:
         for number, commit in enumerate(film.read.commits):
             at_us = commit["facts"]["clock"]["boot_us"]
             yield None
             if seen.level("red", at_us) is True:
                 continue
-            if _light_is_dead(seen, "red", at_us):
-                continue
-            yield f"{film.path.name}: red was dark at commit {number}"
-    reds = [f for f in seen.faults if f.name == "light_dead" and f.body.get("light") == "red"]
-    for fault in reds:
-        lit = [
-            e["at_us"]
-            for e in seen.edges
-            if e["name"] == "red" and e["on"] and fault.from_us + SETTLED_US < e["at_us"]
-        ]
-        tried = [one for one in lit if one < fault.to_us]
-        yield None
-        if tried and not _condition_noted(seen, "light_down"):
-            yield "red could not be driven, and the ledger does not say so"
+            if not _light_is_dead(seen, "red", at_us):
+                yield f"{film.path.name}: red was dark at commit {number}"
+            elif any(one.near(at_us, at_us - NOTICED_US) for one in reds) and not noted:
+                yield f"{film.path.name}: red was dark at commit {number}, and nothing says so"
 
 
 def p4_no_plaintext_on_the_card(seen: Seen) -> Iterator[str | None]:
@@ -262,9 +267,10 @@ def p10_the_display_never_rules(seen: Seen) -> Iterator[str | None]:
         for gap in film.read.gaps:
             from_us = began_us if gap["from_us"] is None else gap["from_us"]
             to_us = ended_us if gap["to_us"] is None else gap["to_us"]
-            if not any(one.near(from_us - AFTER_US, to_us) for one in others):
+            during = any(one.near(from_us - AFTER_US, to_us) for one in ours)
+            if during and not any(one.near(from_us - AFTER_US, to_us) for one in others):
                 yield f"{film.path.name} has a gap: {gap}"
-        reason = None if film.read.end is None else film.read.end["closing"]["reason"]
+        reason = _reason(film)
         if reason != "stop" and not any(one.from_us <= ended_us + AFTER_US for one in others):
             yield f"{film.path.name} ended because of {reason}"
     if not others:
@@ -357,6 +363,11 @@ def _condition_noted(seen: Seen, condition: str) -> bool:
     )
 
 
+def _reason(film: Film) -> str | None:
+    """Why it ended; None if it has no end."""
+    return None if film.read.end is None else str(film.read.end["closing"]["reason"])
+
+
 def _closed_us(film: Film) -> int:
     closing: dict[str, Any] = film.read.end["closing"] if film.read.end is not None else {}
     clock = closing.get("clock") or {}
@@ -405,6 +416,9 @@ def _consequence(seen: Seen, press: Pressed, decided_us: int) -> Iterator[str | 
         return
     held = decided_us < press.up_us
     if stage == "recording" and not held:
+        begun = [film for film in seen.films if film.read.header["trigger_us"] <= press.down_us]
+        if not begun and seen.during(seen.began_us, press.down_us, *CAPTURING):
+            return  # not a single picture came that could be recorded, let alone marked
         marks = [m for f in seen.films for facts in f.read.facts for m in facts["marks"]]
         if not any(abs(mark - press.down_us) < SETTLED_US // 100 for mark in marks):
             yield f"{press} is no mark in any recording: {marks}"

@@ -35,7 +35,8 @@ def edge(name: str, at_us: int, on: bool) -> dict[str, Any]:
 
 
 def said(at_us: int, stage: str, **more: Any) -> Said:
-    return Said(at_us, {"stage": stage, "ready": True, "recording": None, **more})
+    state = {"stage": stage, "ready": True, "recording": None, "conditions": []}
+    return Said(at_us, {**state, **more})
 
 
 def report(verdict: Verdict) -> Report:
@@ -210,12 +211,27 @@ def test_a_mark_that_is_in_no_recording_is_found() -> None:
     assert findings(what) == {}
 
 
-def test_red_that_is_shorted_is_a_finding_only_if_the_ledger_is_silent() -> None:
-    span = Span("light_dead", T0, STOPPED + 1_000_000, {"light": "red"})
-    silent = seen(faults=[span])
-    assert list(findings(silent)) == ["P3"]
+def test_red_that_is_shorted_for_longer_than_a_look_is_a_finding_only_if_the_ledger_is_silent() -> (
+    None
+):
+    dark = [edge("vibration", at_us, True) for at_us in (TRIGGER, STOPPED)]
+    span = Span("light_dead", TRIGGER, STOPPED + 1_000_000, {"light": "red"})
+    assert list(findings(seen(faults=[span], edges=dark))) == ["P3"]
     entry = {"kind": "fault", "facts": {"condition": "light_down", "holds": True}}
-    assert findings(seen(faults=[span], ledger=[entry])) == {}
+    assert findings(seen(faults=[span], edges=dark, ledger=[entry])) == {}
+    lit = [edge("red", TRIGGER + 2_000_000, True), *dark]
+    short = replace(span, to_us=TRIGGER + 2_000_000)
+    what = seen(faults=[short], edges=sorted(lit, key=lambda one: one["at_us"]))
+    assert findings(what) == {}
+
+
+def test_what_a_camera_without_a_picture_cannot_mark_is_no_lost_press() -> None:
+    pressed = Pressed("main", TRIGGER + 1_000_000, TRIGGER + 1_100_000)
+    answered = edge("vibration", TRIGGER + 1_110_000, True)
+    hung = seen("encoder_hang", films=[])
+    hung.presses[:] = [pressed]
+    hung.edges = sorted([*hung.edges, answered], key=lambda one: one["at_us"])
+    assert findings(hung) == {}
 
 
 def test_every_promise_is_judged_where_all_is_well() -> None:
