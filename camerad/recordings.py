@@ -238,7 +238,10 @@ class Recordings:
         decisions, carried out, signalled and written down like theirs."""
         wanted = (
             (Intent.TOGGLE_MUTE, self._muted_before(before) is not None),
-            (Intent.TOGGLE_SELF_VIEW, before.display),
+            (
+                Intent.TOGGLE_SELF_VIEW,
+                before.display is not self._settings.rules.display_in_recording,
+            ),
         )
         now_us = self._clock.now_us()
         for intent, so in wanted:

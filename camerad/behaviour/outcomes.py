@@ -35,9 +35,10 @@ Result: TypeAlias = tuple[State, tuple[Effect, ...]]
 
 
 def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -> Result:
-    """Record: footage first, the display last."""
+    """Record: footage first, the display last. Whatever the way here, the person facing the camera
+    is to see that it records."""
     pre_event = state.armed and state.stage in rules.armed_in
-    display_on = state.display_on and rules.display_in_recording
+    display_on = rules.display_in_recording
     state, over = end_status(state)
     effects = (
         *_arming(state, wanted=True),

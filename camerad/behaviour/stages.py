@@ -27,6 +27,9 @@ and not multiplied into it:
 - *Wiping.* A Wipe is under way. Leaving self-view without a recording darkens the display at once,
   but the stage stays self_view until the answer comes: nobody sees idle before the buffer is gone.
   A press in between records at once; what was there before the press is gone or going.
+- *Display.* On in self-view, and in a recording whatever the way into it, where the rules want it:
+  people recognise it better than a light. Its button switches it off for that recording; the next
+  one begins with it again.
 - *Muted.* The wearer has switched the sound of the recording off, where the policy lets them. It
   belongs to that recording: every one begins unmuted, and whoever mutes is reminded of it. What
   the microphone heard before the decision stays.

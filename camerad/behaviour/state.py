@@ -18,7 +18,7 @@ class Rules:
     armed_in: stages with a running pre-event buffer, a subset of ARMABLE; empty: there is none.
     self_view_timeout_us: self-view without a recording falls back to idle after this time.
     reminder_us: time between two reminders that a recording is running.
-    display_in_recording: whether a display that shows self-view stays on when a recording starts.
+    display_in_recording: whether the display is on when a recording starts, whatever the way there.
     may_mute: whether the wearer may switch the sound of a recording off; False also where there is
     no sound. status_us: how long the status stays on the display. status_at_ready: whether it shows
     by itself once the camera is ready, for a camera on which no gesture asks for it.

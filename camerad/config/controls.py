@@ -25,7 +25,9 @@ class SelfView:
         Range(5, 3600, "seconds"),
     ] = 120.0
     while_recording: Annotated[
-        bool, "Whether the display stays on when a recording starts; its button switches it."
+        bool,
+        "Whether a recording begins with the display on, which shows that it runs; its button "
+        "switches it. false leaves people to the red light alone.",
     ] = True
     mirror: Annotated[bool, "Whether the picture is reversed left to right, as in a mirror."] = True
     language: Annotated[Literal["de", "en"], "Language of what stands on the display."] = "de"

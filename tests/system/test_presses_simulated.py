@@ -15,6 +15,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -459,21 +460,22 @@ def pressed_late(_chance: random.Random) -> list[oracle.Press]:
     ]
 
 
+@pytest.mark.parametrize("display", [True, False])
 def test_a_recording_that_goes_on_is_as_muted_and_as_visible_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
+    display: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
 ) -> None:
-    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, found=DIED)
+    world, _ = run(tmp_path, monkeypatch, 0, pressed_late, found=replace(DIED, display=display))
     goes_on, next_one = world.recorders
     assert (goes_on.plan.trigger, goes_on.plan.continues) == (CONTINUED, "ID")
     # Muted before it could take any sound, and since when the wearer said so.
     assert [(one.state, one.at_us) for one in goes_on.heard] == [("muted", MUTED_US)]
-    assert goes_on.stages[-2:] == [("recording", True), ("stopping", False)]
+    assert goes_on.stages[-2:] == [("recording", display), ("stopping", False)]
     # It is said, and written down again, as if the wearer had just asked for it.
     assert world.said[:2] == [Announcement.RECORDING, Announcement.MUTED]
     assert [facts["on"] for _, kind, facts in world.notes if kind == "mute"] == [True]
     # What was wanted of one recording is wanted of no other.
     assert (next_one.plan.continues, next_one.heard) == (None, ())
-    assert ("recording", True) not in next_one.stages
+    assert next_one.stages[-2:] == [("recording", True), ("stopping", False)]
     assert world.said[2:] == [Announcement.ENDED, Announcement.RECORDING, Announcement.ENDED]
 
 

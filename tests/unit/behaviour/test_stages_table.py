@@ -33,6 +33,7 @@ TIMEOUT_US = 60 * SECOND
 NO_BUFFER = Rules(frozenset(), TIMEOUT_US)
 SELF_VIEW_BUFFER = Rules(frozenset({Stage.SELF_VIEW}), TIMEOUT_US)
 STANDING_BUFFER = Rules(stages.ARMABLE, TIMEOUT_US)
+SHOWN, HIDDEN = ShowSelfView(True), ShowSelfView(False)
 DARK_RECORDING = Rules(frozenset(), TIMEOUT_US, display_in_recording=False)
 MUTABLE = Rules(frozenset(), TIMEOUT_US, may_mute=True)
 
@@ -215,7 +216,7 @@ def test_without_a_buffer_a_recording_holds_nothing_from_before_the_press() -> N
 
 def test_from_idle_one_intent_records_at_once() -> None:
     camera = camera_in(Stage.IDLE, STANDING_BUFFER)
-    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED]
+    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED, SHOWN]
 
 
 def test_a_recording_is_dated_by_the_edge_and_its_end_by_the_decision() -> None:
@@ -235,9 +236,25 @@ def test_the_display_goes_dark_in_a_recording_where_the_rules_say_so() -> None:
     assert camera.want(Intent.ESCALATE)[-1] == ShowSelfView(False)
 
 
+@pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.RECORDING])
+def test_whatever_the_way_into_a_recording_the_display_shows_it(stage: Stage) -> None:
+    """Unless the office wants it dark; and what the officer decided in another one is over."""
+    for rules, on in ((SELF_VIEW_BUFFER, True), (DARK_RECORDING, False)):
+        camera = camera_in(Stage.RECORDING if stage is Stage.STOPPING else stage, rules)
+        if stage is Stage.STOPPING:
+            camera.want(Intent.TOGGLE_SELF_VIEW)
+            camera.want(Intent.STOP)
+        camera.want(Intent.RECORD)
+        if stage is Stage.STARTING:
+            camera.ready()
+        elif stage is Stage.STOPPING:
+            camera.closed()
+        assert (camera.stage, camera.state.display_on) == (Stage.RECORDING, on)
+
+
 def test_the_display_button_only_switches_the_display_in_a_recording() -> None:
     camera = camera_in(Stage.RECORDING)
-    for on in (True, False):
+    for on in (False, True):
         assert camera.want(Intent.TOGGLE_SELF_VIEW) == [ShowSelfView(on)]
         assert camera.stage is Stage.RECORDING
 
@@ -325,7 +342,7 @@ def test_a_muted_recording_stays_so_to_its_end_and_the_next_one_has_sound() -> N
     camera.want(Intent.STOP)
     camera.want(Intent.RECORD)
     assert camera.state.muted, "what comes after the stop belongs to the muted recording"
-    assert camera.closed() == [StartRecording("button:main", 0, False), STARTED]
+    assert camera.closed() == [StartRecording("button:main", 0, False), STARTED, SHOWN]
     assert not camera.state.muted
 
 
@@ -333,7 +350,7 @@ def test_a_recording_without_a_microphone_is_told_at_its_start_and_at_every_remi
     camera = camera_in(Stage.IDLE)
     told = Cue(CueKind.MICROPHONE_DOWN)
     assert camera.raise_(Condition.MICROPHONE_DOWN) == [told]
-    assert camera.want(Intent.RECORD)[-2:] == [STARTED, told]
+    assert camera.want(Intent.RECORD)[-3:] == [STARTED, told, SHOWN]
     assert camera.pass_time(120) == [Cue(CueKind.STILL_RECORDING), told]
     assert camera.clear(Condition.MICROPHONE_DOWN) == []
 
@@ -356,7 +373,12 @@ def test_the_status_ends_with_idle(intent: Intent) -> None:
     ended = {
         Intent.ESCALATE: [ShowStatus(False), ShowSelfView(True), VIEW_ON],
         # The footage first: no display delays a recording.
-        Intent.RECORD: [StartRecording("button:main", 0, True), STARTED, ShowStatus(False)],
+        Intent.RECORD: [
+            StartRecording("button:main", 0, True),
+            STARTED,
+            ShowStatus(False),
+            SHOWN,
+        ],
     }
     assert camera.want(intent) == ended[intent]
     assert not camera.state.status_on
@@ -397,7 +419,7 @@ def test_idle_shows_only_when_the_buffer_is_wiped() -> None:
 def test_a_press_while_wiping_records_without_what_came_before(intent: Intent) -> None:
     camera = camera_in(Stage.SELF_VIEW, STANDING_BUFFER)
     camera.want(Intent.DE_ESCALATE)
-    assert camera.want(intent) == [Arm(), StartRecording("button:main", 0, False), STARTED]
+    assert camera.want(intent) == [Arm(), StartRecording("button:main", 0, False), STARTED, SHOWN]
     # The answer to the wipe comes while the recording runs, and changes nothing in it.
     assert camera.wiped() == []
     assert camera.stage is Stage.RECORDING
@@ -431,7 +453,7 @@ def test_a_press_while_starting_records_as_soon_as_the_camera_is_ready() -> None
     assert camera.want(Intent.RECORD, ago_us=SECOND) == []
     camera.now_us = 5 * SECOND
     start = StartRecording("button:main", SECOND, False)  # no READY: it would blur STARTED
-    assert camera.ready() == [Arm(), start, STARTED]
+    assert camera.ready() == [Arm(), start, STARTED, SHOWN]
 
 
 def test_two_escalations_while_starting_are_a_recording_dated_by_the_second() -> None:
@@ -468,7 +490,7 @@ def test_a_press_while_stopping_starts_a_new_recording_that_begins_with_it(
     assert camera.want(Intent.RECORD) == []
     # Still armed, so nothing since the press is missing; pre_event False, so nothing is in both.
     start = StartRecording("button:main", SECOND, False)
-    assert end(camera)[-2:] == [start, STARTED]
+    assert end(camera)[-3:] == [start, STARTED, SHOWN]
     assert camera.stage is Stage.RECORDING
 
 
@@ -555,7 +577,7 @@ def test_storage_that_ends_while_recording_closes_what_there_is(
 ) -> None:
     camera = camera_in(Stage.RECORDING)
     stop = StopRecording(condition.value, 0)
-    assert camera.raise_(condition) == [stop, STOPPED, Cue(cue)]
+    assert camera.raise_(condition) == [stop, HIDDEN, STOPPED, Cue(cue)]
     assert camera.closed() == [Disarm()]
 
 
@@ -583,7 +605,7 @@ def test_a_recording_that_ends_by_a_cause_is_told_although_another_one_was() -> 
     camera = camera_in(Stage.RECORDING)
     camera.raise_(Condition.LEDGER_FAILED)
     stop = StopRecording("storage_failed", 0)
-    assert camera.raise_(Condition.STORAGE_FAILED) == [stop, STOPPED, STORAGE_FAILED]
+    assert camera.raise_(Condition.STORAGE_FAILED) == [stop, HIDDEN, STOPPED, STORAGE_FAILED]
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -596,7 +618,7 @@ def test_that_a_recording_was_cut_off_is_told_and_changes_nothing(stage: Stage) 
 
 def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
     camera = camera_in(Stage.RECORDING)
-    assert camera.failed() == [STORAGE_FAILED, Disarm()]
+    assert camera.failed() == [STORAGE_FAILED, Disarm(), HIDDEN]
     assert camera.stage is Stage.IDLE
     camera = camera_in(Stage.RECORDING)
     camera.raise_(Condition.STORAGE_FAILED)
@@ -606,15 +628,15 @@ def test_a_recorder_that_fails_ends_in_idle_and_is_told_once() -> None:
 
 def test_a_failed_recorder_keeps_a_standing_buffer_for_the_next_press() -> None:
     camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
-    assert camera.failed() == [STORAGE_FAILED]
-    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED]
+    assert camera.failed() == [STORAGE_FAILED, HIDDEN]
+    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, True), STARTED, SHOWN]
 
 
 def test_a_recording_without_a_light_is_told_at_its_start_and_at_every_reminder() -> None:
     camera = camera_in(Stage.IDLE)
     told = Cue(CueKind.LIGHT_DOWN)
     assert camera.raise_(Condition.LIGHT_DOWN) == [told]
-    assert camera.want(Intent.RECORD)[-2:] == [STARTED, told]
+    assert camera.want(Intent.RECORD)[-3:] == [STARTED, told, SHOWN]
     assert camera.pass_time(120) == [Cue(CueKind.STILL_RECORDING), told]
 
 
@@ -662,14 +684,14 @@ def test_shutdown_in_self_view_wipes_first() -> None:
 def test_shutdown_while_recording_closes_first() -> None:
     camera = camera_in(Stage.RECORDING, STANDING_BUFFER)
     camera.now_us = SECOND
-    assert camera.shut_down() == [StopRecording("shutdown", SECOND), STOPPED]
+    assert camera.shut_down() == [StopRecording("shutdown", SECOND), HIDDEN, STOPPED]
     assert camera.closed() == [Disarm(), End()]
 
 
 def test_a_recording_that_an_empty_battery_ends_says_so() -> None:
     camera = camera_in(Stage.RECORDING)
     stop = camera.take(stages.Shutdown(SECOND, "battery_critical"))
-    assert stop == [StopRecording("battery_critical", SECOND), STOPPED]
+    assert stop == [StopRecording("battery_critical", SECOND), HIDDEN, STOPPED]
 
 
 def test_shutdown_while_stopping_waits_for_the_file_and_refuses_what_was_remembered() -> None:
