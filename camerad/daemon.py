@@ -486,6 +486,7 @@ class Daemon(Reports):
         if self._badges is not None:
             self._badges.look(self._shifts.looking)
         self._link.set_view(self._state.display_on or self._shifts.looking)
+        self._show_scene()
         if self._control is not None:
             self._control.changed()
 

@@ -50,6 +50,7 @@ class Status:
                 sound=self._sound,
                 hears=self.microphone is not None and self.microphone.hears,
                 status=self._for_the_officer() if state.status_on else scene.Status(),
+                looking=self.shifts is not None and self.shifts.looking,
             ),
         )
 

@@ -73,11 +73,16 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Badge:
+    """The camera looks for a wearer's badge, which is to be held up to it; no picture."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A test picture, for whoever looks after the camera; no state asks for it."""
 
 
-Scene: TypeAlias = Dark | Mirror | Recording | Status | Pattern
+Scene: TypeAlias = Dark | Mirror | Recording | Status | Badge | Pattern
 
 DARK: Final = Dark()
 
@@ -87,13 +92,15 @@ class Facts:
     """What the state does not know and the display is to say.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
-    hears: whether the microphone says that it is on. status: what the status would say.
+    hears: whether the microphone says that it is on. status: what the status would say. looking:
+    whether a badge is looked for.
     """
 
     pre_event_seconds: float = 0.0
     sound: bool = False
     hears: bool = False
     status: Status = Status()
+    looking: bool = False
 
 
 def scene(state: State, facts: Facts) -> Scene:
@@ -102,7 +109,9 @@ def scene(state: State, facts: Facts) -> Scene:
         return Recording(state.entered_us, _sound(state, facts))
     if state.display_on and state.stage is Stage.SELF_VIEW:
         return Mirror(facts.pre_event_seconds if state.armed else 0.0)
-    return facts.status if state.status_on else DARK
+    if state.status_on:
+        return facts.status
+    return Badge() if facts.looking and state.stage is Stage.IDLE else DARK
 
 
 def _sound(state: State, facts: Facts) -> Sound:
@@ -119,6 +128,7 @@ _NAMES: Final[Mapping[str, type[Scene]]] = {
     "mirror": Mirror,
     "recording": Recording,
     "status": Status,
+    "badge": Badge,
     "pattern": Pattern,
 }
 

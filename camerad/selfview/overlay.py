@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.behaviour.scene import Dark, Mirror, Pattern, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import Badge, Dark, Mirror, Pattern, Recording, Scene, Sound, Status
 from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
 from camerad.selfview.panel import Rect
 from camerad.selfview.settings import Texts
@@ -105,16 +105,20 @@ class Designer:
                 return self._recording(scene.sound, running)
             case Status():
                 return self._status(scene)
+            case Badge():
+                whole = Rect(0, 0, self._width, self._height)
+                picture = self.message(self._texts["badge"], whole, WHITE)
+                return Overlay(picture, Rect(0, 0, 0, 0))
             case Pattern():
                 return Overlay(colour_bars(self._width, self._height), Rect(0, 0, 0, 0))
 
-    def message(self, text: str, place: Rect) -> NDArray[Any]:
+    def message(self, text: str, place: Rect, colour: tuple[int, int, int] = GREY) -> NDArray[Any]:
         """Text on black, (height, width, 3) uint8 of the size of `place`."""
         picture = np.zeros((place.height, place.width, 3), np.uint8)
         size = self._main
         while (lines := self._letters.wrap(text, size, place.width)) is None and size > 6:
             size -= 1
-        rows = [_Line(line, size, GREY) for line in lines or [text]]
+        rows = [_Line(line, size, colour) for line in lines or [text]]
         top = (place.height - self._height_of(rows)) // 2
         self._write(picture, rows, top)
         return picture

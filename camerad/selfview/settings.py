@@ -28,6 +28,7 @@ TEXTS: Final = frozenset(
         "storage_unknown",
         "clock",
         "clock_unset",
+        "badge",
     }
 )
 """Those names: this process does without the package that reads configurations."""

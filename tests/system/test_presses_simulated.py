@@ -29,6 +29,7 @@ from hw_mocks.sim.gauges import Gauges
 from camerad import daemon, process, recordings
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
+from camerad.behaviour.scene import Scene
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.evidence import recorder, storage
@@ -237,6 +238,8 @@ class World:
         self.link: Link
         self.recorders: list[Recorder] = []
         self.stages: list[tuple[int, str]] = []
+        self.shown: list[Scene] = []
+        """What the display was told, again and again too."""
         self.answers: list[tuple[int, str]] = []
         self.found = FOUND
         self.notes: list[tuple[int, str, dict[str, Any]]] = []
@@ -350,7 +353,7 @@ def run(
     async def nothing() -> None: ...
 
     def display(*_: Any) -> Any:
-        return SimpleNamespace(start=lambda: None, show=lambda scene: None, close=nothing)
+        return SimpleNamespace(start=lambda: None, show=world.shown.append, close=nothing)
 
     def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
         return Recorder(world, plan, **callbacks)

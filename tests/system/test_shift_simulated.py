@@ -11,6 +11,7 @@ import pytest
 from hw_mocks.sim.gauges import DOCKED
 
 from camerad import daemon
+from camerad.behaviour.scene import Badge
 from tests.system import oracle
 from tests.system.test_presses_simulated import World, gpio, run
 
@@ -83,11 +84,12 @@ def test_recordings_and_their_stamp_bear_whoever_is_on_a_shift(
 def test_a_camera_from_the_dock_looks_for_a_badge_which_names_the_wearer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
 ) -> None:
-    views: list[tuple[bool, bool]] = []
+    views: list[tuple[bool, bool, bool]] = []
 
     def around(world: World) -> None:
         def look() -> None:
-            views.append((world.camera.shifts.looking, world.link.view))
+            asked = world.shown[-1] == Badge()
+            views.append((world.camera.shifts.looking, world.link.view, asked))
 
         # The gauges are looked at every ten seconds.
         gauges = world.gauges
@@ -104,7 +106,7 @@ def test_a_camera_from_the_dock_looks_for_a_badge_which_names_the_wearer(
 
     hands = recordings(120, 400, until=430)
     world, _ = run(tmp_path, monkeypatch, 2, hands, around=around, shift={"badge_seconds": 60})
-    assert views == [(True, True), (False, False), (True, True), (False, False), (False, False)]
+    assert views == [(looks,) * 3 for looks in (True, False, True, False, False)]
     assert [one.plan.wearer for one in world.recorders] == ["W-0815", None]
     assert Badges.looks == [True, False] * 3
 

@@ -52,3 +52,4 @@ class DisplayWording:
     storage_unknown: Annotated[str, "Status: the card was not looked at yet.", _text()]
     clock: Annotated[str, "Status: the {time} of day.", _text("time")]
     clock_unset: Annotated[str, "Status: the clock is not to be trusted.", _text()]
+    badge: Annotated[str, "While the camera looks for a wearer's badge.", _text()]

@@ -22,4 +22,5 @@ ENGLISH: Final = DisplayWording(
     storage_unknown="Storage: unknown",
     clock="Clock: {time}",
     clock_unset="Clock: not set",
+    badge="Hold your badge up to the camera.",
 )

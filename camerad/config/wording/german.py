@@ -22,4 +22,5 @@ GERMAN: Final = DisplayWording(
     storage_unknown="Speicher: unbekannt",
     clock="Uhr: {time}",
     clock_unset="Uhr: nicht gestellt",
+    badge="Ausweis vor die Kamera halten.",
 )

@@ -10,6 +10,7 @@ import pytest
 
 from camerad.behaviour.scene import (
     DARK,
+    Badge,
     Facts,
     Mirror,
     Pattern,
@@ -44,6 +45,22 @@ FACTS = Facts(pre_event_seconds=30.0, sound=True, hears=True, status=Status(87, 
 )
 def test_the_display_follows_the_stage(state: State, expected: Scene) -> None:
     assert scene(state, FACTS) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (State(Stage.IDLE, 5), Badge()),
+        # Who asks how the camera is, or shows the display meanwhile, sees that.
+        (State(Stage.IDLE, 5, status_on=True, status_at_us=7), FACTS.status),
+        (State(Stage.SELF_VIEW, 5, display_on=True), Mirror()),
+        (State(Stage.RECORDING, 5, display_on=True), Recording(5, Sound.ON)),
+        (State(Stage.RECORDING, 5), DARK),
+        (State(Stage.STARTING, 5), DARK),
+    ],
+)
+def test_a_camera_that_looks_for_a_badge_asks_for_it(state: State, expected: Scene) -> None:
+    assert scene(state, replace(FACTS, looking=True)) == expected
 
 
 def test_p3_the_display_says_recording_whenever_it_is_on_and_footage_is_kept() -> None:
@@ -83,6 +100,7 @@ def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
         Recording(0, Sound.MUTED),
         Status(),
         Status(87, 312, 1_795_525_500_000_000),
+        Badge(),
         Pattern(),
     ],
 )

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.behaviour.scene import Mirror, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import Badge, Mirror, Recording, Scene, Sound, Status
 from camerad.clock import SECOND
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
@@ -57,9 +57,10 @@ CASES = (
     Case("recording-no-picture", Recording(NOW_US - 754 * SECOND, Sound.ON), picture=False),
     Case("status", Status(87, 312, WALL_US)),
     Case("status-unknown", Status()),
+    Case("badge", Badge()),
 )
 SIZES = {"": (320, 240), "-portrait": (240, 320), "-large": (800, 480), "-wide": (480, 320)}
-ELSEWHERE = ("self-view-buffer", "recording-muted", "status")
+ELSEWHERE = ("self-view-buffer", "recording-muted", "status", "badge")
 """What is looked at on the other panels too: the longest texts."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import DARK, Badge, Mirror, Recording, Scene, Sound, Status
 from camerad.clock import SECOND
 from camerad.selfview.lettering import CAPITAL, Lettering, size_of
 from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, colour_bars, running_time
@@ -22,6 +22,7 @@ SCENES: list[Scene] = [
     Recording(0, Sound.NONE),
     Status(100, 6000, 0),
     Status(),
+    Badge(),
 ]
 
 
