@@ -314,10 +314,12 @@ class Keeping:
         from camerad.evidence.reserve import Reserve  # noqa: PLC0415
         from camerad.evidence.seal import Sealer  # noqa: PLC0415
         from camerad.evidence.store import Store, had_ledger  # noqa: PLC0415
+        from camerad.provisioning.telling import Orders  # noqa: PLC0415
 
         settings = self._settings
         files.settle()
-        found = identity.load_or_create(self._root)
+        told = Orders(settings.device.provision_dir, self._root)
+        found = identity.load_or_create(self._root, told.retired)
         former = identity.ring(self._root)
         if found.replaced is not None:
             log.critical(
@@ -364,6 +366,7 @@ class Keeping:
                     reason=why.reason if why is not None else None,
                     authorised_by=why.authorised_by if why is not None else None,
                 )
+            told.tell(ledger)
             store = Store(self._root, ledger)
             if before.stage == Stage.RECORDING.value:
                 resume, cut_off = self._mending.cut_off(store, found.key)

@@ -216,6 +216,12 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     ),
     Kind.IDENTITY_CHANGED: (
         (
+            "camerad.evidence.identity",
+            "CRITICAL",
+            "%s: given up by a reset: a new key is made, and recordings from now on are signed by "
+            "it; give its public half to the office ('camerad identity show')",
+        ),
+        (
             "camerad.keeping",
             "CRITICAL",
             "recordings are signed by the key %s from now on, no longer by %s: give its public "
@@ -351,6 +357,11 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.PROVISIONED: (
         ("camerad.provisioning.applying", "INFO", "set up as %s by the office's key %s"),
         ("camerad.provisioning.applying", "WARNING", "this camera is not set up: %s"),
+        (
+            "camerad.recordings",
+            "ERROR",
+            "this camera is not set up: camerad-report.txt on its card says what is wrong",
+        ),
     ),
     Kind.PROVISION_REFUSED: (
         ("camerad.provisioning.applying", "ERROR", "%s was refused: %s"),
@@ -362,6 +373,16 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("camerad.provisioning.applying", "INFO", "%s"),
         ("camerad.provisioning.card", "WARNING", "%s"),
+        (
+            "camerad.recordings",
+            "ERROR",
+            "a file on the card was refused: camerad-report.txt beside it says why",
+        ),
+        (
+            "camerad.provisioning.telling",
+            "ERROR",
+            "what the office's file did is not told to the ledger: %s",
+        ),
     ),
     Kind.DETAIL: (
         ("camerad.control_access", "DEBUG", "control: no credentials: %s"),

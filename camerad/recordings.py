@@ -23,6 +23,7 @@ from camerad.errors import RingError, StorageError
 from camerad.evidence.text import count
 from camerad.keeping import Keeping, Opened
 from camerad.microphone import DOWN
+from camerad.provisioning.standing import Standing, standing_of
 from camerad.rings import Rings
 from camerad.shifts import KeptShift
 from camerad.stream.sound import SoundFormat, SoundNews
@@ -123,9 +124,18 @@ class Recordings:
         once that is known; asked from the recording's thread."""
         self._rings = rings
         self._sound_format = sound_format
-        if not self._settings.recipients:
+        standing = standing_of(self._settings.device.provision_dir)
+        if standing is Standing.UNPROVISIONED:
+            log.error(
+                "this camera is not set up: camerad-report.txt on its card says what is wrong"
+            )
+            self._owner.raise_condition(Condition.UNPROVISIONED)
+        elif not self._settings.recipients:
             log.error("nobody is named in 'recipients' who could open a recording: none is made")
             self._owner.raise_condition(Condition.NO_RECIPIENTS)
+        if standing is Standing.REFUSED:
+            log.error("a file on the card was refused: camerad-report.txt beside it says why")
+            self._owner.raise_condition(Condition.PROVISION_REFUSED)
         self._keeping.start()
 
     def close(self, seconds: float) -> bool:

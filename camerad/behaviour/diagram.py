@@ -251,6 +251,7 @@ def _pattern(pattern: signals.Pattern) -> str:
         signals.BLINK: "blinks",
         signals.HURRY: "blinks fast",
         signals.REST: "flashes now and then",
+        signals.TWICE: "flashes twice",
         signals.SEEK: "dark twice a second",
         signals.ACKNOWLEDGE: "flickers",
     }

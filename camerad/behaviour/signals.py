@@ -6,7 +6,8 @@ Rules of this file
    has dark instants, and in them the camera would record without showing it.
 2. Green is a promise: press, and it records. It is lit in idle and self-view, which the display
    tells apart, and dark wherever a press would be refused. Blinking, it asks for attention.
-3. Amber says that a press would be refused; blinking, not yet.
+3. Amber says that a press would be refused; blinking, not yet; flashing twice, that the camera has
+   not been set up.
 4. A cue is felt before it is heard. What an officer must tell apart by touch alone differs in its
    vibration. Showing the display makes no sound: a tone would not de-escalate.
 5. Muted is felt as "still recording" followed by the long one of an end: the picture goes on, the
@@ -45,6 +46,7 @@ ON: Final = Pattern(((True, 1000),), repeat=True)
 BLINK: Final = Pattern(((True, 500), (False, 500)), repeat=True)
 HURRY: Final = Pattern(((True, 125), (False, 125)), repeat=True)
 REST: Final = Pattern(((True, 200), (False, 2800)), repeat=True)
+TWICE: Final = Pattern(((True, 120), (False, 120), (True, 120), (False, 1140)), repeat=True)
 SEEK: Final = Pattern(((True, 800), (False, 100), (True, 100), (False, 100)), repeat=True)
 """Dark twice in a second: the camera looks for a badge."""
 ACKNOWLEDGE: Final = Pattern(((True, 60), (False, 60)), repeat=True)
@@ -79,6 +81,7 @@ ATTENTION: Final[Mapping[Condition, Pattern]] = {
     Condition.DISPLAY_DOWN: BLINK,
     Condition.MICROPHONE_DOWN: BLINK,
     Condition.HOT: BLINK,
+    Condition.PROVISION_REFUSED: BLINK,
     Condition.DOCKED: REST,
 }
 """What green does while the camera is ready but something is the matter; the first one counts."""
@@ -89,6 +92,8 @@ def look(state: State) -> Look:
     if state.ended:
         return Look(OFF, OFF, OFF)
     amber = OFF if state.can_record else ON
+    if amber is ON and Condition.UNPROVISIONED in state.conditions:
+        amber = TWICE
     if state.keeping:
         return Look(OFF, ON, amber)
     if not state.can_record:

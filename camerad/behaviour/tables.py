@@ -120,6 +120,7 @@ REFUSES_START: Final = frozenset(
         Condition.STORAGE_FULL,
         Condition.LEDGER_FAILED,
         Condition.NO_RECIPIENTS,
+        Condition.UNPROVISIONED,
     }
 )
 """The only conditions that refuse to start a recording."""
@@ -138,7 +139,9 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.STORAGE_FAILED: CueKind.STORAGE_FAILED,
     Condition.STORAGE_READ_ONLY: CueKind.STORAGE_FAILED,
     Condition.LEDGER_FAILED: CueKind.STORAGE_FAILED,
+    # To the wearer the same: the camera is not set up.
     Condition.NO_RECIPIENTS: CueKind.NO_RECIPIENTS,
+    Condition.UNPROVISIONED: CueKind.NO_RECIPIENTS,
     Condition.BATTERY_LOW: CueKind.BATTERY_LOW,
     Condition.BATTERY_CRITICAL: CueKind.BATTERY_CRITICAL,
     # To the wearer the same: it may not last, so it is to be docked soon.
@@ -151,7 +154,8 @@ CUES: Final[Mapping[Condition, CueKind]] = {
     Condition.MICROPHONE_DOWN: CueKind.MICROPHONE_DOWN,
 }
 """The cue of a condition when it is raised, unless another one with the same cue holds already and
-no recording ends by it. Docked is silent: whoever docks a camera sees it."""
+no recording ends by it. Docked is silent: whoever docks a camera sees it; and so is a file on the
+card that was refused: whoever put it there finds a report beside it."""
 
 SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
     # Whoever shows the display may record next, and should know now that it will be refused. A
@@ -163,6 +167,7 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
         Condition.LEDGER_FAILED,
         Condition.STORAGE_FULL,
         Condition.NO_RECIPIENTS,
+        Condition.UNPROVISIONED,
     ),
     # The recording may not show: the wearer has to say it. Without sound, to call a witness.
     Outcome.RECORD: (Condition.LIGHT_DOWN, Condition.MICROPHONE_DOWN),

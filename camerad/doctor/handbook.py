@@ -53,6 +53,7 @@ _LIGHTS: Final = {
     signals.BLINK: "blinks",
     signals.HURRY: "blinks quickly",
     signals.REST: "flashes every three seconds",
+    signals.TWICE: "flashes twice, again and again",
 }
 _TOLD_AT: Final = {
     "self_view": "self-view begins, a press is refused",

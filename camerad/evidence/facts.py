@@ -221,6 +221,22 @@ class SettingsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Provisioned:
+    """The office's file on the card was taken over, or refused. outcome: "applied", "reset" or
+    "refused"; sha256: of the file; serial: its number, None if it was not read; office: thumbprint
+    of the key that signed it, or that it names; device: the camera's name by it; why: for what
+    reason it was refused; retires: thumbprint of the device's key that is given up by it."""
+
+    outcome: str
+    sha256: str
+    serial: int | None
+    office: str
+    device: str
+    why: str | None
+    retires: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A condition began to hold, or holds no more."""
 
@@ -366,6 +382,7 @@ Fact = (
     | Acknowledged
     | Deleted
     | SettingsChanged
+    | Provisioned
     | Fault
     | ShiftBegun
     | ShiftEnded
@@ -401,6 +418,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "acknowledged": Acknowledged,
     "deleted": Deleted,
     "settings": SettingsChanged,
+    "provisioned": Provisioned,
     "fault": Fault,
     "shift_begun": ShiftBegun,
     "shift_ended": ShiftEnded,

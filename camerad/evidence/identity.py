@@ -17,6 +17,7 @@ in its place, and `Identity.created` says that the ledger is to be told.
 Procedure, each line durable before the next begins, so that a start that was interrupted anywhere
 is completed by the next one:
 
+- overwrite and remove a key that is given up, by a reset (docs/provisioning.md);
 - rename a damaged key to a free name;
 - publish ``identity.pem``;
 - publish ``keys/<thumbprint>.jwk``;
@@ -31,6 +32,7 @@ import json
 import logging
 import os
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar, Final
@@ -83,8 +85,10 @@ def keys_directory(state_dir: str) -> str:
     return os.path.join(state_dir, KEYS_NAME)
 
 
-def load_or_create(state_dir: str) -> Identity:
+def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
     """The device's key, made if there is none; its public half is published when this returns.
+
+    retired: thumbprints of keys that were given up, of which none signs any more.
 
     Raises IdentityError if the key could be read by others, or cannot be read at all although it
     may be sound, and StorageError if the storage refuses; nothing is then overwritten.
@@ -93,7 +97,7 @@ def load_or_create(state_dir: str) -> Identity:
     files.make_directory(directory)
     for place in (state_dir, directory):
         files.remove_unpublished(place)
-    key = _credential() or _kept(os.path.join(state_dir, KEY_NAME))
+    key = _credential(retired) or _kept(os.path.join(state_dir, KEY_NAME), retired)
     thumbprint = key.public.thumbprint
     _publish_public(directory, key.public)
     known = _read_current(directory)
@@ -155,7 +159,7 @@ def ring(state_dir: str) -> KeyRing:
 # ---------------------------------------------------------------------------------- private half
 
 
-def _credential() -> SigningKey | None:
+def _credential(retired: Collection[str]) -> SigningKey | None:
     """The key that the service manager brought, if it did and the key is one."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory is None:
@@ -164,19 +168,27 @@ def _credential() -> SigningKey | None:
     # control list shows there as if a group could.
     path = os.path.join(directory, KEY_NAME)
     try:
-        return SigningKey.from_pem(_read(path, private=False))
+        key = SigningKey.from_pem(_read(path, private=False))
     except FileNotFoundError:
         return None
     except ValueError as error:
         # The camera has to record all the same; the ledger tells of the other key.
         _log.error("%s: %s; the key in the state directory takes its place", path, error)
         return None
+    if key.public.thumbprint in retired:
+        why = "it was given up by a reset, and lies where only the service manager can remove it"
+        _log.error("%s: %s; the key in the state directory takes its place", path, why)
+        return None
+    return key
 
 
-def _kept(path: str) -> SigningKey:
+def _kept(path: str, retired: Collection[str]) -> SigningKey:
     """The key in the state directory; a new one if there is none, or none that can be used."""
     try:
-        return SigningKey.from_pem(_read(path, private=True))
+        kept = SigningKey.from_pem(_read(path, private=True))
+        if kept.public.thumbprint not in retired:
+            return kept
+        _destroy(path)
     except FileNotFoundError:
         _log.info("%s: there is none, so a key is made for this device", path)
     except ValueError as error:
@@ -227,6 +239,22 @@ def _refusal(path: str, error: OSError) -> IdentityError:
     )
     refusal.errno = error.errno
     return refusal
+
+
+def _destroy(path: str) -> None:
+    """Remove a key that was given up, and its bytes as far as a file system can."""
+    _log.critical(
+        "%s: given up by a reset: a new key is made, and recordings from now on are signed by it; "
+        "give its public half to the office ('camerad identity show')",
+        path,
+    )
+    descriptor = files.open_existing(path)
+    try:
+        files.write(descriptor, [bytes(os.fstat(descriptor).st_size)], 0, path)
+        files.sync(descriptor, path)
+    finally:
+        files.close(descriptor, path)
+    files.remove(path)
 
 
 def _set_aside(path: str, what: str) -> None:

@@ -19,10 +19,8 @@ from camerad.evidence import files
 from camerad.evidence.plain import read_plain
 from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
+from camerad.provisioning.standing import ACCEPTED, PENDING, REFUSED
 
-PENDING: Final = "pending.json"
-ACCEPTED: Final = "accepted.json"
-REFUSED: Final = "refused"
 PUBLISH: Final = "publish"
 CONFIG: Final = "camerad.yaml"
 TIME: Final = "timesyncd.conf"
@@ -156,14 +154,3 @@ class Kept:
         path = self._path(name)
         if os.path.lexists(path):
             files.remove(path, missing_ok=True)
-
-
-def is_provisioned(directory: str) -> bool:
-    """Whether a camera was set up by a file, for whoever may not read which."""
-    names = (ACCEPTED, PENDING)
-    return any(os.path.lexists(os.path.join(directory, name)) for name in names)
-
-
-def is_refused(directory: str) -> bool:
-    """Whether the file that lies on the card was refused."""
-    return os.path.lexists(os.path.join(directory, REFUSED))

@@ -17,15 +17,16 @@ import pytest
 from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
 from camerad.errors import StorageError
-from camerad.evidence import files, listing, repair
+from camerad.evidence import files, identity, listing, repair
 from camerad.evidence.container import FileGoneError, number_of
 from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
 from camerad.keeping import COMPARE_US, Keeping, Opened
 from camerad.mending import RESUME_US
+from camerad.provisioning import orders
+from camerad.provisioning.orders import Order
 from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
 from tests.system.harness import configuration, until
@@ -45,11 +46,8 @@ class Scene:
     def __init__(
         self, directory: Path, clock: ManualClock, recipients: list[str], **sections: Any
     ) -> None:
-        settings = load(
-            configuration(
-                directory, recipients=recipients, device={"state_dir": str(directory)}, **sections
-            )
-        )
+        sections.setdefault("device", {"state_dir": str(directory)})
+        settings = load(configuration(directory, recipients=recipients, **sections))
         os.makedirs(directory / "recordings", exist_ok=True)
         self.directory = directory
         self.clock = clock
@@ -91,8 +89,9 @@ class Scene:
 
     def written(self) -> list[Entry]:
         """The entries themselves."""
-        public = self.keeping.ask(lambda _store, key: key.public).result(WAIT)
-        state, findings = read_ledger(str(self.directory / "ledger"), KeyRing([public]))
+        self.keeping.ask(lambda _store, _key: None).result(WAIT)
+        keys = identity.ring(str(self.directory))
+        state, findings = read_ledger(str(self.directory / "ledger"), keys)
         assert all(one.severity is Severity.NOTE for one in findings), findings
         del state
         tokens = [
@@ -100,7 +99,6 @@ class Scene:
             for path in sorted((self.directory / "ledger").glob("*.jws"))
             for line in path.read_bytes().splitlines()
         ]
-        keys = KeyRing([public])
         return [parse(token, keys) for token in tokens]
 
     def end(self) -> None:
@@ -239,7 +237,7 @@ def test_without_recipients_nothing_can_be_kept(scenes: Any) -> None:
 
 
 def test_a_store_that_is_not_open_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_path: str) -> None:
+    def refuse(_path: str, _retired: object) -> None:
         raise StorageError("the card is away")
 
     monkeypatch.setattr("camerad.evidence.identity.load_or_create", refuse)
@@ -629,6 +627,90 @@ def test_another_key_is_said_loudly(
     housekept(scenes(first.clock))
     (said,) = [one for one in caplog.records if one.levelname == "CRITICAL"]
     assert "camerad identity show" in said.getMessage()
+
+
+# ----------------------------------------------------------------------------------- provisioning
+
+
+def ordered(place: Path, serial: int, retires: str | None = None) -> Order:
+    """`camerad provision apply` has left an order."""
+    order = Order(
+        id=orders.new_id(),
+        outcome="applied" if retires is None else "reset",
+        sha256=f"{serial:064}",
+        serial=serial,
+        office="K" * 43,
+        device="camera-07",
+        why=None,
+        retires=retires,
+    )
+    place.mkdir(exist_ok=True)
+    orders.give(str(place), order)
+    return order
+
+
+def provisioned(scene: Scene) -> list[int]:
+    """Serials of the files that the ledger tells of."""
+    return [facts.serial for kind, facts in scene.entries() if kind == "provisioned"]
+
+
+def test_what_the_office_s_file_did_is_told_once_by_the_one_who_writes_the_ledger(
+    scenes: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "provision"
+    ordered(place, 1)
+    ordered(place, 2)
+    at = {"provision_dir": str(place)}
+    first = scenes(device={"state_dir": str(tmp_path), **at})
+    assert provisioned(first) == [1, 2]
+    first.keeping.close(WAIT)
+    ordered(place, 3)
+    second = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
+    assert provisioned(second) == [1, 2, 3]
+    second.keeping.close(WAIT)
+    (tmp_path / orders.TOLD).write_text("of another life\n")
+    third = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
+    assert provisioned(third) == [1, 2, 3, 1, 2, 3], "rather twice than never"
+
+
+def test_orders_that_cannot_be_read_keep_no_camera_from_recording(
+    scenes: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "provision"
+    place.mkdir()
+    (place / orders.NAME).write_text("[{")
+    scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})
+    assert provisioned(scene) == []
+    assert "not told to the ledger" in caplog.text
+    assert opened(scene).thumbprint
+
+
+def test_a_reset_makes_another_key_and_nothing_is_left_of_the_former(
+    scenes: Any, tmp_path: Path
+) -> None:
+    first = scenes()
+    former = opened(first).thumbprint
+    private = (tmp_path / "identity.pem").read_bytes()
+    first.keeping.close(WAIT)
+    place = tmp_path / "provision"
+    ordered(place, 9, retires=former)
+    device = {"state_dir": str(tmp_path), "provision_dir": str(place)}
+    second = scenes(first.clock, device=device)
+    mine = opened(second).thumbprint
+    assert mine != former
+    kinds = [
+        (kind, facts) for kind, facts in second.entries() if kind in {"identity", "provisioned"}
+    ]
+    assert [(kind, getattr(facts, "replaces", None)) for kind, facts in kinds[-2:]] == [
+        ("identity", former),
+        ("provisioned", None),
+    ]
+    assert kinds[-1][1].retires == former
+    second.keeping.close(WAIT)
+    assert all(private != path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    # The order is told; and if it were not, it names a key that this camera does not have.
+    (tmp_path / orders.TOLD).unlink()
+    assert opened(scenes(first.clock, device=device)).thumbprint == mine
 
 
 # ----------------------------------------------------------------------------------------- shifts

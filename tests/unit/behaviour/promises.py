@@ -24,6 +24,7 @@ CANNOT_RECORD = {
     Condition.STORAGE_FULL,
     Condition.LEDGER_FAILED,
     Condition.NO_RECIPIENTS,
+    Condition.UNPROVISIONED,
 }
 NOWHERE_TO_KEEP = {
     Condition.STORAGE_FAILED,

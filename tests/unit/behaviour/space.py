@@ -48,6 +48,7 @@ REST = frozenset(Condition) - MATTERS
 LIKE = {
     Condition.STORAGE_READ_ONLY: Condition.STORAGE_FAILED,
     Condition.LEDGER_FAILED: Condition.NO_RECIPIENTS,
+    Condition.UNPROVISIONED: Condition.NO_RECIPIENTS,
 }
 """Conditions that refuse and end what another one does; `test_stages_promises` makes sure."""
 

@@ -16,6 +16,7 @@ from camerad.behaviour.signals import (
     ON,
     REST,
     SEEK,
+    TWICE,
     Look,
     Pattern,
 )
@@ -42,17 +43,21 @@ def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Look) -> None:
 
 @pytest.mark.parametrize("condition", [c for c in Condition if c in REFUSES_START])
 @pytest.mark.parametrize("stage", Stage)
-def test_amber_is_steady_wherever_a_press_would_be_refused(
-    stage: Stage, condition: Condition
-) -> None:
+def test_amber_is_lit_wherever_a_press_would_be_refused(stage: Stage, condition: Condition) -> None:
     shown = look(stage, condition)
-    assert shown.amber is ON
+    assert shown.amber is (TWICE if condition is Condition.UNPROVISIONED else ON)
     assert shown.green is OFF
+
+
+def test_a_camera_that_is_not_set_up_shows_that_whatever_else_is_the_matter() -> None:
+    shown = look(Stage.IDLE, Condition.UNPROVISIONED, Condition.CAMERA_DOWN)
+    assert shown == Look(OFF, OFF, TWICE)
+    assert TWICE not in {ON, BLINK, HURRY, REST, SEEK, ACKNOWLEDGE}
 
 
 def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter() -> None:
     conditions = list(Condition)
-    # Up to four at once, and all but up to four: all of the 2 ** 17 would take longer than every
+    # Up to four at once, and all but up to four: all of the 2 ** 19 would take longer than every
     # other test of the signals together, and a light asks each condition by itself.
     few = [set(c) for n in range(5) for c in combinations(conditions, n)]
     subsets = few + [set(conditions) - one for one in few]

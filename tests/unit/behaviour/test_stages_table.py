@@ -511,6 +511,7 @@ REFUSING = {
     Condition.STORAGE_FULL,
     Condition.LEDGER_FAILED,
     Condition.NO_RECIPIENTS,
+    Condition.UNPROVISIONED,
 }
 BEFORE_RECORDING = [Stage.STARTING, Stage.IDLE, Stage.SELF_VIEW, Stage.STOPPING]
 

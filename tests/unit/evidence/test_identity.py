@@ -293,6 +293,45 @@ def test_a_damaged_credential_does_not_keep_the_camera_from_recording(
 # ------------------------------------------------------------------------------------ public half
 
 
+def test_a_key_that_a_reset_gave_up_is_gone_and_another_one_signs(tmp_path: Path) -> None:
+    state = str(tmp_path)
+    former = identity.load_or_create(state)
+    identity.confirm(state, former)
+    given_up = {former.key.public.thumbprint}
+    found = identity.load_or_create(state, given_up)
+    assert (found.created, found.replaced) == (True, former.key.public.thumbprint)
+    assert found.key.public != former.key.public
+    assert all(former.key.pem != path.read_bytes() for path in tmp_path.glob("identity*"))
+    identity.confirm(state, found)
+    assert identity.load_or_create(state, given_up).key.public == found.key.public
+
+
+def test_a_key_that_a_reset_gave_up_is_overwritten_before_its_name_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = identity.load_or_create(str(tmp_path)).key.public.thumbprint
+    seen: list[bytes] = []
+    remove = files.remove
+
+    def look(path: str) -> None:
+        seen.append(Path(path).read_bytes())
+        remove(path)
+
+    monkeypatch.setattr(files, "remove", look)
+    identity.load_or_create(str(tmp_path), {former})
+    assert len(seen) == 1 and seen[0] and not any(seen[0])
+
+
+def test_a_key_that_the_unit_brings_signs_no_more_once_it_was_given_up(
+    tmp_path: Path, credentials: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = SigningKey.generate()
+    (credentials / "identity.pem").write_bytes(key.pem)
+    found = identity.load_or_create(str(tmp_path), {key.public.thumbprint})
+    assert found.key.public != key.public
+    assert "given up by a reset" in caplog.text
+
+
 def test_every_public_half_that_the_device_ever_had_is_published(tmp_path: Path) -> None:
     first = settled(tmp_path)
     (tmp_path / "identity.pem").unlink()

@@ -16,6 +16,7 @@ from camerad.provisioning.card import Card
 from camerad.provisioning.kept import Kept
 from camerad.provisioning.orders import Order
 from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.standing import Standing, standing_of
 
 DESK: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
 SECRET: Final = "ein sehr geheimes Wort"  # noqa: S105 - what is looked for afterwards
@@ -99,6 +100,10 @@ class Scene:
         self.put(document(serial, more))
         assert self.apply() is Outcome.APPLIED
         self.camera = CAMERA
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.data)
 
     @property
     def report(self) -> str:

@@ -15,10 +15,11 @@ from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.evidence import files
 from camerad.evidence.keys import encode_base64url
 from camerad.provisioning import card as cards
-from camerad.provisioning import kept, orders, signing
+from camerad.provisioning import kept, orders, signing, standing
 from camerad.provisioning.applying import Outcome
 from camerad.provisioning.deciding import TOLD, Why, digest
 from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.standing import Standing
 from tests.unit.provisioning.scene import (
     CAMERA,
     DESK,
@@ -57,8 +58,8 @@ def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
             "retires": None,
         }
     ]
-    assert not kept.is_refused(str(scene.data))
-    assert kept.is_provisioned(str(scene.data))
+    assert scene.standing is not Standing.REFUSED
+    assert scene.standing is Standing.PROVISIONED
 
 
 def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> None:
@@ -71,7 +72,7 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     scene.put(document(2, camera=CAMERA))
     assert scene.apply() is Outcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
-    assert there == {kept.ACCEPTED, kept.CONFIG, kept.PUBLISH, orders.NAME}
+    assert there == {standing.ACCEPTED, kept.CONFIG, kept.PUBLISH, orders.NAME}
 
 
 def test_a_network_s_key_is_that_of_the_standard() -> None:
@@ -90,7 +91,7 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
         if path.name != kept.PUBLISH
     }
     assert modes == {
-        kept.ACCEPTED: 0o600,
+        standing.ACCEPTED: 0o600,
         kept.CONFIG: 0o644,
         kept.WIFI: 0o600,
         orders.NAME: 0o644,
@@ -120,7 +121,7 @@ def test_without_a_file_nothing_happens_but_that_it_is_said_where_it_is_wanted(
     assert scene.report.splitlines()[1] == "NOT SET UP: this camera does not record."
     assert "copy it here" in scene.report
     assert load(scene.data / "camerad.yaml").recipients == ()
-    assert not kept.is_provisioned(str(scene.data))
+    assert scene.standing is Standing.UNPROVISIONED
     scene.set_up()
     (scene.boot / REPORT).unlink()
     assert scene.apply() is Outcome.NOTHING
@@ -221,7 +222,7 @@ def test_a_wrong_first_file_leaves_the_camera_unprovisioned_and_is_named(
     assert scene.apply() is Outcome.REFUSED
     assert scene.report.splitlines()[1] == f"NOT SET UP: {NAME} was refused ({why.value})."
     assert told in scene.report and TOLD[why] in scene.report
-    assert not kept.is_provisioned(str(scene.data))
+    assert scene.standing is Standing.UNPROVISIONED
     assert load(scene.data / "camerad.yaml").recipients == ()
     assert [order.why for order in scene.orders] == [why.value]
     # It stays for whoever has to mend it, as it is.
@@ -235,7 +236,7 @@ def test_after_a_mistake_is_mended_the_file_is_taken(scene: Scene) -> None:
     scene.apply()
     scene.put(document())
     assert scene.apply() is Outcome.APPLIED
-    assert not kept.is_refused(str(scene.data))
+    assert scene.standing is not Standing.REFUSED
     assert [order.outcome for order in scene.orders] == ["refused", "applied"]
 
 
@@ -309,13 +310,13 @@ def test_a_wrong_later_file_changes_nothing_of_a_camera_in_use(case: str, scene:
     assert (scene.config, scene.pinned()) == (before, raw(OFFICE))
     assert scene.report.splitlines()[1] == f"AS BEFORE: {NAME} was refused ({why.value})."
     assert "fps" not in scene.report, "nothing is said of a file that the office did not sign"
-    assert kept.is_refused(str(scene.data))
+    assert scene.standing is Standing.REFUSED
     assert scene.orders[-1].why == why.value
     # Whoever takes the file away again has a camera as before, without a complaint.
     for name in (NAME, signing.NAME):
         (scene.boot / name).unlink()
     assert scene.apply() is Outcome.NOTHING
-    assert not kept.is_refused(str(scene.data))
+    assert scene.standing is not Standing.REFUSED
 
 
 def test_every_reason_is_told_and_tried() -> None:
@@ -350,7 +351,7 @@ def test_a_reset_counts_once(scene: Scene) -> None:
     assert scene.orders[-1].why == Why.RESET_OF_ANOTHER.value
 
 
-@pytest.mark.parametrize("name", [kept.ACCEPTED, kept.PENDING])
+@pytest.mark.parametrize("name", [standing.ACCEPTED, standing.PENDING])
 def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Scene) -> None:
     scene.set_up(5)
     (scene.data / name).write_bytes(b'{"office_key": ')
@@ -448,7 +449,7 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     monkeypatch.setattr(cards.Card, "read_only", True)
     assert scene.apply() is Outcome.REFUSED
     assert scene.orders[-1].why == Why.CARD_READ_ONLY.value
-    assert not kept.is_provisioned(str(scene.data))
+    assert scene.standing is Standing.UNPROVISIONED
 
 
 def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,12 +471,12 @@ def test_a_file_that_cannot_be_removed_holds_all_the_same_and_is_tried_again(
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
         assert scene.apply() is Outcome.LEFT
-        assert kept.is_refused(str(scene.data)) and kept.is_provisioned(str(scene.data))
+        assert scene.standing is Standing.REFUSED
         assert "could not be removed from the card" in scene.report
     assert f"{NAME}.erase" in scene.on_card
     assert scene.apply() is Outcome.APPLIED
     assert scene.on_card == {REPORT}
-    assert not kept.is_refused(str(scene.data))
+    assert scene.standing is not Standing.REFUSED
     assert len(scene.orders) == 1
 
 

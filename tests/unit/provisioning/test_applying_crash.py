@@ -15,9 +15,10 @@ from random import Random
 import pytest
 
 from camerad.config import load
-from camerad.provisioning import kept, orders
+from camerad.provisioning import kept, orders, standing
 from camerad.provisioning.applying import Outcome
 from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.standing import Standing
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.runs import FAST
 from tests.crash.trace import Op, Recorder
@@ -71,9 +72,9 @@ def judge(scene: Scene, serials: list[int]) -> None:
     assert (settings.recipients, settings.self_view.language) == ((DESK,), "en")
     assert (scene.data / kept.WIFI).is_file()
     assert [order.serial for order in scene.orders] == serials
-    assert not kept.is_refused(str(scene.data))
+    assert scene.standing is not Standing.REFUSED
     there = {path.name for path in scene.data.iterdir()}
-    wanted = {kept.ACCEPTED, kept.CONFIG, kept.WIFI, kept.PUBLISH, orders.NAME}
+    wanted = {standing.ACCEPTED, kept.CONFIG, kept.WIFI, kept.PUBLISH, orders.NAME}
     assert there == wanted
     for path in (*scene.boot.iterdir(), *scene.data.iterdir()):
         assert SECRET.encode() not in path.read_bytes(), path

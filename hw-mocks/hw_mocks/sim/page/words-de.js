@@ -191,6 +191,8 @@ export const DE = {
     storage_read_only: "Speicher schreibgeschützt",
     ledger_failed: "Protokoll nicht schreibbar",
     no_recipients: "kein Schlüssel der Dienststelle",
+    unprovisioned: "nicht eingerichtet",
+    provision_refused: "Datei auf der Karte abgelehnt",
     battery_low: "Akku schwach",
     battery_critical: "Akku fast leer",
     battery_unknown: "Akkustand unbekannt",

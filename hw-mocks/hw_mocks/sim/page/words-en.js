@@ -191,6 +191,8 @@ export const EN = {
     storage_read_only: "storage read-only",
     ledger_failed: "ledger cannot be written",
     no_recipients: "no key of the office",
+    unprovisioned: "not set up",
+    provision_refused: "file on the card refused",
     battery_low: "battery low",
     battery_critical: "battery nearly empty",
     battery_unknown: "battery level unknown",

@@ -1,0 +1,35 @@
+"""How a camera stands with its office: what the daemon may know of it, at the cost of three looks.
+
+Nothing but the standard library: the daemon asks this while its start is waited for.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+PENDING: Final = "pending.json"
+ACCEPTED: Final = "accepted.json"
+REFUSED: Final = "refused"
+
+
+class Standing(Enum):
+    """Whether a camera was set up by a file."""
+
+    BY_HAND = "by hand"
+    """There is no directory for it: whoever wrote the configuration has set it up."""
+    UNPROVISIONED = "unprovisioned"
+    PROVISIONED = "provisioned"
+    REFUSED = "refused"
+    """It was, and the file that lies on the card now was refused."""
+
+
+def standing_of(directory: Path | None) -> Standing:
+    """How it stands. directory: `device.provision_dir`."""
+    if directory is None:
+        return Standing.BY_HAND
+    if not any(os.path.lexists(directory / name) for name in (ACCEPTED, PENDING)):
+        return Standing.UNPROVISIONED
+    return Standing.REFUSED if os.path.lexists(directory / REFUSED) else Standing.PROVISIONED
