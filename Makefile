@@ -50,7 +50,7 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# In three parts; tests/run.sh says which, and why.
+# In four parts; tests/run.sh says which, and why.
 test:
 	$(prepare) test
 	@$(MAKE) --no-print-directory lint types generated
