@@ -21,6 +21,7 @@ from gpiozero.exc import GPIOZeroError
 
 from camerad.clock import SECOND, Clock
 from camerad.errors import HardwareError
+from camerad.hardware import pins
 
 # Each library that gpiozero tries in vain would print two lines; what counts is said by `explain`.
 warnings.simplefilter("ignore", gpiozero.exc.PinFactoryFallback)
@@ -48,10 +49,7 @@ class Line:
 def explain(gpio: int, purpose: str, error: Exception) -> HardwareError:
     """The one sentence for a line that cannot be opened."""
     if isinstance(error, gpiozero.exc.BadPinFactory):
-        return HardwareError(
-            "no GPIO library works here: install python3-lgpio with apt, and make the virtual "
-            "environment with --system-site-packages"
-        )
+        return HardwareError(pins.no_library())
     if isinstance(error, gpiozero.exc.GPIOPinInUse) or "busy" in str(error).lower():
         return HardwareError(
             f"GPIO {gpio} ({purpose}) is already in use: end the other program that drives it "
@@ -73,6 +71,7 @@ class Buttons:
         self._on_edge = on_edge
         self._clock = clock
         self._devices: dict[str, Any] = {}
+        pins.give_place()
         for line in lines:
             try:
                 device = gpiozero.DigitalInputDevice(line.gpio, pull_up=line.active_low)

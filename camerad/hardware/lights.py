@@ -20,6 +20,7 @@ from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Look, Pattern, Sounding
 from camerad.errors import HardwareError
+from camerad.hardware import pins
 from camerad.hardware.buttons import explain
 
 log = logging.getLogger(__name__)
@@ -190,6 +191,7 @@ class Indicators:
         self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
         self._rest: asyncio.TimerHandle | None = None
+        pins.give_place()
         for output in outputs:
             try:
                 self._players[output.name] = _Player(output, on_fault)
