@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from camerad.errors import EX_REBOOT, EX_SOFTWARE
+from camerad.errors import EX_CONFIG, EX_REBOOT, EX_SOFTWARE
 from tests.system import sealed
 from tests.system.harness import until
 from tests.system.service_manager import CHECKOUT, POWERED_OFF, REBOOTED, Machine, machine
@@ -60,6 +60,16 @@ def test_what_the_daemon_leaves_in_power_off_switches_the_machine_off(board: Mac
     assert board.ended() == POWERED_OFF
     # It has not been started again.
     assert "Started camerad.service" not in board.said.split("camerad-power-off.service")[-1]
+
+
+def test_a_mistake_in_the_configuration_is_said_once(board: Machine) -> None:
+    daemon(board, f"exit {EX_CONFIG}")
+    board.boot()
+    until(lambda: board.show("camerad.service", "ExecMainStatus") == str(EX_CONFIG), 30, "it ended")
+    until(lambda: board.show("camerad.service", "ActiveState") == "inactive", 30, "it stays ended")
+    assert board.show("camerad.service", "NRestarts") == "0"
+    assert board.show("camerad-reboot.service", "ActiveState") == "inactive"
+    assert board.run("cat", "/run/camerad/n").stdout == "1\n"
 
 
 def test_a_restart_that_comes_too_late_does_not_turn_a_power_off_into_a_reboot(

@@ -18,7 +18,7 @@ import yaml
 
 from camerad.behaviour import budget
 from camerad.config.sections import Device
-from camerad.errors import EX_REBOOT
+from camerad.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from tests.unit.systemd.units import (
     SERVICES,
     SOURCE,
@@ -166,10 +166,22 @@ def test_a_daemon_that_hangs_is_back_within_half_a_minute() -> None:
     assert total < 30.0
 
 
+def test_the_drivers_of_allowed_devices_are_loaded_before() -> None:
+    """A class that the kernel does not know yet when the unit starts is forbidden for its life."""
+    given = settings("camerad.service")
+    loaded = ["modprobe@videodev.service", "modprobe@mc.service", "modprobe@snd.service"]
+    assert " ".join(given["Unit.Wants"]).split() == loaded
+    assert set(loaded) <= set(" ".join(given["Unit.After"]).split())
+    classes = {"char-video4linux", "char-media", "char-alsa"}
+    assert classes <= {one.split()[0] for one in given["Service.DeviceAllow"]}
+
+
 def test_only_the_daemon_s_own_word_reboots_the_machine() -> None:
     """A crash must not: hence the exit code that is not restarted, and no way through "failed"."""
     given = settings("camerad.service")
-    assert given["Service.RestartPreventExitStatus"] == [str(EX_REBOOT)]
+    mistakes = f"{EX_USAGE} {EX_CONFIG}"
+    assert given["Service.RestartPreventExitStatus"] == [f"{mistakes} {EX_REBOOT}"]
+    assert given["Service.SuccessExitStatus"] == [mistakes], "or a mistake would reboot it"
     assert given["Unit.OnFailure"] == ["camerad-reboot.service"]
     assert "Unit.FailureAction" not in given
     reboot = settings("camerad-reboot.service")
