@@ -27,7 +27,8 @@ LINES: Final = 3
 """Gaps, damage, remarks, and parts in the video, that are listed one by one."""
 MARKS: Final = 6
 """Marks that are listed."""
-
+RATES: Final = 2
+"""Changes of the pictures per second that are listed."""
 
 _BUTTON: Final = "button:"
 """What a trigger begins with that was a button's, before its name."""
@@ -162,6 +163,8 @@ class _Page:
                 sound=words.with_sound if header.sound else words.without_sound,
             ),
         )
+        if result.rates:
+            yield words.rates, self._rates()
         yield words.marks, self._marks()
         yield (
             words.policy,
@@ -193,13 +196,28 @@ class _Page:
         ended_us += self._header.origin_us - self._header.trigger_us
         return f"{self._zoned(ended_us)}; {reason}"
 
-    def _marks(self) -> str:
+    def _rates(self) -> str:
         words = self._words
+        changes = [
+            words.rate.format(
+                time=self._time(change.at_us - self._header.origin_us),
+                fps=change.to_fps,
+                reason=words.rate_reasons.get(change.reason, change.reason),
+            )
+            for change in self._result.rates
+        ]
+        return "; ".join(self._first(changes, RATES))
+
+    def _marks(self) -> str:
         times = [self._time(at_us - self._header.origin_us) for at_us in self._result.marks]
-        if len(times) > MARKS:
-            rest = words.more.format(count=len(times) - MARKS, file=self._sheet.details)
-            times = [*times[:MARKS], rest]
-        return ", ".join(times) or words.none
+        return ", ".join(self._first(times, MARKS)) or self._words.none
+
+    def _first(self, texts: Sequence[str], most: int) -> list[str]:
+        """So many of the texts, and how many more there are."""
+        if len(texts) <= most:
+            return list(texts)
+        rest = self._words.more.format(count=len(texts) - most, file=self._sheet.details)
+        return [*texts[:most], rest]
 
     def _timed(self, wall_us: int, source: str) -> str:
         words = self._words
@@ -328,10 +346,7 @@ class _Page:
     def _list(self, texts: Sequence[str], otherwise: str) -> str:
         if not texts:
             return f"<p>{escape(otherwise)}</p>"
-        shown = list(texts[:LINES])
-        if len(texts) > LINES:
-            count = len(texts) - LINES
-            shown.append(self._words.more.format(count=count, file=self._sheet.details))
+        shown = self._first(texts, LINES)
         return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in shown) + "</ul>"
 
     @staticmethod

@@ -11,8 +11,9 @@ class Wording:
     """A language's texts.
 
     Names in braces are put in by ``str.format``. Mappings translate the words that the records use:
-    clock (`ClockSource`), gap_reasons, end_reasons, triggers, policies, kinds (`findings.Kind`). A
-    word that is missing there is shown as it is. button: what a trigger ``button:NAME`` becomes.
+    clock (`ClockSource`), rate_reasons (`heat.Cause`), gap_reasons, end_reasons, triggers,
+    policies, kinds (`findings.Kind`). A word that is missing there is shown as it is. button: what
+    a trigger ``button:NAME`` becomes.
     decimal: the decimal sign; date_format, day_format, time_format: for ``strftime``. hold_reason:
     of the hold that an export places, which goes into the ledger.
     """
@@ -51,6 +52,8 @@ class Wording:
     picture_value: str
     with_sound: str
     without_sound: str
+    rates: str
+    rate: str
     marks: str
     policy: str
     policy_value: str
@@ -102,6 +105,7 @@ class Wording:
     signature: str
 
     clock: Mapping[str, str]
+    rate_reasons: Mapping[str, str]
     gap_reasons: Mapping[str, str]
     end_reasons: Mapping[str, str]
     triggers: Mapping[str, str]

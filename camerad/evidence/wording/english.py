@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from camerad.behaviour.heat import Cause
 from camerad.clock import ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.findings import Kind
@@ -54,6 +55,8 @@ ENGLISH: Final = Wording(
     picture_value="{width} x {height} pixels, {fps} per second, {sound}",
     with_sound="with sound",
     without_sound="no sound",
+    rates="Other pictures per second",
+    rate="from {time} on {fps} ({reason})",
     marks="Marks",
     policy="Rules in force",
     policy_value="{policy}; deleted after {days} days unless held",
@@ -107,6 +110,11 @@ ENGLISH: Final = Wording(
         ClockSource.SYNCHRONISED: "set by a time server",
         ClockSource.RTC: "kept by its battery",
         ClockSource.UNKNOWN: "NOT reliable",
+    },
+    rate_reasons={
+        Cause.HEAT: "camera hot",
+        Cause.THROTTLED: "processor slowed down",
+        Cause.COOLED: "cooled down",
     },
     gap_reasons={
         CAPTURE_RESTARTED: "the camera part was started again",

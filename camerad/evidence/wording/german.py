@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from camerad.behaviour.heat import Cause
 from camerad.clock import ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.findings import Kind
@@ -54,6 +55,8 @@ GERMAN: Final = Wording(
     picture_value="{width} × {height} Bildpunkte, {fps} pro Sekunde, {sound}",
     with_sound="mit Ton",
     without_sound="ohne Ton",
+    rates="Andere Bildrate",
+    rate="ab {time} {fps} Bilder/s ({reason})",
     marks="Markierungen",
     policy="Geltende Regeln",
     policy_value="{policy}; Löschung nach {days} Tagen, sofern nicht gesperrt",
@@ -108,6 +111,11 @@ GERMAN: Final = Wording(
         ClockSource.SYNCHRONISED: "durch Zeitserver gestellt",
         ClockSource.RTC: "batteriegestützt",
         ClockSource.UNKNOWN: "NICHT verlässlich",
+    },
+    rate_reasons={
+        Cause.HEAT: "Kamera heiß",
+        Cause.THROTTLED: "Prozessor gebremst",
+        Cause.COOLED: "abgekühlt",
     },
     gap_reasons={
         CAPTURE_RESTARTED: "der Kamerateil wurde neu gestartet",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
 
+from camerad.behaviour.heat import Cause
 from camerad.capture.pictures import (
     LOST_BY_CAMERA,
     LOST_BY_ENCODER,
@@ -23,8 +24,9 @@ from camerad.clock import SECOND, ClockSource
 from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
 from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
 from camerad.evidence.known import Held
+from camerad.evidence.records import RateChange
 from camerad.evidence.report import Report
-from camerad.evidence.sheet import LINES, Delivered, Sheet, render
+from camerad.evidence.sheet import LINES, RATES, Delivered, Sheet, render
 from camerad.evidence.sound_cutting import NO_SOUND
 from camerad.evidence.sound_cutting import REASONS as SILENT_REASONS
 from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
@@ -129,6 +131,27 @@ def test_gaps_and_remarks_are_listed_and_the_rest_is_counted(words: Wording) -> 
     assert words.qualified in text
     assert words.kinds[Kind.RECOVERED] in text
     assert "said in English" not in text
+
+
+@BOTH
+def test_fewer_pictures_in_heat_are_on_the_sheet(words: Wording) -> None:
+    assert words.rates not in text_of(render(a_sheet(a_result()), words))
+    changes = [
+        RateChange(ORIGIN_US + 65 * SECOND, 30, Cause.HEAT.value, 20),
+        RateChange(ORIGIN_US + 125 * SECOND, 20, Cause.COOLED.value, 30),
+        *[RateChange(ORIGIN_US + 200 * SECOND, 30, "something new", 15)] * 2,
+    ]
+    text = text_of(render(a_sheet(a_result(rates=changes)), words))
+    assert RATES == 2
+    assert set(words.rate_reasons) == set(Cause)
+    said = [
+        words.rate.format(time=f"1:05{words.decimal}000", fps=20, reason="{}"),
+        words.rate.format(time=f"2:05{words.decimal}000", fps=30, reason="{}"),
+        words.more.format(count=2, file="checks.json"),
+    ]
+    said[0] = said[0].format(words.rate_reasons[Cause.HEAT])
+    said[1] = said[1].format(words.rate_reasons[Cause.COOLED])
+    assert f"{words.rates} {'; '.join(said)}" in text
 
 
 @BOTH
@@ -263,6 +286,7 @@ def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Wording, tmp_path: Pa
         header=header,
         gaps=[Gap(FRAMES_LOST, 10**6, ORIGIN_US, ORIGIN_US + LENGTH_US)] * 100,
         marks=[ORIGIN_US + n * 100 * SECOND for n in range(100)],
+        rates=[RateChange(ORIGIN_US + n * SECOND, 30, Cause.THROTTLED.value, 15) for n in range(9)],
     )
     for kind in Kind:
         result.findings.add(Finding(kind, Severity.DAMAGE, "x", "a" * 14, "b" * 14, 0, LENGTH_US))
