@@ -121,6 +121,13 @@ def test_remarks_are_in_both_languages_and_not_without_end() -> None:
     # Where nothing is to be heard is as much of a remark as where nothing is to be seen.
     assert german[1] == "von 2,0 s bis 9,5 s: kein Ton: Ton ging verloren"
     assert german[2].endswith("(end.jws)")
+    # However short a gap is, it has a beginning and another end.
+    short = [silence | {"from": 6.91, "to": to} for to in (6.96, 6.931333, 6.910021)]
+    assert [line.split(": ")[0] for line in remarks({"sound_gaps": short})["de"]] == [
+        "von 6,9 s bis 7,0 s",
+        "von 6,910 s bis 6,931 s",
+        "von 6,910000 s bis 6,910021 s",
+    ]
     many = remarks({"gaps": [gap] * (MOST + 5)})["en"]
     # The last line stands for those beyond: five.
     assert (len(many), "5 more" in many[-1]) == (MOST + 1, True)

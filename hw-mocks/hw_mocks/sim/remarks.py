@@ -9,6 +9,9 @@ from camerad.evidence.wording import LANGUAGES, Wording
 
 MOST: Final = 20
 _POINT: Final = {"de": ",", "en": "."}
+_DIGITS: Final = (1, 3, 6)
+"""Behind the decimal sign: the fewest with which beginning and end of a gap differ. Times are whole
+microseconds."""
 
 
 def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
@@ -22,12 +25,17 @@ def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _in(wording: Wording, code: str, report: dict[str, Any]) -> list[str]:
-    def at(seconds: float | None, otherwise: str) -> str:
-        return otherwise if seconds is None else f"{seconds:.1f} s".replace(".", _POINT[code])
+    def at(seconds: float | None, otherwise: str, digits: int) -> str:
+        if seconds is None:
+            return otherwise
+        return f"{seconds:.{digits}f} s".replace(".", _POINT[code])
 
     def missing(gap: dict[str, Any], form: str) -> str:
-        begin = at(gap["from"], wording.the_beginning)
-        end = at(gap["to"], wording.the_end)
+        for digits in _DIGITS:
+            begin = at(gap["from"], wording.the_beginning, digits)
+            end = at(gap["to"], wording.the_end, digits)
+            if begin != end:
+                break
         reason = form.format(wording.gap_reasons.get(gap["reason"], gap["reason"]))
         return f"{wording.from_to.format(begin=begin, end=end)}: {reason}"
 
