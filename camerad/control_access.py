@@ -47,14 +47,15 @@ class Role(Enum):
     PRESS = "press"
     """What a hand on the buttons may do."""
     CONFIGURE = "configure"
-    """What concerns shifts, and what is kept and what goes."""
+    """What concerns shifts, what is kept and what goes, and how the parts do: brightness and
+    loudness, asked for again and again, tell something of what happens before the camera."""
 
 
 def role_of(method: str, path: str) -> Role:
     """The role that a request needs. path: as the route is written. What is not known to be
     harmless needs the highest."""
     if method in ("GET", "HEAD"):
-        return Role.READ
+        return Role.CONFIGURE if path == "/health" else Role.READ
     if method == "POST" and path.startswith("/intents/"):
         return Role.PRESS
     return Role.CONFIGURE

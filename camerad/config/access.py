@@ -35,7 +35,7 @@ class Access:
     ] = None
     configure: Annotated[
         tuple[str, ...],
-        "Who may say whose shift it is, hold and release recordings, delete what is due and "
-        "acknowledge copies.",
+        "Who may say whose shift it is, hold and release recordings, delete what is due, "
+        "acknowledge copies, and ask how the parts do.",
         WHO,
     ] = ()

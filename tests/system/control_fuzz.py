@@ -94,7 +94,9 @@ def request(method: str, target: str, body: object = None) -> bytes:
 def valid(chance: random.Random) -> Asked:
     what = chance.randrange(3)
     if what == 0:
-        return Asked(request("GET", chance.choice(READING)), "read", "valid")
+        target = chance.choice(READING)
+        role = "configure" if target == "/health" else "read"
+        return Asked(request("GET", target), role, "valid")
     if what == 1:
         return Asked(request("POST", f"/intents/{chance.choice(INTENTS)}"), "press", "valid")
     target, body = chance.choice(CONFIGURING)
@@ -155,7 +157,8 @@ def exchange(path: str, asked: Asked, chance: random.Random) -> bytes:
 def _role(line: bytes) -> str:
     """What a request that begins so needs, if it was taken for one."""
     if line.partition(b" ")[0].upper() in (b"GET", b"HEAD"):
-        return "read"
+        target = re.split(rb"[?#\s]", line.partition(b" ")[2].lstrip())[0]
+        return "configure" if target == b"/health" else "read"
     return "press" if b"/intents/" in line else "configure"
 
 

@@ -280,17 +280,16 @@ ALL = Access(read=("user:nobody",), press=("user:nobody",), configure=("user:nob
 REQUESTS = {
     "read": [
         ("GET", "/status"),
-        ("GET", "/health"),
         ("GET", "/events"),
         ("GET", "/recordings"),
         ("GET", "/metrics"),
-        ("GET", "/health"),
         ("GET", "/identity"),
         ("GET", "/ledger/head"),
         ("GET", "/no/such/thing"),
     ],
     "press": [("POST", f"/intents/{intent.value}") for intent in Intent],
     "configure": [
+        ("GET", "/health"),
         ("POST", "/shift"),
         ("POST", "/purge"),
         ("POST", "/acknowledge"),

@@ -69,6 +69,9 @@ def test_a_name_that_the_system_does_not_know_is_one_sentence(entry: str) -> Non
     [
         ("GET", "/status", Role.READ),
         ("HEAD", "/metrics", Role.READ),
+        # What tells of the scene before the camera is not for every reader.
+        ("GET", "/health", Role.CONFIGURE),
+        ("HEAD", "/health", Role.CONFIGURE),
         ("POST", "/intents/{name}", Role.PRESS),
         ("POST", "/shift", Role.CONFIGURE),
         ("POST", "/recordings/{id}/hold", Role.CONFIGURE),
