@@ -13,6 +13,7 @@ import asyncio
 import grp
 import os
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -320,6 +321,26 @@ def run(
     sections: of the configuration. The board's files are in `board`, those of the daemon in `card`
     and `run`.
     """
+    # By a short name: the path of a socket is short, and those of tests are not.
+    with tempfile.TemporaryDirectory(prefix="camerad-", dir="/tmp") as short:
+        runtime = Path(short) / "run"
+        runtime.symlink_to(tmp_path / "run")
+        sections = {"device": {"runtime_dir": str(runtime)}, **sections}
+        return _live(
+            tmp_path, monkeypatch, seed, hands, around=around, found=found, sections=sections
+        )
+
+
+def _live(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    hands: Callable[[random.Random], list[oracle.Press]],
+    *,
+    around: Callable[[World], None],
+    found: Opened,
+    sections: dict[str, Any],
+) -> tuple[World, list[oracle.Press]]:
     chance = random.Random(seed)
     gauges = Gauges(tmp_path / "board")
     for name in ("card", "run"):
@@ -328,8 +349,8 @@ def run(
         "recipients": [sealed.recipient()],
         "device": {
             "state_dir": str(tmp_path / "card"),
-            "runtime_dir": str(tmp_path / "run"),
             "socket_group": grp.getgrgid(os.getgid()).gr_name,
+            **sections.pop("device"),
         },
         "self_view": {"timeout_seconds": 600},
         "battery": {"power_supply": str(gauges.power_supply)},
@@ -453,6 +474,16 @@ def test_presses_shorter_than_bounce_do_no_harm(
 
 MUTED_US = 123
 DIED = Opened("x" * 43, resume="ID", cut_off=False, display=True, muted_us=MUTED_US)
+
+
+def test_a_daemon_lives_below_a_path_that_is_too_long_for_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpio: None
+) -> None:
+    # Of a socket's path 107 bytes are taken (unix(7)).
+    deep = tmp_path / ("deep" * 27)
+    deep.mkdir()
+    world, _ = run(deep, monkeypatch, 0, pressed_late)
+    assert len(world.recorders) == 2
 
 
 def pressed_late(_chance: random.Random) -> list[oracle.Press]:
