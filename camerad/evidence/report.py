@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -217,10 +218,8 @@ class Report:
             )
         ended = "" if closing is None or not result.end_linked else f": {closing.reason}"
         yield f"  state      {self.state}{ended}"
-        yield from _listed("gap", [self._gap_text(gap) for gap in result.gaps])
-        yield from _listed(
-            "no sound", [self._gap_text(gap, "access unit") for gap in result.sound_gaps]
-        )
+        yield from self._listed_gaps("gap", result.gaps, "picture")
+        yield from self._listed_gaps("no sound", result.sound_gaps, "access unit")
         yield from _listed("microphone", [self._state_text(one) for one in result.sound_states])
         yield from _listed("mark", [_at(self._us(at_us)) for at_us in result.marks])
         yield from _listed(
@@ -281,7 +280,16 @@ class Report:
         state = "open" if change.state == SoundState.ON.value else change.state
         return f"{state} from {self._us(change.at_us) / SECOND:.3f} s on{why}"
 
-    def _gap_text(self, gap: Gap, what: str = "picture") -> str:
+    def _listed_gaps(self, label: str, gaps: Sequence[Gap], what: str) -> Iterator[str]:
+        """The longest ones in their order: a long one must not hide behind many short ones."""
+        longest = sorted(range(len(gaps)), key=lambda at: _length_us(gaps[at]), reverse=True)
+        texts = [self._gap_text(gaps[at], what) for at in sorted(longest[:_LISTED])]
+        yield from _listed(label, texts)
+        if len(gaps) > _LISTED:
+            left = len(gaps) - _LISTED
+            yield f"  {label:<10} and {left} more, none of them longer (all with --json)"
+
+    def _gap_text(self, gap: Gap, what: str) -> str:
         from_us = None if gap.from_us is None else self._us(gap.from_us)
         to_us = None if gap.to_us is None else self._us(gap.to_us)
         frames = "" if gap.frames is None else f", {count(gap.frames, what)}"
@@ -332,6 +340,13 @@ def _listed(label: str, texts: Sequence[str]) -> Iterator[str]:
         yield f"  {label:<10} {text}"
     if len(texts) > _LISTED:
         yield f"  {label:<10} and {len(texts) - _LISTED} more (all of them with --json)"
+
+
+def _length_us(gap: Gap) -> float:
+    """Without a limit where nobody knows where it begins or ends."""
+    if gap.from_us is None or gap.to_us is None:
+        return math.inf
+    return gap.to_us - gap.from_us
 
 
 def _at(at_us: int) -> str:
