@@ -9,8 +9,11 @@ from typing import Any, Final
 from unittest import mock
 
 from camerad.clock import SECOND, ClockSource, ManualClock
-from camerad.evidence import entries, epochs, jws
+from camerad.evidence import entries, epochs, jws, tar
+from camerad.evidence.entries import Entry
+from camerad.evidence.facts import EpochBegun
 from camerad.evidence.keys import PublicKey, SigningKey
+from camerad.evidence.state import LedgerState
 from tests.crash.device import OFFICE, Device
 from tests.crash.judge import LifeJudge
 
@@ -58,12 +61,37 @@ def remembered() -> Iterator[None]:
         (entries, "parse", lambda token, keys: (bytes(token), frozenset(keys))),
         (jws, "parse", bytes),
         (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
+        (tar, "header", lambda name, size: (name, size)),
+        (tar, "parse", bytes),
+        (LedgerState, "after", _after),
     )
     with ExitStack() as patches:
         for owner, name, key in pure:
             remembering = _remember(getattr(owner, name), key)
             patches.enter_context(mock.patch.object(owner, name, remembering))
         yield
+
+
+def _after(before: LedgerState, entry: Entry) -> object:
+    """Of a state the object itself will do: it follows from another one that is remembered."""
+    if isinstance(entry.facts, EpochBegun):
+        return before.started, entry.token
+    return _Same(before), entry.token
+
+
+class _Same:
+    """Equal to what holds the same object, which lives as long."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, held: object) -> None:
+        self._held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._held is self._held
+
+    def __hash__(self) -> int:
+        return id(self._held)
 
 
 def _remember(call: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:

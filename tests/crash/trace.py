@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -215,11 +216,17 @@ class Recorder:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and len(found) < _FRAMES:
             code = frame.f_code
-            if code.co_filename.startswith(self._code):
-                name = code.co_filename[len(self._code) :]
-                found.append(Frame(name, code.co_qualname, frame.f_lineno))
+            here = _frame(self._code, code.co_filename, code.co_qualname, frame.f_lineno)
+            if here is not None:
+                found.append(here)
             frame = frame.f_back
         return tuple(found)
+
+
+@cache
+def _frame(directory: str, file: str, function: str, line: int) -> Frame | None:
+    """A place in the code below `directory`; None if it is elsewhere."""
+    return Frame(file[len(directory) :], function, line) if file.startswith(directory) else None
 
 
 # ---------------------------------------------------------------------- the calls
