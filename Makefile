@@ -50,10 +50,10 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# In four parts; tests/run.sh says which, and why.
+# In four parts, types in one of them; tests/run.sh says which, and why.
 test:
 	$(prepare) test
-	@$(MAKE) --no-print-directory lint types generated
+	@$(MAKE) --no-print-directory lint generated
 	@sh tests/run.sh $(python) $(PYTEST_ARGS)
 
 unit:

@@ -13,16 +13,13 @@
 # Behind all of that, with what it leaves over of two processors, is what only computes; what that
 # says is told in the end:
 #
-# 3. What has to cover what pyproject.toml says, traced. Being traced makes it two to three times as
-#    slow, so nothing is in it that covers no more than the rest.
-# 4. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
+# 3. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
+#    to three times as slow, so nothing is in it that covers no more than the rest.
+# 4. What walks through whole spaces of states or years of a camera's life.
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
 
-# Unit tests that cover nothing of what has to be covered, or nothing that others do not.
-untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/commands
-    tests/unit/selfview tests/unit/systemd'
 # Whole spaces and years among the unit tests.
 vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
     tests/unit/evidence/test_retention_years.py'
@@ -40,9 +37,11 @@ case $1 in
         shift 2
         # The kernel shares processors out between sessions first (sched(7)), if it tells them apart.
         { echo 19 >/proc/self/autogroup; } 2>/dev/null || :
+        "$python" -m mypy
+        note $?
         ignored=''
-        for one in $untraced $vast; do ignored="$ignored --ignore=$one"; done
-        # shellcheck disable=SC2086 # names of files, to be split; here and below
+        for one in $vast; do ignored="$ignored --ignore=$one"; done
+        # shellcheck disable=SC2086 # names of files, to be split; below too
         "$python" -m pytest --cov -n 2 --dist worksteal $ignored tests/unit "$@"
         note $?
         # A file is a worker's whole, since what its tests share may take a minute to find; the
@@ -50,7 +49,7 @@ case $1 in
         # shellcheck disable=SC2086
         "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
             tests/crash/test_states.py tests/crash/test_table.py $vast \
-            tests/crash tests/tamper tests/independent $untraced "$@"
+            tests/crash tests/tamper tests/independent "$@"
         note $?
         exit "$failed"
         ;;
