@@ -89,16 +89,23 @@ class Book:
         return sorted(os.listdir(self.path))
 
 
+def found_in(
+    directory: Path, head: Head | None = None, keys: KeyRing = KEYS
+) -> tuple[list[str], list[str]]:
+    """What a check of a ledger finds to be wrong, and what it finds worth knowing."""
+    _, findings = read_ledger(str(directory), keys, head)
+    damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
+    return damage, [str(one) for one in findings if one.severity is Severity.NOTE]
+
+
 def damage_in(directory: Path, head: Head | None = None, keys: KeyRing = KEYS) -> list[str]:
     """What a check of a ledger finds to be wrong."""
-    _, findings = read_ledger(str(directory), keys, head)
-    return [str(one) for one in findings if one.severity is Severity.DAMAGE]
+    return found_in(directory, head, keys)[0]
 
 
 def notes_in(directory: Path, head: Head | None = None, keys: KeyRing = KEYS) -> list[str]:
     """What a check of a ledger finds worth knowing."""
-    _, findings = read_ledger(str(directory), keys, head)
-    return [str(one) for one in findings if one.severity is Severity.NOTE]
+    return found_in(directory, head, keys)[1]
 
 
 def ended(name: str, moment: Moment, **facts: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, failing, notes_in
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, failing, found_in, notes_in
 
 from camerad.clock import DAY, ClockSource
 from camerad.errors import StorageError
@@ -43,19 +43,17 @@ def test_an_append_that_was_cut_short_anywhere_is_kept_as_what_it_is(book: Book)
         book.ledger.close()
         book.file(1).write_bytes(before + torn)
         book.file(2).unlink(missing_ok=True)
-        assert damage_in(book.path, state.head) == []
-        note = f"000001.jws:7: {len(torn)} bytes of an interrupted append"
-        assert notes_in(book.path, state.head)[0].startswith(note)
+        damage, notes = found_in(book.path, state.head)
+        assert damage == []
+        assert notes[0].startswith(f"000001.jws:7: {len(torn)} bytes of an interrupted append")
         assert len(book.open().repairs) == 1
         assert book.file(1).read_bytes() == before + torn
         assert book.entries()[-1].facts == Repaired(
             "000001.jws", len(torn), hashlib.sha256(torn).hexdigest()
         )
         assert book.state.recordings == state.recordings
-        assert damage_in(book.path, book.ledger.head) == []
-        assert notes_in(book.path, book.ledger.head) == [
-            "000002.jws:3: 000001.jws ends with an append that was interrupted"
-        ]
+        note = "000002.jws:3: 000001.jws ends with an append that was interrupted"
+        assert found_in(book.path, book.ledger.head) == ([], [note])
 
 
 def test_sectors_lost_from_within_an_append_are_repaired(book: Book) -> None:
