@@ -258,11 +258,13 @@ class Stage:
         over = threading.Event()
 
         def look() -> None:
+            looked_us = now_us()
             while True:
                 last = over.wait(LOOK_SECONDS)
+                before_us, looked_us = looked_us, now_us()
                 for line in watch.changes():
                     name = line.rpartition(":")[0]
-                    seen.changed.append((self._changed_us(name), name))
+                    seen.changed.append((self._changed_us(name, before_us), name))
                 if last:
                     return
 
@@ -275,13 +277,15 @@ class Stage:
                 done.result()
 
     @staticmethod
-    def _changed_us(name: str) -> int:
-        """When a file was last changed, which may be a while before this is asked."""
+    def _changed_us(name: str, before_us: int) -> int:
+        """When a file was last changed, which may be a while before this is asked; of one that is
+        gone, `before_us`, when nothing was known of it yet."""
         at_us = now_us()
-        with contextlib.suppress(FileNotFoundError):
+        try:
             age_ns = time.time_ns() - os.stat(name).st_ctime_ns
-            return at_us - max(0, age_ns // 1000)
-        return at_us
+        except FileNotFoundError:
+            return before_us
+        return at_us - max(0, age_ns // 1000)
 
     def _perform(self, sequence: sequences.Sequence, seen: Seen) -> None:
         began_us = seen.began_us
