@@ -21,7 +21,7 @@ from tests.system import sealed
 from tests.system.fuzzing import Fuzzed, Fuzzers
 from tests.system.gaps import start_recording
 from tests.system.harness import BodyCamera, body_camera, configuration, until
-from tests.system.test_bad_input import ANSWER_US, answered_us
+from tests.system.test_control_noise import ANSWER_US, answered_us
 
 MEMBERS: Final = 5
 GROWTH_KB: Final = 16 * 1024

@@ -16,7 +16,7 @@ import pytest
 from tests.system.fuzzing import Fuzzers
 from tests.system.gaps import start_recording
 from tests.system.harness import body_camera, configuration
-from tests.system.test_bad_input import ANSWER_US, answered_us
+from tests.system.test_control_noise import ANSWER_US, answered_us
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
