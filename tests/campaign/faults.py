@@ -25,7 +25,8 @@ from typing import Any, Final, cast
 
 from tests.campaign import judging, sequences
 from tests.campaign.promises import CHECKS, Late
-from tests.campaign.scenes import Seen, Stage, stage
+from tests.campaign.scenes import Stage, stage
+from tests.campaign.seen import Seen
 from tests.campaign.table import say
 
 BUSY: Final = 0.6

@@ -13,23 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from hw_mocks.sim.faults import FAULTS
-from hw_mocks.sim.simulator import REBOOT_SECONDS
 
-from camerad.behaviour.budget import (
-    BEAT_SECONDS,
-    END_SECONDS,
-    SHUTDOWN_SECONDS,
-    STOP_SECONDS,
-    TURN_SECONDS,
-)
-from camerad.behaviour.recovery import Budget
-from camerad.card import WATCH_SECONDS
+from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.evidence.records import RECOVERED
 from camerad.evidence.report import Verdict
-from camerad.resources import LOOK_SECONDS
-from tests.bench.starting import READY_LIMIT_MS
-from tests.campaign import sequences
-from tests.campaign.scenes import Film, Pressed, Seen
+from tests.campaign.readiness import CAPTURING, CARD, budget_seconds
+from tests.campaign.seen import Film, Pressed, Seen
 
 
 class Late(str):
@@ -58,15 +47,8 @@ TOLD_US: Final = 300_000
 """A stage is told a little later than it came about."""
 NOTICED_US: Final = round(BEAT_SECONDS * 1e6) + SETTLED_US
 """Lights are looked at so often."""
-START_SECONDS: Final = 3 * READY_LIMIT_MS / 1000
-"""From the start of a daemon until the camera delivers, at most: three times what `make bench`
-allows on a machine that is left alone."""
 PRE_EVENT_US: Final = 3_000_000
 """The buffer of the campaign's camera, and one group of pictures."""
-CAPTURING: Final = frozenset(
-    name for name, kind in FAULTS.items() if kind.group == "camera" or name == "capture_kill"
-)
-CARD: Final = frozenset(name for name, kind in FAULTS.items() if kind.group == "card")
 KEPT: Final = ("ledger/", "battery.json", "metrics.json", "clock.json", "reboots.json")
 """What the daemon writes in every stage: its ledger and its small files, none of which has room for
 a picture."""
@@ -203,7 +185,7 @@ def p8_gaps_are_stated(seen: Seen) -> Iterator[str | None]:
             continue
         yield None
         facts = [commit["facts"] for commit in film.read.commits]
-        slow = any(fact.get("rates") for fact in facts)
+        slow = seen.slowed or any(fact.get("rates") for fact in facts)
         stated = [
             (
                 film.numbers[0] if gap["from_us"] is None else film.number(gap["from_us"]),
@@ -218,7 +200,8 @@ def p8_gaps_are_stated(seen: Seen) -> Iterator[str | None]:
         touched = {begin for begin, _, _ in stated} & {end for _, end, _ in stated}
         for after, before in pairwise(film.numbers):
             missing = set(range(after + 1, before))
-            # Half or two thirds of the pictures are taken in heat, and that is stated as such.
+            # Half or two thirds of the pictures are taken in heat, and that is stated as such; a
+            # sensor that was told to take all of them again needs some pictures to do so.
             if slow and len(missing) <= 2:
                 continue
             for begin, end, _ in stated:
@@ -312,32 +295,6 @@ CHECKS: Final[dict[str, Check]] = {
     "P10": p10_the_display_never_rules,
     "ready": ready_again,
 }
-
-
-def budget_seconds(seen: Seen) -> float:
-    """How long after the end of all faults the camera may need to be ready: what was begun before
-    ends in its own time, then each watcher looks once more."""
-    ladder = Budget()
-    # A hand that asks for the stop of what runs, and a stop that waits for its last pictures.
-    most = sequences.STOP_SECONDS + STOP_SECONDS + TURN_SECONDS
-    names = set(seen.sequence.names)
-    if names & CAPTURING:
-        # A process that began while nothing worked, its end, the pause, the next one; and a board
-        # that had been given up reboots.
-        waits_us = ladder.first_frame_us + ladder.stop_us + ladder.back_off_us[-1]
-        most += waits_us / 1e6 + START_SECONDS
-        most += END_SECONDS + REBOOT_SECONDS + START_SECONDS if _rebooted(seen) else 0
-    if names & CARD:
-        most += SHUTDOWN_SECONDS + WATCH_SECONDS
-    if "daemon_killed" in names:
-        most += START_SECONDS
-    if any(FAULTS[name].group == "power" for name in names):
-        most += LOOK_SECONDS
-    return most
-
-
-def _rebooted(seen: Seen) -> bool:
-    return any(one["kind"] == "start" for one in seen.ledger)
 
 
 def _content(path: Path) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from tests.campaign import fault_report, faults
 from tests.campaign.faults import Judged
 from tests.campaign.promises import CHECKS, Late
-from tests.campaign.scenes import Seen
+from tests.campaign.seen import Seen
 
 
 def seen(busy: float, waited: float = 0.0) -> Seen:

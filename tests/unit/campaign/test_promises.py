@@ -13,9 +13,10 @@ from typing import Any, cast
 
 import pytest
 
+from camerad.behaviour.recovery import Budget
 from camerad.evidence.report import Report, Verdict
-from tests.campaign import promises, sequences
-from tests.campaign.scenes import Film, Pressed, Said, Seen, Span
+from tests.campaign import promises, readiness, sequences
+from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import sealed
 
 T0 = 1_000_000_000
@@ -211,6 +212,12 @@ def test_a_mark_that_is_in_no_recording_is_found() -> None:
     assert findings(what) == {}
 
 
+def test_pictures_that_come_more_slowly_are_not_missing() -> None:
+    slower = tuple(number for number in NUMBERS if number > FIRST + 10 or number % 2 == 0)
+    assert "P8" in findings(seen(films=[film(slower)]))
+    assert findings(seen(films=[film(slower)], slowed=True)) == {}
+
+
 def test_red_that_is_shorted_for_longer_than_a_look_is_a_finding_only_if_the_ledger_is_silent() -> (
     None
 ):
@@ -273,11 +280,11 @@ def test_the_reserve_may_change_and_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_only_faults_of_the_camera_may_take_as_long_as_its_ladder() -> None:
-    assert promises.budget_seconds(seen()) < promises.budget_seconds(seen("disk_error"))
-    ladder = promises.Budget()
+    assert readiness.budget_seconds(seen()) < readiness.budget_seconds(seen("disk_error"))
+    ladder = Budget()
     least = (ladder.first_frame_us + ladder.back_off_us[-1]) / 1e6
-    assert promises.budget_seconds(seen("disk_error")) < least
-    assert least < promises.budget_seconds(seen("camera_gone")) < least + 15
+    assert readiness.budget_seconds(seen("disk_error")) < least
+    assert least < readiness.budget_seconds(seen("camera_gone")) < least + 15
     # A board that was given up reboots meanwhile.
     rebooted = seen("camera_gone", ledger=[{"kind": "start", "facts": {}}])
-    assert promises.budget_seconds(rebooted) > promises.budget_seconds(seen("camera_gone")) + 15
+    assert readiness.budget_seconds(rebooted) > readiness.budget_seconds(seen("camera_gone")) + 15
