@@ -47,6 +47,8 @@ TOLD_US: Final = 300_000
 """A stage is told a little later than it came about."""
 NOTICED_US: Final = round(BEAT_SECONDS * 1e6) + SETTLED_US
 """Lights are looked at so often."""
+BUFFERED_US: Final = 200_000
+"""A picture that waits longer for a processor is lost: so many the camera's buffers hold."""
 PRE_EVENT_US: Final = 3_000_000
 """The buffer of the campaign's camera, and one group of pictures."""
 KEPT: Final = ("ledger/", "battery.json", "metrics.json", "clock.json", "reboots.json")
@@ -252,7 +254,8 @@ def p10_the_display_never_rules(seen: Seen) -> Iterator[str | None]:
             to_us = ended_us if gap["to_us"] is None else gap["to_us"]
             during = any(one.near(from_us - AFTER_US, to_us) for one in ours)
             if during and not any(one.near(from_us - AFTER_US, to_us) for one in others):
-                yield f"{film.path.name} has a gap: {gap}"
+                text = f"{film.path.name} has a gap: {gap}"
+                yield Late(text, (to_us - from_us) / 1e6, BUFFERED_US / 1e6)
         reason = _reason(film)
         if reason != "stop" and not any(one.from_us <= ended_us + AFTER_US for one in others):
             yield f"{film.path.name} ended because of {reason}"
