@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from typing import Any, Final
 
 from camerad.commands import default_state
@@ -18,6 +19,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("provision", help="set cameras up by one file on their card")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_apply(actions)
+    _add_publish(actions)
 
 
 def _add_apply(actions: Any) -> None:
@@ -30,6 +32,19 @@ def _add_apply(actions: Any) -> None:
         "over and could not be removed, or the camera's own storage fails.",
     )
     _add_card_options(apply)
+
+
+def _add_publish(actions: Any) -> None:
+    publish = actions.add_parser(
+        "publish",
+        help="on a camera, once its daemon runs: leave its public key on the card",
+        description="Writes camerad-device.json, camerad-device.pem and camerad-doctor.txt onto "
+        "the card, for 'camerad provision collect' at the office.",
+    )
+    _add_card_options(publish)
+    publish.add_argument(
+        "--doctor", metavar="FILE", help="what 'camerad doctor --save' has written"
+    )
 
 
 def _add_card_options(parser: argparse.ArgumentParser) -> None:
@@ -75,4 +90,14 @@ def _apply(options: argparse.Namespace) -> int:
     return {Outcome.REFUSED: EX_CONFIG, Outcome.LEFT: EX_IOERR}.get(outcome, 0)
 
 
-_ACTIONS: Final = {"apply": _apply}
+def _publish(options: argparse.Namespace) -> int:
+    from camerad.provisioning.card import Card  # noqa: PLC0415 - slow to import
+    from camerad.provisioning.kept import Kept  # noqa: PLC0415
+    from camerad.provisioning.publishing import publish  # noqa: PLC0415
+
+    device = publish(Card(options.boot), Kept(options.data), options.state, options.doctor)
+    sys.stdout.write(f"{device.device or 'not set up'}  {device.thumbprint}\n")
+    return 0
+
+
+_ACTIONS: Final = {"apply": _apply, "publish": _publish}

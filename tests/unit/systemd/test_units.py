@@ -16,9 +16,15 @@ from typing import Any
 import pytest
 import yaml
 
+from camerad import cli
 from camerad.behaviour import budget
+from camerad.commands import provision
+from camerad.config.provisioning import NAME
 from camerad.config.sections import Device
 from camerad.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
+from camerad.provisioning import standing
+from camerad.provisioning.kept import PUBLISH
+from camerad.provisioning.publishing import DEVICE
 from tests.unit.systemd.units import (
     SERVICES,
     SOURCE,
@@ -76,10 +82,9 @@ def test_the_commands_that_are_printed_put_everything_into_its_place(tmp_path: P
 
 
 def test_what_the_page_enables_is_all_that_can_be_enabled() -> None:
-    (line,) = re.findall(
-        r"(?m)^    sudo systemctl enable (.+)$", (SOURCE / "README.md").read_text()
-    )
-    assert set(line.split()) == {name for name in UNITS if "Install.WantedBy" in settings(name)}
+    lines = re.findall(r"(?m)^    sudo systemctl enable (.+)$", (SOURCE / "README.md").read_text())
+    named = " ".join(lines).split()
+    assert set(named) == {name for name in UNITS if "Install.WantedBy" in settings(name)}
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -213,6 +218,39 @@ def test_the_daemon_opens_its_own_devices_and_no_watchdog() -> None:
         "char-alsa",
         "char-fb",
     }
+
+
+def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partition() -> None:
+    unit = "camerad-provision.service"
+    given = settings(unit)
+    assert "camerad.service" in one(unit, "Unit.Before").split()
+    # Wanted, not required: a partition that is damaged keeps no camera from starting.
+    assert given["Unit.Wants"] == ["boot-common.mount"]
+    assert "boot-common.mount" not in " ".join(given["Unit.RequiresMountsFor"])
+    assert one("boot-common.mount", "Mount.Where") == provision.DEFAULT_CARD
+    # What was begun is completed though the file is gone, and a refusal ends when the file does.
+    wanted = {
+        f"|{provision.DEFAULT_CARD}/{NAME}",
+        f"|{provision.DEFAULT_DATA}/{standing.PENDING}",
+        f"|{provision.DEFAULT_DATA}/{standing.REFUSED}",
+        f"|!{provision.DEFAULT_DATA}/{standing.ACCEPTED}",
+    }
+    assert set(given["Unit.ConditionPathExists"]) == wanted
+    assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == provision.DEFAULT_DATA
+    assert one(unit, "Service.User") != one("camerad.service", "Service.User")
+    told = settings("camerad-provision-publish.service")["Unit.ConditionPathExists"]
+    assert told == [
+        f"|{provision.DEFAULT_DATA}/{PUBLISH}",
+        f"|!{provision.DEFAULT_CARD}/{DEVICE}",
+    ]
+
+
+@pytest.mark.parametrize("unit", ["camerad-provision.service", "camerad-provision-publish.service"])
+def test_the_commands_of_provisioning_are_such_as_there_are(unit: str) -> None:
+    for command in settings(unit)["Service.ExecStart"]:
+        words = command.removeprefix("-").split()
+        assert words[0] == "/opt/camerad/bin/camerad"
+        cli.parser().parse_args(words[1:])
 
 
 def test_the_journal_keeps_nothing_for_longer_than_the_shortest_policy_keeps_recordings() -> None:

@@ -10,7 +10,9 @@ from typing import Final
 SOURCE: Final = Path(__file__).parents[3] / "systemd"
 SERVICES: Final = sorted(path.name for path in SOURCE.glob("*.service"))
 UNITS: Final = sorted(
-    path.name for path in SOURCE.iterdir() if path.suffix in {".service", ".path", ".timer"}
+    path.name
+    for path in SOURCE.iterdir()
+    if path.suffix in {".service", ".path", ".timer", ".mount"}
 )
 
 _ROW: Final = re.compile(r"^\| (`[^|]+`) \| `(/[^`|]+)` \|", re.MULTILINE)

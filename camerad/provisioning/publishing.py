@@ -1,0 +1,127 @@
+"""``camerad provision publish``: what a camera leaves on its card for the technician to collect.
+
+Its public key, as JWK and as PEM, with the file that it was set up by, and what the doctor found.
+Nothing of it is signed: it says what a person then carries to the desk, and proves nothing by
+itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from camerad import __version__
+from camerad.errors import EX_TEMPFAIL, StorageError
+from camerad.evidence import files, identity
+from camerad.evidence.keys import PublicKey
+from camerad.evidence.plain import read_plain
+from camerad.provisioning import orders
+from camerad.provisioning.card import Card
+from camerad.provisioning.kept import PUBLISH, Kept
+
+DEVICE: Final = "camerad-device.json"
+PEM: Final = "camerad-device.pem"
+DOCTOR: Final = "camerad-doctor.txt"
+VERSION: Final = 1
+PATIENCE_SECONDS: Final = 60.0
+"""So long the daemon may take from its start to its key."""
+_LOOK_SECONDS: Final = 0.2
+_LARGEST: Final = 1 << 20
+
+
+class NoKeyYetError(StorageError):
+    """Error raised when the daemon has not said in time by which key it signs."""
+
+    exit_code = EX_TEMPFAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What `DEVICE` says. device: the camera's name, None before its first file, as serial, office
+    and file are: the number of the file that it was set up by, the thumbprint of the key that
+    signed it, its SHA-256. doctor: how many findings are of which level, None if it was not run."""
+
+    version: int
+    software: str
+    device: str | None
+    thumbprint: str
+    jwk: dict[str, str]
+    serial: int | None
+    office: str | None
+    file: str | None
+    doctor: dict[str, int] | None
+
+    @property
+    def key(self) -> PublicKey:
+        """Its public key. Raises ValueError if it is none, or is another one than it says."""
+        key = PublicKey.from_jwk(self.jwk)
+        if key.thumbprint != self.thumbprint:
+            raise ValueError("the thumbprint is not that of the key")
+        return key
+
+
+def publish(
+    card: Card,
+    kept: Kept,
+    state_dir: str,
+    doctor: str | None,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Device:
+    """Leave it on the card. doctor: file of the doctor's report, if it was run.
+
+    Waits until the daemon has carried out what it was told, since a reset changes its key. Raises
+    NoKeyYetError and StorageError.
+    """
+    key = _key(kept, state_dir, now, pause)
+    accepted = kept.accepted
+    report = None if doctor is None else read_plain(doctor, "doctor's report", _LARGEST)
+    found = Device(
+        version=VERSION,
+        software=__version__,
+        device=None if accepted is None else accepted.order.device,
+        thumbprint=key.thumbprint,
+        jwk=key.jwk,
+        serial=None if accepted is None else accepted.serial,
+        office=None if accepted is None else accepted.order.office,
+        file=None if accepted is None else accepted.sha256,
+        doctor=None if report is None else _counts(report),
+    )
+    if report is not None:
+        card.write(DOCTOR, report)
+    card.write(PEM, key.pem.encode())
+    card.write(DEVICE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    files.remove(os.path.join(kept.directory, PUBLISH), missing_ok=True)
+    return found
+
+
+def _key(
+    kept: Kept, state_dir: str, now: Callable[[], float], pause: Callable[[float], None]
+) -> PublicKey:
+    until = now() + PATIENCE_SECONDS
+    while True:
+        untold = orders.untold(kept.directory, state_dir)
+        if not untold and identity.is_confirmed(state_dir):
+            return identity.published(state_dir)[0]
+        if now() >= until:
+            raise NoKeyYetError(
+                f"{state_dir}: the daemon has not said by which key it signs; see 'journalctl -u "
+                "camerad', and start the camera again"
+            )
+        pause(_LOOK_SECONDS)
+
+
+def _counts(report: bytes) -> dict[str, int] | None:
+    """How many findings are of which level: the report's last line is an object for programs."""
+    try:
+        told: Any = json.loads(report.decode().splitlines()[-1])
+        return {str(level): int(count) for level, count in told["counts"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
