@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any, Final
 
-from camerad.commands import default_state
+from camerad.commands import default_state, provision_office
 from camerad.errors import EX_CONFIG, EX_IOERR
 
 DEFAULT_CARD: Final = "/boot/common"
@@ -18,6 +18,7 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
     parser = commands.add_parser("provision", help="set cameras up by one file on their card")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    provision_office.add_actions(actions)
     _add_apply(actions)
     _add_publish(actions)
 
@@ -100,4 +101,4 @@ def _publish(options: argparse.Namespace) -> int:
     return 0
 
 
-_ACTIONS: Final = {"apply": _apply, "publish": _publish}
+_ACTIONS: Final = {"apply": _apply, "publish": _publish, **provision_office.ACTIONS}

@@ -1,0 +1,249 @@
+"""The part of ``camerad provision`` for the office: makes, signs and checks files, and collects."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Final
+
+from camerad.commands.options import default_office_key
+from camerad.errors import EX_CONFIG, CameradError
+from camerad.evidence.text import printable
+
+
+def add_actions(actions: Any) -> None:
+    """Add what an office does to the actions of ``camerad provision``."""
+    new = actions.add_parser("new", help="make a file for one camera, and sign it")
+    new.add_argument("--device", required=True, metavar="NAME", help="as it is on the housing")
+    new.add_argument("--policy", required=True, metavar="POLICY", help="the law of the place")
+    new.add_argument(
+        "--recipient",
+        action="append",
+        required=True,
+        metavar="age1...",
+        help="who can open recordings ('camerad keys new'); may be given several times",
+    )
+    new.add_argument("--language", choices=("de", "en"), default="de", help="default: %(default)s")
+    new.add_argument(
+        "--camera-key",
+        metavar="THUMBPRINT",
+        help="of the camera that the file is for; every file but a camera's first needs it",
+    )
+    new.add_argument(
+        "--reset",
+        metavar="THUMBPRINT",
+        help="of a camera whose key is to be given up, because it was another office's or that "
+        "office's key is lost",
+    )
+    _add_output(new, "directory for the two files; it is made")
+    _add_office_key(new)
+
+    sign = actions.add_parser("sign", help="check a file that was edited, and sign it")
+    sign.add_argument("file", metavar="FILE")
+    _add_office_key(sign)
+
+    check = actions.add_parser("check", help="say what a camera would say of a file")
+    check.add_argument("file", metavar="FILE")
+
+    batch = actions.add_parser(
+        "batch",
+        help="make and sign a file for each camera of a table",
+        description="TABLE is CSV with a column device.id, and one for every other setting that "
+        "differs from camera to camera, called by its path: wifi.ssid, buttons.main.gpio. "
+        "TEMPLATE is a provisioning file with all that does not differ. Every row is checked "
+        "before anything is written.",
+    )
+    batch.add_argument("template", metavar="TEMPLATE")
+    batch.add_argument("table", metavar="TABLE")
+    batch.add_argument(
+        "--register",
+        metavar="FILE",
+        help="the office's register: a camera that is in it gets a file for its key",
+    )
+    _add_output(batch, "directory for a directory per camera; it is made")
+    _add_office_key(batch)
+
+    collect = actions.add_parser(
+        "collect",
+        help="take the keys that cards bring into the office's register",
+        description="A name that comes with another key than before, or a key under another name, "
+        "is named and left out. Exit code 0: all are in the register; 78: not all.",
+    )
+    collect.add_argument("card", nargs="+", metavar="CARD", help="where its partition is mounted")
+    collect.add_argument("--register", required=True, metavar="FILE", help="made if not there")
+    collect.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="somebody knows why this camera has another key or name; may be given several times",
+    )
+    collect.add_argument(
+        "--keys",
+        metavar="DIR",
+        help="put each camera's key there as well, for 'camerad evidence verify --key DIR'",
+    )
+
+    labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
+    labels.add_argument("register", metavar="REGISTER")
+    _add_output(labels, "the page; a file that is there stays")
+
+
+def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--output", required=True, metavar="PATH", help=what)
+
+
+def _add_office_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--office-key",
+        default=default_office_key(),
+        metavar="FILE",
+        help="the office's own key, which signs; made if it is not there; default: %(default)s",
+    )
+
+
+def _key(options: argparse.Namespace) -> Any:
+    from camerad.evidence import office  # noqa: PLC0415 - slow to import
+
+    key, made = office.load_or_create(options.office_key)
+    if made:
+        sys.stderr.write(
+            f"camerad: {options.office_key}: the office's key was made; keep a copy where no fire "
+            "reaches both: without it every camera has to be reset\n"
+        )
+    return key
+
+
+def _content(path: str) -> bytes:
+    from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415 - slow to import
+    from camerad.evidence.plain import read_plain  # noqa: PLC0415
+
+    return read_plain(path, "file", MAX_BYTES + 1)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from camerad.provisioning import writing  # noqa: PLC0415 - slow to import
+
+    key = _key(options)
+    wanted = writing.Wanted(
+        device=options.device,
+        policy=options.policy,
+        recipients=options.recipient,
+        language=options.language,
+        serial=writing.serial_now(),
+        camera_key=options.camera_key,
+        reset=options.reset,
+    )
+    content = writing.new_file(key.public, wanted)
+    writing.write_pair(options.output, content, writing.signed(options.output, content, key))
+    sys.stdout.write(f"{options.output}: for {options.device}; copy both files onto its card\n")
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import signing, writing  # noqa: PLC0415
+
+    token = writing.signed(options.file, _content(options.file), _key(options))
+    path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
+    files.publish(path, token)
+    sys.stdout.write(f"{path}: written\n")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from camerad.provisioning import signing, writing  # noqa: PLC0415 - slow to import
+
+    beside = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
+    token = _content(beside) if os.path.lexists(beside) else None
+    said = writing.verdict(options.file, _content(options.file), token)
+    sys.stdout.write(f"{options.file}: {said}\n")
+    return 0
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from tqdm import tqdm  # noqa: PLC0415 - slow to import
+
+    from camerad.provisioning import register, writing  # noqa: PLC0415
+
+    key = _key(options)
+    rows = writing.read_table(options.table)
+    known = {}
+    if options.register is not None:
+        cameras = register.read(options.register).cameras
+        known = {one.name: one.thumbprint for one in cameras}
+    template = (options.template, _content(options.template))
+    made = writing.batch(
+        template,
+        options.table,
+        rows,
+        office=key.public,
+        serial=writing.serial_now(),
+        known=known,
+    )
+    quiet = not sys.stderr.isatty()
+    for row in tqdm(made, unit=" cameras", leave=False, disable=quiet, file=sys.stderr):
+        token = writing.signed(row.device, row.content, key)
+        writing.write_pair(os.path.join(options.output, row.device), row.content, token)
+    sys.stdout.write(f"{options.output}: {len(made)} cameras\n")
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import register  # noqa: PLC0415
+
+    known = register.read(options.register)
+    wrong = 0
+    for card in options.card:
+        try:
+            device = register.brought(card)
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            known = register.taken(known, device, at, options.replace)
+        except CameradError as error:
+            wrong += 1
+            sys.stderr.write(f"camerad: {printable(error)}\n")
+            continue
+        register.write(options.register, known)
+        if options.keys is not None:
+            files.make_directory(os.path.abspath(options.keys), 0o700)
+            name = f"{device.device}-{device.thumbprint[:8]}.pem"
+            path = os.path.join(os.path.abspath(options.keys), name)
+            files.publish(path, device.key.pem.encode())
+        sys.stdout.write(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}\n")
+    return EX_CONFIG if wrong else 0
+
+
+def _doctor(counts: dict[str, int] | None) -> str:
+    if counts is None:
+        return "doctor: not run"
+    said = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
+    return f"doctor: {printable(said)}"
+
+
+def _labels(options: argparse.Namespace) -> int:
+    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import labels, register  # noqa: PLC0415
+
+    page = labels.sheet(register.read(options.register)).encode()
+    path = os.path.abspath(options.output)
+    descriptor = files.create(path, 0o644)
+    try:
+        files.write(descriptor, [page], 0, path)
+    finally:
+        files.close(descriptor, path)
+    sys.stdout.write(f"{path}: print it at its own size\n")
+    return 0
+
+
+ACTIONS: Final = {
+    "new": _new,
+    "sign": _sign,
+    "check": _check,
+    "batch": _batch,
+    "collect": _collect,
+    "labels": _labels,
+}

@@ -1,0 +1,138 @@
+"""The office's register of cameras: which name goes with which key, as it was carried there.
+
+One JSON file. A name that comes with another key, or a key under another name, is never taken
+silently: that is what a camera looks like that somebody has set up for themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from camerad.errors import EX_CONFIG, CameradError
+from camerad.evidence import files
+from camerad.evidence.plain import read_plain
+from camerad.evidence.text import is_plain, printable
+from camerad.provisioning.publishing import DEVICE, VERSION, Device
+
+_LARGEST: Final = 64 << 20
+_MODE: Final = 0o644
+
+
+class RegisterError(CameradError, ValueError):
+    """Error raised when a register or what a card brings cannot be read; the text says which."""
+
+    exit_code = EX_CONFIG
+
+
+class ConflictError(CameradError, ValueError):
+    """Error raised where a camera contradicts the register; nothing is changed for it."""
+
+    exit_code = EX_CONFIG
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera. former: thumbprints of keys that went with its name before. collected: when, as
+    RFC 3339. The rest is as in `Device`."""
+
+    name: str
+    thumbprint: str
+    jwk: dict[str, str]
+    serial: int | None
+    office: str | None
+    doctor: dict[str, int] | None
+    collected: str
+    former: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """All cameras, by name."""
+
+    cameras: tuple[Camera, ...] = ()
+
+    def named(self, name: str) -> Camera | None:
+        """The camera of that name."""
+        return next((one for one in self.cameras if one.name == name), None)
+
+    def keyed(self, thumbprint: str) -> Camera | None:
+        """The camera with that key."""
+        return next((one for one in self.cameras if one.thumbprint == thumbprint), None)
+
+
+def read(path: str) -> Register:
+    """A register; an empty one if there is no such file. Raises RegisterError and StorageError."""
+    if not os.path.lexists(path):
+        return Register()
+    try:
+        return msgspec.json.decode(read_plain(path, "register", _LARGEST), type=Register)
+    except msgspec.MsgspecError as error:
+        raise RegisterError(f"{path}: this is no register: {error}; name another file") from None
+
+
+def write(path: str, register: Register) -> None:
+    """Put a register into place, whole. Raises StorageError."""
+    content = msgspec.json.format(msgspec.json.encode(register), indent=2)
+    files.publish(os.path.abspath(path), content + b"\n", mode=_MODE)
+
+
+def brought(directory: str) -> Device:
+    """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
+    path = os.path.join(directory, DEVICE)
+    if not os.path.lexists(path):
+        raise RegisterError(
+            f"{path}: there is no such file; put the card into its camera, and wait until that is "
+            "ready"
+        )
+    try:
+        device = msgspec.json.decode(read_plain(path, "camera's key", _LARGEST), type=Device)
+        key = device.key
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None
+    if device.version != VERSION or key.thumbprint != device.thumbprint:
+        raise RegisterError(f"{path}: of another version of camerad; use that at the desk as well")
+    if device.device is None or not is_plain(device.device):
+        raise RegisterError(f"{path}: this camera has not been set up yet; give it its file first")
+    return device
+
+
+def taken(
+    register: Register, device: Device, collected: str, replacing: Collection[str] = ()
+) -> Register:
+    """The register with a camera in it. replacing: names for which somebody has said that a
+    conflict is right. Raises ConflictError naming both."""
+    name = str(device.device)
+    other = register.keyed(device.thumbprint)
+    same = register.named(name)
+    former: tuple[str, ...] = () if same is None else same.former
+    if name not in replacing:
+        if same is not None and same.thumbprint != device.thumbprint:
+            raise ConflictError(
+                f"{name}: registered with the key {same.thumbprint}, and comes with "
+                f"{device.thumbprint}: it was reset, has another card, or is another camera. If "
+                f"you know why, add --replace {name}"
+            )
+        if other is not None and other.name != name:
+            raise ConflictError(
+                f"{name}: its key {device.thumbprint} is registered as {other.name}: it was "
+                f"renamed, or its card was copied. If you know why, add --replace {name}"
+            )
+    if same is not None and same.thumbprint != device.thumbprint:
+        former = (*former, same.thumbprint)
+    made = Camera(
+        name=name,
+        thumbprint=device.thumbprint,
+        jwk=device.jwk,
+        serial=device.serial,
+        office=device.office,
+        doctor=device.doctor,
+        collected=collected,
+        former=former,
+    )
+    rest = [one for one in register.cameras if one not in (same, other)]
+    return replace(register, cameras=tuple(sorted([*rest, made], key=lambda one: one.name)))

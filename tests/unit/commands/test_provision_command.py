@@ -1,0 +1,469 @@
+"""`camerad provision`: from the office's desk to a camera and back to its register."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from camerad.config import policies
+from camerad.config.provisioning import NAME
+from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_TEMPFAIL, EX_USAGE
+from camerad.evidence import identity, office
+from camerad.evidence.keys import SigningKey, read_public_key
+from camerad.provisioning import orders, publishing, register, signing, writing
+from camerad.provisioning.labels import URN
+from camerad.provisioning.telling import Orders
+from tests.unit.commands.conftest import Desk
+from tests.unit.provisioning.scene import DESK, OTHER_CAMERA
+
+NEW = ("--policy", "generic", "--recipient", DESK)
+
+
+@pytest.fixture(autouse=True)
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policies, "ETC", tmp_path / "etc")
+
+
+class Camera:
+    """A camera with its card, at a desk: its commands, and what its daemon does besides."""
+
+    def __init__(self, desk: Desk, root: Path) -> None:
+        self.desk = desk
+        self.boot, self.data, self.state = (root / name for name in ("boot", "data", "state"))
+        for place in (self.boot, self.data, self.state):
+            place.mkdir(parents=True)
+
+    @property
+    def places(self) -> list[object]:
+        return ["--boot", self.boot, "--data", self.data, "--state", self.state]
+
+    def given(self, directory: Path) -> int:
+        """A start with these files on its card; the exit code of `apply`."""
+        for path in directory.iterdir():
+            shutil.copy(path, self.boot)
+        return self.desk("provision", "apply", *self.places).code
+
+    def daemon(self) -> str:
+        """The daemon has started; the thumbprint of its key."""
+        told = Orders(self.data, str(self.state))
+        made = identity.load_or_create(str(self.state), told.retired)
+        identity.confirm(str(self.state), made)
+        for order in orders.untold(str(self.data), str(self.state)):
+            orders.remember(str(self.state), order)
+        return made.key.public.thumbprint
+
+    def publish(self) -> int:
+        return self.desk("provision", "publish", *self.places).code
+
+    def life(self, directory: Path) -> str:
+        """From the file to what lies on the card afterwards; the thumbprint of its key."""
+        assert self.given(directory) == 0
+        thumbprint = self.daemon()
+        assert self.publish() == 0
+        return thumbprint
+
+
+def made(desk: Desk, output: Path, device: str = "camera-07", *more: object) -> Path:
+    said = desk("provision", "new", "--device", device, *NEW, "--output", output, *more)
+    assert said.code == 0, said.err
+    return output
+
+
+# ------------------------------------------------------------------------------------------ office
+
+
+def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path: Path) -> None:
+    said = desk("provision", "new", "--device", "camera-07", *NEW, "--output", tmp_path / "07")
+    assert said.code == 0
+    assert "copy both files onto its card" in said.out
+    assert "keep a copy where no fire reaches both" in said.err, "the key was made"
+    assert {path.name for path in (tmp_path / "07").iterdir()} == {NAME, signing.NAME}
+    told = desk("provision", "check", tmp_path / "07" / NAME)
+    key = office.load_or_create(str(tmp_path / "config/camerad/office.pem"))[0].public
+    assert (told.code, told.out) == (
+        0,
+        f"{tmp_path / '07' / NAME}: in order, signed by {key.thumbprint}\n",
+    )
+
+
+def test_the_examples_in_a_new_file_are_right_once_they_are_uncommented(
+    desk: Desk, tmp_path: Path
+) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    text = re.sub(r"(?m)^# (time|ssh|wifi):", r"\1:", path.read_text())
+    text = text.replace("AAAA...", "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43).replace(
+        '"..."', '"12345678"'
+    )
+    path.write_text(text)
+    assert desk("provision", "sign", path).code == 0
+    assert desk("provision", "check", path).code == 0
+
+
+def test_a_file_that_was_edited_is_no_longer_signed_until_it_is_signed_again(
+    desk: Desk, tmp_path: Path
+) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    path.write_text(path.read_text() + "camera: {fps: 25}\n")
+    said = desk("provision", "check", path)
+    assert said.code == EX_CONFIG
+    assert "is not as it was when it was signed" in said.err
+    assert desk("provision", "sign", path).code == 0
+    assert desk("provision", "check", path).code == 0
+    (path.parent / signing.NAME).unlink()
+    assert "is not beside the file" in desk("provision", "check", path).err
+
+
+def test_a_file_with_mistakes_is_neither_signed_nor_called_in_order(
+    desk: Desk, tmp_path: Path
+) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    before = (path.parent / signing.NAME).read_bytes()
+    path.write_text(path.read_text() + "camera: {fps: 100}\n")
+    for action in ("sign", "check"):
+        said = desk("provision", action, path)
+        assert said.code == EX_CONFIG
+        assert "camera.fps: 100 is out of range" in said.err
+    assert (path.parent / signing.NAME).read_bytes() == before
+    path.write_bytes(b"#" * 70_000)
+    assert "larger than 64 KiB" in desk("provision", "check", path).err
+
+
+def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    said = desk("provision", "sign", path, "--office-key", tmp_path / "other.pem")
+    assert said.code == EX_CONFIG
+    assert "is not the key that is to sign it" in said.err
+    path.write_text(re.sub('office_key: "[^"]+"', f'office_key: "{"_" * 43}"', path.read_text()))
+    assert "this is no key" in desk("provision", "sign", path).err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--device", "camera 07"), "device.id"),
+        (("--policy", "nowhere"), "is no policy"),
+        (("--recipient", "age1x"), "recipients"),
+        (("--camera-key", "x"), "provision.camera_key"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_is_written(
+    more: tuple[str, str], told: str, desk: Desk, tmp_path: Path
+) -> None:
+    first = ("--device", "camera-07", "--policy", "generic", "--recipient", DESK)
+    said = desk("provision", "new", *first, "--output", tmp_path / "x", *more)
+    assert said.code == EX_CONFIG
+    assert told in said.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_is_there_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    before = path.read_bytes()
+    said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / "07")
+    assert said.code == EX_CANTCREAT
+    assert path.read_bytes() == before
+
+
+def test_wrong_usage_is_told(desk: Desk) -> None:
+    assert desk("provision", "new", "--device", "x").code == EX_USAGE
+
+
+# ------------------------------------------------------------------------------------------- table
+
+
+def table(path: Path, rows: list[dict[str, str]], **dialect: Any) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), **dialect)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+TWENTY = [
+    {"device.id": f"camera-{number:02}", "buttons.main.gpio": str(5 if number % 2 else 17)}
+    for number in range(1, 21)
+]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_twenty_cameras_have_their_files_at_once(
+    delimiter: str, desk: Desk, tmp_path: Path
+) -> None:
+    """The second is what a German desktop writes."""
+    template = made(desk, tmp_path / "first") / NAME
+    cameras = table(tmp_path / "cameras.csv", TWENTY, delimiter=delimiter)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 20 cameras\n")
+    for row in TWENTY:
+        path = tmp_path / "out" / row["device.id"] / NAME
+        found = writing.checked(str(path), path.read_bytes())
+        assert found.settings.device.id == row["device.id"]
+        assert str(found.settings.buttons[0].gpio) == row["buttons.main.gpio"]
+        assert signing.parse((path.parent / signing.NAME).read_bytes())
+    assert desk("provision", "check", tmp_path / "out" / "camera-20" / NAME).code == 0
+
+
+def test_every_mistake_of_every_row_is_named_before_anything_is_written(
+    desk: Desk, tmp_path: Path
+) -> None:
+    template = made(desk, tmp_path / "first") / NAME
+    rows = [
+        {"device.id": "camera-01", "camera.fps": "100", "wifi.ssid": "", "wifi.passphrase": ""},
+        {"device.id": "camera-02", "camera.fps": "", "wifi.ssid": "x", "wifi.passphrase": "zu"},
+        {
+            "device.id": "camera-03",
+            "camera.fps": "25",
+            "wifi.ssid": "x",
+            "wifi.passphrase": "y" * 9,
+        },
+        {"device.id": "camera-03", "camera.fps": "25", "wifi.ssid": "", "wifi.passphrase": ""},
+    ]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    told = said.err.splitlines()
+    assert f"{cameras}:2 (camera-01)" in told[0] and "camera.fps: 100" in told[0]
+    assert f"{cameras}:3 (camera-02)" in told[1] and "wifi.passphrase" in told[1]
+    assert [line for line in told if "stands in the table twice" in line] == told[2:]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"name\ncamera-01\n", "a column device.id is needed"),
+        (b"", "a column device.id is needed"),
+        (b"device.id\n", "0 cameras"),
+        (b"device.id,wifi.ssid\ncamera-01\n", ":2: this row has another number of columns"),
+        (b"device.id\ncamera-01,x\n", ":2: this row has another number of columns"),
+        (b"device.id\n\xff\n", "not UTF-8"),
+        (b'device.id,wifi.ssid\ncamera-01,"x"y\n', ":2: "),
+        (b"device.id\n" + b"x\n" * 1001, "1001 cameras"),
+    ],
+)
+def test_a_table_that_is_none_is_told(
+    content: bytes, told: str, desk: Desk, tmp_path: Path
+) -> None:
+    template = made(desk, tmp_path / "first") / NAME
+    (tmp_path / "t.csv").write_bytes(content)
+    said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    assert told in said.err
+
+
+def test_a_template_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("[x]\n")
+    cameras = table(tmp_path / "cameras.csv", TWENTY)
+    said = desk("provision", "batch", tmp_path / "t.yaml", cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    assert "this is no provisioning file" in said.err
+
+
+# ---------------------------------------------------------------------------------------- register
+
+
+def test_a_camera_goes_from_its_file_into_the_register_and_on_to_its_second_file(
+    desk: Desk, tmp_path: Path
+) -> None:
+    camera = Camera(desk, tmp_path / "camera")
+    thumbprint = camera.life(made(desk, tmp_path / "first"))
+    book, keys = tmp_path / "register.json", tmp_path / "keys"
+    said = desk("provision", "collect", camera.boot, "--register", book, "--keys", keys)
+    assert (said.code, said.out) == (0, f"camera-07  {thumbprint}  doctor: not run\n")
+    (entry,) = register.read(str(book)).cameras
+    assert (entry.name, entry.thumbprint) == ("camera-07", thumbprint)
+    assert read_public_key(str(keys / f"camera-07-{thumbprint[:8]}.pem")).thumbprint == thumbprint
+    # The next file needs the camera's key, which the register has.
+    cameras = table(tmp_path / "cameras.csv", [{"device.id": "camera-07", "language": "en"}])
+    template = tmp_path / "first" / NAME
+    batch = ("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert desk(*batch, "--register", book).code == 0
+    written = yaml.safe_load((tmp_path / "out/camera-07" / NAME).read_text())
+    assert written["provision"]["camera_key"] == thumbprint
+    written["provision"]["serial"] += 1  # both were made within a second
+    (tmp_path / "out/camera-07" / NAME).write_text(yaml.safe_dump(written))
+    assert desk("provision", "sign", tmp_path / "out/camera-07" / NAME).code == 0
+    assert camera.life(tmp_path / "out" / "camera-07") == thumbprint
+    assert "language: en" in (camera.data / "camerad.yaml").read_text()
+    assert desk("provision", "collect", camera.boot, "--register", book).code == 0
+    assert len(register.read(str(book)).cameras) == 1
+
+
+def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
+    desk: Desk, tmp_path: Path
+) -> None:
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    former = camera.life(made(desk, tmp_path / "first"))
+    collect = ("provision", "collect", camera.boot, "--register", book)
+    assert desk(*collect).code == 0
+    # Somebody else's file, with a key of their own.
+    theirs = ("--reset", former, "--office-key", tmp_path / "stranger.pem")
+    thumbprint = camera.life(made(desk, tmp_path / "theirs", "camera-07", *theirs))
+    assert thumbprint != former
+    said = desk(*collect)
+    assert said.code == EX_CONFIG
+    assert f"registered with the key {former}, and comes with {thumbprint}" in said.err
+    assert register.read(str(book)).cameras[0].thumbprint == former
+    assert desk(*collect, "--replace", "camera-07").code == 0
+    (entry,) = register.read(str(book)).cameras
+    assert (entry.thumbprint, entry.former) == (thumbprint, (former,))
+
+
+def test_two_cards_with_one_key_are_a_conflict_and_the_others_go_on(
+    desk: Desk, tmp_path: Path
+) -> None:
+    first, book = Camera(desk, tmp_path / "one"), tmp_path / "register.json"
+    thumbprint = first.life(made(desk, tmp_path / "first"))
+    copy = tmp_path / "copy"
+    shutil.copytree(first.boot, copy)
+    told = json.loads((copy / publishing.DEVICE).read_text())
+    told["device"] = "camera-99"
+    (copy / publishing.DEVICE).write_text(json.dumps(told))
+    other = Camera(desk, tmp_path / "two")
+    other.life(made(desk, tmp_path / "second", "camera-08"))
+    said = desk("provision", "collect", first.boot, copy, other.boot, "--register", book)
+    assert said.code == EX_CONFIG
+    assert f"its key {thumbprint} is registered as camera-07" in said.err
+    assert [one.name for one in register.read(str(book)).cameras] == ["camera-07", "camera-08"]
+    # It was renamed, after all.
+    renamed = ("provision", "collect", copy, "--register", book, "--replace", "camera-99")
+    assert desk(*renamed).code == 0
+    assert [one.name for one in register.read(str(book)).cameras] == ["camera-08", "camera-99"]
+
+
+def _empty(card: Path) -> None:
+    (card / publishing.DEVICE).unlink()
+
+
+def _no_json(card: Path) -> None:
+    (card / publishing.DEVICE).write_text("{")
+
+
+def _another_key(card: Path) -> None:
+    told = json.loads((card / publishing.DEVICE).read_text())
+    told["thumbprint"] = OTHER_CAMERA
+    (card / publishing.DEVICE).write_text(json.dumps(told))
+
+
+def _another_version(card: Path) -> None:
+    told = json.loads((card / publishing.DEVICE).read_text())
+    told["version"] = 2
+    (card / publishing.DEVICE).write_text(json.dumps(told))
+
+
+def _nameless(card: Path) -> None:
+    told = json.loads((card / publishing.DEVICE).read_text())
+    told["device"] = None
+    (card / publishing.DEVICE).write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_empty, "there is no such file; put the card into its camera"),
+        (_no_json, "cannot be read"),
+        (_another_key, "not that of the key"),
+        (_another_version, "another version"),
+        (_nameless, "has not been set up yet"),
+    ],
+)
+def test_a_card_that_brings_nothing_of_use_is_told(
+    spoil: Any, told: str, desk: Desk, tmp_path: Path
+) -> None:
+    camera = Camera(desk, tmp_path / "camera")
+    camera.life(made(desk, tmp_path / "first"))
+    spoil(camera.boot)
+    said = desk("provision", "collect", camera.boot, "--register", tmp_path / "register.json")
+    assert said.code == EX_CONFIG
+    assert told in said.err
+    assert not (tmp_path / "register.json").exists()
+
+
+def test_what_is_no_register_is_left_alone(desk: Desk, tmp_path: Path) -> None:
+    book = tmp_path / "register.json"
+    book.write_text("{}x")
+    said = desk("provision", "collect", tmp_path, "--register", book)
+    assert said.code == EX_CONFIG
+    assert "this is no register" in said.err
+    assert book.read_text() == "{}x"
+
+
+def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path) -> None:
+    book = tmp_path / "register.json"
+    key = SigningKey.generate().public
+    camera = register.Camera("<b>", key.thumbprint, key.jwk, None, None, None, "now")
+    register.write(str(book), register.Register((camera,)))
+    said = desk("provision", "labels", book, "--output", tmp_path / "sheet.html")
+    assert said.code == 0
+    page = (tmp_path / "sheet.html").read_text()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    assert key.thumbprint in page
+    assert read_code(page, tmp_path) == URN + key.thumbprint
+    assert desk("provision", "labels", book, "--output", tmp_path / "sheet.html").code == (
+        EX_CANTCREAT
+    )
+
+
+def read_code(page: str, _: Path) -> str:
+    """What the page's code says, by a library that did not draw it."""
+    import cv2
+    import numpy as np
+
+    drawn = re.search(r"<svg.*?</svg>", page, re.DOTALL)
+    assert drawn is not None
+    size = int(re.search(r'viewBox="0 0 (\d+)', drawn[0])[1])  # type: ignore[index]
+    picture = np.full((size, size), 255, np.uint8)
+    (path,) = re.findall(r'class="qrline"[^>]* d="([^"]+)"', drawn[0])
+    # segno draws runs of dark modules: M x y, then h for one and m to go on.
+    x = y = 0.0
+    for command, numbers in re.findall(r"([Mmh])([^Mmh]+)", path):
+        values = [float(one) for one in re.findall(r"-?[\d.]+", numbers)]
+        if command == "M":
+            x, y = values
+        elif command == "m":
+            x, y = x + values[0], y + values[1]
+        else:
+            picture[int(y), int(x) : int(x + values[0])] = 0
+            x += values[0]
+    text, _points, _code = cv2.QRCodeDetector().detectAndDecode(
+        cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
+    )
+    return str(text)
+
+
+# ------------------------------------------------------------------------------------------ camera
+
+
+def test_exit_codes_tell_a_refusal_from_a_card_that_fails(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = Camera(desk, tmp_path / "camera")
+    assert desk("provision", "apply", *camera.places).code == 0, "nothing to do"
+    directory = made(desk, tmp_path / "first")
+    (directory / signing.NAME).write_bytes(b"")
+    assert camera.given(directory) == EX_CONFIG
+    with monkeypatch.context() as broken:
+        broken.setattr("camerad.provisioning.card._write_over", _fails)
+        desk("provision", "sign", directory / NAME)
+        assert camera.given(directory) == EX_IOERR
+    assert desk("provision", "apply", *camera.places).code == 0
+
+
+def _fails(path: str, _content: bytes) -> None:
+    raise office.files.explained("write", path, OSError(5, "Input/output error"))
+
+
+def test_a_camera_whose_daemon_does_not_come_up_leaves_no_key(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.0)
+    camera = Camera(desk, tmp_path / "camera")
+    camera.given(made(desk, tmp_path / "first"))
+    assert camera.publish() == EX_TEMPFAIL
