@@ -1,0 +1,64 @@
+"""A camera that the office has not set up says so, and what set it up is in its ledger."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from camerad.evidence import epochs, identity
+from camerad.provisioning import orders, standing
+from camerad.provisioning.orders import Order
+from tests.system.gaps import edges
+from tests.system.harness import PATIENCE, body_camera, configuration, now_us, until
+
+pytestmark = [pytest.mark.system, pytest.mark.patient]
+
+
+def told(state: Path) -> list[str]:
+    """What the ledger says of the office's files."""
+    ledger, keys = str(state / "ledger"), identity.ring(str(state))
+    found = []
+    for number in sorted(epochs.look(ledger).epochs):
+        content = epochs.read(ledger, epochs.epoch_name(number))
+        entries = epochs.follow(None, number, content, keys).entries
+        found += [entry.facts.outcome for _, entry in entries if entry.kind == "provisioned"]
+    return found
+
+
+def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_the_ledger(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "provision"
+    place.mkdir()
+    device = {"provision_dir": str(place)}
+    refused = Order(orders.new_id(), "refused", "0" * 64, None, "", "", "unsigned", None)
+    orders.give(str(place), refused)
+    config = configuration(tmp_path, "generic", recipients=[], device=device)
+    with body_camera(tmp_path, config, ready=False) as camera:
+        camera.wait(stage="idle")
+        camera.wait_for_condition("unprovisioned", holds=True)
+        assert camera.state["conditions"] == ["unprovisioned"] and not camera.state["ready"]
+        seen_us = now_us()
+        # On and off twice within half a second, then dark for more than one.
+        until(lambda: len(edges(camera, "amber", seen_us)) >= 9, PATIENCE, "amber flashes")
+        times = [at_us for at_us, _ in edges(camera, "amber", seen_us)]
+        pauses = [(later - before) / 1e6 for before, later in pairwise(times)]
+        assert max(pauses) > 0.9, "dark until the next two"
+        assert min(pauses) < 0.3, "from one flash to the next"
+        camera.press("main", 1.3)
+        assert camera.state["recording"] is None
+    state = camera.state_dir / "camerad"
+    assert told(state) == ["refused"]
+
+    # The office's file was taken over; another one lies on the card now, which was refused.
+    applied = Order(orders.new_id(), "applied", "1" * 64, 1, "K" * 43, "camera-07", None, None)
+    orders.give(str(place), applied)
+    for name in (standing.ACCEPTED, standing.REFUSED):
+        (place / name).touch()
+    config = configuration(tmp_path, "generic", device=device)
+    with body_camera(tmp_path, config) as camera:
+        camera.wait_for_condition("provision_refused", holds=True)
+        assert camera.state["ready"], "a stranger's file must not end anything"
+    assert told(state) == ["refused", "applied"]
