@@ -15,7 +15,7 @@ from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.errors import StorageError
 from camerad.provisioning import deciding, making, orders, signing
 from camerad.provisioning.card import Card
-from camerad.provisioning.deciding import TOLD, Pin, Refused, Taken, Why
+from camerad.provisioning.deciding import TOLD, Refused, Taken, Why
 from camerad.provisioning.kept import DamagedError, Decision, Kept
 from camerad.provisioning.orders import Order
 from camerad.provisioning.report import NAME as REPORT
@@ -47,12 +47,6 @@ class Found:
 
     decision: Decision | None
     damaged: bool
-
-    @property
-    def pin(self) -> Pin | None:
-        """Whose word counts."""
-        one = self.decision
-        return None if one is None else Pin(one.office_key, one.serial, one.sha256)
 
 
 def apply(card: Card, kept: Kept, camera: str | None) -> Outcome:
@@ -92,7 +86,7 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found) -> Outcome:
     verdict = deciding.judge(
         content,
         token,
-        pin=found.pin,
+        pin=found.decision,
         damaged=found.damaged,
         camera=camera,
         provision_dir=Path(kept.directory),
@@ -101,15 +95,10 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found) -> Outcome:
         return _refuse(card, kept, found, verdict)
     if read_only:
         return _refuse(card, kept, found, Refused(Why.CARD_READ_ONLY, verdict.sha256))
-    if isinstance(verdict, Taken):
-        decision = _decision(card, verdict)
-        kept.decide(decision)
-        return _finish(card, kept, decision)
-    if found.decision is None:
-        raise AssertionError("what is known was taken over before")
-    # Carried out once already, and done again: only what differs is written.
-    kept.decide(found.decision)
-    return _finish(card, kept, found.decision)
+    # What is known was carried out once already, and is done again: only what differs is written.
+    decision = _decision(card, verdict) if isinstance(verdict, Taken) else verdict.decision
+    kept.decide(decision)
+    return _finish(card, kept, decision)
 
 
 def _decision(card: Card, taken: Taken) -> Decision:

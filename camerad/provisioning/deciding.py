@@ -16,6 +16,7 @@ from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_prov
 from camerad.errors import ConfigError
 from camerad.evidence.keys import PublicKey
 from camerad.provisioning import signing
+from camerad.provisioning.kept import Decision
 from camerad.provisioning.signing import Signature, SignatureFileError
 
 
@@ -69,15 +70,6 @@ TOLD: Final[Mapping[Why, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """Whose word counts. office_key: in base64url. serial, sha256: of the file taken over last."""
-
-    office_key: str
-    serial: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Taken:
     """The file holds. office: thumbprint of the key that signed it."""
 
@@ -90,7 +82,12 @@ class Taken:
 class Known:
     """It is the very file that was taken over last."""
 
-    sha256: str
+    decision: Decision
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return self.decision.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def judge(
     content: bytes,
     token: bytes | None,
     *,
-    pin: Pin | None,
+    pin: Decision | None,
     damaged: bool,
     camera: str | None,
     provision_dir: Path,
@@ -119,8 +116,9 @@ def judge(
     """Judge a file.
 
     content: of the file, or more than it may have. token: of its signature, None if there is none.
-    pin: None where nothing was taken over yet. damaged: something was, and cannot be read. camera:
-    thumbprint of the camera's own key, None if it has none. provision_dir: see `read_provisioning`.
+    pin: what was taken over last, None where nothing was. damaged: something was, and cannot be
+    read. camera: thumbprint of the camera's own key, None if it has none. provision_dir: see
+    `read_provisioning`.
     """
     sha256 = digest(content)
     if len(content) > MAX_BYTES:
@@ -138,8 +136,8 @@ def judge(
     pinned = None if pin is None else key_of(pin.office_key)
     vouched = pinned is not None and signature.is_by(pinned, content)
     if pin is not None and vouched and pin.sha256 == sha256:
-        return Known(sha256)
-    unsaid = pinned is not None and not vouched
+        return Known(pin)
+    unsaid = pin is not None and not vouched
     strange = Why.OTHER_OFFICE if pinned is None else _strange(signature, pinned)
     try:
         provisioning = read_provisioning(NAME, content, provision_dir)

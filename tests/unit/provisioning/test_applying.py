@@ -367,6 +367,16 @@ def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Sc
     assert scene.pinned() == raw(OFFICE)
 
 
+def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
+    """Or a file that names the same nonsense would need no signature."""
+    scene.set_up(5)
+    path = scene.data / standing.ACCEPTED
+    path.write_bytes(path.read_bytes().replace(raw(OFFICE).encode(), b"_" * 43))
+    scene.put(document(6, camera=CAMERA).replace(raw(OFFICE).encode(), b"_" * 43), by=STRANGER)
+    assert scene.apply() is Outcome.REFUSED
+    assert scene.orders[-1].why == Why.OTHER_OFFICE.value
+
+
 # --------------------------------------------------------------------------------------- the card
 
 
@@ -450,6 +460,14 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     assert scene.apply() is Outcome.REFUSED
     assert scene.orders[-1].why == Why.CARD_READ_ONLY.value
     assert scene.standing is Standing.UNPROVISIONED
+    monkeypatch.setattr(cards.Card, "read_only", False)
+    content = (scene.boot / NAME).read_bytes()
+    assert scene.apply() is Outcome.APPLIED
+    # Also the very file that is in use already.
+    scene.put(content)
+    monkeypatch.setattr(cards.Card, "read_only", True)
+    assert scene.apply() is Outcome.REFUSED
+    assert (scene.orders[-1].why, scene.standing) == ("card_read_only", Standing.REFUSED)
 
 
 def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,173 @@
+"""The card's partition: whatever it answers is told, and nothing is done twice over."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from camerad.errors import StorageError
+from camerad.evidence import files
+from camerad.provisioning import card as cards
+from camerad.provisioning import labels
+from camerad.provisioning.card import Card
+from camerad.provisioning.register import Camera, Register
+from camerad.provisioning.standing import Standing, standing_of
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return Card(str(tmp_path))
+
+
+def names(card: Card) -> set[str]:
+    return set(os.listdir(card.directory))
+
+
+def refuse(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def test_a_file_is_there_whole_or_not_at_all(card: Card) -> None:
+    assert card.read("a", 10) is None
+    card.write("a", b"first")
+    Path(card.directory, "a.new").write_bytes(b"cut off")
+    card.write("a", b"second and longer")
+    assert card.read("a", 6) == b"second"
+    assert names(card) == {"a"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_write_that_fails_leaves_nothing_half(
+    number: int, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
+        raise files.explained("write", path, refuse(number))
+
+    monkeypatch.setattr(files, "write", fail)
+    with pytest.raises(StorageError):
+        card.write("a", b"content")
+    assert names(card) == set()
+
+
+def test_an_error_of_the_card_is_no_full_card(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for want of room is a file written over in place, where it could be torn."""
+    card.write("a", b"first")
+
+    def fail(path: str, _mode: int) -> int:
+        raise files.explained("make the file", path, refuse(errno.EIO))
+
+    monkeypatch.setattr(files, "create", fail)
+    with pytest.raises(StorageError):
+        card.write("a", b"second")
+    assert card.read("a", 10) == b"first"
+
+
+def test_what_is_to_be_erased_goes_also_where_that_was_begun_before(card: Card) -> None:
+    Path(card.directory, "a.erase").write_bytes(b"half overwritten")
+    card.erase("a")
+    card.erase("a")
+    assert names(card) == set()
+
+
+def test_a_card_that_is_not_there_has_nothing(tmp_path: Path) -> None:
+    card = Card(str(tmp_path / "none"))
+    assert card.named_otherwise(()) == []
+    assert card.holding(b"x", "") == ()
+    for look in (lambda: card.read_only, card.overwrite_free_room):
+        with pytest.raises(StorageError):
+            look()
+
+
+def test_a_card_that_cannot_be_listed_is_told_where_it_matters(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_path: str) -> None:
+        raise refuse(errno.EIO)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(StorageError):
+        card.named_otherwise(())
+    assert card.holding(b"x", "") == (), "it only warns of what else may have the passphrase"
+    assert "cannot list the card" in caplog.text
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    card.write("a", b"secret")
+    card.write("b", b"the secret")
+    read = cards.read_plain
+
+    def fail(path: str, what: str, most: int | None = None) -> bytes:
+        if path.endswith("/a"):
+            raise files.explained("read", path, refuse(errno.EIO))
+        return read(path, what, most)
+
+    monkeypatch.setattr(cards, "read_plain", fail)
+    assert card.holding(b"secret", "c") == ("b",)
+    assert "/a: cannot read" in caplog.text
+
+
+def test_a_file_that_cannot_be_looked_at_is_told(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card.write("a", b"x")
+
+    def vanish(path: str, to: str) -> None:
+        os.unlink(path)
+
+    monkeypatch.setattr(files, "rename", vanish)
+    with pytest.raises(StorageError, match="look at the file"):
+        card.erase("a")
+
+
+def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(card.directory, "camerad-free-room").write_bytes(b"of a start that was cut off")
+    monkeypatch.setattr(os.path, "ismount", lambda _path: True)
+    monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
+
+    def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
+        raise files.explained("write", path, refuse(errno.EIO))
+
+    monkeypatch.setattr(files, "write", fail)
+    with pytest.raises(StorageError):
+        card.overwrite_free_room()
+    assert names(card) == set()
+
+
+def test_free_room_is_filled_to_its_last_sector_and_free_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 3 * (1 << 20) + 700_000
+    write, most = files.write, []
+    monkeypatch.setattr(os.path, "ismount", lambda _path: True)
+    monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
+
+    def limited(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
+        if offset + len(pieces[0]) > room:
+            raise files.explained("write", path, refuse(errno.ENOSPC))
+        most.append(write(descriptor, pieces, offset, path))
+        return most[-1]
+
+    monkeypatch.setattr(files, "write", limited)
+    assert card.overwrite_free_room()
+    assert room - max(most) < 512
+    assert names(card) == set()
+
+
+def test_a_camera_that_was_set_up_by_hand_stands_with_nobody(tmp_path: Path) -> None:
+    assert standing_of(None) is Standing.BY_HAND
+    assert standing_of(tmp_path) is Standing.UNPROVISIONED
+
+
+def test_labels_without_their_library_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "segno", None)
+    camera = Camera("camera-07", "A" * 43, {}, None, None, None, "now")
+    with pytest.raises(labels.NoSegnoError, match=r"camerad\[badges\]"):
+        labels.sheet(Register((camera,)))
