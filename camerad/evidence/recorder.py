@@ -313,21 +313,28 @@ class Recorder:
         shortfall = None
         if plan.pre_event_wanted_us > max(0, plan.trigger_us - self._origin_us):
             shortfall = BUFFER_BOUND if self._reader.shortfall_us else STILL_FILLING
-        moment = clock.moment()
-        header = plan.header(
-            self._new_id,
-            clock.boot_id,
-            moment,
-            origin_us=self._origin_us,
-            shortfall=shortfall,
-            sound=self._sound is not None and self._sound.form is not None,
-            microphone=self._microphone,
-        )
-        self._moment = moment
-        self._sink = self._open_sink(header, maker.init)
-        self._tally = Tally(header, self._sink.path, self._sink.sealed_bytes)
-        self.info = self._tally.info("recording")
-        self._tell(self._on_opened, header.id)
+
+        def make() -> None:
+            # Each attempt has its own name and time: what may be left of another is no part of it.
+            moment = clock.moment()
+            header = plan.header(
+                self._new_id,
+                clock.boot_id,
+                moment,
+                origin_us=self._origin_us,
+                shortfall=shortfall,
+                sound=self._sound is not None and self._sound.form is not None,
+                microphone=self._microphone,
+            )
+            self._sink = self._open_sink(header, maker.init)
+            self._moment = moment
+            self._tally = Tally(header, self._sink.path, self._sink.sealed_bytes)
+            self.info = self._tally.info("recording")
+            self._tell(self._on_opened, header.id)
+
+        began_us = clock.now_us()
+        self._have_stored("the new recording", make, make)
+        self._note_slowness(clock.now_us() - began_us)
 
     def _store(self, made: Made | None) -> None:
         if made is None or self._sink is None or self._tally is None:
@@ -362,7 +369,7 @@ class Recorder:
         )
         bytes_before = sink.sealed_bytes
         try:
-            self._append(sink, made.data, facts)
+            self._have_stored(sink.path, lambda: sink.append(made.data, facts), sink.retry)
         except BaseException:
             self._restate(made)
             raise
@@ -375,9 +382,7 @@ class Recorder:
             self._rates.popleft()
         if sound is not None:
             sound.committed(changes)
-        took_us = ended_us - moment.boot_us
-        self._slow_us = took_us if took_us > SLOW_SYNC_US else None
-        self.slow_syncs += self._slow_us is not None
+        self._note_slowness(ended_us - moment.boot_us)
         self._moment = moment
         if self.first_durable_us is None:
             self.first_durable_us = ended_us
@@ -386,9 +391,10 @@ class Recorder:
         self._until_us = max(self._until_us, facts.until_us)
         self.info = tally.info("recording")
 
-    def _append(self, sink: Sink, data: bytes, facts: Facts) -> None:
+    def _have_stored(self, what: str, first: Callable[[], None], again: Callable[[], None]) -> None:
+        """Have the storage take something, if need be `again` and again. Raises StorageError."""
         try:
-            sink.append(data, facts)
+            first()
         except StorageError as error:
             riding = Riding(
                 self._clock,
@@ -397,8 +403,13 @@ class Recorder:
                 lambda trouble: self._tell(self._on_trouble, trouble),
                 self._turn,
             )
-            if not riding.out(sink, error):
+            if not riding.out(what, again, error):
                 raise
+
+    def _note_slowness(self, took_us: int) -> None:
+        """The next statement says so if the storage was slow."""
+        self._slow_us = took_us if took_us > SLOW_SYNC_US else None
+        self.slow_syncs += self._slow_us is not None
 
     def _turn(self) -> None:
         self.turned_us = self._clock.now_us()

@@ -172,7 +172,8 @@ class Facts:
     one ends. gaps: before or within the fragment. marks: media times, set since the commit before.
     stages: changes since then. clock: when it was committed. clock_step_us: how far wall time
     jumped against boot time since then, None if it did not. sync_us: how long the storage took
-    over the fragment before, if longer than is right, else None. sound: there if the recording has
+    over the fragment before, of the first one over making the file, if longer than is right, else
+    None. sound: there if the recording has
     a sound track. rates: changes of the pictures per second since then, there if there were any.
 
     A fragment of sound only has frames 0, and the end of the picture before it for all three times.

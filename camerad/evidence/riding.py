@@ -2,9 +2,10 @@
 
 A card that loses its contact for a moment, or whose controller resets, answers with an error and
 then works again. So a fragment that could not be written is tried again, byte for byte, for as long
-as the ring holds everything that comes meanwhile. What has been committed stays what it is, and
-nothing is claimed to be on the storage that is not; but all of it is in locked memory and will be
-written, so the camera keeps footage and says so with its red light.
+as the ring holds everything that comes meanwhile; and so is the making of the file, for a press may
+come in just that moment (P5). What has been committed stays what it is, and nothing is claimed to
+be on the storage that is not; but all of it is in locked memory and will be written, so the camera
+keeps footage and says so with its red light.
 
 It is given up when the ring begins to lose what was not read, when the stop has waited long enough,
 or after `LONGEST_US`. A full storage is not waited for: it does not mend itself.
@@ -20,7 +21,6 @@ from typing import Final
 
 from camerad.clock import SECOND, Clock
 from camerad.errors import StorageError
-from camerad.evidence.container import Sink
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +57,11 @@ class Riding:
         self._turned = turned
         self._never = threading.Event()
 
-    def out(self, sink: Sink, error: StorageError) -> bool:
-        """Have `sink` take what it has just refused with `error`; whether it did in time."""
+    def out(self, what: str, again: Callable[[], None], error: StorageError) -> bool:
+        """Have the storage take what it has just refused with `error`; whether it did in time.
+
+        what: its name, for the log. again: one more attempt; raises StorageError.
+        """
         if error.errno not in PASSING:
             return False
         until_us = self._clock.now_us() + LONGEST_US
@@ -69,12 +72,12 @@ class Riding:
                 self._turned()
                 self._never.wait(PAUSE_SECONDS)
                 try:
-                    sink.retry()
-                except StorageError as again:
-                    if again.errno not in PASSING:
+                    again()
+                except StorageError as refused:
+                    if refused.errno not in PASSING:
                         return False
                 else:
-                    _log.warning("%s: the storage takes it again", sink.path)
+                    _log.warning("%s: the storage takes it again", what)
                     return True
             return False
         finally:

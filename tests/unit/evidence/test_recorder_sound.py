@@ -389,6 +389,9 @@ class Failing:
             raise StorageError(5, "no")
         self._sink.append(fragment, facts)
 
+    def retry(self) -> None:
+        self._sink.retry()
+
     def close(self, closing: Closing) -> str:
         return self._sink.close(closing)
 

@@ -140,6 +140,56 @@ def test_a_card_that_is_full_in_the_end_is_waited_for_no_longer(bench: Bench, ca
     assert failed.errno == errno.EIO
 
 
+@pytest.fixture(params=["open", "pwritev", "fdatasync"])
+def card_at_the_press(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Card]:
+    """It refuses whatever the making of a file begins with."""
+    monkeypatch.setattr(riding, "PAUSE_SECONDS", 0.005)
+    made = Card(monkeypatch, request.param)
+    made.number = errno.EIO
+    yield made
+    made.number = None
+
+
+def test_a_press_while_the_card_fails_for_a_moment_is_a_recording_without_a_hole(
+    bench: Bench, card_at_the_press: Card
+) -> None:
+    card, film = card_at_the_press, seconds_of_footage(3)
+    recorder = bench.start(plan(0))
+    feed(bench.ring, film[:30])
+    until(lambda: bool(bench.troubles) and card.refused > 3)
+    (error,) = bench.troubles
+    assert error is not None
+    assert (bench.opened, recorder.info) == ([], None), "nothing is claimed that is not there"
+    bench.clock.advance(2_000_000)
+    feed(bench.ring, film[30:60])
+    card.number = None
+    until(lambda: bench.troubles == [error, None])
+    feed(bench.ring, film[60:])
+    recorder.stop(time_of(89), deadline=1)
+    info = bench.finish()
+    assert decoded(unsealed_file(info.path)) == expected(range(90))
+    assert (info.frames, info.gaps) == (90, ())
+    # How long the card took over the file is a signed fact, and counts as a slow one.
+    assert bench.facts()[0]["sync_us"] >= 2_000_000
+    assert recorder.slow_syncs == 1
+
+
+def test_a_press_on_a_card_that_stays_away_has_failed_when_the_stop_has_waited(
+    bench: Bench, card_at_the_press: Card
+) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1))
+    until(lambda: bool(bench.troubles))
+    recorder.stop(time_of(20), deadline=2)
+    bench.clock.advance(time_of(20) - time_of(0) + 2_000_000)
+    assert recorder.join(DEADLINE)
+    (failed,) = bench.failed
+    assert bench.troubles == [failed, None]
+    assert (bench.opened, bench.closed, recorder.info) == ([], [], None)
+
+
 def test_it_is_never_waited_for_longer_than_a_minute(bench: Bench, card: Card) -> None:
     recorder = bench.start(plan(0))
     feed(bench.ring, seconds_of_footage(1))
