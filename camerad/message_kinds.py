@@ -254,6 +254,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.REBOOT: (
         ("camerad.daemon", "CRITICAL", "the camera does not come back: %s"),
         ("camerad.daemon", "CRITICAL", "the machine is rebooted, the %d. time in a row"),
+        ("camerad.daemon", "ERROR", "no reboot yet: the card has not answered for %g s"),
         (
             "camerad.rebooting",
             "ERROR",

@@ -26,10 +26,12 @@ _LARGEST: Final = 4096
 
 class Rebooting:
     """state_dir: the daemon's directory. Every method waits for the card, so none is for the loop;
-    one is called after the other has returned."""
+    one is called after the other has returned. Why there is no reboot is said once, however often
+    it is asked for, until something can be written again or the camera works."""
 
     def __init__(self, state_dir: str) -> None:
         self._path = os.path.join(state_dir, NAME)
+        self._said: set[str] = set()
 
     def resolve(self, *, recording: bool) -> Reboots | None:
         """Remember one more reboot; None: there are to be no more, or it cannot be remembered.
@@ -38,14 +40,22 @@ class Rebooting:
         """
         wanted = reboots.wanted(self._read(), recording=recording)
         if wanted is None:
-            log.error("%d reboots have not brought the camera back: no more of them", MOST_REBOOTS)
+            if self._news("no more"):
+                log.error(
+                    "%d reboots have not brought the camera back: no more of them", MOST_REBOOTS
+                )
             return None
         try:
             self._write(wanted)
         except StorageError as error:
-            log.error("no reboot, because it could not be remembered: %s", error)
+            if self._news(str(error)):
+                log.error("no reboot, because it could not be remembered: %s", error)
             return None
         return wanted
+
+    def take_back(self) -> None:
+        """What was resolved last did not take place: it came too late."""
+        self._try(reboots.taken_back(self._read()))
 
     def ended_a_recording(self) -> bool:
         """Whether the reboot before this start ended a recording; said once."""
@@ -58,6 +68,7 @@ class Rebooting:
         """The camera works: the next trouble is counted anew."""
         if self._read() != reboots.NONE:
             self._try(reboots.NONE)
+        self._said.clear()
 
     def _try(self, known: Reboots) -> None:
         try:
@@ -69,6 +80,7 @@ class Rebooting:
         from camerad.evidence import files  # noqa: PLC0415 - slow to import
 
         files.publish(self._path, json.dumps(reboots.to_json(known)).encode())
+        self._said.clear()
 
     def _read(self) -> Reboots:
         """What is known; a file that says nothing sensible counts as the most reboots, not as none:
@@ -79,7 +91,14 @@ class Rebooting:
         except FileNotFoundError:
             return reboots.NONE
         except (OSError, ValueError) as error:
-            log.error(
-                "%s: %s; there are to be no reboots until the camera works", self._path, error
-            )
+            if self._news(str(error)):
+                log.error(
+                    "%s: %s; there are to be no reboots until the camera works", self._path, error
+                )
             return Reboots(MOST_REBOOTS)
+
+    def _news(self, what: str) -> bool:
+        """Whether this has not been said yet."""
+        new = what not in self._said
+        self._said.add(what)
+        return new

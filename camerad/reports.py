@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from camerad.behaviour import signals, stages
-from camerad.behaviour.budget import BEAT_SECONDS
+from camerad.behaviour.budget import BEAT_SECONDS, CARD_SECONDS
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import SECOND, Clock, ClockSource
 from camerad.errors import EX_REBOOT
@@ -41,6 +41,8 @@ class Reports(OnLoop):
     _clock_steps = 0
     _camera_is_up = False
     _camera_error_told = ""
+    _fatal_told = False
+    _resolving = False
 
     _shifts: Shifts
 
@@ -98,6 +100,7 @@ class Reports(OnLoop):
         if self._microphone is not None and hello.get("sound") is None:
             self._microphone.unknown()
         self._camera_error_told = ""
+        self._fatal_told = False
         self.clear_condition(Condition.CAMERA_DOWN)
         self._camera_is_up = True
         self.look_whether_ready()
@@ -122,18 +125,44 @@ class Reports(OnLoop):
         self._camera_error_told = message
 
     def _camera_fatal(self, reason: str) -> None:
-        log.critical("the camera does not come back: %s", reason)
+        if not self._fatal_told:
+            log.critical("the camera does not come back: %s", reason)
         self.raise_condition(Condition.CAMERA_DOWN)
-        self.background(self._reboot(reason))
+        if not self._resolving:  # the card has not answered yet: the next time asks it again
+            self.background(self._reboot(reason))
 
     async def _reboot(self, reason: str) -> None:
-        """End, so that the unit reboots the machine; if that is worth it."""
+        """End, so that the unit reboots the machine; if that is worth it.
+
+        A card that hangs is not waited for: what it then remembers after all is taken back, and
+        the ladder asks again.
+        """
         recording = self._state.keeping
-        resolved = await self.aside(lambda: self._rebooting.resolve(recording=recording))
-        self._recordings.note("reboot", reason=reason, count=resolved and resolved.count)
-        if resolved is not None:
-            log.critical("the machine is rebooted, the %d. time in a row", resolved.count)
-            self.give_up(EX_REBOOT)
+        self._resolving = True
+        try:
+            asked = self.aside(lambda: self._rebooting.resolve(recording=recording))
+            await asyncio.wait({asked}, timeout=CARD_SECONDS)
+            if not asked.done():
+                log.error("no reboot yet: the card has not answered for %g s", CARD_SECONDS)
+                self._no_reboot(reason)
+                if await asked is not None:
+                    await self.aside(self._rebooting.take_back)
+                return
+        finally:
+            self._resolving = False
+        resolved = asked.result()
+        if resolved is None:
+            self._no_reboot(reason)
+            return
+        self._recordings.note("reboot", reason=reason, count=resolved.count)
+        log.critical("the machine is rebooted, the %d. time in a row", resolved.count)
+        self.give_up(EX_REBOOT)
+
+    def _no_reboot(self, reason: str) -> None:
+        """The camera stays as it is, for now; the ledger is told once, until the camera is back."""
+        if not self._fatal_told:
+            self._recordings.note("reboot", reason=reason, count=None)
+        self._fatal_told = True
 
     def _camera_steady(self) -> None:
         self.aside(self._rebooting.forget)

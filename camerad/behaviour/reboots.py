@@ -37,6 +37,11 @@ def wanted(known: Reboots, *, recording: bool) -> Reboots | None:
     return Reboots(known.count + 1, recording)
 
 
+def taken_back(known: Reboots) -> Reboots:
+    """What to remember if the last one that was to be remembered did not take place."""
+    return Reboots(max(0, known.count - 1))
+
+
 def told(known: Reboots) -> Reboots:
     """The wearer has been told that a recording was ended."""
     return replace(known, recording=False)

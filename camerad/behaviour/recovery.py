@@ -24,8 +24,9 @@ camera works, so the next one starts at once: this is the short gap in a recordi
 not delivered was a failed repair; the next waits as long as `back_off_us` says. Tearing the camera
 down again and again is itself known to wedge its driver, so failures in a row are counted, and
 forgotten only when frames have come for `healthy_us`: after `failures_before_reboot` only a reboot
-is left. So it is when a killed process does not die, because the kernel holds it. If the reboot is
-refused, trying goes on, but rarely: a camera that is missing must not empty the battery.
+is left. So it is when a killed process does not die, because the kernel holds it. If there is no
+reboot, trying goes on, but rarely: a camera that is missing must not empty the battery. And it is
+asked for again, every time that trying has failed: what stood in its way may be over by then.
 
 The camera counts as *down*, and refuses to start recordings, only when that is true for a person: a
 repair has failed, or no frame has come for `down_us`. A gap shorter than that is a gap.
@@ -53,9 +54,9 @@ class Budget:
     stop_us: what a stalled process gets to end by itself. kill_us: what the kernel gets to end it.
     down_us: silence after which the camera counts as failed; a first repair fits in.
     back_off_us: waits after a process without a frame, by the failures in a row; the last repeats.
-    failures_before_reboot: failures in a row. refused_us: wait before each further try, if there
-    was no reboot. healthy_us: frames for this long forget failures. steady_us: frames for this long
-    show that a reboot has helped.
+    failures_before_reboot: failures in a row. refused_us: wait before each further try, and before
+    a reboot is asked for again, if there was none. healthy_us: frames for this long forget
+    failures. steady_us: frames for this long show that a reboot has helped.
     """
 
     first_frame_us: int = 15_000_000
@@ -151,7 +152,7 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Reboot:
-    """Only a reboot can help, for this reason; said once, until frames come for long enough."""
+    """Only a reboot can help, for this reason; said again as long as there is none."""
 
     reason: str
 
@@ -183,8 +184,7 @@ class State:
 
     since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this
     process, or None. seen_us: last frame of any process, or None. failures: in a row. up: what was
-    said last, Up (True) or Down (False). rebooting: whether Reboot was said. steady: whether Steady
-    was said of this process.
+    said last, Up (True) or Down (False). steady: whether Steady was said of this process.
     """
 
     phase: Phase
@@ -193,7 +193,6 @@ class State:
     seen_us: int | None = None
     failures: int = 0
     up: bool | None = None
-    rebooting: bool = False
     steady: bool = False
 
 
@@ -205,10 +204,10 @@ def initial(now_us: int) -> State:
     return State(Phase.WAITING, now_us)
 
 
-def deadline(state: State, budget: Budget) -> int | None:
-    """When the next Tick is due, or None: only an event changes anything."""
-    dues = (_phase_due(state, budget), _down_due(state, budget))
-    return min((due for due in dues if due is not None), default=None)
+def deadline(state: State, budget: Budget) -> int:
+    """When the next Tick is due; there is always one."""
+    due_us, down_us = _phase_due(state, budget), _down_due(state, budget)
+    return due_us if down_us is None else min(due_us, down_us)
 
 
 def step(state: State, event: Event, budget: Budget) -> Result:
@@ -225,17 +224,20 @@ def step(state: State, event: Event, budget: Budget) -> Result:
             return _exited(state, event.at_us, event.code, budget)
 
 
-def _phase_due(state: State, budget: Budget) -> int | None:
+def _phase_due(state: State, budget: Budget) -> int:
     """When patience with the present phase ends."""
     patience = {
         Phase.WAITING: 0,
         Phase.STARTING: budget.first_frame_us,
+        Phase.DELIVERING: budget.frame_age_us,
         Phase.STOPPING: budget.stop_us,
         Phase.KILLED: budget.kill_us,
+        Phase.STUCK: budget.refused_us,
     }
+    since_us = state.since_us
     if state.phase is Phase.DELIVERING and state.seen_us is not None:
-        return state.seen_us + budget.frame_age_us
-    return state.since_us + patience[state.phase] if state.phase in patience else None
+        since_us = state.seen_us
+    return since_us + patience[state.phase]
 
 
 def _down_due(state: State, budget: Budget) -> int | None:
@@ -250,7 +252,7 @@ def _tick(state: State, at_us: int, budget: Budget) -> Result:
     down_us, due_us = _down_due(state, budget), _phase_due(state, budget)
     if down_us is not None and at_us >= down_us:
         state, actions = _down(state, f"no frame for {_seconds(budget.down_us)}")
-    if due_us is None or at_us < due_us:
+    if at_us < due_us:
         return state, actions
     match state.phase:
         case Phase.WAITING:
@@ -263,9 +265,8 @@ def _tick(state: State, at_us: int, budget: Budget) -> Result:
             state = replace(state, phase=Phase.KILLED)
             actions += (Kill(),)
         case _:
-            state, stuck = _reboot(state, "a killed capture process does not end")
             state = replace(state, phase=Phase.STUCK)
-            actions += stuck
+            actions += (Reboot("a killed capture process does not end"),)
     return replace(state, since_us=at_us), actions
 
 
@@ -278,7 +279,7 @@ def _frame(state: State, at_us: int, budget: Budget) -> Result:
     lasted_us = at_us - state.delivering_us
     state = replace(state, seen_us=at_us)
     if lasted_us >= budget.healthy_us:
-        state = replace(state, failures=0, rebooting=False)
+        state = replace(state, failures=0)
     if lasted_us >= budget.steady_us and not state.steady:
         return replace(state, steady=True), (Steady(),)
     return state, ()
@@ -300,20 +301,13 @@ def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
         )
     wait_us = 0 if delivered else budget.wait_us(state.failures)
     if state.failures >= budget.failures_before_reboot:
-        state, hopeless = _reboot(state, f"the camera failed {state.failures} times in a row")
-        actions += hopeless
+        actions += (Reboot(f"the camera failed {state.failures} times in a row"),)
         wait_us = budget.refused_us
     return replace(state, phase=Phase.WAITING, since_us=at_us + wait_us), actions
 
 
 def _down(state: State, reason: str) -> Result:
     return (state, ()) if state.up is False else (replace(state, up=False), (Down(reason),))
-
-
-def _reboot(state: State, reason: str) -> Result:
-    if state.rebooting:
-        return state, ()
-    return replace(state, rebooting=True), (Reboot(reason),)
 
 
 def _seconds(microseconds: int) -> str:

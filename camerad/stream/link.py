@@ -63,9 +63,10 @@ class Callbacks:
 
     on_up: the camera delivers, for the first time or again; with the HELLO of its process.
     on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
-    on_error: something went wrong, for the log. on_fatal: only a reboot can help; why. on_broken: a
-    mistake of ours has ended the link. on_sound: the microphone does something else. on_exit: the
-    capture process has ended; nothing is heard of it any more. on_steady: it has worked for long.
+    on_error: something went wrong, for the log. on_fatal: only a reboot can help; why; said
+    again as long as there is none. on_broken: a mistake of ours has ended the link. on_sound: the
+    microphone does something else. on_exit: the capture process has ended; nothing is heard of it
+    any more. on_steady: it has worked for long.
     """
 
     on_up: Callable[[dict[str, Any]], None]
@@ -176,11 +177,10 @@ class CaptureLink(Wanted):
     def _turn(self) -> bool:
         """Do what is due, sleep until something happens, deal with that; False at the end."""
         now_us = self.turned_us = self._clock.now_us()
-        due_us = recovery.deadline(self._recovery, self._budget)
         if self._stop_us is not None:
             if not self._stopping(now_us, self._stop_us):
                 return False
-        elif due_us is not None and now_us >= due_us:
+        elif now_us >= recovery.deadline(self._recovery, self._budget):
             self._advance(recovery.Tick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
@@ -229,9 +229,7 @@ class CaptureLink(Wanted):
         due_us = self._stop_us
         if due_us is None:
             due_us = recovery.deadline(self._recovery, self._budget)
-        dues = [now_us + _TURN_US]
-        if due_us is not None:
-            dues.append(due_us)
+        dues = [now_us + _TURN_US, due_us]
         if self._intake.epoch is not None:
             dues.append(self._age_us)
         sound_due_us = self._sounds.due_us

@@ -22,12 +22,13 @@ from hw_mocks.sim.gauges import Gauges
 
 from camerad import daemon, process, recordings
 from camerad.behaviour import budget, recovery, stages
+from camerad.behaviour.reboots import Reboots
 from camerad.behaviour.stages import Condition, Stage
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.effects import Effects
-from camerad.errors import EX_REBOOT, EX_SOFTWARE
-from camerad.evidence import recorder, storage
+from camerad.errors import EX_REBOOT, EX_SOFTWARE, StorageError
+from camerad.evidence import files, recorder, storage
 from tests.system import sealed
 from tests.system.harness import configuration
 from tests.system.test_presses_simulated import Daemon, Keeping, Link, Recorder, World, gpio
@@ -87,8 +88,7 @@ class Camera(Link):
         if self._timer is not None:
             self._timer.cancel()
         due_us = recovery.deadline(self._state, LADDER)
-        if due_us is not None:
-            self._timer = self._world.loop.call_at(due_us / 1e6, self._tick)
+        self._timer = self._world.loop.call_at(due_us / 1e6, self._tick)
 
     def _tick(self) -> None:
         self._take(recovery.Tick(self._world.clock.now_us()))
@@ -307,6 +307,54 @@ def test_a_card_that_cannot_remember_means_no_reboot(
     (board.folder / "card" / "reboots.json").mkdir()  # in the way: it can be neither read nor made
     assert board.boot(never, 600) == 0
     assert board.reboots() == [None]
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_card_that_could_not_remember_for_a_while_delays_the_reboot_and_no_more(
+    board: Board, monkeypatch: pytest.MonkeyPatch, stuck: bool
+) -> None:
+    publish, well_us = files.publish, 40 * SECOND
+
+    def refuse_at_first(path: str, content: bytes) -> None:
+        if board.clock.now_us() < well_us:
+            raise StorageError(f"{path}: Read-only file system")
+        publish(path, content)
+
+    monkeypatch.setattr(files, "publish", refuse_at_first)
+    assert board.boot(never, 3600, stuck=stuck) == EX_REBOOT
+    assert board.reboots() == [None, 1], "each is told once"
+    # At the latest after the next try, which takes a second.
+    limit_us = LADDER.refused_us + round(budget.SHUTDOWN_SECONDS * SECOND) + SECOND
+    assert well_us <= board.clock.now_us() < well_us + limit_us
+
+
+def test_a_card_that_hangs_is_not_waited_for_and_what_it_then_remembers_is_taken_back(
+    board: Board, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked_us: list[int] = []
+
+    def hang(board: Board) -> None:
+        aside = board.daemon.aside
+
+        def slowly(work: Callable[[], Any]) -> asyncio.Future[Any]:
+            done = aside(work)
+            if not isinstance(done.result(), Reboots):
+                return done
+            asked_us.append(board.clock.now_us())
+            if len(asked_us) > 1:
+                return done
+            late: asyncio.Future[Any] = asyncio.get_event_loop().create_future()
+            asyncio.get_event_loop().call_later(100.0, late.set_result, done.result())
+            return late
+
+        monkeypatch.setattr(board.daemon, "aside", slowly)
+
+    assert board.boot(never, 3600, hang) == EX_REBOOT
+    assert board.reboots() == [None, 1], "the one that came too late is not counted"
+    assert caplog.text.count("the card has not answered for 15 s") == 1
+    # Nothing else is asked of a card that hangs; then the next try finds it well.
+    first_us, second_us = asked_us
+    assert 100 * SECOND < second_us - first_us < 100 * SECOND + LADDER.refused_us + 2 * SECOND
 
 
 def test_a_reboot_is_asked_for_within_the_ladder_s_limit(board: Board) -> None:

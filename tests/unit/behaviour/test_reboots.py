@@ -23,6 +23,14 @@ def test_a_recording_that_a_reboot_ends_is_remembered_until_it_was_told() -> Non
     assert reboots.told(known) == Reboots(2, recording=False)
 
 
+def test_a_reboot_that_did_not_take_place_is_not_counted_and_ended_no_recording() -> None:
+    for known in (NONE, Reboots(1), Reboots(2)):
+        wanted = reboots.wanted(known, recording=True)
+        assert wanted is not None
+        assert reboots.taken_back(wanted) == known
+    assert reboots.taken_back(NONE) == NONE
+
+
 def test_what_is_written_down_is_what_is_read() -> None:
     for known in (NONE, Reboots(2, recording=True)):
         assert reboots.from_json(reboots.to_json(known)) == known
