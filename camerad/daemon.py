@@ -266,7 +266,8 @@ class Daemon(Reports):
         """End in order, and say with the exit code what the service manager is to do."""
         if self._exit_code != EX_REBOOT:
             self._exit_code = exit_code
-        self.shut_down()
+        reboots = exit_code == EX_REBOOT  # for the camera's sake, and a recording says so
+        self.shut_down(stages.Condition.CAMERA_DOWN.value if reboots else "shutdown")
 
     def _signs(self) -> tuple[liveness.Sign, ...]:
         link = liveness.Sign(Part.LINK, self._link.turned_us)

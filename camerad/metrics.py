@@ -31,9 +31,9 @@ FAILED: Final = "failed"
 """A recording that the recorder could not open, or not go on with; else the reason of its stop."""
 
 _PAIRS: Final = frozenset((one, other) for one in Stage for other in Stage if one is not other)
-_REASONS: Final = frozenset(
-    {"stop", "shutdown", FAILED, *(one.value for one in stages.ENDS_RECORDING)}
-)
+_ENDS: Final = stages.ENDS_RECORDING | {Condition.CAMERA_DOWN, Condition.BATTERY_CRITICAL}
+REASONS: Final = frozenset({"stop", "shutdown", FAILED, *(one.value for one in _ENDS)})
+"""What ends a recording."""
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Metrics:
                 raise ValueError(f"format {dumped['format']!r}")
             entered = {stage: _count(dumped["entered"].get(stage.value, 0)) for stage in Stage}
             failures = {one: _count(dumped["failures"].get(one.value, 0)) for one in Condition}
-            recordings = {why: _count(dumped["recordings"].get(why, 0)) for why in _REASONS}
+            recordings = {why: _count(dumped["recordings"].get(why, 0)) for why in REASONS}
             lasted = {
                 pair: _histogram(dumped["lasted"][name])
                 for pair in _PAIRS
@@ -172,7 +172,7 @@ class Metrics:
         yield from _counters(
             "camerad_recordings_total",
             "Recordings that have ended, by what ended them.",
-            ((why, self._recordings[why]) for why in sorted(_REASONS)),
+            ((why, self._recordings[why]) for why in sorted(REASONS)),
             "reason",
         )
         yield from _counters(

@@ -277,7 +277,10 @@ def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
 
     assert board.boot(lambda at_us: at_us < 10 * SECOND, 3600, record) == EX_REBOOT
     assert all(one.closed for one in board.daemon.world.recorders)
-    assert len(board.daemon.world.recorders) == 1
+    assert [one.reason for one in board.daemon.world.recorders] == ["camera_down"]
+    counted = board.daemon.metrics()
+    assert 'camerad_recordings_total{reason="camera_down"} 1\n' in counted
+    assert 'camerad_recordings_total{reason="shutdown"} 0\n' in counted
     assert board.boot(always, 60) == 0
     assert board.cues.count(stages.CueKind.CUT_OFF) == 1
     assert board.boot(always, 60) == 0

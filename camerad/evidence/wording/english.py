@@ -138,6 +138,11 @@ ENGLISH: Final = Wording(
     end_reasons={
         "stop": "stop was asked for at the camera",
         "shutdown": "the camera was switched off",
+        "camera_down": "no more pictures came, whatever the camera did about it",
+        "battery_critical": "the battery was nearly empty",
+        "storage_full": "the card was full",
+        "storage_failed": "the card took nothing more",
+        "storage_read_only": "the card could only be read",
         RECOVERED: "cut off, for example by loss of power, and closed at the next start",
         "failed": "the storage or the camera failed",
         "encoder settings changed": "went on as another recording: settings changed",

@@ -139,6 +139,11 @@ GERMAN: Final = Wording(
     end_reasons={
         "stop": "Stopp an der Kamera angefordert",
         "shutdown": "die Kamera wurde ausgeschaltet",
+        "camera_down": "es kamen keine Bilder mehr, was die Kamera auch dagegen tat",
+        "battery_critical": "der Akku war fast leer",
+        "storage_full": "die Karte war voll",
+        "storage_failed": "die Karte nahm nichts mehr an",
+        "storage_read_only": "die Karte ließ sich nur noch lesen",
         RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start abgeschlossen",
         "failed": "Speicher oder Kamera versagten",
         "encoder settings changed": "als andere Aufzeichnung fortgesetzt: Einstellungen geändert",

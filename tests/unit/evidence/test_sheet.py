@@ -30,6 +30,7 @@ from camerad.evidence.sheet import LINES, RATES, Delivered, Sheet, render
 from camerad.evidence.sound_cutting import NO_SOUND
 from camerad.evidence.sound_cutting import REASONS as SILENT_REASONS
 from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
+from camerad.metrics import REASONS
 from camerad.recordings import CONTINUED
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 from camerad.stream.sound import SOUND_LOST
@@ -216,6 +217,11 @@ def test_nothing_stays_in_english_on_a_german_sheet() -> None:
         assert f"Ausgelöst durch {said}" in text
         assert trigger not in text
         assert "generic" not in text
+
+
+@BOTH
+def test_whatever_ends_a_recording_is_said_in_words(words: Wording) -> None:
+    assert set(words.end_reasons) >= REASONS
 
 
 @BOTH
