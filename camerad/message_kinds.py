@@ -311,6 +311,11 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.BATTERY: (
         ("camerad.resources", "CRITICAL", "battery critical: %s %%; the camera ends"),
         ("camerad.resources", "WARNING", "battery low: %s %%, about %d minutes of recording"),
+        (
+            "camerad.resources",
+            "WARNING",
+            "battery no longer critical: %s %%; the camera stays on",
+        ),
         ("camerad.resources", "WARNING", "%s: %s; the battery's drain is measured anew"),
         ("camerad.resources", "WARNING", "%s; the next start measures the battery's drain anew"),
     ),

@@ -49,6 +49,7 @@ POWER_OFF: Final = "power-off"
 RATES: Final = "battery.json"
 REASON: Final = Condition.BATTERY_CRITICAL.value
 """Why a recording ended that an empty battery ended."""
+NONSENSE: Final = "its gauge says now this, now that"
 
 MEMORY_LOW: Final = "memory_low"
 STORAGE_SLOW: Final = "storage_slow"
@@ -183,7 +184,6 @@ class Resources:
             return  # whether there is a battery at all is not known
         if seen is None:
             seen = Power("", None, "its gauge does not answer", self.battery.docked)
-        self._say("battery", seen.why)
         reading = None
         if seen.battery is not None:
             recording = self._host.state.keeping
@@ -191,6 +191,7 @@ class Resources:
             reading = battery.Reading(now_us, seen.level, seen.external, recording)
         before = self.battery
         self.battery = now = battery.step(before, reading, self._limits)
+        self._say("battery", seen.why or (NONSENSE if now.unknown else None))
         for condition, holds in (
             (Condition.BATTERY_UNKNOWN, now.unknown),
             (Condition.DOCKED, now.docked),
@@ -210,6 +211,8 @@ class Resources:
 
     def _count_down(self, now: Battery) -> None:
         if not now.critical:
+            if self._critical_us is not None and self._off is None:
+                log.warning("battery no longer critical: %s %%; the camera stays on", self.percent)
             self._critical_us = None
             return
         now_us = self._clock.now_us()

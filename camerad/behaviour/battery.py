@@ -15,11 +15,15 @@ and a battery falls faster at its end.
 - *Low*: less than `Limits.low_minutes` are left until critical; over when a quarter more is.
 - *Critical*: the level has been at or below `Limits.critical` for `CONFIRM_US`, and no charger is
   there. What follows, the orderly end, is the daemon's to do.
-- *Unknown*: there is a battery, and for `CONFIRM_US` its gauge said nothing that can be. Nothing
-  follows from that but that it is told: a gauge that fails is no empty battery.
+- *Unknown*: there is a battery, and for `CONFIRM_US` its gauge said nothing that can be, or for
+  `NONSENSE_US` this and that. Nothing follows from it but that it is told: a gauge that fails is no
+  empty battery.
 
-A level that falls by more than `JUMP` at once is believed when it stays for `CONFIRM_US`: a bus
-that was disturbed shows nonsense for a moment. Where there is no battery, there is no condition.
+A level that jumps, up or down, by more than `JUMP` is believed when it stays there for
+`CONFIRM_US`: a bus that was disturbed shows nonsense for a moment. Until then what was believed
+holds, and such a moment neither counts towards critical nor begins its time anew: a gauge that is
+right more often than not still tells that the battery is empty. Where there is no battery, there is
+no condition.
 """
 
 from __future__ import annotations
@@ -31,9 +35,12 @@ from camerad.clock import SECOND
 
 CONFIRM_US: Final = 30 * SECOND
 """How long something has to be so before it is believed: three readings of the daemon."""
+NONSENSE_US: Final = 2 * CONFIRM_US
+"""A gauge whose readings agree neither with what was believed nor with each other for so long says
+nothing: one that only jumped is believed before."""
 JUMP: Final = 0.05
-"""No battery loses so much between two readings, ten seconds apart: that were 18 times its level in
-an hour, and cells of cameras give three."""
+"""No battery loses or gains so much between two readings, ten seconds apart: that were 18 times its
+level in an hour, and cells of cameras give three."""
 LEARN: Final = 0.05
 """A meter concludes after so much of the level: five steps of a gauge, so that one step more or
 less is the fifth that `MARGIN` is for."""
@@ -105,7 +112,7 @@ class Battery:
     minutes: of recording until critical; None where that cannot be told. docked: a charger supplies
     the camera. recording, standby: the drain while the camera records, and while it does not. The
     rest is what `step` remembers: when the last reading came and what the camera did then, and
-    since when the gauge fails, the level has jumped or was critical.
+    since when the gauge fails, the level has jumped (and whereto) or was critical.
     """
 
     present: bool = False
@@ -121,6 +128,7 @@ class Battery:
     recorded: bool = False
     failing_us: int | None = None
     jumped_us: int | None = None
+    jumped: float = 0.0
     flat_us: int | None = None
 
     def drain(self, limits: Limits) -> float:
@@ -138,10 +146,18 @@ def step(battery: Battery, reading: Reading | None, limits: Limits) -> Battery:
         battery = replace(battery, critical=False, flat_us=None)
     if reading.level is None:
         return _failing(battery, reading)
-    if battery.level is not None and reading.level < battery.level - JUMP:
-        since_us = reading.at_us if battery.jumped_us is None else battery.jumped_us
+    if battery.level is not None and abs(reading.level - battery.level) > JUMP:
+        since_us = battery.jumped_us
+        if since_us is None or abs(reading.level - battery.jumped) > JUMP:
+            since_us = reading.at_us  # not where it jumped to before
         if reading.at_us - since_us < CONFIRM_US:
-            return replace(battery, jumped_us=since_us, failing_us=None, unknown=False)
+            return replace(
+                battery,
+                jumped_us=since_us,
+                jumped=reading.level,
+                failing_us=None,
+                unknown=reading.at_us - battery.at_us >= NONSENSE_US,
+            )
     battery = _learn(battery, reading, reading.level)
     return _judge(battery, reading.level, limits)
 
@@ -156,7 +172,7 @@ def _failing(battery: Battery, reading: Reading) -> Battery:
         minutes=None if unknown else battery.minutes,
         unknown=unknown,
         failing_us=since_us,
-        flat_us=None,
+        flat_us=None if unknown else battery.flat_us,
     )
 
 
@@ -164,10 +180,13 @@ def _learn(battery: Battery, reading: Reading, level: float) -> Battery:
     """Take over the reading, and what fell since the last one, if it is known what that was for."""
     recording, standby = battery.recording, battery.standby
     lasted_us = reading.at_us - battery.at_us
+    believed = battery.jumped_us is None and battery.failing_us is None
+    flat_us = battery.flat_us
+    if flat_us is not None and not believed:
+        flat_us += lasted_us
     if (
         battery.level is not None
-        and battery.jumped_us is None
-        and battery.failing_us is None
+        and believed
         and not reading.external
         and lasted_us <= APART_US
         and battery.recorded is reading.recording
@@ -187,6 +206,7 @@ def _learn(battery: Battery, reading: Reading, level: float) -> Battery:
         unknown=False,
         failing_us=None,
         jumped_us=None,
+        flat_us=flat_us,
     )
 
 

@@ -225,6 +225,33 @@ def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene
     assert (scene.folder / "run/power-off").read_text() == "the battery is at 2 %\n"
 
 
+def test_an_end_that_is_called_off_is_said(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.gauges.show("battery_critical")
+    scene.live(300, (55, lambda: scene.gauges.show("battery_critical", "docked")))
+    assert scene.host.ended == []
+    told = [record.message for record in caplog.records if "critical" in record.message]
+    assert told == [
+        "battery critical: 2 %; the camera ends",
+        "battery no longer critical: 2 %; the camera stays on",
+    ]
+
+
+def test_a_gauge_that_says_this_and_that_is_said(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    levels = iter([2, 87] * 99)
+
+    def jump() -> None:
+        (scene.gauges.power_supply / "BAT0/capacity").write_text(f"{next(levels)}\n")
+        scene.loop.call_later(10, jump)
+
+    (scene.gauges.power_supply / "BAT0/capacity").write_text("50\n")
+    scene.live(200, (5, jump))
+    assert scene.host.conditions == {Condition.BATTERY_UNKNOWN}
+    told = [record.message for record in caplog.records if "battery" in record.message]
+    assert told == ["battery: its gauge says now this, now that"]
+
+
 def test_who_leaves_in_another_way_leaves_no_word(scene: Scene) -> None:
     scene.live(100)
     scene.watch.leave_word()

@@ -12,7 +12,7 @@ kernel; drivers/firmware/raspberrypi.c of Raspberry Pi's)::
 A battery starts well charged, and its level stays. What can be brought about, each for a while:
 
 - ``battery_low``, ``battery_critical``: the level is 6 % or 2 %. A daemon that does not believe in
-  a battery which is empty from one moment to the next waits until it stays so.
+  a battery which is empty, or full again, from one moment to the next waits until it stays so.
 - ``battery_unknown``: whoever reads the level gets an I/O error, as from a gauge whose bus fails.
 - ``docked``: the charger supplies the board.
 - ``hot``: the processor is at 78 °C. ``throttled``: the firmware has slowed it down.

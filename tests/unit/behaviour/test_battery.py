@@ -168,6 +168,33 @@ def test_a_jump_is_believed_when_it_stays() -> None:
     assert battery.recording == Meter()
 
 
+def test_a_jump_up_is_believed_no_sooner_and_meanwhile_the_battery_stays_empty() -> None:
+    battery = after(Battery(), *readings(0.03, 0.03, 0.03, 0.03, 0.8, 0.8, 0.8))
+    assert (battery.level, battery.low, battery.critical) == (0.03, True, True)
+    assert after(battery, *readings(0.03, from_us=7 * LOOK_US)).critical
+    # As after a fall: half a minute later it is what the gauge says.
+    battery = after(battery, *readings(0.8, from_us=7 * LOOK_US))
+    assert (battery.level, battery.low, battery.critical) == (0.8, False, False)
+
+
+def test_a_gauge_that_is_right_more_often_than_not_tells_that_the_battery_is_empty() -> None:
+    battery = after(Battery(), *readings(*[0.03, 0.03, 0.8] * 3))
+    assert battery.critical
+    assert after(Battery(), *readings(*[0.03, 0.03, None] * 3)).critical
+    # What it seldom says is no proof of anything.
+    seldom = after(Battery(), *readings(*[0.03, 0.8, 0.79] * 9))
+    assert (seldom.low, seldom.critical) == (True, False)
+
+
+def test_a_gauge_that_says_this_and_that_is_unknown_and_never_empty() -> None:
+    battery = after(Battery(), *readings(0.5, *[0.0, 1.0] * 2, 0.0))
+    assert not battery.unknown
+    battery = after(battery, *readings(*[1.0, 0.0] * 9, from_us=6 * LOOK_US))
+    assert (battery.unknown, battery.low, battery.critical) == (True, False, False)
+    battery = after(battery, *readings(0.48, from_us=24 * LOOK_US))
+    assert (battery.unknown, battery.level) == (False, 0.48)
+
+
 def test_without_a_battery_nothing_is_the_matter_and_what_was_learnt_stays() -> None:
     battery = after(Battery(recording=Meter(0.3, 0.02, 9)), *readings(0.03, 0.03, 0.03, 0.03))
     assert battery.critical
