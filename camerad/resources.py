@@ -49,6 +49,7 @@ POWER_OFF: Final = "power-off"
 RATES: Final = "battery.json"
 REASON: Final = Condition.BATTERY_CRITICAL.value
 """Why a recording ended that an empty battery ended."""
+GONE: Final = "its gauge shows no more; is its driver loaded, and its chip on the bus?"
 NONSENSE: Final = "its gauge says now this, now that"
 
 MEMORY_LOW: Final = "memory_low"
@@ -170,6 +171,8 @@ class Resources:
         if known.recording.rate is None and known.standby.rate is None:
             self.battery = replace(
                 known,
+                # Where a drain was measured, there was a battery.
+                present=known.present or (recording, standby) != (None, None),
                 recording=replace(known.recording, rate=recording),
                 standby=replace(known.standby, rate=standby),
             )
@@ -184,14 +187,19 @@ class Resources:
             return  # whether there is a battery at all is not known
         if seen is None:
             seen = Power("", None, "its gauge does not answer", self.battery.docked)
-        reading = None
-        if seen.battery is not None:
-            recording = self._host.state.keeping
-            now_us = self._clock.now_us()
-            reading = battery.Reading(now_us, seen.level, seen.external, recording)
+        reading = battery.Reading(
+            self._clock.now_us(),
+            seen.level,
+            seen.external,
+            self._host.state.keeping,
+            shown=seen.battery is not None,
+        )
         before = self.battery
         self.battery = now = battery.step(before, reading, self._limits)
-        self._say("battery", seen.why or (NONSENSE if now.unknown else None))
+        why = seen.why
+        if why is None and now.unknown:
+            why = NONSENSE if reading.shown else GONE
+        self._say("battery", why)
         for condition, holds in (
             (Condition.BATTERY_UNKNOWN, now.unknown),
             (Condition.DOCKED, now.docked),

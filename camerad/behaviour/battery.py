@@ -22,8 +22,10 @@ and a battery falls faster at its end.
 A level that jumps, up or down, by more than `JUMP` is believed when it stays there for
 `CONFIRM_US`: a bus that was disturbed shows nonsense for a moment. Until then what was believed
 holds, and such a moment neither counts towards critical nor begins its time anew: a gauge that is
-right more often than not still tells that the battery is empty. Where there is no battery, there is
-no condition.
+right more often than not still tells that the battery is empty.
+
+Where no battery was ever seen, there is no condition. One that was seen and shows no more is a
+gauge that fails: no battery leaves a camera that runs on it, but a driver loses its chip.
 """
 
 from __future__ import annotations
@@ -75,13 +77,14 @@ class Reading:
     """What the gauge says at `at_us`.
 
     level: 0 to 1; None: it says nothing that can be. external: a charger supplies the camera.
-    recording: whether the camera is keeping footage.
+    recording: whether the camera is keeping footage. shown: whether a battery shows at all.
     """
 
     at_us: int
     level: float | None
     external: bool
     recording: bool
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,12 @@ class Meter:
 class Battery:
     """What is known of the battery.
 
-    present: there is one. level: 0 to 1, as it is believed; None without a gauge that works.
-    minutes: of recording until critical; None where that cannot be told. docked: a charger supplies
-    the camera. recording, standby: the drain while the camera records, and while it does not. The
-    rest is what `step` remembers: when the last reading came and what the camera did then, and
-    since when the gauge fails, the level has jumped (and whereto) or was critical.
+    present: one was seen, in this life or an earlier one. level: 0 to 1, as it is believed; None
+    without a gauge that works. minutes: of recording until critical; None where that cannot be
+    told. docked: a charger supplies the camera. recording, standby: the drain while the camera
+    records, and while it does not. The rest is what `step` remembers: when the last reading came
+    and what the camera did then, and since when the gauge fails, the level has jumped (and whereto)
+    or was critical.
     """
 
     present: bool = False
@@ -137,11 +141,11 @@ class Battery:
         return MARGIN * max(recording, self.standby.rate or 0.0)
 
 
-def step(battery: Battery, reading: Reading | None, limits: Limits) -> Battery:
-    """What is known after a reading; None: there is no battery."""
-    if reading is None:
-        return Battery(recording=Meter(battery.recording.rate), standby=Meter(battery.standby.rate))
-    battery = replace(battery, present=True, docked=reading.external)
+def step(battery: Battery, reading: Reading, limits: Limits) -> Battery:
+    """What is known after a reading."""
+    battery = replace(battery, present=battery.present or reading.shown, docked=reading.external)
+    if not battery.present:
+        return battery
     if reading.external:
         battery = replace(battery, critical=False, flat_us=None)
     if reading.level is None:

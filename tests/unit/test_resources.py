@@ -203,6 +203,44 @@ def test_without_a_battery_nothing_is_the_matter(scene: Scene) -> None:
     assert scene.watch.report()["battery"] is None
 
 
+@pytest.mark.parametrize("kept", [None, '{"recording": 0.5, "standby": null}'])
+def test_a_battery_that_shows_no_more_is_said(
+    scene: Scene, caplog: pytest.LogCaptureFixture, kept: str | None
+) -> None:
+    """kept: what an earlier life has measured, and then it is missing from the start."""
+    battery = scene.gauges.power_supply / "BAT0"
+    told: list[set[Condition]] = []
+
+    def vanish() -> None:
+        battery.rename(scene.folder / "away")
+
+    def come_back() -> None:
+        (scene.folder / "away").rename(battery)
+
+    if kept is not None:
+        (scene.folder / "card/battery.json").write_text(kept)
+        vanish()
+    scene.live(
+        200,
+        *([] if kept else [(5, vanish)]),
+        (100, lambda: told.append(set(scene.host.conditions))),
+        (105, come_back),
+    )
+    assert told == [{Condition.BATTERY_UNKNOWN}]
+    assert scene.host.conditions == set()
+    said = [record.message for record in caplog.records if "battery" in record.message]
+    assert said == [
+        "battery: its gauge shows no more; is its driver loaded, and its chip on the bus?"
+    ]
+
+
+def test_the_dock_is_seen_without_a_battery(scene: Scene) -> None:
+    (scene.gauges.power_supply / "BAT0/present").write_text("0\n")
+    (scene.gauges.power_supply / "usb/online").write_text("1\n")
+    scene.live(30)
+    assert scene.host.conditions == {Condition.DOCKED}
+
+
 def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
     scene.gauges.show("hot")
     scene.live(15)

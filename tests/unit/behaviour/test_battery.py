@@ -22,7 +22,7 @@ def readings(
         yield Reading(from_us + number * LOOK_US, level, external, recording)
 
 
-def after(battery: Battery, *seen: Reading | None) -> Battery:
+def after(battery: Battery, *seen: Reading) -> Battery:
     for one in seen:
         battery = step(battery, one, LIMITS)
     return battery
@@ -195,7 +195,28 @@ def test_a_gauge_that_says_this_and_that_is_unknown_and_never_empty() -> None:
     assert (battery.unknown, battery.level) == (False, 0.48)
 
 
-def test_without_a_battery_nothing_is_the_matter_and_what_was_learnt_stays() -> None:
-    battery = after(Battery(recording=Meter(0.3, 0.02, 9)), *readings(0.03, 0.03, 0.03, 0.03))
+def none_shows(at_us: int, *, external: bool = False) -> Reading:
+    return Reading(at_us, None, external, recording=True, shown=False)
+
+
+def test_where_no_battery_was_ever_seen_nothing_is_the_matter() -> None:
+    battery = after(Battery(), *(none_shows(number * LOOK_US) for number in range(9)))
+    assert battery == Battery()
+    # The dock is one all the same.
+    assert after(battery, none_shows(9 * LOOK_US, external=True)) == Battery(docked=True)
+
+
+def test_a_battery_that_shows_no_more_is_one_whose_gauge_fails() -> None:
+    battery = after(Battery(), *readings(0.5, 0.5), *(none_shows(n * LOOK_US) for n in range(2, 5)))
+    assert not battery.unknown
+    battery = after(battery, none_shows(5 * LOOK_US, external=True))
+    assert (battery.present, battery.unknown, battery.level) == (True, True, None)
+    assert battery.docked
+    assert not after(battery, *readings(0.49, from_us=6 * LOOK_US)).unknown
+
+
+def test_a_battery_that_was_empty_when_it_vanished_stays_so() -> None:
+    battery = after(Battery(), *readings(*[0.03] * 4))
     assert battery.critical
-    assert after(battery, None) == Battery(recording=Meter(0.3))
+    gone = after(battery, *(none_shows(n * LOOK_US) for n in range(4, 9)))
+    assert (gone.critical, gone.low, gone.unknown) == (True, True, True)
