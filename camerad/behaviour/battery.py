@@ -14,7 +14,10 @@ and a battery falls faster at its end.
 
 - *Low*: less than `Limits.low_minutes` are left until critical; over when a quarter more is.
 - *Critical*: the level has been at or below `Limits.critical` for `CONFIRM_US`, and no charger is
-  there. What follows, the orderly end, is the daemon's to do.
+  there that holds it. What follows, the orderly end, is the daemon's to do.
+- *Losing*: a charger is there, and the level has fallen by `LOST` from where it was highest with
+  it: a worn contact, or a port that gives less than a recording takes. Over when it has risen by
+  `RISEN` from where it was lowest. The camera is in its dock all the same.
 - *Unknown*: there is a battery, and for `CONFIRM_US` its gauge said nothing that can be, or for
   `NONSENSE_US` this and that. Nothing follows from it but that it is told: a gauge that fails is no
   empty battery.
@@ -53,8 +56,12 @@ RECOVERED: Final = 1.25
 """Low is over when so many times the minutes are left at which it began."""
 RISEN: Final = 0.02
 """Critical is over when the level has risen by so much, which a resting battery does not."""
+LOST: Final = 0.02
+"""What a charger may not lose of the level: two steps of a gauge, since one is none."""
 APART_US: Final = 120 * SECOND
 """Readings further apart than this are not compared: nobody knows what the camera did meanwhile."""
+ROUNDING: Final = 1e-9
+"""Two percents are two hundredths, whatever a difference of floats makes of them."""
 LEAST_DRAIN: Final = 0.02
 MOST_DRAIN: Final = 4.0
 """Bounds of a drain that can be: a level lasts for two days at most, and a quarter of an hour at
@@ -113,16 +120,18 @@ class Battery:
 
     present: one was seen, in this life or an earlier one. level: 0 to 1, as it is believed; None
     without a gauge that works. minutes: of recording until critical; None where that cannot be
-    told. docked: a charger supplies the camera. recording, standby: the drain while the camera
-    records, and while it does not. The rest is what `step` remembers: when the last reading came
-    and what the camera did then, and since when the gauge fails, the level has jumped (and whereto)
-    or was critical.
+    told. docked: a charger supplies the camera. losing: and yet the level falls. recording,
+    standby: the drain while the camera records, and while it does not. The rest is what `step`
+    remembers: when the last reading came and what the camera did then, and since when the gauge
+    fails, the level has jumped (and whereto) or was critical; and the level that the charger is
+    measured by.
     """
 
     present: bool = False
     level: float | None = None
     minutes: float | None = None
     docked: bool = False
+    losing: bool = False
     low: bool = False
     critical: bool = False
     unknown: bool = False
@@ -134,6 +143,7 @@ class Battery:
     jumped_us: int | None = None
     jumped: float = 0.0
     flat_us: int | None = None
+    held: float | None = None
 
     def drain(self, limits: Limits) -> float:
         """Level per hour of recording to be reckoned with."""
@@ -146,7 +156,9 @@ def step(battery: Battery, reading: Reading, limits: Limits) -> Battery:
     battery = replace(battery, present=battery.present or reading.shown, docked=reading.external)
     if not battery.present:
         return battery
-    if reading.external:
+    if not reading.external:
+        battery = replace(battery, losing=False, held=None)
+    elif not battery.losing:
         battery = replace(battery, critical=False, flat_us=None)
     if reading.level is None:
         return _failing(battery, reading)
@@ -163,6 +175,8 @@ def step(battery: Battery, reading: Reading, limits: Limits) -> Battery:
                 unknown=reading.at_us - battery.at_us >= NONSENSE_US,
             )
     battery = _learn(battery, reading, reading.level)
+    if battery.docked:
+        battery = _charging(battery, reading.level)
     return _judge(battery, reading.level, limits)
 
 
@@ -214,12 +228,24 @@ def _learn(battery: Battery, reading: Reading, level: float) -> Battery:
     )
 
 
+def _charging(battery: Battery, level: float) -> Battery:
+    """Whether what supplies the camera holds the level."""
+    held = level if battery.held is None else battery.held
+    losing = battery.losing
+    if losing and level >= held + RISEN - ROUNDING:
+        losing, held = False, level
+    elif not losing and level <= held - LOST + ROUNDING:
+        losing, held = True, level
+    return replace(battery, losing=losing, held=(min if losing else max)(held, level))
+
+
 def _judge(battery: Battery, level: float, limits: Limits) -> Battery:
     left = max(0.0, level - limits.critical - GAUGE_STEP)
     minutes = left / battery.drain(limits) * 60
     enough = limits.low_minutes * (RECOVERED if battery.low else 1.0)
     flat_us, critical = battery.flat_us, battery.critical
-    if battery.docked or level > limits.critical + (RISEN if critical else 0.0):
+    held = battery.docked and not battery.losing
+    if held or level > limits.critical + (RISEN if critical else 0.0):
         flat_us, critical = None, False
     elif flat_us is None:
         flat_us = battery.at_us

@@ -141,6 +141,36 @@ def test_a_charger_ends_critical_at_once_and_lets_none_begin() -> None:
     assert not after(battery, *readings(None, external=True, from_us=4 * LOOK_US)).critical
 
 
+def docked(*levels: float | None, from_number: int = 0) -> Iterator[Reading]:
+    return readings(*levels, external=True, from_us=from_number * LOOK_US)
+
+
+def test_a_charger_that_does_not_hold_the_level_lets_critical_begin() -> None:
+    battery = after(Battery(), *docked(0.06, 0.05))
+    assert not battery.losing  # one step of a gauge is none
+    battery = after(battery, *docked(0.04, 0.03, 0.03, from_number=2))
+    assert (battery.docked, battery.losing, battery.critical) == (True, True, False)
+    battery = after(battery, *docked(0.02, from_number=5))
+    assert battery.critical
+    # A gauge that fails for a moment is no charger that holds it.
+    assert after(battery, *docked(None, from_number=6)).critical
+    # It charges again, or comes off and on again.
+    assert after(battery, *docked(0.03, from_number=6)).critical
+    rising = after(battery, *docked(0.03, 0.04, from_number=6))
+    assert (rising.losing, rising.critical) == (False, False)
+    again = after(battery, *readings(0.02, from_us=6 * LOOK_US), *docked(0.02, from_number=7))
+    assert (again.losing, again.critical) == (False, False)
+
+
+def test_a_charger_is_measured_by_the_highest_level_that_it_reached() -> None:
+    battery = after(Battery(), *docked(0.02, 0.03, 0.05, 0.04))
+    assert not battery.losing
+    assert after(battery, *docked(0.03, from_number=4)).losing
+    # A full one that rests in the dock loses some, and is far from empty.
+    full = after(Battery(), *docked(1.0, 0.98, 0.97, 0.97, 0.97, 0.97))
+    assert (full.losing, full.low, full.critical) == (True, False, False)
+
+
 def test_a_gauge_that_fails_is_unknown_after_half_a_minute_and_never_empty() -> None:
     battery = after(Battery(), *readings(0.5, None, None, None))
     assert (battery.unknown, battery.level) == (False, 0.5)
