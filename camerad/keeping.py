@@ -9,6 +9,11 @@ recording ran when the daemon died a moment ago, it is closed first, so that ano
 from it. After that, while the camera is in use already: other recordings without an end are closed,
 files and ledger are compared, and what had to be closed is checked from its beginning.
 
+A card that refuses something for a moment only, as one does whose contact chatters, is no trouble
+yet: a press in that moment is ridden out as well (`camerad.evidence.riding`), and so would be
+refused for nothing. It is asked again twice a second, and is one when it has refused for as long as
+a recording could wait for it (`ring.stall_seconds`).
+
 Afterwards, twice a minute: recordings that are due are deleted, if it is known what is due (P9);
 every hour, uptime is noted, so that it counts towards ages, and files and ledger are compared
 again; epochs of the ledger begin and expire.
@@ -34,6 +39,7 @@ from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import StorageError
+from camerad.evidence.riding import PASSING
 from camerad.kept_sink import KeptSink
 from camerad.mending import Mending
 from camerad.shifts import KeptShift
@@ -58,6 +64,8 @@ TURN_SECONDS: Final = PROOF_SECONDS[Part.KEEPING] / 4
 """The thread never sleeps longer, so that it is seen to live."""
 RETRY_SECONDS: Final = 5.0
 """How long after a failure of the card the next attempt is made."""
+AGAIN_SECONDS: Final = 0.5
+"""The same while it may be over in a moment."""
 MOST_UNWRITTEN: Final = 10_000
 """Notes that wait for the card; beyond it the oldest are given up, which is logged."""
 
@@ -84,10 +92,11 @@ class Opened:
 
 class Keeping:
     """state_dir: the daemon's directory. on_opened: recordings can be kept from now on.
-    on_trouble(error): the card does not take it, or does again (None). on_broken(error): a mistake
-    of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right time,
-    before it is told anything new, so that no entry says more of the time than is known. All of
-    them are called from the keeping thread.
+    on_trouble(error): the card does not take it, or does again (None); where it may be well again
+    in a moment (`camerad.evidence.riding.PASSING`), only when it was not. on_broken(error): a
+    mistake of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right
+    time, before it is told anything new, so that no entry says more of the time than is known. All
+    of them are called from the keeping thread.
     """
 
     def __init__(
@@ -109,7 +118,10 @@ class Keeping:
         self._on_time_known = on_time_known
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._unwritten: deque[tuple[str, Moment, dict[str, Any]]] = deque()
-        self._troubles: set[str] = set()
+        self._troubles: dict[str, int] = {}
+        self._told = False
+        self._stall_us = round(settings.ring.stall_seconds * SECOND)
+        self._retry_seconds = RETRY_SECONDS
         self._stopping = False
         self._interrupted = True
         self._mending = Mending(self._recordings_dir, clock, self.note)
@@ -241,10 +253,11 @@ class Keeping:
             due_us = self._clock.now_us()
             while not self._stopping:
                 if self._clock.now_us() >= due_us:
-                    self._guarded(self._keep_house)
-                    due_us = self._clock.now_us() + round(HOUSEKEEPING_SECONDS * SECOND)
+                    again = self._guarded(self._keep_house)
+                    seconds = HOUSEKEEPING_SECONDS if again is None else again
+                    due_us = self._clock.now_us() + round(seconds * SECOND)
                 wait = min(max(0, due_us - self._clock.now_us()) / SECOND, TURN_SECONDS)
-                self._work(min(wait, RETRY_SECONDS) if self._unwritten else wait)
+                self._work(min(wait, self._retry_seconds) if self._unwritten else wait)
         except BaseException as error:  # noqa: BLE001 - a thread never fails silently
             self._on_broken(error)
         finally:
@@ -259,11 +272,14 @@ class Keeping:
                 self._jobs.get_nowait()()
         except queue.Empty:
             pass
-        if self._store is not None and self._unwritten:
-            self._guarded(self._write_notes)
+        # Also where they are written since: what was asked for has done that, and it is to be told.
+        refused = self._write_notes.__name__ in self._troubles
+        if self._store is not None and (self._unwritten or refused):
+            self._retry_seconds = self._guarded(self._write_notes) or RETRY_SECONDS
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Do something that the card may not allow; that is told once, and once that it is over.
+    def _guarded(self, work: Callable[[], None]) -> float | None:
+        """Do something that the card may not allow; that is told unless it may be over in a moment,
+        and once that it is over. Returns None, or seconds until it is to be tried again.
 
         It is over when everything that failed has succeeded since: a note that can be written says
         nothing about a file that could not be deleted.
@@ -272,15 +288,22 @@ class Keeping:
         try:
             work()
         except StorageError as error:
+            now_us = self._clock.now_us()
             if what not in self._troubles:
                 log.error("%s", error)
-            self._troubles.add(what)
+            since_us = self._troubles.setdefault(what, now_us)
+            # Before the store is open nothing can be recorded, whatever the card does in a moment.
+            may_pass = self._store is not None and error.errno in PASSING
+            if may_pass and now_us - since_us < self._stall_us:
+                return AGAIN_SECONDS
+            self._told = True
             self._on_trouble(error)
-        else:
-            if what in self._troubles:
-                self._troubles.remove(what)
-                if not self._troubles:
-                    self._on_trouble(None)
+            return RETRY_SECONDS
+        self._troubles.pop(what, None)
+        if self._told and not self._troubles:
+            self._told = False
+            self._on_trouble(None)
+        return None
 
     def _write_notes(self) -> None:
         store = self._store

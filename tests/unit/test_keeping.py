@@ -23,7 +23,7 @@ from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
-from camerad.keeping import COMPARE_US, Keeping, Opened
+from camerad.keeping import AGAIN_SECONDS, COMPARE_US, Keeping, Opened
 from camerad.mending import RESUME_US
 from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
@@ -351,6 +351,84 @@ def test_a_note_that_can_be_written_does_not_clear_what_else_is_the_matter(
     failing[0] = False
     housekept(scene)
     assert scene.troubles[-1] is None
+
+
+class Ledger:
+    """Answers every synchronisation of the ledger with an error while it fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        self.fails = True
+        self.refused = 0
+        self._real = files.sync
+        self._number = number
+        monkeypatch.setattr(files, "sync", self._sync)
+
+    def _sync(self, descriptor: int, path: str) -> None:
+        if self.fails and "ledger" in path:
+            self.refused += 1
+            raise files.explained("write", path, OSError(self._number, os.strerror(self._number)))
+        self._real(descriptor, path)
+
+    def asked_again(self) -> None:
+        before = self.refused
+        until(lambda: self.refused > before, WAIT, "another attempt")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS])
+def test_a_ledger_that_fails_for_a_moment_refuses_no_press(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    scene = scenes(ring={"stall_seconds": 5})
+    scene.kinds()
+    ledger = Ledger(monkeypatch, number)
+    scene.keeping.note("fault", condition="hot", holds=True)
+    ledger.asked_again()
+    scene.clock.advance(5 * SECOND - 1)
+    # Nobody wakes the thread: it asks again by itself, and before it would say anything.
+    ledger.asked_again()
+    ledger.fails = False
+    assert scene.kinds()[-1] == "fault"
+    assert scene.troubles == []
+
+
+def test_a_ledger_that_fails_for_longer_than_a_recording_could_wait_is_told_until_it_is_over(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes(ring={"stall_seconds": 5})
+    scene.kinds()
+    ledger = Ledger(monkeypatch, errno.EIO)
+    scene.keeping.note("fault", condition="hot", holds=True)
+    ledger.asked_again()
+    scene.clock.advance(5 * SECOND)
+    until(lambda: bool(scene.troubles), WAIT, "it is told")
+    (error,) = scene.troubles
+    assert error is not None
+    assert error.errno == errno.EIO
+    ledger.fails = False
+    assert scene.kinds()[-1] == "fault"
+    until(lambda: scene.troubles == [error, None], WAIT, "it is over")
+
+
+def test_housekeeping_that_the_card_refused_is_tried_again_in_a_moment(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    housekept(scene)
+    refused: list[StorageError] = []
+
+    def purge(_store: Store) -> Any:
+        refused.append(files.explained("remove", "x", OSError(errno.EIO, "no")))
+        raise refused[-1]
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Store, "purge", purge)
+        scene.clock.advance(31 * SECOND)
+        until(lambda: bool(asked(scene) or refused), WAIT, "housekeeping has failed")
+        asked(scene)  # when it is tried again is known by then
+    before = scene.kept
+    scene.clock.advance(round(AGAIN_SECONDS * SECOND))
+    until(lambda: bool(asked(scene) or scene.kept > before), WAIT, "housekeeping")
+    assert scene.troubles == []
 
 
 def asked(scene: Scene) -> None:
