@@ -12,8 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from camerad.behaviour import stages
-from camerad.behaviour.budget import CARD_SECONDS
+from camerad.behaviour import scarcity, stages
+from camerad.behaviour.budget import CARD_SECONDS, STALLED_SECONDS
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.errors import StorageError
@@ -71,6 +71,8 @@ class Card:
         self._make_room = make_room
         self._room: storage.Room | None = None
         self._failed: StorageError | None = None
+        self._refuses = False
+        self._stalled_us: int | None = None
         self._asked: asyncio.Future[Any] | None = None
 
     def failed(self, error: StorageError) -> None:
@@ -85,10 +87,28 @@ class Card:
     def stalled(self, error: StorageError | None) -> None:
         """The card refuses what is being recorded, or no longer: the recorder rides it out
         (`camerad.evidence.riding`), and decides what becomes of it."""
-        if error is None:
-            self._owner.clear_condition(Condition.STORAGE_STALLED)
-        else:
+        self._refuses = error is not None
+        self._show_stall()
+
+    def pending(self, at_us: int, since_us: int | None) -> None:
+        """Now, at `at_us`, the card has had a piece of a recording since then, or none (None)."""
+        was = self._stalled_us
+        self._stalled_us = scarcity.stall_step(was, at_us, since_us)
+        if was is None and self._stalled_us is not None:
+            log.error(
+                "%s: the card has not answered for %g s; what is recorded waits in memory",
+                self._directory,
+                STALLED_SECONDS,
+            )
+        elif was is not None and self._stalled_us is None:
+            log.warning("%s: the card answers again", self._directory)
+        self._show_stall()
+
+    def _show_stall(self) -> None:
+        if self._refuses or self._stalled_us is not None:
             self._owner.raise_condition(Condition.STORAGE_STALLED)
+        else:
+            self._owner.clear_condition(Condition.STORAGE_STALLED)
 
     def room(self) -> dict[str, Any] | None:
         """What is left, ready for JSON; None before it was looked at."""
@@ -138,7 +158,7 @@ class Card:
             if failed is not None:
                 await self._answer(lambda: storage.probe(self._directory))
         except StorageError as error:
-            if Condition.STORAGE_STALLED in owner.state.conditions:
+            if self._refuses:
                 return
             if condition_of(error) not in owner.state.conditions:
                 log.error("storage: %s", error)

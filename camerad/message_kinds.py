@@ -195,6 +195,12 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("camerad.evidence.riding", "WARNING", "%s: the storage takes it again"),
         ("camerad.card", "ERROR", "storage: %s"),
+        (
+            "camerad.card",
+            "ERROR",
+            "%s: the card has not answered for %g s; what is recorded waits in memory",
+        ),
+        ("camerad.card", "WARNING", "%s: the card answers again"),
         ("camerad.daemon", "ERROR", "%s"),
         ("camerad.keeping", "ERROR", "%s"),
         ("camerad.evidence.container", "WARNING", "%s"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from camerad import __version__
 from camerad.behaviour import liveness, stages
-from camerad.behaviour.budget import STOP_SECONDS, Part
+from camerad.behaviour.budget import STALL_LOOK_SECONDS, STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.card import Card, condition_of
 from camerad.clock import SECOND, Clock
@@ -432,7 +432,14 @@ class Recordings:
 
     async def watch_storage(self) -> None:
         """Look at the storage again and again, until cancelled."""
-        await self._card.watch()
+        await asyncio.gather(self._card.watch(), self._watch_pending())
+
+    async def _watch_pending(self) -> None:
+        """An error tells of itself; a card that does not answer is seen by the time only."""
+        while True:
+            since_us = None if self._recorder is None else self._recorder.pending_us
+            self._card.pending(self._clock.now_us(), since_us)
+            await asyncio.sleep(STALL_LOOK_SECONDS)
 
     def _bits_per_second(self) -> float | None:
         """Bits per second of what is recorded, once that can be told."""

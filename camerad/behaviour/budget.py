@@ -60,6 +60,16 @@ CARD_SECONDS: Final = 15.0
 """How long a look at the card may take before the card counts as failed: more than the few
 synchronisations of such a look on one that is slow."""
 
+STALLED_SECONDS: Final = 1.5
+"""A card that has had a piece of a recording for so long stalls, and the wearer is told: three
+times what is a signed fact of the recording, and soon enough that most of the ring is still free
+for what comes (`ring.stall_seconds`)."""
+STALL_LOOK_SECONDS: Final = 0.25
+"""How often that is looked at."""
+CALM_SECONDS: Final = 5.0
+"""It stalls no longer when it did not for so long: one that stalls at every other piece is told
+once, and not twice in ten seconds."""
+
 # ------------------------------------------------------------------------------- the display
 
 DISPLAY_ANSWER_SECONDS: Final = 2.0

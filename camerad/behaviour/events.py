@@ -35,7 +35,8 @@ class Condition(Enum):
     STORAGE_FAILED = "storage_failed"
     """What was written did not arrive; holds until something does."""
     STORAGE_STALLED = "storage_stalled"
-    """The storage refuses what is being recorded, which waits in memory and is tried again."""
+    """The storage refuses what is being recorded, or does not answer; that waits in memory, and is
+    tried again."""
     STORAGE_READ_ONLY = "storage_read_only"
     """The file system takes nothing, as the kernel leaves it after an error of the card."""
     LEDGER_FAILED = "ledger_failed"

@@ -1,7 +1,8 @@
-"""When memory counts as short and the card as slow.
+"""When memory counts as short, and the card as slow or as one that stalls.
 
-Pure. Neither concerns the wearer, who can do nothing about it, so both are told to the ledger and
-the log only; what a slow card costs is a signed fact of the recording besides.
+Pure. The first two do not concern the wearer, who can do nothing about it, so both are told to the
+ledger and the log only; what a slow card costs is a signed fact of the recording besides. A card
+that stalls may cost footage in a moment, and they are told.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from camerad.behaviour.budget import CALM_SECONDS, STALLED_SECONDS
 from camerad.clock import SECOND
 
 MEMORY_BYTES: Final = 48 * 1024 * 1024
@@ -50,3 +52,16 @@ def card_step(card: Card, at_us: int, slow_syncs: int) -> Card:
     if card.slow and at_us - times_us[-1] >= SWIFT_US:
         return replace(card, slow=False)
     return card
+
+
+def stall_step(stalled_us: int | None, at_us: int, pending_us: int | None) -> int | None:
+    """When the card that takes a recording was last seen to stall; None: it does not.
+
+    stalled_us: what that was before. pending_us: since when it has had a piece that it has not yet
+    taken; None: it has none.
+    """
+    if pending_us is not None and at_us - pending_us >= STALLED_SECONDS * SECOND:
+        return at_us
+    if stalled_us is not None and at_us - stalled_us >= CALM_SECONDS * SECOND:
+        return None
+    return stalled_us

@@ -125,6 +125,8 @@ class Recorder:
         """Media time at which the first fragment was durable."""
         self.turned_us = clock.now_us()
         """When the thread last began a turn; a turn waits for nothing but the storage."""
+        self.pending_us: int | None = None
+        """Since when the storage has had something that it has not yet taken; None: it has not."""
         self.slow_syncs = 0
         """How many fragments the storage was slow over."""
         self._ring = ring
@@ -394,7 +396,7 @@ class Recorder:
     def _have_stored(self, what: str, first: Callable[[], None], again: Callable[[], None]) -> None:
         """Have the storage take something, if need be `again` and again. Raises StorageError."""
         try:
-            first()
+            self._timed(first)
         except StorageError as error:
             riding = Riding(
                 self._clock,
@@ -403,8 +405,16 @@ class Recorder:
                 lambda trouble: self._tell(self._on_trouble, trouble),
                 self._turn,
             )
-            if not riding.out(what, again, error):
+            if not riding.out(what, lambda: self._timed(again), error):
                 raise
+
+    def _timed(self, work: Callable[[], _T]) -> _T:
+        """Do what waits for the storage, and let others see for how long."""
+        self.pending_us = self._clock.now_us()
+        try:
+            return work()
+        finally:
+            self.pending_us = None
 
     def _note_slowness(self, took_us: int) -> None:
         """The next statement says so if the storage was slow."""
@@ -483,7 +493,7 @@ class Recorder:
             rates=tuple(self._rates) or UNSET,
         )
         self._sink = None
-        final = opened.close(closing)
+        final = self._timed(lambda: opened.close(closing))
         tally.finish(closing, final)
         self.info = tally.info("closed")
         return self.info

@@ -212,6 +212,53 @@ def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene:
     assert scene.daemon.conditions == set()
 
 
+def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_failed(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, daemon = ManualClock(), scene.daemon
+    scene.recordings._clock = clock
+    loop = VirtualLoop(clock)
+
+    async def life() -> None:
+        watch = asyncio.ensure_future(scene.recordings.watch_storage())
+        recorder = SimpleNamespace(info=None, pending_us=clock.now_us())
+        scene.recordings._recorder = recorder  # type: ignore[assignment]
+        await asyncio.sleep(1.4)
+        assert daemon.conditions == set()
+        await asyncio.sleep(0.6)
+        assert daemon.conditions == {Condition.STORAGE_STALLED}
+        await asyncio.sleep(20)
+        assert daemon.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
+        scene.recordings._recorder = None
+        await asyncio.sleep(6)
+        assert daemon.conditions == set()
+        watch.cancel()
+        await asyncio.wait({watch})
+
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
+    assert [line.split(": ")[1] for line in caplog.messages] == [
+        "the card has not answered for 1.5 s; what is recorded waits in memory",
+        "the card answers again",
+    ]
+
+
+def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: Scene) -> None:
+    card, stalled = scene.recordings._card, {Condition.STORAGE_STALLED}
+    card.pending(10 * SECOND, 0)
+    card.stalled(refusal(errno.EIO))
+    card.pending(20 * SECOND, None)
+    assert scene.daemon.conditions == stalled
+    card.stalled(None)
+    assert scene.daemon.conditions == set()
+    card.stalled(refusal(errno.EIO))
+    card.pending(30 * SECOND, 0)
+    card.stalled(None)
+    assert scene.daemon.conditions == stalled
+
+
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_the_wearer_is_told_of_a_recording_that_does_not_go_on(scene: Scene, cut_off: bool) -> None:
     scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=cut_off))

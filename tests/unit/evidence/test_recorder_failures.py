@@ -235,8 +235,10 @@ def test_a_storage_that_stalls_costs_nothing_as_long_as_the_ring_bridges_it(benc
     recorder = bench.start(plan(0), storage.open)
     feed(bench.ring, seconds_of_footage(1))
     assert storage.stalled.wait(DEADLINE)
+    assert recorder.pending_us == bench.clock.now_us()  # for whoever looks how long it takes
     feed(bench.ring, seconds_of_footage(6)[30:])
     storage.go_on.set()
+    until(lambda: recorder.pending_us is None)
     recorder.stop(time_of(179), deadline=1)
     info = bench.finish()
     assert decoded(unsealed_file(info.path)) == expected(range(180))
