@@ -40,7 +40,11 @@ from camerad.hardware.thermal import Thermal
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 10.0
-"""How often is looked. A processor under full load takes minutes from 70 °C to 80 °C."""
+"""How often is looked at heat, memory and card. A processor under full load takes minutes from
+70 °C to 80 °C."""
+POWER_SECONDS: Final = 2.0
+"""How often is looked at battery and charger: a camera that was in its dock for a moment may be
+worn by somebody else."""
 PATIENCE_SECONDS: Final = 10.0
 """After so long a gauge or a sensor that does not answer counts as one that fails."""
 POWER_OFF_US: Final = 30 * SECOND
@@ -179,7 +183,7 @@ class Resources:
 
     async def _watch_power(self) -> None:
         root = self._settings.battery.power_supply
-        await self._watch(lambda: power.read(root), self._take_power)
+        await self._watch(lambda: power.read(root), self._take_power, POWER_SECONDS)
 
     def _take_power(self, seen: Power | None) -> None:
         """seen: None: no answer."""
@@ -270,7 +274,7 @@ class Resources:
         def look() -> tuple[Thermal, int | None]:
             return thermal.read(chosen.zone, chosen.firmware), thermal.available_bytes()
 
-        await self._watch(look, self._take_heat)
+        await self._watch(look, self._take_heat, LOOK_SECONDS)
 
     def _take_heat(self, seen: tuple[Thermal, int | None] | None) -> None:
         """seen: None: no answer."""
@@ -310,7 +314,9 @@ class Resources:
             log.error("%s: %s", what, why)
         self._said[what] = why or ""
 
-    async def _watch(self, look: Callable[[], _T], take: Callable[[_T | None], None]) -> None:
+    async def _watch(
+        self, look: Callable[[], _T], take: Callable[[_T | None], None], seconds: float
+    ) -> None:
         """Look again and again; a look that does not come back is told as None meanwhile."""
         while True:
             looking = asyncio.ensure_future(self._host.aside(look))
@@ -320,7 +326,7 @@ class Resources:
                 take(await looking)
             finally:
                 looking.cancel()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(seconds)
 
 
 def _tell_of_failure(task: asyncio.Task[None]) -> None:

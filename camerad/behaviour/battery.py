@@ -39,13 +39,13 @@ from typing import Final
 from camerad.clock import SECOND
 
 CONFIRM_US: Final = 30 * SECOND
-"""How long something has to be so before it is believed: three readings of the daemon."""
+"""How long something has to be so before it is believed: many readings of the daemon."""
 NONSENSE_US: Final = 2 * CONFIRM_US
 """A gauge whose readings agree neither with what was believed nor with each other for so long says
 nothing: one that only jumped is believed before."""
 JUMP: Final = 0.05
-"""No battery loses or gains so much between two readings, ten seconds apart: that were 18 times its
-level in an hour, and cells of cameras give three."""
+"""No battery loses or gains so much between two readings, not even ten seconds apart: that were 18
+times its level in an hour, and cells of cameras give three."""
 LEARN: Final = 0.05
 """A meter concludes after so much of the level: five steps of a gauge, so that one step more or
 less is the fifth that `MARGIN` is for."""

@@ -132,11 +132,11 @@ def test_an_empty_battery_in_the_dock_switches_nothing_off(
         when(world, 655, lambda: world.gauges.show("battery_critical", "docked"))
 
     world, _ = run(tmp_path, monkeypatch, 0, holding(until_us=20 * MINUTE_US), around=around)
-    assert [at for at, _ in faults(world, "docked")][:3] == [0, 600, 660]
+    assert [at for at, _ in faults(world, "docked")][:3] == [0, 600, 656]
     began, over = faults(world, "battery_critical")
     assert began[1]
     assert 630 <= began[0] <= 640
-    assert over == (660, False)
+    assert over == (656, False)
     # It ran until it was told to end.
     assert world.stages[-1][0] >= 5 * SECOND_US
     assert not (tmp_path / "run/power-off").exists()

@@ -241,6 +241,19 @@ def test_the_dock_is_seen_without_a_battery(scene: Scene) -> None:
     assert scene.host.conditions == {Condition.DOCKED}
 
 
+@pytest.mark.parametrize("from_s", [20.1, 21.0, 23.3, 27.9])
+def test_a_dock_of_three_seconds_is_seen(scene: Scene, from_s: float) -> None:
+    told: list[set[Condition]] = []
+    scene.live(
+        40,
+        (from_s, lambda: scene.gauges.show("docked")),
+        (from_s + 2.9, lambda: told.append(set(scene.host.conditions))),
+        (from_s + 3, scene.gauges.show),
+        (from_s + 5.9, lambda: told.append(set(scene.host.conditions))),
+    )
+    assert told == [{Condition.DOCKED}, set()]
+
+
 def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
     scene.gauges.show("hot")
     scene.live(15)
