@@ -11,7 +11,8 @@ thirds from `Limits.hot_celsius` on, half of them `APART_CELSIUS` above it. If t
 the clock all the same, for heat or because the supply's voltage falls, it is half of them at once.
 
 A step up in rate comes when it has been `COOLER_CELSIUS` below the step's threshold for `HOLD_US`,
-and one step at a time: a rate that changes to and fro helps nobody.
+and one step at a time: a rate that changes to and fro helps nobody. That it is too hot is over
+before, as soon as it is `COOLER_CELSIUS` below the first threshold.
 """
 
 from __future__ import annotations
@@ -73,17 +74,17 @@ def step(heat: Heat, reading: Reading, hot_celsius: float) -> Heat:
     throttled = bool(reading.throttled)
     if reading.celsius is None and reading.throttled is None:
         return replace(heat, held_us=at_us)
+    hot = _steps(reading.celsius, hot_celsius - (COOLER_CELSIUS if heat.hot else 0.0)) > 0
     called = _steps(reading.celsius, hot_celsius)
     wanted = LAST if throttled else called
     if wanted > heat.step:
         cause = Cause.HEAT if called == wanted else Cause.THROTTLED
-        return Heat(wanted, cause, hot=heat.hot or called > 0, held_us=at_us)
-    hot = _steps(reading.celsius, hot_celsius - (COOLER_CELSIUS if heat.hot else 0.0)) > 0
+        return Heat(wanted, cause, hot=hot, held_us=at_us)
     if throttled or _steps(reading.celsius, hot_celsius - COOLER_CELSIUS) >= heat.step:
         return replace(heat, hot=hot, held_us=at_us)
     if at_us - heat.held_us < HOLD_US:
-        return replace(heat, hot=heat.hot)
-    return Heat(heat.step - 1, Cause.COOLED, hot=heat.hot and heat.step > 1, held_us=at_us)
+        return replace(heat, hot=hot)
+    return Heat(heat.step - 1, Cause.COOLED, hot=hot, held_us=at_us)
 
 
 def fps(heat: Heat, nominal: int) -> int:
