@@ -166,11 +166,12 @@ def remind(state: State, at_us: int, rules: Rules) -> Result:
     """A late Tick does not shift the next reminder, and reminders that were missed are one."""
     periods = (at_us - state.reminded_us) // rules.reminder_us
     state = replace(state, reminded_us=state.reminded_us + periods * rules.reminder_us)
-    # Without a camera "still recording" would be a lie.
-    down = Condition.CAMERA_DOWN in state.conditions
-    cue = Cue(CueKind.CAMERA_DOWN if down else CueKind.STILL_RECORDING)
+    told = _say_again(state, Outcome.REMIND)
+    # Without a camera "still recording" would be a lie: its cue, the first of them, stands instead.
+    if Condition.CAMERA_DOWN not in state.conditions:
+        told = (Cue(CueKind.STILL_RECORDING), *told)
     muted = (Cue(CueKind.MUTED),) if state.muted else ()
-    return state, (cue, *muted, *_say_again(state, Outcome.REMIND))
+    return state, (told[0], *muted, *told[1:])
 
 
 def end(state: State) -> Result:

@@ -172,6 +172,7 @@ SAID_AGAIN: Final[Mapping[Outcome, tuple[Condition, ...]]] = {
     # The recording may not show: the wearer has to say it. Without sound, to call a witness.
     Outcome.RECORD: (Condition.LIGHT_DOWN, Condition.MICROPHONE_DOWN),
     Outcome.REMIND: (
+        Condition.CAMERA_DOWN,
         Condition.LIGHT_DOWN,
         Condition.MICROPHONE_DOWN,
         Condition.BATTERY_CRITICAL,

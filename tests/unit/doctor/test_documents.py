@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from camerad import cli
-from camerad.behaviour import gestures, signals, stages
-from camerad.behaviour.stages import Condition, CueKind, Intent
+from camerad.behaviour import gestures, outcomes, signals, stages
+from camerad.behaviour.stages import Condition, CueKind, Intent, Stage
 from camerad.config.sections import ConfigFile
 from camerad.doctor import handbook
 from camerad.evidence.facts import KINDS
@@ -90,6 +90,19 @@ def test_every_rhythm_that_is_felt_is_found_by_its_strokes() -> None:
         condition.value for condition in Condition
     }
     assert len({tuple(row) for row in felt}) == len(felt)
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_what_a_reminder_tells_is_in_the_table(condition: Condition) -> None:
+    """By what is played when a recording with nothing else the matter has its reminder."""
+    rules = stages.Rules(armed_in=frozenset(), self_view_timeout_us=1)
+    state = stages.State(Stage.RECORDING, 0, frozenset({condition}))
+    _, effects = outcomes.remind(state, rules.reminder_us, rules)
+    told = stages.Cue(stages.CUES[condition]) in effects if condition in stages.CUES else False
+    (row,) = (
+        row for row in rows(handbook.TABLES["signals"]()) if row[1].strip("`") == condition.value
+    )
+    assert ("a reminder in a recording" in row[3]) is told
 
 
 # ----------------------------------------------------------------------------------- officers
