@@ -196,7 +196,7 @@ class _Still:
             return await asyncio.to_thread(card.try_out, settings, self._directory)
         if check == "hardening":
             analysis = await asyncio.to_thread(machine.analyse, machine.unit_files())
-            return machine.judge_hardening(analysis)
+            return machine.judge_hardening(analysis, machine.missing_companions())
         return machine.judge_uptime(SystemClock().now_us())
 
     async def _read(self) -> identity.LedgerSigns:

@@ -88,6 +88,7 @@ class What(StrEnum):
 
     HARDENING_OK = "hardening_ok"
     HARDENING_WEAK = "hardening_weak"
+    HARDENING_ALONE = "hardening_alone"
     HARDENING_NO_UNIT = "hardening_no_unit"
     HARDENING_NO_TOOL = "hardening_no_tool"
 
@@ -183,6 +184,7 @@ LEVELS: Final[Mapping[What, Level]] = {
     What.CARD_FORBIDDEN: _NOT,
     What.HARDENING_OK: _OK,
     What.HARDENING_WEAK: _WARN,
+    What.HARDENING_ALONE: _FAIL,
     What.HARDENING_NO_UNIT: _NOT,
     What.HARDENING_NO_TOOL: _NOT,
     What.UPTIME: _OK,

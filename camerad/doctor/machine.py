@@ -27,6 +27,12 @@ UNIT_DIRECTORIES: Final = (
     Path("/usr/lib/systemd/system"),
 )
 """Where units of the system are looked for, first one first (systemd.unit(5))."""
+COMPANIONS: Final = (
+    "camerad-power-off.path",
+    "camerad-power-off.service",
+    "camerad-reboot.service",
+)
+"""Without these the daemon's word to switch off or to reboot has no effect; paths are enabled."""
 MOST_EXPOSED: Final = 1.0
 """What the shipped unit has at most, by ``systemd-analyze security``, of 10."""
 _ANALYSIS_SECONDS: Final = 20.0
@@ -90,6 +96,18 @@ def unit_files(directories: Sequence[Path] = UNIT_DIRECTORIES) -> list[Path]:
     return [units[0], *_drop_ins(directories)] if units else []
 
 
+def missing_companions(directories: Sequence[Path] = UNIT_DIRECTORIES) -> tuple[str, ...]:
+    """Which units are not installed, or not enabled, that the camera's needs beside it."""
+    return tuple(name for name in COMPANIONS if not _works(name, directories))
+
+
+def _works(name: str, directories: Sequence[Path]) -> bool:
+    if not any((directory / name).is_file() for directory in directories):
+        return False
+    wanted = any(any(directory.glob(f"*.wants/{name}")) for directory in directories)
+    return wanted or not name.endswith(".path")
+
+
 def _drop_ins(directories: Sequence[Path]) -> Iterator[Path]:
     for directory in directories:
         yield from sorted((directory / f"{UNIT}.d").glob("*.conf"))
@@ -143,10 +161,12 @@ def analyse(files: Sequence[Path]) -> Analysis:
     return Analysis(installed=True, said=said[-1].strip() if said else "")
 
 
-def judge_hardening(analysis: Analysis) -> Finding:
-    """Whether the service is confined as the shipped one is."""
+def judge_hardening(analysis: Analysis, missing: Sequence[str] = ()) -> Finding:
+    """Whether the service is confined as the shipped one is, and has what it needs beside it."""
     if not analysis.installed:
         return Finding("hardening", What.HARDENING_NO_UNIT, {"unit": UNIT})
+    if missing:
+        return Finding("hardening", What.HARDENING_ALONE, {"missing": ", ".join(missing)})
     found = _OVERALL.search(analysis.said)
     if found is None:
         return Finding("hardening", What.HARDENING_NO_TOOL, {"why": analysis.said})

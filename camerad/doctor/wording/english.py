@@ -195,6 +195,11 @@ ENGLISH: Final = Wording(
             "See what takes it away: systemctl cat {unit}, and systemd-analyze security {unit}. "
             "Remove the drop-in, or install the shipped unit again.",
         ),
+        What.HARDENING_ALONE: Said(
+            "Missing, or not enabled: {missing}. Without it the camera neither switches itself off "
+            "when its battery is empty nor reboots when only that helps.",
+            "Install and enable what systemd/README.md lists, and reboot.",
+        ),
         What.HARDENING_NO_UNIT: Said("No service {unit} is installed here."),
         What.HARDENING_NO_TOOL: Said("systemd-analyze is not here, or says nothing: {why}"),
         What.UPTIME: Said("{days} days, {hours:02d}:{minutes:02d} hours."),

@@ -214,6 +214,11 @@ GERMAN: Final = Wording(
             "Nachsehen, was sie nimmt: systemctl cat {unit}, und systemd-analyze security {unit}. "
             "Die Ergänzung entfernen oder den mitgelieferten Dienst neu installieren.",
         ),
+        What.HARDENING_ALONE: Said(
+            "Fehlt oder ist nicht aktiviert: {missing}. Ohne das schaltet sich die Kamera bei "
+            "leerem Akku nicht ab und startet nicht neu, wenn nur das hilft.",
+            "Installieren und aktivieren, was systemd/README.md aufzählt, und neu starten.",
+        ),
         What.HARDENING_NO_UNIT: Said("Kein Dienst {unit} ist hier installiert."),
         What.HARDENING_NO_TOOL: Said("systemd-analyze fehlt oder sagt nichts: {why}"),
         What.UPTIME: Said("{days} Tage, {hours:02d}:{minutes:02d} Stunden."),

@@ -125,6 +125,22 @@ def test_a_unit_is_as_confined_as_systemd_says(said: str, what: What) -> None:
     assert judge_hardening(Analysis(installed=True, said=said)).what is what
 
 
+def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) -> None:
+    etc, lib = tmp_path / "etc", tmp_path / "lib"
+    names = ["camerad-power-off.path", "camerad-power-off.service", "camerad-reboot.service"]
+    for directory in (etc / "multi-user.target.wants", lib):
+        directory.mkdir(parents=True)
+    assert list(machine.missing_companions([etc, lib])) == names
+    for name in names:
+        (lib / name).touch()
+    # Installed, and not enabled.
+    assert machine.missing_companions([etc, lib]) == ("camerad-power-off.path",)
+    found = judge_hardening(Analysis(installed=True), machine.missing_companions([etc, lib]))
+    assert (found.what, found.values) == (What.HARDENING_ALONE, {"missing": names[0]})
+    (etc / "multi-user.target.wants" / names[0]).symlink_to(lib / names[0])
+    assert machine.missing_companions([etc, lib]) == ()
+
+
 def test_what_systemd_says_last_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[str, ...]] = []
 
