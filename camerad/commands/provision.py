@@ -77,17 +77,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     from camerad import journal  # noqa: PLC0415 - slow to import
-    from camerad.evidence import identity  # noqa: PLC0415
-    from camerad.provisioning.applying import Outcome, apply  # noqa: PLC0415
+    from camerad.provisioning.applying import Outcome, apply, camera_of  # noqa: PLC0415
     from camerad.provisioning.card import Card  # noqa: PLC0415
     from camerad.provisioning.kept import Kept  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
-    try:
-        camera = identity.published(options.state)[0].thumbprint
-    except identity.NoIdentityError:
-        camera = None
-    outcome = apply(Card(options.boot), Kept(options.data), camera)
+    outcome = apply(Card(options.boot), Kept(options.data), camera_of(options.state))
     return {Outcome.REFUSED: EX_CONFIG, Outcome.LEFT: EX_IOERR}.get(outcome, 0)
 
 

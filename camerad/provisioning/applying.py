@@ -13,6 +13,8 @@ from typing import Final
 
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.errors import StorageError
+from camerad.evidence import identity
+from camerad.evidence.keys import KeyFileError
 from camerad.provisioning import deciding, making, orders, signing
 from camerad.provisioning.card import Card
 from camerad.provisioning.deciding import TOLD, Refused, Taken, Why
@@ -47,6 +49,18 @@ class Found:
 
     decision: Decision | None
     damaged: bool
+
+
+def camera_of(state_dir: str) -> str | None:
+    """Thumbprint of the camera's own key; None if it has none, or it cannot be read: then no file
+    holds that names one."""
+    try:
+        return identity.published(state_dir)[0].thumbprint
+    except identity.NoIdentityError:
+        return None
+    except (StorageError, KeyFileError) as error:
+        _log.error("%s", error)
+        return None
 
 
 def apply(card: Card, kept: Kept, camera: str | None) -> Outcome:

@@ -259,6 +259,7 @@ def _scalar(value: str) -> yaml.ScalarNode:
 def write_pair(directory: str, content: bytes, token: bytes) -> None:
     """Put a file and its signature into a directory, which is made; one that has such a file
     already is left. Raises StorageError."""
+    directory = os.path.abspath(directory)
     files.make_directory(directory, 0o700)
     for name, data in ((NAME, content), (signing.NAME, token)):
         path = os.path.join(directory, name)

@@ -67,6 +67,26 @@ def test_no_camera_library_is_needed(tmp_path: Path, action: str) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
+def test_cameras_are_set_up_without_any_camera_library(tmp_path: Path) -> None:
+    recipient = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
+    new = ["--device", "camera-07", "--policy", "generic", "--recipient", recipient]
+    for command in (
+        ["new", *new, "--output", "07"],
+        ["sign", "07/camerad-provision.yaml"],
+        ["check", "07/camerad-provision.yaml"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT.format(absent=DEVICE_ONLY), "provision", *command],
+            cwd=tmp_path,
+            env={"XDG_CONFIG_HOME": str(tmp_path / "config"), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 class _Terminal:
     """Standard error, as it is at a terminal or not."""
 

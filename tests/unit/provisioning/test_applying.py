@@ -12,11 +12,11 @@ import pytest
 
 from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
-from camerad.evidence import files
+from camerad.evidence import files, identity
 from camerad.evidence.keys import encode_base64url
 from camerad.provisioning import card as cards
 from camerad.provisioning import kept, orders, signing, standing
-from camerad.provisioning.applying import Outcome
+from camerad.provisioning.applying import Outcome, camera_of
 from camerad.provisioning.deciding import TOLD, Why, digest
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.standing import Standing
@@ -536,6 +536,21 @@ def test_only_so_many_orders_are_kept(scene: Scene) -> None:
         scene.put(document(serial, camera=CAMERA))
         scene.apply()
     assert [order.serial for order in scene.orders] == list(range(3, orders.MOST + 3))
+
+
+def test_a_camera_is_known_by_its_key_as_far_as_that_can_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that cannot be read keeps no camera from starting, and lets no file in that names it."""
+    state = tmp_path / "state"
+    assert camera_of(str(state)) is None
+    made = identity.load_or_create(str(state))
+    assert camera_of(str(state)) == made.key.public.thumbprint
+    assert caplog.text.count("ERROR") == 0
+    for path in (state / "keys").glob("*.jwk"):
+        path.write_text("{")
+    assert camera_of(str(state)) is None
+    assert "the key cannot be read" in caplog.text or "must be the device's" in caplog.text
 
 
 def test_a_key_is_named_by_its_bytes() -> None:
