@@ -5,8 +5,8 @@
 #
 # In front, what runs in real time, in two parts, one after the other:
 #
-# 1. What waits and does not mind others, on two cameras at once, and beside it a cut of the fault
-#    campaign on a third.
+# 1. Unit tests in which a process has to answer in time, then what waits and does not mind others, on
+#    two cameras at once; and beside both a cut of the fault campaign on a third.
 # 2. What judges single pictures and instants of the whole daemon, two cameras at once: each takes
 #    a quarter of a processor. Judging goes behind recording (tests/system/aside.py).
 #
@@ -15,15 +15,23 @@
 #
 # 3. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
 #    to three times as slow, so nothing is in it that covers no more than the rest.
-# 4. What walks through whole spaces of states or years of a camera's life.
+# 4. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
 
+# Unit tests that cover nothing of what has to be covered.
+untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/selfview
+    tests/unit/systemd'
+# Unit tests in which a process has to answer in time; traced like the others.
+timely='tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
+    tests/unit/hardware/test_display.py'
 # Whole spaces and years among the unit tests.
 vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
     tests/unit/evidence/test_retention_years.py'
 campaign=tests/system/test_fault_campaign.py
+# What both that are traced cover together is judged in the end.
+traced='--cov --cov-report= --cov-fail-under=0 -n 2 --dist worksteal'
 
 # 5: none was chosen, as where arguments name some.
 passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
@@ -40,16 +48,16 @@ case $1 in
         "$python" -m mypy
         note $?
         ignored=''
-        for one in $vast; do ignored="$ignored --ignore=$one"; done
+        for one in $untraced $timely $vast; do ignored="$ignored --ignore=$one"; done
         # shellcheck disable=SC2086 # names of files, to be split; below too
-        "$python" -m pytest --cov -n 2 --dist worksteal $ignored tests/unit "$@"
+        COVERAGE_FILE=.coverage.behind "$python" -m pytest $traced $ignored tests/unit "$@"
         note $?
         # A file is a worker's whole, since what its tests share may take a minute to find; the
         # longest come first.
         # shellcheck disable=SC2086
         "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
             tests/crash/test_states.py tests/crash/test_table.py $vast \
-            tests/crash tests/tamper tests/independent "$@"
+            tests/crash tests/tamper tests/independent $untraced "$@"
         note $?
         exit "$failed"
         ;;
@@ -80,6 +88,9 @@ $beside sh "$0" campaign "$python" "$@" >.cache/tests-campaign.log 2>&1 </dev/nu
 campaigning=$!
 lanes="$computing $campaigning"
 
+# shellcheck disable=SC2086
+COVERAGE_FILE=.coverage.timely "$python" -m pytest $traced $timely "$@"
+note $?
 "$python" -m pytest -n 2 --dist worksteal -m 'patient or not system' --ignore="$campaign" \
     tests/system tests/browser tests/bench hw-mocks/tests "$@"
 note $?
@@ -95,4 +106,6 @@ wait "$computing"
 note $?
 lanes=''
 cat .cache/tests-computing.log
+"$python" -m coverage combine -q .coverage.timely .coverage.behind && "$python" -m coverage report
+note $?
 exit "$failed"
