@@ -7,6 +7,7 @@ the sequence makes more than one thing right, it lets pass; everything else is a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -153,13 +154,16 @@ def p6_what_was_recorded_survives(seen: Seen) -> Iterator[str | None]:
         if film.read.end is None:
             yield f"{film.path.name} has no end"
         kept = [s for s in seen.syncs if s["synced"].endswith(film.path.name)]
+        refused = [one for one in seen.refused if str(one["path"]).endswith(film.path.name)]
+        # What is synchronised once a write was refused may be no commit, but what is cut off then.
+        refused_us = min((one["at_us"] for one in refused), default=math.inf)
         kills = [f.from_us for f in seen.faults if f.name == "daemon_killed"]
         for killed_us in kills:
             if not film.read.header["trigger_us"] < killed_us - LOST_US:
                 continue
             if film.read.end is not None and _closed_us(film) < killed_us:
                 continue
-            certain = sum(s["at_us"] <= killed_us for s in kept) - 1
+            certain = sum(s["at_us"] <= min(killed_us, refused_us) for s in kept) - 1
             if len(film.read.commits) < certain:
                 yield f"{film.path.name}: {certain} commits were certain"
             if seen.during(killed_us - 5e6, killed_us, *CAPTURING, *CARD):

@@ -112,6 +112,7 @@ class Stage:
         seen.edges = [e for e in self.camera.ask("GET", "/api/edges").body if e["name"]]
         reports = self.camera.ask("GET", f"/api/reports?after={seen.began_us}").body
         seen.syncs = [one for one in reports if "synced" in one]
+        seen.refused = [one for one in reports if "hit" in one and "path" in one]
         self._look_at_films(seen, noted)
         seen.ledger = self._entries()
         seen.slowed = "pictures per second" in self._log()

@@ -73,12 +73,12 @@ class Seen:
     """All that was seen of one sequence. Media times in microseconds.
 
     edges: of outputs and buttons. changed: files that changed, and when. slowed: whether the camera
-    was told to take another number of pictures per second. known: how many
-    recordings there were before. mended: recordings that the camera had to be given time to close
-    when it was ready already. ledger: the entries added. sought: packets that were looked for in
-    files and in memory. left: those found in memory after all, by process. busy: share of the time
-    in which something waited for a processor. waited: seconds for which the daemon's threads did,
-    all together.
+    was told to take another number of pictures per second. known: how many recordings there were
+    before. mended: recordings that the camera had to be given time to close when it was ready
+    already. ledger: the entries added. sought: packets that were looked for in files and in memory.
+    syncs, refused: what the card kept, and what it did not. left: those found in memory after all,
+    by process. busy: share of the time in which something waited for a processor. waited: seconds
+    for which the daemon's threads did, all together.
     """
 
     sequence: sequences.Sequence
@@ -97,6 +97,7 @@ class Seen:
     unreadable: list[str] = field(default_factory=list)
     ledger: list[dict[str, Any]] = field(default_factory=list)
     syncs: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
     sought: int = 0
     clear: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)

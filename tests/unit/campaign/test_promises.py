@@ -218,6 +218,20 @@ def test_pictures_that_come_more_slowly_are_not_missing() -> None:
     assert findings(seen(films=[film(slower)], slowed=True)) == {}
 
 
+def test_a_commit_that_was_certain_is_there_after_a_kill() -> None:
+    """The header and eight commits were synchronised; the kill comes just before a ninth."""
+    killed_us = STOPPED - 1_000
+    killed = Span("daemon_killed", killed_us, killed_us, {})
+    syncs = [{"synced": "/c/a.tar", "at_us": TRIGGER + n * 400_000} for n in range(9)]
+    whole = seen(faults=[killed], syncs=syncs)
+    assert findings(whole) == {}
+    syncs.append({"synced": "/c/a.tar", "at_us": killed_us - 1})
+    assert "9 commits were certain" in " ".join(findings(whole)["P6"])
+    # The card had refused the ninth; what it was asked to keep then is the file without it.
+    refused = {"hit": "disk_full", "path": "/c/a.tar", "at_us": killed_us - 10}
+    assert findings(seen(faults=[killed], syncs=syncs, refused=[refused])) == {}
+
+
 def test_red_that_is_shorted_for_longer_than_a_look_is_a_finding_only_if_the_ledger_is_silent() -> (
     None
 ):
