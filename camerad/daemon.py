@@ -30,6 +30,7 @@ from camerad.announcing import Announcer
 from camerad.behaviour import liveness, signals, stages
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import (
+    END_SECONDS,
     LEDGER_END_SECONDS,
     LINK_END_SECONDS,
     SHUTDOWN_SECONDS,
@@ -110,6 +111,7 @@ class Daemon(Reports):
         self._shifts = Shifts(self, settings.shift_rules, clock)
         self._counting = Counting(str(settings.device.state_dir), clock, self.aside)
         self._exit_code = 0
+        self._ending_us: int | None = None
         self._ended = asyncio.Event()
         self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
         self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
@@ -237,6 +239,8 @@ class Daemon(Reports):
             notify("READY=1")
             await self._ended.wait()
             notify("STOPPING=1")
+            last_beats = self._loop.create_task(beats.see_out())
+        last_beats.cancel()
         self._resources.leave_word()
         return self._exit_code
 
@@ -244,6 +248,8 @@ class Daemon(Reports):
         """End in order: close a running recording, for which the reason is given, then everything
         else."""
         self._loop.call_later(SHUTDOWN_SECONDS, self._give_up)
+        if self._ending_us is None:
+            self._ending_us = self._clock.now_us()
         if self._state.stage is Stage.STOPPING:
             self._recordings.cut_short()
         self.post(stages.Shutdown(self._clock.now_us(), reason))
@@ -282,7 +288,11 @@ class Daemon(Reports):
             self.post(stages.CutOff(self._clock.now_us()))
 
     async def _close_recordings(self) -> None:
-        if not await self.aside(lambda: self._recordings.close(LEDGER_END_SECONDS)):
+        now_us = self._clock.now_us()
+        ending_us = now_us if self._ending_us is None else self._ending_us
+        # It comes last, so what the others did not need of their time is the ledger's.
+        seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - ending_us) / SECOND)
+        if not await self.aside(lambda: self._recordings.close(seconds)):
             log.error("the ledger could not be brought to its end")
 
     async def _stop_link(self) -> None:

@@ -103,8 +103,9 @@ def display_start_seconds(
 
 STOP_SECONDS: Final = 2.0
 """How long a stop waits for the camera to deliver the last pictures before it closes without."""
-SHUTDOWN_SECONDS: Final = 8.0
-"""How long closing what is open may take before the daemon leaves anyway."""
+SHUTDOWN_SECONDS: Final = 15.0
+"""How long closing what is open may take before the daemon leaves anyway: enough where the card
+takes three seconds for each synchronisation, see `recording_end_seconds`."""
 KERNEL_SECONDS: Final = 1.0
 """What the kernel gets to end a process that is killed at the end."""
 LINK_END_SECONDS: Final = STOP_SECONDS + KERNEL_SECONDS + 0.5
@@ -116,8 +117,8 @@ SPEAKER_END_SECONDS: Final = KERNEL_SECONDS + 0.5
 """The player is killed."""
 CONTROL_END_SECONDS: Final = 1.0
 """For answers to requests that are under way."""
-LEDGER_END_SECONDS: Final = 2.0
-"""For what is still to be written into the ledger."""
+LEDGER_END_SECONDS: Final = 6.0
+"""For what is still to be written into the ledger; it has what the others did not need besides."""
 COUNTERS_END_SECONDS: Final = 0.3
 """For the counters, which are no evidence: a card that is slower loses an hour of counting."""
 BADGES_END_SECONDS: Final = 0.2
@@ -139,7 +140,7 @@ END_SECONDS: Final = (
 START_SECONDS: Final = 60.0
 """From start to ready: TimeoutStartSec. On a board that still boots, with a card that checks its
 file system."""
-TIMEOUT_STOP_SECONDS: Final = 20.0
+TIMEOUT_STOP_SECONDS: Final = 31.0
 """What the unit gives the daemon's end before it kills: TimeoutStopSec."""
 HARDWARE_WATCHDOG_SECONDS: Final = 15.0
 """The longest time-out of the Raspberry Pi's hardware watchdog: its counter has 20 bits, each step
@@ -155,6 +156,15 @@ REBOOT_WATCHDOG_SECONDS: Final = 14.0
 MOST_REBOOTS: Final = 3
 """Reboots in a row that did not bring the camera back. After that none is asked for any more: a
 camera that is unplugged does not come back by that, and the buttons are worth more."""
+
+
+def recording_end_seconds(sync_seconds: float) -> float:
+    """What the end of a recording takes on a card that needs so long for each synchronisation.
+
+    The piece that is on its way, while which the last pictures come; those; the last of the sound;
+    and the end.
+    """
+    return max(STOP_SECONDS, sync_seconds) + 3 * sync_seconds
 
 
 def hung_seconds(part: Part | None) -> float:

@@ -304,6 +304,26 @@ def test_a_thread_that_hangs_ends_the_daemon_in_order_so_that_a_fresh_one_begins
     assert board.reboots() == []
 
 
+def test_the_ledger_has_the_time_that_the_rest_of_an_end_did_not_need(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last entries come when the recording is closed, and a slow card takes each of them for
+    itself."""
+    given: list[float] = []
+    closed: list[bool] = []
+
+    def close(_keeping: Keeping, seconds: float) -> bool:
+        given.append(seconds)
+        closed.extend(one.closed for one in board.daemon.world.recorders)
+        return True
+
+    monkeypatch.setattr(Keeping, "close", close)
+    board.boot(always, 60, lambda board: board.daemon.intend(stages.Intent.RECORD, "test"))
+    assert closed == [True]
+    (seconds,) = given
+    assert budget.END_SECONDS - budget.STOP_SECONDS <= seconds <= budget.END_SECONDS
+
+
 def test_a_card_that_cannot_remember_means_no_reboot(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.budget import BEAT_SECONDS, PROOF_SECONDS, Part
+from camerad.behaviour.budget import BEAT_SECONDS, END_SECONDS, PROOF_SECONDS, Part
 from camerad.behaviour.liveness import Sign
 from camerad.clock import ManualClock
 from camerad.watchdog import Watchdog
@@ -120,3 +120,43 @@ def test_a_loop_that_hangs_sends_no_beat(manager: Manager) -> None:
     finally:
         loop.close()
     assert heard == [3, 0]  # at 0 s, 2 s and 4 s
+
+
+def see_out(watchdog: Watchdog, manager: Manager, clock: ManualClock) -> list[bool]:
+    """For each second of an end that never comes, whether there was a beat."""
+    heard: list[bool] = []
+
+    async def life() -> None:
+        task = asyncio.ensure_future(watchdog.see_out())
+        for _ in range(60):
+            await asyncio.sleep(1)
+            heard.append(manager.heard() > 0)
+        await task
+
+    loop = VirtualLoop(clock)
+    try:
+        loop.run_until_complete(life())
+    finally:
+        loop.close()
+    return heard
+
+
+def test_a_daemon_that_ends_beats_for_as_long_as_its_longest_end_takes(manager: Manager) -> None:
+    clock = ManualClock()
+    heard = see_out(Watchdog(clock, lambda: (), lambda _: None), manager, clock)
+    last = max(second for second, beat in enumerate(heard) if beat)
+    assert END_SECONDS - BEAT_SECONDS <= last + 1 <= END_SECONDS + BEAT_SECONDS
+    # None of them so late that it would be missed.
+    assert all(any(heard[at : at + 3]) for at in range(last))
+
+
+def test_a_daemon_that_was_given_up_does_not_beat_while_it_ends(manager: Manager) -> None:
+    clock = ManualClock()
+    watchdog = Watchdog(clock, lambda: (Sign(Part.LINK, 0),), lambda _: None)
+    loop = VirtualLoop(clock)
+    try:
+        loop.run_until_complete(watchdog.run())
+    finally:
+        loop.close()
+    manager.heard()
+    assert not any(see_out(watchdog, manager, clock))

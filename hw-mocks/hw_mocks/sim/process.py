@@ -13,8 +13,9 @@ from typing import Final
 
 from hw_mocks.bus import now_us
 
-END_SECONDS: Final = 12.0
-"""How long the daemon may take to close its recording and end before it is killed."""
+END_SECONDS: Final = 31.0
+"""How long the daemon may take to close its recording and end before it is killed: what its unit
+gives it (TimeoutStopSec)."""
 LOOK_SECONDS: Final = 0.005
 """How often it is looked whether a daemon that was killed has ended."""
 _LINE_LIMIT: Final = 1 << 20
