@@ -36,11 +36,18 @@ class Early:
         self._kept: list[tuple[str, bool, int]] = []
         self._handler: EdgeHandler | None = None
         directory = os.path.join(settings.device.state_dir, "recordings")
-        self.away: StorageError | None = storage.prepare(directory)
+        storage.prepare(directory)
         self.claim: int = storage.claim(directory)
         try:
             self.buttons = Buttons(lines(settings), self._edge, clock or SystemClock())
         except BaseException:
+            os.close(self.claim)
+            raise
+        # A card that takes seconds to answer delays no button.
+        try:
+            self.away: StorageError | None = storage.usable(directory)
+        except BaseException:
+            self.buttons.close()
             os.close(self.claim)
             raise
 

@@ -39,12 +39,10 @@ class Room:
     writable: bool
 
 
-def prepare(directory: str) -> StorageError | None:
-    """Make the directory for recordings, readable by owner and group only.
+def prepare(directory: str) -> None:
+    """Make the directory for recordings, readable by owner and group only; no card is waited for.
 
-    Returns what is the matter if the storage is full or failing just now: that may pass, and a
-    camera without storage still shows the self-view and says that it cannot record. Raises
-    StateDirectoryError if the directory cannot be made, or may not be written by this user.
+    Raises StateDirectoryError if it cannot be made.
     """
     try:
         # What opens the store settles everything before it writes anything.
@@ -53,6 +51,15 @@ def prepare(directory: str) -> StorageError | None:
         raise StateDirectoryError(
             f"{error}; or set device.state_dir to a directory that the daemon's user may write"
         ) from error
+
+
+def usable(directory: str) -> StorageError | None:
+    """Whether recordings could be written, which waits for the card.
+
+    Returns what is the matter if the storage is full or failing just now: that may pass, and a
+    camera without storage still shows the self-view and says that it cannot record. Raises
+    StateDirectoryError if this user may not write there.
+    """
     try:
         probe(directory)
     except StorageError as error:

@@ -110,6 +110,7 @@ class Device:
         """The start of the daemon, up to where recordings may begin. Raises what it raises."""
         storage.prepare(self.path("recordings"))
         storage.claim(self.path("recordings"))
+        storage.usable(self.path("recordings"))
         self._keeping._open()
         self.settle()
         self.keep_house()

@@ -391,6 +391,7 @@ def _live(
     monkeypatch.setattr(recorder, "Recorder", record)
     monkeypatch.setattr(recordings, "Keeping", keep)
     monkeypatch.setattr(storage, "prepare", lambda directory: None)
+    monkeypatch.setattr(storage, "usable", lambda directory: None)
     monkeypatch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
     monkeypatch.setattr(storage, "room", lambda directory, rate: room)
 

@@ -150,6 +150,7 @@ class Board:
             (process, "set_priority", lambda nice: True),
             (process, "raise_file_limit", lambda: None),
             (storage, "prepare", lambda directory: None),
+            (storage, "usable", lambda directory: None),
             (storage, "room", lambda directory, rate: room),
         ):
             monkeypatch.setattr(where, name, what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from camerad.clock import ManualClock
 from camerad.config import Settings, load
 from camerad.early import Early, lines
 from camerad.errors import HardwareError, StorageError
+from camerad.evidence import storage
 from tests.system.harness import configuration
 
 
@@ -53,6 +55,43 @@ def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_
     assert past == [(main.button, True, 1_000), (main.button, False, 201_000)]
     pin.drive_low()
     assert (len(past), news) == (2, [(main.button, True, 301_000)])
+    early.close()
+    os.close(early.claim)
+
+
+def test_a_card_that_takes_its_time_delays_no_button(
+    settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(1_000)
+    main = lines(settings)[0]
+
+    def slowly(_directory: str) -> None:
+        clock.advance(1_000_000)
+        factory.pin(main.gpio).drive_low()
+        clock.advance(2_000_000)
+
+    monkeypatch.setattr(storage, "probe", slowly)
+    early = Early(settings, clock)
+    past: list[tuple[str, bool, int]] = []
+    early.hand_over(lambda *edge: past.append(edge), lambda *edge: None)
+    assert past == [(main.button, True, 1_001_000)]
+    early.close()
+    os.close(early.claim)
+
+
+def test_a_place_that_may_not_be_written_leaves_claim_and_lines_to_the_next(
+    settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(directory: str) -> None:
+        error = StorageError(f"{directory}: it may not be written by the daemon's user")
+        error.errno = errno.EACCES
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "probe", refuse)
+        with pytest.raises(storage.StateDirectoryError):
+            Early(settings)
+    early = Early(settings)
     early.close()
     os.close(early.claim)
 

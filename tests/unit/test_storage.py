@@ -61,12 +61,12 @@ def test_a_write_that_fails_is_one_sentence_with_a_cure(
     assert caught.value.errno == code
     if code in (errno.ENOSPC, errno.EROFS, errno.EIO):
         # It may pass: the camera starts, and says that it cannot record.
-        away = storage.prepare(str(tmp_path))
+        away = storage.usable(str(tmp_path))
         assert away is not None
         assert says in str(away)
     else:
         with pytest.raises(storage.StateDirectoryError, match=says):
-            storage.prepare(str(tmp_path))
+            storage.usable(str(tmp_path))
 
 
 def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
