@@ -127,12 +127,14 @@ class Reports(OnLoop):
     def _camera_fatal(self, reason: str) -> None:
         if not self._fatal_told:
             log.critical("the camera does not come back: %s", reason)
+        # One that fails again and again but delivers in between has something to be recorded.
+        silent = Condition.CAMERA_DOWN in self._state.conditions
         self.raise_condition(Condition.CAMERA_DOWN)
         if not self._resolving:  # the card has not answered yet: the next time asks it again
-            self.background(self._reboot(reason))
+            self.background(self._reboot(reason, silent=silent))
 
-    async def _reboot(self, reason: str) -> None:
-        """End, so that the unit reboots the machine; if that is worth it.
+    async def _reboot(self, reason: str, *, silent: bool) -> None:
+        """End, so that the unit reboots the machine; if that is worth it. silent: no pictures come.
 
         A card that hangs is not waited for: what it then remembers after all is taken back, and
         the ladder asks again.
@@ -144,7 +146,7 @@ class Reports(OnLoop):
             await asyncio.wait({asked}, timeout=CARD_SECONDS)
             if not asked.done():
                 log.error("no reboot yet: the card has not answered for %g s", CARD_SECONDS)
-                self._no_reboot(reason)
+                self._no_reboot(reason, silent=silent)
                 if await asked is not None:
                     await self.aside(self._rebooting.take_back)
                 return
@@ -152,17 +154,20 @@ class Reports(OnLoop):
             self._resolving = False
         resolved = asked.result()
         if resolved is None:
-            self._no_reboot(reason)
+            self._no_reboot(reason, silent=silent)
             return
         self._recordings.note("reboot", reason=reason, count=resolved.count)
         log.critical("the machine is rebooted, the %d. time in a row", resolved.count)
         self.give_up(EX_REBOOT)
 
-    def _no_reboot(self, reason: str) -> None:
-        """The camera stays as it is, for now; the ledger is told once, until the camera is back."""
+    def _no_reboot(self, reason: str, *, silent: bool) -> None:
+        """The camera stays as it is, for now; the ledger is told once, until the camera is back.
+        A recording of nothing is closed."""
         if not self._fatal_told:
             self._recordings.note("reboot", reason=reason, count=None)
         self._fatal_told = True
+        if silent and Condition.CAMERA_DOWN in self._state.conditions:
+            self.post(stages.GivenUp(self._clock.now_us()))
 
     def _camera_steady(self) -> None:
         self.aside(self._rebooting.forget)

@@ -93,6 +93,7 @@ def events(state: State) -> dict[str, Event]:
         **({} if due_us is None else {time: stages.Tick(due_us)}),
         "camera and storage ready": stages.Ready(0),
         "was cut off": stages.CutOff(0),
+        "camera given up": stages.GivenUp(0),
         "wiped": stages.Wiped(0),
         "file closed": stages.Closed(0),
         "recorder failed": stages.Failed(0, ""),

@@ -163,6 +163,13 @@ class CutOff:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """No pictures come, and all that was tried did not help: there is nothing to be recorded."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wiped:
     """A Wipe has been carried out; every Wipe is answered once."""
 
@@ -218,6 +225,7 @@ Event: TypeAlias = (
     | Raised
     | Cleared
     | CutOff
+    | GivenUp
     | Wiped
     | Opened
     | Closed

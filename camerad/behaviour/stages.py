@@ -20,6 +20,8 @@ and not multiplied into it:
 - *Conditions.* They shape signals, and two things more: a few refuse a start (REFUSES_START), and
   a few end a recording because there is nowhere left to keep it (ENDS_RECORDING). A camera that
   goes down does not end a recording: its absence is a gap in it. Docked is shown, no more.
+- *Given up.* A camera that does not come back, whatever is tried, does end it: red would say for
+  hours that footage is being kept. It is tried on, and a press records again once it is back.
 - *Cut off.* If the camera's last life ended in a recording that does not go on, whoever wears it
   still believes that it records. That is told when it is known, and changes nothing else.
 - *Armed.* Whether the ring is fed. True exactly where the rules arm the stage, and from the start
@@ -66,6 +68,7 @@ from camerad.behaviour.events import (
     End,
     Event,
     Failed,
+    GivenUp,
     Intended,
     Intent,
     Mark,
@@ -121,6 +124,7 @@ __all__ = [
     "End",
     "Event",
     "Failed",
+    "GivenUp",
     "IllegalEvent",
     "Intended",
     "Intent",
@@ -203,6 +207,8 @@ def step(state: State, event: Event, rules: Rules) -> Result:
             return _cleared(state, event)
         case CutOff():
             return state, () if state.ended else (Cue(CueKind.CUT_OFF),)
+        case GivenUp():
+            return _given_up(state, event)
         case Tick(at_us):
             due = deadline(state, rules)
             if due is None or at_us < due:
@@ -290,6 +296,13 @@ def _cleared(state: State, event: Cleared) -> Result:
 
 
 # ---------------------------------------------------------------------- what happens by itself
+
+
+def _given_up(state: State, event: GivenUp) -> Result:
+    if state.stage is not Stage.RECORDING:
+        return state, ()
+    state, stopping = outcomes.stop(state, event.at_us, Condition.CAMERA_DOWN.value)
+    return state, (*stopping, Cue(CueKind.CAMERA_DOWN))
 
 
 def _happened(state: State, event: Event, rules: Rules) -> Result:

@@ -253,6 +253,41 @@ def test_a_camera_that_works_again_after_a_while_makes_reboots_forgotten(board: 
     assert board.reboots() == [1]
 
 
+def record(board: Board) -> None:
+    board.daemon.intend(stages.Intent.RECORD, "test")
+    assert board.daemon.state.stage is Stage.RECORDING
+
+
+def test_a_recording_is_closed_when_no_reboot_is_left_that_could_bring_the_camera_back(
+    board: Board,
+) -> None:
+    """Red says that footage is being kept; without a picture it would say so for hours."""
+    for _ in range(3):
+        assert board.boot(never, 3600) == EX_REBOOT
+    failed_us, back_us = 20 * SECOND, 1800 * SECOND
+    assert board.boot(lambda at_us: not failed_us < at_us < back_us, 3600, record) == 0
+    (recorder,) = board.world.recorders
+    assert (recorder.closed, recorder.reason) == (True, "camera_down")
+    at_us = next(at_us for at_us, what in board.world.answers if what == "closed")
+    assert at_us < failed_us + recovery.REBOOT_LIMIT_US
+    last = [cue for cue in board.cues if cue is not stages.CueKind.READY][-1]
+    assert last is stages.CueKind.CAMERA_DOWN, "the wearer is told why"
+    assert board.cues[-1] is stages.CueKind.READY, "and half an hour later that it is back"
+
+
+def test_a_camera_that_delivers_now_and_then_is_recorded_on_with_its_gaps(board: Board) -> None:
+    for _ in range(3):
+        assert board.boot(never, 3600) == EX_REBOOT
+
+    def for_five_seconds(at_us: int) -> bool:
+        return at_us - board.camera.starts[-1] < 5 * SECOND
+
+    assert board.boot(for_five_seconds, 600, record) == 0
+    assert board.reboots() == [None] * len(board.reboots()) != []
+    (recorder,) = board.world.recorders
+    assert recorder.reason == "shutdown"
+
+
 def test_a_camera_that_returns_after_the_last_reboot_is_taken_back(board: Board) -> None:
     for _ in range(3):
         assert board.boot(never, 3600) == EX_REBOOT
@@ -272,10 +307,6 @@ def test_a_process_that_the_kernel_holds_on_to_is_a_reason_to_reboot(board: Boar
 def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
     board: Board,
 ) -> None:
-    def record(board: Board) -> None:
-        board.daemon.intend(stages.Intent.RECORD, "test")
-        assert board.daemon.state.stage is Stage.RECORDING
-
     assert board.boot(lambda at_us: at_us < 10 * SECOND, 3600, record) == EX_REBOOT
     assert all(one.closed for one in board.daemon.world.recorders)
     assert [one.reason for one in board.daemon.world.recorders] == ["camera_down"]
@@ -291,9 +322,6 @@ def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
 def test_a_thread_that_hangs_ends_the_daemon_in_order_so_that_a_fresh_one_begins(
     board: Board,
 ) -> None:
-    def record(board: Board) -> None:
-        board.daemon.intend(stages.Intent.RECORD, "test")
-
     hangs_us = 10 * SECOND
     assert board.boot(always, 3600, record, hangs_us=hangs_us) == EX_SOFTWARE
     (recorder,) = board.daemon.world.recorders

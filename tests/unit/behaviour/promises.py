@@ -155,6 +155,8 @@ def _ended_by_accident(t: Transition) -> str | None:
     match t.event:
         case stages.Intended(intent=Intent.STOP) | stages.Failed() | stages.Shutdown():
             return None
+        case stages.GivenUp():
+            return None
         case stages.Raised(condition=condition) if condition in NOWHERE_TO_KEEP:
             return None
         case _:

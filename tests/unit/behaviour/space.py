@@ -138,6 +138,7 @@ def _events(state: State, rules: Rules, conditions: frozenset[Condition]) -> Ite
         yield stages.Raised(NOW_US, condition)
         yield stages.Cleared(NOW_US, condition)
     yield stages.CutOff(NOW_US)
+    yield stages.GivenUp(NOW_US)
     yield stages.Ready(NOW_US)
     yield stages.Wiped(NOW_US)
     yield stages.Opened(NOW_US, "id")

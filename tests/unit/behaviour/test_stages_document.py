@@ -48,7 +48,7 @@ def test_every_stage_and_every_entry_of_the_tables_is_in_the_picture() -> None:
     for stage, row in tables.INTENTS.items():
         for intent in row:
             assert (stage.value, intent.value) in drawn
-    # A recording is reached from everywhere, and left in the three ways there are.
+    # A recording is reached from everywhere, and left in the ways there are.
     assert {arrow.node for arrow in arrows if arrow.to == "recording"} == {
         "starting",
         "idle",
@@ -59,4 +59,4 @@ def test_every_stage_and_every_entry_of_the_tables_is_in_the_picture() -> None:
     }
     left = {arrow.on for arrow in arrows if arrow.node == "recording" and arrow.to != "recording"}
     ended = {condition.value for condition in tables.ENDS_RECORDING}
-    assert left == {"stop", "shutdown", "recorder failed", *ended}
+    assert left == {"stop", "shutdown", "camera given up", "recorder failed", *ended}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from camerad.behaviour import stages
+from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import (
     Arm,
     Condition,
@@ -687,6 +687,35 @@ def test_shutdown_while_recording_closes_first() -> None:
     camera.now_us = SECOND
     assert camera.shut_down() == [StopRecording("shutdown", SECOND), HIDDEN, STOPPED]
     assert camera.closed() == [Disarm(), End()]
+
+
+def test_a_camera_that_is_given_up_ends_a_recording_and_says_why() -> None:
+    camera = camera_in(Stage.RECORDING)
+    camera.raise_(Condition.CAMERA_DOWN)
+    ended = camera.take(stages.GivenUp(SECOND))
+    assert ended == [
+        StopRecording("camera_down", SECOND),
+        HIDDEN,
+        STOPPED,
+        Cue(CueKind.CAMERA_DOWN),
+    ]
+    camera.closed()
+    assert camera.stage is Stage.IDLE
+    assert signals.look(camera.state).red == signals.OFF
+    assert REFUSED in camera.want(Intent.RECORD)
+    assert camera.clear(Condition.CAMERA_DOWN) == [Cue(CueKind.READY)], "it was tried on"
+    camera.want(Intent.RECORD)
+    assert camera.stage is Stage.RECORDING
+
+
+@pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.RECORDING])
+def test_where_nothing_is_recorded_nothing_follows_from_a_camera_that_is_given_up(
+    stage: Stage,
+) -> None:
+    camera = camera_in(stage)
+    before = camera.state
+    assert camera.take(stages.GivenUp(SECOND)) == []
+    assert camera.state == before
 
 
 def test_a_recording_that_an_empty_battery_ends_says_so() -> None:
