@@ -30,6 +30,8 @@ FORMAT: Final = 1
 FAILED: Final = "failed"
 """A recording that the recorder could not open, or not go on with; else the reason of its stop."""
 
+_FAILURES: Final = frozenset(Condition) - {Condition.DOCKED}
+"""Whoever docks a camera has done what is to be done."""
 _PAIRS: Final = frozenset((one, other) for one in Stage for other in Stage if one is not other)
 _ENDS: Final = stages.ENDS_RECORDING | {Condition.CAMERA_DOWN, Condition.BATTERY_CRITICAL}
 REASONS: Final = frozenset({"stop", "shutdown", FAILED, *(one.value for one in _ENDS)})
@@ -76,7 +78,7 @@ class Metrics:
         for effect in effects:
             if isinstance(effect, stages.StopRecording):
                 self._reason = effect.reason
-        self._failures.update(after.conditions - self._conditions)
+        self._failures.update((after.conditions - self._conditions) & _FAILURES)
         self._conditions = after.conditions
         if self._stage is not after.stage:
             self._moved(at_us, event, after)
@@ -130,7 +132,7 @@ class Metrics:
             if dumped["format"] != FORMAT:
                 raise ValueError(f"format {dumped['format']!r}")
             entered = {stage: _count(dumped["entered"].get(stage.value, 0)) for stage in Stage}
-            failures = {one: _count(dumped["failures"].get(one.value, 0)) for one in Condition}
+            failures = {one: _count(dumped["failures"].get(one.value, 0)) for one in _FAILURES}
             recordings = {why: _count(dumped["recordings"].get(why, 0)) for why in REASONS}
             lasted = {
                 pair: _histogram(dumped["lasted"][name])
@@ -178,7 +180,7 @@ class Metrics:
         yield from _counters(
             "camerad_failures_total",
             "How often a condition began to hold.",
-            ((one.value, self._failures[one]) for one in Condition),
+            ((one.value, self._failures[one]) for one in Condition if one in _FAILURES),
             "condition",
         )
         for name, about, microseconds in (

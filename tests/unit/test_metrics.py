@@ -113,6 +113,11 @@ def test_failures_count_by_kind_each_time_they_begin(camera: Camera) -> None:
     assert seen["camerad_failures_total{condition=hot}"] == 0
 
 
+def test_the_dock_is_no_failure(camera: Camera) -> None:
+    camera.does(stages.Raised(3 * SECOND, Condition.DOCKED))
+    assert "camerad_failures_total{condition=docked}" not in camera.samples(10)
+
+
 def test_a_failure_that_is_said_again_while_it_holds_counts_once(camera: Camera) -> None:
     for at in (3, 4, 5):
         camera.does(stages.Raised(at * SECOND, Condition.HOT))
