@@ -7,8 +7,9 @@ that encodes too, on every model (Raspberry Pi documentation, "Frequency managem
 control"; the Zero 2 W is no exception there, and the 3 Model B+ slows down a little from 60 °C on).
 What a processor that was slowed down does not get done are pictures that are missing here and
 there. So camerad takes fewer of them before that, evenly, which is less work and less heat: two
-thirds from `Limits.hot_celsius` on, half of them `APART_CELSIUS` above it. If the firmware lowers
-the clock all the same, for heat or because the supply's voltage falls, it is half of them at once.
+thirds from `Limits.hot_celsius` on, half of them `APART_CELSIUS` above it, and at the latest from
+`LATEST_CELSIUS` on. If the firmware lowers the clock all the same, for heat or because the supply's
+voltage falls, it is half of them at once.
 
 A step up in rate comes when it has been `COOLER_CELSIUS` below the step's threshold for `HOLD_US`,
 and one step at a time: a rate that changes to and fro helps nobody. That it is too hot is over
@@ -27,6 +28,9 @@ SHARES: Final = (1.0, 2 / 3, 1 / 2)
 """Of the pictures per second that are configured, at each step."""
 LAST: Final = len(SHARES) - 1
 APART_CELSIUS: Final = 5.0
+LATEST_CELSIUS: Final = 78.0
+"""From here on half of them are taken at the latest, wherever the first threshold is: a look or two
+before the firmware does something about it."""
 COOLER_CELSIUS: Final = 5.0
 HOLD_US: Final = 60 * SECOND
 LEAST_FPS: Final = 5
@@ -74,13 +78,13 @@ def step(heat: Heat, reading: Reading, hot_celsius: float) -> Heat:
     throttled = bool(reading.throttled)
     if reading.celsius is None and reading.throttled is None:
         return replace(heat, held_us=at_us)
-    hot = _steps(reading.celsius, hot_celsius - (COOLER_CELSIUS if heat.hot else 0.0)) > 0
+    hot = _steps(reading.celsius, hot_celsius, COOLER_CELSIUS if heat.hot else 0.0) > 0
     called = _steps(reading.celsius, hot_celsius)
     wanted = LAST if throttled else called
     if wanted > heat.step:
         cause = Cause.HEAT if called == wanted else Cause.THROTTLED
         return Heat(wanted, cause, hot=hot, held_us=at_us)
-    if throttled or _steps(reading.celsius, hot_celsius - COOLER_CELSIUS) >= heat.step:
+    if throttled or _steps(reading.celsius, hot_celsius, COOLER_CELSIUS) >= heat.step:
         return replace(heat, hot=hot, held_us=at_us)
     if at_us - heat.held_us < HOLD_US:
         return replace(heat, hot=hot)
@@ -92,8 +96,9 @@ def fps(heat: Heat, nominal: int) -> int:
     return max(round(nominal * SHARES[heat.step]), min(nominal, LEAST_FPS))
 
 
-def _steps(celsius: float | None, hot_celsius: float) -> int:
-    """How many thresholds are reached."""
+def _steps(celsius: float | None, hot_celsius: float, cooler: float = 0.0) -> int:
+    """How many thresholds, each so much lower, are reached."""
     if celsius is None:
         return 0
-    return sum(celsius >= hot_celsius + APART_CELSIUS * number for number in range(LAST))
+    thresholds = (hot_celsius, min(hot_celsius + APART_CELSIUS, LATEST_CELSIUS))
+    return sum(celsius >= threshold - cooler for threshold in thresholds)

@@ -295,7 +295,8 @@ class ThermalWatch:
     hot_celsius: Annotated[
         float,
         "From here on two thirds of the pictures per second are taken, and half of them from five "
-        "degrees above it on. The firmware slows the processor down from 80 degrees on.",
+        "degrees above it on, from 78 at the latest. The firmware slows the processor down from 80 "
+        "degrees on.",
         Range(50, 75, "degrees Celsius"),
     ] = 70.0
 

@@ -37,6 +37,14 @@ def test_the_pictures_per_second_of_each_step(nominal: int, expected: tuple[int,
     assert tuple(fps(Heat(index), nominal) for index in range(3)) == expected
 
 
+def test_half_of_the_pictures_are_gone_before_the_firmware_slows_down() -> None:
+    def index(celsius: float) -> int:
+        return step(Heat(), Reading(LOOK_US, celsius), 75.0).step
+
+    # 75 is the highest first threshold that may be chosen, and the firmware begins at 80.
+    assert [index(celsius) for celsius in (74.9, 75.0, 77.9, 78.0)] == [0, 1, 1, 2]
+
+
 def test_it_steps_down_at_once_and_up_one_by_one_a_minute_after_it_has_cooled() -> None:
     heat, seen = after(Heat(), 76.0), []
     for number in range(1, 20):
