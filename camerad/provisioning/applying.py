@@ -25,6 +25,8 @@ from camerad.provisioning.report import Told, text
 
 _log = logging.getLogger(__name__)
 
+_REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
+_ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
 _LEFT: Final = (
     "the file was taken over, and could not be removed from the card: it is tried again at each "
     "start; check this partition (fsck.vfat), or flash the card anew"
@@ -145,12 +147,14 @@ def _finish(card: Card, kept: Kept, decision: Decision) -> Outcome:
     order = decision.order
     try:
         scrubbed = _clear(card, decision)
+        another = card.read(NAME, 1) is not None
     except StorageError as error:
         _log.error("%s", error)
         kept.complain(_LEFT)
         _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
         return Outcome.LEFT
-    _report(card, Told(decision, None, (), left=decision.left, scrubbed=scrubbed))
+    said = _ANOTHER if another else _REMOVED
+    _report(card, Told(decision, None, (said,), left=decision.left, scrubbed=scrubbed))
     kept.settle()
     _log.info("set up as %s by the office's key %s", order.device, order.office)
     return Outcome.APPLIED

@@ -46,6 +46,7 @@ def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
     assert str(settings.device.provision_dir) == str(scene.data)
     assert scene.on_card == {REPORT}
     assert scene.report.splitlines()[1] == "SET UP as camera-07."
+    assert "were removed from this partition" in scene.report
     assert scene.pinned() == raw(OFFICE)
     assert [plain(order) for order in scene.orders] == [
         {
@@ -509,6 +510,7 @@ def test_a_file_that_was_exchanged_meanwhile_is_judged_at_the_next_start(
     newer = scene.put(document(7, camera=CAMERA))
     assert scene.apply() is Outcome.APPLIED
     assert (scene.boot / NAME).read_bytes() == newer
+    assert f"Another {NAME} was put here meanwhile" in scene.report
     assert scene.apply() is Outcome.APPLIED
     assert [order.serial for order in scene.orders] == [5, 6, 7]
 
