@@ -141,6 +141,7 @@ class Recorder:
         self._world.later(10, 300, opened)
 
     closed = False
+    pending_us = None
 
     @property
     def turned_us(self) -> int:
