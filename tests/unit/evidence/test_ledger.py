@@ -219,6 +219,15 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "began_boot": "b",
         },
         "shift_ended": {"why": "time"},
+        "provisioned": {
+            "outcome": "refused",
+            "sha256": "s",
+            "serial": None,
+            "office": "o",
+            "device": "d",
+            "why": "unsigned",
+            "retires": None,
+        },
         "mute": {"on": True, "at_us": 7},
         "announcement": {
             "what": "recording",
