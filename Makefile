@@ -13,6 +13,11 @@ CAMERAS ?= 2
 HOURS ?= 2
 STATES ?= 100000
 PYTEST_ARGS ?=
+FLAVOUR ?= debian
+BOARD ?= all
+OUT ?= dist
+SOURCES ?=
+BASE ?=
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -20,7 +25,7 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
-.PHONY: clean distclean
+.PHONY: image image-check clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -41,6 +46,10 @@ help:
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10;'
 	@echo '                losses of power need root'
 	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2'
+	@echo 'make image      an SD card for the camera, from packages and this tree; needs root, some'
+	@echo '                ten minutes and 4 GB: FLAVOUR=debian|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
+	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
+	@echo 'make image-check    builds it twice and compares'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -64,6 +73,8 @@ lint:
 	$(prepare) test
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	shellcheck config/image/files/usr/lib/camerad/grow
+	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad
 	shellcheck hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
 
 types:
@@ -113,6 +124,19 @@ campaign:
 soak:
 	$(prepare) test
 	$(python) -m tests.campaign soak --seed '$(SEED)' --hours '$(HOURS)'
+
+as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
+image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
+image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --out '$(OUT)' \
+	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)')
+
+image:
+	$(prepare) image
+	@$(image_builder) $(image_options)
+
+image-check:
+	$(prepare) image
+	@$(image_builder) $(image_options) --twice
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -4,6 +4,7 @@
 #   sh hw-mocks/prepare.sh run     what `make run` needs
 #   sh hw-mocks/prepare.sh test    that, and what `make test` needs
 #   sh hw-mocks/prepare.sh bench   that, and what `make bench` needs
+#   sh hw-mocks/prepare.sh image   what `make image` needs
 #
 # It installs missing system packages with apt, makes the virtual environment .venv in the checkout,
 # installs camerad and hw-mocks into it as they stand there (editable), and fetches the film clips
@@ -46,13 +47,21 @@ case $level in
         # and checks a recording without camerad, file systems to lose power on, a linter for this
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
-        system_packages="$system_packages strace age jq openssl e2fsprogs mount util-linux"
+        system_packages="$system_packages strace age jq openssl e2fsprogs fdisk mount util-linux"
         system_packages="$system_packages shellcheck chromium systemd udev"
         # What counts instructions.
         [ "$level" = test ] || system_packages="$system_packages valgrind"
         extras=device,test
         ;;
-    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench' ;;
+    image)
+        # What makes a root of packages for another processor; file systems and tables of a card,
+        # without mounting any; its compression; and the Python of the image, which compiles its modules.
+        system_packages="$running mmdebstrap arch-test qemu-user qemu-user-binfmt mount systemd"
+        system_packages="$system_packages squashfs-tools cryptsetup-bin mtools dosfstools e2fsprogs fdisk"
+        system_packages="$system_packages genimage bmap-tools zstd python3 git"
+        extras=device,image
+        ;;
+    *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|image' ;;
 esac
 
 # ------------------------------------------------------------------------------------- interpreters

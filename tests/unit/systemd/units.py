@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+import camerad_image.units
+
 SOURCE: Final = Path(__file__).parents[3] / "systemd"
 SERVICES: Final = sorted(path.name for path in SOURCE.glob("*.service"))
 UNITS: Final = sorted(
@@ -15,16 +17,10 @@ UNITS: Final = sorted(
     if path.suffix in {".service", ".path", ".timer", ".mount"}
 )
 
-_ROW: Final = re.compile(r"^\| (`[^|]+`) \| `(/[^`|]+)` \|", re.MULTILINE)
-
 
 def places() -> dict[str, Path]:
     """Where each file goes, by the table of systemd/README.md."""
-    found = {}
-    for names, target in _ROW.findall((SOURCE / "README.md").read_text()):
-        for name in re.findall(r"`([^`]+)`", names):
-            found[name] = Path(target) / name if target.endswith("/") else Path(target)
-    return found
+    return camerad_image.units.places((SOURCE / "README.md").read_text())
 
 
 def install(root: Path) -> None:

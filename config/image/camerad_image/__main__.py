@@ -1,0 +1,99 @@
+"""``python -m camerad_image``: the command behind ``make image``."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from camerad_image import python
+from camerad_image.boards import ALL, BOARDS
+from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
+from camerad_image.errors import ImageError
+from camerad_image.flavours import FLAVOURS, flavour
+from camerad_image.programs import run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="camerad_image", description="Builds the image of a body camera's SD card; needs root."
+    )
+    parser.add_argument("--flavour", default="debian", help=" or ".join(FLAVOURS))
+    parser.add_argument("--board", default=ALL, help=", ".join((*BOARDS, ALL)))
+    parser.add_argument("--out", type=Path, default=TREE / "dist", help="folder for the results")
+    parser.add_argument("--sources", type=Path, help="apt sources instead of this machine's")
+    parser.add_argument("--base", type=Path, help="packages of an earlier build, to be used again")
+    parser.add_argument(
+        "--twice", action="store_true", help="build it twice, and fail if a byte differs"
+    )
+    parser.add_argument(
+        "--lock", action="store_true", help="only write requirements.txt anew, by constraints.txt"
+    )
+    return parser
+
+
+def _lock() -> None:
+    """Every package of LOCK in the version that constraints.txt says, or the newest."""
+    tested = python.requirements((TREE / "constraints.txt").read_text(encoding="utf-8"))
+    text = python.LOCK.read_text(encoding="utf-8")
+    names = (
+        f"{name}=={tested[name]}" if name in tested else name for name in python.requirements(text)
+    )
+    comment = "".join(line for line in text.splitlines(True) if line.startswith("#"))
+    with tempfile.TemporaryDirectory() as folder:
+        options = [*python.choose(), "--no-build-isolation", "--quiet", "-d", folder]
+        run([*PIP, "download", *options, *names], log=CACHE / "lock.log")
+        python.LOCK.write_text(python.lock(Path(folder).iterdir(), comment), encoding="utf-8")
+
+
+def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    order = Order(
+        flavour=flavour(options.flavour),
+        boards=options.board,
+        out=out,
+        base=options.base,
+        sources=options.sources,
+        epoch=int(epoch) if epoch else commit_time(TREE),
+    )
+    return Build(order, work).build()
+
+
+def _differences(first: Path, second: Path) -> list[str]:
+    """The names of files that are not the same in both folders."""
+    names = {path.name for folder in (first, second) for path in folder.iterdir()}
+    _, different, missing = filecmp.cmpfiles(first, second, names, shallow=False)
+    return sorted([*different, *missing])
+
+
+def main() -> int:
+    """Returns the exit code: 0, or 1 with a message."""
+    options = _parser().parse_args()
+    work = CACHE / options.flavour
+    try:
+        if options.lock:
+            _lock()
+            return 0
+        if os.geteuid() != 0:
+            raise ImageError("building an image takes root, for other users' files: use sudo")
+        if not options.twice:
+            _build(options, options.out, work)
+            return 0
+        first, second = (work / name / "out" for name in ("first", "second"))
+        for out in (first, second):
+            _build(options, out, out.parent)
+        differences = _differences(first, second)
+        if differences:
+            raise ImageError(f"two builds differ: {', '.join(differences)} in {first} and {second}")
+        print("two builds are the same, byte for byte")
+    except ImageError as error:
+        print(f"camerad_image: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

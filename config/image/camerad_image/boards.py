@@ -1,0 +1,153 @@
+"""What the boot loader of each board reads: config.txt, cmdline.txt, autoboot.txt.
+
+Words of config.txt and of autoboot.txt: Raspberry Pi's documentation, "config.txt" and
+"autoboot.txt"; overlays: README of the overlays in Raspberry Pi's kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad_image.errors import ImageError
+from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, Partition
+from camerad_image.verity import Verity
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One kind of board. `trees`: its device trees, by their names in the kernel's package;
+    `filter`: the section of config.txt that only it reads; `bootcode`: whether its boot ROM wants a
+    bootcode.bin on the first partition, having no boot loader in a memory of its own.
+    """
+
+    name: str
+    filter: str
+    trees: tuple[str, ...]
+    bootcode: bool
+    radios: tuple[str, ...]
+
+
+BOARDS: Final = {
+    board.name: board
+    for board in (
+        Board(
+            name="zero2w",
+            filter="pi02",
+            trees=("bcm2710-rpi-zero-2-w.dtb", "bcm2837-rpi-zero-2-w.dtb"),
+            bootcode=True,
+            radios=("disable-wifi", "disable-bt"),
+        ),
+        Board(
+            name="3",
+            filter="pi3",
+            trees=(
+                "bcm2710-rpi-3-b.dtb",
+                "bcm2710-rpi-3-b-plus.dtb",
+                "bcm2710-rpi-cm3.dtb",
+                "bcm2837-rpi-3-a-plus.dtb",
+                "bcm2837-rpi-3-b.dtb",
+                "bcm2837-rpi-3-b-plus.dtb",
+                "bcm2837-rpi-cm3-io3.dtb",
+            ),
+            bootcode=True,
+            radios=("disable-wifi", "disable-bt"),
+        ),
+        Board(
+            name="4",
+            filter="pi4",
+            trees=("bcm2711-rpi-4-b.dtb", "bcm2711-rpi-cm4.dtb", "bcm2711-rpi-cm4-io.dtb"),
+            bootcode=False,
+            radios=("disable-wifi", "disable-bt"),
+        ),
+        Board(
+            name="5",
+            filter="pi5",
+            trees=("bcm2712-rpi-5-b.dtb", "bcm2712-d-rpi-5-b.dtb", "bcm2712-rpi-cm5-cm5io.dtb"),
+            bootcode=False,
+            radios=("disable-wifi-pi5", "disable-bt-pi5"),
+        ),
+    )
+}
+ALL: Final = "all"
+"""One image for every board."""
+
+
+def boards(name: str) -> tuple[Board, ...]:
+    """The boards that BOARD=name stands for; raises ImageError if it stands for none."""
+    if name == ALL:
+        return tuple(BOARDS.values())
+    try:
+        return (BOARDS[name],)
+    except KeyError:
+        raise ImageError(f"BOARD={name}: there are {', '.join((*BOARDS, ALL))}") from None
+
+
+def config_txt(chosen: tuple[Board, ...], *, upstream: bool) -> str:
+    """The config.txt of an image for these boards. upstream: as `Flavour` has it.
+
+    A camera and a DSI display are found by the firmware itself. What an office's hardware has
+    besides (a panel at SPI, a microphone at I2S, a clock, a fuel gauge) is a dtoverlay line more.
+    """
+    lines = [
+        "# Made by the image recipe of camerad. The next update replaces it.",
+        "[all]",
+        "arm_64bit=1",
+        "kernel=vmlinuz",
+        "initramfs initrd.img followkernel",
+        "disable_splash=1",
+        "enable_uart=0",
+        "camera_auto_detect=1",
+        "display_auto_detect=1",
+        "dtparam=i2c_arm=on",
+        "dtparam=spi=on",
+        "dtparam=i2s=on",
+        "dtparam=watchdog=on",
+        "dtoverlay=vc4-kms-v3d",
+        # A press is waited for, not a throttled start.
+        "initial_turbo=30",
+    ]
+    if upstream:
+        lines.append("upstream_kernel=1")
+    for board in chosen:
+        lines += ["", f"[{board.filter}]", *(f"dtoverlay={overlay}" for overlay in board.radios)]
+    return "\n".join([*lines, "", "[all]", ""])
+
+
+def autoboot_txt(first: Partition = BOOT_A, second: Partition = BOOT_B) -> str:
+    """The autoboot.txt that starts from `first`; after a reboot with tryboot, once from `second`.
+
+    The firmware reads 512 bytes of it at most, and partitions 1 to 4 only.
+    """
+    return (
+        f"[all]\ntryboot_a_b=1\nboot_partition={first.number}\n"
+        f"[tryboot]\nboot_partition={second.number}\n"
+    )
+
+
+def cmdline(root: Partition = ROOT_A, verity: Verity | None = None) -> str:
+    """The kernel's command line for a slot, one line.
+
+    verity: what its root is checked against; None where the kernel cannot.
+    """
+    words = [
+        "ro",
+        "rootwait",
+        "rootfstype=squashfs",
+        "quiet",
+        "loglevel=3",
+        # A camera that has panicked starts again; nobody reads its screen.
+        "panic=5",
+        # What the kernel frees is cleared: packets on their way lie in the buffers of sockets.
+        "init_on_free=1",
+        "systemd.show_status=no",
+        # No journal of a start goes to a console that may be wired to anything.
+        "console=tty1",
+    ]
+    if verity is None:
+        words.insert(0, f"root={root.device}")
+    else:
+        words.insert(0, "root=/dev/mapper/root")
+        words.append(f"camerad.root={root.device}")
+        words.append(f"camerad.verity={verity.argument}")
+    return " ".join(words) + "\n"

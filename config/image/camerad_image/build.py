@@ -1,0 +1,253 @@
+"""The whole way from an empty folder to an image, with what it says on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from camerad_image import boards, configure, filesystems, layout, python, rootfs, sbom, sources
+from camerad_image.errors import ImageError
+from camerad_image.flavours import SUITE, Flavour
+from camerad_image.programs import run
+from camerad_image.verity import Verity, append_tree
+
+TREE: Final = Path(__file__).resolve().parents[3]
+"""The checkout."""
+CACHE: Final = TREE / ".cache" / "image"
+STEPS: Final = 6
+PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be built. `out`: the folder for the results; `base`: packages to be used again,
+    None makes them anew; `sources`: a file in the place of apt's own configuration; `epoch`: the
+    time that everything in the image is dated at, seconds since 1970."""
+
+    flavour: Flavour
+    boards: str
+    out: Path
+    base: Path | None
+    sources: Path | None
+    epoch: int
+
+    @property
+    def name(self) -> str:
+        """Of the image, without an ending."""
+        return f"camerad-{self.flavour.name}-{self.boards}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What of the kernel's package goes to a boot partition; `config` is its configuration's text,
+    `trees` the folder of device trees, `overlays` that of overlays, if there are any."""
+
+    version: str
+    config: str
+    image: Path
+    initramfs: Path
+    trees: Path
+    overlays: Path | None
+
+
+def commit_time(tree: Path) -> int:
+    """When the newest commit of the checkout was made, seconds since 1970."""
+    # As root in another user's checkout, git wants to be told that it is meant.
+    meant = f"safe.directory={tree}"
+    words = ["git", "-c", meant, "-C", str(tree), "log", "-1", "--format=%ct"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise ImageError(f"{tree} is no git checkout: say with SOURCE_DATE_EPOCH when it was made")
+    return int(done.stdout)
+
+
+def find_kernel(root: Path) -> Kernel:
+    """The one kernel that is installed in `root`; raises ImageError if there is another number."""
+    images = sorted((root / "boot").glob("vmlinuz-*"))
+    if len(images) != 1:
+        raise ImageError(f"{root}/boot holds {len(images)} kernels, and one is wanted")
+    version = images[0].name.removeprefix("vmlinuz-")
+    package = root / f"usr/lib/linux-image-{version}"
+    overlays = package / "overlays"
+    return Kernel(
+        version=version,
+        config=(root / f"boot/config-{version}").read_text(encoding="ascii"),
+        image=images[0],
+        initramfs=root / f"boot/initrd.img-{version}",
+        trees=package / "broadcom",
+        overlays=overlays if overlays.is_dir() else None,
+    )
+
+
+def boot_files(
+    order: Order, kernel: Kernel, firmware: Path, verity: Verity | None
+) -> dict[str, bytes | Path]:
+    """The files of boot partition A, by their paths in there."""
+    chosen = boards.boards(order.boards)
+    files: dict[str, bytes | Path] = {
+        "config.txt": boards.config_txt(chosen, upstream=order.flavour.upstream).encode("ascii"),
+        "cmdline.txt": boards.cmdline(verity=verity).encode("ascii"),
+        "vmlinuz": kernel.image,
+        "initrd.img": kernel.initramfs,
+    }
+    for pattern in ("start*.elf", "fixup*.dat"):
+        files |= {path.name: path for path in firmware.glob(pattern)}
+    trees = {name for board in chosen for name in board.trees}
+    files |= {path.name: path for path in kernel.trees.glob("*.dtb") if path.name in trees}
+    if kernel.overlays is not None:
+        files |= {f"overlays/{path.name}": path for path in kernel.overlays.iterdir()}
+    for board in chosen:
+        if not any(name in files for name in board.trees):
+            raise ImageError(f"kernel {kernel.version} has no device tree for BOARD={board.name}")
+    return files
+
+
+class Build:
+    """One build; `order` says what, `work` is a folder that it has to itself."""
+
+    def __init__(self, order: Order, work: Path) -> None:
+        self.order = order
+        self.work = work
+        self.log = work / "build.log"
+        self._begun = time.monotonic()
+        self._step = 0
+
+    def _say(self, what: str) -> None:
+        self._step += 1
+        seconds = time.monotonic() - self._begun
+        print(f"[{self._step}/{STEPS}] {seconds:5.0f} s  {what}", file=sys.stderr, flush=True)
+
+    def build(self) -> Path:
+        """Build the image and return it, compressed; beside it lie its block map, its bill of
+        materials, and its packages' versions. Raises ImageError."""
+        order, work, log = self.order, self.work, self.log
+        work.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        debs = CACHE / f"debs-{order.flavour.name}"
+        base = order.base
+        if base is None:
+            self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {log}")
+            text = sources.read(SUITE, order.flavour.components, order.sources)
+            base = rootfs.make_base(order.flavour, text, work, debs, log=log)
+        else:
+            self._say(f"Packages as they are in {base}")
+        firmware, firmware_version = rootfs.firmware(order.flavour, debs, work, log=log)
+        root = work / "root"
+        shutil.rmtree(root, ignore_errors=True)
+        run(["cp", "-a", "--reflink=auto", base, root], log=log)
+
+        self._say("camerad, and the Python packages that it needs")
+        wheels = python.download(list(PIP), CACHE / "wheels", log=log)
+        own = python.build_wheel(list(PIP), TREE, work / "wheel", order.epoch, log=log)
+        status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
+        configure.configure(root, TREE, order.epoch, log=log)
+        python.install_all([*wheels, own], root)
+        python.compile_modules(root, log=log)
+
+        self._say("Root: compressed, read only, with what it is checked against")
+        kernel = find_kernel(root)
+        boot = self._take(root, kernel)
+        card = work / "card"
+        shutil.rmtree(card, ignore_errors=True)
+        card.mkdir()
+        slot = card / f"{layout.ROOT_A.name}.img"
+        compression = filesystems.compressor(kernel.config)
+        filesystems.make_squashfs(root, slot, compression, order.epoch, log=log)
+        verity = append_tree(slot, log=log) if filesystems.has_verity(kernel.config) else None
+        filesystems.check_fits(slot, layout.ROOT_A)
+        root_size = filesystems.mib(slot)
+
+        self._say(f"Partitions; the root takes {root_size} of its slot")
+        self._partitions(card, boot, firmware, verity)
+
+        self._say("Card")
+        image = filesystems.make_card(card, f"{order.name}.img", log=log)
+
+        self._say("Bill of materials")
+        components = sbom.debian(status, f"debian-{SUITE}")
+        components.append(
+            sbom.Component(
+                "deb",
+                order.flavour.firmware,
+                firmware_version,
+                "debian",
+                (("arch", "all"), ("distro", f"debian-{SUITE}")),
+            )
+        )
+        components = sorted([*components, *sbom.python(python.installed(root))])
+        self._finish(image, components, kernel, verity)
+        return order.out / image.name
+
+    def _take(self, root: Path, kernel: Kernel) -> Kernel:
+        """Move what belongs to the boot partition out of the root, which then has no second one."""
+        boot = self.work / "boot"
+        shutil.rmtree(boot, ignore_errors=True)
+        boot.mkdir()
+        package = root / f"usr/lib/linux-image-{kernel.version}"
+        shutil.move(kernel.image, boot / "vmlinuz")
+        shutil.move(kernel.initramfs, boot / "initrd.img")
+        shutil.move(package, boot / "trees")
+        for path in (root / "boot").iterdir():
+            if path.name != "common":
+                path.unlink()
+        overlays = boot / "trees" / "overlays"
+        return Kernel(
+            version=kernel.version,
+            config=kernel.config,
+            image=boot / "vmlinuz",
+            initramfs=boot / "initrd.img",
+            trees=boot / "trees" / "broadcom",
+            overlays=overlays if overlays.is_dir() else None,
+        )
+
+    def _partitions(
+        self, card: Path, kernel: Kernel, firmware: Path, verity: Verity | None
+    ) -> None:
+        order, log = self.order, self.log
+        common: dict[str, bytes | Path] = {"autoboot.txt": boards.autoboot_txt().encode("ascii")}
+        if any(board.bootcode for board in boards.boards(order.boards)):
+            common["bootcode.bin"] = firmware / "bootcode.bin"
+        slots: tuple[tuple[layout.Partition, dict[str, bytes | Path]], ...] = (
+            (layout.COMMON, common),
+            (layout.BOOT_A, boot_files(order, kernel, firmware, verity)),
+            (layout.BOOT_B, {}),
+        )
+        for partition, files in slots:
+            path = card / f"{partition.name}.img"
+            filesystems.make_fat(partition, files, path, order.epoch, log=log)
+        data = card / f"{layout.DATA.name}.img"
+        filesystems.make_data(data, self.work / "data", order.epoch, log=log)
+
+    def _finish(
+        self, image: Path, components: list[sbom.Component], kernel: Kernel, verity: Verity | None
+    ) -> None:
+        order = self.order
+        order.out.mkdir(parents=True, exist_ok=True)
+        version = next(c.version for c in components if (c.kind, c.name) == ("pypi", "camerad"))
+        properties = {
+            "flavour": order.flavour.name,
+            "boards": order.boards,
+            "kernel": kernel.version,
+            "root-hash": verity.root_hash if verity else "none: this kernel cannot check its root",
+            "tried": order.flavour.tried,
+        }
+        bill = sbom.document(order.name, version, components, order.epoch, properties)
+        text = json.dumps(bill, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        (order.out / f"{order.name}.cdx.json").write_text(text, encoding="utf-8")
+        (order.out / f"{order.name}.versions").write_text(sbom.lines(components), encoding="utf-8")
+        shutil.move(image, order.out / image.name)
+        bmap = image.with_suffix(".bmap")
+        shutil.move(bmap, order.out / bmap.name)
+        seconds = time.monotonic() - self._begun
+        size = filesystems.mib(order.out / image.name)
+        print(
+            f"{order.out / image.name}: {size}, made in {seconds:.0f} s. To a card: bmaptool copy "
+            f"{order.out / image.name} /dev/...",
+            file=sys.stderr,
+        )

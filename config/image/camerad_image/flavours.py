@@ -1,0 +1,102 @@
+"""The two flavours of the one recipe: which packages an image is made of.
+
+They differ in where packages come from, in the kernel, and in what reaches the pins of the header;
+everything else is common. Package names are Debian's; those of Raspberry Pi OS are from its archive
+for trixie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad_image.errors import ImageError
+
+SUITE: Final = "trixie"
+PYTHON: Final = "3.13"
+"""The version of Python in SUITE: wheels are chosen and modules compiled for it."""
+
+COMMON: Final = (
+    # What starts the machine, and finds its root.
+    "systemd",
+    "systemd-sysv",
+    "udev",
+    "kmod",
+    "dbus",
+    "initramfs-tools",
+    "dmsetup",
+    "zstd",
+    # The data partition: checked at every start, grown at the first.
+    "e2fsprogs",
+    "fdisk",
+    # The time of day, where the configuration names a server or a clock.
+    "systemd-timesyncd",
+    "tzdata",
+    "util-linux-extra",
+    # What camerad runs on.
+    "python3",
+    "python3-libcamera",
+    "python3-prctl",
+    "libcamera-ipa",
+    "alsa-utils",
+    "ca-certificates",
+)
+"""In every image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One flavour.
+
+    `components` of the archive; `kernel` and `pins` are packages that go into the root; `upstream`:
+    whether device trees have the names of the kernel's own sources instead of Raspberry Pi's, which
+    the firmware has to be told; `firmware` is the package whose files go to the boot partitions
+    only; `tried`: what it was tried on, in a sentence for the bill of materials.
+    """
+
+    name: str
+    components: tuple[str, ...]
+    kernel: str
+    upstream: bool
+    pins: str
+    firmware: str
+    tried: str
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All packages that the root is asked for, without what they depend on."""
+        return (*COMMON, self.kernel, self.pins)
+
+
+FLAVOURS: Final = {
+    flavour.name: flavour
+    for flavour in (
+        Flavour(
+            name="debian",
+            components=("main", "non-free-firmware"),
+            kernel="linux-image-arm64",
+            upstream=True,
+            pins="python3-libgpiod",
+            firmware="raspi-firmware",
+            tried="started in emulation; drives no CSI camera, for which its kernel has no drivers",
+        ),
+        Flavour(
+            name="raspios",
+            components=("main",),
+            # The kernel with pages of 4 KiB starts every board from the Zero 2 W to the 5.
+            kernel="linux-image-rpi-v8",
+            upstream=False,
+            pins="python3-lgpio",
+            firmware="raspi-firmware",
+            tried="not built and not tried on a board yet",
+        ),
+    )
+}
+
+
+def flavour(name: str) -> Flavour:
+    """The flavour of that name; raises ImageError if there is none."""
+    try:
+        return FLAVOURS[name]
+    except KeyError:
+        raise ImageError(f"FLAVOUR={name}: there are {' and '.join(FLAVOURS)}") from None

@@ -1,0 +1,135 @@
+"""The root's packages: mmdebstrap, for 64-bit ARM, with programs emulated by qemu-user.
+
+What is made here is the base: packages alone, nothing of camerad's. It takes nearly all of a
+build's time, so it can be used again (``--base``).
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Final
+
+from camerad_image.errors import ImageError
+from camerad_image.flavours import SUITE, Flavour
+from camerad_image.programs import run
+
+BINFMT: Final = Path("/proc/sys/fs/binfmt_misc")
+RULE: Final = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
+
+FILES: Final = Path(__file__).resolve().parents[1] / "files"
+"""What is copied into the root besides packages, by its place in there."""
+
+MODULES: Final = (
+    # The card, on every board; what the root is read through; and the same in an emulator.
+    *("mmc_block", "sdhci_iproc", "sdhci_of_dwcmshc", "sdhci_brcmstb", "bcm2835"),
+    *("reset_raspberrypi", "dm_mod", "dm_verity", "squashfs", "ext4"),
+    *("virtio_blk", "virtio_mmio", "virtio_pci"),
+)
+"""Of the initramfs. A name that a kernel does not have is passed over, since it may be built in."""
+
+
+def register_emulator(*, log: Path) -> None:
+    """See to it that the kernel runs programs for 64-bit ARM, also in another root.
+
+    A machine with systemd has done so when it installed qemu-user-binfmt; a container has not.
+    Raises ImageError if the kernel cannot.
+    """
+    if not (BINFMT / "register").exists():
+        run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], log=log)
+    if not (BINFMT / "qemu-aarch64").exists():
+        if not RULE.exists():
+            raise ImageError(
+                "qemu-user-binfmt is not installed: 'sh hw-mocks/prepare.sh image' installs it"
+            )
+        (BINFMT / "register").write_text(RULE.read_text(encoding="ascii"), encoding="ascii")
+    if "F" not in (BINFMT / "qemu-aarch64").read_text(encoding="ascii").split("flags:")[1][:8]:
+        raise ImageError(
+            f"the emulator is registered without the flag F, so another root cannot use it: "
+            f"'echo -1 >{BINFMT}/qemu-aarch64', then try again"
+        )
+
+
+def initramfs_files(root: str = '"$1"') -> str:
+    """The shell commands that configure the initramfs before its package does: made once, zstd at
+    a level that costs seconds, and only the modules in MODULES."""
+    folder = f"{root}/etc/initramfs-tools"
+    modules = "\\n".join(MODULES)
+    settings = "MODULES=list\\nCOMPRESS=zstd\\nCOMPRESSLEVEL=3\\nFSTYPE=squashfs\\nRESUME=none\\n"
+    return (
+        f"mkdir -p {folder}/conf.d && "
+        f"printf '{modules}\\n' >{folder}/modules && "
+        f"printf '{settings}' >{folder}/conf.d/camerad && "
+        f"printf 'update_initramfs=no\\nbackup_initramfs=no\\n' >{folder}/update-initramfs.conf && "
+        f"cp -R {shlex.quote(str(FILES / 'etc/initramfs-tools'))}/. {folder}/"
+    )
+
+
+def mmdebstrap(flavour: Flavour, sources: Path, root: Path, cache: Path) -> list[str]:
+    """The command that makes the base of `flavour` at `root`; packages are kept in `cache`."""
+    kept = shlex.quote(str(cache))
+    archives = '"$1"/var/cache/apt/archives'
+    return [
+        *("mmdebstrap", "--verbose", "--mode=root", "--arch=arm64", "--format=directory"),
+        # Only what is essential and what is asked for: no apt, which could install nothing.
+        "--variant=essential",
+        *(
+            f"--aptopt={option}"
+            for option in (
+                'APT::Install-Recommends "false"',
+                'Acquire::Languages "none"',
+                # A build machine's clock may be anything; the signatures are what counts.
+                'Acquire::Check-Valid-Until "false"',
+                'Acquire::Check-Date "false"',
+            )
+        ),
+        *(
+            f"--dpkgopt={option}"
+            for option in (
+                "force-unsafe-io",
+                "force-confold",
+                "path-exclude=/usr/share/doc/*",
+                "path-include=/usr/share/doc/*/copyright",
+                "path-exclude=/usr/share/man/*",
+                "path-exclude=/usr/share/info/*",
+                "path-exclude=/usr/share/locale/*",
+                "path-exclude=/usr/share/lintian/*",
+            )
+        ),
+        "--skip=download/empty,essential/unlink,cleanup/apt/cache",
+        f"--setup-hook=mkdir -p {archives} && cp -l {kept}/*.deb {archives}/ 2>/dev/null || :",
+        f"--essential-hook={initramfs_files()}",
+        f"--customize-hook=cp -lf {archives}/*.deb {kept}/ && rm -rf {archives}",
+        # What only the boot partitions get is fetched beside the root, with the same sources.
+        f"--customize-hook=cd {kept} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG "
+        f"apt-get -qq download {flavour.firmware}",
+        f"--include={','.join(flavour.packages)}",
+        *(SUITE, str(root), str(sources)),
+    ]
+
+
+def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[Path, str]:
+    """Unpack the newest package of the boards' firmware in `cache`; returns the folder of its
+    files, and its version."""
+    packages = cache.glob(f"{flavour.firmware}_*.deb")
+    newest = max(packages, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
+        raise ImageError(f"{cache} holds no {flavour.firmware}: build without --base")
+    target = work / "firmware"
+    shutil.rmtree(target, ignore_errors=True)
+    run(["dpkg-deb", "-x", newest, target], log=log)
+    version = run(["dpkg-deb", "-f", newest, "Version"], log=log).strip()
+    return target / "usr/lib/raspi-firmware", version
+
+
+def make_base(flavour: Flavour, sources: str, work: Path, cache: Path, *, log: Path) -> Path:
+    """Make the base anew and return its directory. sources: the text of a deb822 file."""
+    root = work / "base"
+    shutil.rmtree(root, ignore_errors=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    listed = work / "sources.sources"
+    listed.write_text(sources, encoding="utf-8")
+    register_emulator(log=log)
+    run(mmdebstrap(flavour, listed, root, cache), log=log)
+    return root

@@ -1,0 +1,76 @@
+"""What boot loaders read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from camerad_image import boards, layout
+from camerad_image.errors import ImageError
+from camerad_image.rootfs import FILES
+from camerad_image.verity import Verity, report
+
+SCRIPT = FILES / "etc/initramfs-tools/scripts/local-top/camerad"
+
+
+@pytest.mark.parametrize("name", [*boards.BOARDS, boards.ALL])
+def test_no_radio_is_on_whatever_the_board(name: str) -> None:
+    text = boards.config_txt(boards.boards(name), upstream=False)
+    for board in boards.boards(name):
+        section = text.split(f"[{board.filter}]")[1].split("[")[0]
+        assert re.search(r"^dtoverlay=disable-wifi", section, re.MULTILINE)
+        assert re.search(r"^dtoverlay=disable-bt", section, re.MULTILINE)
+
+
+def test_one_boards_image_says_nothing_of_others() -> None:
+    text = boards.config_txt(boards.boards("zero2w"), upstream=True)
+    assert "\nupstream_kernel=1\n" in text
+    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == ["all", "pi02", "all"]
+
+
+def test_an_unknown_board_is_named_together_with_those_there_are() -> None:
+    with pytest.raises(ImageError, match=r"BOARD=6: there are zero2w, 3, 4, 5, all"):
+        boards.boards("6")
+
+
+def test_autoboot_txt_tries_the_other_slot_once_and_fits_into_what_the_firmware_reads() -> None:
+    text = boards.autoboot_txt()
+    assert text.index("boot_partition=2") < text.index("[tryboot]") < text.index("boot_partition=3")
+    assert "tryboot_a_b=1" in text
+    assert len(text.encode("ascii")) <= 512
+
+
+def test_the_kernel_gets_one_line_with_the_root_that_belongs_to_the_slot() -> None:
+    line = boards.cmdline(layout.ROOT_B)
+    assert line.count("\n") == 1
+    # 0xCA3E7AD0 is the card's number, and 6 the number of the second root.
+    assert line.split()[0] == "root=PARTUUID=ca3e7ad0-06"
+    assert "ro" in line.split()
+
+
+def test_the_initramfs_makes_of_the_command_line_the_table_that_the_kernel_wants() -> None:
+    verity = Verity(blocks=1000, root_hash="ab" * 32)
+    words = boards.cmdline(verity=verity).split()
+    assert words[0] == "root=/dev/mapper/root"
+    value = next(w.removeprefix("camerad.verity=") for w in words if w.startswith("camerad.verity"))
+    blocks, root_hash, salt = value.split(":")
+    template = re.search(r'"(0 \$\(\(blocks.*)" \|\|', SCRIPT.read_text())
+    assert template is not None
+    table = template[1].replace("$((blocks * 8))", str(int(blocks) * 8))
+    table = table.replace("$blocks", blocks).replace("$device", "/dev/mmcblk0p5")
+    table = table.replace("${rest%%:*}", root_hash).replace("${rest#*:}", salt)
+    assert table == verity.table("/dev/mmcblk0p5")
+
+
+def test_a_command_line_is_no_longer_than_arm64_takes() -> None:
+    # COMMAND_LINE_SIZE in the kernel's arch/arm64/include/uapi/asm/setup.h: 2048.
+    verity = Verity(blocks=1 << 20, root_hash="ab" * 32)
+    assert len(boards.cmdline(verity=verity)) < 1024
+
+
+def test_what_veritysetup_says_is_understood_or_refused() -> None:
+    said = "Data blocks:     \t12\nHash block size:\t4096\nRoot hash:      \t" + "0f" * 32 + "\n"
+    assert report(said) == Verity(blocks=12, root_hash="0f" * 32)
+    with pytest.raises(ImageError, match="root hash"):
+        report("Data blocks: 12")

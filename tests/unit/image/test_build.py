@@ -1,0 +1,101 @@
+"""What goes from a root to a boot partition, and what a build refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from camerad_image import build, flavours, rootfs
+from camerad_image.errors import ImageError
+from camerad_image.verity import Verity
+
+VERSION = "6.12.9+deb13-arm64"
+
+
+def root(folder: Path, trees: list[str], *, overlays: bool = False) -> Path:
+    """A root with one kernel, as Debian's package of it lies in there."""
+    package = folder / f"usr/lib/linux-image-{VERSION}"
+    (package / "broadcom").mkdir(parents=True)
+    for tree in trees:
+        (package / "broadcom" / tree).write_bytes(b"tree")
+    if overlays:
+        (package / "overlays").mkdir()
+        (package / "overlays" / "disable-bt.dtbo").write_bytes(b"overlay")
+    (folder / "boot").mkdir()
+    for name in ("vmlinuz", "initrd.img", "config"):
+        (folder / "boot" / f"{name}-{VERSION}").write_text(f"CONFIG_{name}=y\n")
+    return folder
+
+
+def firmware(folder: Path) -> Path:
+    for name in ("start.elf", "start4.elf", "fixup.dat", "bootcode.bin", "LICENCE"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def order(board: str) -> build.Order:
+    return build.Order(flavours.flavour("debian"), board, Path("out"), None, None, 0)
+
+
+def test_a_boot_partition_has_everything_that_its_board_loads(tmp_path: Path) -> None:
+    trees = ["bcm2837-rpi-zero-2-w.dtb", "bcm2711-rpi-4-b.dtb"]
+    made = root(tmp_path / "root", trees, overlays=True)
+    (tmp_path / "firmware").mkdir()
+    kernel = build.find_kernel(made)
+    assert kernel.version == VERSION
+    files = build.boot_files(
+        order("zero2w"), kernel, firmware(tmp_path / "firmware"), Verity(1, "0" * 64)
+    )
+    assert set(files) == {
+        *("config.txt", "cmdline.txt", "vmlinuz", "initrd.img", "overlays/disable-bt.dtbo"),
+        *("start.elf", "start4.elf", "fixup.dat", "bcm2837-rpi-zero-2-w.dtb"),
+    }
+    # What config.txt names has to be there.
+    text = files["config.txt"]
+    assert isinstance(text, bytes)
+    named = {line.split()[-2] for line in text.decode().splitlines() if "followkernel" in line}
+    assert named <= set(files)
+
+
+def test_a_kernel_that_does_not_know_the_board_is_no_image_for_it(tmp_path: Path) -> None:
+    made = root(tmp_path / "root", ["bcm2711-rpi-4-b.dtb"])
+    kernel = build.find_kernel(made)
+    assert kernel.overlays is None
+    with pytest.raises(ImageError, match="no device tree for BOARD=zero2w"):
+        build.boot_files(order("zero2w"), kernel, tmp_path, None)
+
+
+def test_two_kernels_are_one_too_many(tmp_path: Path) -> None:
+    made = root(tmp_path / "root", [])
+    (made / "boot" / "vmlinuz-6.1").write_bytes(b"")
+    with pytest.raises(ImageError, match="holds 2 kernels"):
+        build.find_kernel(made)
+
+
+def test_an_images_name_says_what_it_is_for() -> None:
+    assert order("all").name == "camerad-debian-all"
+
+
+def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommended() -> None:
+    command = rootfs.mmdebstrap(
+        flavours.flavour("debian"), Path("a b/s.sources"), Path("root"), Path("a b/debs")
+    )
+    assert command[-3:] == ["trixie", "root", "a b/s.sources"]
+    (included,) = (word for word in command if word.startswith("--include="))
+    assert set(included.removeprefix("--include=").split(",")) == set(
+        flavours.flavour("debian").packages
+    )
+    assert '--aptopt=APT::Install-Recommends "false"' in command
+    # A folder with a blank in its name is one word of the shell that runs the hooks.
+    assert any("'a b/debs'" in word for word in command if "hook" in word)
+
+
+def test_firmware_that_was_never_fetched_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="raspi-firmware: build without --base"):
+        rootfs.firmware(flavours.flavour("debian"), tmp_path, tmp_path, log=tmp_path / "log")
+
+
+def test_a_checkout_says_when_its_commit_was_made_and_a_folder_does_not(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="SOURCE_DATE_EPOCH"):
+        build.commit_time(tmp_path)

@@ -1,0 +1,122 @@
+"""The Python packages of an image: the tested versions, in the place where camerad expects them."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import tarfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from camerad_image import python
+from camerad_image.errors import ImageError
+from camerad_image.programs import run
+
+TREE = Path(__file__).parents[3]
+
+
+def test_every_version_is_the_one_that_the_tests_were_run_with() -> None:
+    locked = python.requirements(python.LOCK.read_text())
+    tested = python.requirements((TREE / "constraints.txt").read_text())
+    project = (TREE / "pyproject.toml").read_text()
+    wanted = set()
+    for name in ("dependencies", "device"):
+        line = re.search(rf"^{name} = \[(.*)\]$", project, re.MULTILINE)
+        assert line is not None
+        wanted |= {word.strip(' "').lower() for word in line[1].split(",")}
+    assert wanted <= set(locked)
+    assert {n: locked[n] for n in locked if n in tested} == {
+        n: tested[n] for n in locked if n in tested
+    }
+
+
+def test_every_file_is_named_by_its_hash() -> None:
+    text = python.LOCK.read_text()
+    assert len(python.requirements(text)) == len(
+        re.findall(r"--hash=sha256:[0-9a-f]{64}$", text, re.M)
+    )
+
+
+def test_a_lock_is_made_of_the_files_themselves(tmp_path: Path) -> None:
+    wheel, source = tmp_path / "opencv_x-5.0-cp37-abi3-any.whl", tmp_path / "pidng-4.0.9.tar.gz"
+    wheel.write_bytes(b"")
+    source.write_bytes(b"")
+    # The hash of nothing.
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert python.lock([source, wheel], "# c\n") == (
+        f"# c\nopencv-x==5.0 \\\n    --hash=sha256:{empty}\n"
+        f"pidng==4.0.9 \\\n    --hash=sha256:{empty}\n"
+    )
+
+
+def test_wheels_are_chosen_for_debian_13s_glibc_and_older_ones() -> None:
+    tags = python.platforms()
+    assert tags[0] == "manylinux_2_41_aarch64"
+    assert "manylinux_2_17_aarch64" in tags
+    assert all("x86" not in tag for tag in tags)
+
+
+def archive(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_it_looks_like_a_virtual_environment_that_sees_the_systems_packages(tmp_path: Path) -> None:
+    source = archive(
+        tmp_path / "pidng-4.0.9.tar.gz",
+        {
+            "pidng-4.0.9/PKG-INFO": b"Name: pidng\nVersion: 4.0.9\n\n",
+            "pidng-4.0.9/setup.py": b"raise SystemExit(1)\n",
+            "pidng-4.0.9/src/pidng/core.py": b"X = 1\n",
+            "pidng-4.0.9/src/pidng/bitunpack.c": b"",
+        },
+    )
+    root = tmp_path / "root"
+    (root / "opt/camerad/old").mkdir(parents=True)
+    python.install_all([source], root)
+    files = {
+        str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and not p.is_symlink()
+    }
+    site = "opt/camerad/lib/python3.13/site-packages"
+    assert files == {
+        "opt/camerad/pyvenv.cfg",
+        f"{site}/pidng/core.py",
+        f"{site}/pidng-4.0.9.dist-info/METADATA",
+    }
+    assert "include-system-site-packages = true" in (root / "opt/camerad/pyvenv.cfg").read_text()
+    assert (root / "opt/camerad/bin/python3").readlink() == Path("/usr/bin/python3.13")
+    assert python.installed(root) == [("pidng", "4.0.9", "")]
+
+
+def test_a_units_program_is_where_a_wheels_scripts_go() -> None:
+    unit = (TREE / "systemd" / "camerad.service").read_text()
+    program = re.search(r"^ExecStart=(\S+)", unit, re.MULTILINE)
+    assert program is not None
+    assert PurePosixPath(program[1]).parent == PurePosixPath(
+        python.scheme(python.PREFIX)["scripts"]
+    )
+
+
+def test_a_program_that_fails_is_told_with_the_end_of_what_it_said(tmp_path: Path) -> None:
+    log = tmp_path / "log" / "build.log"
+    assert run(["echo", "well"], log=log) == "well\n"
+    with pytest.raises(
+        ImageError, match=r"sh failed with exit code 3; all it said is in .*\n +bad"
+    ):
+        run(["sh", "-c", "echo bad; exit 3"], log=log)
+    with pytest.raises(ImageError, match="no-such-tool is not installed"):
+        run(["no-such-tool"], log=log)
+    assert "+ echo well\nwell\n" in log.read_text()
+
+
+def test_the_scripts_of_the_image_are_posix_shell() -> None:
+    for path in sorted((TREE / "config/image/files").rglob("*")):
+        if path.is_file() and path.read_bytes()[:2] == b"#!":
+            subprocess.run(["sh", "-n", path], check=True)
+            assert path.stat().st_mode & 0o111

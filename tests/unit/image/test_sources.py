@@ -1,0 +1,113 @@
+"""Packages come from where the build machine's apt gets them, and from nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from camerad_image import flavours, sources
+from camerad_image.errors import ImageError
+
+DEB822 = """\
+# The main one.
+Types: deb
+URIs: http://mirror.example/debian
+Suites: trixie trixie-updates bookworm
+Components: main
+Signed-By: /usr/share/keyrings/office.pgp
+
+Types: deb
+URIs: file:/usr/share/of-this-machine
+Suites: trixie
+Trusted: yes
+
+Types: deb-src
+URIs: http://mirror.example/debian
+Suites: trixie
+
+Types: deb
+Enabled: no
+URIs: http://elsewhere.example/debian
+Suites: trixie
+"""
+
+
+def test_only_signed_archives_of_the_suite_are_taken() -> None:
+    chosen = sources.of_suite(sources.deb822(DEB822), "trixie")
+    assert chosen == [
+        sources.Source(
+            uris=("http://mirror.example/debian",),
+            suites=("trixie", "trixie-updates"),
+            signed_by="/usr/share/keyrings/office.pgp",
+        )
+    ]
+    assert chosen[0].stanza(("main", "non-free-firmware")) == (
+        "Types: deb\nURIs: http://mirror.example/debian\nSuites: trixie trixie-updates\n"
+        "Components: main non-free-firmware\nSigned-By: /usr/share/keyrings/office.pgp\n"
+    )
+
+
+def test_a_key_that_stands_in_the_file_itself_goes_along() -> None:
+    text = "Types: deb\nURIs: http://m.example\nSuites: trixie\nSigned-By:\n -----BEGIN\n .\n"
+    (source,) = sources.deb822(text)
+    assert source.stanza(("main",)).endswith("Signed-By: \n -----BEGIN\n .\n")
+
+
+def test_one_line_sources_are_read_too() -> None:
+    text = (
+        "deb [arch=arm64 signed-by=/k.gpg] http://m.example/debian trixie-security main # all\n"
+        "# deb http://no.example trixie main\ndeb-src http://m.example/debian trixie main\n"
+    )
+    assert sources.one_line(text) == [
+        sources.Source(("http://m.example/debian",), ("trixie-security",), "/k.gpg")
+    ]
+
+
+def test_a_file_that_is_named_is_taken_as_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "raspios.sources"
+    file.write_text("Types: deb\n")
+    assert sources.read("trixie", ("main",), file) == "Types: deb\n"
+    with pytest.raises(ImageError, match="cannot be read"):
+        sources.read("trixie", ("main",), tmp_path / "none")
+
+
+def test_a_machine_without_the_suite_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "APT", tmp_path)
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list").write_text("deb http://m.example/debian bookworm main\n")
+    with pytest.raises(ImageError, match="SOURCES=FILE"):
+        sources.read("trixie", ("main",), None)
+    (tmp_path / "sources.list.d" / "a.sources").write_text(DEB822)
+    assert sources.read("trixie", ("main",), None).count("URIs:") == 1
+
+
+def test_the_flavours_differ_in_sources_kernel_and_pins_only() -> None:
+    debian, raspios = flavours.FLAVOURS.values()
+    assert set(debian.packages) ^ set(raspios.packages) == {
+        *(debian.kernel, raspios.kernel),
+        *(debian.pins, raspios.pins),
+    }
+    assert len(set(debian.packages)) == len(debian.packages)
+
+
+def test_what_technicians_install_by_hand_is_in_the_raspios_image() -> None:
+    """docs/technician.md and the README name the packages of a camera that is set up by hand."""
+    page = (Path(__file__).parents[3] / "README.md").read_text()
+    line = next(line for line in page.splitlines() if "apt install python3-libcamera" in line)
+    building = {"gcc", "libcap-dev", "python3-dev", "python3-venv"}
+    wanted = set(line.split("apt install ")[1].split()) - building
+    assert wanted <= set(flavours.flavour("raspios").packages)
+
+
+def test_no_radio_remote_access_or_swap_is_installed() -> None:
+    refused = ("ssh", "wpa", "iwd", "bluez", "network-manager", "swap", "coredump")
+    for flavour in flavours.FLAVOURS.values():
+        assert not [p for p in flavour.packages if any(word in p for word in refused)]
+
+
+def test_an_unknown_flavour_is_named_together_with_those_there_are() -> None:
+    with pytest.raises(ImageError, match="FLAVOUR=arch: there are debian and raspios"):
+        flavours.flavour("arch")
