@@ -169,7 +169,8 @@ def p6_what_was_recorded_survives(seen: Seen) -> Iterator[str | None]:
             if seen.during(killed_us - 5e6, killed_us, *CAPTURING, *CARD):
                 continue
             last_us = film.at_us(film.numbers[-1] + 1) if film.numbers else None
-            lost_us = killed_us - (last_us or film.read.header["trigger_us"])
+            header = film.read.header
+            lost_us = killed_us - (last_us or max(header["trigger_us"], header["origin_us"]))
             if lost_us > LOST_US:
                 yield f"{film.path.name}: {lost_us / 1e6:.2f} s before a kill are lost"
 

@@ -232,6 +232,17 @@ def test_a_commit_that_was_certain_is_there_after_a_kill() -> None:
     assert findings(seen(faults=[killed], syncs=syncs, refused=[refused])) == {}
 
 
+def test_a_kill_costs_what_the_camera_had_delivered_and_no_more() -> None:
+    """Its first picture came two seconds after the press, and 0.9 s before the kill."""
+    killed_us = TRIGGER + 2_900_000
+    none = film(())
+    none.read.commits[0]["facts"]["frames"] = 0
+    what = seen(films=[none], faults=[Span("daemon_killed", killed_us, killed_us, {})])
+    assert "2.90 s before a kill are lost" in " ".join(findings(what)["P6"])
+    none.read.header["origin_us"] = TRIGGER + 2_000_000
+    assert "P6" not in findings(what)
+
+
 def test_red_that_is_shorted_for_longer_than_a_look_is_a_finding_only_if_the_ledger_is_silent() -> (
     None
 ):
