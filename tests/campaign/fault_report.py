@@ -25,11 +25,9 @@ def report(done: Sequence[Judged]) -> int:
     played = [one for one in done if one.number]
     general = shares(played)
     say("")
-    say(
-        f"faults: {len(played)} sequences, {sum(one.seconds for one in played) / 60:.0f} minutes of"
-    )
-    say(f"them, {sum(one.recordings for one in played)} recordings; ")
-    say(f"{len(findings) + len(general)} findings")
+    minutes, recordings = sum(one.seconds for one in played) / 60, sum(o.recordings for o in played)
+    say(f"faults: {len(played)} sequences in {minutes:.0f} minutes of a camera")
+    say(f"{recordings} recordings, {len(findings) + len(general)} findings")
     say(f"seconds until ready, median / 95 % / worst: {spread(one.ready for one in played)}")
     say(f"seconds that the daemon waited for a processor: {spread(one.waited for one in played)}")
     say("")

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 import pytest
 
+from camerad.behaviour.budget import SHUTDOWN_SECONDS
 from camerad.behaviour.recovery import Budget
+from camerad.card import WATCH_SECONDS
 from camerad.evidence.report import Report, Verdict
 from tests.campaign import promises, readiness, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
@@ -304,11 +306,14 @@ def test_the_reserve_may_change_and_holds_nothing(tmp_path: Path) -> None:
     assert "is not empty" in " ".join(findings(seen(changed=[(T0 + 1, str(reserve))]))["P1"])
 
 
-def test_only_faults_of_the_camera_may_take_as_long_as_its_ladder() -> None:
-    assert readiness.budget_seconds(seen()) < readiness.budget_seconds(seen("disk_error"))
+def test_each_kind_of_fault_may_take_what_its_watchers_and_ladders_need() -> None:
+    base = readiness.budget_seconds(seen())
+    # What is open is closed on a slow card, and the card is looked at once more.
+    card = base + SHUTDOWN_SECONDS + WATCH_SECONDS
+    assert readiness.budget_seconds(seen("disk_error")) == pytest.approx(card)
     ladder = Budget()
     least = (ladder.first_frame_us + ladder.back_off_us[-1]) / 1e6
-    assert readiness.budget_seconds(seen("disk_error")) < least
+    assert base < least
     assert least < readiness.budget_seconds(seen("camera_gone")) < least + 15
     # A board that was given up reboots meanwhile.
     rebooted = seen("camera_gone", ledger=[{"kind": "start", "facts": {}}])
