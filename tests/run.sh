@@ -3,19 +3,20 @@
 #
 #   sh tests/run.sh PYTHON [PYTEST ARGUMENT...]
 #
-# In front, what runs in real time, in two parts, one after the other:
+# In front, what runs in real time, on two cameras at once, one part after the other:
 #
-# 1. Unit tests in which a process has to answer in time, then what waits and does not mind others, on
-#    two cameras at once; and beside both a cut of the fault campaign on a third.
-# 2. What judges single pictures and instants of the whole daemon, two cameras at once: each takes
-#    a quarter of a processor. Judging goes behind recording (tests/system/aside.py).
+# 1. A cut of the fault campaign. Its cameras go before everything else, so nothing that has to answer
+#    in time runs beside it.
+# 2. Unit tests in which a process has to answer in time, then what waits and does not mind others.
+# 3. What judges single pictures and instants of the whole daemon: each takes a quarter of a
+#    processor. Judging goes behind recording (tests/system/aside.py).
 #
 # Behind all of that, with what it leaves over of two processors, is what only computes; what that
 # says is told in the end:
 #
-# 3. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
+# 4. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
 #    to three times as slow, so nothing is in it that covers no more than the rest.
-# 4. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
+# 5. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
@@ -61,50 +62,36 @@ case $1 in
         note $?
         exit "$failed"
         ;;
-    campaign)
-        python=$2
-        shift 2
-        exec "$python" -m pytest "$campaign" "$@"
-        ;;
 esac
 
 python=$1
 shift
 mkdir -p .cache
 
-# A session of its own for each, so that all of it ends with this script; a shell without job control
-# lets what it starts in the background ignore SIGINT, which tests send.
-beside='env --default-signal=INT,QUIT setsid'
-lane='' lanes=''
-trap 'for lane in $lanes; do kill -s TERM -- "-$lane" 2>/dev/null; done' EXIT
-trap 'exit 130' INT TERM
-
-# Of what only computes the kernel runs nothing where anything else wants to run (sched(7)).
-$beside chrt --idle 0 sh "$0" computing "$python" "$@" \
+# Of what only computes the kernel runs nothing where anything else wants to run (sched(7)). It has a
+# session of its own, so that all of it ends with this script; a shell without job control lets what
+# it starts in the background ignore SIGINT, which tests send.
+env --default-signal=INT,QUIT setsid chrt --idle 0 sh "$0" computing "$python" "$@" \
     >.cache/tests-computing.log 2>&1 </dev/null &
 computing=$!
-lanes=$computing
-$beside sh "$0" campaign "$python" "$@" >.cache/tests-campaign.log 2>&1 </dev/null &
-campaigning=$!
-lanes="$computing $campaigning"
+trap 'kill -s TERM -- "-$computing" 2>/dev/null' EXIT
+trap 'exit 130' INT TERM
 
+"$python" -m pytest -n 2 "$campaign" "$@"
+note $?
 # shellcheck disable=SC2086
 COVERAGE_FILE=.coverage.timely "$python" -m pytest $traced $timely "$@"
 note $?
 "$python" -m pytest -n 2 --dist worksteal -m 'patient or not system' --ignore="$campaign" \
     tests/system tests/browser tests/bench hw-mocks/tests "$@"
 note $?
-wait "$campaigning"
-note $?
-lanes=$computing
-cat .cache/tests-campaign.log
 
 "$python" -m pytest -n 2 --dist worksteal -m 'system and not patient' tests/system tests/browser "$@"
 note $?
 
 wait "$computing"
 note $?
-lanes=''
+trap - EXIT INT TERM
 cat .cache/tests-computing.log
 "$python" -m coverage combine -q .coverage.timely .coverage.behind && "$python" -m coverage report
 note $?
