@@ -3,20 +3,18 @@
 #
 #   sh tests/run.sh PYTHON [PYTEST ARGUMENT...]
 #
-# In front, what runs in real time, on two cameras at once, one part after the other:
+# In parts, one after the other, since nothing that computes may run beside what judges pictures and
+# instants: whatever its priority, it takes caches and memory from them.
 #
-# 1. A cut of the fault campaign. Its cameras go before everything else, so nothing that has to answer
-#    in time runs beside it.
-# 2. Unit tests in which a process has to answer in time, then what waits and does not mind others.
-# 3. What judges single pictures and instants of the whole daemon: each takes a quarter of a
-#    processor. Judging goes behind recording (tests/system/aside.py).
-#
-# Behind all of that, with what it leaves over of two processors, is what only computes; what that
-# says is told in the end:
-#
-# 4. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
-#    to three times as slow, so nothing is in it that covers no more than the rest.
-# 5. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
+# 1. Strict types; then what has to cover what pyproject.toml says, traced, on two processors at once.
+#    Being traced makes it two to three times as slow, so nothing is in it that covers no more than the
+#    rest.
+# 2. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
+# 3. A cut of the fault campaign, on two cameras at once as all that follows.
+# 4. Unit tests in which a process has to answer in time; then what waits for real time and does not
+#    mind another camera.
+# 5. What judges single pictures and instants of the whole daemon: each takes a quarter of a processor.
+#    Judging goes behind recording (tests/system/aside.py).
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
@@ -40,42 +38,23 @@ passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
 failed=0
 note() { passed "$1" || failed=$1; }
 
-case $1 in
-    computing)
-        python=$2
-        shift 2
-        # The kernel shares processors out between sessions first (sched(7)), if it tells them apart.
-        { echo 19 >/proc/self/autogroup; } 2>/dev/null || :
-        "$python" -m mypy
-        note $?
-        ignored=''
-        for one in $untraced $timely $vast; do ignored="$ignored --ignore=$one"; done
-        # shellcheck disable=SC2086 # names of files, to be split; below too
-        COVERAGE_FILE=.coverage.behind "$python" -m pytest $traced $ignored tests/unit "$@"
-        note $?
-        # A file is a worker's whole, since what its tests share may take a minute to find; the
-        # longest come first.
-        # shellcheck disable=SC2086
-        "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
-            tests/crash/test_states.py tests/crash/test_table.py $vast \
-            tests/crash tests/tamper tests/independent $untraced "$@"
-        note $?
-        exit "$failed"
-        ;;
-esac
-
 python=$1
 shift
-mkdir -p .cache
 
-# Of what only computes the kernel runs nothing where anything else wants to run (sched(7)). It has a
-# session of its own, so that all of it ends with this script; a shell without job control lets what
-# it starts in the background ignore SIGINT, which tests send.
-env --default-signal=INT,QUIT setsid chrt --idle 0 sh "$0" computing "$python" "$@" \
-    >.cache/tests-computing.log 2>&1 </dev/null &
-computing=$!
-trap 'kill -s TERM -- "-$computing" 2>/dev/null' EXIT
-trap 'exit 130' INT TERM
+"$python" -m mypy
+note $?
+ignored=''
+for one in $untraced $timely $vast; do ignored="$ignored --ignore=$one"; done
+# shellcheck disable=SC2086 # names of files and options, to be split; below too
+COVERAGE_FILE=.coverage.rest "$python" -m pytest $traced $ignored tests/unit "$@"
+note $?
+# A file is a worker's whole, since what its tests share may take a minute to find; the longest come
+# first.
+# shellcheck disable=SC2086
+"$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+    tests/crash/test_states.py tests/crash/test_table.py $vast \
+    tests/crash tests/tamper tests/independent $untraced "$@"
+note $?
 
 "$python" -m pytest -n 2 "$campaign" "$@"
 note $?
@@ -85,14 +64,9 @@ note $?
 "$python" -m pytest -n 2 --dist worksteal -m 'patient or not system' --ignore="$campaign" \
     tests/system tests/browser tests/bench hw-mocks/tests "$@"
 note $?
-
 "$python" -m pytest -n 2 --dist worksteal -m 'system and not patient' tests/system tests/browser "$@"
 note $?
 
-wait "$computing"
-note $?
-trap - EXIT INT TERM
-cat .cache/tests-computing.log
-"$python" -m coverage combine -q .coverage.timely .coverage.behind && "$python" -m coverage report
+"$python" -m coverage combine -q .coverage.timely .coverage.rest && "$python" -m coverage report
 note $?
 exit "$failed"
