@@ -16,6 +16,7 @@ import pytest
 from camerad.behaviour.recovery import Budget
 from tests.system import judge
 from tests.system.gaps import (
+    CUE_OVER_US,
     felt_us,
     judge_gaps,
     marks,
@@ -236,10 +237,6 @@ def test_a_start_that_fails_at_a_restart_is_tried_again(tmp_path: Path) -> None:
         assert at_us(camera, hole.before) - kill_us < (1 + AGAIN_SECONDS) * 1e6
 
 
-AWAY_SECONDS = 6.5
-"""Longer than the cue, the quiet after it and a press take; the board reboots after nine."""
-
-
 def refused_at_once(camera: BodyCamera) -> None:
     """A hold that asks for a recording is refused while the finger is still there."""
     press = camera.press("main", 1.3)
@@ -253,11 +250,11 @@ def refused_at_once(camera: BodyCamera) -> None:
 def test_a_camera_that_goes_in_idle_refuses_and_returns_by_itself(tmp_path: Path) -> None:
     with worn(tmp_path) as camera:
         wait_for_quiet(camera)
-        camera.fault("camera_gone", AWAY_SECONDS)
+        camera.fault("camera_gone", 5)
         camera.wait_for_condition("camera_down", holds=True)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
         assert state["stage"] == "idle" and not state["ready"]
-        wait_for_quiet(camera)
+        wait_for_quiet(camera, CUE_OVER_US)  # the camera is away for five seconds only
         refused_at_once(camera)
         camera.wait(
             PATIENCE_SECONDS, ready=True, lights={"red": False, "green": True, "amber": False}
@@ -276,11 +273,11 @@ def test_a_camera_missing_at_start_is_said_once_and_waited_for(tmp_path: Path) -
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config, ready=False) as camera:
         # The daemon is still importing; its capture process will find no camera.
-        camera.fault("camera_gone", AWAY_SECONDS)
+        camera.fault("camera_gone", 5)
         camera.wait_for_condition("camera_down", holds=True)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
         assert state["stage"] == "starting" and not state["ready"]
-        wait_for_quiet(camera)
+        wait_for_quiet(camera, CUE_OVER_US)  # the camera is away for five seconds only
         refused_at_once(camera)
         said = [line for line in camera.log.read_text().splitlines() if "no camera" in line]
         assert len(said) == 1, said
