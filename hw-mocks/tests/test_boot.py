@@ -13,7 +13,8 @@ import os
 from hw_mocks.boot import go_first
 go_first()
 session = "/proc/self/autogroup"
-print(os.nice(0), open(session).read().split()[-1] if os.path.exists(session) else None)
+# Who was never in a session of somebody's making belongs to the kernel's first, which has no entry.
+print(os.nice(0), *(open(session).read().split()[-1:] if os.path.exists(session) else []) or [None])
 """
 
 
