@@ -54,6 +54,12 @@ class Group:
         self.previous: Group | None = None
         self.next: Group | None = None
 
+    def let_go(self) -> None:
+        """Part from runs and neighbours, which know the group too. Objects that know each other are
+        freed only when Python looks for such, and what a recording leaves would wait for that."""
+        self.runs.clear()
+        self.previous = self.next = None
+
 
 class Cursor:
     """How far a reader has come.

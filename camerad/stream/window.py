@@ -41,6 +41,8 @@ class Window:
         self.limit_us = seconds_us + group_us * 5 // 4
         self._overwrite = overwrite
         self._serial = 0
+        self.oldest: Group | None = None
+        self.newest: Group | None = None
         self.cursor: Cursor | None = None
         self.overrun = False
         """Whether a reader has lost packets since it last took some."""
@@ -48,8 +50,9 @@ class Window:
 
     def clear(self) -> None:
         """Forget everything, and close the reader; the caller overwrites the bytes."""
-        self.oldest: Group | None = None
-        self.newest: Group | None = None
+        for group in tuple(self.groups()):
+            group.let_go()
+        self.oldest = self.newest = None
         self.open = False
         self.short = False
         self.last_us: int | None = None
@@ -269,6 +272,7 @@ class Window:
             group.next.previous = group.previous
         if self.cursor is not None and self.cursor.group is group:
             self.cursor.group, self.cursor.index = group.next, 0
+        group.let_go()
         self._forget_gone()
 
     def _forget_gone(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from stream_helpers import FRAME_US, Stream, drain, gaps, held, letters, payload, read
 
 from camerad.errors import RingError
+from camerad.stream.groups import Group, Run
 from camerad.stream.ring import (
     CAPTURE_RESTARTED,
     FRAMES_LOST,
@@ -966,3 +968,57 @@ def test_a_writer_and_a_reader_at_full_speed_lose_nothing_that_is_not_stated() -
     assert seen == sorted(set(seen))
     assert len(seen) + lost == total
     ring.close()
+
+
+# What has left
+
+
+def records() -> int:
+    """How many groups and runs are in memory."""
+    assert not gc.isenabled()
+    return sum(isinstance(one, Group | Run) for one in gc.get_objects())
+
+
+@pytest.fixture
+def _without_collector() -> Iterator[None]:
+    """Nothing is freed but what nobody knows any more."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_without_collector")
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        pytest.param(2_000, id="too old"),
+        # Two groups of 300 bytes, and the hand in the way of the first at the third.
+        pytest.param(700, id="no room"),
+    ],
+)
+def test_a_group_that_leaves_is_freed_at_once(capacity: int) -> None:
+    """A recording of an hour has 170,000 groups of sound: none may wait for Python's collector."""
+    ring = Ring(capacity, 0.5, GROUP_US, lock=False)
+    stream = Stream(ring)
+    stream.feed("IPP IPP IPP")
+    before = records()
+    stream.feed("IPP IPP IPP " * 20)
+    # The hand passes what has left a turn later: a run or two more or less.
+    assert abs(records() - before) <= 4
+    with ring.follow() as reader:
+        for _ in range(20):
+            stream.feed("IPP IPP IPP")
+            read(reader)
+    assert abs(records() - before) <= 4
+    ring.close()
+
+
+@pytest.mark.usefixtures("_without_collector")
+def test_what_is_wiped_is_freed_at_once(ring: Ring) -> None:
+    before = records()
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    assert records() > before
+    ring.wipe()
+    assert records() == before
