@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gpiozero.exc import PinPWMFixedValue, PinSetInput
 from gpiozero.pins.mock import MockPin
 
 from hw_mocks.bus import Message, now_us
+
+STATES_LIMIT: Final = 100
+"""Of gpiozero's own history, which has no end: a light may blink for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Witness(Protocol):
 class SimulatedPin(MockPin):  # type: ignore[misc]
     """One GPIO line; `states` is gpiozero's history, `SimulatedFactory.history` the timed one."""
 
+    states: deque[Any]
+
     def __init__(self, factory: Witness, info: Any) -> None:
         # Before the base class looks at the pull, because that already drives the line.
         self._simulated = factory
@@ -63,6 +69,11 @@ class SimulatedPin(MockPin):  # type: ignore[misc]
         self._driven: float = False
         self._line = threading.RLock()
         super().__init__(factory, info)
+
+    def clear_states(self) -> None:
+        """As gpiozero's; only the newest states are kept."""
+        super().clear_states()
+        self.states = deque(self.states, STATES_LIMIT)
 
     def output_with_state(self, state: float) -> None:
         """Become an output at `state` without a glitch in between, as a GPIO chip does."""

@@ -47,7 +47,8 @@ from hw_mocks.pin import Change, SimulatedPin
 
 BUSY_VARIABLE: Final = "HW_MOCKS_BUSY_GPIO"
 SEED_VARIABLE: Final = "HW_MOCKS_SEED"
-HISTORY_LIMIT: Final = 20_000
+HISTORY_LIMIT: Final = 200
+"""It lies in the daemon's memory, whose growth over hours is measured."""
 _READY_SECONDS: Final = 1.0
 _LONGEST_US: Final = 3_600_000_000
 
@@ -329,6 +330,10 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             if self._contact(hold.gpio).settled:
                 self._holds.remove(hold)
                 over.append(functools.partial(self._report_hold, hold, self._since(hold)))
+        wanted = {press.gpio for press in self._presses} | {hold.gpio for hold in self._holds}
+        for gpio, swings in self._log.items():
+            if gpio not in wanted:
+                swings.clear()
         return over
 
     def _since(self, order: Press | _Hold) -> tuple[Swing, ...]:

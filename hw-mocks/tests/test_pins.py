@@ -19,7 +19,8 @@ from gpiozero.exc import (
 )
 
 from hw_mocks.bus import now_us
-from hw_mocks.pins import SimulatedFactory
+from hw_mocks.pin import STATES_LIMIT
+from hw_mocks.pins import HISTORY_LIMIT, SimulatedFactory
 from hw_mocks.world import WorldThread
 
 
@@ -346,6 +347,21 @@ def test_the_seed_decides_every_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
         counts.append(len(press.edges))
         made.close()
     assert counts[0] == counts[1]
+
+
+def test_hours_of_light_and_presses_leave_no_more_than_the_newest(
+    factory: SimulatedFactory,
+) -> None:
+    """What a soak measures is the daemon's memory, and not that of who watches it."""
+    light = DigitalOutputDevice(23, pin_factory=factory)
+    for _ in range(2 * HISTORY_LIMIT):
+        light.toggle()
+    assert len(light.pin.states) == STATES_LIMIT
+    assert len(factory.history) == HISTORY_LIMIT
+    assert factory.history[-1].level == light.value
+    assert factory.press(17, 0.01).wait(5)
+    # Edges are remembered only for whoever waits for them.
+    assert not factory._log[17]
 
 
 def test_reset_forgets_everything(factory: SimulatedFactory) -> None:
