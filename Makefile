@@ -11,6 +11,7 @@ MINUTES ?= 10
 SEQUENCES ?= 1000
 CAMERAS ?= 2
 HOURS ?= 2
+NOTES ?=
 STATES ?= 100000
 PYTEST_ARGS ?=
 FLAVOUR ?= debian
@@ -45,7 +46,7 @@ help:
 	@echo '                and users who do their worst to the control socket; takes some four hours'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10;'
 	@echo '                losses of power need root'
-	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2'
+	@echo 'make soak       a shift in real time, and what grows in it: HOURS=2 NOTES=FILE'
 	@echo 'make image      an SD card for the camera, from packages and this tree; needs root, some'
 	@echo '                ten minutes and 4 GB: FLAVOUR=debian|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
@@ -123,7 +124,7 @@ campaign:
 
 soak:
 	$(prepare) test
-	$(python) -m tests.campaign soak --seed '$(SEED)' --hours '$(HOURS)'
+	$(python) -m tests.campaign soak --seed '$(SEED)' --hours '$(HOURS)' $(if $(NOTES),--notes '$(NOTES)')
 
 as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image

@@ -4,7 +4,8 @@ or ``soak``.
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
 of faults (``--first 120 --count 1``), and ``--notes FILE`` remembers what was played. Claps are one
-recording; what is asked of the control socket follows from the seed alone.
+recording; what is asked of the control socket follows from the seed alone. A soak with
+``--notes FILE`` leaves every look at a process there, so that growth can be seen as it comes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _control(directory: Path, options: argparse.Namespace) -> int:
 
 
 def _soak(directory: Path, options: argparse.Namespace) -> int:
-    return soak.campaign(directory, options.hours * 60, options.seed)
+    return soak.campaign(directory, options.hours * 60, options.seed, options.notes)
 
 
 _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
@@ -96,7 +97,8 @@ def main() -> int:
     parser.add_argument(
         "--notes",
         type=Path,
-        help="faults: write down each sequence there, and play none again that went well",
+        help="faults: write down each sequence there, and play none again that went well; "
+        "soak: write down every look at a process",
     )
     parser.add_argument(
         "--ppm", type=float, default=200, help="claps: how much too fast the microphone's clock is"

@@ -3,17 +3,19 @@
 The camera is worn, shows people their picture, records and is put back to idle, sixty times in
 two hours. Every ten seconds each process of the daemon is looked at: its memory (smaps_rollup in
 proc(5)), file descriptors, threads. After the first quarter, in which caches fill, memory has no
-slope, and in idle there are as many descriptors and threads as before.
+slope, and in idle there are as many descriptors and threads as before. The daemon looks at its card
+and its clock from threads that live for some milliseconds, so what counts is what stays.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -29,12 +31,15 @@ SLOPE_KB: Final = 1024.0
 """Kilobytes per hour that a process may seem to grow by."""
 RECORD_SECONDS: Final = (5.0, 40.0)
 FIRST_PART: Final = 0.25
+STAYING_SECONDS: Final = 0.1
+"""What is there for so long, in each of several looks, has come to stay."""
 _MODULES: Final = ("camerad.capture", "camerad.selfview", "camerad.badges")
 
 
 @dataclass
 class Sample:
-    """One look at one process. seconds: since the beginning; the memory is in kilobytes."""
+    """One look at one process. seconds: since the beginning; the memory is in kilobytes;
+    descriptors, threads: those that stay."""
 
     seconds: float
     pid: int
@@ -73,6 +78,15 @@ def _name(pid: int, daemon: int) -> str | None:
     return None
 
 
+def _staying(directory: str) -> int:
+    """How many entries of a directory in /proc stay."""
+    names = set(os.listdir(directory))
+    for _ in range(2):
+        time.sleep(STAYING_SECONDS / 2)
+        names &= set(os.listdir(directory))
+    return len(names)
+
+
 def _look(camera: BodyCamera, seconds: float) -> Iterator[tuple[str, Sample]]:
     stage = str(camera.state["stage"])
     for pid in family(camera.daemon_pid):
@@ -85,20 +99,28 @@ def _look(camera: BodyCamera, seconds: float) -> Iterator[tuple[str, Sample]]:
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
                 key, _, rest = line.partition(":")
                 sizes[key] = int(rest.split()[0])
-            descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-            threads = len(os.listdir(f"/proc/{pid}/task"))
+            descriptors = _staying(f"/proc/{pid}/fd")
+            threads = _staying(f"/proc/{pid}/task")
             sample = Sample(seconds, pid, stage, sizes["Rss"], sizes["Pss"], descriptors, threads)
             yield name, sample
 
 
 class Shift:
-    """One shift, so many minutes long."""
+    """One shift, so many minutes long. notes: a file that every sample is added to, one a line."""
 
-    def __init__(self, camera: BodyCamera, workspace: Path, minutes: float, seed: int) -> None:
+    def __init__(
+        self,
+        camera: BodyCamera,
+        workspace: Path,
+        minutes: float,
+        seed: int,
+        notes: Path | None = None,
+    ) -> None:
         self._camera = camera
         self._workspace = workspace
         self._seconds = minutes * 60
         self._random = Random(f"soak/{seed}")
+        self._notes = notes
         self._began = time.monotonic()
         self._next = 0.0
         self._judged = set[str]()
@@ -127,7 +149,13 @@ class Shift:
                 self._next += APART_SECONDS
                 for name, sample in _look(self._camera, self._now):
                     self.grown.setdefault(name, Grown(name)).samples.append(sample)
+                    self._note(name, sample)
             time.sleep(min(1.0, max(0.0, min(seconds, self._next) - self._now)))
+
+    def _note(self, name: str, sample: Sample) -> None:
+        if self._notes is not None:
+            with self._notes.open("a") as notes:
+                notes.write(json.dumps({"process": name, **asdict(sample)}) + "\n")
 
     def _activate(self, seconds: float) -> None:
         camera = self._camera
@@ -175,13 +203,13 @@ class Shift:
                     self.findings.append(f"{name} has between {sorted(seen)} {what} in idle")
 
 
-def campaign(directory: Path, minutes: float, seed: int) -> int:
-    """A shift of so many minutes; returns the number of findings."""
+def campaign(directory: Path, minutes: float, seed: int, notes: Path | None = None) -> int:
+    """A shift of so many minutes; returns the number of findings. notes: see `Shift`."""
     workspace = directory / "work"
     workspace.mkdir()
     sections: dict[str, Any] = {"pre_event": {"seconds": 10}}
     with body_camera(directory, configuration(directory, **sections)) as camera:
-        shift = Shift(camera, workspace, minutes, seed)
+        shift = Shift(camera, workspace, minutes, seed, notes)
         shift.run()
         shift.judge()
         key = judging.device_key(camera.state_dir / "camerad", workspace / "device.jwk")
