@@ -71,6 +71,7 @@ class Card:
         self._make_room = make_room
         self._room: storage.Room | None = None
         self._failed: StorageError | None = None
+        self._errors = 0
         self._refuses = False
         self._stalled_us: int | None = None
         self._asked: asyncio.Future[Any] | None = None
@@ -145,7 +146,8 @@ class Card:
 
     async def look(self) -> None:
         """Each condition by what it is about: read-only and room by what the file system says, and
-        whatever a failed write has raised by whether one succeeds."""
+        whatever a failed write has raised by whether one succeeds. While nothing is recorded, one
+        is also tried where the file system has found an error in itself."""
         owner = self._owner
         rate = self._rate() or self._settings.camera.bitrate
         limits = self._settings.storage
@@ -155,8 +157,10 @@ class Card:
             if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
                 room = await self._answer(lambda: storage.room(self._directory, rate))
             failed = self._failed
-            if failed is not None:
+            doubtful = room.errors != self._errors and not self._recording()
+            if failed is not None or doubtful:
                 await self._answer(lambda: storage.probe(self._directory))
+                self._errors = room.errors
         except StorageError as error:
             if self._refuses:
                 return

@@ -4,6 +4,10 @@ Asks the file system only for what it knows without writing (``statvfs(3)``): wh
 recorded, nothing is written (P1). After a write has failed, `probe` finds out whether the storage
 has come back, with an unnamed file of zeros that no directory ever lists (``O_TMPFILE``,
 ``open(2)``).
+
+A file system that has found an error in itself may take nothing more and still say that it may be
+written: since Linux 6.12 ext4 refuses everything then without becoming a read-only mount (commit
+d3476f3dad4a, "ext4: don't set SB_RDONLY after filesystem errors"). But it counts such errors.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from camerad.errors import EX_CANTCREAT, StorageError
 from camerad.evidence import files
 
 BLOCK_DEVICES: Final = "/sys/dev/block"
+EXT4: Final = "/sys/fs/ext4"
 PROBE_BYTES = 4096
 _MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 """What storage says that works again once room is made, or it is mended."""
@@ -32,11 +37,13 @@ class StateDirectoryError(StorageError):
 @dataclass(frozen=True, slots=True)
 class Room:
     """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
-    mounted read-only."""
+    mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
+    not count them."""
 
     free_bytes: int
     minutes: float
     writable: bool
+    errors: int = 0
 
 
 def prepare(directory: str) -> None:
@@ -87,10 +94,17 @@ def claim(directory: str) -> int:
     return descriptor
 
 
-def room(directory: str, bits_per_second: float) -> Room:
-    """What is left. Raises StorageError if the file system does not even answer."""
+def room(
+    directory: str, bits_per_second: float, devices: str = BLOCK_DEVICES, ext4: str = EXT4
+) -> Room:
+    """What is left. Raises StorageError if the file system does not even answer.
+
+    devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
+    what ext4 says of each of its file systems (Documentation/ABI/testing/sysfs-fs-ext4).
+    """
     try:
         state = os.statvfs(directory)
+        device = os.stat(directory).st_dev
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}") from error
     free = state.f_bavail * state.f_frsize
@@ -98,7 +112,19 @@ def room(directory: str, bits_per_second: float) -> Room:
         free_bytes=free,
         minutes=free * 8 / bits_per_second / 60,
         writable=not state.f_flag & os.ST_RDONLY,
+        errors=_errors(device, devices, ext4),
     )
+
+
+def _errors(device: int, devices: str, ext4: str) -> int:
+    name = os.path.basename(
+        os.path.realpath(os.path.join(devices, f"{os.major(device)}:{os.minor(device)}"))
+    )
+    try:
+        with open(os.path.join(ext4, name, "errors_count"), encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0  # another kind of file system, or a kernel that tells nobody
 
 
 def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:

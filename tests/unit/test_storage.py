@@ -19,6 +19,23 @@ def test_minutes_left_follow_from_the_bit_rate(tmp_path: Path) -> None:
     assert room.writable
 
 
+def test_errors_that_ext4_has_found_in_itself_are_counted(tmp_path: Path) -> None:
+    devices, ext4 = tmp_path / "block", tmp_path / "ext4"
+    number = os.stat(tmp_path).st_dev
+    (devices / "mmcblk0p3").mkdir(parents=True)
+    (devices / f"{os.major(number)}:{os.minor(number)}").symlink_to("mmcblk0p3")
+
+    def errors() -> int:
+        return storage.room(str(tmp_path), 8_000_000, str(devices), str(ext4)).errors
+
+    assert errors() == 0
+    (ext4 / "mmcblk0p3").mkdir(parents=True)
+    (ext4 / "mmcblk0p3" / "errors_count").write_text("3\n")
+    assert errors() == 3
+    (ext4 / "mmcblk0p3" / "errors_count").write_text("")
+    assert errors() == 0
+
+
 def test_a_probe_leaves_no_trace(tmp_path: Path) -> None:
     before = os.stat(tmp_path).st_mtime_ns
     storage.probe(str(tmp_path))

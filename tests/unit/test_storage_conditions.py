@@ -70,6 +70,7 @@ class Card:
     def __init__(self) -> None:
         self.writable = True
         self.minutes = PLENTY
+        self.errors = 0
         self.answers = True
         self.refuses: int | None = None
         self.on_probe: Callable[[], None] = lambda: None
@@ -77,7 +78,7 @@ class Card:
     def room(self, _directory: str, _rate: float) -> storage.Room:
         if not self.answers:
             raise refusal(errno.EIO)
-        return storage.Room(1 << 30, self.minutes, self.writable)
+        return storage.Room(1 << 30, self.minutes, self.writable, self.errors)
 
     def probe(self, _directory: str) -> None:
         self.on_probe()
@@ -172,6 +173,37 @@ def test_read_only_is_over_when_the_file_system_says_so(scene: Scene) -> None:
     assert scene.look() == {READ_ONLY}
     scene.card.writable = True
     assert scene.look() == set()
+
+
+def test_a_file_system_with_a_new_error_is_tried_though_it_says_that_it_takes_writes(
+    scene: Scene,
+) -> None:
+    """As ext4 does since Linux 6.12: nothing else would tell before a press."""
+    tried = 0
+
+    def count() -> None:
+        nonlocal tried
+        tried += 1
+
+    scene.card.on_probe = count
+    assert scene.look() == set()
+    assert tried == 0, "a camera that is well writes nothing"
+    scene.card.errors, scene.card.refuses = 1, errno.EROFS
+    assert scene.look() == {READ_ONLY}
+    assert scene.look() == {READ_ONLY}
+    scene.card.refuses = None
+    assert scene.look() == set()
+    before = tried
+    assert scene.look() == set()
+    assert tried == before, "an error that was tried is no news"
+
+
+def test_in_a_recording_an_error_of_the_file_system_is_the_recorders_matter(scene: Scene) -> None:
+    scene.recordings._recorder = SimpleNamespace(info=None)  # type: ignore[assignment]
+    scene.card.errors, scene.card.refuses = 1, errno.EROFS
+    assert scene.look() == set()
+    scene.recordings._recorder = None
+    assert scene.look() == {READ_ONLY}
 
 
 def test_a_card_that_turns_read_only_after_an_error_is_said_as_what_it_is(scene: Scene) -> None:

@@ -92,8 +92,9 @@ KEPT: Final = (
 )
 """All that outlives a start."""
 
-DATA_OPTIONS: Final = "noatime,dioread_lock,nodev,nosuid,noexec,x-systemd.growfs"
-"""``dioread_lock,noatime``: what was measured to write least, see docs/storage.md."""
+DATA_OPTIONS: Final = "noatime,dioread_lock,errors=remount-ro,nodev,nosuid,noexec,x-systemd.growfs"
+"""``dioread_lock,noatime``: what was measured to write least; ``errors=remount-ro``: what is
+broken is not written to. See docs/storage.md."""
 
 _QUIET: Final = "mode=0755,nodev,nosuid,noexec"
 

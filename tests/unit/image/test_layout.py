@@ -60,7 +60,7 @@ def test_nothing_on_the_data_partition_or_in_var_is_a_program_or_a_device() -> N
 
 def test_data_is_mounted_as_it_was_measured() -> None:
     document = (Path(__file__).parents[3] / "docs" / "storage.md").read_text()
-    measured = re.search(r"ext4, mounted with `([a-z_,]+)`", document)
+    measured = re.search(r"ext4, mounted with `([a-z_,=-]+)`", document)
     assert measured is not None
     assert set(measured[1].split(",")) <= set(layout.DATA_OPTIONS.split(","))
 
