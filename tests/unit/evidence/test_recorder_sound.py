@@ -5,6 +5,7 @@ The recorder runs as it does in the daemon, on real rings; ffmpeg judges what wa
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 from typing import Any
@@ -42,6 +43,7 @@ from camerad.evidence.report import Verdict
 from camerad.evidence.soundtrack import SoundTrack
 from camerad.evidence.unseal import open_recording
 from camerad.evidence.verify import verify
+from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST, SoundNews
 from camerad.stream.wire import SoundState
 
@@ -438,3 +440,31 @@ def test_a_ring_that_another_recording_follows_gives_the_pictures_back(bench: Be
     bench.ring.follow().close()
     other.close()
     bench.recorder = None
+
+
+def test_what_a_recording_leaves_is_freed_as_it_ends_and_waits_for_no_search(bench: Bench) -> None:
+    """Objects that know each other in a circle are freed only when Python searches for such: that
+    is seldom, and memory would grow with every recording until then."""
+    pictures, units = seconds_of_footage(6), sound(6.2)
+    # Most of what is recorded has left the rings by then.
+    bench.ring = Ring(1 << 20, 1, lock=False)
+    bench.sound_ring = Ring(1 << 20, 1, round(UNIT_US), lock=False)
+    gc.collect()
+    gc.disable()
+    try:
+        hearing(bench, pre_event=True)
+        feed(bench.ring, pictures[:100])
+        feed_sound(bench.sound_ring, units[:150])
+        bench.start(plan(95, pre_event_us=1_000_000), stop_at=170)
+        feed_sound(bench.sound_ring, units[150:])
+        feed(bench.ring, pictures[100:])
+        assert bench.finish().frames > 100
+        bench.recorder = bench.track = None
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(one) for one in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert {one for one in left if one.__module__.startswith("camerad.")} == set()
