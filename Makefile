@@ -16,6 +16,7 @@ STATES ?= 100000
 PYTEST_ARGS ?=
 FLAVOUR ?= debian
 BOARD ?= all
+PARTS ?=
 OUT ?= dist
 SOURCES ?=
 BASE ?=
@@ -50,6 +51,7 @@ help:
 	@echo 'make image      an SD card for the camera, from packages and this tree; needs root, some'
 	@echo '                ten minutes and 4 GB: FLAVOUR=debian|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
+	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo 'make image-check    builds it twice and compares'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
@@ -74,7 +76,7 @@ lint:
 	$(prepare) test
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	shellcheck config/image/files/usr/lib/camerad/grow
+	shellcheck config/image/files/usr/lib/camerad/*
 	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad
 	shellcheck hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
 
@@ -128,7 +130,7 @@ soak:
 
 as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
-image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --out '$(OUT)' \
+image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)' --out '$(OUT)' \
 	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)')
 
 image:

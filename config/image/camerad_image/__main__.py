@@ -14,6 +14,7 @@ from camerad_image.boards import ALL, BOARDS
 from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
 from camerad_image.errors import ImageError
 from camerad_image.flavours import FLAVOURS, flavour
+from camerad_image.parts import PARTS, chosen
 from camerad_image.programs import run
 
 
@@ -23,6 +24,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--flavour", default="debian", help=" or ".join(FLAVOURS))
     parser.add_argument("--board", default=ALL, help=", ".join((*BOARDS, ALL)))
+    parser.add_argument(
+        "--parts",
+        default="",
+        help=f"what the camera has beside: {', '.join((*PARTS, 'reference'))}",
+    )
     parser.add_argument("--out", type=Path, default=TREE / "dist", help="folder for the results")
     parser.add_argument("--sources", type=Path, help="apt sources instead of this machine's")
     parser.add_argument("--base", type=Path, help="packages of an earlier build, to be used again")
@@ -58,6 +64,7 @@ def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
         base=options.base,
         sources=options.sources,
         epoch=int(epoch) if epoch else commit_time(TREE),
+        parts=chosen(options.parts),
     )
     return Build(order, work).build()
 

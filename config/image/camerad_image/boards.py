@@ -11,6 +11,7 @@ from typing import Final
 
 from camerad_image.errors import ImageError
 from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, Partition
+from camerad_image.parts import WIFI, Part
 from camerad_image.verity import Verity
 
 
@@ -18,14 +19,16 @@ from camerad_image.verity import Verity
 class Board:
     """One kind of board. `trees`: its device trees, by their names in the kernel's package;
     `filter`: the section of config.txt that only it reads; `bootcode`: whether its boot ROM wants a
-    bootcode.bin on the first partition, having no boot loader in a memory of its own.
+    bootcode.bin on the first partition, having no boot loader in a memory of its own; `wifi` and
+    `bluetooth`: the overlays that switch these radios off.
     """
 
     name: str
     filter: str
     trees: tuple[str, ...]
     bootcode: bool
-    radios: tuple[str, ...]
+    wifi: str
+    bluetooth: str
 
 
 BOARDS: Final = {
@@ -36,7 +39,8 @@ BOARDS: Final = {
             filter="pi02",
             trees=("bcm2710-rpi-zero-2-w.dtb", "bcm2837-rpi-zero-2-w.dtb"),
             bootcode=True,
-            radios=("disable-wifi", "disable-bt"),
+            wifi="disable-wifi",
+            bluetooth="disable-bt",
         ),
         Board(
             name="3",
@@ -51,21 +55,24 @@ BOARDS: Final = {
                 "bcm2837-rpi-cm3-io3.dtb",
             ),
             bootcode=True,
-            radios=("disable-wifi", "disable-bt"),
+            wifi="disable-wifi",
+            bluetooth="disable-bt",
         ),
         Board(
             name="4",
             filter="pi4",
             trees=("bcm2711-rpi-4-b.dtb", "bcm2711-rpi-cm4.dtb", "bcm2711-rpi-cm4-io.dtb"),
             bootcode=False,
-            radios=("disable-wifi", "disable-bt"),
+            wifi="disable-wifi",
+            bluetooth="disable-bt",
         ),
         Board(
             name="5",
             filter="pi5",
             trees=("bcm2712-rpi-5-b.dtb", "bcm2712-d-rpi-5-b.dtb", "bcm2712-rpi-cm5-cm5io.dtb"),
             bootcode=False,
-            radios=("disable-wifi-pi5", "disable-bt-pi5"),
+            wifi="disable-wifi-pi5",
+            bluetooth="disable-bt-pi5",
         ),
     )
 }
@@ -83,12 +90,14 @@ def boards(name: str) -> tuple[Board, ...]:
         raise ImageError(f"BOARD={name}: there are {', '.join((*BOARDS, ALL))}") from None
 
 
-def config_txt(chosen: tuple[Board, ...], *, upstream: bool) -> str:
-    """The config.txt of an image for these boards. upstream: as `Flavour` has it.
+def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, ...] = ()) -> str:
+    """The config.txt of an image for these boards with these parts. upstream: as `Flavour` has it.
 
-    A camera and a DSI display are found by the firmware itself. What an office's hardware has
-    besides (a panel at SPI, a microphone at I2S, a clock, a fuel gauge) is a dtoverlay line more.
+    A camera and a DSI display are found by the firmware itself. A bus is switched on by the part
+    that needs it: its lines are free for other things where there is none.
     """
+    screen = "" if all(part.hdmi for part in parts) else ",nohdmi"
+    wifi = any(part.name == WIFI for part in parts)
     lines = [
         "# Made by the image recipe of camerad. The next update replaces it.",
         "[all]",
@@ -99,18 +108,18 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool) -> str:
         "enable_uart=0",
         "camera_auto_detect=1",
         "display_auto_detect=1",
-        "dtparam=i2c_arm=on",
-        "dtparam=spi=on",
-        "dtparam=i2s=on",
         "dtparam=watchdog=on",
-        "dtoverlay=vc4-kms-v3d",
+        f"dtoverlay=vc4-kms-v3d{screen}",
         # A press is waited for, not a throttled start.
         "initial_turbo=30",
     ]
     if upstream:
         lines.append("upstream_kernel=1")
+    for part in parts:
+        lines += ["", f"# {part.what}", *part.lines]
     for board in chosen:
-        lines += ["", f"[{board.filter}]", *(f"dtoverlay={overlay}" for overlay in board.radios)]
+        radios = (board.bluetooth,) if wifi else (board.wifi, board.bluetooth)
+        lines += ["", f"[{board.filter}]", *(f"dtoverlay={overlay}" for overlay in radios)]
     return "\n".join([*lines, "", "[all]", ""])
 
 

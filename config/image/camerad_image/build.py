@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from camerad_image import boards, configure, filesystems, layout, python, rootfs, sbom, sources
+from camerad_image import (
+    boards,
+    configure,
+    filesystems,
+    layout,
+    python,
+    rootfs,
+    sbom,
+    sources,
+)
+from camerad_image import parts as hardware
 from camerad_image.errors import ImageError
 from camerad_image.flavours import SUITE, Flavour
 from camerad_image.programs import run
@@ -28,7 +38,8 @@ PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-
 class Order:
     """What is to be built. `out`: the folder for the results; `base`: packages to be used again,
     None makes them anew; `sources`: a file in the place of apt's own configuration; `epoch`: the
-    time that everything in the image is dated at, seconds since 1970."""
+    time that everything in the image is dated at, seconds since 1970; `parts`: what the camera has
+    beside its board."""
 
     flavour: Flavour
     boards: str
@@ -36,11 +47,13 @@ class Order:
     base: Path | None
     sources: Path | None
     epoch: int
+    parts: tuple[hardware.Part, ...] = ()
 
     @property
     def name(self) -> str:
-        """Of the image, without an ending."""
-        return f"camerad-{self.flavour.name}-{self.boards}"
+        """Of the image, without an ending; an update has to be of the same name."""
+        words = ("camerad", self.flavour.name, self.boards, hardware.label(self.parts))
+        return "-".join(word for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +103,12 @@ def boot_files(
 ) -> dict[str, bytes | Path]:
     """The files of boot partition A, by their paths in there."""
     chosen = boards.boards(order.boards)
+    overlays = () if kernel.overlays is None else sorted(kernel.overlays.glob("*.dtbo"))
+    have = (path.stem for path in overlays)
+    hardware.check_kernel(order.parts, kernel.version, kernel.config, have)
+    config = boards.config_txt(chosen, upstream=order.flavour.upstream, parts=order.parts)
     files: dict[str, bytes | Path] = {
-        "config.txt": boards.config_txt(chosen, upstream=order.flavour.upstream).encode("ascii"),
+        "config.txt": config.encode("ascii"),
         "cmdline.txt": boards.cmdline(verity=verity).encode("ascii"),
         "vmlinuz": kernel.image,
         "initrd.img": kernel.initramfs,
@@ -134,7 +151,8 @@ class Build:
         if base is None:
             self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {log}")
             text = sources.read(SUITE, order.flavour.components, order.sources)
-            base = rootfs.make_base(order.flavour, text, work, debs, log=log)
+            more = hardware.packages(order.parts)
+            base = rootfs.make_base(order.flavour, text, work, debs, more, log=log)
         else:
             self._say(f"Packages as they are in {base}")
         firmware, firmware_version = rootfs.firmware(order.flavour, debs, work, log=log)
@@ -146,7 +164,8 @@ class Build:
         wheels = python.download(list(PIP), CACHE / "wheels", log=log)
         own = python.build_wheel(list(PIP), TREE, work / "wheel", order.epoch, log=log)
         status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
-        configure.configure(root, TREE, order.epoch, log=log)
+        hardware.check_packages(order.parts, status)
+        configure.configure(root, TREE, order.epoch, order.parts, log=log)
         python.install_all([*wheels, own], root)
         python.compile_modules(root, log=log)
 
@@ -233,6 +252,7 @@ class Build:
         properties = {
             "flavour": order.flavour.name,
             "boards": order.boards,
+            "parts": " ".join(part.name for part in order.parts) or "none",
             "kernel": kernel.version,
             "root-hash": verity.root_hash if verity else "none: this kernel cannot check its root",
             "tried": order.flavour.tried,

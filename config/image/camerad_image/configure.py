@@ -8,6 +8,7 @@ from typing import Final
 
 from camerad_image import layout, units
 from camerad_image.errors import ImageError
+from camerad_image.parts import Part
 from camerad_image.programs import run
 from camerad_image.rootfs import FILES
 
@@ -17,10 +18,17 @@ LINKS: Final = {
     # What the technician's file asks for is on the data partition; the root is every camera's.
     "/etc/camerad/camerad.yaml": "/var/lib/camerad-provision/camerad.yaml",
     "/etc/systemd/timesyncd.conf.d/camerad.conf": "/var/lib/camerad-provision/timesyncd.conf",
+    "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf": (
+        "/var/lib/camerad-provision/wpa_supplicant-wlan0.conf"
+    ),
     "/etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
+    # Empty unless a network is there, in the dock.
+    "/etc/resolv.conf": "/run/systemd/resolve/resolv.conf",
     "/usr/local/bin/camerad": "/opt/camerad/bin/camerad",
     # No line asks for a name: the generator would make one for every console.
     "/etc/systemd/system-generators/systemd-getty-generator": "/dev/null",
+    # Nor is there a way in by SSH but that of camerad-dock.target: this one would make another.
+    "/etc/systemd/system-generators/systemd-ssh-generator": "/dev/null",
     "/etc/systemd/system/default.target": f"/usr/lib/systemd/system/{units.DEFAULT}",
 }
 EMPTY: Final = ("/data", "/boot/common", "/etc/credstore")
@@ -28,7 +36,13 @@ EMPTY: Final = ("/data", "/boot/common", "/etc/credstore")
 
 GONE: Final = (
     # Where packages come from is the build machine's affair, and none is installed here.
-    *("/etc/apt", "/etc/resolv.conf"),
+    "/etc/apt",
+    # Made when the package was installed, and thus the same on every camera.
+    *(
+        f"/etc/ssh/ssh_host_{kind}_key{end}"
+        for kind in ("rsa", "ecdsa", "ed25519")
+        for end in ("", ".pub")
+    ),
     # What programs leave behind when they have changed a file.
     *("/etc/.pwd.lock", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-"),
     *("/etc/subuid-", "/etc/subgid-", "/var/log/journal"),
@@ -95,14 +109,32 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def configure(root: Path, tree: Path, epoch: int, *, log: Path) -> None:
+def without_network(root: Path, *, log: Path) -> None:
+    """Let nothing start that has a network but what hangs on the dock, and put the recipe's own
+    files there."""
+    # Not the other way round: with a unit's links of the packages, the recipe's would go as well.
+    present = [name for name in units.DOCK if _below(root, f"{units.PACKAGED}/{name}").exists()]
+    run(["systemctl", f"--root={root}", "disable", *present], log=log)
+    shutil.copytree(FILES, root, symlinks=True, dirs_exist_ok=True)
+
+
+def configure(
+    root: Path, tree: Path, epoch: int, parts: tuple[Part, ...] = (), *, log: Path
+) -> None:
     """Make the base at `root` a camera's, but for what is in `camerad_image.python`.
 
-    tree: the checkout, of which systemd/ is installed. Raises ImageError if somebody could log in.
+    tree: the checkout, of which systemd/ is installed. parts: what the camera has beside its board.
+    Raises ImageError if somebody could log in without a key.
     """
     for gone in GONE:
         _remove(_below(root, gone))
-    shutil.copytree(FILES, root, symlinks=True, dirs_exist_ok=True)
+    systemctl = ["systemctl", f"--root={root}"]
+    without_network(root, log=log)
+    for part in parts:
+        for name, content in part.firmware.items():
+            target = _below(root, f"/usr/lib/firmware/{name}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
     readme = (tree / "systemd" / "README.md").read_text(encoding="utf-8")
     for name, place in units.places(readme).items():
         target = _below(root, str(place))
@@ -130,7 +162,6 @@ def configure(root: Path, tree: Path, epoch: int, *, log: Path) -> None:
         raise ImageError(f"the base has taken the numbers of {', '.join(wrong)}: build it anew")
     shutil.chown(_below(root, "/etc/camerad"), 0, layout.CAMERAD_UID)
     _below(root, "/etc/camerad").chmod(0o750)
-    systemctl = ["systemctl", f"--root={root}"]
     run([*systemctl, "enable", *units.enabled(readme), "camerad-grow.service"], log=log)
     run([*systemctl, "mask", *units.MASKED], log=log)
     run(["journalctl", f"--root={root}", "--update-catalog"], log=log)

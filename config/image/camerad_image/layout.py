@@ -88,6 +88,7 @@ u camerad-provision {PROVISION_UID} "Settings of a body-worn camera" /var/lib/ca
 KEPT: Final = (
     Kept("camerad", "/var/lib/camerad", CAMERAD_UID, CAMERAD_UID, 0o750),
     Kept("provision", "/var/lib/camerad-provision", PROVISION_UID, PROVISION_UID, 0o755),
+    Kept("ssh", "/var/lib/camerad-ssh", 0, 0, 0o700),
     Kept("journal", "/var/log/journal", 0, 0, 0o2755),
 )
 """All that outlives a start."""

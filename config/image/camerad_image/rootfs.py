@@ -66,8 +66,11 @@ def initramfs_files(root: str = '"$1"') -> str:
     )
 
 
-def mmdebstrap(flavour: Flavour, sources: Path, root: Path, cache: Path) -> list[str]:
-    """The command that makes the base of `flavour` at `root`; packages are kept in `cache`."""
+def mmdebstrap(
+    flavour: Flavour, sources: Path, root: Path, cache: Path, more: tuple[str, ...] = ()
+) -> list[str]:
+    """The command that makes the base of `flavour` at `root`, with `more` packages than every image
+    has; they are kept in `cache`."""
     kept = shlex.quote(str(cache))
     archives = '"$1"/var/cache/apt/archives'
     return [
@@ -104,7 +107,7 @@ def mmdebstrap(flavour: Flavour, sources: Path, root: Path, cache: Path) -> list
         # What only the boot partitions get is fetched beside the root, with the same sources.
         f"--customize-hook=cd {kept} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG "
         f"apt-get -qq download {flavour.firmware}",
-        f"--include={','.join(flavour.packages)}",
+        f"--include={','.join((*flavour.packages, *more))}",
         *(SUITE, str(root), str(sources)),
     ]
 
@@ -123,13 +126,22 @@ def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[P
     return target / "usr/lib/raspi-firmware", version
 
 
-def make_base(flavour: Flavour, sources: str, work: Path, cache: Path, *, log: Path) -> Path:
-    """Make the base anew and return its directory. sources: the text of a deb822 file."""
+def make_base(
+    flavour: Flavour,
+    sources: str,
+    work: Path,
+    cache: Path,
+    more: tuple[str, ...] = (),
+    *,
+    log: Path,
+) -> Path:
+    """Make the base anew and return its directory. sources: the text of a deb822 file; more:
+    packages besides the flavour's."""
     root = work / "base"
     shutil.rmtree(root, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
     listed = work / "sources.sources"
     listed.write_text(sources, encoding="utf-8")
     register_emulator(log=log)
-    run(mmdebstrap(flavour, listed, root, cache), log=log)
+    run(mmdebstrap(flavour, listed, root, cache, more), log=log)
     return root

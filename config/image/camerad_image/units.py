@@ -35,8 +35,22 @@ MASKED: Final = (
     # Whatever a card said last of its mixer is not kept: the configuration says it.
     "alsa-restore.service",
     "alsa-state.service",
+    # Where keys of its own would go nothing can be written: camerad-ssh-key.service makes one.
+    "sshd-keygen.service",
+    # Nobody waits for a network.
+    "systemd-networkd-wait-online.service",
 )
 """Units of the packages that a camera does not run."""
+DOCK: Final = (
+    "ssh.service",
+    "ssh.socket",
+    "systemd-networkd.service",
+    "systemd-resolved.service",
+    "wpa_supplicant.service",
+)
+"""Units that their packages enable, and that only camerad-dock.target starts here, if anything."""
+PACKAGED: Final = "/usr/lib/systemd/system"
+"""Where packages have their units."""
 DEFAULT: Final = "multi-user.target"
 
 

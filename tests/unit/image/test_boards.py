@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from camerad_image import boards, layout
+from camerad_image import boards, layout, parts
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES
 from camerad_image.verity import Verity, report
@@ -21,6 +21,13 @@ def test_no_radio_is_on_whatever_the_board(name: str) -> None:
         section = text.split(f"[{board.filter}]")[1].split("[")[0]
         assert re.search(r"^dtoverlay=disable-wifi", section, re.MULTILINE)
         assert re.search(r"^dtoverlay=disable-bt", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*boards.BOARDS, boards.ALL])
+def test_a_wireless_dock_has_its_radio_and_no_other(name: str) -> None:
+    text = boards.config_txt(boards.boards(name), upstream=False, parts=parts.chosen("wifi"))
+    assert "disable-wifi" not in text
+    assert text.count("dtoverlay=disable-bt") == len(boards.boards(name))
 
 
 def test_one_boards_image_says_nothing_of_others() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad_image import build, flavours, rootfs
+from camerad_image import build, flavours, parts, rootfs
 from camerad_image.errors import ImageError
 from camerad_image.verity import Verity
 
@@ -34,8 +34,9 @@ def firmware(folder: Path) -> Path:
     return folder
 
 
-def order(board: str) -> build.Order:
-    return build.Order(flavours.flavour("debian"), board, Path("out"), None, None, 0)
+def order(board: str, words: str = "") -> build.Order:
+    flavour = flavours.flavour("debian")
+    return build.Order(flavour, board, Path("out"), None, None, 0, parts.chosen(words))
 
 
 def test_a_boot_partition_has_everything_that_its_board_loads(tmp_path: Path) -> None:
@@ -75,6 +76,15 @@ def test_two_kernels_are_one_too_many(tmp_path: Path) -> None:
 
 def test_an_images_name_says_what_it_is_for() -> None:
     assert order("all").name == "camerad-debian-all"
+    assert order("zero2w", "wifi reference").name == "camerad-debian-zero2w-reference-wifi"
+    assert order("4", "max17048 ds3231").name == "camerad-debian-4-ds3231-max17048"
+
+
+def test_an_image_for_parts_that_its_kernel_cannot_drive_is_refused(tmp_path: Path) -> None:
+    made = root(tmp_path / "root", ["bcm2837-rpi-zero-2-w.dtb"], overlays=True)
+    kernel = build.find_kernel(made)
+    with pytest.raises(ImageError, match=r"PARTS=ds3231: .*has no CONFIG_RTC_DRV_DS1307"):
+        build.boot_files(order("zero2w", "ds3231"), kernel, tmp_path, None)
 
 
 def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommended() -> None:
@@ -86,6 +96,8 @@ def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommen
     assert set(included.removeprefix("--include=").split(",")) == set(
         flavours.flavour("debian").packages
     )
+    more = rootfs.mmdebstrap(flavours.flavour("debian"), Path("s"), Path("r"), Path("d"), ("iw",))
+    assert any(word.startswith("--include=") and word.endswith(",iw") for word in more)
     assert '--aptopt=APT::Install-Recommends "false"' in command
     # A folder with a blank in its name is one word of the shell that runs the hooks.
     assert any("'a b/debs'" in word for word in command if "hook" in word)

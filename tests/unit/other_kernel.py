@@ -1,4 +1,4 @@
-"""Another kernel, for tests that want a file system which the running one has not.
+"""Another kernel, for tests that want a file system, or a first process, that is not here.
 
 User-mode Linux is Linux as a process of an ordinary user. Its root is this machine's, read only; in
 /tmp it has memory of its own.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,9 +18,10 @@ from typing import Final
 
 KERNEL: Final = "linux.uml"
 MODULES: Final = Path("/usr/lib/uml/modules")
-SECONDS: Final = 240
+SECONDS: Final = 120
 """It starts within a second or two; a machine with much else to do takes its time."""
-_ENDED: Final = "ended with"
+SCRATCH: Final = "/run/scratch"
+ENDED: Final = "that was all"
 _POWER_OFF: Final = "import ctypes; ctypes.CDLL(None).reboot(0x4321FEDC)"
 """RB_POWER_OFF of reboot(2): programs that do it are not installed everywhere."""
 
@@ -30,6 +32,8 @@ _WANTED: Final = (
     "fs/nls/nls_iso8859-1",
     "fs/fat/vfat",
     "drivers/block/loop",
+    # Something that comes and goes as often as wanted.
+    "drivers/net/dummy",
 )
 
 
@@ -42,9 +46,12 @@ def missing() -> str | None:
     return None
 
 
-def run(command: Sequence[str], folder: Path, scratch: Path) -> tuple[int, str]:
-    """Run a command in `folder` under the other kernel, as root; its exit code, and all that it and
-    the kernel said. scratch: a directory of this machine for what starts it.
+def run(commands: Sequence[str], scratch: Path) -> str:
+    """Have the other kernel run commands of the shell as its first process, as root, with this
+    machine's files; returns all that they and the kernel said.
+
+    scratch: a directory of this machine for what starts it; it is at SCRATCH there. Raises
+    AssertionError if the commands did not come to their end.
     """
     folders = ":".join([*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/sbin"])
     modules = [path for name in _WANTED for path in MODULES.glob(f"*/kernel/{name}.ko*")]
@@ -54,37 +61,48 @@ def run(command: Sequence[str], folder: Path, scratch: Path) -> tuple[int, str]:
         "mount -t proc proc /proc",
         "mount -t sysfs sysfs /sys",
         "mount -t devtmpfs dev /dev",
+        "mount -t tmpfs -o mode=755 tmpfs /run",
+        f"mkdir {SCRATCH}",
+        f"mount --bind {shlex.quote(str(scratch))} {SCRATCH}",
         "mount -t tmpfs tmpfs /tmp",
-        "mount -t tmpfs tmpfs /run",
         *(f"insmod {shlex.quote(str(module))}" for module in modules),
-        f"cd {shlex.quote(str(folder))} && {shlex.join(command)}",
-        f'echo "{_ENDED} $?"',
-        f"exec {shlex.quote(sys.executable)} -c {shlex.quote(_POWER_OFF)}",
+        *commands,
     ]
     init = scratch / "init"
     init.write_text("\n".join(lines) + "\n", encoding="utf-8")
     init.chmod(0o755)
-    done = subprocess.run(
-        [
-            *(KERNEL, "mem=384M", "quiet", "con=null", "con0=null,fd:1"),
-            *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"),
-        ],
+    words = [
+        *(KERNEL, "mem=384M", "quiet", "con=null", "con0=null,fd:1"),
+        *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"),
+    ]
+    machine = subprocess.Popen(
+        words,
         cwd=scratch,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=SECONDS,
-        check=False,
+        start_new_session=True,
     )
-    said = [line for line in done.stdout.splitlines() if line.startswith(_ENDED)]
-    if not said:
-        raise AssertionError(f"{KERNEL} did not get to the end of {init}:\n{done.stdout}")
-    return int(said[-1].removeprefix(_ENDED)), done.stdout
+    try:
+        said, _ = machine.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        # Its processes are processes of this machine too.
+        os.killpg(machine.pid, signal.SIGKILL)
+        said, _ = machine.communicate()
+    if ENDED not in said:
+        raise AssertionError(f"{KERNEL} did not come to the end of {init}:\n{said}")
+    return said
 
 
-def pytest_command(*arguments: str) -> list[str]:
-    """The command that runs tests of this checkout there, without what writes into it."""
+def end() -> list[str]:
+    """The last commands: they say that this is the end, and switch the machine off."""
+    return [f"echo '{ENDED}'", f"exec {shlex.quote(sys.executable)} -c '{_POWER_OFF}'"]
+
+
+def pytest(folder: Path, *arguments: str) -> list[str]:
+    """The commands that run tests of the checkout at `folder`, without what writes into it."""
     options = ("-p", "no:cacheprovider", "-p", "no:xdist", "--color=no")
-    return [sys.executable, "-m", "pytest", *options, *arguments]
+    words = shlex.join([sys.executable, "-m", "pytest", *options, *arguments])
+    return [f"cd {shlex.quote(str(folder))}", words]
