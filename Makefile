@@ -38,7 +38,7 @@ help:
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
-	@echo '                docs/operations.md, camerad/schema.json'
+	@echo '                docs/operations.md and hardware.md, camerad/schema.json'
 	@echo 'make announcements   what the camera says aloud, from config/announcements/*/wording.txt'
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
@@ -90,12 +90,14 @@ generated:
 	$(python) -m camerad.behaviour.diagram --check
 	$(python) -m camerad.config.schema --check
 	$(python) -m camerad.doctor.handbook --check
+	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check
 
 generate:
 	$(prepare) test
 	$(python) -m camerad.behaviour.diagram
 	$(python) -m camerad.config.schema
 	$(python) -m camerad.doctor.handbook
+	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 
 # The machine's own voice; a newer one sounds a little different.
 announcements:
