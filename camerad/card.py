@@ -92,12 +92,12 @@ class Card:
         self._show_stall()
 
     def pending(self, at_us: int, since_us: int | None) -> None:
-        """Now, at `at_us`, the card has had a piece of a recording since then, or none (None)."""
+        """Now, at `at_us`, the card has had something to take since then, or nothing (None)."""
         was = self._stalled_us
         self._stalled_us = scarcity.stall_step(was, at_us, since_us)
         if was is None and self._stalled_us is not None:
             log.error(
-                "%s: the card has not answered for %g s; what is recorded waits in memory",
+                "%s: the card has not answered for %g s; what is to be kept waits in memory",
                 self._directory,
                 STALLED_SECONDS,
             )

@@ -34,6 +34,7 @@ from camerad.behaviour.budget import (
     LEDGER_END_SECONDS,
     LINK_END_SECONDS,
     SHUTDOWN_SECONDS,
+    STALLED_SECONDS,
     STOP_SECONDS,
     Part,
 )
@@ -144,9 +145,6 @@ class Daemon(Reports):
             early = self._early or Early(settings, self._clock)
             parts.callback(os.close, early.claim)
             parts.callback(early.close)
-            away = early.away
-            if away is not None:
-                log.error("%s", away)
             self._indicators = Indicators(wiring.outputs(settings), self._light_fault)
             parts.callback(self._indicators.close)
             self._indicators.show(signals.look(self._state))
@@ -160,7 +158,12 @@ class Daemon(Reports):
                 clock_watch = self._loop.create_task(self._watch_clock(self._time))
                 parts.callback(clock_watch.cancel)
 
-            # Before anything is begun that would only have to be ended again.
+            # Before anything is begun that would only have to be ended again. A card that hangs is
+            # not waited for; the wearer is told of it.
+            card = self.aside(early.answer)
+            await asyncio.wait({card}, timeout=STALLED_SECONDS)
+            if card.done():
+                card.result()
             device = settings.device
             self._entrance = control_socket.take(
                 str(device.runtime_dir), device.socket_group, settings.access
@@ -211,8 +214,7 @@ class Daemon(Reports):
             self._counting.start()
             parts.push_async_callback(self._counting.close)
             self._recordings.open(rings, lambda: self._link.sound_format)
-            if away is not None:
-                self._recordings.write_failed(away)
+            self._recordings.wait_for_card(card, early.asked_us)
             self._resources.start()
             parts.callback(self._resources.close)
             # What a display still shows of the last life goes first thing.

@@ -3,13 +3,15 @@
 The daemon has much to import, which takes longer than a hand that is in a hurry. So the buttons are
 watched before that, and what they do meanwhile is kept, each edge with the time at which it
 happened; the daemon takes the buttons over with all of it. Only who may drive this camera's lines
-does: the claim to its recordings comes first.
+does: the claim to its recordings comes first. The card itself is asked beside all of that, on a
+thread: however long it takes to answer, buttons and lights wait for nothing.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import Future
 
 from camerad.clock import Clock, SystemClock
 from camerad.config import Settings
@@ -26,9 +28,9 @@ def lines(settings: Settings) -> tuple[Line, ...]:
 class Early:
     """The claim and the buttons of a daemon that has not begun yet.
 
-    away: what is the matter with the card, if it takes nothing just now. claim: the descriptor that
-    holds the claim; whoever takes it over closes it. Raises a CameradError if the place for
-    recordings cannot be used, or a button cannot be watched.
+    claim: the descriptor that holds the claim; whoever takes it over closes it. asked_us: when the
+    card was asked whether it takes anything, which `answer` waits for. Raises a CameradError if the
+    place for recordings cannot be used, or a button cannot be watched.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -38,18 +40,26 @@ class Early:
         directory = os.path.join(settings.device.state_dir, "recordings")
         storage.prepare(directory)
         self.claim: int = storage.claim(directory)
+        clock = clock or SystemClock()
         try:
-            self.buttons = Buttons(lines(settings), self._edge, clock or SystemClock())
+            self.buttons = Buttons(lines(settings), self._edge, clock)
         except BaseException:
             os.close(self.claim)
             raise
-        # A card that takes seconds to answer delays no button.
+        self._answer: Future[StorageError | None] = Future()
+        self.asked_us: int = clock.now_us()
+        threading.Thread(target=self._ask, args=(directory,), name="card", daemon=True).start()
+
+    def _ask(self, directory: str) -> None:
         try:
-            self.away: StorageError | None = storage.usable(directory)
-        except BaseException:
-            self.buttons.close()
-            os.close(self.claim)
-            raise
+            self._answer.set_result(storage.usable(directory))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            self._answer.set_exception(error)
+
+    def answer(self) -> StorageError | None:
+        """Wait for the card, however long that takes: what is the matter with it, if it takes
+        nothing just now. Raises StateDirectoryError if this user may not write there."""
+        return self._answer.result()
 
     def _edge(self, button: str, pressed: bool, at_us: int) -> None:
         with self._lock:

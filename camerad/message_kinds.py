@@ -198,11 +198,12 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         (
             "camerad.card",
             "ERROR",
-            "%s: the card has not answered for %g s; what is recorded waits in memory",
+            "%s: the card has not answered for %g s; what is to be kept waits in memory",
         ),
         ("camerad.card", "WARNING", "%s: the card answers again"),
         ("camerad.daemon", "ERROR", "%s"),
         ("camerad.keeping", "ERROR", "%s"),
+        ("camerad.recordings", "ERROR", "%s"),
         ("camerad.evidence.container", "WARNING", "%s"),
         ("camerad.evidence.files", "WARNING", "%s"),
     ),

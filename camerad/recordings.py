@@ -98,6 +98,7 @@ class Recordings:
         self._goes_on: Opened | None = None
         self._slow_syncs = 0
         self._rate: tuple[int, int, str] | None = None
+        self._asked_us: int | None = None
         self._card = Card(
             owner,
             settings,
@@ -180,6 +181,21 @@ class Recordings:
     def write_failed(self, error: StorageError) -> None:
         """Footage could not be written, or would not be."""
         self._card.failed(error)
+
+    def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
+        """The card was asked at `asked_us` whether it takes anything. Until it answers it has as
+        much to take as in a recording, and is told of in the same way."""
+        self._asked_us = asked_us
+
+        def answered(card: asyncio.Future[StorageError | None]) -> None:
+            self._asked_us = None
+            refusal = card.exception()
+            away = refusal if isinstance(refusal, StorageError) else card.result()
+            if away is not None:
+                log.error("%s", away)
+                self.write_failed(away)
+
+        card.add_done_callback(answered)
 
     def _keeping_broken(self, error: BaseException) -> None:
         raise error
@@ -437,7 +453,7 @@ class Recordings:
     async def _watch_pending(self) -> None:
         """An error tells of itself; a card that does not answer is seen by the time only."""
         while True:
-            since_us = None if self._recorder is None else self._recorder.pending_us
+            since_us = self._asked_us if self._recorder is None else self._recorder.pending_us
             self._card.pending(self._clock.now_us(), since_us)
             await asyncio.sleep(STALL_LOOK_SECONDS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from camerad.config import Settings, load
 from camerad.early import Early, lines
 from camerad.errors import HardwareError, StorageError
 from camerad.evidence import storage
-from tests.system.harness import configuration
+from tests.system.harness import PATIENCE, configuration
 
 
 @pytest.fixture
@@ -59,39 +60,46 @@ def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_
     os.close(early.claim)
 
 
-def test_a_card_that_takes_its_time_delays_no_button(
+def test_a_card_that_takes_its_time_delays_no_button_and_nobody_who_does_not_ask_for_its_answer(
     settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = ManualClock(1_000)
     main = lines(settings)[0]
+    well = threading.Event()
 
-    def slowly(_directory: str) -> None:
-        clock.advance(1_000_000)
-        factory.pin(main.gpio).drive_low()
-        clock.advance(2_000_000)
+    def hang(directory: str) -> None:
+        well.wait(PATIENCE)
+        refuse(directory, errno.EIO)
 
-    monkeypatch.setattr(storage, "probe", slowly)
+    monkeypatch.setattr(storage, "probe", hang)
     early = Early(settings, clock)
+    clock.advance(2_000_000)
+    factory.pin(main.gpio).drive_low()
     past: list[tuple[str, bool, int]] = []
     early.hand_over(lambda *edge: past.append(edge), lambda *edge: None)
-    assert past == [(main.button, True, 1_001_000)]
+    assert past == [(main.button, True, 2_001_000)]
+    assert early.asked_us == 1_000
+    well.set()
+    away = early.answer()
+    assert away is not None
+    assert away.errno == errno.EIO
     early.close()
     os.close(early.claim)
 
 
-def test_a_place_that_may_not_be_written_leaves_claim_and_lines_to_the_next(
+def refuse(directory: str, number: int = errno.EACCES) -> None:
+    error = StorageError(f"{directory}: it may not be written by the daemon's user")
+    error.errno = number
+    raise error
+
+
+def test_a_place_that_may_not_be_written_is_the_card_s_answer(
     settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(directory: str) -> None:
-        error = StorageError(f"{directory}: it may not be written by the daemon's user")
-        error.errno = errno.EACCES
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "probe", refuse)
-        with pytest.raises(storage.StateDirectoryError):
-            Early(settings)
+    monkeypatch.setattr(storage, "probe", refuse)
     early = Early(settings)
+    with pytest.raises(storage.StateDirectoryError, match="may not be written"):
+        early.answer()
     early.close()
     os.close(early.claim)
 
