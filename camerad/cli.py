@@ -26,7 +26,6 @@ from camerad.errors import (
     EX_USAGE,
     CameradError,
     ConfigError,
-    ControlError,
     HardwareError,
 )
 from camerad.evidence.text import printable
@@ -235,12 +234,12 @@ def _battery(battery: dict[str, Any]) -> str:
 
 
 def _press(path: str, intent: str) -> int:
-    from camerad.client import request  # noqa: PLC0415 - slow to import
+    from camerad.client import refusal, request  # noqa: PLC0415 - slow to import
 
     code, answer = request(path, "POST", f"/intents/{intent}")
     if code != http.HTTPStatus.ACCEPTED:
         why = answer.get("refused") or answer.get("error")
-        raise ControlError(f"{intent} was refused: {why}")
+        raise refusal(code, f"{intent} was refused: {why}; 'camerad status' says how the camera is")
     print(answer["stage"])  # noqa: T201
     return 0
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import json
 import os
 import socket
 from typing import Any, Final
 
-from camerad.errors import ControlError, NoDaemonError
+from camerad.errors import (
+    CameradError,
+    ControlError,
+    NoDaemonError,
+    NotAllowedError,
+    NotNowError,
+)
 
 SOCKET_NAME: Final = "control.sock"
 """Of the socket, in the daemon's runtime directory."""
@@ -42,7 +49,7 @@ def request(
     """Ask the daemon behind the socket at `path`; returns HTTP status and JSON answer.
 
     timeout: how long it may take to answer, seconds. Raises ControlError saying what to do if
-    nobody answers, or not in time.
+    nobody answers, or not in time. For an answer that is no success, see `refusal`.
     """
     status, answer = _ask(path, method, target, body, timeout)
     try:
@@ -53,14 +60,26 @@ def request(
 
 def text(path: str, target: str, timeout: float = TIMEOUT_SECONDS) -> str:
     """What the daemon answers to a GET in plain text. Raises ControlError as `request` does, and
-    with the daemon's own sentence if it refuses."""
+    what `refusal` makes of the daemon's own sentence if it refuses."""
     status, answer = _ask(path, "GET", target, None, timeout)
     try:
         if status == http.HTTPStatus.OK:
             return answer.decode()
-        raise ControlError(str(json.loads(answer)["error"]))
+        raise refusal(status, str(json.loads(answer)["error"]))
     except (ValueError, KeyError, TypeError) as error:
         raise _stranger(path, error) from error
+
+
+def refusal(status: int, text: str) -> CameradError:
+    """The error that says so, by why the daemon refused: its exit code tells whether this user may
+    not, or whether it is worth another attempt."""
+    match status:
+        case http.HTTPStatus.FORBIDDEN:
+            return NotAllowedError(text)
+        case http.HTTPStatus.CONFLICT | http.HTTPStatus.TOO_MANY_REQUESTS:
+            return NotNowError(text)
+        case _:
+            return ControlError(text)
 
 
 def _stranger(path: str, error: Exception) -> ControlError:

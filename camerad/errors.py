@@ -77,3 +77,15 @@ class ControlError(CameradError, OSError):
 
 class NoDaemonError(ControlError):
     """Error raised when no daemon listens at a control socket."""
+
+
+class NotNowError(CameradError, RuntimeError):
+    """Error raised when the daemon does not do what it is asked for as the camera is just now."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class NotAllowedError(CameradError, PermissionError):
+    """Error raised when the daemon does not do for this user what it is asked for."""
+
+    exit_code = EX_NOPERM

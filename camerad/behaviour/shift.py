@@ -62,7 +62,7 @@ class Refusal(StrEnum):
     """Why nothing came of what was asked."""
 
     RECORDING = "a recording is running, and keeps its wearer: stop it first"
-    NO_SHIFT = "there is no shift that could end"
+    NO_SHIFT = "there is no shift that could end: nobody wears the camera"
     NO_WEARER = "that is no wearer's id"
 
 

@@ -10,10 +10,20 @@ import sys
 from typing import Any, Final
 
 from camerad.behaviour.badge import badge
-from camerad.client import request
+from camerad.client import refusal, request
 from camerad.commands.options import add_socket_option
-from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError, ControlError
+from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError
 from camerad.evidence.text import printable
+
+EXIT_CODES: Final = """\
+exit codes:
+    0  done
+   64  wrong usage, or that is no wearer's id
+   69  the daemon does not answer on its socket, or a library is missing
+   73  the badge cannot be written there
+   75  not as the camera is just now: a recording keeps its wearer
+   77  this user may not
+"""
 
 MODULE_MM: Final = 3
 """Side of a module of the QR code as it is printed. A camera reads one of three pixels: where
@@ -30,7 +40,7 @@ class BadgeError(CameradError):
 
 
 class NoWearerError(CameradError, ValueError):
-    """Error raised when a badge is asked for that no camera would take."""
+    """Error raised when something is to bear an id that no camera would take."""
 
     exit_code = EX_USAGE
 
@@ -43,7 +53,12 @@ class NoSegnoError(CameradError):
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
-    parser = commands.add_parser("shift", help="say who wears the camera")
+    parser = commands.add_parser(
+        "shift",
+        help="say who wears the camera",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     start = actions.add_parser(
         "start",
@@ -72,22 +87,28 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "badge":
         _write(drawn(options.wearer), options.output)
         return 0
-    wearer = options.wearer if options.action == "start" else None
+    wearer = _checked(options.wearer) if options.action == "start" else None
     code, answer = request(options.socket, "POST", "/shift", {"wearer": wearer})
     if code != http.HTTPStatus.OK:
         why = answer.get("refused") or answer.get("error")
-        raise ControlError(f"the shift is as it was: {printable(why)}")
+        raise refusal(code, f"the shift is as it was: {printable(why)}")
     text = "nobody wears it now" if wearer is None else f"{printable(wearer)} wears it now"
     sys.stdout.write(f"{text}\n")
     return 0
 
 
-def drawn(wearer: str) -> bytes:
-    """The badge of `wearer` as SVG. Raises NoWearerError, and NoSegnoError without the library."""
+def _checked(wearer: str) -> str:
+    """`wearer`, if that is a wearer's id. Raises NoWearerError."""
     try:
-        text = badge(wearer)
+        badge(wearer)
     except ValueError as error:
         raise NoWearerError(printable(error)) from error
+    return wearer
+
+
+def drawn(wearer: str) -> bytes:
+    """The badge of `wearer` as SVG. Raises NoWearerError, and NoSegnoError without the library."""
+    text = badge(_checked(wearer))
     try:
         import segno  # noqa: PLC0415 - nothing else needs it
     except ModuleNotFoundError as error:

@@ -19,7 +19,14 @@ import pytest
 
 from camerad import __version__, cli
 from camerad.client import request
-from camerad.errors import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, ControlError
+from camerad.errors import (
+    EX_CONFIG,
+    EX_SOFTWARE,
+    EX_TEMPFAIL,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    ControlError,
+)
 
 STATUS = {
     "stage": "recording",
@@ -121,8 +128,10 @@ def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixtu
 
 
 def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["press", "record", "--socket", daemon]) == EX_UNAVAILABLE
-    assert capsys.readouterr().err == "camerad: record was refused: camera_down\n"
+    assert cli.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
+    assert capsys.readouterr().err == (
+        "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
+    )
 
 
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from camerad import cli
 from camerad.commands.shift import BORDER, MODULE_MM, drawn
-from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+from camerad.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -77,14 +77,32 @@ def test_a_shift_is_begun_and_ended(daemon: Daemon, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("status", "key", "why"), [(409, "refused", "there is no shift"), (403, "error", "not you")]
+    ("status", "answer", "code"),
+    [
+        (409, {"refused": "it records"}, EX_TEMPFAIL),
+        (429, {"error": "it records"}, EX_TEMPFAIL),
+        (403, {"error": "it records"}, EX_NOPERM),
+        (500, {"error": "it records"}, EX_UNAVAILABLE),
+    ],
 )
-def test_a_refusal_says_why(
-    daemon: Daemon, capsys: pytest.CaptureFixture[str], status: int, key: str, why: str
+def test_a_refusal_says_why_and_by_its_code_what_would_help(
+    daemon: Daemon,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    answer: dict[str, str],
+    code: int,
 ) -> None:
-    daemon.answer = (status, json.dumps({key: why}).encode())
-    assert run(daemon, "shift", "end") == EX_UNAVAILABLE
-    assert capsys.readouterr().err == f"camerad: the shift is as it was: {why}\n"
+    daemon.answer = (status, json.dumps(answer).encode())
+    assert run(daemon, "shift", "end") == code
+    assert capsys.readouterr().err == "camerad: the shift is as it was: it records\n"
+
+
+def test_an_id_that_no_camera_would_take_is_wrong_usage_and_asks_no_daemon(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(daemon, "shift", "start", "--wearer", "W 0815") == EX_USAGE
+    assert daemon.bodies == []
+    assert "1 to 32 letters, digits" in capsys.readouterr().err
 
 
 def test_metrics_are_printed_as_they_come(
@@ -97,12 +115,12 @@ def test_metrics_are_printed_as_they_come(
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "said", "code"),
     [
-        ((403, b'{"error": "this user may not read here"}'), "this user may not read here"),
-        ((500, b"[]"), "does not answer as a camera's daemon does"),
-        ((500, b"\xff"), "does not answer as a camera's daemon does"),
-        ((200, b"\xff"), "does not answer as a camera's daemon does"),
+        ((403, b'{"error": "this user may not read here"}'), "may not read here", EX_NOPERM),
+        ((500, b"[]"), "does not answer as a camera's daemon does", EX_UNAVAILABLE),
+        ((500, b"\xff"), "does not answer as a camera's daemon does", EX_UNAVAILABLE),
+        ((200, b"\xff"), "does not answer as a camera's daemon does", EX_UNAVAILABLE),
     ],
 )
 def test_metrics_that_do_not_come_are_one_sentence(
@@ -110,9 +128,10 @@ def test_metrics_that_do_not_come_are_one_sentence(
     capsys: pytest.CaptureFixture[str],
     answer: tuple[int, bytes],
     said: str,
+    code: int,
 ) -> None:
     daemon.answer = answer
-    assert run(daemon, "metrics") == EX_UNAVAILABLE
+    assert run(daemon, "metrics") == code
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert said in err
