@@ -38,6 +38,7 @@ from camerad.behaviour.budget import (
     STOP_SECONDS,
     Part,
 )
+from camerad.behaviour.events import RESTARTED
 from camerad.behaviour.stages import Intent, Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
@@ -253,7 +254,7 @@ class Daemon(Reports):
         if self._ending_us is None:
             self._ending_us = self._clock.now_us()
         if self._state.stage is Stage.STOPPING:
-            self._recordings.cut_short()
+            self._recordings.cut_short(reason)
         self.post(stages.Shutdown(self._clock.now_us(), reason))
 
     def _give_up(self) -> None:
@@ -274,8 +275,9 @@ class Daemon(Reports):
         """End in order, and say with the exit code what the service manager is to do."""
         if self._exit_code != EX_REBOOT:
             self._exit_code = exit_code
-        reboots = exit_code == EX_REBOOT  # for the camera's sake, and a recording says so
-        self.shut_down(stages.Condition.CAMERA_DOWN.value if reboots else "shutdown")
+        # A recording says for whose sake: the camera's, or that of a daemon that is to start anew.
+        reboots = exit_code == EX_REBOOT
+        self.shut_down(stages.Condition.CAMERA_DOWN.value if reboots else RESTARTED)
 
     def _signs(self) -> tuple[liveness.Sign, ...]:
         link = liveness.Sign(Part.LINK, self._link.turned_us)

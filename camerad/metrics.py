@@ -19,6 +19,7 @@ from math import inf
 from typing import Any, Final
 
 from camerad.behaviour import stages
+from camerad.behaviour.events import RESTARTED
 from camerad.behaviour.stages import ARMABLE, Condition, Stage
 from camerad.clock import SECOND
 
@@ -34,7 +35,7 @@ _FAILURES: Final = frozenset(Condition) - {Condition.DOCKED}
 """Whoever docks a camera has done what is to be done."""
 _PAIRS: Final = frozenset((one, other) for one in Stage for other in Stage if one is not other)
 _ENDS: Final = stages.ENDS_RECORDING | {Condition.CAMERA_DOWN, Condition.BATTERY_CRITICAL}
-REASONS: Final = frozenset({"stop", "shutdown", FAILED, *(one.value for one in _ENDS)})
+REASONS: Final = frozenset({"stop", "shutdown", RESTARTED, FAILED, *(one.value for one in _ENDS)})
 """What ends a recording."""
 
 

@@ -312,10 +312,10 @@ class Recordings:
             post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
         self._recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
 
-    def cut_short(self) -> None:
-        """End the post-event time of a recording that is stopping."""
+    def cut_short(self, reason: str) -> None:
+        """End the post-event time of a recording that is stopping; that is why it ends then."""
         if self._recorder is not None:
-            self._recorder.stop(self._clock.now_us(), STOP_SECONDS, "shutdown")
+            self._recorder.stop(self._clock.now_us(), STOP_SECONDS, reason)
 
     def mark(self, at_us: int) -> None:
         """Set a mark in the running recording."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 class Stage(Enum):
@@ -208,6 +208,10 @@ class Tick:
     """Time has passed; due when `stages.deadline` says, and harmless at any other time."""
 
     at_us: int
+
+
+RESTARTED: Final = "restarted"
+"""Reason of a shutdown that nobody asked for: after a mistake of its own the daemon starts anew."""
 
 
 @dataclass(frozen=True, slots=True)

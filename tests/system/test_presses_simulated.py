@@ -158,16 +158,20 @@ class Recorder:
         self.rates.append(change)
 
     def stop(self, at_us: int, deadline: float, reason: str = "stop") -> None:
-        assert not self._stopped
+        assert not self._stopped or at_us < self._until_us, "stopped twice, and not sooner"
         self._stopped = True
+        self._until_us = at_us
         self.reason = reason
 
         def done() -> None:
+            if self.closed:
+                return
             assert self._world.red
             self.closed = True
             self._callbacks["on_closed"](SimpleNamespace(id="R", seconds=1.0, frames=30, gaps=()))
 
-        self._world.later(320, 900, done)
+        wait_us = max(0, at_us - self._world.clock.now_us())
+        self._world.later(320 + wait_us // 1000, 900 + wait_us // 1000, done)
 
 
 class Keeping:

@@ -8,11 +8,13 @@ camera that fails as it is told to.
 from __future__ import annotations
 
 import asyncio
+import functools
 import grp
 import itertools
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -319,6 +321,21 @@ def test_a_reboot_closes_the_recording_first_and_the_wearer_is_told_afterwards(
     assert stages.CueKind.CUT_OFF not in board.cues, "told once"
 
 
+def test_what_cuts_the_post_event_time_short_is_the_reason_of_the_end(board: Board) -> None:
+    """The wearer had asked for a stop, and for ten more minutes of it."""
+    recording = replace(board.settings.recording, post_event_seconds=600)
+    board.settings = replace(board.settings, recording=recording)
+
+    def record_and_stop(board: Board) -> None:
+        record(board)
+        stop = functools.partial(board.daemon.intend, stages.Intent.STOP, "test")
+        asyncio.get_running_loop().call_later(3.0, stop)
+
+    assert board.boot(lambda at_us: at_us < 10 * SECOND, 3600, record_and_stop) == EX_REBOOT
+    (recorder,) = board.world.recorders
+    assert recorder.reason == "camera_down"
+
+
 def test_a_thread_that_hangs_ends_the_daemon_in_order_so_that_a_fresh_one_begins(
     board: Board,
 ) -> None:
@@ -326,6 +343,7 @@ def test_a_thread_that_hangs_ends_the_daemon_in_order_so_that_a_fresh_one_begins
     assert board.boot(always, 3600, record, hangs_us=hangs_us) == EX_SOFTWARE
     (recorder,) = board.daemon.world.recorders
     assert recorder.closed, "what is open is closed first"
+    assert recorder.reason == "restarted", "nobody has switched the camera off"
     # Five seconds without a turn, seen at the next beat; then the daemon's end.
     seconds = budget.PROOF_SECONDS[budget.Part.LINK] + budget.BEAT_SECONDS
     limit_us = hangs_us + round((seconds + budget.SHUTDOWN_SECONDS) * SECOND)

@@ -158,7 +158,7 @@ def test_nothing_in_it_says_who_or_when(camera: Camera) -> None:
             words |= {value for key, value in sample.labels.items() if key != "le"}
             assert sample.timestamp is None
     tables = {one.value for one in (*Stage, *Condition)}
-    assert words <= tables | {"stop", "shutdown", "failed", "1.0"}
+    assert words <= tables | {"stop", "shutdown", "restarted", "failed", "1.0"}
 
 
 # ---------------------------------------------------------------------------------- over restarts

@@ -138,6 +138,7 @@ ENGLISH: Final = Wording(
     end_reasons={
         "stop": "stop was asked for at the camera",
         "shutdown": "the camera was switched off",
+        "restarted": "the camera's program started anew after a mistake of its own",
         "camera_down": "no more pictures came, whatever the camera did about it",
         "battery_critical": "the battery was nearly empty",
         "storage_full": "the card was full",

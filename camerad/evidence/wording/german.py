@@ -139,6 +139,7 @@ GERMAN: Final = Wording(
     end_reasons={
         "stop": "Stopp an der Kamera angefordert",
         "shutdown": "die Kamera wurde ausgeschaltet",
+        "restarted": "das Programm der Kamera startete nach einem eigenen Fehler neu",
         "camera_down": "es kamen keine Bilder mehr, was die Kamera auch dagegen tat",
         "battery_critical": "der Akku war fast leer",
         "storage_full": "die Karte war voll",
