@@ -17,6 +17,7 @@ capture process, whose every wait is bounded by the ladder, which kills it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
@@ -106,6 +107,10 @@ STOP_SECONDS: Final = 2.0
 SHUTDOWN_SECONDS: Final = 15.0
 """How long closing what is open may take before the daemon leaves anyway: enough where the card
 takes three seconds for each synchronisation, see `recording_end_seconds`."""
+COMBINED_SECONDS: Final = 10.0
+"""Footage that a slow card is given at once, at most: all of it is in memory three times while it
+is multiplexed and sealed. So long, because what has piled up while such a card was busy has to be
+on it before the daemon leaves."""
 KERNEL_SECONDS: Final = 1.0
 """What the kernel gets to end a process that is killed at the end."""
 LINK_END_SECONDS: Final = STOP_SECONDS + KERNEL_SECONDS + 0.5
@@ -158,13 +163,14 @@ MOST_REBOOTS: Final = 3
 camera that is unplugged does not come back by that, and the buttons are worth more."""
 
 
-def recording_end_seconds(sync_seconds: float) -> float:
+def recording_end_seconds(sync_seconds: float, backlog_seconds: float = 0.0) -> float:
     """What the end of a recording takes on a card that needs so long for each synchronisation.
 
-    The piece that is on its way, while which the last pictures come; those; the last of the sound;
-    and the end.
+    The piece that is on its way, while which the last pictures come; those, with what waited before
+    them, `backlog_seconds` of footage; the last of the sound; and the end.
     """
-    return max(STOP_SECONDS, sync_seconds) + 3 * sync_seconds
+    pieces = max(1, math.ceil(backlog_seconds / COMBINED_SECONDS))
+    return max(STOP_SECONDS, sync_seconds) + (pieces + 2) * sync_seconds
 
 
 def hung_seconds(part: Part | None) -> float:

@@ -30,6 +30,7 @@ from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
+from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.clock import SECOND, Clock, Moment
 from camerad.errors import CameradError, StorageError
 from camerad.evidence.assembling import Made, assemble
@@ -58,6 +59,9 @@ FIRST_US: Final = 150_000
 DRAIN: Final = 4
 """A fragment of the backlog is up to so many times as long as usual; a storage that needs the same
 time for every synchronisation then drains it faster."""
+KEEP_UP: Final = 2
+"""A slow storage gets so many times what comes while it is busy, so that it keeps up."""
+COMBINED_US: Final = round(COMBINED_SECONDS * SECOND)
 SLOW_SYNC_US: Final = 500_000
 """Storage that takes longer over a fragment is a fact of the recording."""
 CLOCK_STEP_US: Final = 500_000
@@ -238,7 +242,7 @@ class Recorder:
             elif not self._tally.commits:
                 longest_us, shortest_us = plan.fragment_us, FIRST_US - self._cutter.nominal_us
             else:
-                longest_us, shortest_us = DRAIN * plan.fragment_us, plan.fragment_us
+                longest_us, shortest_us = self._longest_us(stop), plan.fragment_us
             now_us = self.turned_us = self._clock.now_us()
             late = stop is not None and now_us >= stop.limit_us
             quiet = self._is_quiet(now_us)
@@ -257,6 +261,15 @@ class Recorder:
                 return stop
             elif quiet:
                 self._store(self._make(self._cutter.flush(), ALONE_US))
+
+    def _longest_us(self, stop: _Stop | None) -> int:
+        """How much of a backlog goes into one fragment. A storage that is slow over each of them is
+        given more at once; when the stop has come, which it has little time for, whatever waits."""
+        usual_us = DRAIN * self.plan.fragment_us
+        if self._slow_us is None:
+            return usual_us
+        wanted_us = COMBINED_US if stop is not None else KEEP_UP * self._slow_us
+        return max(usual_us, min(wanted_us, COMBINED_US))
 
     def _is_quiet(self, now_us: int) -> bool:
         """Whether no picture came for so long that the next one follows a gap anyway."""

@@ -245,20 +245,58 @@ def test_a_storage_that_stalls_costs_nothing_as_long_as_the_ring_bridges_it(benc
     assert info.gaps == ()
 
 
+class Slow(Stalling):
+    """Needs three seconds for every synchronisation, however much it is given."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self.go_on.set()
+
+    def append(self, fragment: bytes, facts: Facts) -> None:
+        self._bench.clock.advance(3_000_000)
+        super().append(fragment, facts)
+
+
+def lengths(bench: Bench) -> list[float]:
+    return [(commit["end_us"] - commit["first_us"]) / 1e6 for commit in bench.facts()]
+
+
+def test_a_slow_storage_is_given_twice_what_comes_while_it_is_busy(bench: Bench) -> None:
+    feed(bench.ring, seconds_of_footage(12))
+    recorder = bench.start(plan(359, pre_event_us=12_000_000), Slow(bench).open)
+    until(lambda: recorder.info is not None and recorder.info.seconds > 11)
+    recorder.stop(time_of(359), deadline=1)
+    bench.finish()
+    assert lengths(bench)[:3] == pytest.approx([0.5, 6, 5.5], abs=0.07)
+
+
+def test_what_waits_for_a_slow_storage_when_the_stop_comes_is_given_to_it_at_once(
+    bench: Bench,
+) -> None:
+    """As many fragments as on one that is swift would take half a minute."""
+    feed(bench.ring, seconds_of_footage(12))
+    bench.start(plan(359, pre_event_us=12_000_000), Slow(bench).open, stop_at=359)
+    info = bench.finish()
+    assert lengths(bench) == pytest.approx([0.5, 10, 1.5], abs=0.07)
+    assert info.gaps == ()
+    assert decoded(unsealed_file(info.path)) == expected(range(360))
+
+
 def test_a_slow_synchronisation_is_stated_in_the_next_commit(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     took = iter([SLOW_SYNC_US + 1, SLOW_SYNC_US])
 
-    class Slow(Stalling):
+    class Slower(Stalling):
         def append(self, fragment: bytes, facts: Facts) -> None:
             bench.clock.advance(next(took, 0))
             super().append(fragment, facts)
 
-    storage = Slow()
+    storage = Slower()
     storage.go_on.set()
-    feed(bench.ring, seconds_of_footage(4))
-    bench.start(plan(119, pre_event_us=1_000_000), storage.open, stop_at=119)
+    feed(bench.ring, seconds_of_footage(12))
+    bench.start(plan(359, pre_event_us=12_000_000), storage.open, stop_at=359)
     bench.finish()
     assert [commit["sync_us"] for commit in bench.facts()] == [None, 500_001, None]
     assert bench.closing()["sync_us"] is None
