@@ -266,7 +266,7 @@ def make_directory(path: str, mode: int = 0o750, *, durable: bool = True) -> Non
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
-        path = os.path.dirname(path)
+        path = _directory_of(path)
     for one in reversed(missing):
         try:
             os.mkdir(one, mode)
