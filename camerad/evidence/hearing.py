@@ -77,45 +77,47 @@ class Hearing:
 
     def report(self) -> None:
         """Every silence has to be stated, by whichever statement: as gaps, or, where there was
-        nobody any more to state those, by the states that sound was in. What only touches a silence
-        explains no more of it than it covers."""
+        nobody any more to state those, by the states that sound was in. What is found are the
+        pieces of it that are not: what only touches a silence explains no more than it covers."""
         result = self._result
         for hole in self._holes:
             bare = uncovered(hole, result.sound_gaps)
             if lasts_us(bare) <= UNSTATED_US:
                 continue
-            states, unexplained_us = self._explaining(hole, bare)
-            explained = unexplained_us <= UNSTATED_US
-            result.findings.say(
-                Kind.QUIET if explained else Kind.SILENT,
-                f"no sound: {', '.join(states)}"
-                if explained
-                else "no sound, and no statement says why",
-                severity=Severity.NOTE,
-                from_us=result.time(hole.from_us),
-                to_us=result.time(hole.to_us),
-            )
+            pieces = self._by_state(hole, bare)
+            unexplained = [piece for state, piece in pieces if state == _ON]
+            if lasts_us(unexplained) > UNSTATED_US:
+                for piece in unexplained:
+                    self._no_sound(Kind.SILENT, "no sound, and no statement says why", piece)
+                continue
+            for state, piece in pieces:
+                if state != _ON:
+                    self._no_sound(Kind.QUIET, f"no sound: {state}", piece)
 
-    def _explaining(self, hole: Span, bare: Sequence[Span]) -> tuple[tuple[str, ...], int]:
-        """The states in which there could be no sound in `bare`, the part of `hole` that no gap
-        covers; and how much of that, microseconds, they do not explain either."""
+    def _no_sound(self, kind: Kind, text: str, piece: Span) -> None:
+        self._result.findings.say(
+            kind,
+            text,
+            severity=Severity.NOTE,
+            from_us=self._result.time(piece.from_us),
+            to_us=self._result.time(piece.to_us),
+        )
+
+    def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:
+        """`bare`, the pieces of `hole` that no gap covers, each with the state that sound was in;
+        they are cut where that changed."""
         changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         edges = [
             (hole.from_us, _ON),
             *((min(max(one.at_us, hole.from_us), hole.to_us), one.state) for one in changes),
             (hole.to_us, _ON),
         ]
-        states: dict[str, None] = {}
-        unexplained_us = 0
-        for (at_us, state), (upto_us, _) in pairwise(edges):
-            shared_us = sum(
-                max(0, min(one.to_us, upto_us) - max(one.from_us, at_us)) for one in bare
-            )
-            if state == _ON:
-                unexplained_us += shared_us
-            elif shared_us:
-                states[state] = None
-        return tuple(states), unexplained_us
+        return [
+            (state, Span(max(one.from_us, at_us), min(one.to_us, upto_us)))
+            for (at_us, state), (upto_us, _) in pairwise(edges)
+            for one in bare
+            if max(one.from_us, at_us) < min(one.to_us, upto_us)
+        ]
 
     def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:
         """A fragment without a picture has sound, and says where the picture before it ended."""

@@ -336,6 +336,17 @@ def test_a_gap_explains_what_it_covers_of_a_silence_and_no_more(
     assert report.result is not None
     kinds = {found.kind for found in report.result.findings}
     assert (Kind.SILENT in kinds) is unexplained
+    # What is told are the pieces that nothing covers, and not all of the silence.
+    first_us, last_us = heard_at(PER_FRAGMENT), recording.facts[3].end_us
+    told = [(one.from_us, one.to_us) for one in report.result.findings if one.kind is Kind.SILENT]
+    origin_us = recording.header.origin_us
+    for from_us, to_us in told:
+        assert from_us is not None
+        assert to_us is not None
+        for begins, ends in gaps:
+            covers_us = first_us + 1000 * begins - origin_us
+            covered_us = (last_us if ends is None else first_us + 1000 * ends) - origin_us
+            assert to_us <= covers_us or from_us >= covered_us, (told, gaps)
     code, said = stranger(tmp_path, recording)
     assert (code, "nothing explains" in said) == (1, unexplained), said
 
