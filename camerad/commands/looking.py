@@ -202,6 +202,14 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         ("offloaded", "acknowledged" if one.acknowledged else "no"),
         ("final", info.final or "none"),
     ]
+    rows += [
+        (
+            "rate",
+            f"{one.at:.1f} s: {one.to_fps} pictures per second in place of {one.from_fps}: "
+            f"{one.reason}",
+        )
+        for one in info.rates
+    ]
     rows += [("hold", f"{hold.reason} ({hold.who})") for hold in one.holds]
     rows += [
         (

@@ -257,6 +257,21 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class RateInfo:
+    """From `at` on, seconds after the first picture, the camera took another number of pictures per
+    second."""
+
+    at: float
+    from_fps: int
+    to_fps: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON; its names are those of ``camerad evidence verify``."""
+        return {"at": self.at, "from": self.from_fps, "to": self.to_fps, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingInfo:
     """A recording, as a listing shows it.
 
@@ -265,7 +280,7 @@ class RecordingInfo:
     the trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds
     after the first picture. bytes: of the segment and the committed fragments. bits_per_second: of
     the time that has pictures. sound: it has a sound track; sound_gaps: where sound is missing in
-    it, their frames being access units.
+    it, their frames being access units. rates: changes of the pictures per second.
     state: "recording", "closed", "recovered" or "interrupted". reason: how it ended, None without
     an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
     """
@@ -285,6 +300,7 @@ class RecordingInfo:
     flagged: bool
     sound: bool
     sound_gaps: tuple[Gap, ...]
+    rates: tuple[RateInfo, ...]
     continues: str | None
     policy: str
     retention_days: int
@@ -294,7 +310,7 @@ class RecordingInfo:
 
     def as_json(self) -> dict[str, Any]:
         """The same as an object for JSON."""
-        return asdict(self)
+        return asdict(self) | {"rates": [one.as_json() for one in self.rates]}
 
 
 class Tally:
@@ -316,6 +332,7 @@ class Tally:
         self._gaps: list[Gap] = []
         self._sound_gaps: list[Gap] = []
         self._marks: list[int] = []
+        self._rates: list[RateChange] = []
 
     def add(self, facts: Facts, size: int) -> None:
         """Count a fragment of `size` bytes."""
@@ -325,6 +342,7 @@ class Tally:
         self._end_us = max(self._end_us, facts.until_us)
         self._gaps += facts.gaps
         self._marks += facts.marks
+        self._rates += facts.rates or ()
         if isinstance(facts.sound, Sound):
             self.units += facts.sound.units
             self._sound_gaps += facts.sound.gaps
@@ -335,6 +353,7 @@ class Tally:
         self.final = final
         self._gaps += closing.gaps
         self._marks += closing.marks
+        self._rates += closing.rates or ()
         if isinstance(closing.sound, SoundEnd):
             self._sound_gaps += closing.sound.gaps
 
@@ -359,6 +378,12 @@ class Tally:
             flagged=bool(self._marks),
             sound=header.sound,
             sound_gaps=tuple(self._sound_gaps),
+            rates=tuple(
+                RateInfo(
+                    (one.at_us - header.origin_us) / SECOND, one.from_fps, one.to_fps, one.reason
+                )
+                for one in self._rates
+            ),
             continues=header.continues,
             policy=header.policy,
             retention_days=header.retention_days,

@@ -25,6 +25,7 @@ from camerad.evidence import repair
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.places import place_of
+from camerad.evidence.records import RateChange
 from camerad.evidence.report import Verdict
 
 from .conftest import Desk
@@ -103,6 +104,14 @@ def test_show_says_all_of_one_recording_and_its_history(desk: Desk, camera: Came
         assert what in said.out
     history = desk("evidence", "show", ONE, "--json").json["ledger"]
     assert [entry["kind"] for entry in history] == ["opened", "closed", "hold"]
+
+
+def test_show_says_where_the_camera_took_fewer_pictures(desk: Desk, camera: Camera) -> None:
+    camera.put(ONE, rates=(RateChange(SECOND // 2, 30, "heat", 15),))
+    assert "0.5 s: 15 pictures per second in place of 30: heat" in desk("evidence", "show", ONE).out
+    assert desk("evidence", "show", ONE, "--json").json["rates"] == [
+        {"at": 0.5, "from": 30, "to": 15, "reason": "heat"}
+    ]
 
 
 def test_list_and_show_say_that_nothing_was_checked(

@@ -36,7 +36,7 @@ from camerad.evidence.chain import (
 )
 from camerad.evidence.fragments import FragmentMaker
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import RECOVERED, Closing, Facts, Header
+from camerad.evidence.records import RECOVERED, Closing, Facts, Header, RateChange
 from camerad.stream.packets import FRAMES_LOST, Gap
 
 BOOT: Final = "00000000-0000-4000-8000-000000000001"
@@ -152,13 +152,15 @@ def made(
     identity: str = "20261124T153000Z-000001-00000001",
     key: SigningKey = KEY,
     marks: tuple[int, ...] = (),
+    rates: tuple[RateChange, ...] = (),
     torn: bytes | None = None,
     source: ClockSource = ClockSource.SYNCHRONISED,
     first: int = 0,
 ) -> Made:
     """A closed recording of a script as `footage` takes it; ' ' and '.' become stated gaps.
 
-    marks: microseconds of the recording, all in the first commit. torn: what repair found.
+    marks: microseconds of the recording, all in the first commit; rates: the same, their `at_us`
+    being such. torn: what repair found.
     """
     packets = footage(script, first)
     origin_us = packets[0][0].pts_us
@@ -180,6 +182,9 @@ def made(
                 gaps = (Gap(FRAMES_LOST, missing, before_us, run[0][0].pts_us),)
             at_us = tuple(origin_us + mark for mark in marks) if sequence == 0 else ()
             facts.append(replace(one, gaps=gaps, marks=at_us, clock=at(end_us, source)))
+            if rates and sequence == 0:
+                said = tuple(replace(rate, at_us=origin_us + rate.at_us) for rate in rates)
+                facts[0] = replace(facts[0], rates=said)
     frames = sum(one.frames for one in facts)
     closing = some_closing(frames, facts[-1].end_us, "stop" if torn is None else RECOVERED)
     members = signed(header, [sealed(data) for data in plain], facts, closing, key=key, torn=torn)

@@ -343,7 +343,8 @@ def test_another_rate_is_committed_with_its_media_time_and_else_nothing_is_said(
     until(lambda: recorder.first_durable_us is not None)
     recorder.rate(RateChange(time_of(5), 20, "cooled", FPS))
     recorder.stop(time_of(6), deadline=1)
-    bench.finish()
+    rates = [(round(one.at, 3), one.to_fps) for one in bench.finish().rates]
+    assert rates == [(0.0, 20), (0.167, FPS)]
     first, *rest = [*bench.facts(), bench.closing()]
     assert first["rates"] == [
         {"at_us": time_of(0), "from_fps": FPS, "reason": "heat", "to_fps": 20}
