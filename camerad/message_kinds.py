@@ -323,7 +323,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "WARNING",
             "battery no longer critical: %s %%; the camera stays on",
         ),
-        ("camerad.resources", "WARNING", "%s: %s; the battery's drain is measured anew"),
+        ("camerad.resources", "WARNING", "%s; the battery's drain is measured anew"),
         ("camerad.resources", "WARNING", "%s; the next start measures the battery's drain anew"),
     ),
     Kind.POWER_OFF: (

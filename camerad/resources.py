@@ -31,7 +31,7 @@ from camerad.behaviour.heat import Heat
 from camerad.behaviour.stages import Condition
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
-from camerad.errors import StorageError
+from camerad.errors import CameradError, StorageError
 from camerad.evidence import files
 from camerad.hardware import power, thermal
 from camerad.hardware.power import Power
@@ -237,18 +237,10 @@ class Resources:
 
     def _load(self) -> tuple[float | None, float | None]:
         try:
-            with open(self._rates, encoding="ascii") as file:
-                kept = json.load(file)
-            recording, standby = kept["recording"], kept["standby"]
-            for rate in (recording, standby):
-                if rate is not None and not battery.LEAST_DRAIN <= rate <= battery.MOST_DRAIN:
-                    raise ValueError(f"{rate} per hour cannot be")
-        except FileNotFoundError:
+            return read_rates(self._rates)
+        except NoRatesError as error:
+            log.warning("%s; the battery's drain is measured anew", error)
             return None, None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            log.warning("%s: %s; the battery's drain is measured anew", self._rates, error)
-            return None, None
-        return recording, standby
 
     async def _save(self, rates: tuple[float | None, float | None]) -> None:
         recording, standby = rates
@@ -327,6 +319,27 @@ class Resources:
             finally:
                 looking.cancel()
             await asyncio.sleep(seconds)
+
+
+class NoRatesError(CameradError, ValueError):
+    """Error raised when what was kept of a battery's drain cannot be read."""
+
+
+def read_rates(path: str) -> tuple[float | None, float | None]:
+    """What an earlier life measured of the battery, recording and not: level per hour, None where
+    it has not. Raises NoRatesError."""
+    try:
+        with open(path, encoding="ascii") as file:
+            kept = json.load(file)
+        recording, standby = kept["recording"], kept["standby"]
+        for rate in (recording, standby):
+            if rate is not None and not battery.LEAST_DRAIN <= rate <= battery.MOST_DRAIN:
+                raise ValueError(f"{rate} per hour cannot be")
+    except FileNotFoundError:
+        return None, None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise NoRatesError(f"{path}: {error}") from error
+    return recording, standby
 
 
 def _tell_of_failure(task: asyncio.Task[None]) -> None:

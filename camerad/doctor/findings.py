@@ -64,6 +64,7 @@ class What(StrEnum):
     BATTERY_LOW = "battery_low"
     BATTERY_CRITICAL = "battery_critical"
     BATTERY_SILENT = "battery_silent"
+    BATTERY_GONE = "battery_gone"
     BATTERY_NONE = "battery_none"
 
     TEMPERATURE_OK = "temperature_ok"
@@ -164,6 +165,7 @@ LEVELS: Final[Mapping[What, Level]] = {
     What.BATTERY_LOW: _WARN,
     What.BATTERY_CRITICAL: _FAIL,
     What.BATTERY_SILENT: _FAIL,
+    What.BATTERY_GONE: _FAIL,
     What.BATTERY_NONE: _NOT,
     What.TEMPERATURE_OK: _OK,
     What.TEMPERATURE_HOT: _WARN,

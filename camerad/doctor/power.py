@@ -8,6 +8,7 @@ from typing import Any
 from camerad.config import Settings
 from camerad.doctor.findings import Finding, What
 from camerad.hardware import power, thermal
+from camerad.resources import RATES, NoRatesError, read_rates
 
 
 def examine(settings: Settings, check: str) -> Finding:
@@ -18,16 +19,32 @@ def examine(settings: Settings, check: str) -> Finding:
         critical = watch.critical_percent / 100
         # The drain that this camera has shown is the daemon's to know; so much is always promised.
         low = critical + watch.low_minutes / 60 / watch.recording_hours
-        return judge_battery(found, critical, low, watch.power_supply)
+        rates = settings.device.state_dir / RATES
+        return judge_battery(
+            found, critical, low, watch.power_supply, rates if _measured(rates) else None
+        )
     heat = thermal.read(settings.thermal.zone, settings.thermal.firmware)
     return judge_temperature(heat, settings.thermal.hot_celsius)
 
 
-def judge_battery(found: power.Power, critical: float, low: float, directory: Path) -> Finding:
-    """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns."""
+def _measured(rates: Path) -> bool:
+    """Whether the camera has measured a battery in an earlier life."""
+    try:
+        return read_rates(str(rates)) != (None, None)
+    except NoRatesError:
+        return False  # what cannot be read says nothing of a battery
+
+
+def judge_battery(
+    found: power.Power, critical: float, low: float, directory: Path, rates: Path | None
+) -> Finding:
+    """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns.
+    rates: the file that says that there was a battery, if there is one."""
     values: dict[str, Any] = {"directory": str(directory), "external": found.external}
     if found.why is not None:
         return Finding("battery", What.BATTERY_SILENT, values | {"why": found.why})
+    if found.level is None and rates is not None:
+        return Finding("battery", What.BATTERY_GONE, values | {"rates": str(rates)})
     if found.level is None:
         return Finding("battery", What.BATTERY_NONE, values)
     values |= {"percent": round(found.level * 100)}

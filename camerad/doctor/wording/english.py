@@ -131,6 +131,11 @@ ENGLISH: Final = Wording(
             "Switch the camera off and on. If it stays so, look at the gauge's wires (I2C) and its "
             "driver: ls {directory}",
         ),
+        What.BATTERY_GONE: Said(
+            "This camera has measured a battery ({rates}), and {directory} has none.",
+            "Look at its gauge's wiring (I2C) and at dmesg: the camera may end without a warning. "
+            "If the gauge was taken out on purpose: sudo rm {rates}",
+        ),
         What.BATTERY_NONE: Said("Nothing measures it: {directory} has no battery."),
         What.TEMPERATURE_OK: Said("{celsius:.0f} degrees Celsius."),
         What.TEMPERATURE_HOT: Said(

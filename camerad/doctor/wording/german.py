@@ -142,6 +142,11 @@ GERMAN: Final = Wording(
             "Kamera aus- und einschalten. Bleibt es so, die Verbindung zur Ladeanzeige (I2C) und "
             "ihren Treiber prüfen: ls {directory}",
         ),
+        What.BATTERY_GONE: Said(
+            "Diese Kamera hat einen Akku gemessen ({rates}), und {directory} hat keinen.",
+            "Nach den Drähten der Anzeige (I2C) und in dmesg sehen: Die Kamera kann ohne Warnung "
+            "ausgehen. Wurde die Anzeige mit Absicht ausgebaut: sudo rm {rates}",
+        ),
         What.BATTERY_NONE: Said("Nichts misst ihn: {directory} hat keinen Akku."),
         What.TEMPERATURE_OK: Said("{celsius:.0f} Grad Celsius."),
         What.TEMPERATURE_HOT: Said(

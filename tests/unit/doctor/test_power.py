@@ -26,7 +26,7 @@ from camerad.hardware.thermal import Thermal
     ],
 )
 def test_a_battery_is_judged_by_the_levels_of_the_camera(found: Power, what: What) -> None:
-    assert judge_battery(found, 0.04, 0.12, Path("/p")).what is what
+    assert judge_battery(found, 0.04, 0.12, Path("/p"), None).what is what
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,26 @@ def test_both_are_read_where_the_configuration_says(settings: Settings, tmp_path
     # 15 minutes of three hours are 8.3 % above the 4 % at which the camera ends.
     assert examine(here, "battery").what is What.BATTERY_LOW
     assert examine(here, "temperature").what is What.TEMPERATURE_HOT
+
+
+@pytest.mark.parametrize(
+    ("kept", "what"),
+    [
+        ('{"recording": 0.3, "standby": null}', What.BATTERY_GONE),
+        ('{"recording": null, "standby": null}', What.BATTERY_NONE),
+        ("damaged", What.BATTERY_NONE),
+        (None, What.BATTERY_NONE),
+    ],
+)
+def test_a_battery_that_was_measured_and_shows_no_more_has_failed(
+    settings: Settings, tmp_path: Path, kept: str | None, what: What
+) -> None:
+    rates = settings.device.state_dir / "battery.json"
+    rates.parent.mkdir()
+    if kept is not None:
+        rates.write_text(kept)
+    here = replace(settings, battery=replace(settings.battery, power_supply=tmp_path / "none"))
+    found = examine(here, "battery")
+    assert found.what is what
+    if what is What.BATTERY_GONE:
+        assert found.values["rates"] == str(rates)
