@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from camerad.behaviour.shift import Refusal
 from camerad.behaviour.stages import Stage
 from camerad.control import Control
 from tests.unit.test_control import StandIn
@@ -54,7 +55,7 @@ def test_what_cannot_be_is_refused_with_its_reason(tmp_path: Path) -> None:
     async def scene(bench: Bench, post: Post) -> None:
         assert await post({"wearer": None}) == (
             409,
-            {"refused": "there is no shift that could end"},
+            {"refused": Refusal.NO_SHIFT.value},
         )
         assert (await post({"wearer": "a b"}))[0] == 409
         bench.owner.state = type(bench.owner.state)(Stage.RECORDING, 0)
