@@ -17,15 +17,14 @@ import select
 import signal
 import socket
 import sys
-from typing import Final
-
-import cv2
+from typing import TYPE_CHECKING, Final
 
 from camerad import process
-from camerad.badges.reading import BadgeLook
 from camerad.clock import SystemClock
 from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError
-from camerad.stream.newest import FrameReader
+
+if TYPE_CHECKING:
+    from camerad.badges.reading import BadgeLook
 
 LOOK_MS: Final = 400
 """Between two looks. Who holds a badge up holds it for a second at least."""
@@ -64,8 +63,14 @@ def main() -> int:
         return EX_USAGE
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    cv2.setNumThreads(1)
     try:
+        # Slow to import, and the camera goes before it only by now.
+        import cv2  # noqa: PLC0415
+
+        from camerad.badges.reading import BadgeLook  # noqa: PLC0415
+        from camerad.stream.newest import FrameReader  # noqa: PLC0415
+
+        cv2.setNumThreads(1)
         serve(BadgeLook(FrameReader(arguments.frame_fd), SystemClock()), control)
     except ConnectionError:
         return 0

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS
+from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class BadgeReader:
         try:
             while line := await reader.readline():
                 self._on_wearer(str(json.loads(line)["wearer"]))
-            return f"its process ended with {await _end(process)}"
+            return f"its process ended with {await _end(process, LEAVE_SECONDS)}"
         except (ValueError, KeyError, TypeError) as error:
             return f"its process talks nonsense: {error}"
         except OSError as error:
@@ -106,13 +106,24 @@ class BadgeReader:
             self.pid = None
 
 
-async def _end(process: asyncio.subprocess.Process) -> int | None:
-    """Kill it at once: it has nothing to bring to an end. Returns its exit status."""
-    if process.returncode is None:
+async def _end(process: asyncio.subprocess.Process, leave_seconds: float = 0.0) -> int | None:
+    """See to it that it is gone: killed, unless it ends by itself within `leave_seconds`. Returns
+    its exit status.
+
+    One that closed its socket is about to end. Popen looks whether it has before it kills it, and
+    if it has, takes the exit status for itself, after which asyncio knows none.
+    """
+    if process.returncode is None and not await _gone(process, leave_seconds):
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        if not await _gone(process, KERNEL_SECONDS):
+            log.error("the process %d that looks for badges cannot be killed", process.pid)
+    return process.returncode
+
+
+async def _gone(process: asyncio.subprocess.Process, seconds: float) -> bool:
     try:
-        return await asyncio.wait_for(process.wait(), KERNEL_SECONDS)
+        await asyncio.wait_for(process.wait(), seconds)
     except TimeoutError:
-        log.error("the process %d that looks for badges cannot be killed", process.pid)
-        return None
+        return False
+    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -107,6 +109,37 @@ def test_a_killed_process_is_started_again_and_one_that_hangs_is_ended(
 
     bench.plays(scene)
     assert "no badge can be read: its process ended with -9" in caplog.text
+
+
+def test_the_exit_status_of_a_process_that_ended_by_itself_is_known(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To kill what has ended would take its exit status from asyncio, now and then."""
+    killed: list[int] = []
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", lambda one: killed.append(one.pid))
+
+    async def scene(one: Bench) -> None:
+        one.reader.look(True)
+        await one.shows(None, lambda: one.reader.pid)
+        pid = one.reader.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while not gone(pid):
+            await asyncio.sleep(0.01)
+        while "no badge" not in caplog.text:
+            await asyncio.sleep(0.01)
+        monkeypatch.undo()
+
+    bench.plays(scene)
+    assert "no badge can be read: its process ended with -9" in caplog.text
+    assert not killed
+
+
+def test_the_camera_goes_before_it_while_it_loads() -> None:
+    """What takes a processor for half a second is imported when it has made way."""
+    asked = "import sys, camerad.badges.__main__; print({'cv2', 'numpy'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_process_that_cannot_be_started_is_said_once(
