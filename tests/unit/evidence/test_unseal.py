@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pyrage
@@ -284,6 +286,12 @@ def test_an_identity_file_is_read_with_its_comments(tmp_path: Path) -> None:
     assert opens(read_identities(str(tmp_path / "key"), no_passphrase))
 
 
+@cache
+def locked() -> bytes:
+    """An identity file with a passphrase, armored; age takes a second for it, on purpose."""
+    return pyrage.passphrase.encrypt(f"{office()}\n".encode(), "correct horse", armored=True)
+
+
 @pytest.mark.parametrize("armored", [True, False])
 def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: bool) -> None:
     asked: list[str] = []
@@ -292,15 +300,15 @@ def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: b
         asked.append("asked")
         return "correct horse"
 
-    data = pyrage.passphrase.encrypt(f"{office()}\n".encode(), "correct horse", armored=armored)
-    (tmp_path / "key").write_bytes(data)
+    # The armor is that of PEM: lines of base64 between a begin and an end.
+    bare = base64.b64decode(b"".join(locked().splitlines()[1:-1]))
+    (tmp_path / "key").write_bytes(locked() if armored else bare)
     assert opens(read_identities(str(tmp_path / "key"), ask))
     assert asked == ["asked"]
 
 
 def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
-    data = pyrage.passphrase.encrypt(f"{office()}\n".encode(), "correct horse", armored=True)
-    (tmp_path / "key").write_bytes(data)
+    (tmp_path / "key").write_bytes(locked())
     with pytest.raises(IdentityFileError, match="passphrase is wrong"):
         read_identities(str(tmp_path / "key"), lambda: "wrong")
 
