@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeAlias
 
 from camerad.behaviour import signals, stages
@@ -31,6 +32,8 @@ NOWHERE_TO_KEEP = {
     Condition.STORAGE_READ_ONLY,
     Condition.STORAGE_FULL,
 }
+SHOWS = (stages.ShowSelfView, stages.ShowStatus)
+FEEDS = (stages.Arm, stages.StartRecording, stages.StopRecording, stages.Mark, stages.Mute)
 
 
 def p1(t: Transition) -> str | None:
@@ -166,45 +169,48 @@ def _ended_by_accident(t: Transition) -> str | None:
 def p10(t: Transition) -> str | None:
     """The display serves, it never rules: whatever it does, everything else is the same."""
     assert t.after is not None
-    footage = (
-        stages.Arm,
-        stages.StartRecording,
-        stages.StopRecording,
-        stages.Mark,
-        stages.Mute,
-    )
     shown = False
     for effect in t.effects:
-        shown = shown or isinstance(effect, stages.ShowSelfView | stages.ShowStatus)
-        if shown and isinstance(effect, footage):
+        shown = shown or isinstance(effect, SHOWS)
+        if shown and isinstance(effect, FEEDS):
             return "footage waits for the display"
-    others = []
-    if Condition.DISPLAY_DOWN not in t.before.conditions:
-        others.append(replace(t.before, conditions=t.before.conditions | {Condition.DISPLAY_DOWN}))
-    if t.before.display_on:
-        others.append(replace(t.before, display_on=False))
-    if t.before.status_on:
-        others.append(replace(t.before, status_on=False, status_at_us=0))
-    for other in others:
+    honest = _undisplayed(t.after), _footage(t.effects)
+    for other in _displayed_otherwise(t.before):
         after, effects = stages.step(other, t.event, t.rules)
-        if _undisplayed(after, effects) != _undisplayed(t.after, t.effects):
+        if (_undisplayed(after), _footage(effects)) != honest:
             return "the display changes more than the display"
     return None
 
 
-def _undisplayed(state: State, effects: tuple[stages.Effect, ...]) -> object:
-    state = replace(
+@lru_cache(maxsize=4096)
+def _displayed_otherwise(state: State) -> tuple[State, ...]:
+    """The same state with another display."""
+    others = []
+    if Condition.DISPLAY_DOWN not in state.conditions:
+        others.append(replace(state, conditions=state.conditions | {Condition.DISPLAY_DOWN}))
+    if state.display_on:
+        others.append(replace(state, display_on=False))
+    if state.status_on:
+        others.append(replace(state, status_on=False, status_at_us=0))
+    return tuple(others)
+
+
+@lru_cache(maxsize=4096)
+def _undisplayed(state: State) -> State:
+    return replace(
         state,
         display_on=False,
         status_on=False,
         status_at_us=0,
         conditions=state.conditions - {Condition.DISPLAY_DOWN},
     )
-    return state, [
+
+
+def _footage(effects: tuple[stages.Effect, ...]) -> list[stages.Effect]:
+    return [
         effect
         for effect in effects
-        if not isinstance(effect, stages.ShowSelfView | stages.ShowStatus)
-        and effect != Cue(CueKind.DISPLAY_DOWN)
+        if not isinstance(effect, SHOWS) and effect != Cue(CueKind.DISPLAY_DOWN)
     ]
 
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import replace
+from itertools import chain, product
+from typing import NamedTuple
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Effect, Event, IllegalEvent, Intent, Rules, State
@@ -72,8 +73,7 @@ ALL_RULES = tuple(
 """Any two of the rules in every combination; the last two have nothing to do with each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One event in one state.
 
     possible: whether the world could have brought the event about. after is None where the event
@@ -115,13 +115,17 @@ def explore(
     first = (_timeless(stages.initial(rules, 0)), START)
     known = {first}
     queue = deque(known)
+    # There are more than a million transitions: what is the same in all of them is made once.
+    events = tuple(_events(matters | rest))
     while queue:
         state, world = queue.popleft()
-        for event in _events(state, rules, matters | rest):
+        for event in chain(events, _ticks(state, rules)):
             transition = take(rules, state, world, event)
             yield transition
             after = transition.after
             if after is None or not transition.possible or transition.wrong is not None:
+                continue
+            if after is state and transition.then is world:
                 continue
             if after.conditions & rest and len(after.conditions) > 1:
                 continue
@@ -131,7 +135,7 @@ def explore(
                 queue.append(reached)
 
 
-def _events(state: State, rules: Rules, conditions: frozenset[Condition]) -> Iterator[Event]:
+def _events(conditions: frozenset[Condition]) -> Iterator[Event]:
     for intent in Intent:
         yield stages.Intended(NOW_US, intent, EDGE_US, SOURCE)
     for condition in conditions:
@@ -145,8 +149,11 @@ def _events(state: State, rules: Rules, conditions: frozenset[Condition]) -> Ite
     yield stages.Closed(NOW_US)
     yield stages.Failed(NOW_US, "input/output error")
     yield stages.Shutdown(NOW_US)
-    due = stages.deadline(state, rules)
     yield stages.Tick(NOW_US)
+
+
+def _ticks(state: State, rules: Rules) -> Iterator[Event]:
+    due = stages.deadline(state, rules)
     if due is not None:
         yield stages.Tick(due - 1)
         yield stages.Tick(due)

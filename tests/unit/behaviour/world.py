@@ -75,7 +75,7 @@ class World:
         world = self
         for effect in effects:
             world = world._after_effect(effect)
-        if state.stage is Stage.SELF_VIEW and not state.wiping:
+        if state.stage is Stage.SELF_VIEW and not state.wiping and not world.seen:
             world = replace(world, seen=True)
         return world
 
