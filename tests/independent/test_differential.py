@@ -25,7 +25,7 @@ SCRIPT: Final = Path(__file__).with_name("verify.sh")
 NAME: Final = "20261124T153000Z-000001-00000001.tar"
 BASE: Final = made_with_sound()
 SEED, CHANGES = 20261124, 16
-"""Each takes the script half a second; run by hand with more: python test_differential.py SEED N"""
+"""Each takes the script a third of a second; by hand, more: python test_differential.py SEED N"""
 SECOND: Final = 1_000_000
 ORIGIN: Final = BASE.header.origin_us
 GAP: Final = {"frames": None, "from_us": ORIGIN + SECOND, "reason": "x", "to_us": ORIGIN}

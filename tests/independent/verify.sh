@@ -21,18 +21,30 @@ mkdir "$members"
 
 bad() { echo "NOT AUTHENTIC: $*"; exit 2; }
 unreadable() { echo "unreadable: $*"; exit 3; }
-sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
-size() { wc -c < "$1" | tr -d ' '; }
+# The digest of a file, and its size, are then in $digest and $bytes.
+sha256() { digest=$(sha256sum < "$1"); digest=${digest%% *}; }
+size() { bytes=$(($(wc -c < "$1"))); }
+newline='
+'
 
 # base64url without padding, of standard input (1).
 encode() { base64 -w 0 | tr '+/' '-_' | tr -d '='; }
-
-# One part of a token into a file; only the one spelling passes (1).
-decode() { # PART FILE WHAT
+# Of what has only its characters, one spelling passes: no bit is set behind the last byte (1).
+canonical() { # PART WHAT
+    case $((${#1} % 4)) in
+        0) return ;;
+        2) case $1 in *[AQgw]) return ;; esac ;;
+        3) case $1 in *[AEIMQUYcgkosw048]) return ;; esac ;;
+    esac
+    bad "$2: not in the one spelling of base64url"
+}
+# A canonical part, with the characters of base64, into a file.
+decode() { # PART FILE
     padded=$1
     while [ $((${#padded} % 4)) -ne 0 ]; do padded=$padded=; done
-    printf %s "$padded" | tr -- '-_' '+/' | base64 -d > "$2" 2> /dev/null || bad "$3: not base64url"
-    [ "$(encode < "$2")" = "$1" ] || bad "$3: not in the one spelling of base64url"
+    base64 -d > "$2" <<END
+$padded
+END
 }
 
 # -- section 3.1: the archive ----------------------------------------------------------------------
@@ -68,23 +80,28 @@ cmp -s "$work/names" "$work/expected" ||
     bad "members: $(diff "$work/expected" "$work/names" | sed -n '2p')"
 
 tar xf "$recording" -C "$members" 2> /dev/null || bad "the archive is cut or damaged"
-# Made anew from names and contents, it is the same file, or some byte around them was changed.
-nul() { head -c "$1" /dev/zero; }
-header() { # NAME SIZE CHECKSUM
-    printf %s "$1"; nul $((100 - ${#1}))
-    printf '0000444\0000000000\0000000000\000%011o\00000000000000\000%s0' "$2" "$3"; nul 100
-    printf 'ustar\00000'; nul 64
-    printf '0000000\0000000000\000'; nul 167
-}
-while read -r member; do
-    bytes=$(size "$members/$member")
-    sum=$(header "$member" "$bytes" '        ' | od -An -v -tu1 |
-        awk '{ for (i = 1; i <= NF; i++) sum += $i } END { printf "%06o", sum }')
-    header "$member" "$bytes" "$(printf '%s_ ' "$sum")" | tr _ '\000'
+# Made anew from names and contents, it is the same file, or some byte around them was changed. Of
+# each member: its name, what stands before it, and what behind it, as printf(1) takes it.
+(cd "$members" && xargs wc -c < "$work/expected") | awk '
+    function nul(count, text) { while (count-- > 0) text = text "\\000"; return text }
+    BEGIN { for (n = 32; n < 127; n++) code[sprintf("%c", n)] = n }
+    $2 != "total" {
+        size = sprintf("%011o", $1)
+        counted = $2 "000044400000000000000" size "00000000000" "        " "0ustar0000000000000000"
+        sum = 0
+        for (n = 1; n <= length(counted); n++) sum += code[substr(counted, n, 1)]
+        print $2, $2 nul(100 - length($2)) "0000444" nul(1) "0000000" nul(1) "0000000" nul(1) size \
+            nul(1) "00000000000" nul(1) sprintf("%06o", sum) nul(1) "\\0400" nul(100) "ustar" nul(1) \
+            "00" nul(64) "0000000" nul(1) "0000000" nul(168), nul((512 - $1 % 512) % 512)
+    }' > "$work/around"
+while read -r member before behind; do
+    # shellcheck disable=SC2059 # made above, of digits and names that were compared
+    printf "$before"
     cat "$members/$member"
-    nul $(((512 - bytes % 512) % 512))
-done < "$work/expected" > "$work/again"
-nul 1024 >> "$work/again"
+    # shellcheck disable=SC2059
+    printf "$behind"
+done < "$work/around" > "$work/again"
+head -c 1024 /dev/zero >> "$work/again"
 cmp -s "$work/again" "$recording" || bad "the archive around the members is not as it was written"
 
 # -- section 2: statements -------------------------------------------------------------------------
@@ -156,14 +173,24 @@ def told($latest; $earliest): all(.gaps[], (.sound.gaps // [])[];
 # Each change of the rate begins with what the one before led to (3.4).
 def follows($fps): reduce (.rates // [])[] as $one ($fps;
     if . == $one.from_fps then $one.to_fps else null end);
+# Of what is wrong, what comes first; nothing if all is right.
+def first_of(complaints): first(complaints | select(. != "")) // "";
+def unless($right; $complaint): if $right then "" else $complaint end;
+# A description of a member, which is as $there says, or of none: then both are null.
+def describes($there; $member): if $there == null
+    then unless(. == null; "describes a member that should not be there")
+    elif .bytes != $there.bytes then "\($member) has another size than was signed"
+    else unless(.sha256 == $there.sha256; "\($member) has other bytes than were signed") end;
 '
 
 # Checks everything about a statement but what its fields mean; its payload is then in $payload.
 payload=$work/payload
+kind=
 statement() { # MEMBER KIND SHAPE
     token=$(cat "$members/$1"; echo .)
     token=${token%.}
-    [ "${#token}" -eq "$(size "$members/$1")" ] || bad "$1: has bytes that no statement has"
+    size "$members/$1"
+    [ "${#token}" -eq "$bytes" ] || bad "$1: has bytes that no statement has"
     [ "${#token}" -le 1048576 ] || bad "$1: too long for a statement"
     case $token in
         *.*.*.*) bad "$1: more than three parts" ;;
@@ -172,36 +199,44 @@ statement() { # MEMBER KIND SHAPE
         *) bad "$1: fewer than three parts" ;;
     esac
     rest=${token#*.}
-    decode "${token%%.*}" "$work/protected" "$1"
-    decode "${rest%%.*}" "$payload" "$1"
-    decode "${rest#*.}" "$work/signature" "$1"
-    printf '{"alg":"EdDSA","kid":"%s","typ":"%s+json"}' "$thumbprint" "$2" > "$work/wanted"
-    cmp -s "$work/protected" "$work/wanted" ||
+    for part in "${token%%.*}" "${rest%%.*}" "${rest#*.}"; do canonical "$part" "$1"; done
+    [ "$kind" = "$2" ] ||
+        protected=$(printf '{"alg":"EdDSA","kid":"%s","typ":"%s+json"}' "$thumbprint" "$2" | encode)
+    kind=$2
+    standard=$(printf %s "$token" | tr -- '-_' '+/')
+    if [ "${token%%.*}" != "$protected" ]; then
+        decode "${standard%%.*}" "$work/protected"
         bad "$1: not a $2 by this key, but: $(tr -dc ' -~' < "$work/protected" | head -c 200)"
+    fi
+    rest=${standard#*.}
+    decode "${rest%%.*}" "$payload"
+    decode "${rest#*.}" "$work/signature"
     printf %s "${token%.*}" > "$work/signed"
     openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in "$work/signed" \
         -sigfile "$work/signature" > /dev/null 2>&1 || bad "$1: the signature is wrong"
-    # jq escapes U+007F, and nothing else, otherwise than camerad.
-    jq -cSj . "$payload" 2> /dev/null | sed 's/\\u007f/\x7f/g' | cmp -s - "$payload" ||
-        bad "$1: the payload is not in its one spelling"
-    wrong=$(jq -r "$shapes"'if [paths(numbers) as $p | getpath($p) as $n
+    # Two lines: its one spelling, and what is wrong with it.
+    wrong=
+    said=$(jq -cSr "$shapes"'., if [paths(numbers) as $p | getpath($p) as $n
         | $n <= 9007199254740991 and $n >= if $p[-1] == "clock_step_us"
             then -9007199254740991 else 0 end] | all | not then "has a number that cannot be"
         elif all(.. | strings; length <= 200 and (test("[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}") | not))
             | not then "has a text that cannot be"
         elif '"$3"' then "" else "has other fields, or others in them, than a '"$2"'" end' \
         "$payload" 2> /dev/null) || wrong="has what no $2 has"
-    [ -z "$wrong" ] || bad "$1: $wrong"
+    spelt=${said%%"$newline"*}
+    wrong=${wrong:-${said#"$spelt"}}
+    # jq escapes U+007F, and nothing else, otherwise than camerad.
+    case $spelt in *'\u007f'*) spelt=$(printf %s "$spelt" | sed 's/\\u007f/\x7f/g') ;; esac
+    printf %s "$spelt" | cmp -s - "$payload" || bad "$1: the payload is not in its one spelling"
+    [ -z "$wrong" ] || bad "$1: ${wrong#"$newline"}"
 }
-is() { # MEMBER FILTER WANTED WHAT
-    [ "$(jq -r "$shapes$2" "$payload")" = "$3" ] || bad "$1: $4"
-}
-content() { # MEMBER FIELD OF: the payload's field describes the member OF, or is null if OF is ""
-    if [ -z "$3" ]; then
-        is "$1" "$2" null "describes a member that should not be there"
-    else
-        is "$1" "$2.bytes" "$(size "$members/$3")" "$3 has another size than was signed"
-        is "$1" "$2.sha256" "$(sha256 "$members/$3")" "$3 has other bytes than were signed"
+# What a member is, as a statement describes it (1); null if there is none.
+described() { # MEMBER
+    there=null
+    if [ -n "$1" ]; then
+        size "$members/$1"
+        sha256 "$members/$1"
+        there="{\"bytes\":$bytes,\"sha256\":\"$digest\"}"
     fi
 }
 
@@ -209,71 +244,58 @@ content() { # MEMBER FIELD OF: the payload's field describes the member OF, or i
 
 remarks=
 statement header.jws camerad-header header
-sound=$(jq .sound "$payload")
-microphone=$(jq -c '.microphone // null' "$payload")
-is header.jws '.sound == false or has("microphone")' true "announces sound without a microphone"
-is header.jws .format 1 "of another version of the format"
-boot=$(jq .boot_id "$payload")
-id=$(jq -r .id "$payload")
+said=$(jq -r "$shapes"'first_of(
+        unless(.sound == false or has("microphone"); "announces sound without a microphone"),
+        unless(.format == 1; "of another version of the format")),
+    .sound, (.microphone | tojson), (.microphone.pre_event // false), (.boot_id | tojson), .id,
+    .origin_us, .trigger_us, .fps' "$payload") || bad "header.jws: cannot be checked"
+{
+    read -r wrong
+    read -r sound
+    read -r microphone
+    read -r hears_before
+    read -r boot
+    read -r id
+    read -r origin
+    read -r trigger
+    read -r rate
+} <<END
+$said
+END
+[ -z "$wrong" ] || bad "header.jws: $wrong"
 name=$(basename "$recording" .tar)
 named=$(printf %s "$name" | grep -Eo '^[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}' || true)
 if [ -n "$named" ]; then
     [ "$named" = "$id" ] || bad "header.jws: the file is named like another recording than $id"
 fi
-origin=$(jq .origin_us "$payload")
-trigger=$(jq .trigger_us "$payload")
-rate=$(jq .fps "$payload")
 jq -r '"recording \(.id)\ndevice    \(.device)
 when      \(.started_wall_us / 1000000 | floor | todate), by a clock that is \(.clock.source)"' \
     "$payload"
 if [ "$sound" = false ] && [ "$microphone" != null ]; then
     remarks=", without the sound that was wanted"
 fi
-previous=$(sha256 "$members/header.jws")
+sha256 "$members/header.jws"
+previous=$digest
 
-# What a commit says about sound (3.9).
+# Sound ends here, or has not begun yet; and up to where there is none (3.9).
 units=0
+heard_end=$origin
 heard_until=$origin
-if [ "$(printf %s "$microphone" | jq '.pre_event? // false')" != true ] &&
-    [ "$trigger" -gt "$origin" ]; then heard_until=$trigger; fi
+if [ "$hears_before" != true ] && [ "$trigger" -gt "$origin" ]; then heard_until=$trigger; fi
 unheard() { # UNTIL: sound begins here, or ends with the recording
     [ $(($1 - heard_until)) -le 1000000 ] ||
         printf '{"from":%s,"to":%s}\n' "$heard_until" "$1" >> "$work/silences"
 }
-: > "$work/silences"
-heard() {
-    is "$member" ".facts | .clock.boot_us as \$now | .sound
-        | if .units == 0 then .first_us == null and .end_us == null
-        else .first_us != null and .end_us != null
-            and .first_us >= $origin and .first_us < .end_us and .end_us <= \$now + 60000000
-            and .first_us >= $heard_end - 5000
-            and (.units * $unit | floor) <= .end_us - .first_us + 5000 end" true \
-        "gives times of sound that cannot be"
-    jq -c '.facts.sound | {gaps, states}' "$payload" >> "$work/sounds"
-    if jq -e '.facts.sound.gaps != []' "$payload" > /dev/null; then
-        gaps=yes
-        jq -r --argjson o "$origin" '.facts.sound.gaps[] | "no sound  from " +
-            "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
-    fi
-    [ "$(jq .facts.sound.units "$payload")" -gt 0 ] || return 0
-    unheard "$(jq .facts.sound.first_us "$payload")"
-    units=$((units + $(jq .facts.sound.units "$payload")))
-    heard_until=$(jq .facts.sound.end_us "$payload")
-    heard_end=$heard_until
-    [ "$heard_until" -le "$until" ] || until=$heard_until
+for list in silences sounds holes gaps; do : > "$work/$list"; done
+tell_gaps() { # FIELD KIND: tells the gaps that it states
+    gaps=yes
+    jq -r --argjson o "$origin" "$1"'.gaps[] | "'"$2"' from " +
+        "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
 }
-slower() { # FIELD: other pictures per second from here on
-    rate=$(jq "$shapes$1 | follows($rate)" "$payload")
-    [ "$rate" != null ] || bad "$member: changes a rate that was another"
-    jq -r --argjson o "$origin" "$1"'.rates // [] | .[] |
+tell_rates() { # FIELD: tells how many pictures per second there are from here on
+    jq -r --argjson o "$origin" "$1"'.rates[] |
         "rate      at \(.at_us - $o) us: \(.to_fps) pictures per second: \(.reason)"' "$payload"
 }
-unit=$(printf %s "$microphone" | jq -r 'if . == null then 0 else "\(.samples) * 1000000 / \(.rate)"
-    end')
-: > "$work/sounds"
-heard_end=$origin
-: > "$work/holes"
-: > "$work/gaps"
 
 n=0
 frames=0
@@ -281,38 +303,73 @@ end=$origin
 until=$origin # where the last picture or sound ends
 last=$((origin - 1))
 earliest=$((origin < trigger ? origin : trigger))
+of=init.mp4.age
 while [ "$n" -lt "$commits" ]; do
     number=$(printf %06d "$n")
     member=$number.jws
     statement "$member" camerad-commit "commit($sound)"
-    is "$member" .previous "$previous" "does not follow the statement before it"
-    is "$member" .facts.sequence "$n" "is the commit of another fragment"
-    content "$member" .fragment "$number.m4s.age"
-    of=
-    [ "$n" -gt 0 ] || of=init.mp4.age
-    content "$member" .init "$of"
-    is "$member" ".facts | (if .frames == 0
-        then $n > 0 and .first_us == $end and .last_us == $end and .end_us == $end
-            and .sound.units > 0
-        else .first_us > $last and .first_us >= $origin
-            and .first_us <= .last_us and .last_us < .end_us and .end_us - .last_us <= 2000000 end)
-        and .last_us <= .clock.boot_us + 60000000
-        and told([.clock.boot_us, .end_us, .sound.end_us // 0] | max; $earliest)" true \
-        "gives times that cannot be"
-    jq -c ".facts.first_us | select(. - $end > 1000000) | {from: $end, to: .}" "$payload" >> "$work/holes"
-    jq -c '.facts.gaps[]' "$payload" >> "$work/gaps"
-    if jq -e '.facts.gaps != []' "$payload" > /dev/null; then
-        gaps=yes
-        jq -r --argjson o "$origin" '.facts.gaps[] | "gap       from " +
-            "\((.from_us // $o) - $o) us to \((.to_us // $o) - $o) us: \(.reason)"' "$payload"
+    described "$number.m4s.age"
+    fragment=$there
+    described "$of"
+    # Two lines: what is wrong with it, and what is in it.
+    said=$(jq -r --arg previous "$previous" --argjson n "$n" --argjson fragment "$fragment" \
+        --argjson init "$there" --argjson origin "$origin" --argjson end "$end" \
+        --argjson last "$last" --argjson earliest "$earliest" --argjson rate "$rate" \
+        --argjson microphone "$microphone" --argjson heard_end "$heard_end" "$shapes"'
+        (.facts | follows($rate)) as $follows | first_of(
+            unless(.previous == $previous; "does not follow the statement before it"),
+            unless(.facts.sequence == $n; "is the commit of another fragment"),
+            (.fragment | describes($fragment; "'"$number.m4s.age"'")),
+            (.init | describes($init; "init.mp4.age")),
+            unless(.facts | (if .frames == 0
+                then $n > 0 and .first_us == $end and .last_us == $end and .end_us == $end
+                    and .sound.units > 0
+                else .first_us > $last and .first_us >= $origin and .first_us <= .last_us
+                    and .last_us < .end_us and .end_us - .last_us <= 2000000 end)
+                and .last_us <= .clock.boot_us + 60000000
+                and told([.clock.boot_us, .end_us, .sound.end_us // 0] | max; $earliest);
+                "gives times that cannot be"),
+            unless($follows != null; "changes a rate that was another"),
+            unless(.facts | .clock.boot_us as $now | .sound | . == null or if .units == 0
+                then .first_us == null and .end_us == null
+                else .first_us != null and .end_us != null
+                    and .first_us >= $origin and .first_us < .end_us
+                    and .end_us <= $now + 60000000 and .first_us >= $heard_end - 5000
+                    and (.units * $microphone.samples * 1000000 / $microphone.rate | floor)
+                        <= .end_us - .first_us + 5000 end;
+                "gives times of sound that cannot be")),
+        (.facts | "\(.frames) \(.first_us) \(.last_us) \(.end_us) \(.gaps | length)"
+            + " \(.rates // [] | length) \($follows) \(.sound // {gaps: [], states: []}
+            | "\(.gaps | length) \(.states | length) \(.units) \(.first_us) \(.end_us)")")' \
+        "$payload") || bad "$member: cannot be checked"
+    wrong=${said%%"$newline"*}
+    [ -z "$wrong" ] || bad "$member: $wrong"
+    # shellcheck disable=SC2086 # whole numbers, but for sound that is not there
+    set -- ${said#*"$newline"}
+    [ $(($2 - end)) -le 1000000 ] || printf '{"from":%s,"to":%s}\n' "$end" "$2" >> "$work/holes"
+    if [ "$5" -gt 0 ]; then
+        jq -c '.facts.gaps[]' "$payload" >> "$work/gaps"
+        tell_gaps .facts "gap      "
     fi
-    slower .facts
-    if [ "$sound" = true ]; then heard; fi
-    frames=$((frames + $(jq .facts.frames "$payload")))
-    [ "$(jq .facts.frames "$payload")" -eq 0 ] || last=$(jq .facts.last_us "$payload")
-    end=$(jq .facts.end_us "$payload")
+    [ "$6" -eq 0 ] || tell_rates .facts
+    rate=$7
+    frames=$((frames + $1))
+    [ "$1" -eq 0 ] || last=$3
+    end=$4
+    [ $(($8 + $9)) -eq 0 ] || jq -c '.facts.sound | {gaps, states}' "$payload" >> "$work/sounds"
+    [ "$8" -eq 0 ] || tell_gaps .facts.sound "no sound "
+    shift 9
+    if [ "$sound" = true ] && [ "$1" -gt 0 ]; then
+        unheard "$2"
+        units=$((units + $1))
+        heard_until=$3
+        heard_end=$3
+        [ "$heard_until" -le "$until" ] || until=$heard_until
+    fi
     [ "$end" -le "$until" ] || until=$end
-    previous=$(sha256 "$members/$member")
+    sha256 "$members/$member"
+    previous=$digest
+    of=
     n=$((n + 1))
 done
 
@@ -320,26 +377,45 @@ done
     bad "header.jws: gives a trigger that cannot be"
 
 statement end.jws camerad-end "ending($sound)"
-is end.jws .previous "$previous" "does not follow the statement before it"
-is end.jws ".closing | ([$until, $trigger, if .boot_id == $boot then .clock.boot_us else 0 end]
-    | max) as \$known | .at_us <= \$known + 60000000
-    and told([\$known, .at_us] | max; $earliest)" true "gives times that cannot be"
-member=end.jws
-slower .closing
-if [ "$sound" = true ]; then
-    is end.jws .closing.sound.units "$units" "counts other sound than the commits"
-    jq -e '.closing.sound.gaps == []' "$payload" > /dev/null || gaps=yes
-    jq -c '.closing.sound | {gaps, states}' "$payload" >> "$work/sounds"
-    [ "$commits" -eq 0 ] || unheard "$(jq .closing.at_us "$payload")"
-fi
-is end.jws .commits "$commits" "counts other commits than there are"
-is end.jws .closing.frames "$frames" "counts other pictures than the commits"
 torn=
 [ ! -f "$members/torn.bin" ] || torn=torn.bin
-content end.jws .torn "$torn"
-jq -e '.closing.gaps == []' "$payload" > /dev/null || gaps=yes
+described "$torn"
+said=$(jq -r --arg previous "$previous" --argjson until "$until" --argjson trigger "$trigger" \
+    --argjson boot "$boot" --argjson earliest "$earliest" --argjson rate "$rate" \
+    --argjson units "$units" --argjson commits "$commits" --argjson frames "$frames" \
+    --argjson torn "$there" "$shapes"'first_of(
+        unless(.previous == $previous; "does not follow the statement before it"),
+        unless(.closing
+            | ([$until, $trigger, if .boot_id == $boot then .clock.boot_us else 0 end] | max)
+            as $known | .at_us <= $known + 60000000 and told([$known, .at_us] | max; $earliest);
+            "gives times that cannot be"),
+        unless(.closing | follows($rate) != null; "changes a rate that was another"),
+        unless(.closing.sound | . == null or .units == $units;
+            "counts other sound than the commits"),
+        unless(.commits == $commits; "counts other commits than there are"),
+        unless(.closing.frames == $frames; "counts other pictures than the commits"),
+        (.torn | describes($torn; "torn.bin"))),
+    (.closing | .at_us, (.gaps | length), (.sound.gaps // [] | length), (.rates // [] | length),
+        .reason)' "$payload") || bad "end.jws: cannot be checked"
+{
+    read -r wrong
+    read -r at
+    read -r stated
+    read -r heard
+    read -r changed
+    IFS= read -r reason
+} <<END
+$said
+END
+[ -z "$wrong" ] || bad "end.jws: $wrong"
+[ "$changed" -eq 0 ] || tell_rates .closing
+if [ "$sound" = true ]; then
+    jq -c '.closing.sound | {gaps, states}' "$payload" >> "$work/sounds"
+    [ "$commits" -eq 0 ] || unheard "$at"
+fi
 jq -c '.closing.gaps[]' "$payload" >> "$work/gaps"
-[ "$(jq -r .closing.reason "$payload")" != recovered ] || remarks="$remarks, closed by repair"
+[ $((stated + heard)) -eq 0 ] || gaps=yes
+[ "$reason" != recovered ] || remarks="$remarks, closed by repair"
 [ -z "${gaps-}" ] || remarks="$remarks, with gaps"
 # What of a time gaps do not cover, and these in their order (4).
 # shellcheck disable=SC2016 # the dollars are jq's
@@ -368,7 +444,8 @@ holes=$(jq -rs --slurpfile all "$work/gaps" "$covering"'
     ($all | inorder) as $gaps | map(select(bare(.from; .to; $gaps) > 1000000)) | length' "$work/holes")
 [ "$holes" -eq 0 ] || remarks="$remarks, with a hole that nothing explains"
 echo "length    $((end - origin)) us: $frames pictures in $commits fragments"
-echo "end       $previous -> $(sha256 "$members/end.jws")"
+sha256 "$members/end.jws"
+echo "end       $previous -> $digest"
 
 # -- section 4: opening ----------------------------------------------------------------------------
 
