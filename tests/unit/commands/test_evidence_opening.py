@@ -11,6 +11,7 @@ from typing import Any
 import pyrage
 import pytest
 from desk_helpers import ONE, Camera, office
+from sealed_helpers import LOCKED, PASSPHRASE
 
 from camerad.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.evidence.report import Verdict
@@ -34,9 +35,9 @@ def test_open_asks_for_the_passphrase_or_reads_it(
 ) -> None:
     camera.put(ONE)
     protected = tmp_path / "office.age"
-    protected.write_bytes(pyrage.passphrase.encrypt(f"{office()}\n".encode(), "one two three four"))
+    protected.write_bytes(LOCKED)
     word = tmp_path / "word"
-    word.write_text("one two three four\n")
+    word.write_text(f"{PASSPHRASE}\n")
     opening = (
         *("evidence", "open", ONE, "--key", key),
         *("--identity", protected, "--passphrase-file", word),

@@ -48,11 +48,25 @@ Members = list[tuple[str, bytes]]
 KEY: Final = SigningKey.generate()
 KEYS: Final = KeyRing([KEY.public])
 
+_OFFICE: Final = "AGE-SECRET-KEY-1R7MGTQ8GG9RMVPU9Y6L6L5QPA0ZEXEFHA5Q9QFW2T94MCTPPAREQ0J9FUE"
+PASSPHRASE: Final = "correct horse"  # noqa: S105 - of the key below, which opens nothing else
+LOCKED: Final = b"""-----BEGIN AGE ENCRYPTED FILE-----
+YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCAyT1Rrd0Zhb2F1Y3NjMVlI
+M09WUFF3IDIKZ2ZTSVFseVM2aXFyNEtzMzdndmx1VDVZRDNGY0VDMUt3bTYyUm1v
+VHBsbwotLS0gOE8ySStzYWtDaWFFOXlsQXBSVVdhMmhZV1hCSTg3d2ZZN2E0MzNL
+aUtZbwrP84E5zjYL6qO8V9wMuHCxMuPwBT2Z48ZB3ld2wUARyz2b0JOPd4UcPZQU
+QHPl18fIs47O2sJVNQR3kGXkXteA3BRxCRcHiT15pWsLwhBurNe3tPaEwjHWKdJb
+S2hb0XEaEttColudoBUzVQ==
+-----END AGE ENCRYPTED FILE-----
+"""
+"""The private half of `office()` as an identity file with a passphrase. It is locked as age does
+it, but with a work factor of 2^2 (age v1, "The scrypt recipient type"), which no program offers:
+age's own takes a second of a processor each time that it is locked, or opened."""
 
-@functools.cache
+
 def office() -> pyrage.x25519.Identity:
-    """The identity that opens the recordings made here."""
-    return pyrage.x25519.Identity.generate()
+    """The identity that opens the recordings made here, and nothing else."""
+    return pyrage.x25519.Identity.from_str(_OFFICE)
 
 
 def at(media_us: int, source: ClockSource = ClockSource.SYNCHRONISED) -> Moment:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pyrage
@@ -20,6 +19,8 @@ from sealed_helpers import (
     ENOUGH,
     KEY,
     KEYS,
+    LOCKED,
+    PASSPHRASE,
     Made,
     altered,
     flipped,
@@ -286,29 +287,23 @@ def test_an_identity_file_is_read_with_its_comments(tmp_path: Path) -> None:
     assert opens(read_identities(str(tmp_path / "key"), no_passphrase))
 
 
-@cache
-def locked() -> bytes:
-    """An identity file with a passphrase, armored; age takes a second for it, on purpose."""
-    return pyrage.passphrase.encrypt(f"{office()}\n".encode(), "correct horse", armored=True)
-
-
 @pytest.mark.parametrize("armored", [True, False])
 def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: bool) -> None:
     asked: list[str] = []
 
     def ask() -> str:
         asked.append("asked")
-        return "correct horse"
+        return PASSPHRASE
 
     # The armor is that of PEM: lines of base64 between a begin and an end.
-    bare = base64.b64decode(b"".join(locked().splitlines()[1:-1]))
-    (tmp_path / "key").write_bytes(locked() if armored else bare)
+    bare = base64.b64decode(b"".join(LOCKED.splitlines()[1:-1]))
+    (tmp_path / "key").write_bytes(LOCKED if armored else bare)
     assert opens(read_identities(str(tmp_path / "key"), ask))
     assert asked == ["asked"]
 
 
 def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(locked())
+    (tmp_path / "key").write_bytes(LOCKED)
     with pytest.raises(IdentityFileError, match="passphrase is wrong"):
         read_identities(str(tmp_path / "key"), lambda: "wrong")
 
