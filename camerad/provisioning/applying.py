@@ -6,6 +6,8 @@ Runs before the daemon, and may be ended at any instant: docs/provisioning.md ha
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,7 +20,7 @@ from camerad.evidence.keys import KeyFileError
 from camerad.provisioning import deciding, making, orders, signing
 from camerad.provisioning.card import Card
 from camerad.provisioning.deciding import TOLD, Refused, Taken, Why
-from camerad.provisioning.kept import DamagedError, Decision, Kept
+from camerad.provisioning.kept import SSH, WIFI, DamagedError, Decision, Kept
 from camerad.provisioning.orders import Order
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.report import Told, text
@@ -31,6 +33,19 @@ _LEFT: Final = (
     "the file was taken over, and could not be removed from the card: it is tried again at each "
     "start; check this partition (fsck.vfat), or flash the card anew"
 )
+
+
+PROGRAMS: Final = "/usr/sbin"
+"""Where the system has what the office's file may ask for."""
+_NEEDS: Final = {
+    SSH: ("sshd", "ssh: the camera's system has no SSH server, so nobody can log in"),
+    WIFI: (
+        "wpa_supplicant",
+        "wifi: the camera's image was made without the radio, so it joins no wireless network; "
+        "write one that was made with PARTS=wifi (docs/image.md)",
+    ),
+}
+"""By the file that is made: the program that reads it, and what is said if it is not there."""
 
 
 class Outcome(Enum):
@@ -65,8 +80,9 @@ def camera_of(state_dir: str) -> str | None:
         return None
 
 
-def apply(card: Card, kept: Kept, camera: str | None) -> Outcome:
+def apply(card: Card, kept: Kept, camera: str | None, *, programs: str = PROGRAMS) -> Outcome:
     """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
+    programs: the directory of the system's programs; what is asked for and missing there is told.
 
     Raises StorageError where the camera's own directory cannot be read or written; a card that
     cannot is no such case.
@@ -76,17 +92,18 @@ def apply(card: Card, kept: Kept, camera: str | None) -> Outcome:
         pending = kept.pending
     except DamagedError as error:
         _log.error("%s", error)
-        return _judge(card, kept, camera, Found(None, damaged=True))
+        return _judge(card, kept, camera, Found(None, damaged=True), programs)
     if pending is not None:
-        return _finish(card, kept, pending)
+        return _finish(card, kept, pending, programs)
     try:
-        return _judge(card, kept, camera, Found(kept.accepted, damaged=False))
+        found = Found(kept.accepted, damaged=False)
     except DamagedError as error:
         _log.error("%s", error)
-        return _judge(card, kept, camera, Found(None, damaged=True))
+        found = Found(None, damaged=True)
+    return _judge(card, kept, camera, found, programs)
 
 
-def _judge(card: Card, kept: Kept, camera: str | None, found: Found) -> Outcome:
+def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: str) -> Outcome:
     unprovisioned = found.decision is None and not found.damaged
     if unprovisioned:
         kept.keep_unprovisioned()
@@ -114,7 +131,7 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found) -> Outcome:
     # What is known was carried out once already, and is done again: only what differs is written.
     decision = _decision(card, verdict) if isinstance(verdict, Taken) else verdict.decision
     kept.decide(decision)
-    return _finish(card, kept, decision)
+    return _finish(card, kept, decision, programs)
 
 
 def _decision(card: Card, taken: Taken) -> Decision:
@@ -141,7 +158,7 @@ def _decision(card: Card, taken: Taken) -> Decision:
     )
 
 
-def _finish(card: Card, kept: Kept, decision: Decision) -> Outcome:
+def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcome:
     """Carry out a decision, for the first time or again."""
     kept.carry_out(decision)
     order = decision.order
@@ -153,11 +170,20 @@ def _finish(card: Card, kept: Kept, decision: Decision) -> Outcome:
         kept.complain(_LEFT)
         _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
         return Outcome.LEFT
-    said = _ANOTHER if another else _REMOVED
-    _report(card, Told(decision, None, (said,), left=decision.left, scrubbed=scrubbed))
+    said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
+    _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed))
     kept.settle()
     _log.info("set up as %s by the office's key %s", order.device, order.office)
     return Outcome.APPLIED
+
+
+def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
+    """What the file asks for and the system cannot do. That is no mistake of the file: it may hold
+    for cameras of several kinds."""
+    for name, (program, said) in _NEEDS.items():
+        if name in decision.made and not os.path.exists(os.path.join(programs, program)):
+            _log.warning("%s", said)
+            yield said
 
 
 def _clear(card: Card, decision: Decision) -> bool | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.provisioning import kept
+from camerad.provisioning import applying, kept
 from camerad_image import configure, layout, units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
@@ -50,6 +50,11 @@ def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
         ("wpa_supplicant@wlan0.service", kept.WIFI),
     ):
         assert ("ConditionPathExists", f"{KEPT_AT}/{name}") in settings(unit)
+
+
+def test_the_report_on_the_card_looks_for_the_radio_where_its_unit_does() -> None:
+    wanted = ("ConditionPathExists", f"{applying.PROGRAMS}/wpa_supplicant")
+    assert wanted in settings("camerad-wifi.service")
 
 
 def test_no_package_starts_any_of_it(tmp_path: Path) -> None:

@@ -70,12 +70,19 @@ class Scene:
     camera: str | None = None
 
     def __post_init__(self) -> None:
-        for place in (self.boot, self.data, self.state):
+        for place in (self.boot, self.data, self.state, self.programs):
             place.mkdir(exist_ok=True)
+        for program in ("sshd", "wpa_supplicant"):
+            (self.programs / program).touch()
 
     @property
     def boot(self) -> Path:
         return self.root / "boot"
+
+    @property
+    def programs(self) -> Path:
+        """What the camera's system has."""
+        return self.root / "programs"
 
     @property
     def data(self) -> Path:
@@ -93,7 +100,8 @@ class Scene:
         return content
 
     def apply(self) -> Outcome:
-        return apply(Card(str(self.boot)), Kept(str(self.data)), self.camera)
+        card, kept = Card(str(self.boot)), Kept(str(self.data))
+        return apply(card, kept, self.camera, programs=str(self.programs))
 
     def set_up(self, serial: int = 1, more: str = "") -> None:
         """The camera has had its first file, and made its key."""

@@ -76,6 +76,25 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     assert there == {standing.ACCEPTED, kept.CONFIG, kept.PUBLISH, orders.NAME}
 
 
+def test_what_the_system_cannot_do_is_told_and_everything_else_is_done(scene: Scene) -> None:
+    for program in scene.programs.iterdir():
+        program.unlink()
+    ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+    scene.set_up(1, f"{WIFI}ssh: {{key: {ssh}}}\n")
+    assert "ssh: the camera's system has no SSH server" in scene.report
+    assert "wifi: the camera's image was made without the radio" in scene.report
+    assert scene.on_card == {REPORT}
+    scene.put(document(2, camera=CAMERA))
+    assert scene.apply() is Outcome.APPLIED
+    assert "ssh" not in scene.report and "wifi" not in scene.report
+
+
+def test_a_system_that_can_do_it_all_has_nothing_told_of_it(scene: Scene) -> None:
+    ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+    scene.set_up(1, f"{WIFI}ssh: {{key: {ssh}}}\n")
+    assert "SSH server" not in scene.report and "radio" not in scene.report
+
+
 def test_a_network_s_key_is_that_of_the_standard() -> None:
     """IEEE 802.11-2020, J.4.2 ("Test vectors"): the first of them."""
     from camerad.provisioning.making import pre_shared_key
