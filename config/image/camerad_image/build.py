@@ -144,6 +144,7 @@ class Build:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
+        hardware.check_flavour(order.parts, order.flavour)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         debs = CACHE / f"debs-{order.flavour.name}"

@@ -16,6 +16,7 @@ from typing import Final
 
 from camerad_image import panel
 from camerad_image.errors import ImageError
+from camerad_image.flavours import Flavour
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Part:
 
 _I2C: Final = {2: "SDA", 3: "SCL"}
 """A bus, which parts share."""
+_CLOCK: Final = ("RTC_HCTOSYS", "RTC_SYSTOHC")
+"""That the kernel takes its time from the clock as soon as that has a driver, and sets it while a
+time server vouches for the time: neither systemd nor anything else in the image does."""
 
 WIFI: Final = "wifi"
 PARTS: Final = {
@@ -78,14 +82,14 @@ PARTS: Final = {
             what="clock with a battery at I2C",
             lines=("dtoverlay=i2c-rtc,ds3231",),
             gpios=_I2C,
-            drivers=("RTC_DRV_DS1307", "I2C_BCM2835"),
+            drivers=("RTC_DRV_DS1307", "I2C_BCM2835", *_CLOCK),
         ),
         Part(
             name="rv3028",
             what="clock at I2C with a capacitor, which it charges through 3 kOhm",
             lines=("dtoverlay=i2c-rtc,rv3028,backup-switchover-mode=3,trickle-resistor-ohms=3000",),
             gpios=_I2C,
-            drivers=("RTC_DRV_RV3028", "I2C_BCM2835"),
+            drivers=("RTC_DRV_RV3028", "I2C_BCM2835", *_CLOCK),
         ),
         Part(
             name="max17048",
@@ -168,6 +172,17 @@ def overlays(config_txt: str) -> tuple[str, ...]:
     return tuple(re.findall(r"^dtoverlay=([A-Za-z0-9-]+)", config_txt, re.MULTILINE))
 
 
+def check_flavour(parts: Iterable[Part], flavour: Flavour) -> None:
+    """Raise ImageError if the flavour's kernel comes without overlays, and a part needs some: said
+    before anything is built."""
+    needing = [part.name for part in parts if part.lines]
+    if flavour.upstream and needing:
+        raise ImageError(
+            f"PARTS={' '.join(needing)}: the kernel of FLAVOUR={flavour.name} comes without "
+            "overlays, by which it would be told of them; FLAVOUR=raspios has them"
+        )
+
+
 def check_kernel(parts: Iterable[Part], version: str, config: str, overlays: Iterable[str]) -> None:
     """Raise ImageError if kernel `version` cannot drive the parts. config: the text of its
     configuration; overlays: those that its package has."""
@@ -180,7 +195,7 @@ def check_kernel(parts: Iterable[Part], version: str, config: str, overlays: Ite
             if overlay not in have:
                 raise ImageError(
                     f"PARTS={part.name}: kernel {version} comes without the overlay {overlay}, by "
-                    "which it would be told of it: FLAVOUR=raspios has it"
+                    "which it would be told of it"
                 )
 
 

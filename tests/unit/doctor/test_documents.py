@@ -228,7 +228,10 @@ def test_every_command_in_a_document_is_one_that_there_is(name: str) -> None:
         cli.parser().parse_args(words)
 
 
-@pytest.mark.parametrize("name", ["officer.md", "technician.md", "operations.md"])
+LINKED = ["officer.md", "technician.md", "operations.md", "hardware.md", "image.md"]
+
+
+@pytest.mark.parametrize("name", [*LINKED, "provisioning.md"])
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)", text(name))
     assert all((DOCS / link).exists() for link in links), links

@@ -73,8 +73,24 @@ def test_a_kernel_has_to_have_drivers_and_overlays() -> None:
     less = KERNEL.replace("CONFIG_BATTERY_MAX17040=m", "# CONFIG_BATTERY_MAX17040 is not set")
     with pytest.raises(ImageError, match=r"PARTS=max17048: kernel 6\.12 has no CONFIG_BATTERY_MAX"):
         parts.check_kernel(chosen, "6.12", less, OVERLAYS)
-    with pytest.raises(ImageError, match=r"without the overlay i2c-rtc.*FLAVOUR=raspios"):
+    with pytest.raises(ImageError, match="comes without the overlay i2c-rtc"):
         parts.check_kernel(chosen, "6.12", KERNEL, set(OVERLAYS) - {"i2c-rtc"})
+
+
+def test_a_clock_that_nobody_reads_is_no_clock() -> None:
+    """Nothing in the image sets the time by it: the kernel has to, and to set it in its turn."""
+    less = KERNEL.replace("CONFIG_RTC_HCTOSYS=m", "")
+    for name in ("ds3231", "rv3028"):
+        with pytest.raises(ImageError, match="has no CONFIG_RTC_HCTOSYS"):
+            parts.check_kernel(parts.chosen(name), "6.12", less, OVERLAYS)
+
+
+def test_what_a_flavours_kernel_can_never_drive_is_said_before_anything_is_built() -> None:
+    chosen = parts.chosen("ds3231 max17048 wifi")
+    parts.check_flavour(chosen, FLAVOURS["raspios"])
+    parts.check_flavour(parts.chosen("wifi"), FLAVOURS["debian"])
+    with pytest.raises(ImageError, match=r"PARTS=ds3231 max17048: .*FLAVOUR=debian comes without"):
+        parts.check_flavour(chosen, FLAVOURS["debian"])
 
 
 def test_a_base_that_was_made_for_other_parts_is_refused() -> None:
