@@ -48,12 +48,10 @@ case $level in
         # file, a browser, and the service manager of a camera.
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs fdisk mount util-linux"
-        system_packages="$system_packages dosfstools shellcheck chromium systemd udev"
-        # A kernel with FAT, which a card has, where the running one has none: Linux as a process.
-        if [ "$(uname -m)" = x86_64 ] && ! grep -qw vfat /proc/filesystems &&
-            ! /sbin/modprobe --quiet --dry-run vfat 2>/dev/null; then
-            system_packages="$system_packages user-mode-linux"
-        fi
+        system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
+        # Linux as a process: a kernel with FAT, which a card has and not every machine that runs tests,
+        # and one whose first process may be systemd.
+        [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions.
         [ "$level" = test ] || system_packages="$system_packages valgrind"
         extras=device,test

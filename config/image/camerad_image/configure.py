@@ -154,6 +154,8 @@ def configure(
     for directory in EMPTY:
         _below(root, directory).mkdir(parents=True, exist_ok=True)
     _below(root, "/etc/credstore").chmod(0o700)
+    # As sudo wants it (sudoers(5), "SUDOERS FILE MODE"); git keeps no such modes.
+    _below(root, "/etc/sudoers.d/camerad").chmod(0o440)
 
     environment = {"SOURCE_DATE_EPOCH": str(epoch)}
     run(["systemd-sysusers", f"--root={root}"], log=log, environment=environment)
