@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import msgspec
 
 from camerad.errors import StorageError
 from camerad.evidence import files
+from camerad.evidence.facts import Provisioned
 from camerad.evidence.plain import read_plain
 
 NAME: Final = "orders.json"
@@ -32,21 +33,16 @@ class OrdersError(StorageError):
     """Error raised when orders cannot be read; the text says where and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What was decided. outcome: "applied", "reset" or "refused". sha256: of the file; serial: its
-    number, None if it was not read. office: thumbprint of the key that signed it. device: the
-    camera's name. why: for what reason it was refused. retires: thumbprint of the device's key that
-    is given up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(Provisioned):
+    """What the ledger is to say of what was decided. id: of this order."""
 
     id: str
-    outcome: str
-    sha256: str
-    serial: int | None
-    office: str
-    device: str
-    why: str | None
-    retires: str | None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the ledger's entry says."""
+        return {field.name: getattr(self, field.name) for field in fields(Provisioned)}
 
     def says_the_same_as(self, other: Order) -> bool:
         """Whether both tell of the same decision, whenever it was."""

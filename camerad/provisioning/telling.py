@@ -43,15 +43,6 @@ class Orders:
         """Have the ledger say so, and remember that it does. Raises StorageError; what was told is
         told again then, if the power is lost before it could be remembered."""
         for order in self._untold:
-            ledger.append(
-                "provisioned",
-                outcome=order.outcome,
-                sha256=order.sha256,
-                serial=order.serial,
-                office=order.office,
-                device=order.device,
-                why=order.why,
-                retires=order.retires,
-            )
+            ledger.append("provisioned", **order.facts)
             orders.remember(self._state_dir, order)
         self._untold = ()

@@ -33,7 +33,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     place = tmp_path / "provision"
     place.mkdir()
     device = {"provision_dir": str(place)}
-    refused = Order(orders.new_id(), "refused", "0" * 64, None, "", "", "unsigned", None)
+    refused = Order("refused", "0" * 64, None, "", "", "unsigned", None, id=orders.new_id())
     orders.give(str(place), refused)
     config = configuration(tmp_path, "generic", recipients=[], device=device)
     with body_camera(tmp_path, config, ready=False) as camera:
@@ -53,7 +53,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     assert told(state) == ["refused"]
 
     # The office's file was taken over; another one lies on the card now, which was refused.
-    applied = Order(orders.new_id(), "applied", "1" * 64, 1, "K" * 43, "camera-07", None, None)
+    applied = Order("applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id())
     orders.give(str(place), applied)
     for name in (standing.ACCEPTED, standing.REFUSED):
         (place / name).touch()
