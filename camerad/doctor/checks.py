@@ -30,5 +30,14 @@ OUTPUTS: Final = {
 BUTTONS: Final = "buttons"
 """Stands for each button that is configured, as ``button_NAME``."""
 BUTTON: Final = "button_"
-CHECKS: Final = (*BEFORE, *STILL, "camera", "microphone", "display", *OUTPUTS, BUTTONS)
+CHECKS: Final = (
+    *BEFORE,
+    *STILL,
+    "camera",
+    "microphone",
+    "loudspeaker",
+    "display",
+    *OUTPUTS,
+    BUTTONS,
+)
 """What may be chosen."""

@@ -128,6 +128,13 @@ def judge_microphone(health: Mapping[str, Any]) -> Finding:
     return Finding("microphone", what, values)
 
 
+def judge_loudspeaker(settings: Settings) -> Finding:
+    """The loudspeaker: the daemon says nothing of it that could be known without a sound."""
+    wanted = settings.policy.announcement
+    what = What.LOUDSPEAKER_CLOSED if wanted else What.LOUDSPEAKER_UNWANTED
+    return Finding("loudspeaker", what)
+
+
 def judge_display(health: Mapping[str, Any], settings: Settings) -> Finding:
     """The display, by the daemon's word."""
     if settings.self_view.driver == "none":

@@ -104,6 +104,8 @@ class Examination:
                 yield daemon.judge_camera(owner, settings)
             elif check == "microphone":
                 yield daemon.judge_microphone(before)
+            elif check == "loudspeaker":
+                yield daemon.judge_loudspeaker(settings)
             elif check == "display":
                 yield daemon.judge_display(before, settings)
             elif check in OUTPUTS:
@@ -141,7 +143,13 @@ class _Trials:
 
     async def _examine(self, check: str) -> Finding:
         # They need the camera's libraries, which take their time to be imported.
-        from camerad.doctor import camera, display, microphone, touch  # noqa: PLC0415
+        from camerad.doctor import (  # noqa: PLC0415
+            camera,
+            display,
+            loudspeaker,
+            microphone,
+            touch,
+        )
 
         settings, person = self._settings, self._person
         if check == "camera":
@@ -150,6 +158,8 @@ class _Trials:
             return camera.judge(seen, wanted.width, wanted.height, wanted.fps)
         if check == "microphone":
             return await microphone.examine(settings, person)
+        if check == "loudspeaker":
+            return await loudspeaker.examine(settings, person)
         if check == "display":
             return await display.show(settings, person)
         if check in OUTPUTS:

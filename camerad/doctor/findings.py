@@ -112,6 +112,15 @@ class What(StrEnum):
     MICROPHONE_CLOSED = "microphone_closed"
     MICROPHONE_SERVES = "microphone_serves"
 
+    LOUDSPEAKER_HEARD = "loudspeaker_heard"
+    LOUDSPEAKER_PLAYED = "loudspeaker_played"
+    LOUDSPEAKER_FAINT = "loudspeaker_faint"
+    LOUDSPEAKER_UNHEARD = "loudspeaker_unheard"
+    LOUDSPEAKER_FAILS = "loudspeaker_fails"
+    LOUDSPEAKER_NO_FILE = "loudspeaker_no_file"
+    LOUDSPEAKER_UNWANTED = "loudspeaker_unwanted"
+    LOUDSPEAKER_CLOSED = "loudspeaker_closed"
+
     DISPLAY_OK = "display_ok"
     DISPLAY_DOWN = "display_down"
     DISPLAY_UNSEEN = "display_unseen"
@@ -205,6 +214,14 @@ LEVELS: Final[Mapping[What, Level]] = {
     What.MICROPHONE_UNWANTED: _NOT,
     What.MICROPHONE_CLOSED: _NOT,
     What.MICROPHONE_SERVES: _OK,
+    What.LOUDSPEAKER_HEARD: _OK,
+    What.LOUDSPEAKER_PLAYED: _OK,
+    What.LOUDSPEAKER_FAINT: _WARN,
+    What.LOUDSPEAKER_UNHEARD: _FAIL,
+    What.LOUDSPEAKER_FAILS: _FAIL,
+    What.LOUDSPEAKER_NO_FILE: _FAIL,
+    What.LOUDSPEAKER_UNWANTED: _NOT,
+    What.LOUDSPEAKER_CLOSED: _NOT,
     What.DISPLAY_OK: _OK,
     What.DISPLAY_DOWN: _FAIL,
     What.DISPLAY_UNSEEN: _FAIL,

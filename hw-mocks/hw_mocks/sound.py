@@ -14,6 +14,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+import wave
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -103,6 +104,55 @@ class Recorded:
         return heard
 
 
+class Beside:
+    """Another sound, and over it what a loudspeaker beside the microphone plays.
+
+    path: the file that ALSA's file device writes in the place of the loudspeaker. It takes all of a
+    sound at once; that begins to be heard when the file is whole, and lasts as long as it is.
+    """
+
+    def __init__(self, sound: Sound, path: Path) -> None:
+        self._sound = sound
+        self._path = path
+        self._seen = self._look()
+        self._samples: Values = np.empty(0)
+        self._rate = 1.0
+        self._begins = 0.0
+
+    def heard(self, seconds: Values) -> Values:
+        """As `Sound.heard`."""
+        heard = self._sound.heard(seconds)
+        seen = self._look()
+        if len(seconds) and seen != self._seen and self._read():
+            self._seen, self._begins = seen, float(seconds[0])
+        if len(self._samples):
+            at = np.arange(len(self._samples)) / self._rate
+            heard = heard + np.interp(seconds - self._begins, at, self._samples, left=0, right=0)
+        return heard
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            state = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return state.st_mtime_ns, state.st_size
+
+    def _read(self) -> bool:
+        """Whether the file is whole; its header says how long it is only then."""
+        try:
+            with wave.open(str(self._path), "rb") as file:
+                channels, rate = file.getnchannels(), file.getframerate()
+                count = file.getnframes()
+                content = file.readframes(count)
+                if file.getsampwidth() != 2 or not content or len(content) < 2 * channels * count:
+                    return False
+        except (OSError, EOFError, wave.Error):
+            return False
+        values = np.frombuffer(content, "<i2").reshape(-1, channels)
+        self._samples, self._rate = values.mean(axis=1) / 32768, rate
+        return True
+
+
 def decode(path: Path) -> tuple[Values, int]:
     """The sound of a file, mixed to one channel, and its rate; no samples if it has none.
 
@@ -160,10 +210,13 @@ def sound_of(order: dict[str, Any]) -> Sound:
     """The sound that an order asks for.
 
     {"kind": "film", "path": ...} falls back to speech where a film is silent; {"kind": "speech",
-    "text": ...}; {"kind": "clapper", "every": frames, "fps": ...}; {"kind": "silence"}. Raises
-    SoundError if there is nothing to hear, or no such kind.
+    "text": ...}; {"kind": "clapper", "every": frames, "fps": ...}; {"kind": "silence"}. With
+    "speaker": PATH, what is written there is heard besides (`Beside`). Raises SoundError if there
+    is nothing to hear, or no such kind.
     """
     match order:
+        case {"speaker": path, **rest}:
+            return Beside(sound_of(rest), Path(path))
         case {"kind": "film", "path": path}:
             return film(Path(path)) or speech()
         case {"kind": "speech"}:

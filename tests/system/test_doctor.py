@@ -96,8 +96,8 @@ def test_a_running_daemon_is_asked_and_what_it_keeps_to_itself_is_said(board: Bo
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         results = by_check(done.stdout)
         assert (done.returncode, wrong(results), done.stderr) == (0, {}, "")
-        # The microphone's device is closed in idle, and there is no service here.
-        assert untested(results) == UNTESTED | {"microphone"}
+        # The devices for sound are closed in idle, and there is no service here.
+        assert untested(results) == UNTESTED | {"microphone", "loudspeaker"}
         assert results["daemon"]["finding"] == "daemon_runs"
         assert results["camera"]["values"]["width"] == 640
         assert camera.state["stage"] == "idle"
@@ -135,6 +135,7 @@ def test_on_a_healthy_board_nothing_is_found(board: Board) -> None:
     assert (code, wrong(results)) == (0, {})
     assert untested(results) == UNTESTED
     assert results["daemon"]["finding"] == "daemon_stopped"
+    assert results["loudspeaker"]["finding"] == "loudspeaker_heard"
     assert set(results) >= {"light_red", "vibration", "buzzer", "button_main", "button_display"}
     assert list((board.card / "recordings").iterdir()) == []
 
@@ -182,7 +183,8 @@ def test_other_faults_of_the_same_parts_are_told_apart_from_those(board: Board) 
     key, aside = board.card / "identity.pem", board.card / "aside.pem"
     key.rename(aside)
     document = yaml.safe_load(board.config.read_text())
-    board.config.write_text(yaml.safe_dump(document | {"recipients": []}))
+    changed = {"recipients": [], "announcements": {"device": "nowhere"}}
+    board.config.write_text(yaml.safe_dump(document | changed))
     code, results = board.examine(
         "camera_gone", "microphone_gone", "display_error", "disk_full", "battery_unknown", "hot"
     )
@@ -195,6 +197,7 @@ def test_other_faults_of_the_same_parts_are_told_apart_from_those(board: Board) 
         "space": "space_full",
         "camera": "camera_down",
         "microphone": "microphone_missing",
+        "loudspeaker": "loudspeaker_fails",
         "display": "display_down",
     }
     assert untested(results) == UNTESTED | {"card"}

@@ -33,6 +33,7 @@ ENGLISH: Final = Wording(
         "uptime": "since boot",
         "camera": "camera",
         "microphone": "microphone",
+        "loudspeaker": "loudspeaker",
         "display": "display",
         "light_green": "green light",
         "light_red": "red light",
@@ -266,6 +267,30 @@ ENGLISH: Final = Wording(
         What.MICROPHONE_UNWANTED: Said("The policy or the configuration wants no sound."),
         What.MICROPHONE_CLOSED: Said("The daemon keeps it closed in this stage.", _STOP),
         What.MICROPHONE_SERVES: Said("Samples arrive; the daemon does not tell how loud."),
+        What.LOUDSPEAKER_HEARD: Said("It played a tone, which was heard."),
+        What.LOUDSPEAKER_PLAYED: Said(
+            "It took a tone; whether anybody hears it is asked with --interactive."
+        ),
+        What.LOUDSPEAKER_FAINT: Said(
+            "It took a tone, and the microphone beside it did not hear it.",
+            "Run this again with --interactive and listen. If it is silent, look at its wires, at "
+            "its amplifier, and at its volume (alsamixer); else replace it.",
+        ),
+        What.LOUDSPEAKER_UNHEARD: Said(
+            "It took a tone, and nobody heard it.",
+            "Look at its wires, at its amplifier, and at its volume (alsamixer); else replace it.",
+        ),
+        What.LOUDSPEAKER_FAILS: Said(
+            "Nothing can be played: {why}",
+            "Plug it in, and let announcements.device name one of those that aplay -L lists.",
+        ),
+        What.LOUDSPEAKER_NO_FILE: Said(
+            "Announcements have no file: {missing}",
+            "Put them into announcements.directory, as WAV with PCM, or install camerad again, "
+            "which brings its own.",
+        ),
+        What.LOUDSPEAKER_UNWANTED: Said("The policy or the configuration wants no announcements."),
+        What.LOUDSPEAKER_CLOSED: Said("The daemon opens it when something is to be said.", _STOP),
         What.DISPLAY_OK: Said("It took the test picture."),
         What.DISPLAY_DOWN: Said(
             "It shows nothing: {why}",

@@ -35,6 +35,7 @@ GERMAN: Final = Wording(
         "uptime": "Laufzeit",
         "camera": "Kameramodul",
         "microphone": "Mikrofon",
+        "loudspeaker": "Lautsprecher",
         "display": "Display",
         "light_green": "grünes Licht",
         "light_red": "rotes Licht",
@@ -290,6 +291,33 @@ GERMAN: Final = Wording(
             "Das Hauptprogramm hält es in dieser Stufe geschlossen.", _STOP
         ),
         What.MICROPHONE_SERVES: Said("Ton kommt an; wie laut, sagt das Hauptprogramm nicht."),
+        What.LOUDSPEAKER_HEARD: Said("Er spielte einen Ton, und der war zu hören."),
+        What.LOUDSPEAKER_PLAYED: Said(
+            "Er nahm einen Ton an; ob ihn jemand hört, wird mit --interactive gefragt."
+        ),
+        What.LOUDSPEAKER_FAINT: Said(
+            "Er nahm einen Ton an, und das Mikrofon daneben hörte ihn nicht.",
+            "Mit --interactive noch einmal prüfen und hinhören. Bleibt es still: nach den Drähten, "
+            "dem Verstärker und der Lautstärke (alsamixer) sehen; sonst tauschen.",
+        ),
+        What.LOUDSPEAKER_UNHEARD: Said(
+            "Er nahm einen Ton an, und niemand hörte ihn.",
+            "Nach den Drähten, dem Verstärker und der Lautstärke (alsamixer) sehen; sonst "
+            "tauschen.",
+        ),
+        What.LOUDSPEAKER_FAILS: Said(
+            "Es lässt sich nichts abspielen: {why}",
+            "Einstecken, und unter announcements.device einen nennen, den aplay -L aufführt.",
+        ),
+        What.LOUDSPEAKER_NO_FILE: Said(
+            "Für Ansagen fehlt die Datei: {missing}",
+            "Unter announcements.directory ablegen, als WAV mit PCM, oder camerad neu "
+            "installieren, das eigene mitbringt.",
+        ),
+        What.LOUDSPEAKER_UNWANTED: Said("Richtlinie oder Konfiguration wollen keine Ansagen."),
+        What.LOUDSPEAKER_CLOSED: Said(
+            "Das Hauptprogramm öffnet ihn, wenn etwas anzusagen ist.", _STOP
+        ),
         What.DISPLAY_OK: Said("Es hat das Testbild angenommen."),
         What.DISPLAY_DOWN: Said(
             "Es zeigt nichts: {why}",

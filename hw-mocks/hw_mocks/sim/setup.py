@@ -125,6 +125,11 @@ class StateDir:
         """The files of the machine's clocks."""
         return self.root / "clock"
 
+    @property
+    def speaker(self) -> Path:
+        """What its loudspeaker played last."""
+        return self.root / "board" / "speaker.wav"
+
     def write_speaker(self) -> Path:
         """ALSA's configuration of a loudspeaker that is a file: it takes everything at once."""
         board = self.root / "board"
@@ -133,7 +138,7 @@ class StateDir:
             "pcm.!default {\n"
             "  type file\n"
             "  slave { pcm { type null } }\n"
-            f'  file "{board}/speaker.wav"\n'
+            f'  file "{self.speaker}"\n'
             '  format "wav"\n'
             "}\n"
         )

@@ -218,6 +218,9 @@ class Simulator:
             order = sound_order(
                 self.options.sound, self.options.footage, settings.camera.fps, environment
             )
+            if self.options.doctor is not None:
+                # Only for whoever listens to it: what is recorded is judged by what else is heard.
+                order["speaker"] = str(state.speaker)
             environment |= await hearing.start({**order, "ppm": self.options.sound_ppm})
 
         def ended(code: int) -> None:

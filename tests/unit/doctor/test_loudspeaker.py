@@ -1,0 +1,217 @@
+"""The loudspeaker: a tone, what plays it, and who hears it."""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hw_mocks.sound import Beside, Silence
+
+from camerad.config import Settings
+from camerad.doctor import daemon, loudspeaker, tone
+from camerad.doctor.findings import Level, What
+from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
+
+RATE = 48_000
+TOOK = Spoken("", PLAYED, None)
+
+
+def sine(hertz: float, seconds: float, loudness: float = 0.1) -> Any:
+    at_s = np.arange(round(seconds * RATE)) / RATE
+    return 32767 * loudness * np.sin(2 * np.pi * hertz * at_s)
+
+
+def noise(seconds: float, loudness: float = 0.1) -> Any:
+    return np.random.default_rng(1).normal(0, 32767 * loudness, round(seconds * RATE))
+
+
+def ear(*sounds: Any) -> tone.Ear:
+    listening = tone.Ear(RATE)
+    samples = np.rint(np.concatenate(sounds)).clip(-32768, 32767).astype("<i2")
+    # In portions that fit no window.
+    for at in range(0, len(samples), 701):
+        listening.take(samples[at : at + 701])
+    return listening
+
+
+# ---------------------------------------------------------------------------------- the tone
+
+
+def test_the_tone_is_heard_in_every_window_that_has_it() -> None:
+    heard = ear(sine(tone.HERTZ, 0.8))
+    assert (heard.windows, heard.with_tone) == (16, 16)
+    assert heard.loudest == pytest.approx(3277, abs=2)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [noise(2), sine(500, 2), sine(1040, 2), sine(50, 2, 0.9), np.full(2 * RATE, 500.0)],
+    ids=["noise", "an octave below", "beside it", "hum", "an offset"],
+)
+def test_nothing_else_is_taken_for_it(sound: Any) -> None:
+    assert ear(sound).with_tone == 0
+
+
+def test_it_is_heard_through_noise_that_is_as_loud() -> None:
+    # Equal power: half of the energy is the tone's.
+    heard = ear(sine(tone.HERTZ, 0.8) + noise(0.8, 0.1 / 2**0.5))
+    assert heard.with_tone >= 15
+
+
+def test_nothing_that_was_heard_is_kept() -> None:
+    heard = ear(sine(tone.HERTZ, 0.1))
+    assert not heard._window.any()
+
+
+def test_its_file_is_what_announcements_are(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    tone.write(path)
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    heard = tone.Ear(16_000)
+    heard.take(samples)
+    assert heard.with_tone == heard.windows == 16
+    assert abs(int(samples[0])) < 10
+
+
+# ----------------------------------------------------------------------------------- judging
+
+
+@pytest.mark.parametrize(
+    ("spoken", "noticed", "heard", "what"),
+    [
+        (TOOK, None, None, What.LOUDSPEAKER_PLAYED),
+        (TOOK, None, True, What.LOUDSPEAKER_HEARD),
+        (TOOK, None, False, What.LOUDSPEAKER_FAINT),
+        (TOOK, True, False, What.LOUDSPEAKER_HEARD),
+        (TOOK, False, True, What.LOUDSPEAKER_UNHEARD),
+        (Spoken("", FAILED, "no such device"), None, None, What.LOUDSPEAKER_FAILS),
+        (Spoken("", CUT_SHORT, None), None, True, What.LOUDSPEAKER_FAILS),
+    ],
+)
+def test_a_person_knows_better_than_the_microphone(
+    spoken: Spoken, noticed: bool | None, heard: bool | None, what: What
+) -> None:
+    assert loudspeaker.judge(spoken, noticed=noticed, heard=heard).what is what
+
+
+# ------------------------------------------------------------------------- on a pretended board
+
+
+class Air:
+    """What the microphone hears: `before`, and from when the tone is played `after`."""
+
+    def __init__(self, before: Any, after: Any) -> None:
+        self.before, self.after = before, after
+        self.plays = False
+
+    def __call__(self, _settings: object) -> Air:
+        return self
+
+    def packets(self) -> Iterator[memoryview]:
+        for _ in range(10_000):
+            sound = self.after if self.plays else self.before
+            yield memoryview(bytearray(np.rint(sound).astype("<i2").tobytes()))
+
+    def close(self) -> None: ...
+
+    async def play(self, _device: str) -> Spoken:
+        self.plays = True
+        return TOOK
+
+
+def missing(_settings: object) -> Any:
+    raise OSError("no such device")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        (noise(0.1), sine(tone.HERTZ, 0.1), What.LOUDSPEAKER_HEARD),
+        (noise(0.1), noise(0.1), What.LOUDSPEAKER_FAINT),
+        # It whistles all the time, or the microphone gives nothing: nobody can tell.
+        (sine(tone.HERTZ, 0.1), sine(tone.HERTZ, 0.1), What.LOUDSPEAKER_PLAYED),
+        (np.zeros(4800), np.zeros(4800), What.LOUDSPEAKER_PLAYED),
+    ],
+    ids=["heard", "faint", "whistling", "silent"],
+)
+def test_the_microphone_tells_the_tone_from_what_was_there_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, before: Any, after: Any, what: What
+) -> None:
+    air = Air(before, after)
+    monkeypatch.setattr(loudspeaker, "AlsaDevice", air)
+    monkeypatch.setattr(loudspeaker, "play", air.play)
+    monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", 0.2 - tone.SECONDS)
+    assert asyncio.run(loudspeaker.examine(settings, None)).what is what
+
+
+def test_without_a_microphone_it_is_well_if_it_takes_the_tone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loudspeaker, "AlsaDevice", missing)
+    monkeypatch.setattr(loudspeaker, "play", Air(0, 0).play)
+    monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", -tone.SECONDS)
+    assert asyncio.run(loudspeaker.examine(settings, None)).what is What.LOUDSPEAKER_PLAYED
+
+
+def test_what_the_player_says_of_a_device_that_is_not_there_is_the_finding(
+    settings: Settings,
+) -> None:
+    quiet = replace(
+        settings,
+        microphone=replace(settings.microphone, enabled=False),
+        announcements=replace(settings.announcements, device="nowhere"),
+    )
+    found = asyncio.run(loudspeaker.examine(quiet, None))
+    assert (found.what, found.level) == (What.LOUDSPEAKER_FAILS, Level.FAIL)
+    assert "nowhere" in found.values["why"]
+
+
+def test_an_announcement_without_a_file_is_found_before_anything_is_played(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "recording.wav").write_bytes(b"")
+    monkeypatch.setattr(loudspeaker.wiring, "announcements", lambda _: (tmp_path,))
+    found = asyncio.run(loudspeaker.examine(settings, None))
+    assert found.what is What.LOUDSPEAKER_NO_FILE
+    assert "muted.wav" in found.values["missing"]
+    assert " recording.wav" not in f" {found.values['missing']}".split(",")
+
+
+def test_where_nothing_is_announced_there_is_nothing_to_test(settings: Settings) -> None:
+    silent = replace(settings, policy=replace(settings.policy, announcement=False))
+    assert asyncio.run(loudspeaker.examine(silent, None)).what is What.LOUDSPEAKER_UNWANTED
+    assert daemon.judge_loudspeaker(silent).what is What.LOUDSPEAKER_UNWANTED
+    assert daemon.judge_loudspeaker(settings).what is What.LOUDSPEAKER_CLOSED
+
+
+# ----------------------------------------------------------------------------- the simulated one
+
+
+def test_the_simulated_microphone_hears_what_the_loudspeaker_plays_once_and_for_as_long(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "speaker.wav"
+    tone.write(path)  # what was played before it was listened to is not heard
+    beside = Beside(Silence(), path)
+
+    def listen(from_s: float, seconds: float) -> tone.Ear:
+        heard = tone.Ear(RATE)
+        for at in np.arange(from_s, from_s + seconds, 0.01):
+            values = beside.heard(at + np.arange(480) / RATE)
+            heard.take(np.rint(values * 32767).astype("<i2"))
+        return heard
+
+    assert listen(0, 1).loudest == 0
+    path.write_bytes(path.read_bytes()[:100])  # a player has begun to write
+    assert listen(1, 1).loudest == 0
+    tone.write(path)
+    assert listen(2, 1.5).with_tone == 16
+    assert listen(3.5, 1).loudest == 0
