@@ -4,10 +4,9 @@ All of it happens on one thread, one thing after the other, so that nothing here
 the event loop never waits for the card (P5). What happens while the card cannot be written is noted
 as soon as it can be.
 
-Procedure of the start: identity; ledger, its torn tail repaired; then the camera may record. If a
-recording ran when the daemon died a moment ago, it is closed first, so that another one can go on
-from it. After that, while the camera is in use already: other recordings without an end are closed,
-files and ledger are compared, and what had to be closed is checked from its beginning.
+The start is `camerad.opening`; then the camera may record. After that, while it is in use already:
+other recordings without an end are closed, files and ledger are compared, and what had to be closed
+is checked from its beginning.
 
 A card that refuses something for a moment only, as one does whose contact chatters, is no trouble
 yet: a press in that moment is ridden out as well (`camerad.evidence.riding`), and so would be
@@ -21,7 +20,6 @@ again; epochs of the ledger begin and expire.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import queue
@@ -30,19 +28,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from camerad import __version__
+from camerad import opening
 from camerad.behaviour.budget import PROOF_SECONDS, Part
-from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import StorageError
 from camerad.evidence.riding import PASSING
 from camerad.kept_sink import KeptSink
 from camerad.mending import Mending
-from camerad.shifts import KeptShift
+from camerad.opening import Opened
 from camerad.timekeeping import Known
 
 if TYPE_CHECKING:
@@ -70,24 +66,6 @@ MOST_UNWRITTEN: Final = 10_000
 """Notes that wait for the card; beyond it the oldest are given up, which is logged."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What the start found.
-
-    resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
-    display: whether the self-view was on beside it; muted_us: media time since when the wearer
-    wanted no sound of it, None if they did. cut_off: whether the camera was recording when it
-    ended, and that does not go on. shift: the one that has not ended, if any.
-    """
-
-    thumbprint: str
-    resume: str | None
-    cut_off: bool
-    display: bool = False
-    muted_us: int | None = None
-    shift: KeptShift | None = None
 
 
 class Keeping:
@@ -331,80 +309,11 @@ class Keeping:
     # ------------------------------------------------------------------ start
 
     def _open(self) -> None:
-        from camerad.evidence import files, identity  # noqa: PLC0415 - slow to import
-        from camerad.evidence.ledger import Ledger  # noqa: PLC0415
-        from camerad.evidence.places import device_place  # noqa: PLC0415
-        from camerad.evidence.reserve import Reserve  # noqa: PLC0415
-        from camerad.evidence.seal import Sealer  # noqa: PLC0415
-        from camerad.evidence.store import Store, had_ledger  # noqa: PLC0415
-        from camerad.provisioning.telling import Orders  # noqa: PLC0415
-
-        settings = self._settings
-        files.settle()
-        told = Orders(settings.device.provision_dir, self._root)
-        found = identity.load_or_create(self._root, told.retired)
-        former = identity.ring(self._root)
-        if found.replaced is not None:
-            log.critical(
-                "recordings are signed by the key %s from now on, no longer by %s: give its public "
-                "half to the office ('camerad identity show'), or put the former key back",
-                found.key.public.thumbprint,
-                found.replaced,
-            )
-        ledger = Ledger.open(
-            os.path.join(self._root, "ledger"),
-            found.key,
-            self._clock,
-            former,
-            expected=had_ledger(device_place(self._root)),
-            reserve=Reserve(self._root),
+        books = opening.open_books(
+            self._root, self._settings, self._clock, self._mending, self._on_time_known
         )
-        resume, cut_off = None, False
-        store: Store | None = None
-        try:
-            timeline = ledger.state.timeline
-            right = timeline.synchronised
-            self._on_time_known(
-                Known(
-                    None if right is None else right.wall_us,
-                    timeline.synchronised_in(self._clock.boot_id),
-                )
-            )
-            identity.confirm(self._root, found)
-            # What the ledger says last about the stage, before this start says more.
-            before = ledger.state
-            ledger.append(
-                "start",
-                software=f"camerad {__version__}",
-                policy=settings.policy.name,
-                settings=_digest(str(settings.path)),
-            )
-            if settings.overridden:
-                # Whoever set the camera beyond its policy answers for it.
-                why = settings.overrides
-                ledger.append(
-                    "settings",
-                    settings=_digest(str(settings.path)),
-                    overridden=[asdict(one) for one in settings.overridden],
-                    reason=why.reason if why is not None else None,
-                    authorised_by=why.authorised_by if why is not None else None,
-                )
-            told.tell(ledger)
-            store = Store(self._root, ledger)
-            if before.stage == Stage.RECORDING.value:
-                resume, cut_off = self._mending.cut_off(store, found.key)
-        except BaseException:
-            # The claim too, or the next attempt would find the store taken.
-            (store or ledger).close()
-            raise
-        if settings.recipients:
-            self._sealer = Sealer(settings.recipients)
-        self._key = found.key
-        self._store = store
-        opened = Opened(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
-        if resume is not None:
-            opened = replace(opened, display=before.display, muted_us=before.muted_us)
-        self._on_opened(opened)
+        self._sealer, self._key, self._store = books.sealer, books.key, books.store
+        self._on_opened(books.opened)
 
     # ------------------------------------------------------------------ housekeeping
 
@@ -435,21 +344,3 @@ class Keeping:
     def _compare(self, store: Store) -> None:
         store.reconcile()
         self._compared_us = self._clock.now_us()
-
-
-def _kept_shift(store: Store) -> KeptShift | None:
-    """The shift that the ledger says has begun and not ended."""
-    state = store.ledger.state
-    if state.shift is None:
-        return None
-    began_us = state.shift_began_us(*store.ledger.now())
-    return KeptShift(state.shift.wearer, state.shift.source, began_us)
-
-
-def _digest(path: str) -> str:
-    """SHA-256 of a file, in hexadecimal; of nothing if it cannot be read any more."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return hashlib.sha256().hexdigest()

@@ -229,7 +229,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "it; give its public half to the office ('camerad identity show')",
         ),
         (
-            "camerad.keeping",
+            "camerad.opening",
             "CRITICAL",
             "recordings are signed by the key %s from now on, no longer by %s: give its public "
             "half to the office ('camerad identity show'), or put the former key back",

@@ -21,8 +21,9 @@ from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence.text import count
-from camerad.keeping import Keeping, Opened
+from camerad.keeping import Keeping
 from camerad.microphone import DOWN
+from camerad.opening import Opened
 from camerad.provisioning.standing import Standing, standing_of
 from camerad.rings import Rings
 from camerad.shifts import KeptShift

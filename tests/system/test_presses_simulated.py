@@ -34,7 +34,7 @@ from camerad.behaviour.scene import Scene
 from camerad.clock import ManualClock
 from camerad.config import load
 from camerad.evidence import recorder, storage
-from camerad.keeping import Opened
+from camerad.opening import Opened
 from camerad.recordings import CONTINUED
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed

@@ -23,8 +23,9 @@ from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
-from camerad.keeping import AGAIN_SECONDS, COMPARE_US, Keeping, Opened
+from camerad.keeping import AGAIN_SECONDS, COMPARE_US, Keeping
 from camerad.mending import RESUME_US
+from camerad.opening import Opened
 from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
 from camerad.shifts import KeptShift

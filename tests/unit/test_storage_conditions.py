@@ -18,7 +18,7 @@ from camerad.clock import SECOND, ManualClock
 from camerad.config import load
 from camerad.errors import StorageError
 from camerad.evidence import storage
-from camerad.keeping import Opened
+from camerad.opening import Opened
 from camerad.recordings import CONTINUED, Recordings
 from camerad.timekeeping import Known
 from tests.system.harness import configuration
