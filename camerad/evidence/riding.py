@@ -17,7 +17,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from camerad.clock import SECOND, Clock
 from camerad.errors import StorageError
@@ -33,8 +33,11 @@ LONGEST_US: Final = 60 * SECOND
 """However little the ring has to hold meanwhile; as long as `ring.stall_seconds` may be."""
 
 
+_T = TypeVar("_T")
+
+
 class Riding:
-    """Tries again.
+    """Has a storage take what is given to it, and tries again.
 
     clock: for the deadline. overrun: whether the ring loses what was not read. limit_us: when the
     stop waits no longer, None while there is no stop. told: called with the error at once, and with
@@ -56,6 +59,27 @@ class Riding:
         self._told = told
         self._turned = turned
         self._never = threading.Event()
+        self.pending_us: int | None = None
+        """Since when the storage has had something that it has not yet taken; None: it has not."""
+
+    def have(self, what: str, first: Callable[[], None], again: Callable[[], None]) -> None:
+        """Have it take something, if need be `again` and again. Raises StorageError.
+
+        what: its name, for the log.
+        """
+        try:
+            self.timed(first)
+        except StorageError as error:
+            if not self.out(what, lambda: self.timed(again), error):
+                raise
+
+    def timed(self, work: Callable[[], _T]) -> _T:
+        """Do what waits for the storage, and let others see for how long. Raises what it raises."""
+        self.pending_us = self._clock.now_us()
+        try:
+            return work()
+        finally:
+            self.pending_us = None
 
     def out(self, what: str, again: Callable[[], None], error: StorageError) -> bool:
         """Have the storage take what it has just refused with `error`; whether it did in time.

@@ -25,7 +25,8 @@ from camerad.evidence.container import new_id
 from camerad.evidence.cutting import HOLE_US
 from camerad.evidence.fragments import FragmentError, ParametersChangedError
 from camerad.evidence.listing import list_recordings
-from camerad.evidence.recorder import SLOW_SYNC_US, Recorder
+from camerad.evidence.notes import SLOW_SYNC_US
+from camerad.evidence.recorder import Recorder
 from camerad.evidence.records import Closing, Facts, RecordingInfo
 from camerad.evidence.riding import LONGEST_US
 from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
