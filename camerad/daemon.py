@@ -1,11 +1,9 @@
 """The daemon: puts the parts together and runs them.
 
 One asyncio loop owns the state. Everything that happens, on whatever thread, becomes an event that
-is posted to the loop; `camerad.behaviour.stages.step` says what follows from it; and the effects
-it returns are carried out here, in their order. Before any effect the lights are set to the new
-state, so the red light is on before the first byte is kept (P3). The loop never waits for footage,
-a disk or a display: receiving, muxing, syncing and wiping have threads of their own, and the
-camera and the display are processes that may be killed at any moment.
+is posted to the loop, and what follows from it is carried out there (`camerad.stepping`). The loop
+never waits for footage, a disk or a display: receiving, muxing, syncing and wiping have threads of
+their own, and the camera and the display are processes that may be killed at any moment.
 
 What ends the daemon: SIGTERM or SIGINT (in order: a running recording is closed first), and a
 mistake of ours that no part could handle, or a thread that hangs (the same, with exit code 70, so
@@ -39,7 +37,7 @@ from camerad.behaviour.budget import (
     Part,
 )
 from camerad.behaviour.events import RESTARTED
-from camerad.behaviour.stages import Intent, Stage
+from camerad.behaviour.stages import Stage
 from camerad.clock import SECOND, Clock, SystemClock
 from camerad.config import Settings
 from camerad.counting import Counting
@@ -55,15 +53,14 @@ from camerad.microphone import Microphone
 from camerad.notify import notify
 from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
-from camerad.reports import Reports
 from camerad.resources import Resources
 from camerad.rings import make_rings
 from camerad.shifts import Shifts
 from camerad.status import Status
+from camerad.stepping import Stepping
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import StampState
-from camerad.stream.sound import SoundNews
 from camerad.timekeeping import TimeKeeper
 from camerad.watchdog import Watchdog
 
@@ -80,7 +77,7 @@ FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-class Daemon(Reports):
+class Daemon(Stepping):
     """The camera, from `run` to its end.
 
     settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one,
@@ -332,126 +329,6 @@ class Daemon(Reports):
         if self._settings.self_view.driver == "none":
             return NoDisplay()
         return SelfView(wiring.self_view(self._settings), frame_fd, self._display_state)
-
-    # ------------------------------------------------------------------ events
-
-    @property
-    def state(self) -> stages.State:
-        """The state as it is now."""
-        return self._state
-
-    def post(self, event: stages.Event) -> None:
-        """Take an event on the loop; its effects are carried out before this returns, unless
-        another event is being dispatched: then after that one."""
-        self._events.append(event)
-        if self._dispatching:
-            return
-        self._dispatching = True
-        try:
-            while self._events:
-                self._dispatch(self._events.popleft())
-        finally:
-            self._dispatching = False
-        self._reschedule()
-        if self._control is not None:
-            self._control.changed()
-
-    def _dispatch(self, event: stages.Event) -> None:
-        before = self._state
-        try:
-            self._state, effects = stages.step(before, event, self._rules)
-        except stages.IllegalEvent as error:
-            log.warning("ignored: %s", error)
-            return
-        if self._state.stage is not before.stage:
-            log.info("%s -> %s", before.stage.value, self._state.stage.value)
-        self._show_lights()
-        if (before.armed, before.keeping) != (self._state.armed, self._state.keeping):
-            self._tell_stamp()
-        self._show_scene()
-        for effect in effects:
-            self._effects.carry_out(effect)
-        if (before.stage, before.display_on) != (self._state.stage, self._state.display_on):
-            self._recordings.staged(event.at_us, self._state.stage, self._state.display_on)
-        if self._announcer is not None:
-            self._announcer.stepped(
-                event.at_us,
-                before,
-                self._state,
-                sound=self._recordings.has_sound,
-                failed=stages.is_failure(event),
-            )
-        self._tell_microphone()
-        self._shifts.look()
-        self._counting.metrics.stepped(event, self._state, effects)
-
-    def _show_lights(self) -> None:
-        self._indicators.show(self._shifts.lights(signals.look(self._state)))
-
-    def _tell_microphone(self) -> None:
-        """After the effects: a recording follows the ring by the time sound comes into it."""
-        if self._microphone is not None:
-            self._microphone.follow(self._state, wiping=self._effects.wiping)
-
-    def _microphone_says(self, news: SoundNews) -> None:
-        if self._microphone is not None:
-            self._microphone.says(news)
-            self._show_microphone()
-
-    def _capture_ended(self) -> None:
-        if self._microphone is not None:
-            self._microphone.ended()
-            self._show_microphone()
-
-    def _show_microphone(self) -> None:
-        """Whether it is on is no state of the camera, but it is said."""
-        self._show_scene()
-        if self._control is not None:
-            self._control.changed()
-
-    def _show_scene(self) -> None:
-        """Have the display show what the state asks for; nothing waits for it (P10)."""
-        if self._display is not None:
-            self._display.show(self._status.shows(self._state))
-
-    def _reschedule(self) -> None:
-        """One timer for whatever comes first: a gesture's or a stage's deadline."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = [
-            deadline
-            for deadline in (
-                stages.deadline(self._state, self._rules),
-                self._hands.deadline(),
-            )
-            if deadline is not None
-        ]
-        if due:
-            delay = max(0, min(due) - self._clock.now_us()) / SECOND
-            self._timer = self._loop.call_later(delay, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        now_us = self._clock.now_us()
-        self._hands.tick(now_us)
-        self.post(stages.Tick(now_us))
-
-    # ------------------------------------------------------------------ control
-
-    def intend(self, intent: Intent, source: str) -> str | None:
-        """Carry out an intent of the control socket; returns why it was refused, or None."""
-        now_us = self._clock.now_us()
-        if stages.outcome(self._state.stage, intent) is None:
-            return f"{intent.value} means nothing in {self._state.stage.value}"
-        self._effects.refused = False
-        self.post(stages.Intended(now_us, intent, now_us, source))
-        if not self._effects.refused:
-            return None
-        if intent is Intent.TOGGLE_MUTE:
-            return "the policy does not allow it"
-        reasons = sorted(condition.value for condition in self._state.conditions)
-        return ", ".join(reasons) or "not now"
 
     # ------------------------------------------------------------------ camera
 
