@@ -22,11 +22,11 @@ from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence.text import count
 from camerad.keeping import Keeping
-from camerad.microphone import DOWN
 from camerad.opening import Opened
 from camerad.provisioning.standing import Standing, standing_of
 from camerad.rings import Rings
 from camerad.shifts import KeptShift
+from camerad.soundtracks import Soundtracks
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.timekeeping import Known
 
@@ -34,15 +34,12 @@ if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
     from camerad.evidence.recorder import Recorder
     from camerad.evidence.records import RecordingInfo
-    from camerad.evidence.soundtrack import SoundTrack
     from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
 
 CONTINUED: Final = "continued"
 """Trigger of a recording that goes on from one that was cut off."""
-CHANNELS: Final = 1
-"""Of sound: a body camera has one microphone."""
 
 _T = TypeVar("_T")
 
@@ -91,9 +88,7 @@ class Recordings:
         self._settings = settings
         self._clock = clock
         self._recorder: Recorder | None = None
-        self._sound: SoundTrack | None = None
-        self._heard: SoundNews | None = None
-        self._muted_us = 0
+        self._soundtracks = Soundtracks(settings)
         self._kept: Opened | None = None
         self._continues: str | None = None
         self._goes_on: Opened | None = None
@@ -122,10 +117,10 @@ class Recordings:
     # ------------------------------------------------------------------ life
 
     def open(self, rings: Rings, sound_format: Callable[[], SoundFormat | None]) -> None:
-        """Begin to keep; rings: what recordings are made from. sound_format: how sound is encoded,
-        once that is known; asked from the recording's thread."""
+        """Begin to keep; rings: what recordings are made from. sound_format: see
+        `Soundtracks.open`."""
         self._rings = rings
-        self._sound_format = sound_format
+        self._soundtracks.open(rings, sound_format)
         standing = standing_of(self._settings.device.provision_dir)
         if standing is Standing.UNPROVISIONED:
             log.error(
@@ -234,7 +229,11 @@ class Recordings:
             continues=continues,
             wearer=self.wearer,
         )
-        sound = self._sound_track(trigger, before)
+        sound = self._soundtracks.begin(
+            goes_on=trigger == CONTINUED,
+            muted=self._owner.state.muted,
+            muted_us=self._muted_before(before),
+        )
         recorder = Recorder(
             self._rings.pictures,
             plan,
@@ -253,7 +252,7 @@ class Recordings:
             asyncio.get_running_loop().call_soon(self._failed, error)
             return
         self._recorder = recorder
-        self._sound = sound
+        self._soundtracks.runs(sound)
         if self._rate is not None:
             since_us, fps, reason = self._rate
             self._tell_rate(since_us, settings.camera.fps, fps, reason)
@@ -279,30 +278,6 @@ class Recordings:
         """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
         no say in it."""
         return before.muted_us if before is not None and self._settings.rules.may_mute else None
-
-    def _sound_track(self, trigger: str, before: Opened | None) -> SoundTrack | None:
-        """The sound of the recording that begins now; None where it is to have none. before: what
-        it goes on from, if the daemon has died in between."""
-        from camerad.evidence.soundtrack import SoundTrack, Wanted  # noqa: PLC0415 - slow to import
-
-        wanted, ring = self._settings.microphone, self._rings.sound
-        if ring is None:
-            return None
-        goes_on = trigger == CONTINUED
-        pre_event = goes_on or self._settings.policy.pre_event.sound
-        track = SoundTrack(
-            ring, Wanted(wanted.device, wanted.rate, CHANNELS, pre_event), self._sound_format
-        )
-        # Muted first: what the microphone does then is not stated, and would seem to follow on it.
-        muted_us = self._muted_before(before)
-        if muted_us is not None:
-            # Before the first sound can be taken: what was heard meanwhile is not kept either.
-            track.mute(True, muted_us)
-        elif goes_on and self._owner.state.muted:
-            track.mute(True, self._muted_us)
-        if self._heard is not None:
-            track.changed(self._heard)
-        return track
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
@@ -343,31 +318,23 @@ class Recordings:
 
     def _end_recorder(self) -> None:
         self._slow_syncs = self.slow_syncs
-        self._recorder = self._sound = None
+        self._recorder = None
+        self._soundtracks.runs(None)
 
     @property
     def has_sound(self) -> bool:
-        """Whether the running recording, or the next, holds sound unless it is muted.
-
-        Not if the microphone has said that it is down; as long as it has said nothing, it is
-        believed to work.
-        """
-        down = self._heard is not None and self._heard.state in DOWN
-        return self._rings.sound is not None and not down
+        """As `Soundtracks.has_sound`."""
+        return self._soundtracks.has_sound
 
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
         log.info("sound %s", "off" if on else "on")
-        self._muted_us = at_us
         self.note("mute", on=on, at_us=at_us)
-        if self._sound is not None:
-            self._sound.mute(on, at_us)
+        self._soundtracks.mute(on, at_us)
 
     def hear(self, news: SoundNews) -> None:
         """The microphone does something else."""
-        self._heard = news
-        if self._sound is not None:
-            self._sound.changed(news)
+        self._soundtracks.hear(news)
 
     def staged(self, at_us: int, stage: Stage, display: bool) -> None:
         """The camera is in another stage, or its display was switched."""
