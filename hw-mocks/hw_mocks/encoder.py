@@ -16,20 +16,17 @@ controls and their ranges: drivers/staging/vc04_services/bcm2835-codec in the Ra
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import mmap
 import os
-import select
-import socket
 import threading
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import videodev2 as v4l2
 
+from hw_mocks.queues import Buffer, Queue, Signal
 from hw_mocks.sensor import SENSOR, Fault
 from hw_mocks.x264 import X264, Coding
 
@@ -69,82 +66,6 @@ _CONTROLS: Final = {
 
 def _refuse(number: int) -> OSError:
     return OSError(number, os.strerror(number))
-
-
-@dataclass(slots=True)
-class _Buffer:
-    """index: its number in its queue. fd: the picture's DMA buffer. used: bytes of the packet."""
-
-    index: int
-    queued: bool = False
-    fd: int = -1
-    used: int = 0
-    flags: int = 0
-    seconds: int = 0
-    microseconds: int = 0
-
-
-@dataclass(slots=True)
-class _Queue:
-    """One direction. waiting: queued and not with the hardware yet. done: to be dequeued."""
-
-    memory: int
-    width: int = 32
-    height: int = 32
-    stride: int = 0
-    size: int = 0
-    streaming: bool = False
-    buffers: list[_Buffer] = field(default_factory=list)
-    waiting: deque[_Buffer] = field(default_factory=deque)
-    done: deque[_Buffer] = field(default_factory=deque)
-
-    def put_back(self) -> None:
-        """As STREAMOFF does: no buffer is queued any more."""
-        self.streaming = False
-        self.waiting.clear()
-        self.done.clear()
-        for buffer in self.buffers:
-            buffer.queued = False
-
-
-class _Signal:
-    """A file whose readiness is set at will: the kernel's own poll(2) says what this says.
-
-    One end of a pair of sockets. It is readable while a byte from the other end lies there, and
-    writable unless it is full.
-    """
-
-    def __init__(self) -> None:
-        self._near, self._far = socket.socketpair()
-        self._near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-        self._readable = False
-        self._writable = True
-        self._poll = select.poll()
-        self._poll.register(self._near, select.POLLOUT)
-
-    def fileno(self) -> int:
-        """A descriptor of its own for who polls."""
-        return os.dup(self._near.fileno())
-
-    def set(self, *, readable: bool, writable: bool) -> None:
-        """Say from now on that it can be read, or written, or not."""
-        if readable and not self._readable:
-            self._far.send(b"\0")
-        elif self._readable and not readable:
-            self._near.recv(1, socket.MSG_DONTWAIT)
-        self._readable = readable
-        if writable and not self._writable:
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    self._far.recv(1 << 16, socket.MSG_DONTWAIT)
-        elif self._writable and not writable:
-            while self._poll.poll(0):
-                self._near.send(b"\0", socket.MSG_DONTWAIT)
-        self._writable = writable
-
-    def close(self) -> None:
-        self._near.close()
-        self._far.close()
 
 
 class DeviceFile(io.FileIO):
@@ -189,10 +110,10 @@ class Encoder:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._signal = _Signal()
+        self._signal = Signal()
         self._signal.set(readable=False, writable=False)
-        self._pictures = _Queue(v4l2.V4L2_MEMORY_DMABUF)
-        self._packets = _Queue(v4l2.V4L2_MEMORY_MMAP)
+        self._pictures = Queue(v4l2.V4L2_MEMORY_DMABUF)
+        self._packets = Queue(v4l2.V4L2_MEMORY_MMAP)
         self._queues = {_PICTURES: self._pictures, _PACKETS: self._packets}
         self._controls = {control: facts[3] for control, facts in _CONTROLS.items()}
         self._number = 0
@@ -270,7 +191,7 @@ class Encoder:
             value = min(max(value, least), greatest)
             self._controls[control] = least + round((value - least) / step) * step
 
-    def _queue(self, kind: int) -> _Queue:
+    def _queue(self, kind: int) -> Queue:
         if kind not in self._queues:
             raise _refuse(errno.EINVAL)
         return self._queues[kind]
@@ -306,7 +227,7 @@ class Encoder:
             if queue.streaming:
                 raise _refuse(errno.EBUSY)
             argument.count = min(argument.count, MOST_BUFFERS)
-            queue.buffers = [_Buffer(index) for index in range(argument.count)]
+            queue.buffers = [Buffer(index) for index in range(argument.count)]
             if argument.type == _PACKETS:
                 self._free()
                 if argument.count:
@@ -323,7 +244,7 @@ class Encoder:
             os.close(self._memory)
             self._memory = None
 
-    def _buffer(self, argument: Any) -> tuple[_Queue, _Buffer]:
+    def _buffer(self, argument: Any) -> tuple[Queue, Buffer]:
         queue = self._queue(argument.type)
         if argument.memory != queue.memory or argument.index >= len(queue.buffers):
             raise _refuse(errno.EINVAL)
