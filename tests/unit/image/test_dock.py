@@ -52,6 +52,12 @@ def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
         assert ("ConditionPathExists", f"{KEPT_AT}/{name}") in settings(unit)
 
 
+def test_nobody_stays_logged_in_on_a_camera_that_is_worn() -> None:
+    """Debian's unit leaves sessions alone when the server ends (KillMode=process)."""
+    assert ("KillMode", "control-group") in settings("ssh.service")
+    assert ("PartOf", "camerad-dock.target") in settings("ssh.service")
+
+
 def test_the_report_on_the_card_looks_for_the_radio_where_its_unit_does() -> None:
     wanted = ("ConditionPathExists", f"{applying.PROGRAMS}/wpa_supplicant")
     assert wanted in settings("camerad-wifi.service")
