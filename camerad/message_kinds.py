@@ -371,6 +371,11 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ("camerad.provisioning.applying", "INFO", "set up as %s by the office's key %s"),
         ("camerad.provisioning.applying", "WARNING", "this camera is not set up: %s"),
         (
+            "camerad.provisioning.applying",
+            "WARNING",
+            "what the file asks for has no effect on this system: %s",
+        ),
+        (
             "camerad.recordings",
             "ERROR",
             "this camera is not set up: camerad-report.txt on its card says what is wrong",

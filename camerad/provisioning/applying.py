@@ -182,7 +182,7 @@ def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
     for cameras of several kinds."""
     for name, (program, said) in _NEEDS.items():
         if name in decision.made and not os.path.exists(os.path.join(programs, program)):
-            _log.warning("%s", said)
+            _log.warning("what the file asks for has no effect on this system: %s", said)
             yield said
 
 
