@@ -44,6 +44,8 @@ _LARGEST_IDENTITY_FILE: Final = 64 * 1024
 _PRIVATE: Final = "AGE-SECRET-KEY-1"
 _AGE: Final = b"age-encryption.org/"
 _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_TOO_SLOW: Final = "Excessive work parameter"
+"""How the age library begins what it says then; it has no error of its own for it."""
 _BUFFER: Final = 1 << 20
 _CANDIDATES: Final = 4
 _SWITCH_S: Final = 0.001
@@ -94,6 +96,13 @@ def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25
             sealed = data.strip() + b"\n" if armored else data
             data = pyrage.passphrase.decrypt(sealed, passphrase())
         except pyrage.DecryptError as error:
+            # Measured each time: what took the computer that locked it a second is not waited for
+            # here if it would take longer than 16. The text is the only sign of it.
+            if _TOO_SLOW in str(error):
+                raise IdentityFileError(
+                    f"{path}: this computer is too slow, or too busy just now, for how the key is "
+                    "locked; try again when it does nothing else, or on a faster one"
+                ) from error
             raise IdentityFileError(
                 f"{path}: the passphrase is wrong, or the file is damaged"
             ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -300,6 +301,18 @@ def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: b
     (tmp_path / "key").write_bytes(LOCKED if armored else bare)
     assert opens(read_identities(str(tmp_path / "key"), ask))
     assert asked == ["asked"]
+
+
+def test_a_computer_that_is_too_slow_for_the_passphrase_is_no_wrong_passphrase(
+    tmp_path: Path,
+) -> None:
+    bare = base64.b64decode(b"".join(LOCKED.splitlines()[1:-1]))
+    # The stanza of age-encryption.org/v1: scrypt, its salt, and the logarithm of the work.
+    heavy = re.sub(rb"(-> scrypt [^ ]+) \d+", rb"\1 40", bare)
+    assert heavy != bare
+    (tmp_path / "key").write_bytes(heavy)
+    with pytest.raises(IdentityFileError, match="too slow, or too busy"):
+        read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
 
 
 def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
