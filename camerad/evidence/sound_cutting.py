@@ -135,8 +135,8 @@ class SoundCutter:
         self._forget(self._from_us if self.end_us is None else self.end_us)
         self._gaps += stated
         taken, self._gaps = tuple(self._gaps), []
-        made = tuple(Sounds(at, tuple(found)) for at, found in runs)
-        return SoundChunk(made, taken, first_us, self.end_us if made else None)
+        made = [Sounds(at, tuple(found)) for at, found in runs]
+        return SoundChunk(tuple(made), taken, first_us, self.end_us if made else None)
 
     def close(self, stop_us: int) -> None:
         """Nothing follows: state what is missing up to the stop."""

@@ -81,13 +81,15 @@ class Reader:
             self._window.overrun = self._window.overrun and not taken.packets
         if not taken.packets:
             return None
+        # By way of a list: CPython keeps freed tuples for the next of their length, and one that it
+        # has made from a generator is always one more of them, for each fragment of a recording.
+        view = self._arena.view
+        packets = [(info, view(offset, info.size)) for info, offset in taken.packets]
         return Lease(
             self._window,
             self._condition,
             cursor,
-            packets=tuple(
-                (info, self._arena.view(offset, info.size)) for info, offset in taken.packets
-            ),
+            packets=tuple(packets),
             next_pts_us=taken.next_us,
             gaps=join(taken.gaps, touching=False),
         )
