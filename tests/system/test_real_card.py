@@ -53,6 +53,9 @@ LOW_BYTES: Final = 60_000_000
 FULL_BYTES: Final = 30_000_000
 STEP_BYTES: Final = 16 << 20
 """So much room a recording reserves at once (docs/storage.md)."""
+REFUSES: Final = {"storage_read_only", "storage_failed"}
+"""ext4 that has found an error in itself answers EROFS; Linux 6.6 to 6.14, before commit
+f3054e53c2f3 ("ext4: add EXT4_FLAGS_EMERGENCY_RO bit") and what came with it, EIO."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def test_a_card_that_turns_read_only_in_a_recording_ends_it_and_is_whole_after_a
         card.find_error()
         camera.wait_for_condition("storage_stalled", holds=True)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
-        assert "storage_read_only" in state["conditions"]
+        assert REFUSES & set(state["conditions"])
         (off_us,) = [at_us for at_us, on in edges(camera, "red", red_us) if not on]
         assert off_us - failed_us < (NOTICED_SECONDS + RING_SECONDS) * 1e6
         camera.wait(stage="idle", ready=False)
@@ -225,7 +228,7 @@ def test_a_card_that_turns_read_only_while_nothing_is_recorded_is_said_before_a_
     with worn(card, tmp_path) as camera:
         card.find_error()
         state = camera.wait(WATCHED_SECONDS + PATIENCE, ready=False)
-        assert "storage_read_only" in state["conditions"]
+        assert REFUSES & set(state["conditions"])
         assert state["lights"] == {"red": False, "green": False, "amber": True}
         refused(camera)
 
