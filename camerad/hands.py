@@ -72,10 +72,9 @@ class Hands:
         if self._buttons is None:
             return
         now_us = self._clock.now_us()
-        for button, pressed in self._buttons.levels().items():
-            self._gesture(gestures.Edge(button, pressed, now_us, looked=True))
+        self._gesture(gestures.Look(tuple(self._buttons.levels().items()), now_us))
 
-    def _gesture(self, event: gestures.Edge | gestures.Tick) -> None:
+    def _gesture(self, event: gestures.Edge | gestures.Look | gestures.Tick) -> None:
         self._gestures, decisions = gestures.step(
             self._gestures, event, self._body.stage(), self._tables
         )

@@ -37,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import takewhile
 from typing import Final, TypeAlias
 
 from camerad.behaviour import stages
@@ -111,6 +112,20 @@ class Edge:
     pressed: bool
     at_us: int
     looked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What every line read at `at_us`, by name of its button. They are told together: with what one
+    of them says time passes for all, and a bounce whose other half is on its way would be over
+    before its own line is heard."""
+
+    levels: tuple[tuple[str, bool], ...]
+    at_us: int
+
+    def edges(self) -> list[Edge]:
+        """One for each."""
+        return [Edge(name, pressed, self.at_us, looked=True) for name, pressed in self.levels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +259,7 @@ def deadline(gs: GestureState, stage: Stage, tables: Sequence[ButtonTable]) -> i
 
 
 def step(
-    gs: GestureState, event: Edge | Tick, stage: Stage, tables: Sequence[ButtonTable]
+    gs: GestureState, event: Edge | Look | Tick, stage: Stage, tables: Sequence[ButtonTable]
 ) -> tuple[GestureState, tuple[Decision, ...]]:
     """The state after `event`, and what was decided: nothing or one decision.
 
@@ -254,14 +269,16 @@ def step(
     table names.
     """
     queue = list(gs.queue)
-    if isinstance(event, Edge):
-        _index(event, tables)
-        queue.append(event)
+    if not isinstance(event, Tick):
+        edges = [event] if isinstance(event, Edge) else event.edges()
+        for edge in edges:
+            _index(edge, tables)
+        queue += edges
     buttons = list(gs.buttons)
     while True:
-        if queue and queue[0].looked:
-            index = _index(queue[0], tables)
-            buttons[index] = _looked(buttons[index], queue[0])
+        for look in takewhile(lambda edge: edge.looked, queue):
+            index = _index(look, tables)
+            buttons[index] = _looked(buttons[index], look)
         due_us, index = _next(buttons, tables)
         if due_us is not None and due_us <= (queue[0].at_us if queue else event.at_us):
             button, decision = _moment(buttons[index], tables[index], due_us, stage)

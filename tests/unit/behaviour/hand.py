@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from camerad.behaviour import gestures
-from camerad.behaviour.gestures import ButtonTable, Decision, Edge, Tick
+from camerad.behaviour.gestures import ButtonTable, Decision, Edge, Look, Tick
 from camerad.behaviour.stages import Stage
 
 MS = 1_000
@@ -39,7 +39,7 @@ class Hand:
     def due_us(self) -> int | None:
         return gestures.deadline(self.state, self.stage, self.tables)
 
-    def take(self, event: Edge | Tick) -> tuple[Decision, ...]:
+    def take(self, event: Edge | Look | Tick) -> tuple[Decision, ...]:
         self.state, decided = gestures.step(self.state, event, self.stage, self.tables)
         self.now_us = max(self.now_us, event.at_us)
         self.decisions += decided

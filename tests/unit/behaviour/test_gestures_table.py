@@ -13,6 +13,7 @@ from camerad.behaviour.gestures import (
     Decision,
     Edge,
     Gesture,
+    Look,
     Tick,
 )
 from camerad.behaviour.stages import Intent, Stage
@@ -242,21 +243,38 @@ def test_a_missed_edge_shows_at_the_next_look_at_the_level() -> None:
     assert [d.edge_us for d in hand.decisions] == [AT, AT + 2 * SECOND]
 
 
-def test_half_a_bounce_is_no_press_and_no_release_while_the_other_half_is_on_its_way() -> None:
+@pytest.mark.parametrize("button", ["main", "display"])
+def test_half_a_bounce_is_no_press_and_no_release_while_the_other_half_is_on_its_way(
+    button: str,
+) -> None:
     """Edges come one by one, on a thread that may be held up between two of them."""
     hand = Hand()
     released = AT + 200 * MS
     for began, level in ((AT, True), (released, False)):
-        hand.take(Edge("main", level, began))
-        hand.take(Edge("main", not level, began + 400))
+        hand.take(Edge(button, level, began))
+        hand.take(Edge(button, not level, began + 400))
         # The debounce time is over, the next edge not here; the line reads what it has led to.
         seen = began + 100 * MS
-        hand.take(Edge("main", level, seen, looked=True))
+        levels = tuple((name, level and name == button) for name in ("main", "display"))
+        hand.take(Look(levels, seen))
         hand.take(Tick(seen))
-        hand.take(Edge("main", level, began + 900))
+        hand.take(Edge(button, level, began + 900))
     hand.wait_until(AT + 10 * SECOND)
     # One press in idle, and in particular no second one, which in self-view would record.
-    assert hand.decisions == [decision(Intent.ESCALATE, released)]
+    assert [(one.button, one.decided_us) for one in hand.decisions] == [(button, released)]
+
+
+def test_a_press_that_switches_the_self_view_off_does_not_switch_it_on_again() -> None:
+    """Decided by its first edge, in self-view; what bounces after that is no press in idle."""
+    hand = Hand(stage=Stage.SELF_VIEW)
+    for began, level in ((AT, True), (AT + 100 * MS, False)):
+        hand.take(Edge("display", level, began))
+        hand.stage = Stage.IDLE
+        hand.take(Edge("display", not level, began + 2 * MS))
+        hand.take(Look((("main", False), ("display", level)), began + 30 * MS))
+        hand.take(Edge("display", level, began + 4 * MS))
+    hand.wait_until(AT + 10 * SECOND)
+    assert [one.edge_us for one in hand.decisions] == [AT]
 
 
 def test_what_the_line_reads_when_the_bounce_is_over_is_a_press_if_it_is_down() -> None:
