@@ -9,7 +9,6 @@ simulator that was killed leaves nothing behind (``PR_SET_PDEATHSIG`` in prctl(2
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import runpy
@@ -21,7 +20,6 @@ from hw_mocks import disk, timeofday
 
 PARENT_VARIABLE: Final = "HW_MOCKS_PARENT"
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
-_FIRST_NICE: Final = -12
 
 
 def end_with_parent() -> None:
@@ -32,20 +30,6 @@ def end_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != int(parent):
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def go_first() -> None:
-    """Go before every program, camerad too, where the kernel lets this user: the hardware that a
-    process stands for would not wait for a processor.
-
-    A process that leads its session takes that along, since the kernel shares processors out
-    between sessions first (sched(7), "The autogroup feature").
-    """
-    with contextlib.suppress(PermissionError, FileNotFoundError, BlockingIOError):
-        os.setpriority(os.PRIO_PROCESS, 0, _FIRST_NICE)
-        if os.getsid(0) == os.getpid():
-            with open("/proc/self/autogroup", "w", encoding="ascii") as session:
-                session.write(str(_FIRST_NICE))
 
 
 def main() -> None:

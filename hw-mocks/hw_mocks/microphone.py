@@ -31,8 +31,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from hw_mocks.boot import end_with_parent, go_first
+from hw_mocks.boot import end_with_parent
 from hw_mocks.bus import WorldClient, now_us
+from hw_mocks.priority import go_first, run_at_once
 from hw_mocks.pulse import PulseError, PulseServer
 from hw_mocks.sound import Sound, SoundError, sound_of
 
@@ -143,6 +144,10 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: microphone.end())
         world = WorldClient.from_environment(ROLE, microphone.obey)
         print(json.dumps({"ready": True, "pid": os.getpid(), "server": server.pid}), flush=True)
+        # Now that what takes a processor for a while is behind it. The server went back to where
+        # programs are when it started.
+        run_at_once()
+        run_at_once(server.pid)
         microphone.run()
         if world is not None:
             world.close()

@@ -13,6 +13,8 @@ Environment, all of it optional:
     HW_MOCKS_CLAPPER    frames from one flash of the clapper to the next (see `hw_mocks.sound`);
                         without it, no flashes
     HW_MOCKS_WORLD      socket of the world
+    HW_MOCKS_REALTIME   where it is set, the camera's process goes before every program while the
+                        camera runs (see `hw_mocks.priority`)
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hw_mocks.pacing import boottime_ns
+from hw_mocks.priority import REALTIME_VARIABLE
 
 if TYPE_CHECKING:
     from hw_mocks.bus import WorldClient
@@ -91,6 +94,8 @@ class Sensor:
         self.clapper: int | None = int(clapper) if clapper else None
         footage = environment.get("HW_MOCKS_FOOTAGE")
         self.footage: Path | None = Path(footage) if footage else None
+        self.at_once = bool(environment.get(REALTIME_VARIABLE))
+        """Whether the camera's process is to go before every program while the camera runs."""
         self._has_world = bool(environment.get("HW_MOCKS_WORLD"))
         self._world: WorldClient | None = None
         self._changed = threading.Condition()
@@ -196,6 +201,11 @@ class Sensor:
         self._world = WorldClient.from_environment("sensor", self.obey)
         if self._world is not None:
             self._world.wait_ready(_READY_SECONDS)
+
+    def missed(self, run: dict[str, Any]) -> None:
+        """Tell the world of pictures that found no buffer (`hw_mocks.lateness.Missed`)."""
+        if self._world is not None:
+            self._world.send({"missed": run})
 
     def obey(self, message: Mapping[str, Any]) -> None:
         """Do what one message of the world says.

@@ -12,7 +12,9 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hw_mocks.footage import LORES, MAIN, source_for
+from hw_mocks.lateness import Missed, Waits
 from hw_mocks.pacing import Pace, boottime_ns, exact_period
+from hw_mocks.priority import run_at_once
 from hw_mocks.sensor import SENSOR, Fault
 
 from ._buffers import FrameMetadata, Request
@@ -63,6 +65,7 @@ class Camera:
         self._streams = tuple(Stream() for _ in range(MAX_OUTPUTS + 1))
         self._painters: dict[Stream, Painter] = {}
         self._mode = MODES[-1]
+        self._buffers = 0
         self._queue: deque[tuple[int, Request]] = deque()
         self._requests = 0
         self._connected = False
@@ -167,6 +170,7 @@ class Camera:
             if not raw:
                 self._painters[stream] = _painter(stream_configuration, main=stream is main)
         self._mode = configuration._mode
+        self._buffers = max(one.buffer_count for one in configuration)
         self._state = _State.CONFIGURED
 
     def _let_go_of_sources(self) -> None:
@@ -199,6 +203,9 @@ class Camera:
             target=self._run, args=(pace,), name="simulated-sensor", daemon=True
         )
         self._thread.start()
+        # Sensor and encoder are in this process, and share the interpreter with the program.
+        if SENSOR.at_once:
+            run_at_once()
 
     def queue_request(self, request: Request) -> None:
         """Let the sensor fill the request's buffers with the next frame that is free."""
@@ -238,15 +245,23 @@ class Camera:
         the frames of their time; what the sensor exposed after that is lost.
         """
         sequence = 0
-        while self._wait_until(pace.at_ns):
-            SENSOR.exposed += 1
-            request = self._next_request(pace.at_ns)
-            if request is None:
-                SENSOR.lost += 1
-            else:
-                self._expose(request, pace, sequence)
-            sequence += 1
-            pace.advance()
+        missed = Missed(self._buffers)
+        with Waits() as waits:
+            while self._wait_until(pace.at_ns):
+                SENSOR.exposed += 1
+                missed.exposes(pace.at_ns, boottime_ns(), waits.total_ns())
+                request = self._next_request(pace.at_ns)
+                if request is not None:
+                    if run := missed.found():
+                        SENSOR.missed(run)
+                    self._expose(request, pace, sequence)
+                else:
+                    SENSOR.lost += 1
+                    if not self._delivers_nothing(pace.at_ns):
+                        missed.lost(pace.number, len(self._queue))
+                missed.exposed(boottime_ns(), waits.total_ns())
+                sequence += 1
+                pace.advance()
 
     def _wait_until(self, at_ns: int) -> bool:
         """Wait for an instant of CLOCK_BOOTTIME; False if the camera is stopped before."""
@@ -258,9 +273,12 @@ class Camera:
                 self._changed.wait(left_ns / 1e9)
         return False
 
+    def _delivers_nothing(self, at_ns: int) -> bool:
+        return SENSOR.holds(Fault.CAMERA_STALL, at_ns) or SENSOR.holds(Fault.CAMERA_GONE, at_ns)
+
     def _next_request(self, at_ns: int) -> Request | None:
         """The request that an exposure fills; None if there is none, or nothing is delivered."""
-        if SENSOR.holds(Fault.CAMERA_STALL, at_ns) or SENSOR.holds(Fault.CAMERA_GONE, at_ns):
+        if self._delivers_nothing(at_ns):
             return None
         # A process that was held up catches up here: what it queued since comes too late.
         if not self._queue or self._queue[0][0] > at_ns:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,31 @@ def test_the_microphone_comes_and_goes_with_the_simulator(
         sim.stop(number)
         until(lambda: not any(map(alive, below)))
         assert not folder.exists()
+    finally:
+        sim.close()
+
+
+def test_the_microphone_and_its_server_wait_for_no_processor(tmp_path: Path) -> None:
+    sim = Sim(tmp_path, sound="clapper")
+    try:
+        sim.ready()
+
+        def policies() -> set[tuple[str, int]]:
+            found = set()
+            for pid in descendants(sim.facts()["pid"]):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if name == "pulseaudio" or b"hw_mocks.microphone" in words:
+                    threads = map(int, os.listdir(f"/proc/{pid}/task"))
+                    found |= {(name, os.sched_getscheduler(thread)) for thread in threads}
+            return found
+
+        # Where the user may not, they stay where programs are.
+        asked = [sys.executable, "-c", "from hw_mocks.priority import *; print(run_at_once())"]
+        may = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        wanted = os.SCHED_RR if may == "True" else os.SCHED_OTHER
+        until(lambda: {policy for _, policy in policies()} == {wanted})
+        assert {name for name, _ in policies()} > {"pulseaudio"}
     finally:
         sim.close()
 

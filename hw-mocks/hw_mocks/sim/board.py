@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any, Final
 from camerad.config import Settings
 
 from hw_mocks.bus import Message, now_us
+from hw_mocks.lateness import told
 from hw_mocks.sim import gauges
 from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.process import find
@@ -290,6 +292,8 @@ class Board:
             self.timepiece.wall_is_set()
         if role != "pins":
             self.reports.append((role, message))
+            if "missed" in message:
+                print(f"bodycam-sim: {told(message['missed'])}", file=sys.stderr, flush=True)
         elif "pin" in message:
             self._pin(message)
         elif "goodbye" in message:

@@ -20,6 +20,7 @@ from camerad.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel
+from hw_mocks.priority import REALTIME_VARIABLE
 from hw_mocks.sim import SimError
 from hw_mocks.sim.about import about_buttons, about_faults, about_policy
 from hw_mocks.sim.board import Board, Wiring
@@ -278,7 +279,7 @@ class Simulator:
         """What runs on the board."""
         if self.options.doctor is None:
             line = command(self.options.daemon, configuration)
-            return DaemonProcess(line, environment, ended)
+            return DaemonProcess(line, {**environment, REALTIME_VARIABLE: "1"}, ended)
         line = command(self.options.daemon, configuration, "doctor")
         return Doctor([*line, *self.options.doctor], environment, ended)
 
