@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 MAIN: Final = "main"
 LORES: Final = "lores"
 MAX_FRAMES: Final = 300
+AHEAD: Final = 60
+"""Pictures that are asked for before they are shown: two seconds of them."""
 
 # Part of the cache's key: to be raised whenever the same clip would be prepared otherwise.
 _VERSION: Final = 1
@@ -69,22 +72,69 @@ class Source(Protocol):
         """Let go of what the source holds open."""
 
 
+class Ahead:
+    """Has the kernel read what will be shown next, in a thread of its own: who shows it waits for
+    no disk, where others may make a reader wait for more than half a second.
+
+    fd: the file; a descriptor of its own is made. count, size: pictures, and bytes of each.
+    """
+
+    def __init__(self, fd: int, count: int, size: int) -> None:
+        self._fd = os.dup(fd)
+        self._count, self._size = count, size
+        self._shown = self._asked = 0
+        self._news = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="film-ahead", daemon=True)
+
+    def shows(self, number: int) -> None:
+        """Frame `number` is about to be shown, and the next ones after it."""
+        self._shown = number
+        if not self._thread.ident:
+            self._thread.start()
+        if not AHEAD // 2 <= self._asked - number <= AHEAD + 1:
+            self._news.set()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._closed = True
+        self._news.set()
+        if not self._thread.ident:
+            os.close(self._fd)
+
+    def _run(self) -> None:
+        while self._news.wait() and not self._closed:
+            self._news.clear()
+            first, until = self._shown + 1, self._shown + 1 + AHEAD
+            if first <= self._asked < until:
+                first = self._asked
+            for number in range(first, until):
+                offset = number % self._count * self._size
+                os.posix_fadvise(self._fd, offset, self._size, os.POSIX_FADV_WILLNEED)
+            self._asked = until
+        os.close(self._fd)
+
+
 class PreparedSource:
     """The pictures of one stream of prepared footage.
 
     They are read into place straight from the page cache: one copy, and unlike pages of a mapping
-    they never count as this process's memory. Raises FootageError as `load_info` does.
+    they never count as this process's memory. ahead: whether one picture after the other will be
+    read, at the instants of a camera. Raises FootageError as `load_info` does.
     """
 
-    def __init__(self, folder: Path, stream: str) -> None:
+    def __init__(self, folder: Path, stream: str, *, ahead: bool = False) -> None:
         info = load_info(folder)
         self.width, self.height = info.sizes[stream]
         self.count = info.frames
         self._bytes = picture_bytes(self.width, self.height)
         self._fd = os.open(_stream_file(folder, stream), os.O_RDONLY | os.O_CLOEXEC)
+        self._ahead = Ahead(self._fd, self.count, self._bytes) if ahead else None
 
     def read(self, number: int, into: Picture) -> None:
         """As `Source.read`. Raises FootageError if the file has been cut short meanwhile."""
+        if self._ahead is not None:
+            self._ahead.shows(number)
         offset = number % self.count * self._bytes
         if os.preadv(self._fd, [into.data], offset) != self._bytes:
             raise FootageError("prepared footage has been cut short while it was played")
@@ -92,6 +142,8 @@ class PreparedSource:
     def close(self) -> None:
         """Close the file."""
         if self._fd >= 0:
+            if self._ahead is not None:
+                self._ahead.close()
             os.close(self._fd)
             self._fd = -1
 
@@ -132,7 +184,7 @@ def source_for(folder: Path | None, stream: str, width: int, height: int) -> Sou
     info = load_info(folder)
     for name in (stream, MAIN, LORES):
         if info.sizes.get(name) == (width, height):
-            return PreparedSource(folder, name)
+            return PreparedSource(folder, name, ahead=True)
     if (folder, width, height) not in _warned:
         _warned.add((folder, width, height))
         sizes = ", ".join(f"{w}x{h}" for w, h in info.sizes.values())

@@ -12,6 +12,7 @@ buffers, since those would have found one each had the program not held it.
 from __future__ import annotations
 
 import os
+import resource
 from typing import Any, Final, Self
 
 _THREAD: Final = "/proc/thread-self/schedstat"
@@ -44,6 +45,12 @@ class Waits:
         return int(os.pread(self._fd, _NOTED_BYTES, 0).split()[1])
 
 
+def read_back() -> int:
+    """How often a thread of this process had to wait until a part of the program, of its libraries
+    or of the film was read from the disk anew (major faults, getrusage(2))."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
 class Missed:
     """Tells of pictures that found no buffer, each run of them once, when it is over.
 
@@ -56,11 +63,12 @@ class Missed:
         self._began_waits_ns = self._ended_ns = self._ended_waits_ns = 0
         self._late_ns = self._waited_ns = 0
         self._machine = False
+        self._own_ns = self._pages = self._read_back = 0
         self._run: dict[str, Any] | None = None
 
-    def exposes(self, due_ns: int, now_ns: int, waits_ns: int) -> None:
-        """The exposure that was due at `due_ns` takes place at `now_ns`. waits_ns: what
-        `Waits.total_ns` says then.
+    def exposes(self, due_ns: int, now_ns: int, waits_ns: int, read_back: int = 0) -> None:
+        """The exposure that was due at `due_ns` takes place at `now_ns`. waits_ns, read_back: what
+        `Waits.total_ns` and `read_back` say then.
 
         This and `exposed` are to be called for each, in order.
         """
@@ -73,6 +81,9 @@ class Missed:
             self._until_ns, self._count = now_ns, 0
             self._late_ns, self._waited_ns = late_ns, waited_ns
             self._machine = waited_ns >= _SHARE * late_ns
+            self._own_ns = max(0, self._ended_ns - due_ns)
+            self._pages = read_back - self._read_back
+        self._read_back = read_back
         self._count += 1
         self._began_waits_ns = waits_ns
 
@@ -93,6 +104,8 @@ class Missed:
                 "from": number,
                 "late_ms": round(self._late_ns / 1e6, 1),
                 "waited_ms": round(self._waited_ns / 1e6, 1),
+                "own_ms": round(self._own_ns / 1e6, 1),
+                "read_back": self._pages,
                 "held": self._buffers - queued,
                 "buffers": self._buffers,
                 "machine": 0,
@@ -106,6 +119,7 @@ def told(missed: dict[str, Any]) -> str:
     return (
         f"the sensor found no buffer for pictures {missed['from']} to {missed['to']}, of which "
         f"{missed['machine']} are the machine's: it was {missed['late_ms']} ms late, "
-        f"{missed['waited_ms']} ms of it without a processor, and the program held "
-        f"{missed['held']} of {missed['buffers']} buffers"
+        f"{missed['waited_ms']} ms of it without a processor and {missed['own_ms']} ms with the "
+        f"picture before; {missed['read_back']} times the process waited for memory from the disk; "
+        f"the program held {missed['held']} of {missed['buffers']} buffers"
     )

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from hw_mocks.footage import LORES, MAIN, source_for
-from hw_mocks.lateness import Missed, Waits
+from hw_mocks.lateness import Missed, Waits, read_back
 from hw_mocks.pacing import Pace, boottime_ns, exact_period
 from hw_mocks.priority import run_at_once
 from hw_mocks.sensor import SENSOR, Fault
@@ -249,7 +249,7 @@ class Camera:
         with Waits() as waits:
             while self._wait_until(pace.at_ns):
                 SENSOR.exposed += 1
-                missed.exposes(pace.at_ns, boottime_ns(), waits.total_ns())
+                missed.exposes(pace.at_ns, boottime_ns(), waits.total_ns(), read_back())
                 request = self._next_request(pace.at_ns)
                 if request is not None:
                     if run := missed.found():

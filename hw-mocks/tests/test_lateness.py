@@ -127,14 +127,16 @@ def test_an_exposure_that_itself_took_too_long_makes_the_next_ones_late() -> Non
     run = sensor.expose()
     assert run is not None
     # Late by a period less than it had waited.
-    assert (run["machine"], run["late_ms"], run["waited_ms"]) == (1, 297, 330)
+    assert (run["machine"], run["late_ms"], run["waited_ms"], run["own_ms"]) == (1, 297, 330, 297)
 
 
 def test_it_is_told_in_one_line() -> None:
     run = {"from": 951, "to": 954, "machine": 1, "late_ms": 84.5, "waited_ms": 80.0}
+    run |= {"own_ms": 2.5, "read_back": 3}
     assert told({**run, "held": 2, "buffers": 6}) == (
         "the sensor found no buffer for pictures 951 to 954, of which 1 are the machine's: it was "
-        "84.5 ms late, 80.0 ms of it without a processor, and the program held 2 of 6 buffers"
+        "84.5 ms late, 80.0 ms of it without a processor and 2.5 ms with the picture before; 3 "
+        "times the process waited for memory from the disk; the program held 2 of 6 buffers"
     )
 
 

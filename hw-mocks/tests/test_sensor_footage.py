@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,6 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from libcamera_support import wait_until
 
 from hw_mocks import footage
 from hw_mocks.footage import (
@@ -211,6 +213,42 @@ def test_a_source_reads_into_place_and_closes(clip: Path, tmp_path: Path) -> Non
     source.close()
     source.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_shown_was_asked_for_a_second_before_and_only_once(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other programs may have the disk for a while: it is not to be waited for at the instant."""
+    folder = prepare(clip, 160, 120, None, tmp_path / "cache")
+    count, size = load_info(folder).frames, picture_bytes(160, 120)
+    asked: list[int] = []
+
+    def advise(_: int, offset: int, length: int, what: int) -> None:
+        assert (length, what) == (size, os.POSIX_FADV_WILLNEED)
+        assert offset % size == 0
+        asked.append(offset // size)
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    source = PreparedSource(folder, "main", ahead=True)
+    into = np.empty(size, np.uint8)
+
+    def show(first: int, until: int, asked_from: int) -> None:
+        for number in range(first, until):
+            source.read(number, into)
+            # 30 pictures are a second.
+            wait_until(lambda number=number: asked_from + len(asked) >= number + 30)
+        assert source._ahead is not None
+        wait_until(lambda: source._ahead._asked == asked_from + len(asked))
+        assert asked == [one % count for one in range(asked_from, asked_from + len(asked))]
+
+    show(1000, 1200, 1001)
+    # A camera that was off for a while goes on somewhere else.
+    asked.clear()
+    show(5000, 5100, 5001)
+    source.close()
+    wait_until(lambda: not any(one.name == "film-ahead" for one in threading.enumerate()))
+    unread = PreparedSource(folder, "main", ahead=True)
+    unread.close()
 
 
 def test_the_test_pattern_moves_and_starts_over() -> None:
