@@ -1,7 +1,8 @@
 """Reads the stamp back out of decoded pictures, by a program that knows nothing of it.
 
-Tesseract reads text in pictures (Debian's tesseract-ocr). It is shown the bottom left of each
-picture, where the stamp is said to be, dark on bright as it prefers, and twice as large.
+Tesseract reads text in pictures (Debian's tesseract-ocr). It is shown the dark band at the bottom
+left of each picture, where the stamp is said to be, dark on bright as it prefers, and twice as
+large. What of the film stands beside the band it would take for letters.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ ROWS: Final = 16
 """The stamp is lower than a 16th of the picture, ..."""
 COLUMNS: Final = 0.55
 """... and narrower than this share of it."""
+DARK: Final = 36
+"""The band, which is 16 in luma, is darker than this; few things in a film are."""
 PRE: Final = "PRE"
 # Where there is a space between characters tesseract has to guess.
 _TIME: Final = " ?".join(r"\d" if one == "0" else re.escape(one) for one in "0000-00-0000:00:00")
@@ -53,8 +56,7 @@ class Stamp:
 @aside
 def read(luma: NDArray[np.uint8]) -> Stamp:
     """The stamp of one picture: (height, width) uint8. AssertionError if there is none to read."""
-    height, width = luma.shape
-    strip = 255 - luma[height - height // ROWS :, : round(width * COLUMNS)]
+    strip: NDArray[np.uint8] = 255 - _band(luma)
     large = cv2.resize(strip, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     framed = cv2.copyMakeBorder(large, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=(255,))
     done = subprocess.run(
@@ -78,6 +80,17 @@ def read(luma: NDArray[np.uint8]) -> Stamp:
         found["mark"] is not None,
         tuple(found["rest"].split()),
     )
+
+
+def _band(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The dark band, without what of the picture stands above it and to its right."""
+    height, width = luma.shape
+    corner = luma[height - height // ROWS :, : round(width * COLUMNS)]
+    # Its first columns, a character wide, are empty, and so are its last rows.
+    above = np.flatnonzero(corner[:, : ROWS // 2].max(axis=1) >= DARK)
+    beside = np.flatnonzero(corner[-2:].max(axis=0) >= DARK)
+    top = int(above[-1]) + 1 if above.size else 0
+    return corner[top:, : int(beside[0]) if beside.size else None]
 
 
 def wall_us(commits: Sequence[dict[str, Any]], media_us: int) -> int:
