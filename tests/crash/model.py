@@ -15,6 +15,9 @@ synchronisation covered is there; of the rest, each effect on its own is kept or
 file says nothing about its name. `Rules.JOURNAL` is what ext4 does: names survive in the order in
 which they were changed, and synchronising any file brings all of them to the storage. Every state
 of the second is one of the first.
+
+FAT keeps less still: there a renaming is a new entry and the removal of the old one, often in two
+sectors, so that a loss of power may leave either name, both or neither (`Disk`, atomic).
 """
 
 from __future__ import annotations
@@ -121,7 +124,7 @@ class Disk:
     """What is on the storage, and what may be.
 
     tree: what is durable at the beginning; numbers: the numbers of its files in the operations that
-    follow.
+    follow. atomic: a renaming happens whole or not at all.
     """
 
     def __init__(
@@ -129,9 +132,12 @@ class Disk:
         tree: Tree | None = None,
         numbers: Mapping[str, int] | None = None,
         rules: Rules = Rules.HARSH,
+        *,
+        atomic: bool = True,
     ) -> None:
         tree = tree or Tree()
         self._rules = rules
+        self._atomic = atomic
         self._directories = set(tree.directories)
         self._files = dict(numbers or {})
         if self._files.keys() != tree.files.keys():
@@ -169,6 +175,10 @@ class Disk:
         else:
             if kind is Kind.CREATE:
                 self._inodes[op.file] = _Inode([b""], [op.mode])
+            if kind is Kind.RENAME and not self._atomic:
+                self._names.append(_NameChange(Kind.CREATE, op.to, op.file))
+                self._names.append(_NameChange(Kind.UNLINK, op.path, op.file))
+                return
             self._names.append(_NameChange(kind, op.path, op.file, op.to))
 
     def _settle_names(self, directory: str | None) -> None:

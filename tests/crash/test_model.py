@@ -76,6 +76,20 @@ def _replaced_wrongly(tree: Tree, promises: list[Promise]) -> bool:
     return there is None or there.data not in allowed
 
 
+def test_fat_may_leave_either_name_of_a_renamed_file_both_or_neither(tmp_path: Path) -> None:
+    def steps(root: str, _: Recorder) -> None:
+        os.close(_make(f"{root}/a", NEW))
+        _sync_directory(root)
+        os.rename(f"{root}/a", f"{root}/b")
+
+    events = _record(tmp_path, steps).ops
+    disk = Disk(atomic=False)
+    for op in events:
+        disk.apply(op)
+    found = {frozenset(tree.files) for tree in disk.states(4096, 0, Random(1), Survey())}
+    assert found == {frozenset(), frozenset("a"), frozenset("b"), frozenset("ab")}
+
+
 @pytest.mark.parametrize("rules", Rules)
 def test_an_atomic_replacement_done_right_survives_everything(tmp_path: Path, rules: Rules) -> None:
     recorder = _record(tmp_path, lambda r, t: _replace(r, t, sync=True, sync_directory=True))
