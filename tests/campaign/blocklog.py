@@ -5,8 +5,8 @@ The device is a file of a FUSE file system of its own: a loop device on it is as
 everything that the kernel asks of that disk comes here, one request after the other. What the log
 says is therefore the order in which things reached the medium. As on any disk with a cache, writes
 are certain once a flush that came after them was answered; of the writes since the last flush,
-any may have reached the medium and any may not, whole or up to some sector. `Log.cut` makes such a
-state for any instant.
+any may have reached the medium and any may not, whole or up to some sector:
+`tests.campaign.blockstates` makes such states.
 
 The requests are those of ``linux/fuse.h`` (protocol 7.31). Needs root, and nothing else.
 """
@@ -22,14 +22,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import BinaryIO, Final
 
 SECTOR: Final = 512
-_WRITE, _FLUSH = 0, 1
-_ENTRY: Final = struct.Struct("<QBQI")
+WRITE, FLUSH = 0, 1
+ENTRY: Final = struct.Struct("<QBQI")
 """An entry of the log: media time, kind, offset, length; the bytes written follow."""
 
 _IN: Final = struct.Struct("<IIQQIIIHH")
@@ -44,6 +42,24 @@ _BIG_WRITES, _MAX_PAGES = 1 << 5, 1 << 22
 _LONGEST: Final = 1 << 20
 _ROOT, _DISK = 1, 2
 _NAME: Final = "disk"
+
+OPTIONS: Final = "noatime,dioread_lock"
+"""Of the mount, as docs/storage.md wants it."""
+_FORMAT: Final = (
+    "-b",
+    "4096",
+    "-I",
+    "256",
+    "-i",
+    "65536",
+    "-J",
+    "size=32",
+    "-m",
+    "0",
+    "-O",
+    "metadata_csum",
+)
+"""Of the file system, as the image's recipe makes it."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -91,13 +107,13 @@ class _Server:
             _, offset, size = struct.unpack_from("<QQI", request, at)
             data = memoryview(request)[at + 40 : at + 40 + size]
             os.pwrite(self._image, data, offset)
-            self._note(_WRITE, offset, data)
+            self._note(WRITE, offset, data)
             return struct.pack("<II", size, 0)
         if operation == _READ:
             _, offset, size = struct.unpack_from("<QQI", request, at)
             return os.pread(self._image, size, offset)
         if operation == _FSYNC:
-            self._note(_FLUSH, 0, b"")
+            self._note(FLUSH, 0, b"")
             return b""
         if operation == _INIT:
             major, minor, ahead, flags = struct.unpack_from("<IIII", request, at)
@@ -124,7 +140,7 @@ class _Server:
         return _ATTR.pack(node, size, size // 512, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
     def _note(self, kind: int, offset: int, data: bytes | memoryview) -> None:
-        self._log.write(_ENTRY.pack(now_us(), kind, offset, len(data)))
+        self._log.write(ENTRY.pack(now_us(), kind, offset, len(data)))
         self._log.write(data)
 
 
@@ -148,9 +164,10 @@ def served(image: Path, directory: Path, log: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def mounted(file: Path, directory: Path) -> Iterator[None]:
-    """The ext4 file system in `file`, on a loop device."""
+    """The ext4 file system in `file`, on a loop device, mounted as on the camera's card."""
     directory.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "ext4", "-o", "loop", str(file), str(directory)], check=True)
+    command = ["mount", "-t", "ext4", "-o", f"loop,{OPTIONS}", str(file), str(directory)]
+    subprocess.run(command, check=True)
     try:
         yield
     finally:
@@ -161,81 +178,9 @@ def formatted(image: Path, size: int) -> None:
     """Make a file with an empty ext4 file system, as on the camera's card."""
     with image.open("wb") as file:
         file.truncate(size)
-    command = ["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image)]
+    lazy = "lazy_itable_init=0,lazy_journal_init=0"
+    command = ["mkfs.ext4", "-q", "-F", *_FORMAT, "-E", lazy, str(image)]
     subprocess.run(command, check=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A state after a loss of power. flushed: writes that were certain; volatile: of the writes
-    since the last flush, how many there were; kept: how many of them reached the medium."""
-
-    flushed: int
-    volatile: int
-    kept: int
-
-
-class Log:
-    """What reached the device. image: its content before the first entry; it is brought forward by
-    every cut, so the instants of cuts may only grow."""
-
-    def __init__(self, path: Path, image: Path) -> None:
-        self._file = path.open("rb")
-        self._image = image
-        self._entries: list[tuple[int, int, int, int, int]] = []
-        self._certain = 0
-        at = 0
-        size = path.stat().st_size
-        while at < size:
-            self._file.seek(at)
-            at_us, kind, offset, length = _ENTRY.unpack(self._file.read(_ENTRY.size))
-            at += _ENTRY.size
-            self._entries.append((at_us, kind, offset, length, at))
-            at += length
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def writes(self, from_us: int, to_us: int) -> list[int]:
-        """Media times of the writes between two instants."""
-        return [
-            at_us for at_us, kind, *_ in self._entries if kind == _WRITE and from_us < at_us < to_us
-        ]
-
-    def cut(self, at_us: int, random: Random, to: Path) -> Cut:
-        """Write to the file `to` what the medium may hold after a loss of power at an instant."""
-        end = next((n for n, one in enumerate(self._entries) if one[0] > at_us), len(self._entries))
-        flushes = [n for n in range(self._certain, end) if self._entries[n][1] == _FLUSH]
-        with self._image.open("r+b") as image:
-            certain = flushes[-1] if flushes else self._certain
-            for entry in self._entries[self._certain : certain]:
-                self._apply(image, entry, None)
-            self._certain = certain
-        subprocess.run(["cp", "--sparse=always", str(self._image), str(to)], check=True)
-        volatile = [one for one in self._entries[certain:end] if one[1] == _WRITE]
-        # All of them, none of them, or any of them.
-        share = random.choice((0.0, 1.0, random.random()))
-        kept = [one for one in volatile if random.random() < share]
-        with to.open("r+b") as image:
-            for entry in kept:
-                torn = share < 1.0 and random.random() < 0.3
-                self._apply(image, entry, random if torn else None)
-        return Cut(certain, len(volatile), len(kept))
-
-    def _apply(
-        self, image: BinaryIO, entry: tuple[int, int, int, int, int], torn: Random | None
-    ) -> None:
-        _, kind, offset, length, at = entry
-        if kind != _WRITE:
-            return
-        if torn is not None:
-            length = SECTOR * torn.randint(0, length // SECTOR)
-        self._file.seek(at)
-        image.seek(offset)
-        image.write(self._file.read(length))
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def main() -> None:

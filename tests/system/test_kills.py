@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign import cuts, kills
+from tests.campaign import cuts, kills, lives
 
 pytestmark = pytest.mark.system
 
@@ -26,7 +26,7 @@ def test_a_kill_loses_nothing_committed_and_the_recording_goes_on(tmp_path: Path
 
 
 def test_a_loss_of_power_loses_nothing_that_was_synced(tmp_path: Path) -> None:
-    if (why := cuts.possible()) is not None:
+    if (why := lives.possible()) is not None:
         pytest.skip(why)
     done = cuts.campaign(tmp_path, 2, SEED)
     assert [one for run in done for one in run.findings] == []

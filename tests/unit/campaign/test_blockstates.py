@@ -1,0 +1,103 @@
+"""Which states of a block device a loss of power may leave, by the log that it kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.campaign.blocklog import ENTRY, FLUSH, SECTOR, WRITE
+from tests.campaign.blockstates import Entry, Log, State, certain, some, states, volatile
+
+SECTORS = 4
+
+
+def log_of(text: str) -> list[Entry]:
+    """w: a write of four sectors; f: a flush. Each a millisecond after the one before."""
+    return [
+        Entry(n * 1000, FLUSH if one == "f" else WRITE, n * SECTORS * SECTOR, SECTORS * SECTOR, 0)
+        for n, one in enumerate(text, 1)
+    ]
+
+
+def all_of(entries: Sequence[Entry], count: int = 300, *, drop: bool = False) -> list[State]:
+    return states(entries, [(0, 10**9)], count, Random(1), drop=drop)
+
+
+def test_what_was_flushed_is_there_and_nothing_is_that_was_not_issued() -> None:
+    entries = log_of("wwfwwwfww")
+    for state in all_of(entries):
+        assert state.certain == certain(entries, state.issued)
+        assert {number for number, _ in state.kept} <= set(
+            volatile(entries, state.certain, state.issued)
+        )
+
+
+def test_every_subset_and_torn_writes_are_among_them() -> None:
+    found = all_of(log_of("fwwwf"))
+    whole = SECTORS * SECTOR
+    kept = {frozenset(n for n, length in one.kept if length == whole) for one in found}
+    # Of three writes there are eight subsets.
+    assert len(kept) == 8
+    torn = {length for one in found for _, length in one.kept} - {whole}
+    assert torn == {SECTOR * n for n in range(1, SECTORS)}
+
+
+def test_states_are_different_and_in_the_order_in_which_they_can_be_made() -> None:
+    found = all_of(log_of("wwfwwwfwwfw"))
+    assert len({(one.certain, one.kept) for one in found}) == len(found)
+    assert [one.certain for one in found] == sorted(one.certain for one in found)
+
+
+def test_power_is_lost_just_before_the_next_entry() -> None:
+    entries = log_of("wfw")
+    # The second entry was made at 2 ms, the third at 3 ms.
+    assert {one.at_us for one in all_of(entries) if one.issued == 2} == {2999}
+
+
+def test_only_the_windows_are_looked_at() -> None:
+    found = states(log_of("wfwfwfwf"), [(3000, 4500)], 50, Random(1))
+    assert {one.issued for one in found} <= {3, 4}
+    assert max(one.at_us for one in found) == 4500
+
+
+def test_a_card_that_lies_loses_what_had_been_flushed() -> None:
+    entries = log_of("wfwfwfwfwfwf")
+    for state in all_of(entries, 50, drop=True):
+        before = certain(entries, state.issued)
+        assert state.certain < before
+        assert set(volatile(entries, state.certain, before)) - {n for n, _ in state.kept}
+
+
+def test_without_anything_issued_there_is_no_state() -> None:
+    assert all_of([]) == []
+    assert some(log_of("w"), 0, 0, Random(1)) == State(0, 0, (), 0)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A log of three writes of one sector, with a flush after the first, and what was before."""
+    log, image = tmp_path / "log", tmp_path / "image"
+    image.write_bytes(b"0" * 4 * SECTOR)
+    with log.open("wb") as file:
+        for n, letter in enumerate(b"abc"):
+            file.write(ENTRY.pack(n, WRITE, n * SECTOR, SECTOR) + bytes([letter]) * SECTOR)
+            if n == 0:
+                file.write(ENTRY.pack(n, FLUSH, 0, 0))
+    return log, image
+
+
+def test_a_state_is_made_of_what_is_certain_and_of_what_was_kept(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    log = Log(*files)
+    log.make(State(2, 4, ((3, SECTOR),), 0), tmp_path / "cut")
+    sectors = (tmp_path / "cut").read_bytes()[::SECTOR]
+    assert sectors == b"a0c0"
+    log.make(State(4, 4, (), 0), tmp_path / "cut")
+    assert (tmp_path / "cut").read_bytes()[::SECTOR] == b"abc0"
+    with pytest.raises(ValueError, match="beyond"):
+        log.make(State(2, 4, (), 0), tmp_path / "cut")
+    log.close()
