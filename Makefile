@@ -119,6 +119,7 @@ campaign:
 	$(python) -m tests.campaign kills --seed '$(SEED)' --runs '$(KILLS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs '$(CUTS)'
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
+	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \

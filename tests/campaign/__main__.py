@@ -3,9 +3,11 @@ or ``soak``.
 
 Each run of kills and cuts follows from ``--seed`` and its number alone, so ``--first 120 --runs 1``
 repeats one, and a campaign that was ended goes on with the next number. So it is with the sequences
-of faults (``--first 120 --count 1``), and ``--notes FILE`` remembers what was played. Claps are one
-recording; what is asked of the control socket follows from the seed alone. A soak with
-``--notes FILE`` leaves every look at a process there, so that growth can be seen as it comes.
+of faults (``--first 120 --count 1``), and ``--notes FILE`` remembers what was played. ``cuts
+--phase`` judges many states of one run of a camera for each phase; ``--lives DIR`` keeps the runs,
+and the states follow from them and from the seed. Claps are one recording; what is asked of the
+control socket follows from the seed alone. A soak with ``--notes FILE`` leaves every look at a
+process there, so that growth can be seen as it comes.
 """
 
 from __future__ import annotations
@@ -19,7 +21,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.campaign import claps, control, cuts, fault_report, faults, kills, planted, soak
+from tests.campaign import (
+    claps,
+    control,
+    cut_phases,
+    cuts,
+    fault_report,
+    faults,
+    kills,
+    planted,
+    soak,
+)
 from tests.campaign.table import report, say
 
 _SERIES: Final = ("kills", "cuts")
@@ -58,6 +70,12 @@ def _soak(directory: Path, options: argparse.Namespace) -> int:
     return soak.campaign(directory, options.hours * 60, options.seed, options.notes)
 
 
+def _phases(options: argparse.Namespace) -> int:
+    say(f"seed {options.seed}, from state {options.first} on; {os.uname().release}")
+    phases = cut_phases.PHASES if options.phase == "all" else (options.phase,)
+    return cut_phases.campaign(phases, options.states, options.seed, options.first, options.lives)
+
+
 _ONES: Final[dict[str, Callable[[Path, argparse.Namespace], int]]] = {
     "faults": _faults,
     "claps": _claps,
@@ -79,6 +97,15 @@ def main() -> int:
         action="store_true",
         help="cuts: the card only says that it syncs; then losses must be found",
     )
+    parser.add_argument(
+        "--phase",
+        choices=(*cut_phases.PHASES, "all"),
+        help="cuts: judge states of this phase instead of starting a whole camera on each",
+    )
+    parser.add_argument(
+        "--states", type=int, default=300, help="cuts: at least so many different ones of a phase"
+    )
+    parser.add_argument("--lives", type=Path, help="cuts: keep there what the cameras did")
     parser.add_argument(
         "--minutes",
         type=float,
@@ -107,6 +134,8 @@ def main() -> int:
     if options.what in _ONES:
         with tempfile.TemporaryDirectory(prefix="camerad-campaign-") as directory:
             return 1 if _ONES[options.what](Path(directory), options) else 0
+    if options.what == "cuts" and options.phase is not None:
+        return 1 if _phases(options) else 0
     say(f"seed {options.seed}, from run {options.first} on; {os.uname().release}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="camerad-campaign-") as directory:

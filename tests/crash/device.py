@@ -41,10 +41,11 @@ def _settings() -> Settings:
     return config.load(_CONFIG)
 
 
-def settings(root: str) -> Settings:
+def settings(root: str, provision_dir: Path | None = None) -> Settings:
     """Of a device whose state is below `root`."""
     common = _settings()
-    return replace(common, device=replace(common.device, state_dir=Path(root) / STATE))
+    places = replace(common.device, state_dir=Path(root) / STATE, provision_dir=provision_dir)
+    return replace(common, device=places)
 
 
 def _trouble(error: StorageError | None) -> None:
@@ -70,12 +71,13 @@ class _Nobody:
 
 
 class Device:
-    """root: the directory that holds `STATE`. Raises whatever production code raises."""
+    """root: the directory that holds `STATE`. provision_dir: has what ``camerad provision apply``
+    keeps, if there is any. Raises whatever production code raises."""
 
-    def __init__(self, root: str, clock: ManualClock) -> None:
+    def __init__(self, root: str, clock: ManualClock, provision_dir: Path | None = None) -> None:
         self.root: Final = root
         self.clock: Final = clock
-        self.settings: Final = settings(root)
+        self.settings: Final = settings(root, provision_dir)
         self._keeping = Keeping(
             self.settings,
             clock,

@@ -117,17 +117,19 @@ class Expected:
 
 
 class LifeJudge:
-    """Judges the states of a `Life`. scratch: an empty directory for what `verify` looks at."""
+    """Judges the states of a `Life`. scratch: an empty directory for what `verify` looks at.
+    notes: whether it may remark on a recording, as on one of a real camera that states a gap."""
 
-    def __init__(self, scratch: str) -> None:
+    def __init__(self, scratch: str, *, notes: bool = False) -> None:
         self._scratch = scratch
+        self._notes = notes
         self.expected = Expected()
         self._verified: dict[object, tuple[str | None, list[str]]] = {}
         self._ledgers: dict[object, tuple[LedgerState, list[str]]] = {}
 
     def fresh(self) -> LifeJudge:
         """Another judge who has been promised nothing, and remembers what was verified."""
-        other = LifeJudge(self._scratch)
+        other = LifeJudge(self._scratch, notes=self._notes)
         other._verified = self._verified
         return other
 
@@ -372,6 +374,7 @@ class LifeJudge:
                     f"{path}: {finding.kind}: {finding.text}"
                     for finding in result.findings
                     if finding.kind not in _EXPECTED
+                    and not (self._notes and finding.severity is Severity.NOTE)
                 ]
             final = None if result is None else result.final
             found = self._verified[key] = final, texts
