@@ -40,6 +40,7 @@ COMMANDS: Final = (
     "metrics",
     "doctor",
     "provision",
+    "update",
 )
 """Each a module in `camerad.commands`."""
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from camerad.evidence.records import Header
     from camerad.evidence.seal import Sealer
     from camerad.evidence.store import Store
+    from camerad.updating.telling import Facts
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class Keeping:
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
+        self._updates: Facts | None = None
         self._key: SigningKey | None = None
         self._sealer: Sealer | None = None
         self._uptime_us = clock.now_us()
@@ -309,10 +311,13 @@ class Keeping:
     # ------------------------------------------------------------------ start
 
     def _open(self) -> None:
+        from camerad.updating.telling import Facts  # noqa: PLC0415 - slow to import
+
         books = opening.open_books(
             self._root, self._settings, self._clock, self._mending, self._on_time_known
         )
         self._sealer, self._key, self._store = books.sealer, books.key, books.store
+        self._updates = Facts(self._settings.device.provision_dir, self._root)
         self._on_opened(books.opened)
 
     # ------------------------------------------------------------------ housekeeping
@@ -334,6 +339,8 @@ class Keeping:
             self.note("uptime")
         for deletion in store.purge():
             log.info("deleted %s: %s", deletion.id, deletion.why)
+        if self._updates is not None:
+            self._updates.tell(store.ledger)
         store.ledger.keep_house(self._settings.policy.retention_days)
         soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:

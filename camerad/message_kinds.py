@@ -107,6 +107,10 @@ class Kind(Enum):
     """A camera was set up by the file on its card, or has had none."""
     PROVISION_REFUSED = "99b7e109478f8e2ba975f45ecdddb533"
     """The file on the card does not hold, or could not be dealt with."""
+    UPDATED = "1ca013a09c25d72c0140eed942939a7c"
+    """An update of the camera's software goes its way."""
+    UPDATE_FAILED = "b268da1e0ed3028eb67c0345bc97aa4a"
+    """An update did not show that it works, or what is known of it cannot be read."""
     DETAIL = "01e376a2d5b64ee28ef2b5c1381f50b7"
     """Of use to a developer only."""
 
@@ -402,7 +406,31 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "what the office's file did is not told to the ledger: %s",
         ),
     ),
+    Kind.UPDATED: (
+        ("camerad.updating.carrying", "INFO", "version %s is installed into slot %s"),
+        ("camerad.updating.carrying", "INFO", "version %s is tried: the machine starts anew"),
+        (
+            "camerad.updating.carrying",
+            "INFO",
+            "version %s works, and starts by default from now on",
+        ),
+    ),
+    Kind.UPDATE_FAILED: (
+        (
+            "camerad.updating.carrying",
+            "ERROR",
+            "version %s has not shown that it works: version %s goes on",
+        ),
+        ("camerad.updating.carrying", "ERROR", "version %s does not work here: %s"),
+        ("camerad.updating.kept", "ERROR", "%s: cannot be read, and counts as none: %s"),
+        (
+            "camerad.updating.telling",
+            "ERROR",
+            "what became of an update is not told to the ledger: %s",
+        ),
+    ),
     Kind.DETAIL: (
+        ("camerad.updating.rauc", "DEBUG", "rauc: %s"),
         ("camerad.control_access", "DEBUG", "control: no credentials: %s"),
         ("camerad.control_access", "DEBUG", "control: no supplementary groups: %s"),
         ("camerad.control", "DEBUG", "control: a listener went away"),

@@ -237,6 +237,19 @@ class Provisioned:
 
 
 @dataclass(frozen=True, slots=True)
+class Updated:
+    """What became of an update of the camera's software. outcome: "to_try" (it is installed),
+    "confirmed" (it works, and starts by default from now on) or "fell_back" (it did not show that
+    it works, and the one before goes on); version: of the new system; before: of the one that ran
+    when the update began; slot: "A" or "B", where the new one is."""
+
+    outcome: str
+    version: str
+    before: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A condition began to hold, or holds no more."""
 
@@ -383,6 +396,7 @@ Fact = (
     | Deleted
     | SettingsChanged
     | Provisioned
+    | Updated
     | Fault
     | ShiftBegun
     | ShiftEnded
@@ -419,6 +433,7 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "deleted": Deleted,
     "settings": SettingsChanged,
     "provisioned": Provisioned,
+    "updated": Updated,
     "fault": Fault,
     "shift_begun": ShiftBegun,
     "shift_ended": ShiftEnded,

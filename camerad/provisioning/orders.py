@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from camerad.errors import StorageError
-from camerad.evidence import files
+from camerad.evidence import files, told
 from camerad.evidence.facts import Provisioned
 from camerad.evidence.plain import read_plain
 
@@ -84,17 +84,9 @@ def give(directory: str, order: Order) -> None:
 
 def untold(directory: str, state_dir: str) -> tuple[Order, ...]:
     """The orders behind the last one that was told. Raises StorageError."""
-    orders = read(directory)
-    path = os.path.join(state_dir, TOLD)
-    told = b""
-    if os.path.lexists(path):
-        told = read_plain(path, "id of the order told last", 100).strip()
-    for index, order in enumerate(orders):
-        if order.id.encode() == told:
-            return orders[index + 1 :]
-    return orders
+    return told.untold(read(directory), os.path.join(state_dir, TOLD))
 
 
 def remember(state_dir: str, order: Order) -> None:
     """Call this when the ledger says durably what `order` wants. Raises StorageError."""
-    files.publish(os.path.join(state_dir, TOLD), f"{order.id}\n".encode())
+    told.remember(os.path.join(state_dir, TOLD), order)

@@ -228,6 +228,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
             "why": "unsigned",
             "retires": None,
         },
+        "updated": {"outcome": "confirmed", "version": "2", "before": "1", "slot": "B"},
         "mute": {"on": True, "at_us": 7},
         "announcement": {
             "what": "recording",

@@ -1,0 +1,306 @@
+"""What becomes of an update: installed beside the running system, tried once, kept or given up.
+
+Rules of this file
+------------------
+1. It is pure. What was done and seen comes in as an event, what is to be done goes out; who carries
+   it out writes the new state down first, unless an effect says otherwise.
+2. What starts by default changes by `Effect.COMMIT` alone, and only to a system that has shown in
+   its trial that it works. So a loss of power, a hang or a reset at any instant leads back to a
+   system that worked.
+3. A system gets one trial. Whatever ends it before it is confirmed, the next start is that of the
+   system before.
+
+Theory of operation
+-------------------
+There are two slots, A and B, each a whole system; one runs, the other takes the update:
+
+    IDLE --begun--> INSTALLING --installed--> TO_TRY --tried--> TRYING --good--> CONFIRMED
+                        |                                          |
+                        | failed, or the power was lost            | anything else, and a start
+                        v                                          v of the system before
+                      IDLE                                     FELL_BACK
+
+From CONFIRMED and FELL_BACK the next update begins as from IDLE, and from TO_TRY as well: another
+one takes the place of what has not been tried. The trial is a start for which the boot loader is
+asked once; a start without being asked is of the system that was committed last. That is how a
+trial is told from its end: while TRYING, a start of the slot on trial is the trial, and a start of
+the other one says that it has failed.
+
+An update changes the camera only while it is in its dock and nobody can be in need of it: neither
+its installation nor its trial begins otherwise, and an installation ends when that does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from camerad.behaviour.events import Condition, Stage
+
+SLOTS: Final = ("A", "B")
+"""Names of the slots; RAUC's ``bootname``."""
+
+
+def other(slot: str) -> str:
+    """The slot that is not `slot`."""
+    return SLOTS[1 - SLOTS.index(slot)]
+
+
+class Phase(StrEnum):
+    """How far an update is."""
+
+    IDLE = "idle"
+    INSTALLING = "installing"
+    """The slot is being written, and holds nothing that could start."""
+    TO_TRY = "to_try"
+    TRYING = "trying"
+    CONFIRMED = "confirmed"
+    FELL_BACK = "fell_back"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """slot, version: what is or was installed, and into which slot. before: the version that ran
+    when it began. faults: what the doctor found failing by then, which is not the update's fault.
+    """
+
+    phase: Phase = Phase.IDLE
+    slot: str = ""
+    version: str = ""
+    before: str = ""
+    faults: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether the next start has to look at it."""
+        return self.phase in (Phase.INSTALLING, Phase.TO_TRY, Phase.TRYING)
+
+
+NONE: Final = State()
+
+
+# ---------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A bundle was found good, and is written into the slot that does not run."""
+
+    slot: str
+    version: str
+    before: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The slot is written, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotInstalled:
+    """It is not, and nothing goes on writing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The machine is about to start the slot on trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The machine has started. booted: the slot that runs; primary: what starts by default."""
+
+    booted: str
+    primary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The trial was looked at: the daemon answers or not, and what the doctor finds failing."""
+
+    ready: bool
+    faults: tuple[str, ...]
+
+
+Event: TypeAlias = Begun | Installed | NotInstalled | Tried | Started | Judged
+
+
+class Effect(StrEnum):
+    """What is to be done."""
+
+    REBOOT_INTO_TRIAL = "reboot_into_trial"
+    """Once the state is written down."""
+    COMMIT = "commit"
+    """The slot starts by default from now on: *before* the state is written down. If the power is
+    lost between the two, the next start finds what was committed."""
+    REBOOT = "reboot"
+    """A start of the system before."""
+    TELL = "tell"
+    """The ledger is to say so."""
+
+
+class ImpossibleError(ValueError):
+    """Error raised when an event cannot be in this phase; the state is as it was."""
+
+
+Result: TypeAlias = tuple[State, tuple[Effect, ...]]
+
+
+def _begun(_state: State, event: Begun) -> Result:
+    begun = State(Phase.INSTALLING, event.slot, event.version, event.before, event.faults)
+    return begun, ()
+
+
+def _installed(state: State, _event: Installed) -> Result:
+    return replace(state, phase=Phase.TO_TRY), (Effect.TELL,)
+
+
+def _not_installed(_state: State, _event: NotInstalled) -> Result:
+    return NONE, ()
+
+
+def _tried(state: State, _event: Tried) -> Result:
+    return replace(state, phase=Phase.TRYING), (Effect.REBOOT_INTO_TRIAL,)
+
+
+def _cut_off(_state: State, _event: Started) -> Result:
+    return NONE, ()
+
+
+def _nothing(state: State, _event: Started) -> Result:
+    return state, ()
+
+
+def _still_to_try(state: State, event: Started) -> Result:
+    """A boot loader that starts the slot unasked has begun the trial."""
+    phase = Phase.TRYING if event.booted == state.slot else Phase.TO_TRY
+    return replace(state, phase=phase), ()
+
+
+def _trial(state: State, event: Started) -> Result:
+    if event.booted != state.slot:
+        return replace(state, phase=Phase.FELL_BACK), (Effect.TELL,)
+    if event.primary == state.slot:
+        return replace(state, phase=Phase.CONFIRMED), (Effect.TELL,)
+    return state, ()
+
+
+def _judged(state: State, event: Judged) -> Result:
+    if event.ready and not new_faults(state, event.faults):
+        return replace(state, phase=Phase.CONFIRMED), (Effect.COMMIT, Effect.TELL)
+    return state, (Effect.REBOOT,)
+
+
+_READY: Final = (Phase.IDLE, Phase.TO_TRY, Phase.CONFIRMED, Phase.FELL_BACK)
+_TABLE: Final[Mapping[tuple[Phase, type[Event]], Callable[[State, Any], Result]]] = {
+    **{(phase, Begun): _begun for phase in _READY},
+    (Phase.INSTALLING, Installed): _installed,
+    (Phase.INSTALLING, NotInstalled): _not_installed,
+    (Phase.TO_TRY, Tried): _tried,
+    (Phase.TRYING, Judged): _judged,
+    (Phase.IDLE, Started): _nothing,
+    (Phase.INSTALLING, Started): _cut_off,
+    (Phase.TO_TRY, Started): _still_to_try,
+    (Phase.TRYING, Started): _trial,
+    (Phase.CONFIRMED, Started): _nothing,
+    (Phase.FELL_BACK, Started): _nothing,
+}
+
+
+def step(state: State, event: Event) -> Result:
+    """The state after `event`, and what is to be done, in its order. Raises ImpossibleError."""
+    carry_out = _TABLE.get((state.phase, type(event)))
+    if carry_out is None:
+        raise ImpossibleError(f"{type(event).__name__.lower()} cannot be while {state.phase}")
+    return carry_out(state, event)
+
+
+def new_faults(state: State, faults: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `faults` that were not there before the update."""
+    return tuple(one for one in faults if one not in state.faults)
+
+
+# ------------------------------------------------------------------------------- what is allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What the daemon says of itself; None: it does not answer."""
+
+    stage: str
+    conditions: tuple[str, ...]
+
+
+def hindrance(camera: Camera | None) -> str | None:
+    """Why the camera must not be changed now, in a few words; None: it may be."""
+    if camera is None:
+        return "its daemon does not answer"
+    if Condition.DOCKED.value not in camera.conditions:
+        return "it is not in its dock"
+    if camera.stage != Stage.IDLE.value:
+        return f"it is in the stage {camera.stage}"
+    return None
+
+
+_VERSION: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)-(0|[1-9]\d*)", re.ASCII)
+
+
+def version(text: str) -> tuple[int, ...] | None:
+    """A version in its order; None if it is none.
+
+    It is camerad's own and, behind a hyphen, when the system was made, as a number: two systems
+    with the same camerad are told apart. Semantic versions (semver.org) sort these as this does.
+    """
+    match = _VERSION.fullmatch(text)
+    return None if match is None else tuple(int(part) for part in match.groups())
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The system that runs. compatible: which bundles are for it; minimum: the lowest version that
+    it lets in; slot: the one that runs; primary: the one that starts by default."""
+
+    compatible: str
+    version: str
+    minimum: str
+    slot: str
+    primary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a bundle says of itself; its signature has been checked."""
+
+    compatible: str
+    version: str
+
+
+def refusal(offer: Offer, running: Running, state: State, *, again: bool) -> str | None:
+    """Why a bundle is not installed, in a few words; None: it may be.
+
+    again: whether it was asked for by hand: then one that was tried in vain may be tried anew. A
+    stick that is left in the dock would otherwise begin the same update for ever.
+    """
+    new, least = version(offer.version), version(running.minimum)
+    if offer.compatible != running.compatible:
+        return f"it is for {offer.compatible}, and this is {running.compatible}"
+    if new is None:
+        return f"its version {offer.version!r} cannot be compared with another"
+    if least is None:
+        return f"the minimum {running.minimum!r} of the running system cannot be compared with it"
+    if new < least:
+        return f"its version {offer.version} is below the minimum, which is {running.minimum}"
+    if running.slot != running.primary or state.phase is Phase.TRYING:
+        return "the running system is on trial itself"
+    if offer.version == running.version:
+        return f"version {offer.version} is running"
+    if state.version == offer.version and not again:
+        if state.phase is Phase.FELL_BACK:
+            return f"version {offer.version} was tried in vain"
+        if state.phase is Phase.TO_TRY:
+            return f"version {offer.version} is installed, and waits for its trial"
+    return None

@@ -1,0 +1,194 @@
+"""``camerad update``: another version of the whole system, from a signed bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from camerad.errors import ControlError
+
+if TYPE_CHECKING:
+    from camerad.behaviour.update import Camera
+    from camerad.updating.autoboot import Card
+    from camerad.updating.carrying import Updates
+    from camerad.updating.kept import Kept
+
+DEFAULT_CARD: Final = "/boot/common"
+DEFAULT_DATA: Final = "/var/lib/camerad-provision"
+DOCTOR_SECONDS: Final = 180.0
+BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to those of `camerad`."""
+    from camerad.client import default_socket  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import CMDLINE, SYSTEM_CONF  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "update", help="another version of the whole system, from a bundle"
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    install = actions.add_parser(
+        "install",
+        help="install a bundle beside the running system; as root, in the dock",
+        description="Checks the bundle's signature, writes it into the slot that does not run, and "
+        "puts it up for a trial. Exit code 0: it is installed; 78: it is refused; 75: not now, "
+        "since the camera is not in its dock, or in use; 74: it could not be written.",
+    )
+    install.add_argument("file", metavar="FILE")
+    install.add_argument(
+        "--again", action="store_true", help="even if this version was tried in vain"
+    )
+    attempt = actions.add_parser(
+        "try", help="for the service manager: begin the trial of what is installed"
+    )
+    boot = actions.add_parser("boot", help="for the service manager: look after each start")
+    confirm = actions.add_parser(
+        "confirm", help="for the service manager: keep a system on trial if it works"
+    )
+    slot = actions.add_parser("slot", help="for RAUC: its custom boot loader backend")
+    slot.add_argument("words", nargs="+", metavar="WORD")
+    status = actions.add_parser("status", help="say which version runs, and how far an update is")
+    for action in (install, attempt, boot, confirm, slot, status):
+        action.add_argument(
+            "--boot",
+            default=DEFAULT_CARD,
+            metavar="DIR",
+            help="where the FAT partition of the card is mounted; default: %(default)s",
+        )
+        action.add_argument(
+            "--data",
+            default=DEFAULT_DATA,
+            metavar="DIR",
+            help="where the camera keeps what it was told; default: %(default)s",
+        )
+        action.add_argument("--conf", default=SYSTEM_CONF, help=argparse.SUPPRESS)
+        action.add_argument("--cmdline", default=CMDLINE, help=argparse.SUPPRESS)
+    for action in (install, attempt, confirm):
+        action.add_argument(
+            "--socket", default=default_socket(), metavar="PATH", help="where the daemon listens"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code. Raises CameradError."""
+    from camerad import journal  # noqa: PLC0415 - slow to import
+
+    if options.action not in ("slot", "status"):
+        journal.set_up(logging.INFO)
+    return _ACTIONS[options.action](options)
+
+
+def _install(options: argparse.Namespace) -> int:
+    from camerad.updating.rauc import Rauc  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import running  # noqa: PLC0415
+
+    if BUS not in os.environ:
+        # RAUC speaks D-Bus, on a bus of its own. S606, S607: dbus-run-session, from the system's
+        # path, and this very command.
+        words = [sys.executable, "-m", "camerad", *sys.argv[1:]]
+        os.execvp("dbus-run-session", ["dbus-run-session", "--", *words])  # noqa: S606, S607
+    card, _, updates = _parts(options)
+    now = running(card, options.conf, options.cmdline)
+    updates.install(options.file, now, Rauc(options.conf), again=options.again)
+    return 0
+
+
+def _try(options: argparse.Namespace) -> int:
+    _parts(options)[2].attempt()
+    return 0
+
+
+def _boot(options: argparse.Namespace) -> int:
+    from camerad.updating.running import running  # noqa: PLC0415 - slow to import
+
+    card, _, updates = _parts(options)
+    sys.stdout.write(f"{updates.look(running(card, options.conf, options.cmdline))}\n")
+    return 0
+
+
+def _confirm(options: argparse.Namespace) -> int:
+    from camerad.updating.running import running  # noqa: PLC0415 - slow to import
+
+    card, _, updates = _parts(options)
+    sys.stdout.write(f"{updates.confirm(running(card, options.conf, options.cmdline))}\n")
+    return 0
+
+
+def _slot(options: argparse.Namespace) -> int:
+    from camerad.updating.backend import Backend  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import slot  # noqa: PLC0415
+
+    card, kept = _places(options)
+    said = Backend(card, kept, slot(options.cmdline)).call(options.words)
+    if said is not None:
+        sys.stdout.write(f"{said}\n")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from camerad.updating.running import running  # noqa: PLC0415 - slow to import
+
+    card, kept = _places(options)
+    now, state = running(card, options.conf, options.cmdline), kept.state
+    sys.stdout.write(f"version {now.version} runs in slot {now.slot}\n")
+    if state.version:
+        sys.stdout.write(f"update to {state.version} in slot {state.slot}: {state.phase}\n")
+    return 0
+
+
+def _places(options: argparse.Namespace) -> tuple[Card, Kept]:
+    from camerad.updating import kept  # noqa: PLC0415 - slow to import
+    from camerad.updating.autoboot import Card  # noqa: PLC0415
+
+    return Card(options.boot), kept.Kept(os.path.join(options.data, kept.FOLDER))
+
+
+def _parts(options: argparse.Namespace) -> tuple[Card, Kept, Updates]:
+    from camerad.updating import kept  # noqa: PLC0415 - slow to import
+    from camerad.updating.carrying import Updates  # noqa: PLC0415
+
+    card, _ = _places(options)
+    there = kept.prepare(os.path.join(options.data, kept.FOLDER))
+    return card, there, Updates(card, there, lambda: _ask(options.socket), _examine)
+
+
+def _ask(socket: str) -> Camera | None:
+    from camerad.behaviour.update import Camera  # noqa: PLC0415 - slow to import
+    from camerad.client import request  # noqa: PLC0415
+
+    try:
+        _, status = request(socket, "GET", "/status")
+        return Camera(str(status["stage"]), tuple(status["conditions"]))
+    except (ControlError, KeyError, TypeError):
+        return None
+
+
+def _examine() -> tuple[str, ...] | None:
+    """What the doctor finds failing, in words that do not change."""
+    words = [sys.executable, "-m", "camerad", "doctor", "--json", "--language", "en"]
+    try:
+        # S603: this very program.
+        done = subprocess.run(  # noqa: S603
+            words, stdout=subprocess.PIPE, timeout=DOCTOR_SECONDS, check=False
+        )
+        results = json.loads(done.stdout)["results"]
+        failing = [one for one in results if one["status"] == "fail"]
+        return tuple(f"{one['check']}: {one['finding']}" for one in failing)
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+        return None
+
+
+_ACTIONS: Final = {
+    "install": _install,
+    "try": _try,
+    "boot": _boot,
+    "confirm": _confirm,
+    "slot": _slot,
+    "status": _status,
+}

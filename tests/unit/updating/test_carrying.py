@@ -1,0 +1,309 @@
+"""An update from its bundle to its end, on a card in a directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from camerad.behaviour.update import Camera, Phase, other
+from camerad.updating import carrying
+from camerad.updating.autoboot import NAME, PARTITIONS, SIZE, Autoboot
+from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
+from camerad.updating.kept import MOST, PENDING
+from tests.unit.updating.scene import DOCKED, NEW, OLD, Scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def outcomes(scene: Scene) -> list[str]:
+    return [fact.outcome for fact in scene.kept.read().facts]
+
+
+def pending(scene: Scene) -> bool:
+    return os.path.exists(os.path.join(scene.kept.directory, PENDING))
+
+
+def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: Scene) -> None:
+    scene.install()
+    assert scene.card.primary == "A", "nothing starts by default before it was tried"
+    assert (scene.kept.state.phase, scene.kept.state.slot) == (Phase.TO_TRY, "B")
+    scene.updates.attempt()
+    assert scene.start("B", NEW) == "trying"
+    assert scene.card.primary == "A"
+    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.card.primary == "B"
+    assert outcomes(scene) == ["to_try", "confirmed"]
+    assert not pending(scene), "an ordinary start has nothing to look at"
+    (_, last) = scene.kept.read().facts
+    assert (last.version, last.before, last.slot) == (NEW, OLD, "B")
+
+
+def test_and_back_again(scene: Scene) -> None:
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    scene.updates.confirm(scene.running)
+    scene.install(scene.rauc(OLD))
+    scene.updates.attempt()
+    assert scene.start("A", OLD) == "trying"
+    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.card.primary == "A"
+    assert len(outcomes(scene)) == 4
+
+
+def test_a_system_that_never_came_up_is_given_up(scene: Scene) -> None:
+    scene.install()
+    scene.updates.attempt()
+    assert scene.start("A", OLD) == "fell_back"
+    assert outcomes(scene) == ["to_try", "fell_back"]
+    assert not pending(scene)
+    # The stick is still there, and must not begin it anew for ever.
+    with pytest.raises(RefusedError, match="tried in vain"):
+        scene.install()
+    scene.install(again=True)
+    assert scene.kept.state.phase is Phase.TO_TRY
+
+
+@pytest.mark.parametrize(
+    ("camera", "faults", "why"),
+    [
+        (None, (), "its daemon does not answer"),
+        (DOCKED, None, "no report"),
+        (DOCKED, ("camera: camera_dark",), "camera_dark"),
+    ],
+)
+def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_one(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    camera: Camera | None,
+    faults: tuple[str, ...] | None,
+    why: str,
+) -> None:
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    scene.camera, scene.faults = camera, faults
+    with pytest.raises(TrialFailedError, match=why):
+        scene.updates.confirm(scene.running, ready_seconds=0)
+    assert scene.card.primary == "A"
+    assert scene.start("A", OLD) == "fell_back"
+
+
+def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    scene.camera = None
+
+    def passes(_seconds: float) -> None:
+        scene.camera = DOCKED
+
+    monkeypatch.setattr(carrying.time, "sleep", passes)
+    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+
+
+def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
+    scene.faults = ("display: display_dark",)
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+
+
+def test_only_the_system_on_trial_is_confirmed(scene: Scene) -> None:
+    assert scene.updates.confirm(scene.running) is Phase.IDLE
+    scene.install()
+    assert scene.updates.confirm(scene.running) is Phase.TO_TRY
+    scene.updates.attempt()
+    assert scene.updates.confirm(scene.running) is Phase.TRYING, "in slot A there is no trial"
+    assert scene.card.primary == "A"
+
+
+@pytest.mark.parametrize(
+    "camera", [None, Camera("idle", ()), Camera("recording", ("docked",))], ids=str
+)
+def test_nothing_begins_while_the_camera_is_worn_or_records(
+    scene: Scene, camera: Camera | None
+) -> None:
+    scene.camera = camera
+    with pytest.raises(NotNowError):
+        scene.install()
+    assert scene.kept.state.phase is Phase.IDLE
+    scene.camera = DOCKED
+    scene.install()
+    scene.camera = camera
+    with pytest.raises(NotNowError):
+        scene.updates.attempt()
+    assert scene.kept.state.phase is Phase.TO_TRY
+
+
+def test_a_trial_needs_something_to_try(scene: Scene) -> None:
+    with pytest.raises(NotNowError, match="no update waits"):
+        scene.updates.attempt()
+
+
+def test_an_installation_ends_when_the_camera_is_taken(scene: Scene) -> None:
+    rauc = scene.rauc()
+
+    def taken() -> None:
+        scene.camera = Camera("idle", ())
+
+    rauc.meanwhile = taken
+    with pytest.raises(UpdateError, match="not in its dock"):
+        scene.install(rauc)
+    assert scene.kept.state.phase is Phase.IDLE
+    assert not pending(scene)
+    assert scene.start("A", OLD) == "idle"
+
+
+def test_an_installation_that_the_power_cut_off_is_forgotten(scene: Scene) -> None:
+    rauc = scene.rauc()
+
+    def lost() -> None:
+        raise KeyboardInterrupt
+
+    rauc.meanwhile = lost
+    before = scene.kept.read
+    with pytest.raises(KeyboardInterrupt):
+        scene.install(rauc)
+    assert before().state.phase is Phase.IDLE
+    # As a loss of power leaves it, without anybody who cleans up.
+    scene.install()
+    state = Path(scene.kept.directory, "update.json")
+    document = json.loads(state.read_bytes())
+    document["state"]["phase"] = "installing"
+    state.write_text(json.dumps(document))
+    assert scene.start("A", OLD) == "idle"
+
+
+def test_a_rauc_that_activates_nothing_has_not_installed_it(scene: Scene) -> None:
+    rauc = scene.rauc()
+    rauc.activates = False
+    with pytest.raises(UpdateError, match="without activating"):
+        scene.install(rauc)
+    assert scene.kept.state.phase is Phase.IDLE
+
+
+def test_what_is_not_for_this_camera_changes_nothing(scene: Scene) -> None:
+    for rauc in (scene.rauc("0.0.1-1"), scene.rauc(compatible="another"), scene.rauc(OLD)):
+        with pytest.raises(RefusedError):
+            scene.install(rauc)
+    rauc = scene.rauc()
+    rauc.error = RefusedError("not trusted")
+    with pytest.raises(RefusedError, match="not trusted"):
+        scene.install(rauc)
+    scene.bundle.unlink()
+    with pytest.raises(RefusedError, match="no such file"):
+        scene.install()
+    assert scene.kept.state.phase is Phase.IDLE
+    assert outcomes(scene) == []
+
+
+def test_no_more_facts_are_kept_than_the_daemon_can_be_late_with(scene: Scene) -> None:
+    for _ in range(MOST):
+        scene.install(again=True)
+        scene.updates.attempt()
+        scene.start("A", OLD)
+    assert len(outcomes(scene)) == MOST
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"state": {"phase": "ready"}}'])
+def test_what_cannot_be_read_is_no_update(
+    scene: Scene, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.install()
+    Path(scene.kept.directory, "update.json").write_bytes(damage)
+    assert scene.start("A", OLD) == "idle"
+    assert "counts as none" in caplog.text
+    assert not pending(scene)
+
+
+# ------------------------------------------------------------------------------------- RAUC asks
+
+
+def test_rauc_is_told_of_both_slots(scene: Scene) -> None:
+    backend = scene.backend()
+    assert backend.call(["get-current"]) == "A"
+    assert backend.call(["get-primary"]) == "A"
+    assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "bad"]
+    scene.install()
+    assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    scene.updates.confirm(scene.running)
+    assert [scene.backend().call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
+    assert scene.backend().call(["get-primary"]) == "B"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set-state", "A", "bad"],
+        ["set-state", "B", "bad"],
+        ["set-state", "B", "good"],
+        ["set-primary", "B"],
+        ["get-state", "C"],
+        ["set-state", "B", "better"],
+        ["get-primary", "A"],
+        ["format"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_nobody_else_writes_a_slot_or_spoils_the_one_that_runs(
+    scene: Scene, words: list[str]
+) -> None:
+    with pytest.raises(UpdateError):
+        scene.backend().call(words)
+    assert scene.card.primary == "A"
+    assert scene.kept.state.phase is Phase.IDLE
+
+
+def test_rauc_may_say_what_is_so(scene: Scene) -> None:
+    assert scene.backend().call(["set-primary", "A"]) is None
+    assert scene.backend().call(["set-state", "A", "good"]) is None
+    assert scene.kept.state.phase is Phase.IDLE
+
+
+# ---------------------------------------------------------------------------------- autoboot.txt
+
+
+def test_autoboot_txt_is_one_sector_and_names_both_slots() -> None:
+    for slot in "AB":
+        text = Autoboot(slot).text()
+        assert len(text) == SIZE == 512, "what the firmware reads of it"
+        lines = text.decode().split()
+        assert lines == [
+            "[all]",
+            "tryboot_a_b=1",
+            f"boot_partition={PARTITIONS[slot]}",
+            "[tryboot]",
+            f"boot_partition={PARTITIONS[other(slot)]}",
+        ]
+
+
+def test_autoboot_txt_is_written_over_in_place(scene: Scene) -> None:
+    path = scene.root / "boot" / NAME
+    before = path.stat()
+    scene.card.commit("B")
+    after = path.stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, SIZE)
+    assert path.read_bytes() == Autoboot("B").text()
+    changed = path.stat().st_mtime_ns
+    scene.card.commit("B")
+    assert path.stat().st_mtime_ns == changed, "nothing to write"
+
+
+@pytest.mark.parametrize("text", [b"", Autoboot("A").text()[:-1], b"[all]\nboot_partition=2\n"])
+def test_a_card_with_another_autoboot_txt_is_left_alone(scene: Scene, text: bytes) -> None:
+    path = scene.root / "boot" / NAME
+    path.write_bytes(text)
+    with pytest.raises(UpdateError, match="flash its card anew"):
+        scene.card.commit("B")
+    assert path.read_bytes() == text
