@@ -20,6 +20,9 @@ PARTS ?=
 OUT ?= dist
 SOURCES ?=
 BASE ?=
+KEYRING ?=
+CERT ?=
+KEY ?=
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -53,6 +56,7 @@ help:
 	@echo '                ten minutes and 4 GB: FLAVOUR=debian|raspios  BOARD=zero2w|3|4|5|all  OUT=dist'
 	@echo '                SOURCES=FILE of packages, else those of this machine; BASE=DIR of an earlier one'
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
+	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo 'make image-check    builds it twice and compares'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
@@ -135,7 +139,8 @@ soak:
 as_root := $(shell [ "$$(id -u)" -eq 0 ] || echo sudo)
 image_builder = $(as_root) env PYTHONPATH=config/image $(python) -m camerad_image
 image_options = --flavour '$(FLAVOUR)' --board '$(BOARD)' --parts '$(PARTS)' --out '$(OUT)' \
-	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)')
+	$(if $(SOURCES),--sources '$(SOURCES)') $(if $(BASE),--base '$(BASE)') \
+	$(if $(KEYRING),--keyring '$(KEYRING)') $(if $(CERT),--cert '$(CERT)') $(if $(KEY),--key '$(KEY)')
 
 image:
 	$(prepare) image

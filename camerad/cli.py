@@ -223,6 +223,8 @@ def _status(path: str, *, as_json: bool) -> int:
     lines += [f"expiring    {one} is flagged: hold it, or it goes" for one in status["expiring"]]
     lines.append(f"conditions  {', '.join(status['conditions']) or 'none'}")
     lines.append(f"policy      {status['policy']}")
+    if status.get("image") is not None:
+        lines.append(f"image       {printable(status['image'])}")
     print("\n".join(lines))  # noqa: T201
     return 0
 

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from camerad import __version__
 from camerad.behaviour.stages import Stage
 from camerad.clock import Clock
 from camerad.config import Settings
 from camerad.mending import Mending
 from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
+from camerad.updating.image import software
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
@@ -128,9 +128,7 @@ def open_books(
 def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
     """Have it say what runs from here on, and by which settings."""
     digest = _digest(str(settings.path))
-    ledger.append(
-        "start", software=f"camerad {__version__}", policy=settings.policy.name, settings=digest
-    )
+    ledger.append("start", software=software(), policy=settings.policy.name, settings=digest)
     if settings.overridden:
         # Whoever set the camera beyond its policy answers for it.
         why = settings.overrides

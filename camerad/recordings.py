@@ -12,7 +12,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from camerad import __version__
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STALL_LOOK_SECONDS, STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
@@ -29,6 +28,7 @@ from camerad.shifts import KeptShift
 from camerad.soundtracks import Soundtracks
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.timekeeping import Known
+from camerad.updating.image import software
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
@@ -224,7 +224,7 @@ class Recordings:
             height=settings.camera.height,
             fps=settings.camera.fps,
             encoder=self.encoder,
-            software=f"camerad {__version__}",
+            software=software(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=self.wearer,

@@ -15,6 +15,7 @@ from camerad.recordings import Recordings
 from camerad.resources import Resources
 from camerad.rings import Rings
 from camerad.shifts import Shifts
+from camerad.updating.image import image_version
 
 
 class Status:
@@ -37,6 +38,7 @@ class Status:
         self._recordings = recordings
         self._resources = resources
         self._recordings_dir = recordings_dir
+        self._image = image_version()
         self._sound = wiring.sound(settings) is not None
         self.microphone: Microphone | None = None
         self.shifts: Shifts | None = None
@@ -113,4 +115,5 @@ class Status:
             "device": self._settings.device.id,
             "recordings_dir": self._recordings_dir,
             "version": __version__,
+            "image": self._image,
         }

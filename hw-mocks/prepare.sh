@@ -61,7 +61,7 @@ case $level in
         # without mounting any; its compression; and the Python of the image, which compiles its modules.
         system_packages="$running mmdebstrap arch-test qemu-user qemu-user-binfmt mount systemd"
         system_packages="$system_packages squashfs-tools cryptsetup-bin mtools dosfstools e2fsprogs fdisk"
-        system_packages="$system_packages genimage bmap-tools zstd python3 git"
+        system_packages="$system_packages genimage bmap-tools zstd rauc python3 git"
         extras=device,image
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|image' ;;

@@ -113,10 +113,10 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _confirm(options: argparse.Namespace) -> int:
-    from camerad.updating.running import running  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import slot  # noqa: PLC0415 - slow to import
 
-    card, _, updates = _parts(options)
-    sys.stdout.write(f"{updates.confirm(running(card, options.conf, options.cmdline))}\n")
+    updates = _parts(options)[2]
+    sys.stdout.write(f"{updates.confirm(slot(options.cmdline))}\n")
     return 0
 
 

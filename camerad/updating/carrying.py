@@ -10,6 +10,7 @@ from typing import Final
 
 from camerad.behaviour import update
 from camerad.behaviour.update import Camera, Effect, Phase, Running
+from camerad.errors import CameradError
 from camerad.updating.autoboot import Card
 from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
 from camerad.updating.kept import Kept
@@ -84,21 +85,27 @@ class Updates:
             )
         return state.phase
 
-    def confirm(self, running: Running, ready_seconds: float = READY_SECONDS) -> Phase:
+    def confirm(self, slot: str, ready_seconds: float = READY_SECONDS) -> Phase:
         """In a system on trial: wait for the daemon, have the doctor look, and have this system
-        start by default if it is as well as the one before. Returns how far the update is.
+        start by default if it is as well as the one before. slot: the one that runs. Returns how
+        far the update is.
 
         Raises TrialFailedError: the machine is to start the system before. Of any other system
         nothing is said.
         """
         state = self._kept.state
-        if state.phase is not Phase.TRYING or state.slot != running.slot:
+        if state.phase is not Phase.TRYING or state.slot != slot:
             return state.phase
         ready = self._wait(ready_seconds)
         faults = self._examine() if ready else None
         known = faults or ()
         judged = update.Judged(ready and faults is not None, known)
-        if Effect.REBOOT in self._carry_out(judged):
+        try:
+            effects = self._carry_out(judged)
+        except CameradError as error:
+            # It cannot be committed: as on a card that the new system cannot mount.
+            raise TrialFailedError(f"version {state.version} cannot be kept: {error}") from error
+        if Effect.REBOOT in effects:
             silent = "the doctor has no report" if ready else "its daemon does not answer"
             why = ", ".join(update.new_faults(state, known)) or silent
             log.error("version %s does not work here: %s", state.version, why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from camerad.errors import EX_CONFIG, EX_IOERR, EX_TEMPFAIL, CameradError
+from camerad.errors import EX_CONFIG, EX_IOERR, EX_REBOOT, EX_TEMPFAIL, CameradError
 
 
 class UpdateError(CameradError):
@@ -27,3 +27,5 @@ class NotNowError(UpdateError):
 
 class TrialFailedError(UpdateError):
     """Error raised when a system on trial does not work: the machine is to start the former one."""
+
+    exit_code = EX_REBOOT

@@ -8,24 +8,16 @@ slot's own command line (``rauc.slot=``, RAUC's manual, "Bootloader interaction"
 from __future__ import annotations
 
 import configparser
-import platform
 import re
 from typing import Final
 
 from camerad.behaviour.update import SLOTS, Running
 from camerad.updating.autoboot import Card
 from camerad.updating.errors import UpdateError
+from camerad.updating.image import image_version
 
 SYSTEM_CONF: Final = "/etc/rauc/system.conf"
 CMDLINE: Final = "/proc/cmdline"
-
-
-def image_version() -> str | None:
-    """The version of the image that this system is; None if it was not made from one."""
-    try:
-        return platform.freedesktop_os_release().get("IMAGE_VERSION")
-    except OSError:
-        return None
 
 
 def slot(cmdline: str = CMDLINE) -> str:

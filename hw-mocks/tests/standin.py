@@ -106,6 +106,7 @@ class StandIn:
             "pre_event_seconds": 1.5,
             "recordings_dir": str(self.settings.device.state_dir / "recordings"),
             "version": "0",
+            "image": None,
             "policy": self.settings.policy.name,
         }
 

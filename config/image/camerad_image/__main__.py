@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=TREE / "dist", help="folder for the results")
     parser.add_argument("--sources", type=Path, help="apt sources instead of this machine's")
     parser.add_argument("--base", type=Path, help="packages of an earlier build, to be used again")
+    parser.add_argument("--keyring", type=Path, help="certificate of who signs updates, PEM")
+    parser.add_argument("--cert", help="certificate that signs a bundle, a file or PKCS #11 URI")
+    parser.add_argument("--key", help="its key")
     parser.add_argument(
         "--twice", action="store_true", help="build it twice, and fail if a byte differs"
     )
@@ -65,6 +68,9 @@ def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
         sources=options.sources,
         epoch=int(epoch) if epoch else commit_time(TREE),
         parts=chosen(options.parts),
+        keyring=options.keyring,
+        # A signature says when it was made, so no two of them are the same.
+        signer=(options.cert, options.key) if options.cert and not options.twice else None,
     )
     return Build(order, work).build()
 
@@ -84,6 +90,8 @@ def main() -> int:
         if options.lock:
             _lock()
             return 0
+        if bool(options.cert) != bool(options.key):
+            raise ImageError("a bundle takes both CERT= and KEY=")
         if os.geteuid() != 0:
             raise ImageError("building an image takes root, for other users' files: use sudo")
         if not options.twice:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad_image.errors import ImageError
-from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, Partition
+from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B, Partition
 from camerad_image.parts import WIFI, Part
 from camerad_image.verity import Verity
 
@@ -78,6 +78,10 @@ BOARDS: Final = {
 }
 ALL: Final = "all"
 """One image for every board."""
+SLOTS: Final = {"A": (BOOT_A, ROOT_A), "B": (BOOT_B, ROOT_B)}
+"""A slot's two partitions."""
+CMDLINES: Final = {"A": "cmdline-a.txt", "B": "cmdline-b.txt"}
+"""The kernel's command line in either slot; every boot partition has both."""
 
 
 def boards(name: str) -> tuple[Board, ...]:
@@ -117,6 +121,12 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, 
         lines.append("upstream_kernel=1")
     for part in parts:
         lines += ["", f"# {part.what}", *part.lines]
+    lines.append(f"cmdline={CMDLINES['A']}")
+    for slot, (boot, _) in SLOTS.items():
+        # A bundle is for either slot; which one this is, is where the firmware has found it.
+        lines += ["", f"[boot_partition={boot.number}]", f"cmdline={CMDLINES[slot]}"]
+    # Filters of different kinds add up until this one.
+    lines += ["", "[all]"]
     for board in chosen:
         radios = (board.bluetooth,) if wifi else (board.wifi, board.bluetooth)
         lines += ["", f"[{board.filter}]", *(f"dtoverlay={overlay}" for overlay in radios)]
@@ -126,20 +136,24 @@ def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, 
 def autoboot_txt(first: Partition = BOOT_A, second: Partition = BOOT_B) -> str:
     """The autoboot.txt that starts from `first`; after a reboot with tryboot, once from `second`.
 
-    The firmware reads 512 bytes of it at most, and partitions 1 to 4 only.
+    The firmware reads 512 bytes of it at most, and partitions 1 to 4 only. The file has all of
+    them, since it is one sector that an update writes over (camerad/updating/autoboot.py).
     """
-    return (
+    text = (
         f"[all]\ntryboot_a_b=1\nboot_partition={first.number}\n"
         f"[tryboot]\nboot_partition={second.number}\n"
     )
+    return text.ljust(512, "\n")
 
 
-def cmdline(root: Partition = ROOT_A, verity: Verity | None = None) -> str:
-    """The kernel's command line for a slot, one line.
+def cmdline(slot: str = "A", verity: Verity | None = None) -> str:
+    """The kernel's command line for slot "A" or "B", one line.
 
     verity: what its root is checked against; None where the kernel cannot.
     """
+    root = SLOTS[slot][1]
     words = [
+        f"rauc.slot={slot}",
         "ro",
         "rootwait",
         "rootfstype=squashfs",

@@ -20,6 +20,7 @@ from camerad_image import (
     rootfs,
     sbom,
     sources,
+    updates,
 )
 from camerad_image import parts as hardware
 from camerad_image.errors import ImageError
@@ -31,6 +32,7 @@ TREE: Final = Path(__file__).resolve().parents[3]
 """The checkout."""
 CACHE: Final = TREE / ".cache" / "image"
 STEPS: Final = 6
+"""And one more for a bundle."""
 PIP: Final = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
@@ -39,7 +41,8 @@ class Order:
     """What is to be built. `out`: the folder for the results; `base`: packages to be used again,
     None makes them anew; `sources`: a file in the place of apt's own configuration; `epoch`: the
     time that everything in the image is dated at, seconds since 1970; `parts`: what the camera has
-    beside its board."""
+    beside its board; `keyring`: the certificate of whoever signs updates, None for an image without
+    them; `signer`: certificate and key that a bundle is signed with, None for no bundle."""
 
     flavour: Flavour
     boards: str
@@ -48,6 +51,8 @@ class Order:
     sources: Path | None
     epoch: int
     parts: tuple[hardware.Part, ...] = ()
+    keyring: Path | None = None
+    signer: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -109,7 +114,10 @@ def boot_files(
     config = boards.config_txt(chosen, upstream=order.flavour.upstream, parts=order.parts)
     files: dict[str, bytes | Path] = {
         "config.txt": config.encode("ascii"),
-        "cmdline.txt": boards.cmdline(verity=verity).encode("ascii"),
+        **{
+            name: boards.cmdline(slot, verity).encode("ascii")
+            for slot, name in boards.CMDLINES.items()
+        },
         "vmlinuz": kernel.image,
         "initrd.img": kernel.initramfs,
     }
@@ -138,7 +146,11 @@ class Build:
     def _say(self, what: str) -> None:
         self._step += 1
         seconds = time.monotonic() - self._begun
-        print(f"[{self._step}/{STEPS}] {seconds:5.0f} s  {what}", file=sys.stderr, flush=True)
+        print(
+            f"[{self._step}/{STEPS + (self.order.signer is not None)}] {seconds:5.0f} s  {what}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def build(self) -> Path:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
@@ -167,6 +179,7 @@ class Build:
         status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
         hardware.check_packages(order.parts, status)
         configure.configure(root, TREE, order.epoch, order.parts, log=log)
+        release = self._release(root, own)
         python.install_all([*wheels, own], root)
         python.compile_modules(root, log=log)
 
@@ -186,6 +199,17 @@ class Build:
         self._say(f"Partitions; the root takes {root_size} of its slot")
         self._partitions(card, boot, firmware, verity)
 
+        if order.signer is not None:
+            self._say("Bundle for updates")
+            order.out.mkdir(parents=True, exist_ok=True)
+            updates.make_bundle(
+                (slot, card / f"{layout.BOOT_A.name}.img"),
+                updates.manifest(order.name, release),
+                order.out / f"{order.name}.raucb",
+                order.signer,
+                log=log,
+            )
+
         self._say("Card")
         image = filesystems.make_card(card, f"{order.name}.img", log=log)
 
@@ -203,6 +227,26 @@ class Build:
         components = sorted([*components, *sbom.python(python.installed(root))])
         self._finish(image, components, kernel, verity)
         return order.out / image.name
+
+    def _release(self, root: Path, wheel: Path) -> str:
+        """Give the root its version, and let in the updates that it is to trust."""
+        order = self.order
+        release = updates.version(wheel.name.split("-")[1], order.epoch)
+        path = root / "usr/lib/os-release"
+        text = updates.os_release(path.read_text(encoding="utf-8"), order.name, release)
+        path.write_text(text, encoding="utf-8")
+        conf = root / updates.CONF.lstrip("/")
+        shutil.rmtree(conf.parent, ignore_errors=True)
+        if order.keyring is not None:
+            try:
+                keyring = order.keyring.read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ImageError(f"KEYRING={order.keyring} cannot be read: {error}") from None
+            updates.check_keyring(keyring, order.keyring)
+            conf.parent.mkdir()
+            conf.write_text(updates.system_conf(order.name), encoding="ascii")
+            (root / updates.KEYRING.lstrip("/")).write_text(keyring, encoding="ascii")
+        return release
 
     def _take(self, root: Path, kernel: Kernel) -> Kernel:
         """Move what belongs to the boot partition out of the root, which then has no second one."""

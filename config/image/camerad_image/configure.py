@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from camerad_image import layout, units
+from camerad_image import layout, units, updates
 from camerad_image.errors import ImageError
 from camerad_image.parts import Part
 from camerad_image.programs import run
@@ -164,7 +164,10 @@ def configure(
         raise ImageError(f"the base has taken the numbers of {', '.join(wrong)}: build it anew")
     shutil.chown(_below(root, "/etc/camerad"), 0, layout.CAMERAD_UID)
     _below(root, "/etc/camerad").chmod(0o750)
-    run([*systemctl, "enable", *units.enabled(readme), "camerad-grow.service"], log=log)
+    run(
+        [*systemctl, "enable", *units.enabled(readme), *updates.UNITS, "camerad-grow.service"],
+        log=log,
+    )
     run([*systemctl, "mask", *units.MASKED], log=log)
     run(["journalctl", f"--root={root}", "--update-catalog"], log=log)
     _below(root, CATALOG).parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,8 @@ COMMON: Final = (
     "systemd-resolved",
     "openssh-server",
     "sudo",
+    # Updates; it brings the bus that it speaks on.
+    "rauc",
     # What camerad runs on.
     "python3",
     "python3-libcamera",

@@ -41,8 +41,8 @@ _FAT: Final = 0x0C
 _LINUX: Final = 0x83
 
 COMMON: Final = Partition(1, "common", "CAMERAD", _FAT, 64 * MIB)
-BOOT_A: Final = Partition(2, "boot-a", "CAMERAD-A", _FAT, 128 * MIB)
-BOOT_B: Final = Partition(3, "boot-b", "CAMERAD-B", _FAT, 128 * MIB)
+BOOT_A: Final = Partition(2, "boot-a", "CAMERAD-SYS", _FAT, 128 * MIB)
+BOOT_B: Final = Partition(3, "boot-b", "CAMERAD-SYS", _FAT, 128 * MIB)
 ROOT_A: Final = Partition(5, "root-a", "", _LINUX, 640 * MIB)
 ROOT_B: Final = Partition(6, "root-b", "", _LINUX, 640 * MIB)
 DATA: Final = Partition(7, "data", "camerad-data", _LINUX, 256 * MIB)

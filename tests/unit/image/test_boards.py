@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from camerad_image import boards, layout, parts
+from camerad.updating.autoboot import PARTITIONS, Autoboot
+from camerad_image import boards, parts
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES
 from camerad_image.verity import Verity, report
@@ -33,7 +34,9 @@ def test_a_wireless_dock_has_its_radio_and_no_other(name: str) -> None:
 def test_one_boards_image_says_nothing_of_others() -> None:
     text = boards.config_txt(boards.boards("zero2w"), upstream=True)
     assert "\nupstream_kernel=1\n" in text
-    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == ["all", "pi02", "all"]
+    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == [
+        *("all", "boot_partition=2", "boot_partition=3", "all", "pi02", "all")
+    ]
 
 
 def test_an_unknown_board_is_named_together_with_those_there_are() -> None:
@@ -43,16 +46,43 @@ def test_an_unknown_board_is_named_together_with_those_there_are() -> None:
 
 def test_autoboot_txt_tries_the_other_slot_once_and_fits_into_what_the_firmware_reads() -> None:
     text = boards.autoboot_txt()
+    assert text.encode("ascii") == Autoboot("A").text(), "or an update would not know it again"
     assert text.index("boot_partition=2") < text.index("[tryboot]") < text.index("boot_partition=3")
     assert "tryboot_a_b=1" in text
     assert len(text.encode("ascii")) <= 512
 
 
+@pytest.mark.parametrize("upstream", [True, False])
+def test_one_boot_partition_is_right_in_either_slot(upstream: bool) -> None:
+    """What the firmware makes of config.txt where it finds it: the last word that counts."""
+    text = boards.config_txt(boards.boards("all"), upstream=upstream)
+    for slot, (boot, _) in boards.SLOTS.items():
+        assert boot.number == PARTITIONS[slot]
+        filters: dict[str, bool] = {}
+        chosen, radios = "", set()
+        for line in text.splitlines():
+            # Filters of one kind replace each other, those of different kinds add up (Raspberry
+            # Pi's documentation, "Combining conditional filters").
+            if line == "[all]":
+                filters = {}
+            elif match := re.fullmatch(r"\[(.+)=(\d+)\]", line):
+                filters[match[1]] = int(match[2]) == boot.number
+            elif match := re.fullmatch(r"\[(.+)\]", line):
+                filters["board"] = match[1] == "pi4"
+            elif all(filters.values()):
+                chosen = line.removeprefix("cmdline=") if line.startswith("cmdline=") else chosen
+                radios |= {line} if line.startswith("dtoverlay=disable") else set()
+        assert radios == {"dtoverlay=disable-wifi", "dtoverlay=disable-bt"}
+        assert f"rauc.slot={slot}" in boards.cmdline(slot).split()
+        assert chosen == boards.CMDLINES[slot]
+
+
 def test_the_kernel_gets_one_line_with_the_root_that_belongs_to_the_slot() -> None:
-    line = boards.cmdline(layout.ROOT_B)
+    line = boards.cmdline("B")
     assert line.count("\n") == 1
     # 0xCA3E7AD0 is the card's number, and 6 the number of the second root.
     assert line.split()[0] == "root=PARTUUID=ca3e7ad0-06"
+    assert "rauc.slot=B" in line.split()
     assert "ro" in line.split()
 
 

@@ -49,7 +49,8 @@ def test_a_boot_partition_has_everything_that_its_board_loads(tmp_path: Path) ->
         order("zero2w"), kernel, firmware(tmp_path / "firmware"), Verity(1, "0" * 64)
     )
     assert set(files) == {
-        *("config.txt", "cmdline.txt", "vmlinuz", "initrd.img", "overlays/disable-bt.dtbo"),
+        *("config.txt", "cmdline-a.txt", "cmdline-b.txt", "vmlinuz", "initrd.img"),
+        "overlays/disable-bt.dtbo",
         *("start.elf", "start4.elf", "fixup.dat", "bcm2837-rpi-zero-2-w.dtb"),
     }
     # What config.txt names has to be there.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour.update import Camera, Phase, other
+from camerad.errors import EX_REBOOT
 from camerad.updating import carrying
 from camerad.updating.autoboot import NAME, PARTITIONS, SIZE, Autoboot
 from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
@@ -36,7 +37,7 @@ def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: S
     scene.updates.attempt()
     assert scene.start("B", NEW) == "trying"
     assert scene.card.primary == "A"
-    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
     assert scene.card.primary == "B"
     assert outcomes(scene) == ["to_try", "confirmed"]
     assert not pending(scene), "an ordinary start has nothing to look at"
@@ -48,11 +49,11 @@ def test_and_back_again(scene: Scene) -> None:
     scene.install()
     scene.updates.attempt()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.running)
+    scene.updates.confirm(scene.slot)
     scene.install(scene.rauc(OLD))
     scene.updates.attempt()
     assert scene.start("A", OLD) == "trying"
-    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
     assert scene.card.primary == "A"
     assert len(outcomes(scene)) == 4
 
@@ -90,7 +91,7 @@ def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_o
     scene.start("B", NEW)
     scene.camera, scene.faults = camera, faults
     with pytest.raises(TrialFailedError, match=why):
-        scene.updates.confirm(scene.running, ready_seconds=0)
+        scene.updates.confirm(scene.slot, ready_seconds=0)
     assert scene.card.primary == "A"
     assert scene.start("A", OLD) == "fell_back"
 
@@ -105,7 +106,7 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
         scene.camera = DOCKED
 
     monkeypatch.setattr(carrying.time, "sleep", passes)
-    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
 
 
 def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
@@ -113,15 +114,28 @@ def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) 
     scene.install()
     scene.updates.attempt()
     scene.start("B", NEW)
-    assert scene.updates.confirm(scene.running) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
+
+
+def test_a_system_that_cannot_be_committed_is_not_kept(scene: Scene) -> None:
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", NEW)
+    path = scene.root / "boot" / NAME
+    path.rename(scene.root / "away")
+    with pytest.raises(TrialFailedError, match="cannot be kept"):
+        scene.updates.confirm(scene.slot)
+    assert TrialFailedError("").exit_code == EX_REBOOT, "what the unit reboots for"
+    (scene.root / "away").rename(path)
+    assert scene.start("A", OLD) == "fell_back"
 
 
 def test_only_the_system_on_trial_is_confirmed(scene: Scene) -> None:
-    assert scene.updates.confirm(scene.running) is Phase.IDLE
+    assert scene.updates.confirm(scene.slot) is Phase.IDLE
     scene.install()
-    assert scene.updates.confirm(scene.running) is Phase.TO_TRY
+    assert scene.updates.confirm(scene.slot) is Phase.TO_TRY
     scene.updates.attempt()
-    assert scene.updates.confirm(scene.running) is Phase.TRYING, "in slot A there is no trial"
+    assert scene.updates.confirm(scene.slot) is Phase.TRYING, "in slot A there is no trial"
     assert scene.card.primary == "A"
 
 
@@ -236,7 +250,7 @@ def test_rauc_is_told_of_both_slots(scene: Scene) -> None:
     assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
     scene.updates.attempt()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.running)
+    scene.updates.confirm(scene.slot)
     assert [scene.backend().call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
     assert scene.backend().call(["get-primary"]) == "B"
 

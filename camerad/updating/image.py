@@ -1,0 +1,21 @@
+"""Which image a system was made from: IMAGE_VERSION of os-release(5)."""
+
+from __future__ import annotations
+
+import platform
+
+from camerad import __version__
+
+
+def image_version() -> str | None:
+    """The version of the image that this system is; None if it was not made from one."""
+    try:
+        return platform.freedesktop_os_release().get("IMAGE_VERSION")
+    except OSError:
+        return None
+
+
+def software() -> str:
+    """What made a recording: camerad, and all that lies below it."""
+    image = image_version()
+    return f"camerad {__version__}" + ("" if image is None else f", image {image}")

@@ -1,0 +1,140 @@
+"""What makes a system one that can be updated: its version, RAUC's configuration, and the bundle.
+
+docs/updates.md says how they fit together. Formats: RAUC's manual, "Reference" (system.conf and
+manifest), os-release(5).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from camerad_image.errors import ImageError
+from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B, Partition
+from camerad_image.programs import run
+
+MINIMUM: Final = "0.1.0-0"
+"""The lowest version that a system of this recipe lets in. It is raised by a release that mends
+what must not come back: a camera that runs it takes no older one."""
+
+DATA: Final = "/var/lib/camerad-provision/rauc"
+"""Where RAUC keeps what it has installed: on the data partition."""
+CONF: Final = "/etc/rauc/system.conf"
+KEYRING: Final = "/etc/rauc/keyring.pem"
+BACKEND: Final = "/usr/lib/camerad/boot-slot"
+UNITS: Final = ("camerad-update-boot.service", "camerad-update-try.timer")
+"""Those of config/image/files that are enabled."""
+SLOTS: Final = (("A", ROOT_A, BOOT_A), ("B", ROOT_B, BOOT_B))
+
+
+def version(camerad: str, epoch: int) -> str:
+    """Of a system: camerad's version, and when it was made, so that two systems with the same
+    camerad and other packages are told apart. epoch: seconds since 1970."""
+    return f"{camerad}-{datetime.fromtimestamp(epoch, UTC):%Y%m%d%H%M%S}"
+
+
+def os_release(text: str, image: str, release: str) -> str:
+    """The text of os-release with the image's name and version."""
+    lines = [line for line in text.splitlines() if not line.startswith(("IMAGE_ID", "IMAGE_VER"))]
+    return "\n".join([*lines, f"IMAGE_ID={image}", f"IMAGE_VERSION={release}", ""])
+
+
+def _device(partition: Partition) -> str:
+    return f"/dev/disk/by-partuuid/{partition.device.removeprefix('PARTUUID=')}"
+
+
+def system_conf(image: str, minimum: str = MINIMUM) -> str:
+    """RAUC's configuration. image: which bundles are for this system.
+
+    use-bundle-signing-time: a camera's clock may be anything, so a certificate is looked at as of
+    when it signed; it is taken back by its list of revocations, which does not expire.
+    """
+    lines = [
+        "# Made by the image recipe of camerad.",
+        "[system]",
+        f"compatible={image}",
+        "bootloader=custom",
+        "bundle-formats=verity",
+        f"min-bundle-version={minimum}",
+        f"data-directory={DATA}",
+        "mountprefix=/run/rauc",
+        "",
+        "[handlers]",
+        f"bootloader-custom-backend={BACKEND}",
+        "",
+        "[keyring]",
+        f"path={KEYRING}",
+        "check-purpose=codesign",
+        "use-bundle-signing-time=true",
+    ]
+    for index, (name, root, boot) in enumerate(SLOTS):
+        lines += [
+            "",
+            f"[slot.root.{index}]",
+            f"device={_device(root)}",
+            "type=raw",
+            f"bootname={name}",
+            "",
+            f"[slot.boot.{index}]",
+            f"device={_device(boot)}",
+            "type=raw",
+            f"parent=root.{index}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def check_keyring(text: str, path: Path) -> None:
+    """Raises ImageError if `text` is no keyring, or has what must never be on a camera."""
+    if "PRIVATE KEY" in text:
+        raise ImageError(f"{path} has a private key: KEYRING= takes certificates only")
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ImageError(f"{path} has no certificate: KEYRING= takes the authority's, as PEM")
+
+
+def manifest(image: str, release: str) -> str:
+    """What a bundle says of itself (manifest.raucm)."""
+    return "\n".join(
+        [
+            "[update]",
+            f"compatible={image}",
+            f"version={release}",
+            "",
+            "[bundle]",
+            "format=verity",
+            "",
+            "[image.root]",
+            "filename=root.img",
+            "",
+            "[image.boot]",
+            "filename=boot.img",
+            "",
+        ]
+    )
+
+
+def make_bundle(
+    images: tuple[Path, Path], text: str, target: Path, signer: tuple[str, str], *, log: Path
+) -> None:
+    """Sign a root and a boot partition as a bundle at `target`. text: its manifest. signer:
+    certificate and key, as files or PKCS #11 URIs. Raises ImageError."""
+    root, boot = images
+    stage = root.parent / "bundle"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    os.link(root, stage / "root.img")
+    os.link(boot, stage / "boot.img")
+    (stage / "manifest.raucm").write_text(text, encoding="ascii")
+    target.unlink(missing_ok=True)
+    certificate, key = signer
+    run(
+        [
+            *("rauc", "bundle", f"--cert={certificate}", f"--key={key}"),
+            # What is in there is compressed already, but for the free room.
+            "--mksquashfs-args=-comp zstd -Xcompression-level 3",
+            *(stage, target),
+        ],
+        log=log,
+    )

@@ -1,0 +1,178 @@
+"""A card's system and an update of it agree on where things are, and on who decides."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from camerad import __version__, cli
+from camerad.behaviour import update
+from camerad.commands import update as command
+from camerad.updating import image, running
+from camerad.updating.autoboot import NAME, Autoboot, Card
+from camerad.updating.kept import FOLDER, PENDING
+from camerad_image import layout, updates
+from camerad_image.errors import ImageError
+from camerad_image.rootfs import FILES
+from tests.unit.systemd.units import install
+
+UNITS = FILES / "etc/systemd/system"
+NAMES = sorted(path.name for path in UNITS.glob("camerad-update*"))
+
+
+def conf(text: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    return parser
+
+
+def test_a_system_knows_itself_by_what_the_recipe_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = updates.version("0.1.0", 1_700_000_000)
+    assert release == "0.1.0-20231114221320", "UTC, as date -u -d @1700000000 says"
+    (tmp_path / "os-release").write_text(
+        updates.os_release("ID=debian\nIMAGE_VERSION=old\n", "camerad-debian-all", release)
+    )
+    monkeypatch.setattr(
+        image.platform, "freedesktop_os_release", lambda: parsed(tmp_path / "os-release")
+    )
+    (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
+    (tmp_path / "cmdline").write_text("quiet rauc.slot=B ro\n")
+    (tmp_path / NAME).write_bytes(Autoboot("A").text())
+    found = running.running(
+        Card(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
+    )
+    assert found == update.Running("camerad-debian-all", release, updates.MINIMUM, "B", "A")
+
+
+def parsed(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("cmdline", ["", "rauc.slot=C", "xrauc.slot=A", "rauc.slot=AB"])
+def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> None:
+    (tmp_path / "cmdline").write_text(cmdline)
+    with pytest.raises(running.UpdateError, match="flash it anew"):
+        running.slot(str(tmp_path / "cmdline"))
+
+
+def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:
+    with pytest.raises(running.UpdateError, match="KEYRING="):
+        running.running(Card(str(tmp_path)), str(tmp_path / "system.conf"))
+
+
+def test_a_recording_says_by_which_camerad_and_which_image_it_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(image.platform, "freedesktop_os_release", lambda: {"ID": "debian"})
+    assert image.software() == f"camerad {__version__}"
+    monkeypatch.setattr(
+        image.platform, "freedesktop_os_release", lambda: {"IMAGE_VERSION": "0.1.0-2"}
+    )
+    assert image.software() == f"camerad {__version__}, image 0.1.0-2"
+
+    def missing() -> dict[str, str]:
+        raise OSError
+
+    monkeypatch.setattr(image.platform, "freedesktop_os_release", missing)
+    assert image.software() == f"camerad {__version__}"
+
+
+def test_versions_and_the_minimum_can_be_compared() -> None:
+    least = update.version(updates.MINIMUM)
+    now = update.version(updates.version("0.1.0", 0))
+    assert least is not None
+    assert now is not None
+    assert least <= now
+
+
+def test_rauc_writes_the_two_partitions_of_a_slot_and_no_other() -> None:
+    parser = conf(updates.system_conf("camerad-debian-all"))
+    devices = {
+        parser[section]["device"]: parser[section].get("bootname", parser[section].get("parent"))
+        for section in parser.sections()
+        if section.startswith("slot.")
+    }
+    place = f"/dev/disk/by-partuuid/{layout.DISK_ID:08x}"
+    assert devices == {
+        f"{place}-05": "A",
+        f"{place}-02": "root.0",
+        f"{place}-06": "B",
+        f"{place}-03": "root.1",
+    }
+    assert parser["system"]["bundle-formats"] == "verity"
+
+
+def test_rauc_keeps_and_asks_where_something_is() -> None:
+    parser = conf(updates.system_conf("x"))
+    data = parser["system"]["data-directory"]
+    assert any(data.startswith(f"{kept.where}/") for kept in layout.KEPT)
+    backend = FILES / parser["handlers"]["bootloader-custom-backend"].lstrip("/")
+    assert os.access(backend, os.X_OK)
+    words = re.findall(r"(?m)^exec /opt/camerad/bin/camerad (.+)$", backend.read_text())
+    given = words[0].replace('"$@"', "set-state B bad").split()
+    assert cli.parser().parse_args(given).words == ["set-state", "B", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no certificate"),
+        ("-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n", "private key"),
+    ],
+)
+def test_a_keyring_is_certificates_and_no_key(text: str, why: str) -> None:
+    with pytest.raises(ImageError, match=why):
+        updates.check_keyring(text, Path("ca.pem"))
+
+
+def test_what_units_look_at_is_what_the_command_writes() -> None:
+    marker = f"ConditionPathExists={command.DEFAULT_DATA}/{FOLDER}/{PENDING}"
+    for name in ("camerad-update-boot.service", "camerad-update-try.service"):
+        assert marker in (UNITS / name).read_text().splitlines()
+    for name in ("camerad-update@.service", "camerad-update-try.timer"):
+        text = (UNITS / name).read_text()
+        assert f"ConditionPathExists={running.SYSTEM_CONF}" in text.splitlines()
+    assert running.SYSTEM_CONF == updates.CONF
+    assert set(updates.UNITS) <= set(NAMES)
+
+
+def test_every_command_of_a_unit_is_such_as_there_is() -> None:
+    scripts = [*UNITS.glob("camerad-update*"), *(FILES / "usr/lib/camerad").glob("update-*")]
+    found = [
+        words
+        for path in scripts
+        for words in re.findall(r"(?m)/opt/camerad/bin/camerad (update [^|\n]+)", path.read_text())
+    ]
+    assert len(found) == 4, "install, try, boot, confirm"
+    for words in found:
+        cli.parser().parse_args(words.replace('"', "").split())
+    for path in UNITS.glob("camerad-update*.service"):
+        for program in re.findall(r"(?m)^ExecStart=(/usr/lib/camerad/\S+)", path.read_text()):
+            assert os.access(FILES / program.lstrip("/"), os.X_OK)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_of_updates_is_valid(name: str, tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    shutil.copytree(FILES, tmp_path, dirs_exist_ok=True, symlinks=True)
+    install(tmp_path)
+    shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
+    for program in ("/opt/camerad/bin/camerad", "/usr/bin/true"):
+        there = tmp_path / program.lstrip("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text("#!/bin/sh\n")
+        there.chmod(0o755)
+    words = ["systemd-analyze", "verify", "--man=no", f"--root={tmp_path}"]
+    unit = name.replace("@.", "@sda1.")
+    done = subprocess.run([*words, unit], capture_output=True, text=True, check=False)
+    # What systemd does not know is a warning, and no error: nothing may be said at all.
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
