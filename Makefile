@@ -125,6 +125,7 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
+	CAMERAD_CUTS=300 $(python) -m pytest tests/updates
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
 		--cameras '$(CAMERAS)'

@@ -49,8 +49,10 @@ case $level in
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs fdisk mount util-linux"
         system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
-        # Linux as a process: a kernel with FAT, which a card has and not every machine that runs tests,
-        # and one whose first process may be systemd.
+        # What installs updates, and makes a card to install them on.
+        system_packages="$system_packages rauc dbus-daemon dmsetup squashfs-tools cryptsetup-bin mtools"
+        # Linux as a process: a kernel with FAT and dm-verity, which a card has and not every machine that
+        # runs tests, and one whose first process may be systemd.
         [ "$(uname -m)" != x86_64 ] || system_packages="$system_packages user-mode-linux"
         # What counts instructions.
         [ "$level" = test ] || system_packages="$system_packages valgrind"

@@ -68,7 +68,7 @@ note $?
 # shellcheck disable=SC2086
 "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
     tests/crash/test_states.py tests/crash/test_table.py $vast \
-    tests/crash tests/tamper tests/independent $untraced "$@"
+    tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
 real_time "$campaign" "$@"

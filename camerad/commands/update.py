@@ -27,6 +27,7 @@ BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
     from camerad.client import default_socket  # noqa: PLC0415 - slow to import
+    from camerad.updating.carrying import READY_SECONDS  # noqa: PLC0415
     from camerad.updating.running import CMDLINE, SYSTEM_CONF  # noqa: PLC0415
 
     parser = commands.add_parser(
@@ -69,6 +70,7 @@ def add_parser(commands: Any) -> None:
         )
         action.add_argument("--conf", default=SYSTEM_CONF, help=argparse.SUPPRESS)
         action.add_argument("--cmdline", default=CMDLINE, help=argparse.SUPPRESS)
+    confirm.add_argument("--ready-seconds", type=float, default=READY_SECONDS, metavar="S")
     for action in (install, attempt, confirm):
         action.add_argument(
             "--socket", default=default_socket(), metavar="PATH", help="where the daemon listens"
@@ -116,7 +118,7 @@ def _confirm(options: argparse.Namespace) -> int:
     from camerad.updating.running import slot  # noqa: PLC0415 - slow to import
 
     updates = _parts(options)[2]
-    sys.stdout.write(f"{updates.confirm(slot(options.cmdline))}\n")
+    sys.stdout.write(f"{updates.confirm(slot(options.cmdline), options.ready_seconds)}\n")
     return 0
 
 

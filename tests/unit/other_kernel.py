@@ -46,15 +46,25 @@ def missing() -> str | None:
     return None
 
 
-def run(commands: Sequence[str], scratch: Path) -> str:
+def run(
+    commands: Sequence[str],
+    scratch: Path,
+    *,
+    disk: Path | None = None,
+    modules: Sequence[str] = (),
+    words: Sequence[str] = (),
+    seconds: float = SECONDS,
+) -> str:
     """Have the other kernel run commands of the shell as its first process, as root, with this
     machine's files; returns all that they and the kernel said.
 
-    scratch: a directory of this machine for what starts it; it is at SCRATCH there. Raises
-    AssertionError if the commands did not come to their end.
+    scratch: a directory of this machine for what starts it; it is at SCRATCH there. disk: a file
+    that is /dev/ubda there. modules: further ones of the kernel, in their order. words: further
+    ones of its command line. Raises AssertionError if the commands did not come to their end.
     """
     folders = ":".join([*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/sbin"])
-    modules = [path for name in _WANTED for path in MODULES.glob(f"*/kernel/{name}.ko*")]
+    wanted = (*_WANTED, *modules)
+    found = [path for name in wanted for path in MODULES.glob(f"*/kernel/{name}.ko*")]
     lines = [
         "#!/bin/sh",
         f"export PATH={shlex.quote(folders)} HOME=/tmp PYTHONDONTWRITEBYTECODE=1",
@@ -65,18 +75,20 @@ def run(commands: Sequence[str], scratch: Path) -> str:
         f"mkdir {SCRATCH}",
         f"mount --bind {shlex.quote(str(scratch))} {SCRATCH}",
         "mount -t tmpfs tmpfs /tmp",
-        *(f"insmod {shlex.quote(str(module))}" for module in modules),
+        *(f"insmod {shlex.quote(str(module))}" for module in found),
         *commands,
     ]
     init = scratch / "init"
     init.write_text("\n".join(lines) + "\n", encoding="utf-8")
     init.chmod(0o755)
-    words = [
+    command = [
         *(KERNEL, "mem=384M", "quiet", "con=null", "con0=null,fd:1"),
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"),
+        *(() if disk is None else (f"ubd0={disk}",)),
+        *words,
     ]
     machine = subprocess.Popen(
-        words,
+        command,
         cwd=scratch,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -86,7 +98,7 @@ def run(commands: Sequence[str], scratch: Path) -> str:
         start_new_session=True,
     )
     try:
-        said, _ = machine.communicate(timeout=SECONDS)
+        said, _ = machine.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         # Its processes are processes of this machine too.
         os.killpg(machine.pid, signal.SIGKILL)

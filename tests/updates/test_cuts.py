@@ -1,0 +1,168 @@
+"""Power lost while an update is installed, tried and kept: a system starts that is whole, and all
+that was recorded is there.
+
+The card is on a device whose every write and flush is logged; states that a loss of power may leave
+are made of that log, and each is started as the firmware would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from camerad.behaviour.update import Phase, Running
+from camerad.updating.autoboot import Card
+from camerad.updating.carrying import Updates
+from camerad.updating.kept import prepare
+from camerad_image import updates
+from tests.campaign.blocklog import now_us, served
+from tests.campaign.blockstates import Log, State, states
+from tests.crash.runs import FAST
+from tests.unit.updating.scene import DOCKED
+from tests.updates import card
+from tests.updates.card import IMAGE, System
+from tests.updates.story import EVIDENCE, NEW, OLD, TRY, Story, install
+
+COUNT = int(os.environ.get("CAMERAD_CUTS", "30"))
+"""States of the installation that are judged, and half as many of the trial."""
+
+
+def sh(*words: str | Path) -> str:
+    said = subprocess.run([str(one) for one in words], check=True, capture_output=True, text=True)
+    return said.stdout
+
+
+@contextlib.contextmanager
+def mounted(image: Path, place: Path) -> Iterator[None]:
+    place.mkdir(exist_ok=True)
+    sh("mount", "-o", "loop,noatime,dioread_lock", image, place)
+    try:
+        yield
+    finally:
+        sh("umount", place)
+
+
+@dataclass
+class Life:
+    """Two starts as the card saw them. base: the card before. installing, trying: from when to
+    when, microseconds."""
+
+    base: Path
+    log: Path
+    installing: tuple[int, int]
+    trying: tuple[int, int]
+
+    def states(
+        self, window: tuple[int, int], count: int, seed: int, *, drop: bool = False
+    ) -> list[State]:
+        log = Log(self.log, self.base)
+        found = states(log.entries, [window], count, Random(seed), drop=drop)
+        log.close()
+        return found
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        pytest.skip("only root makes a device that keeps a log, with FUSE")
+    story = Story(tmp_path_factory.mktemp("cuts"))
+    bundle = story.bundle("new", System(NEW))
+    base = story.root / "base.img"
+    shutil.copy(story.disk, base)
+    log = story.root / "log"
+    windows = []
+    with served(story.disk, story.root / "fuse", log) as file:
+        story.disk = file
+        for number, actions in enumerate([(install(bundle), TRY), ()]):
+            from_us = now_us()
+            ended = story.start(*actions, tryboot=number == 1)
+            windows.append((from_us, now_us()))
+    assert ended.told("confirm")["out"] == "confirmed"
+    return Life(base, log, windows[0], windows[1])
+
+
+@pytest.fixture
+def work() -> Iterator[Path]:
+    made = Path(FAST) / f"camerad-update-{os.getpid()}"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+def judged(disk: Path, work: Path) -> tuple[str, Phase, list[str]]:
+    """The start after: which slot, how far the update is then, and what is wrong."""
+    wrong = []
+    start = card.firmware(disk)
+    if not card.is_whole(disk, start, work):
+        wrong.append(f"slot {start.slot} starts, and is not whole")
+    data = card.get(disk, "data", work / "data.img")
+    mended = subprocess.run(["e2fsck", "-p", data], capture_output=True, check=False).returncode
+    if mended not in (0, 1):
+        wrong.append(f"e2fsck -p: {mended}")
+    boot = work / "boot"
+    boot.mkdir(exist_ok=True)
+    (boot / "autoboot.txt").write_bytes(card.read_fat(disk, "common", "autoboot.txt"))
+    with mounted(data, work / "mnt"):
+        for name, content in EVIDENCE.items():
+            if (work / "mnt/camerad" / name).read_bytes() != content:
+                wrong.append(f"{name} is another")
+        kept = prepare(str(work / "mnt/provision/update"))
+        carrying = Updates(Card(str(boot)), kept, lambda: DOCKED, lambda: ())
+        version = {"A": OLD, "B": NEW}[start.slot]
+        now = Running(IMAGE, version, updates.MINIMUM, start.slot, Card(str(boot)).primary)
+        phase = carrying.look(now)
+        if kept.state.pending != (work / "mnt/provision/update/pending").exists():
+            wrong.append("the units look at something else than is so")
+    if phase in (Phase.TO_TRY, Phase.FELL_BACK):
+        trial = card.firmware(disk, tryboot=True)
+        if trial.slot != "B" or not card.is_whole(disk, trial, work):
+            wrong.append("what waits for its trial, or had it, is not whole")
+    if (start.slot == "B") != (phase is Phase.CONFIRMED):
+        wrong.append(f"slot {start.slot} starts, and the update is {phase}")
+    return start.slot, phase, wrong
+
+
+def judge_all(life: Life, work: Path, found: list[State]) -> list[tuple[str, Phase, list[str]]]:
+    forward = work / "forward.img"
+    shutil.copy(life.base, forward)
+    log = Log(life.log, forward)
+    verdicts = []
+    for state in found:
+        log.make(state, work / "disk.img")
+        verdicts.append(judged(work / "disk.img", work))
+    log.close()
+    return verdicts
+
+
+def test_whenever_the_power_is_lost_a_whole_system_starts_with_all_that_was_recorded(
+    life: Life, work: Path
+) -> None:
+    found = life.states(life.installing, COUNT, 1)
+    assert len(found) == COUNT
+    found += life.states(life.trying, COUNT // 2, 1)
+    verdicts = judge_all(life, work, found)
+    counted = Counter(f"{slot}: {phase}" for slot, phase, _ in verdicts)
+    sys.stdout.write(f"{len(found)} states: {dict(counted)}\n")
+    assert [wrong for _, _, wrong in verdicts if wrong] == []
+    phases = [phase for _, phase, _ in verdicts]
+    assert phases[0] is Phase.IDLE
+    assert {Phase.TO_TRY, Phase.FELL_BACK} & set(phases)
+    assert phases[-1] is Phase.CONFIRMED, "the last ones are those of the end"
+
+
+def test_a_card_that_lies_about_its_flushes_is_found_out(life: Life, work: Path) -> None:
+    """The test before would otherwise pass where nothing is looked at."""
+    found = life.states(life.installing, COUNT, 2, drop=True)
+    assert found
+    verdicts = judge_all(life, work, found)
+    assert any(wrong for _, _, wrong in verdicts)
