@@ -157,10 +157,11 @@ def _parts(options: argparse.Namespace) -> tuple[Card, Kept, Updates]:
 
     card, _ = _places(options)
     there = kept.prepare(os.path.join(options.data, kept.FOLDER))
-    return card, there, Updates(card, there, lambda: _ask(options.socket), _examine)
+    return card, there, Updates(card, there, lambda: ask(options.socket), examine)
 
 
-def _ask(socket: str) -> Camera | None:
+def ask(socket: str) -> Camera | None:
+    """What the daemon behind that socket says of itself; None if it does not answer."""
     from camerad.behaviour.update import Camera  # noqa: PLC0415 - slow to import
     from camerad.client import request  # noqa: PLC0415
 
@@ -171,7 +172,7 @@ def _ask(socket: str) -> Camera | None:
         return None
 
 
-def _examine() -> tuple[str, ...] | None:
+def examine() -> tuple[str, ...] | None:
     """What the doctor finds failing, in words that do not change."""
     words = [sys.executable, "-m", "camerad", "doctor", "--json", "--language", "en"]
     try:

@@ -50,7 +50,6 @@ def run(
     commands: Sequence[str],
     scratch: Path,
     *,
-    disk: Path | None = None,
     modules: Sequence[str] = (),
     words: Sequence[str] = (),
     seconds: float = SECONDS,
@@ -58,9 +57,9 @@ def run(
     """Have the other kernel run commands of the shell as its first process, as root, with this
     machine's files; returns all that they and the kernel said.
 
-    scratch: a directory of this machine for what starts it; it is at SCRATCH there. disk: a file
-    that is /dev/ubda there. modules: further ones of the kernel, in their order. words: further
-    ones of its command line. Raises AssertionError if the commands did not come to their end.
+    scratch: a directory of this machine for what starts it; it is at SCRATCH there. modules:
+    further ones of the kernel, in their order. words: further ones of its command line. Raises
+    AssertionError if the commands did not come to their end.
     """
     folders = ":".join([*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/sbin"])
     wanted = (*_WANTED, *modules)
@@ -84,7 +83,6 @@ def run(
     command = [
         *(KERNEL, "mem=384M", "quiet", "con=null", "con0=null,fd:1"),
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"),
-        *(() if disk is None else (f"ubd0={disk}",)),
         *words,
     ]
     machine = subprocess.Popen(

@@ -66,13 +66,17 @@ def start(
         [
             "export DM_DISABLE_UDEV=1 LANG=C.UTF-8",
             "mount -t tmpfs tmpfs /mnt",
+            # Not as a disk of that kernel's own, which says that it has no cache: nothing would
+            # be flushed.
+            "mkdir /run/card",
+            f"mount -t hostfs -o hostfs={shlex.quote(str(disk.parent))} card /run/card",
+            f"losetup --partscan /dev/loop0 /run/card/{shlex.quote(disk.name)}",
             f"cd {shlex.quote(str(tree))}",
             f"{shlex.quote(sys.executable)} -m tests.updates.inside "
             f"{other_kernel.SCRATCH}/job.json",
             *other_kernel.end(),
         ],
         scratch,
-        disk=disk,
         modules=MODULES,
         # What of the slot's command line is not the initramfs's.
         words=[word for word in chosen.words.split() if word.startswith("rauc.slot=")],

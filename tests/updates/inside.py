@@ -37,7 +37,7 @@ def sh(*words: str | Path, check: bool = True) -> str:
 
 def device(name: str) -> str:
     """A partition by its PARTUUID, as udev would name it."""
-    return f"/dev/ubda{int(name.rpartition('-')[2], 16)}"
+    return f"/dev/loop0p{int(name.rpartition('-')[2], 16)}"
 
 
 def mount_all(words: str) -> str:
@@ -58,10 +58,10 @@ def mount_all(words: str) -> str:
     sh("mount", "-t", "squashfs", "-o", "ro", "/dev/mapper/root", ROOT)
     # As a start would: all of it is read.
     hashlib.sha256((ROOT / "ballast").read_bytes())
-    sh("mount", "-t", "vfat", "-o", "noatime,utf8,shortname=mixed", "/dev/ubda1", BOOT)
-    fsck = subprocess.run(["e2fsck", "-p", "/dev/ubda7"], capture_output=True, check=False)
+    sh("mount", "-t", "vfat", "-o", "noatime,utf8,shortname=mixed", "/dev/loop0p1", BOOT)
+    fsck = subprocess.run(["e2fsck", "-p", "/dev/loop0p7"], capture_output=True, check=False)
     say("fsck", code=fsck.returncode)
-    sh("mount", "-o", "noatime,dioread_lock", "/dev/ubda7", DATA)
+    sh("mount", "-o", "noatime,dioread_lock", "/dev/loop0p7", DATA)
     sh("mount", "--bind", ROOT / "os-release", os.path.realpath("/etc/os-release"))
     return (ROOT / "behaves").read_text()
 

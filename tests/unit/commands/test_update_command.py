@@ -1,0 +1,189 @@
+"""`camerad update`: what units, RAUC and technicians call."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.behaviour.update import Camera
+from camerad.commands import update
+from camerad.errors import EX_CONFIG, EX_IOERR, EX_REBOOT, EX_TEMPFAIL, EX_USAGE
+from camerad_image import updates
+from tests.unit.commands.conftest import Desk
+from tests.unit.updating.scene import NEW, Scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    made = Scene(tmp_path)
+    (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
+    (tmp_path / "cmdline").write_text("rauc.slot=A")
+    return made
+
+
+def places(scene: Scene) -> list[object]:
+    root = scene.root
+    return [
+        *("--boot", root / "boot", "--data", root / "data"),
+        *("--conf", root / "system.conf", "--cmdline", root / "cmdline"),
+    ]
+
+
+class Status(http.server.BaseHTTPRequestHandler):
+    """Answers as the daemon does to GET /status."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"stage": "idle", "conditions": ["docked"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Nothing: a test's output is its own."""
+
+
+@pytest.fixture
+def socket(scene: Scene) -> Iterator[Path]:
+    """A daemon's, in its dock."""
+    path = scene.root / "control.sock"
+    server = socketserver.ThreadingUnixStreamServer(str(path), Status)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield path
+    server.shutdown()
+    server.server_close()
+
+
+def healthy(*failing: tuple[str, str]) -> Any:
+    """A doctor that finds these failing."""
+    results = [{"check": "clock", "finding": "clock_rtc", "status": "warn"}]
+    results += [{"check": check, "finding": what, "status": "fail"} for check, what in failing]
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        assert words[:5] == [sys.executable, "-m", "camerad", "doctor", "--json"]
+        report = json.dumps({"results": results}).encode()
+        return subprocess.CompletedProcess(words, 1 if failing else 0, report)
+
+    return run
+
+
+def test_a_trial_from_its_beginning_to_its_end(
+    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = places(scene)
+    scene.install()
+    assert desk("update", "try", *where, "--socket", socket).code == 0
+    (scene.root / "cmdline").write_text("ro rauc.slot=B quiet")
+    assert desk("update", "boot", *where).out == "trying\n"
+    monkeypatch.setattr(update.subprocess, "run", healthy())
+    said = desk("update", "confirm", *where, "--socket", socket)
+    assert (said.code, said.out) == (0, "confirmed\n")
+    assert scene.card.primary == "B"
+    assert f"update to {NEW} in slot B: confirmed" in desk("update", "status", *where).out
+    # Afterwards there is nothing to confirm, in either slot.
+    assert desk("update", "confirm", *where, "--socket", socket).code == 0
+
+
+def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
+    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = places(scene)
+    scene.install()
+    desk("update", "try", *where, "--socket", socket)
+    (scene.root / "cmdline").write_text("rauc.slot=B")
+    desk("update", "boot", *where)
+    monkeypatch.setattr(update.subprocess, "run", healthy(("camera", "camera_dark")))
+    said = desk("update", "confirm", *where, "--socket", socket)
+    assert said.code == EX_REBOOT
+    assert "camera: camera_dark" in said.err
+    assert scene.card.primary == "A"
+    (scene.root / "cmdline").write_text("rauc.slot=A")
+    assert desk("update", "boot", *where).out == "fell_back\n"
+
+
+def test_the_unit_reboots_for_a_failed_trial_and_for_nothing_else_that_the_command_says() -> None:
+    unit = Path(updates.__file__).parents[1] / "files/etc/systemd/system"
+    text = (unit / "camerad-update-confirm.service").read_text()
+    (line,) = (one for one in text.splitlines() if one.startswith("SuccessExitStatus="))
+    codes = {int(code) for code in line.removeprefix("SuccessExitStatus=").split()}
+    assert EX_REBOOT not in codes
+    assert {EX_USAGE, EX_IOERR, EX_TEMPFAIL, EX_CONFIG} <= codes
+
+
+def test_without_a_daemon_nothing_is_tried(scene: Scene, desk: Desk) -> None:
+    scene.install()
+    said = desk("update", "try", *places(scene), "--socket", scene.root / "none")
+    assert said.code == EX_TEMPFAIL
+    assert "its daemon does not answer" in said.err
+
+
+def test_rauc_is_answered_with_a_word_or_told_why_not(scene: Scene, desk: Desk) -> None:
+    where = places(scene)
+    assert desk("update", "slot", *where, "get-primary").out == "A\n"
+    assert desk("update", "slot", *where, "get-state", "B").out == "bad\n"
+    said = desk("update", "slot", *where, "set-primary", "B")
+    assert (said.code, said.out) == (EX_IOERR, "")
+    assert "camerad update install" in said.err
+    assert desk("update", "slot", *where, "set-state", "A", "good").out == ""
+
+
+def test_an_installation_has_a_bus_of_its_own(
+    scene: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    def execvp(program: str, words: list[str]) -> None:
+        assert program == words[0]
+        started.append(words)
+        raise SystemExit(0)
+
+    monkeypatch.delenv(update.BUS, raising=False)
+    monkeypatch.setattr(os, "execvp", execvp)
+    monkeypatch.setattr(sys, "argv", ["camerad", "update", "install", "x.raucb"])
+    desk("update", "install", "x.raucb", *places(scene))
+    (words,) = started
+    assert words[:2] == ["dbus-run-session", "--"]
+    assert words[-4:] == ["camerad", "update", "install", "x.raucb"]
+
+
+def test_a_bundle_that_is_not_there_is_refused(
+    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(update.BUS, "unix:path=/nowhere")
+    said = desk("update", "install", "x.raucb", *places(scene), "--socket", socket)
+    assert said.code == EX_CONFIG
+    assert "no such file" in said.err
+
+
+def test_what_the_daemon_says_is_all_that_counts(socket: Path, tmp_path: Path) -> None:
+    assert update.ask(str(socket)) == Camera("idle", ("docked",))
+    assert update.ask(str(tmp_path / "none")) is None
+
+
+@pytest.mark.parametrize("out", [b"", b"{}", b"[]", b'{"results": [{}]}'])
+def test_a_doctor_without_a_report_has_examined_nothing(
+    monkeypatch: pytest.MonkeyPatch, out: bytes
+) -> None:
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(words, 70, out)
+
+    monkeypatch.setattr(update.subprocess, "run", run)
+    assert update.examine() is None
+
+
+def test_what_fails_is_told_by_names_that_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(update.subprocess, "run", healthy(("display", "display_dark")))
+    assert update.examine() == ("display: display_dark",)
