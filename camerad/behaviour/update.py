@@ -296,6 +296,8 @@ def refusal(offer: Offer, running: Running, state: State, *, again: bool) -> str
         return f"its version {offer.version} is below the minimum, which is {running.minimum}"
     if running.slot != running.primary or state.phase is Phase.TRYING:
         return "the running system is on trial itself"
+    if state.phase is Phase.INSTALLING:
+        return "another one is being installed; if that was ended, start the camera anew"
     if offer.version == running.version:
         return f"version {offer.version} is running"
     if state.version == offer.version and not again:

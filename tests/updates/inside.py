@@ -82,13 +82,17 @@ def write_configuration(words: str) -> None:
     backend = PLACE / "boot-slot"
     backend.write_text(f'#!/bin/sh\nexec {" ".join(camerad("slot"))} "$@"\n')
     backend.chmod(0o755)
+    # As the unit of the doctor has it, but for its user: there is no camera, which is no news.
+    doctor = PLACE / "doctor"
+    doctor.write_text(f"#!/bin/sh\n{sys.executable} -m camerad doctor --json --language en\n")
+    doctor.chmod(0o755)
 
 
 def camerad(action: str) -> list[str]:
     places = ["--boot", BOOT, "--data", DATA / "provision"]
     places += ["--conf", PLACE / "system.conf", "--cmdline", PLACE / "cmdline"]
     if action in ("install", "try", "confirm"):
-        places += ["--socket", SOCKET]
+        places += ["--socket", SOCKET, "--doctor", PLACE / "doctor"]
     return [sys.executable, "-m", "camerad", "update", action, *(str(one) for one in places)]
 
 

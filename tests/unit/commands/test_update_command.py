@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import socketserver
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -67,29 +67,25 @@ def socket(scene: Scene) -> Iterator[Path]:
     server.server_close()
 
 
-def healthy(*failing: tuple[str, str]) -> Any:
-    """A doctor that finds these failing."""
+def doctor(folder: Path, *failing: tuple[str, str], out: str | None = None) -> Path:
+    """A program that reports these failing, or prints `out`."""
     results = [{"check": "clock", "finding": "clock_rtc", "status": "warn"}]
     results += [{"check": check, "finding": what, "status": "fail"} for check, what in failing]
-
-    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-        assert words[:5] == [sys.executable, "-m", "camerad", "doctor", "--json"]
-        report = json.dumps({"results": results}).encode()
-        return subprocess.CompletedProcess(words, 1 if failing else 0, report)
-
-    return run
+    report = "for people\n" + json.dumps({"results": results}) if out is None else out
+    path = folder / "doctor"
+    path.write_text(f"#!/bin/sh\ncat <<'REPORT'\n{report}\nREPORT\nexit 1\n")
+    path.chmod(0o755)
+    return path
 
 
-def test_a_trial_from_its_beginning_to_its_end(
-    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trial_from_its_beginning_to_its_end(scene: Scene, socket: Path, desk: Desk) -> None:
     where = places(scene)
     scene.install()
     assert desk("update", "try", *where, "--socket", socket).code == 0
     (scene.root / "cmdline").write_text("ro rauc.slot=B quiet")
     assert desk("update", "boot", *where).out == "trying\n"
-    monkeypatch.setattr(update.subprocess, "run", healthy())
-    said = desk("update", "confirm", *where, "--socket", socket)
+    well = ["--doctor", doctor(scene.root)]
+    said = desk("update", "confirm", *where, "--socket", socket, *well)
     assert (said.code, said.out) == (0, "confirmed\n")
     assert scene.card.primary == "B"
     assert f"update to {NEW} in slot B: confirmed" in desk("update", "status", *where).out
@@ -98,15 +94,15 @@ def test_a_trial_from_its_beginning_to_its_end(
 
 
 def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
-    scene: Scene, socket: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, socket: Path, desk: Desk
 ) -> None:
     where = places(scene)
     scene.install()
     desk("update", "try", *where, "--socket", socket)
     (scene.root / "cmdline").write_text("rauc.slot=B")
     desk("update", "boot", *where)
-    monkeypatch.setattr(update.subprocess, "run", healthy(("camera", "camera_dark")))
-    said = desk("update", "confirm", *where, "--socket", socket)
+    ill = ["--doctor", doctor(scene.root, ("camera", "camera_dark"))]
+    said = desk("update", "confirm", *where, "--socket", socket, *ill)
     assert said.code == EX_REBOOT
     assert "camera: camera_dark" in said.err
     assert scene.card.primary == "A"
@@ -173,17 +169,23 @@ def test_what_the_daemon_says_is_all_that_counts(socket: Path, tmp_path: Path) -
     assert update.ask(str(tmp_path / "none")) is None
 
 
-@pytest.mark.parametrize("out", [b"", b"{}", b"[]", b'{"results": [{}]}'])
-def test_a_doctor_without_a_report_has_examined_nothing(
-    monkeypatch: pytest.MonkeyPatch, out: bytes
-) -> None:
-    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.CompletedProcess(words, 70, out)
-
-    monkeypatch.setattr(update.subprocess, "run", run)
-    assert update.examine() is None
+@pytest.mark.parametrize("out", ["", "{}", "[]", "for people", '{"results": [{}]}'])
+def test_a_doctor_without_a_report_has_examined_nothing(tmp_path: Path, out: str) -> None:
+    assert update.examine(str(doctor(tmp_path, out=out))) is None
+    assert update.examine(str(tmp_path / "none")) is None
 
 
-def test_what_fails_is_told_by_names_that_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(update.subprocess, "run", healthy(("display", "display_dark")))
-    assert update.examine() == ("display: display_dark",)
+def test_what_fails_is_told_by_names_that_do_not_change(tmp_path: Path) -> None:
+    program = doctor(tmp_path, ("display", "display_dark"))
+    assert update.examine(str(program)) == ("display: display_dark",)
+
+
+def test_the_doctor_s_unit_leaves_its_report_where_the_program_looks() -> None:
+    files = Path(updates.__file__).parents[1] / "files"
+    program = files / update.DOCTOR.lstrip("/")
+    assert os.access(program, os.X_OK)
+    unit = (files / "etc/systemd/system/camerad-update-doctor.service").read_text()
+    (report,) = re.findall(r"(?m)^ExecStart=-.* doctor .*--save (\S+)$", unit)
+    assert f"cat {report}" in program.read_text()
+    assert "User=camerad\n" in unit, "as the daemon's own; another one finds other things"
+    assert f"RuntimeDirectory={Path(report).parent.name}\n" in unit

@@ -166,7 +166,7 @@ def test_a_unit_of_updates_is_valid(name: str, tmp_path: Path) -> None:
     shutil.copytree(FILES, tmp_path, dirs_exist_ok=True, symlinks=True)
     install(tmp_path)
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
-    for program in ("/opt/camerad/bin/camerad", "/usr/bin/true"):
+    for program in ("/opt/camerad/bin/camerad", "/usr/bin/rm"):
         there = tmp_path / program.lstrip("/")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text("#!/bin/sh\n")
