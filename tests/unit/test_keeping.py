@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from camerad.behaviour import update
 from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
 from camerad.errors import StorageError
@@ -30,6 +31,7 @@ from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
 from camerad.shifts import KeptShift
 from camerad.timekeeping import Known
+from camerad.updating import kept
 from tests.system.harness import configuration, until
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
@@ -836,3 +838,26 @@ def test_after_a_reboot_without_a_trusted_clock_a_shift_is_of_unknown_age(scenes
     second = scenes(clock)
     assert opened(second).shift == KeptShift("W-0815", "badge", None)
     second.end()
+
+
+# ---------------------------------------------------------------------------------------- updates
+
+
+def test_what_became_of_an_update_is_told_while_the_daemon_runs(
+    scenes: Any, tmp_path: Path
+) -> None:
+    place = tmp_path / "provision"
+    left = kept.prepare(str(place / kept.FOLDER))
+    state = update.State(update.Phase.TO_TRY, "B", "0.2.0-2", "0.1.0-1")
+    left.write(state, tell=True)
+    scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})
+
+    def told() -> list[str]:
+        return [facts.outcome for kind, facts in scene.entries() if kind == "updated"]
+
+    housekept(scene)
+    assert told() == ["to_try"]
+    left.write(replace(state, phase=update.Phase.CONFIRMED), tell=True)
+    housekept(scene)
+    housekept(scene)
+    assert told() == ["to_try", "confirmed"]
