@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
-from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, failing, found_in, notes_in
+from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, failing, notes_in
 
 from camerad.clock import DAY, ClockSource
 from camerad.errors import StorageError
 from camerad.evidence import entries
-from camerad.evidence.facts import Damaged, Repaired
+from camerad.evidence.facts import Damaged
 from camerad.evidence.state import age_us
 
 
@@ -31,29 +30,6 @@ def flip(path: Path, line: int, column: int = 200) -> None:
     changed[column] ^= 1
     lines[line - 1] = bytes(changed)
     path.write_bytes(b"".join(lines))
-
-
-def test_an_append_that_was_cut_short_anywhere_is_kept_as_what_it_is(book: Book) -> None:
-    """Every length of the interrupted line, with and without zeros behind it."""
-    before, state = book.file().read_bytes(), book.state
-    book.hold("a")
-    line = book.file().read_bytes()[len(before) :]
-    for length in range(1, len(line)):
-        torn = line[:length] + bytes(512 if length % 3 == 0 else 0)
-        book.ledger.close()
-        book.file(1).write_bytes(before + torn)
-        book.file(2).unlink(missing_ok=True)
-        damage, notes = found_in(book.path, state.head)
-        assert damage == []
-        assert notes[0].startswith(f"000001.jws:7: {len(torn)} bytes of an interrupted append")
-        assert len(book.open().repairs) == 1
-        assert book.file(1).read_bytes() == before + torn
-        assert book.entries()[-1].facts == Repaired(
-            "000001.jws", len(torn), hashlib.sha256(torn).hexdigest()
-        )
-        assert book.state.recordings == state.recordings
-        note = "000002.jws:3: 000001.jws ends with an append that was interrupted"
-        assert found_in(book.path, book.ledger.head) == ([], [note])
 
 
 def test_sectors_lost_from_within_an_append_are_repaired(book: Book) -> None:

@@ -5,57 +5,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from timeline_world import RTC, SYNC, UNKNOWN, World
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.evidence.timeline import STEADY_US, Ages, Instant, Timeline
-
-UNKNOWN, RTC, SYNC = ClockSource.UNKNOWN, ClockSource.RTC, ClockSource.SYNCHRONISED
-HOUR = 3600 * SECOND
-
-
-class World:
-    """True time, a machine in it, and the timeline of what it saw. Days, for reading."""
-
-    def __init__(self) -> None:
-        self.true_us = 1000 * DAY
-        self.boot = 0
-        self.booted_us = self.true_us
-        self.error_us = 0
-        self.source = UNKNOWN
-        self.timeline = Timeline()
-
-    @property
-    def boot_id(self) -> str:
-        return f"boot {self.boot}"
-
-    @property
-    def boot_us(self) -> int:
-        return self.true_us - self.booted_us
-
-    def moment(self) -> Moment:
-        return Moment(self.boot_us, self.true_us + self.error_us, self.source)
-
-    def see(self) -> Instant:
-        self.timeline = self.timeline.observe(self.boot_id, self.moment())
-        return Instant(self.timeline.runs[-1].number, self.boot_us)
-
-    def run(self, days: float) -> Instant:
-        self.true_us += round(days * DAY)
-        return self.see()
-
-    def off(self, days: float) -> None:
-        """Without power, then another boot."""
-        self.true_us += round(days * DAY)
-        self.boot += 1
-        self.booted_us = self.true_us
-
-    def clock(self, source: ClockSource, error_days: float = 0) -> None:
-        self.source = source
-        self.error_us = round(error_days * DAY)
-
-    def age_days(self, instant: Instant, stated_us: int | None = None) -> float:
-        ages = Ages(self.timeline, self.boot_id, self.moment())
-        return ages.minimum_us(instant, stated_us) / DAY
+from camerad.clock import DAY
+from camerad.evidence.timeline import STEADY_US, Instant, Timeline
 
 
 @pytest.fixture
@@ -322,23 +275,6 @@ def test_leaving_out_what_is_not_needed_changes_no_age() -> None:
                 one.off(3)
                 one.clock(SYNC)
                 one.run(1)
-
-
-def test_a_sound_clock_never_makes_anything_older_than_it_is() -> None:
-    """Any history in which trusted clocks are right; untrusted ones show anything."""
-    random = Random(20261125)
-    for _ in range(300):
-        world = World()
-        ends: list[tuple[int, Instant]] = []
-        for _ in range(random.randrange(1, 40)):
-            source = random.choice((UNKNOWN, RTC, SYNC))
-            world.clock(source, random.choice((-900, 0, 900)) if source is UNKNOWN else 0)
-            if random.random() < 0.3:
-                world.off(random.choice((0, 1, 40)))
-            instant = world.run(random.choice((0, 0.01, 1)))
-            ends.append((world.true_us, instant))
-            for true_us, end in ends:
-                assert world.age_days(end) <= (world.true_us - true_us) / DAY
 
 
 def test_a_moment_of_a_boot_is_known_as_it_was_last_synchronised() -> None:

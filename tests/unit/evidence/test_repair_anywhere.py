@@ -1,0 +1,88 @@
+"""An interrupted recording is repaired wherever it was torn: every length of an append, every block
+and every byte of one, and whatever may lie behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from repair_helpers import blocks, fix, interrupted, is_right, offsets, unsynchronised
+from sink_helpers import ID, abandon, small
+
+from camerad.evidence import tar
+from camerad.evidence.reading import skeleton
+from camerad.evidence.repair import Outcome
+
+__all__ = ["interrupted", "unsynchronised"]
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_wherever_the_last_append_is_torn_what_was_committed_stays(interrupted: Path) -> None:
+    """Every length of the third append, from nothing to all of it, with and without room."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    for kept in range(second, third + 1):
+        interrupted.write_bytes(data[:kept] + bytes(5_000 * (kept % 2)))
+        result = fix(interrupted)
+        # The last byte of an append is padding, so it is whole a bit earlier.
+        if data[kept:third].strip(b"\0") == b"" and (kept % 2 or kept == third):
+            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, 0)
+            is_right(interrupted, 3, b"")
+        else:
+            torn = blocks(data[second:kept])
+            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(torn))
+            is_right(interrupted, 2, torn)
+        assert data[:second] == interrupted.read_bytes()[:second]
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
+    """Every single block of the third append is missing once."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    for at in range(second, third, tar.BLOCK):
+        torn = data[:at] + bytes(tar.BLOCK) + data[at + tar.BLOCK : third]
+        interrupted.write_bytes(torn + bytes(8192))
+        assert fix(interrupted).outcome is Outcome.RECOVERED
+        is_right(interrupted, 2, blocks(torn[second:]))
+
+
+@pytest.mark.usefixtures("unsynchronised")
+@given(
+    commits=st.integers(0, 3),
+    tail=st.binary(max_size=4000),
+    room=st.integers(0, 3000),
+)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
+def test_whatever_lies_behind_the_last_commit_is_kept(
+    tmp_path: Path, commits: int, tail: bytes, room: int
+) -> None:
+    path = tmp_path / f"{ID}.tar"
+    path.unlink(missing_ok=True)
+    abandon(small(tmp_path, commits))
+    offset = skeleton(str(path)).point.offset
+    path.write_bytes(path.read_bytes()[:offset] + tail + bytes(room))
+    result = fix(path)
+    assert result.outcome is Outcome.RECOVERED
+    is_right(path, commits, blocks(tail))
+    before = path.read_bytes()
+    assert fix(path).outcome is Outcome.WHOLE
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("unsynchronised")
+def test_every_single_bit_of_the_last_commit_counts(interrupted: Path) -> None:
+    """One bit of each byte is turned: the fragment before it is torn then, and kept as such."""
+    data = interrupted.read_bytes()
+    second, third = offsets(interrupted)[1:]
+    padding = third - len(data[:third].rstrip(b"\0"))
+    for at in range(second, third - padding):
+        turned = bytearray(data[:third])
+        turned[at] ^= 1 << at % 8
+        interrupted.write_bytes(turned)
+        assert fix(interrupted).outcome is Outcome.RECOVERED
+        is_right(interrupted, 2, blocks(bytes(turned[second:])))
