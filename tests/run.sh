@@ -6,31 +6,43 @@
 # In parts, one after the other, since nothing that computes may run beside what judges pictures and
 # instants: whatever its priority, it takes caches and memory from them.
 #
-# 1. Strict types; then what has to cover what pyproject.toml says, traced, on two processors at once.
-#    Being traced makes it two to three times as slow, so nothing is in it that covers no more than the
-#    rest.
+# 1. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
+#    to three times as slow, so nothing is in it that covers no more than the rest.
 # 2. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
-# 3. A cut of the fault campaign, on two cameras at once as all that follows.
-# 4. Unit tests in which a process has to answer in time; then what waits for real time and does not
-#    mind another camera.
-# 5. What judges single pictures and instants of the whole daemon: each takes a quarter of a processor.
-#    Judging goes behind recording (tests/system/aside.py).
+# 3. A cut of the fault campaign, on two cameras; beside it what waits for real time and does not mind
+#    other cameras, on two more. Both leave most of two processors to the others.
+# 4. What judges single pictures and instants of the whole daemon, on two cameras: each takes a quarter
+#    of a processor. Judging goes behind recording (tests/system/aside.py).
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
 
-# Unit tests that cover nothing of what has to be covered.
-untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/selfview
-    tests/unit/systemd'
-# Unit tests in which a process has to answer in time; traced like the others.
-timely='tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
-    tests/unit/hardware/test_display.py'
+# Unit tests that cover no more of what has to be covered than the others: of other modules; with a
+# process that has to answer in time; or that try every length of something, or hundreds of examples.
+untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/image
+    tests/unit/selfview tests/unit/systemd tests/unit/test_journal.py
+    tests/unit/hardware/test_display.py
+    tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
+    tests/unit/stream/test_ring_model.py
+    tests/unit/behaviour/test_gestures_machine.py tests/unit/behaviour/test_stages_machine.py
+    tests/unit/config/test_config_shipped.py
+    tests/unit/evidence/test_ledger_cut_short.py tests/unit/evidence/test_ledger_histories.py
+    tests/unit/evidence/test_repair_anywhere.py tests/unit/evidence/test_unseal.py
+    tests/unit/evidence/test_verify.py tests/unit/evidence/test_verify_fuzz.py
+    tests/unit/provisioning/test_applying_crash.py'
 # Whole spaces and years among the unit tests.
 vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
     tests/unit/evidence/test_retention_years.py'
-campaign=tests/system/test_fault_campaign.py
-# What both that are traced cover together is judged in the end.
-traced='--cov --cov-report= --cov-fail-under=0 -n 2 --dist worksteal'
+campaign='-o cache_dir=.pytest_cache/campaign tests/system/test_fault_campaign.py'
+campaign_log=.cache/tests-campaign.log
+
+patient() {
+    "$python" -m pytest -m 'patient or not system' --ignore=tests/system/test_fault_campaign.py \
+        tests/system tests/browser tests/bench hw-mocks/tests "$@"
+}
+pictures() { "$python" -m pytest -m 'system and not patient' tests/system tests/browser "$@"; }
+# shellcheck disable=SC2086,SC2317 # options and a name, to be split; called by its name
+faults() { "$python" -m pytest $campaign "$@"; }
 
 # 5: none was chosen, as where arguments name some.
 passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
@@ -38,15 +50,15 @@ passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
 failed=0
 note() { passed "$1" || failed=$1; }
 
-# In real time, on two cameras at once. A moment in which the machine does something else costs a
-# picture, and two cameras feel it more than one: what fails is judged once more, one camera alone, and
-# both verdicts are printed. A mistake fails both times.
-real_time() {
-    "$python" -m pytest -n 2 --dist worksteal "$@"
-    code=$?
+# A moment in which the machine does something else costs a picture, and several cameras feel it more
+# than one: what failed in real time is judged once more, one camera alone, and both verdicts are
+# printed. A mistake fails both times.
+once_more() { # CODE PART ARGUMENT...: what the part has ended with, and what it is
+    code=$1 part=$2
+    shift 2
     if [ "$code" -eq 1 ]; then
         echo 'What failed is judged once more, one camera alone:'
-        "$python" -m pytest --last-failed --last-failed-no-failures none "$@"
+        "$part" --last-failed --last-failed-no-failures none "$@"
         code=$?
         [ "$code" -ne 5 ] || code=1
     fi
@@ -55,13 +67,16 @@ real_time() {
 
 python=$1
 shift
+# What pytest makes of a file of tests is made once, and not by every worker of every part.
+export PYTHONDONTWRITEBYTECODE=
+mkdir -p .cache
 
 "$python" -m mypy
 note $?
 ignored=''
-for one in $untraced $timely $vast; do ignored="$ignored --ignore=$one"; done
-# shellcheck disable=SC2086 # names of files and options, to be split; below too
-COVERAGE_FILE=.coverage.rest "$python" -m pytest $traced $ignored tests/unit "$@"
+for one in $untraced $vast; do ignored="$ignored --ignore=$one"; done
+# shellcheck disable=SC2086 # names of files, to be split; below too
+"$python" -m pytest --cov -n 2 --dist worksteal $ignored tests/unit "$@"
 note $?
 # A file is a worker's whole, since what its tests share may take a minute to find; the longest come
 # first.
@@ -71,14 +86,23 @@ note $?
     tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
-real_time "$campaign" "$@"
+# A session of its own, so that all of it ends with this script; a shell without job control lets what
+# it starts in the background ignore SIGINT, which tests send.
 # shellcheck disable=SC2086
-COVERAGE_FILE=.coverage.timely "$python" -m pytest $traced $timely "$@"
-note $?
-real_time -m 'patient or not system' --ignore="$campaign" \
-    tests/system tests/browser tests/bench hw-mocks/tests "$@"
-real_time -m 'system and not patient' tests/system tests/browser "$@"
+env --default-signal=INT,QUIT setsid "$python" -m pytest $campaign -n 2 "$@" \
+    >"$campaign_log" 2>&1 </dev/null &
+campaigning=$!
+trap 'kill -s TERM -- "-$campaigning" 2>/dev/null' EXIT
+trap 'exit 130' INT TERM
+patient -n 2 --dist worksteal "$@"
+waited=$?
+wait "$campaigning"
+played=$?
+trap - EXIT INT TERM
+cat "$campaign_log"
+once_more "$played" faults "$@"
+once_more "$waited" patient "$@"
 
-"$python" -m coverage combine -q .coverage.timely .coverage.rest && "$python" -m coverage report
-note $?
+pictures -n 2 --dist worksteal "$@"
+once_more $? pictures "$@"
 exit "$failed"
