@@ -74,10 +74,11 @@ class Violation:
 
 @dataclass(slots=True)
 class Tally:
-    """What was done. states: different states on which production code restarted; looked_at: states
-    of the model, of which many are alike; judged: different states, each with what was promised."""
+    """What was done. lives: that were walked through; states: different states on which production
+    code restarted; judged: different states, each with what was promised."""
 
     survey: Survey = field(default_factory=Survey)
+    lives: int = 0
     points: int = 0
     states: int = 0
     nested_states: int = 0
@@ -88,6 +89,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Count what another campaign did."""
+        self.lives += other.lives
         self.survey.complete += other.survey.complete
         self.survey.sampled += other.survey.sampled
         self.survey.states += other.survey.states
@@ -101,9 +103,10 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.points} points in time, {self.survey.complete} of them complete; "
-            f"{self.survey.states} states of the model; restarted on {self.states} different ones, "
-            f"{self.nested_states} of them left by a restart that was cut off; {self.twice} second "
+            f"{self.lives} lives, {self.points} points in time; {self.survey.complete} complete, "
+            f"{self.survey.sampled} sampled; {self.survey.states} states of the model; restarted "
+            f"on {self.states} different ones, {self.nested_states} of them left by a restart that "
+            f"was cut off; {self.twice} second "
             f"restarts; {len(self.violations)} violations; {self.seconds:.0f} s"
         )
 
@@ -121,18 +124,30 @@ class _Restarted:
     error: Exception | None
 
 
+class Known(OrderedDict[int, _Restarted]):
+    """What became of states on which the same production code restarted, the latest of them."""
+
+
 class Campaign:
-    """root: an empty directory on tmpfs. restart: production code. seed: of everything random."""
+    """root: an empty directory on tmpfs. restart: production code. seed: of everything random.
+
+    known: of other campaigns with the same restart; this one adds to it.
+    """
 
     def __init__(
-        self, root: str, restart: Restart, effort: Effort | None = None, seed: int = 1
+        self,
+        root: str,
+        restart: Restart,
+        effort: Effort | None = None,
+        seed: int = 1,
+        known: Known | None = None,
     ) -> None:
         self.tally = Tally()
         self._workspace = Workspace(root)
         self._restart = restart
         self._effort = effort or Effort()
         self._random = Random(seed)
-        self._known: OrderedDict[int, _Restarted] = OrderedDict()
+        self._known = Known() if known is None else known
         self._restarts = 0
 
     def run(
