@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from camerad.commands.options import default_office_key
 from camerad.errors import EX_CONFIG, CameradError
-from camerad.evidence.text import printable
+from camerad.evidence.text import count, printable
 
 
 def add_actions(actions: Any) -> None:
@@ -45,6 +45,7 @@ def add_actions(actions: Any) -> None:
 
     check = actions.add_parser("check", help="say what a camera would say of a file")
     check.add_argument("file", metavar="FILE")
+    _add_office_key(check, "the office's own key; if it is there, a file of another is told")
 
     batch = actions.add_parser(
         "batch",
@@ -68,7 +69,8 @@ def add_actions(actions: Any) -> None:
         "collect",
         help="take the keys that cards bring into the office's register",
         description="A name that comes with another key than before, or a key under another name, "
-        "is named and left out. Exit code 0: all are in the register; 78: not all.",
+        "is named and left out, and so is a camera that another office's file has set up. Exit "
+        "code 0: all are in the register; 78: not all.",
     )
     collect.add_argument("card", nargs="+", metavar="CARD", help="where its partition is mounted")
     collect.add_argument("--register", required=True, metavar="FILE", help="made if not there")
@@ -84,6 +86,7 @@ def add_actions(actions: Any) -> None:
         metavar="DIR",
         help="put each camera's key there as well, for 'camerad evidence verify --key DIR'",
     )
+    _add_office_key(collect, "the office's own key, by which the camera must have been set up")
 
     labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
     labels.add_argument("register", metavar="REGISTER")
@@ -94,12 +97,15 @@ def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--output", required=True, metavar="PATH", help=what)
 
 
-def _add_office_key(parser: argparse.ArgumentParser) -> None:
+def _add_office_key(
+    parser: argparse.ArgumentParser,
+    what: str = "the office's own key, which signs; made if it is not there",
+) -> None:
     parser.add_argument(
         "--office-key",
         default=default_office_key(),
         metavar="FILE",
-        help="the office's own key, which signs; made if it is not there; default: %(default)s",
+        help=f"{what}; default: %(default)s",
     )
 
 
@@ -153,11 +159,13 @@ def _sign(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from camerad.provisioning import signing, writing  # noqa: PLC0415 - slow to import
+    from camerad.commands import desk  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import signing, writing  # noqa: PLC0415
 
     beside = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
     token = _content(beside) if os.path.lexists(beside) else None
-    said = writing.verdict(options.file, _content(options.file), token)
+    own = desk.office_key(options)
+    said = writing.verdict(options.file, _content(options.file), token, own)
     sys.stdout.write(f"{options.file}: {said}\n")
     return 0
 
@@ -165,14 +173,20 @@ def _check(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415 - slow to import
 
-    from camerad.provisioning import register, writing  # noqa: PLC0415
+    from camerad.provisioning import register, table, writing  # noqa: PLC0415
 
-    key = _key(options)
-    rows = writing.read_table(options.table)
+    rows = table.read_table(options.table)
     known = {}
     if options.register is not None:
         cameras = register.read(options.register).cameras
         known = {one.name: one.thumbprint for one in cameras}
+        strange = [row[table.NAME] for _, row in rows if row[table.NAME] not in known]
+        if strange:
+            sys.stderr.write(
+                f"camerad: {options.register}: has no {printable(', '.join(strange))}: such a file "
+                "is good as a camera's first only\n"
+            )
+    key = _key(options)
     template = (options.template, _content(options.template))
     made = writing.batch(
         template,
@@ -193,16 +207,24 @@ def _batch(options: argparse.Namespace) -> int:
 def _collect(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.commands import desk  # noqa: PLC0415 - slow to import
+    from camerad.evidence import files  # noqa: PLC0415
+    from camerad.evidence.office import OfficeKeyError  # noqa: PLC0415
     from camerad.provisioning import register  # noqa: PLC0415
 
-    known = register.read(options.register)
+    own = desk.office_key(options)
+    if own is None:
+        raise OfficeKeyError(
+            f"{options.office_key}: there is no office's key, so nobody can tell whether a camera "
+            "was set up by its file; name it with --office-key"
+        )
+    known = register.read(options.register, made=True)
     wrong = 0
     for card in options.card:
         try:
             device = register.brought(card)
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            known = register.taken(known, device, at, options.replace)
+            known = register.taken(known, device, at, options.replace, office=own.thumbprint)
         except CameradError as error:
             wrong += 1
             sys.stderr.write(f"camerad: {printable(error)}\n")
@@ -228,14 +250,15 @@ def _labels(options: argparse.Namespace) -> int:
     from camerad.evidence import files  # noqa: PLC0415 - slow to import
     from camerad.provisioning import labels, register  # noqa: PLC0415
 
-    page = labels.sheet(register.read(options.register)).encode()
+    known = register.read(options.register)
+    page = labels.sheet(known).encode()
     path = os.path.abspath(options.output)
     descriptor = files.create(path, 0o644)
     try:
         files.write(descriptor, [page], 0, path)
     finally:
         files.close(descriptor, path)
-    sys.stdout.write(f"{path}: print it at its own size\n")
+    sys.stdout.write(f"{path}: {count(len(known.cameras), 'label')}; print it at its own size\n")
     return 0
 
 

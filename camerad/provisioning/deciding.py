@@ -60,7 +60,7 @@ TOLD: Final[Mapping[Why, str]] = {
     Why.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's first needs it; "
     "write this camera's thumbprint, and sign the file anew",
     Why.OLD: "provision.serial is not above that of the file which this camera has taken over "
-    "last; make a newer file",
+    "last; make a new file, or write a higher number and sign it anew: camerad provision sign",
     Why.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; write that "
     "one, and sign the file anew",
     Why.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file with "

@@ -7,16 +7,18 @@ silently: that is what a camera looks like that somebody has set up for themselv
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
+from camerad.config.sections import DEVICE_ID
 from camerad.errors import EX_CONFIG, CameradError
 from camerad.evidence import files
 from camerad.evidence.plain import read_plain
-from camerad.evidence.text import is_plain, printable
+from camerad.evidence.text import printable
 from camerad.provisioning.publishing import DEVICE, VERSION, Device
 
 _LARGEST: Final = 64 << 20
@@ -65,10 +67,15 @@ class Register:
         return next((one for one in self.cameras if one.thumbprint == thumbprint), None)
 
 
-def read(path: str) -> Register:
-    """A register; an empty one if there is no such file. Raises RegisterError and StorageError."""
+def read(path: str, *, made: bool = False) -> Register:
+    """A register. made: it need not be there yet, and is an empty one then. Raises RegisterError
+    and StorageError."""
     if not os.path.lexists(path):
-        return Register()
+        if made:
+            return Register()
+        raise RegisterError(
+            f"{path}: there is no such register; name the one that 'camerad provision collect' made"
+        )
     try:
         return msgspec.json.decode(read_plain(path, "register", _LARGEST), type=Register)
     except msgspec.MsgspecError as error:
@@ -96,17 +103,39 @@ def brought(directory: str) -> Device:
         raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None
     if device.version != VERSION or key.thumbprint != device.thumbprint:
         raise RegisterError(f"{path}: of another version of camerad; use that at the desk as well")
-    if device.device is None or not is_plain(device.device):
+    if device.device is None:
         raise RegisterError(f"{path}: this camera has not been set up yet; give it its file first")
+    # The name becomes part of a file's name at the desk, and any computer can write on the card.
+    if re.fullmatch(DEVICE_ID, device.device) is None:
+        raise RegisterError(
+            f'{path}: "{printable(device.device)[:80]}" is no name that a camera can have, so no '
+            "camera wrote this; delete the file, and start the camera with this card again"
+        )
     return device
 
 
 def taken(
-    register: Register, device: Device, collected: str, replacing: Collection[str] = ()
+    register: Register,
+    device: Device,
+    collected: str,
+    replacing: Collection[str] = (),
+    *,
+    office: str,
 ) -> Register:
     """The register with a camera in it. replacing: names for which somebody has said that a
-    conflict is right. Raises ConflictError naming both."""
+    conflict is right. office: thumbprint of the office's key.
+
+    Raises ConflictError naming both where two are known for one, and where another office has set
+    the camera up: that one may open what it records, so nobody can say that this is right.
+    """
     name = str(device.device)
+    if device.office != office:
+        raise ConflictError(
+            f"{name}: set up by a file that another key signed ({printable(device.office)[:80]}) "
+            f"than the office's ({office}), so what it records may be open to others. Name the "
+            "right key with --office-key; if this is it, find out whose file that was, and reset "
+            f"the camera by one of yours: --reset {device.thumbprint}"
+        )
     other = register.keyed(device.thumbprint)
     same = register.named(name)
     former: tuple[str, ...] = () if same is None else same.former

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
+from camerad.config import fields
 from camerad.config.document import parse_document
-from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
+from camerad.config.provisioning import (
+    MAX_BYTES,
+    NAME,
+    ProvisionFile,
+    Provisioning,
+    read_provisioning,
+)
 from camerad.errors import EX_CONFIG, CameradError, ConfigError
 from camerad.evidence import files
 from camerad.evidence.keys import PublicKey, SigningKey, encode_base64url
-from camerad.evidence.plain import read_plain
 from camerad.provisioning import deciding, signing
 
 CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
 """Where a camera keeps it; nothing in a file's check depends on it."""
-MOST_CAMERAS: Final = 1000
-_LARGEST_TABLE: Final = 4 << 20
 _MAP: Final = "tag:yaml.org,2002:map"
 _STR: Final = "tag:yaml.org,2002:str"
-_INT: Final = "tag:yaml.org,2002:int"
+_SEQ: Final = "tag:yaml.org,2002:seq"
+_PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+_ONE_S: Final = (
+    "one camera's key, which is no matter of a template; remove this line, and write a column "
+    "provision.reset with the thumbprint of each camera that is to be reset"
+)
 
 _NEW: Final = """\
 # Sets up one camera: copy this file and {signature} onto the partition CAMERAD of its card.
@@ -53,12 +62,6 @@ language: {language}
 # ssh: {{key: ssh-ed25519 AAAA...}}
 # wifi: {{ssid: Dock, passphrase: "...", country: DE}}
 """
-
-
-class TableError(CameradError, ValueError):
-    """Error raised when a table of cameras cannot be read; the text says where and what to do."""
-
-    exit_code = EX_CONFIG
 
 
 class OtherKeyError(CameradError, ValueError):
@@ -142,10 +145,12 @@ def signed(name: str, content: bytes, key: SigningKey) -> bytes:
     return signing.sign(key, content)
 
 
-def verdict(name: str, content: bytes, token: bytes | None) -> str:
-    """What a camera would say of a file that is for it, in one sentence. Raises ConfigError if it
-    would refuse it."""
-    wanted = checked(name, content).file.provision
+def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | None) -> str:
+    """What a camera of the office would say of a file that is for it, and who could open what it
+    records. own: the office's key, None if it is not at hand. Raises ConfigError if it would refuse
+    the file, and OtherKeyError if it is another office's."""
+    file = checked(name, content).file
+    wanted = file.provision
     found = deciding.judge(
         content,
         token,
@@ -157,35 +162,14 @@ def verdict(name: str, content: bytes, token: bytes | None) -> str:
     if isinstance(found, deciding.Refused):
         raise ConfigError([f"{name}: {deciding.TOLD[found.why]}"])
     office = found.office if isinstance(found, deciding.Taken) else ""
-    return f"in order, signed by {office}"
-
-
-def read_table(path: str) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a table (CSV, UTF-8), each with its line: what stands in it, by column. A column
-    is called by the setting's path, such as device.id or wifi.ssid. Raises TableError."""
-    try:
-        text = read_plain(path, "table", _LARGEST_TABLE).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise TableError(f"{path}: not UTF-8 text; save the table as CSV in UTF-8") from None
-    lines = text.splitlines()
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
-    rows = []
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise TableError(
-                    f"{path}:{reader.line_num}: this row has another number of columns than the "
-                    "first; put text with a comma in quotes"
-                )
-            rows.append((reader.line_num, {key.strip(): row[key].strip() for key in row}))
-    except csv.Error as error:
-        raise TableError(f"{path}:{reader.line_num + 1}: {error}; save the table anew") from None
-    if "device.id" not in (reader.fieldnames or ()):
-        raise TableError(f"{path}:1: a column device.id is needed, and more as wanted (wifi.ssid)")
-    if not rows or len(rows) > MOST_CAMERAS:
-        raise TableError(f"{path}: {len(rows)} cameras; 1 to {MOST_CAMERAS} are allowed")
-    return rows
+    if own is not None and wanted.office_key != raw(own):
+        raise OtherKeyError(
+            f"{name}: signed by another office's key, {office}, than yours, {own.thumbprint}: "
+            "a camera that it sets up is not yours; find out whose file this is, or name the right "
+            "key with --office-key"
+        )
+    opening = ", ".join(file.recipients) or "nobody: it does not record"
+    return f"in order, signed by {office}; what it records can be opened by {opening}"
 
 
 def batch(
@@ -199,8 +183,9 @@ def batch(
 ) -> list[Row]:
     """A file for each row: the template with the row's columns in it.
 
-    template: its name and content. known: thumbprints of cameras, by name, for those that have had
-    a file already. Raises ConfigError naming every mistake of every row.
+    template: its name and content; if it was made for one camera's key, that is left out. known:
+    thumbprints of cameras, by name, for those that have had a file already. Raises ConfigError
+    naming every mistake of every row.
     """
     made: list[Row] = []
     mistakes: list[str] = []
@@ -214,18 +199,25 @@ def batch(
         root = parse_document(*template)
         if not isinstance(root, yaml.MappingNode):
             raise ConfigError([f"{template[0]}: this is no provisioning file"])
+        if _take(root, "provision", "reset"):
+            raise ConfigError([f"{template[0]}: provision.reset: {_ONE_S}"])
+        _take(root, "provision", "camera_key")
         values = {"provision.office_key": raw(office), "provision.serial": str(serial)}
         if device in known:
             values["provision.camera_key"] = known[device]
         values |= {key: value for key, value in row.items() if value}
         for key, value in values.items():
-            _set(root, key.split("."), value)
+            path = key.split(".")
+            _set(root, path, _cell(value, _kind(path)))
         text = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=200)
         content = text.encode()
         try:
             checked(name, content)
         except ConfigError as error:
-            mistakes += error.mistakes
+            # A line of this text would be one that nobody has: it was made from template and row.
+            mistakes += [
+                re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
+            ]
         else:
             made.append(Row(line, device, content))
     if mistakes:
@@ -233,8 +225,32 @@ def batch(
     return made
 
 
-def _set(node: yaml.MappingNode, path: list[str], value: str) -> None:
-    """Put a text at a path, in place of what is there."""
+def _take(root: yaml.MappingNode, section: str, key: str) -> bool:
+    """Leave a key out of a section; whether it was there."""
+    inner = next((value for name, value in root.value if name.value == section), None)
+    if not isinstance(inner, yaml.MappingNode):
+        return False
+    entries = [pair for pair in inner.value if pair[0].value != key]
+    found = len(entries) < len(inner.value)
+    inner.value = entries
+    return found
+
+
+def _kind(path: Sequence[str]) -> Any:
+    """The type of a setting; None if there is none of that name."""
+    kind: Any = ProvisionFile
+    for key in path:
+        if not fields.is_section(kind):
+            return None
+        settings = fields.settings_of(kind)
+        keyed = [one for one in settings if one.key == key and not one.mark(fields.Named)]
+        named = [fields.item_of(one) for one in settings if one.mark(fields.Named)]
+        kind = next((one.kind for one in (*keyed, *named)), None)
+    return kind
+
+
+def _set(node: yaml.MappingNode, path: list[str], value: yaml.Node) -> None:
+    """Put a value at a path, in place of what is there."""
     first, *rest = path
     entries = [pair for pair in node.value if pair[0].value != first]
     if rest:
@@ -244,16 +260,21 @@ def _set(node: yaml.MappingNode, path: list[str], value: str) -> None:
         _set(inner, rest, value)
         node.value = [*entries, (yaml.ScalarNode(_STR, first), inner)]
     else:
-        node.value = [*entries, (yaml.ScalarNode(_STR, first), _scalar(value))]
+        node.value = [*entries, (yaml.ScalarNode(_STR, first), value)]
 
 
-def _scalar(value: str) -> yaml.ScalarNode:
-    """A cell: a number or a switch where it looks like one, else text."""
+def _cell(value: str, kind: Any) -> yaml.Node:
+    """A cell as a value of a setting: text stays text, as 12345678 for a passphrase or NO for a
+    country; the entries of a list have spaces between them."""
+    if fields.is_list(kind):
+        entries = [yaml.ScalarNode(_STR, one) for one in value.split()]
+        return yaml.SequenceNode(_SEQ, entries, flow_style=True)
+    if kind not in (int, float, bool):
+        return yaml.ScalarNode(_STR, value)
     tag = yaml.SafeLoader("").resolve(  # type: ignore[no-untyped-call]
         yaml.ScalarNode, value, (True, False)
     )
-    plain = tag in {_INT, "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"}
-    return yaml.ScalarNode(tag if plain else _STR, value)
+    return yaml.ScalarNode(tag if tag in _PLAIN else _STR, value)
 
 
 def write_pair(directory: str, content: bytes, token: bytes) -> None:

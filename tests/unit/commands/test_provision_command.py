@@ -89,8 +89,20 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     key = office.load_or_create(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert (told.code, told.out) == (
         0,
-        f"{tmp_path / '07' / NAME}: in order, signed by {key.thumbprint}\n",
+        f"{tmp_path / '07' / NAME}: in order, signed by {key.thumbprint}; what it records can be "
+        f"opened by {DESK}\n",
     )
+
+
+def test_a_sound_file_of_another_office_is_told_before_it_sets_up_a_camera(
+    desk: Desk, tmp_path: Path
+) -> None:
+    theirs = made(desk, tmp_path / "07", "camera-07", "--office-key", tmp_path / "stranger.pem")
+    assert desk("provision", "check", theirs / NAME).code == 0, "no key at hand to compare with"
+    made(desk, tmp_path / "08", "camera-08")
+    said = desk("provision", "check", theirs / NAME)
+    assert (said.code, said.out) == (EX_CONFIG, "")
+    assert "a camera that it sets up is not yours" in said.err
 
 
 def test_the_examples_in_a_new_file_are_right_once_they_are_uncommented(
@@ -229,8 +241,9 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == EX_CONFIG
     told = said.err.splitlines()
-    assert f"{cameras}:2 (camera-01)" in told[0] and "camera.fps: 100" in told[0]
-    assert f"{cameras}:3 (camera-02)" in told[1] and "wifi.passphrase" in told[1]
+    # No line but that of the table: what it was made into is a text that nobody has.
+    assert f"{cameras}:2 (camera-01): camera.fps: 100" in told[0]
+    assert f"{cameras}:3 (camera-02): wifi.passphrase" in told[1]
     assert [line for line in told if "stands in the table twice" in line] == told[2:]
     assert not (tmp_path / "out").exists()
 
@@ -243,7 +256,17 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
         (b"device.id\n", "0 cameras"),
         (b"device.id,wifi.ssid\ncamera-01\n", ":2: this row has another number of columns"),
         (b"device.id\ncamera-01,x\n", ":2: this row has another number of columns"),
-        (b"device.id\n\xff\n", "not UTF-8"),
+        (b"device.id\n\xff\n", ":2: not UTF-8"),
+        ("device.id;note\ncamera-01;Straße\n".encode("cp1252"), ":2: not UTF-8"),
+        ("device.id\ncamera-01\n".encode("utf-16"), ":1: not UTF-8"),
+        (b"device.id,camera.fps,camera.fps\nx,25,30\n", "two columns are called camera.fps"),
+        (b"device.id,\nx,y\n", ":2: there is something in a column without a name"),
+        (b"device.id,camera.fps\nx,25\n,25\n", ":3: device.id is empty"),
+        (b"device.id\n=1+1\n", ":2 (=1+1): device.id: "),
+        (b"device.id\n../x\n", ":2 (../x): device.id: "),
+        (b"device.id,camera.fps.x\nx,25\n", "camera.fps: found a section"),
+        (b"device.id,nothing.of.it\nx,25\n", "nothing: unknown key"),
+        (b"device.id\n" + b"#" * (4 << 20), "larger than 4 MiB"),
         (b'device.id,wifi.ssid\ncamera-01,"x"y\n', ":2: "),
         (b"device.id\n" + b"x\n" * 1001, "1001 cameras"),
     ],
@@ -256,6 +279,87 @@ def test_a_table_that_is_none_is_told(
     said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
     assert said.code == EX_CONFIG
     assert told in said.err
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_a_spreadsheet_adds_to_a_table_changes_nothing(
+    delimiter: str, desk: Desk, tmp_path: Path
+) -> None:
+    """A byte order mark, spaces around words, lines that end as on Windows, empty rows and columns,
+    a cell with two lines."""
+    template = made(desk, tmp_path / "first") / NAME
+    rows = (
+        [" device.id ", "camera.fps", ""],
+        ["camera-01 ", '"25\r\n"', ""],
+        [""] * 3,
+        ["x", "30", ""],
+    )
+    lines = "".join(f"{delimiter.join(row)}\r\n" for row in rows)
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + lines.encode() + b"\r\n")
+    said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
+    assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 2 cameras\n"), said.err
+    path = tmp_path / "out" / "camera-01" / NAME
+    assert writing.checked(str(path), path.read_bytes()).settings.camera.fps == 25
+
+
+def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path: Path) -> None:
+    """YAML would read these as numbers, false, and one word."""
+    template = made(desk, tmp_path / "first") / NAME
+    row = {
+        "device.id": "0815",
+        "wifi.ssid": "1e5",
+        "wifi.passphrase": "12345678",
+        "wifi.country": "NO",
+        "time.servers": "ntp1.example ntp2.example",
+        "self_view.mirror": "false",
+        "buttons.main.gpio": "5",
+    }
+    cameras = table(tmp_path / "cameras.csv", [row])
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == 0, said.err
+    path = tmp_path / "out" / "0815" / NAME
+    found = writing.checked(str(path), path.read_bytes())
+    assert found.file.wifi is not None
+    assert (found.file.wifi.ssid, found.file.wifi.passphrase) == ("1e5", "12345678")
+    assert found.file.wifi.country == "NO"
+    assert found.file.time.servers == ("ntp1.example", "ntp2.example")
+    assert found.settings.self_view.mirror is False
+    assert found.settings.buttons[0].gpio == 5
+
+
+def test_one_camera_s_key_does_not_get_from_the_template_into_another_s_file(
+    desk: Desk, tmp_path: Path
+) -> None:
+    cameras = table(tmp_path / "cameras.csv", [{"device.id": "camera-08"}])
+    later = made(desk, tmp_path / "later", "camera-07", "--camera-key", OTHER_CAMERA)
+    batch = ("provision", "batch", later / NAME, cameras, "--output", tmp_path / "out")
+    assert desk(*batch).code == 0
+    written = yaml.safe_load((tmp_path / "out/camera-08" / NAME).read_text())
+    assert "camera_key" not in written["provision"]
+    reset = made(desk, tmp_path / "reset", "camera-07", "--reset", OTHER_CAMERA)
+    said = desk("provision", "batch", reset / NAME, cameras, "--output", tmp_path / "out2")
+    assert said.code == EX_CONFIG
+    assert "provision.reset: one camera's key" in said.err
+    (tmp_path / "bare.yaml").write_text(f"policy: generic\nrecipients: [{DESK}]\n")
+    bare = ("provision", "batch", tmp_path / "bare.yaml", cameras, "--output", tmp_path / "out3")
+    assert desk(*bare).code == 0, "what a template need not have"
+
+
+def test_a_camera_that_the_register_does_not_know_is_told(desk: Desk, tmp_path: Path) -> None:
+    """Its file has no key, and would be refused by a camera that has had one."""
+    template = made(desk, tmp_path / "first") / NAME
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    camera.life(tmp_path / "first")
+    rows = [{"device.id": "camera-07"}, {"device.id": "camera-08"}]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    batch = ("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    said = desk(*batch, "--register", book)
+    assert said.code == EX_CONFIG
+    assert "there is no such register" in said.err and not (tmp_path / "out").exists()
+    assert desk("provision", "collect", camera.boot, "--register", book).code == 0
+    said = desk(*batch, "--register", book)
+    assert said.code == 0
+    assert f"{book}: has no camera-08: such a file is good as a camera's first only" in said.err
 
 
 def test_a_template_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
@@ -303,9 +407,8 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     former = camera.life(made(desk, tmp_path / "first"))
     collect = ("provision", "collect", camera.boot, "--register", book)
     assert desk(*collect).code == 0
-    # Somebody else's file, with a key of their own.
-    theirs = ("--reset", former, "--office-key", tmp_path / "stranger.pem")
-    thumbprint = camera.life(made(desk, tmp_path / "theirs", "camera-07", *theirs))
+    again = ("--reset", former)
+    thumbprint = camera.life(made(desk, tmp_path / "again", "camera-07", *again))
     assert thumbprint != former
     said = desk(*collect)
     assert said.code == EX_CONFIG
@@ -314,6 +417,38 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     assert desk(*collect, "--replace", "camera-07").code == 0
     (entry,) = register.read(str(book)).cameras
     assert (entry.thumbprint, entry.former) == (thumbprint, (former,))
+
+
+@pytest.mark.parametrize("more", [(), ("--replace", "camera-07")])
+def test_a_camera_that_another_office_s_file_has_set_up_is_never_taken(
+    more: tuple[str, ...], desk: Desk, tmp_path: Path
+) -> None:
+    """A stranger has exchanged the files on a card that lay ready: the office could open what this
+    camera records, and so could they."""
+    made(desk, tmp_path / "ours")
+    stranger = ("--office-key", tmp_path / "stranger.pem")
+    theirs = made(desk, tmp_path / "theirs", "camera-07", *stranger)
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    thumbprint = camera.life(theirs)
+    collect = ("provision", "collect", camera.boot, "--register", book)
+    said = desk(*collect, "--keys", tmp_path / "keys", *more)
+    assert said.code == EX_CONFIG
+    assert "may be open to others" in said.err and f"--reset {thumbprint}" in said.err
+    assert not book.exists() and not (tmp_path / "keys").exists()
+    # The advice helps.
+    reset = made(desk, tmp_path / "reset", "camera-07", "--reset", thumbprint)
+    camera.life(reset)
+    assert desk(*collect).code == 0
+
+
+def test_without_the_office_s_key_no_camera_is_taken(desk: Desk, tmp_path: Path) -> None:
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    camera.life(made(desk, tmp_path / "first"))
+    elsewhere = ("--office-key", tmp_path / "none.pem")
+    said = desk("provision", "collect", camera.boot, "--register", book, *elsewhere)
+    assert said.code == EX_CONFIG
+    assert "there is no office's key" in said.err
+    assert not book.exists() and not (tmp_path / "none.pem").exists()
 
 
 def test_two_cards_with_one_key_are_a_conflict_and_the_others_go_on(
@@ -364,9 +499,16 @@ def _nameless(card: Path) -> None:
     (card / publishing.DEVICE).write_text(json.dumps(told))
 
 
+def _path(card: Path) -> None:
+    told = json.loads((card / publishing.DEVICE).read_text())
+    told["device"] = "../../somewhere"
+    (card / publishing.DEVICE).write_text(json.dumps(told))
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
+        (_path, "is no name that a camera can have"),
         (_empty, "there is no such file; put the card into its camera"),
         (_no_json, "cannot be read"),
         (_another_key, "not that of the key"),
@@ -380,13 +522,16 @@ def test_a_card_that_brings_nothing_of_use_is_told(
     camera = Camera(desk, tmp_path / "camera")
     camera.life(made(desk, tmp_path / "first"))
     spoil(camera.boot)
-    said = desk("provision", "collect", camera.boot, "--register", tmp_path / "register.json")
+    book, keys = tmp_path / "register.json", tmp_path / "a" / "b" / "keys"
+    said = desk("provision", "collect", camera.boot, "--register", book, "--keys", keys)
     assert said.code == EX_CONFIG
     assert told in said.err
+    assert not (tmp_path / "a").exists()
     assert not (tmp_path / "register.json").exists()
 
 
 def test_what_is_no_register_is_left_alone(desk: Desk, tmp_path: Path) -> None:
+    made(desk, tmp_path / "first")  # and with it the office's key
     book = tmp_path / "register.json"
     book.write_text("{}x")
     said = desk("provision", "collect", tmp_path, "--register", book)
@@ -401,7 +546,7 @@ def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path
     camera = register.Camera("<b>", key.thumbprint, key.jwk, None, None, None, "now")
     register.write(str(book), register.Register((camera,)))
     said = desk("provision", "labels", book, "--output", tmp_path / "sheet.html")
-    assert said.code == 0
+    assert (said.code, "1 label;" in said.out) == (0, True)
     page = (tmp_path / "sheet.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
     assert key.thumbprint in page
@@ -409,6 +554,13 @@ def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path
     assert desk("provision", "labels", book, "--output", tmp_path / "sheet.html").code == (
         EX_CANTCREAT
     )
+
+
+def test_there_are_no_labels_of_a_register_that_is_not_there(desk: Desk, tmp_path: Path) -> None:
+    said = desk("provision", "labels", tmp_path / "typo.json", "--output", tmp_path / "sheet.html")
+    assert said.code == EX_CONFIG
+    assert "there is no such register" in said.err
+    assert not (tmp_path / "sheet.html").exists()
 
 
 def read_code(page: str, _: Path) -> str:
