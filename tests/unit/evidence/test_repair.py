@@ -114,8 +114,9 @@ def test_a_recording_without_a_commit_keeps_its_segment_as_a_torn_tail(tmp_path:
 def test_a_commit_whose_signature_does_not_hold_is_a_torn_tail(interrupted: Path) -> None:
     data = interrupted.read_bytes()
     second, third = offsets(interrupted)[1:]
-    turned = bytearray(data[:third].rstrip(b"\0"))
-    turned[-9:-8] = b"A" if turned[-9:-8] != b"A" else b"B"
+    turned = bytearray(data[:third])
+    at = len(turned.rstrip(b"\0")) - 9  # within the signature, whose last digit has bits to spare
+    turned[at] = ord("A") if turned[at] != ord("A") else ord("B")
     interrupted.write_bytes(turned)
     assert fix(interrupted).outcome is Outcome.RECOVERED
     is_right(interrupted, 2, blocks(bytes(turned[second:])))
