@@ -174,12 +174,17 @@ def mounted(file: Path, directory: Path) -> Iterator[None]:
         subprocess.run(["umount", str(directory)], check=True)
 
 
-def formatted(image: Path, size: int) -> None:
-    """Make a file with an empty ext4 file system, as on the camera's card."""
+def formatted(image: Path, size: int, content: Path) -> None:
+    """Make a file with an ext4 file system as on the camera's card, and in it a copy of what is in
+    the directory `content`.
+
+    Nothing is mounted for it: a mount may live on in another process's namespace of mounts, and
+    write to the file later.
+    """
     with image.open("wb") as file:
         file.truncate(size)
     lazy = "lazy_itable_init=0,lazy_journal_init=0"
-    command = ["mkfs.ext4", "-q", "-F", *_FORMAT, "-E", lazy, str(image)]
+    command = ["mkfs.ext4", "-q", "-F", *_FORMAT, "-E", lazy, "-d", str(content), str(image)]
     subprocess.run(command, check=True)
 
 

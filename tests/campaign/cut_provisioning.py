@@ -134,11 +134,10 @@ class _Life:
 
     def live(self) -> _Life:
         image = self._directory / "image"
-        blocklog.formatted(image, _CARD_BYTES)
-        root = self._directory / "life"
-        with blocklog.mounted(image, root):
-            for name in (STATE, _PROVISION):
-                (root / name).mkdir()
+        root, empty = self._directory / "life", self._directory / "empty"
+        for name in (STATE, _PROVISION):
+            (empty / name).mkdir(parents=True)
+        blocklog.formatted(image, _CARD_BYTES, empty)
         subprocess.run(["cp", "--sparse=always", str(image), str(self.image)], check=True)
         with (
             blocklog.served(image, self._directory / "device", self.log) as disk,
@@ -253,10 +252,10 @@ def _cuts(
 ) -> list[_Cut]:
     """So many different ones, in the order in which they can be made: each just before something
     is written, to the data partition or, as often, to the other one. drop: flushes of the data
-    partition did nothing; then just after something was told as certain."""
+    partition did nothing; then just after something of the ledger was certain."""
     written = [one.at_us - 1 for one in entries]
     cleared = [at_us - 1 for stage in life.stages for at_us, _ in stage.writes]
-    told = [at_us for at_us, _ in life.promises]
+    told = [at_us for at_us, promise in life.promises if promise.kind == "head"]
     found: dict[object, _Cut] = {}
     for _ in range(_TRIES * count):
         if len(found) >= count:

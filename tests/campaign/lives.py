@@ -132,11 +132,10 @@ def lived(
     """A life of a camera, over before this yields."""
     config = configuration(directory, pre_event={"seconds": 2}, storage=MINUTES)
     image = directory / "image"
-    blocklog.formatted(image, script.size)
-    due, kept = [], []
-    if script.seed is not None:
-        with blocklog.mounted(image, directory / "seeded" / STATE):
-            due, kept = script.seed(directory / "seeded", random)
+    seeded = directory / "seeded"
+    (seeded / STATE).mkdir(parents=True)
+    due, kept = ([], []) if script.seed is None else script.seed(seeded, random)
+    blocklog.formatted(image, script.size, seeded / STATE)
     subprocess.run(["cp", "--sparse=always", str(image), str(directory / "before")], check=True)
     mount = directory / "state" / "camerad"
     with ExitStack() as parts:
