@@ -58,7 +58,7 @@ TOLD: Final[Mapping[Why, str]] = {
     Why.OTHER_CAMERA: "provision.camera_key is the key of another camera; put the file that was "
     "made for this one onto the card",
     Why.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's first needs it; "
-    "write this camera's thumbprint, and sign the file anew",
+    "see that the file is for this camera, write this camera's thumbprint, and sign it anew",
     Why.OLD: "provision.serial is not above that of the file which this camera has taken over "
     "last; make a new file, or write a higher number and sign it anew: camerad provision sign",
     Why.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; write that "

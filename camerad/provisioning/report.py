@@ -12,6 +12,9 @@ from camerad.provisioning.deciding import Why
 from camerad.provisioning.kept import Decision
 
 NAME: Final = "camerad-report.txt"
+MOST_LINES: Final = 50
+"""So many mistakes are told at once: a file of another kind can have thousands, each with a long
+line, and the report has to fit where the next file belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class Told:
 def text(told: Told) -> str:
     """The report. It ends its lines as every editor on every system understands."""
     lines = [f"camerad {__version__}", _headline(told), ""]
-    lines += [printable(line) for line in told.lines]
+    lines += [printable(line) for line in told.lines[:MOST_LINES]]
+    if len(told.lines) > MOST_LINES:
+        lines.append(f"and {len(told.lines) - MOST_LINES} more: camerad provision check has them")
     if told.decision is not None:
         lines += ["", *_holds(told.decision)]
     for name in told.left:

@@ -251,6 +251,14 @@ def test_a_wrong_first_file_leaves_the_camera_unprovisioned_and_is_named(
     assert len(scene.orders) == 1, "the same is told once"
 
 
+def test_a_file_with_thousands_of_mistakes_has_a_report_that_can_be_read(scene: Scene) -> None:
+    """Each line of it names every key that is allowed: together they would be two megabytes."""
+    scene.put(document(1, "".join(f"k{number}: 1\n" for number in range(5000))))
+    assert scene.apply() is Outcome.REFUSED
+    assert "k48: unknown key" in scene.report and "k49" not in scene.report
+    assert "and 4951 more" in scene.report
+
+
 def test_after_a_mistake_is_mended_the_file_is_taken(scene: Scene) -> None:
     _mistakes(scene)
     scene.apply()
