@@ -78,7 +78,7 @@ def read(path: str, *, made: bool = False) -> Register:
         )
     try:
         return msgspec.json.decode(read_plain(path, "register", _LARGEST), type=Register)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise RegisterError(f"{path}: this is no register: {error}; name another file") from None
 
 
@@ -99,7 +99,7 @@ def brought(directory: str) -> Device:
     try:
         device = msgspec.json.decode(read_plain(path, "camera's key", _LARGEST), type=Device)
         key = device.key
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None
     if device.version != VERSION or key.thumbprint != device.thumbprint:
         raise RegisterError(f"{path}: of another version of camerad; use that at the desk as well")

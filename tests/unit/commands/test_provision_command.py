@@ -481,6 +481,11 @@ def _no_json(card: Path) -> None:
     (card / publishing.DEVICE).write_text("{")
 
 
+def _deep(card: Path) -> None:
+    """Whoever wants a desk to collect no card at all lets one of them have this."""
+    (card / publishing.DEVICE).write_text('{"x": ' + "[" * 100_000)
+
+
 def _another_key(card: Path) -> None:
     told = json.loads((card / publishing.DEVICE).read_text())
     told["thumbprint"] = OTHER_CAMERA
@@ -511,6 +516,7 @@ def _path(card: Path) -> None:
         (_path, "is no name that a camera can have"),
         (_empty, "there is no such file; put the card into its camera"),
         (_no_json, "cannot be read"),
+        (_deep, "cannot be read"),
         (_another_key, "not that of the key"),
         (_another_version, "another version"),
         (_nameless, "has not been set up yet"),
@@ -538,6 +544,8 @@ def test_what_is_no_register_is_left_alone(desk: Desk, tmp_path: Path) -> None:
     assert said.code == EX_CONFIG
     assert "this is no register" in said.err
     assert book.read_text() == "{}x"
+    book.write_text('{"cameras": ' + "[" * 100_000)
+    assert "this is no register" in desk("provision", "collect", tmp_path, "--register", book).err
 
 
 def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path) -> None:
