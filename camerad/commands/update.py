@@ -93,10 +93,10 @@ def _install(options: argparse.Namespace) -> int:
     from camerad.updating.running import running  # noqa: PLC0415
 
     if BUS not in os.environ:
-        # RAUC speaks D-Bus, on a bus of its own. S606, S607: dbus-run-session, from the system's
-        # path, and this very command.
-        words = [sys.executable, "-m", "camerad", *sys.argv[1:]]
-        os.execvp("dbus-run-session", ["dbus-run-session", "--", *words])  # noqa: S606, S607
+        # RAUC speaks D-Bus, on a bus of its own; and what it mounts is gone with it, however it
+        # ends. S606, S607: programs from the system's path, and this very command.
+        words = ["dbus-run-session", "--", sys.executable, "-m", "camerad", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--mount", "--", *words])  # noqa: S606, S607
     card, _, updates = _parts(options)
     now = running(card, options.conf, options.cmdline)
     updates.install(options.file, now, Rauc(options.conf), again=options.again)

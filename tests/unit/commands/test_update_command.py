@@ -136,7 +136,7 @@ def test_rauc_is_answered_with_a_word_or_told_why_not(scene: Scene, desk: Desk) 
     assert desk("update", "slot", *where, "set-state", "A", "good").out == ""
 
 
-def test_an_installation_has_a_bus_of_its_own(
+def test_an_installation_has_a_bus_and_mounts_of_its_own(
     scene: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
@@ -151,7 +151,7 @@ def test_an_installation_has_a_bus_of_its_own(
     monkeypatch.setattr(sys, "argv", ["camerad", "update", "install", "x.raucb"])
     desk("update", "install", "x.raucb", *places(scene))
     (words,) = started
-    assert words[:2] == ["dbus-run-session", "--"]
+    assert words[:5] == ["unshare", "--mount", "--", "dbus-run-session", "--"]
     assert words[-4:] == ["camerad", "update", "install", "x.raucb"]
 
 

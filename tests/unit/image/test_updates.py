@@ -61,6 +61,8 @@ def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> Non
     (tmp_path / "cmdline").write_text(cmdline)
     with pytest.raises(running.UpdateError, match="flash it anew"):
         running.slot(str(tmp_path / "cmdline"))
+    with pytest.raises(running.UpdateError, match="cannot be read"):
+        running.slot(str(tmp_path / "none"))
 
 
 def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:

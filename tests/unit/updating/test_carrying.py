@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour.update import Camera, Phase, other
-from camerad.errors import EX_REBOOT
+from camerad.errors import EX_REBOOT, StorageError
 from camerad.updating import carrying
 from camerad.updating.autoboot import NAME, PARTITIONS, SIZE, Autoboot
 from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
-from camerad.updating.kept import MOST, PENDING
+from camerad.updating.kept import MOST, PENDING, prepare
 from tests.unit.updating.scene import DOCKED, NEW, OLD, Scene
 
 
@@ -236,6 +236,12 @@ def test_what_cannot_be_read_is_no_update(
     assert scene.start("A", OLD) == "idle"
     assert "counts as none" in caplog.text
     assert not pending(scene)
+
+
+def test_a_data_partition_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"")
+    with pytest.raises(StorageError, match="cannot make the directory"):
+        prepare(str(tmp_path / "data" / "update"))
 
 
 # ------------------------------------------------------------------------------------- RAUC asks
