@@ -245,7 +245,28 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     ]
 
 
-@pytest.mark.parametrize("unit", ["camerad-provision.service", "camerad-provision-publish.service"])
+def test_the_doctor_is_the_daemon_s_own_user_and_leaves_its_report_to_who_publishes_it() -> None:
+    doctor, publish = "camerad-doctor.service", "camerad-provision-publish.service"
+    # Another user may not ask the daemon, nor try the card.
+    assert one(doctor, "Service.User") == one("camerad.service", "Service.User")
+    state = one("camerad.service", "Service.StateDirectory")
+    assert one(doctor, "Service.ReadWritePaths") == f"/var/lib/{state}"
+    assert doctor in one(publish, "Unit.Wants").split()
+    assert doctor in one(publish, "Unit.After").split()
+    conditions = "Unit.ConditionPathExists"
+    assert settings(doctor)[conditions] == settings(publish)[conditions]
+    report = one(doctor, "Service.ExecStart").split()[-1]
+    assert report == one(publish, "Service.ExecStart").split()[-1]
+    # It is there after the doctor has gone, and for its group.
+    assert report.startswith(f"/run/{one(doctor, 'Service.RuntimeDirectory')}/")
+    assert one(doctor, "Service.RuntimeDirectoryPreserve") == "yes"
+    assert one(doctor, "Service.Group") in one(publish, "Service.SupplementaryGroups").split()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["camerad-provision.service", "camerad-provision-publish.service", "camerad-doctor.service"],
+)
 def test_the_commands_of_provisioning_are_such_as_there_are(unit: str) -> None:
     for command in settings(unit)["Service.ExecStart"]:
         words = command.removeprefix("-").split()
