@@ -145,12 +145,15 @@ class Build:
 
     def _say(self, what: str) -> None:
         self._step += 1
+        steps = STEPS + (self.order.signer is not None)
+        self._tell(f"[{self._step}/{steps}]", what)
+
+    def _say_more(self, what: str) -> None:
+        self._tell("", f"  {what}")
+
+    def _tell(self, step: str, what: str) -> None:
         seconds = time.monotonic() - self._begun
-        print(
-            f"[{self._step}/{STEPS + (self.order.signer is not None)}] {seconds:5.0f} s  {what}",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"{step:5} {seconds:5.0f} s  {what}", file=sys.stderr, flush=True)
 
     def build(self) -> Path:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
@@ -164,8 +167,16 @@ class Build:
         if base is None:
             self._say(f"Packages of {order.flavour.name}: the longest part; it is told in {log}")
             text = sources.read(SUITE, order.flavour.components, order.sources)
-            more = hardware.packages(order.parts)
-            base = rootfs.make_base(order.flavour, text, work, debs, more, log=log)
+            base = rootfs.make_base(
+                order.flavour,
+                text,
+                work,
+                debs,
+                hardware.packages(order.parts),
+                epoch=order.epoch,
+                log=log,
+                say=self._say_more,
+            )
         else:
             self._say(f"Packages as they are in {base}")
         firmware, firmware_version = rootfs.firmware(order.flavour, debs, work, log=log)

@@ -6,8 +6,11 @@ build's time, so it can be used again (``--base``).
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +31,13 @@ MODULES: Final = (
     *("virtio_blk", "virtio_mmio", "virtio_pci"),
 )
 """Of the initramfs. A name that a kernel does not have is passed over, since it may be built in."""
+
+
+_NEED: Final = re.compile(r"Need to get ([^/]+?)(?:/.*)? of archives")
+_STEP: Final = re.compile(r"(Get:|Unpacking|Setting up)")
+_WORDS: Final = {"Get:": "fetched", "Unpacking": "unpacked", "Setting up": "set up"}
+_EVERY: Final = 25
+"""How many packages are one line of progress: emulated, some ten seconds."""
 
 
 def register_emulator(*, log: Path) -> None:
@@ -112,6 +122,25 @@ def mmdebstrap(
     ]
 
 
+class Progress:
+    """What a person is told while packages are fetched, unpacked and set up: `say` gets a line now
+    and then, made of the lines of apt and dpkg."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._done: Counter[str] = Counter()
+
+    def __call__(self, line: str) -> None:
+        """One line of what the programs say."""
+        if found := _NEED.match(line):
+            self._say(f"{found[1]} to fetch")
+        elif found := _STEP.match(line):
+            word = _WORDS[found[1]]
+            self._done[word] += 1
+            if self._done[word] % _EVERY == 0:
+                self._say(f"{self._done[word]} packages {word}")
+
+
 def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[Path, str]:
     """Unpack the newest package of the boards' firmware in `cache`; returns the folder of its
     files, and its version."""
@@ -126,6 +155,12 @@ def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[P
     return target / "usr/lib/raspi-firmware", version
 
 
+def left_mounted(root: Path, mounts: str) -> list[str]:
+    """What is mounted below `root`, by the text of /proc/self/mounts; the last one first."""
+    places = [line.split()[1].encode().decode("unicode_escape") for line in mounts.splitlines()]
+    return [place for place in reversed(places) if place.startswith(f"{root}/")]
+
+
 def make_base(
     flavour: Flavour,
     sources: str,
@@ -133,15 +168,22 @@ def make_base(
     cache: Path,
     more: tuple[str, ...] = (),
     *,
+    epoch: int,
     log: Path,
+    say: Callable[[str], None],
 ) -> Path:
     """Make the base anew and return its directory. sources: the text of a deb822 file; more:
-    packages besides the flavour's."""
+    packages besides the flavour's; epoch: what programs of the packages take for the time when they
+    date something; say: as for `Progress`."""
     root = work / "base"
+    # A build that was killed leaves its mounts, through which a removal would reach this machine.
+    for place in left_mounted(root, Path("/proc/self/mounts").read_text(encoding="utf-8")):
+        run(["umount", place], log=log)
     shutil.rmtree(root, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
     listed = work / "sources.sources"
     listed.write_text(sources, encoding="utf-8")
     register_emulator(log=log)
-    run(mmdebstrap(flavour, listed, root, cache, more), log=log)
+    command = mmdebstrap(flavour, listed, root, cache, more)
+    run(command, log=log, environment={"SOURCE_DATE_EPOCH": str(epoch)}, follow=Progress(say))
     return root
