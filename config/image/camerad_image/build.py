@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad_image import (
+    accounts,
     boards,
     configure,
     filesystems,
@@ -20,6 +21,7 @@ from camerad_image import (
     rootfs,
     sbom,
     sources,
+    units,
     updates,
 )
 from camerad_image import parts as hardware
@@ -59,6 +61,11 @@ class Order:
         """Of the image, without an ending; an update has to be of the same name."""
         words = ("camerad", self.flavour.name, self.boards, hardware.label(self.parts))
         return "-".join(word for word in words if word)
+
+    @property
+    def file(self) -> str:
+        """The name of the image itself."""
+        return f"{self.name}.img.zst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,7 @@ class Build:
         release = self._release(root, own)
         python.install_all([*wheels, own], root)
         python.compile_modules(root, log=log)
+        self._account(base, root)
 
         self._say("Root: compressed, read only, with what it is checked against")
         kernel = find_kernel(root)
@@ -258,6 +266,21 @@ class Build:
             conf.write_text(updates.system_conf(order.name), encoding="ascii")
             (root / updates.KEYRING.lstrip("/")).write_text(keyring, encoding="ascii")
         return release
+
+    def _account(self, base: Path, root: Path) -> None:
+        """Raises ImageError if there is a file in `root` that no reader of the bill knows of."""
+        known = accounts.packaged(base / "var/lib/dpkg/info") | accounts.recorded(root)
+        known |= set(accounts.present(rootfs.FILES))
+        readme = (TREE / "systemd" / "README.md").read_text(encoding="utf-8")
+        known |= {str(place).lstrip("/") for place in units.places(readme).values()}
+        if strange := accounts.unaccounted(accounts.present(root), known):
+            found = self.work / "unaccounted"
+            found.write_text("".join(f"{path}\n" for path in strange), encoding="utf-8")
+            raise ImageError(
+                f"nothing in the bill of materials accounts for {len(strange)} files of the root, "
+                f"such as {strange[0]}; all are in {found}: if they are to be there, say in "
+                "camerad_image/accounts.py what makes them"
+            )
 
     def _take(self, root: Path, kernel: Kernel) -> Kernel:
         """Move what belongs to the boot partition out of the root, which then has no second one."""

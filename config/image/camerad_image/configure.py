@@ -25,6 +25,8 @@ LINKS: Final = {
     # Empty unless a network is there, in the dock.
     "/etc/resolv.conf": "/run/systemd/resolve/resolv.conf",
     "/usr/local/bin/camerad": "/opt/camerad/bin/camerad",
+    # A rule of udev's that asks for what alsa-restore.service would have kept.
+    "/etc/udev/rules.d/90-alsa-restore.rules": "/dev/null",
     # No line asks for a name: the generator would make one for every console.
     "/etc/systemd/system-generators/systemd-getty-generator": "/dev/null",
     # Nor is there a way in by SSH but that of camerad-dock.target: this one would make another.
@@ -46,6 +48,7 @@ GONE: Final = (
     # What programs leave behind when they have changed a file.
     *("/etc/.pwd.lock", "/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-"),
     *("/etc/subuid-", "/etc/subgid-", "/var/log/journal"),
+    *("/etc/.resolv.conf.systemd-resolved.bak", "/etc/dpkg/dpkg.cfg.d/99mmdebstrap"),
     # On the boot partitions.
     *("/vmlinuz", "/vmlinuz.old", "/initrd.img", "/initrd.img.old"),
 )

@@ -20,6 +20,8 @@ COMMON: Final = (
     # What starts the machine, and finds its root.
     "systemd",
     "systemd-sysv",
+    # systemd loads it for SocketBindDeny= of the units, and without it only says that it cannot.
+    "libbpf1",
     "udev",
     "kmod",
     "dbus",
@@ -46,7 +48,6 @@ COMMON: Final = (
     "python3-prctl",
     "libcamera-ipa",
     "alsa-utils",
-    "ca-certificates",
 )
 """In every image."""
 

@@ -39,6 +39,12 @@ MASKED: Final = (
     "sshd-keygen.service",
     # Nobody waits for a network.
     "systemd-networkd-wait-online.service",
+    # Nobody sits in front of it, and pam_systemd, which would ask, is not installed.
+    "systemd-logind.service",
+    # File systems of the kernel that nothing here looks into, and whose modules a start would load.
+    *("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount"),
+    *("sys-fs-fuse-connections.mount", "dev-hugepages.mount", "dev-mqueue.mount"),
+    *("proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service", "systemd-pstore.service"),
 )
 """Units of the packages that a camera does not run."""
 DOCK: Final = (
