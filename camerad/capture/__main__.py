@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from camerad import process
+from camerad.capture import preview
 from camerad.capture import settings as capture_settings
 from camerad.capture.outbox import Outbox
 from camerad.capture.resting import TICK_SECONDS
@@ -79,6 +80,7 @@ class CaptureProcess:
     def run(self) -> None:
         """Open the camera and carry out commands until the end."""
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
+        preview.stand_in()
         from camerad.capture.camera import Camera  # noqa: PLC0415
         from camerad.capture.microphone import Microphone  # noqa: PLC0415
 
