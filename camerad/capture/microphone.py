@@ -26,7 +26,7 @@ from typing import Any, Final, Protocol
 
 import av
 
-from camerad.capture import sound
+from camerad.capture import alsa, sound
 from camerad.capture.outbox import Outbox, overwrite
 from camerad.capture.sampling import Placed, SampleClock
 from camerad.capture.settings import SoundSettings
@@ -62,6 +62,7 @@ class AlsaDevice:
     """An ALSA device opened for reading. Raises OSError if it cannot be opened."""
 
     def __init__(self, settings: SoundSettings) -> None:
+        alsa.use_system()
         _silence_alsa()
         options = {"sample_rate": str(settings.rate), "channels": str(settings.channels)}
         self._container: Any = av.open(settings.device, format="alsa", options=options)
