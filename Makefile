@@ -30,7 +30,7 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
-.PHONY: image image-check clean distclean
+.PHONY: image image-check image-test clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -58,6 +58,7 @@ help:
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo 'make image-check    builds it twice and compares'
+	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor; an hour'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -82,7 +83,7 @@ lint:
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	shellcheck config/image/files/usr/lib/camerad/*
-	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad
+	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad tests/image/guest/initramfs
 	shellcheck hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
 
 types:
@@ -150,6 +151,14 @@ image:
 image-check:
 	$(prepare) image
 	@$(image_builder) $(image_options) --twice
+
+# The image that is there, or a new one. What every guest said is kept below .cache/image/test.
+image-test:
+	$(prepare) test
+	$(prepare) image
+	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
+	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
+	CAMERAD_IMAGE="$$image" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

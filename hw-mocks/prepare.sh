@@ -64,6 +64,8 @@ case $level in
         system_packages="$running mmdebstrap arch-test qemu-user qemu-user-binfmt mount systemd"
         system_packages="$system_packages squashfs-tools cryptsetup-bin mtools dosfstools e2fsprogs fdisk"
         system_packages="$system_packages genimage bmap-tools zstd rauc python3 git"
+        # What starts the image, on a board with a serial number, and with a second initramfs.
+        system_packages="$system_packages qemu-system-arm device-tree-compiler cpio"
         extras=device,image
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|image' ;;

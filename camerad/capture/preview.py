@@ -1,8 +1,8 @@
 """What picamera2 wants of a screen, where there is none.
 
 With anything of picamera2 comes its preview through DRM, which takes the bindings of libkms++ as it
-is imported: `kms`, or else `pykms` (python3-kms++ of Raspberry Pi OS, which neither its Lite version
-nor Debian has). A camera shows nothing that way, so where both are missing a module with the names
+is imported: `kms`, or else `pykms` (python3-kms++ of Raspberry Pi OS; its Lite version and Debian
+have none). A camera shows nothing that way, so where both are missing a module with the names
 that are read at the import takes their place.
 """
 

@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         "--twice", action="store_true", help="build it twice, and fail if a byte differs"
     )
     parser.add_argument(
+        "--name", action="store_true", help="only say which file the image would be"
+    )
+    parser.add_argument(
         "--lock", action="store_true", help="only write requirements.txt anew, by constraints.txt"
     )
     return parser
@@ -58,9 +61,9 @@ def _lock() -> None:
         python.LOCK.write_text(python.lock(Path(folder).iterdir(), comment), encoding="utf-8")
 
 
-def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
+def _order(options: argparse.Namespace, out: Path) -> Order:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    order = Order(
+    return Order(
         flavour=flavour(options.flavour),
         boards=options.board,
         out=out,
@@ -72,7 +75,10 @@ def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
         # A signature says when it was made, so no two of them are the same.
         signer=(options.cert, options.key) if options.cert and not options.twice else None,
     )
-    return Build(order, work).build()
+
+
+def _build(options: argparse.Namespace, out: Path, work: Path) -> Path:
+    return Build(_order(options, out), work).build()
 
 
 def _differences(first: Path, second: Path) -> list[str]:
@@ -92,6 +98,10 @@ def main() -> int:
             return 0
         if bool(options.cert) != bool(options.key):
             raise ImageError("a bundle takes both CERT= and KEY=")
+        if options.name:
+            order = _order(options, options.out)
+            print(order.out / order.file)
+            return 0
         if os.geteuid() != 0:
             raise ImageError("building an image takes root, for other users' files: use sudo")
         if not options.twice:

@@ -25,9 +25,10 @@ MADE: Final = (
     *("etc/camerad/camerad.yaml", "etc/systemd/timesyncd.conf.d/camerad.conf"),
     *("etc/udev/rules.d/90-alsa-restore.rules", "usr/local/bin/camerad"),
     "usr/lib/camerad/catalog/database",
-    # Made when packages are set up: alternatives, caches of libraries, modules, devices.
+    # Made when packages are set up: alternatives, caches of libraries, modules, devices; the
+    # initramfs.
     *("etc/alternatives/*", "etc/ld.so.cache", "usr/lib/modules/*/modules.*"),
-    "usr/lib/udev/hwdb.bin",
+    *("usr/lib/udev/hwdb.bin", "boot/initrd.img-*"),
     # Files of /etc that scripts of base-files, libc-bin, libpam-runtime, openssh-server,
     # initramfs-tools, kmod, python3 and others make, and this recipe of the initramfs.
     *("etc/profile", "etc/motd", "etc/environment", "etc/default/locale", "etc/inputrc"),

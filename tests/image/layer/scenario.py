@@ -1,0 +1,177 @@
+"""Runs in the guest, as root: what it finds goes to the result disk, for the test to judge.
+
+    scenario.py FOLDER
+
+Which start this is, and what is to be done, is on the kernel's command line. It judges nothing
+itself and waits for nothing without a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from facts import output, system
+
+from camerad.client import DEFAULT_SOCKET, request
+from camerad.errors import CameradError
+
+PATIENCE = 900.0
+LEFT = 120.0
+"""Seconds that a reset may take: the watchdog's 14, and a camera that is looked for in vain for a
+minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
+RECORD = 60.0
+HOUR = 3600.0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{Path('/proc/uptime').read_text().split()[0]} s: {text}\n")
+    sys.stdout.flush()
+
+
+def mark(name: str) -> None:
+    sys.stdout.write(f"image-test mark {name}\n")
+    sys.stdout.flush()
+
+
+def word(name: str) -> str:
+    found = re.search(rf"\bimage-test\.{name}=(\S+)", Path("/proc/cmdline").read_text())
+    if found is None:
+        raise ValueError(f"the command line has no image-test.{name}")
+    return found[1]
+
+
+def wait(found: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if (value := found()) is not None:
+            say(what)
+            return value
+        time.sleep(0.5)
+    raise TimeoutError(f"not within {patience:g} s: {what}")
+
+
+def status(stage: str | None = None, *, ready: bool = False) -> dict[str, Any] | None:
+    try:
+        _, answer = request(DEFAULT_SOCKET, "GET", "/status", timeout=60)
+    except CameradError:
+        return None
+    if stage not in (None, answer["stage"]) or (ready and not answer["ready"]):
+        return None
+    return answer
+
+
+def intend(name: str) -> int:
+    code, _ = request(DEFAULT_SOCKET, "POST", f"/intents/{name}", timeout=60)
+    say(f"{name}: {code}")
+    return code
+
+
+def written() -> int:
+    """Bytes that the card was given since the start (Documentation/block/stat.rst)."""
+    disk = Path("/dev/disk/by-id/virtio-card").resolve().name
+    return int(Path(f"/sys/block/{disk}/stat").read_text().split()[6]) * 512
+
+
+def settled(found: dict[str, Any]) -> None:
+    """Wait until the daemon answers and every other unit has started as well, and look around."""
+    found["status"] = wait(status, "camerad answers")
+    output("systemctl", "is-system-running", "--wait")
+    found["status"] = status()
+    devices = Path("/run/camerad/devices.json")
+    found["devices"] = json.loads(devices.read_text()) if devices.exists() else None
+    found |= system()
+
+
+def first(found: dict[str, Any]) -> None:
+    """A card that nobody has set up; in the end systemd stands still, as if it hung."""
+    settled(found)
+    found["refused"] = intend("record")
+    keep(found)
+    mark("frozen")
+    Path("/sys/fs/cgroup/init.scope/cgroup.freeze").write_text("1")
+    time.sleep(LEFT)
+    raise TimeoutError("the watchdog let systemd stand still")
+
+
+def office(found: dict[str, Any]) -> None:
+    """A card with the office's file: a recording, and what it writes. In the end the camera is
+    gone: the simulated one, and the real libcamera finds none on this machine."""
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    mark("ready")
+    settled(found)
+    mark("settled")
+    found["record"] = intend("record")
+    wait(lambda: status("recording"), "recording")
+    mark("recording")
+    before = written()
+    time.sleep(RECORD)
+    found["recorded_bytes"] = written() - before
+    mark("recorded")
+    found["during"] = status()
+    found["stop"] = intend("stop")
+    wait(lambda: status("idle", ready=True), "idle again")
+    mark("idle")
+    found["after"] = status()
+    keep(found)
+    folder = Path("/run/systemd/system/camerad.service.d")
+    (folder / "99-missing.conf").write_text("[Service]\nEnvironment=PYTHONPATH=/run/layer/site\n")
+    output("systemctl", "daemon-reload")
+    output("systemctl", "restart", "--no-block", "camerad.service")
+    mark("missing")
+    time.sleep(LEFT)
+    raise TimeoutError("the machine was not rebooted")
+
+
+def idle(found: dict[str, Any]) -> None:
+    """All is as before, and nothing is done with it for an hour."""
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    mark("ready")
+    settled(found)
+    mark("idle")
+    before = written()
+    time.sleep(HOUR)
+    found["idle_bytes"] = written() - before
+    mark("idled")
+    found["after"] = status()
+
+
+SCENARIOS = {one.__name__: one for one in (first, office, idle)}
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Write it down, so that it is there whatever comes next."""
+    folder = Path(sys.argv[1]) / word("start")
+    folder.mkdir(exist_ok=True)
+    journal = output("journalctl", "-b", "--no-pager", "-o", "short-monotonic")
+    (folder / "journal.txt").write_text(journal)
+    before = output("journalctl", "-b", "-1", "--no-pager", "-o", "short-monotonic")
+    (folder / "journal-before.txt").write_text(before)
+    for name in ("ledger", "keys"):
+        shutil.copytree(Path("/var/lib/camerad") / name, folder / name, dirs_exist_ok=True)
+    (folder / "found.json").write_text(json.dumps(found, indent=1))
+    os.sync()
+
+
+def main() -> None:
+    scenario = word("scenario")
+    found: dict[str, Any] = {"scenario": scenario, "start": word("start")}
+    try:
+        SCENARIOS[scenario](found)
+    except (Exception, subprocess.TimeoutExpired) as error:  # noqa: BLE001 - the test gets to see it
+        found["error"] = f"{type(error).__name__}: {error}"
+        say(found["error"])
+    keep(found)
+    say("done")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""A card's life in an emulated board, from the first start on; judged by test_image.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from camerad_image import layout
+from tests.image import disks
+from tests.image.board import HASTE, PACE, Board, Ended
+from tests.image.card import Card, read_unclean, run
+
+DEVICE: Final = "camera-07"
+PASSPHRASE: Final = "Zwetschgendatschi-im-Dock-4711"  # noqa: S105 - looked for, opens nothing
+"""Of the dock's network; looked for on the whole card afterwards."""
+DEMO: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
+"""Of the demonstration's key; hw-mocks/demo-office.txt has its private half."""
+SETTINGS: Final[dict[str, Any]] = {
+    # What is judged in an emulator is that all of it works, not how fast: few and small pictures.
+    "camera": {
+        "width": 320,
+        "height": 240,
+        "fps": 5,
+        "lores_width": 320,
+        "lores_height": 240,
+        "bitrate": 500_000,
+        "max_bitrate": 1_000_000,
+    },
+    "microphone": {"device": "plughw:CARD=Loopback,DEV=1", "rate": 8000, "bitrate": 16_000},
+    "self_view": {"fps": 5},
+}
+DOCK: Final[dict[str, Any]] = {
+    "wifi": {"ssid": "dock", "passphrase": PASSPHRASE, "country": "DE"},
+}
+RESTING: Final[dict[str, Any]] = {
+    "device": {"id": DEVICE, "provision_dir": "/var/lib/camerad-provision"},
+    "policy": "generic",
+    "recipients": [DEMO],
+    "idle": {"camera": "none"},
+}
+FILES: Final = ("camerad-provision.yaml", "camerad-provision.jws")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start: how it ended, and what the guest found; `folder` has that, and what its ledger
+    said; `before` is the journal of the start before."""
+
+    ended: Ended
+    found: dict[str, Any]
+    folder: Path
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """All that is left of it. `grown`, `first` and so on: its starts, in order; `left`: names on
+    the common partition after `first`, `gone` after `office`; `passphrase`: at which bytes of the
+    card the secret stood before and after the start that took it over; `data`: what was on the data
+    partition after that."""
+
+    folder: Path
+    card: Card
+    grown: Ended
+    first: Start
+    office: Start
+    idle: Start
+    left: list[str]
+    gone: list[str]
+    passphrase: tuple[list[int], list[int]]
+    data: Path
+
+    @property
+    def key(self) -> Path:
+        """The camera's public key, as its card brought it to the desk."""
+        return self.folder / "collected" / "camerad-device.pem"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def office_files(folder: Path) -> list[Path]:
+    """The two files that the office makes for a camera's first set-up, in the new `folder`."""
+    camerad = [sys.executable, "-m", "camerad", "provision"]
+    key = ["--office-key", folder.with_name("office.pem")]
+    wanted = ["--device", DEVICE, "--policy", "generic", "--recipient", DEMO, "--output", folder]
+    run(*camerad, "new", *wanted, *key)
+    file = folder / FILES[0]
+    settings = yaml.safe_load(file.read_text())
+    for section, values in (SETTINGS | DOCK).items():
+        settings[section] = {**settings.get(section, {}), **values}
+    file.write_text(yaml.safe_dump(settings))
+    run(*camerad, "sign", file, *key)
+    return [folder / name for name in FILES]
+
+
+class _Lives:
+    """Starts the board, says how it went, and reads what the guest left on the result disk."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.number = 0
+
+    def start(self, scenario: str, pace: str = PACE) -> Ended:
+        self.number += 1
+        ended = self.board.start(scenario, pace=pace)
+        _say(
+            f"start {self.number}, {scenario}: {ended.reason} after {ended.seconds:.0f} s, "
+            f"{ended.card.bytes >> 10} KiB written"
+        )
+        return ended
+
+    def found(self, ended: Ended) -> Start:
+        """What the start that has just ended left."""
+        said = read_unclean(self.board.result, self.board.folder / f"said-{self.number}")
+        own = said / str(self.number)
+        # A guest that never came to this point has written nothing, and must not pass.
+        assert (own / "found.json").exists(), (
+            f"start {self.number} left nothing on its result disk; its console is below "
+            f"{self.board.folder}"
+        )
+        found = json.loads((own / "found.json").read_text())
+        return Start(ended, found, own, (own / "journal-before.txt").read_text())
+
+
+def live(image: Path, folder: Path) -> Life:
+    """Take a card through its life."""
+    _say(f"all that the guest says is below {folder}")
+    card = Card(image, folder)
+    resting = {**SETTINGS, **RESTING}
+    layer = disks.make_layer(folder, {"idle.yaml": yaml.safe_dump(resting)})
+    lives = _Lives(Board(card, layer, disks.make_result(folder), folder))
+    grown = lives.start("first")
+    first = lives.found(lives.start("first"))
+    left = card.files(layout.COMMON)
+    collected = folder / "collected"
+    collected.mkdir()
+    for name in left:
+        if name.startswith("camerad-"):
+            card.get(layout.COMMON, name, collected / name)
+    files = office_files(folder / DEVICE)
+    # An editor's earlier version, which was deleted.
+    draft = folder / "draft.yaml"
+    draft.write_text(f"# A draft.\n{files[0].read_text()}")
+    card.put(layout.COMMON, draft)
+    card.remove(layout.COMMON, draft.name)
+    card.put(layout.COMMON, *files)
+    before = card.where(PASSPHRASE.encode())
+    office = lives.found(lives.start("office"))
+    gone, afterwards = card.files(layout.COMMON), card.where(PASSPHRASE.encode())
+    for name in gone:
+        if name.startswith("camerad-"):
+            card.get(layout.COMMON, name, collected / f"later-{name}")
+    data = card.read_data(folder / "data")
+    idle = lives.found(lives.start("idle", HASTE))
+    return Life(
+        folder,
+        card,
+        grown,
+        first,
+        office,
+        idle,
+        left,
+        gone,
+        (before, afterwards),
+        data,
+    )
