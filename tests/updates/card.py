@@ -110,7 +110,12 @@ def make_card(system: System, keyring: str, evidence: dict[str, bytes], folder: 
     (stage / "provision").mkdir()
     data = folder / "data.img"
     subprocess.run(
-        ["mke2fs", "-q", "-t", "ext4", "-d", stage, data, str(SIZES["data"] // 1024)], check=True
+        [
+            *("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-I", "256", "-i", "65536", "-m", "0"),
+            *("-J", "size=16", "-O", "metadata_csum", "-d", stage, data),
+            str(SIZES["data"] // 4096),
+        ],
+        check=True,
     )
     card = folder / "card.img"
     last, place = PARTITIONS["data"]
