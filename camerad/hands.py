@@ -71,8 +71,10 @@ class Hands:
     def _look_at_levels(self) -> None:
         if self._buttons is None:
             return
-        now_us = self._clock.now_us()
-        self._gesture(gestures.Look(tuple(self._buttons.levels().items()), now_us))
+        levels = tuple(self._buttons.levels().items())
+        # The time comes second: a release that was read belongs before it. A release dated before
+        # the true one, by a loop that was held up in between, would make a press of its bounce.
+        self._gesture(gestures.Look(levels, self._clock.now_us()))
 
     def _gesture(self, event: gestures.Edge | gestures.Look | gestures.Tick) -> None:
         self._gestures, decisions = gestures.step(

@@ -116,7 +116,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What every line read at `at_us`, by name of its button. They are told together: with what one
+    """What every line read by `at_us`, by name of its button. They are told together: with what one
     of them says time passes for all, and a bounce whose other half is on its way would be over
     before its own line is heard."""
 
@@ -216,7 +216,8 @@ class _Button:
     level, level_us: as last reported, and since when. pressed: the same without bounce. settle_us:
     until then changes are bounce. stage, edge_us: those of the press that began the gesture.
     again_us: the edge of the second press. judged_us: until then it is known that more than one
-    outcome is left. released_us: the end of a press that may be followed by another.
+    outcome is left. released_us: the end of a press that may be followed by another. doubt_us: an
+    edge from before then belongs to the press whose end was concluded at that instant.
     """
 
     level: bool = False
@@ -229,6 +230,7 @@ class _Button:
     again_us: int = 0
     judged_us: int = 0
     released_us: int = 0
+    doubt_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +326,8 @@ def _due(button: _Button, table: ButtonTable) -> int | None:
 def _moment(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:
     """What was due at `at_us`."""
     if button.level != button.pressed and button.settle_us <= at_us:
-        return _change(button, table, at_us, stage)
+        doubt_us = button.settle_us if button.pressed else button.doubt_us
+        return _change(replace(button, doubt_us=doubt_us), table, at_us, stage)
     if button.phase is _Phase.BETWEEN:
         return _judge(button, table, _press(button, table), at_us)
     return _judge(button, table, _left(button, table, at_us), at_us)
@@ -346,9 +349,19 @@ def _seen(button: _Button, table: ButtonTable, edge: Edge, stage: Stage) -> _Res
     if edge.pressed == button.level:
         return button, None
     button = replace(button, level=edge.pressed, level_us=edge.at_us)
+    if edge.pressed and edge.at_us < button.doubt_us:
+        return _resumed(button, table), None
     if edge.at_us < button.settle_us:
         return button, None
     return _change(button, table, edge.at_us, stage)
+
+
+def _resumed(button: _Button, table: ButtonTable) -> _Button:
+    """The button, if what was concluded to be a release was half a bounce: the press goes on, which
+    may have been decided by now."""
+    phase = _Phase.DOWN if button.phase is _Phase.BETWEEN else button.phase
+    settle_us = button.level_us + table.debounce_us
+    return replace(button, pressed=True, settle_us=settle_us, phase=phase)
 
 
 def _change(button: _Button, table: ButtonTable, at_us: int, stage: Stage) -> _Result:

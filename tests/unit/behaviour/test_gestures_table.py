@@ -277,6 +277,34 @@ def test_a_press_that_switches_the_self_view_off_does_not_switch_it_on_again() -
     assert [one.edge_us for one in hand.decisions] == [AT]
 
 
+def told_when_it_was_over(hand: Hand) -> None:
+    """A press of 100 ms: half a bounce of its beginning is told at once, all the rest after a look
+    at the line at 110 ms."""
+    hand.take(Edge("main", True, AT))
+    hand.take(Edge("main", False, AT + MS))
+    hand.take(Look((("main", False),), AT + 110 * MS))
+    for ms, level in ((3, True), (100, False), (102, True), (104, False)):
+        hand.take(Edge("main", level, AT + ms * MS))
+
+
+@BY_PRESET
+def test_a_press_that_is_told_when_it_is_over_is_one(tables: tuple[ButtonTable, ...]) -> None:
+    hand = Hand(tables)
+    told_when_it_was_over(hand)
+    hand.stage = Stage.SELF_VIEW
+    hand.wait_until(AT + 10 * SECOND)
+    # All that was known at the look: it was released when the debounce time was over.
+    assert hand.decisions == [decision(Intent.ESCALATE, AT + 20 * MS)]
+
+
+def test_a_press_that_is_told_when_it_is_over_may_be_the_first_of_two() -> None:
+    hand = Hand(DEFAULT_ONE_BUTTON, Stage.RECORDING)
+    told_when_it_was_over(hand)
+    hand.edges("main", (AT + 450 * MS, True), (AT + 550 * MS, False))
+    # The second one came within 400 ms of the true release.
+    assert [one.intent for one in hand.decisions] == [Intent.TOGGLE_SELF_VIEW]
+
+
 def test_what_the_line_reads_when_the_bounce_is_over_is_a_press_if_it_is_down() -> None:
     hand = Hand(stage=Stage.SELF_VIEW)
     hand.edges("main", (AT, True), (AT + 100 * MS, False), (AT + 110 * MS, True))

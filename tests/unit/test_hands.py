@@ -1,0 +1,89 @@
+"""Hands on buttons, on a loop that is held up where it hurts most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from camerad.behaviour import stages
+from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
+from camerad.behaviour.stages import Intent, Stage
+from camerad.clock import ManualClock
+from camerad.early import Early, EdgeHandler
+from camerad.hands import Body, Hands
+
+MS = 1_000
+AT = 10_000 * MS
+
+
+class Lines:
+    """Two buttons, read by a program that is held up meanwhile. read_us: how long reading takes;
+    down: what the button that is pressed reads when that is over."""
+
+    def __init__(self, clock: ManualClock, button: str) -> None:
+        self._clock = clock
+        self._button = button
+        self.read_us = 0
+        self.down = False
+
+    def hand_over(self, _past: EdgeHandler, _handler: EdgeHandler) -> Lines:
+        return self
+
+    def levels(self) -> dict[str, bool]:
+        self._clock.advance(self.read_us)
+        return {name: name == self._button and self.down for name in ("main", "display")}
+
+
+class Life:
+    """A camera in idle, of which only the hands are there."""
+
+    def __init__(self, button: str) -> None:
+        self.clock = ManualClock(AT - 100 * MS)
+        self.stage = Stage.IDLE
+        self.intents: list[Intent] = []
+        self.lines = Lines(self.clock, button)
+        body = Body(lambda: self.stage, self._post, lambda: None, lambda handler: handler)
+        self.hands = Hands(DEFAULT_TWO_BUTTONS, body, self.clock)
+        self.hands.take_over(cast(Early, self.lines))
+        self.edge: Callable[[bool, int], None] = lambda pressed, at_us: self.hands._edge(
+            button, pressed, at_us
+        )
+
+    def _post(self, event: stages.Event) -> None:
+        assert isinstance(event, stages.Intended)
+        self.intents.append(event.intent)
+        self.stage = Stage.SELF_VIEW
+
+    def look(self, at_us: int, read_us: int, *, down: bool) -> None:
+        """Let the hands look from `at_us` on."""
+        self.clock.advance(at_us - self.clock.now_us())
+        self.lines.read_us, self.lines.down = read_us, down
+        self.hands.tick(at_us)
+
+
+@pytest.mark.parametrize("button", ["main", "display"])
+def test_a_press_whose_end_is_read_late_is_one_press(button: str) -> None:
+    """In self-view, where the first press leads, another one would record."""
+    life = Life(button)
+    life.edge(True, AT)
+    life.edge(False, AT + MS)  # a bounce, of which the other half is not told yet
+    # The look begins in the press, and is held up until that is over.
+    life.look(AT + 60 * MS, 50 * MS, down=False)
+    for at_us, pressed in ((3, True), (100, False), (102, True), (104, False)):
+        life.edge(pressed, AT + at_us * MS)
+    life.look(AT + 200 * MS, 0, down=False)
+    assert len(life.intents) == 1
+
+
+@pytest.mark.parametrize("button", ["main", "display"])
+def test_a_press_whose_bounce_is_told_late_is_one_press(button: str) -> None:
+    life = Life(button)
+    for began, down in ((AT, True), (AT + 100 * MS, False)):
+        life.edge(down, began)
+        life.edge(not down, began + 2 * MS)
+        life.look(began + 30 * MS, 0, down=down)
+        life.edge(down, began + 4 * MS)
+    life.look(AT + 200 * MS, 0, down=False)
+    assert len(life.intents) == 1
