@@ -3,8 +3,9 @@
 The camera is worn, shows people their picture, records and is put back to idle, sixty times in
 two hours. Every ten seconds each process of the daemon is looked at: its memory (smaps_rollup in
 proc(5)), file descriptors, threads. After the first quarter, in which caches fill, memory has no
-slope, and in idle there are as many descriptors and threads as before. The daemon looks at its card
-and its clock from threads that live for some milliseconds, so what counts is what stays.
+slope, and in idle there are as many descriptors and threads as before. What is there at one look
+only is no growth: the daemon looks at its card and its clock from threads that live for some
+milliseconds, and once an hour it reads through its store.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import contextlib
 import json
 import os
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -31,15 +31,12 @@ SLOPE_KB: Final = 1024.0
 """Kilobytes per hour that a process may seem to grow by."""
 RECORD_SECONDS: Final = (5.0, 40.0)
 FIRST_PART: Final = 0.25
-STAYING_SECONDS: Final = 0.1
-"""What is there for so long, in each of several looks, has come to stay."""
 _MODULES: Final = ("camerad.capture", "camerad.selfview", "camerad.badges")
 
 
 @dataclass
 class Sample:
-    """One look at one process. seconds: since the beginning; the memory is in kilobytes;
-    descriptors, threads: those that stay."""
+    """One look at one process. seconds: since the beginning; the memory is in kilobytes."""
 
     seconds: float
     pid: int
@@ -78,13 +75,9 @@ def _name(pid: int, daemon: int) -> str | None:
     return None
 
 
-def _staying(directory: str) -> int:
-    """How many entries of a directory in /proc stay."""
-    names = set(os.listdir(directory))
-    for _ in range(2):
-        time.sleep(STAYING_SECONDS / 2)
-        names &= set(os.listdir(directory))
-    return len(names)
+def lasting(counts: Sequence[int]) -> set[int]:
+    """How many there were of something for more than one look, of counts in order of time."""
+    return set(map(min, counts, counts[1:]))
 
 
 def _look(camera: BodyCamera, seconds: float) -> Iterator[tuple[str, Sample]]:
@@ -99,8 +92,8 @@ def _look(camera: BodyCamera, seconds: float) -> Iterator[tuple[str, Sample]]:
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
                 key, _, rest = line.partition(":")
                 sizes[key] = int(rest.split()[0])
-            descriptors = _staying(f"/proc/{pid}/fd")
-            threads = _staying(f"/proc/{pid}/task")
+            descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+            threads = len(os.listdir(f"/proc/{pid}/task"))
             sample = Sample(seconds, pid, stage, sizes["Rss"], sizes["Pss"], descriptors, threads)
             yield name, sample
 
@@ -184,15 +177,15 @@ class Shift:
         for name, grown in sorted(self.grown.items()):
             slope = grown.slope(first)
             idle = [s for s in grown.samples if s.seconds >= first and s.stage == "idle"]
-            counts: dict[str, set[int]] = defaultdict(set)
-            for sample in idle:
-                counts["file descriptors"].add(sample.descriptors)
-                counts["threads"].add(sample.threads)
+            counts = {
+                "file descriptors": lasting([sample.descriptors for sample in idle]),
+                "threads": lasting([sample.threads for sample in idle]),
+            }
             last = grown.samples[-1]
             told = "-" if slope is None else f"{slope:+.0f} kB/h"
             say(
                 f"{name:18} {len(grown.samples):4} samples  RSS {last.rss} kB  PSS {last.pss} kB  "
-                f"slope {told}  {dict(counts)}"
+                f"slope {told}  {counts}"
             )
             if slope is not None and slope > SLOPE_KB:
                 self.findings.append(f"{name} grows by {slope:.0f} kB per hour")

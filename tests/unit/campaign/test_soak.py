@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.campaign.soak import Grown, Sample, _staying
+from tests.campaign.soak import Grown, Sample, lasting
 
 
 def grown(*sizes: int) -> Grown:
@@ -32,16 +30,7 @@ def test_two_looks_are_no_slope() -> None:
     assert grown(1000, 1100, 1200).slope(600) is None
 
 
-def test_what_comes_and_goes_within_a_look_is_none_that_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stays, goes, comes = (tmp_path / name for name in ("stays", "goes", "comes"))
-    stays.touch()
-    goes.touch()
-
-    def time_passes(_seconds: float) -> None:
-        goes.unlink(missing_ok=True)
-        comes.touch()
-
-    monkeypatch.setattr("time.sleep", time_passes)
-    assert _staying(str(tmp_path)) == 1
+def test_what_is_there_at_one_look_only_does_not_last() -> None:
+    assert lasting([8, 8, 9, 8, 8]) == {8}
+    assert lasting([8, 8, 9, 9, 9]) == {8, 9}
+    assert lasting([8, 9, 10]) == {8, 9}
