@@ -43,7 +43,7 @@ _LONGEST: Final = 1 << 20
 _ROOT, _DISK = 1, 2
 _NAME: Final = "disk"
 
-OPTIONS: Final = "noatime,dioread_lock"
+OPTIONS: Final = "noatime,dioread_lock,errors=remount-ro"
 """Of the mount, as docs/storage.md wants it."""
 _FORMAT: Final = (
     "-b",

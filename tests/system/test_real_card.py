@@ -29,7 +29,7 @@ def _impossible() -> str | None:
     """Why no file system can be mounted here; None if one can."""
     if os.geteuid() != 0:
         return "an ext4 file system is mounted for this: run it as root"
-    programs = ("mount", "umount", "mkfs.ext4", "tune2fs", "e2fsck", "fsfreeze")
+    programs = ("mount", "umount", "mkfs.ext4", "e2fsck", "fsfreeze")
     path = f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin"
     missing = [name for name in programs if shutil.which(name, path=path) is None]
     if missing:
@@ -42,7 +42,7 @@ def _impossible() -> str | None:
 _WHY_NOT = _impossible()
 pytestmark = [pytest.mark.system, pytest.mark.skipif(_WHY_NOT is not None, reason=str(_WHY_NOT))]
 
-CARD_BYTES: Final = 128 << 20
+CARD_BYTES: Final = 256 << 20
 BUSY: Final = {
     "camera": {"width": 1280, "height": 720, "bitrate": 8_000_000, "max_bitrate": 8_000_000},
     "storage": {"low_minutes": 1.0, "full_minutes": 0.5},
@@ -100,11 +100,10 @@ class Card:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
-    """A card that is formatted and not yet mounted, with no room set aside for root."""
-    image = tmp_path / "card.img"
-    blocklog.formatted(image, CARD_BYTES)
-    options = ["tune2fs", "-m", "0", "-e", "remount-ro", str(image)]
-    subprocess.run(options, check=True, capture_output=True)
+    """A card that is formatted as a camera's, and not yet mounted."""
+    image, empty = tmp_path / "card.img", tmp_path / "empty"
+    empty.mkdir()
+    blocklog.formatted(image, CARD_BYTES, empty)
     return Card(image, tmp_path / "state" / "camerad")
 
 
