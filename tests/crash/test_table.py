@@ -21,7 +21,7 @@ def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() 
         "container.SealedContainer.__init__ > files.sync_directory",
         "container.SealedContainer.close > files.sync",
         "ledger.Ledger._write > files.sync",
-        "keeping.Keeping._open > files.settle",
+        "opening.open_books > files.settle",
         "offload.offload > files.settle",
         "repair._Repair._recover > files.sync",
         "repair._Repair._recover > files.publish > files.rename > files.sync_directory THEN "
