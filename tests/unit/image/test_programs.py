@@ -54,9 +54,9 @@ def test_the_long_part_shows_how_far_it_is() -> None:
 def test_what_a_killed_build_has_left_mounted_is_found_innermost_first() -> None:
     mounts = (
         "proc /proc proc rw 0 0\n"
-        "tmpfs /work/my\\040base/dev tmpfs rw 0 0\n"
-        "none /work/my\\040base/dev/pts devpts rw 0 0\n"
-        "none /work/my\\040base-2/dev devtmpfs rw 0 0\n"
+        "tmpfs /srv/my\\040base/dev tmpfs rw 0 0\n"
+        "none /srv/my\\040base/dev/pts devpts rw 0 0\n"
+        "none /srv/my\\040base-2/dev devtmpfs rw 0 0\n"
     )
-    found = left_mounted(Path("/work/my base"), mounts)
-    assert found == ["/work/my base/dev/pts", "/work/my base/dev"]
+    found = left_mounted(Path("/srv/my base"), mounts)
+    assert found == ["/srv/my base/dev/pts", "/srv/my base/dev"]
