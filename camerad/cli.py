@@ -13,6 +13,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
@@ -43,6 +44,8 @@ COMMANDS: Final = (
     "update",
 )
 """Each a module in `camerad.commands`."""
+_LIKE_AN_OPTION: Final = re.compile("-[A-Za-z0-9_-]{42}")
+"""A key's thumbprint (RFC 7638) that begins like an option."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -104,10 +107,24 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"camerad.commands.{name}")
 
 
+def _with_thumbprints(words: list[str]) -> list[str]:
+    """The words of a command line, with a thumbprint that begins with "-" tied to its option.
+
+    One in 64 does (base64url, RFC 4648), and argparse would take it for an option of its own.
+    """
+    tied: list[str] = []
+    for word in words:
+        if tied and _LIKE_AN_OPTION.fullmatch(word) and tied[-1].startswith("--"):
+            tied[-1] += f"={word}"
+        else:
+            tied.append(word)
+    return tied
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Carry out a command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = parser(next(iter(given), None)).parse_args(given)
+    options = parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
     try:
         code = _carry_out(options)
         sys.stdout.flush()  # here, where it can be said that it failed

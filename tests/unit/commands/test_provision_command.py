@@ -419,6 +419,19 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     assert (entry.thumbprint, entry.former) == (thumbprint, (former,))
 
 
+@pytest.mark.parametrize("option", ["--reset", "--camera-key"])
+def test_a_thumbprint_may_begin_like_an_option(option: str, desk: Desk, tmp_path: Path) -> None:
+    thumbprint = "-" + "A" * 42
+    file = made(desk, tmp_path / "one", "camera-07", option, thumbprint) / NAME
+    said = yaml.safe_load(file.read_text())["provision"]
+    assert said[option.strip("-").replace("-", "_")] == thumbprint
+
+
+def test_what_only_looks_like_a_thumbprint_is_none(desk: Desk) -> None:
+    said = desk("provision", "new", "-" + "A" * 42)
+    assert said.code == EX_USAGE
+
+
 @pytest.mark.parametrize("more", [(), ("--replace", "camera-07")])
 def test_a_camera_that_another_office_s_file_has_set_up_is_never_taken(
     more: tuple[str, ...], desk: Desk, tmp_path: Path

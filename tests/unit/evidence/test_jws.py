@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from camerad.evidence import jws
-from camerad.evidence.keys import SigningKey
+from camerad.evidence.keys import SigningKey, decode_base64url, encode_base64url
+
+KEY = SigningKey.generate()
 
 
 def test_a_statement_longer_than_any_that_is_made_is_not_even_taken_apart() -> None:
@@ -18,10 +20,15 @@ def test_three_parts_make_a_statement() -> None:
         jws.parse(b"e30.e30")
 
 
+def test_a_header_in_another_spelling_is_none() -> None:
+    head, payload, signature = jws.sign(KEY, "camerad-commit", b"{}").split(b".")
+    spaced = encode_base64url(decode_base64url(head).replace(b":", b": ")).encode()
+    with pytest.raises(jws.JwsError, match="not the one that camerad writes"):
+        jws.parse(b".".join((spaced, payload, signature)))
+
+
 def test_a_signature_of_another_length_is_none() -> None:
-    key = SigningKey.generate()
-    statement = jws.parse(jws.sign(key, "camerad-commit", b"{}"))
-    head, payload, _ = statement.token.split(b".")
+    head, payload, _ = jws.sign(KEY, "camerad-commit", b"{}").split(b".")
     # 63 bytes, in their one spelling.
     with pytest.raises(jws.JwsError, match="does not have 64 bytes"):
         jws.parse(b".".join((head, payload, b"A" * 84)))
