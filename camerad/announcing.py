@@ -15,6 +15,7 @@ from typing import Any, Final
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
 from camerad.behaviour.stages import Stage, State
 from camerad.config.controls import Announcements
+from camerad.evidence.text import LONGEST, printable
 from camerad.hardware.speaker import FAILED, PLAYED, Clip, Speaker, Spoken
 
 log = logging.getLogger(__name__)
@@ -96,13 +97,15 @@ class Announcer:
         if down != self._down:
             self._down = down
             self._note("fault", condition=SPEAKER_DOWN, holds=down)
+        # The player's own words, of which the last say why; the ledger has room for one line.
+        why = None if spoken.why is None else printable(spoken.why)[-LONGEST:]
         about.waiting.append(
             {
                 "what": what.value,
                 "sha256": spoken.sha256,
                 "at_us": at_us,
                 "outcome": spoken.outcome,
-                "why": spoken.why,
+                "why": why,
             }
         )
         if about.settled:

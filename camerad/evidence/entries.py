@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from camerad.clock import SECOND, Moment
-from camerad.evidence import jws
+from camerad.evidence import bounds, jws
 from camerad.evidence.facts import KINDS, EpochBegun, Fact
 from camerad.evidence.keys import KeyRing, SigningKey
 
@@ -102,13 +102,17 @@ class Entry:
 
 
 def fact(kind: str, fields: dict[str, Any]) -> Fact:
-    """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types."""
+    """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types, or
+    if one of them is out of `camerad.evidence.bounds`: no reader would take such an entry for one.
+    """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
     try:
-        return msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
-    except (TypeError, msgspec.MsgspecError) as error:
+        facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
+        bounds.check(facts, _WRITTEN_BY_PEOPLE)
+    except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
+    return facts
 
 
 def make(

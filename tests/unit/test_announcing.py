@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from camerad.announcing import Announcer
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Stage, State
+from camerad.clock import ManualClock
 from camerad.config.controls import Announcements
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.ledger import Ledger
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
 
 IDLE = State(Stage.IDLE, 0)
@@ -150,6 +154,22 @@ def test_a_loudspeaker_that_fails_is_a_fault_until_it_has_played_again(
     scene.mouth.answer(PLAYED)
     assert scene.faults == [True, False]
     assert [one["why"] for one in scene.announced][:1] == ["the sound device default hangs"]
+
+
+def test_whatever_a_player_says_the_ledger_can_be_read_again(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.step(IDLE, BEGUN, OPENED)
+    # As of ALSA's own `aplay` without a sound card, and longer than any text of an entry may be.
+    words = "ALSA lib confmisc.c:855:(parse_card) cannot find card '0' " * 5
+    scene.mouth.answer(FAILED, f"{words}\x1b[1maudio open error: No such file or directory")
+    (said,) = scene.announced
+    assert said["why"].endswith("\\x1b[1maudio open error: No such file or directory")
+    key, clock = SigningKey.generate(), ManualClock()
+    for _ in range(2):
+        ledger = Ledger.open(str(tmp_path), key, clock)
+        assert not ledger.lossy
+        ledger.append("announcement", **said)
+        ledger.close()
 
 
 def test_it_begins_and_ends_with_the_loudspeaker() -> None:

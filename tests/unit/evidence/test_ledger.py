@@ -170,6 +170,11 @@ def test_what_is_held_gets_no_tombstone(book: Book) -> None:
         ("hold", {"id": "a"}, "not the facts"),
         ("hold", {"id": 1, "reason": "r", "who": "w"}, "not the facts"),
         ("uptime", {"more": 1}, "not the facts"),
+        # No reader takes an entry with these: it would be damage at the next start.
+        ("hold", {"id": "two\nlines", "reason": "r", "who": "w"}, "id is not one line"),
+        ("fault", {"condition": "x" * 201, "holds": True}, "at most 200 characters"),
+        ("mute", {"on": True, "at_us": -1}, "at_us is -1"),
+        ("opened", {"id": "a", "header": "\x1b[2J"}, "characters that print"),
     ],
 )
 def test_what_is_no_fact_is_refused_and_nothing_written(
@@ -260,7 +265,7 @@ def test_after_a_failed_append_the_next_takes_its_place(
     book.record("a")
     state = book.state
     with failing(monkeypatch, 0, code, (call,)), pytest.raises(StorageError) as raised:
-        book.ledger.append("fault", condition="x" * 5000, holds=True)
+        book.ledger.append("reboot", reason="x" * 5000, count=None)
     assert raised.value.errno == code
     assert book.state is state
     book.ledger.append("uptime")
@@ -283,7 +288,7 @@ def test_a_failed_append_that_left_half_a_line_leaves_none_behind_the_next(
 
     monkeypatch.setattr(os, "pwritev", half)
     with pytest.raises(StorageError, match="storage is full"):
-        book.ledger.append("fault", condition="x" * 5000, holds=True)
+        book.ledger.append("reboot", reason="x" * 5000, count=None)
     assert len(book.lines()[-1]) > 2000  # half of it is there
     book.ledger.append("uptime")
     assert book.damage() == []

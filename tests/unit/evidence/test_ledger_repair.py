@@ -34,7 +34,7 @@ def flip(path: Path, line: int, column: int = 200) -> None:
 
 def test_sectors_lost_from_within_an_append_are_repaired(book: Book) -> None:
     before = book.file().read_bytes()
-    book.ledger.append("fault", condition="x" * 3000, holds=True)
+    book.ledger.append("reboot", reason="x" * 3000, count=None)
     line = bytearray(book.file().read_bytes()[len(before) :])
     line[512:1024] = bytes(512)
     book.ledger.close()

@@ -138,7 +138,7 @@ def test_a_hold_is_taken_on_a_full_card_but_nothing_else_empties_the_reserve(
         # Somebody else takes whatever becomes free, until only what deletions need is left.
         with pytest.raises(StorageError, match="full"):
             for _ in range(10_000):
-                store.ledger.append("fault", condition="x" * 4000, holds=True)
+                store.ledger.append("reboot", reason="x" * 4000, count=None)
                 card.capacity = card.used()
         assert reserved(camera) == BYTES // 2
         camera.clock.advance(DAYS * DAY)
