@@ -38,7 +38,8 @@ from camerad.config.fields import (
 DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 POLICY_NAME: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 
-_SOME_TEXT = Matches(r"[^\0]*[^\0\s][^\0]*", "some text")
+_SOME_TEXT = Matches(r"[^\0]{0,499}[^\0\s][^\0]{0,500}", "a text of 1 to 1000 characters")
+"""It goes into the ledger, which takes no entry that is too long to be read again."""
 _ARMED = OneOf((Stage.IDLE.value, Stage.SELF_VIEW.value))
 
 
@@ -170,7 +171,8 @@ class Microphone:
     device: Annotated[
         str,
         "ALSA's name of the device, as `arecord -L` lists it.",
-        Matches(r"[^\s\0][^\0\n]{0,254}", "the name of an ALSA device, such as plughw:CARD=mic,"),
+        # It stands in the header of each recording, in which every text prints on one line.
+        Matches(r"[!-~][ -~]{0,199}", "the name of an ALSA device, such as plughw:CARD=mic,"),
     ] = "default"
     rate: Annotated[
         int,

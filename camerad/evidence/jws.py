@@ -79,10 +79,14 @@ def canonical(payload: Any) -> bytes:
 
 
 def sign(key: SigningKey, kind: str, payload: Any) -> bytes:
-    """The statement that `payload` is so, as a compact token."""
+    """The statement that `payload` is so, as a compact token. Raises JwsError if it would be too
+    long for one, which nobody would read."""
     header = f'{{"alg":"EdDSA","kid":"{key.public.thumbprint}","typ":"{kind}+json"}}'.encode()
     signed = f"{encode_base64url(header)}.{encode_base64url(canonical(payload))}".encode()
-    return signed + b"." + encode_base64url(key.sign(signed)).encode()
+    token = signed + b"." + encode_base64url(key.sign(signed)).encode()
+    if len(token) > LONGEST:
+        raise JwsError(f"{len(token)} bytes are too many for a statement of the kind {kind}")
+    return token
 
 
 def parse(token: bytes) -> Statement:

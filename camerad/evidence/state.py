@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from itertools import zip_longest
+from typing import Any, Final, TypeVar
 
 from camerad.clock import DAY, ClockSource, Moment
+from camerad.evidence import jws
 from camerad.evidence.entries import NOTHING, Entry, Head
 from camerad.evidence.facts import (
     LONGEST_DAYS,
@@ -36,9 +38,13 @@ from camerad.evidence.known import ClosedEpoch, Deletion, Held, Known
 from camerad.evidence.timeline import Ages, Instant, Timeline
 
 CHUNK: Final = 256
-"""Most recordings, runs or epochs in a carried entry: none may be too long for a statement."""
+"""Most recordings, runs or epochs in a carried entry: none may be too long for a statement,"""
+CARRIED_BYTES: Final = jws.LONGEST // 2
+"""and as many bytes of recordings, whatever is written in their holds: base64 makes four of three,
+and what is known of runs and epochs comes beside them."""
 
 _Ended = Closed | Recovered | Received | Found
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +191,8 @@ class LedgerState:
             lost = None
         referred |= {lost.run} if lost is not None else set()
         runs = timeline.keeping(referred).runs
-        longest = max(len(runs), len(recordings), len(epochs))
-        parts = tuple(
-            Carried(runs[at : at + CHUNK], recordings[at : at + CHUNK], epochs[at : at + CHUNK])
-            for at in range(0, longest, CHUNK)
-        )
+        chunks = (_chunks(runs), _chunks(recordings), _chunks(epochs))
+        parts = tuple(Carried(*part) for part in zip_longest(*chunks, fillvalue=()))
         begun = EpochBegun(
             number, replaces, here.run, timeline.synchronised, self.stage, lost, len(parts)
         )
@@ -252,6 +255,21 @@ class LedgerState:
         if known.deleted is not None:
             return known.deleted.epoch == self.head.epoch
         return not (known.missing and self.is_due(known, ages))
+
+
+def _chunks(items: Iterable[_T]) -> list[tuple[_T, ...]]:
+    """The items in parts that each fit into a carried entry."""
+    chunks: list[tuple[_T, ...]] = []
+    chunk: list[_T] = []
+    bytes_left = CARRIED_BYTES
+    for item in items:
+        size = len(jws.canonical(item))
+        if chunk and (size > bytes_left or len(chunk) == CHUNK):
+            chunks.append(tuple(chunk))
+            chunk, bytes_left = [], CARRIED_BYTES
+        chunk.append(item)
+        bytes_left -= size
+    return [*chunks, tuple(chunk)] if chunk else chunks
 
 
 def _known(state: LedgerState, entry: Entry, recording: str) -> Known:

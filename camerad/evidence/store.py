@@ -31,13 +31,21 @@ from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
 from camerad.evidence.comparison import Comparison
-from camerad.evidence.container import ID, SUFFIX, names
+from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
 from camerad.evidence.differences import Difference, What
 from camerad.evidence.facts import EXPIRED, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.known import Held
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import Listing
-from camerad.evidence.places import Place, PlaceKind, device_place, office_place, place_of
+from camerad.evidence.places import (
+    NotThereError,
+    Place,
+    PlaceKind,
+    device_place,
+    office_place,
+    place_of,
+)
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.reserve import Reserve
@@ -47,6 +55,7 @@ from camerad.evidence.retention import (
     may_make_room,
 )
 from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.text import LONGEST, is_plain, printable
 
 __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
 
@@ -54,6 +63,9 @@ _log = logging.getLogger(__name__)
 
 OFFICE_LEDGER_DAYS: Final = 31
 """An epoch of an office's ledger expires after so long, or after the longest retention there."""
+
+MOST_HOLDS: Final = 100
+"""Holds on one recording: each epoch of the ledger begins with all of them, in one entry."""
 
 
 class HoldError(CameradError, ValueError):
@@ -199,10 +211,25 @@ class Store:
     def hold(self, recording: str, reason: str, who: str) -> None:
         """Keep a recording until `release`. who: the authorised person.
 
-        Raises HoldError without reason and person, NotThereError if it is not here, StorageError.
+        Asked for once more by the same person for the same reason, it holds already. Raises
+        HoldError without reason and person, or if there are as many as there may be, NotThereError
+        if it is not here, StorageError.
         """
         reason, who = required("a reason", reason), required("the authorised person", who)
+        if ID.fullmatch(recording.removesuffix(UNREADABLE)) is None:
+            # Also of what would lead out of the directory: a hold is on an id, not on a path.
+            raise NotThereError(
+                f"{printable(recording)} is no recording's id; list what there is, and hold that"
+            )
         self.place.find(recording)
+        known = self.ledger.state.recordings.get(recording)
+        if known is not None and Held(reason, who) in known.holds:
+            return
+        if known is not None and len(known.holds) >= MOST_HOLDS:
+            raise HoldError(
+                f"{recording} is held {MOST_HOLDS} times, and stays so: release it, and hold it "
+                "anew for all reasons that are left"
+            )
         self.ledger.append("hold", id=recording, reason=reason, who=who)
 
     def release(self, recording: str, who: str) -> None:
@@ -291,10 +318,11 @@ def had_ledger(place: Place) -> bool:
 
 
 def required(what: str, text: str) -> str:
-    """`text` without spaces around it. Raises HoldError if nothing is left, or it has lines."""
+    """`text` without spaces around it. Raises HoldError if nothing is left, if it has lines, or if
+    it is longer than a text in a ledger."""
     text = text.strip()
-    if not text or not text.isprintable():
-        raise HoldError(f"{what} is needed, in one line of text")
+    if not text or not is_plain(text):
+        raise HoldError(f"{what} is needed, in one line of at most {LONGEST} characters")
     return text
 
 

@@ -272,11 +272,12 @@ CASES = {
     ),
     "override_without_a_reason": (
         "overrides: {authorised_by: E. M.}",
-        "c.yaml:2: overrides.reason: missing; some text is needed",
+        "c.yaml:2: overrides.reason: missing; a text of 1 to 1000 characters is needed",
     ),
     "override_by_nobody": (
         "overrides:\n  reason: Trial\n  authorised_by: ' '",
-        'c.yaml:4: overrides.authorised_by: found the text " "; some text is needed',
+        'c.yaml:4: overrides.authorised_by: found the text " "; a text of 1 to 1000 '
+        "characters is needed",
     ),
 }
 

@@ -325,7 +325,9 @@ def test_a_camera_may_announce_where_its_policy_does_not_ask_for_it(write: Write
 
 def test_an_override_without_a_name_is_the_only_thing_to_mend(write: Write) -> None:
     path = write("policy: generic\nretention: {days: 15}\noverrides: {reason: Trial}\n")
-    assert check_file(path) == ["c.yaml:3: overrides.authorised_by: missing; some text is needed"]
+    assert check_file(path) == [
+        "c.yaml:3: overrides.authorised_by: missing; a text of 1 to 1000 characters is needed"
+    ]
 
 
 def test_an_override_that_covers_nothing_covers_nothing(write: Write) -> None:

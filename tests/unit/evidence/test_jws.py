@@ -13,6 +13,9 @@ KEY = SigningKey.generate()
 def test_a_statement_longer_than_any_that_is_made_is_not_even_taken_apart() -> None:
     with pytest.raises(jws.JwsError, match="too many for a statement"):
         jws.parse(b"A" * (jws.LONGEST + 1))
+    # Nor is one made that nobody would read: base64 makes four bytes of three.
+    with pytest.raises(jws.JwsError, match="too many for a statement"):
+        jws.sign(SigningKey.generate(), "camerad-test", {"text": "x" * (jws.LONGEST * 3 // 4)})
 
 
 def test_three_parts_make_a_statement() -> None:

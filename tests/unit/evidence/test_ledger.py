@@ -19,9 +19,10 @@ from camerad.evidence import entries, jws
 from camerad.evidence.entries import LATE_US
 from camerad.evidence.facts import KINDS, Uptime
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.known import Known
+from camerad.evidence.known import Held, Known
 from camerad.evidence.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
 from camerad.evidence.state import age_us
+from camerad.evidence.store import MOST_HOLDS
 
 HOUR = DAY // 24
 
@@ -339,6 +340,22 @@ def test_more_recordings_than_fit_into_one_entry_are_carried(book: Book) -> None
     assert len(book.state.recordings) == 300
     assert book.open().state == book.state
     assert book.damage() == []
+
+
+def test_recordings_with_many_long_holds_are_carried_in_as_many_entries_as_they_need(
+    book: Book,
+) -> None:
+    # 100 recordings with as much of reasons and names as may be: 16 MB, of which an entry takes
+    # half a megabyte. The signatures are what takes the time, so the holds are not appended.
+    held = Held("\N{EURO SIGN}" * 200, "\N{EURO SIGN}" * 200)
+    book.opened("a")
+    one = replace(book.state.recordings["a"], holds=(held,) * MOST_HOLDS)
+    many = {f"{number}": replace(one, id=f"{number}") for number in range(100)}
+    book.ledger._state = replace(book.state, recordings=many)
+    book.ledger.rotate()
+    ledger = book.open()
+    assert not ledger.lossy
+    assert ledger.state.recordings == many
 
 
 def test_a_vanished_recording_is_given_up_when_it_would_have_been_deleted(book: Book) -> None:
