@@ -8,7 +8,6 @@ aside, said, and begun anew.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ from camerad.behaviour.budget import COUNTERS_END_SECONDS
 from camerad.clock import Clock
 from camerad.errors import StorageError
 from camerad.metrics import Metrics
+from camerad.onloop import watched
 
 log = logging.getLogger("camerad.daemon")
 
@@ -42,7 +42,7 @@ class Counting:
 
     def start(self) -> None:
         """Add what was counted before, then save now and then."""
-        self._task = asyncio.get_running_loop().create_task(self._keep())
+        self._task = watched(self._keep())
 
     def shift(self, *, runs: bool) -> None:
         """Whether somebody is on a shift."""
@@ -57,8 +57,7 @@ class Counting:
         if self._task is None:
             return
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task})
         self._task = None
         try:
             await asyncio.wait_for(self._save(), COUNTERS_END_SECONDS)

@@ -51,6 +51,7 @@ from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
 from camerad.microphone import Microphone
 from camerad.notify import notify
+from camerad.onloop import watched
 from camerad.rebooting import Rebooting
 from camerad.recordings import Recordings
 from camerad.resources import Resources
@@ -153,7 +154,7 @@ class Daemon(Stepping):
             self._hands.take_over(early)
             parts.callback(self._hands.close)
             if self._time is not None:
-                clock_watch = self._loop.create_task(self._watch_clock(self._time))
+                clock_watch = watched(self._watch_clock(self._time))
                 parts.callback(clock_watch.cancel)
 
             # Before anything is begun that would only have to be ended again. A card that hangs is
@@ -227,11 +228,11 @@ class Daemon(Stepping):
             self._badges = BadgeReader(frame_fd, self._shifts.seen)
             parts.push_async_callback(self._badges.close)
             parts.callback(self._shifts.close)
-            watch = self._loop.create_task(self._recordings.watch_storage())
+            watch = watched(self._recordings.watch_storage())
             parts.callback(watch.cancel)
             beats = Watchdog(self._clock, self._signs, self._stuck)
             for watching in (beats.run(), self._watch_lights()):
-                parts.callback(self._loop.create_task(watching).cancel)
+                parts.callback(watched(watching).cancel)
             self.background(self._after_reboot())
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
             self._reschedule()
@@ -239,7 +240,7 @@ class Daemon(Stepping):
             notify("READY=1")
             await self._ended.wait()
             notify("STOPPING=1")
-            last_beats = self._loop.create_task(beats.see_out())
+            last_beats = watched(beats.see_out())
         last_beats.cancel()
         self._resources.leave_word()
         return self._exit_code
@@ -262,8 +263,9 @@ class Daemon(Stepping):
 
     def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if isinstance(error, OSError) and error.errno in _SCARCE:
-            log.error("%s: %s", context["message"], error)  # the kernel has no more of something
+        if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
+            # The kernel has no more of something for whoever connects: they may try again.
+            log.error("%s: %s", context["message"], error)
             return
         log.critical("%s", context["message"], exc_info=context.get("exception"))
         self.give_up(EX_SOFTWARE)

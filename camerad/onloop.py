@@ -14,6 +14,22 @@ _running: set[asyncio.Task[None]] = set()
 """The loop itself holds on to no task."""
 
 
+def watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """`work` as a task of the running loop; whoever asked for it holds on to it, and ends it.
+
+    An exception in it is a mistake of ours, and goes at once where all of those go. A task by
+    itself keeps it for whoever awaits it, and what nobody awaits would just be done no more.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_tell_of_failure)
+    return task
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.result()
+
+
 class OnLoop:
     """Something that belongs to one event loop, `_loop`, which is set before anything is called."""
 
@@ -32,14 +48,9 @@ class OnLoop:
         """Do `work` on the loop, and nobody waits for it; an exception is a mistake of ours, and
         goes where all of those go."""
 
-        def done(task: asyncio.Task[None]) -> None:
-            _running.discard(task)
-            if not task.cancelled():
-                task.result()
-
-        task = self._loop.create_task(work)
+        task = watched(work)
         _running.add(task)
-        task.add_done_callback(done)
+        task.add_done_callback(_running.discard)
 
     def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Do blocking work on a thread of its own, which never keeps the daemon from ending."""

@@ -20,7 +20,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -36,6 +36,7 @@ from camerad.evidence import files
 from camerad.hardware import power, thermal
 from camerad.hardware.power import Power
 from camerad.hardware.thermal import Thermal
+from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Resources:
         )
         self._rates = os.path.join(settings.device.state_dir, RATES)
         self._word = os.path.join(settings.device.runtime_dir, POWER_OFF)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._faults: set[str] = set()
         self._said: dict[str, str] = {}
         self._saved: tuple[float | None, float | None] = (None, None)
@@ -120,11 +121,13 @@ class Resources:
 
     def start(self) -> None:
         """Begin to watch."""
-        loop = asyncio.get_running_loop()
         for watch in (self._recall(), self._watch_power(), self._watch_heat()):
-            task = loop.create_task(watch)
-            task.add_done_callback(_tell_of_failure)
-            self._tasks.append(task)
+            self._begin(watch)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = watched(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
         """Watch no longer."""
@@ -219,7 +222,7 @@ class Resources:
         rates = (now.recording.rate, now.standby.rate)
         if rates != self._saved:
             self._saved = rates
-            self._tasks.append(asyncio.ensure_future(self._save(rates)))
+            self._begin(self._save(rates))
 
     def _count_down(self, now: Battery) -> None:
         if not now.critical:
@@ -340,11 +343,3 @@ def read_rates(path: str) -> tuple[float | None, float | None]:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise NoRatesError(f"{path}: {error}") from error
     return recording, standby
-
-
-def _tell_of_failure(task: asyncio.Task[None]) -> None:
-    """A watch that fails is a mistake of ours, and ends the daemon as any other does."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        context = {"message": "the watch over the resources failed", "exception": error}
-        task.get_loop().call_exception_handler(context)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
+from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class BadgeReader:
         if wanted == (self._task is not None):
             return
         if wanted:
-            self._task = asyncio.get_running_loop().create_task(self._keep_looking())
+            self._task = watched(self._keep_looking())
             return
         task, self._task = self._task, None
         if task is not None:

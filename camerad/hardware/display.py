@@ -12,7 +12,6 @@ display that went away in idle is missed before it is needed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import socket
@@ -27,6 +26,7 @@ from camerad.behaviour.budget import (
     LEAVE_SECONDS,
 )
 from camerad.behaviour.scene import DARK, Scene, to_wire
+from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class SelfView:
 
     def start(self) -> None:
         """Begin to keep the process alive. Needs a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._keep_alive())
+        self._task = watched(self._keep_alive())
 
     def show(self, scene: Scene) -> None:
         """Show this from now on; returns at once, whatever the display does."""
@@ -231,8 +231,7 @@ class SelfView:
         """End the process and keep it ended."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
             self._task = None
         await self._end()
 

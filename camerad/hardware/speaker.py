@@ -24,6 +24,7 @@ from typing import Final
 
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import KERNEL_SECONDS, SPEAKER_END_SECONDS
+from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Speaker:
 
     def start(self) -> None:
         """Begin to play what is to be said. Needs a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = watched(self._run())
 
     def say(self, what: Announcement, on_spoken: Callable[[Spoken], None]) -> None:
         """Have it said next; returns at once. What is being said now is cut short.

@@ -341,11 +341,11 @@ def test_a_watch_that_fails_is_a_mistake_that_is_heard_of(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    scene.loop.set_exception_handler(lambda _, context: heard.append(context["message"]))
+    scene.loop.set_exception_handler(lambda _, context: heard.append(str(context["exception"])))
 
     def wrong(_: Path) -> power.Power:
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(resources.power, "read", wrong)
     scene.live(30)
-    assert heard == ["the watch over the resources failed"]
+    assert heard == ["a mistake"]
