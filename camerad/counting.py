@@ -107,11 +107,11 @@ class Counting:
         except OSError as error:
             log.warning("%s cannot be read, and is left as it is: %s", self._path, error.strerror)
             return False, None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return self._set_aside(error), None
         return True, former
 
-    def _set_aside(self, error: ValueError) -> bool:
+    def _set_aside(self, error: Exception) -> bool:
         from camerad.evidence import files  # noqa: PLC0415 - slow to import
 
         kept = f"{self._path}.damaged"

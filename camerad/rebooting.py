@@ -90,7 +90,7 @@ class Rebooting:
                 return reboots.from_json(json.loads(file.read(_LARGEST)))
         except FileNotFoundError:
             return reboots.NONE
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             if self._news(str(error)):
                 log.error(
                     "%s: %s; there are to be no reboots until the camera works", self._path, error

@@ -340,6 +340,6 @@ def read_rates(path: str) -> tuple[float | None, float | None]:
                 raise ValueError(f"{rate} per hour cannot be")
     except FileNotFoundError:
         return None, None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise NoRatesError(f"{path}: {error}") from error
     return recording, standby

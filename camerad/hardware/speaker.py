@@ -100,7 +100,10 @@ def clips(directories: Sequence[Path]) -> dict[Announcement, Clip]:
 def _clip(path: Path) -> Clip:
     content = path.read_bytes()
     with wave.open(str(path), "rb") as sound:
-        seconds = sound.getnframes() / sound.getframerate()
+        rate = sound.getframerate()
+        if not rate:
+            raise ValueError("it has no samples in a second")
+        seconds = sound.getnframes() / rate
     if not 0 < seconds <= LONGEST_SECONDS:
         raise ValueError(f"it lasts {seconds:g} s, and an announcement up to {LONGEST_SECONDS:g} s")
     return Clip(path, seconds, hashlib.sha256(content).hexdigest())

@@ -69,7 +69,7 @@ def test_the_card_is_written_once_an_hour(tmp_path: Path, monkeypatch: pytest.Mo
     assert writes == pytest.approx(expected, abs=1)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"format": 1}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"format": 1}', b"[" * 9999])
 def test_a_damaged_file_is_kept_aside_and_counting_begins_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:

@@ -91,7 +91,7 @@ def test_what_cannot_be_written_afterwards_is_said_and_does_no_harm(
     assert caplog.text.count("could not be written") == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"count": "3"}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"count": "3"}', b"\xff", b"[" * 4000])
 def test_a_damaged_memory_counts_as_too_many_reboots_until_the_camera_works(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

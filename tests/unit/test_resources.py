@@ -170,6 +170,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         ('{"recording": 99, "standby": null}', (None, None), "99 per hour cannot be"),
         ("[]", (None, None), "measured anew"),
         ("{", (None, None), "measured anew"),
+        ("[" * 100_000, (None, None), "measured anew"),
     ],
 )
 def test_what_was_measured_in_an_earlier_life_is_believed_if_it_can_be(

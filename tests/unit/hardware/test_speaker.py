@@ -311,12 +311,16 @@ def test_the_office_s_file_comes_first_and_camerad_s_stands_in_for_one_that_is_w
     (office / "ended.wav").write_bytes(b"ID3 no WAV at all")
     write(office / "muted.wav", [])
     write(office / "unmuted.wav", [0] * 3100, rate=100)
+    self_view = write(office / "self_view.wav", [3] * 100)
+    content = bytearray(self_view.read_bytes())
+    content[24:28] = bytes(4)  # samples per second
+    self_view.write_bytes(content)
     found = clips([office, came])
     assert found[Announcement.RECORDING].path == mine
     assert found[Announcement.RECORDING].seconds == 100 / 8000
     for what in set(Announcement) - {Announcement.RECORDING}:
         assert found[what].path == came / f"{what.value}.wav"
-    for name in ("ended", "muted", "unmuted"):
+    for name in ("ended", "muted", "unmuted", "self_view"):
         assert f"{office / name}.wav is not played: " in caplog.text
     assert "it lasts 31 s, and an announcement up to 30 s" in caplog.text
 
