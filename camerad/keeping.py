@@ -125,7 +125,7 @@ class Keeping:
         """Have the ledger say so (`camerad.evidence.facts`), and that it happened now, whenever it
         can be written; returns at once."""
         note = (kind, self._clock.moment(), facts)
-        self._jobs.put(lambda: self._unwritten.append(note))
+        self._jobs.put(lambda: self._take(note))
 
     def ask(
         self, work: Callable[[Store, SigningKey], _T], *, only_looks: bool = False
@@ -291,17 +291,18 @@ class Keeping:
             return
         while self._unwritten:
             kind, happened, facts = self._unwritten[0]
-            try:
-                store.ledger.append(kind, happened=happened, **facts)
-            except StorageError:
-                while len(self._unwritten) > MOST_UNWRITTEN:
-                    kind, _, facts = self._unwritten.popleft()
-                    self._forget(kind, facts)
-                    log.error("the ledger does not get to know: %s", kind)
-                raise
+            store.ledger.append(kind, happened=happened, **facts)
             self._unwritten.popleft()
             self._forget(kind, facts)
             self._uptime_us = self._clock.now_us()
+
+    def _take(self, note: tuple[str, Moment, dict[str, Any]]) -> None:
+        """Keep a note until it can be written."""
+        self._unwritten.append(note)
+        while len(self._unwritten) > MOST_UNWRITTEN:
+            kind, _, facts = self._unwritten.popleft()
+            self._forget(kind, facts)
+            log.error("the ledger does not get to know: %s", kind)
 
     def _forget(self, kind: str, facts: dict[str, Any]) -> None:
         """From when the ledger knows the end of a recording, its file is like any other."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from camerad import keeping, opening
 from camerad.behaviour import update
 from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
@@ -861,3 +862,26 @@ def test_what_became_of_an_update_is_told_while_the_daemon_runs(
     housekept(scene)
     housekept(scene)
     assert told() == ["to_try", "confirmed"]
+
+
+def test_before_the_store_is_open_no_more_is_remembered_than_may_be(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A card that never answers well must not cost the memory of a camera that goes on."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise StorageError("the storage reports an input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keeping, "MOST_UNWRITTEN", 3)
+        broken.setattr(keeping, "RETRY_SECONDS", 0.05)
+        broken.setattr(opening, "open_books", failing)
+        scene = scenes()
+        for number in range(5):
+            scene.keeping.note("fault", condition=f"number {number}", holds=True)
+        with pytest.raises(StorageError):
+            scene.keeping.ask(lambda _store, _key: None).result(WAIT)
+        assert caplog.text.count("the ledger does not get to know: fault") == 2
+    until(lambda: scene.opened, WAIT, "recordings can be kept")
+    said = [facts.condition for kind, facts in scene.entries() if kind == "fault"]
+    assert said == ["number 2", "number 3", "number 4"]
