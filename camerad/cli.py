@@ -215,9 +215,11 @@ def _check(path: str) -> int:
 
 
 def _status(path: str, *, as_json: bool) -> int:
-    from camerad.client import request  # noqa: PLC0415 - slow to import
+    from camerad.client import refusal, request  # noqa: PLC0415 - slow to import
 
-    _, status = request(path, "GET", "/status")
+    code, status = request(path, "GET", "/status")
+    if code != http.HTTPStatus.OK:
+        raise refusal(code, f"the camera does not say how it is: {status.get('error')}")
     if as_json:
         print(json.dumps(status))  # noqa: T201
         return 0

@@ -94,6 +94,8 @@ def _remove_stale(path: str) -> None:
             trial.connect(path)
         except FileNotFoundError:
             return
+        except (BlockingIOError, TimeoutError):
+            pass  # somebody listens, and is too busy to accept, or hangs
         except OSError as error:
             if error.errno != errno.ECONNREFUSED:
                 raise

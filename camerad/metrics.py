@@ -5,7 +5,7 @@ recordings, failures by kind, and hours: of running, of being ready, on a shift.
 when, where or what; no label has a value that is not in a table of the code. The format is
 Prometheus' text exposition format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
 
-Counters go on over restarts: `Metrics.dump` and `restored`. Pure; times are media time in
+Counters go on over restarts: `Metrics.dump` and `Metrics.restore`. Pure; times are media time in
 microseconds.
 """
 

@@ -21,6 +21,7 @@ from camerad import __version__, cli
 from camerad.client import request
 from camerad.errors import (
     EX_CONFIG,
+    EX_NOPERM,
     EX_SOFTWARE,
     EX_TEMPFAIL,
     EX_UNAVAILABLE,
@@ -70,6 +71,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 class _IdleHandler(_Handler):
     def do_GET(self) -> None:
         self._answer(200, STATUS | {"stage": "idle", "recording": None, "muted": False})
+
+
+class _ClosedHandler(_Handler):
+    def do_GET(self) -> None:
+        self._answer(403, {"error": "this user may not read here"})
 
 
 @contextlib.contextmanager
@@ -132,6 +138,17 @@ def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == (
         "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
     )
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_who_may_not_read_the_status_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: list[str]
+) -> None:
+    with listening(tmp_path / "closed.sock", _ClosedHandler) as closed:
+        assert cli.main(["status", *form, "--socket", closed]) == EX_NOPERM
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "camerad: the camera does not say how it is: this user may not read here\n"
 
 
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import grp
 import json
 import os
@@ -226,6 +227,25 @@ def test_a_second_daemon_is_refused_and_a_stale_socket_is_not_in_the_way(tmp_pat
         await first.close()
 
     asyncio.run(run())
+
+
+def test_a_daemon_that_accepts_nobody_just_now_is_not_taken_for_an_unwritable_directory(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "control.sock")
+    with socket.socket(socket.AF_UNIX) as busy, contextlib.ExitStack() as waiting:
+        busy.bind(path)
+        busy.listen(0)
+        while True:  # until no more may wait
+            one = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            one.setblocking(False)
+            try:
+                one.connect(path)
+            except BlockingIOError:
+                break
+        with pytest.raises(ControlError, match="another camerad listens on"):
+            asyncio.run(Control(StandIn(), str(tmp_path), None).open())
+    assert os.path.exists(path)
 
 
 def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
