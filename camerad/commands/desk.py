@@ -269,10 +269,12 @@ def daemon_runs(place: Place) -> bool:
     """Whether a daemon has the device's recordings, or keeps them from this user."""
     try:
         os.close(storage.claim(place.holdings[0].recordings))
-    except (storage.StateDirectoryError, PermissionError):
+    except storage.TakenError:
         return True
-    except OSError as error:
-        raise files.explained("open the store", place.holdings[0].recordings, error) from error
+    except storage.StateDirectoryError as error:
+        if error.errno not in files.FORBIDDEN:
+            raise
+        return True
     return False
 
 

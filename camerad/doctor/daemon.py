@@ -15,7 +15,7 @@ from camerad.doctor import camera
 from camerad.doctor.checks import OUTPUTS
 from camerad.doctor.findings import Finding, What
 from camerad.errors import CameradError, ControlError, NoDaemonError
-from camerad.evidence import storage
+from camerad.evidence import files, storage
 
 PATIENCE_SECONDS: Final = 10.0
 """A daemon that has just begun has the store for some seconds before it answers."""
@@ -59,17 +59,16 @@ def find(directory: str, socket: str) -> Owner:
     """
     try:
         return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=storage.claim(directory))
-    except storage.StateDirectoryError:
-        pass  # somebody has it
-    except PermissionError as error:
+    except storage.TakenError:
+        pass
+    except storage.StateDirectoryError as error:
         # Whoever may not look at the store may still ask the daemon.
         if (running := _ask(socket)) is not None:
             return running
-        values = {"why": f"{directory}: {error.strerror}"}
-        return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, values))
-    except OSError:
+        if error.errno in files.FORBIDDEN:
+            return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, {"why": str(error)}))
         # No store yet, so no daemon has it; `space` says that it is missing.
-        return _ask(socket) or Owner(Finding("daemon", What.DAEMON_STOPPED))
+        return Owner(Finding("daemon", What.DAEMON_STOPPED))
     end = time.monotonic() + PATIENCE_SECONDS
     while (running := _ask(socket)) is None:
         if time.monotonic() > end:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ MODE: Final = 0o640
 """Readable by owner and group; a recording is sealed, and who may copy it need not be root."""
 TEMPORARY: Final = ".new"
 """Ending of a file that is not published yet; one that is found at start is worth nothing."""
+
+FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
+"""What the system says to a user who may not do something."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -69,6 +73,24 @@ def create(path: str, mode: int = MODE) -> int:
         return os.open(path, flags, mode)
     except OSError as error:
         raise explained("make the file", path, error) from error
+
+
+def lock_directory(directory: str) -> int:
+    """Claim a directory until the descriptor that is returned is closed.
+
+    Raises BlockingIOError if another process has claimed it.
+    """
+    descriptor = None
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        raise explained("claim the directory", directory, error) from error
+    return descriptor
 
 
 def open_existing(path: str) -> int:

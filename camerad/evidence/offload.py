@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -332,15 +331,9 @@ def _read(path: str) -> bytes | None:
 def _alone(device: Device) -> Iterator[None]:
     """Make sure that only one offload of a device runs; the claim is on the device, since not all
     other storage knows locks."""
-    directory = device.place.ledger
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise files.explained("read the ledger", directory, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
+        descriptor = files.lock_directory(device.place.ledger)
+    except BlockingIOError as error:
         raise OffloadError(
             f"{device.place.root}: another offload of this device is under way; wait for its end"
         ) from error

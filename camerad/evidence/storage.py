@@ -13,7 +13,6 @@ d3476f3dad4a, "ext4: don't set SB_RDONLY after filesystem errors"). But it count
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -32,6 +31,10 @@ class StateDirectoryError(StorageError):
     """Error raised at start when the place for recordings cannot be used."""
 
     exit_code: ClassVar[int] = EX_CANTCREAT
+
+
+class TakenError(StateDirectoryError):
+    """Error raised when another process has the claim to the recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +82,20 @@ def usable(directory: str) -> StorageError | None:
 def claim(directory: str) -> int:
     """Make sure that this is the only daemon that records into the directory.
 
-    Returns a descriptor that holds the claim until it is closed. Raises StateDirectoryError if
-    another daemon has it.
+    Returns a descriptor that holds the claim until it is closed. Raises TakenError if another
+    daemon has it, and StateDirectoryError, with its number, if the directory cannot be claimed.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StateDirectoryError(
+        return files.lock_directory(directory)
+    except BlockingIOError as error:
+        raise TakenError(
             f"another camerad records into {directory} already: end it first "
             "('systemctl stop camerad'), or set device.state_dir"
         ) from error
-    return descriptor
+    except StorageError as error:
+        said = StateDirectoryError(str(error))
+        said.errno = error.errno
+        raise said from error
 
 
 def room(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -93,7 +94,22 @@ def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
 
 def test_only_one_daemon_records_into_a_directory(tmp_path: Path) -> None:
     first = storage.claim(str(tmp_path))
-    with pytest.raises(storage.StateDirectoryError, match="another camerad records into"):
+    with pytest.raises(storage.TakenError, match="another camerad records into"):
         storage.claim(str(tmp_path))
     os.close(first)
     os.close(storage.claim(str(tmp_path)))
+
+
+@pytest.mark.parametrize("call", ["open", "flock"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOLCK, errno.EMFILE])
+def test_a_directory_that_cannot_be_claimed_is_not_one_that_another_daemon_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os if call == "open" else fcntl, call, fail)
+    with pytest.raises(storage.StateDirectoryError, match=os.strerror(number)) as caught:
+        storage.claim(str(tmp_path))
+    assert not isinstance(caught.value, storage.TakenError)
+    assert caught.value.errno == number

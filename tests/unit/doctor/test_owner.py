@@ -152,10 +152,14 @@ def test_a_daemon_that_may_not_be_asked_and_one_that_hangs_are_told_apart(
 def test_whoever_may_not_look_at_the_store_may_still_ask(
     store: Path, socket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: str) -> int:
-        raise PermissionError(13, "Permission denied")
+    real = os.open
 
-    monkeypatch.setattr(storage, "claim", refuse)
+    def refuse(path: Any, *more: Any, **named: Any) -> int:
+        if path == str(store):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
     assert daemon.find(str(store), socket).finding.what is What.DAEMON_RUNS
     none = str(tmp_path / "none.sock")
     assert daemon.find(str(store), none).finding.what is What.DAEMON_FORBIDDEN
