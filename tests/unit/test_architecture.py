@@ -1,0 +1,116 @@
+"""The floors of docs/architecture.md are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+TABLES = {
+    "camerad": "Floors from the ground up",
+    "camerad.evidence": "The floors of `evidence/`",
+    "camerad.provisioning": "The floors of `provisioning/`",
+    "camerad.updating": "The floors of `updating/`",
+}
+"""What stands before the table of each package."""
+
+
+def sources() -> dict[str, Path]:
+    """Every module, by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / "camerad").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+SOURCES = sources()
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of camerad that a file imports anywhere, but for those that only types need."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None and node.level == 0, f"{path}: a relative import"
+            found |= {f"{node.module}.{one.name}" for one in node.names} | {node.module}
+    return found & set(SOURCES)
+
+
+IMPORTS = {name: imports(path) for name, path in SOURCES.items()}
+
+
+def floors(package: str) -> list[list[str]]:
+    """The rooms of each floor, from the ground up, as the page has them."""
+    lines = PAGE.split(TABLES[package], 1)[1].splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("|---"))
+    found = []
+    for line in lines[first + 1 :]:
+        if not line.startswith("|"):
+            break
+        names = re.findall(r"`([\w/.]+)`", line.split(" | ")[0])
+        found.append([name.removesuffix("/").removesuffix(".py") for name in names])
+    return found
+
+
+def room(package: str, module: str) -> str | None:
+    """The part of a package that a module is in; None outside of it, and for the package itself."""
+    if not module.startswith(f"{package}."):
+        return None
+    return module[len(package) + 1 :].split(".", 1)[0]
+
+
+@pytest.mark.parametrize("package", TABLES)
+def test_every_part_of_a_package_is_on_one_floor_and_nothing_else_is(package: str) -> None:
+    named = [name for floor in floors(package) for name in floor]
+    there = {room(package, module) for module in SOURCES} - {None, "__main__"}
+    assert sorted(named) == sorted(str(name) for name in there)
+
+
+@pytest.mark.parametrize("package", TABLES)
+def test_no_floor_imports_from_a_higher_one(package: str) -> None:
+    level = {name: number for number, floor in enumerate(floors(package)) for name in floor}
+    upwards = [
+        f"{module} imports {other}"
+        for module, others in IMPORTS.items()
+        for other in others
+        if (mine := room(package, module)) in level
+        and (theirs := room(package, other)) in level
+        and level[str(theirs)] > level[str(mine)]
+    ]
+    assert upwards == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Else it depends on who comes first whether it can be imported."""
+    inside = {module: others - {module} for module, others in IMPORTS.items()}
+    for module, others in inside.items():
+        # A package's own module may gather its parts, which name the package when they import.
+        inside[module] = {other for other in others if not module.startswith(f"{other}.")}
+    order = list(TopologicalSorter(inside).static_order())
+    assert set(order) == set(SOURCES)
+
+
+def test_what_decides_reads_no_clock_no_file_and_starts_no_thread() -> None:
+    """All of behaviour/ but the program that draws its tables."""
+    world = {"asyncio", "io", "os", "pathlib", "random", "select", "socket", "subprocess", "sys"}
+    world |= {"threading", "time"}
+    for path in sorted((ROOT / "camerad/behaviour").glob("*.py")):
+        if path.name != "diagram.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            names = [
+                one.name for n in ast.walk(tree) if isinstance(n, ast.Import) for one in n.names
+            ]
+            names += [str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+            assert not world & {name.split(".")[0] for name in names}, path.name
