@@ -313,11 +313,10 @@ def test_the_newest_epoch_cut_anywhere_is_found_by_a_witnessed_head(
     content = original.files[original.newest]
     for length in range(0, len(content), 11):
         files = original.files | {original.newest: content[:length]}
-        damage, notes = check(tmp_path / "ledger", files, original.head)
+        damage, _ = check(tmp_path / "ledger", files, original.head)
         assert damage
         if content[:length].count(b"\n") >= 2:
             assert any("was put back" in text for text in damage)
-        assert notes or damage
 
 
 def test_a_checkpoint_does_not_hide_which_entries_it_stands_for(original: Original) -> None:

@@ -277,5 +277,7 @@ def test_what_is_printed_of_a_difference_is_one_line(camera: Camera, office: Pat
     one = recording(THREE)
     (copies(office) / f"{THREE}.tar").write_bytes(by(KEY, one))
     with open_office(office, OFFICE, camera.clock) as store:
-        for difference in store.reconcile():
-            assert str(difference).isprintable()
+        differences = store.reconcile()
+    assert differences
+    for difference in differences:
+        assert str(difference).isprintable()
