@@ -122,3 +122,27 @@ def test_a_unit_of_updates_is_valid(name: str, tmp_path: Path) -> None:
     done = subprocess.run([*words, unit], capture_output=True, text=True, check=False)
     # What systemd does not know is a warning, and no error: nothing may be said at all.
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "restarts"), [(0, 0, True), (75, 0, False), (70, 70, False)]
+)
+def test_a_trial_that_must_not_begin_now_is_no_failure_and_any_other_mistake_is(
+    code: int, ends: int, restarts: bool, tmp_path: Path
+) -> None:
+    """The command ends with that exit code; what systemctl is asked is written down."""
+    script = (FILES / "usr/lib/camerad/update-try").read_text()
+    command, asked = tmp_path / "camerad", tmp_path / "asked"
+    command.write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >{asked}\n')
+    for program in (command, tmp_path / "systemctl"):
+        program.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script.replace("/opt/camerad/bin/camerad", str(command))],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        check=False,
+    )
+    assert done.returncode == ends
+    assert asked.exists() == restarts
+    if restarts:
+        assert asked.read_text() == "reboot --reboot-argument=0 tryboot\n"
