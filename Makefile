@@ -84,7 +84,7 @@ lint:
 	$(python) -m ruff format --check .
 	shellcheck config/image/files/usr/lib/camerad/*
 	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad tests/image/guest/initramfs
-	shellcheck hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
+	shellcheck .ci/run hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
 
 types:
 	$(prepare) test
