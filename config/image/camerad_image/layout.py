@@ -29,7 +29,17 @@ class Partition:
     @property
     def device(self) -> str:
         """How the kernel and fstab name it, on whatever bus the card is."""
-        return f"PARTUUID={DISK_ID:08x}-{self.number:02x}"
+        return f"PARTUUID={self._uuid}"
+
+    @property
+    def link(self) -> str:
+        """Its name in /dev, which udev makes of the table alone: a file system that cannot be read
+        has no label."""
+        return f"/dev/disk/by-partuuid/{self._uuid}"
+
+    @property
+    def _uuid(self) -> str:
+        return f"{DISK_ID:08x}-{self.number:02x}"
 
     @property
     def logical(self) -> bool:
@@ -52,13 +62,12 @@ PARTITIONS: Final = (COMMON, BOOT_A, BOOT_B, ROOT_A, ROOT_B, DATA)
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of fstab; `check`: in which pass e2fsck looks at it, 0 for never."""
+    """One line of fstab."""
 
     what: str
     where: str
     kind: str
     options: str
-    check: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,15 @@ KEPT: Final = (
 )
 """All that outlives a start."""
 
-DATA_OPTIONS: Final = "noatime,dioread_lock,errors=remount-ro,nodev,nosuid,noexec,x-systemd.growfs"
+CHECK: Final = "camerad-check.service"
+"""Looks at the data before it is mounted. Not systemd-fsck@.service: that mounts what could not be
+looked at, and knows of no other superblock."""
+DATA_OPTIONS: Final = ",".join(
+    (
+        *("noatime", "dioread_lock", "errors=remount-ro", "nodev", "nosuid", "noexec"),
+        *("x-systemd.growfs", f"x-systemd.requires={CHECK}"),
+    )
+)
 """``dioread_lock,noatime``: what was measured to write least; ``errors=remount-ro``: what is
 broken is not written to. See docs/storage.md."""
 
@@ -101,14 +118,14 @@ _QUIET: Final = "mode=0755,nodev,nosuid,noexec"
 
 MOUNTS: Final = (
     Mount("tmpfs", "/var", "tmpfs", f"{_QUIET},size=48M"),
-    Mount(DATA.device, "/data", "ext4", DATA_OPTIONS, 2),
+    Mount(DATA.device, "/data", "ext4", DATA_OPTIONS),
     *(Mount(f"/data/{kept.name}", kept.where, "none", "bind") for kept in KEPT),
 )
 
 
 def fstab() -> str:
     """The fstab of both roots: the root itself is the kernel's affair."""
-    lines = [f"{m.what} {m.where} {m.kind} {m.options} 0 {m.check}" for m in MOUNTS]
+    lines = [f"{m.what} {m.where} {m.kind} {m.options} 0 0" for m in MOUNTS]
     return "# Made by the image recipe of camerad.\n" + "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad_image.errors import ImageError
-from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B, Partition
+from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B
 from camerad_image.programs import run
 
 MINIMUM: Final = "0.1.0-0"
@@ -40,10 +40,6 @@ def os_release(text: str, image: str, release: str) -> str:
     """The text of os-release with the image's name and version."""
     lines = [line for line in text.splitlines() if not line.startswith(("IMAGE_ID", "IMAGE_VER"))]
     return "\n".join([*lines, f"IMAGE_ID={image}", f"IMAGE_VERSION={release}", ""])
-
-
-def _device(partition: Partition) -> str:
-    return f"/dev/disk/by-partuuid/{partition.device.removeprefix('PARTUUID=')}"
 
 
 def system_conf(image: str, minimum: str = MINIMUM) -> str:
@@ -74,12 +70,12 @@ def system_conf(image: str, minimum: str = MINIMUM) -> str:
         lines += [
             "",
             f"[slot.root.{index}]",
-            f"device={_device(root)}",
+            f"device={root.link}",
             "type=raw",
             f"bootname={name}",
             "",
             f"[slot.boot.{index}]",
-            f"device={_device(boot)}",
+            f"device={boot.link}",
             "type=raw",
             f"parent=root.{index}",
         ]

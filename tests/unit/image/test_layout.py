@@ -120,3 +120,24 @@ def test_growing_gives_data_the_rest_of_the_card_and_leaves_all_else_where_it_is
     assert after[7][0] == before[7][0]
     # All of the card, but for what does not fill a MiB.
     assert after[7][0] + after[7][1] > 3999 * 2048
+
+
+def test_the_data_is_found_and_checked_by_the_table_that_no_loss_of_power_can_tear() -> None:
+    """A file system that cannot be read has no label."""
+    units = FILES / "etc/systemd/system"
+    device = layout.DATA.link.removeprefix("/").replace("-", r"\x2d").replace("/", "-") + ".device"
+    program = {"camerad-grow.service": "grow", layout.CHECK: "check-data"}
+    for name, script in program.items():
+        text = (units / name).read_text()
+        assert re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE) == [
+            f"/usr/lib/camerad/{script} {layout.DATA.link}"
+        ]
+        assert set(re.findall(r"dev-\S+\.device", text)) == {device}
+        assert (FILES / "usr/lib/camerad" / script).stat().st_mode & 0o111
+    (line,) = (line for line in layout.fstab().splitlines() if " /data " in line)
+    what, _, _, options, _, check = line.split()
+    assert (what, check) == (layout.DATA.device, "0")
+    assert f"x-systemd.requires={layout.CHECK}" in options.split(",")
+    for path in [*FILES.rglob("*"), *(Path(layout.__file__).parent.glob("*.py"))]:
+        if path.is_file():
+            assert "by-label" not in path.read_text(), path
