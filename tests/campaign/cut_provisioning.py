@@ -47,7 +47,8 @@ from tests.crash.workspace import Workspace
 from tests.system.harness import now_us
 from tests.unit.provisioning.scene import OFFICE, SECRET, STRANGER, WIFI, document
 
-_CARD_BYTES: Final = 96 << 20
+_CARD_BYTES: Final = 160 << 20
+"""So many that ext4 keeps a copy of its superblock: its groups have 128 MiB."""
 _FAT_BYTES: Final = "1m"
 _PROVISION: Final = "provision"
 _ONE_CONTROL_PER: Final = 5

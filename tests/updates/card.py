@@ -20,9 +20,10 @@ SIZES: Final = {
     "boot-b": 36 * MIB,
     "root-a": 8 * MIB,
     "root-b": 8 * MIB,
-    "data": 64 * MIB,
+    "data": 160 * MIB,
 }
-"""FAT32 has to have 65,525 clusters, of one sector here."""
+"""FAT32 has to have 65,525 clusters, of one sector here; ext4 a second group, of 128 MiB, for the
+copy of its superblock."""
 IMAGE: Final = "camerad-debian-all"
 EPOCH: Final = 1_700_000_000
 

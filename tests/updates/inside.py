@@ -17,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from tests.campaign.checking import CHECK
+
 PLACE: Final = Path("/run/bed")
 BOOT, DATA, ROOT = PLACE / "boot", PLACE / "data", PLACE / "root"
 SOCKET: Final = PLACE / "control.sock"
@@ -59,7 +61,7 @@ def mount_all(words: str) -> str:
     # As a start would: all of it is read.
     hashlib.sha256((ROOT / "ballast").read_bytes())
     sh("mount", "-t", "vfat", "-o", "noatime,utf8,shortname=mixed", "/dev/loop0p1", BOOT)
-    fsck = subprocess.run(["e2fsck", "-p", "/dev/loop0p7"], capture_output=True, check=False)
+    fsck = subprocess.run(["/bin/sh", CHECK, "/dev/loop0p7"], capture_output=True, check=False)
     say("fsck", code=fsck.returncode)
     sh("mount", "-o", "noatime,dioread_lock", "/dev/loop0p7", DATA)
     sh("mount", "--bind", ROOT / "os-release", os.path.realpath("/etc/os-release"))

@@ -27,6 +27,7 @@ from camerad.updating.kept import prepare
 from camerad_image import updates
 from tests.campaign.blocklog import now_us, served
 from tests.campaign.blockstates import Log, State, states
+from tests.campaign.checking import CHECK
 from tests.crash.runs import FAST
 from tests.unit.updating.scene import DOCKED
 from tests.updates import card
@@ -99,16 +100,19 @@ def work() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def judged(disk: Path, work: Path) -> tuple[str, Phase, list[str]]:
-    """The start after: which slot, how far the update is then, and what is wrong."""
+def judged(disk: Path, work: Path) -> tuple[str, Phase | None, list[str]]:
+    """The start after: which slot, how far the update is then (None: its data cannot be mounted),
+    and what is wrong."""
     wrong = []
     start = card.firmware(disk)
     if not card.is_whole(disk, start, work):
         wrong.append(f"slot {start.slot} starts, and is not whole")
     data = card.get(disk, "data", work / "data.img")
-    mended = subprocess.run(["e2fsck", "-p", data], capture_output=True, check=False).returncode
-    if mended not in (0, 1):
-        wrong.append(f"e2fsck -p: {mended}")
+    check = ["/bin/sh", str(CHECK), str(data)]
+    mended = subprocess.run(check, capture_output=True, text=True, check=False)
+    if mended.returncode != 0:
+        wrong.append(f"the check of the data: {mended.stdout}{mended.stderr}")
+        return start.slot, None, wrong
     boot = work / "boot"
     boot.mkdir(exist_ok=True)
     (boot / "autoboot.txt").write_bytes(card.read_fat(disk, "common", "autoboot.txt"))
@@ -132,7 +136,9 @@ def judged(disk: Path, work: Path) -> tuple[str, Phase, list[str]]:
     return start.slot, phase, wrong
 
 
-def judge_all(life: Life, work: Path, found: list[State]) -> list[tuple[str, Phase, list[str]]]:
+def judge_all(
+    life: Life, work: Path, found: list[State]
+) -> list[tuple[str, Phase | None, list[str]]]:
     forward = work / "forward.img"
     shutil.copy(life.base, forward)
     log = Log(life.log, forward)
