@@ -173,9 +173,7 @@ def accompanying_keys(place: Place) -> KeyRing:
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
-    if not os.path.exists(options.office_key):
-        return None
-    return office.load_or_create(options.office_key)[0].public
+    return office.load_public(options.office_key)
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:

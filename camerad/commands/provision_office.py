@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from typing import Any, Final
@@ -10,6 +11,8 @@ from typing import Any, Final
 from camerad.commands.options import default_office_key
 from camerad.errors import EX_CONFIG, CameradError
 from camerad.evidence.text import count, printable
+
+_EITHER_HALF: Final = "the office's own key, or its public half alone (PEM or JWK)"
 
 
 def add_actions(actions: Any) -> None:
@@ -45,7 +48,7 @@ def add_actions(actions: Any) -> None:
 
     check = actions.add_parser("check", help="say what a camera would say of a file")
     check.add_argument("file", metavar="FILE")
-    _add_office_key(check, "the office's own key; if it is there, a file of another is told")
+    _add_office_key(check, f"{_EITHER_HALF}; if it is there, a file of another is told")
 
     batch = actions.add_parser(
         "batch",
@@ -86,7 +89,16 @@ def add_actions(actions: Any) -> None:
         metavar="DIR",
         help="put each camera's key there as well, for 'camerad evidence verify --key DIR'",
     )
-    _add_office_key(collect, "the office's own key, by which the camera must have been set up")
+    _add_office_key(collect, f"{_EITHER_HALF}, by which the camera must have been set up")
+
+    public = actions.add_parser(
+        "public-key",
+        help="print the public half of the office's key, which checks and signs nothing",
+        description="With it as --office-key, 'check' and 'collect' need no private key: for a "
+        "technician's computer that signs nothing. The private key stays where it is.",
+    )
+    public.add_argument("--jwk", action="store_true", help="as JWK (RFC 8037), not as PEM")
+    _add_office_key(public, _EITHER_HALF)
 
     labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
     labels.add_argument("register", metavar="REGISTER")
@@ -165,6 +177,8 @@ def _check(options: argparse.Namespace) -> int:
     beside = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
     token = _content(beside) if os.path.lexists(beside) else None
     own = desk.office_key(options)
+    if own is None and options.office_key != default_office_key():
+        raise _no_key(options, "whose file this is")
     said = writing.verdict(options.file, _content(options.file), token, own)
     sys.stdout.write(f"{options.file}: {said}\n")
     return 0
@@ -209,15 +223,11 @@ def _collect(options: argparse.Namespace) -> int:
 
     from camerad.commands import desk  # noqa: PLC0415 - slow to import
     from camerad.evidence import files  # noqa: PLC0415
-    from camerad.evidence.office import OfficeKeyError  # noqa: PLC0415
     from camerad.provisioning import register  # noqa: PLC0415
 
     own = desk.office_key(options)
     if own is None:
-        raise OfficeKeyError(
-            f"{options.office_key}: there is no office's key, so nobody can tell whether a camera "
-            "was set up by its file; name it with --office-key"
-        )
+        raise _no_key(options, "whether a camera was set up by its file")
     known = register.read(options.register, made=True)
     wrong = 0
     for card in options.card:
@@ -237,6 +247,25 @@ def _collect(options: argparse.Namespace) -> int:
             files.publish(path, device.key.pem.encode())
         sys.stdout.write(f"{device.device}  {device.thumbprint}  {_doctor(device.doctor)}\n")
     return EX_CONFIG if wrong else 0
+
+
+def _public_key(options: argparse.Namespace) -> int:
+    from camerad.commands import desk  # noqa: PLC0415 - slow to import
+
+    own = desk.office_key(options)
+    if own is None:
+        raise _no_key(options, "what its public half is")
+    sys.stdout.write(f"{json.dumps(own.jwk)}\n" if options.jwk else own.pem)
+    return 0
+
+
+def _no_key(options: argparse.Namespace, unknown: str) -> CameradError:
+    from camerad.evidence.office import OfficeKeyError  # noqa: PLC0415 - slow to import
+
+    return OfficeKeyError(
+        f"{options.office_key}: there is no office's key, so nobody can tell {unknown}; name it, "
+        "or its public half, with --office-key"
+    )
 
 
 def _doctor(counts: dict[str, int] | None) -> str:
@@ -269,4 +298,5 @@ ACTIONS: Final = {
     "batch": _batch,
     "collect": _collect,
     "labels": _labels,
+    "public-key": _public_key,
 }

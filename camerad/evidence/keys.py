@@ -163,6 +163,27 @@ class SigningKey:
         return f"SigningKey(public={self.public.thumbprint})"
 
 
+def public_half(content: bytes) -> tuple[PublicKey, bool]:
+    """The public key in PEM or JWK, or that of a private one (PKCS #8, or a JWK with ``d``, RFC
+    8037, 2); and whether the private one was there. Raises ValueError."""
+    text = content.lstrip()
+    if text.startswith(b"-----"):
+        if b"PRIVATE" in text.partition(b"\n")[0]:
+            return SigningKey.from_pem(content).public, True
+        return PublicKey.from_pem(content), False
+    jwk = json.loads(content)
+    key = PublicKey.from_jwk(jwk)
+    d = jwk.get("d")
+    if d is None:
+        return key, False
+    seed = decode_base64url(d) if isinstance(d, str) else b""
+    if len(seed) != _RAW_BYTES:
+        raise ValueError("the JWK's d does not have 32 bytes")
+    if SigningKey(Ed25519PrivateKey.from_private_bytes(seed)).public != key:
+        raise ValueError("the JWK's x is not the public half of its d")
+    return key, True
+
+
 def read_public_key(path: str) -> PublicKey:
     """The key in a file, PEM or JWK. Raises KeyFileError."""
     try:

@@ -18,7 +18,7 @@ from typing import Final
 from camerad.errors import EX_CONFIG, CameradError, StorageError
 from camerad.evidence import copying, files
 from camerad.evidence.audit import Signers, signers
-from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.keys import KeyRing, PublicKey, SigningKey, public_half
 from camerad.evidence.places import KEYS, OFFICE, Place
 from camerad.evidence.plain import read_plain
 from camerad.evidence.text import printable
@@ -45,28 +45,74 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
     Raises OfficeKeyError if it is no such key or others may read it, and StorageError.
     """
     path = os.path.abspath(path)
-    try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            content = file.read(_LARGEST)
-    except FileNotFoundError:
+    found = _read(path)
+    if found is None:
         files.make_directory(os.path.dirname(path), 0o700)
         key = SigningKey.generate()
         files.publish(path, key.pem, mode=_MODE)
         return key, True
-    except OSError as error:
-        raise files.explained("read the office's key", path, error) from error
-    if mode & 0o077:
+    content, mode = found
+    if _is_public(content):
         raise OfficeKeyError(
-            f"{path}: others than its owner may read this private key (mode {mode:04o}); "
-            f"if nobody can have copied it: chmod 600 {path}"
+            f"{path}: this is the public half of a key, which signs nothing; name the office's "
+            "private key with --office-key, or do this where that key is"
         )
+    _keep_private(path, mode)
     try:
         return SigningKey.from_pem(content), False
     except ValueError as error:
         raise OfficeKeyError(
             f"{path}: {error}; name the office's own key with --office-key"
         ) from error
+
+
+def load_public(path: str) -> PublicKey | None:
+    """The public half of the office's key in a file; None if there is no such file.
+
+    The file has the private key, or, where nothing is to be signed, the public half alone; PEM or
+    JWK. Raises OfficeKeyError if it is no such key, or a private one that others may read, and
+    StorageError.
+    """
+    path = os.path.abspath(path)
+    found = _read(path)
+    if found is None:
+        return None
+    content, mode = found
+    try:
+        key, private = public_half(content)
+    except (ValueError, RecursionError) as error:
+        raise OfficeKeyError(
+            f"{path}: {error}; name the office's own key, or its public half, with --office-key"
+        ) from error
+    if private:
+        _keep_private(path, mode)
+    return key
+
+
+def _read(path: str) -> tuple[bytes, int] | None:
+    """Content and mode of a key's file; None if it is not there. Raises StorageError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LARGEST), os.fstat(file.fileno()).st_mode & 0o777
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise files.explained("read the office's key", path, error) from error
+
+
+def _is_public(content: bytes) -> bool:
+    try:
+        return not public_half(content)[1]
+    except (ValueError, RecursionError):
+        return False
+
+
+def _keep_private(path: str, mode: int) -> None:
+    if mode & 0o077:
+        raise OfficeKeyError(
+            f"{path}: others than its owner may read this private key (mode {mode:04o}); "
+            f"if nobody can have copied it: chmod 600 {path}"
+        )
 
 
 def known_keys(place: Place) -> KeyRing:
