@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Final
 
+from camerad.commands.language import here
 from camerad.commands.options import default_office_key
 from camerad.errors import EX_CONFIG, CameradError
 from camerad.evidence.text import count, printable
@@ -102,6 +103,7 @@ def add_actions(actions: Any) -> None:
 
     labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
     labels.add_argument("register", metavar="REGISTER")
+    labels.add_argument("--language", choices=("de", "en"), help="of the page; default: as here")
     _add_output(labels, "the page; a file that is there stays")
 
 
@@ -276,11 +278,15 @@ def _doctor(counts: dict[str, int] | None) -> str:
 
 
 def _labels(options: argparse.Namespace) -> int:
+    from datetime import datetime  # noqa: PLC0415
+
     from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.evidence.wording import LANGUAGES  # noqa: PLC0415
     from camerad.provisioning import labels, register  # noqa: PLC0415
 
+    wording = LANGUAGES[options.language or here(LANGUAGES)]
     known = register.read(options.register)
-    page = labels.sheet(known).encode()
+    page = labels.sheet(known, wording, datetime.now().astimezone()).encode()
     path = os.path.abspath(options.output)
     descriptor = files.create(path, 0o644)
     try:

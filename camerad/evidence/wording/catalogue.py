@@ -1,4 +1,4 @@
-"""What a language has to say: the texts of the sheet and of the instructions beside it."""
+"""What a language has to say: the sheet, the instructions beside it, and labels for cameras."""
 
 from __future__ import annotations
 
@@ -112,6 +112,12 @@ class Wording:
     button: str
     policies: Mapping[str, str]
     kinds: Mapping[str, str]
+
+    labels_title: str
+    labels_head: str
+    labels_page: str
+    labels_key: str
+    labels_collected: str
 
     instructions: str
     """The file that says how to check everything without this software; see `export`."""

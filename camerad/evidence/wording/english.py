@@ -176,6 +176,11 @@ ENGLISH: Final = Wording(
         Kind.SILENT: "time without sound that the camera did not explain",
         Kind.QUIET: "time without sound, because of what the microphone was doing",
     },
+    labels_title="Labels of the cameras",
+    labels_head="Labels of the cameras, {day}. Print at actual size (100%).",
+    labels_page="Page {number} of {count}",
+    labels_key="Key of the camera",
+    labels_collected="As of {day}",
     instructions="""\
 How to check this package without the software that made it
 ===========================================================

@@ -178,6 +178,11 @@ GERMAN: Final = Wording(
         Kind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
         Kind.QUIET: "Zeit ohne Ton, die sich aus dem Zustand des Mikrofons erklärt",
     },
+    labels_title="Etiketten der Kameras",
+    labels_head="Etiketten der Kameras, {day}. In Originalgröße drucken (100 %).",
+    labels_page="Seite {number} von {count}",
+    labels_key="Schlüssel der Kamera",
+    labels_collected="Stand {day}",
     instructions="""\
 Prüfung dieses Pakets ohne die Software, die es erstellt hat
 ============================================================
