@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from camerad.errors import (
     CameradError,
+    ClosedSocketError,
     ControlError,
     NoDaemonError,
     NotAllowedError,
@@ -108,7 +109,7 @@ def _ask(
             "its socket is elsewhere, name that with --socket"
         ) from None
     except PermissionError:
-        raise ControlError(
+        raise ClosedSocketError(
             f"this user may not use the socket {path}: join the group that owns it ('ls -l {path}' "
             "names it), or run this with sudo"
         ) from None

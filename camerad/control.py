@@ -25,7 +25,8 @@ POST /acknowledge      sign a receipt over copies at an office; body {"directory
                        {"receipt": ...}: note that it is written down beside the copies
 =====================  ====================================================================
 
-A request that the store refuses is answered with 409 and one sentence.
+A request that the store refuses is answered with 409 and one sentence, and with 503 if its storage
+fails.
 
 The socket belongs to the daemon's user and one group (mode 0660). What each of those who may open
 it may do there depends on who they are (`camerad.control_access`); what they may not is answered
@@ -52,7 +53,7 @@ from camerad.config.access import Access
 from camerad.control_access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control_shift import ShiftRequests
 from camerad.control_socket import BACKLOG, Entrance, take
-from camerad.control_store import StoreRequests
+from camerad.control_store import StoreRequests, refusal_of
 from camerad.errors import CameradError, ControlError
 from camerad.metrics import CONTENT_TYPE
 from camerad.shifts import Shifts
@@ -284,7 +285,7 @@ class Control:
         try:
             return web.json_response(await self._daemon.recordings())
         except CameradError as error:
-            raise web.HTTPConflict(text=str(error)) from error
+            raise refusal_of(error) from error
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 import msgspec
 from aiohttp import web
 
-from camerad.errors import CameradError
+from camerad.errors import CameradError, StorageError
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
@@ -62,7 +62,8 @@ class Keeper(Protocol):
 
 
 class StoreRequests:
-    """Answers them. Errors of the store become 409, with their sentence."""
+    """Answers them. What the store refuses becomes 409, with its sentence, and 503 if the storage
+    fails."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
@@ -80,7 +81,7 @@ class StoreRequests:
         try:
             return web.json_response(await self._keeper.ask(work))
         except CameradError as error:
-            raise web.HTTPConflict(text=str(error)) from error
+            raise refusal_of(error) from error
 
     async def _identity(self, _request: web.Request) -> web.Response:
         device = self._keeper.device
@@ -143,6 +144,13 @@ class StoreRequests:
             return {"receipt": token.decode("ascii")}
 
         return await self._do(work)
+
+
+def refusal_of(error: CameradError) -> web.HTTPException:
+    """The answer that says so: whether it cannot be, or the storage fails."""
+    if isinstance(error, StorageError):
+        return web.HTTPServiceUnavailable(text=str(error))
+    return web.HTTPConflict(text=str(error))
 
 
 async def body(request: web.Request, kind: Any) -> Any:

@@ -79,6 +79,12 @@ class NoDaemonError(ControlError):
     """Error raised when no daemon listens at a control socket."""
 
 
+class ClosedSocketError(ControlError):
+    """Error raised when this user may not open a control socket."""
+
+    exit_code = EX_NOPERM
+
+
 class NotNowError(CameradError, RuntimeError):
     """Error raised when the daemon does not do what it is asked for as the camera is just now."""
 

@@ -27,8 +27,10 @@ errors of all of them, which are no verdict:
    73  the output is there already or cannot be made, or another process has the
        store
    74  reading or writing failed
-   75  the recording still runs: export it when it has ended
-   77  the key of --identity does not open it; whether it is authentic was not said
+   75  the recording still runs: export it when it has ended; or the daemon was
+       asked too often
+   77  the key of --identity does not open it, and whether it is authentic was not
+       said; or this user may not ask the daemon for that
    78  a key, a passphrase or a register cannot be used
   130  interrupted; 141 whoever read the output went away
 """

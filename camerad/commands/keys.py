@@ -18,7 +18,7 @@ import pyrage
 
 from camerad.commands import DEFAULT_STATE
 from camerad.commands.identity import is_device
-from camerad.errors import EX_NOPERM, EX_USAGE, CameradError
+from camerad.errors import EX_CANTCREAT, EX_NOPERM, EX_USAGE, CameradError
 
 SHORTEST: Final = 12
 """Characters of a passphrase. Whoever finds the file can try passphrases without end."""
@@ -30,6 +30,12 @@ class KeysError(CameradError):
     """Error raised when a pair of keys cannot be made as asked; the text says what to do."""
 
     exit_code: ClassVar[int] = EX_USAGE
+
+
+class ThereAlreadyError(KeysError):
+    """Error raised instead of writing over a file."""
+
+    exit_code: ClassVar[int] = EX_CANTCREAT
 
 
 class OnDeviceError(KeysError):
@@ -78,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
             "private key may ever be on one; make the pair at the office"
         )
     if options.output is not None and os.path.lexists(options.output):
-        raise KeysError(f"{options.output}: exists already and is not overwritten; name another")
+        raise ThereAlreadyError(
+            f"{options.output}: exists already and is not overwritten; name another"
+        )
     passphrase = _passphrase(options.passphrase_file)
     pair = pyrage.x25519.Identity.generate()
     public = str(pair.to_public())

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from camerad.client import request
-from camerad.errors import EX_USAGE, CameradError, ControlError, NoDaemonError
+from camerad.client import refusal, request
+from camerad.errors import EX_USAGE, CameradError, ControlError, NoDaemonError, StorageError
 from camerad.evidence.identity import published
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
@@ -23,7 +23,7 @@ PATIENCE_SECONDS: Final = 60.0
 
 
 class RefusedError(CameradError, ValueError):
-    """Error raised when the daemon does not do what it is asked for; the text is its answer."""
+    """Error raised when what the daemon is asked for cannot be; the text is its answer."""
 
     exit_code = EX_USAGE
 
@@ -33,7 +33,8 @@ class RunningDevice:
     `camerad.evidence.store.Store`.
 
     place: its state directory. socket: where its daemon listens. Everything raises ControlError if
-    the daemon does not answer, and RefusedError if it refuses.
+    the daemon does not answer, RefusedError if what it is asked for cannot be, NotAllowedError if
+    this user may not, NotNowError if it was asked too often, and StorageError if its storage fails.
     """
 
     def __init__(self, place: Place, socket: str) -> None:
@@ -85,9 +86,10 @@ class RunningDevice:
                 "the one that has it with --socket"
             ) from error
         if status != HTTPStatus.OK:
-            raise RefusedError(
-                f"the daemon at {self._socket} cannot use its store just now: "
-                f"{answer.get('error', status)}; see 'camerad status'"
+            raise _refusal(
+                status,
+                f"the daemon at {self._socket} does not say which device it is: "
+                f"{answer.get('error', status)}; see 'camerad status'",
             )
         if answer.get("thumbprint") != self.key.thumbprint:
             raise ControlError(
@@ -98,5 +100,18 @@ class RunningDevice:
     def _post(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         status, answer = request(self._socket, "POST", target, body, PATIENCE_SECONDS)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise RefusedError(str(answer.get("error") or answer.get("refused") or status))
+            raise _refusal(status, str(answer.get("error") or answer.get("refused") or status))
         return answer
+
+
+def _refusal(status: int, text: str) -> CameradError:
+    """The error that says so, with the exit code that the same has where no daemon is asked."""
+    match status:
+        case HTTPStatus.FORBIDDEN | HTTPStatus.TOO_MANY_REQUESTS:
+            return refusal(status, text)
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            return StorageError(text)
+        case HTTPStatus.INTERNAL_SERVER_ERROR:
+            return CameradError(text)
+        case _:
+            return RefusedError(text)

@@ -73,7 +73,7 @@ class _IdleHandler(_Handler):
         self._answer(200, STATUS | {"stage": "idle", "recording": None, "muted": False})
 
 
-class _ClosedHandler(_Handler):
+class _ForbiddingHandler(_Handler):
     def do_GET(self) -> None:
         self._answer(403, {"error": "this user may not read here"})
 
@@ -128,27 +128,31 @@ def test_what_is_held_from_before_a_press_is_said_until_something_is_recorded(
     assert "pre-event" not in capsys.readouterr().out
 
 
+def test_who_may_not_read_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with listening(tmp_path / "closed.sock", _ForbiddingHandler) as closed:
+        for more in ((), ("--json",)):
+            assert cli.main(["status", *more, "--socket", closed]) == EX_NOPERM
+            said = capsys.readouterr()
+            assert said.out == ""
+            assert said.err == (
+                "camerad: the camera does not say how it is: this user may not read here\n"
+            )
+
+
+def test_whose_socket_it_is_is_told_to_who_may_not_open_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_self: object, path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert cli.main(["status", "--socket", "/run/camerad/control.sock"]) == EX_NOPERM
+    assert "join the group that owns it" in capsys.readouterr().err
+
+
 def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["press", "escalate", "--socket", daemon]) == 0
     assert capsys.readouterr().out == "recording\n"
-
-
-def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
-    assert capsys.readouterr().err == (
-        "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
-    )
-
-
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_who_may_not_read_the_status_is_told_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: list[str]
-) -> None:
-    with listening(tmp_path / "closed.sock", _ClosedHandler) as closed:
-        assert cli.main(["status", *form, "--socket", closed]) == EX_NOPERM
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err == "camerad: the camera does not say how it is: this user may not read here\n"
 
 
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

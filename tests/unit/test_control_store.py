@@ -17,8 +17,10 @@ from camerad import control_store
 from camerad.clock import DAY, ManualClock
 from camerad.config import load
 from camerad.control import Control
+from camerad.errors import StorageError
 from camerad.evidence import receipts
 from camerad.evidence.keys import KeyRing, PublicKey
+from camerad.evidence.store import Store
 from camerad.keeping import Keeping
 from tests.system.harness import configuration
 
@@ -168,6 +170,25 @@ def test_a_receipt_is_signed_and_then_noted(keeping: Keeping, tmp_path: Path) ->
         noted = await ask("POST", "/acknowledge", {"receipt": answer["receipt"]})
         assert noted == (200, {"acknowledged": [ID]})
         assert (await ask("GET", "/recordings"))[1][0]["acknowledged"] is True
+
+    play(keeping, tmp_path, scene)
+
+
+def test_a_storage_that_fails_is_told_from_what_cannot_be(
+    keeping: Keeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("the card takes nothing")
+
+    async def scene(ask: Ask) -> None:
+        for name in ("purge", "hold", "recordings"):
+            monkeypatch.setattr(Store, name, fail)
+        hold = {"reason": "a file", "who": "Beck"}
+        failed = (503, {"error": "the card takes nothing"})
+        assert await ask("POST", "/purge", {}) == failed
+        assert await ask("POST", f"/recordings/{ID}/hold", hold) == failed
+        assert await ask("GET", "/recordings") == failed
+        monkeypatch.undo()
 
     play(keeping, tmp_path, scene)
 

@@ -25,7 +25,7 @@ import yaml
 
 from camerad import process
 from camerad.commands import identity, keys
-from camerad.errors import EX_NOPERM, EX_USAGE, CameradError, StorageError
+from camerad.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
 PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
@@ -134,7 +134,7 @@ def test_the_private_half_is_written_once_for_its_owner_alone(pair: Pair, passph
     assert str(pair.private) in pair.err
     with pytest.raises(CameradError, match="exists already") as caught:
         new("--output", str(pair.private), "--passphrase-file", passphrase)
-    assert caught.value.exit_code == EX_USAGE
+    assert caught.value.exit_code == EX_CANTCREAT
     assert pair.private.read_bytes() == written
 
 

@@ -1,0 +1,99 @@
+"""The desk's commands on a device whose daemon runs: what it answers is what they end with."""
+
+from __future__ import annotations
+
+import fcntl
+import http.server
+import json
+import os
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk_helpers import KEY, ONE, Camera
+
+from camerad.errors import EX_IOERR, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE
+from tests.unit.commands.conftest import Desk
+
+
+class Daemon(socketserver.ThreadingUnixStreamServer):
+    """Says whose it is, and refuses all else. posts, gets: what it answers to either."""
+
+    daemon_threads = True
+    posts: tuple[int, object]
+    gets: tuple[int, object]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Daemon
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._say(*self.server.posts)
+
+    def do_GET(self) -> None:
+        self._say(*self.server.gets)
+
+    def _say(self, code: int, answer: object) -> None:
+        data = json.dumps(answer).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def daemon(camera: Camera, tmp_path: Path) -> Iterator[Daemon]:
+    """The daemon of a device that has a recording."""
+    camera.put(ONE)
+    claim = os.open(camera.recordings, os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    with Daemon(str(tmp_path / "control.sock"), Handler) as server:
+        server.gets = 200, {"thumbprint": KEY.public.thumbprint}
+        server.posts = 200, {}
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+    os.close(claim)
+
+
+REFUSALS = pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, EX_NOPERM), (429, EX_TEMPFAIL), (503, EX_IOERR), (409, EX_USAGE), (500, EX_SOFTWARE)],
+    ids=["not this user", "too often", "storage", "cannot be", "mistake"],
+)
+
+
+@REFUSALS
+def test_why_a_daemon_refuses_is_the_exit_code(
+    status: int, code: int, daemon: Daemon, desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "stick").mkdir()
+    daemon.posts = status, {"error": "this is why"}
+    for words in (
+        ("evidence", "hold", ONE, "--reason", "a file", "--who", "Beck"),
+        ("evidence", "release", ONE, "--who", "Beck"),
+        ("evidence", "purge"),
+        ("offload", tmp_path / "stick", "--same-disk"),
+    ):
+        said = desk(*words)
+        assert (said.code, said.out) == (code, ""), words
+        assert said.err.endswith("camerad: this is why\n")
+
+
+@REFUSALS
+def test_why_a_daemon_does_not_say_whose_it_is_is_the_exit_code(
+    status: int, code: int, daemon: Daemon, desk: Desk
+) -> None:
+    daemon.gets = status, {"error": "this is why"}
+    said = desk("evidence", "purge")
+    assert (said.code, "does not say which device it is: this is why" in said.err) == (code, True)
