@@ -45,10 +45,21 @@ def add_actions(actions: Any) -> None:
 
     sign = actions.add_parser("sign", help="check a file that was edited, and sign it")
     sign.add_argument("file", metavar="FILE")
+    sign.add_argument(
+        "--output",
+        metavar="PATH",
+        help="the signature; default: camerad-provision.jws beside FILE, where a camera looks for "
+        "it. Only a former signature of FILE by the same key is overwritten",
+    )
     _add_office_key(sign)
 
     check = actions.add_parser("check", help="say what a camera would say of a file")
     check.add_argument("file", metavar="FILE")
+    check.add_argument(
+        "--signature",
+        metavar="PATH",
+        help="of FILE; default: camerad-provision.jws beside FILE, where a camera looks for it",
+    )
     _add_office_key(check, f"{_EITHER_HALF}; if it is there, a file of another is told")
 
     batch = actions.add_parser(
@@ -145,6 +156,7 @@ def _content(path: str) -> bytes:
 def _new(options: argparse.Namespace) -> int:
     from camerad.provisioning import writing  # noqa: PLC0415 - slow to import
 
+    writing.see_free([options.output])
     key = _key(options)
     wanted = writing.Wanted(
         device=options.device,
@@ -163,10 +175,11 @@ def _new(options: argparse.Namespace) -> int:
 
 def _sign(options: argparse.Namespace) -> int:
     from camerad.evidence import files  # noqa: PLC0415 - slow to import
-    from camerad.provisioning import signing, writing  # noqa: PLC0415
+    from camerad.provisioning import writing  # noqa: PLC0415
 
-    token = writing.signed(options.file, _content(options.file), _key(options))
-    path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
+    key = _key(options)
+    token = writing.signed(options.file, _content(options.file), key)
+    path = writing.place_of_signature(options.file, options.output, key.public)
     files.publish(path, token)
     sys.stdout.write(f"{path}: written\n")
     return 0
@@ -176,8 +189,10 @@ def _check(options: argparse.Namespace) -> int:
     from camerad.commands import desk  # noqa: PLC0415 - slow to import
     from camerad.provisioning import signing, writing  # noqa: PLC0415
 
-    beside = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
-    token = _content(beside) if os.path.lexists(beside) else None
+    path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
+    if options.signature is not None:
+        path = options.signature
+    token = _content(path) if options.signature or os.path.lexists(path) else None
     own = desk.office_key(options)
     if own is None and options.office_key != default_office_key():
         raise _no_key(options, "whose file this is")
@@ -212,6 +227,7 @@ def _batch(options: argparse.Namespace) -> int:
         serial=writing.serial_now(),
         known=known,
     )
+    writing.see_free([os.path.join(options.output, row.device) for row in made])
     quiet = not sys.stderr.isatty()
     for row in tqdm(made, unit=" cameras", leave=False, disable=quiet, file=sys.stderr):
         token = writing.signed(row.device, row.content, key)

@@ -24,10 +24,13 @@ from camerad.config.provisioning import (
 from camerad.errors import EX_CONFIG, CameradError, ConfigError
 from camerad.evidence import files
 from camerad.evidence.keys import PublicKey, SigningKey, encode_base64url
+from camerad.evidence.plain import read_plain
 from camerad.provisioning import deciding, signing
 
 CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
 """Where a camera keeps it; nothing in a file's check depends on it."""
+_NAMED: Final = 3
+"""Directories that a message names one by one."""
 _MAP: Final = "tag:yaml.org,2002:map"
 _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
@@ -275,6 +278,57 @@ def _cell(value: str, kind: Any) -> yaml.Node:
         yaml.ScalarNode, value, (True, False)
     )
     return yaml.ScalarNode(tag if tag in _PLAIN else _STR, value)
+
+
+def see_free(directories: Sequence[str]) -> None:
+    """Make sure that none of these directories has a file for a camera, or a signature: whatever
+    was made before may be on cards, and what is half old and half new is nobody's intention.
+
+    Raises FileExistsAlreadyError naming those that have.
+    """
+    there = [
+        directory
+        for directory in directories
+        if any(os.path.lexists(os.path.join(directory, name)) for name in (NAME, signing.NAME))
+    ]
+    if there:
+        named = ", ".join(there[:_NAMED])
+        more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+        raise files.FileExistsAlreadyError(
+            f"{named}{more}: there is a file for a camera already, so nothing was written; name "
+            "another directory with --output, or remove what is there"
+        )
+
+
+def place_of_signature(file: str, output: str | None, key: PublicKey) -> str:
+    """Where the signature of a file by a key goes: beside it, unless `output` says elsewhere.
+
+    Raises FileExistsAlreadyError if something is there but the file's own former signature by that
+    key, or what is left of it, and StorageError.
+    """
+    path = os.path.join(os.path.dirname(os.path.abspath(file)), signing.NAME)
+    if output is not None:
+        path = os.path.abspath(output)
+    if not os.path.lexists(path):
+        return path
+    why = None
+    try:
+        found = signing.parse(read_plain(path, "signature", signing.LONGEST + 1))
+    except signing.SignatureFileError:
+        if os.path.basename(path) != signing.NAME:
+            why = "this is no signature"
+    else:
+        if found.kid != key.thumbprint:
+            why = f"this is a signature by another key, {found.kid}"
+    signed_file = os.path.join(os.path.dirname(path), NAME)
+    if why is None and os.path.exists(signed_file) and not os.path.samefile(signed_file, file):
+        why = f"this is the signature of {signed_file}"
+    if why is not None:
+        raise files.FileExistsAlreadyError(
+            f"{path}: {why}, and it is not overwritten; remove it, or name another file with "
+            "--output"
+        )
+    return path
 
 
 def write_pair(directory: str, content: bytes, token: bytes) -> None:

@@ -45,6 +45,7 @@ def desk(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("CAMERAD_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CAMERAD_SOCKET", str(tmp_path / "control.sock"))
+    monkeypatch.setattr("camerad.config.policies.ETC", tmp_path / "etc")
     monkeypatch.setattr("camerad.process.forbid_dumps", lambda: None)
     monkeypatch.chdir(tmp_path)
 

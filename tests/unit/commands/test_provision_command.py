@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
 import re
@@ -13,72 +12,16 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from camerad.config import policies
 from camerad.config.provisioning import NAME
 from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_TEMPFAIL, EX_USAGE
-from camerad.evidence import identity, office
+from camerad.evidence import office
 from camerad.evidence.keys import SigningKey, read_public_key
-from camerad.provisioning import orders, publishing, register, signing, writing
+from camerad.provisioning import publishing, register, signing, writing
 from camerad.provisioning.labels import URN
-from camerad.provisioning.telling import Orders
 from tests.unit.commands.conftest import Desk
+from tests.unit.commands.provision_steps import NEW, Camera, made
 from tests.unit.provisioning.scene import DESK, OTHER_CAMERA
-
-NEW = ("--policy", "generic", "--recipient", DESK)
-
-
-@pytest.fixture(autouse=True)
-def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policies, "ETC", tmp_path / "etc")
-
-
-class Camera:
-    """A camera with its card, at a desk: its commands, and what its daemon does besides."""
-
-    def __init__(self, desk: Desk, root: Path) -> None:
-        self.desk = desk
-        self.boot, self.data, self.state = (root / name for name in ("boot", "data", "state"))
-        for place in (self.boot, self.data, self.state):
-            place.mkdir(parents=True)
-
-    @property
-    def places(self) -> list[object]:
-        return ["--boot", self.boot, "--data", self.data, "--state", self.state]
-
-    def given(self, directory: Path) -> int:
-        """A start with these files on its card; the exit code of `apply`."""
-        for path in directory.iterdir():
-            shutil.copy(path, self.boot)
-        return self.desk("provision", "apply", *self.places).code
-
-    def daemon(self) -> str:
-        """The daemon has started; the thumbprint of its key."""
-        told = Orders(self.data, str(self.state))
-        made = identity.load_or_create(str(self.state), told.retired)
-        identity.confirm(str(self.state), made)
-        for order in orders.untold(str(self.data), str(self.state)):
-            orders.remember(str(self.state), order)
-        return made.key.public.thumbprint
-
-    def publish(self) -> int:
-        return self.desk("provision", "publish", *self.places).code
-
-    def life(self, directory: Path) -> str:
-        """From the file to what lies on the card afterwards; the thumbprint of its key."""
-        assert self.given(directory) == 0
-        thumbprint = self.daemon()
-        assert self.publish() == 0
-        return thumbprint
-
-
-def made(desk: Desk, output: Path, device: str = "camera-07", *more: object) -> Path:
-    said = desk("provision", "new", "--device", device, *NEW, "--output", output, *more)
-    assert said.code == 0, said.err
-    return output
-
 
 # ------------------------------------------------------------------------------------------ office
 
@@ -149,6 +92,63 @@ def test_a_file_with_mistakes_is_neither_signed_nor_called_in_order(
     assert (path.parent / signing.NAME).read_bytes() == before
     path.write_bytes(b"#" * 70_000)
     assert "larger than 64 KiB" in desk("provision", "check", path).err
+
+
+def test_a_signature_goes_where_it_is_told_to_and_is_checked_from_there(
+    desk: Desk, tmp_path: Path
+) -> None:
+    draft = made(desk, tmp_path / "07") / "draft.yaml"
+    (tmp_path / "07" / NAME).rename(draft)
+    (tmp_path / "07" / signing.NAME).unlink()
+    elsewhere = tmp_path / "signatures" / "07.jws"
+    elsewhere.parent.mkdir()
+    assert desk("provision", "sign", draft, "--output", elsewhere).code == 0
+    assert not (tmp_path / "07" / signing.NAME).exists()
+    unsigned = desk("provision", "check", draft)
+    assert (unsigned.code, "is not beside the file" in unsigned.err) == (EX_CONFIG, True)
+    assert desk("provision", "check", draft, "--signature", elsewhere).code == 0
+    missing = desk("provision", "check", draft, "--signature", tmp_path / "typo.jws")
+    assert (missing.code, "typo.jws" in missing.err) == (EX_IOERR, True)
+
+
+def _theirs(place: Path) -> Path:
+    """Another office has signed the file, which names the key of this one all the same."""
+    key = SigningKey.generate()
+    (place / signing.NAME).write_bytes(signing.sign(key, (place / NAME).read_bytes()))
+    return place / NAME
+
+
+def _another_file_s(place: Path) -> Path:
+    """The signature belongs to the file that lies beside it."""
+    shutil.copy(place / NAME, place / "draft.yaml")
+    return place / "draft.yaml"
+
+
+@pytest.mark.parametrize(
+    ("scene", "told"),
+    [(_theirs, "a signature by another key"), (_another_file_s, "this is the signature of")],
+)
+def test_a_signature_of_somebody_or_something_else_is_not_overwritten(
+    scene: Callable[[Path], Path], told: str, desk: Desk, tmp_path: Path
+) -> None:
+    place = made(desk, tmp_path / "07")
+    file = scene(place)
+    before = (place / signing.NAME).read_bytes()
+    said = desk("provision", "sign", file)
+    assert (said.code, told in said.err) == (EX_CANTCREAT, True), said.err
+    assert "--output" in said.err
+    assert (place / signing.NAME).read_bytes() == before
+
+
+def test_only_what_is_a_signature_or_was_one_gives_way_to_one(desk: Desk, tmp_path: Path) -> None:
+    place = made(desk, tmp_path / "07")
+    content = (place / NAME).read_bytes()
+    said = desk("provision", "sign", place / NAME, "--output", place / NAME)
+    assert (said.code, "this is no signature" in said.err) == (EX_CANTCREAT, True)
+    assert (place / NAME).read_bytes() == content
+    (place / signing.NAME).write_bytes(b"spoilt by an editor")
+    assert desk("provision", "sign", place / NAME).code == 0
+    assert desk("provision", "check", place / NAME).code == 0
 
 
 def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> None:
@@ -224,6 +224,32 @@ def test_twenty_cameras_have_their_files_at_once(
         assert str(found.settings.buttons[0].gpio) == row["buttons.main.gpio"]
         assert signing.parse((path.parent / signing.NAME).read_bytes())
     assert desk("provision", "check", tmp_path / "out" / "camera-20" / NAME).code == 0
+
+
+def test_a_table_is_written_as_a_whole_or_not_at_all(desk: Desk, tmp_path: Path) -> None:
+    """What was made before may be on cards already, or be half of what was to be made."""
+    template, out = made(desk, tmp_path / "first") / NAME, tmp_path / "out"
+    cameras = table(tmp_path / "cameras.csv", TWENTY)
+    batch = ("provision", "batch", template, cameras, "--output", out)
+    (out / "camera-19").mkdir(parents=True)
+    (out / "camera-19" / signing.NAME).write_text("half of it")
+    said = desk(*batch)
+    assert (said.code, said.out) == (EX_CANTCREAT, "")
+    assert said.err == (
+        f"camerad: {out / 'camera-19'}: there is a file for a camera already, so nothing was "
+        "written; name another directory with --output, or remove what is there\n"
+    )
+    assert [str(path.relative_to(out)) for path in out.rglob("*.*")] == [
+        f"camera-19/{signing.NAME}"
+    ]
+    (out / "camera-19" / signing.NAME).unlink()
+    assert desk(*batch).code == 0
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    said = desk(*batch)
+    assert said.code == EX_CANTCREAT
+    first = ", ".join(str(out / f"camera-0{number}") for number in (1, 2, 3))
+    assert f"{first} and 17 more: there is a file" in said.err
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == before
 
 
 def test_every_mistake_of_every_row_is_named_before_anything_is_written(
@@ -466,116 +492,6 @@ def test_without_the_office_s_key_no_camera_is_taken(desk: Desk, tmp_path: Path)
     assert said.code == EX_CONFIG
     assert "there is no office's key" in said.err
     assert not book.exists() and not (tmp_path / "none.pem").exists()
-
-
-@pytest.mark.parametrize("kind", ["public PEM", "public JWK", "private JWK"])
-def test_cameras_are_collected_and_files_checked_by_the_public_half_of_the_office_s_key(
-    kind: str, desk: Desk, tmp_path: Path
-) -> None:
-    """The technician's computer can sign nothing, and need not."""
-    ours, own = made(desk, tmp_path / "first"), tmp_path / "config/camerad/office.pem"
-    made(desk, tmp_path / "theirs", "camera-07", "--office-key", tmp_path / "stranger.pem")
-    public = tmp_path / "technician" / "office.key"
-    public.parent.mkdir()
-    public.write_text(
-        {
-            "public PEM": lambda: desk("provision", "public-key").out,
-            "public JWK": lambda: desk("provision", "public-key", "--jwk").out,
-            "private JWK": lambda: jwk_of(own),
-        }[kind]()
-    )
-    public.chmod(0o600 if "private" in kind else 0o644)
-    own.unlink()
-    by = ("--office-key", public)
-    assert desk("provision", "check", ours / NAME, *by).code == 0
-    strange = desk("provision", "check", tmp_path / "theirs" / NAME, *by)
-    assert (strange.code, "another office's key" in strange.err) == (EX_CONFIG, True)
-    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
-    camera.life(ours)
-    said = desk("provision", "collect", camera.boot, "--register", book, *by)
-    assert said.code == 0, said.err
-    other = Camera(desk, tmp_path / "other")
-    other.life(tmp_path / "theirs")
-    said = desk("provision", "collect", other.boot, "--register", book, *by)
-    assert (said.code, "may be open to others" in said.err) == (EX_CONFIG, True)
-    assert not own.exists(), "no other key was made"
-
-
-def jwk_of(private: Path) -> str:
-    """A private key as JWK (RFC 8037, 2), by the library itself."""
-    key = serialization.load_pem_private_key(private.read_bytes(), None)
-    assert isinstance(key, Ed25519PrivateKey)
-    x, d = (
-        base64.urlsafe_b64encode(half).rstrip(b"=").decode()
-        for half in (key.public_key().public_bytes_raw(), key.private_bytes_raw())
-    )
-    return json.dumps({"kty": "OKP", "crv": "Ed25519", "x": x, "d": d})
-
-
-def _others_may_read(key: Path) -> None:
-    key.chmod(0o644)
-
-
-def _others_may_read_the_jwk(key: Path) -> None:
-    key.write_text(jwk_of(key))
-    key.chmod(0o644)
-
-
-def _another_half(key: Path) -> None:
-    jwk = json.loads(jwk_of(key))
-    jwk["x"] = SigningKey.generate().public.jwk["x"]
-    key.write_text(json.dumps(jwk))
-
-
-def _too_short(key: Path) -> None:
-    key.write_text(json.dumps({**json.loads(jwk_of(key)), "d": "AAAA"}))
-
-
-def _no_key(key: Path) -> None:
-    key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n")
-
-
-@pytest.mark.parametrize(
-    ("spoil", "told"),
-    [
-        (_others_may_read, "others than its owner may read this private key"),
-        (_others_may_read_the_jwk, "others than its owner may read this private key"),
-        (_another_half, "x is not the public half of its d"),
-        (_too_short, "d does not have 32 bytes"),
-        (_no_key, "name the office's own key, or its public half, with --office-key"),
-        (Path.unlink, "there is no office's key"),
-    ],
-)
-def test_what_is_no_office_s_key_checks_nothing(
-    spoil: Callable[[Path], None], told: str, desk: Desk, tmp_path: Path
-) -> None:
-    key = tmp_path / "technician.key"
-    ours = made(desk, tmp_path / "first", "camera-07", "--office-key", key)
-    spoil(key)
-    for words in (
-        ("check", ours / NAME),
-        ("collect", tmp_path, "--register", tmp_path / "register.json"),
-        ("public-key",),
-    ):
-        said = desk("provision", *words, "--office-key", key)
-        assert (said.code, said.out) == (EX_CONFIG, "")
-        assert told in said.err
-
-
-def test_the_public_half_signs_nothing_and_that_is_said(desk: Desk, tmp_path: Path) -> None:
-    ours = made(desk, tmp_path / "first")
-    public = tmp_path / "public.pem"
-    public.write_text(desk("provision", "public-key").out)
-    for words in (
-        ("sign", ours / NAME),
-        ("new", "--device", "camera-08", *NEW, "--output", tmp_path / "08"),
-    ):
-        said = desk("provision", *words, "--office-key", public)
-        assert (said.code, "the public half of a key, which signs nothing" in said.err) == (
-            EX_CONFIG,
-            True,
-        )
-    assert not (tmp_path / "08").exists()
 
 
 def test_two_cards_with_one_key_are_a_conflict_and_the_others_go_on(
