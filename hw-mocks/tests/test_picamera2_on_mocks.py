@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from hw_mocks.priority import REALTIME_VARIABLE
+
 HERE = Path(__file__).parent
 SCRIPT = HERE / "picamera2_scenarios.py"
 FAULTS = HERE / "picamera2_faults.py"
@@ -52,6 +54,7 @@ def run(case: Case, folder: Path) -> Done:
         "HW_MOCKS_PLATFORM": platform,
         "HW_MOCKS_WORLD": "",
         "HW_MOCKS_FOOTAGE": "",
+        REALTIME_VARIABLE: "1",  # other cameras run beside this one
     }
     return subprocess.run(
         [sys.executable, "-W", "ignore", str(SCRIPT), name, str(folder)],
