@@ -46,7 +46,8 @@ help:
 	@echo 'make pictures   the display, drawn anew for tests and documents; to be looked at'
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
-	@echo '                and with others, by the thousand; whether sound stays with its picture;'
+	@echo '                and with others, by the thousand; examples of properties that no other'
+	@echo '                run tries; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
 	@echo '                the faults 90 minutes at least, sound and control socket MINUTES three times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'
@@ -127,6 +128,8 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	CAMERAD_CUTS=300 $(python) -m pytest tests/updates
+	$(python) -m pytest -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
+		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
 		--cameras '$(CAMERAS)'

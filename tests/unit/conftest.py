@@ -1,8 +1,13 @@
-"""How long an example takes is no finding: cameras may run beside these tests, and go first."""
+"""The examples of properties that `make campaign` looks for: others with every seed, and more.
+
+In every other run they are the same (pyproject.toml). How long one takes is no finding in either:
+cameras may run beside these tests, and go first.
+"""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-settings.register_profile("camerad", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("camerad")
+settings.register_profile(
+    "campaign", settings.get_profile("ci"), derandomize=False, max_examples=500
+)

@@ -155,6 +155,13 @@ def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "recording\n"
 
 
+def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
+    assert capsys.readouterr().err == (
+        "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
+    )
+
+
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", "--socket", str(tmp_path / "none")]) == EX_UNAVAILABLE
     err = capsys.readouterr().err

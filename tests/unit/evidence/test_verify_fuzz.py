@@ -1,12 +1,10 @@
 """Whatever bytes they get, the readers of evidence raise nothing but what they document.
 
-`make unit` tries some hundred examples and those that are written down here; EVIDENCE_FUZZ=100000
-tries so many of each kind.
+Tried are some hundred examples and those that are written down here, and in `make campaign` others.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +22,8 @@ from camerad.evidence.records import COMMIT, END, HEADER, Commit, End, Header
 from camerad.evidence.report import Verdict
 from camerad.evidence.verify import verify
 
-EXAMPLES = int(os.environ.get("EVIDENCE_FUZZ", "150"))
 fuzz = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="EVIDENCE_FUZZ" not in os.environ,
+    max_examples=max(150, settings().max_examples),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

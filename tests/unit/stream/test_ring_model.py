@@ -252,7 +252,5 @@ class RingMachine(RuleBasedStateMachine):
             assert view == payload(info.frame, info.size)
 
 
-RingMachine.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=50, deadline=None, derandomize=True
-)
+RingMachine.TestCase.settings = settings(max_examples=80, stateful_step_count=50)
 TestRing = RingMachine.TestCase
