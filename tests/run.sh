@@ -9,10 +9,13 @@
 # 1. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
 #    to three times as slow, so nothing is in it that covers no more than the rest.
 # 2. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
-# 3. A cut of the fault campaign, on two cameras; beside it what waits for real time and does not mind
-#    other cameras, on two more. Both leave most of two processors to the others.
+# 3. A cut of the fault campaign, and what waits for real time and does not mind other cameras: four
+#    at once, which leaves most of two processors to each of them.
 # 4. What judges single pictures and instants of the whole daemon, on two cameras: each takes a quarter
 #    of a processor. Judging goes behind recording (tests/system/aside.py).
+#
+# In parts 3 and 4 whoever is free takes the next test. The campaign's come first, since they are the
+# longest, and those of the mocks last, hundreds of short ones, so that nobody waits in the end.
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
@@ -33,16 +36,12 @@ untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/im
 # Whole spaces and years among the unit tests.
 vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
     tests/unit/evidence/test_retention_years.py'
-campaign='-o cache_dir=.pytest_cache/campaign tests/system/test_fault_campaign.py'
-campaign_log=.cache/tests-campaign.log
 
 patient() {
-    "$python" -m pytest -m 'patient or not system' --ignore=tests/system/test_fault_campaign.py \
+    "$python" -m pytest -m 'patient or not system' tests/system/test_fault_campaign.py \
         tests/system tests/browser tests/bench hw-mocks/tests "$@"
 }
 pictures() { "$python" -m pytest -m 'system and not patient' tests/system tests/browser "$@"; }
-# shellcheck disable=SC2086,SC2317 # options and a name, to be split; called by its name
-faults() { "$python" -m pytest $campaign "$@"; }
 
 # 5: none was chosen, as where arguments name some.
 passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
@@ -86,23 +85,10 @@ note $?
     tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
-# A session of its own, so that all of it ends with this script; a shell without job control lets what
-# it starts in the background ignore SIGINT, which tests send.
-# shellcheck disable=SC2086
-env --default-signal=INT,QUIT setsid "$python" -m pytest $campaign -n 2 "$@" \
-    >"$campaign_log" 2>&1 </dev/null &
-campaigning=$!
-trap 'kill -s TERM -- "-$campaigning" 2>/dev/null' EXIT
-trap 'exit 130' INT TERM
-patient -n 2 --dist worksteal "$@"
-waited=$?
-wait "$campaigning"
-played=$?
-trap - EXIT INT TERM
-cat "$campaign_log"
-once_more "$played" faults "$@"
-once_more "$waited" patient "$@"
+# Without groups, each test is one, and is given to whoever is free.
+patient -n 4 --dist loadgroup --no-loadscope-reorder "$@"
+once_more $? patient "$@"
 
-pictures -n 2 --dist worksteal "$@"
+pictures -n 2 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? pictures "$@"
 exit "$failed"
