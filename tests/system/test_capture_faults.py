@@ -200,13 +200,15 @@ def test_a_camera_that_goes_and_comes_back_is_one_gap(tmp_path: Path) -> None:
     """Unplugged for three seconds: no process can start meanwhile, and the recording waits."""
     with worn(tmp_path) as camera:
         red_us = start_recording(camera)
-        gone_us = now_us()
-        camera.fault("camera_gone", STALL_SECONDS)
+        camera.fault("camera_gone", 60)
+        camera.pass_time(STALL_SECONDS)
         mark(camera)
         # Amber beside red: it records, and nothing comes.
         state = camera.wait(lights={"red": True, "green": False, "amber": True})
         assert state["stage"] == "recording"
         assert "camera_down" in state["conditions"]
+        back_us = now_us()
+        camera.fault("camera_gone", 0)
         comes_back(camera)
         camera.pass_time(1)
         stop_us = now_us()
@@ -214,7 +216,6 @@ def test_a_camera_that_goes_and_comes_back_is_one_gap(tmp_path: Path) -> None:
         assert len(camera.recordings) == 1
         red_never_went_out(camera, red_us, stop_us)
         (hole,) = judge_gaps(camera, recording).holes
-        back_us = gone_us + STALL_SECONDS * 1e6
         assert at_us(camera, hole.before) - back_us < RETRY_SECONDS * 1e6
 
 
@@ -250,12 +251,13 @@ def refused_at_once(camera: BodyCamera) -> None:
 def test_a_camera_that_goes_in_idle_refuses_and_returns_by_itself(tmp_path: Path) -> None:
     with worn(tmp_path) as camera:
         wait_for_quiet(camera)
-        camera.fault("camera_gone", 5)
+        camera.fault("camera_gone", 60)
         camera.wait_for_condition("camera_down", holds=True)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
         assert state["stage"] == "idle" and not state["ready"]
-        wait_for_quiet(camera, CUE_OVER_US)  # the camera is away for five seconds only
+        wait_for_quiet(camera, CUE_OVER_US)
         refused_at_once(camera)
+        camera.fault("camera_gone", 0)
         camera.wait(
             PATIENCE_SECONDS, ready=True, lights={"red": False, "green": True, "amber": False}
         )
@@ -273,12 +275,13 @@ def test_a_camera_missing_at_start_is_said_once_and_waited_for(tmp_path: Path) -
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config, ready=False) as camera:
         # The daemon is still importing; its capture process will find no camera.
-        camera.fault("camera_gone", 5)
+        camera.fault("camera_gone", 60)
         camera.wait_for_condition("camera_down", holds=True)
         state = camera.wait(lights={"red": False, "green": False, "amber": True})
         assert state["stage"] == "starting" and not state["ready"]
-        wait_for_quiet(camera, CUE_OVER_US)  # the camera is away for five seconds only
+        wait_for_quiet(camera, CUE_OVER_US)
         refused_at_once(camera)
+        camera.fault("camera_gone", 0)
         said = [line for line in camera.log.read_text().splitlines() if "no camera" in line]
         assert len(said) == 1, said
         camera.wait(PATIENCE_SECONDS, stage="idle", ready=True)

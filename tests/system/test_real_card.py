@@ -72,10 +72,16 @@ class Card:
         return state.f_bavail * state.f_frsize
 
     def fill(self, *, leave: int) -> None:
-        """Have another program take all but so many bytes, or what it gets of them."""
-        with (self.mount / "others").open("ab") as file, contextlib.suppress(OSError):
-            os.posix_fallocate(file.fileno(), file.tell(), self.free - leave)
-        assert abs(self.free - leave) < 500_000
+        """Have another program take all but so many bytes, while the camera takes its own."""
+        with (self.mount / "others").open("ab") as file:
+
+            def filled() -> bool:
+                with contextlib.suppress(OSError):  # less was left than there was a moment before
+                    os.posix_fallocate(file.fileno(), file.tell(), self.free - leave)
+                file.seek(0, os.SEEK_END)
+                return abs(self.free - leave) < 500_000
+
+            until(filled, PATIENCE, f"others have taken all but {leave} bytes")
 
     def make_room(self) -> None:
         """Have the other program's file go."""
