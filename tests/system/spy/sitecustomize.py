@@ -1,13 +1,19 @@
-"""Notes, outside the capture process, a piece of every packet that leaves its encoder.
+"""Notes, outside the capture process, every packet that leaves its encoder.
 
-A test puts this folder on PYTHONPATH. The piece goes from the packet's memory straight into a file
-(``os.write`` of a view), so that the noting leaves no copy in the memory that is searched later.
+A test puts this folder on PYTHONPATH. The packet goes from its own memory straight into a file
+(``os.writev`` of a view), so that the noting leaves no copy in the memory that is searched later.
 """
 
 import os
+import struct
 import sys
+import time
 
-PIECE = 32
+NOTE = struct.Struct("<qI?")
+"""Before each packet: when it was noted in microseconds of CLOCK_BOOTTIME, its bytes, whether it is
+a key frame."""
+LEAST_BYTES = 128
+"""Smaller packets, of pictures in which nothing moves, are like each other and are not noted."""
 
 if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
     from camerad.capture.pictures import Pictures
@@ -16,9 +22,9 @@ if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
     encoded = Pictures.encoded
 
     def noting(self, data, key, timestamp_us):  # type: ignore[no-untyped-def]
-        if len(data) >= 4 * PIECE:
-            middle = len(data) // 2
-            os.write(notes, data[middle : middle + PIECE])
+        if len(data) >= LEAST_BYTES:
+            at_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+            os.writev(notes, (NOTE.pack(at_us, len(data), key), data))
         return encoded(self, data, key, timestamp_us)
 
     Pictures.encoded = noting
