@@ -3,7 +3,7 @@
 The fault campaign puts this folder on PYTHONPATH. What is patched here does as it should, except
 while the file that CAMERAD_TEST_BUG names holds names of promises: then the mistakes for those
 are made. Without that variable the daemon is untouched; with CAMERAD_TEST_NOTES a piece of
-every encoded packet is noted, as in ``tests/system/spy``.
+every encoded packet is noted, where ``tests/system/spy`` notes all of it: too much for hours.
 """
 
 import importlib.util
@@ -33,7 +33,7 @@ def note_pieces(path):  # type: ignore[no-untyped-def]
         if len(data) >= 4 * PIECE:
             middle = len(data) // 2
             os.write(notes, data[middle : middle + PIECE])
-        encoded(self, data, key, timestamp_us)
+        return encoded(self, data, key, timestamp_us)
 
     Pictures.encoded = noting
 
@@ -142,8 +142,13 @@ def others():  # type: ignore[no-untyped-def]
     for folder in sys.path:
         path = os.path.join(folder, "sitecustomize.py")
         if os.path.abspath(folder) != here and os.path.isfile(path):
-            spec = importlib.util.spec_from_file_location("other_sitecustomize", path)
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+            spec = importlib.util.spec_from_file_location("sitecustomize", path)
+            try:
+                spec.loader.exec_module(importlib.util.module_from_spec(spec))
+            except ModuleNotFoundError as error:
+                # As the interpreter's own `site` takes it: there is none after all.
+                if error.name != "sitecustomize":
+                    raise
             return
 
 
