@@ -25,6 +25,10 @@ _COARSER: Final = 100
 _MOVIE_TIMESCALE: Final = 1_000_000
 _TRUN_FIELDS: Final = (0x100, 0x200, 0x400, 0x800)
 _PIECE: Final = 1 << 20
+_MOST_SAMPLES: Final = 1 << 16
+"""In one run; a fragment of a second of pictures or sound has a few hundred at most."""
+_UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
+"""What reading raises where numbers or lengths are none that a recorder writes."""
 
 
 class Output(Protocol):
@@ -231,18 +235,11 @@ class Mp4Writer:
         self.heard_us: int | None = None
         """The same for sound."""
         self._moov = _one(init, Box(b"", 0, 0, len(init)), b"moov")
-        defaults = {}
-        mvex = _one(init, self._moov, b"mvex")
-        for box in boxes(init, mvex.body, mvex.end):
-            if box.kind == b"trex":
-                number, _, *rest = struct.unpack_from(">IIIII", init, box.body + 4)
-                defaults[number] = _Defaults(*rest)
-        tracks = [
-            _Track(init, box, defaults)
-            for box in boxes(init, self._moov.body, self._moov.end)
-            if box.kind == b"trak"
-        ]
-        self._tracks = {track.number: track for track in tracks}
+        self._mvhd = _one(init, self._moov, b"mvhd")
+        try:
+            self._tracks = {track.number: track for track in _tracks(init, self._moov)}
+        except _UNREADABLE as error:
+            raise Mp4Error(f"the segment cannot be read: {error!r}") from error
         ftyp = b"".join(_box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41"))
         self._mdat = len(ftyp)
         self._offset = len(ftyp) + 16
@@ -276,7 +273,7 @@ class Mp4Writer:
                 if box.kind == b"trun":
                     run = _Run(moof, box, offset, time)
                     offset, time = self._add_run(data, run, track, defaults)
-        except (struct.error, KeyError, OverflowError) as error:
+        except _UNREADABLE as error:
             raise Mp4Error(f"a fragment cannot be read: {error!r}") from error
 
     def _add_run(
@@ -285,6 +282,8 @@ class Mp4Writer:
         """Take a run's samples; returns where the next run's begin, in bytes and in time."""
         moof, trun, offset, time = run
         word, count = struct.unpack_from(">II", data, trun.body)
+        if count > _MOST_SAMPLES:
+            raise Mp4Error(f"a fragment claims {count} samples")
         flags, at = word & 0xFFFFFF, trun.body + 8
         if flags & 1:
             offset = moof.start + struct.unpack_from(">i", data, at)[0]
@@ -336,18 +335,12 @@ class Mp4Writer:
         return end, time + whole_time
 
     def finish(self) -> None:
-        """Write the tables; the file is complete afterwards."""
-        duration = max(track.duration_us() for track in self._tracks.values())
-        old = _one(self._init, self._moov, b"mvhd")
-        mvhd = _box(
-            b"mvhd",
-            struct.pack(">B3xQQIQ", 1, 0, 0, _MOVIE_TIMESCALE, duration),
-            self._init[old.end - 80 : old.end],
-        )
-        pieces = mvhd
-        for track in self._tracks.values():
-            if track.start is not None:
-                pieces += track.boxes()
+        """Write the tables; the file is complete afterwards. Raises Mp4Error if they cannot say
+        how long it lasts."""
+        try:
+            pieces = self._tables()
+        except _UNREADABLE as error:
+            raise Mp4Error(f"the tables cannot be written: {error!r}") from error
         size = 8 + sum(map(len, pieces))
         self._output.patch(self._mdat + 8, struct.pack(">Q", self._offset - self._mdat))
         self._output.write(struct.pack(">I4s", size, b"moov"))
@@ -355,6 +348,34 @@ class Mp4Writer:
             view = memoryview(piece)
             for start in range(0, len(view), _PIECE):
                 self._output.write(view[start : start + _PIECE])
+
+    def _tables(self) -> list[bytes]:
+        duration = max((track.duration_us() for track in self._tracks.values()), default=0)
+        old = self._mvhd
+        pieces = _box(
+            b"mvhd",
+            struct.pack(">B3xQQIQ", 1, 0, 0, _MOVIE_TIMESCALE, duration),
+            self._init[old.end - 80 : old.end],
+        )
+        for track in self._tracks.values():
+            if track.start is not None:
+                pieces += track.boxes()
+        return pieces
+
+
+def _tracks(init: bytes, moov: Box) -> list[_Track]:
+    """What the segment says about each track."""
+    defaults = {}
+    mvex = _one(init, moov, b"mvex")
+    for box in boxes(init, mvex.body, mvex.end):
+        if box.kind == b"trex":
+            number, _, *rest = struct.unpack_from(">IIIII", init, box.body + 4)
+            defaults[number] = _Defaults(*rest)
+    return [
+        _Track(init, box, defaults)
+        for box in boxes(init, moov.body, moov.end)
+        if box.kind == b"trak"
+    ]
 
 
 def _header_defaults(data: bytes, tfhd: Box, flags: int, track: _Defaults) -> _Defaults:

@@ -345,7 +345,12 @@ class _Opener:
         """Complete the file; False if there is no footage to put into one."""
         if self._writer is None or not self._writer.pictures or self._given_up:
             return False
-        self._writer.finish()
+        try:
+            self._writer.finish()
+        except Mp4Error as error:
+            raise UnsealError(
+                f"the device signed this recording, and it does not become a video: {error}"
+            ) from error
         return True
 
 

@@ -170,3 +170,35 @@ def test_a_fragment_that_is_none_is_refused(old: bytes, new: bytes, text: str) -
     assert old in fragment
     with pytest.raises(Mp4Error, match=text):
         Mp4Writer(File(), init).add(fragment.replace(old, new))
+
+
+def test_a_run_does_not_claim_more_samples_than_anybody_records() -> None:
+    init, fragment, *_ = made().plain
+    at = fragment.index(b"trun") + 4
+    # Without a field for each sample a count alone would do, of samples without a byte.
+    claimed = fragment[:at] + struct.pack(">II", 0, 2**32 - 1) + fragment[at + 8 :]
+    with pytest.raises(Mp4Error, match="samples"):
+        Mp4Writer(File(), init).add(claimed)
+
+
+def test_a_segment_that_ends_too_early_is_refused() -> None:
+    def box(kind: bytes, *content: bytes) -> bytes:
+        inside = b"".join(content)
+        return struct.pack(">I4s", 8 + len(inside), kind) + inside
+
+    trex = box(b"trex", struct.pack(">6I", 0, 1, 1, 0, 0, 0))
+    mdia = box(b"mdia", box(b"hdlr", bytes(12)), box(b"mdhd"))
+    trak = box(b"trak", box(b"tkhd", bytes(84)), mdia)
+    with pytest.raises(Mp4Error, match="segment"):
+        Mp4Writer(File(), box(b"moov", box(b"mvhd", bytes(100)), box(b"mvex", trex), trak))
+
+
+def test_times_that_no_table_holds_are_refused() -> None:
+    init, fragment, *_ = made().plain
+    at = fragment.index(b"tfdt") + 4
+    late = fragment[:at] + b"\x01\0\0\0" + b"\xff" * 8 + fragment[at + 12 :]
+    slow = init.index(b"mdhd") + 16
+    writer = Mp4Writer(File(), init[:slow] + struct.pack(">I", 1) + init[slow + 4 :])
+    writer.add(late)
+    with pytest.raises(Mp4Error, match="tables"):
+        writer.finish()

@@ -37,6 +37,7 @@ from sealed_helpers import (
 from camerad.errors import StorageError
 from camerad.evidence import files
 from camerad.evidence import unseal as unseal_module
+from camerad.evidence.boxes import Mp4Error
 from camerad.evidence.findings import Span
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.report import Report, Verdict
@@ -123,6 +124,18 @@ def test_a_damaged_recording_is_not_opened(desk: Desk) -> None:
 def test_damage_at_the_very_end_leaves_nothing_behind(desk: Desk) -> None:
     report = desk.open(made().file + b"x")
     assert (report.verdict, report.output, desk.left()) == (Verdict.NOT_AUTHENTIC, None, [])
+
+
+def test_a_recording_that_does_not_become_a_video_is_told_in_words(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise Mp4Error("the tables cannot be written")
+
+    monkeypatch.setattr(unseal_module.Mp4Writer, "finish", fail)
+    with pytest.raises(UnsealError, match="does not become a video: the tables"):
+        desk.open(made().file)
+    assert os.listdir(desk.output.parent) == []
 
 
 def test_salvage_writes_the_proven_parts_only_and_says_so_in_the_name(desk: Desk) -> None:
