@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -32,13 +33,14 @@ from datetime import tzinfo
 from typing import Final
 
 from camerad import __version__
-from camerad.errors import EX_TEMPFAIL, CameradError
+from camerad.errors import EX_TEMPFAIL, EX_USAGE, CameradError
 from camerad.evidence import container, copying, files, jws
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.keys import KeyRing, PublicKey
 from camerad.evidence.known import Held
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import Delivered, Sheet, render
+from camerad.evidence.text import is_plain
 from camerad.evidence.unseal import Identities, UnsealError, open_recording, terminable
 from camerad.evidence.verify import Progress
 from camerad.evidence.wording import Wording
@@ -64,6 +66,12 @@ class RunningError(CameradError, BlockingIOError):
     """Error raised when the recording still runs, so that a copy of it would be of no moment."""
 
     exit_code = EX_TEMPFAIL
+
+
+class FileNameError(CameradError, ValueError):
+    """Error raised when a recording's file has a name that cannot stand in a document."""
+
+    exit_code = EX_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,15 @@ def export(
     """Make the package. hold: places a hold on the recording of this id, where there is a store.
     extract: the ledgers' statements about it, asked for after the hold.
 
-    Raises StorageError, RunningError, UnsealError if the office's keys do not open it, and whatever
-    `hold` and `extract` raise; then nothing is left behind.
+    Raises StorageError, RunningError, FileNameError, UnsealError if the office's keys do not open
+    it, and whatever `hold` and `extract` raise; then nothing is left behind.
     """
     stem = os.path.basename(order.path).removesuffix(SUFFIX)
+    if not is_plain(stem):
+        raise FileNameError(
+            f"{order.path}: a file of this name cannot be exported, since report and instructions "
+            "could not name it; rename it to the recording's id"
+        )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
     if os.path.lexists(package):
         raise files.FileExistsAlreadyError(
@@ -258,7 +271,7 @@ class _Package:
         instructions = words.instructions.format(
             key_pem=KEY_PEM,
             thumbprint=(result.kid if result is not None else None) or words.unknown,
-            container=container,
+            container=shlex.quote(container),
             final=(result.final if result is not None else None) or words.none,
             video=self._video,
             ledger=LEDGER,

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -24,7 +25,7 @@ from sealed_helpers import altered, flipped, pack
 from camerad.clock import SECOND
 from camerad.errors import StorageError
 from camerad.evidence import copying, jws
-from camerad.evidence.export import Exported, Extract, Order, export
+from camerad.evidence.export import Exported, Extract, FileNameError, Order, export
 from camerad.evidence.files import FileExistsAlreadyError
 from camerad.evidence.keys import read_public_key
 from camerad.evidence.known import Held
@@ -190,13 +191,15 @@ def test_the_report_names_the_files_by_what_they_contain(original: Path, words: 
     assert str(original.parent) not in json.dumps(checks)
 
 
-def test_what_the_instructions_tell_to_do_works(original: Path) -> None:
+@pytest.mark.parametrize("name", [ONE, "Kopie von $(touch x) 'b'; exit 9"])
+def test_what_the_instructions_tell_to_do_works(original: Path, name: str) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
+    original = original.rename(original.with_name(f"{name}.tar"))
     package = Path(run(an_order(original)).path or "")
     text = (package / "how-to-verify.txt").read_text(encoding="utf-8")
     commands = [line.strip() for line in text.splitlines() if line.startswith("       ")]
-    start = commands.index(f"tar -xf {ONE}.tar")
+    start = commands.index(f"tar -xf {shlex.quote(name + '.tar')}")
     end = next(n for n, line in enumerate(commands) if n > start and "header.jws | decode" in line)
     script = "\n".join(commands[start : commands.index("cut -d. -f2 header.jws | decode") + 1])
     assert end
@@ -206,6 +209,14 @@ def test_what_the_instructions_tell_to_do_works(original: Path) -> None:
     assert b"Signature Verified Successfully" in done.stdout, done.stderr
     assert json.loads(done.stdout[done.stdout.index(b"{") :])["id"] == ONE
     assert jws.digest((package / "end.jws").read_bytes()) in text
+    assert not (package / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "a\udcff", "a\u202eb"])
+def test_a_name_that_no_document_could_bear_is_refused(original: Path, name: str) -> None:
+    original = original.rename(original.with_name(f"{name}.tar"))
+    with pytest.raises(FileNameError, match="rename it"):
+        run(an_order(original))
 
 
 def test_a_hold_is_placed_before_the_ledger_is_asked(original: Path) -> None:
