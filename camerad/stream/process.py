@@ -3,6 +3,7 @@ and whether it lives."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -23,6 +24,8 @@ SOCKET_BYTES: Final = 4 * 1024 * 1024
 OWN_WORDS: Final = "camerad.capture: "
 """How a line of the program's own begins on its standard error; the same comes as a message."""
 MAX_LINE: Final = 4096
+_READS: Final = 4
+"""Of standard error at once: what a pipe holds, and its end (``pipe(7)``). Packets wait for it."""
 
 _TUNABLES: Final = {
     # Freed memory is overwritten at once, so that no packet outlives its use in the process's heap
@@ -88,6 +91,12 @@ class CaptureProcess:
                 pass_fds=(theirs.fileno(), frame_fd),
                 env=environment(os.environ),
             )
+            try:
+                self.pidfd: Final = os.pidfd_open(self._process.pid)
+                """Readable once the process has ended."""
+            except BaseException:
+                self._process.kill()  # nobody would ever know when it ends
+                raise
         except BaseException:
             self.socket.close()
             os.close(self.stderr)
@@ -100,8 +109,6 @@ class CaptureProcess:
             theirs.close()
             os.close(their_stderr)
         self.pid: Final = self._process.pid
-        self.pidfd: Final = os.pidfd_open(self.pid)
-        """Readable once the process has ended."""
         self.told_epoch: int | None = None
         self.told_view = False
         self._told_stamp: StampState | None = None
@@ -215,12 +222,13 @@ class CaptureProcess:
         """What has come on its standard error: whole lines that are not its own words, from a
         library or the interpreter; and whether more may come later."""
         more = True
-        try:
-            while data := os.read(self.stderr, 65536):
-                self._said = (self._said + data)[-(1 << 20) :]
-            more = False
-        except BlockingIOError:
-            pass
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_READS):
+                data = os.read(self.stderr, 65536)
+                self._said += data
+                if not data:
+                    more = False
+                    break
         *lines, self._said = self._said.split(b"\n")
         if not more or len(self._said) > MAX_LINE:
             lines, self._said = [*lines, self._said], b""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,6 +236,43 @@ import sys
 sys.stderr.write("libfoo: cannot bar\\ncamerad.capture: no camera found\\n\\nlast words")
 """
     assert scripted(code)[1] == ["libfoo: cannot bar", "last words"]
+
+
+def test_a_process_that_complains_without_end_does_not_keep_its_reader(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, _ = talk
+    reads: list[int] = []
+
+    def always(descriptor: int, _: int) -> bytes:
+        reads.append(descriptor)
+        assert len(reads) < 100
+        return b"trouble\n"
+
+    monkeypatch.setattr(os, "read", always)
+    lines, more = process.complaints()
+    monkeypatch.undo()
+    assert (set(lines), more) == ({"trouble"}, True)
+
+
+def test_a_process_whose_end_nobody_could_see_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def refuse(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    class Begun(subprocess.Popen[bytes]):
+        def __init__(self, *more: Any, **named: Any) -> None:
+            super().__init__(*more, **named)
+            begun.append(self)
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    monkeypatch.setattr(subprocess, "Popen", Begun)
+    frame_fd = os.memfd_create("frame")
+    with pytest.raises(OSError, match="Too many"):
+        CaptureProcess((sys.executable, "-c", "import time; time.sleep(60)"), "{}", frame_fd)
+    os.close(frame_fd)
+    assert begun[0].wait(10) == -signal.SIGKILL
 
 
 def test_a_process_that_never_ends_its_line_neither_blocks_nor_fills_memory() -> None:
