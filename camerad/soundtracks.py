@@ -7,19 +7,17 @@ sound: the next one has to know both before its first sound. Used from the event
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from camerad.config import Settings
 from camerad.microphone import DOWN
 from camerad.rings import Rings
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.wiring import CHANNELS
 
 if TYPE_CHECKING:
     from camerad.evidence.soundtrack import SoundTrack
-
-CHANNELS: Final = 1
-"""Of sound: a body camera has one microphone."""
 
 
 class Soundtracks:

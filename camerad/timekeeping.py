@@ -109,7 +109,7 @@ def still_stale(previous: Signs | None, now: Signs, stale_us: int | None) -> int
     bears now, unless the file was touched between the two looks by the clock that shows now: that
     was the time service.
     """
-    if previous is None or _step_us(previous, now) is None or now.touched_us is None:
+    if previous is None or detect_step(previous, now) is None or now.touched_us is None:
         return stale_us
     # The kernel stamps files with the time of its last tick, at most 10 ms ago.
     since_us = now.boot_us - previous.boot_us + STEP_US
@@ -124,22 +124,12 @@ def stale_since(known: Moment, now: Signs) -> int | None:
     is there does not count, whenever it was made: how long ago it was made is told by the clock
     that was set. The time service's next one does.
     """
-    step_us = (now.wall_us - known.wall_us) - (now.boot_us - known.boot_us)
-    return now.touched_us if abs(step_us) > STEP_US else None
+    return None if detect_step(known, now) is None else now.touched_us
 
 
-def detect_step(previous: Moment, now: Moment) -> int | None:
+def detect_step(previous: Signs | Moment, now: Signs | Moment) -> int | None:
     """By how many microseconds wall time was set between two moments of one boot; None if it was
-    not, which up to half a second is taken for slewing.
-
-    Raises ValueError if `now` is the earlier one, or of another boot.
-    """
-    if now.boot_us < previous.boot_us:
-        raise ValueError(f"boot time went back from {previous.boot_us} to {now.boot_us} us")
-    return _step_us(previous, now)
-
-
-def _step_us(previous: Signs | Moment, now: Signs | Moment) -> int | None:
+    not, which up to half a second is taken for slewing."""
     step_us = (now.wall_us - previous.wall_us) - (now.boot_us - previous.boot_us)
     return step_us if abs(step_us) > STEP_US else None
 
@@ -208,7 +198,7 @@ class TimeKeeper:
             return ClockSource.UNKNOWN
         boot_us, wall_us = both(self._clock)
         now = Signs(boot_us, wall_us, None, None)
-        current = boot_us - signs.boot_us <= VERDICT_US and _step_us(signs, now) is None
+        current = boot_us - signs.boot_us <= VERDICT_US and detect_step(signs, now) is None
         return source if current else ClockSource.UNKNOWN
 
     @property
@@ -259,7 +249,7 @@ class TimeKeeper:
                     self._stale_us = stale_since(self._known.this_boot, now)
                 self._judge(now)
                 source = self._source
-            step_us = None if previous is None else _step_us(previous, now)
+            step_us = None if previous is None else detect_step(previous, now)
             return Look(Moment(boot_us, wall_us, source), step_us)
 
     def _read_touched(self) -> int | None:

@@ -19,6 +19,9 @@ ARENA_SLACK: Final = 1.01
 """Room beyond seconds times bit rate: packet headers and the unused end of the arena before a wrap.
 Together with one group of pictures this stays within 1.05 times for a buffer of 30 s."""
 
+CHANNELS: Final = 1
+"""Of sound: a body camera has one microphone."""
+
 _UNIT_SAMPLES: Final = 1024
 """Samples of an access unit of AAC-LC (ISO/IEC 14496-3)."""
 
@@ -99,7 +102,7 @@ def sound(settings: Settings) -> dict[str, Any] | None:
     return {
         "device": microphone.device,
         "rate": microphone.rate,
-        "channels": 1,
+        "channels": CHANNELS,
         "bitrate": microphone.bitrate,
         "delay_us": microphone.delay_ms * 1000,
     }

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from camerad.behaviour.budget import PROOF_SECONDS, Part
-
-SECOND = 1_000_000
+from camerad.clock import SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,6 @@ class Checker:
             )
             return
         self.result.header = header
-        self.result.last_wall_us = header.clock.wall_us
         self.result.add_source(header.clock.source)
         self.result.origin_us = header.origin_us
         self._links.begin(header, seen.sha256)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.clock import ClockSource, Moment
+from camerad.evidence.bounds import MOST_DAYS
 from camerad.evidence.known import ClosedEpoch, Known
 from camerad.evidence.timeline import Instant, Run, Synchronised
 
@@ -17,7 +18,7 @@ EXPIRED: Final = "expired"
 """A recording was deleted because it was as old as it may get."""
 WHOLE_LEDGER: Final = "ledger"
 """What `Damaged` names where a ledger is gone that must have been there."""
-LONGEST_DAYS: Final = 366
+LONGEST_DAYS: Final = MOST_DAYS
 """No policy keeps a recording longer."""
 OFFLOADED: Final = "offloaded"
 """A recording was deleted to make room, because the office had acknowledged its copy."""

@@ -223,8 +223,7 @@ class Result:
     fragment ends. units: access units of sound; sound_gaps, sound_states: as in `records.Sound`.
     final: SHA-256 of an end that was signed, and end_linked: whether the chain leads
     to it. clock_sources: where wall time came from, in the order
-    of first use; clock_steps: (time, how far). slow_syncs: (time, how long). last_wall_us: wall
-    time of the last signed statement.
+    of first use; clock_steps: (time, how far). slow_syncs: (time, how long).
 
     What only unlinked statements say is none of this recording's facts: their fragments and
     pictures are counted, also by themselves (unlinked_commits, unlinked_frames), and nothing else
@@ -257,7 +256,6 @@ class Result:
     clock_sources: list[ClockSource] = field(default_factory=list)
     clock_steps: list[tuple[int, int]] = field(default_factory=list)
     slow_syncs: list[tuple[int, int]] = field(default_factory=list)
-    last_wall_us: int | None = None
 
     @property
     def authentic(self) -> bool:
@@ -321,7 +319,6 @@ class Result:
         if isinstance(facts.sound, Sound | SoundEnd):
             self.sound_gaps += facts.sound.gaps
             self.sound_states += facts.sound.states
-        self.last_wall_us = facts.clock.wall_us
         self.add_source(facts.clock.source)
         if facts.clock_step_us is not None:
             self.clock_steps.append((self.time(media_us), facts.clock_step_us))

@@ -28,11 +28,6 @@ class Candidate:
     age_us: int
 
 
-def minimum_age_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
-    """How long ago a recording ended at the least, microseconds; None while it has not ended."""
-    return age_us(known, state.ages(boot_id, now))
-
-
 def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
     """How long it is at most until a recording is due, at least 0; None if it is held, or has not
     ended: nothing will delete it then."""

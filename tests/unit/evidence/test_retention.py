@@ -124,8 +124,6 @@ def test_nothing_deletes_what_is_held_or_running(book: Book) -> None:
     book.opened("running")
     assert days_left(book, "held") is None
     assert days_left(book, "running") is None
-    running = book.state.recordings["running"]
-    assert retention.minimum_age_us(running, book.state, *book.ledger.now()) is None
 
 
 def test_the_holder_of_a_flagged_recording_is_warned_two_days_before(book: Book) -> None:
