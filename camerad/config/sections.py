@@ -36,7 +36,8 @@ from camerad.config.fields import (
 )
 
 DEVICE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-POLICY_NAME: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+POLICY_NAME: Final = r"[a-z0-9](-?[a-z0-9]){0,99}"
+"""Every recording's header has it, where no word is longer than 200 characters."""
 
 _SOME_TEXT = Matches(r"[^\0]{0,499}[^\0\s][^\0]{0,500}", "a text of 1 to 1000 characters")
 """It goes into the ledger, which takes no entry that is too long to be read again."""
@@ -335,7 +336,9 @@ class ConfigFile:
     policy: Annotated[
         str | None,
         "The legal preset: the name of a file in policies/ without .yaml.",
-        Matches(POLICY_NAME, "the name of a policy (small letters, digits and dashes)"),
+        Matches(
+            POLICY_NAME, "the name of a policy (small letters and digits, up to 100, and dashes)"
+        ),
         Needed(),
     ] = None
     recipients: Annotated[

@@ -122,7 +122,14 @@ def test_without_any_policy_installed_the_message_says_so(
 
 def test_the_name_of_a_policy_cannot_lead_out_of_its_folder(write: Write) -> None:
     (mistake,) = check_file(write("policy: ../../etc/passwd\n"))
-    assert mistake.endswith("; the name of a policy (small letters, digits and dashes) is needed")
+    assert mistake.endswith("(small letters and digits, up to 100, and dashes) is needed")
+
+
+def test_the_name_of_a_policy_fits_into_a_recordings_header(write: Write) -> None:
+    (fits,) = check_file(write(f"policy: {'a-' * 99}b\n"))
+    assert "is no policy" in fits
+    (mistake,) = check_file(write(f"policy: {'a-' * 100}b\n"))
+    assert mistake.endswith("(small letters and digits, up to 100, and dashes) is needed")
 
 
 def test_norway_is_no_policy(write: Write) -> None:
