@@ -31,6 +31,9 @@ LARGEST_KEPT: Final = 32 << 20
 a tenth of it."""
 
 _BUFFER: Final = 1 << 20
+_FIRST_LOOK: Final = 1 << 13
+"""Bytes that a search for the next header begins with. Where every other header is damaged, each
+search would else read the whole buffer to find what is close by."""
 _ZEROS: Final = bytes(_BUFFER)
 _MAGIC: Final = b"ustar\x0000"
 _MAGIC_AT: Final = 257
@@ -294,9 +297,10 @@ def _next_header(source: _Source, offset: int, limit: int | None = None) -> int 
     It is looked for at every byte: where bytes were put in or taken out, no block is in its place.
     """
     limit = source.size if limit is None else min(limit, source.size)
+    window = _FIRST_LOOK
     while offset < limit:
         # The windows overlap by less than a header, so each is whole in one of them.
-        view = source.at(offset, _BUFFER)
+        view = source.at(offset, window)
         found = view.find(_MAGIC, _MAGIC_AT)
         while found >= 0:
             start = found - _MAGIC_AT
@@ -307,7 +311,8 @@ def _next_header(source: _Source, offset: int, limit: int | None = None) -> int 
                 if _OURS.fullmatch(tar.parse(block).name):
                     return offset + start
             found = view.find(_MAGIC, found + 1)
-        offset += _BUFFER - tar.BLOCK + 1
+        offset += window - tar.BLOCK + 1
+        window = min(2 * window, _BUFFER)
     return None
 
 
