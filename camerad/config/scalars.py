@@ -71,6 +71,8 @@ def allowed(setting: Setting) -> str:
     if fields.is_section(kind):
         return f"a section is needed, with: {', '.join(s.key for s in fields.settings_of(kind))}"
     if fields.is_list(kind):
+        if matches := fields.item_of(setting).mark(fields.Matches):
+            return f"a list in brackets is needed, each entry {matches.meaning}"
         return f"a list is needed, such as [{_example(fields.item_of(setting))}]"
     if kind is bool:
         return "true or false is needed"

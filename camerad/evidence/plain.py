@@ -6,11 +6,13 @@ directory that others can write reads plain files only.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from io import BufferedReader
 
+from camerad.errors import StorageError
 from camerad.evidence.files import explained
 
 
@@ -26,7 +28,7 @@ def read_plain(path: str, what: str, most: int | None = None) -> bytes:
                 return b""
             return file.read() if most is None else file.read(most)
     except OSError as error:
-        raise explained(f"read the {what}", path, error) from error
+        raise _unreadable(path, what, error) from error
 
 
 def sha256_plain(path: str, what: str) -> str:
@@ -37,7 +39,15 @@ def sha256_plain(path: str, what: str) -> str:
                 return hashlib.sha256().hexdigest()
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise explained(f"read the {what}", path, error) from error
+        raise _unreadable(path, what, error) from error
+
+
+def _unreadable(path: str, what: str, error: OSError) -> StorageError:
+    if error.errno != errno.ENOENT:
+        return explained(f"read the {what}", path, error)
+    said = StorageError(f"{path}: cannot read the {what}: there is no such file; name another one")
+    said.errno = error.errno
+    return said
 
 
 def _opened(path: str) -> BufferedReader:

@@ -123,7 +123,12 @@ def new_file(office: PublicKey, wanted: Wanted) -> bytes:
         language=wanted.language,
     )
     content = text.encode()
-    checked(NAME, content)
+    try:
+        checked(NAME, content)
+    except ConfigError as error:
+        # No line, nor a file: this text is one that nobody has.
+        mistakes = [re.sub(rf"^{re.escape(NAME)}(:\d+)*: ", "", one) for one in error.mistakes]
+        raise ConfigError(mistakes) from None
     return content
 
 

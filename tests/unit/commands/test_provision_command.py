@@ -164,7 +164,7 @@ def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> N
     ("more", "told"),
     [
         (("--device", "camera 07"), "device.id"),
-        (("--policy", "nowhere"), "is no policy"),
+        (("--policy", "nowhere"), 'policy: "nowhere" is no policy'),
         (("--recipient", "age1x"), "recipients"),
         (("--camera-key", "x"), "provision.camera_key"),
     ],
@@ -175,8 +175,16 @@ def test_what_cannot_be_is_told_and_nothing_is_written(
     first = ("--device", "camera-07", "--policy", "generic", "--recipient", DESK)
     said = desk("provision", "new", *first, "--output", tmp_path / "x", *more)
     assert said.code == EX_CONFIG
-    assert told in said.err
+    # No line of a file that nobody has.
+    assert said.err.splitlines()[-1].removeprefix("camerad: ").startswith(told)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_is_not_there_is_told_as_such(desk: Desk, tmp_path: Path) -> None:
+    for action in ("check", "sign"):
+        said = desk("provision", action, tmp_path / "typo.yaml")
+        assert said.code == EX_IOERR
+        assert "typo.yaml: cannot read the file: there is no such file; name another" in said.err
 
 
 def test_a_file_that_is_there_is_not_overwritten(desk: Desk, tmp_path: Path) -> None:

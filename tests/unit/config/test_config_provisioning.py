@@ -120,6 +120,11 @@ def test_the_schema_takes_what_the_check_takes(text: str) -> None:
         ("wifi: {ssid: Dock}", "p.yaml:5: wifi.passphrase: missing;"),
         ("wifi: {passphrase: streng geheim}", "p.yaml:5: wifi.ssid: missing;"),
         ("ssh: {key: ssh-rsa AAAA}", "p.yaml:5: ssh.key: found the text"),
+        (
+            "time: {servers: ntp.example}",
+            'p.yaml:5: time.servers: found the text "ntp.example"; a list in brackets is '
+            "needed, each entry the name or address of a server",
+        ),
         ("time: {servers: [-x]}", 'p.yaml:5: time.servers[0]: found the text "-x"'),
         ("language: fr", 'p.yaml:5: language: found the text "fr"; one of these is needed: de, en'),
         ("lights: {red: {gpio: 17}}", "p.yaml:5: lights.red.gpio: GPIO 17 already serves"),
