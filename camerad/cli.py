@@ -67,7 +67,7 @@ def parser(command: str | None = None) -> argparse.ArgumentParser:
     run.add_argument(
         "--config", default=DEFAULT_CONFIG, metavar="FILE", help="default: %(default)s"
     )
-    run.add_argument("--verbose", action="store_true", help="log more than what matters")
+    run.add_argument("--verbose", action="store_true", help="log details as well")
     if command != "run":
         _add_others(commands)
     return top
@@ -79,10 +79,9 @@ def _add_others(commands: Any) -> None:
     status = commands.add_parser("status", help="say what the camera does now")
     status.add_argument("--json", action="store_true", help="as one JSON object")
 
-    press = commands.add_parser(
-        "press", help="ask for what a button asks for: " + ", ".join(i.value for i in Intent)
-    )
-    press.add_argument("intent", choices=[i.value for i in Intent], metavar="INTENT")
+    press = commands.add_parser("press", help="do what a press of a button does")
+    intents = [intent.value for intent in Intent]
+    press.add_argument("intent", choices=intents, metavar="INTENT", help=", ".join(intents))
     for command in (status, press):
         command.add_argument(
             "--socket",
@@ -92,10 +91,10 @@ def _add_others(commands: Any) -> None:
             "camera, here %(default)s",
         )
 
-    config = commands.add_parser("config", help="look at a configuration")
+    config = commands.add_parser("config", help="name the mistakes in a configuration")
     actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="name every mistake in a configuration")
-    check.add_argument("file", metavar="FILE")
+    check.add_argument("file", metavar="FILE", help="a camerad.yaml")
 
     for name in COMMANDS:
         _module(name).add_parser(commands)

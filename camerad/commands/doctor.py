@@ -36,7 +36,8 @@ def add_parser(commands: Any) -> None:
         "what is wrong and what to do. While the daemon runs it is asked; without it, the parts "
         "are tried directly, and no daemon can start meanwhile. Nothing is recorded, and no "
         "picture and no sound is kept. Exit code 0: all is well; 2: something is to be seen to; "
-        "1: something failed. What was not tested does not count.",
+        "1: something failed. What was not tested does not count. 64 and above: no verdict; 73: "
+        "what --save names is there already.",
     )
     parser.add_argument(
         "--config", default=DEFAULT_CONFIG, type=Path, metavar="FILE", help="default: %(default)s"
@@ -56,8 +57,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--interactive",
         action="store_true",
-        help="ask for a press of each button, and whether lights, vibration, buzzer and display "
-        "are noticed",
+        help="ask for a press of each button, and whether lights, vibration, buzzer, loudspeaker "
+        "and display are noticed",
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument(
@@ -66,7 +67,9 @@ def add_parser(commands: Any) -> None:
         help="write the report into a new file for the camera's records; its last line is the "
         "JSON object",
     )
-    parser.add_argument("--language", choices=("de", "en"), help="of the report; default: as here")
+    parser.add_argument(
+        "--language", choices=("de", "en"), help="of the report; default: this computer's"
+    )
 
 
 def _checks(text: str) -> frozenset[str]:

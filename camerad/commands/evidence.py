@@ -10,7 +10,7 @@ import argparse
 from importlib import import_module
 from typing import Any, Final
 
-from camerad.commands.options import add_key_option, add_store_options
+from camerad.commands.options import add_key_option, add_office_key_options, add_store_options
 
 EXIT_CODES: Final = """\
 exit codes of verify, open and export:
@@ -37,6 +37,9 @@ errors of all of them, which are no verdict:
 
 _RECORDING: Final = "a recording: its file, or its id in the store"
 _WHERE: Final = "a recording's file or id, or a directory; default: the store that --state names"
+_STORE: Final = (
+    "the store, where no path is given: a device's state directory, or an office's directory"
+)
 _MODULES: Final = {
     "list": "looking",
     "show": "looking",
@@ -47,6 +50,8 @@ _MODULES: Final = {
     "release": "keeping",
     "purge": "keeping",
 }
+_WRITING: Final = ("export", "hold", "release", "purge")
+"""What an office's ledger gets to know."""
 ACTIONS: Final = tuple(_MODULES)
 """What can be asked for."""
 
@@ -88,9 +93,13 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--output", default=".", metavar="DIR", help="where ID-export is made; default: here"
     )
-    one.add_argument("--language", choices=("de", "en"), help="of the report; default: as here")
     one.add_argument(
-        "--time-zone", metavar="NAME", help="of the report's times, such as Europe/Berlin"
+        "--language", choices=("de", "en"), help="of the report; default: this computer's"
+    )
+    one.add_argument(
+        "--time-zone",
+        metavar="NAME",
+        help="of the report's times, such as Europe/Berlin; default: this computer's",
     )
     one.add_argument("--who", required=True, metavar="PERSON", help="who hands it over")
     one.add_argument("--reference", metavar="TEXT", help="file number, put into the hold's reason")
@@ -115,8 +124,9 @@ def add_parser(commands: Any) -> None:
     one.add_argument("--dry-run", action="store_true", help="only say what is due")
     add_key_option(one)
 
-    for one in actions.choices.values():
-        add_store_options(one)
+    for name, one in actions.choices.items():
+        add_store_options(one, _STORE)
+        add_office_key_options(one, writes=name in _WRITING)
         one.add_argument("--json", action="store_true", help="as JSON")
         one.epilog = EXIT_CODES
         one.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
         help="for a trial: DIR may be on the same disk; it is then no second place for anything",
     )
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
-    add_store_options(parser)
+    add_store_options(parser, "the device's state directory")
 
 
 class _Watcher:

@@ -20,14 +20,13 @@ def default_office_key() -> str:
     return os.path.join(config_home(), "office.pem")
 
 
-def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Which store, and how to reach the one who writes there."""
+def add_store_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """Which store, and how to reach the one who writes there. what: such a store is."""
     parser.add_argument(
         "--state",
         default=default_state(),
         metavar="DIR",
-        help="the store, where no path is given: a device's state directory, or an office's "
-        "directory; default: $CAMERAD_STATE or that of an installed camera, here %(default)s",
+        help=f"{what}; default: $CAMERAD_STATE or that of an installed camera, here %(default)s",
     )
     parser.add_argument(
         "--socket",
@@ -37,22 +36,29 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
         "that of an installed camera, here %(default)s",
     )
     parser.add_argument(
-        "--office-key",
-        default=default_office_key(),
-        metavar="FILE",
-        help="the office's own key, which signs the ledger of an office's directory; made if it "
-        "is not there; default: %(default)s",
-    )
-    parser.add_argument(
-        "--new-office-key",
-        action="store_true",
-        help="the key takes the place of another one, which the ledger then says",
-    )
-    parser.add_argument(
         "--trust-clock",
         action="store_true",
         help="whoever gives this command has made sure that this computer's time is right",
     )
+
+
+def add_office_key_options(parser: argparse.ArgumentParser, *, writes: bool) -> None:
+    """The key of the ledger of an office's directory. writes: whether something may be added to
+    that; otherwise the key's public half is enough."""
+    parser.add_argument(
+        "--office-key",
+        default=default_office_key(),
+        metavar="FILE",
+        help="the office's own key, which signs the ledger of an office's directory; "
+        + ("made if it is not there" if writes else "its public half will do (PEM or JWK)")
+        + "; default: %(default)s",
+    )
+    if writes:
+        parser.add_argument(
+            "--new-office-key",
+            action="store_true",
+            help="the key takes the place of another one, which the ledger then says",
+        )
 
 
 def add_socket_option(parser: argparse.ArgumentParser) -> None:

@@ -10,13 +10,30 @@ from typing import Any, Final
 from camerad.commands import default_state, provision_office
 from camerad.errors import EX_CONFIG, EX_IOERR
 
+EXIT_CODES: Final = """\
+exit codes:
+    0  done
+   64  wrong usage
+   69  the library that draws labels is missing
+   73  something is there already and is not written over, or cannot be made
+   74  reading or writing failed; of apply: the file was taken over and could not be
+       removed from the card
+   75  of publish: the daemon has no key yet
+   78  a file, a table, a register or a key has mistakes; of apply: the file was
+       refused; of collect: a camera is not in the register
+"""
 DEFAULT_CARD: Final = "/boot/common"
 DEFAULT_DATA: Final = "/var/lib/camerad-provision"
 
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
-    parser = commands.add_parser("provision", help="set cameras up by one file on their card")
+    parser = commands.add_parser(
+        "provision",
+        help="set cameras up by one file on their card",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     provision_office.add_actions(actions)
     _add_apply(actions)
@@ -40,7 +57,8 @@ def _add_publish(actions: Any) -> None:
         "publish",
         help="on a camera, once its daemon runs: leave its public key on the card",
         description="Writes camerad-device.json, camerad-device.pem and camerad-doctor.txt onto "
-        "the card, for 'camerad provision collect' at the office.",
+        "the card, for 'camerad provision collect' at the office. Exit code 0: done; 75: the "
+        "daemon has no key yet; 74: the card could not be written.",
     )
     _add_card_options(publish)
     publish.add_argument(
@@ -59,7 +77,7 @@ def _add_card_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         default=DEFAULT_DATA,
         metavar="DIR",
-        help="where it is kept what was taken over; default: %(default)s",
+        help="where what was taken over is kept; default: %(default)s",
     )
     parser.add_argument(
         "--state",

@@ -18,9 +18,20 @@ _EITHER_HALF: Final = "the office's own key, or its public half alone (PEM or JW
 
 def add_actions(actions: Any) -> None:
     """Add what an office does to the actions of ``camerad provision``."""
-    new = actions.add_parser("new", help="make a file for one camera, and sign it")
+    new = actions.add_parser(
+        "new",
+        help="make a file for one camera, and sign it",
+        description="Makes a directory with camerad-provision.yaml, which says what else can be "
+        "set there, and its signature, camerad-provision.jws. Both are copied onto the partition "
+        "CAMERAD of the camera's card.",
+    )
     new.add_argument("--device", required=True, metavar="NAME", help="as it is on the housing")
-    new.add_argument("--policy", required=True, metavar="POLICY", help="the law of the place")
+    new.add_argument(
+        "--policy",
+        required=True,
+        metavar="POLICY",
+        help="the law of the place, such as nrw-ordnungsamt; camerad.yaml names all",
+    )
     new.add_argument(
         "--recipient",
         action="append",
@@ -28,7 +39,12 @@ def add_actions(actions: Any) -> None:
         metavar="age1...",
         help="who can open recordings ('camerad keys new'); may be given several times",
     )
-    new.add_argument("--language", choices=("de", "en"), default="de", help="default: %(default)s")
+    new.add_argument(
+        "--language",
+        choices=("de", "en"),
+        default="de",
+        help="of the camera's display and announcements; default: %(default)s",
+    )
     new.add_argument(
         "--camera-key",
         metavar="THUMBPRINT",
@@ -40,44 +56,44 @@ def add_actions(actions: Any) -> None:
         help="of a camera whose key is to be given up, because it was another office's or that "
         "office's key is lost",
     )
-    _add_output(new, "directory for the two files; it is made")
+    _add_output(new, "directory for the two files; it is made", "DIR")
     _add_office_key(new)
 
     sign = actions.add_parser("sign", help="check a file that was edited, and sign it")
-    sign.add_argument("file", metavar="FILE")
+    sign.add_argument("file", metavar="FILE", help="a camerad-provision.yaml")
     sign.add_argument(
         "--output",
-        metavar="PATH",
+        metavar="FILE",
         help="the signature; default: camerad-provision.jws beside FILE, where a camera looks for "
         "it. Only a former signature of FILE by the same key is overwritten",
     )
     _add_office_key(sign)
 
     check = actions.add_parser("check", help="say what a camera would say of a file")
-    check.add_argument("file", metavar="FILE")
+    check.add_argument("file", metavar="FILE", help="a camerad-provision.yaml")
     check.add_argument(
         "--signature",
-        metavar="PATH",
+        metavar="FILE",
         help="of FILE; default: camerad-provision.jws beside FILE, where a camera looks for it",
     )
-    _add_office_key(check, f"{_EITHER_HALF}; if it is there, a file of another is told")
+    _add_office_key(check, f"{_EITHER_HALF}; if it is there, a file of another office is told")
 
     batch = actions.add_parser(
         "batch",
         help="make and sign a file for each camera of a table",
         description="TABLE is CSV with a column device.id, and one for every other setting that "
         "differs from camera to camera, called by its path: wifi.ssid, buttons.main.gpio. "
-        "TEMPLATE is a provisioning file with all that does not differ. Every row is checked "
-        "before anything is written.",
+        "TEMPLATE is a provisioning file with all that does not differ. Nothing is written if a "
+        "row has a mistake, or if one of the cameras has a file there already.",
     )
-    batch.add_argument("template", metavar="TEMPLATE")
-    batch.add_argument("table", metavar="TABLE")
+    batch.add_argument("template", metavar="TEMPLATE", help="a camerad-provision.yaml")
+    batch.add_argument("table", metavar="TABLE", help="CSV in UTF-8, a row for each camera")
     batch.add_argument(
         "--register",
         metavar="FILE",
         help="the office's register: a camera that is in it gets a file for its key",
     )
-    _add_output(batch, "directory for a directory per camera; it is made")
+    _add_output(batch, "directory for a directory per camera; it is made", "DIR")
     _add_office_key(batch)
 
     collect = actions.add_parser(
@@ -87,8 +103,18 @@ def add_actions(actions: Any) -> None:
         "is named and left out, and so is a camera that another office's file has set up. Exit "
         "code 0: all are in the register; 78: not all.",
     )
-    collect.add_argument("card", nargs="+", metavar="CARD", help="where its partition is mounted")
-    collect.add_argument("--register", required=True, metavar="FILE", help="made if not there")
+    collect.add_argument(
+        "card",
+        nargs="+",
+        metavar="CARD",
+        help="where the partition CAMERAD of a card is mounted, or a copy of it",
+    )
+    collect.add_argument(
+        "--register",
+        required=True,
+        metavar="FILE",
+        help="the office's register; made if it is not there",
+    )
     collect.add_argument(
         "--replace",
         action="append",
@@ -113,13 +139,17 @@ def add_actions(actions: Any) -> None:
     _add_office_key(public, _EITHER_HALF)
 
     labels = actions.add_parser("labels", help="make a sheet of labels of a register, as HTML")
-    labels.add_argument("register", metavar="REGISTER")
-    labels.add_argument("--language", choices=("de", "en"), help="of the page; default: as here")
-    _add_output(labels, "the page; a file that is there stays")
+    labels.add_argument(
+        "register", metavar="REGISTER", help="as 'camerad provision collect' made it"
+    )
+    labels.add_argument(
+        "--language", choices=("de", "en"), help="of the page; default: this computer's"
+    )
+    _add_output(labels, "the page; a file that is there stays", "FILE")
 
 
-def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--output", required=True, metavar="PATH", help=what)
+def _add_output(parser: argparse.ArgumentParser, what: str, metavar: str) -> None:
+    parser.add_argument("--output", required=True, metavar=metavar, help=what)
 
 
 def _add_office_key(

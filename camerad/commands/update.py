@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
         "puts it up for a trial. Exit code 0: it is installed; 78: it is refused; 75: not now, "
         "since the camera is not in its dock, or in use; 74: it could not be written.",
     )
-    install.add_argument("file", metavar="FILE")
+    install.add_argument("file", metavar="FILE", help="a bundle, whose name ends in .raucb")
     install.add_argument(
         "--again", action="store_true", help="even if this version was tried in vain"
     )
@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
         "confirm", help="for the service manager: keep a system on trial if it works"
     )
     slot = actions.add_parser("slot", help="for RAUC: its custom boot loader backend")
-    slot.add_argument("words", nargs="+", metavar="WORD")
+    slot.add_argument("words", nargs="+", metavar="WORD", help="what RAUC asks, and of which slot")
     status = actions.add_parser("status", help="say which version runs, and how far an update is")
     for action in (install, attempt, boot, confirm, slot, status):
         action.add_argument(
@@ -71,10 +71,20 @@ def add_parser(commands: Any) -> None:
         )
         action.add_argument("--conf", default=SYSTEM_CONF, help=argparse.SUPPRESS)
         action.add_argument("--cmdline", default=CMDLINE, help=argparse.SUPPRESS)
-    confirm.add_argument("--ready-seconds", type=float, default=READY_SECONDS, metavar="S")
+    confirm.add_argument(
+        "--ready-seconds",
+        type=float,
+        default=READY_SECONDS,
+        metavar="S",
+        help="how long the daemon may take until it is ready; default: %(default)g",
+    )
     for action in (install, attempt, confirm):
         action.add_argument(
-            "--socket", default=default_socket(), metavar="PATH", help="where the daemon listens"
+            "--socket",
+            default=default_socket(),
+            metavar="PATH",
+            help="where the daemon listens; default: $CAMERAD_SOCKET or that of an installed "
+            "camera, here %(default)s",
         )
         action.add_argument("--doctor", default=DOCTOR, help=argparse.SUPPRESS)
 

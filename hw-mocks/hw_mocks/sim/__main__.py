@@ -55,7 +55,13 @@ def parser() -> argparse.ArgumentParser:
         help="configuration of camerad; default: the shipped one with the policy "
         f"{DEMONSTRATION_POLICY}, which has a pre-event buffer",
     )
-    top.add_argument("--port", type=_port, default=8480, metavar="N", help="default: %(default)s")
+    top.add_argument(
+        "--port",
+        type=_port,
+        default=8480,
+        metavar="N",
+        help="of the page; 0: any free one; default: %(default)s",
+    )
     top.add_argument(
         "--state-dir",
         type=Path,
