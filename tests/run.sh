@@ -14,8 +14,8 @@
 # 4. What judges single pictures and instants of the whole daemon, on two cameras: each takes a quarter
 #    of a processor. Judging goes behind recording (tests/system/aside.py).
 #
-# In parts 3 and 4 whoever is free takes the next test. The campaign's come first, since they are the
-# longest, and those of the mocks last, hundreds of short ones, so that nobody waits in the end.
+# The longest tests come first (tests/conftest.py), and in parts 3 and 4 whoever is free takes the next
+# one, so that nobody waits in the end.
 #
 # All of them run, whatever the ones before said, so that one run tells everything.
 set -u
@@ -38,8 +38,8 @@ vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour
     tests/unit/evidence/test_retention_years.py'
 
 patient() {
-    "$python" -m pytest -m 'patient or not system' tests/system/test_fault_campaign.py \
-        tests/system tests/browser tests/bench hw-mocks/tests "$@"
+    "$python" -m pytest -m 'patient or not system' tests/system tests/browser tests/bench \
+        hw-mocks/tests "$@"
 }
 pictures() { "$python" -m pytest -m 'system and not patient' tests/system tests/browser "$@"; }
 
@@ -77,15 +77,12 @@ for one in $untraced $vast; do ignored="$ignored --ignore=$one"; done
 # shellcheck disable=SC2086 # names of files, to be split; below too
 "$python" -m pytest --cov -n 2 --dist worksteal $ignored tests/unit "$@"
 note $?
-# A file is a worker's whole, since what its tests share may take a minute to find; the longest come
-# first.
+# A file is a worker's whole, since what its tests share may take a minute to find.
 # shellcheck disable=SC2086
 "$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
-    tests/crash/test_states.py tests/crash/test_table.py $vast \
-    tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
+    $vast tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
-# Without groups, each test is one, and is given to whoever is free.
 patient -n 4 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? patient "$@"
 

@@ -12,6 +12,8 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,11 @@ SCRIPT = HERE / "picamera2_scenarios.py"
 FAULTS = HERE / "picamera2_faults.py"
 PLATFORMS = ("vc4", "pisp")
 SECONDS = 60
+# Most of a scenario is waiting for frames, so that more run at once than there are processors.
+AT_ONCE = 3
+
+Case = tuple[str, str]
+Done = subprocess.CompletedProcess[str]
 
 
 def scenarios() -> list[str]:
@@ -40,9 +47,8 @@ def scenarios() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("scenario", scenarios())
-def test_picamera2(scenario: str, platform: str, tmp_path: Path) -> None:
+def run(case: Case, folder: Path) -> Done:
+    name, platform = case
     environment = os.environ | {
         "PYTHONPATH": str(HERE.parent),
         "HW_MOCKS_PLATFORM": platform,
@@ -50,12 +56,33 @@ def test_picamera2(scenario: str, platform: str, tmp_path: Path) -> None:
         "HW_MOCKS_FOOTAGE": "",
         REALTIME_VARIABLE: "1",  # other cameras run beside this one
     }
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(SCRIPT), scenario, str(tmp_path)],
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", str(SCRIPT), name, str(folder)],
         env=environment,
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def started(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Case, Future[Done]]]:
+    """Every scenario that this session has chosen, running or waiting to run."""
+    chosen: list[Case] = [
+        (str(item.callspec.params["scenario"]), str(item.callspec.params["platform"]))
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == Path(__file__)
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {case: pool.submit(run, case, tmp_path_factory.mktemp("scenario")) for case in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("scenario", scenarios())
+def test_picamera2(scenario: str, platform: str, started: dict[Case, Future[Done]]) -> None:
+    done = started[scenario, platform].result()
     assert done.returncode == 0, done.stderr
