@@ -1,0 +1,156 @@
+"""From the card's table to the mounted data, or to a report on the card: udev, systemd, and the
+recipe's units, programs and fstab, as first processes of a kernel of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from camerad_image import filesystems, layout
+from camerad_image.layout import MIB
+from camerad_image.rootfs import FILES
+from tests.unit import other_kernel
+from tests.unit.image.test_filesystems import need
+from tests.unit.systemd.units import SOURCE
+
+OWN = (
+    *("camerad-check.service", "camerad-data-report.service", "camerad-grow.service"),
+    "data.mount.d/camerad.conf",
+)
+EPOCH = 1_700_000_000
+COMMON, DATA = 4 * MIB, 80 * MIB
+"""Where the two begin on the card of this test. There is little beside them."""
+SAYS = """\
+[Unit]
+DefaultDependencies=no
+After={after}
+[Service]
+Type=oneshot
+TTYPath=/dev/console
+StandardOutput=tty
+ExecStart=/bin/sh /scene {name}
+"""
+SCENE = f"""\
+echo
+echo "it is $1"
+echo "data: $(findmnt -n -o FSTYPE,OPTIONS /data)"
+echo "kept: $(findmnt -n -o FSROOT /var/lib/camerad)"
+echo "labels:" $(ls /dev/disk/by-label)
+journalctl -b -q --no-pager -o cat -u camerad-check.service
+echo "{other_kernel.ENDED}"
+systemctl poweroff --force --force
+"""
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    if lacking := other_kernel.missing():
+        pytest.skip(lacking)
+    need("sfdisk", "mke2fs", "e2fsck", "mkfs.vfat", "mtype", "/usr/lib/systemd/systemd-udevd")
+    if os.geteuid() != 0:
+        pytest.skip("files of other users take root")
+    path, log = tmp_path / "card", tmp_path / "log"
+    data, common = tmp_path / "data.img", tmp_path / "common.img"
+    filesystems.make_data(data, tmp_path / "stage", EPOCH, log=log)
+    filesystems.make_fat(layout.COMMON, {}, common, EPOCH, log=log)
+    end = DATA + layout.DATA.size
+    rows = ["label: dos", f"label-id: {layout.DISK_ID:#x}"]
+    for number, start, until in (
+        (1, COMMON, COMMON + layout.COMMON.size),
+        (4, 69 * MIB, end),
+        (5, 70 * MIB, 71 * MIB),
+        (6, 72 * MIB, 73 * MIB),
+        (7, DATA, end),
+    ):
+        kind = {1: "c", 4: "5"}.get(number, "83")
+        span = f"start={start // 512}, size={(until - start) // 512}"
+        rows.append(f"{path}{number} : {span}, type={kind}")
+    with path.open("wb") as file:
+        file.truncate(end + MIB)
+    subprocess.run(["sfdisk", "--quiet", path], input="\n".join(rows), text=True, check=True)
+    with path.open("r+b") as file:
+        for start, image in ((COMMON, common), (DATA, data)):
+            file.seek(start)
+            file.write(image.read_bytes())
+    return path
+
+
+def started(card: Path) -> str:
+    """All that is said in a start with this card."""
+    tree = card.parent / "tree"
+    system = tree / "etc/systemd/system"
+    system.mkdir(parents=True)
+    # /usr is this machine's.
+    shutil.copytree(FILES / "usr/lib/camerad", tree / "programs")
+    texts = {name: (FILES / "etc/systemd/system" / name).read_text() for name in OWN}
+    texts["boot-common.mount"] = (SOURCE / "boot-common.mount").read_text()
+    texts["default.target"] = (
+        "[Unit]\nRequires=systemd-udevd.service systemd-udev-trigger.service "
+        "systemd-journald.service scene.service\nWants=local-fs.target\n"
+    )
+    texts["scene.service"] = SAYS.format(after="local-fs.target", name="ready").replace(
+        "After", "Requires=local-fs.target\nAfter"
+    )
+    texts["emergency.service"] = SAYS.format(after="camerad-data-report.service", name="over")
+    for name, text in texts.items():
+        (system / name).parent.mkdir(exist_ok=True)
+        (system / name).write_text(text.replace("/usr/lib/camerad/", "/programs/"))
+    (system / "local-fs-pre.target.wants").mkdir()
+    (system / "local-fs-pre.target.wants/camerad-grow.service").symlink_to(
+        "../camerad-grow.service"
+    )
+    (tree / "etc/fstab").write_text(layout.fstab())
+    (tree / "scene").write_text(SCENE)
+    users = ("camerad-provision", "camerad")
+    added = [f"{user}:x:{970 + n}:{970 + n}::/:/bin/false" for n, user in enumerate(users)]
+    commands = [
+        "mount -t tmpfs -o mode=755 tmpfs /mnt; cd /mnt",
+        "mkdir usr etc proc sys dev run tmp var root old data boot boot/common",
+        "for name in bin sbin lib lib64; do ln -s usr/$name $name; done; mount --bind /usr usr",
+        f"cp -R {other_kernel.SCRATCH}/tree/. .",
+        "cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache etc; : >etc/machine-id",
+        *(f"echo {row} >>etc/passwd" for row in added),
+        *(f"echo {user}:x:{970 + n}: >>etc/group" for n, user in enumerate(users)),
+        f"umount {other_kernel.SCRATCH} /run /tmp /dev /sys /proc",
+        "pivot_root . old; exec chroot . /usr/lib/systemd/systemd --show-status=no",
+    ]
+    return other_kernel.run(commands, card.parent, words=[f"ubd0={card}"])
+
+
+def overwritten(card: Path, at: int, length: int) -> None:
+    with card.open("r+b") as file:
+        file.seek(DATA + at)
+        file.write(bytes(length))
+
+
+def test_a_torn_superblock_is_mended_and_the_data_mounted(card: Path) -> None:
+    overwritten(card, 1024 + 512, 512)
+    said = started(card)
+    assert "it is ready" in said
+    assert "copy in block 32768" in said
+    (options,) = re.findall(r"^data: ext4 (\S+)", said, re.MULTILINE)
+    # As the kernel tells ``dioread_lock``.
+    assert {"rw", "noatime", "nodioread_nolock", "errors=remount-ro"} <= set(options.split(","))
+    assert "\nkept: /camerad" in said
+
+
+def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card: Path) -> None:
+    overwritten(card, 0, layout.DATA.size)
+    said = started(card)
+    assert "it is over" in said
+    assert "it is ready" not in said
+    assert re.search(r"^data: *$", said, re.MULTILINE)
+    words = ["mtype", "-i", f"{card}@@{COMMON}", "::/camerad-data-report.txt"]
+    report = subprocess.run(words, capture_output=True, check=True).stdout
+    assert report.startswith(b"THE DATA PARTITION CANNOT BE USED.")
+    assert set(re.findall(rb"(.?)\n", report)) == {b"\r"}, "every editor shows its lines"
+    for line in (b"Bad magic number in super-block", b"is not mounted: e2fsck ends with 8"):
+        assert line in report
+    with card.open("rb") as file:
+        file.seek(DATA)
+        assert not any(file.read(layout.DATA.size)), "nothing was made in its place"
