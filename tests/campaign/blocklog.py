@@ -43,6 +43,9 @@ _LONGEST: Final = 1 << 20
 _ROOT, _DISK = 1, 2
 _NAME: Final = "disk"
 
+SUPERBLOCK_TORN: Final = 1024 + SECTOR
+"""The byte between the two sectors of an ext4's superblock (Documentation of Linux,
+filesystems/ext4/globals.rst: "The superblock")."""
 OPTIONS: Final = "noatime,dioread_lock,errors=remount-ro"
 """Of the mount, as docs/storage.md wants it."""
 _FORMAT: Final = (

@@ -183,6 +183,29 @@ def states(
     return sorted(found.values(), key=lambda one: (one.certain, one.issued, one.kept))
 
 
+def torn_at(
+    entries: Sequence[Entry], place: int, windows: Sequence[tuple[int, int]] = ((0, 1 << 63),)
+) -> list[State]:
+    """Every state in which a write is torn at that byte of the device, and all before it is there:
+    what chance seldom finds. In the order in which they can be made."""
+    return [
+        State(
+            base := certain(entries, issued - 1),
+            issued,
+            (
+                *((n, entries[n].length) for n in volatile(entries, base, issued - 1)),
+                (issued - 1, place - last.offset),
+            ),
+            min(next_us, until_us),
+        )
+        for issued, next_us in _ends(entries)
+        for last in (entries[issued - 1],)
+        if last.kind == WRITE and last.offset < place < last.offset + last.length
+        for from_us, until_us in windows
+        if from_us <= last.at_us <= until_us
+    ]
+
+
 def _ends(entries: Sequence[Entry]) -> list[tuple[int, int]]:
     """After how many entries, and until when no other one came."""
     nexts = [one.at_us - 1 for one in entries[1:]]

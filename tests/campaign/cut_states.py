@@ -26,7 +26,7 @@ from unittest import mock
 from camerad.evidence import entries, identity
 from camerad.evidence.entries import Head
 from tests.campaign import blocklog, judging
-from tests.campaign.blockstates import Entry, Log, State, states
+from tests.campaign.blockstates import Entry, Log, State, states, torn_at
 from tests.campaign.checking import checked
 from tests.campaign.lives import Life, lines_owed, owed, payload, read_once
 from tests.campaign.table import say
@@ -119,6 +119,8 @@ def campaign(
     tally = Tally(phase, max(0, count - first + 1))
     written = _entries(life)
     honest = states(written, life.windows, count, Random(f"{seed}/{phase}"))
+    honest += torn_at(written, blocklog.SUPERBLOCK_TORN)
+    honest.sort(key=lambda one: (one.certain, one.issued, one.kept))
     lying = states(
         *(written, life.windows, count // _ONE_CONTROL_PER, Random(f"{seed}/{phase}/lying")),
         drop=True,

@@ -25,8 +25,8 @@ from camerad.updating.autoboot import Card
 from camerad.updating.carrying import Updates
 from camerad.updating.kept import prepare
 from camerad_image import updates
-from tests.campaign.blocklog import now_us, served
-from tests.campaign.blockstates import Log, State, states
+from tests.campaign.blocklog import SUPERBLOCK_TORN, now_us, served
+from tests.campaign.blockstates import Log, State, states, torn_at
 from tests.campaign.checking import CHECK
 from tests.crash.runs import FAST
 from tests.unit.updating.scene import DOCKED
@@ -68,6 +68,14 @@ class Life:
     ) -> list[State]:
         log = Log(self.log, self.base)
         found = states(log.entries, [window], count, Random(seed), drop=drop)
+        log.close()
+        return found
+
+    def torn(self, window: tuple[int, int]) -> list[State]:
+        """Those in which the data partition's superblock is torn."""
+        log = Log(self.log, self.base)
+        place = card.PARTITIONS["data"][1] + SUPERBLOCK_TORN
+        found = torn_at(log.entries, place, [window])
         log.close()
         return found
 
@@ -156,9 +164,12 @@ def test_whenever_the_power_is_lost_a_whole_system_starts_with_all_that_was_reco
     found = life.states(life.installing, COUNT, 1)
     assert len(found) == COUNT
     found += life.states(life.trying, COUNT // 2, 1)
+    torn = life.torn(life.installing) + life.torn(life.trying)
+    assert len(torn) >= 2, "it is written when it is mounted, at least"
+    found = sorted([*found, *torn], key=lambda one: (one.certain, one.issued, one.kept))
     verdicts = judge_all(life, work, found)
     counted = Counter(f"{slot}: {phase}" for slot, phase, _ in verdicts)
-    sys.stdout.write(f"{len(found)} states: {dict(counted)}\n")
+    sys.stdout.write(f"{len(found)} states ({len(torn)} torn superblocks): {dict(counted)}\n")
     assert [wrong for _, _, wrong in verdicts if wrong] == []
     phases = [phase for _, phase, _ in verdicts]
     assert phases[0] is Phase.IDLE

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.campaign.blocklog import ENTRY, FLUSH, SECTOR, WRITE
-from tests.campaign.blockstates import Entry, Log, State, certain, some, states, volatile
+from tests.campaign.blockstates import Entry, Log, State, certain, some, states, torn_at, volatile
 
 SECTORS = 4
 
@@ -69,6 +69,16 @@ def test_a_card_that_lies_loses_what_had_been_flushed() -> None:
         before = certain(entries, state.issued)
         assert state.certain < before
         assert set(volatile(entries, state.certain, before)) - {n for n, _ in state.kept}
+
+
+def test_a_write_is_torn_where_it_is_asked_for_and_all_before_it_is_there() -> None:
+    entries = log_of("wfwww")
+    edge = SECTOR * SECTORS * 4 + SECTOR
+    # Of the fourth entry's sectors the first is there, the flush before is the second entry.
+    assert torn_at(entries, edge) == [State(2, 4, ((2, SECTORS * SECTOR), (3, SECTOR)), 4999)]
+    assert torn_at(entries, edge, [(0, 3999)]) == []
+    # Between two writes nothing is torn.
+    assert torn_at(entries, SECTOR * SECTORS * 4) == []
 
 
 def test_without_anything_issued_there_is_no_state() -> None:
