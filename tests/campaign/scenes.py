@@ -321,7 +321,8 @@ class Stage:
         pieces = pieces[-NEWEST:] + others[:: max(1, len(others) // SPREAD)]
         if pieces:
             scratch = self._workspace / "pieces"
-            seen.left["camerad"] = len(memory.found_in(self._daemon(), pieces, scratch))
+            hits = memory.found_in(self._daemon(), pieces, scratch)
+            seen.left["camerad"] = len({hit.packet for hit in hits})
 
     def _entries(self) -> list[dict[str, Any]]:
         """The ledger's entries since the last call; its lines are JWS."""
