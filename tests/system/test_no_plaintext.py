@@ -48,6 +48,8 @@ def test_p4_no_write_of_any_process_has_footage_in_the_clear(tmp_path: Path) -> 
     notes.touch()
     environment = {
         "CAMERAD_TEST_NOTES": str(notes),
+        # All of every packet would be much for strace.
+        "CAMERAD_TEST_NOTED_BYTES": str(memory.PIECE),
         "PYTHONPATH": str(Path(__file__).parent / "spy"),
     }
     config = configuration(tmp_path, "generic", pre_event={"seconds": 3})

@@ -36,10 +36,15 @@ print(*taken)
 
 
 @pytest.mark.parametrize(
-    ("folder", "bytes_each"), [("system/spy", NOTE.size + SIZE), ("campaign/bugs", memory.PIECE)]
+    ("folder", "most", "bytes_each"),
+    [
+        ("system/spy", 0, NOTE.size + SIZE),
+        ("system/spy", memory.PIECE, NOTE.size + memory.PIECE),
+        ("campaign/bugs", 0, memory.PIECE),
+    ],
 )
 def test_a_packet_that_is_noted_goes_to_the_outbox_as_any_other(
-    tmp_path: Path, folder: str, bytes_each: int
+    tmp_path: Path, folder: str, most: int, bytes_each: int
 ) -> None:
     """Whoever is not told that it is there overwrites it where it waits to be sent."""
     notes = tmp_path / "notes"
@@ -48,6 +53,7 @@ def test_a_packet_that_is_noted_goes_to_the_outbox_as_any_other(
         **os.environ,
         "PYTHONPATH": str(TESTS / folder),
         "CAMERAD_TEST_NOTES": str(notes),
+        "CAMERAD_TEST_NOTED_BYTES": str(most),
     }
     done = subprocess.run(
         [sys.executable, "-c", GIVE, "camerad.capture"],
@@ -58,3 +64,8 @@ def test_a_packet_that_is_noted_goes_to_the_outbox_as_any_other(
     )
     assert done.stdout == "False True\n"
     assert notes.stat().st_size == 2 * bytes_each
+    if folder == "system/spy":
+        body = bytes(range(256)) * (SIZE // 256)
+        first, _ = memory.noted(notes)
+        assert (first.key, first.data) == (True, body if not most else memory.middle_of(body))
+        assert memory.pieces_of(notes) == [memory.middle_of(body)] * 2

@@ -2,6 +2,7 @@
 
 A test puts this folder on PYTHONPATH. The packet goes from its own memory straight into a file
 (``os.writev`` of a view), so that the noting leaves no copy in the memory that is searched later.
+Where CAMERAD_TEST_NOTED_BYTES says how much is enough, it is the middle of the packet.
 """
 
 import os
@@ -10,8 +11,8 @@ import sys
 import time
 
 NOTE = struct.Struct("<qI?")
-"""Before each packet: when it was noted in microseconds of CLOCK_BOOTTIME, its bytes, whether it is
-a key frame."""
+"""Before each packet: when it was noted in microseconds of CLOCK_BOOTTIME, how many bytes of it,
+whether it is a key frame."""
 LEAST_BYTES = 128
 """Smaller packets, of pictures in which nothing moves, are like each other and are not noted."""
 
@@ -19,12 +20,16 @@ if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
     from camerad.capture.pictures import Pictures
 
     notes = os.open(os.environ["CAMERAD_TEST_NOTES"], os.O_WRONLY | os.O_APPEND)
+    most = int(os.environ.get("CAMERAD_TEST_NOTED_BYTES", "0"))
     encoded = Pictures.encoded
 
     def noting(self, data, key, timestamp_us):  # type: ignore[no-untyped-def]
         if len(data) >= LEAST_BYTES:
             at_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
-            os.writev(notes, (NOTE.pack(at_us, len(data), key), data))
+            size = min(most or len(data), len(data))
+            begin = (len(data) - size) // 2
+            with data[begin : begin + size] as part:
+                os.writev(notes, (NOTE.pack(at_us, size, key), part))
         return encoded(self, data, key, timestamp_us)
 
     Pictures.encoded = noting
