@@ -63,14 +63,14 @@ def find(directory: str, socket: str) -> Owner:
         pass
     except storage.StateDirectoryError as error:
         # Whoever may not look at the store may still ask the daemon.
-        if (running := _ask(socket)) is not None:
+        if (running := ask(socket)) is not None:
             return running
         if error.errno in files.FORBIDDEN:
             return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, {"why": str(error)}))
         # No store yet, so no daemon has it; `space` says that it is missing.
         return Owner(Finding("daemon", What.DAEMON_STOPPED))
     end = time.monotonic() + PATIENCE_SECONDS
-    while (running := _ask(socket)) is None:
+    while (running := ask(socket)) is None:
         if time.monotonic() > end:
             values = {"why": f"nobody listens at {socket}"}
             return Owner(Finding("daemon", What.DAEMON_SILENT, values))
@@ -78,8 +78,8 @@ def find(directory: str, socket: str) -> Owner:
     return running
 
 
-def _ask(socket: str) -> Owner | None:
-    """The daemon at the socket; None if there is none."""
+def ask(socket: str) -> Owner | None:
+    """What the daemon at the socket says; None if there is none. Blocks until it answers."""
     try:
         code, health = request(socket, "GET", "/health")
         _, status = request(socket, "GET", "/status")

@@ -113,10 +113,13 @@ class Examination:
         names = [check for check in devices if check.startswith(BUTTON)]
         if names:
             await asyncio.sleep(STUCK_SECONDS)
-            _, after = await asyncio.to_thread(client.request, socket, "GET", "/health")
+            again = await asyncio.to_thread(daemon.ask, socket)
             for check in names:
+                if again is None or again.health is None:  # it ended, or hangs, in that second
+                    yield Finding(check, What.DEVICES_TAKEN)
+                    continue
                 button = check.removeprefix(BUTTON)
-                yield daemon.judge_button(before, after, button, gpios[check])
+                yield daemon.judge_button(before, again.health, button, gpios[check])
 
 
 class _Trials:

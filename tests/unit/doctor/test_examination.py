@@ -1,0 +1,34 @@
+"""The examination as a whole: what comes of it where its parts change under its hands."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.doctor import daemon, examination
+from camerad.doctor.daemon import Owner
+from camerad.doctor.findings import Finding, What
+
+
+@pytest.mark.parametrize(
+    "again", [None, Owner(Finding("daemon", What.DAEMON_SILENT, {"why": "it is late"}))]
+)
+def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
+    config: Path, monkeypatch: pytest.MonkeyPatch, again: Owner | None
+) -> None:
+    health: dict[str, Any] = {"buttons": {}}
+    first = Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}), health=health)
+    monkeypatch.setattr(daemon, "find", lambda *_: first)
+    monkeypatch.setattr(daemon, "ask", lambda _: again)
+    monkeypatch.setattr(examination, "STUCK_SECONDS", 0.0)
+
+    async def look() -> list[Finding]:
+        made = examination.Examination(config, only=("buttons",))
+        return [finding async for finding in made.run()]
+
+    found = [one for one in asyncio.run(look()) if one.check.startswith("button_")]
+    assert found
+    assert {one.what for one in found} == {What.DEVICES_TAKEN}
