@@ -198,7 +198,7 @@ class Build:
         hardware.check_packages(order.parts, status)
         configure.configure(root, TREE, order.epoch, order.parts, log=log)
         release = self._release(root, own)
-        python.install_all([*wheels, own], root)
+        python.install_all([*order.flavour.wheels(wheels), own], root)
         python.compile_modules(root, log=log)
         self._account(base, root)
 

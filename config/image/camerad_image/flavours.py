@@ -7,7 +7,9 @@ for trixie.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from camerad_image.errors import ImageError
@@ -15,6 +17,10 @@ from camerad_image.errors import ImageError
 SUITE: Final = "trixie"
 PYTHON: Final = "3.13"
 """The version of Python in SUITE: wheels are chosen and modules compiled for it."""
+
+WHEEL_FOR_PINS: Final = "adafruit_lgpio-"
+"""What the file of lgpio begins with that is used where the archive has none. lgpio itself has no
+wheel for PYTHON; this one is of the same source, under the same name of the module."""
 
 COMMON: Final = (
     # What starts the machine, and finds its root.
@@ -56,7 +62,8 @@ COMMON: Final = (
 class Flavour:
     """One flavour.
 
-    `components` of the archive; `kernel` and `pins` are packages that go into the root; `upstream`:
+    `components` of the archive; `kernel` and `pins` are packages that go into the root, the latter
+    empty where the archive has no library for the header's pins: then WHEEL_FOR_PINS; `upstream`:
     whether device trees have the names of the kernel's own sources instead of Raspberry Pi's, which
     the firmware has to be told; `firmware` is the package whose files go to the boot partitions
     only; `tried`: what it was tried on, in a sentence for the bill of materials.
@@ -73,7 +80,11 @@ class Flavour:
     @property
     def packages(self) -> tuple[str, ...]:
         """All packages that the root is asked for, without what they depend on."""
-        return (*COMMON, self.kernel, self.pins)
+        return (*COMMON, self.kernel, *((self.pins,) if self.pins else ()))
+
+    def wheels(self, files: Iterable[Path]) -> list[Path]:
+        """Which of the Python packages' files go into the root."""
+        return [path for path in files if not self.pins or not path.name.startswith(WHEEL_FOR_PINS)]
 
 
 FLAVOURS: Final = {
@@ -84,7 +95,7 @@ FLAVOURS: Final = {
             components=("main", "non-free-firmware"),
             kernel="linux-image-arm64",
             upstream=True,
-            pins="python3-libgpiod",
+            pins="",
             firmware="raspi-firmware",
             tried="started in emulation; drives no CSI camera, for which its kernel has no drivers",
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad_image import flavours, sources
+from camerad_image import flavours, python, sources
 from camerad_image.errors import ImageError
 
 DEB822 = """\
@@ -87,10 +87,20 @@ def test_a_machine_without_the_suite_is_told_what_to_do(
 def test_the_flavours_differ_in_sources_kernel_and_pins_only() -> None:
     debian, raspios = flavours.FLAVOURS.values()
     assert set(debian.packages) ^ set(raspios.packages) == {
-        *(debian.kernel, raspios.kernel),
-        *(debian.pins, raspios.pins),
+        *(debian.kernel, raspios.kernel, raspios.pins)
     }
     assert len(set(debian.packages)) == len(debian.packages)
+
+
+def test_every_image_has_one_library_for_pins_and_it_is_the_one_that_gpiozero_knows() -> None:
+    """From the archive, or as a wheel that is locked for every image."""
+    locked = python.requirements(python.LOCK.read_text())
+    files = [Path(f"{name.replace('-', '_')}-{version}-x.whl") for name, version in locked.items()]
+    (wheel,) = (path for path in files if path.name.startswith(flavours.WHEEL_FOR_PINS))
+    for flavour in flavours.FLAVOURS.values():
+        from_archive = "python3-lgpio" in flavour.packages
+        assert (wheel in flavour.wheels(files)) is not from_archive
+        assert set(files) - set(flavour.wheels(files)) <= {wheel}
 
 
 def test_what_technicians_install_by_hand_is_in_the_raspios_image() -> None:
