@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 TESTS = Path(__file__).parent
 PROGRAM = """
@@ -30,15 +31,6 @@ async def run():
     return await Simulator(options).run()
 sys.exit(asyncio.run(run()))
 """
-
-
-def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
-    """The first true value of the condition; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        time.sleep(0.01)
-    return value
 
 
 def alive(pid: int) -> bool:

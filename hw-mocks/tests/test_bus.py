@@ -6,21 +6,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, now_us
 from hw_mocks.world import WorldThread
-
-
-def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    """Wait until the condition holds; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        time.sleep(0.002)
 
 
 class Heard:

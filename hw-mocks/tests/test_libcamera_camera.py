@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from libcamera_support import App, Frame, running, wait_until
+from libcamera_support import App, Frame, running
+from waiting import until
 
 import libcamera
 from hw_mocks import clips
@@ -100,7 +101,7 @@ def test_a_frame_that_finds_no_buffer_is_missing_from_sequence_and_number() -> N
         app.recycle = False
         app.frames(3)
         exposed = SENSOR.exposed
-        wait_until(lambda: SENSOR.exposed >= exposed + 5)
+        until(lambda: SENSOR.exposed >= exposed + 5)
         app.recycle = True
         app.give_back()
         after = app.frames(1)[0]
@@ -296,7 +297,7 @@ def test_a_hung_stop_returns_when_it_is_let_go_and_holds_up_nobody_else() -> Non
     stopping = threading.Thread(target=app.camera.stop, daemon=True)
     stopping.start()
     delivered = SENSOR.delivered
-    wait_until(lambda: app.camera._state.name == "STOPPING")
+    until(lambda: app.camera._state.name == "STOPPING")
     with pytest.raises(RuntimeError, match="Failed to queue request: Permission denied"):
         app.camera.queue_request(app.requests[0])
     stopping.join(0.2)
@@ -410,7 +411,7 @@ def test_a_process_held_up_finds_its_requests_filled_and_the_rest_lost() -> None
     child.process.send_signal(signal.SIGSTOP)
     os.waitpid(child.process.pid, os.WUNTRACED)
     stopped_ns = boottime_ns()
-    wait_until(lambda: boottime_ns() > stopped_ns + 700_000_000)
+    until(lambda: boottime_ns() > stopped_ns + 700_000_000)
     resumed_ns = boottime_ns()
     child.process.send_signal(signal.SIGCONT)
     while told[-1][2] < resumed_ns + 200_000_000:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from microphone_support import RATE, Listener, listening, microphone
-from sim_support import alive, until
+from sim_support import alive
+from waiting import until
 
 from hw_mocks import pulse
 from hw_mocks.bus import now_us

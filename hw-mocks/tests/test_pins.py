@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from gpiozero.exc import (
     PinPWMFixedValue,
     PinSetInput,
 )
+from waiting import until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pin import STATES_LIMIT
@@ -30,13 +30,6 @@ def factory(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
     made = SimulatedFactory()
     yield made
     made.close()
-
-
-def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        time.sleep(0.001)
 
 
 def outputs(factory: SimulatedFactory, gpio: int) -> list[float]:

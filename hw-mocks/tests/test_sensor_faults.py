@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from libcamera_support import wait_until
+from waiting import until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pacing import boottime_ns
@@ -189,7 +189,7 @@ def test_a_process_wakes_up_in_the_world_as_it_is_and_hears_what_comes() -> None
             assert ask("SENSOR.take(Fault.CAMERA_CANCEL)") == "True"
             assert world.wait_for(lambda _, said: said.get("used") == "camera_cancel")
             world.tell("sensor", {"fault": "camera_gone", "until_us": 0})
-            wait_until(lambda: ask("SENSOR.holds(Fault.CAMERA_GONE)") == "False")
+            until(lambda: ask("SENSOR.holds(Fault.CAMERA_GONE)") == "False")
             assert ask("len(libcamera.CameraManager.singleton().cameras)") == "1"
             process.stdin.close()
             assert process.wait(10) == 0

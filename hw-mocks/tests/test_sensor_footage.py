@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from libcamera_support import wait_until
+from waiting import until
 
 from hw_mocks import footage
 from hw_mocks.footage import (
@@ -232,13 +232,13 @@ def test_what_is_shown_was_asked_for_a_second_before_and_only_once(
     source = PreparedSource(folder, "main", ahead=True)
     into = np.empty(size, np.uint8)
 
-    def show(first: int, until: int, asked_from: int) -> None:
-        for number in range(first, until):
+    def show(first: int, last: int, asked_from: int) -> None:
+        for number in range(first, last):
             source.read(number, into)
             # 30 pictures are a second.
-            wait_until(lambda number=number: asked_from + len(asked) >= number + 30)
+            until(lambda number=number: asked_from + len(asked) >= number + 30)
         assert source._ahead is not None
-        wait_until(lambda: source._ahead._asked == asked_from + len(asked))
+        until(lambda: source._ahead._asked == asked_from + len(asked))
         assert asked == [one % count for one in range(asked_from, asked_from + len(asked))]
 
     show(1000, 1200, 1001)
@@ -246,7 +246,7 @@ def test_what_is_shown_was_asked_for_a_second_before_and_only_once(
     asked.clear()
     show(5000, 5100, 5001)
     source.close()
-    wait_until(lambda: not any(one.name == "film-ahead" for one in threading.enumerate()))
+    until(lambda: not any(one.name == "film-ahead" for one in threading.enumerate()))
     unread = PreparedSource(folder, "main", ahead=True)
     unread.close()
 

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from camerad.config import load
-from sim_support import Sim, running, to_idle, until
+from sim_support import Sim, running, to_idle
+from waiting import until
 
 from hw_mocks.sim.about import about_faults
 from hw_mocks.sim.faults import FAULTS

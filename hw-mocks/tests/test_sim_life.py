@@ -16,7 +16,8 @@ from typing import Any
 import pyrage
 import pytest
 import yaml
-from sim_support import Sim, alive, environment, until
+from sim_support import Sim, alive, environment
+from waiting import until
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.sim.__main__ import parser

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sim_support import Sim, alive, until
+from sim_support import Sim, alive
+from waiting import until
 
 from hw_mocks.pulse import DEVICE
 from hw_mocks.sim.process import descendants

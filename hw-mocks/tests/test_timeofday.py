@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from sim_support import Sim, until
+from sim_support import Sim
+from waiting import until
 
 from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.sim import timepiece

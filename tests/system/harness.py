@@ -15,40 +15,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import yaml
+
+from tests.waiting import until
 
 START_SECONDS: Final = 30.0
 PATIENCE: Final = 20.0
 """Seconds after which what has to come is given up. How soon it has to come is judged by instants
 that the hardware notes, and not by whoever waits for it, whom a machine may hold up."""
-_T = TypeVar("_T")
-
-
-def until(
-    look: Callable[[], _T | None],
-    seconds: float,
-    what: str | Callable[[], str],
-    *,
-    pause: float = 0.02,
-) -> _T:
-    """What `look` returns as soon as that is true; AssertionError after `seconds`.
-
-    what: was waited for; a function is asked in the end, when it can say what there is instead.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        if time.monotonic() >= deadline:
-            missed = what if isinstance(what, str) else what()
-            raise AssertionError(f"not within {seconds:g} s: {missed}")
-        time.sleep(pause)
 
 
 def now_us() -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,11 @@ from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, Header
 from camerad.evidence.soundtrack import SoundTrack, Wanted
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
+from tests import waiting
 
 DEADLINE = 60.0
 """Seconds after which a test gives up waiting for a thread."""
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    limit = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < limit, "it did not happen"
-        time.sleep(0.001)
+until = partial(waiting.until, seconds=DEADLINE, pause=0.001)
 
 
 def plan(trigger: int, pre_event_us: int = 0, **changes: Any) -> Plan:

@@ -14,6 +14,7 @@ import pytest
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
 from camerad.hardware import display
 from camerad.hardware.display import NoDisplay, SelfView
+from tests.waiting import reached
 
 SCRIPT = """
 import json, os, socket, sys, time
@@ -75,20 +76,15 @@ def play(
     asyncio.run(run())
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.005)
-
-
 def test_the_process_is_told_and_its_answer_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
-        await until(lambda: states == [None])
+        await reached(lambda: states == [None])
         for scene in (Mirror(30.0), Mirror(30.0), Recording(7), DARK):
             view.show(scene)
         heard = tmp_path / "heard"
-        await until(lambda: heard.read_text().count("\n") == 4)  # the same twice is told once
+        await reached(lambda: heard.read_text().count("\n") == 4)  # the same twice is told once
         assert heard.read_text().splitlines() == [
             '{"show": {"scene": "dark"}}',
             '{"show": {"scene": "mirror", "pre_event_seconds": 30.0}}',
@@ -104,12 +100,12 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
-        await until(lambda: states == [None])
+        await reached(lambda: states == [None])
         view.show(Mirror())
         first = view.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        await until(lambda: len(states) == 3)
+        await reached(lambda: len(states) == 3)
         assert states == [None, "the self-view process ended", None]
         assert view.pid not in (None, first)
         last = (tmp_path / "heard").read_text().splitlines()[-1]
@@ -135,7 +131,7 @@ def test_whatever_it_does_it_is_news_and_show_returns_at_once(
         for _ in range(100):
             view.show(Mirror())
             view.show(DARK)
-        await until(lambda: bool(states))
+        await reached(lambda: bool(states))
         assert says in str(states[0])
 
     play(tmp_path, monkeypatch, frame_fd, mode, scene)
@@ -146,7 +142,7 @@ def test_a_process_that_cannot_be_started_is_news(
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
         (tmp_path / "selfview").unlink()
-        await until(lambda: bool(states))
+        await reached(lambda: bool(states))
         assert "cannot be started" in str(states[0])
 
     play(tmp_path, monkeypatch, frame_fd, "works", scene)
@@ -158,13 +154,13 @@ def test_a_process_that_loads_slowly_is_waited_for(
     """On a small board; and what was wanted meanwhile has its time from then on."""
 
     async def scene(view: SelfView, states: list[str | None]) -> None:
-        await until(lambda: view.pid is not None)
+        await reached(lambda: view.pid is not None)
         first = view.pid
         view.show(Mirror())
         view.show(DARK)
         heard = tmp_path / "heard"
-        await until(lambda: heard.exists() and heard.read_text().count("\n") >= 3)
-        await until(lambda: bool(states))
+        await reached(lambda: heard.exists() and heard.read_text().count("\n") >= 3)
+        await reached(lambda: bool(states))
         assert (states, view.pid) == ([None], first)
 
     play(tmp_path, monkeypatch, frame_fd, "late", scene)
@@ -174,12 +170,12 @@ def test_a_slow_display_is_news_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
     async def scene(view: SelfView, states: list[str | None]) -> None:
-        await until(lambda: states == [None])
+        await reached(lambda: states == [None])
         pid = view.pid
         view.show(Mirror())
-        await until(lambda: states == [None, display.SLOW])
+        await reached(lambda: states == [None, display.SLOW])
         view.show(DARK)
-        await until(lambda: states == [None, display.SLOW, None])
+        await reached(lambda: states == [None, display.SLOW, None])
         assert view.pid == pid
 
     play(tmp_path, monkeypatch, frame_fd, "slow", scene)
@@ -193,13 +189,13 @@ def test_a_process_that_hangs_is_noticed_without_a_command(
 
     async def scene(view: SelfView, states: list[str | None]) -> None:
         view.show(scene_shown)
-        await until(lambda: states == [None])
+        await reached(lambda: states == [None])
         heard = tmp_path / "heard"
-        await until(lambda: heard.read_text().count("\n") >= 3)  # it is asked again and again
+        await reached(lambda: heard.read_text().count("\n") >= 3)  # it is asked again and again
         hung = view.pid
         assert hung is not None
         os.kill(hung, signal.SIGSTOP)
-        await until(lambda: len(states) == 3)
+        await reached(lambda: len(states) == 3)
         assert states == [None, "the display has not answered for 0.5 s", None]
         assert view.pid != hung
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gpiozero
 import pytest
@@ -17,6 +17,7 @@ from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
 from camerad.behaviour.stages import CueKind
 from camerad.errors import HardwareError
 from camerad.hardware.lights import Indicators, Output
+from tests.waiting import reached
 
 OUTPUTS = (
     Output("green", 22),
@@ -33,12 +34,6 @@ ONCE = Pattern(((True, 3),), repeat=False)
 
 def no_fault(output: str, what: str | None) -> None:
     raise AssertionError(f"{output}: {what}")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 def rises(pins: MockFactory, gpio: int) -> int:
@@ -80,7 +75,7 @@ def test_a_blink_goes_on_and_asking_for_it_again_does_not_begin_it_anew(
         lights = Indicators(OUTPUTS, no_fault)
         look = Look(green=BLINK, red=OFF, amber=OFF)
         lights.show(look)
-        await until(lambda: rises(pins, 22) >= 3)
+        await reached(lambda: rises(pins, 22) >= 3)
         level, count = pins.pin(22).state, rises(pins, 22)
         lights.show(look)
         assert (pins.pin(22).state, rises(pins, 22)) == (level, count)
@@ -98,7 +93,7 @@ def test_soundings_play_one_after_the_other(pins: MockFactory) -> None:
         lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=2000))
         lights.sound(Sounding(vibration=OFF, tone=OFF, hertz=2000))  # silence holds nothing up
         lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2000))
-        await until(lambda: rises(pins, 18) == 2)
+        await reached(lambda: rises(pins, 18) == 2)
         assert rises(pins, 25) == 3  # two of the first, one of the second
         lights.close()
 
@@ -115,7 +110,7 @@ def test_where_one_cue_ends_and_the_next_begins_is_felt(simulated: SimulatedFact
         def strokes() -> list[Change]:
             return [change for change in simulated.history if change.gpio == 25][1:]
 
-        await until(lambda: len(strokes()) == 2 * 5)
+        await reached(lambda: len(strokes()) == 2 * 5)
         times = [change.at_us for change in strokes()]
         pauses = [begun - ended for ended, begun in zip(times[1::2], times[2::2], strict=False)]
         # One short | three short, one long: no pause within is as long as the one between.
@@ -140,12 +135,12 @@ def test_an_answer_does_not_wait_for_news_and_the_news_is_told_again(pins: MockF
         lights.sound(Sounding(vibration=TWICE, tone=OFF, hertz=0), answer=True)
         assert (rises(pins, 25), pins.pin(25).state, pins.pin(18).state) == (2, 1, 0)
         # The rest of the answer, the interrupted news in full, what waited behind it.
-        await until(lambda: rises(pins, 25) == 1 + 2 + 2 + 1 and pins.pin(25).state == 0)
+        await reached(lambda: rises(pins, 25) == 1 + 2 + 2 + 1 and pins.pin(25).state == 0)
         assert rises(pins, 18) == 1 + 2
         # A newer answer replaces an older one.
         lights.sound(Sounding(vibration=slow, tone=OFF, hertz=0), answer=True)
         lights.sound(Sounding(vibration=ONCE, tone=OFF, hertz=0), answer=True)
-        await until(lambda: pins.pin(25).state == 0)
+        await reached(lambda: pins.pin(25).state == 0)
         assert rises(pins, 25) == 8
         lights.close()
 
@@ -200,7 +195,7 @@ def test_a_tone_ends_when_its_rhythm_does(simulated: SimulatedFactory) -> None:
         def levels() -> list[float]:
             return [c.level for c in simulated.history if c.gpio == 18 and c.hertz == 2400]
 
-        await until(lambda: levels().count(0.5) == 2 and levels()[-1] == 0)
+        await reached(lambda: levels().count(0.5) == 2 and levels()[-1] == 0)
         lights.close()
 
     asyncio.run(scene())
@@ -216,7 +211,7 @@ def test_a_passive_buzzer_that_is_on_at_0_v_is_low_half_the_time_and_high_at_res
         assert pins.pin(18).state == 1
         lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=500))
         assert (pins.pin(18).state, pins.pin(18).frequency) == (0.5, 500)
-        await until(lambda: pins.pin(18).state == 1)
+        await reached(lambda: pins.pin(18).state == 1)
         lights.close()
 
     asyncio.run(scene())
@@ -231,7 +226,7 @@ def test_without_pulse_width_modulation_a_tone_is_on_and_off_and_the_log_says_so
         lights = Indicators(PASSIVE, no_fault)
         lights.sound(Sounding(vibration=OFF, tone=ONCE, hertz=2400))
         assert pins.pin(18).state == 1
-        await until(lambda: pins.pin(18).state == 0)
+        await reached(lambda: pins.pin(18).state == 0)
         lights.close()
 
     asyncio.run(scene())

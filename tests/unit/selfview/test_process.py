@@ -10,8 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from camerad.selfview.viewer import STALE_US, Viewer
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
 from tests.unit.selfview.texts import TEXTS
+from tests.waiting import until
 
 DEADLINE = 20.0
 GEOMETRY = Geometry(32, 24, 64)
@@ -310,13 +310,6 @@ def running(device: Path, frame_fd: int, **settings: Any) -> Iterator[Child]:
         child.control.close()
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)
-
-
 def test_the_display_follows_the_camera_and_the_commands(device: Path, shared: Shared) -> None:
     clock = SystemClock()
     with running(device, shared.fd) as child:
@@ -330,9 +323,9 @@ def test_the_display_follows_the_camera_and_the_commands(device: Path, shared: S
             shared.put(luma, clock.now_us())
             return level(device) == wanted
 
-        until(lambda: fed(235, 63), "a bright picture")
-        until(lambda: fed(16, 0), "a dark picture")
-        until(lambda: fed(235, 63), "a bright picture again")
+        until(lambda: fed(235, 63), DEADLINE, "a bright picture")
+        until(lambda: fed(16, 0), DEADLINE, "a dark picture")
+        until(lambda: fed(235, 63), DEADLINE, "a bright picture again")
         assert child.ask(show=to_wire(DARK)) == {"ok": True}
         assert not any(device.read_bytes())
         child.control.sendall(b'{"stop":true}\n')
@@ -355,7 +348,7 @@ def test_it_paints_with_one_thread(device: Path) -> None:
         assert child.ask(show=to_wire(DARK)) == {"ok": True}
         threads = os.listdir(f"/proc/{child.process.pid}/task")
         assert child.ask(show=MIRROR) == {"ok": True}
-        until(shown, "a picture")
+        until(shown, DEADLINE, "a picture")
         assert os.listdir(f"/proc/{child.process.pid}/task") == threads
     os.close(fd)
 
@@ -369,7 +362,7 @@ def test_it_leaves_a_dark_display(device: Path, shared: Shared, how: str) -> Non
             shared.put(235, SystemClock().now_us())
             return level(device) == 63
 
-        until(fed, "a bright picture")
+        until(fed, DEADLINE, "a bright picture")
         if how == "stop":
             child.control.sendall(b'{"stop":true}\n')
         else:
@@ -453,7 +446,7 @@ def test_a_killed_controller_leaves_a_dark_display(device: Path, shared: Shared)
             shared.put(235, SystemClock().now_us())
             return level(device) == 63
 
-        until(fed, "a bright picture")
+        until(fed, DEADLINE, "a bright picture")
     assert len(device.read_bytes()) == PANEL.stride * PANEL.height
     assert not any(device.read_bytes())
 
@@ -474,7 +467,7 @@ def test_what_hangs_in_its_driver_does_not_outlive_its_controller(
         control.sendall(json.dumps({"show": to_wire(DARK)}).encode() + b"\n")
         assert control.recv(100) == b'{"ok":true}\n'
         control.sendall(json.dumps({"show": MIRROR}).encode() + b"\n")
-        until(hung.exists, "it hangs")
+        until(hung.exists, DEADLINE, "it hangs")
 
 
 def test_it_is_dark_before_it_loads_what_takes_time(device: Path, shared: Shared) -> None:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ from camerad.stream import frame, link, newest, process, rest
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import CaptureProcess, StampState
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
+from tests import waiting
 
 CLOCK = SystemClock()
 PATIENCE = 30.0
+until = partial(waiting.until, seconds=PATIENCE, pause=0.002)
 BUDGET = Budget(
     first_frame_us=5_000_000,
     frame_age_us=300_000,
@@ -143,13 +146,6 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     rig = Rig(tmp_path)
     yield rig
     rig.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 # The good camera

@@ -1,0 +1,42 @@
+"""What tests wait with: a condition and a deadline, never a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+DEADLINE: Final = 60.0
+"""Seconds after which what has to come is given up, where its order is the matter and not how soon
+it comes: whoever waits may be held up."""
+_T = TypeVar("_T")
+
+
+def until(
+    look: Callable[[], _T | None],
+    seconds: float = DEADLINE,
+    what: str | Callable[[], str] = "it happens",
+    *,
+    pause: float = 0.02,
+) -> _T:
+    """What `look` returns as soon as that is true; AssertionError after `seconds`.
+
+    what: was waited for; a function is asked in the end, when it can say what there is instead.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() >= deadline:
+            missed = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds:g} s: {missed}")
+        time.sleep(pause)
+
+
+async def reached(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
+    """Let the loop run until the condition holds; TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
