@@ -186,11 +186,8 @@ def test_a_number_never_comes_twice_though_the_newest_file_vanished(
     assert number_of(scene.keeping.new_id(0)) == number_of(first) + 1
 
 
-def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
-    scenes: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = scenes()
-    scene.kinds()
+def card_away(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """The card refuses every synchronisation of the ledger while what is returned says so."""
     failing = [True]
     real = files.sync
 
@@ -200,6 +197,15 @@ def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
         real(descriptor, path)
 
     monkeypatch.setattr(files, "sync", sync)
+    return failing
+
+
+def test_notes_wait_for_a_card_that_fails_and_keep_their_order(
+    scenes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes()
+    scene.kinds()
+    failing = card_away(monkeypatch)
     scene.keeping.note("fault", condition="hot", holds=True)
     with pytest.raises(StorageError, match="the card is away"):
         scene.keeping.ask(lambda _store, _key: None).result(WAIT)
@@ -214,15 +220,7 @@ def test_a_note_that_waited_says_when_it_happened_and_when_it_was_written(
 ) -> None:
     scene = scenes()
     scene.kinds()
-    failing = [True]
-    real = files.sync
-
-    def sync(descriptor: int, path: str) -> None:
-        if failing[0] and "ledger" in path:
-            raise StorageError(f"{path}: the card is away")
-        real(descriptor, path)
-
-    monkeypatch.setattr(files, "sync", sync)
+    failing = card_away(monkeypatch)
     scene.keeping.note("fault", condition="hot", holds=True)
     noted = scene.clock.moment()
     scene.clock.advance(20 * SECOND)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from desk_helpers import KEY, ONE, TWO, Camera, recording
+from desk_helpers import ONE, TWO, Camera, recording
 
 from camerad.errors import EX_CONFIG
 from camerad.evidence.mirror import mirror_ledger
@@ -18,18 +18,6 @@ from camerad.evidence.places import Holding, device_stem, holding_stem, place_of
 from .conftest import Desk, Said
 
 WHO = ("--who", "Desk")
-
-
-@pytest.fixture
-def camera(tmp_path: Path) -> Camera:
-    return Camera(tmp_path / "state")
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    path = tmp_path / "cam.pem"
-    path.write_text(KEY.public.pem)
-    return path
 
 
 @pytest.fixture
