@@ -119,7 +119,9 @@ def campaign(
     tally = Tally(phase, max(0, count - first + 1))
     written = _entries(life)
     honest = states(written, life.windows, count, Random(f"{seed}/{phase}"))
-    honest += torn_at(written, blocklog.SUPERBLOCK_TORN)
+    # Before that the camera had no key yet, and nothing was promised.
+    since = [(life.windows[0][0], 1 << 63)]
+    honest += torn_at(written, blocklog.SUPERBLOCK_TORN, since)
     honest.sort(key=lambda one: (one.certain, one.issued, one.kept))
     lying = states(
         *(written, life.windows, count // _ONE_CONTROL_PER, Random(f"{seed}/{phase}/lying")),
