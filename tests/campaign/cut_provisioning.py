@@ -34,7 +34,7 @@ from camerad.provisioning.kept import CONFIG, Kept
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.standing import PENDING, Standing, standing_of
 from tests.campaign import blocklog
-from tests.campaign.blockstates import Entry, Log, State, certain, some, torn_at, volatile
+from tests.campaign.blockstates import Entry, Log, State, certain, some, volatile
 from tests.campaign.checking import checked
 from tests.campaign.cut_states import Tally, fast_directory, quick
 from tests.campaign.lives import payload
@@ -236,10 +236,6 @@ def campaign(count: int, seed: int, first: int = 1) -> Tally:
         log.close()
         random = Random(f"{seed}/provisioning")
         honest = _cuts(life, log.entries, count, random)
-        for state in torn_at(log.entries, blocklog.SUPERBLOCK_TORN):
-            if (stage := life.stage_at(state.at_us)) is not None:
-                honest.append(_Cut(state, stage, _fat_state(stage, state.at_us, random)))
-        honest.sort(key=lambda one: (one.state.certain, one.state.at_us))
         lying = _cuts(life, log.entries, count // _ONE_CONTROL_PER, random, drop=True)
         for number, (cut, found) in enumerate(_judged(life, honest[first - 1 :]), first):
             tally.count(cut.state, log)
