@@ -65,7 +65,7 @@ case $level in
         system_packages="$system_packages squashfs-tools cryptsetup-bin mtools dosfstools e2fsprogs fdisk"
         system_packages="$system_packages genimage bmap-tools zstd rauc python3 git"
         # What starts the image, on a board with a serial number, and with a second initramfs.
-        system_packages="$system_packages qemu-system-arm device-tree-compiler cpio"
+        system_packages="$system_packages qemu-system-arm qemu-utils device-tree-compiler cpio"
         extras=device,image
         ;;
     *) die 'usage: sh hw-mocks/prepare.sh run|test|bench|image' ;;
