@@ -23,6 +23,7 @@ BASE ?=
 KEYRING ?=
 CERT ?=
 KEY ?=
+GUEST_CUTS ?= --states 300 --starts 20
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -30,7 +31,7 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
-.PHONY: image image-check image-test clean distclean
+.PHONY: image image-check image-test image-cuts clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
@@ -60,6 +61,8 @@ help:
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo 'make image-check    builds it twice and compares'
 	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor; an hour'
+	@echo 'make image-cuts     loses its power in there, by the hundred, and starts some of what is left;'
+	@echo '                needs root, and some hours'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
 	@echo
 	@echo 'Each sets the machine up first if need be. PYTHON=/path/to/python3 names the interpreter.'
@@ -162,6 +165,14 @@ image-test:
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
 	CAMERAD_IMAGE="$$image" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+
+# What the guest did is kept there, by image and seed, and serves again.
+image-cuts:
+	$(prepare) test
+	$(prepare) image
+	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
+	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
+	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS)
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist

@@ -177,6 +177,17 @@ def mounted(file: Path, directory: Path) -> Iterator[None]:
         subprocess.run(["umount", str(directory)], check=True)
 
 
+@contextlib.contextmanager
+def bound(folder: Path, directory: Path) -> Iterator[None]:
+    """A folder that is seen at `directory` too."""
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "--bind", str(folder), str(directory)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
 def formatted(image: Path, size: int, content: Path) -> None:
     """Make a file with an ext4 file system as on the camera's card, and in it a copy of what is in
     the directory `content`.

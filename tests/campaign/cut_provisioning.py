@@ -347,7 +347,7 @@ def _set_up_as(stage: _Stage, root: Path, boot: Path, after: Tree) -> list[str]:
     standing = standing_of(provision)
     if standing is not (Standing.REFUSED if refused else Standing.PROVISIONED):
         found.append(f"the camera is {standing}")
-    told = _told(after)
+    told = told_of(after)
     if told != stage.told:
         found.append(f"the ledger says {told}, not {stage.told}")
     return found + [
@@ -357,10 +357,11 @@ def _set_up_as(stage: _Stage, root: Path, boot: Path, after: Tree) -> list[str]:
     ]
 
 
-def _told(after: Tree) -> list[tuple[str, int | None]]:
+def told_of(after: Tree) -> list[tuple[str, int | None]]:
     """What the ledger says of files, without what it says twice."""
     said: list[tuple[str, int | None]] = []
-    for path in sorted(path for path in after.files if path.startswith(LEDGER)):
+    epochs = (p for p in after.files if p.startswith(LEDGER) and p.endswith(".jws"))
+    for path in sorted(epochs):
         lines = after.files[path].data.rstrip(b"\0").splitlines()
         for one in (payload(line) for line in lines if line.count(b".") == 2):
             if one["kind"] == "provisioned":

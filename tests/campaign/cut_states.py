@@ -177,7 +177,7 @@ def _judge(life: Life, at_us: int, cut: Path, judge: LifeJudge, *, twice: bool) 
         judge.take(promise)
     restart = Restarter(judge)
     try:
-        with blocklog.mounted(cut, root / STATE):
+        with _shown(life, cut, root / STATE):
             before = Workspace(str(root)).read()
             error = _raised(restart, root)
             after = Workspace(str(root)).read()
@@ -192,6 +192,18 @@ def _judge(life: Life, at_us: int, cut: Path, judge: LifeJudge, *, twice: bool) 
     except subprocess.CalledProcessError as failed:
         found.findings.append(f"the file system cannot be mounted: {failed}")
     return found
+
+
+@contextmanager
+def _shown(life: Life, cut: Path, state: Path) -> Iterator[None]:
+    """The state directory that is in `cut`."""
+    if not life.inside:
+        with blocklog.mounted(cut, state):
+            yield
+        return
+    whole = cut.with_name("whole")
+    with blocklog.mounted(cut, whole), blocklog.bound(whole / life.inside, state):
+        yield
 
 
 def _raised(restart: Restarter, root: Path) -> Exception | None:
@@ -262,6 +274,8 @@ def _judge_loss(life: Life, at_us: int, root: Path, found: _Found) -> None:
     """How much footage since the press is not in what was being recorded."""
     for path in judging.recordings(life.card / "recordings"):
         read = read_once(path)
+        if read.header["boot_id"] != life.boot_id:
+            continue
         # What is from before the press has been promised to nobody.
         began_us = max(read.header["trigger_us"], read.header["origin_us"])
         if read.end is None or not began_us < at_us < read.end["closing"]["at_us"]:

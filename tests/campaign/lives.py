@@ -61,7 +61,8 @@ class Life:
     """What a camera did. directory: has what is kept of it. syncs: (media time at which it
     returned, file below the card), by time. windows: what it is about. wall_us: what wall time was
     ahead of media time. boot_id: of the machine. due: recordings that had to be deleted; kept:
-    others that were there at the beginning."""
+    others that were there at the beginning. inside: folder of the device's file system that is the
+    camera's state directory; "": all of it is."""
 
     directory: Path
     syncs: list[tuple[int, str]]
@@ -73,6 +74,7 @@ class Life:
     boot_id: str
     due: list[str]
     kept: list[str]
+    inside: str = ""
 
     @property
     def log(self) -> Path:
@@ -132,10 +134,10 @@ def lived(
     """A life of a camera, over before this yields."""
     config = configuration(directory, pre_event={"seconds": 2}, storage=MINUTES)
     image = directory / "image"
-    seeded = directory / "seeded"
-    (seeded / STATE).mkdir(parents=True)
-    due, kept = ([], []) if script.seed is None else script.seed(seeded, random)
-    blocklog.formatted(image, script.size, seeded / STATE)
+    before = directory / "seeded"
+    (before / STATE).mkdir(parents=True)
+    due, kept = ([], []) if script.seed is None else script.seed(before, random)
+    blocklog.formatted(image, script.size, before / STATE)
     subprocess.run(["cp", "--sparse=always", str(image), str(directory / "before")], check=True)
     mount = directory / "state" / "camerad"
     with ExitStack() as parts:
@@ -221,7 +223,7 @@ def _recording(camera: BodyCamera, card: Path, random: Random) -> list[Window]:
         camera.pass_time(random.uniform(0.2, 0.5) * seconds)
         camera.stop()
         name = judging.recordings(card / "recordings")[-1].stem
-        windows.append((began_us, _ended(card, name)))
+        windows.append((began_us, ended_at(card, name)))
     return windows
 
 
@@ -234,14 +236,14 @@ def _closing(camera: BodyCamera, card: Path, random: Random) -> list[Window]:
         camera.pass_time(random.uniform(0.2, 0.8))
         camera.stop()
         name = judging.recordings(card / "recordings")[-1].stem
-        ended_us = _ended(card, name)
-        closed_us = until(partial(_closed, card, name), 10, f"the ledger closes {name}")
+        ended_us = ended_at(card, name)
+        closed_us = until(partial(closed_at, card, name), 10, f"the ledger closes {name}")
         windows.append((ended_us - _BEFORE_US, closed_us + _AFTER_US))
     camera.pass_time(_AFTER_US / 1e6)
     return windows
 
 
-def _ended(card: Path, recording: str) -> int:
+def ended_at(card: Path, recording: str) -> int:
     """When a recording that was stopped ended."""
     end = sealed.read(card / "recordings" / f"{recording}.tar").end
     assert end is not None, f"{recording} was stopped and has no end"
@@ -249,7 +251,7 @@ def _ended(card: Path, recording: str) -> int:
     return at_us
 
 
-def _closed(card: Path, recording: str) -> int | None:
+def closed_at(card: Path, recording: str) -> int | None:
     """When the ledger said that a recording was closed."""
     for path in (card / "ledger").glob("*.jws"):
         for line in path.read_bytes().splitlines():
@@ -274,7 +276,7 @@ def _retention(camera: BodyCamera, card: Path, _: Random) -> list[Window]:
     return [(0, now_us())]  # it begins with the start
 
 
-def _seeded(root: Path, random: Random) -> tuple[list[str], list[str]]:
+def seeded(root: Path, random: Random) -> tuple[list[str], list[str]]:
     """A store in which most has expired, and one of that is held."""
     clock = ManualClock(40 * SECOND, time.time_ns() // 1000)
     days = Device(str(root), clock).settings.policy.retention_days
@@ -316,7 +318,7 @@ MIXED: Final = Script(_mixed, size=512 << 20)
 SCRIPTS: Final = {
     "recording": Script(_recording),
     "closing": Script(_closing),
-    "retention": Script(_retention, _seeded),
+    "retention": Script(_retention, seeded),
 }
 
 

@@ -74,6 +74,8 @@ def read(log: BinaryIO) -> Iterator[Logged]:
         first, sectors, flags, _ = _ENTRY.unpack(header)
         if flags not in (0, _FLUSH):
             raise ValueError(f"{log.name}: entry {number} has flags {flags:#x}")
+        if not flags and not sectors:
+            raise ValueError(f"{log.name}: entry {number} of {count} was never written")
         length = 0 if flags else sectors * sector
         if at + sector + length > size:
             raise ValueError(f"{log.name}: ends within entry {number} of {count}")

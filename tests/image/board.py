@@ -146,10 +146,13 @@ class Board:
         both.write_bytes(first + bytes(-len(first) % 4) + packed.stdout)
         return both
 
-    def start(self, scenario: str, *, pace: str = PACE, tryboot: bool = False) -> Ended:
+    def start(
+        self, scenario: str, *, pace: str = PACE, tryboot: bool = False, log: Path | None = None
+    ) -> Ended:
         """Switch the board on, and wait until it is off or has reset itself.
 
-        scenario: what the guest is to do (`tests/image/layer/scenario.py`).
+        scenario: what the guest is to do (`tests/image/layer/scenario.py`). log: a new file for all
+        that the card is asked to write (`tests.campaign.logwrites`).
         """
         self._starts += 1
         folder = self.folder / f"start-{self._starts}-{scenario}"
@@ -174,13 +177,16 @@ class Board:
             *("-initrd", str(self._initramfs(slot.initramfs, scenario, folder))),
             *("-append", f"{slot.cmdline} {added}"),
         ]
-        for name, disk, more in (
-            ("card", self.card.disk, ""),
-            ("layer", self.layer, ",read-only=on"),
-            ("result", self.result, ""),
+        for name, drive in (
+            ("card", _raw(self.card.disk) if log is None else _logged(self.card.disk, log)),
+            ("layer", f"{_raw(self.layer)},read-only=on"),
+            ("result", _raw(self.result)),
         ):
-            words += ["-drive", f"id={name},if=none,format=raw,file={disk},cache=unsafe{more}"]
-            words += ["-device", f"virtio-blk-device,drive={name},serial={name}"]
+            words += ["-drive", f"id={name},if=none,{drive}"]
+            # In a log all are writes, and as the guest asks for them: QEMU would make one of many,
+            # of more pieces than blklogwrites can add its own to (IOV_MAX), and that would fail.
+            plain = "" if log is None else ",discard=off,write-zeroes=off,request-merging=off"
+            words += ["-device", f"virtio-blk-device,drive={name},serial={name}{plain}"]
         begun = time.monotonic()
         pipe = subprocess.PIPE
         with (
@@ -218,6 +224,21 @@ class Board:
                 return reason, marks, monitor.written("card")
             time.sleep(_LOOK)
         raise TimeoutError(f"the guest did not end in {PATIENCE:g} s")
+
+
+def _raw(disk: Path) -> str:
+    """What a drive is made of: a file that nobody needs after this machine has lost its power."""
+    return f"format=raw,file={disk},cache=unsafe"
+
+
+def _logged(disk: Path, log: Path) -> str:
+    """The same, with a log of each write and each flush; these end in this machine's memory."""
+    log.touch()
+    return (
+        "driver=blklogwrites,log-super-update-interval=1,"
+        f"file.driver=file,file.filename={disk},file.cache.no-flush=on,"
+        f"log.driver=file,log.filename={log},log.cache.no-flush=on"
+    )
 
 
 def lines(console: Path) -> list[str]:

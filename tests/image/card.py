@@ -35,19 +35,31 @@ class Slot:
 
 
 class Card:
-    """The image as a disk of CARD_BYTES in `folder`."""
+    """The image as a disk in `folder`. size: of the card, bytes; 0: as large as the image."""
 
-    def __init__(self, image: Path, folder: Path) -> None:
+    def __init__(self, image: Path, folder: Path, size: int = CARD_BYTES) -> None:
         self.folder = folder
         self.disk = folder / "card.img"
         run("zstd", "-q", "-d", "-f", "--sparse", image, "-o", self.disk)
-        os.truncate(self.disk, CARD_BYTES)
+        if size:
+            os.truncate(self.disk, size)
         table = json.loads(run("sfdisk", "--json", self.disk))["partitiontable"]
         assert int(table["id"], 16) == layout.DISK_ID
-        self._starts = {
-            int(entry["node"].removeprefix(str(self.disk))): entry["start"] * _SECTOR
-            for entry in table["partitions"]
-        }
+        self._starts, self._sizes = (
+            {
+                int(entry["node"].removeprefix(str(self.disk))): entry[what] * _SECTOR
+                for entry in table["partitions"]
+            }
+            for what in ("start", "size")
+        )
+
+    def start(self, partition: layout.Partition) -> int:
+        """The byte of the disk at which a partition begins."""
+        return int(self._starts[partition.number])
+
+    def length(self, partition: layout.Partition) -> int:
+        """How large a partition is by the image's table."""
+        return int(self._sizes[partition.number])
 
     def _fat(self, partition: layout.Partition | int) -> list[str]:
         number = partition if isinstance(partition, int) else partition.number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,15 +87,16 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
-def office_files(folder: Path) -> list[Path]:
-    """The two files that the office makes for a camera's first set-up, in the new `folder`."""
+def office_files(folder: Path, more: Mapping[str, dict[str, Any]] = DOCK) -> list[Path]:
+    """The two files that the office makes for a camera's first set-up, in the new `folder`. more:
+    sections of the settings beside those that are common to all."""
     camerad = [sys.executable, "-m", "camerad", "provision"]
     key = ["--office-key", folder.with_name("office.pem")]
     wanted = ["--device", DEVICE, "--policy", "generic", "--recipient", DEMO, "--output", folder]
     run(*camerad, "new", *wanted, *key)
     file = folder / FILES[0]
     settings = yaml.safe_load(file.read_text())
-    for section, values in (SETTINGS | DOCK).items():
+    for section, values in {**SETTINGS, **more}.items():
         settings[section] = {**settings.get(section, {}), **values}
     file.write_text(yaml.safe_dump(settings))
     run(*camerad, "sign", file, *key)
@@ -119,15 +121,19 @@ class _Lives:
 
     def found(self, ended: Ended) -> Start:
         """What the start that has just ended left."""
-        said = read_unclean(self.board.result, self.board.folder / f"said-{self.number}")
-        own = said / str(self.number)
-        # A guest that never came to this point has written nothing, and must not pass.
-        assert (own / "found.json").exists(), (
-            f"start {self.number} left nothing on its result disk; its console is below "
-            f"{self.board.folder}"
-        )
-        found = json.loads((own / "found.json").read_text())
-        return Start(ended, found, own, (own / "journal-before.txt").read_text())
+        return found_after(self.board, ended, self.number)
+
+
+def found_after(board: Board, ended: Ended, number: int) -> Start:
+    """What the start of this number left on the board's result disk."""
+    said = read_unclean(board.result, board.folder / f"said-{number}")
+    own = said / str(number)
+    # A guest that never came to this point has written nothing, and must not pass.
+    assert (own / "found.json").exists(), (
+        f"start {number} left nothing on its result disk; its console is below {board.folder}"
+    )
+    found = json.loads((own / "found.json").read_text())
+    return Start(ended, found, own, (own / "journal-before.txt").read_text())
 
 
 def live(image: Path, folder: Path) -> Life:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,9 @@ LEFT = 120.0
 minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
 RECORD = 60.0
 HOUR = 3600.0
+LONG, SHORT = 3, 9
+"""Recordings that power is lost in, and such whose ends it is lost in."""
+WITNESS = "/run/witness"
 
 
 def say(text: str) -> None:
@@ -144,7 +148,59 @@ def idle(found: dict[str, Any]) -> None:
     found["after"] = status()
 
 
-SCENARIOS = {one.__name__: one for one in (first, office, idle)}
+def power(found: dict[str, Any]) -> None:
+    """What power is lost in, for the log of the card's writes: a camera is set up, and what is due
+    goes; three recordings with marks, the second from self-view; nine short ones."""
+    due = json.loads(Path("/run/layer/power.json").read_text())["due"]
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    phase("ready")
+    found["answers"] = []
+    recordings = Path("/var/lib/camerad/recordings")
+    wait(lambda: not any((recordings / f"{one}.tar").exists() for one in due) or None, "all gone")
+    phase("retained")
+    for number in range(LONG):
+        if number == 1:
+            found["answers"].append(intend("escalate"))
+            wait(lambda: status("self_view"), "self-view")
+        record(found, 5.0, marked=True)
+    phase("recorded")
+    for number in range(SHORT):
+        record(found, 0.6 + 0.2 * number)
+    phase("closed")
+    time.sleep(2.0)
+    found["after"] = status()
+
+
+def record(found: dict[str, Any], seconds: float, *, marked: bool = False) -> None:
+    """A recording, and its end."""
+    found["answers"].append(intend("record"))
+    wait(lambda: status("recording"), "recording")
+    time.sleep(seconds)
+    if marked:
+        found["answers"].append(intend("mark"))
+        time.sleep(1.0)
+    found["answers"].append(intend("stop"))
+    wait(lambda: status("idle"), "idle")
+    time.sleep(0.5)
+
+
+def phase(name: str) -> None:
+    """Tell the witness how far it is."""
+    now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    with socket.socket(socket.AF_UNIX) as witness:
+        witness.connect(f"{WITNESS}/world.sock")
+        witness.sendall(json.dumps({"phase": name, "at_us": now_us}).encode() + b"\n")
+
+
+def cut(found: dict[str, Any]) -> None:
+    """A card that lost its power at some time before: the camera has to be ready by itself."""
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    code, found["recordings"] = request(DEFAULT_SOCKET, "GET", "/recordings", timeout=60)
+    found["listed"] = code
+    found["failed"] = output("systemctl", "--failed", "--plain", "--no-legend", "--no-pager")
+
+
+SCENARIOS = {one.__name__: one for one in (first, office, idle, power, cut)}
 
 
 def keep(found: dict[str, Any]) -> None:
@@ -155,6 +211,11 @@ def keep(found: dict[str, Any]) -> None:
     (folder / "journal.txt").write_text(journal)
     before = output("journalctl", "-b", "-1", "--no-pager", "-o", "short-monotonic")
     (folder / "journal-before.txt").write_text(before)
+    if Path(WITNESS).exists():
+        shutil.copytree(WITNESS, folder / "witness", ignore=shutil.ignore_patterns("*.sock"))
+    both = time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    found["wall_us"] = (both[0] - both[1]) // 1000
+    found["boot_id"] = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     for name in ("ledger", "keys"):
         shutil.copytree(Path("/var/lib/camerad") / name, folder / name, dirs_exist_ok=True)
     (folder / "found.json").write_text(json.dumps(found, indent=1))

@@ -126,6 +126,7 @@ def test_parts_of_a_disk_stand_one_behind_the_other_and_the_rest_is_left_out(
     [
         ((entry(0, flags=FUA, length=SECTOR),), {}, "flags 0x2"),
         ((entry(0, flags=DISCARDED, length=SECTOR),), {}, "flags 0x4"),
+        ((bytes(SECTOR), entry(0, b"x" * SECTOR)), {}, "entry 0 of 2 was never written"),
         ((entry(0, b"x" * SECTOR)[:-1],), {}, "ends within entry 0"),
         ((entry(0, b"x" * SECTOR),), {"count": 2}, "ends before entry 1"),
         ((entry(PLACE, b"x" * SECTOR),), {}, "there is no time"),
