@@ -98,16 +98,15 @@ def converted(log: Path, parts: Sequence[Part], to: Path) -> list[int]:
             if not one.length:
                 target.write(blocklog.ENTRY.pack(times[-1], blocklog.FLUSH, 0, 0))
                 continue
-            at = _within(one, parts)
             source.seek(one.place)
-            if at is not None:
-                target.write(blocklog.ENTRY.pack(times[-1], blocklog.WRITE, at, one.length))
-                target.write(source.read(one.length))
-            elif one.offset == PLACE:
+            if one.offset == PLACE:
                 said = source.read(one.length).rstrip(b"\0")
                 if not said.startswith(WORD):
                     raise ValueError(f"{log}: at {PLACE} there is no time, but {said[:40]!r}")
                 times.append(max(times[-1], int(said.removeprefix(WORD))))
+            elif (at := _within(one, parts)) is not None:
+                target.write(blocklog.ENTRY.pack(times[-1], blocklog.WRITE, at, one.length))
+                target.write(source.read(one.length))
     return times[1:]
 
 

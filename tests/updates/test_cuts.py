@@ -25,7 +25,8 @@ from camerad.updating.autoboot import Card
 from camerad.updating.carrying import Updates
 from camerad.updating.kept import prepare
 from camerad_image import updates
-from tests.campaign.blocklog import SUPERBLOCK_TORN, now_us, served
+from tests.campaign import blocklog, qemulog
+from tests.campaign.blocklog import SUPERBLOCK_TORN
 from tests.campaign.blockstates import Log, State, states, torn_at
 from tests.campaign.checking import CHECK
 from tests.crash.runs import FAST
@@ -36,11 +37,18 @@ from tests.updates.story import EVIDENCE, NEW, OLD, TRY, Story, install
 
 COUNT = int(os.environ.get("CAMERAD_CUTS", "30"))
 """States of the installation that are judged, and half as many of the trial."""
+QEMU = os.environ.get("CAMERAD_CUTS_LOG") == "qemu"
+"""Whether the log is QEMU's, which knows no time, or that of the other campaigns."""
 
 
 def sh(*words: str | Path) -> str:
     said = subprocess.run([str(one) for one in words], check=True, capture_output=True, text=True)
     return said.stdout
+
+
+def instant(disk: Path) -> int:
+    """What time it is, as the log of a disk knows it too."""
+    return qemulog.tell(disk) if QEMU else blocklog.now_us()
 
 
 @contextlib.contextmanager
@@ -90,12 +98,15 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     shutil.copy(story.disk, base)
     log = story.root / "log"
     windows = []
+    if QEMU and (why := qemulog.missing()) is not None:
+        pytest.skip(why)
+    served = qemulog.served if QEMU else blocklog.served
     with served(story.disk, story.root / "fuse", log) as file:
         story.disk = file
         for number, actions in enumerate([(install(bundle), TRY), ()]):
-            from_us = now_us()
+            from_us = instant(file)
             ended = story.start(*actions, tryboot=number == 1)
-            windows.append((from_us, now_us()))
+            windows.append((from_us, instant(file)))
     assert ended.told("confirm")["out"] == "confirmed"
     return Life(base, log, windows[0], windows[1])
 
