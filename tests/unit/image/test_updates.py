@@ -105,6 +105,21 @@ def test_every_command_of_a_unit_is_such_as_there_is() -> None:
             assert os.access(FILES / program.lstrip("/"), os.X_OK)
 
 
+def test_whoever_begins_a_trial_may_say_so_to_the_firmware() -> None:
+    """systemctl itself writes what the firmware is asked, into /run/systemd/reboot-param, which
+    ProtectSystem=strict would not let it: the machine would not even start anew."""
+    starters = {"/usr/lib/camerad/update-try", "/usr/lib/camerad/update-from-stick"}
+    units = [
+        path.read_text()
+        for path in UNITS.glob("camerad-update*.service")
+        if starters & set(re.findall(r"(?m)^ExecStart=(\S+)", path.read_text()))
+    ]
+    assert len(units) == len(starters)
+    for text in units:
+        writable = re.findall(r"(?m)^ReadWritePaths=(.+)$", text)
+        assert "/run/systemd" in writable[0].split()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_unit_of_updates_is_valid(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
