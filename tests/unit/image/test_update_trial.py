@@ -1,6 +1,6 @@
 """The start for a trial, as systemd begins it: the recipe's own units, under a kernel of their own.
 
-The command of camerad's is played by a program that says yes; everything else is the units'.
+The command of camerad's is played by a program that wants the same of its unit, and says yes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from tests.unit import other_kernel
 SYSTEM = FILES / "etc/systemd/system"
 PROGRAMS = "/usr/lib/camerad"
 UNITS = {"camerad-update-try.service": "", "camerad-update@loop0.service": "stick"}
+CAMERAD = """\
+#!/bin/sh
+[ "$2" != install ] || exec unshare --mount true
+"""
 TOLD = f"""\
 echo "asked: $(cat /run/systemd/reboot-param)"
 echo "{other_kernel.ENDED}"
@@ -60,7 +64,7 @@ def test_the_machine_is_asked_to_start_the_other_slot_once(unit: str, tmp_path: 
         (programs / script.name).chmod(0o755)
     camerad = tmp_path / "opt/camerad/bin/camerad"
     camerad.parent.mkdir(parents=True)
-    camerad.write_text("#!/bin/sh\n")
+    camerad.write_text(CAMERAD)
     camerad.chmod(0o755)
     if UNITS[unit]:
         if shutil.which("mkfs.vfat") is None or shutil.which("mcopy") is None:
