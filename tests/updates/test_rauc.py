@@ -8,6 +8,7 @@ version and backend are the same.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -162,6 +163,23 @@ def test_a_bundle_is_written_into_the_slot_that_does_not_run_and_waits_for_its_t
         "set-state B bad",
         "set-primary B",
     ]
+
+
+def test_whoever_builds_a_bundle_checks_it_by_the_page_s_command(
+    camera: Camera, authority: pki.Authority, tmp_path: Path
+) -> None:
+    (command,) = re.findall(r"(?m)^    (rauc --conf=.+) dist/\S+$", pki.PAGE.read_text())
+    forged = tmp_path / "forged"
+    forged.mkdir()
+    ours = camera.make_bundle(authority.signer)
+    theirs = Camera(forged).make_bundle(another(authority, forged))
+    codes = [
+        subprocess.run(
+            [*command.split(), bundle], cwd=authority.folder, capture_output=True, check=False
+        ).returncode
+        for bundle in (ours, theirs)
+    ]
+    assert codes == [0, 1]
 
 
 def another(authority: pki.Authority, folder: Path) -> tuple[str, str]:
