@@ -25,7 +25,7 @@ DATA: Final = "/var/lib/camerad-provision/rauc"
 CONF: Final = "/etc/rauc/system.conf"
 KEYRING: Final = "/etc/rauc/keyring.pem"
 BACKEND: Final = "/usr/lib/camerad/boot-slot"
-UNITS: Final = ("camerad-update-boot.service", "camerad-update-try.timer")
+UNITS: Final = ("camerad-update-boot.service", "camerad-update-try.path")
 """Those of config/image/files that are enabled."""
 SLOTS: Final = (("A", ROOT_A, BOOT_A), ("B", ROOT_B, BOOT_B))
 

@@ -5,7 +5,6 @@ The command of camerad's is played by a program that wants the same of its unit,
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +16,6 @@ from tests.unit import other_kernel
 
 SYSTEM = FILES / "etc/systemd/system"
 PROGRAMS = "/usr/lib/camerad"
-UNITS = {"camerad-update-try.service": "", "camerad-update@loop0.service": "stick"}
 CAMERAD = """\
 #!/bin/sh
 [ "$2" != install ] || exec unshare --mount true
@@ -27,18 +25,30 @@ echo "asked: $(cat /run/systemd/reboot-param)"
 echo "{other_kernel.ENDED}"
 systemctl poweroff --force --force
 """
-SCENE = f"""\
-if [ -f /stick ]; then losetup /dev/loop0 /stick; udevadm trigger --settle /dev/loop0; fi
-systemctl start UNIT || {{
-    systemctl status --no-pager UNIT
+PENDING = "/var/lib/camerad-provision/update/pending"
+STICK = f"""\
+: >{PENDING}
+losetup /dev/loop0 /stick
+udevadm trigger --settle /dev/loop0
+systemctl start camerad-update@loop0.service || {{
+    systemctl status --no-pager -l camerad-update@loop0.service
     echo "{other_kernel.ENDED}"
     systemctl poweroff --force --force
 }}
 """
+LATER = f"""\
+systemctl start camerad-update-try.path
+echo "before: $(systemctl is-active camerad-update-try.timer)"
+: >{PENDING}
+"""
+"""An update that could not be tried at once: something looks again and again, and only then."""
 
 
 def make_stick(path: Path) -> None:
     """A file system of a stick with a bundle in it."""
+    for program in ("mkfs.vfat", "mcopy"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
     with path.open("wb") as file:
         file.truncate(1 << 20)
     bundle = path.with_name("camerad.raucb")
@@ -47,32 +57,25 @@ def make_stick(path: Path) -> None:
         subprocess.run(words, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_machine_is_asked_to_start_the_other_slot_once(unit: str, tmp_path: Path) -> None:
-    if lacking := other_kernel.missing():
-        pytest.skip(lacking)
-    if not Path("/usr/lib/systemd/systemd-udevd").exists():
-        pytest.skip("systemd or udev is not installed")
-    system = tmp_path / "etc/systemd/system"
+def make_system(folder: Path, scene: str) -> None:
+    """What the other kernel finds beside /usr: the units, their programs, and `scene`."""
+    system, programs = folder / "etc/systemd/system", folder / "programs"
     system.mkdir(parents=True)
-    file = re.sub("@.*[.]", "@.", unit)
-    (system / file).write_text((SYSTEM / file).read_text().replace(PROGRAMS, "/programs"))
-    programs = tmp_path / "programs"
+    for path in SYSTEM.glob("camerad-update*"):
+        text = path.read_text().replace(PROGRAMS, "/programs")
+        # Whoever waits five minutes waits a second here.
+        (system / path.name).write_text(text.replace("OnActiveSec=5min", "OnActiveSec=1s"))
     programs.mkdir()
-    for script in (FILES / PROGRAMS.lstrip("/")).glob("update-*"):
-        (programs / script.name).write_text(script.read_text().replace(PROGRAMS, "/programs"))
-        (programs / script.name).chmod(0o755)
-    camerad = tmp_path / "opt/camerad/bin/camerad"
+    for path in (FILES / PROGRAMS.lstrip("/")).glob("update-*"):
+        (programs / path.name).write_text(path.read_text().replace(PROGRAMS, "/programs"))
+        (programs / path.name).chmod(0o755)
+    camerad = folder / "opt/camerad/bin/camerad"
     camerad.parent.mkdir(parents=True)
     camerad.write_text(CAMERAD)
     camerad.chmod(0o755)
-    if UNITS[unit]:
-        if shutil.which("mkfs.vfat") is None or shutil.which("mcopy") is None:
-            pytest.skip("dosfstools or mtools is not installed")
-        make_stick(tmp_path / "stick")
     own = "DefaultDependencies=no"
     console = "Type=oneshot\nTTYPath=/dev/console\nStandardOutput=tty\nStandardError=tty\n"
-    written = {
+    for name, text in {
         "scene.service": f"[Unit]\n{own}\nAfter=systemd-udev-trigger.service\n[Service]\n"
         f"{console}ExecStart=/bin/sh /scene\n",
         "told.service": f"[Unit]\n{own}\n[Service]\n{console}ExecStart=/bin/sh /told\n",
@@ -82,16 +85,22 @@ def test_the_machine_is_asked_to_start_the_other_slot_once(unit: str, tmp_path: 
         "reboot.target": f"[Unit]\n{own}\nWants=told.service\n",
         "sysinit.target": f"[Unit]\n{own}\n",
         "basic.target": f"[Unit]\n{own}\n",
-    }
-    for name, text in written.items():
+    }.items():
         (system / name).write_text(text)
-    (tmp_path / "scene").write_text(SCENE.replace("UNIT", unit))
-    (tmp_path / "told").write_text(TOLD)
+    (folder / "scene").write_text(scene)
+    (folder / "told").write_text(TOLD)
+
+
+def tried(folder: Path) -> str:
+    """What was said until the machine was asked to start anew."""
+    if lacking := other_kernel.missing():
+        pytest.skip(lacking)
+    if not Path("/usr/lib/systemd/systemd-udevd").exists():
+        pytest.skip("systemd or udev is not installed")
     commands = [
         "mount -t tmpfs -o mode=755 tmpfs /mnt; cd /mnt",
         "mkdir -p usr proc sys dev run tmp root home old boot/common etc/rauc",
-        "mkdir -p var/tmp var/lib/camerad-provision/update",
-        ": >var/lib/camerad-provision/update/pending",
+        f"mkdir -p var/tmp .{Path(PENDING).parent}",
         "for name in bin sbin lib lib64; do ln -s usr/$name $name; done; mount --bind /usr usr",
         f"cp -R {other_kernel.SCRATCH}/* .",
         "cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.cache etc; : >etc/machine-id",
@@ -99,5 +108,20 @@ def test_the_machine_is_asked_to_start_the_other_slot_once(unit: str, tmp_path: 
         f"umount {other_kernel.SCRATCH} /run /tmp /dev /sys /proc",
         "pivot_root . old; exec chroot . /usr/lib/systemd/systemd --show-status=no",
     ]
-    said = other_kernel.run(commands, tmp_path)
+    return other_kernel.run(commands, folder)
+
+
+def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Path) -> None:
+    make_stick(tmp_path / "stick")
+    make_system(tmp_path, STICK)
+    said = tried(tmp_path)
+    assert "asked: 0 tryboot" in said, said
+
+
+def test_a_trial_that_could_not_begin_is_begun_later_and_nothing_looks_before(
+    tmp_path: Path,
+) -> None:
+    make_system(tmp_path, LATER)
+    said = tried(tmp_path)
+    assert "before: inactive" in said, said
     assert "asked: 0 tryboot" in said, said

@@ -83,7 +83,9 @@ def test_what_units_look_at_is_what_the_command_writes() -> None:
     marker = f"ConditionPathExists={command.DEFAULT_DATA}/{FOLDER}/{PENDING}"
     for name in ("camerad-update-boot.service", "camerad-update-try.service"):
         assert marker in (UNITS / name).read_text().splitlines()
-    for name in ("camerad-update@.service", "camerad-update-try.timer"):
+    path = (UNITS / "camerad-update-try.path").read_text().splitlines()
+    assert marker.replace("ConditionPathExists", "PathExists") in path
+    for name in ("camerad-update@.service", "camerad-update-try.path"):
         text = (UNITS / name).read_text()
         assert f"ConditionPathExists={running.SYSTEM_CONF}" in text.splitlines()
     assert running.SYSTEM_CONF == updates.CONF
