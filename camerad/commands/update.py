@@ -146,11 +146,12 @@ def _slot(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from camerad.updating.running import running  # noqa: PLC0415 - slow to import
+    from camerad.updating.image import image_version  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import slot  # noqa: PLC0415
 
-    card, kept = _places(options)
-    now, state = running(card, options.conf, options.cmdline), kept.state
-    sys.stdout.write(f"version {now.version} runs in slot {now.slot}\n")
+    # Without the card's FAT partition, which is mounted only while somebody needs it.
+    version, state = image_version() or "unknown", _places(options)[1].state
+    sys.stdout.write(f"version {version} runs in slot {slot(options.cmdline)}\n")
     if state.version:
         sys.stdout.write(f"update to {state.version} in slot {state.slot}: {state.phase}\n")
     return 0

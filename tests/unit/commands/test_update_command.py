@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import socketserver
 import sys
 import threading
@@ -88,9 +89,11 @@ def test_a_trial_from_its_beginning_to_its_end(scene: Scene, socket: Path, desk:
     said = desk("update", "confirm", *where, "--socket", socket, *well)
     assert (said.code, said.out) == (0, "confirmed\n")
     assert scene.card.primary == "B"
-    assert f"update to {NEW} in slot B: confirmed" in desk("update", "status", *where).out
     # Afterwards there is nothing to confirm, in either slot.
     assert desk("update", "confirm", *where, "--socket", socket).code == 0
+    # The card's FAT partition is not mounted when somebody asks.
+    shutil.rmtree(scene.root / "boot")
+    assert f"update to {NEW} in slot B: confirmed" in desk("update", "status", *where).out
 
 
 def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(

@@ -101,10 +101,26 @@ def test_every_command_of_a_unit_is_such_as_there_is() -> None:
     ]
     assert len(found) == 4, "install, try, boot, confirm"
     for words in found:
-        cli.parser().parse_args(words.replace('"', "").split())
+        cli.parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
     for path in UNITS.glob("camerad-update*.service"):
         for program in re.findall(r"(?m)^ExecStart=(/usr/lib/camerad/\S+)", path.read_text()):
             assert os.access(FILES / program.lstrip("/"), os.X_OK)
+
+
+def test_whoever_reads_or_writes_autoboot_txt_has_its_partition_mounted() -> None:
+    """It is unmounted as soon as no unit wants it."""
+    units = [
+        path for path in UNITS.glob("camerad-update*.service") if "/boot/common" in path.read_text()
+    ]
+    assert {path.name for path in units} == {
+        "camerad-update@.service",
+        "camerad-update-boot.service",
+        "camerad-update-confirm.service",
+    }
+    for path in units:
+        lines = path.read_text().splitlines()
+        assert "Wants=boot-common.mount" in lines
+        assert any(re.match("After=.*boot-common.mount", line) for line in lines)
 
 
 def test_whoever_begins_a_trial_may_say_so_to_the_firmware() -> None:
