@@ -106,8 +106,6 @@ def quoted(text: str) -> str:
 def _example(item: Setting) -> str:
     if fields.is_section(item.kind):
         return "{...}, {...}"
-    if item.mark(fields.Recipient):
-        return "age1..., age1..."
     return ", ".join(fields.choices_of(item))
 
 

@@ -48,8 +48,8 @@ TOLD: Final[Mapping[Why, str]] = {
     "files, or sign it: camerad provision sign",
     Why.SIGNATURE_SPOILT: f"{signing.NAME} is no signature any more; copy it again, byte for byte, "
     "or sign the file anew: camerad provision sign",
-    Why.CHANGED: "the file is not as it was when it was signed: an editor that exchanges the ends "
-    "of lines is enough; copy it again, or sign it anew: camerad provision sign",
+    Why.CHANGED: "the file is not as it was when it was signed: an editor that exchanges line "
+    "endings is enough; copy it again, or sign it anew: camerad provision sign",
     Why.OTHER_OFFICE: "the file is signed by another key than that of the office whose this camera "
     "is; sign it with the office's key (--office-key)",
     Why.OFFICE_KEY_CHANGED: "provision.office_key is another key than that of the office whose "

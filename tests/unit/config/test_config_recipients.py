@@ -17,6 +17,10 @@ OFFICE = "age1dj8vn8y4n8ldhcl8fdxtjwyly66ghsl54mv3aaklxscquuxmls0q9w0q6n"
 SPARE = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
 DEMONSTRATION = Path(__file__).parents[3] / "hw-mocks" / "demo-office.txt"
 SECRET = DEMONSTRATION.read_text(encoding="ascii").splitlines()[-1]
+A_LIST = (
+    "a list in brackets is needed, "
+    "each entry a public key of age (age1 and 58 characters behind it)"
+)
 
 
 def test_several_offices_may_open_what_is_recorded(write: Write) -> None:
@@ -56,9 +60,9 @@ def test_without_recipients_the_configuration_is_sound(text: str, write: Write) 
         ),
         (
             "office",
-            'recipients: found the text "office"; a list is needed, such as [age1..., age1...]',
+            f'recipients: found the text "office"; {A_LIST}',
         ),
-        ("", "recipients: found nothing; a list is needed, such as [age1..., age1...]"),
+        ("", f"recipients: found nothing; {A_LIST}"),
     ],
 )
 def test_a_mistake_in_a_recipient_is_named_with_its_line(

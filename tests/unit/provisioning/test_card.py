@@ -12,9 +12,7 @@ import pytest
 from camerad.errors import StorageError
 from camerad.evidence import files
 from camerad.provisioning import card as cards
-from camerad.provisioning import labels
 from camerad.provisioning.card import Card
-from camerad.provisioning.register import Camera, Register
 from camerad.provisioning.standing import Standing, standing_of
 
 
@@ -164,10 +162,3 @@ def test_free_room_is_filled_to_its_last_sector_and_free_again(
 def test_a_camera_that_was_set_up_by_hand_stands_with_nobody(tmp_path: Path) -> None:
     assert standing_of(None) is Standing.BY_HAND
     assert standing_of(tmp_path) is Standing.UNPROVISIONED
-
-
-def test_labels_without_their_library_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    camera = Camera("camera-07", "A" * 43, {}, None, None, None, "now")
-    with pytest.raises(labels.NoSegnoError, match=r"camerad\[badges\]"):
-        labels.sheet(Register((camera,)))
