@@ -172,7 +172,7 @@ image-cuts:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest tests/updates/test_cuts.py; \
+	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest tests/updates/test_cuts.py -k whole_system; \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS)
 
 clean:
