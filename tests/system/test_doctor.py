@@ -84,6 +84,8 @@ def board() -> Iterator[Board]:
     root = Path(tempfile.mkdtemp(prefix="doctor-", dir=memory))
     config = configuration(root, recipients=[sealed.recipient()], camera=CAMERA)
     try:
+        with body_camera(root, config):
+            pass  # a camera that has been ready once has what is examined
         yield Board(root, config)
     finally:
         shutil.rmtree(root)

@@ -29,7 +29,9 @@ if "camerad.capture" in sys.orig_argv and "CAMERAD_TEST_NOTES" in os.environ:
             size = min(most or len(data), len(data))
             begin = (len(data) - size) // 2
             with data[begin : begin + size] as part:
-                os.writev(notes, (NOTE.pack(at_us, size, key), part))
+                # A packet may have been overwritten by now, where footage is no longer asked for.
+                if any(part):
+                    os.writev(notes, (NOTE.pack(at_us, size, key), part))
         return encoded(self, data, key, timestamp_us)
 
     Pictures.encoded = noting
