@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import filecmp
 import os
+import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from camerad_image import python
-from camerad_image.boards import ALL, BOARDS
+from camerad_image.boards import ALL, BOARDS, boards
 from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
 from camerad_image.errors import ImageError
 from camerad_image.flavours import FLAVOURS, flavour
@@ -61,15 +65,37 @@ def _lock() -> None:
         python.LOCK.write_text(python.lock(Path(folder).iterdir(), comment), encoding="utf-8")
 
 
+def _epoch(text: str | None) -> int:
+    """When everything in an image is dated at, by SOURCE_DATE_EPOCH."""
+    if not text:
+        return commit_time(TREE)
+    if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) is None:
+        raise ImageError(f"SOURCE_DATE_EPOCH={text}: seconds since 1970 are wanted, digits only")
+    return int(text)
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Only one build of a flavour at a time: each begins by removing what another one works on."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ImageError(
+                f"another build of FLAVOUR={name} is running in this checkout: wait for its end"
+            ) from None
+        yield
+
+
 def _order(options: argparse.Namespace, out: Path) -> Order:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return Order(
         flavour=flavour(options.flavour),
         boards=options.board,
         out=out,
         base=options.base,
         sources=options.sources,
-        epoch=int(epoch) if epoch else commit_time(TREE),
+        epoch=_epoch(os.environ.get("SOURCE_DATE_EPOCH")),
         parts=chosen(options.parts),
         keyring=options.keyring,
         # A signature says when it was made, so no two of them are the same.
@@ -88,8 +114,18 @@ def _differences(first: Path, second: Path) -> list[str]:
     return sorted([*different, *missing])
 
 
+def _build_twice(options: argparse.Namespace, work: Path) -> None:
+    first, second = (work / name / "out" for name in ("first", "second"))
+    for out in (first, second):
+        _build(options, out, out.parent)
+    differences = _differences(first, second)
+    if differences:
+        raise ImageError(f"two builds differ: {', '.join(differences)} in {first} and {second}")
+    print("two builds are the same, byte for byte")
+
+
 def main() -> int:
-    """Returns the exit code: 0, or 1 with a message."""
+    """Returns the exit code: 0, 1 with a message, or 130 if it was interrupted."""
     options = _parser().parse_args()
     work = CACHE / options.flavour
     try:
@@ -100,23 +136,22 @@ def main() -> int:
             raise ImageError("a bundle takes both CERT= and KEY=")
         if options.name:
             order = _order(options, options.out)
+            boards(order.boards)
             print(order.out / order.file)
             return 0
         if os.geteuid() != 0:
             raise ImageError("building an image takes root, for other users' files: use sudo")
-        if not options.twice:
-            _build(options, options.out, work)
-            return 0
-        first, second = (work / name / "out" for name in ("first", "second"))
-        for out in (first, second):
-            _build(options, out, out.parent)
-        differences = _differences(first, second)
-        if differences:
-            raise ImageError(f"two builds differ: {', '.join(differences)} in {first} and {second}")
-        print("two builds are the same, byte for byte")
-    except ImageError as error:
+        with _alone(flavour(options.flavour).name):
+            if options.twice:
+                _build_twice(options, work)
+            else:
+                _build(options, options.out, work)
+    except (ImageError, OSError) as error:
         print(f"camerad_image: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("camerad_image: interrupted; the next build begins anew", file=sys.stderr)
+        return 130
     return 0
 
 

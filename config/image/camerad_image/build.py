@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,30 @@ def commit_time(tree: Path) -> int:
     return int(done.stdout)
 
 
+def check(order: Order) -> None:
+    """Raise ImageError if something is wrong with what was asked for: said before anything is
+    built, which takes ten minutes. Makes the folder for the results."""
+    boards.boards(order.boards)
+    hardware.check_flavour(order.parts, order.flavour)
+    if order.base is not None and not (order.base / "var/lib/dpkg/status").is_file():
+        raise ImageError(f"BASE={order.base} is no packages of an earlier build: leave it out")
+    if order.keyring is not None:
+        updates.read_keyring(order.keyring)
+    elif order.signer is not None:
+        raise ImageError(
+            "a camera with a system that was made without KEYRING= takes no updates any more, so "
+            "there is no bundle of one: say whose updates it takes"
+        )
+    if order.signer is not None:
+        updates.check_signer(order.signer)
+    try:
+        order.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"OUT={order.out} cannot be made: {error.strerror}") from None
+    if not os.access(order.out, os.W_OK):
+        raise ImageError(f"OUT={order.out} cannot be written to: name another folder")
+
+
 def find_kernel(root: Path) -> Kernel:
     """The one kernel that is installed in `root`; raises ImageError if there is another number."""
     images = sorted((root / "boot").glob("vmlinuz-*"))
@@ -166,7 +191,7 @@ class Build:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
-        hardware.check_flavour(order.parts, order.flavour)
+        check(order)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         debs = CACHE / f"debs-{order.flavour.name}"
@@ -257,11 +282,7 @@ class Build:
         conf = root / updates.CONF.lstrip("/")
         shutil.rmtree(conf.parent, ignore_errors=True)
         if order.keyring is not None:
-            try:
-                keyring = order.keyring.read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ImageError(f"KEYRING={order.keyring} cannot be read: {error}") from None
-            updates.check_keyring(keyring, order.keyring)
+            keyring = updates.read_keyring(order.keyring)
             conf.parent.mkdir()
             conf.write_text(updates.system_conf(order.name), encoding="ascii")
             (root / updates.KEYRING.lstrip("/")).write_text(keyring, encoding="ascii")

@@ -13,6 +13,17 @@ from camerad_image.errors import ImageError
 
 _TAIL: Final = 15
 """How many lines of a program's output an error repeats."""
+_PATIENCE_SECONDS: Final = 30.0
+"""So long a program that was interrupted may take to clean up."""
+
+
+def _wait(process: subprocess.Popen[str]) -> None:
+    """Let a program that was interrupted end; one that does not is told so, and then killed."""
+    for end in (process.terminate, process.kill):
+        try:
+            process.communicate(timeout=_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            end()
 
 
 def run(
@@ -48,11 +59,17 @@ def run(
         ) as process,
     ):
         file.write(f"+ {' '.join(words)}\n")
-        for line in process.stdout or ():
-            file.write(line)
-            said.append(line)
-            if follow is not None:
-                follow(line)
+        try:
+            for line in process.stdout or ():
+                file.write(line)
+                said.append(line)
+                if follow is not None:
+                    follow(line)
+        except KeyboardInterrupt:
+            # It has heard the same keys, and unmounts what it has mounted. Popen would close its
+            # output and leave it to itself; the next build would meet it.
+            _wait(process)
+            raise
     if process.returncode != 0:
         tail = "".join(f"    {line}" for line in said[-_TAIL:])
         raise ImageError(

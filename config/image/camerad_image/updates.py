@@ -46,7 +46,7 @@ def system_conf(image: str, minimum: str = MINIMUM) -> str:
     """RAUC's configuration. image: which bundles are for this system.
 
     use-bundle-signing-time: a camera's clock may be anything, so a certificate is looked at as of
-    when it signed; it is taken back by its list of revocations, which does not expire.
+    when it signed. docs/updates.md says what is done about a key that was stolen.
     """
     lines = [
         "# Made by the image recipe of camerad.",
@@ -82,12 +82,29 @@ def system_conf(image: str, minimum: str = MINIMUM) -> str:
     return "\n".join([*lines, ""])
 
 
-def check_keyring(text: str, path: Path) -> None:
-    """Raises ImageError if `text` is no keyring, or has what must never be on a camera."""
+def read_keyring(path: Path) -> str:
+    """The certificates of those who may sign updates. Raises ImageError if there are none in the
+    file, or if it has what must never be on a camera."""
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"KEYRING={path} cannot be read: {error}") from None
     if "PRIVATE KEY" in text:
         raise ImageError(f"{path} has a private key: KEYRING= takes certificates only")
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise ImageError(f"{path} has no certificate: KEYRING= takes the authority's, as PEM")
+    return text
+
+
+def check_signer(signer: tuple[str, str]) -> None:
+    """Raise ImageError if certificate or key is a file that cannot be read."""
+    for name, place in zip(("CERT", "KEY"), signer, strict=True):
+        if place.startswith("pkcs11:"):
+            continue
+        try:
+            Path(place).read_bytes()
+        except OSError as error:
+            raise ImageError(f"{name}={place} cannot be read: {error.strerror}") from None
 
 
 def manifest(image: str, release: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from camerad_image import programs
 from camerad_image.errors import ImageError
 from camerad_image.programs import run
 from camerad_image.rootfs import Progress, left_mounted
@@ -60,3 +61,32 @@ def test_what_a_killed_build_has_left_mounted_is_found_innermost_first() -> None
     )
     found = left_mounted(Path("/srv/my base"), mounts)
     assert found == ["/srv/my base/dev/pts", "/srv/my base/dev"]
+
+
+def test_a_program_that_was_interrupted_cleans_up_before_the_build_ends(tmp_path: Path) -> None:
+    """mmdebstrap has a root's /dev mounted; left to itself, the next build would meet it."""
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    script = "echo begun; sleep 1; echo unmounting; echo done >cleaned"
+    with pytest.raises(KeyboardInterrupt):
+        run(["sh", "-c", script], log=tmp_path / "log", folder=tmp_path, follow=interrupt)
+    assert (tmp_path / "cleaned").read_text() == "done\n"
+
+
+def test_a_program_that_does_not_end_when_interrupted_is_made_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "_PATIENCE_SECONDS", 0.2)
+
+    script = "trap '' TERM; echo $$; while :; do sleep 0.1; done"
+    heard: list[str] = []
+
+    def follow(line: str) -> None:
+        heard.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(["sh", "-c", script], log=tmp_path / "log", follow=follow)
+    assert not Path(f"/proc/{heard[0].strip()}").exists()

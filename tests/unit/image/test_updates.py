@@ -74,9 +74,11 @@ def test_rauc_keeps_and_asks_where_something_is() -> None:
         ("-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n", "private key"),
     ],
 )
-def test_a_keyring_is_certificates_and_no_key(text: str, why: str) -> None:
+def test_a_keyring_is_certificates_and_no_key(text: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text(text)
     with pytest.raises(ImageError, match=why):
-        updates.check_keyring(text, Path("ca.pem"))
+        updates.read_keyring(path)
 
 
 def test_what_units_look_at_is_what_the_command_writes() -> None:

@@ -1,0 +1,107 @@
+"""What is wrong with an order is said at once, and not after ten minutes of packages."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from camerad_image import __main__ as command
+from camerad_image import build, flavours
+from camerad_image.errors import ImageError
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> build.Order:
+    return build.Order(flavours.flavour("debian"), "all", tmp_path / "out", None, None, 0)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a build works; this user counts as root, and nothing is built."""
+    monkeypatch.setattr(command, "CACHE", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    monkeypatch.setattr(sys, "argv", ["camerad_image", "--out", str(tmp_path / "out")])
+    return tmp_path
+
+
+def test_an_order_in_which_all_is_right_is_taken(order: build.Order, tmp_path: Path) -> None:
+    for name in ("ca.pem", "signer.pem"):
+        (tmp_path / name).write_text(CERTIFICATE)
+    signer = (str(tmp_path / "signer.pem"), "pkcs11:token=releases")
+    build.check(replace(order, keyring=tmp_path / "ca.pem", signer=signer))
+    assert order.out.is_dir()
+
+
+def test_a_mistake_in_an_order_is_said_before_anything_is_built(
+    order: build.Order, tmp_path: Path
+) -> None:
+    keyring, missing, file = (tmp_path / name for name in ("ca.pem", "missing", "file"))
+    keyring.write_text(CERTIFICATE)
+    file.touch()
+    wrong = {
+        "BOARD=9: there are zero2w, ": replace(order, boards="9"),
+        f"BASE={missing} is no packages": replace(order, base=missing),
+        f"KEYRING={missing} cannot be read": replace(order, keyring=missing),
+        "takes certificates only|takes the authority's": replace(order, keyring=file),
+        "made without KEYRING=": replace(order, signer=("c", "k")),
+        f"CERT={missing} cannot be read": replace(
+            order, keyring=keyring, signer=(str(missing), "k")
+        ),
+        f"KEY={missing} cannot be read": replace(
+            order, keyring=keyring, signer=(str(file), str(missing))
+        ),
+        f"OUT={file}/out cannot be made": replace(order, out=file / "out"),
+        "OUT=/proc/self cannot be written to": replace(order, out=Path("/proc/self")),
+    }
+    work = tmp_path / "work"
+    for said, one in wrong.items():
+        with pytest.raises(ImageError, match=said):
+            build.Build(one, work).build()
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("text", ["yesterday", "-5", "1e9", "99999999999"])
+def test_a_time_that_is_none_is_told(
+    text: str, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    assert command.main() == 1
+    assert f"SOURCE_DATE_EPOCH={text}: seconds since 1970" in capsys.readouterr().err
+    assert not (cache / "out").exists()
+
+
+def test_two_builds_at_once_are_refused(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (cache / "debian.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert command.main() == 1
+    assert "another build of FLAVOUR=debian is running" in capsys.readouterr().err
+    assert not (cache / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (KeyboardInterrupt(), (130, "interrupted; the next build begins anew")),
+        (OSError(28, "No space left on device", "x.img"), (1, "left on device: 'x.img'")),
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_how_a_build_ended_is_one_line(
+    error: BaseException,
+    end: tuple[int, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_arguments: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(command, "_build", fail)
+    assert command.main() == end[0]
+    assert capsys.readouterr().err.endswith(f"{end[1]}\n")
