@@ -181,4 +181,5 @@ clean:
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf .venv .cache .state '$(STATE)' *.egg-info hw-mocks/*.egg-info
+	@# A build of an image that was killed has left this machine's /dev mounted below .cache.
+	rm -rf --one-file-system .venv .cache .state '$(STATE)' *.egg-info hw-mocks/*.egg-info
