@@ -189,13 +189,16 @@ def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
 def _clear(card: Card, decision: Decision) -> bool | None:
     """Remove the file from the card; whether free room was overwritten, None if it need not be.
 
-    Another one, that was put there meanwhile, is for the next start.
+    Another one, that was put there meanwhile, is for the next start; what was half removed before
+    goes all the same.
     """
     content = card.read(NAME, MAX_BYTES + 1)
-    if content is not None and deciding.digest(content) != decision.sha256:
-        return None
+    another = content is not None and deciding.digest(content) != decision.sha256
     for name in (NAME, signing.NAME):
-        card.erase(name)
+        if another:
+            card.erase_rest(name)
+        else:
+            card.erase(name)
     return card.overwrite_free_room() if decision.secret else None
 
 

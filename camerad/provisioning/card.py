@@ -50,8 +50,13 @@ class Card:
         return read_plain(path, "file on the card", most)
 
     def named_otherwise(self, names: tuple[str, ...]) -> list[str]:
-        """Files whose names look as if one of `names` was meant."""
-        return [name for name in self._names() if name.startswith(_STEM) and name not in names]
+        """Files whose names look as if one of `names` was meant; what stands there is anybody's, so
+        they are made fit to be printed."""
+        return [
+            printable(name)[:100]
+            for name in self._names()
+            if name.startswith(_STEM) and name not in names
+        ]
 
     def holding(self, secret: bytes, but: str) -> tuple[str, ...]:
         """Names of the other files in which `secret` stands, as far as they can be read."""
@@ -93,18 +98,19 @@ class Card:
         Half overwritten it could not be told from another file by its content. A flash card may
         keep the former bytes elsewhere: docs/provisioning.md.
         """
-        path = self._path(name + _ERASED)
+        # First what a loss of power has left: renamed over, its room would be free as it is.
+        self.erase_rest(name)
         if os.path.lexists(self._path(name)):
+            path = self._path(name + _ERASED)
             files.rename(self._path(name), path)
-        elif not os.path.lexists(path):
-            return
-        try:
-            state = os.lstat(path)
-        except OSError as error:
-            raise files.explained("look at the file", path, error) from error
-        # st_blocks counts in 512 bytes, whatever the file system's own blocks are (stat(2)).
-        _write_over(path, bytes(max(state.st_size, state.st_blocks * 512)))
-        files.remove(path)
+            _wipe(path)
+
+    def erase_rest(self, name: str) -> None:
+        """The same for what an earlier `erase` of that name has begun; a file that has the name
+        itself is left alone."""
+        path = self._path(name + _ERASED)
+        if os.path.lexists(path):
+            _wipe(path)
 
     def overwrite_free_room(self) -> bool:
         """Fill what is free with zeros, and free it again; whether that was done.
@@ -163,6 +169,27 @@ def _write_over(path: str, content: bytes) -> None:
         files.sync(descriptor, path)
     finally:
         files.close(descriptor, path)
+
+
+def _wipe(path: str) -> None:
+    """Overwrite all the room of a file with zeros, and remove it. Block by block: anybody can put
+    one there that is larger than memory."""
+    try:
+        state = os.lstat(path)
+    except OSError as error:
+        raise files.explained("look at the file", path, error) from error
+    # st_blocks counts in 512 bytes, whatever the file system's own blocks are (stat(2)).
+    size = max(state.st_size, state.st_blocks * 512)
+    descriptor = files.open_existing(path)
+    try:
+        offset = 0
+        while offset < size:
+            block = bytes(min(_BLOCK, size - offset))
+            offset = files.write(descriptor, [block], offset, path)
+        files.sync(descriptor, path)
+    finally:
+        files.close(descriptor, path)
+    files.remove(path)
 
 
 def _fill(descriptor: int, path: str) -> None:

@@ -667,13 +667,13 @@ def test_exit_codes_tell_a_refusal_from_a_card_that_fails(
     (directory / signing.NAME).write_bytes(b"")
     assert camera.given(directory) == EX_CONFIG
     with monkeypatch.context() as broken:
-        broken.setattr("camerad.provisioning.card._write_over", _fails)
+        broken.setattr("camerad.provisioning.card._wipe", _fails)
         desk("provision", "sign", directory / NAME)
         assert camera.given(directory) == EX_IOERR
     assert desk("provision", "apply", *camera.places).code == 0
 
 
-def _fails(path: str, _content: bytes) -> None:
+def _fails(path: str) -> None:
     raise office.files.explained("write", path, OSError(5, "Input/output error"))
 
 

@@ -423,6 +423,29 @@ def test_other_files_with_the_passphrase_are_named(scene: Scene) -> None:
     assert "stands in notes.txt as well: delete it" in scene.report
 
 
+def test_what_was_half_removed_goes_although_another_file_was_put_there_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the passphrase, and the next file, which has none, has nothing overwritten."""
+    scene.put(document(5, WIFI))
+    with monkeypatch.context() as broken:
+        _refusing(broken, scene.boot, errno.EIO, "open_existing")
+        assert scene.apply() is Outcome.LEFT
+    assert SECRET.encode() in (scene.boot / f"{NAME}.erase").read_bytes()
+    newer = scene.put(document(6))
+    assert scene.apply() is Outcome.APPLIED
+    assert scene.on_card == {NAME, signing.NAME, REPORT}
+    assert (scene.boot / NAME).read_bytes() == newer
+
+
+def test_a_name_on_the_card_that_is_no_text_does_not_keep_a_camera_from_its_report(
+    scene: Scene,
+) -> None:
+    Path(os.fsdecode(bytes(scene.boot) + b"/camerad-provision M\xfcller\n.yaml")).touch()
+    assert scene.apply() is Outcome.NOTHING
+    assert "camerad-provision M\\udcfcller\\x0a.yaml: rename it" in scene.report
+
+
 def test_the_bytes_are_overwritten_before_the_name_is_removed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

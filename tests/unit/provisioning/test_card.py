@@ -71,6 +71,43 @@ def test_what_is_to_be_erased_goes_also_where_that_was_begun_before(card: Card) 
     assert names(card) == set()
 
 
+def test_what_was_half_erased_is_overwritten_before_another_file_takes_its_name(
+    card: Card,
+) -> None:
+    """Renamed over, its room would be free with what stands in it."""
+    left = Path(card.directory, "a.erase")
+    left.write_bytes(b"the former secret")
+    former = os.open(left, os.O_RDONLY)
+    try:
+        card.write("a", b"without any")
+        card.erase("a")
+        assert not any(os.read(former, 100))
+    finally:
+        os.close(former)
+    assert names(card) == set()
+
+
+def test_a_file_of_any_size_is_overwritten_with_little_memory(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card's partition has 64 MB, and the unit that erases there 96 MB of memory."""
+    size = (5 << 20) + 700
+    with Path(card.directory, "a.erase").open("wb") as file:
+        file.truncate(size)
+    seen: list[int] = []
+    write = files.write
+
+    def look(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
+        seen.append(sum(len(piece) for piece in pieces))
+        return write(descriptor, pieces, offset, path)
+
+    monkeypatch.setattr(files, "write", look)
+    card.erase("a")
+    assert sum(seen) == size
+    assert max(seen) <= 1 << 20
+    assert names(card) == set()
+
+
 def test_a_card_that_is_not_there_has_nothing(tmp_path: Path) -> None:
     card = Card(str(tmp_path / "none"))
     assert card.named_otherwise(()) == []
