@@ -259,8 +259,20 @@ def _batch(options: argparse.Namespace) -> int:
     )
     writing.see_free([os.path.join(options.output, row.device) for row in made])
     quiet = not sys.stderr.isatty()
-    for row in tqdm(made, unit=" cameras", leave=False, disable=quiet, file=sys.stderr):
-        token = writing.signed(row.device, row.content, key)
+    # All before the first is written: a row that names another office's key is for none.
+    tokens = [
+        writing.signed(f"{options.table}:{row.line} ({row.device})", row.content, key)
+        for row in made
+    ]
+    pairs = tqdm(
+        zip(made, tokens, strict=True),
+        total=len(made),
+        unit=" cameras",
+        leave=False,
+        disable=quiet,
+        file=sys.stderr,
+    )
+    for row, token in pairs:
         writing.write_pair(os.path.join(options.output, row.device), row.content, token)
     sys.stdout.write(f"{options.output}: {len(made)} cameras\n")
     return 0
@@ -277,10 +289,19 @@ def _collect(options: argparse.Namespace) -> int:
     if own is None:
         raise _no_key(options, "whether a camera was set up by its file")
     known = register.read(options.register, made=True)
+    brought: dict[str | None, str] = {}
     wrong = 0
     for card in options.card:
         try:
             device = register.brought(card)
+            first = brought.setdefault(device.device, device.thumbprint)
+            if first != device.thumbprint:
+                # --replace is said of one camera, and would have the last card win.
+                raise register.ConflictError(
+                    f"{card}: a card before it has this name, {device.device}, with the key "
+                    f"{first}, and it has {device.thumbprint}: one of the two cameras needs "
+                    "another name, by a file of its own; collect the other one alone"
+                )
             at = datetime.now(UTC).isoformat(timespec="seconds")
             known = register.taken(known, device, at, options.replace, office=own.thumbprint)
         except CameradError as error:

@@ -22,6 +22,8 @@ from camerad.evidence.text import printable
 from camerad.provisioning.publishing import DEVICE, VERSION, Device
 
 _LARGEST: Final = 64 << 20
+_LARGEST_DEVICE: Final = 64 << 10
+"""A camera writes less than a kilobyte. Whatever is taken stands in the register from then on."""
 _MODE: Final = 0o644
 
 
@@ -96,8 +98,14 @@ def brought(directory: str) -> Device:
             f"{path}: there is no such file; put the card into its camera, and wait until that is "
             "ready"
         )
+    content = read_plain(path, "camera's key", _LARGEST_DEVICE + 1)
+    if len(content) > _LARGEST_DEVICE:
+        raise RegisterError(
+            f"{path}: larger than {_LARGEST_DEVICE >> 10} KiB, so no camera wrote this; delete "
+            "the file, and start the camera with this card again"
+        )
     try:
-        device = msgspec.json.decode(read_plain(path, "camera's key", _LARGEST), type=Device)
+        device = msgspec.json.decode(content, type=Device)
         key = device.key
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None

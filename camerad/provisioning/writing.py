@@ -197,12 +197,16 @@ def batch(
     """
     made: list[Row] = []
     mistakes: list[str] = []
-    names: Collection[str] = [row["device.id"] for _, row in rows]
+    # FAT, and with it a stick or a desk's share, has one directory for Cam-1 and cam-1.
+    names: Collection[str] = [row["device.id"].casefold() for _, row in rows]
     for line, row in rows:
         device = row["device.id"]
         name = f"{table}:{line} ({device})"
-        if list(names).count(device) > 1:
-            mistakes.append(f"{name}: device.id: this name stands in the table twice")
+        if list(names).count(device.casefold()) > 1:
+            mistakes.append(
+                f"{name}: device.id: this name stands in the table twice, large and small letters "
+                "being the same; give each camera its own"
+            )
             continue
         root = parse_document(*template)
         if not isinstance(root, yaml.MappingNode):

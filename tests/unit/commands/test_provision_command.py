@@ -286,6 +286,33 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path: Path) -> None:
+    template = made(desk, tmp_path / "template") / NAME
+    stranger = writing.raw(SigningKey.generate().public)
+    rows = [
+        {"device.id": "camera-01", "provision.office_key": ""},
+        {"device.id": "camera-02", "provision.office_key": stranger},
+    ]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    assert f"{cameras}:3 (camera-02): provision.office_key is not the key" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_one_directory_on_a_stick_are_one_name(desk: Desk, tmp_path: Path) -> None:
+    template = made(desk, tmp_path / "template") / NAME
+    rows = [{"device.id": name} for name in ("Camera-01", "camera-02", "camera-01")]
+    cameras = table(tmp_path / "cameras.csv", rows)
+    said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
+    assert said.code == EX_CONFIG
+    assert [line.split(" device.id")[0] for line in said.err.splitlines()] == [
+        f"camerad: {cameras}:2 (Camera-01):",
+        f"{cameras}:4 (camera-01):",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -457,6 +484,38 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     assert (entry.thumbprint, entry.former) == (thumbprint, (former,))
 
 
+def test_two_cards_with_one_name_are_told_also_where_a_name_may_be_replaced(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Whatever was said with --replace, the last card would have the name and the others none."""
+    files, book = made(desk, tmp_path / "07"), tmp_path / "register.json"
+    one, two = (Camera(desk, tmp_path / name) for name in ("one", "two"))
+    first, second = one.life(files), two.life(files)
+    cards = (one.boot, two.boot, one.boot)
+    said = desk("provision", "collect", *cards, "--register", book, "--replace", "camera-07")
+    assert said.code == EX_CONFIG
+    assert said.out.count(first) == 2
+    assert f"with the key {first}, and it has {second}" in said.err
+    (entry,) = register.read(str(book)).cameras
+    assert (entry.thumbprint, entry.former) == (first, ())
+
+
+def test_what_no_camera_can_have_written_does_not_swell_the_register(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Anybody can write on a card, and a register of more than 64 MiB is none any more."""
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    camera.life(made(desk, tmp_path / "07"))
+    path = camera.boot / publishing.DEVICE
+    brought = json.loads(path.read_text())
+    brought["doctor"] = {f"ok{number}": 1 for number in range(10_000)}
+    path.write_text(json.dumps(brought))
+    said = desk("provision", "collect", camera.boot, "--register", book)
+    assert said.code == EX_CONFIG
+    assert "larger than 64 KiB, so no camera wrote this" in said.err
+    assert not book.exists()
+
+
 @pytest.mark.parametrize("option", ["--reset", "--camera-key"])
 def test_a_thumbprint_may_begin_like_an_option(option: str, desk: Desk, tmp_path: Path) -> None:
     thumbprint = "-" + "A" * 42
@@ -534,7 +593,7 @@ def _no_json(card: Path) -> None:
 
 def _deep(card: Path) -> None:
     """Whoever wants a desk to collect no card at all lets one of them have this."""
-    (card / publishing.DEVICE).write_text('{"x": ' + "[" * 100_000)
+    (card / publishing.DEVICE).write_text('{"x": ' + "[" * 60_000)
 
 
 def _another_key(card: Path) -> None:
