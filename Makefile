@@ -60,7 +60,8 @@ help:
 	@echo '                PARTS="st7789 ds3231 ..." or reference: what the camera has beside its board'
 	@echo '                KEYRING=FILE lets updates in, CERT=FILE KEY=FILE also make a bundle of one'
 	@echo 'make image-check    builds it twice and compares'
-	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor; an hour'
+	@echo 'make image-test     starts it in an emulator and tries all that is not the sensor, and its updates;'
+	@echo '                two hours'
 	@echo 'make image-cuts     loses its power in there, by the hundred, and starts some of what is left;'
 	@echo '                needs root, and some hours'
 	@echo 'make clean      removes what tests and checks left; distclean also .venv and STATE'
@@ -158,13 +159,14 @@ image-check:
 	$(prepare) image
 	@$(image_builder) $(image_options) --twice
 
-# The image that is there, or a new one. What every guest said is kept below .cache/image/test.
+# The image that is there, or a new one; and two releases of the same packages, for updates. What every
+# guest said is kept below .cache/image/test.
 image-test:
 	$(prepare) test
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	CAMERAD_IMAGE="$$image" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 # What the guest did is kept there, by image and seed, and serves again.
 image-cuts:

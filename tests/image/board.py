@@ -16,6 +16,7 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,10 @@ SERIAL: Final = "10000000c0ffee07"
 """The board's serial number, as a Raspberry Pi's device tree has it: 16 hexadecimal digits."""
 MARK: Final = "image-test mark "
 """What a line of the serial console begins with when the guest has come to a point."""
+PLUG, PULL = "plug-", "pull-"
+"""Marks that want a stick, by its name, in the board's USB socket, and out of it."""
+_CHARGER_LINE: Final = "5"
+"""Of the machine's GPIO chip, which holds it low."""
 _TRYBOOT: Final = "reboot: Restarting system with command '0 tryboot'"
 _LOOK: Final = 0.2
 _GUEST: Final = Path(__file__).with_name("guest")
@@ -86,7 +91,7 @@ class Monitor:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def ask(self, command: str, **arguments: str) -> Any:
+    def ask(self, command: str, **arguments: Any) -> Any:
         """Carry out a command and return what it returned; events that come meanwhile are kept."""
         self._to.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self._to.flush()
@@ -97,6 +102,17 @@ class Monitor:
                 continue
             assert "return" in answer, f"{command}: {answer}"
             return answer["return"]
+
+    def plug(self, name: str, stick: Path) -> None:
+        """Put a stick into the USB socket."""
+        file = {"driver": "file", "filename": str(stick)}
+        node = {"driver": "raw", "node-name": name, "read-only": True, "file": file}
+        self.ask("blockdev-add", **node)
+        self.ask("device_add", driver="usb-storage", id=name, drive=name, bus="usb.0")
+
+    def pull(self, name: str) -> None:
+        """Take it out."""
+        self.ask("device_del", id=name)
 
     def written(self, disk: str) -> Written:
         """What the disk called `disk` was asked for until now."""
@@ -113,15 +129,29 @@ class Monitor:
 
 
 class Board:
-    """A board with a card in it; `folder` gets what it says, start by start."""
+    """A board with a card in it; `folder` gets what it says, start by start. docked: it has a
+    charger, which supplies it."""
 
-    def __init__(self, card: Card, layer: Path, result: Path, folder: Path) -> None:
+    def __init__(
+        self, card: Card, layer: Path, result: Path, folder: Path, *, docked: bool = False
+    ) -> None:
         self.card, self.layer, self.result, self.folder = card, layer, result, folder
         self._starts = 0
         self._tree = folder / "board.dtb"
         machine = [*("qemu-system-aarch64", "-display", "none", "-cpu", PROCESSOR, "-m", MEMORY)]
         run(*machine, "-M", f"virt,dumpdtb={self._tree}")
         run("fdtput", "-t", "s", self._tree, "/", "serial-number", SERIAL)
+        if docked:
+            self._add_charger()
+
+    def _add_charger(self) -> None:
+        """As the overlay gpio-charger has it (PARTS=charger), on a line that is active when low."""
+        node = "/charger"
+        chip = run("fdtget", self._tree, "/pl061@9030000", "phandle").strip()
+        run("fdtput", "-c", self._tree, node)
+        for name, text in (("compatible", "gpio-charger"), ("charger-type", "mains")):
+            run("fdtput", "-t", "s", self._tree, node, name, text)
+        run("fdtput", "-t", "u", self._tree, node, "gpios", chip, _CHARGER_LINE, "1")
 
     def _initramfs(self, own: Path, scenario: str, folder: Path) -> Path:
         """`own`, and behind it an initramfs with the units of every scenario and of this one. The
@@ -147,13 +177,21 @@ class Board:
         return both
 
     def start(
-        self, scenario: str, *, pace: str = PACE, tryboot: bool = False, log: Path | None = None
+        self,
+        scenario: str,
+        *,
+        pace: str = PACE,
+        tryboot: bool = False,
+        log: Path | None = None,
+        sticks: Mapping[str, Path] | None = None,
     ) -> Ended:
         """Switch the board on, and wait until it is off or has reset itself.
 
-        scenario: what the guest is to do (`tests/image/layer/scenario.py`). log: a new file for all
-        that the card is asked to write (`tests.campaign.logwrites`).
+        scenario: what the guest is to do (`tests/image/layer/scenario.py`); tryboot: the reboot
+        before asked for the slot on trial; log: a new file for all that the card is asked to write
+        (`tests.campaign.logwrites`); sticks: by their names, one after the other.
         """
+        sticks = sticks or {}
         self._starts += 1
         folder = self.folder / f"start-{self._starts}-{scenario}"
         folder.mkdir()
@@ -161,7 +199,7 @@ class Board:
         console = folder / "console.txt"
         added = (
             f"boot=guest console=ttyAMA0 image-test.start={self._starts} "
-            f"image-test.scenario={scenario}"
+            f"image-test.scenario={scenario} image-test.sticks={','.join(sticks)}"
         )
         words = [
             *("qemu-system-aarch64", "-M", "virt", "-cpu", PROCESSOR, "-m", MEMORY),
@@ -177,6 +215,8 @@ class Board:
             *("-initrd", str(self._initramfs(slot.initramfs, scenario, folder))),
             *("-append", f"{slot.cmdline} {added}"),
         ]
+        if sticks:
+            words += ["-device", "qemu-xhci,id=usb"]
         for name, drive in (
             ("card", _raw(self.card.disk) if log is None else _logged(self.card.disk, log)),
             ("layer", f"{_raw(self.layer)},read-only=on"),
@@ -195,7 +235,7 @@ class Board:
         ):
             try:
                 monitor = Monitor(board)
-                reason, marks, card = self._follow(monitor, console, begun)
+                reason, marks, card = self._follow(monitor, console, begun, sticks)
                 monitor.ask("quit")
             except BaseException as error:
                 board.kill()
@@ -203,11 +243,11 @@ class Board:
                 raise AssertionError(
                     f"{error!r}; QEMU said: {said}; the console ends:\n{tail(console)}"
                 ) from error
-        tryboot = any(_TRYBOOT in line for line in lines(console))
-        return Ended(reason, time.monotonic() - begun, marks, card, folder, tryboot)
+        asked = any(_TRYBOOT in line for line in lines(console))
+        return Ended(reason, time.monotonic() - begun, marks, card, folder, asked)
 
     def _follow(
-        self, monitor: Monitor, console: Path, begun: float
+        self, monitor: Monitor, console: Path, begun: float, sticks: Mapping[str, Path]
     ) -> tuple[str, dict[str, Written], Written]:
         marks: dict[str, Written] = {}
         while time.monotonic() - begun < PATIENCE:
@@ -218,6 +258,11 @@ class Board:
                     marks[name] = card
                     picture = console.with_name(f"{name}.png")
                     monitor.ask("screendump", filename=str(picture), format="png")
+                    if name.startswith(PLUG):
+                        stick = name.removeprefix(PLUG)
+                        monitor.plug(stick, sticks[stick])
+                    elif name.startswith(PULL):
+                        monitor.pull(name.removeprefix(PULL))
             found = {event["event"]: event.get("data", {}) for event in monitor.events}
             if "SHUTDOWN" in found:
                 reason = "watchdog" if "WATCHDOG" in found else found["SHUTDOWN"]["reason"]

@@ -82,7 +82,7 @@ class Life:
         return self.folder / "collected" / "camerad-device.pem"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
@@ -103,17 +103,22 @@ def office_files(folder: Path, more: Mapping[str, dict[str, Any]] = DOCK) -> lis
     return [folder / name for name in FILES]
 
 
-class _Lives:
+class Lives:
     """Starts the board, says how it went, and reads what the guest left on the result disk."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
         self.number = 0
+        self._tryboot = False
 
-    def start(self, scenario: str, pace: str = PACE) -> Ended:
+    def start(
+        self, scenario: str, pace: str = PACE, sticks: Mapping[str, Path] | None = None
+    ) -> Ended:
+        """As `Board.start`; after a reboot that asked for it, of the slot on trial."""
         self.number += 1
-        ended = self.board.start(scenario, pace=pace)
-        _say(
+        ended = self.board.start(scenario, pace=pace, tryboot=self._tryboot, sticks=sticks)
+        self._tryboot = ended.tryboot
+        say(
             f"start {self.number}, {scenario}: {ended.reason} after {ended.seconds:.0f} s, "
             f"{ended.card.bytes >> 10} KiB written"
         )
@@ -138,11 +143,11 @@ def found_after(board: Board, ended: Ended, number: int) -> Start:
 
 def live(image: Path, folder: Path) -> Life:
     """Take a card through its life."""
-    _say(f"all that the guest says is below {folder}")
+    say(f"all that the guest says is below {folder}")
     card = Card(image, folder)
     resting = {**SETTINGS, **RESTING}
     layer = disks.make_layer(folder, {"idle.yaml": yaml.safe_dump(resting)})
-    lives = _Lives(Board(card, layer, disks.make_result(folder), folder))
+    lives = Lives(Board(card, layer, disks.make_result(folder), folder))
     grown = lives.start("first")
     first = lives.found(lives.start("first"))
     left = card.files(layout.COMMON)
@@ -151,7 +156,7 @@ def live(image: Path, folder: Path) -> Life:
     for name in left:
         if name.startswith("camerad-"):
             card.get(layout.COMMON, name, collected / name)
-    files = office_files(folder / DEVICE)
+    files = office_files(folder / DEVICE, DOCK)
     # An editor's earlier version, which was deleted.
     draft = folder / "draft.yaml"
     draft.write_text(f"# A draft.\n{files[0].read_text()}")

@@ -8,6 +8,7 @@ itself and waits for nothing without a deadline.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from facts import output, system
+from facts import lines, output, system
 
 from camerad.client import DEFAULT_SOCKET, request
 from camerad.errors import CameradError
@@ -29,6 +30,8 @@ PATIENCE = 900.0
 LEFT = 120.0
 """Seconds that a reset may take: the watchdog's 14, and a camera that is looked for in vain for a
 minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
+INSTALLED = 2700.0
+"""Of an installation: what its unit has (camerad-update@.service)."""
 RECORD = 60.0
 HOUR = 3600.0
 LONG, SHORT = 3, 9
@@ -47,7 +50,7 @@ def mark(name: str) -> None:
 
 
 def word(name: str) -> str:
-    found = re.search(rf"\bimage-test\.{name}=(\S+)", Path("/proc/cmdline").read_text())
+    found = re.search(rf"\bimage-test\.{name}=(\S*)", Path("/proc/cmdline").read_text())
     if found is None:
         raise ValueError(f"the command line has no image-test.{name}")
     return found[1]
@@ -200,7 +203,94 @@ def cut(found: dict[str, Any]) -> None:
     found["failed"] = output("systemctl", "--failed", "--plain", "--no-legend", "--no-pager")
 
 
-SCENARIOS = {one.__name__: one for one in (first, office, idle, power, cut)}
+def reached() -> str:
+    """How far the update is."""
+    path = Path("/var/lib/camerad-provision/update/update.json")
+    return str(json.loads(path.read_text())["state"]["phase"]) if path.exists() else "idle"
+
+
+def running() -> dict[str, Any]:
+    """Which system this is, how it does, and what it has of what was recorded."""
+    recorded = sorted(Path("/var/lib/camerad").rglob("*.tar"))
+    return {
+        "version": re.findall("(?m)^IMAGE_VERSION=(.+)", Path("/etc/os-release").read_text()),
+        "slot": re.findall(r"rauc\.slot=(\S+)", Path("/proc/cmdline").read_text()),
+        "failed": output("systemctl", "--failed", "--plain", "--no-legend", "--no-pager"),
+        "state": output("systemctl", "is-system-running").strip(),
+        "root": output("dmsetup", "table", "root"),
+        "evidence": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in recorded},
+        "time": output("systemd-analyze", "time"),
+        "chain": output("systemd-analyze", "critical-chain", "camerad.service", "--no-pager"),
+        "blame": output("systemd-analyze", "blame", "--no-pager"),
+    }
+
+
+def put_in(name: str) -> dict[str, Any]:
+    """Put the stick into the dock's socket, and say what became of it. One whose name begins with
+    "worn" is put in while nothing supplies the camera."""
+    driver = Path("/sys/bus/platform/drivers/gpio-charger")
+    ended = Path("/run/guest-sticks")
+    before = len(lines(ended)) if ended.exists() else 0
+    if name.startswith("worn"):
+        (driver / "unbind").write_text("charger")
+        wait(lambda: None if "docked" in conditions() else True, "not in its dock")
+    mark(f"plug-{name}")
+    wait(
+        lambda: lines(ended) if ended.exists() and len(lines(ended)) > before else None,
+        f"the stick {name} is done with",
+        INSTALLED,
+    )
+    found = {"ended": lines(ended)[before:], "phase": reached()}
+    if found["phase"] in ("to_try", "trying"):
+        return found
+    mark(f"pull-{name}")
+    wait(lambda: None if list(Path("/sys/block").glob("sd*")) else True, "pulled")
+    if name.startswith("worn"):
+        (driver / "bind").write_text("charger")
+        wait(lambda: True if "docked" in conditions() else None, "in its dock again")
+    return found
+
+
+def conditions() -> list[str]:
+    found = status()
+    return [] if found is None else list(found["conditions"])
+
+
+def update(found: dict[str, Any]) -> None:
+    """A camera in its dock: a trial that goes on is waited for; on a camera that has nothing yet, a
+    recording is made; then one stick after the other is put in."""
+    found["before"] = reached()
+    found["status"] = wait(lambda: status("idle", ready=True), "ready")
+    mark("ready")
+    wait(lambda: reached() if reached() != "trying" else None, "no trial goes on")
+    output("systemctl", "is-system-running", "--wait")
+    found["phase"] = reached()
+    found["said"] = output("/opt/camerad/bin/camerad", "update", "status")
+    if not list(Path("/var/lib/camerad").rglob("*.tar")):
+        found["record"] = intend("record")
+        wait(lambda: status("recording"), "recording")
+        time.sleep(10)
+        intend("stop")
+        wait(lambda: status("idle", ready=True), "idle again")
+    found |= running()
+    mark("settled")
+    found["sticks"] = {}
+    for name in filter(None, word("sticks").split(",")):
+        keep(found)
+        found["sticks"][name] = put_in(name)
+        if found["sticks"][name]["phase"] in ("to_try", "trying"):
+            time.sleep(LEFT)
+            raise TimeoutError("the machine was not started anew for the trial")
+
+
+def doomed(found: dict[str, Any]) -> None:
+    """A system on trial that does not work, and has to come to its end by itself."""
+    keep(found)
+    time.sleep(PATIENCE)
+    raise TimeoutError("a system that does not work goes on")
+
+
+SCENARIOS = {one.__name__: one for one in (first, office, idle, power, cut, update, doomed)}
 
 
 def keep(found: dict[str, Any]) -> None:
