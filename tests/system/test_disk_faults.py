@@ -100,8 +100,8 @@ def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
         assert lost < 30, "what had been committed before the fault is less than a second old"
         # The card is well again: the camera finds out by itself.
         camera.fault(fault, 0)
-        camera.wait(WATCHED_SECONDS, ready=True)
-        assert camera.state["lights"] == {"red": False, "green": True, "amber": False}
+        well = {"red": False, "green": True, "amber": False}
+        camera.wait(WATCHED_SECONDS, ready=True, lights=well)
         start_recording(camera)
         second = camera.stop()
         assert second["id"] != recording["id"]
