@@ -13,6 +13,7 @@ from camerad.commands.options import default_office_key
 from camerad.errors import EX_CONFIG, CameradError
 from camerad.evidence.text import count, printable
 
+_SIGNS: Final = "the office's own key, which signs"
 _EITHER_HALF: Final = "the office's own key, or its public half alone (PEM or JWK)"
 
 
@@ -67,7 +68,7 @@ def add_actions(actions: Any) -> None:
         help="the signature; default: camerad-provision.jws beside FILE, where a camera looks for "
         "it. Only a former signature of FILE by the same key is overwritten",
     )
-    _add_office_key(sign)
+    _add_office_key(sign, f"{_SIGNS}: the one that FILE names")
 
     check = actions.add_parser("check", help="say what a camera would say of a file")
     check.add_argument("file", metavar="FILE", help="a camerad-provision.yaml")
@@ -94,7 +95,10 @@ def add_actions(actions: Any) -> None:
         help="the office's register: a camera that is in it gets a file for its key",
     )
     _add_output(batch, "directory for a directory per camera; it is made", "DIR")
-    _add_office_key(batch)
+    _add_office_key(
+        batch,
+        f"{_SIGNS}: the one that TEMPLATE or TABLE names; made if none is named nor there",
+    )
 
     collect = actions.add_parser(
         "collect",
@@ -154,13 +158,24 @@ def _add_output(parser: argparse.ArgumentParser, what: str, metavar: str) -> Non
 
 def _add_office_key(
     parser: argparse.ArgumentParser,
-    what: str = "the office's own key, which signs; made if it is not there",
+    what: str = f"{_SIGNS}; made if it is not there",
 ) -> None:
     parser.add_argument(
         "--office-key",
         default=default_office_key(),
         metavar="FILE",
         help=f"{what}; default: %(default)s",
+    )
+
+
+def _not_at_hand(options: argparse.Namespace, name: str, wanted: Any) -> CameradError:
+    """What is said where a file names the office's key: to make another one would help nobody."""
+    from camerad.evidence.office import OfficeKeyError  # noqa: PLC0415 - slow to import
+
+    return OfficeKeyError(
+        f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and there is no "
+        f"key in {os.path.abspath(options.office_key)}; name the file that has it with "
+        "--office-key, or do this where it is"
     )
 
 
@@ -198,17 +213,22 @@ def _new(options: argparse.Namespace) -> int:
         reset=options.reset,
     )
     content = writing.new_file(key.public, wanted)
-    writing.write_pair(options.output, content, writing.signed(options.output, content, key))
+    token = writing.signed(options.output, content, key, lies=options.office_key)
+    writing.write_pair(options.output, content, token)
     sys.stdout.write(f"{options.output}: for {options.device}; copy both files onto its card\n")
     return 0
 
 
 def _sign(options: argparse.Namespace) -> int:
-    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.evidence import files, office  # noqa: PLC0415 - slow to import
     from camerad.provisioning import writing  # noqa: PLC0415
 
-    key = _key(options)
-    token = writing.signed(options.file, _content(options.file), key)
+    content = _content(options.file)
+    wanted = writing.office_of(options.file, content)
+    key = office.load(options.office_key)
+    if key is None:
+        raise _not_at_hand(options, options.file, wanted)
+    token = writing.signed(options.file, content, key, lies=options.office_key)
     path = writing.place_of_signature(options.file, options.output, key.public)
     files.publish(path, token)
     sys.stdout.write(f"{path}: written\n")
@@ -234,6 +254,7 @@ def _check(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415 - slow to import
 
+    from camerad.evidence import office  # noqa: PLC0415
     from camerad.provisioning import register, table, writing  # noqa: PLC0415
 
     rows = table.read_table(options.table)
@@ -247,8 +268,13 @@ def _batch(options: argparse.Namespace) -> int:
                 f"camerad: {options.register}: has no {printable(', '.join(strange))}: such a file "
                 "is good as a camera's first only\n"
             )
-    key = _key(options)
     template = (options.template, _content(options.template))
+    key = office.load(options.office_key)
+    if key is None:
+        named = writing.office_of_table(template, options.table, rows)
+        if named is not None:
+            raise _not_at_hand(options, *named)
+        key = _key(options)
     made = writing.batch(
         template,
         options.table,
@@ -261,8 +287,7 @@ def _batch(options: argparse.Namespace) -> int:
     quiet = not sys.stderr.isatty()
     # All before the first is written: a row that names another office's key is for none.
     tokens = [
-        writing.signed(f"{options.table}:{row.line} ({row.device})", row.content, key)
-        for row in made
+        writing.signed(row.office_in, row.content, key, lies=options.office_key) for row in made
     ]
     pairs = tqdm(
         zip(made, tokens, strict=True),

@@ -44,13 +44,22 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
 
     Raises OfficeKeyError if it is no such key or others may read it, and StorageError.
     """
+    found = load(path)
+    if found is not None:
+        return found, False
+    path = os.path.abspath(path)
+    files.make_directory(os.path.dirname(path), 0o700)
+    key = SigningKey.generate()
+    files.publish(path, key.pem, mode=_MODE)
+    return key, True
+
+
+def load(path: str) -> SigningKey | None:
+    """The office's key in a file; None if there is no such file. Raises as `load_or_create`."""
     path = os.path.abspath(path)
     found = _read(path)
     if found is None:
-        files.make_directory(os.path.dirname(path), 0o700)
-        key = SigningKey.generate()
-        files.publish(path, key.pem, mode=_MODE)
-        return key, True
+        return None
     content, mode = found
     if _is_public(content):
         raise OfficeKeyError(
@@ -59,7 +68,7 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
         )
     _keep_private(path, mode)
     try:
-        return SigningKey.from_pem(content), False
+        return SigningKey.from_pem(content)
     except ValueError as error:
         raise OfficeKeyError(
             f"{path}: {error}; name the office's own key with --office-key"

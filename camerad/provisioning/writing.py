@@ -31,6 +31,7 @@ CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
 """Where a camera keeps it; nothing in a file's check depends on it."""
 _NAMED: Final = 3
 """Directories that a message names one by one."""
+_OFFICE_KEY: Final = "provision.office_key"
 _MAP: Final = "tag:yaml.org,2002:map"
 _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
@@ -88,11 +89,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One camera of a table. line: in the table, counted from 1. content: of its file."""
+    """One camera of a table. device: its name. content: of its file. office_in: what names the
+    office's key that is to sign it, the template or a row of the table."""
 
-    line: int
     device: str
     content: bytes
+    office_in: str
 
 
 def serial_now() -> int:
@@ -137,18 +139,50 @@ def checked(name: str, content: bytes) -> Provisioning:
     if len(content) > MAX_BYTES:
         raise ConfigError([f"{name}: {deciding.TOLD[deciding.Why.TOO_LARGE]}"])
     found = read_provisioning(name, content, CAMERA_DIR)
-    if deciding.key_of(found.file.provision.office_key) is None:
-        raise ConfigError([f"{name}: provision.office_key: this is no key"])
+    _office(name, found.file.provision.office_key)
     return found
 
 
-def signed(name: str, content: bytes, key: SigningKey) -> bytes:
-    """The signature of a file that is in order. Raises ConfigError and OtherKeyError."""
-    office = checked(name, content).file.provision.office_key
-    if office != raw(key.public):
+def office_of(name: str, content: bytes) -> PublicKey:
+    """The office's key that a file names, which is to sign it. Raises ConfigError."""
+    return _office(name, checked(name, content).file.provision.office_key)
+
+
+def office_of_table(
+    template: tuple[str, bytes], table: str, rows: Sequence[tuple[int, Mapping[str, str]]]
+) -> tuple[str, PublicKey] | None:
+    """The first office's key that a table or its template names, and which of them it is that
+    does; None if neither names one. Raises ConfigError if what is named is no key."""
+    for line, row in rows:
+        if row.get(_OFFICE_KEY):
+            name = _name(table, line, row)
+            return name, _office(name, row[_OFFICE_KEY])
+    own = _named(_root(template), "provision", "office_key")
+    return None if own is None else (template[0], _office(template[0], own))
+
+
+def _office(name: str, text: str) -> PublicKey:
+    key = deciding.key_of(text)
+    if key is None:
+        raise ConfigError(
+            [f"{name}: provision.office_key: this is no key; write the office's public key"]
+        )
+    return key
+
+
+def signed(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes:
+    """The signature of a file that is in order.
+
+    name: what names the office's key in it, for messages. lies: where `key` does. Raises
+    ConfigError and OtherKeyError.
+    """
+    wanted = office_of(name, content)
+    if wanted.thumbprint != key.public.thumbprint:
         raise OtherKeyError(
-            f"{name}: provision.office_key is not the key that is to sign it: write "
-            f'"{raw(key.public)}", or name the right one with --office-key'
+            f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and the key "
+            f"in {lies} is {key.public.thumbprint}; name the file of the former with --office-key. "
+            f'Only if the latter is to take its place: write "{raw(key.public)}", and reset every '
+            "camera that was set up by the former"
         )
     return signing.sign(key, content)
 
@@ -191,9 +225,10 @@ def batch(
 ) -> list[Row]:
     """A file for each row: the template with the row's columns in it.
 
-    template: its name and content; if it was made for one camera's key, that is left out. known:
-    thumbprints of cameras, by name, for those that have had a file already. Raises ConfigError
-    naming every mistake of every row.
+    template: its name and content; if it was made for one camera's key, that is left out. office:
+    the key that is written where neither template nor row names one. known: thumbprints of cameras,
+    by name, for those that have had a file already. Raises ConfigError naming every mistake of
+    every row.
     """
     made: list[Row] = []
     mistakes: list[str] = []
@@ -201,20 +236,20 @@ def batch(
     names: Collection[str] = [row["device.id"].casefold() for _, row in rows]
     for line, row in rows:
         device = row["device.id"]
-        name = f"{table}:{line} ({device})"
+        name = _name(table, line, row)
         if list(names).count(device.casefold()) > 1:
             mistakes.append(
                 f"{name}: device.id: this name stands in the table twice, large and small letters "
                 "being the same; give each camera its own"
             )
             continue
-        root = parse_document(*template)
-        if not isinstance(root, yaml.MappingNode):
-            raise ConfigError([f"{template[0]}: this is no provisioning file"])
+        root = _root(template)
         if _take(root, "provision", "reset"):
             raise ConfigError([f"{template[0]}: provision.reset: {_ONE_S}"])
         _take(root, "provision", "camera_key")
-        values = {"provision.office_key": raw(office), "provision.serial": str(serial)}
+        values = {"provision.serial": str(serial)}
+        if _named(root, "provision", "office_key") is None:
+            values[_OFFICE_KEY] = raw(office)
         if device in known:
             values["provision.camera_key"] = known[device]
         values |= {key: value for key, value in row.items() if value}
@@ -231,16 +266,42 @@ def batch(
                 re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
             ]
         else:
-            made.append(Row(line, device, content))
+            made.append(Row(device, content, name if row.get(_OFFICE_KEY) else template[0]))
     if mistakes:
         raise ConfigError(mistakes)
     return made
 
 
+def _name(table: str, line: int, row: Mapping[str, str]) -> str:
+    """What messages call a row. line: in the table, counted from 1."""
+    return f"{table}:{line} ({row['device.id']})"
+
+
+def _root(template: tuple[str, bytes]) -> yaml.MappingNode:
+    """A template's own copy for one row. Raises ConfigError."""
+    root = parse_document(*template)
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError([f"{template[0]}: this is no provisioning file"])
+    return root
+
+
+def _section(root: yaml.MappingNode, section: str) -> yaml.MappingNode | None:
+    inner = next((value for name, value in root.value if name.value == section), None)
+    return inner if isinstance(inner, yaml.MappingNode) else None
+
+
+def _named(root: yaml.MappingNode, section: str, key: str) -> str | None:
+    """What stands for a key of a section, as it is written; None if nothing does."""
+    inner = _section(root, section)
+    pairs = [] if inner is None else inner.value
+    value = next((value for name, value in pairs if name.value == key), None)
+    return None if value is None else str(value.value) or None
+
+
 def _take(root: yaml.MappingNode, section: str, key: str) -> bool:
     """Leave a key out of a section; whether it was there."""
-    inner = next((value for name, value in root.value if name.value == section), None)
-    if not isinstance(inner, yaml.MappingNode):
+    inner = _section(root, section)
+    if inner is None:
         return False
     entries = [pair for pair in inner.value if pair[0].value != key]
     found = len(entries) < len(inner.value)

@@ -152,10 +152,11 @@ def test_only_what_is_a_signature_or_was_one_gives_way_to_one(desk: Desk, tmp_pa
 
 
 def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> None:
-    path = made(desk, tmp_path / "07") / NAME
-    said = desk("provision", "sign", path, "--office-key", tmp_path / "other.pem")
+    path, other = made(desk, tmp_path / "07") / NAME, tmp_path / "other.pem"
+    made(desk, tmp_path / "theirs", "camera-08", "--office-key", other)
+    said = desk("provision", "sign", path, "--office-key", other)
     assert said.code == EX_CONFIG
-    assert "is not the key that is to sign it" in said.err
+    assert f"and the key in {other} is" in said.err
     path.write_text(re.sub('office_key: "[^"]+"', f'office_key: "{"_" * 43}"', path.read_text()))
     assert "this is no key" in desk("provision", "sign", path).err
 
@@ -296,7 +297,7 @@ def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path
     cameras = table(tmp_path / "cameras.csv", rows)
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == EX_CONFIG
-    assert f"{cameras}:3 (camera-02): provision.office_key is not the key" in said.err
+    assert f"{cameras}:3 (camera-02): provision.office_key names the office's key" in said.err
     assert not (tmp_path / "out").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from camerad.config.provisioning import NAME
 from camerad.errors import EX_CONFIG
 from camerad.evidence.keys import SigningKey
+from camerad.provisioning import signing, writing
 from tests.unit.commands.conftest import Desk
 from tests.unit.commands.provision_steps import NEW, Camera, made
 
@@ -126,3 +128,94 @@ def test_the_public_half_signs_nothing_and_that_is_said(desk: Desk, tmp_path: Pa
             True,
         )
     assert not (tmp_path / "08").exists()
+
+
+def _elsewhere(desk: Desk, tmp_path: Path) -> tuple[Path, Path, str]:
+    """A laptop without the office's key: the file of a camera, the table of another, and the
+    thumbprint of the key that signed the file."""
+    ours, own = made(desk, tmp_path / "first") / NAME, tmp_path / "config/camerad/office.pem"
+    thumbprint = SigningKey.from_pem(own.read_bytes()).public.thumbprint
+    own.unlink()
+    (tmp_path / "cameras.csv").write_text("device.id\ncamera-08\n")
+    return ours, tmp_path / "cameras.csv", thumbprint
+
+
+@pytest.mark.parametrize("action", ["sign", "batch"])
+def test_no_key_is_made_where_a_file_says_which_one_is_needed(
+    action: str, desk: Desk, tmp_path: Path
+) -> None:
+    """Another key would sign what no camera of the office takes."""
+    ours, cameras, thumbprint = _elsewhere(desk, tmp_path)
+    before = (ours.parent / signing.NAME).read_bytes()
+    words = {"sign": (ours,), "batch": (ours, cameras, "--output", tmp_path / "out")}[action]
+    said = desk("provision", action, *words)
+    assert (said.code, said.out) == (EX_CONFIG, "")
+    looked = tmp_path / "config/camerad/office.pem"
+    assert said.err == (
+        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, and there is "
+        f"no key in {looked}; name the file that has it with --office-key, or do this where it "
+        "is\n"
+    )
+    assert not looked.exists() and not (tmp_path / "out").exists()
+    assert (ours.parent / signing.NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize("action", ["sign", "batch"])
+def test_the_key_at_hand_does_not_take_the_place_of_that_which_a_file_names(
+    action: str, desk: Desk, tmp_path: Path
+) -> None:
+    ours, cameras, thumbprint = _elsewhere(desk, tmp_path)
+    made(desk, tmp_path / "another")  # and with it another key
+    other = tmp_path / "config/camerad/office.pem"
+    key = SigningKey.from_pem(other.read_bytes()).public
+    words = {"sign": (ours,), "batch": (ours, cameras, "--output", tmp_path / "out")}[action]
+    said = desk("provision", action, *words)
+    assert (said.code, said.out) == (EX_CONFIG, "")
+    assert said.err.startswith(
+        f"camerad: {ours}: provision.office_key names the office's key {thumbprint}, and the key "
+        f"in {other} is {key.thumbprint}; name the file of the former with --office-key."
+    )
+    assert not (tmp_path / "out").exists()
+    # The office has lost the former: what is advised then helps.
+    ours.write_text(
+        re.sub(r'office_key: "[^"]+"', f"office_key: {writing.raw(key)}", ours.read_text())
+    )
+    (ours.parent / signing.NAME).unlink()
+    assert desk("provision", action, *words).code == 0
+
+
+def test_a_row_says_which_key_is_needed_as_well_as_a_template(desk: Desk, tmp_path: Path) -> None:
+    ours, cameras, _ = _elsewhere(desk, tmp_path)
+    needed = SigningKey.generate().public
+    ours.write_text(re.sub(r"  office_key: .*\n", "", ours.read_text()))
+    rows = f"device.id,provision.office_key\ncamera-08,\ncamera-09,{writing.raw(needed)}\n"
+    cameras.write_text(rows)
+    batch = ("provision", "batch", ours, cameras, "--output", tmp_path / "out")
+    said = desk(*batch)
+    assert said.code == EX_CONFIG
+    assert f"{cameras}:3 (camera-09): provision.office_key names the office's key" in said.err
+    assert needed.thumbprint in said.err
+    assert not (tmp_path / "config/camerad/office.pem").exists()
+
+
+@pytest.mark.parametrize("own", ["", "office_key:", 'office_key: ""'])
+def test_an_office_s_first_key_is_made_where_none_is_named(
+    own: str, desk: Desk, tmp_path: Path
+) -> None:
+    ours, cameras, _ = _elsewhere(desk, tmp_path)
+    ours.write_text(re.sub(r"office_key: .*", own, ours.read_text()))
+    said = desk("provision", "batch", ours, cameras, "--output", tmp_path / "out")
+    assert said.code == 0, said.err
+    assert "the office's key was made; keep a copy" in said.err
+    assert desk("provision", "check", tmp_path / "out/camera-08" / NAME).code == 0
+
+
+@pytest.mark.parametrize("own", ["someone", "{x: 1}", "A" * 42])
+def test_what_is_named_and_is_no_key_makes_none(own: str, desk: Desk, tmp_path: Path) -> None:
+    ours, cameras, _ = _elsewhere(desk, tmp_path)
+    ours.write_text(re.sub(r"office_key: .*", f"office_key: {own}", ours.read_text()))
+    for words in (("sign", ours), ("batch", ours, cameras, "--output", tmp_path / "out")):
+        said = desk("provision", *words)
+        assert (said.code, "provision.office_key: " in said.err) == (EX_CONFIG, True), said.err
+    assert not (tmp_path / "config/camerad/office.pem").exists()
+    assert not (tmp_path / "out").exists()
