@@ -41,8 +41,8 @@ _REMEDIES: Final = {
     errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
     errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
     errno.ENOENT: "the directory is missing; make it, or mount the storage",
-    errno.ENOTDIR: "this is not a directory; remove the file in its place",
-    errno.EISDIR: "this is a directory; name a file",
+    errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
+    errno.EISDIR: "name a file",
     errno.EEXIST: "something of this name exists already; it was left as it is",
 }
 

@@ -354,8 +354,17 @@ def see_free(directories: Sequence[str]) -> None:
     """Make sure that none of these directories has a file for a camera, or a signature: whatever
     was made before may be on cards, and what is half old and half new is nobody's intention.
 
-    Raises FileExistsAlreadyError naming those that have.
+    Raises FileExistsAlreadyError naming those that have, or what is in the place of a directory.
     """
+    for directory in directories:
+        place = os.path.abspath(directory)
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)
+        if not os.path.isdir(place):
+            raise files.FileExistsAlreadyError(
+                f"{place}: this is no directory, so nothing was written; name another place with "
+                "--output"
+            )
     there = [
         directory
         for directory in directories

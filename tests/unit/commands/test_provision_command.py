@@ -196,6 +196,33 @@ def test_a_file_that_is_there_is_not_overwritten(desk: Desk, tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("place", ["file", "file/deeper", "link"])
+def test_a_file_in_the_place_of_the_directory_is_told_before_a_key_is_made(
+    place: str, desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("of somebody's")
+    (tmp_path / "link").symlink_to("nowhere")
+    in_place = tmp_path / Path(place).parts[0]
+    said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / place)
+    assert (said.code, said.err) == (
+        EX_CANTCREAT,
+        f"camerad: {in_place}: this is no directory, so nothing was written; "
+        "name another place with --output\n",
+    )
+    assert (tmp_path / "file").read_text() == "of somebody's"
+    assert not (tmp_path / "config").exists()
+
+
+def test_a_signature_below_a_file_is_told_once(desk: Desk, tmp_path: Path) -> None:
+    file = made(desk, tmp_path / "07") / NAME
+    said = desk("provision", "sign", file, "--output", file / "07.jws")
+    assert said.code == EX_IOERR
+    assert said.err.endswith(
+        ": Not a directory; part of this path is a file; name another place, or move that file "
+        "away\n"
+    )
+
+
 def test_wrong_usage_is_told(desk: Desk) -> None:
     assert desk("provision", "new", "--device", "x").code == EX_USAGE
 
