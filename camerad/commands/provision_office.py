@@ -255,7 +255,7 @@ def _batch(options: argparse.Namespace) -> int:
     from tqdm import tqdm  # noqa: PLC0415 - slow to import
 
     from camerad.evidence import office  # noqa: PLC0415
-    from camerad.provisioning import register, table, writing  # noqa: PLC0415
+    from camerad.provisioning import batching, register, table, writing  # noqa: PLC0415
 
     rows = table.read_table(options.table)
     known = {}
@@ -271,11 +271,11 @@ def _batch(options: argparse.Namespace) -> int:
     template = (options.template, _content(options.template))
     key = office.load(options.office_key)
     if key is None:
-        named = writing.office_of_table(template, options.table, rows)
+        named = batching.office_of_table(template, options.table, rows)
         if named is not None:
             raise _not_at_hand(options, *named)
         key = _key(options)
-    made = writing.batch(
+    made = batching.batch(
         template,
         options.table,
         rows,
