@@ -5,6 +5,7 @@ Runs before the daemon, and may be ended at any instant: docs/provisioning.md ha
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -171,8 +172,8 @@ def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcom
         _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
         return Outcome.LEFT
     said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
-    _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed))
-    kept.settle()
+    if _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed)):
+        kept.settle()
     _log.info("set up as %s by the office's key %s", order.device, order.office)
     return Outcome.APPLIED
 
@@ -192,13 +193,15 @@ def _clear(card: Card, decision: Decision) -> bool | None:
     Another one, that was put there meanwhile, is for the next start; what was half removed before
     goes all the same.
     """
-    content = card.read(NAME, MAX_BYTES + 1)
-    another = content is not None and deciding.digest(content) != decision.sha256
+    # An empty one is no other: a check of the file system leaves that of two names for one file.
+    content = card.read(NAME, MAX_BYTES + 1) or b""
+    another = bool(content) and deciding.digest(content) != decision.sha256
     for name in (NAME, signing.NAME):
         if another:
             card.erase_rest(name)
         else:
             card.erase(name)
+    card.remove_salvaged()
     return card.overwrite_free_room() if decision.secret else None
 
 
@@ -236,8 +239,9 @@ def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
     return Outcome.REFUSED
 
 
-def _report(card: Card, told: Told) -> None:
-    """Leave the report on the card; where that cannot be, the log has it."""
+def _report(card: Card, told: Told) -> bool:
+    """Leave the report on the card; where that cannot be, the log has it. Whether that is enough:
+    a full card stays full, while the next start may well write to one that refuses now."""
     report = text(told)
     try:
         card.write(REPORT, report.encode())
@@ -245,3 +249,5 @@ def _report(card: Card, told: Told) -> None:
         _log.error("the report cannot be left on the card: %s", error)
         for line in report.splitlines():
             _log.info("%s", line)
+        return error.errno in (errno.ENOSPC, errno.ENOENT)
+    return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 from typing import Final
 
 from camerad.errors import StorageError
@@ -26,6 +27,8 @@ _ERASED: Final = ".erase"
 _LARGEST: Final = 1 << 20
 _MODE: Final = 0o600
 _STEM: Final = "camerad-provision"
+_SALVAGED: Final = re.compile(r"FSCK\d{4}\.REC", re.IGNORECASE)
+"""The names that fsck.vfat gives (its manual, under FILES)."""
 
 
 class Card:
@@ -111,6 +114,17 @@ class Card:
         path = self._path(name + _ERASED)
         if os.path.lexists(path):
             _wipe(path)
+
+    def remove_salvaged(self) -> None:
+        """Remove what a check of the file system made of room that belonged to no file any more: it
+        is nobody's, and may hold an earlier version of a file with a secret.
+
+        Its room is not overwritten here, since it may be all that there was: see
+        `overwrite_free_room`.
+        """
+        for name in self._names():
+            if _SALVAGED.fullmatch(name):
+                files.remove(self._path(name))
 
     def overwrite_free_room(self) -> bool:
         """Fill what is free with zeros, and free it again; whether that was done.

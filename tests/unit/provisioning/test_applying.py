@@ -19,7 +19,7 @@ from camerad.provisioning import kept, orders, signing, standing
 from camerad.provisioning.applying import Outcome, camera_of
 from camerad.provisioning.deciding import TOLD, Why, digest
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.standing import Standing
+from camerad.provisioning.standing import PENDING, Standing
 from tests.unit.provisioning.scene import (
     CAMERA,
     DESK,
@@ -489,6 +489,51 @@ def test_a_full_card_keeps_no_file_from_being_taken(
     assert scene.on_card == set()
     assert "the report cannot be left on the card" in caplog.text
     assert "SET UP as camera-07." in caplog.text
+
+
+def test_a_report_that_a_card_refuses_is_left_at_the_next_start(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.put(document())
+    with monkeypatch.context() as broken:
+        _refusing(broken, scene.boot, errno.EROFS)
+        assert scene.apply() is Outcome.APPLIED
+    assert scene.on_card == set()
+    assert scene.standing is Standing.PROVISIONED
+    assert (scene.data / PENDING).exists()
+    assert scene.apply() is Outcome.APPLIED
+    assert "SET UP as camera-07." in scene.report
+    assert not (scene.data / PENDING).exists()
+    assert len(scene.orders) == 1
+
+
+@pytest.mark.parametrize("name", ["FSCK0000.REC", "fsck0123.rec"])
+def test_what_a_check_salvaged_is_removed_with_the_file(name: str, scene: Scene) -> None:
+    """It may be an earlier version of the file, with its secret."""
+    (scene.boot / name).write_bytes(document(1, WIFI))
+    for other in ("FSCK0000.REC.txt", "film.rec"):
+        (scene.boot / other).write_bytes(b"of somebody")
+    scene.apply()
+    assert name in scene.on_card, "without an office's file nothing is touched"
+    scene.put(document(2, WIFI))
+    assert scene.apply() is Outcome.APPLIED
+    assert scene.on_card == {REPORT, "FSCK0000.REC.txt", "film.rec"}
+
+
+def test_a_file_that_a_check_left_two_names_and_one_content_is_removed_whole(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power was lost while it was renamed: the second of two names for the same clusters is
+    cut to nothing, whichever that is."""
+    scene.put(document(1, WIFI))
+    with monkeypatch.context() as broken:
+        _refusing(broken, scene.boot, errno.EIO, "open_existing")
+        assert scene.apply() is Outcome.LEFT
+    assert f"{NAME}.erase" in scene.on_card
+    (scene.boot / NAME).touch()
+    assert scene.apply() is Outcome.APPLIED
+    assert scene.on_card == {REPORT}
+    assert "were removed" in scene.report
 
 
 def test_on_a_full_card_a_report_takes_the_place_of_the_former(
