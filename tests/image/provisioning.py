@@ -1,16 +1,13 @@
 """Power is lost while the office's file is taken over: both partitions of one card.
 
 The FAT partition is read with mtools, and the start after the loss is made of production code.
-Where a file's clusters count as free, that start is made on Linux's own vfat instead, and the one
-after it is judged: what the first has not done, the second has to do.
+Both partitions are checked before as the image's start checks them.
 """
 
 from __future__ import annotations
 
-import shlex
+import re
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +25,7 @@ from camerad.provisioning.kept import CONFIG, Kept
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.standing import PENDING, Standing, standing_of
 from camerad_image import layout
+from camerad_image.rootfs import FILES
 from tests.campaign import blocklog
 from tests.campaign.blockstates import Entry, Log, State, states, torn_at
 from tests.campaign.checking import checked
@@ -39,16 +37,12 @@ from tests.campaign.table import say
 from tests.crash.device import STATE, Device
 from tests.crash.judge import LifeJudge
 from tests.crash.workspace import Workspace
-from tests.image import disks
 from tests.image.card import run
 from tests.image.life import DEVICE, PASSPHRASE
 from tests.image.power import CAMERAD, PROVISIONING, GuestLife, copy_part
-from tests.unit import other_kernel
 
 _PROVISION: Final = "provision"
 _ONE_CONTROL_PER: Final = 5
-_DONE: Final = "both are unmounted"
-_EXT4: Final = ("lib/crc16", "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4")
 _COMMON: Final = layout.COMMON.size
 
 
@@ -108,8 +102,7 @@ def _judge(guest: GuestLife, at_us: int, both: Path, judge: LifeJudge) -> list[s
     try:
         copy_part(both, Part(_COMMON, both.stat().st_size - _COMMON), data)
         found += checked(data)
-        if _damaged(both):
-            _start_elsewhere(both, data)
+        found += _check_common(both)
         for promise in promises(guest.life, at_us):
             judge.take(promise)
         whole, root = both.with_name("whole"), both.with_name("root")
@@ -135,42 +128,22 @@ def _judge(guest: GuestLife, at_us: int, both: Path, judge: LifeJudge) -> list[s
     return found
 
 
-def _damaged(both: Path) -> bool:
-    """Whether a file of the common partition has a name, and clusters that count as free. To remove
-    it is an error for Linux, which then writes no more (``fs/fat/fatent.c``, fat_free_clusters)."""
-    look = ["fsck.fat", "-n", both]
-    done = subprocess.run(look, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), f"fsck.fat: {done.stdout}{done.stderr}"
-    return "Contains a free cluster" in done.stdout
-
-
-def _start_elsewhere(both: Path, data: Path) -> None:
-    """A start that finds such damage, made by Linux's own vfat: what it cannot do is done by the
-    start after, which is to be judged."""
-    apply_it = [sys.executable, "-m", "camerad", "provision", "apply", "--boot", "/run/boot"]
-    apply_it += ["--data", f"/run/data/{_PROVISION}", "--state", f"/run/data/{CAMERAD}"]
-    commands = [
-        "mkdir /run/cut /run/boot /run/data",
-        f"mount -t hostfs -o hostfs={shlex.quote(str(both.parent))} cut /run/cut",
-        f"losetup /dev/loop0 /run/cut/{both.name}",
-        f"losetup /dev/loop1 /run/cut/{data.name}",
-        "mount -t vfat -o noatime,utf8,shortname=mixed /dev/loop0 /run/boot",
-        f"mount -t ext4 -o {blocklog.OPTIONS} /dev/loop1 /run/data",
-        f"cd {shlex.quote(str(disks.CHECKOUT))}",
-        shlex.join(apply_it),
-        f"umount /run/boot /run/data && echo {_DONE}",
-    ]
-    with tempfile.TemporaryDirectory(prefix="camerad-cuts-") as place:
-        ending = [*commands, *other_kernel.end()]
-        said = other_kernel.run(ending, Path(place), modules=_EXT4)
-    assert _DONE in said, f"no start elsewhere: {said}"
+def _check_common(both: Path) -> list[str]:
+    """What the common partition's check leaves, called as the image's unit calls it."""
+    unit = (FILES / "etc/systemd/system/camerad-check-common.service").read_text()
+    (line,) = re.findall(r"^ExecStart=(.+) \S+$", unit, re.MULTILINE)
+    done = subprocess.run([*line.split(), both], capture_output=True, text=True, check=False)
+    again = subprocess.run(["fsck.vfat", "-n", both], capture_output=True, text=True, check=False)
+    if done.returncode in (0, 1) and again.returncode == 0:
+        return []
+    return [f"fsck.vfat leaves it: {done.stdout}{done.stderr}{again.stdout}"]
 
 
 @contextmanager
 def _common(both: Path, place: Path) -> Iterator[Path]:
     """The files of the common partition, on another file system: its free room is overwritten."""
     place.mkdir(exist_ok=True)
-    run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place)
+    run("mount", "-t", "tmpfs", "-o", "size=72m", "tmpfs", place)
     try:
         run("mcopy", "-i", both, "-n", "::/*", place, MTOOLS_SKIP_CHECK="1")
         yield place

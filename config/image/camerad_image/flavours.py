@@ -37,6 +37,8 @@ COMMON: Final = (
     # The data partition: checked at every start, grown at the first.
     "e2fsprogs",
     "fdisk",
+    # The common partition: checked before it is mounted.
+    "dosfstools",
     # The time of day, where the configuration names a server or a clock.
     "systemd-timesyncd",
     "tzdata",

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from camerad_image import filesystems, layout
+from camerad_image.flavours import FLAVOURS
 from camerad_image.layout import MIB
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
@@ -21,6 +23,7 @@ from tests.unit.systemd.units import SOURCE
 OWN = (
     *("camerad-check.service", "camerad-data-report.service", "camerad-grow.service"),
     "data.mount.d/camerad.conf",
+    *("camerad-check-common.service", "boot-common.mount.d/camerad.conf"),
 )
 EPOCH = 1_700_000_000
 COMMON, DATA = 4 * MIB, 80 * MIB
@@ -28,7 +31,8 @@ COMMON, DATA = 4 * MIB, 80 * MIB
 SAYS = """\
 [Unit]
 DefaultDependencies=no
-After={after}
+Wants=boot-common.mount
+After={after} boot-common.mount
 [Service]
 Type=oneshot
 TTYPath=/dev/console
@@ -42,6 +46,12 @@ echo "data: $(findmnt -n -o FSTYPE,OPTIONS /data)"
 echo "kept: $(findmnt -n -o FSROOT /var/lib/camerad)"
 echo "labels:" $(ls /dev/disk/by-label)
 journalctl -b -q --no-pager -o cat -u camerad-check.service
+echo "common: $(findmnt -n -o FSTYPE,OPTIONS /boot/common)"
+echo "seen:" $(ls /boot/common)
+[ ! -e /boot/common/made ] || rm /boot/common/made
+echo "afterwards: $(findmnt -n -o OPTIONS /boot/common)"
+systemctl show -P ActiveState -P Result camerad-check-common.service | cat
+journalctl -b -q --no-pager -o cat -u camerad-check-common.service
 echo "{other_kernel.ENDED}"
 systemctl poweroff --force --force
 """
@@ -51,7 +61,8 @@ systemctl poweroff --force --force
 def card(tmp_path: Path) -> Path:
     if lacking := other_kernel.missing():
         pytest.skip(lacking)
-    need("sfdisk", "mke2fs", "e2fsck", "mkfs.vfat", "mtype", "/usr/lib/systemd/systemd-udevd")
+    need("sfdisk", "mke2fs", "e2fsck", "mkfs.vfat", "fsck.vfat", "mtype", "mcopy")
+    need("/usr/lib/systemd/systemd-udevd")
     if os.geteuid() != 0:
         pytest.skip("files of other users take root")
     path, log = tmp_path / "card", tmp_path / "log"
@@ -80,8 +91,8 @@ def card(tmp_path: Path) -> Path:
     return path
 
 
-def started(card: Path) -> str:
-    """All that is said in a start with this card."""
+def started(card: Path, *, check: str = "") -> str:
+    """All that is said in a start with this card. check: what is run in place of fsck.vfat."""
     tree = card.parent / "tree"
     system = tree / "etc/systemd/system"
     system.mkdir(parents=True)
@@ -99,7 +110,11 @@ def started(card: Path) -> str:
     texts["emergency.service"] = SAYS.format(after="camerad-data-report.service", name="over")
     for name, text in texts.items():
         (system / name).parent.mkdir(exist_ok=True)
-        (system / name).write_text(text.replace("/usr/lib/camerad/", "/programs/"))
+        here = text.replace("/usr/lib/camerad/", "/programs/")
+        if check:
+            here = here.replace("ExecStart=/usr/sbin/fsck.vfat -a", f"ExecStart={check}")
+            here = here.replace("TimeoutStartSec=10s", "TimeoutStartSec=2s")
+        (system / name).write_text(here)
     (system / "local-fs-pre.target.wants").mkdir()
     (system / "local-fs-pre.target.wants/camerad-grow.service").symlink_to(
         "../camerad-grow.service"
@@ -154,3 +169,72 @@ def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card:
     with card.open("rb") as file:
         file.seek(DATA)
         assert not any(file.read(layout.DATA.size)), "nothing was made in its place"
+
+
+def made_and_cut(card: Path) -> None:
+    """A file with a name on the common partition, whose clusters count as free. Layout of FAT32:
+    Microsoft, FAT32 File System Specification 1.03, "Boot Sector and BPB"."""
+    made = card.with_name("made")
+    made.write_bytes(bytes(3000))
+    subprocess.run(["mcopy", "-i", f"{card}@@{COMMON}", made, "::/made"], check=True)
+    with card.open("r+b") as file:
+        file.seek(COMMON)
+        boot = file.read(512)
+        size, reserved, tables = struct.unpack_from("<HxHB", boot, 11)
+        (length,) = struct.unpack_from("<I", boot, 36)
+        for table in range(tables):
+            # What comes before are two reserved entries, and the root's only cluster.
+            file.seek(COMMON + (reserved + table * length) * size + 3 * 4)
+            file.write(bytes(-(-3000 // size) * 4))
+
+
+def common(said: str) -> tuple[list[str], list[str], list[str]]:
+    """Options of the common partition before and after a file was removed there; what became of
+    its check."""
+    (before,) = re.findall(r"^common: vfat (\S+)", said, re.MULTILINE)
+    (after,) = re.findall(r"^afterwards: (\S+)", said, re.MULTILINE)
+    (check,) = re.findall(r"^afterwards: .*\r?\n([\w-]+)\r?\n([\w-]+)", said, re.MULTILINE)
+    return before.split(","), after.split(","), sorted(check)
+
+
+def test_a_file_that_was_being_made_on_the_common_partition_can_be_removed(card: Path) -> None:
+    made_and_cut(card)
+    said = started(card)
+    before, after, check = common(said)
+    assert "rw" in before
+    assert "rw" in after
+    assert check == ["active", "success"]
+    assert "Contains a free cluster (3)" in said
+    assert "made" in re.findall(r"^seen: (.*)", said, re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize(
+    ("check", "result"),
+    [
+        # 1 is success: something was mended.
+        ("/bin/sh -c 'exit 2'", "exit-code"),
+        ("/bin/sh -c 'exec sleep 1000'", "timeout"),
+    ],
+    ids=["fails", "hangs"],
+)
+def test_a_check_that_comes_to_no_end_keeps_the_common_partition_from_nobody(
+    card: Path, check: str, result: str
+) -> None:
+    """Unchecked, such a file does what it does: Linux writes no more."""
+    made_and_cut(card)
+    said = started(card, check=check)
+    before, after, became = common(said)
+    assert "it is ready" in said
+    assert "rw" in before
+    assert "ro" in after
+    assert became == sorted(["failed", result])
+
+
+def test_every_image_has_what_the_checks_run() -> None:
+    for flavour in FLAVOURS.values():
+        assert {"e2fsprogs", "dosfstools"} <= set(flavour.packages)
+    units = FILES / "etc/systemd/system"
+    check = (units / "camerad-check-common.service").read_text()
+    assert f"ExecStart=/usr/sbin/fsck.vfat -a {layout.COMMON.link}\n" in check
+    mount = (units / "boot-common.mount.d/camerad.conf").read_text()
+    assert "Requires" not in mount and "BindsTo" not in mount, "whatever the check finds"
