@@ -32,6 +32,8 @@ LEFT = 120.0
 minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
 INSTALLED = 2700.0
 """Of an installation: what its unit has (camerad-update@.service)."""
+LOOKED = 2.0
+"""Seconds in which the panel is looked at from outside, after a mark that asks for it."""
 RECORD = 60.0
 HOUR = 3600.0
 LONG, SHORT = 3, 9
@@ -123,6 +125,7 @@ def office(found: dict[str, Any]) -> None:
     time.sleep(RECORD)
     found["recorded_bytes"] = written() - before
     mark("recorded")
+    time.sleep(LOOKED)
     found["during"] = status()
     found["stop"] = intend("stop")
     wait(lambda: status("idle", ready=True), "idle again")
