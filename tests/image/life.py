@@ -57,6 +57,13 @@ class Start:
     folder: Path
     before: str
 
+    def came_up(self) -> dict[str, Any]:
+        """What it found, if nothing in there has failed; AssertionError otherwise."""
+        assert self.found.get("error") is None, self.found["error"]
+        assert self.found["failed"] == ""
+        assert self.found["state"] == "running"
+        return self.found
+
 
 @dataclass(frozen=True, slots=True)
 class Life:

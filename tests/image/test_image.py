@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
@@ -18,7 +17,7 @@ from camerad_image import layout
 from camerad_image.configure import unlocked
 from tests.image.card import CARD_BYTES, run
 from tests.image.disks import CHECKOUT
-from tests.image.life import DEVICE, FILES, Life, Start, live
+from tests.image.life import DEVICE, FILES, Life, live
 
 IMAGE = os.environ.get("CAMERAD_IMAGE")
 
@@ -31,14 +30,6 @@ pytestmark = pytest.mark.skipif(
 def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     assert IMAGE is not None
     return live(Path(IMAGE).resolve(), tmp_path_factory.mktemp("life"))
-
-
-def came_up(start: Start) -> dict[str, Any]:
-    found = start.found
-    assert found.get("error") is None, found["error"]
-    assert found["failed"] == ""
-    assert found["state"] == "running"
-    return found
 
 
 def told(state: Path) -> list[tuple[str, str]]:
@@ -64,14 +55,14 @@ def test_the_first_start_gives_the_data_partition_the_card_and_begins_anew(life:
 def test_every_start_comes_up_without_a_failed_unit(life: Life) -> None:
     starts = (life.first, life.office, life.idle)
     for start in starts:
-        came_up(start)
+        start.came_up()
     assert len({start.found["boot_id"] for start in starts}) == len(starts)
     assert len({start.found["machine_id"] for start in starts}) == 1
     assert life.idle.ended.reason == "guest-shutdown"
 
 
 def test_without_a_file_the_camera_is_not_set_up_and_says_so(life: Life) -> None:
-    found = came_up(life.first)
+    found = life.first.came_up()
     assert "unprovisioned" in found["status"]["conditions"]
     assert not found["status"]["ready"]
     assert found["refused"] == 409
@@ -81,7 +72,7 @@ def test_without_a_file_the_camera_is_not_set_up_and_says_so(life: Life) -> None
 
 
 def test_the_office_s_file_sets_it_up_and_is_gone(life: Life) -> None:
-    found = came_up(life.office)
+    found = life.office.came_up()
     assert found["status"]["device"] == DEVICE
     assert found["status"]["ready"]
     assert "unprovisioned" not in found["status"]["conditions"]

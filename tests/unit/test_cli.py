@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import os
 import signal
@@ -11,7 +10,6 @@ import socket
 import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from camerad.errors import (
     EX_USAGE,
     ControlError,
 )
+from tests.unit.answering import Answering, served
 
 STATUS = {
     "stage": "recording",
@@ -45,47 +44,31 @@ STATUS = {
 }
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def _answer(self, code: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+class _Handler(Answering):
+    def get(self) -> None:
+        self.answer(200, STATUS)
 
-    def do_GET(self) -> None:
-        self._answer(200, STATUS)
-
-    def do_POST(self) -> None:
+    def post(self) -> None:
         if self.path == "/intents/record":
-            self._answer(409, {"refused": "camera_down"})
+            self.answer(409, {"refused": "camera_down"})
         else:
-            self._answer(202, STATUS)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, *_: object) -> None: ...
+            self.answer(202, STATUS)
 
 
 class _IdleHandler(_Handler):
-    def do_GET(self) -> None:
-        self._answer(200, STATUS | {"stage": "idle", "recording": None, "muted": False})
+    def get(self) -> None:
+        self.answer(200, STATUS | {"stage": "idle", "recording": None, "muted": False})
 
 
 class _ForbiddingHandler(_Handler):
-    def do_GET(self) -> None:
-        self._answer(403, {"error": "this user may not read here"})
+    def get(self) -> None:
+        self.answer(403, {"error": "this user may not read here"})
 
 
 @contextlib.contextmanager
 def listening(path: Path, handler: type[_Handler]) -> Iterator[str]:
-    with socketserver.UnixStreamServer(str(path), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(socketserver.UnixStreamServer(str(path), handler)):
         yield str(path)
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -188,14 +171,8 @@ def test_something_else_at_the_socket_is_one_sentence(
             self.wfile.write(b"220 mail.example ESMTP\r\n")
 
     path = str(tmp_path / "other.sock")
-    with socketserver.UnixStreamServer(path, Other) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            assert cli.main(["status", "--socket", path]) == EX_UNAVAILABLE
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(socketserver.UnixStreamServer(path, Other)):
+        assert cli.main(["status", "--socket", path]) == EX_UNAVAILABLE
     err = capsys.readouterr().err
     assert f"what listens at {path} does not answer as a camera's daemon does" in err
     assert err.count("\n") == 1

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import http.server
 import io
 import json
 import os
 import shutil
 import socketserver
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from camerad.evidence.keys import SigningKey
 from camerad.evidence.places import place_of
 from camerad.evidence.records import RateChange
 from camerad.evidence.report import Verdict
+from tests.unit.answering import Answering, served
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in, damage
@@ -519,35 +518,23 @@ def test_a_key_that_is_none_is_named(desk: Desk, camera: Camera, tmp_path: Path)
 # ----------------------------------------------------------------------- a device whose daemon runs
 
 
-class _Daemon(http.server.BaseHTTPRequestHandler):
+class _Daemon(Answering):
     device: OwnedDevice
     thumbprint = KEY.public.thumbprint
     asked: list[tuple[str, dict[str, Any]]]
 
-    def do_GET(self) -> None:
-        self._answer(200, {"thumbprint": self.thumbprint})
+    def get(self) -> None:
+        self.answer(200, {"thumbprint": self.thumbprint})
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append((self.path, body))
         if self.path == "/purge":
-            self._answer(200, {"deleted": [{"id": TWO, "why": "expired", "bytes": 1}]})
+            self.answer(200, {"deleted": [{"id": TWO, "why": "expired", "bytes": 1}]})
         elif self.path.endswith("/release"):
-            self._answer(409, {"error": "it is not held"})
+            self.answer(409, {"error": "it is not held"})
         else:
-            self._answer(200, {})
-
-    def _answer(self, code: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, *_: object) -> None: ...
+            self.answer(200, {})
 
 
 @pytest.fixture
@@ -560,12 +547,8 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
 
     claim = os.open(camera.recordings, os.O_RDONLY)
     fcntl.flock(claim, fcntl.LOCK_EX)
-    with socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler)):
         yield Handler
-        server.shutdown()
-        thread.join()
     os.close(claim)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import http.server
 import json
 import os
 import socketserver
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from camerad.errors import EX_IOERR, EX_USAGE
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.places import place_of
 from camerad.evidence.receipts import Copied
+from tests.unit.answering import Answering, served
 
 from .conftest import Desk
 
@@ -108,35 +107,23 @@ def test_a_ledger_that_was_put_back_needs_a_person(desk: Desk, camera: Camera, s
     assert (said.code, "put back" in said.err) == (1, True)
 
 
-class _Daemon(http.server.BaseHTTPRequestHandler):
+class _Daemon(Answering):
     """The endpoint as docs of the control socket have it, on a real store."""
 
     device: OwnedDevice
 
-    def do_GET(self) -> None:
-        self._answer({"thumbprint": KEY.public.thumbprint})
+    def get(self) -> None:
+        self.answer(200, {"thumbprint": KEY.public.thumbprint})
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "receipt" in body:
             self.device.acknowledge(body["receipt"].encode())
-            self._answer({})
+            self.answer(200, {})
         else:
             copied = [Copied(**one) for one in body["recordings"]]
             token = self.device.sign("cam-1", body["directory"], copied)
-            self._answer({"receipt": token.decode()})
-
-    def _answer(self, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, *_: object) -> None: ...
+            self.answer(200, {"receipt": token.decode()})
 
 
 @pytest.fixture
@@ -146,12 +133,8 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[None]:
         class Handler(_Daemon):
             device = OwnedDevice(store, KEY, KEYS)
 
-        with socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
+        with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), Handler)):
             yield
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.usefixtures("daemon")

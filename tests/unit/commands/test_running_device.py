@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import http.server
-import json
 import os
 import socketserver
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 from desk_helpers import KEY, ONE, Camera
 
 from camerad.errors import EX_IOERR, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE
+from tests.unit.answering import Answering, served
 from tests.unit.commands.conftest import Desk
 
 
@@ -26,27 +24,15 @@ class Daemon(socketserver.ThreadingUnixStreamServer):
     gets: tuple[int, object]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Answering):
     server: Daemon
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._say(*self.server.posts)
+        self.answer(*self.server.posts)
 
-    def do_GET(self) -> None:
-        self._say(*self.server.gets)
-
-    def _say(self, code: int, answer: object) -> None:
-        data = json.dumps(answer).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, *_: object) -> None: ...
+    def get(self) -> None:
+        self.answer(*self.server.gets)
 
 
 @pytest.fixture
@@ -55,14 +41,11 @@ def daemon(camera: Camera, tmp_path: Path) -> Iterator[Daemon]:
     camera.put(ONE)
     claim = os.open(camera.recordings, os.O_RDONLY)
     fcntl.flock(claim, fcntl.LOCK_EX)
-    with Daemon(str(tmp_path / "control.sock"), Handler) as server:
-        server.gets = 200, {"thumbprint": KEY.public.thumbprint}
-        server.posts = 200, {}
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = Daemon(str(tmp_path / "control.sock"), Handler)
+    server.gets = 200, {"thumbprint": KEY.public.thumbprint}
+    server.posts = 200, {}
+    with served(server):
         yield server
-        server.shutdown()
-        thread.join()
     os.close(claim)
 
 

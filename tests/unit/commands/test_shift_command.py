@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import socketserver
 import sys
-import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 from camerad import cli
 from camerad.commands.shift import BORDER, MODULE_MM, drawn
 from camerad.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+from tests.unit.answering import Answering, served
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,40 +28,25 @@ class Daemon(socketserver.ThreadingUnixStreamServer):
     answer: tuple[int, bytes]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Answering):
     server: Daemon
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         length = int(self.headers["Content-Length"])
         self.server.bodies.append((self.path, json.loads(self.rfile.read(length))))
-        self._say()
+        self.say(*self.server.answer)
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         self.server.bodies.append((self.path, None))
-        self._say()
-
-    def _say(self) -> None:
-        code, data = self.server.answer
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, *_: object) -> None: ...
+        self.say(*self.server.answer)
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with Daemon(str(tmp_path / "s"), Handler) as server:
-        server.bodies, server.answer = [], (200, b'{"shift": null}')
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server = Daemon(str(tmp_path / "s"), Handler)
+    server.bodies, server.answer = [], (200, b'{"shift": null}')
+    with served(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def run(daemon: Daemon, *words: str) -> int:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import re
 import shutil
 import socketserver
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +17,7 @@ from camerad.behaviour.update import Camera
 from camerad.commands import update
 from camerad.errors import EX_CONFIG, EX_IOERR, EX_REBOOT, EX_TEMPFAIL, EX_USAGE
 from camerad_image import updates
+from tests.unit.answering import Answering, served
 from tests.unit.commands.conftest import Desk
 from tests.unit.updating.scene import NEW, Scene
 
@@ -40,32 +38,19 @@ def places(scene: Scene) -> list[object]:
     ]
 
 
-class Status(http.server.BaseHTTPRequestHandler):
+class Status(Answering):
     """Answers as the daemon does to GET /status."""
 
-    def do_GET(self) -> None:
-        body = json.dumps({"stage": "idle", "conditions": ["docked"]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self) -> str:
-        return "unix"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing: a test's output is its own."""
+    def get(self) -> None:
+        self.answer(200, {"stage": "idle", "conditions": ["docked"]})
 
 
 @pytest.fixture
 def socket(scene: Scene) -> Iterator[Path]:
     """A daemon's, in its dock."""
     path = scene.root / "control.sock"
-    server = socketserver.ThreadingUnixStreamServer(str(path), Status)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield path
-    server.shutdown()
-    server.server_close()
+    with served(socketserver.ThreadingUnixStreamServer(str(path), Status)):
+        yield path
 
 
 def doctor(folder: Path, *failing: tuple[str, str], out: str | None = None) -> Path:
