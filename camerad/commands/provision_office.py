@@ -135,7 +135,7 @@ def add_actions(actions: Any) -> None:
 
     public = actions.add_parser(
         "public-key",
-        help="print the public half of the office's key, which checks and signs nothing",
+        help="print the public half of the office's key, which can check but not sign",
         description="With it as --office-key, 'check' and 'collect' need no private key: for a "
         "technician's computer that signs nothing. The private key stays where it is.",
     )
@@ -314,12 +314,12 @@ def _collect(options: argparse.Namespace) -> int:
     if own is None:
         raise _no_key(options, "whether a camera was set up by its file")
     known = register.read(options.register, made=True)
-    brought: dict[str | None, str] = {}
+    taken: dict[str | None, str] = {}
     wrong = 0
     for card in options.card:
         try:
             device = register.brought(card)
-            first = brought.setdefault(device.device, device.thumbprint)
+            first = taken.get(device.device, device.thumbprint)
             if first != device.thumbprint:
                 # --replace is said of one camera, and would have the last card win.
                 raise register.ConflictError(
@@ -329,6 +329,7 @@ def _collect(options: argparse.Namespace) -> int:
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
             known = register.taken(known, device, at, options.replace, office=own.thumbprint)
+            taken[device.device] = device.thumbprint
         except CameradError as error:
             wrong += 1
             sys.stderr.write(f"camerad: {printable(error)}\n")

@@ -579,6 +579,19 @@ def test_a_camera_that_another_office_s_file_has_set_up_is_never_taken(
     assert desk(*collect).code == 0
 
 
+def test_a_stranger_s_card_takes_the_name_from_none_that_comes_behind_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    ours, theirs = Camera(desk, tmp_path / "a"), Camera(desk, tmp_path / "b")
+    thumbprint = ours.life(made(desk, tmp_path / "ours"))
+    stranger = ("--office-key", tmp_path / "stranger.pem")
+    theirs.life(made(desk, tmp_path / "theirs", "camera-07", *stranger))
+    book = tmp_path / "register.json"
+    said = desk("provision", "collect", theirs.boot, ours.boot, "--register", book)
+    assert (said.code, said.err.count("camerad: ")) == (EX_CONFIG, 1)
+    assert [one.thumbprint for one in register.read(str(book)).cameras] == [thumbprint]
+
+
 def test_without_the_office_s_key_no_camera_is_taken(desk: Desk, tmp_path: Path) -> None:
     camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
     camera.life(made(desk, tmp_path / "first"))
