@@ -23,7 +23,7 @@ import json
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -82,7 +82,9 @@ class Microphone:
     def __init__(self, server: PulseServer, feeder: Feeder) -> None:
         self._server = server
         self._feeder = feeder
-        self._end = threading.Event()
+        # No threading.Event: a signal's handler that sets it waits for the lock that the wait() it
+        # interrupts may hold.
+        self._ended = False
         self._until_us: dict[Fault, int] = {}
 
     def obey(self, message: Mapping[str, Any]) -> None:
@@ -94,13 +96,16 @@ class Microphone:
             self._until_us[Fault(message["fault"])] = int(message["until_us"])
 
     def end(self) -> None:
-        """Let `run` return; may be called from a signal handler."""
-        self._end.set()
+        """Let `run` return; may be called from a signal handler, whatever that interrupts."""
+        self._ended = True
 
     def run(self) -> None:
         """Hear. Raises PulseError if the server ends."""
         gone = hangs = False
-        while not self._end.wait(BLOCK_SECONDS):
+        while True:
+            time.sleep(BLOCK_SECONDS)
+            if self._ended:
+                return
             at_us = now_us()
             samples = self._feeder.until(at_us)
             if hangs != self._holds(Fault.HANGS, at_us):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hw_mocks import sound
+from hw_mocks.bus import now_us
 from hw_mocks.clips import find
 from hw_mocks.microphone import Feeder, Microphone
 from hw_mocks.sensor import Sensor
@@ -91,6 +96,43 @@ def test_a_fault_that_the_microphone_does_not_know_is_refused() -> None:
     microphone = Microphone(server=None, feeder=Feeder(Silence(), 0, 0))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="camera_stall"):
         microphone.obey({"fault": "camera_stall", "until_us": 1})
+
+
+class _Heard:
+    """A server that takes every sample."""
+
+    def write(self, samples: bytes, at_us: int) -> bool:
+        return True
+
+
+def ends_where_it_is_told_at(line: int) -> bool:
+    """Whether a microphone that is told to end at the line with this number of all that it runs,
+    as a signal's handler would tell it, has carried out so many; it has to end in any case."""
+    start_us = now_us()
+    microphone = Microphone(_Heard(), Feeder(Silence(), start_us, start_us))  # type: ignore[arg-type]
+    lines = 0
+
+    def follow(_: FrameType, event: str, __: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        if lines == line and event == "line":
+            microphone.end()
+        return follow
+
+    def run() -> None:
+        sys.settrace(follow)
+        microphone.run()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive(), f"told to end at line {line}, it does not"
+    return lines >= line
+
+
+def test_it_ends_wherever_a_signal_interrupts_it() -> None:
+    # Two rounds, so that each way from one line to the next is among them.
+    assert all(ends_where_it_is_told_at(line) for line in range(1, 40))
 
 
 def test_the_sensor_is_told_of_the_clapper_by_its_environment() -> None:
