@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from camerad_image import updates
+from camerad_image import layout, updates
 from camerad_image.boards import CMDLINES
 from tests.image.card import run
 from tests.image.disks import CHECKOUT
@@ -108,13 +108,15 @@ def make(base: Path, folder: Path) -> Releases:
 
 
 def make_stick(folder: Path, name: str, bundle: Path) -> Path:
-    """A stick with `bundle` as a technician puts it there: one partition, FAT32."""
+    """A stick with `bundle` as a technician puts it there: one partition, FAT32. Table and file
+    system have number and label of a card's, for which no camera may take it."""
     disk = folder / f"{name}.img"
     mib = 1 << 20
     with disk.open("wb") as file:
         file.truncate(bundle.stat().st_size // mib * mib + 64 * mib)
-    run("sh", "-c", f"echo 'start=2048, type=c' | sfdisk --quiet {disk}")
+    table = f"label: dos\\nlabel-id: {layout.DISK_ID:#x}\\nstart=2048, type=c\\n"
+    run("sh", "-c", f"printf '{table}' | sfdisk --quiet {disk}")
     place = f"{disk}@@1M"
-    run("mformat", "-F", "-i", place, "::")
+    run("mformat", "-F", "-v", layout.COMMON.label, "-i", place, "::")
     run("mcopy", "-i", place, bundle, "::/camerad.raucb")
     return disk

@@ -45,6 +45,8 @@ echo "it is $1"
 echo "data: $(findmnt -n -o FSTYPE,OPTIONS /data)"
 echo "kept: $(findmnt -n -o FSROOT /var/lib/camerad)"
 echo "labels:" $(ls /dev/disk/by-label)
+echo "of that name:" $(blkid -t PARTUUID=ca3e7ad0-01 -o device)
+echo "sources:" $(findmnt -n -o SOURCE /data) $(findmnt -n -o SOURCE /boot/common)
 journalctl -b -q --no-pager -o cat -u camerad-check.service
 echo "common: $(findmnt -n -o FSTYPE,OPTIONS /boot/common)"
 echo "seen:" $(ls /boot/common)
@@ -91,8 +93,9 @@ def card(tmp_path: Path) -> Path:
     return path
 
 
-def started(card: Path, *, check: str = "") -> str:
-    """All that is said in a start with this card. check: what is run in place of fsck.vfat."""
+def started(card: Path, *, check: str = "", stick: Path | None = None) -> str:
+    """All that is said in a start with this card. check: what is run in place of fsck.vfat; stick:
+    another disk, found after the card, which counts as one at USB."""
     tree = card.parent / "tree"
     system = tree / "etc/systemd/system"
     system.mkdir(parents=True)
@@ -121,6 +124,14 @@ def started(card: Path, *, check: str = "") -> str:
     )
     (tree / "etc/fstab").write_text(layout.fstab())
     (tree / "scene").write_text(SCENE)
+    rules = tree / "etc/udev/rules.d"
+    rules.mkdir(parents=True)
+    rule = (FILES / "etc/udev/rules.d/61-camerad-card.rules").read_text()
+    assert rule.count('SUBSYSTEMS=="usb"') == 1
+    # There is no USB in this kernel.
+    text = rule.replace('SUBSYSTEMS=="usb"', 'KERNELS=="ubdb"' if stick else 'KERNELS=="none"')
+    (rules / "61-camerad-card.rules").write_text(text)
+    disks = [card] if stick is None else [card, stick]
     users = ("camerad-provision", "camerad")
     added = [f"{user}:x:{970 + n}:{970 + n}::/:/bin/false" for n, user in enumerate(users)]
     commands = [
@@ -134,7 +145,8 @@ def started(card: Path, *, check: str = "") -> str:
         f"umount {other_kernel.SCRATCH} /run /tmp /dev /sys /proc",
         "pivot_root . old; exec chroot . /usr/lib/systemd/systemd --show-status=no",
     ]
-    return other_kernel.run(commands, card.parent, words=[f"ubd0={card}"])
+    words = [f"ubd{number}={disk}" for number, disk in enumerate(disks)]
+    return other_kernel.run(commands, card.parent, words=words)
 
 
 def overwritten(card: Path, at: int, length: int) -> None:
@@ -169,6 +181,22 @@ def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card:
     with card.open("rb") as file:
         file.seek(DATA)
         assert not any(file.read(layout.DATA.size)), "nothing was made in its place"
+
+
+def test_a_stick_that_is_another_cameras_card_is_not_taken_for_the_card(card: Path) -> None:
+    """All cards have the same number, label and partitions."""
+    stick = card.with_name("stick")
+    shutil.copyfile(card, stick)
+    file = card.with_name("office")
+    file.write_text("recipients: [a stranger]\n")
+    words = ["mcopy", "-i", f"{stick}@@{COMMON}", file, "::/camerad-provision.yaml"]
+    subprocess.run(words, check=True)
+    said = started(card, stick=stick)
+    assert "it is ready" in said
+    (both,) = re.findall(r"^of that name: (.*?)\r?$", said, re.MULTILINE)
+    assert sorted(both.split()) == ["/dev/ubda1", "/dev/ubdb1"], "or this would show nothing"
+    assert re.findall(r"^sources: (.*?)\r?$", said, re.MULTILINE) == ["/dev/ubda7 /dev/ubda1"]
+    assert re.findall(r"^seen:(.*?)\r?$", said, re.MULTILINE) == [""]
 
 
 def made_and_cut(card: Path) -> None:

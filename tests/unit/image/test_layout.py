@@ -13,6 +13,7 @@ import pytest
 from camerad.config.sections import Device
 from camerad_image import layout
 from camerad_image.rootfs import FILES
+from tests.unit.systemd.units import SOURCE, one
 
 
 def test_the_firmware_can_start_from_what_it_is_to_start_from() -> None:
@@ -138,6 +139,12 @@ def test_the_data_is_found_and_checked_by_the_table_that_no_loss_of_power_can_te
     what, _, _, options, _, check = line.split()
     assert (what, check) == (layout.DATA.device, "0")
     assert f"x-systemd.requires={layout.CHECK}" in options.split(",")
-    for path in [*FILES.rglob("*"), *(Path(layout.__file__).parent.glob("*.py"))]:
+    recipe = Path(layout.__file__).parent.glob("*.py")
+    for path in [*FILES.rglob("*"), *recipe, *SOURCE.iterdir()]:
         if path.is_file():
             assert "by-label" not in path.read_text(), path
+
+
+def test_what_any_computer_opens_is_found_by_the_cards_table_too() -> None:
+    """Its label, any stick may have."""
+    assert one("boot-common.mount", "Mount.What") == layout.COMMON.link
