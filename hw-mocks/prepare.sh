@@ -49,6 +49,8 @@ case $level in
         system_packages="$system_packages ffmpeg tesseract-ocr libcamera-ipa python3-libcamera"
         system_packages="$system_packages strace age jq openssl e2fsprogs fdisk mount util-linux"
         system_packages="$system_packages dosfstools iproute2 shellcheck chromium systemd udev"
+        # A disk of an emulator, whose log of losses of power is read.
+        system_packages="$system_packages qemu-utils"
         # What installs updates, and makes a card to install them on.
         system_packages="$system_packages rauc dbus-daemon dmsetup squashfs-tools cryptsetup-bin mtools"
         # Linux as a process: a kernel with FAT and dm-verity, which a card has and not every machine that
