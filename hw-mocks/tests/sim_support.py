@@ -18,6 +18,8 @@ from typing import Any
 from waiting import until
 
 TESTS = Path(__file__).parent
+LAST_SECONDS = 5.0
+"""What is left of a simulator that has ended may take so long to end as well."""
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
@@ -39,6 +41,21 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def holders(pipe: int) -> dict[int, str]:
+    """Other processes that have an end of the pipe open: process ids and command lines."""
+    wanted = os.readlink(f"/proc/self/fd/{pipe}")
+    found: dict[int, str] = {}
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        # Those that end meanwhile, and those of other users.
+        with contextlib.suppress(OSError):
+            if wanted in [os.readlink(one) for one in (process / "fd").iterdir()]:
+                line = (process / "cmdline").read_bytes().rstrip(b"\0")
+                found[int(process.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+    return found
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -123,13 +140,24 @@ class Sim:
             self.close()
 
     def close(self) -> None:
-        """Whatever happened, nothing runs on; safe to call again."""
+        """Whatever happened, nothing runs on; safe to call again.
+
+        AssertionError if something of it had to be killed after it had ended.
+        """
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(5)
-        self.reader.join(5)
+            self.process.wait(LAST_SECONDS)
+        self.reader.join(LAST_SECONDS)
         assert self.process.stderr is not None
+        left = holders(self.process.stderr.fileno()) if self.reader.is_alive() else {}
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.reader.join(LAST_SECONDS)
+        # A file that is closed while a thread reads from it waits for that thread, for ever.
+        assert not self.reader.is_alive(), f"what the simulator said is still open: {left}"
         self.process.stderr.close()
+        assert not left, f"the simulator ended and left these, which hold its output open: {left}"
 
 
 @contextlib.contextmanager

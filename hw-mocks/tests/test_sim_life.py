@@ -15,6 +15,7 @@ from typing import Any
 
 import pyrage
 import pytest
+import sim_support
 import yaml
 from sim_support import Sim, alive, environment
 from waiting import until
@@ -35,6 +36,20 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sim]]:
     yield start
     for sim in started:
         sim.close()
+
+
+def test_what_outlives_the_simulator_is_killed_and_named(
+    start: Callable[..., Sim], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its output stays open then, and whoever closes that would wait for ever."""
+    sim = start()
+    sim.ready()
+    with open(f"/proc/{sim.process.pid}/fd/2", "w") as output:
+        left = subprocess.Popen(["sleep", "3600"], stderr=output)
+    monkeypatch.setattr(sim_support, "LAST_SECONDS", 0.5)
+    with pytest.raises(AssertionError, match=f"left these, .*{left.pid}: 'sleep 3600'"):
+        sim.stop(signal.SIGKILL)
+    assert left.wait(5) == -signal.SIGKILL
 
 
 def test_the_daemon_gets_the_given_configuration_with_paths_of_the_simulator(
