@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+
+from tests.turns import Files, InTurn
 
 LONGEST: Final = (
     "tests/crash/test_states.py",
@@ -20,16 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
-class InTurn(LoadScopeScheduling):
-    """Whoever is free gets the next test of a whole daemon, which takes many seconds; of anything
-    else the next file, since its tests may share what takes long to start."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, _, _ = nodeid.partition("::")
-        return nodeid if file.startswith("tests/system/") else file
-
-
-@pytest.hookimpl(optionalhook=True)  # where other kernels run tests, there is no xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InTurn | None:
-    """With `--dist loadgroup`, that one."""
-    return InTurn(config, log) if config.getvalue("dist") == "loadgroup" else None
+@pytest.hookimpl(optionalhook=True)  # where other kernels run tests, xdist is left out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Files | None:
+    """With `--dist loadgroup` and `--dist loadscope`, those of `tests.turns`."""
+    kinds = {"loadgroup": InTurn, "loadscope": Files}
+    kind = kinds.get(config.getvalue("dist"))
+    return kind and kind(config, log)
