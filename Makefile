@@ -131,8 +131,8 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
-	CAMERAD_CUTS=300 $(python) -m pytest tests/updates
-	$(python) -m pytest -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
+	CAMERAD_CUTS=300 $(python) -m pytest --timeout=14400 tests/updates
+	$(python) -m pytest --timeout=14400 -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
 		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
@@ -166,7 +166,7 @@ image-test:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest --timeout=14400 -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 # What the guest did is kept there, by image and seed, and serves again.
 image-cuts:
@@ -174,7 +174,7 @@ image-cuts:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest tests/updates/test_cuts.py -k whole_system; \
+	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest --timeout=14400 tests/updates/test_cuts.py -k whole_system; \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS)
 
 clean:

@@ -1,4 +1,5 @@
-"""In which order tests come, and how they are shared out among processes by `tests/run.sh`."""
+"""In which order tests come, how they are shared out among processes by `tests/run.sh`, and who
+watches over them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.oversight import Deadlines, Told
 from tests.turns import Files, InTurn
 
 LONGEST: Final = (
@@ -13,6 +15,13 @@ LONGEST: Final = (
     "tests/crash/test_table.py",
     "tests/system/test_fault_campaign.py",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """For all tests: what stands in here is for those below this folder only."""
+    config.pluginmanager.register(Deadlines())
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Told(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

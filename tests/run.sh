@@ -17,13 +17,15 @@
 # The longest tests come first (tests/conftest.py), and in parts 3 and 4 whoever is free takes the next
 # one, so that nobody waits in the end.
 #
-# All of them run, whatever the ones before said, so that one run tells everything.
+# All of them run, whatever the ones before said, so that one run tells everything. Each test has its
+# deadline (tests/oversight.py); what that does not end has one for the whole part, in seconds:
+# CAMERAD_PART_SECONDS, five times what the longest takes on two processors.
 set -u
 
 # Unit tests that cover no more of what has to be covered than the others: of other modules; with a
 # process that has to answer in time; or that try every length of something, or hundreds of examples.
 untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/image
-    tests/unit/selfview tests/unit/systemd tests/unit/test_journal.py
+    tests/unit/selfview tests/unit/systemd tests/unit/test_journal.py tests/unit/test_oversight.py
     tests/unit/hardware/test_display.py
     tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
     tests/unit/stream/test_ring_model.py
@@ -37,15 +39,27 @@ untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/im
 vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
     tests/unit/evidence/test_retention_years.py'
 
-patient() {
-    "$python" -m pytest -m 'patient or not system' tests/system tests/browser tests/bench \
-        hw-mocks/tests "$@"
+# pytest is ended as by Ctrl-C, so that it still says what has failed, and a minute later in any case.
+run() { # PART ARGUMENT...
+    number=$1
+    shift
+    timeout --foreground --signal=INT --kill-after=60 "$limit" "$python" -m pytest "$@"
+    code=$?
+    case $code in
+        124 | 137) echo "Part $number has not ended within $limit seconds, and was ended." ;;
+    esac
+    return "$code"
 }
-pictures() { "$python" -m pytest -m 'system and not patient' tests/system tests/browser "$@"; }
+
+patient() {
+    run 3 -m 'patient or not system' tests/system tests/browser tests/bench hw-mocks/tests "$@"
+}
+pictures() { run 4 -m 'system and not patient' tests/system tests/browser "$@"; }
 
 # 5: none was chosen, as where arguments name some.
 passed() { [ "$1" -eq 0 ] || [ "$1" -eq 5 ]; }
 
+limit=${CAMERAD_PART_SECONDS:-1500}
 failed=0
 note() { passed "$1" || failed=$1; }
 
@@ -75,11 +89,11 @@ note $?
 ignored=''
 for one in $untraced $vast; do ignored="$ignored --ignore=$one"; done
 # shellcheck disable=SC2086 # names of files, to be split; below too
-"$python" -m pytest --cov -n 2 --dist worksteal $ignored tests/unit "$@"
+run 1 --cov -n 2 --dist worksteal $ignored tests/unit "$@"
 note $?
 # A file is a worker's whole, since what its tests share may take a minute to find.
 # shellcheck disable=SC2086
-"$python" -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+run 2 -n 2 --dist loadscope --no-loadscope-reorder \
     $vast tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
