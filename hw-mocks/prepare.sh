@@ -65,7 +65,7 @@ case $level in
         # without mounting any; its compression; and the Python of the image, which compiles its modules.
         system_packages="$running mmdebstrap arch-test qemu-user qemu-user-binfmt mount systemd"
         system_packages="$system_packages squashfs-tools cryptsetup-bin mtools dosfstools e2fsprogs fdisk"
-        system_packages="$system_packages genimage bmap-tools zstd rauc python3 git"
+        system_packages="$system_packages genimage bmap-tools zstd rauc openssl python3 git"
         # What starts the image, on a board with a serial number, and with a second initramfs.
         system_packages="$system_packages qemu-system-arm qemu-utils device-tree-compiler cpio"
         extras=device,image

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from camerad_image import (
     python,
     rootfs,
     sbom,
+    signing,
     sources,
     units,
     updates,
@@ -93,28 +95,31 @@ def commit_time(tree: Path) -> int:
     return int(done.stdout)
 
 
-def check(order: Order) -> None:
+def check(order: Order) -> bytes | None:
     """Raise ImageError if something is wrong with what was asked for: said before anything is
-    built, which takes ten minutes. Makes the folder for the results."""
+    built, which takes ten minutes. Makes the folder for the results. Returns the signer's key if a
+    passphrase locks it: as `signing.check_signer`."""
     boards.boards(order.boards)
     hardware.check_flavour(order.parts, order.flavour)
     if order.base is not None and not (order.base / "var/lib/dpkg/status").is_file():
         raise ImageError(f"BASE={order.base} is no packages of an earlier build: leave it out")
     if order.keyring is not None:
-        updates.read_keyring(order.keyring)
+        signing.check_keyring(order.keyring, datetime.now(UTC))
     elif order.signer is not None:
         raise ImageError(
             "a camera with a system that was made without KEYRING= takes no updates any more, so "
             "there is no bundle of one: say whose updates it takes"
         )
-    if order.signer is not None:
-        updates.check_signer(order.signer)
     try:
         order.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImageError(f"OUT={order.out} cannot be made: {error.strerror}") from None
     if not os.access(order.out, os.W_OK):
         raise ImageError(f"OUT={order.out} cannot be written to: name another folder")
+    if order.signer is None or order.keyring is None:
+        return None
+    # At last, since it may ask for a passphrase.
+    return signing.check_signer(order.signer, order.keyring)
 
 
 def find_kernel(root: Path) -> Kernel:
@@ -191,7 +196,7 @@ class Build:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
-        check(order)
+        key = check(order)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         debs = CACHE / f"debs-{order.flavour.name}"
@@ -251,6 +256,7 @@ class Build:
                 updates.manifest(order.name, release),
                 order.out / f"{order.name}.raucb",
                 order.signer,
+                key=key,
                 log=log,
             )
 
@@ -282,7 +288,7 @@ class Build:
         conf = root / updates.CONF.lstrip("/")
         shutil.rmtree(conf.parent, ignore_errors=True)
         if order.keyring is not None:
-            keyring = updates.read_keyring(order.keyring)
+            keyring = signing.read_keyring(order.keyring)
             conf.parent.mkdir()
             conf.write_text(updates.system_conf(order.name), encoding="ascii")
             (root / updates.KEYRING.lstrip("/")).write_text(keyring, encoding="ascii")

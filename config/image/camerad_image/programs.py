@@ -32,13 +32,14 @@ def run(
     log: Path,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    keep: Sequence[int] = (),
     follow: Callable[[str], None] | None = None,
 ) -> str:
     """Run a program to its end and return what it wrote to its standard output.
 
     Both its outputs are appended to `log`, line by line as they come. environment: beside that of
-    this process. follow: is called with each of the lines. Raises ImageError if it is not there or
-    fails, with the end of what it said.
+    this process. keep: descriptors that it is to have as well. follow: is called with each of the
+    lines. Raises ImageError if it is not there or fails, with the end of what it said.
     """
     words = [str(word) for word in command]
     if shutil.which(words[0]) is None:
@@ -51,6 +52,7 @@ def run(
             words,
             env={**os.environ, **(environment or {})},
             cwd=folder,
+            pass_fds=keep,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

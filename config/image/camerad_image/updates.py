@@ -6,13 +6,13 @@ manifest), os-release(5).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from camerad_image.errors import ImageError
 from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B
 from camerad_image.programs import run
 
@@ -82,31 +82,6 @@ def system_conf(image: str, minimum: str = MINIMUM) -> str:
     return "\n".join([*lines, ""])
 
 
-def read_keyring(path: Path) -> str:
-    """The certificates of those who may sign updates. Raises ImageError if there are none in the
-    file, or if it has what must never be on a camera."""
-    try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"KEYRING={path} cannot be read: {error}") from None
-    if "PRIVATE KEY" in text:
-        raise ImageError(f"{path} has a private key: KEYRING= takes certificates only")
-    if "-----BEGIN CERTIFICATE-----" not in text:
-        raise ImageError(f"{path} has no certificate: KEYRING= takes the authority's, as PEM")
-    return text
-
-
-def check_signer(signer: tuple[str, str]) -> None:
-    """Raise ImageError if certificate or key is a file that cannot be read."""
-    for name, place in zip(("CERT", "KEY"), signer, strict=True):
-        if place.startswith("pkcs11:"):
-            continue
-        try:
-            Path(place).read_bytes()
-        except OSError as error:
-            raise ImageError(f"{name}={place} cannot be read: {error.strerror}") from None
-
-
 def manifest(image: str, release: str) -> str:
     """What a bundle says of itself (manifest.raucm)."""
     return "\n".join(
@@ -129,10 +104,17 @@ def manifest(image: str, release: str) -> str:
 
 
 def make_bundle(
-    images: tuple[Path, Path], text: str, target: Path, signer: tuple[str, str], *, log: Path
+    images: tuple[Path, Path],
+    text: str,
+    target: Path,
+    signer: tuple[str, str],
+    *,
+    key: bytes | None = None,
+    log: Path,
 ) -> None:
     """Sign a root and a boot partition as a bundle at `target`. text: its manifest. signer:
-    certificate and key, as files or PKCS #11 URIs. Raises ImageError."""
+    certificate and key, as files or PKCS #11 URIs; key: as PEM, in the place of a file that a
+    passphrase locks. Raises ImageError."""
     root, boot = images
     stage = root.parent / "bundle"
     shutil.rmtree(stage, ignore_errors=True)
@@ -141,13 +123,22 @@ def make_bundle(
     os.link(boot, stage / "boot.img")
     (stage / "manifest.raucm").write_text(text, encoding="ascii")
     target.unlink(missing_ok=True)
-    certificate, key = signer
-    run(
-        [
-            *("rauc", "bundle", f"--cert={certificate}", f"--key={key}"),
-            # What is in there is compressed already, but for the free room.
-            "--mksquashfs-args=-comp zstd -Xcompression-level 3",
-            *(stage, target),
-        ],
-        log=log,
-    )
+    certificate, place = signer
+    with contextlib.ExitStack() as stack:
+        keep = []
+        if key is not None:
+            # In memory, for RAUC alone: it never is on a disk.
+            memory = stack.enter_context(os.fdopen(os.memfd_create("key"), "wb", buffering=0))
+            memory.write(key)
+            keep.append(memory.fileno())
+            place = f"/proc/self/fd/{memory.fileno()}"
+        run(
+            [
+                *("rauc", "bundle", f"--cert={certificate}", f"--key={place}"),
+                # What is in there is compressed already, but for the free room.
+                "--mksquashfs-args=-comp zstd -Xcompression-level 3",
+                *(stage, target),
+            ],
+            keep=keep,
+            log=log,
+        )

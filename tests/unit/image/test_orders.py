@@ -12,8 +12,7 @@ import pytest
 from camerad_image import __main__ as command
 from camerad_image import build, flavours
 from camerad_image.errors import ImageError
-
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
+from tests.updates import pki
 
 
 @pytest.fixture
@@ -32,19 +31,19 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_order_in_which_all_is_right_is_taken(order: build.Order, tmp_path: Path) -> None:
-    for name in ("ca.pem", "signer.pem"):
-        (tmp_path / name).write_text(CERTIFICATE)
-    signer = (str(tmp_path / "signer.pem"), "pkcs11:token=releases")
-    build.check(replace(order, keyring=tmp_path / "ca.pem", signer=signer))
+    authority = pki.make(tmp_path / "keys")
+    signer = (authority.signer[0], "pkcs11:token=releases")
+    build.check(replace(order, keyring=authority.folder / "update-ca.pem", signer=signer))
     assert order.out.is_dir()
 
 
 def test_a_mistake_in_an_order_is_said_before_anything_is_built(
     order: build.Order, tmp_path: Path
 ) -> None:
-    keyring, missing, file = (tmp_path / name for name in ("ca.pem", "missing", "file"))
-    keyring.write_text(CERTIFICATE)
+    missing, file = (tmp_path / name for name in ("missing", "file"))
     file.touch()
+    authority = pki.make(tmp_path / "keys")
+    keyring, (certificate, key) = authority.folder / "update-ca.pem", authority.signer
     wrong = {
         "BOARD=9: there are zero2w, ": replace(order, boards="9"),
         f"BASE={missing} is no packages": replace(order, base=missing),
@@ -55,8 +54,12 @@ def test_a_mistake_in_an_order_is_said_before_anything_is_built(
             order, keyring=keyring, signer=(str(missing), "k")
         ),
         f"KEY={missing} cannot be read": replace(
-            order, keyring=keyring, signer=(str(file), str(missing))
+            order, keyring=keyring, signer=(certificate, str(missing))
         ),
+        f"CERT={keyring} is an authority's": replace(
+            order, keyring=keyring, signer=(str(keyring), key)
+        ),
+        f"KEYRING={certificate} has no authority's": replace(order, keyring=Path(certificate)),
         f"OUT={file}/out cannot be made": replace(order, out=file / "out"),
         "OUT=/proc/self cannot be written to": replace(order, out=Path("/proc/self")),
     }

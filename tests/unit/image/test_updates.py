@@ -16,7 +16,7 @@ from camerad.behaviour import update
 from camerad.commands import update as command
 from camerad.updating import running
 from camerad.updating.kept import FOLDER, PENDING
-from camerad_image import layout, updates
+from camerad_image import layout, signing, updates
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES
 from tests.unit.systemd.units import install
@@ -78,7 +78,7 @@ def test_a_keyring_is_certificates_and_no_key(text: str, why: str, tmp_path: Pat
     path = tmp_path / "ca.pem"
     path.write_text(text)
     with pytest.raises(ImageError, match=why):
-        updates.read_keyring(path)
+        signing.read_keyring(path)
 
 
 def test_what_units_look_at_is_what_the_command_writes() -> None:
