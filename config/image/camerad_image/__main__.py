@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from camerad_image import python
+from camerad_image import python, space
 from camerad_image.boards import ALL, BOARDS, boards
 from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
 from camerad_image.errors import ImageError
@@ -116,6 +116,7 @@ def _differences(first: Path, second: Path) -> list[str]:
 
 def _build_twice(options: argparse.Namespace, work: Path) -> None:
     first, second = (work / name / "out" for name in ("first", "second"))
+    space.check([first.parent, second.parent], work)
     for out in (first, second):
         _build(options, out, out.parent)
     differences = _differences(first, second)

@@ -24,6 +24,7 @@ from camerad_image import (
     sbom,
     signing,
     sources,
+    space,
     units,
     updates,
 )
@@ -95,10 +96,10 @@ def commit_time(tree: Path) -> int:
     return int(done.stdout)
 
 
-def check(order: Order) -> bytes | None:
-    """Raise ImageError if something is wrong with what was asked for: said before anything is
-    built, which takes ten minutes. Makes the folder for the results. Returns the signer's key if a
-    passphrase locks it: as `signing.check_signer`."""
+def check(order: Order, work: Path) -> bytes | None:
+    """Raise ImageError if something is wrong with what was asked for, or there is no room in
+    `work`: said before anything is built, which takes ten minutes. Makes the folder of results.
+    Returns the signer's key if a passphrase locks it: as `signing.check_signer`."""
     boards.boards(order.boards)
     hardware.check_flavour(order.parts, order.flavour)
     if order.base is not None and not (order.base / "var/lib/dpkg/status").is_file():
@@ -116,6 +117,7 @@ def check(order: Order) -> bytes | None:
         raise ImageError(f"OUT={order.out} cannot be made: {error.strerror}") from None
     if not os.access(order.out, os.W_OK):
         raise ImageError(f"OUT={order.out} cannot be written to: name another folder")
+    space.check([work], order.out)
     if order.signer is None or order.keyring is None:
         return None
     # At last, since it may ask for a passphrase.
@@ -196,7 +198,7 @@ class Build:
         """Build the image and return it, compressed; beside it lie its block map, its bill of
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
-        key = check(order)
+        key = check(order, work)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         debs = CACHE / f"debs-{order.flavour.name}"

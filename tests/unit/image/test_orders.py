@@ -33,7 +33,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_order_in_which_all_is_right_is_taken(order: build.Order, tmp_path: Path) -> None:
     authority = pki.make(tmp_path / "keys")
     signer = (authority.signer[0], "pkcs11:token=releases")
-    build.check(replace(order, keyring=authority.folder / "update-ca.pem", signer=signer))
+    right = replace(order, keyring=authority.folder / "update-ca.pem", signer=signer)
+    build.check(right, tmp_path / "work")
     assert order.out.is_dir()
 
 
