@@ -19,7 +19,7 @@ from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
 from camerad_image.errors import ImageError
 from camerad_image.flavours import FLAVOURS, flavour
 from camerad_image.parts import PARTS, chosen
-from camerad_image.programs import run
+from camerad_image.programs import Interrupted, end_all, heed_signals, run
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +126,8 @@ def _build_twice(options: argparse.Namespace, work: Path) -> None:
 
 
 def main() -> int:
-    """Returns the exit code: 0, 1 with a message, or 130 if it was interrupted."""
+    """Returns the exit code: 0, 1 with a message, or 128 and a signal's number
+    if that ended it (130: by Ctrl-C)."""
     options = _parser().parse_args()
     work = CACHE / options.flavour
     try:
@@ -150,11 +151,15 @@ def main() -> int:
     except (ImageError, OSError) as error:
         print(f"camerad_image: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except Interrupted as end:
         print("camerad_image: interrupted; the next build begins anew", file=sys.stderr)
-        return 130
+        return 128 + end.number
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    heed_signals()
+    code = main()
+    if left := end_all():
+        print(f"camerad_image: could not end the processes {left}", file=sys.stderr)
+    sys.exit(code)

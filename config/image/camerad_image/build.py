@@ -19,6 +19,7 @@ from camerad_image import (
     configure,
     filesystems,
     layout,
+    publishing,
     python,
     rootfs,
     sbom,
@@ -250,13 +251,15 @@ class Build:
         self._say(f"Partitions; the root takes {root_size} of its slot")
         self._partitions(card, boot, firmware, verity)
 
+        results = work / "results"
+        shutil.rmtree(results, ignore_errors=True)
+        results.mkdir()
         if order.signer is not None:
             self._say("Bundle for updates")
-            order.out.mkdir(parents=True, exist_ok=True)
             updates.make_bundle(
                 (slot, card / f"{layout.BOOT_A.name}.img"),
                 updates.manifest(order.name, release),
-                order.out / f"{order.name}.raucb",
+                results / f"{order.name}.raucb",
                 order.signer,
                 key=key,
                 log=log,
@@ -277,8 +280,18 @@ class Build:
             )
         )
         components = sorted([*components, *sbom.python(python.installed(root))])
-        self._finish(image, components, kernel, verity)
-        return order.out / image.name
+        self._describe(results, components, kernel, verity)
+        for path in (image.with_suffix(".bmap"), image):
+            shutil.move(path, results / path.name)
+        publishing.publish(results, order.out)
+        seconds = time.monotonic() - self._begun
+        done = order.out / image.name
+        print(
+            f"{done}: {filesystems.mib(done)}, made in {seconds:.0f} s. To a card: bmaptool copy "
+            f"{done} /dev/...",
+            file=sys.stderr,
+        )
+        return done
 
     def _release(self, root: Path, wheel: Path) -> str:
         """Give the root its version, and let in the updates that it is to trust."""
@@ -351,11 +364,15 @@ class Build:
         data = card / f"{layout.DATA.name}.img"
         filesystems.make_data(data, self.work / "data", order.epoch, log=log)
 
-    def _finish(
-        self, image: Path, components: list[sbom.Component], kernel: Kernel, verity: Verity | None
+    def _describe(
+        self,
+        results: Path,
+        components: list[sbom.Component],
+        kernel: Kernel,
+        verity: Verity | None,
     ) -> None:
+        """The bill of materials, for programs and for people."""
         order = self.order
-        order.out.mkdir(parents=True, exist_ok=True)
         version = next(c.version for c in components if (c.kind, c.name) == ("pypi", "camerad"))
         properties = {
             "flavour": order.flavour.name,
@@ -367,15 +384,5 @@ class Build:
         }
         bill = sbom.document(order.name, version, components, order.epoch, properties)
         text = json.dumps(bill, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (order.out / f"{order.name}.cdx.json").write_text(text, encoding="utf-8")
-        (order.out / f"{order.name}.versions").write_text(sbom.lines(components), encoding="utf-8")
-        shutil.move(image, order.out / image.name)
-        bmap = image.with_suffix(".bmap")
-        shutil.move(bmap, order.out / bmap.name)
-        seconds = time.monotonic() - self._begun
-        size = filesystems.mib(order.out / image.name)
-        print(
-            f"{order.out / image.name}: {size}, made in {seconds:.0f} s. To a card: bmaptool copy "
-            f"{order.out / image.name} /dev/...",
-            file=sys.stderr,
-        )
+        (results / f"{order.name}.cdx.json").write_text(text, encoding="utf-8")
+        (results / f"{order.name}.versions").write_text(sbom.lines(components), encoding="utf-8")

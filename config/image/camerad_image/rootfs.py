@@ -161,6 +161,11 @@ def left_mounted(root: Path, mounts: str) -> list[str]:
     return [place for place in reversed(places) if place.startswith(f"{root}/")]
 
 
+def _unmount(root: Path, *, log: Path) -> None:
+    for place in left_mounted(root, Path("/proc/self/mounts").read_text(encoding="utf-8")):
+        run(["umount", place], log=log)
+
+
 def make_base(
     flavour: Flavour,
     sources: str,
@@ -175,15 +180,20 @@ def make_base(
     """Make the base anew and return its directory. sources: the text of a deb822 file; more:
     packages besides the flavour's; epoch: what programs of the packages take for the time when they
     date something; say: as for `Progress`."""
-    root = work / "base"
+    root = work / "base.part"
     # A build that was killed leaves its mounts, through which a removal would reach this machine.
-    for place in left_mounted(root, Path("/proc/self/mounts").read_text(encoding="utf-8")):
-        run(["umount", place], log=log)
+    _unmount(root, log=log)
     shutil.rmtree(root, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
     listed = work / "sources.sources"
     listed.write_text(sources, encoding="utf-8")
     register_emulator(log=log)
     command = mmdebstrap(flavour, listed, root, cache, more)
-    run(command, log=log, environment={"SOURCE_DATE_EPOCH": str(epoch)}, follow=Progress(say))
-    return root
+    try:
+        run(command, log=log, environment={"SOURCE_DATE_EPOCH": str(epoch)}, follow=Progress(say))
+    finally:
+        _unmount(root, log=log)
+    # So that what has this name is whole: it may be used again.
+    shutil.rmtree(work / "base", ignore_errors=True)
+    root.rename(work / "base")
+    return work / "base"

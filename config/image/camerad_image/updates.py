@@ -15,6 +15,7 @@ from typing import Final
 
 from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B
 from camerad_image.programs import run
+from camerad_image.signing import TOKEN
 
 MINIMUM: Final = "0.1.0-0"
 """The lowest version that a system of this recipe lets in. It is raised by a release that mends
@@ -140,5 +141,7 @@ def make_bundle(
                 *(stage, target),
             ],
             keep=keep,
+            # A token's PIN.
+            asks=place.startswith(TOKEN),
             log=log,
         )

@@ -12,6 +12,7 @@ import pytest
 from camerad_image import __main__ as command
 from camerad_image import build, flavours
 from camerad_image.errors import ImageError
+from camerad_image.programs import Interrupted
 from tests.updates import pki
 
 
@@ -92,7 +93,8 @@ def test_two_builds_at_once_are_refused(cache: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("error", "end"),
     [
-        (KeyboardInterrupt(), (130, "interrupted; the next build begins anew")),
+        (Interrupted(2), (130, "interrupted; the next build begins anew")),
+        (Interrupted(15), (143, "interrupted; the next build begins anew")),
         (OSError(28, "No space left on device", "x.img"), (1, "left on device: 'x.img'")),
     ],
 )

@@ -1,0 +1,141 @@
+"""A build that is told to end takes its programs along, and leaves no half of anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from camerad_image import programs, publishing
+from camerad_image.rootfs import FILES
+from tests.waiting import until
+
+PROGRAM = """\
+#!/bin/sh
+# As mmdebstrap: it has started others, waits for them, and only takes note of a signal.
+for root; do [ "$root" != "${root%/base.part}" ] && break; done
+mkdir -p "$root"
+trap 'echo noted' TERM INT HUP
+sleep 1000 &
+worker=$!
+setsid sleep 1000 &
+echo "$$ $worker $!" >"$SCENE/begun.new"
+mv "$SCENE/begun.new" "$SCENE/begun"
+while kill -0 "$worker" 2>/dev/null; do wait "$worker"; done
+echo unmounted >"$SCENE/cleaned"
+exit 1
+"""
+BUILDER = """\
+import os, pathlib, runpy, sys
+from camerad_image import build, rootfs, space
+scene = pathlib.Path(os.environ["SCENE"])
+build.CACHE = scene / "cache"
+space.WORK = 0
+rootfs.register_emulator = lambda *, log: None
+os.geteuid = lambda: 0
+sys.argv = ["camerad_image", "--out", str(scene / "out")]
+runpy.run_module("camerad_image", run_name="__main__")
+"""
+"""The command itself, where no emulator has to be registered."""
+
+
+def running(number: str) -> bool:
+    """Whether there is such a process, and not only what nobody has asked about."""
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_build_that_is_told_to_end_ends_with_all_that_it_has_started(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "mmdebstrap"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    sources = tmp_path / "apt.sources"
+    sources.write_text("Types: deb\nURIs: http://m.example\nSuites: trixie\nSigned-By: /k.pgp\n")
+    environment = {
+        **os.environ,
+        "SCENE": str(tmp_path),
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(FILES.parent),
+        "SOURCE_DATE_EPOCH": "1700000000",
+    }
+    words = BUILDER.replace('"--out"', f'"--sources", {str(sources)!r}, "--out"')
+    begun, told = tmp_path / "begun", tmp_path / "told"
+    with told.open("wb") as file:
+        builder = subprocess.Popen(
+            [sys.executable, "-c", words], env=environment, stderr=file, start_new_session=True
+        )
+        try:
+            until(lambda: begun.exists() or builder.poll() is not None)
+            assert begun.exists(), told.read_text()
+            # To it alone; a terminal would tell its whole group, in which its programs are not.
+            builder.send_signal(number)
+            assert builder.wait(timeout=60) == 128 + number
+            assert told.read_text().endswith("interrupted; the next build begins anew\n")
+            assert [one for one in begun.read_text().split() if running(one)] == []
+        finally:
+            builder.kill()
+            for one in begun.read_text().split() if begun.exists() else []:
+                if running(one):
+                    os.kill(int(one), signal.SIGKILL)
+    assert (tmp_path / "cleaned").read_text() == "unmounted\n", "it could clean up"
+    assert list((tmp_path / "out").iterdir()) == []
+    # What may be used again is whole (BASE=).
+    assert not (tmp_path / "cache/debian/base").exists()
+
+
+def test_only_what_is_told_to_end_first_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses twice would interrupt the cleaning up."""
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers[signal.SIGHUP] = signal.getsignal(signal.SIGHUP)
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: type("", (), {"prctl": lambda *_: 0}))
+    try:
+        programs.heed_signals()
+        with pytest.raises(programs.Interrupted) as raised:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert raised.value.number == signal.SIGTERM
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+
+
+def test_results_have_their_names_only_once_all_of_them_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, out = tmp_path / "made", tmp_path / "out"
+    for folder in (made, out):
+        folder.mkdir()
+    for name in ("x.img.zst", "x.raucb"):
+        (made / name).write_text("new")
+        (out / name).write_text("old")
+    move = publishing.shutil.move
+
+    def cut(source: Path, target: Path) -> object:
+        if source.name == "x.raucb":
+            # As on another disk: half of it is there.
+            target.write_text("n")
+            raise programs.Interrupted(signal.SIGTERM)
+        return move(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(programs.Interrupted):
+        patch.setattr(publishing.shutil, "move", cut)
+        publishing.publish(made, out)
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "x.img.zst": "old",
+        "x.raucb": "old",
+    }
+    (made / "x.img.zst").write_text("new")
+    publishing.publish(made, out)
+    assert {path.read_text() for path in out.iterdir()} == {"new"}
+    assert len(list(out.iterdir())) == 2
