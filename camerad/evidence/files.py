@@ -283,7 +283,8 @@ def remove_unpublished(directory: str) -> None:
 def make_directory(path: str, mode: int = 0o750, *, durable: bool = True) -> None:
     """Make a directory and those above it; nothing happens to one that is there.
 
-    durable: when this returns; otherwise with whatever synchronises it next.
+    durable: when this returns; otherwise with whatever synchronises it next. Raises StorageError,
+    also if something else has the name.
     """
     missing = []
     while not os.path.isdir(path):
@@ -292,8 +293,10 @@ def make_directory(path: str, mode: int = 0o750, *, durable: bool = True) -> Non
     for one in reversed(missing):
         try:
             os.mkdir(one, mode)
-        except FileExistsError:
-            continue
+        except FileExistsError as error:
+            # By somebody else meanwhile, or a file, or a link that leads nowhere.
+            if not os.path.isdir(one):
+                raise explained("make the directory", one, error) from error
         except OSError as error:
             raise explained("make the directory", one, error) from error
         if durable:

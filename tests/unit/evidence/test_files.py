@@ -26,3 +26,28 @@ def test_a_directory_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="make the directory"):
         files.make_directory(str(tmp_path / "file" / "below"))
+
+
+@pytest.mark.parametrize("place", ["file", "link"])
+def test_what_is_no_directory_and_has_its_name_is_told(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"of somebody's")
+    (tmp_path / "link").symlink_to("nowhere")
+    path = tmp_path / place
+    with pytest.raises(StorageError, match=r"make the directory: .*something of this name") as said:
+        files.make_directory(str(path))
+    assert str(said.value).startswith(f"{path}: ")
+    assert (tmp_path / "file").read_bytes() == b"of somebody's"
+
+
+def test_a_directory_that_somebody_else_makes_meanwhile_is_one_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = files.os.mkdir
+
+    def first(path: str, mode: int) -> None:
+        make(path, mode)
+        make(path, mode)
+
+    monkeypatch.setattr(files.os, "mkdir", first)
+    files.make_directory(str(tmp_path / "one" / "two"))
+    assert (tmp_path / "one" / "two").is_dir()
