@@ -199,10 +199,9 @@ def _content(path: str) -> bytes:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from camerad.provisioning import writing  # noqa: PLC0415 - slow to import
+    from camerad.evidence import office  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import writing  # noqa: PLC0415
 
-    writing.see_free([options.output])
-    key = _key(options)
     wanted = writing.Wanted(
         device=options.device,
         policy=options.policy,
@@ -212,6 +211,12 @@ def _new(options: argparse.Namespace) -> int:
         camera_key=options.camera_key,
         reset=options.reset,
     )
+    writing.see_all(
+        lambda: writing.see_free([options.output]),
+        lambda: office.load(options.office_key),
+        lambda: writing.new_file(writing.stand_in(), wanted),
+    )
+    key = _key(options)
     content = writing.new_file(key.public, wanted)
     token = writing.signed(options.output, content, key, lies=options.office_key)
     writing.write_pair(options.output, content, token)
@@ -274,16 +279,18 @@ def _batch(options: argparse.Namespace) -> int:
         named = batching.office_of_table(template, options.table, rows)
         if named is not None:
             raise _not_at_hand(options, *named)
-        key = _key(options)
-    made = batching.batch(
-        template,
-        options.table,
-        rows,
-        office=key.public,
-        serial=writing.serial_now(),
-        known=known,
-    )
+
+    def files_for(public: Any) -> Any:
+        serial = writing.serial_now()
+        return batching.batch(
+            template, options.table, rows, office=public, serial=serial, known=known
+        )
+
+    made = files_for(writing.stand_in() if key is None else key.public)
     writing.see_free([os.path.join(options.output, row.device) for row in made])
+    if key is None:
+        key = _key(options)
+        made = files_for(key.public)
     quiet = not sys.stderr.isatty()
     # All before the first is written: a row that names another office's key is for none.
     tokens = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from camerad.provisioning import deciding, signing
 
 CAMERA_DIR: Final = Path("/var/lib/camerad-provision")
 """Where a camera keeps it; nothing in a file's check depends on it."""
+_MAY_NOT: Final = (errno.EACCES, os.strerror(errno.EACCES))
 _NAMED: Final = 3
 """Directories that a message names one by one."""
 _NEW: Final = """\
@@ -172,11 +174,32 @@ def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | Non
     return f"in order, signed by {office}; what it records can be opened by {opening}"
 
 
+def stand_in() -> PublicKey:
+    """In the place of an office's key that is made once nothing else is wrong."""
+    return SigningKey.generate().public
+
+
+def see_all(*looks: Callable[[], object]) -> None:
+    """Carry out what only looks, to the last, and raise what was found: the one error as it is, of
+    several a ConfigError that names them all."""
+    found: list[CameradError] = []
+    for look in looks:
+        try:
+            look()
+        except CameradError as error:
+            found.append(error)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise ConfigError([line for error in found for line in str(error).splitlines()])
+
+
 def see_free(directories: Sequence[str]) -> None:
     """Make sure that none of these directories has a file for a camera, or a signature: whatever
     was made before may be on cards, and what is half old and half new is nobody's intention.
 
-    Raises FileExistsAlreadyError naming those that have, or what is in the place of a directory.
+    Raises FileExistsAlreadyError naming those that have, or what is in place of a directory, and
+    StorageError where this user may make none.
     """
     for directory in directories:
         place = os.path.abspath(directory)
@@ -187,6 +210,8 @@ def see_free(directories: Sequence[str]) -> None:
                 f"{place}: this is no directory, so nothing was written; name another place with "
                 "--output"
             )
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise files.explained("write into the directory", place, PermissionError(*_MAY_NOT))
     there = [
         directory
         for directory in directories

@@ -177,8 +177,48 @@ def test_what_cannot_be_is_told_and_nothing_is_written(
     said = desk("provision", "new", *first, "--output", tmp_path / "x", *more)
     assert said.code == EX_CONFIG
     # No line of a file that nobody has.
-    assert said.err.splitlines()[-1].removeprefix("camerad: ").startswith(told)
+    (line,) = said.err.splitlines()
+    assert line.removeprefix("camerad: ").startswith(told)
     assert not (tmp_path / "x").exists()
+    assert not (tmp_path / "config").exists(), "nor is a key made for it"
+
+
+def test_all_that_is_wrong_with_a_new_file_is_told_at_once(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("of somebody's")
+    (tmp_path / "office.pem").write_text("no key")
+    words = ("--device", "camera 07", "--policy", "nowhere", "--recipient", "age1x")
+    places = ("--output", tmp_path / "file", "--office-key", tmp_path / "office.pem")
+    said = desk("provision", "new", *words, *places)
+    assert said.code == EX_CONFIG
+    for told in ("this is no directory", "office.pem: ", "device.id", '"nowhere"', "recipients"):
+        assert told in said.err, told
+    assert len(said.err.splitlines()) == 5
+    assert (tmp_path / "office.pem").read_text() == "no key"
+
+
+def test_where_this_user_may_not_write_is_told_before_a_key_is_made(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be root, who may write everywhere."""
+    monkeypatch.setattr(writing.os, "access", lambda path, _: path != str(tmp_path))
+    said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / "07")
+    assert said.code == EX_IOERR
+    assert f"{tmp_path}: cannot write into the directory: Permission denied; " in said.err
+    assert not (tmp_path / "config").exists()
+
+
+def test_a_table_with_mistakes_makes_no_key(desk: Desk, tmp_path: Path) -> None:
+    template = tmp_path / NAME
+    template.write_text(f"policy: generic\nrecipients: [{DESK}]\n")
+    table = tmp_path / "cameras.csv"
+    table.write_text("device.id,language\ncamera-07,de\ncamera-08,xx\n")
+    said = desk("provision", "batch", template, table, "--output", tmp_path / "made")
+    assert said.code == EX_CONFIG
+    assert "language" in said.err
+    assert not (tmp_path / "config").exists()
+    table.write_text("device.id\ncamera-07\n")
+    assert desk("provision", "batch", template, table, "--output", tmp_path / "made").code == 0
+    assert desk("provision", "check", tmp_path / "made/camera-07" / NAME).code == 0
 
 
 def test_a_file_that_is_not_there_is_told_as_such(desk: Desk, tmp_path: Path) -> None:
