@@ -6,12 +6,10 @@ That they do what they say is shown with a real service manager in
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -25,6 +23,8 @@ from camerad.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from camerad.provisioning import standing
 from camerad.provisioning.kept import PUBLISH
 from camerad.provisioning.publishing import DEVICE
+from tests.unit.systemd import rating
+from tests.unit.systemd.rating import need
 from tests.unit.systemd.units import (
     SERVICES,
     SOURCE,
@@ -39,13 +39,6 @@ from tests.unit.systemd.units import (
 POLICIES = SOURCE.parent / "config" / "policies"
 LIMIT = 1.0
 """The exposure that no unit may exceed, of 10."""
-
-
-def need(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 @pytest.fixture
@@ -104,40 +97,14 @@ def test_a_unit_with_a_mistake_is_found(root: Path) -> None:
     assert "Unknown key 'RestartMod'" in done.stderr
 
 
-def review(unit: str) -> list[dict[str, Any]]:
-    """What `systemd-analyze security` thinks of a unit, check by check."""
-    command = [need("systemd-analyze"), "security", "--offline=true", "--json=short"]
-    done = subprocess.run(
-        [*command, str(SOURCE / unit)], capture_output=True, text=True, check=False
-    )
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
-
-
 @pytest.mark.parametrize("unit", SERVICES)
 def test_a_unit_may_do_little_more_than_it_has_to(unit: str) -> None:
-    command = [need("systemd-analyze"), "security", "--offline=true", "--no-pager"]
-    done = subprocess.run(
-        [*command, str(SOURCE / unit)], capture_output=True, text=True, check=False
-    )
-    match = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
-    assert match is not None, done.stdout + done.stderr
-    assert float(match[1]) <= LIMIT
+    assert rating.exposure(SOURCE / unit) <= LIMIT
 
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_whatever_a_unit_may_do_all_the_same_is_explained_in_it(unit: str) -> None:
-    text = (SOURCE / unit).read_text().replace("\n# ", " ")
-    explained = set()
-    for names in re.findall(r"EXCEPTION ([\w, ]+):", text):
-        explained |= set(names.replace(" ", "").split(","))
-    # RootDirectoryOrRootImage is called after both of its settings.
-    allowed = {
-        "RootDirectory" if check["json_field"].startswith("RootDirectory") else check["json_field"]
-        for check in review(unit)
-        if check["set"] is False
-    }
-    assert explained == allowed
+    assert rating.explained(SOURCE / unit) == rating.allowed(SOURCE / unit)
 
 
 @pytest.mark.parametrize("unit", SERVICES)
