@@ -3,6 +3,7 @@ recipe's units, programs and fstab, as first processes of a kernel of their own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -256,6 +257,29 @@ def test_a_check_that_comes_to_no_end_keeps_the_common_partition_from_nobody(
     assert "rw" in before
     assert "ro" in after
     assert became == sorted(["failed", result])
+
+
+def test_the_data_takes_the_rest_of_the_card_before_anything_is_mounted(card: Path) -> None:
+    room = 24 * MIB
+    with card.open("r+b") as file:
+        file.truncate(card.stat().st_size + room)
+    before = table(card)
+    said = started(card)
+    assert "it is ready" in said
+    after = table(card)
+    for number, (start, size) in before.items():
+        longer = room + MIB if number in (4, 7) else 0
+        assert after[number] == (start, size + longer // 512)
+
+
+def table(card: Path) -> dict[int, tuple[int, int]]:
+    """Of each partition: where it begins, and how long it is, in sectors."""
+    words = ["sfdisk", "--json", card]
+    said = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    return {
+        int(row["node"].removeprefix(str(card))): (row["start"], row["size"])
+        for row in said["partitiontable"]["partitions"]
+    }
 
 
 def test_every_image_has_what_the_checks_run() -> None:
