@@ -166,7 +166,7 @@ image-test:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest --timeout=14400 -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 # What the guest did is kept there, by image and seed, and serves again.
 image-cuts:

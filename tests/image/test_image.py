@@ -21,9 +21,11 @@ from tests.image.life import DEVICE, FILES, Life, live
 
 IMAGE = os.environ.get("CAMERAD_IMAGE")
 
-pytestmark = pytest.mark.skipif(
-    IMAGE is None, reason="CAMERAD_IMAGE names no image: make image-test"
-)
+pytestmark = [
+    pytest.mark.skipif(IMAGE is None, reason="CAMERAD_IMAGE names no image: make image-test"),
+    # The first of them waits for all that the guest does.
+    pytest.mark.timeout(14_400),
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,13 @@ from tests.image.updated import Updated, live
 
 BASE = os.environ.get("CAMERAD_IMAGE_BASE")
 
-pytestmark = pytest.mark.skipif(
-    BASE is None, reason="CAMERAD_IMAGE_BASE names no packages: make image-test"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        BASE is None, reason="CAMERAD_IMAGE_BASE names no packages: make image-test"
+    ),
+    # The first of them waits for all that the guest does.
+    pytest.mark.timeout(14_400),
+]
 REFUSED = "exit-code 78"
 NOT_NOW = "exit-code 75"
 
