@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -14,3 +17,24 @@ def until(condition: Callable[[], Any], timeout: float = 20.0) -> Any:
         assert time.monotonic() < deadline, "the condition did not come to hold"
         time.sleep(0.002)
     return value
+
+
+@contextlib.contextmanager
+def in_time(process: subprocess.Popen[Any], what: str, timeout: float = 20.0) -> Iterator[None]:
+    """In the block, nobody waits for the process any longer, neither for what it says nor for its
+    end: it is killed after `timeout` seconds. AssertionError then; what: was waited for."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(timeout, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if late.is_set():
+            raise AssertionError(f"not within {timeout:g} s: {what}")

@@ -16,6 +16,8 @@ from hw_mocks.bus import now_us
 END_SECONDS: Final = 31.0
 """How long the daemon may take to close its recording and end before it is killed: what its unit
 gives it (TimeoutStopSec)."""
+KILLED_SECONDS: Final = 10.0
+"""How long it is waited for the end of what was killed."""
 LOOK_SECONDS: Final = 0.005
 """How often it is looked whether a daemon that was killed has ended."""
 _LINE_LIMIT: Final = 1 << 20
@@ -113,31 +115,39 @@ class DaemonProcess:
 
     async def _revive(self, seconds: float, on_start: Callable[[], None]) -> None:
         assert self._process is not None
-        # Its wait() would also wait for children that hold its output open.
-        while self._process.returncode is None:
-            await asyncio.sleep(LOOK_SECONDS)
+        await self._ends(self._process, None)
         self.kill()
         await asyncio.gather(asyncio.sleep(seconds), *self._tasks)
         await self.start()
         self._revival = None
         on_start()
 
+    async def _ends(self, process: asyncio.subprocess.Process, seconds: float | None) -> bool:
+        """Wait for its end, at most so long; whether it has ended."""
+        # Its wait() would also wait for children that hold its output open.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while process.returncode is None:
+                    await asyncio.sleep(LOOK_SECONDS)
+        return process.returncode is not None
+
     async def stop(self) -> None:
-        """Ask it to end, wait, kill it after END_SECONDS; nothing of it runs afterwards."""
-        if self._revival is not None:
-            await asyncio.wait([self._revival])
+        """Ask it to end, wait, kill it after END_SECONDS; nothing of it runs afterwards, unless
+        standard error says so."""
+        if (revival := self._revival) is not None:
+            await asyncio.wait([revival], timeout=END_SECONDS)
+            revival.cancel()
         process = self._process
         if process is None:
             return
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), END_SECONDS)
-            except TimeoutError:
+            if not await self._ends(process, END_SECONDS):
                 sys.stderr.write(f"bodycam-sim: the daemon did not end in {END_SECONDS:g} s\n")
         self.kill()
-        await process.wait()
+        if not await self._ends(process, KILLED_SECONDS):
+            sys.stderr.write("bodycam-sim: the daemon was killed, and did not end\n")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
