@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waiting import in_time
+
 from hw_mocks.pulse import DEVICE, write_files
 
 RATE = 48_000
@@ -56,12 +58,14 @@ def microphone(folder: Path, order: dict[str, Any], **variables: str) -> Iterato
     )
     assert process.stdout is not None and process.stderr is not None
     try:
-        line = process.stdout.readline()
+        with in_time(process, "the microphone can be opened"):
+            line = process.stdout.readline()
         assert line, process.stderr.read()
         yield Hearing(process, folder, environment, json.loads(line)["server"])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        with in_time(process, "the microphone has ended, as it was told"):
+            process.wait()
         process.stdout.close()
         process.stderr.close()
 
@@ -114,8 +118,10 @@ class Listener:
     def close(self) -> None:
         """End the program."""
         self._process.kill()
-        self._process.wait()
-        self._thread.join()
+        self._process.wait(20)
+        self._thread.join(20)
+        # A file that is closed while a thread reads from it waits for that thread, for ever.
+        assert not self._thread.is_alive(), "what the listener said is still open"
         assert self._process.stdout is not None
         self._process.stdout.close()
 

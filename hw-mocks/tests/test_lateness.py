@@ -154,7 +154,8 @@ def test_the_kernel_counts_what_a_thread_waits_for_a_processor_and_not_its_sleep
             found["late"] = time.monotonic_ns() - began - 50 * MS
             # Beside another program on one processor: what it does not compute, it waits.
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-            with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            try:
                 before, began = waits.total_ns(), time.monotonic_ns()
                 computed = time.thread_time_ns()
                 while time.thread_time_ns() - computed < 100 * MS:
@@ -162,11 +163,14 @@ def test_the_kernel_counts_what_a_thread_waits_for_a_processor_and_not_its_sleep
                 found["waited"] = waits.total_ns() - before
                 computed = time.thread_time_ns() - computed
                 found["without"] = time.monotonic_ns() - began - computed
+            finally:
                 other.kill()
+                other.wait(20)
 
-    thread = threading.Thread(target=measure)
+    thread = threading.Thread(target=measure, daemon=True)
     thread.start()
-    thread.join()
+    thread.join(20)
+    assert set(found) == {"slept", "late", "waited", "without"}
     # A millisecond for the calls themselves.
     assert found["slept"] <= found["late"] + MS
     assert found["waited"] > 0

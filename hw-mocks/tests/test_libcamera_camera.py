@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from libcamera_support import App, Frame, running
-from waiting import until
+from waiting import in_time, until
 
 import libcamera
 from hw_mocks import clips
@@ -376,9 +376,10 @@ class Child:
         """The next frames."""
         assert self.process.stdout is not None
         found = []
-        for _ in range(count):
-            sequence, number, at_ns = self.process.stdout.readline().split()
-            found.append((int(sequence), int(number), int(at_ns)))
+        with in_time(self.process, f"{count} frames"):
+            for _ in range(count):
+                sequence, number, at_ns = self.process.stdout.readline().split()
+                found.append((int(sequence), int(number), int(at_ns)))
         return found
 
     def kill(self) -> None:

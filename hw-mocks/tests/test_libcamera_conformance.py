@@ -101,7 +101,7 @@ def real_version() -> str | None:
     script = "import libcamera; print(libcamera.CameraManager.version)"
     try:
         command = [REAL_PYTHON, "-I", "-c", script]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -33,6 +33,7 @@ def test_simulated_hardware_goes_before_camerad_and_takes_no_foreign_session_alo
             capture_output=True,
             text=True,
             check=True,
+            timeout=30,
         ).stdout.split()
         for program in (FIRST.replace("go_first()\n", ""), FIRST)
     )
@@ -51,6 +52,7 @@ def test_a_user_who_may_not_goes_where_he_was() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=30,
     )
     assert int(done.stdout.split()[0]) == os.nice(0)
 
@@ -58,7 +60,7 @@ def test_a_user_who_may_not_goes_where_he_was() -> None:
 def realtime() -> bool:
     """Whether the kernel lets this user into the real-time class."""
     asked = "from hw_mocks.priority import run_at_once; raise SystemExit(not run_at_once())"
-    return subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+    return subprocess.run([sys.executable, "-c", asked], check=False, timeout=30).returncode == 0
 
 
 AT_ONCE = """
@@ -96,7 +98,7 @@ def test_where_a_user_may_not_run_at_once_nothing_changes() -> None:
 
 def test_a_process_that_is_not_there_cannot_run_at_once() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
+    gone.wait(20)
     with pytest.raises(ProcessLookupError, match=f"no process {gone.pid}"):
         run_at_once(gone.pid)
 
@@ -126,5 +128,6 @@ def said(program: str, **variables: str) -> str:
         capture_output=True,
         text=True,
         check=True,
+        timeout=30,
     )
     return done.stdout.strip()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from waiting import until
+from waiting import in_time, until
 
 from hw_mocks.bus import now_us
 from hw_mocks.pacing import boottime_ns
@@ -168,13 +168,17 @@ def test_a_process_wakes_up_in_the_world_as_it_is_and_hears_what_comes() -> None
             keep="camera_gone",
         )
         world.tell("sensor", {"fault": "camera_cancel", "count": 1}, keep="camera_cancel")
-        with subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            env=os.environ | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": f"{folder}/world"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
+        with (
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM],
+                env=os.environ
+                | {"PYTHONPATH": str(HERE.parent), "HW_MOCKS_WORLD": f"{folder}/world"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process,
+            in_time(process, "it has told its world, and ended"),
+        ):
             assert process.stdin is not None
             assert process.stdout is not None
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from sim_support import Sim
-from waiting import until
+from waiting import in_time, until
 
 from hw_mocks.bus import WORLD_VARIABLE, now_us
 from hw_mocks.sim import timepiece
@@ -105,13 +105,16 @@ def test_a_program_s_clock_is_set_from_outside_and_stays_so_after_a_restart(
     environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     with WorldThread(tmp_path / "world") as world:
         for run in range(2):
-            with subprocess.Popen(
-                [sys.executable, "-m", "hw_mocks.boot", "program"],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as program:
+            with (
+                subprocess.Popen(
+                    [sys.executable, "-m", "hw_mocks.boot", "program"],
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                ) as program,
+                in_time(program, "it has told its clock, and ended"),
+            ):
                 assert program.stdin and program.stdout
                 assert program.stdout.readline() == "up\n"
 
@@ -143,13 +146,16 @@ def test_a_program_with_the_simulated_camera_follows_and_reports_nothing(tmp_pat
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     with WorldThread(tmp_path / "world") as world:
         world.tell(FOLLOWER, {"wall_offset_us": HOUR_US}, keep="wall")
-        with subprocess.Popen(
-            [sys.executable, "-c", program_text],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as program:
+        with (
+            subprocess.Popen(
+                [sys.executable, "-c", program_text],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as program,
+            in_time(program, "it has told its clock, and ended"),
+        ):
             assert program.stdin and program.stdout
             assert program.stdout.readline() == "up\n"
 

@@ -61,7 +61,7 @@ class Fuzzers:
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
             process.kill()
-            process.communicate()
+            process.communicate(timeout=START_SECONDS)
 
     def finish(self) -> Fuzzed:
         """Wait for all of them."""

@@ -211,7 +211,7 @@ def body_camera(
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.wait(PATIENCE)
     said = log.read_text()
     assert "Traceback" not in said, said
     assert process.returncode == 0, said

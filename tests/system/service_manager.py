@@ -82,7 +82,7 @@ def needed() -> str | None:
             return "systemd and util-linux are not installed"
     trial = "mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run"
     spaces = ["unshare", "--mount", "--pid", "--cgroup", "--net", "--fork", "sh", "-c", trial]
-    done = subprocess.run(spaces, capture_output=True, text=True, check=False)
+    done = subprocess.run(spaces, capture_output=True, text=True, check=False, timeout=PATIENCE)
     return f"no name spaces: {done.stderr.strip()}" if done.returncode else None
 
 
@@ -202,7 +202,7 @@ class Machine:
         """Pull the plug."""
         if self._process.poll() is None:
             self._process.kill()  # and with it, its process 1 (--kill-child)
-        self._process.wait()
+        self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         os.close(self._console)
 
@@ -218,7 +218,7 @@ def machine(folder: Path, checkout: Path | None = None) -> Iterator[Machine]:
     if missing is not None:
         pytest.skip(missing)
     # In memory: what a machine writes is gone with it.
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True, timeout=PATIENCE)
     try:
         made = Machine(folder, checkout)
         try:

@@ -259,7 +259,7 @@ def test_a_card_that_fails_at_the_very_first_start_is_said_by_a_camera_that_stay
             finally:
                 if process.returncode is None:
                     process.kill()
-                    await process.wait()
+                    await asyncio.wait_for(process.wait(), PATIENCE)
                 await world.stop()
         return (directory / "log").read_text()
 

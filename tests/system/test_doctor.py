@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -119,6 +120,10 @@ def test_a_press_that_is_asked_for_can_be_made_on_the_page_that_is_named(board: 
         text=True,
     ) as doctor:
         assert doctor.stdout is not None
+        # Who reads what it says waits for it, and so does the end of the block.
+        late = threading.Timer(90, doctor.kill)
+        late.daemon = True
+        late.start()
         page, said = "", ""
         for line in doctor.stdout:
             said += line
@@ -128,6 +133,7 @@ def test_a_press_that_is_asked_for_can_be_made_on_the_page_that_is_named(board: 
                 body = json.dumps({"button": asked[1], "seconds": 0.2}).encode()
                 with urllib.request.urlopen(f"{page}/api/press", body, timeout=30) as answer:
                     assert answer.status == 200
+        late.cancel()
     assert doctor.returncode == 0, said
     assert said.count("A press arrived, and its release") == 2, said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from hw_mocks.sound import FLASH_FRAMES, LOUDNESS, decode, speak
 from hw_mocks.world import WorldThread
 
 from camerad.stream import wire
-from tests.system.harness import until
+from tests.system.harness import PATIENCE, until
 from tests.system.speech import likeness
 from tests.unit.capture.child import Child, found, now_us, running
 
@@ -55,11 +56,15 @@ def hearing(folder: Path, order: dict[str, Any], **variables: str) -> Iterator[d
     )
     assert process.stdout is not None
     try:
+        assert select.select([process.stdout], [], [], PATIENCE)[0], "the microphone says nothing"
         assert process.stdout.readline()
         yield environment
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
         process.stdout.close()
 
 

@@ -37,7 +37,8 @@ def files_below(directory: Path) -> list[Path]:
 def mapped_for_writing(pid: int) -> list[str]:
     """Files that a process could write without a call that shows."""
     command = tracing.as_root("cat", f"/proc/{pid}/maps")
-    maps = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    maps = done.stdout
     shared = [line.split(maxsplit=5) for line in maps.splitlines() if " rw-s " in line]
     names = [fields[5] for fields in shared if len(fields) == 6]
     return [name for name in names if not name.startswith(("/memfd:", "/dev/", "anon_inode:"))]

@@ -94,13 +94,15 @@ class Card:
             capture_output=True,
             text=True,
             check=True,
+            timeout=PATIENCE,
         )
         device = os.path.basename(source.stdout.strip())
         Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
 
     def check(self) -> None:
         """As is done before a card is mounted."""
-        done = subprocess.run(["e2fsck", "-fy", str(self.image)], capture_output=True, check=False)
+        command = ["e2fsck", "-fy", str(self.image)]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
         assert done.returncode in (0, 1), done.stdout
 
 
@@ -246,13 +248,13 @@ def test_a_card_that_stands_still_for_three_seconds_costs_no_picture(
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
-        subprocess.run(["fsfreeze", "--freeze", str(card.mount)], check=True)
+        subprocess.run(["fsfreeze", "--freeze", str(card.mount)], check=True, timeout=60)
         try:
             camera.pass_time(3)
             assert "storage_stalled" in camera.state["conditions"]
             assert camera.state["lights"]["red"]
         finally:
-            subprocess.run(["fsfreeze", "--unfreeze", str(card.mount)], check=True)
+            subprocess.run(["fsfreeze", "--unfreeze", str(card.mount)], check=True, timeout=60)
         camera.wait_for_condition("storage_stalled", holds=False)
         assert edges(camera, "red", red_us + 1) == []
         recording = camera.stop()

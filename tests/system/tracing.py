@@ -74,7 +74,10 @@ def writes(pids: list[int], log: Path) -> Iterator[list[Write]]:
         yield found
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.wait(20)
+        try:
+            tracer.wait(20)
+        finally:
+            tracer.kill()
         assert tracer.stderr is not None
         tracer.stderr.close()
     found += _parse(log.read_bytes())

@@ -169,11 +169,15 @@ def running(
         with contextlib.suppress(ProcessLookupError):
             child.process.send_signal(signal.SIGCONT)
             child.process.kill()
-        child.process.wait()
+        child.process.wait(DEADLINE)
         if child.process.stderr is not None:
             child.process.stderr.close()
+        # Closed alone, it would not wake who reads from it.
+        with contextlib.suppress(OSError):
+            child.near.shutdown(socket.SHUT_RDWR)
+        child._reader.join(DEADLINE)
+        assert not child._reader.is_alive(), "somebody reads from a socket that is shut down"
         child.near.close()
-        child._reader.join()
         os.close(child.frame_fd)
 
 
