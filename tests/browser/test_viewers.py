@@ -31,7 +31,9 @@ class Viewers:
         self.pictures = [0] * VIEWERS
         self.stages: list[list[str]] = [[] for _ in range(VIEWERS)]
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._all(),))
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(self._all(),), daemon=True
+        )
 
     async def _all(self) -> None:
         async with aiohttp.ClientSession() as session:

@@ -32,7 +32,7 @@ class Stages:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(camera.control)
         self._socket.sendall(b"GET /events HTTP/1.1\r\nHost: camerad\r\n\r\n")
-        self._thread = threading.Thread(target=self._follow)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
         until(lambda: self.seen, PATIENCE, "the first stage is told")
 
