@@ -150,7 +150,8 @@ def reason(said: object) -> str:
     crash, trace = getattr(said, "reprcrash", None), getattr(said, "reprtraceback", None)
     lines = str(said if crash is None else crash.message).strip().splitlines() or ["no reason"]
     places = [entry.reprfileloc for entry in trace.reprentries] if trace is not None else []
-    ours = [f" at {one.path}:{one.lineno}" for one in places if one and not os.path.isabs(one.path)]
+    named = [(one.path, one.lineno) for one in places if one]
+    ours = [f" at {path}:{line}" for path, line in named if not path.startswith(("/", ".venv/"))]
     return f"{''.join(ours[-1:])}: {lines[0][:_LINE]}"
 
 

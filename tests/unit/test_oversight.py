@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.oversight import reason
 from tests.waiting import until
 
 TREE = Path(__file__).parents[2]
@@ -161,6 +163,16 @@ def test_no_process_is_left(run: tuple[Path, str]) -> None:
     folder, said = run
     assert len((folder / "left").read_text().split()) == 3
     assert alive(folder) == [], said
+
+
+def test_a_failure_is_placed_in_the_tree_and_not_in_its_environment() -> None:
+    places = ["tests/test_page.py", ".venv/lib/playwright.py", "/usr/lib/python3/threading.py"]
+    entries = [SimpleNamespace(reprfileloc=SimpleNamespace(path=one, lineno=7)) for one in places]
+    said = SimpleNamespace(
+        reprcrash=SimpleNamespace(message="too late\nby far"),
+        reprtraceback=SimpleNamespace(reprentries=[*entries, SimpleNamespace(reprfileloc=None)]),
+    )
+    assert reason(said) == " at tests/test_page.py:7: too late"
 
 
 def test_who_ends_the_run_is_told_what_had_begun(tmp_path: Path) -> None:
