@@ -30,6 +30,17 @@ OUTPUTS: Final = {
 BUTTONS: Final = "buttons"
 """Stands for each button that is configured, as ``button_NAME``."""
 BUTTON: Final = "button_"
+DEADLINE_SECONDS: Final = 20.0
+"""What a check may take before it is given up, unless it is one of these."""
+DEADLINES: Final = {
+    "daemon": 30.0,  # which has ten to begin to answer, and five for each answer
+    "ledger": 30.0,
+    "hardening": 30.0,  # systemd-analyze has twenty
+}
+DEVICE_SECONDS: Final = 60.0
+"""What a device's check may take where nobody is asked: most is for libraries, and for opening."""
+AFTERWARDS_SECONDS: Final = 10.0
+"""What a further look at a store that has not answered once may take: a report is to come."""
 CHECKS: Final = (
     *BEFORE,
     *STILL,

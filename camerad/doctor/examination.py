@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import Any, Final, cast
 
 from camerad import client, process, wiring
 from camerad.clock import ClockSource, Moment, SystemClock, both
 from camerad.config import Settings
 from camerad.doctor import card, configuration, daemon, identity, machine, power
 from camerad.doctor.asking import Person
-from camerad.doctor.checks import BEFORE, BUTTON, BUTTONS, CHECKS, OUTPUTS, STILL
+from camerad.doctor.checks import (
+    AFTERWARDS_SECONDS,
+    BEFORE,
+    BUTTON,
+    BUTTONS,
+    CHECKS,
+    DEADLINE_SECONDS,
+    DEADLINES,
+    DEVICE_SECONDS,
+    OUTPUTS,
+    STILL,
+)
+from camerad.doctor.deadline import Looker, NoAnswerError
 from camerad.doctor.findings import Finding, What
 
 STUCK_SECONDS: Final = 1.0
+_END_SECONDS: Final = 10.0
+"""What devices may take to be let go of."""
+
+
+def no_answer(check: str, error: NoAnswerError) -> Finding:
+    """A check that has not come to its end."""
+    return Finding(check, What.NO_ANSWER, {"seconds": error.seconds})
 
 
 @dataclass(slots=True)
@@ -44,9 +66,22 @@ class Examination:
         """Every finding, in the order of the checks."""
         process.forbid_dumps()
         process.overwrite_freed_memory()
+        looker = Looker()
+        try:
+            async for finding in self._run(looker):
+                yield finding
+        finally:
+            looker.close()
+
+    async def _run(self, looker: Looker) -> AsyncIterator[Finding]:
         self._plan = plan = [check for check in CHECKS if self._chosen(check)]
         self._begin("configuration")
-        self.settings, finding = configuration.read(self.config)
+        try:
+            self.settings, finding = await looker.look(
+                configuration, "read", self.config, seconds=DEADLINE_SECONDS
+            )
+        except NoAnswerError as error:
+            finding = no_answer("configuration", error)
         yield finding
         if self.settings is None:
             for check in plan[1:]:
@@ -62,19 +97,24 @@ class Examination:
         directory = os.path.join(settings.device.state_dir, "recordings")
         socket = self.socket or os.path.join(settings.device.runtime_dir, client.SOCKET_NAME)
         self._begin("daemon")
-        owner = await asyncio.to_thread(daemon.find, directory, socket)
+        store = _Store(looker)
+        owner = await _owner(store, directory, socket)
         devices = [one for one in plan if one not in (*BEFORE, *STILL)]
         trials = _Trials(settings, self.person, devices if owner.free else [])
         try:
             self.running = owner.health is not None
             yield owner.finding
-            still = _Still(settings, directory, owner)
+            still = _Still(settings, directory, owner, store)
             for check in [one for one in plan if one in STILL]:
                 self._begin(check)
-                yield await still.examine(check)
-            self.moment = await still.moment()
+                try:
+                    yield await still.examine(check)
+                except NoAnswerError as error:
+                    yield no_answer(check, error)
+            with contextlib.suppress(NoAnswerError):
+                self.moment = await still.moment()
             if owner.health is not None:
-                async for finding in self._told(settings, owner, socket, devices):
+                async for finding in self._told(settings, owner, socket, devices, looker):
                     yield finding
                 return
             for check in devices:
@@ -92,7 +132,12 @@ class Examination:
         self.begins(check, self._plan.index(check) + 1, len(self._plan))
 
     async def _told(
-        self, settings: Settings, owner: daemon.Owner, socket: str, devices: list[str]
+        self,
+        settings: Settings,
+        owner: daemon.Owner,
+        socket: str,
+        devices: list[str],
+        looker: Looker,
     ) -> AsyncIterator[Finding]:
         """What the daemon says of them."""
         before = owner.health or {}
@@ -113,13 +158,47 @@ class Examination:
         names = [check for check in devices if check.startswith(BUTTON)]
         if names:
             await asyncio.sleep(STUCK_SECONDS)
-            again = await asyncio.to_thread(daemon.ask, socket)
+            again = None
+            with contextlib.suppress(NoAnswerError):
+                again = await looker.look(daemon, "ask", socket, seconds=DEADLINES["daemon"])
             for check in names:
                 if again is None or again.health is None:  # it ended, or hangs, in that second
                     yield Finding(check, What.DEVICES_TAKEN)
                     continue
                 button = check.removeprefix(BUTTON)
                 yield daemon.judge_button(before, again.health, button, gpios[check])
+
+
+class _Store:
+    """Looks at the store: one that has not answered in time is given less of it from then on."""
+
+    def __init__(self, looker: Looker) -> None:
+        self.looker = looker
+        self._late = False
+
+    async def look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
+        """As `Looker.look`, with the time that `check` has."""
+        seconds = DEADLINES.get(check, DEADLINE_SECONDS)
+        if self._late:
+            seconds = min(seconds, AFTERWARDS_SECONDS)
+        try:
+            return await self.looker.look(module, name, *values, seconds=seconds)
+        except NoAnswerError:
+            self._late = True
+            raise
+
+
+async def _owner(store: _Store, directory: str, socket: str) -> daemon.Owner:
+    """Who has the camera. Where the store itself does not answer, its daemon may."""
+    try:
+        return cast("daemon.Owner", await store.look("daemon", daemon, "find", directory, socket))
+    except NoAnswerError as error:
+        seconds = AFTERWARDS_SECONDS
+        with contextlib.suppress(NoAnswerError):
+            found = await store.looker.look(daemon, "ask", socket, seconds=seconds)
+            if found is not None:
+                return cast("daemon.Owner", found)
+        return daemon.Owner(no_answer("daemon", error))
 
 
 class _Trials:
@@ -142,7 +221,14 @@ class _Trials:
     async def examine(self, check: str) -> Finding:
         """The finding of one check."""
         begun = self._begun.get(check)
-        return await (self._examine(check) if begun is None else begun)
+        if begun is None:
+            begun = self._begun[check] = asyncio.create_task(self._examine(check))
+        # Somebody who is asked has time.
+        seconds = DEVICE_SECONDS if self._person is None else None
+        await asyncio.wait({begun}, timeout=seconds)
+        if not begun.done():
+            return no_answer(check, NoAnswerError(DEVICE_SECONDS))
+        return begun.result()
 
     async def _examine(self, check: str) -> Finding:
         # They need the camera's libraries, which take their time to be imported.
@@ -173,18 +259,22 @@ class _Trials:
         """Let go of every device."""
         for task in self._begun.values():
             task.cancel()
-        await asyncio.gather(*self._begun.values(), return_exceptions=True)
+        if self._begun:
+            await asyncio.wait(self._begun.values(), timeout=_END_SECONDS)
 
 
 class _Still:
     """What needs none of the camera's parts. The ledger is read once."""
 
-    def __init__(self, settings: Settings, directory: str, owner: daemon.Owner) -> None:
+    def __init__(
+        self, settings: Settings, directory: str, owner: daemon.Owner, store: _Store
+    ) -> None:
+        self._store = store
         self._settings = settings
         self._directory = directory
         self._owner = owner
         self._state_dir = str(settings.device.state_dir)
-        self._ledger: identity.LedgerSigns | None = None
+        self._ledger: identity.LedgerSigns | NoAnswerError | None = None
         self._moment: Moment | None = None
 
     async def examine(self, check: str) -> Finding:
@@ -199,23 +289,34 @@ class _Still:
         if check == "clock":
             moment = await self.moment()
             return machine.judge_clock(moment.source, moment.wall_us)
+        if check == "uptime":
+            return machine.judge_uptime(SystemClock().now_us())
+        if check == "card" and owner.status.get("recording") is not None:
+            return Finding("card", What.CARD_BUSY)
         if check in ("battery", "temperature"):
-            return await asyncio.to_thread(power.examine, settings, check)
-        if check == "space":
-            return await asyncio.to_thread(card.space, settings, self._directory)
-        if check == "card":
-            if owner.status.get("recording") is not None:
-                return Finding("card", What.CARD_BUSY)
-            return await asyncio.to_thread(card.try_out, settings, self._directory)
-        if check == "hardening":
-            analysis = await asyncio.to_thread(machine.analyse, machine.unit_files())
-            return machine.judge_hardening(analysis, machine.missing_companions())
-        return machine.judge_uptime(SystemClock().now_us())
+            found = await self._look(check, power, "examine", settings, check)
+        elif check == "space":
+            found = await self._store.look(check, card, "space", settings, self._directory)
+        elif check == "card":
+            found = await self._store.look(check, card, "try_out", settings, self._directory)
+        else:
+            found = await self._look(check, sys.modules[__name__], "look_at_service")
+        return cast("Finding", found)
 
     async def _read(self) -> identity.LedgerSigns:
         if self._ledger is None:
-            self._ledger = await asyncio.to_thread(identity.read, self._state_dir)
-        return self._ledger
+            try:
+                self._ledger = await self._store.look("ledger", identity, "read", self._state_dir)
+            except NoAnswerError as error:
+                self._ledger = error
+        if isinstance(self._ledger, NoAnswerError):
+            raise self._ledger
+        return cast("identity.LedgerSigns", self._ledger)
+
+    async def _look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
+        """At something that is not the store."""
+        seconds = DEADLINES.get(check, DEADLINE_SECONDS)
+        return await self._store.looker.look(module, name, *values, seconds=seconds)
 
     async def moment(self) -> Moment:
         """The machine's time and what it is worth, by the daemon's word if one runs."""
@@ -224,12 +325,26 @@ class _Still:
             self._moment = Moment(*both(SystemClock()), source)
         if self._moment is None:
             ledger = (await self._read()).state
-            self._moment = await asyncio.to_thread(machine.look_at_clock, self._settings, ledger)
-        return self._moment
+            here = (machine, "look_at_clock", self._settings, ledger)
+            self._moment = await self._look("clock", *here)
+        return cast("Moment", self._moment)
 
     async def _key(self) -> Finding:
         known = (await self._read()).known
         if self._owner.key is not None:
             return identity.agrees(self._owner.key, known)
-        credential = machine.brings_key(machine.unit_files())
-        return identity.judge(identity.look(self._state_dir, known, credential=credential))
+        here = (sys.modules[__name__], "look_at_key", self._state_dir, known)
+        return cast("Finding", await self._store.look("key", *here))
+
+
+def look_at_key(state_dir: str, known: str | None) -> Finding:
+    """Whether the device has the key that the ledger knows."""
+    credential = machine.brings_key(machine.unit_files())
+    return identity.judge(identity.look(state_dir, known, credential=credential))
+
+
+def look_at_service() -> Finding:
+    """How the service is confined, and whether it has what it needs beside it."""
+    return machine.judge_hardening(
+        machine.analyse(machine.unit_files()), machine.missing_companions()
+    )

@@ -31,6 +31,9 @@ class What(StrEnum):
     CONFIGURATION_NEEDED = "configuration_needed"
     """Of every other check, where the configuration is wrong."""
 
+    NO_ANSWER = "no_answer"
+    """Of any check that has not come to its end in its time."""
+
     DAEMON_RUNS = "daemon_runs"
     DAEMON_STOPPED = "daemon_stopped"
     DAEMON_SILENT = "daemon_silent"
@@ -147,6 +150,7 @@ LEVELS: Final[Mapping[What, Level]] = {
     What.CONFIGURATION_OK: _OK,
     What.CONFIGURATION_WRONG: _FAIL,
     What.CONFIGURATION_NEEDED: _NOT,
+    What.NO_ANSWER: _FAIL,
     What.DAEMON_RUNS: _OK,
     What.DAEMON_STOPPED: _OK,
     What.DAEMON_SILENT: _FAIL,

@@ -50,6 +50,12 @@ ENGLISH: Final = Wording(
             "Correct the lines that are named, and check with: camerad config check {file}",
         ),
         What.CONFIGURATION_NEEDED: Said("It cannot be tested without a valid configuration."),
+        What.NO_ANSWER: Said(
+            "It did not answer within {seconds:g} s.",
+            "Switch the camera off and on. If it comes again: where recordings, ledger, key, space "
+            "or card do not answer, it is the card, which is to be offloaded and replaced; else it "
+            "is the part itself, or its wires. 'journalctl -k' has what the kernel says of it.",
+        ),
         What.DAEMON_RUNS: Said("The daemon runs ({stage}); it was asked about its parts."),
         What.DAEMON_STOPPED: Said("No daemon runs; the parts were tried directly."),
         What.DAEMON_SILENT: Said(

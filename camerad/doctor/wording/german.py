@@ -52,6 +52,13 @@ GERMAN: Final = Wording(
             "Die genannten Zeilen berichtigen und prüfen mit: camerad config check {file}",
         ),
         What.CONFIGURATION_NEEDED: Said("Ohne gültige Konfiguration nicht prüfbar."),
+        What.NO_ANSWER: Said(
+            "Hat innerhalb von {seconds:g} s nicht geantwortet.",
+            "Die Kamera aus- und einschalten. Kommt es wieder: Antworten Aufzeichnungen, "
+            "Protokoll, Schlüssel, Speicherplatz oder Karte nicht, ist es die Karte; sie auslesen "
+            "und ersetzen. Sonst ist es das Teil selbst, oder seine Leitungen. Was der Kern dazu "
+            "sagt, zeigt 'journalctl -k'.",
+        ),
         What.DAEMON_RUNS: Said("Das Hauptprogramm läuft ({stage}); es wurde nach allem gefragt."),
         What.DAEMON_STOPPED: Said("Es läuft keines; die Teile wurden unmittelbar erprobt."),
         What.DAEMON_SILENT: Said(

@@ -1,0 +1,284 @@
+"""A look that never ends is given up, and holds nobody back, not even where no signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from camerad.doctor import card, checks, daemon, examination, identity
+from camerad.doctor.deadline import Looker, NoAnswerError
+from camerad.doctor.findings import Finding, What
+from camerad.errors import ConfigError, StorageError
+from tests.unit import other_kernel
+from tests.unit.doctor.office import PUBLIC
+from tests.waiting import until
+
+HERE: ModuleType = sys.modules[__name__]
+LONG = 30.0
+"""Seconds that a look does not need."""
+
+
+@dataclass
+class Claimed:
+    """As `daemon.Owner`: what is claimed is this process's own afterwards."""
+
+    claim: int | None
+
+
+class UncopiedError(Exception):
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+        self.second = second
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def fails(kind: str) -> None:
+    if kind == "uncopied":
+        raise UncopiedError("what it was", "more")
+    raise StorageError(kind)
+
+
+def ends() -> None:
+    os._exit(0)
+
+
+def hangs(note: str) -> None:
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(1000)
+
+
+def claims(path: str) -> Claimed:
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return Claimed(descriptor)
+
+
+def held(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def looked(name: str, *values: object, seconds: float = LONG) -> object:
+    """What one look comes to."""
+    looker = Looker()
+    try:
+        return asyncio.run(looker.look(HERE, name, *values, seconds=seconds))
+    finally:
+        looker.close()
+        looker.close()
+
+
+def test_what_a_look_returns_or_raises_arrives() -> None:
+    assert looked("doubled", 21) == 42
+    # More than a socket takes at once.
+    assert looked("doubled", "x" * 500_000) == "x" * 1_000_000
+    with pytest.raises(StorageError, match="the card is full"):
+        looked("fails", "the card is full")
+    with pytest.raises(RuntimeError, match="UncopiedError: what it was"):
+        looked("fails", "uncopied")
+    with pytest.raises(EOFError, match="without an answer"):
+        looked("ends")
+
+
+def test_what_a_look_claims_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    path.touch()
+    claimed = looked("claims", str(path))
+    assert isinstance(claimed, Claimed)
+    assert claimed.claim is not None
+    assert held(path)
+    os.close(claimed.claim)
+    assert not held(path)
+
+
+def test_a_look_that_hangs_is_given_up_and_ended(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with pytest.raises(NoAnswerError, match=r"no answer within 0\.5 s"):
+        looked("hangs", str(note), seconds=0.5)
+    number = int(note.read_text())
+    until(lambda: not Path(f"/proc/{number}").exists())
+
+
+def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
+    """Killed, the command leaves no process behind that waits for more to do."""
+    program = (
+        "import os, time; from camerad.doctor.deadline import Looker; "
+        "print(Looker()._process, flush=True); time.sleep(1000)"
+    )
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as command:
+        assert command.stdout is not None
+        number = int(command.stdout.readline())
+        os.kill(command.pid, signal.SIGKILL)
+        # And nothing that it has started keeps its output open.
+        assert command.stdout.read() == ""
+    until(lambda: not Path(f"/proc/{number}").exists())
+
+
+# ----------------------------------------------------------------------------- the examination
+
+
+def never(*_: object) -> None:
+    time.sleep(1000)
+
+
+def found(config: Path, *only: str) -> dict[str, Finding]:
+    async def look() -> list[Finding]:
+        made = examination.Examination(config, only=only)
+        return [finding async for finding in made.run()]
+
+    return {finding.check: finding for finding in asyncio.run(look())}
+
+
+@pytest.fixture
+def store(config: Path) -> Path:
+    directory = config.parent / "state" / "recordings"
+    directory.mkdir(parents=True)
+    return directory
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("module", "name", "silent"),
+    [
+        (identity, "read", {"key", "ledger", "clock"}),
+        (examination, "look_at_key", {"key"}),
+        (examination, "look_at_service", {"hardening"}),
+        (examination.power, "examine", {"battery", "temperature"}),
+        (examination.machine, "look_at_clock", {"clock"}),
+        (card, "space", {"space"}),
+        (card, "try_out", {"card"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_hangs_is_told_and_the_rest_is_looked_at(
+    module: ModuleType, name: str, silent: set[str], config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, never)
+    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", LONG)
+    for check in silent:
+        monkeypatch.setitem(checks.DEADLINES, check, 0.5)
+    # The one that is read by three of them.
+    monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5 if "ledger" in silent else LONG)
+    seen = found(config, *checks.STILL)
+    assert set(seen) == {*checks.BEFORE, *checks.STILL}
+    assert {check for check, one in seen.items() if one.what is What.NO_ANSWER} == silent
+    assert all(seen[check].values == {"seconds": 0.5} for check in silent)
+
+
+def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
+    config: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((daemon, "find"), (identity, "read"), (card, "space")):
+        monkeypatch.setattr(module, name, never)
+    monkeypatch.setitem(checks.DEADLINES, "daemon", 1.0)
+    monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5)
+    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", 0.5)
+    seen = found(config, "space", "ledger", "camera", "light_red")
+    assert seen["daemon"].values == {"seconds": 1.0}
+    assert seen["space"].values == seen["ledger"].values == {"seconds": 0.5}
+    # Nobody knows whose they are.
+    assert seen["camera"].what is seen["light_red"].what is What.DEVICES_TAKEN
+    runs = daemon.Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}))
+    monkeypatch.setattr(daemon, "ask", lambda _: runs)
+    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", LONG)
+    assert found(config, "uptime")["daemon"].what is What.DAEMON_RUNS
+
+
+def test_a_configuration_that_does_not_answer_is_told(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "DEADLINE_SECONDS", 0.5)
+    pipe = config.with_name("pipe.yaml")
+    os.mkfifo(pipe)
+    seen = found(pipe, "uptime", "card")
+    assert seen["configuration"].what is What.NO_ANSWER
+    assert seen["card"].what is What.CONFIGURATION_NEEDED
+    assert seen["uptime"].what is What.UPTIME
+
+
+@pytest.mark.usefixtures("store")
+def test_a_device_that_does_not_answer_is_told(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: object, check: str) -> Finding:
+        await asyncio.sleep(0 if check == "buzzer" else 1000)
+        return Finding(check, What.OUTPUT_OK, {"gpio": 1})
+
+    monkeypatch.setattr(examination, "DEVICE_SECONDS", 0.2)
+    monkeypatch.setattr(examination._Trials, "_examine", silent)
+    seen = found(config, "camera", "light_red", "buzzer")
+    assert seen["camera"].what is seen["light_red"].what is What.NO_ANSWER
+    assert seen["camera"].values == {"seconds": 0.2}
+    assert seen["buzzer"].what is What.OUTPUT_OK
+
+
+def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:
+    config.write_text("policy: nowhere\nbogus: 1\n")
+    with pytest.raises(ConfigError) as raised:
+        examination.configuration.load(config)
+    assert found(config, "uptime")["configuration"].values["mistakes"].splitlines() == list(
+        raised.value.mistakes
+    )
+
+
+# ------------------------------------------------------------------------------------ for good
+
+
+def test_the_command_ends_while_the_card_hangs_so_that_no_signal_helps(tmp_path: Path) -> None:
+    """A file system that is frozen holds whoever writes in state D (FIFREEZE, ioctl_list(2))."""
+    if lacking := other_kernel.missing():
+        pytest.skip(lacking)
+    for program in ("mke2fs", "fsfreeze"):
+        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
+            pytest.skip(f"{program} is not installed")
+    document = {
+        "policy": "generic",
+        "recipients": [PUBLIC],
+        "device": {"id": "c7", "state_dir": "/tmp/card", "runtime_dir": "/tmp/run"},  # noqa: S108
+    }
+    (tmp_path / "camerad.yaml").write_text(yaml.safe_dump(document))
+    config = f"{other_kernel.SCRATCH}/camerad.yaml"
+    doctor = [sys.executable, "-m", "camerad", "doctor", "--config", config]
+    said = other_kernel.run(
+        [
+            "mkdir /tmp/card; truncate -s 32M /tmp/image; mke2fs -q /tmp/image",
+            "mount -o loop /tmp/image /tmp/card; mkdir /tmp/card/recordings",
+            "fsfreeze -f /tmp/card",
+            f"cd {shlex.quote(str(Path(__file__).parents[3]))}",
+            f"{shlex.join(doctor)} --only space,card --json",
+            "echo ended: $?",
+            "echo states: $(cat /proc/[0-9]*/stat | grep '(python' | cut -d' ' -f3)",
+            *other_kernel.end(),
+        ],
+        tmp_path,
+    )
+    report = re.search(r'\{"version".*\}', said)
+    assert report is not None, said
+    results = {one["check"]: one["finding"] for one in json.loads(report[0])["results"]}
+    # To be read it does not have to be written to.
+    assert (results["space"], results["card"]) == ("space_full", "no_answer")
+    assert "ended: 1" in said
+    assert "states: D" in said, "or nothing has hung"
