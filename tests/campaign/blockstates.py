@@ -63,6 +63,21 @@ class Log:
             self.entries.append(Entry(at_us, kind, offset, length, at))
             at += length
 
+    def content(self, entry: Entry) -> bytes:
+        """What was written."""
+        self._file.seek(entry.place)
+        return self._file.read(entry.length)
+
+    def first(self, content: bytes, since: int = 0) -> int:
+        """The number, from 1 on, of the first entry behind the first `since` that writes this.
+
+        Raises LookupError if there is none.
+        """
+        for number, one in enumerate(self.entries[since:], since + 1):
+            if one.kind == WRITE and content in self.content(one):
+                return number
+        raise LookupError(f"{content!r} is never written")
+
     def writes(self, from_us: int, to_us: int) -> list[int]:
         """Media times of the writes between two instants."""
         return [
@@ -99,9 +114,8 @@ class Log:
 
     def _apply(self, image: BinaryIO, entry: Entry, length: int) -> None:
         if entry.kind == WRITE:
-            self._file.seek(entry.place)
             image.seek(entry.offset)
-            image.write(self._file.read(length))
+            image.write(self.content(entry)[:length])
 
     def close(self) -> None:
         self._file.close()
@@ -151,16 +165,18 @@ def states(
     count: int,
     random: Random,
     *,
+    since: int = 0,
     drop: bool = False,
 ) -> list[State]:
     """So many different states within the windows (media times), up to a third of them as they are
-    after a flush; fewer if there are no more. In the order in which they can be made. drop: flushes
-    did nothing: states that a card leaves which lies, after it said once more that it flushed."""
+    after a flush; fewer if there are no more. In the order in which they can be made. since: so
+    many entries were issued at least. drop: flushes did nothing: states that a card leaves which
+    lies, after it said once more that it flushed."""
     ends = {
         issued: min(next_us, until_us)
         for issued, next_us in _ends(entries)
         for from_us, until_us in windows
-        if from_us <= entries[issued - 1].at_us <= until_us
+        if issued >= since and from_us <= entries[issued - 1].at_us <= until_us
     }
     found: dict[tuple[int, tuple[tuple[int, int], ...]], State] = {}
 
@@ -181,6 +197,17 @@ def states(
         if not drop or volatile(entries, state.certain, certain(entries, issued)):
             take(state)
     return sorted(found.values(), key=lambda one: (one.certain, one.issued, one.kept))
+
+
+def lie(
+    entries: Sequence[Entry], issued: int, at_us: int, random: Random, *, told: int, since: int
+) -> State:
+    """A state after so many entries, of a card that lies: of its flushes none did anything from
+    some moment on, after entry `since` and before entry `told`, which made true what was told."""
+    flushes = [n for n in range(since + 1, issued + 1) if entries[n - 1].kind == FLUSH]
+    least = sum(n > told for n in flushes)
+    dropped = random.randint(least, len(flushes))
+    return some(entries, issued, at_us, random, dropped=dropped)
 
 
 def torn_at(

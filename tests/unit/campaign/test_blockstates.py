@@ -9,7 +9,17 @@ from random import Random
 import pytest
 
 from tests.campaign.blocklog import ENTRY, FLUSH, SECTOR, WRITE
-from tests.campaign.blockstates import Entry, Log, State, certain, some, states, torn_at, volatile
+from tests.campaign.blockstates import (
+    Entry,
+    Log,
+    State,
+    certain,
+    lie,
+    some,
+    states,
+    torn_at,
+    volatile,
+)
 
 SECTORS = 4
 
@@ -71,6 +81,17 @@ def test_a_card_that_lies_loses_what_had_been_flushed() -> None:
         assert set(volatile(entries, state.certain, before)) - {n for n, _ in state.kept}
 
 
+def test_a_lie_begins_before_what_was_told_and_within_what_it_is_about() -> None:
+    entries = log_of("wf" * 20)
+    # What was told is the 31st entry, and the start before it ended with the 10th.
+    random = Random(1)
+    found = [lie(entries, 40, 77, random, told=31, since=10) for _ in range(300)]
+    assert {one.certain for one in found} == {*range(10, 31, 2)}
+    assert {(one.issued, one.at_us) for one in found} == {(40, 77)}
+    # Something of what was flushed is lost for certain.
+    assert all(len(one.kept) < (40 - one.certain) // 2 for one in found)
+
+
 def test_a_write_is_torn_where_it_is_asked_for_and_all_before_it_is_there() -> None:
     entries = log_of("wfwww")
     edge = SECTOR * SECTORS * 4 + SECTOR
@@ -110,4 +131,13 @@ def test_a_state_is_made_of_what_is_certain_and_of_what_was_kept(
     assert (tmp_path / "cut").read_bytes()[::SECTOR] == b"abc0"
     with pytest.raises(ValueError, match="beyond"):
         log.make(State(2, 4, (), 0), tmp_path / "cut")
+    log.close()
+
+
+def test_what_is_written_first_is_found_in_its_log(files: tuple[Path, Path]) -> None:
+    log = Log(*files)
+    # The second entry is a flush.
+    assert [log.first(letter) for letter in (b"a", b"b", b"c")] == [1, 3, 4]
+    with pytest.raises(LookupError):
+        log.first(b"a", since=1)
     log.close()
