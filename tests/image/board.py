@@ -16,7 +16,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,8 @@ MARK: Final = "image-test mark "
 """What a line of the serial console begins with when the guest has come to a point."""
 PLUG, PULL = "plug-", "pull-"
 """Marks that want a stick, by its name, in the board's USB socket, and out of it."""
+WITNESS: Final = "witness"
+"""What there is of units where the card's writes are logged."""
 _CHARGER_LINE: Final = "5"
 """Of the machine's GPIO chip, which holds it low."""
 _TRYBOOT: Final = "reboot: Restarting system with command '0 tryboot'"
@@ -139,7 +141,8 @@ class Board:
         self._starts = 0
         self._tree = folder / "board.dtb"
         machine = [*("qemu-system-aarch64", "-display", "none", "-cpu", PROCESSOR, "-m", MEMORY)]
-        run(*machine, "-M", f"virt,dumpdtb={self._tree}")
+        # Without the network card that it would have, and whose program may not be installed.
+        run(*machine, "-nic", "none", "-M", f"virt,dumpdtb={self._tree}")
         run("fdtput", "-t", "s", self._tree, "/", "serial-number", SERIAL)
         if docked:
             self._add_charger()
@@ -153,14 +156,14 @@ class Board:
             run("fdtput", "-t", "s", self._tree, node, name, text)
         run("fdtput", "-t", "u", self._tree, node, "gpios", chip, _CHARGER_LINE, "1")
 
-    def _initramfs(self, own: Path, scenario: str, folder: Path) -> Path:
-        """`own`, and behind it an initramfs with the units of every scenario and of this one. The
+    def _initramfs(self, own: Path, scenarios: Sequence[str], folder: Path) -> Path:
+        """`own`, and behind it an initramfs with the units of every scenario and of these. The
         kernel unpacks one over the other (buffer-format.rst of its documentation)."""
         more = folder / "more"
         (more / "scripts").mkdir(parents=True)
         shutil.copy(_GUEST / "initramfs", more / "scripts" / "guest")
-        for units in (_GUEST / "every", _GUEST / scenario):
-            if units.is_dir():
+        for name in ("every", *scenarios):
+            if (units := _GUEST / name).is_dir():
                 shutil.copytree(units, more / "guest", dirs_exist_ok=True)
         names = "\n".join(str(path.relative_to(more)) for path in sorted(more.rglob("*")))
         packed = subprocess.run(
@@ -189,9 +192,11 @@ class Board:
 
         scenario: what the guest is to do (`tests/image/layer/scenario.py`); tryboot: the reboot
         before asked for the slot on trial; log: a new file for all that the card is asked to write
-        (`tests.campaign.logwrites`); sticks: by their names, one after the other.
+        (`tests.campaign.logwrites`), and the guest says there what time it is (its units are those
+        of `witness` besides); sticks: by their names, one after the other.
         """
         sticks = sticks or {}
+        scenarios = [scenario] if log is None else [scenario, WITNESS]
         self._starts += 1
         folder = self.folder / f"start-{self._starts}-{scenario}"
         folder.mkdir()
@@ -212,7 +217,7 @@ class Board:
             *("-global", "virtio-mmio.force-legacy=false"),
             *("-device", "virtio-gpu-device,xres=320,yres=240"),
             *("-kernel", str(slot.kernel), "-dtb", str(self._tree)),
-            *("-initrd", str(self._initramfs(slot.initramfs, scenario, folder))),
+            *("-initrd", str(self._initramfs(slot.initramfs, scenarios, folder))),
             *("-append", f"{slot.cmdline} {added}"),
         ]
         if sticks:

@@ -95,7 +95,7 @@ def _cuts(
                 folder = place / f"{phase}-{number}"
                 folder.mkdir()
                 with log.made(state, directory) as both:
-                    card = _card(image, both, folder)
+                    card = power.card_with(image, folder, both)
                 cuts.append(_Cut(phase, number, state, card))
             log.close()
     # One of each phase after the other, so that those of all come soon.
@@ -114,20 +114,6 @@ def _start(guest: GuestLife, cuts: Sequence[_Cut], boards: int) -> list[Started]
             say(done[-1].line())
             cut.card.disk.unlink()
     return done
-
-
-def _card(image: Path, both: Path, folder: Path) -> Card:
-    """The card as the loss of power left it."""
-    card = Card(image, folder, size=0)
-    at = 0
-    for part in power.parts(card):
-        # Whole: what is empty in the state may not be so in the image.
-        words = ["status=none", "conv=notrunc", f"bs={layout.MIB}", f"skip={at // layout.MIB}"]
-        words += [f"seek={part.start // layout.MIB}", f"count={part.size // layout.MIB}"]
-        run("dd", f"if={both}", f"of={card.disk}", *words)
-        at += part.size
-    run("fallocate", "--dig-holes", card.disk)
-    return card
 
 
 def _run(layer: Path, cut: _Cut) -> tuple[_Cut, Start | str, float]:

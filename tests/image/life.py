@@ -119,11 +119,15 @@ class Lives:
         self._tryboot = False
 
     def start(
-        self, scenario: str, pace: str = PACE, sticks: Mapping[str, Path] | None = None
+        self,
+        scenario: str,
+        pace: str = PACE,
+        sticks: Mapping[str, Path] | None = None,
+        log: Path | None = None,
     ) -> Ended:
         """As `Board.start`; after a reboot that asked for it, of the slot on trial."""
         self.number += 1
-        ended = self.board.start(scenario, pace=pace, tryboot=self._tryboot, sticks=sticks)
+        ended = self.board.start(scenario, pace=pace, tryboot=self._tryboot, sticks=sticks, log=log)
         self._tryboot = ended.tryboot
         say(
             f"start {self.number}, {scenario}: {ended.reason} after {ended.seconds:.0f} s, "

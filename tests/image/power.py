@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.crash.device import STATE
 from tests.image import disks
 from tests.image.board import Board
 from tests.image.card import Card, run
-from tests.image.life import DOCK, found_after, office_files
+from tests.image.life import DOCK, Start, found_after, office_files
 
 PROVISIONING: Final = "provisioning"
 PHASES: Final = ("recording", "closing", "retention", PROVISIONING)
@@ -40,6 +40,8 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "storage": lives.MINUTES,
     "idle": {"camera": "none"},
 }
+WRITTEN: Final = (layout.COMMON, layout.DATA)
+"""The partitions that are written to where nothing is updated."""
 _PLACE: Final = "/var/lib/camerad/"
 _BEFORE_US, _AFTER_US = 100_000, 300_000
 _FACTS: Final = "guest.json"
@@ -61,12 +63,34 @@ class GuestLife:
         return replace(self.life, windows=self.windows[phase])
 
 
-def parts(card: Card) -> list[Part]:
-    """The partitions that are written to."""
-    return [
-        Part(card.start(partition), card.length(partition))
-        for partition in (layout.COMMON, layout.DATA)
-    ]
+def parts(card: Card, partitions: Sequence[layout.Partition] = WRITTEN) -> list[Part]:
+    """Where partitions lie."""
+    return [Part(card.start(partition), card.length(partition)) for partition in partitions]
+
+
+def card_with(
+    image: Path, folder: Path, content: Path, partitions: Sequence[layout.Partition] = WRITTEN
+) -> Card:
+    """The image as a card in `folder`, these partitions of which are those in the file `content`,
+    one behind the other."""
+    card = Card(image, folder, size=0)
+    at = 0
+    for part in parts(card, partitions):
+        # Whole: what is empty in there may not be so in the image.
+        words = ["status=none", "conv=notrunc", f"bs={layout.MIB}", f"skip={at // layout.MIB}"]
+        words += [f"seek={part.start // layout.MIB}", f"count={part.size // layout.MIB}"]
+        run("dd", f"if={content}", f"of={card.disk}", *words)
+        at += part.size
+    run("fallocate", "--dig-holes", card.disk)
+    return card
+
+
+def gather(disk: Path, of_disk: Sequence[Part], target: Path) -> None:
+    """Copy parts of a disk into a new file, one behind the other."""
+    at = 0
+    for part in of_disk:
+        copy_part(disk, part, target, at)
+        at += part.size
 
 
 @contextmanager
@@ -116,7 +140,7 @@ def live(image: Path, folder: Path, seed: int) -> GuestLife:
     random = Random(f"{seed}/guest/life")
     card = Card(image, folder, size=0)
     common, data = parts(card)
-    due, kept = _seeded(card, data, folder, random)
+    due, kept = seeded(card, data, folder, random)
     card.put(layout.COMMON, *office_files(folder / "office", SETTINGS))
     before = folder / "before.img"
     run("cp", "--sparse=always", card.disk, before)
@@ -130,22 +154,19 @@ def live(image: Path, folder: Path, seed: int) -> GuestLife:
     for name, of_card in (("data", [data]), ("both", [common, data])):
         place = folder / name
         place.mkdir()
-        at = 0
-        for part in of_card:
-            copy_part(before, part, place / "before", at)
-            at += part.size
+        gather(before, of_card, place / "before")
         times = converted(log, of_card, place / "log.blocks")
     log.unlink()
-    _keep_files(card, data, folder / "data")
+    keep_files(card, data, folder / "data")
     os.replace(before, card.disk)
-    facts = _facts(start.folder, start.found, times, (due, kept))
+    facts = facts_of(start, times, (due, kept))
     (folder / _FACTS).write_text(json.dumps(facts))
     guest = load(folder)
     assert guest is not None
     return guest
 
 
-def _seeded(card: Card, data: Part, folder: Path, random: Random) -> tuple[list[str], list[str]]:
+def seeded(card: Card, data: Part, folder: Path, random: Random) -> tuple[list[str], list[str]]:
     """A store in which most has expired, on the card; what is due there, and what is not."""
     root = folder / "seeded"
     (root / STATE).mkdir(parents=True)
@@ -159,7 +180,7 @@ def _seeded(card: Card, data: Part, folder: Path, random: Random) -> tuple[list[
     return due, kept
 
 
-def _keep_files(card: Card, data: Part, place: Path) -> None:
+def keep_files(card: Card, data: Part, place: Path) -> None:
     """Keep what the daemon's files were at the end, and the device's public key."""
     copy = place / "after.img"
     copy_part(card.disk, data, copy)
@@ -171,10 +192,12 @@ def _keep_files(card: Card, data: Part, place: Path) -> None:
     copy.unlink()
 
 
-def _facts(
-    said: Path, found: dict[str, Any], times: list[int], seeded: tuple[list[str], list[str]]
+def facts_of(
+    start: Start, times: list[int], recorded: tuple[list[str], list[str]]
 ) -> dict[str, Any]:
-    reports = [json.loads(line) for line in (said / "witness/reports.jsonl").open()]
+    """What the witness of a start said, for `load`. times: of the log; recorded: as `seeded`."""
+    said = start.folder / "witness/reports.jsonl"
+    reports = [json.loads(line) for line in said.read_text().splitlines()]
     syncs = sorted(
         (one["at_us"], one["synced"].removeprefix(_PLACE)) for one in reports if "synced" in one
     )
@@ -182,10 +205,10 @@ def _facts(
         "syncs": syncs,
         "phases": {one["phase"]: one["at_us"] for one in reports if "phase" in one},
         "times": [times[0], times[-1]],
-        "wall_us": found["wall_us"],
-        "boot_id": found["boot_id"],
-        "due": seeded[0],
-        "kept": seeded[1],
+        "wall_us": start.found["wall_us"],
+        "boot_id": start.found["boot_id"],
+        "due": recorded[0],
+        "kept": recorded[1],
     }
 
 
@@ -195,12 +218,9 @@ def load(folder: Path) -> GuestLife | None:
         facts = json.loads((folder / _FACTS).read_text())
     except FileNotFoundError:
         return None
-    phases, (began_us, ended_us) = facts["phases"], facts["times"]
-    syncs = [(at_us, path) for at_us, path in facts["syncs"]]
-    life = Life(
-        *(folder / "data", syncs, 0, began_us, ended_us, [], facts["wall_us"], facts["boot_id"]),
-        *(facts["due"], facts["kept"], CAMERAD),
-    )
+    phases = facts["phases"]
+    life = life_of(folder / "data", facts)
+    syncs = life.syncs
     windows = {
         PROVISIONING: [(0, phases["ready"])],
         "retention": [(syncs[0][0], phases["retained"])],
@@ -208,6 +228,15 @@ def load(folder: Path) -> GuestLife | None:
         "closing": _closings(life, phases["recorded"]),
     }
     return GuestLife(folder, windows, life, replace(life, directory=folder / "both"))
+
+
+def life_of(directory: Path, facts: Mapping[str, Any]) -> Life:
+    """A data partition's life, of such facts; without windows."""
+    syncs = [(at_us, path) for at_us, path in facts["syncs"]]
+    return Life(
+        *(directory, syncs, 0, *facts["times"], [], facts["wall_us"], facts["boot_id"]),
+        *(facts["due"], facts["kept"], CAMERAD),
+    )
 
 
 def _closings(life: Life, from_us: int) -> list[Window]:

@@ -1,14 +1,15 @@
 """Says at which time the card had come how far: writes the time to the card itself.
 
-    witness.py FOLDER
+    witness.py FOLDER RESULT
 
 A log of the card's writes, taken outside, knows their order and no time. So every few hundredths of
 a second, and whenever the simulated card reports that a sync has returned, a sector between the
 table of partitions and the first of them is written, past every cache: what stands before it in the
 log was asked for before that time, and what stands behind it was asked for later.
 
-For the simulated hardware this is the world (`hw_mocks.bus`). What it reports of syncs is kept in
-FOLDER, as lines of JSON, and so is what the scenario says of itself.
+For the simulated hardware this is the world (`hw_mocks.bus`), with its socket in FOLDER. What it
+reports of syncs is kept as lines of JSON, and so is what the scenario says of itself: on the result
+disk, in START/witness of RESULT, to the end of the start, in whatever way that comes.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ REPORTS = "reports.jsonl"
 class Witness:
     """Answers whoever connects, and writes marks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: Path) -> None:
         # Never closed: udev would look for partitions anew, and what is mounted would be gone.
         self._card = os.open(CARD, os.O_WRONLY | os.O_DIRECT)
         self._page = mmap.mmap(-1, mmap.PAGESIZE)
-        self._reports = (folder / REPORTS).open("a", buffering=1)
+        self._reports = (kept / REPORTS).open("a", buffering=1)
         self._selector = selectors.DefaultSelector()
         self._server = socket.socket(socket.AF_UNIX)
         before = os.umask(0)  # the daemon is another user
@@ -89,10 +90,17 @@ class Witness:
             self.mark()
 
 
+def start() -> str:
+    """Which start this is, by the kernel's command line."""
+    words = Path("/proc/cmdline").read_text().split()
+    return next(one.partition("=")[2] for one in words if one.startswith("image-test.start="))
+
+
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, kept = Path(sys.argv[1]), Path(sys.argv[2]) / start() / "witness"
     folder.mkdir(exist_ok=True)
-    witness = Witness(folder)
+    kept.mkdir(parents=True, exist_ok=True)
+    witness = Witness(folder, kept)
     witness.mark()
     os.write(1, b"the witness is there\n")
     # What vouches for the time on a camera in its dock (systemd-timesyncd.service(8)).
