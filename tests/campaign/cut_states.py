@@ -148,12 +148,14 @@ def _entries(life: Life) -> list[Entry]:
 
 
 @dataclass
-class _Found:
+class Found:
+    """lost: seconds of footage."""
+
     findings: list[str]
     lost: list[float]
 
 
-def _judged(life: Life, made: list[State]) -> Iterator[tuple[int, State, Log, _Found]]:
+def _judged(life: Life, made: list[State]) -> Iterator[tuple[int, State, Log, Found]]:
     with fast_directory() as directory, fast_directory() as scratch:
         image = directory / "image"
         subprocess.run(["cp", "--sparse=always", str(life.image), str(image)], check=True)
@@ -164,14 +166,15 @@ def _judged(life: Life, made: list[State]) -> Iterator[tuple[int, State, Log, _F
                 judge = LifeJudge(str(scratch), notes=True)
             twice = number % _AGAIN == 0
             with log.made(state, directory) as cut:
-                found = _judge(life, state.at_us, cut, judge.fresh(), twice=twice)
+                found = judged(life, state.at_us, cut, judge.fresh(), twice=twice)
             yield number, state, log, found
         log.close()
 
 
-def _judge(life: Life, at_us: int, cut: Path, judge: LifeJudge, *, twice: bool) -> _Found:
-    """twice: a second start must find nothing to do."""
-    found = _Found(checked(cut), [])
+def judged(life: Life, at_us: int, cut: Path, judge: LifeJudge, *, twice: bool) -> Found:
+    """What a start makes of a file system, and what is wrong with that. judge: one who has been
+    promised nothing yet; twice: a second start must find nothing to do."""
+    found = Found(checked(cut), [])
     root = cut.with_name("root")
     for promise in promises(life, at_us):
         judge.take(promise)
@@ -270,7 +273,7 @@ def _deleted(life: Life, after: Tree) -> list[str]:
     return [f"{path} is due, and is still there" for path in paths if path in after.files]
 
 
-def _judge_loss(life: Life, at_us: int, root: Path, found: _Found) -> None:
+def _judge_loss(life: Life, at_us: int, root: Path, found: Found) -> None:
     """How much footage since the press is not in what was being recorded."""
     for path in judging.recordings(life.card / "recordings"):
         read = read_once(path)

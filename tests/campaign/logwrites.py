@@ -110,6 +110,19 @@ def converted(log: Path, parts: Sequence[Part], to: Path) -> list[int]:
     return times[1:]
 
 
+def outside(log: Path, parts: Sequence[Part]) -> list[Logged]:
+    """Writes to none of these parts, but for those that say the time.
+
+    Raises ValueError as `converted` does.
+    """
+    with log.open("rb") as source:
+        return [
+            one
+            for one in read(source)
+            if one.length and one.offset != PLACE and _within(one, parts) is None
+        ]
+
+
 def _within(one: Logged, parts: Sequence[Part]) -> int | None:
     """Where an entry lies in the parts; None: in none of them."""
     before = 0

@@ -102,7 +102,7 @@ def _judge(guest: GuestLife, at_us: int, both: Path, judge: LifeJudge) -> list[s
     try:
         copy_part(both, Part(_COMMON, both.stat().st_size - _COMMON), data)
         found += checked(data)
-        found += _check_common(both)
+        found += check_common(both)
         for promise in promises(guest.life, at_us):
             judge.take(promise)
         whole, root = both.with_name("whole"), both.with_name("root")
@@ -128,7 +128,7 @@ def _judge(guest: GuestLife, at_us: int, both: Path, judge: LifeJudge) -> list[s
     return found
 
 
-def _check_common(both: Path) -> list[str]:
+def check_common(both: Path) -> list[str]:
     """What the common partition's check leaves, called as the image's unit calls it."""
     unit = (FILES / "etc/systemd/system/camerad-check-common.service").read_text()
     (line,) = re.findall(r"^ExecStart=(.+) \S+$", unit, re.MULTILINE)

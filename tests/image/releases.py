@@ -39,11 +39,14 @@ _BROKEN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """image: of the release "old", compressed. versions: of both. bundles: by what is in them."""
+    """folder: where they are. image: of the release "old", compressed. versions: of both. bundles:
+    by what is in them. images: root and boot partition of the release "new"."""
 
+    folder: Path
     image: Path
     versions: dict[str, str]
     bundles: dict[str, Path]
+    images: tuple[Path, Path]
 
 
 def _build(base: Path, name: str, authority: pki.Authority, out: Path) -> None:
@@ -70,12 +73,11 @@ def _broken(images: tuple[Path, Path], words: str, folder: Path) -> tuple[Path, 
     return root, boot
 
 
-def make(base: Path, folder: Path) -> Releases:
-    """Build them with the recipe, of the packages in `base`; takes some minutes."""
+def make_two(base: Path, folder: Path) -> Releases:
+    """Build both with the recipe, of the packages in `base`; takes some minutes."""
     assert base.is_dir(), f"{base}: no packages of an earlier build there; make image leaves them"
     folder.mkdir()
     authority = pki.make(folder / "authority")
-    stranger = pki.make(folder / "stranger")
     bundles = {}
     for name in EPOCHS:
         _build(base, name, authority, folder / name)
@@ -88,6 +90,15 @@ def make(base: Path, folder: Path) -> Releases:
     run("rauc", f"--conf={conf}", "extract", bundles["new"], taken)
     images = (taken / "root.img", taken / "boot.img")
     versions = {name: updates.version("0.1.0", epoch) for name, epoch in EPOCHS.items()}
+    return Releases(folder, folder / "old" / f"{NAME}.img.zst", versions, bundles, images)
+
+
+def make(base: Path, folder: Path) -> Releases:
+    """Both, and bundles that no camera must be harmed by."""
+    made = make_two(base, folder)
+    authority = pki.Authority(folder / "authority")
+    stranger = pki.make(folder / "stranger")
+    bundles, versions, images = made.bundles, made.versions, made.images
     log = folder / "log"
     for kind, version, signer in (
         ("stranger", versions["new"], stranger.signer),
@@ -104,7 +115,7 @@ def make(base: Path, folder: Path) -> Releases:
     bundles["half"] = folder / "half.raucb"
     whole = bundles["new"].read_bytes()
     bundles["half"].write_bytes(whole[: len(whole) // 2])
-    return Releases(folder / "old" / f"{NAME}.img.zst", versions, bundles)
+    return made
 
 
 def make_stick(folder: Path, name: str, bundle: Path) -> Path:

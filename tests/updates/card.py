@@ -202,13 +202,18 @@ def firmware(card: Path, *, tryboot: bool = False) -> Start:
 
 def is_whole(card: Path, start: Start, folder: Path) -> bool:
     """Whether every block of the slot's root is what its command line says."""
-    match = re.search(r"camerad\.verity=(\d+):([0-9a-f]+):([0-9a-f]+)", start.words)
-    assert match is not None, start
     root = get(card, boards.SLOTS[start.slot][1].name, folder / "root.check")
+    return verity_fits(root, start.words)
+
+
+def verity_fits(root: Path, words: str) -> bool:
+    """Whether every block of a root is what the kernel's command line says."""
+    match = re.search(r"camerad\.verity=(\d+):([0-9a-f]+):([0-9a-f]+)", words)
+    assert match is not None, words
     blocks = int(match[1])
-    words = [
+    command = [
         *("veritysetup", "verify", "--no-superblock", "--hash=sha256"),
         *("--data-block-size=4096", "--hash-block-size=4096", f"--data-blocks={blocks}"),
         *(f"--hash-offset={blocks * 4096}", f"--salt={match[3]}", str(root), str(root), match[2]),
     ]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -13,7 +13,7 @@ import pytest
 from tests.campaign import logwrites
 from tests.campaign.blocklog import FLUSH, WRITE
 from tests.campaign.blockstates import Log, State, certain, states
-from tests.campaign.logwrites import PLACE, WORD, Logged, Part, converted, read
+from tests.campaign.logwrites import PLACE, WORD, Logged, Part, converted, outside, read
 
 SECTOR = 512
 FLUSHED, FUA, DISCARDED = 1, 2, 4
@@ -154,3 +154,13 @@ def test_entries_say_where_their_data_lies(tmp_path: Path) -> None:
         assert list(read(file)) == [Logged(0, 0, 2 * SECTOR), Logged(1024, SECTOR, 3 * SECTOR)]
         file.seek(3 * SECTOR)
         assert file.read(SECTOR) == b"y" * SECTOR
+
+
+def test_a_write_elsewhere_is_seen_and_the_time_is_none(tmp_path: Path) -> None:
+    parts = [Part(1 << 21, 4096), Part(1 << 22, 4096)]
+    there = entry(1 << 21, b"a" * SECTOR)
+    path = log_of(
+        tmp_path / "log", time(1), there, entry(0, flags=FLUSHED), entry(4096, b"b" * 512)
+    )
+    assert [(one.offset, one.length) for one in outside(path, parts)] == [(4096, 512)]
+    assert outside(log_of(tmp_path / "log", time(1), there), parts) == []

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+from camerad.behaviour.update import Phase
 from camerad_image import layout
 from tests.campaign import logwrites
 from tests.campaign.logwrites import Part
+from tests.image import power_update
 from tests.image.power import copy_part
 
 
@@ -45,3 +47,23 @@ def test_a_part_of_a_disk_is_copied_with_its_holes(tmp_path: Path) -> None:
     wanted[24 << 20 : (24 << 20) + 4096] = b"a" * 4096
     assert copy.read_bytes() == wanted
     assert os.stat(copy).st_blocks * 512 < 1 << 20
+
+
+def test_what_was_told_of_an_update_is_known_by_the_journals_time() -> None:
+    journal = """\
+[    4.000001] camera kernel: random: crng init done
+[  101.000200] camera camerad[7]: version 2 is installed into slot B
+[ 1201.500000] camera camerad[9]: version 2 is tried: the machine starts anew
+"""
+    assert power_update.said(journal) == [
+        (101_000_200, Phase.INSTALLING),
+        (1_201_500_000, Phase.TRYING),
+    ]
+
+
+def test_the_partitions_of_a_state_lie_one_behind_the_other() -> None:
+    places = [power_update.place(one) for one in power_update.PARTITIONS]
+    sizes = [one.size for one in power_update.PARTITIONS]
+    assert places == [0, *(at + size for at, size in zip(places, sizes, strict=True))][:-1]
+    # Slot A runs: nothing of it is written to.
+    assert {layout.BOOT_A, layout.ROOT_A} & set(power_update.PARTITIONS) == set()
