@@ -17,6 +17,7 @@ from camerad_image import (
     accounts,
     boards,
     configure,
+    drivers,
     filesystems,
     layout,
     publishing,
@@ -237,6 +238,9 @@ class Build:
 
         self._say("Root: compressed, read only, with what it is checked against")
         kernel = find_kernel(root)
+        trees = (kernel.trees / name for one in boards.boards(order.boards) for name in one.trees)
+        modules = root / f"usr/lib/modules/{kernel.version}"
+        drivers.check(filter(Path.exists, trees), modules, rootfs.MODULES)
         boot = self._take(root, kernel)
         card = work / "card"
         shutil.rmtree(card, ignore_errors=True)

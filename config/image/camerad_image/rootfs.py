@@ -25,8 +25,8 @@ FILES: Final = Path(__file__).resolve().parents[1] / "files"
 """What is copied into the root besides packages, by its place in there."""
 
 MODULES: Final = (
-    # The card, on every board; what switches its power and its voltage (of the 4 and the 5, by their
-    # device trees); what the root is read through; and the same in an emulator.
+    # The card, on every board; what switches its power and its voltage (`camerad_image.drivers`);
+    # what the root is read through; and the same in an emulator.
     *("mmc_block", "sdhci_iproc", "sdhci_of_dwcmshc", "sdhci_brcmstb", "bcm2835"),
     *("fixed", "gpio_regulator", "reset_raspberrypi", "dm_mod", "dm_verity", "squashfs", "ext4"),
     *("virtio_blk", "virtio_mmio", "virtio_pci"),

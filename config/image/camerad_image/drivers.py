@@ -1,0 +1,161 @@
+"""What a board's card needs of the kernel before anything can be read from it.
+
+A board's device tree names the card's controller and what that depends on: regulators that switch
+its power, and what these hang on. Where the kernel has a driver for one of them as a module, that
+has to be in the initramfs: the kernel waits for it, and the root never comes.
+
+Formats: the Devicetree Specification 0.4, "Flattened Devicetree (DTB) Format"; modules.alias(5).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from camerad_image.errors import ImageError
+
+CONTROLLERS: Final = (
+    # Of the 3 and the Zero 2 W, of the 4, and of the 5.
+    *(b"brcm,bcm2835-sdhost", b"brcm,bcm2711-emmc2", b"brcm,bcm2712-sdhci"),
+)
+"""What the card is at; another kind of controller has the radio."""
+_OWN: Final = {
+    b"clocks": b"#clock-cells",
+    b"dmas": b"#dma-cells",
+    b"power-domains": b"#power-domain-cells",
+    b"resets": b"#reset-cells",
+}
+"""Properties that name what the controller depends on, and how many words follow each name. What
+such a provider has of these itself it can do without: two controllers of clocks feed each other."""
+_EVERY: Final = dict.fromkeys((b"gpio", b"gpios", b"enable-gpios"), b"#gpio-cells")
+"""The same, of every node."""
+_BEGIN, _END, _PROPERTY, _NOTHING, _LAST = 1, 2, 3, 4, 9
+
+Node = dict[bytes, bytes]
+"""Properties by their names."""
+
+
+def nodes(tree: bytes) -> Iterator[Node]:
+    """Every node of a flattened device tree; raises ImageError if it is none."""
+    if len(tree) < 40 or tree[:4] != b"\xd0\x0d\xfe\xed":
+        raise ImageError("not a flattened device tree")
+    _, _, at, strings = struct.unpack_from(">4I", tree)
+    open_nodes: list[Node] = []
+    while True:
+        (token,) = struct.unpack_from(">I", tree, at)
+        at += 4
+        if token == _BEGIN:
+            open_nodes.append({})
+            at += _padded(tree.index(b"\0", at) + 1 - at)
+        elif token == _END:
+            yield open_nodes.pop()
+        elif token == _PROPERTY:
+            size, offset = struct.unpack_from(">2I", tree, at)
+            name = tree[strings + offset : tree.index(b"\0", strings + offset)]
+            open_nodes[-1][name] = tree[at + 8 : at + 8 + size]
+            at += 8 + _padded(size)
+        elif token == _LAST:
+            return
+        elif token != _NOTHING:
+            raise ImageError(f"not a flattened device tree: the word {token} at {at - 4}")
+
+
+def _padded(size: int) -> int:
+    return (size + 3) // 4 * 4
+
+
+def _words(value: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(value) // 4}I", value)
+
+
+def _wanted(node: Node, by_handle: dict[int, Node]) -> Iterator[Node]:
+    """The nodes that one depends on."""
+    lists = _EVERY | _OWN if _is_card(node) else _EVERY
+    for name, value in node.items():
+        if name not in lists and not name.endswith(b"-supply"):
+            continue
+        words = list(_words(value))
+        while words:
+            provider = by_handle.get(words.pop(0))
+            if provider is None:
+                # A place in the list that nothing is at.
+                continue
+            yield provider
+            if name in lists:
+                del words[: _words(provider[lists[name]])[0]]
+
+
+def _is_card(node: Node) -> bool:
+    status = node.get(b"status", b"okay\0")
+    return _compatible(node)[0] in CONTROLLERS and status == b"okay\0"
+
+
+def card(tree: bytes) -> list[tuple[bytes, ...]]:
+    """What the card's controller is compatible with, and the same of each node that it depends on,
+    by whatever way; the controller first. Raises ImageError if the tree has none."""
+    found = list(nodes(tree))
+    by_handle = {_words(node[b"phandle"])[0]: node for node in found if b"phandle" in node}
+    waiting = [node for node in found if _is_card(node)]
+    if not waiting:
+        raise ImageError("the device tree has no card")
+    seen: list[Node] = []
+    while waiting:
+        node = waiting.pop(0)
+        if not any(node is one for one in seen):
+            seen.append(node)
+            waiting += _wanted(node, by_handle)
+    return [_compatible(node) for node in seen if b"compatible" in node]
+
+
+def _compatible(node: Node) -> tuple[bytes, ...]:
+    return tuple(node.get(b"compatible", b"\0").rstrip(b"\0").split(b"\0"))
+
+
+def _drivers(aliases: str, compatible: Iterable[bytes]) -> set[str]:
+    """The modules that drive a device that is compatible with one of these."""
+    wanted = [f"of:NxTxC{one.decode('ascii')}" for one in compatible]
+    found = set()
+    for line in aliases.splitlines():
+        words = line.split()
+        if len(words) != 3 or not words[1].startswith("of:"):
+            continue
+        if any(fnmatch.fnmatchcase(one, words[1]) for one in wanted):
+            found.add(words[2].replace("-", "_"))
+    return found
+
+
+def _included(dependencies: str, names: Iterable[str]) -> set[str]:
+    """These modules with all that they depend on, by the text of modules.dep."""
+    known = {}
+    for line in dependencies.splitlines():
+        module, _, others = line.partition(":")
+        known[_name(module)] = {_name(other) for other in others.split()}
+    chosen = {name.replace("-", "_") for name in names} & set(known)
+    return chosen.union(*(known[name] for name in chosen))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0].replace("-", "_")
+
+
+def check(trees: Iterable[Path], modules: Path, names: Iterable[str]) -> None:
+    """Raises ImageError if the initramfs lacks a module that a board's card needs.
+
+    trees: device trees; modules: the kernel's own folder below /usr/lib/modules; names: the modules
+    that the initramfs is asked for. What no module drives is built in, or driven by nothing; from
+    here that looks the same.
+    """
+    aliases = (modules / "modules.alias").read_text(encoding="ascii")
+    have = _included((modules / "modules.dep").read_text(encoding="ascii"), names)
+    for path in trees:
+        for compatible in card(path.read_bytes()):
+            drivers = _drivers(aliases, compatible)
+            if drivers and not drivers & have:
+                raise ImageError(
+                    f"{path.name}: the card needs {' or '.join(sorted(drivers))} for "
+                    f"{compatible[0].decode('ascii')}, and the initramfs has it not: name it in "
+                    "MODULES of camerad_image/rootfs.py, and build without BASE"
+                )
