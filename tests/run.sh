@@ -40,10 +40,11 @@ vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour
     tests/unit/evidence/test_retention_years.py'
 
 # pytest is ended as by Ctrl-C, so that it still says what has failed, and a minute later in any case.
+# The longest tests are told in the end: whoever adds one sees what it costs.
 run() { # PART ARGUMENT...
     number=$1
     shift
-    timeout --foreground --signal=INT --kill-after=60 "$limit" "$python" -m pytest "$@"
+    timeout --foreground --signal=INT --kill-after=60 "$limit" "$python" -m pytest --durations=12 --durations-min=5 "$@"
     code=$?
     case $code in
         124 | 137) echo "Part $number has not ended within $limit seconds, and was ended." ;;
