@@ -9,8 +9,9 @@ What still holds is told again to whoever connects later: the capture process th
 in the middle of ``camera_gone`` finds no camera either. After that the world says
 ``{"ready": true}``, so that a mock may wait until it knows the state it wakes up in.
 
-A client never holds up the program it lives in. Reports are queued, the queue is bounded, and
-what does not fit is counted and dropped. A world that is not there, or goes away, changes nothing.
+Once it is ready, a client never holds up the program it lives in. Reports are queued, the queue is
+bounded, and what does not fit is counted and dropped. A world that is not there, or goes away,
+changes nothing.
 
 The world itself is in `hw_mocks.world`. Mocks live in the processes of the program, whose memory is
 measured, so what is here loads nothing that the program would not.
@@ -40,6 +41,9 @@ WORLD_VARIABLE: Final = "HW_MOCKS_WORLD"
 LINE_LIMIT: Final = 1 << 20
 QUEUE_LIMIT: Final = 4096
 _RECEIVE_BYTES: Final = 1 << 16
+READY_SECONDS: Final = 10.0
+"""How long a mock waits for what a world has to tell, or to be heard by it. Only a world that is
+held up takes any of it; one that has gone is not waited for."""
 _FLUSH_SECONDS: Final = 0.5
 
 log = logging.getLogger("hw_mocks.bus")
@@ -115,9 +119,13 @@ class WorldClient:
         """Whether the world is still there."""
         return not self._gone
 
-    def wait_ready(self, timeout: float) -> bool:
-        """Wait until the world has told everything that already holds, at most `timeout` s."""
-        return self._ready.wait(timeout)
+    def wait_ready(self, timeout: float = READY_SECONDS) -> bool:
+        """Wait until the world has told everything that already holds, at most `timeout` s; whether
+        it has. If not, the log says that the mock goes on as if nothing held."""
+        told = self._ready.wait(timeout)
+        if not told:
+            log.warning("the world did not say within %g s what holds; going on without", timeout)
+        return told
 
     def send(self, message: Message) -> bool:
         """Queue a report; never blocks. False if it was dropped."""
@@ -130,7 +138,7 @@ class WorldClient:
         self._rouse()
         return True
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float = READY_SECONDS) -> bool:
         """Wait until the kernel has taken every report, at most `timeout` s; whether it has.
 
         From then on the world hears them, even if this process ends at once.

@@ -70,7 +70,7 @@ class Disk:
         """Take faults from the world that the environment names, if there is one."""
         self._world = WorldClient.from_environment("disk", self._hear)
         if self._world is not None:
-            self._world.wait_ready(1.0)
+            self._world.wait_ready()
 
     def fail(
         self,

@@ -32,7 +32,6 @@ SLOW: Final = "display_slow"
 HANG: Final = "display_hang"
 FAULTS: Final = (GONE, ERROR, SLOW, HANG)
 SLOW_SECONDS: Final = 0.5
-READY_SECONDS: Final = 1.0
 
 
 class Framebuffer:
@@ -51,7 +50,7 @@ class Framebuffer:
         """Take faults from the world that the environment names, if there is one."""
         self._world = WorldClient.from_environment(ROLE, self._hear)
         if self._world is not None:
-            self._world.wait_ready(READY_SECONDS)
+            self._world.wait_ready()
 
     def fail(self, name: str, until_us: int) -> None:
         """Let a fault hold until then. Raises ValueError for a name that is none of a display."""

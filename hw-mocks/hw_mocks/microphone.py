@@ -6,9 +6,10 @@ FOLDER is its own (see `hw_mocks.pulse`). ORDER is a JSON object: what is to be 
 (`hw_mocks.sound.sound_of`), "epoch_us": media time of frame 0 (now), "rate": samples per second
 (48000), "ppm": how much too fast the microphone's clock runs, in parts per million (0).
 
-It prints a line when it can be opened, and then lives until it is told to end or its parent ends.
-Samples leave it in real time by its own clock: the one with the number n is what is heard
-n / (rate * (1 + ppm / 1e6)) seconds after the start, and it is handed on within 10 ms of that.
+It prints a line when it can be opened and knows what holds in its world, and then lives until it is
+told to end or its parent ends. Samples leave it in real time by its own clock: the one with the
+number n is what is heard n / (rate * (1 + ppm / 1e6)) seconds after the start, and it is handed on
+within 10 ms of that.
 
 The world (`hw_mocks.bus`, role ``microphone``) tells it of three faults: ``microphone_gone``, it is
 unplugged; ``microphone_hangs``, it neither gives samples nor lets itself be opened or closed; and
@@ -148,6 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: microphone.end())
         world = WorldClient.from_environment(ROLE, microphone.obey)
+        if world is not None:
+            # What it heard before it knew of a fault would be in its pipe when it is opened.
+            world.wait_ready()
         print(json.dumps({"ready": True, "pid": os.getpid(), "server": server.pid}), flush=True)
         # Now that what takes a processor for a while is behind it. The server went back to where
         # programs are when it started.

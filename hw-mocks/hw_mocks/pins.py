@@ -49,7 +49,6 @@ BUSY_VARIABLE: Final = "HW_MOCKS_BUSY_GPIO"
 SEED_VARIABLE: Final = "HW_MOCKS_SEED"
 HISTORY_LIMIT: Final = 200
 """It lies in the daemon's memory, whose growth over hours is measured."""
-_READY_SECONDS: Final = 1.0
 _LONGEST_US: Final = 3_600_000_000
 
 log = logging.getLogger("hw_mocks.pins")
@@ -142,7 +141,7 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
         self._world = WorldClient.from_environment("pins", self._hear)
         if self._world is not None:
             # A button that is held at start must read as held when the daemon first looks.
-            self._world.wait_ready(_READY_SECONDS)
+            self._world.wait_ready()
         with self._news:
             self._running = True
         self._thread = threading.Thread(target=self._run, name="contacts", daemon=True)

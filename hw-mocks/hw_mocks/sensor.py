@@ -33,8 +33,6 @@ from hw_mocks.priority import REALTIME_VARIABLE
 if TYPE_CHECKING:
     from hw_mocks.bus import WorldClient
 
-_READY_SECONDS: Final = 0.5
-
 
 class Platform(Enum):
     """The two families of Raspberry Pi camera hardware. The value is what the environment says."""
@@ -166,7 +164,7 @@ class Sensor:
             self._world.send({"used": fault.value})
             # A process that the hit is about to end takes what it has not said with it, and the
             # next one would be hit again.
-            self._world.flush(_READY_SECONDS)
+            self._world.flush()
         return True
 
     def wait_while(self, fault: Fault) -> None:
@@ -191,8 +189,8 @@ class Sensor:
     def connect(self) -> None:
         """Join the world, if the environment names one, and hear what already holds there.
 
-        Waits half a second at most, so that a process restarted in the middle of a fault starts
-        in it. Does nothing when called again.
+        Waits for that, so that a process restarted in the middle of a fault starts in it. Does
+        nothing when called again.
         """
         if not self._has_world or self._world is not None:
             return
@@ -200,7 +198,7 @@ class Sensor:
 
         self._world = WorldClient.from_environment("sensor", self.obey)
         if self._world is not None:
-            self._world.wait_ready(_READY_SECONDS)
+            self._world.wait_ready()
 
     def missed(self, run: dict[str, Any]) -> None:
         """Tell the world of pictures that found no buffer (`hw_mocks.lateness.Missed`)."""

@@ -45,7 +45,7 @@ class TimeOfDay:
         """Take the offset from the world that the environment names, if there is one."""
         self._world = WorldClient.from_environment(self._role, self._hear)
         if self._world is not None:
-            self._world.wait_ready(1.0)
+            self._world.wait_ready()
 
     def set(self, offset_us: int) -> None:
         """Let the wall clock be ahead of the machine's by so much, from now on."""

@@ -7,12 +7,19 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from late_world import late_world
 from waiting import until
 
-from hw_mocks.bus import QUEUE_LIMIT, Message, WorldClient, now_us
+from hw_mocks.bus import QUEUE_LIMIT, WORLD_VARIABLE, Message, WorldClient, now_us
+from hw_mocks.disk import Disk
+from hw_mocks.framebuffer import Framebuffer
+from hw_mocks.pins import SimulatedFactory
+from hw_mocks.sensor import Fault, Sensor
+from hw_mocks.timeofday import TimeOfDay
 from hw_mocks.world import WorldThread
 
 
@@ -100,6 +107,52 @@ def test_what_still_holds_is_told_before_ready_to_whoever_connects_later(
     # Nothing is waited for here: wait_ready promises that it has been heard already.
     assert heard.messages == [still]
     made.close()
+
+
+def test_every_mock_waits_for_a_world_that_is_late_with_what_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, until_us = tmp_path / "world", now_us() + 60_000_000
+    monkeypatch.setenv(WORLD_VARIABLE, str(path))
+    sensor = Sensor({WORLD_VARIABLE: str(path)})
+    disk, display, clock = Disk(tmp_path), Framebuffer(str(tmp_path / "fb0")), TimeOfDay()
+    with (
+        late_world(
+            path,
+            sensor={"fault": "camera_gone", "until_us": until_us},
+            disk={"fault": "disk_full", "until_us": until_us},
+            panel={"fault": "display_gone", "until_us": until_us},
+            clock={"wall_offset_us": 4711},
+            pins={"hold": {"gpio": 17, "down": True, "id": "1"}},
+        ) as world,
+        ThreadPoolExecutor(5) as threads,
+    ):
+        mocks = (sensor.connect, disk.connect, display.connect, clock.connect, SimulatedFactory)
+        joining = [threads.submit(join) for join in mocks]
+        until(lambda: len(world.joined) == len(mocks))
+        # Longer than it takes on a machine that is not busy; it is given up after ten seconds.
+        late = time.monotonic() + 1.5
+        until(lambda: time.monotonic() > late)
+        assert not any(one.done() for one in joining)
+        world.go_on()
+        *_, factory = [one.result(20) for one in joining]
+        assert sensor.holds(Fault.CAMERA_GONE)
+        assert disk.holds("disk_full")
+        assert display._holds("display_gone")
+        assert clock.offset_us == 4711
+        until(lambda: factory.closed(17))
+        factory.close()
+    until(lambda: not any(one.name.startswith("world-") for one in threading.enumerate()))
+
+
+def test_who_is_told_nothing_in_time_goes_on_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with late_world(tmp_path / "world", sensor={}):
+        made = WorldClient(str(tmp_path / "world"), "sensor", Heard())
+        assert not made.wait_ready(0.01)
+        made.close()
+    assert "did not say within 0.01 s what holds" in caplog.text
 
 
 def test_what_was_forgotten_is_not_told(world: WorldThread, tmp_path: Path) -> None:

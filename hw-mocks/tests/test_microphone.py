@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from late_world import late_world
 from microphone_support import RATE, Listener, listening, microphone
 from sim_support import alive
 from waiting import until
@@ -56,6 +58,28 @@ def test_beeps_are_heard_every_second_by_counting_and_by_the_clock(tmp_path: Pat
             for at_us, count in listener.arrivals
         ]
         assert 0 <= min(late_us) < 15_000
+
+
+def test_a_capsule_that_is_broken_from_the_start_gives_nothing_but_silence(tmp_path: Path) -> None:
+    """Of what it heard before it knew of the fault, the first who opens it would hear 170 ms."""
+    path = tmp_path / "world"
+    broken = {"fault": "microphone_silent", "until_us": now_us() + 60 * SECOND}
+    with late_world(path, microphone=broken) as world, ThreadPoolExecutor(1) as thread:
+        loud = {"kind": "clapper", "every": 1, "fps": 30}
+        made = microphone(tmp_path / "m", loud, HW_MOCKS_WORLD=str(path))
+        starting = thread.submit(made.__enter__)
+        until(lambda: "microphone" in world.joined)
+        # More than its pipe holds: if it heard anything by now, it would be full of that.
+        late_us = now_us() + SECOND
+        until(lambda: now_us() > late_us)
+        world.go_on()
+        hearing = starting.result(20)
+        try:
+            with listening(hearing) as listener:
+                listener.hear(0.5)
+                assert not any(listener.samples)
+        finally:
+            made.__exit__(None, None, None)
 
 
 def test_unplugged_it_is_lost_and_cannot_be_opened_and_then_is_there_again(
