@@ -213,6 +213,9 @@ class Simulator:
         parts.callback(board.gauges.stop)
         machine = Machine(self.options.platform, footage, state)
         environment = machine.environment()
+        # Before anything that may have them: a microphone that is silent has never heard anything.
+        for name in self.options.faults:
+            board.fault(name, FAULT_SECONDS)
         if self.options.sound is not None:
             hearing = Hearing(state.sound, environment)
             parts.push_async_callback(hearing.stop)
@@ -233,8 +236,6 @@ class Simulator:
             else:
                 self._ended(code)
 
-        for name in self.options.faults:
-            board.fault(name, FAULT_SECONDS)
         process = self._make_process(derived, environment, ended)
         self._process = process
         self._control = ControlClient(state.control, self._changed)
@@ -277,9 +278,9 @@ class Simulator:
         self, configuration: Path, environment: dict[str, str], ended: Callable[[int], None]
     ) -> DaemonProcess | Doctor:
         """What runs on the board."""
+        environment = {**environment, REALTIME_VARIABLE: "1"}
         if self.options.doctor is None:
-            line = command(self.options.daemon, configuration)
-            return DaemonProcess(line, {**environment, REALTIME_VARIABLE: "1"}, ended)
+            return DaemonProcess(command(self.options.daemon, configuration), environment, ended)
         line = command(self.options.daemon, configuration, "doctor")
         return Doctor([*line, *self.options.doctor], environment, ended)
 
