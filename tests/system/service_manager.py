@@ -5,6 +5,10 @@ host name, IPC, network and control groups are its own, and so are /run, /etc an
 changes are in memory; /dev and the rest of the file system are this machine's. A reboot or a
 power-off ends its process 1, and how it ended tells which of the two it was (``reboot(2)``).
 
+A name space of control groups begins at the group that it is made in. Each machine is put into a
+group of its own before: of two that began at the same, each would kill the processes of the other's
+unit with its own, and forbid them its devices.
+
 Needs root, control groups of version 2, and name spaces: what a container seldom gives.
 """
 
@@ -13,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import secrets
 import shutil
 import signal
 import subprocess
@@ -46,6 +51,25 @@ DefaultDependencies=no
 """
 """For every unit: sysinit.target would bring up a whole machine."""
 
+_GROUPS: Final = """\
+set -e
+mount -t cgroup2 cgroup2 "$1"
+above="$1$(sed -n 's/^0:://p' /proc/self/cgroup)"
+"""
+"""Control groups are made in "$above", below the one that this runs in. "$1": an empty folder."""
+_APART: Final = f"""\
+{_GROUPS}
+mkdir "$above/$2"
+echo 0 >"$above/$2/cgroup.procs"
+umount "$1"
+shift 2
+exec unshare --cgroup "$@"
+"""
+_GONE: Final = f"""\
+{_GROUPS}
+[ ! -d "$above/$2" ] || find "$above/$2" -depth -type d -exec rmdir {{}} +
+"""
+
 _BOOT: Final = """\
 set -e
 mount --make-rprivate /
@@ -57,7 +81,9 @@ for top in etc var/lib opt; do
     mkdir -p "$1/$top.upper" "$1/$top.work"
     mount -t overlay overlay "/$top" -o "lowerdir=/$top,upperdir=$1/$top.upper,workdir=$1/$top.work"
 done
-cp -r "$1/install/." /
+# Nor has it anything of a camera's that this machine may have.
+rm -rf /etc/camerad /opt/camerad /var/lib/camerad
+cp -r --preserve=mode "$1/install/." /
 if [ -n "$2" ]; then
     mkdir -p /opt/checkout /opt/python
     mount --bind "$2" /opt/checkout
@@ -93,6 +119,7 @@ class Machine:
         self.folder = folder
         self.installed = folder / "install"
         self._checkout = checkout
+        self._group = f"camerad-test-{secrets.token_hex(8)}"
         self._said: list[bytes] = []
         install(self.installed)
         system = self.installed / "etc/systemd/system"
@@ -129,12 +156,13 @@ class Machine:
         script = self.folder / "boot.sh"
         script.write_text(_BOOT)
         main, theirs = pty.openpty()
-        spaces = ["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--fork"]
+        spaces = ["--mount", "--pid", "--uts", "--ipc", "--net", "--fork"]
         self._process = subprocess.Popen(
             [
                 "unshare",
                 *spaces,
                 "--kill-child",
+                *self._with_groups(_APART),
                 "sh",
                 script,
                 self.folder,
@@ -150,6 +178,12 @@ class Machine:
         self._console = main
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _with_groups(self, script: str) -> list[str | Path]:
+        """The command line of a script that has control groups at hand."""
+        groups = self.folder / "groups"
+        groups.mkdir(exist_ok=True)
+        return ["sh", "-c", script, "sh", groups, self._group]
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
@@ -205,6 +239,13 @@ class Machine:
         self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         os.close(self._console)
+        until(self._leaves_no_group, PATIENCE, f"the control group {self._group} is removed")
+
+    def _leaves_no_group(self) -> bool:
+        command = ["unshare", "--mount", *self._with_groups(_GONE)]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
+        # It cannot be removed while a process in it is still ending.
+        return done.returncode == 0
 
 
 @contextlib.contextmanager
