@@ -51,7 +51,7 @@ sh /told
 TOLD: Final = f"""\
 echo "asked: $(cat /run/systemd/reboot-param)"
 echo "status: $(/opt/camerad/bin/camerad update status | tail -n 1)"
-systemctl list-units --no-legend --plain --state=failed 'camerad*'
+systemctl list-units --no-pager --no-legend --plain --state=failed 'camerad*'
 journalctl -b -q --no-pager -o short-monotonic | tail -n 60
 sync
 echo "{other_kernel.ENDED}"
@@ -129,7 +129,6 @@ def started(story: Story, slot: str, version: str, scene: str, stick: Path) -> s
         folder,
         modules=guest.MODULES,
         words=[f"ubd0={story.disk}", f"ubd1={stick}", f"rauc.slot={slot}"],
-        seconds=guest.SECONDS,
     )
 
 
