@@ -86,7 +86,9 @@ def make_two(base: Path, folder: Path) -> Releases:
     # As a camera has it, which wants a certificate for programs.
     conf = folder / "system.conf"
     keyring = str(authority.folder / "update-ca.pem")
-    conf.write_text(updates.system_conf(NAME).replace(updates.KEYRING, keyring))
+    text = updates.system_conf(NAME).replace(updates.KEYRING, keyring)
+    # RAUC makes the directory that it would note its work in.
+    conf.write_text(text.replace(updates.DATA, str(folder / "rauc")))
     run("rauc", f"--conf={conf}", "extract", bundles["new"], taken)
     images = (taken / "root.img", taken / "boot.img")
     versions = {name: updates.version("0.1.0", epoch) for name, epoch in EPOCHS.items()}
