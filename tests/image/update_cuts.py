@@ -334,7 +334,8 @@ def main() -> int:
         cuts += found
         say(f"{tally.line()}  {dict(tally.kinds)}  ({time.monotonic() - began:.0f} s)")
         wrong += tally.wrong
-    wrong += _all_starts(life, _one_of_each(cuts, options.starts, options.seed))
+    if options.starts:
+        wrong += _all_starts(life, _one_of_each(cuts, options.starts, options.seed))
     say(f"{len(wrong)} wrong")
     for text in wrong:
         say(f"    {text}")
