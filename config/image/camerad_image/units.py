@@ -52,6 +52,7 @@ DOCK: Final = (
     "ssh.socket",
     "systemd-networkd.service",
     "systemd-resolved.service",
+    "systemd-timesyncd.service",
     "wpa_supplicant.service",
 )
 """Units that their packages enable, and that only camerad-dock.target starts here, if anything."""

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from camerad.provisioning import applying, kept
+from camerad.timekeeping import SYNCHRONISED
 from camerad_image import configure, layout, units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
 
 SYSTEM = FILES / "etc/systemd/system"
 MEMBERS = sorted((SYSTEM / "camerad-dock.target.wants").iterdir())
-OWN = sorted(p for p in SYSTEM.iterdir() if p.name.startswith("camerad-") and p.is_file())
+OWN = sorted(p for p in SYSTEM.iterdir() if p.is_file())
 KEPT_AT = "/var/lib/camerad-provision"
 
 
@@ -50,6 +51,17 @@ def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
         ("wpa_supplicant@wlan0.service", kept.WIFI),
     ):
         assert ("ConditionPathExists", f"{KEPT_AT}/{name}") in settings(unit)
+
+
+def test_the_time_is_asked_for_once_its_servers_are_known_and_stays_known_outside() -> None:
+    """The package's unit is part of what every start waits for, before the data is mounted."""
+    name = "systemd-timesyncd.service"
+    said = settings(name)
+    assert ("ConditionPathExists", f"{KEPT_AT}/{kept.TIME}") in said
+    assert [value for key, value in said if key == "Before"] == []
+    assert name in {path.name for path in MEMBERS}
+    assert ("RuntimeDirectory", str(SYNCHRONISED.parent.relative_to("/run"))) in said
+    assert ("RuntimeDirectoryPreserve", "yes") in said
 
 
 def test_nobody_stays_logged_in_on_a_camera_that_is_worn() -> None:
