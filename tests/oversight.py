@@ -5,6 +5,9 @@ signal that ends what the test waits for: it has failed, and its report has the 
 threads. pytest calls that off as soon as a test fails, and so it does with what it has itself of
 the kind; but what is torn down then may hang just as well, so each teardown has the deadline anew.
 
+Whatever hangs is a mistake, however seldom it does. The run ends with an exit code of its own,
+HUNG, which `tests/run.sh` does not take back where a second look at the test finds nothing.
+
 What no signal ends, such as a lock that is waited for in C, lasts half as long again. Then the
 stacks of all threads are written and the process ends. The test has failed; another worker of
 pytest-xdist takes the place of the one that ended, and the processes that it left are killed.
@@ -24,6 +27,9 @@ import pytest
 
 HARDER: Final = 1.5
 """After how many times its deadline a stretch of a test ends its process."""
+HUNG: Final = 10
+"""The exit code of pytest where a test has failed, and one has not ended by itself."""
+_TOO_LATE: Final = " from pytest-timeout."
 _LINE: Final = 300
 _SETTINGS: Final = pytest.StashKey[Any]()
 
@@ -85,6 +91,7 @@ class Told:
         """As pytest-xdist calls it, if that shares the tests out."""
         self._begun: dict[str, None] = {}
         """Tests that have not ended, in the order of their beginning."""
+        self._hung = False
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
@@ -101,8 +108,15 @@ class Told:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._tell(report)
-        if report.when not in ("setup", "call", "teardown"):
+        died = report.when not in ("setup", "call", "teardown")
+        if died:
             self._begun.pop(report.nodeid, None)  # its worker has died: nothing else will be heard
+        self._hung |= report.failed and (died or _TOO_LATE in reason(report.longrepr))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """All tests have been done, unless somebody has ended the run."""
+        if self._hung and session.exitstatus == pytest.ExitCode.TESTS_FAILED:
+            session.exitstatus = HUNG
 
     @pytest.hookimpl(trylast=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

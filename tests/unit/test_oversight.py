@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.oversight import reason
+from tests.oversight import HUNG, Told, reason
 from tests.waiting import until
 
 TREE = Path(__file__).parents[2]
@@ -118,7 +119,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("planted")
     with begun(folder) as process:
         said = all_that_is_said(process)
-    assert process.returncode == 1, said
+    assert process.returncode == HUNG, said
     return folder, said
 
 
@@ -163,6 +164,58 @@ def test_no_process_is_left(run: tuple[Path, str]) -> None:
     folder, said = run
     assert len((folder / "left").read_text().split()) == 3
     assert alive(folder) == [], said
+
+
+@pytest.mark.parametrize(
+    ("when", "message", "code"),
+    [
+        ("call", "AssertionError: assert 1 == 2", 1),
+        ("call", LATE, HUNG),
+        ("teardown", LATE, HUNG),
+        # Its worker was ended, by its deadline or by a mistake that is no better.
+        ("???", "worker 'gw0' crashed while running 'test_waits_in_c'", HUNG),
+    ],
+)
+def test_what_does_not_end_by_itself_has_an_exit_code_of_its_own(
+    pytestconfig: pytest.Config, when: Any, message: str, code: int
+) -> None:
+    told = Told(pytestconfig)
+    told.pytest_runtest_logreport(
+        pytest.TestReport("test_planted.py::test", ("", 0, ""), {}, "failed", message, when)
+    )
+    session: Any = SimpleNamespace(exitstatus=pytest.ExitCode.TESTS_FAILED)
+    told.pytest_sessionfinish(session)
+    assert session.exitstatus == code
+
+
+PYTHON = """#!/bin/sh
+# In place of Python: the parts of the tests, of which the third ends as it is told.
+case "$*" in
+    *"patient or not system"*--last-failed*) exit "$SECOND_LOOK" ;;
+    *"patient or not system"*) exit "$FIRST_LOOK" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [(0, 9, 0), (1, 0, 0), (1, 1, 1), (1, 5, 1), (HUNG, 0, HUNG), (HUNG, 1, HUNG), (2, 0, 2)],
+)
+def test_only_what_ended_by_itself_is_taken_back_by_a_second_look(
+    tmp_path: Path, first: int, second: int, code: int
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    looks = {"FIRST_LOOK": str(first), "SECOND_LOOK": str(second)}
+    done = subprocess.run(
+        ["sh", str(TREE / "tests" / "run.sh"), str(python)],
+        cwd=tmp_path,
+        env=os.environ | looks,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == code
 
 
 def test_a_failure_is_placed_in_the_tree_and_not_in_its_environment() -> None:
