@@ -350,12 +350,19 @@ def test_nothing_is_left_open() -> None:
 # ------------------------------------------------------------------------------------- other lives
 
 REPORT = """
-import sys
+import os, signal, sys
+from hw_mocks.pacing import boottime_ns
 from libcamera_support import running
+asked = []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(True))
 with running(buffers=4) as app:
     while True:
         for frame in app.frames(1):
             print(frame.sequence, frame.number, frame.at_ns, flush=True)
+        if asked and len(app.camera._queue) == 4:
+            asked.clear()
+            print("stops", boottime_ns(), flush=True)
+            os.kill(os.getpid(), signal.SIGSTOP)
 """
 
 
@@ -367,6 +374,7 @@ class Child:
             "PYTHONPATH": f"{HERE.parent}:{HERE}",
             "HW_MOCKS_EPOCH_US": str(epoch_us),
             "HW_MOCKS_WORLD": "",
+            "HW_MOCKS_REALTIME": "1",  # other cameras run beside this one
         }
         self.process = subprocess.Popen(
             [sys.executable, "-c", REPORT], env=environment, stdout=subprocess.PIPE, text=True
@@ -381,6 +389,18 @@ class Child:
                 sequence, number, at_ns = self.process.stdout.readline().split()
                 found.append((int(sequence), int(number), int(at_ns)))
         return found
+
+    def stop(self) -> tuple[list[tuple[int, int, int]], int]:
+        """Let it stop itself while all its requests are queued; the frames up to then, and when."""
+        assert self.process.stdout is not None
+        self.process.send_signal(signal.SIGUSR1)
+        found = []
+        with in_time(self.process, "it stops"):
+            while (words := self.process.stdout.readline().split())[0] != "stops":
+                sequence, number, at_ns = words
+                found.append((int(sequence), int(number), int(at_ns)))
+            os.waitpid(self.process.pid, os.WUNTRACED)
+        return found, int(words[1])
 
     def kill(self) -> None:
         """End the process as the kernel would."""
@@ -409,9 +429,8 @@ def test_a_process_held_up_finds_its_requests_filled_and_the_rest_lost() -> None
     """As by DMA: the four requests that were queued hold the frames of the pause's beginning."""
     child = Child(boottime_ns() // 1000)
     told = child.frames(3)
-    child.process.send_signal(signal.SIGSTOP)
-    os.waitpid(child.process.pid, os.WUNTRACED)
-    stopped_ns = boottime_ns()
+    more, stopped_ns = child.stop()
+    told += more
     until(lambda: boottime_ns() > stopped_ns + 700_000_000)
     resumed_ns = boottime_ns()
     child.process.send_signal(signal.SIGCONT)
