@@ -21,6 +21,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ LORES: Final = "lores"
 MAX_FRAMES: Final = 300
 AHEAD: Final = 60
 """Pictures that are asked for before they are shown: two seconds of them."""
+
+LOCK_SECONDS: Final = 600.0
+"""How long another process may take to make a clip ready: some seconds on a PC, a minute or two on
+the slowest board, and more on a busy one."""
+_LOOK_SECONDS: Final = 0.05
 
 # Part of the cache's key: to be raised whenever the same clip would be prepared otherwise.
 _VERSION: Final = 1
@@ -259,7 +265,8 @@ def prepare(
     All must be even, as I420 asks. What is in the cache already, by the clip's contents and the
     sizes, is returned at once. Otherwise it is made there, with progress on stderr; a second
     process that asks for the same meanwhile waits for it, and a folder appears only when it is
-    whole. Raises FootageError if the clip cannot be read, ValueError for a size that is not even,
+    whole. Raises FootageError if the clip cannot be read or that other process does not come to an
+    end, ValueError for a size that is not even,
     OSError if the cache cannot be written.
     """
     sizes = {MAIN: (width, height)} | ({LORES: lores} if lores else {})
@@ -308,9 +315,23 @@ def _key(clip: Path, sizes: dict[str, tuple[int, int]], max_frames: int) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock at `path`, waiting for it; the kernel frees it if the process ends."""
+    """Hold the lock at `path`, waiting for it; the kernel frees it if the process ends.
+
+    Raises FootageError where another process has it for LOCK_SECONDS.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise FootageError(
+                        f"{path}: another process has been making this film ready for more than "
+                        f"{LOCK_SECONDS:g} s; end it (fuser tells which it is) and try again"
+                    ) from None
+            time.sleep(_LOOK_SECONDS)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -56,6 +57,20 @@ def middle(folder: Path, number: int, stream: str = "main") -> int:
     picture = source_picture(folder, number, stream)
     height, width = picture.shape[0] * 2 // 3, picture.shape[1]
     return int(picture[height // 2, width // 2])
+
+
+def test_who_does_not_come_to_an_end_with_it_is_not_waited_for_for_ever(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(clip, 64, 48, None, tmp_path / "cache")
+    (folder / "info.json").unlink()
+    monkeypatch.setattr(footage, "LOCK_SECONDS", 0.1)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with lock.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(FootageError, match=f"{lock}: another process .* more than 0.1 s"):
+            prepare(clip, 64, 48, None, tmp_path / "cache")
+    assert prepare(clip, 64, 48, None, tmp_path / "cache") == folder
 
 
 def test_both_streams_have_their_size_and_every_picture(clip: Path, tmp_path: Path) -> None:
