@@ -55,7 +55,7 @@ def opened(camera: BodyCamera, recording: dict[str, Any]) -> str:
 def marks(camera: BodyCamera, recording: dict[str, Any]) -> list[float]:
     """The marks of a recording, in seconds from its first picture: as the daemon lists them, which
     is as its signed statements say."""
-    connection = http.client.HTTPConnection("camerad", timeout=5)
+    connection = http.client.HTTPConnection("camerad", timeout=PATIENCE)
     connection.sock = socket.socket(socket.AF_UNIX)
     with connection.sock:
         connection.sock.connect(camera.control)
@@ -102,7 +102,7 @@ def wait_for_quiet(camera: BodyCamera, quiet_us: int = QUIET_US) -> None:
         lambda: (
             not camera.state["vibration"] and not edges(camera, "vibration", now_us() - quiet_us)
         ),
-        15,
+        PATIENCE,
         "the vibration rests",
     )
 

@@ -140,7 +140,7 @@ def test_a_press_that_is_asked_for_can_be_made_on_the_page_that_is_named(board: 
 
 def test_on_a_healthy_board_nothing_is_found(board: Board) -> None:
     code, results = board.examine()
-    assert (code, wrong(results)) == (0, {})
+    assert (code, wrong(results)) == (0, {}), results
     assert untested(results) == UNTESTED
     assert results["daemon"]["finding"] == "daemon_stopped"
     assert results["loudspeaker"]["finding"] == "loudspeaker_heard"

@@ -16,7 +16,7 @@ import segno
 
 from tests.system import sealed
 from tests.system.gaps import edges, wait_for_quiet
-from tests.system.harness import BodyCamera, body_camera, configuration, until
+from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
@@ -59,12 +59,12 @@ def test_a_badge_names_the_wearer_in_what_is_recorded_and_after_a_restart(tmp_pa
         began_us = state["shift"]["since_us"]
         wait_for_quiet(camera)
         assert strokes(camera, began_us)[-3:] == [".", "-", "-"]
-        until(lambda: camera.child("camerad.badges") is None, 5, "nothing looks any more")
+        until(lambda: camera.child("camerad.badges") is None, PATIENCE, "nothing looks any more")
         recording = camera.record(0.5)
         assert sealed.read(recording["path"]).header["wearer"] == "W-0815"
         killed = camera.daemon_pid
         camera.fault("daemon_killed", 0.1)
-        until(lambda: running(camera) not in (None, killed), 15, "another daemon runs")
+        until(lambda: running(camera) not in (None, killed), PATIENCE, "another daemon runs")
         # Asked itself, and not what the simulator still knows of the one before.
         status = until(lambda: ready(camera), 30, "it is ready")
         assert status["shift"] == state["shift"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.system.harness import until
+from tests.waiting import DEADLINE, until
 
 CALLS: Final = "write,writev,pwrite64,pwritev,pwritev2"
 UNSEEN: Final = "sendfile,splice,vmsplice,copy_file_range,io_uring_setup"
@@ -67,7 +67,7 @@ def writes(pids: list[int], log: Path) -> Iterator[list[Write]]:
     try:
         until(
             lambda: tracer.poll() is not None or all(0 not in _traced_by(pid) for pid in pids),
-            10,
+            DEADLINE,
             "strace is attached to every thread",
         )
         assert tracer.poll() is None, tracer.stderr and tracer.stderr.read()
@@ -75,7 +75,7 @@ def writes(pids: list[int], log: Path) -> Iterator[list[Write]]:
     finally:
         tracer.send_signal(signal.SIGINT)
         try:
-            tracer.wait(20)
+            tracer.wait(DEADLINE)
         finally:
             tracer.kill()
         assert tracer.stderr is not None
