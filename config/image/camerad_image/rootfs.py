@@ -32,8 +32,6 @@ MODULES: Final = (
     *("virtio_blk", "virtio_mmio", "virtio_pci"),
     # What these boards start anew by: without it a kernel that panics this early stands still.
     "bcm2835_wdt",
-    # The sum by which the root is checked, in the processor's own words; nothing else asks for it.
-    "sha256_arm64",
 )
 """Of the initramfs. A name that a kernel does not have is passed over, since it may be built in."""
 
