@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hw_mocks.priority import run_at_once
+
 from tests.waiting import DEADLINE, until
 
 CALLS: Final = "write,writev,pwrite64,pwritev,pwritev2"
@@ -65,6 +67,8 @@ def writes(pids: list[int], log: Path) -> Iterator[list[Write]]:
     command += ["-e", f"trace={CALLS},{UNSEEN}", *(f"--attach={pid}" for pid in pids)]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
+        # Whoever is traced stands still at every call until the tracer has had a processor.
+        run_at_once(tracer.pid)
         until(
             lambda: tracer.poll() is not None or all(0 not in _traced_by(pid) for pid in pids),
             DEADLINE,
