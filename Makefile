@@ -24,6 +24,7 @@ KEYRING ?=
 CERT ?=
 KEY ?=
 GUEST_CUTS ?= --states 300 --starts 20
+UPDATE_CUTS ?= --states 100 --starts 6
 
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
@@ -174,8 +175,9 @@ image-cuts:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest --timeout=14400 tests/updates/test_cuts.py -k whole_system; \
-	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS)
+	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest --timeout=14400 -s tests/updates/test_cuts.py; \
+	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS); \
+	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.update_cuts "$$image" "$(or $(BASE),.cache/image/$(FLAVOUR)/base)" .cache/image/cuts $(UPDATE_CUTS)
 
 clean:
 	rm -rf .cache/screenshots .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build dist
