@@ -75,7 +75,7 @@ class Device:
     keeps, if there is any. Raises whatever production code raises."""
 
     def __init__(self, root: str, clock: ManualClock, provision_dir: Path | None = None) -> None:
-        self.root: Final = root
+        self.root: Final = os.path.realpath(root)  # as the kernel tells it (`abandon`)
         self.clock: Final = clock
         self.settings: Final = settings(root, provision_dir)
         self._keeping = Keeping(
