@@ -284,6 +284,8 @@ def _raised(state: State, event: Raised) -> Result:
 
 
 def _cleared(state: State, event: Cleared) -> Result:
+    if event.condition not in state.conditions:
+        return state, ()
     could = state.can_record
     state = replace(state, conditions=state.conditions - {event.condition})
     if could or not state.can_record:

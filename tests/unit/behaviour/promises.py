@@ -7,9 +7,10 @@ Each check returns what is wrong with a transition, or None. They are written ag
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from camerad.behaviour import signals, stages
 from camerad.behaviour.signals import Pattern
@@ -95,9 +96,9 @@ def p3(t: Transition) -> str | None:
     if Condition.LIGHT_DOWN in t.after.conditions - t.before.conditions and not told:
         return "a failed light is not signalled"
     if (
-        any(isinstance(e, stages.StartRecording) for e in t.effects)
-        and Condition.LIGHT_DOWN in t.after.conditions
+        Condition.LIGHT_DOWN in t.after.conditions
         and not told
+        and any(isinstance(e, stages.StartRecording) for e in t.effects)
     ):
         return "a recording starts without light, and nobody is told"
     return None
@@ -195,15 +196,14 @@ def _displayed_otherwise(state: State) -> tuple[State, ...]:
     return tuple(others)
 
 
-@lru_cache(maxsize=4096)
-def _undisplayed(state: State) -> State:
-    return replace(
-        state,
-        display_on=False,
-        status_on=False,
-        status_at_us=0,
-        conditions=state.conditions - {Condition.DISPLAY_DOWN},
-    )
+_DISPLAY: Final = ("display_on", "status_on", "status_at_us", "conditions")
+_BUT_DISPLAY: Final = attrgetter(*(one.name for one in fields(State) if one.name not in _DISPLAY))
+_DISPLAY_DOWN: Final = frozenset({Condition.DISPLAY_DOWN})
+
+
+def _undisplayed(state: State) -> tuple[object, ...]:
+    """Everything in it but the display."""
+    return _BUT_DISPLAY(state), state.conditions - _DISPLAY_DOWN
 
 
 def _footage(effects: tuple[stages.Effect, ...]) -> list[stages.Effect]:
