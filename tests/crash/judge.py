@@ -32,7 +32,7 @@ from camerad.evidence.repair import TORN
 from camerad.evidence.state import LedgerState
 from camerad.evidence.verify import verify
 from tests.crash.device import OFFICE, STATE
-from tests.crash.model import Stored, Tree
+from tests.crash.model import Stored, Tree, parent
 from tests.crash.trace import Op, Promise
 
 RECORDINGS: Final = f"{STATE}/recordings/"
@@ -126,11 +126,12 @@ class LifeJudge:
         self.expected = Expected()
         self._verified: dict[object, tuple[str | None, list[str]]] = {}
         self._ledgers: dict[object, tuple[LedgerState, list[str]]] = {}
+        self._whole: dict[object, bool] = {}
 
     def fresh(self) -> LifeJudge:
         """Another judge who has been promised nothing, and remembers what was verified."""
         other = LifeJudge(self._scratch, notes=self._notes)
-        other._verified = self._verified
+        other._verified, other._whole = self._verified, self._whole
         return other
 
     def take(self, promise: Promise) -> None:
@@ -189,11 +190,15 @@ class LifeJudge:
         for path, receipt in dict(_receipts(before, keys)).values():
             wrong += _witnesses(before, path, receipt, keys, known)
         wrong += self._published(before)
-        wrong += [
-            f"before the start: {path} has its name, and is not whole"
-            for path, stored in before.files.items()
-            if not path.endswith(TEMPORARY) and not self._is_whole(path, stored, keys)
-        ]
+        trusted = frozenset(keys)
+        for path, stored in before.files.items():
+            if path.endswith(TEMPORARY):
+                continue
+            key = (path, stored.data, trusted)
+            if key not in self._whole:
+                self._whole[key] = self._is_whole(path, stored, keys)
+            if not self._whole[key]:
+                wrong.append(f"before the start: {path} has its name, and is not whole")
         if any(path.startswith(LEDGER) and path.endswith(".jws") for path in before.files):
             wrong += [f"before the start: {text}" for text in self._ledger(before, LEDGER, keys)[1]]
         return wrong
@@ -212,10 +217,10 @@ class LifeJudge:
 
     def _is_whole(self, path: str, stored: Stored, keys: KeyRing) -> bool:
         """Whether a file that is put into place whole is so."""
-        name, directory, data = os.path.basename(path), os.path.dirname(path), stored.data
+        name, directory, data = os.path.basename(path), parent(path), stored.data
         try:
             if name.endswith(".jwk"):
-                PublicKey.from_jwk(json.loads(data))
+                _public(data)
             elif name == "current":
                 return data.decode("ascii").strip() in keys
             elif path == IDENTITY:
@@ -345,12 +350,12 @@ class LifeJudge:
                 continue
             path, receipt = filed[known.acknowledged]
             copied = next((one for one in receipt.recordings if one.id == known.id), None)
-            copy = f"{os.path.dirname(os.path.dirname(path))}/recordings/{known.id}{_TAR}"
+            copy = f"{parent(parent(path))}/recordings/{known.id}{_TAR}"
             there = after.files.get(copy)
             if copied is None or copied.final != known.final:
                 wrong.append(f"the receipt {path} is not about {known.id}")
             elif copy not in self.expected.deleting and (
-                there is None or jws.digest(there.data) != copied.sha256
+                there is None or _digest(there.data) != copied.sha256
             ):
                 wrong.append(f"{known.id} is acknowledged, but its copy is not what was received")
         return wrong
@@ -427,7 +432,7 @@ def _receipts(after: Tree, keys: KeyRing) -> Iterator[tuple[str, tuple[str, Rece
         if "/receipts/" in path and path.endswith(".jws"):
             # One that cannot be read is none, and what it stands for is then not proven.
             with contextlib.suppress(jws.JwsError):
-                yield jws.digest(stored.data), (path, receipts.parse(stored.data, keys))
+                yield _digest(stored.data), (path, receipts.parse(stored.data, keys))
 
 
 def _public_halves(after: Tree) -> list[PublicKey]:
@@ -436,7 +441,7 @@ def _public_halves(after: Tree) -> list[PublicKey]:
     for path, stored in after.files.items():
         if path.startswith(f"{STATE}/keys/") and path.endswith(".jwk"):
             with contextlib.suppress(ValueError):
-                found.append(PublicKey.from_jwk(json.loads(stored.data)))
+                found.append(_public(stored.data))
     return found
 
 
@@ -446,31 +451,39 @@ def _witnesses(
     """What makes a receipt worth something: its copies are there, its directory has the id that it
     names, the device's key lies beside it, without which nobody looks there, and the copy of the
     device's ledger goes as far as it says. former: ids that the directory has lost."""
-    wrong = []
+    wrong, beside = [], parent(parent(path))
     for copied in receipt.recordings:
-        copy = after.files.get(
-            f"{os.path.dirname(os.path.dirname(path))}/recordings/{copied.id}.tar"
-        )
-        if copy is None or jws.digest(copy.data) != copied.sha256:
+        copy = after.files.get(f"{beside}/recordings/{copied.id}.tar")
+        if copy is None or _digest(copy.data) != copied.sha256:
             wrong.append(f"{path} is there, and its copy of {copied.id} is not")
     there = after.files.get(f"{OFFICE}/office/id")
     names = former | ({there.data.strip().decode("ascii", "replace")} if there else set())
     if receipt.directory not in names:
         wrong.append(f"{path} names another directory than the one it is in")
-    key = after.files.get(f"{os.path.dirname(os.path.dirname(path))}/device.jwk")
+    key = after.files.get(f"{beside}/device.jwk")
     try:
-        found = None if key is None else PublicKey.from_jwk(json.loads(key.data))
+        found = None if key is None else _public(key.data)
     except ValueError:
         found = None
     if found is None or found.thumbprint not in keys:
         wrong.append(f"the device's key is not beside {path}")
-    ledger = f"{os.path.dirname(os.path.dirname(path))}/ledger/"
+    ledger = f"{beside}/ledger/"
     head = receipt.head
     expired = f"{ledger}{head.epoch:06}.checkpoint" in after.files
     epoch = after.files.get(f"{ledger}{head.epoch:06}.jws")
     if not expired and (epoch is None or head.sha256 not in _digests(epoch.data)):
         wrong.append(f"{path} is there, and the copy of the ledger does not go as far")
     return wrong
+
+
+# States share most of their files, as the same bytes objects, whose hash is known.
+_digest: Final = lru_cache(maxsize=4096)(jws.digest)
+
+
+@lru_cache(maxsize=1000)
+def _public(jwk: bytes) -> PublicKey:
+    """Raises ValueError if this is no public half."""
+    return PublicKey.from_jwk(json.loads(jwk))
 
 
 @lru_cache(maxsize=4096)

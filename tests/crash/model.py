@@ -28,6 +28,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from random import Random
 from typing import Final, TypeVar
 
@@ -37,6 +38,9 @@ PAGE: Final = 4096
 SECTOR: Final = 512
 _SECTORS: Final = PAGE // SECTOR
 _T = TypeVar("_T")
+
+parent: Final = lru_cache(maxsize=10_000)(os.path.dirname)
+"""The directory of a path, which is asked for hundreds of times for every state."""
 
 
 class Rules(StrEnum):
@@ -84,7 +88,7 @@ class _NameChange:
 
     @property
     def directory(self) -> str:
-        return os.path.dirname(self.path)
+        return parent(self.path)
 
     def apply(self, files: dict[str, int], directories: set[str]) -> None:
         if self.kind is Kind.MKDIR:
@@ -355,13 +359,13 @@ class _Moment:
             kept = [change for change, pick in zip(self._names, picks, strict=False) if pick]
         for change in kept:
             change.apply(files, directories)
-        there = {one for one in directories if _reachable(one, directories)}
+        there = _reachable(frozenset(directories))
         return Tree(
-            frozenset(there),
+            there,
             {
                 path: self._content(number, picks)
                 for path, number in files.items()
-                if not (parent := os.path.dirname(path)) or parent in there
+                if not (above := parent(path)) or above in there
             },
         )
 
@@ -382,12 +386,14 @@ def _tear(versions: int, random: Random) -> Torn:
     return Torn(tuple(random.randrange(versions) for _ in range(_SECTORS)))
 
 
-def _reachable(directory: str, directories: set[str]) -> bool:
-    while directory:
-        if directory not in directories:
-            return False
-        directory = os.path.dirname(directory)
-    return True
+@lru_cache(maxsize=1000)
+def _reachable(directories: frozenset[str]) -> frozenset[str]:
+    """Those all of whose parents are there."""
+    found = set[str]()
+    for directory in sorted(directories):  # each behind those that it is in
+        if not (above := parent(directory)) or above in found:
+            found.add(directory)
+    return frozenset(found)
 
 
 def _distinct(values: list[_T]) -> list[_T]:

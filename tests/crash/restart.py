@@ -9,10 +9,11 @@ from typing import Any, Final
 from unittest import mock
 
 from camerad.clock import SECOND, ClockSource, ManualClock
-from camerad.evidence import entries, epochs, jws, tar
+from camerad.evidence import entries, epochs, jws, listing, tar
+from camerad.evidence.container import is_locked
 from camerad.evidence.entries import Entry
 from camerad.evidence.facts import EpochBegun
-from camerad.evidence.keys import PublicKey, SigningKey
+from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
 from camerad.evidence.state import LedgerState
 from tests.crash.device import OFFICE, Device
 from tests.crash.judge import LifeJudge
@@ -51,13 +52,8 @@ def remembered() -> Iterator[None]:
     pure = (
         (PublicKey, "verify", lambda key, *rest: (key.raw, *rest)),
         (SigningKey, "from_pem", lambda pem: pem),
-        (
-            epochs,
-            "follow",
-            lambda before, number, content, keys: (
-                None if before is not None else (number, content, frozenset(keys))
-            ),
-        ),
+        (listing, "read_info", _recording),
+        (epochs, "follow", _following),
         (entries, "parse", lambda token, keys: (bytes(token), frozenset(keys))),
         (jws, "parse", bytes),
         (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
@@ -70,6 +66,24 @@ def remembered() -> Iterator[None]:
             remembering = _remember(getattr(owner, name), key)
             patches.enter_context(mock.patch.object(owner, name, remembering))
         yield
+
+
+def _recording(path: str) -> object:
+    """None of one that runs, or cannot be read: that is told afresh each time."""
+    try:
+        with open(path, "rb") as file:
+            return None if is_locked(file.fileno()) else (path, file.read())
+    except OSError:
+        return None
+
+
+def _following(before: LedgerState | None, number: int, content: bytes, keys: KeyRing) -> object:
+    """What was before is the same object again if it was remembered, or that of a new ledger."""
+    known = _BEGINNING if before == _BEGINNING else before
+    return known and _Same(known), number, content, frozenset(keys)
+
+
+_BEGINNING: Final = LedgerState()
 
 
 def _after(before: LedgerState, entry: Entry) -> object:
@@ -111,7 +125,8 @@ def _remember(call: Callable[..., Any], key: Callable[..., Any]) -> Callable[...
                 answers[asked] = False, error
         good, answer = answers[asked]
         if not good:
-            raise answer
+            # With each time that it is raised it would hold more frames, and all that is in them.
+            raise answer.with_traceback(None)
         return answer
 
     return remembering

@@ -62,7 +62,7 @@ def try_states(
     """
     until = None if seconds is None else time.monotonic() + seconds
     total = Tally()
-    with quiet(), remembered(), small_steps():
+    with quiet(), small_steps():
         for number in itertools.count(seed):
             _try_life(number, effort or Effort(), total, until)
             if (total.states >= states and total.lives >= LIVES) or total.violations:
@@ -74,7 +74,8 @@ def try_states(
 
 def _try_life(seed: int, effort: Effort, total: Tally, until: float | None) -> None:
     rules = Rules.JOURNAL if seed % LIVES == 0 else Rules.HARSH
-    with lived(seed) as life, _directory() as root, _directory() as scratch:
+    # What one life has signed no other one has: what is remembered of it need not be kept.
+    with remembered(), lived(seed) as life, _directory() as root, _directory() as scratch:
         judge = LifeJudge(scratch)
         restart = Restarter(judge, _SOURCES[seed % 2])
         campaign = Campaign(root, restart, effort, seed)

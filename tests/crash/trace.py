@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -128,10 +129,11 @@ class Recorder:
         self._next = 1
         self.numbers: Final[dict[str, int]] = {}
         """Of the files that were there at the beginning, by path relative to the root."""
-        for directory, _, names in os.walk(self.root):
-            for name in sorted(names):
-                path = os.path.join(directory, name)
-                self.numbers[path[len(self.root) + 1 :]] = self._register(path)
+        device = os.stat(self.root).st_dev
+        for path, inode in _files(self.root):
+            self.numbers[path[len(self.root) + 1 :]] = self._next
+            self._numbers[device, inode] = self._next
+            self._next += 1
 
     @property
     def ops(self) -> list[Op]:
@@ -184,8 +186,8 @@ class Recorder:
         state = os.fstat(target) if isinstance(target, int) else os.lstat(target)
         return self._numbers.get((state.st_dev, state.st_ino))
 
-    def _register(self, path: str | int) -> int:
-        state = os.fstat(path) if isinstance(path, int) else os.lstat(path)
+    def _register(self, descriptor: int) -> int:
+        state = os.fstat(descriptor)
         self._numbers[state.st_dev, state.st_ino] = self._next
         self._next += 1
         return self._next - 1
@@ -221,6 +223,17 @@ class Recorder:
                 found.append(here)
             frame = frame.f_back
         return tuple(found)
+
+
+def _files(directory: str) -> Iterator[tuple[str, int]]:
+    """Path and inode of every file below, always in the same order. Nothing is mounted there."""
+    with os.scandir(directory) as found:
+        entries = sorted(found, key=attrgetter("name"))
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        else:
+            yield entry.path, entry.inode()
 
 
 @cache
