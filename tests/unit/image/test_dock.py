@@ -53,6 +53,16 @@ def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
         assert ("ConditionPathExists", f"{KEPT_AT}/{name}") in settings(unit)
 
 
+def test_what_a_technician_types_of_persons_is_in_the_ledger_and_not_in_the_journal() -> None:
+    """sudo would log the command, and the journal keeps the command line of whoever logs."""
+    text = (FILES / "etc/sudoers.d/camerad").read_text()
+    (named,) = re.findall(r"^Cmnd_Alias CAMERAD = (.+)$", text, re.MULTILINE)
+    place, target = next(one for one in configure.LINKS.items() if one[0].endswith("bin/camerad"))
+    assert set(named.split(", ")) == {place, target}
+    (said,) = re.findall(r"^Defaults!CAMERAD (.+)$", text, re.MULTILINE)
+    assert set(said.split(", ")) == {"!log_allowed", "!pam_session"}
+
+
 def test_the_time_is_asked_for_once_its_servers_are_known_and_stays_known_outside() -> None:
     """The package's unit is part of what every start waits for, before the data is mounted."""
     name = "systemd-timesyncd.service"
