@@ -22,6 +22,13 @@ from camerad_image.parts import PARTS, chosen
 from camerad_image.programs import Interrupted, end_all, heed_signals, run
 
 
+def _path(text: str) -> Path:
+    """A file or folder that an option names: an empty word would be the folder one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("nothing is named: name one, or leave the option out")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="camerad_image", description="Builds the image of a body camera's SD card; needs root."
@@ -33,10 +40,10 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help=f"what the camera has beside: {', '.join((*PARTS, 'reference'))}",
     )
-    parser.add_argument("--out", type=Path, default=TREE / "dist", help="folder for the results")
-    parser.add_argument("--sources", type=Path, help="apt sources instead of this machine's")
-    parser.add_argument("--base", type=Path, help="packages of an earlier build, to be used again")
-    parser.add_argument("--keyring", type=Path, help="certificate of who signs updates, PEM")
+    parser.add_argument("--out", type=_path, default=TREE / "dist", help="folder for the results")
+    parser.add_argument("--sources", type=_path, help="apt sources instead of this machine's")
+    parser.add_argument("--base", type=_path, help="packages of an earlier build, to be used again")
+    parser.add_argument("--keyring", type=_path, help="certificate of who signs updates, PEM")
     parser.add_argument("--cert", help="certificate that signs a bundle, a file or PKCS #11 URI")
     parser.add_argument("--key", help="its key")
     parser.add_argument(

@@ -98,14 +98,30 @@ def commit_time(tree: Path) -> int:
     return int(done.stdout)
 
 
+def _check_base(order: Order, base: Path) -> None:
+    """Raise ImageError unless `base` has the packages of this flavour and these parts: any Debian's
+    root looks like some, this machine's own too, and would be copied before it is found out."""
+    try:
+        status = (base / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ImageError(f"BASE={base} is no packages of an earlier build: leave it out") from None
+    kernel = order.flavour.kernel
+    if f"Package: {kernel}\n" not in status:
+        raise ImageError(
+            f"BASE={base} has no package {kernel}, so it was not made for "
+            f"FLAVOUR={order.flavour.name}: leave it out"
+        )
+    hardware.check_packages(order.parts, status)
+
+
 def check(order: Order, work: Path) -> bytes | None:
     """Raise ImageError if something is wrong with what was asked for, or there is no room in
     `work`: said before anything is built, which takes ten minutes. Makes the folder of results.
     Returns the signer's key if a passphrase locks it: as `signing.check_signer`."""
     boards.boards(order.boards)
     hardware.check_flavour(order.parts, order.flavour)
-    if order.base is not None and not (order.base / "var/lib/dpkg/status").is_file():
-        raise ImageError(f"BASE={order.base} is no packages of an earlier build: leave it out")
+    if order.base is not None:
+        _check_base(order, order.base)
     if order.keyring is not None:
         signing.check_keyring(order.keyring, datetime.now(UTC))
     elif order.signer is not None:

@@ -115,6 +115,10 @@ def read(suite: str, components: tuple[str, ...], file: Path | None) -> str:
             return file.read_text(encoding="utf-8")
         except OSError as error:
             raise ImageError(f"SOURCES={file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ImageError(
+                f"SOURCES={file} is no text: deb822 is wanted (sources.list(5))"
+            ) from None
     found: list[Source] = []
     folder = APT / "sources.list.d"
     for path in sorted([APT / "sources.list", *folder.glob("*.list"), *folder.glob("*.sources")]):

@@ -12,6 +12,7 @@ import pytest
 from camerad_image import __main__ as command
 from camerad_image import build, flavours
 from camerad_image.errors import ImageError
+from camerad_image.parts import chosen
 from camerad_image.programs import Interrupted
 from tests.updates import pki
 
@@ -80,6 +81,44 @@ def test_a_time_that_is_none_is_told(
     assert command.main() == 1
     assert f"SOURCE_DATE_EPOCH={text}: seconds since 1970" in capsys.readouterr().err
     assert not (cache / "out").exists()
+
+
+def test_packages_that_are_not_of_this_order_are_told_before_they_are_copied(
+    order: build.Order, tmp_path: Path
+) -> None:
+    """This machine's root has a list of packages as well, and so has the other flavour's base."""
+    status = tmp_path / "base/var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    raspios = replace(order, base=tmp_path / "base", flavour=flavours.flavour("raspios"))
+    ours = f"Package: {order.flavour.kernel}\nArchitecture: arm64\n"
+    for one, content, said in (
+        (raspios, ours, "has no package linux-image-rpi-v8, so it was not made for"),
+        (replace(raspios, flavour=order.flavour), "Package: dpkg\n", "not made for FLAVOUR=debian"),
+        (
+            replace(raspios, parts=chosen("wifi")),
+            "Package: linux-image-rpi-v8\n",
+            "PARTS=wifi: BASE has no package",
+        ),
+    ):
+        status.write_text(content)
+        with pytest.raises(ImageError, match=said):
+            build.check(one, tmp_path / "work")
+    assert not order.out.exists()
+    status.write_text(ours)
+    build.check(replace(order, base=tmp_path / "base"), tmp_path / "work")
+
+
+@pytest.mark.parametrize("option", ["--out", "--base", "--sources", "--keyring"])
+@pytest.mark.usefixtures("cache")
+def test_an_option_that_names_nothing_is_not_the_folder_one_is_in(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Whatever the command makes of it, nothing is built here.
+    monkeypatch.setattr(command, "_build", lambda *_arguments: None)
+    monkeypatch.setattr(sys, "argv", ["camerad_image", option, ""])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert f"argument {option}: nothing is named" in capsys.readouterr().err
 
 
 def test_two_builds_at_once_are_refused(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

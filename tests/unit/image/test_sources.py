@@ -84,6 +84,13 @@ def test_a_machine_without_the_suite_is_told_what_to_do(
     assert sources.read("trixie", ("main",), None).count("URIs:") == 1
 
 
+def test_a_file_of_sources_that_is_no_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "sources"
+    file.write_bytes(b"\xe0\x00")
+    with pytest.raises(ImageError, match="is no text"):
+        sources.read("trixie", ("main",), file)
+
+
 def test_the_flavours_differ_in_sources_kernel_and_pins_only() -> None:
     debian, raspios = flavours.FLAVOURS.values()
     assert set(debian.packages) ^ set(raspios.packages) == {
