@@ -117,9 +117,10 @@ def mmdebstrap(
         f"--setup-hook=mkdir -p {archives} && cp -l {kept}/*.deb {archives}/ 2>/dev/null || :",
         f"--essential-hook={initramfs_files()}",
         f"--customize-hook=cp -lf {archives}/*.deb {kept}/ && rm -rf {archives}",
-        # What only the boot partitions get is fetched beside the root, with the same sources.
-        f"--customize-hook=cd {kept} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG "
-        f"apt-get -qq download {flavour.firmware}",
+        # What only the boot partitions get is fetched beside the root, with the same sources: apt
+        # leaves a file as it is that is there, and the newest one may be of other sources.
+        f"--customize-hook=cd {kept} && rm -f {flavour.firmware}_*.deb && "
+        f"APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq download {flavour.firmware}",
         f"--include={','.join((*flavour.packages, *more))}",
         *(SUITE, str(root), str(sources)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,26 @@ def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommen
     assert '--aptopt=APT::Install-Recommends "false"' in command
     # A folder with a blank in its name is one word of the shell that runs the hooks.
     assert any("'a b/debs'" in word for word in command if "hook" in word)
+
+
+def test_the_firmware_is_that_of_the_sources_and_not_a_later_one_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier release that is built again, beside what a later one has fetched."""
+    kept, programs = tmp_path / "debs", tmp_path / "bin"
+    kept.mkdir()
+    programs.mkdir()
+    (kept / "raspi-firmware_2_all.deb").touch()
+    (kept / "other_1_all.deb").touch()
+    # As apt's: a package that is there already is left as it is.
+    apt = programs / "apt-get"
+    apt.write_text("#!/bin/sh\n[ -e raspi-firmware_1_all.deb ] || : >raspi-firmware_1_all.deb\n")
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    command = rootfs.mmdebstrap(flavours.flavour("debian"), Path("s"), Path("r"), kept)
+    (hook,) = (word.partition("=")[2] for word in command if "apt-get -qq download" in word)
+    subprocess.run(["sh", "-c", hook, "sh", "root"], check=True)
+    assert {path.name for path in kept.iterdir()} == {"raspi-firmware_1_all.deb", "other_1_all.deb"}
 
 
 def test_firmware_that_was_never_fetched_is_told(tmp_path: Path) -> None:
