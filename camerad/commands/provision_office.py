@@ -311,15 +311,22 @@ def _batch(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
     from camerad.commands import desk  # noqa: PLC0415 - slow to import
-    from camerad.evidence import files  # noqa: PLC0415
     from camerad.provisioning import register  # noqa: PLC0415
 
     own = desk.office_key(options)
     if own is None:
         raise _no_key(options, "whether a camera was set up by its file")
+    with register.alone(options.register):
+        return _collect_cards(options, own.thumbprint)
+
+
+def _collect_cards(options: argparse.Namespace, office: str) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+    from camerad.provisioning import register  # noqa: PLC0415
+
     known = register.read(options.register, made=True)
     taken: dict[str | None, str] = {}
     wrong = 0
@@ -335,7 +342,7 @@ def _collect(options: argparse.Namespace) -> int:
                     "another name, by a file of its own; collect the other one alone"
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            known = register.taken(known, device, at, options.replace, office=own.thumbprint)
+            known = register.taken(known, device, at, options.replace, office=office)
             taken[device.device] = device.thumbprint
         except CameradError as error:
             wrong += 1

@@ -6,9 +6,11 @@ silently: that is what a camera looks like that somebody has set up for themselv
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +27,9 @@ _LARGEST: Final = 64 << 20
 _LARGEST_DEVICE: Final = 64 << 10
 """A camera writes less than a kilobyte. Whatever is taken stands in the register from then on."""
 _MODE: Final = 0o644
+WAIT_SECONDS: Final = 10.0
+"""For somebody else who changes the register: twenty cards take less than a second."""
+_PAUSE_SECONDS: Final = 0.05
 
 
 class RegisterError(CameradError, ValueError):
@@ -82,6 +87,29 @@ def read(path: str, *, made: bool = False) -> Register:
         return msgspec.json.decode(read_plain(path, "register", _LARGEST), type=Register)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RegisterError(f"{path}: this is no register: {error}; name another file") from None
+
+
+@contextlib.contextmanager
+def alone(path: str) -> Iterator[None]:
+    """Whoever changes a register reads and writes it within this, so that of two at once neither
+    writes what it had read before the other one wrote. Raises RegisterError if somebody else is
+    still at it after `WAIT_SECONDS`, and StorageError if the directory is not there."""
+    directory = os.path.dirname(os.path.abspath(path))
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            claim = files.lock_directory(directory)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise RegisterError(
+                    f"{path}: another program works in {directory}; try again when it has ended"
+                ) from None
+            time.sleep(_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(claim)
 
 
 def write(path: str, register: Register) -> None:
