@@ -260,7 +260,8 @@ class Campaign:
     def _restarted(
         self, tree: Tree, fingerprint: int | None, *, again: bool = False
     ) -> tuple[_Restarted, list[Op], dict[str, int]]:
-        """Restart on a tree, unless that was done. again: in any case, to have its operations."""
+        """Restart on a tree, unless that was done. again: in any case, to have its operations, and
+        where in the code they come from."""
         if fingerprint is not None:
             known = self._known.get(fingerprint)
             if known is not None and not again:
@@ -269,7 +270,7 @@ class Campaign:
             if known is None:
                 self.tally.states += 1
         self._workspace.show(tree)
-        recorder = Recorder(self._workspace.root)
+        recorder = Recorder(self._workspace.root, sites=again)
         error = None
         with recorder.recording():
             try:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from pathlib import Path
 from types import FrameType
@@ -117,11 +117,13 @@ Event = Op | Promise
 class Recorder:
     """Records operations on files below `root`, from `recording()` on.
 
-    root: an absolute directory that exists. code: directory whose frames make up a site.
+    root: an absolute directory that exists. code: directory whose frames make up a site. sites:
+    whether operations have one, which takes longer than the rest of noting them.
     """
 
-    def __init__(self, root: str, code: str = PRODUCTION) -> None:
+    def __init__(self, root: str, code: str = PRODUCTION, *, sites: bool = True) -> None:
         self.root: Final = os.path.realpath(root)
+        self._sites = sites
         self.events: list[Event] = []
         self._code = code + os.sep
         self._lock = threading.RLock()
@@ -173,10 +175,10 @@ class Recorder:
         if dir_fd is not None:
             raise UnknownOperationError("a path relative to a descriptor")
         if isinstance(path, int):
-            path = os.readlink(f"/proc/self/fd/{path}")
-        full = os.path.abspath(os.fspath(path))
-        if isinstance(full, bytes):
-            full = os.fsdecode(full)
+            full = os.readlink(f"/proc/self/fd/{path}")
+        else:
+            full = os.fsdecode(path)
+            full = _normal(full) if full.startswith(os.sep) else os.path.abspath(full)
         if full == self.root:
             return ""
         return full[len(self.root) + 1 :] if full.startswith(self.root + os.sep) else None
@@ -204,7 +206,7 @@ class Recorder:
 
     def note(self, kind: Kind, file: int, path: str, **more: Any) -> None:
         """Add an operation, with the site of the call."""
-        self.events.append(Op(kind, self._site(), file, path, **more))
+        self.events.append(Op(kind, self._site() if self._sites else (), file, path, **more))
 
     def note_file(self, kind: Kind, descriptor: int, **more: Any) -> None:
         """Add an operation on an open file, if it is one below the root."""
@@ -223,6 +225,9 @@ class Recorder:
                 found.append(here)
             frame = frame.f_back
         return tuple(found)
+
+
+_normal: Final = lru_cache(maxsize=10_000)(os.path.normpath)
 
 
 def _files(directory: str) -> Iterator[tuple[str, int]]:
