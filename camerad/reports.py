@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 
 from camerad.behaviour import signals, stages
@@ -27,7 +28,7 @@ from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 log = logging.getLogger("camerad.daemon")
 
 
-class Reports(OnLoop):
+class Reports(OnLoop, ABC):
     """The part of the daemon that turns reports into conditions. Used on the event loop."""
 
     _clock: Clock
@@ -46,17 +47,17 @@ class Reports(OnLoop):
 
     _shifts: Shifts
 
+    @abstractmethod
     def post(self, event: stages.Event) -> None:
         """Take an event."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give_up(self, exit_code: int) -> None:
         """End in order, with this exit code."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _tell_stamp(self) -> None:
         """Whether the wall clock is to be trusted may have changed."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ conditions
 
