@@ -115,8 +115,6 @@ def started(card: Path, *, check: str = "", stick: Path | None = None) -> str:
     for name, text in texts.items():
         (system / name).parent.mkdir(exist_ok=True)
         here = text.replace("/usr/lib/camerad/", "/programs/")
-        # From when the start begins, and a busy machine is slow to come up.
-        here = here.replace("JobTimeoutSec=30s", "JobTimeoutSec=5min")
         if check:
             here = here.replace("ExecStart=/usr/sbin/fsck.vfat -a", f"ExecStart={check}")
             here = here.replace("TimeoutStartSec=10s", "TimeoutStartSec=2s")
