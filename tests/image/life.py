@@ -135,6 +135,10 @@ class Lives:
         )
         return ended
 
+    def lose_power(self) -> None:
+        """Between two starts: what the reboot before asked the firmware for is gone."""
+        self._tryboot = False
+
     def found(self, ended: Ended) -> Start:
         """What the start that has just ended left."""
         return found_after(self.board, ended, self.number)

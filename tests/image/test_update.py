@@ -14,7 +14,7 @@ from camerad.evidence import epochs, identity
 from camerad_image import layout
 from tests.image.life import Start
 from tests.image.releases import HANGS, SILENT
-from tests.image.updated import Updated, live
+from tests.image.updated import SERVER, Updated, live
 
 BASE = os.environ.get("CAMERAD_IMAGE_BASE")
 
@@ -25,6 +25,7 @@ pytestmark = [
     # The first of them waits for all that the guest does.
     pytest.mark.timeout(14_400),
 ]
+DONE = "success 0"
 REFUSED = "exit-code 78"
 NOT_NOW = "exit-code 75"
 
@@ -52,7 +53,7 @@ def test_a_stick_takes_the_camera_to_the_next_release_and_another_one_back(
 ) -> None:
     old, new = updated.versions["old"], updated.versions["new"]
     assert system(updated.there) == ("A", old)
-    assert updated.there.ended.tryboot
+    assert updated.unplugged.ended.tryboot
     assert system(updated.back) == ("B", new)
     assert (updated.back.found["before"], updated.back.found["phase"]) == ("trying", "confirmed")
     assert updated.back.ended.tryboot
@@ -64,8 +65,9 @@ def test_what_starts_by_default_changes_only_once_a_system_has_shown_that_it_wor
     updated: Updated,
 ) -> None:
     a, b = layout.BOOT_A.number, layout.BOOT_B.number
-    # On trial, the other one still does; then it is the new one, and the old one after that.
-    assert updated.primaries == [a, a, b, a, a, a, a]
+    # While it is tried, and where it was not, the other one does; then it is the new one, and the
+    # old one after that.
+    assert updated.primaries == [a, a, a, b, a, a, a, a]
 
 
 def test_a_bundle_that_is_not_for_this_camera_changes_nothing(updated: Updated) -> None:
@@ -75,8 +77,39 @@ def test_a_bundle_that_is_not_for_this_camera_changes_nothing(updated: Updated) 
     assert ended(updated.back, "same") == [REFUSED]
 
 
+def test_in_its_dock_the_camera_asks_the_servers_of_its_office_for_the_time(
+    updated: Updated,
+) -> None:
+    for start in (updated.there, updated.last):
+        assert start.found["servers"].split() == [SERVER]
+
+
 def test_a_camera_that_is_worn_is_not_updated(updated: Updated) -> None:
     assert ended(updated.there, "worn") == [NOT_NOW]
+
+
+def test_an_update_whose_trial_the_power_was_lost_before_is_begun_again_only_where_it_is_wanted(
+    updated: Updated,
+) -> None:
+    assert updated.there.ended.tryboot
+    assert system(updated.unplugged) == ("A", updated.versions["old"])
+    assert updated.unplugged.found["phase"] == "fell_back"
+    # The stick is still there, and is not taken for another update.
+    assert ended(updated.unplugged, "vain") == [REFUSED]
+    # Now somebody has made /run/camerad-update-again.
+    assert ended(updated.unplugged, "late") == [DONE]
+
+
+def test_a_trial_that_could_not_begin_begins_once_the_camera_is_in_its_dock_again(
+    updated: Updated,
+) -> None:
+    assert updated.unplugged.found["sticks"]["late"]["phase"] == "to_try"
+    assert "because it is not in its dock" in updated.back.before
+    # Worn, it was looked at and let be.
+    assert updated.unplugged.found["worn"] == "to_try"
+    assert "Starting camerad-update-try.service" in updated.back.before
+    assert updated.unplugged.ended.tryboot
+    assert updated.back.found["before"] == "trying"
 
 
 def test_a_system_whose_systemd_stands_still_is_reset_and_the_one_before_goes_on(
@@ -101,7 +134,14 @@ def test_a_system_whose_daemon_never_answers_gives_way_to_the_one_before(updated
 
 
 def test_what_was_recorded_before_is_there_after_all_of_it_and_authentic(updated: Updated) -> None:
-    starts = (updated.there, updated.back, updated.kept, updated.after_hung, updated.last)
+    starts = (
+        updated.there,
+        updated.unplugged,
+        updated.back,
+        updated.kept,
+        updated.after_hung,
+        updated.last,
+    )
     recorded = [start.found["evidence"] for start in starts]
     assert len(recorded[0]) == 1
     assert recorded == [recorded[0]] * len(recorded)
@@ -127,6 +167,8 @@ def test_the_ledger_says_what_became_of_each_update(updated: Updated) -> None:
                 told.append((entry.facts.outcome, entry.facts.version, entry.facts.slot))
     old, new = updated.versions["old"], updated.versions["new"]
     assert told == [
+        ("to_try", new, "B"),
+        ("fell_back", new, "B"),
         ("to_try", new, "B"),
         ("confirmed", new, "B"),
         ("to_try", old, "A"),

@@ -19,27 +19,36 @@ STICKS: Final = {
     "below": "below",
     "worn": "new",
     "new": "new",
+    "vain": "new",
+    "late": "new",
     "same": "new",
     "old": "old",
     "hangs": "hangs",
     "again": "hangs",
     "silent": "silent",
 }
-"""Every stick with the bundle that it has."""
+"""Every stick with the bundle that it has; how some are put in goes by their names (`put_in` in
+layer/scenario.py)."""
+
+
+SERVER: Final = "192.0.2.17"
+"""That the camera is to ask for the time; no such server can be (RFC 5737)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """Its starts, in order: the release "old", which ends with an update to "new"; "new" on trial,
-    which ends with one to "old"; "old" again, which ends with one to a system that hangs; that one;
-    "old", which ends with one to a system whose daemon never answers; that one; and "old", to the
-    end. `primaries`: the boot partition that starts by default before each; `data`: all that was on
-    the data partition at last."""
+    """Its starts, in order: the release "old", which ends with an update to "new"; "old", since the
+    power was lost before that trial, which ends with the same update; "new" on trial, which ends
+    with one to "old"; "old" again, which ends with one to a system that hangs; that one; "old",
+    which ends with one to a system whose daemon never answers; that one; and "old", to the end.
+    `primaries`: the boot partition that starts by default before each; `data`: all that was on the
+    data partition at last."""
 
     folder: Path
     card: Card
     versions: dict[str, str]
     there: Start
+    unplugged: Start
     back: Start
     kept: Start
     hung: Ended
@@ -68,10 +77,12 @@ def live(base: Path, folder: Path) -> Updated:
         primaries.append(card.slot().number)
         return lives.start(scenario, pace, {name: sticks[STICKS[name]] for name in names})
 
-    card.put(layout.COMMON, *office_files(folder / "office", {}))
+    card.put(layout.COMMON, *office_files(folder / "office", {"time": {"servers": [SERVER]}}))
     grown = lives.start("first")
     assert grown.reason == "guest-reset"
     there = lives.found(start("update", "stranger", "half", "below", "worn", "new"))
+    lives.lose_power()
+    unplugged = lives.found(start("update", "vain", "late"))
     back = lives.found(start("update", "same", "old"))
     kept = lives.found(start("update", "hangs"))
     hung = start("doomed")
@@ -84,6 +95,7 @@ def live(base: Path, folder: Path) -> Updated:
         card,
         made.versions,
         there,
+        unplugged,
         back,
         kept,
         hung,

@@ -32,6 +32,9 @@ LEFT = 120.0
 minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
 INSTALLED = 2700.0
 """Of an installation: what its unit has (camerad-update@.service)."""
+LATER = 600.0
+"""Until an update that waits is looked at, which happens every two minutes
+(camerad-update-try.timer)."""
 LOOKED = 2.0
 """Seconds in which the panel is looked at from outside, after a mark that asks for it."""
 RECORD = 60.0
@@ -39,6 +42,9 @@ HOUR = 3600.0
 LONG, SHORT = 3, 9
 """Recordings that power is lost in, and such whose ends it is lost in."""
 WITNESS = "/run/witness"
+CHARGER = Path("/sys/bus/platform/drivers/gpio-charger")
+TAKEN = Path("/run/rauc/taken")
+"""Is there while `taken.py` waits for the camera to be taken out of its dock."""
 
 
 def say(text: str) -> None:
@@ -221,6 +227,7 @@ def running() -> dict[str, Any]:
         "failed": output("systemctl", "--failed", "--plain", "--no-legend", "--no-pager"),
         "state": output("systemctl", "is-system-running").strip(),
         "root": output("dmsetup", "table", "root"),
+        "servers": output("timedatectl", "show-timesync", "--value", "--property=SystemNTPServers"),
         "evidence": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in recorded},
         "time": output("systemd-analyze", "time"),
         "chain": output("systemd-analyze", "critical-chain", "camerad.service", "--no-pager"),
@@ -230,14 +237,19 @@ def running() -> dict[str, Any]:
 
 def put_in(name: str) -> dict[str, Any]:
     """Put the stick into the dock's socket, and say what became of it. One whose name begins with
-    "worn" is put in while nothing supplies the camera."""
-    driver = Path("/sys/bus/platform/drivers/gpio-charger")
+    "worn" is put in while nothing supplies the camera; with "late", the camera is taken out between
+    installation and trial, and somebody wants a version that was tried in vain once more."""
     ended = Path("/run/guest-sticks")
     before = len(lines(ended)) if ended.exists() else 0
     if name.startswith("worn"):
-        (driver / "unbind").write_text("charger")
-        wait(lambda: None if "docked" in conditions() else True, "not in its dock")
+        take_out()
+    if name.startswith("late"):
+        Path("/run/camerad-update-again").touch()
+        wait_before_the_trial()
     mark(f"plug-{name}")
+    if name.startswith("late"):
+        wait(lambda: TAKEN.exists() or None, "installed, and about to be tried", INSTALLED)
+        take_out()
     wait(
         lambda: lines(ended) if ended.exists() and len(lines(ended)) > before else None,
         f"the stick {name} is done with",
@@ -249,9 +261,46 @@ def put_in(name: str) -> dict[str, Any]:
     mark(f"pull-{name}")
     wait(lambda: None if list(Path("/sys/block").glob("sd*")) else True, "pulled")
     if name.startswith("worn"):
-        (driver / "bind").write_text("charger")
-        wait(lambda: True if "docked" in conditions() else None, "in its dock again")
+        put_back()
     return found
+
+
+def take_out() -> None:
+    """Take the camera out of its dock; it has noticed when this returns."""
+    (CHARGER / "unbind").write_text("charger")
+    wait(lambda: None if "docked" in conditions() else True, "not in its dock")
+
+
+def put_back() -> None:
+    (CHARGER / "bind").write_text("charger")
+    wait(lambda: True if "docked" in conditions() else None, "in its dock again")
+
+
+def wait_before_the_trial() -> None:
+    """Have what the next stick begins its trial with be preceded by `taken.py`, which needs a copy
+    of it."""
+    real = "/usr/lib/camerad/update-try"
+    shutil.copy(real, "/run/update-try")
+    folder = Path("/run/systemd/system/camerad-update@.service.d")
+    text = f"[Service]\nBindReadOnlyPaths=/run/layer/taken.py:{real}\n"
+    (folder / "99-taken.conf").write_text(f"{text}Environment=PYTHONPATH=/run/layer\n")
+    # Five minutes are long where nothing but that is waited for.
+    folder = Path("/run/systemd/system/camerad-update-try.timer.d")
+    folder.mkdir()
+    (folder / "99-soon.conf").write_text("[Timer]\nOnActiveSec=40s\n")
+    output("systemctl", "daemon-reload")
+
+
+def try_later() -> str:
+    """A camera that is worn while an update waits for its trial, until somebody has looked whether
+    that can begin; then it is in its dock again. Returns how far the update was by then."""
+    words = ("systemctl", "show", "--value", "--property=LastTriggerUSecMonotonic")
+    timer = "camerad-update-try.timer"
+    before = output(*words, timer)
+    wait(lambda: True if output(*words, timer) != before else None, "looked at in vain", LATER)
+    worn = reached()
+    put_back()
+    return worn
 
 
 def conditions() -> list[str]:
@@ -282,6 +331,10 @@ def update(found: dict[str, Any]) -> None:
         keep(found)
         found["sticks"][name] = put_in(name)
         if found["sticks"][name]["phase"] in ("to_try", "trying"):
+            if name.startswith("late"):
+                found["worn"] = try_later()
+                keep(found)
+                time.sleep(LATER)
             time.sleep(LEFT)
             raise TimeoutError("the machine was not started anew for the trial")
 
