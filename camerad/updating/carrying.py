@@ -42,6 +42,10 @@ class Updates:
         """Install a bundle into the slot that does not run, and put it up for its trial. again: as
         `camerad.behaviour.update.refusal` has it. Raises UpdateError; the running system is as it
         was in any case."""
+        with self._kept.alone():
+            self._install(bundle, running, rauc, again=again)
+
+    def _install(self, bundle: str, running: Running, rauc: Rauc, *, again: bool) -> None:
         self._refuse_unless_idle()
         if not os.path.isfile(bundle):
             raise RefusedError(f"{bundle}: there is no such file")
@@ -56,7 +60,10 @@ class Updates:
         try:
             rauc.install(bundle, lambda: update.hindrance(self._ask()))
         except BaseException:
-            self._carry_out(update.NotInstalled())
+            # Once RAUC has activated the slot all of it is written: it stays up for its trial,
+            # whatever went wrong after that.
+            if self._kept.state.phase is Phase.INSTALLING:
+                self._carry_out(update.NotInstalled())
             raise
         if self._kept.state.phase is not Phase.TO_TRY:
             self._carry_out(update.NotInstalled())
@@ -65,10 +72,11 @@ class Updates:
     def attempt(self) -> None:
         """Begin the trial: when this returns, the machine is to start the slot on trial, once.
         Raises NotNowError if there is nothing to try, or it must not be now."""
-        if self._kept.state.phase is not Phase.TO_TRY:
-            raise NotNowError("no update waits for its trial")
-        self._refuse_unless_idle()
-        self._carry_out(update.Tried())
+        with self._kept.alone():
+            if self._kept.state.phase is not Phase.TO_TRY:
+                raise NotNowError("no update waits for its trial")
+            self._refuse_unless_idle()
+            self._carry_out(update.Tried())
         log.info("version %s is tried: the machine starts anew", self._kept.state.version)
 
     def look(self, running: Running) -> Phase:

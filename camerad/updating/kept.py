@@ -6,9 +6,11 @@ its provisioning, which is the same for both systems and out of the daemon's han
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +19,7 @@ import msgspec
 from camerad.behaviour.update import NONE, State
 from camerad.evidence import files
 from camerad.evidence.plain import read_plain
+from camerad.updating.errors import NotNowError
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,22 @@ class Kept:
     def state(self) -> State:
         """How far the update is."""
         return self.read().state
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Whoever begins an installation or a trial does so within this: two installations at once
+        would write one slot. Raises NotNowError, at once, if another process is at it."""
+        try:
+            claim = files.lock_directory(self.directory)
+        except BlockingIOError:
+            raise NotNowError(
+                "another command installs an update, or begins its trial: try again when it has "
+                "ended"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(claim)
 
     def write(self, state: State, *, tell: bool) -> None:
         """Keep `state`, durably. tell: the ledger is to say so."""

@@ -20,7 +20,7 @@ DOCKED = Camera("idle", ("docked",))
 
 
 class PlayedRauc(Rauc):
-    """Does with the backend what RAUC does (see test_rauc_in_a_guest), and writes nothing.
+    """Does with the backend what RAUC does (tests/updates/test_rauc.py), and writes nothing.
 
     meanwhile: called between the first byte and the last.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from camerad.updating import carrying
 from camerad.updating.autoboot import NAME, PARTITIONS, SIZE, Autoboot
 from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
 from camerad.updating.kept import MOST, PENDING, prepare
-from tests.unit.updating.scene import DOCKED, NEW, OLD, Scene
+from tests.unit.updating.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
 
 @pytest.fixture
@@ -174,6 +175,35 @@ def test_an_installation_ends_when_the_camera_is_taken(scene: Scene) -> None:
     assert scene.kept.state.phase is Phase.IDLE
     assert not pending(scene)
     assert scene.start("A", OLD) == "idle"
+
+
+def test_of_two_sticks_at_once_one_is_installed(scene: Scene) -> None:
+    rauc = scene.rauc()
+    told: list[str] = []
+
+    def another() -> None:
+        for begin in (scene.install, scene.updates.attempt):
+            with pytest.raises(NotNowError, match="another command") as refused:
+                begin()
+            told.append(str(refused.value))
+
+    rauc.meanwhile = another
+    scene.install(rauc)
+    assert len(told) == 2
+    assert outcomes(scene) == ["to_try"]
+    scene.updates.attempt()
+
+
+def test_what_goes_wrong_once_the_slot_is_active_takes_nothing_back(scene: Scene) -> None:
+    class Late(PlayedRauc):
+        def install(self, bundle: str, hindrance: Callable[[], str | None]) -> None:
+            super().install(bundle, hindrance)
+            raise UpdateError("given up, because it is not in its dock")
+
+    with pytest.raises(UpdateError, match="not in its dock"):
+        scene.install(Late(scene.rauc().offer, scene.backend))
+    assert scene.kept.state.phase is Phase.TO_TRY
+    scene.updates.attempt()
 
 
 def test_an_installation_that_the_power_cut_off_is_forgotten(scene: Scene) -> None:
