@@ -36,6 +36,26 @@ systemctl start camerad-update@loop0.service || {{
     systemctl poweroff --force --force
 }}
 """
+TWO = f"""\
+: >{PENDING}
+for number in 0 1; do
+    losetup /dev/loop$number /stick-$number
+    udevadm trigger --settle /dev/loop$number
+done
+systemctl start camerad-update@loop0.service
+echo "ended: $(systemctl show --value --property=Result camerad-update@loop0.service)"
+echo "{other_kernel.ENDED}"
+systemctl poweroff --force --force
+"""
+WHILE_INSTALLING = """\
+#!/bin/sh
+[ "$2" != install ] || {
+    systemctl start camerad-update@loop1.service
+    exec cat "$3"
+}
+exit 75
+"""
+"""What installs, and during which a file system without a bundle comes and is done with."""
 LATER = f"""\
 systemctl start camerad-update-try.path
 echo "before: $(systemctl is-active camerad-update-try.timer)"
@@ -44,21 +64,24 @@ echo "before: $(systemctl is-active camerad-update-try.timer)"
 """An update that could not be tried at once: something looks again and again, and only then."""
 
 
-def make_stick(path: Path) -> None:
-    """A file system of a stick with a bundle in it."""
+def make_stick(path: Path, *, bundle: bool = True) -> None:
+    """A file system of a stick, with a bundle in it or without."""
     for program in ("mkfs.vfat", "mcopy"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     with path.open("wb") as file:
         file.truncate(1 << 20)
-    bundle = path.with_name("camerad.raucb")
-    bundle.write_bytes(b"")
-    for words in (["mkfs.vfat", path], ["mcopy", "-i", path, bundle, "::/"]):
+    subprocess.run(["mkfs.vfat", path], check=True, capture_output=True)
+    if bundle:
+        file_of_it = path.with_name("camerad.raucb")
+        file_of_it.write_bytes(b"")
+        words = ["mcopy", "-i", path, file_of_it, "::/"]
         subprocess.run(words, check=True, capture_output=True)
 
 
-def make_system(folder: Path, scene: str) -> None:
-    """What the other kernel finds beside /usr: the units, their programs, and `scene`."""
+def make_system(folder: Path, scene: str, command: str = CAMERAD) -> None:
+    """What the other kernel finds beside /usr: the units, their programs, and `scene`. command:
+    what is played of camerad."""
     system, programs = folder / "etc/systemd/system", folder / "programs"
     system.mkdir(parents=True)
     for path in SYSTEM.glob("camerad-update*"):
@@ -71,7 +94,7 @@ def make_system(folder: Path, scene: str) -> None:
         (programs / path.name).chmod(0o755)
     camerad = folder / "opt/camerad/bin/camerad"
     camerad.parent.mkdir(parents=True)
-    camerad.write_text(CAMERAD)
+    camerad.write_text(command)
     camerad.chmod(0o755)
     own = "DefaultDependencies=no"
     console = "Type=oneshot\nTTYPath=/dev/console\nStandardOutput=tty\nStandardError=tty\n"
@@ -116,6 +139,17 @@ def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Pa
     make_system(tmp_path, STICK)
     said = tried(tmp_path)
     assert "asked: 0 tryboot" in said, said
+
+
+def test_another_file_system_of_a_stick_takes_nothing_from_the_one_with_the_bundle(
+    tmp_path: Path,
+) -> None:
+    """Computers give large sticks one more partition with FAT, which holds nothing of ours."""
+    make_stick(tmp_path / "stick-0")
+    make_stick(tmp_path / "stick-1", bundle=False)
+    make_system(tmp_path, TWO, WHILE_INSTALLING)
+    said = tried(tmp_path)
+    assert "ended: success" in said, said
 
 
 def test_a_trial_that_could_not_begin_is_begun_later_and_nothing_looks_before(
