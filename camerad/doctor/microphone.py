@@ -24,7 +24,7 @@ from camerad.doctor.findings import Finding, What
 LISTEN_SECONDS: Final = 1.5
 """Long enough for a word, and for the pause before it."""
 PATIENCE_SECONDS: Final = 4.0
-"""What opening and listening may take together."""
+"""What opening may take, and what listening may be late by."""
 SILENT_PEAK: Final = 2
 """Of 32768: a microphone that works has more noise of its own than the last bit or two of its
 converter; one whose wire is broken gives zeros."""
@@ -34,8 +34,9 @@ MOST_CLIPPED: Final = 0.01
 
 @dataclass(slots=True)
 class Heard:
-    """samples: how many; peak: the largest from the middle of all, 0 to 32767; clipped: how many
-    were at full scale. error: why there are none. ended: whether the device was read to the end."""
+    """samples: how many; lowest, highest: the least and the greatest of them, 16 bits, signed;
+    clipped: how many were at full scale. error: why there are none. ended: set once nothing reads
+    the device any more."""
 
     samples: int = 0
     lowest: int = FULL
@@ -46,7 +47,7 @@ class Heard:
 
     @property
     def peak(self) -> int:
-        """Half of what lies between the lowest and the highest: a constant offset is no sound."""
+        """The largest distance from their middle, 0 to 32767: a constant offset is no sound."""
         return max(0, self.highest - self.lowest + 1) // 2
 
 
@@ -61,7 +62,7 @@ async def examine(settings: Settings, person: Person | None) -> Finding:
 
 
 def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
-    """Listen for so long; returns after `PATIENCE_SECONDS` at the latest, whatever the device
+    """Listen for so long; returns `PATIENCE_SECONDS` later at the latest, whatever the device
     does."""
     heard = Heard()
 
@@ -70,7 +71,8 @@ def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
             read_device(AlsaDevice(settings), heard, round(seconds * settings.rate))
         except OSError as error:
             heard.error = f"{settings.device}: {error.strerror or error}"
-        heard.ended.set()
+        finally:
+            heard.ended.set()
 
     threading.Thread(target=work, name="doctor-microphone", daemon=True).start()
     heard.ended.wait(PATIENCE_SECONDS + seconds)

@@ -24,7 +24,8 @@ class Said:
 class Wording:
     """A language's texts.
 
-    checks: what a person calls each check; `name` has the rest. summary: {ok}, {warn}, {fail},
+    checks: what a person calls each check; `name` has the rest. states: what "on" and "off" are
+    called, where a finding has one of them as its value ``state``. summary: {ok}, {warn}, {fail},
     {not_tested} are counts. asks: what is asked of whoever stands before the camera.
     """
 
@@ -32,6 +33,7 @@ class Wording:
     yes: str
     levels: Mapping[Level, str]
     checks: Mapping[str, str]
+    states: Mapping[str, str]
     button: str
     findings: Mapping[What, Said]
     title: str
@@ -62,4 +64,6 @@ class Wording:
 
     def _put(self, text: str, finding: Finding) -> str:
         values: dict[str, Any] = {"part": self.name(finding.check), **finding.values}
+        if "state" in values:
+            values["state"] = self.states.get(values["state"], values["state"])
         return text.format(**values)

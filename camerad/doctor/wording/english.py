@@ -42,6 +42,7 @@ ENGLISH: Final = Wording(
         "buzzer": "buzzer",
         "buttons": "buttons",
     },
+    states={"on": "on", "off": "off"},
     button="button {name}",
     findings={
         What.CONFIGURATION_OK: Said("{file} is in order; policy {policy}."),

@@ -44,6 +44,7 @@ GERMAN: Final = Wording(
         "buzzer": "Summer",
         "buttons": "Tasten",
     },
+    states={"on": "ein", "off": "aus"},
     button="Taste {name}",
     findings={
         What.CONFIGURATION_OK: Said("{file} ist in Ordnung; Richtlinie {policy}."),
@@ -345,7 +346,7 @@ GERMAN: Final = Wording(
         ),
         What.OUTPUT_SEEN: Said("Es tut, was es soll (GPIO {gpio})."),
         What.OUTPUT_DEAD: Said(
-            "Die Leitung folgt nicht (GPIO {gpio}): auf {state} geschaltet, und sie ist es nicht.",
+            "Die Leitung folgt nicht (GPIO {gpio}): Sie wurde {state}geschaltet und ist es nicht.",
             "Nach einem Kurzschluss an GPIO {gpio} suchen (Leuchte, Draht, Lötstelle), und ob die "
             "Konfiguration den richtigen GPIO nennt.",
         ),

@@ -62,6 +62,15 @@ def test_a_check_is_named_as_a_person_calls_it() -> None:
     assert ENGLISH.name("unheard_of") == "unheard_of"
 
 
+@pytest.mark.parametrize(("state", "word"), [("on", "eingeschaltet"), ("off", "ausgeschaltet")])
+def test_what_a_line_was_switched_to_is_said_in_the_language_of_the_sentence(
+    state: str, word: str
+) -> None:
+    dead = Finding("light_red", What.OUTPUT_DEAD, {"gpio": 23, "state": state})
+    assert word in GERMAN.sentence(dead)
+    assert f"switched {state}" in ENGLISH.sentence(dead)
+
+
 def test_texts_are_plain_and_commands_in_them_are_the_same_in_both() -> None:
     commands = re.compile(
         r"camerad (?:doctor|config|keys|identity|offload|evidence)|sudo (?:systemctl|chmod|du)"
