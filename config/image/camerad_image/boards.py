@@ -79,7 +79,7 @@ BOARDS: Final = {
 ALL: Final = "all"
 """One image for every board."""
 SLOTS: Final = {"A": (BOOT_A, ROOT_A), "B": (BOOT_B, ROOT_B)}
-"""A slot's two partitions."""
+"""A slot's two partitions, boot and root, by RAUC's ``bootname``."""
 CMDLINES: Final = {"A": "cmdline-a.txt", "B": "cmdline-b.txt"}
 """The kernel's command line in either slot; every boot partition has both."""
 

@@ -138,7 +138,7 @@ def check(order: Order, work: Path) -> bytes | None:
     space.check([work], order.out)
     if order.signer is None or order.keyring is None:
         return None
-    # At last, since it may ask for a passphrase.
+    # Last, since it may ask for a passphrase.
     return signing.check_signer(order.signer, order.keyring)
 
 

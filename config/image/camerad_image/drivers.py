@@ -22,16 +22,17 @@ CONTROLLERS: Final = (
     *(b"brcm,bcm2835-sdhost", b"brcm,bcm2711-emmc2", b"brcm,bcm2712-sdhci"),
 )
 """What the card is at; another kind of controller has the radio."""
-_OWN: Final = {
+_OF_CARD: Final = {
     b"clocks": b"#clock-cells",
     b"dmas": b"#dma-cells",
     b"power-domains": b"#power-domain-cells",
     b"resets": b"#reset-cells",
 }
-"""Properties that name what the controller depends on, and how many words follow each name. What
-such a provider has of these itself it can do without: two controllers of clocks feed each other."""
-_EVERY: Final = dict.fromkeys((b"gpio", b"gpios", b"enable-gpios"), b"#gpio-cells")
-"""The same, of every node."""
+"""Properties by which the card's controller names its providers, with the property of a provider
+that says how many words follow its name. They are not followed further: two controllers of clocks
+feed each other."""
+_OF_ANY: Final = dict.fromkeys((b"gpio", b"gpios", b"enable-gpios"), b"#gpio-cells")
+"""The same, followed from every node."""
 _BEGIN, _END, _PROPERTY, _NOTHING, _LAST = 1, 2, 3, 4, 9
 
 Node = dict[bytes, bytes]
@@ -73,7 +74,7 @@ def _words(value: bytes) -> tuple[int, ...]:
 
 def _wanted(node: Node, by_handle: dict[int, Node]) -> Iterator[Node]:
     """The nodes that one depends on."""
-    lists = _EVERY | _OWN if _is_card(node) else _EVERY
+    lists = _OF_ANY | _OF_CARD if _is_card(node) else _OF_ANY
     for name, value in node.items():
         if name not in lists and not name.endswith(b"-supply"):
             continue

@@ -33,8 +33,7 @@ def pause(milliseconds: int) -> Command:
 
 
 def firmware(commands: Iterable[Command]) -> bytes:
-    """The file for these commands. Raises ValueError if a number is no byte, or if a command could
-    be taken for a pause."""
+    """The file for these commands. Raises ValueError if a number is no byte."""
     content = bytearray(MAGIC)
     content.append(VERSION)
     for command in commands:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B
+from camerad_image.boards import SLOTS
 from camerad_image.programs import run
 from camerad_image.signing import TOKEN
 
@@ -28,7 +28,6 @@ KEYRING: Final = "/etc/rauc/keyring.pem"
 BACKEND: Final = "/usr/lib/camerad/boot-slot"
 UNITS: Final = ("camerad-update-boot.service", "camerad-update-try.path")
 """Those of config/image/files that are enabled."""
-SLOTS: Final = (("A", ROOT_A, BOOT_A), ("B", ROOT_B, BOOT_B))
 
 
 def version(camerad: str, epoch: int) -> str:
@@ -67,7 +66,7 @@ def system_conf(image: str, minimum: str = MINIMUM) -> str:
         "check-purpose=codesign",
         "use-bundle-signing-time=true",
     ]
-    for index, (name, root, boot) in enumerate(SLOTS):
+    for index, (name, (boot, root)) in enumerate(SLOTS.items()):
         lines += [
             "",
             f"[slot.root.{index}]",

@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from camerad_image import layout, updates
+from camerad_image import layout
+from camerad_image.boards import SLOTS
 from camerad_image.rootfs import FILES
 from tests.unit.systemd import rating
 
@@ -58,7 +59,7 @@ def test_of_the_card_a_check_opens_what_it_checks_and_an_update_the_two_slots() 
         assert settings(name, "DeviceAllow") == [f"{partition.link} rw"]
     opened = settings("camerad-update@.service", "DeviceAllow")
     of_card = {line for line in opened if line.startswith("/dev/disk/")}
-    assert of_card == {f"{one.link} rw" for _, *slot in updates.SLOTS for one in slot}
+    assert of_card == {f"{one.link} rw" for slot in SLOTS.values() for one in slot}
     # A class that the kernel does not know yet when the unit starts is forbidden for its life.
     loaded = ["modprobe@loop.service", "modprobe@dm_mod.service"]
     for key in ("Wants", "After"):
