@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from camerad.updating.carrying import Updates
     from camerad.updating.kept import Kept
 
+log = logging.getLogger(__name__)
+
 DEFAULT_CARD: Final = "/boot/common"
 DEFAULT_DATA: Final = "/var/lib/camerad-provision"
 DOCTOR: Final = "/usr/lib/camerad/update-doctor"
@@ -187,7 +189,8 @@ def ask(socket: str) -> Camera | None:
 
 
 def examine(program: str) -> tuple[str, ...] | None:
-    """What the doctor finds failing, in words that do not change; None if there is no report.
+    """What the doctor finds failing, in words that do not change; None if there is no report, and
+    the log has why.
 
     program: prints the report as the last line of its output. It is the daemon's own user who has
     to be the doctor, before an update and in its trial, since another one finds other things.
@@ -200,7 +203,8 @@ def examine(program: str) -> tuple[str, ...] | None:
         results = json.loads(done.stdout.splitlines()[-1])["results"]
         failing = [one for one in results if one["status"] == "fail"]
         return tuple(f"{one['check']}: {one['finding']}" for one in failing)
-    except (OSError, subprocess.TimeoutExpired, ValueError, LookupError, TypeError):
+    except (OSError, subprocess.TimeoutExpired, ValueError, LookupError, TypeError) as error:
+        log.warning("%s: there is no report of the doctor: %r", program, error)
         return None
 
 

@@ -241,7 +241,8 @@ def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
 
 def _report(card: Card, told: Told) -> bool:
     """Leave the report on the card; where that cannot be, the log has it. Whether that is enough:
-    a full card stays full, while the next start may well write to one that refuses now."""
+    a full card stays full, and a directory in the report's place stays there, while the next start
+    may well write to one that refuses now."""
     report = text(told)
     try:
         card.write(REPORT, report.encode())
@@ -249,5 +250,5 @@ def _report(card: Card, told: Told) -> bool:
         _log.error("the report cannot be left on the card: %s", error)
         for line in report.splitlines():
             _log.info("%s", line)
-        return error.errno in (errno.ENOSPC, errno.ENOENT)
+        return error.errno in (errno.ENOSPC, errno.ENOENT, errno.EISDIR)
     return True

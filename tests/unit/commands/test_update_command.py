@@ -158,9 +158,14 @@ def test_what_the_daemon_says_is_all_that_counts(socket: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("out", ["", "{}", "[]", "for people", '{"results": [{}]}'])
-def test_a_doctor_without_a_report_has_examined_nothing(tmp_path: Path, out: str) -> None:
-    assert update.examine(str(doctor(tmp_path, out=out))) is None
+def test_a_doctor_without_a_report_has_examined_nothing_and_the_log_says_why(
+    tmp_path: Path, out: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = doctor(tmp_path, out=out)
+    assert update.examine(str(program)) is None
+    assert f"{program}: there is no report of the doctor: " in caplog.text
     assert update.examine(str(tmp_path / "none")) is None
+    assert "FileNotFoundError" in caplog.text
 
 
 def test_what_fails_is_told_by_names_that_do_not_change(tmp_path: Path) -> None:

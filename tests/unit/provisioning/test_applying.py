@@ -507,6 +507,17 @@ def test_a_report_that_a_card_refuses_is_left_at_the_next_start(
     assert len(scene.orders) == 1
 
 
+@pytest.mark.parametrize("name", [REPORT, f"{REPORT}.new"])
+def test_a_directory_in_the_report_s_place_has_nothing_done_again_at_each_start(
+    scene: Scene, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scene.boot / name).mkdir()
+    scene.put(document())
+    assert scene.apply() is Outcome.APPLIED
+    assert "the report cannot be left on the card" in caplog.text
+    assert not (scene.data / PENDING).exists()
+
+
 @pytest.mark.parametrize("name", ["FSCK0000.REC", "fsck0123.rec"])
 def test_what_a_check_salvaged_is_removed_with_the_file(name: str, scene: Scene) -> None:
     """It may be an earlier version of the file, with its secret."""
