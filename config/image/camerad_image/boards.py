@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad_image.errors import ImageError
+from camerad_image.flavours import FLAVOURS, Flavour
 from camerad_image.layout import BOOT_A, BOOT_B, ROOT_A, ROOT_B, Partition
 from camerad_image.parts import WIFI, Part
 from camerad_image.verity import Verity
@@ -92,6 +93,24 @@ def boards(name: str) -> tuple[Board, ...]:
         return (BOARDS[name],)
     except KeyError:
         raise ImageError(f"BOARD={name}: there are {', '.join((*BOARDS, ALL))}") from None
+
+
+def check_flavour(name: str, flavour: Flavour) -> list[str]:
+    """What is to be said of those boards of BOARD=name that never start with this flavour's kernel,
+    a sentence for each. Raises ImageError if that is all of them, or if there is no such BOARD."""
+    chosen = boards(name)
+    said = []
+    for board in chosen:
+        if lacks := flavour.unable.get(board.name):
+            able = [one.name for one in FLAVOURS.values() if board.name not in one.unable]
+            said.append(
+                f"BOARD={name}: a {board.name} does not start from it, since the kernel of "
+                f"FLAVOUR={flavour.name} has no driver for its card ({lacks}); "
+                f"FLAVOUR={' or '.join(able)} has one"
+            )
+    if len(said) == len(chosen):
+        raise ImageError("; ".join(said))
+    return said
 
 
 def config_txt(chosen: tuple[Board, ...], *, upstream: bool, parts: tuple[Part, ...] = ()) -> str:

@@ -118,9 +118,11 @@ def check(order: Order, work: Path) -> bytes | None:
     """Raise ImageError if something is wrong with what was asked for, or there is no room in
     `work`: said before anything is built, which takes ten minutes. Makes the folder of results.
     Returns the signer's key if a passphrase locks it: as `signing.check_signer`."""
-    boards.boards(order.boards)
+    boards.check_flavour(order.boards, order.flavour)
     hardware.check_flavour(order.parts, order.flavour)
-    if order.base is not None:
+    if order.base is None:
+        sources.read(SUITE, order.flavour.components, order.sources)
+    else:
         _check_base(order, order.base)
     if order.keyring is not None:
         signing.check_keyring(order.keyring, datetime.now(UTC))
@@ -217,6 +219,8 @@ class Build:
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
         key = check(order, work)
+        for said in boards.check_flavour(order.boards, order.flavour):
+            self._tell("", said)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
         debs = CACHE / f"debs-{order.flavour.name}"

@@ -7,8 +7,8 @@ for trixie.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -68,7 +68,8 @@ class Flavour:
     empty where the archive has no library for the header's pins: then WHEEL_FOR_PINS; `upstream`:
     whether device trees have the names of the kernel's own sources instead of Raspberry Pi's, which
     the firmware has to be told; `firmware` is the package whose files go to the boot partitions
-    only; `tried`: what it was tried on, in a sentence for the bill of materials.
+    only; `tried`: what it was tried on, in a sentence for the bill of materials; `unable`: boards
+    whose card the kernel cannot drive, so that they never start, with what it lacks for that.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Flavour:
     pins: str
     firmware: str
     tried: str
+    unable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -100,6 +102,7 @@ FLAVOURS: Final = {
             pins="",
             firmware="raspi-firmware",
             tried="started in emulation; drives no CSI camera, for which its kernel has no drivers",
+            unable={"5": "CONFIG_MMC_SDHCI_BRCMSTB"},
         ),
         Flavour(
             name="raspios",

@@ -1,7 +1,7 @@
 """The root's packages: mmdebstrap, for 64-bit ARM, with programs emulated by qemu-user.
 
 What is made here is the base: packages alone, nothing of camerad's. It takes nearly all of a
-build's time, so it can be used again (``--base``).
+build's time, so it can be used again (BASE=).
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def firmware(flavour: Flavour, cache: Path, work: Path, *, log: Path) -> tuple[P
     packages = cache.glob(f"{flavour.firmware}_*.deb")
     newest = max(packages, key=lambda path: path.stat().st_mtime, default=None)
     if newest is None:
-        raise ImageError(f"{cache} holds no {flavour.firmware}: build without --base")
+        raise ImageError(f"{cache} holds no {flavour.firmware}: build without BASE=")
     target = work / "firmware"
     shutil.rmtree(target, ignore_errors=True)
     run(["dpkg-deb", "-x", newest, target], log=log)

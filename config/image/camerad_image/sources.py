@@ -90,6 +90,11 @@ def one_line(text: str) -> list[Source]:
     return found
 
 
+def _belongs(one: str, suite: str) -> bool:
+    """Whether it is `suite`, or its updates."""
+    return one == suite or one.startswith(f"{suite}-")
+
+
 def of_suite(sources: Iterable[Source], suite: str) -> list[Source]:
     """Those that have `suite` or its updates, with these suites alone, and are signed archives.
 
@@ -97,7 +102,7 @@ def of_suite(sources: Iterable[Source], suite: str) -> list[Source]:
     """
     found = []
     for source in sources:
-        suites = tuple(s for s in source.suites if s == suite or s.startswith(f"{suite}-"))
+        suites = tuple(one for one in source.suites if _belongs(one, suite))
         uris = tuple(uri for uri in source.uris if not uri.startswith(("file:", "copy:", "cdrom:")))
         if suites and uris:
             found.append(Source(uris=uris, suites=suites, signed_by=source.signed_by))
@@ -107,18 +112,31 @@ def of_suite(sources: Iterable[Source], suite: str) -> list[Source]:
 def read(suite: str, components: tuple[str, ...], file: Path | None) -> str:
     """The sources of an image as a deb822 file's text.
 
-    file: taken as it stands, if it is given; otherwise apt's own files are read. Raises ImageError
-    if there is no source of `suite` in there.
+    file: taken as it stands, if it is given, in either of apt's forms; otherwise apt's own files
+    are read. Raises ImageError if there is no source of `suite` in there.
     """
     if file is not None:
         try:
-            return file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8")
         except OSError as error:
             raise ImageError(f"SOURCES={file} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise ImageError(
                 f"SOURCES={file} is no text: deb822 is wanted (sources.list(5))"
             ) from None
+        named = [*deb822(text), *one_line(text)]
+        if not named:
+            raise ImageError(
+                f"SOURCES={file} names no archive of packages: a file of apt's sources is wanted "
+                "(sources.list(5), deb822)"
+            )
+        if not any(_belongs(one, suite) for source in named for one in source.suites):
+            suites = ", ".join(sorted({one for source in named for one in source.suites}))
+            raise ImageError(
+                f"SOURCES={file} names no archive with {suite}, of which an image is made; its "
+                f"suites: {suites or 'none'}"
+            )
+        return text
     found: list[Source] = []
     folder = APT / "sources.list.d"
     for path in sorted([APT / "sources.list", *folder.glob("*.list"), *folder.glob("*.sources")]):

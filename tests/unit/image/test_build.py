@@ -126,7 +126,7 @@ def test_the_firmware_is_that_of_the_sources_and_not_a_later_one_that_was_kept(
 
 
 def test_firmware_that_was_never_fetched_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="raspi-firmware: build without --base"):
+    with pytest.raises(ImageError, match="raspi-firmware: build without BASE="):
         rootfs.firmware(flavours.flavour("debian"), tmp_path, tmp_path, log=tmp_path / "log")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from camerad_image import __main__ as command
-from camerad_image import build, flavours
+from camerad_image import boards, build, flavours
 from camerad_image.errors import ImageError
 from camerad_image.parts import chosen
 from camerad_image.programs import Interrupted
@@ -19,7 +19,9 @@ from tests.updates import pki
 
 @pytest.fixture
 def order(tmp_path: Path) -> build.Order:
-    return build.Order(flavours.flavour("debian"), "all", tmp_path / "out", None, None, 0)
+    sources = tmp_path / "apt.sources"
+    sources.write_text("Types: deb\nURIs: http://m.example\nSuites: trixie\n")
+    return build.Order(flavours.flavour("debian"), "all", tmp_path / "out", None, sources, 0)
 
 
 @pytest.fixture
@@ -49,7 +51,11 @@ def test_a_mistake_in_an_order_is_said_before_anything_is_built(
     keyring, (certificate, key) = authority.folder / "update-ca.pem", authority.signer
     wrong = {
         "BOARD=9: there are zero2w, ": replace(order, boards="9"),
+        r"BOARD=5: a 5 .*no driver for its card .*; FLAVOUR=raspios has one": replace(
+            order, boards="5"
+        ),
         f"BASE={missing} is no packages": replace(order, base=missing),
+        f"SOURCES={file} names no archive": replace(order, sources=file),
         f"KEYRING={missing} cannot be read": replace(order, keyring=missing),
         "takes certificates only|takes the authority's": replace(order, keyring=file),
         "made without KEYRING=": replace(order, signer=("c", "k")),
@@ -71,6 +77,23 @@ def test_a_mistake_in_an_order_is_said_before_anything_is_built(
         with pytest.raises(ImageError, match=said):
             build.Build(one, work).build()
     assert not work.exists()
+
+
+def test_an_image_for_every_board_says_first_which_of_them_does_not_start(
+    order: build.Order,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_packages(*_arguments: object, **_more: object) -> Path:
+        raise ImageError(capsys.readouterr().err)
+
+    monkeypatch.setattr(build.space, "WORK", 0)
+    monkeypatch.setattr(build.rootfs, "make_base", no_packages)
+    with pytest.raises(ImageError, match=r"^ +0 s  BOARD=all: a 5 does not start"):
+        build.Build(order, tmp_path / "work").build()
+    raspios = flavours.flavour("raspios")
+    assert boards.check_flavour("all", raspios) == boards.check_flavour("5", raspios) == []
 
 
 @pytest.mark.parametrize("text", ["yesterday", "-5", "1e9", "99999999999"])

@@ -66,8 +66,9 @@ def test_one_line_sources_are_read_too() -> None:
 
 def test_a_file_that_is_named_is_taken_as_it_stands(tmp_path: Path) -> None:
     file = tmp_path / "raspios.sources"
-    file.write_text("Types: deb\n")
-    assert sources.read("trixie", ("main",), file) == "Types: deb\n"
+    for text in (DEB822, "deb http://m.example/debian trixie main\n"):
+        file.write_text(text)
+        assert sources.read("trixie", ("main",), file) == text
     with pytest.raises(ImageError, match="cannot be read"):
         sources.read("trixie", ("main",), tmp_path / "none")
 
@@ -82,6 +83,28 @@ def test_a_machine_without_the_suite_is_told_what_to_do(
         sources.read("trixie", ("main",), None)
     (tmp_path / "sources.list.d" / "a.sources").write_text(DEB822)
     assert sources.read("trixie", ("main",), None).count("URIs:") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# A page\n\nSources: those of this machine.\n\n    deb822\n", "no archive of packages: "),
+        ("", "no archive of packages: a file of apt's sources is wanted"),
+        (
+            "deb http://m.example/debian bookworm main\n",
+            "no archive with trixie, .* suites: bookworm$",
+        ),
+        ("Types: deb\nURIs: http://m.example\n", "no archive with trixie, .* suites: none$"),
+    ],
+)
+def test_a_file_that_is_none_of_sources_is_told_in_one_line(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(text)
+    with pytest.raises(ImageError, match=rf"^SOURCES={file} names {said}") as raised:
+        sources.read("trixie", ("main",), file)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_file_of_sources_that_is_no_text_is_told(tmp_path: Path) -> None:
