@@ -185,5 +185,5 @@ clean:
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	@# A build of an image that was killed has left this machine's /dev mounted below .cache.
+	@# Whatever may be mounted below .cache is not removed with it.
 	rm -rf --one-file-system .venv .cache .state '$(STATE)' *.egg-info hw-mocks/*.egg-info

@@ -24,6 +24,15 @@ _PATIENCE_SECONDS: Final = 30.0
 _ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """prctl(2)."""
+_FAITHFUL: Final = ("setpriv", "--pdeathsig", "KILL", "--")
+"""Whoever kills a build, so that it can tell nobody, kills the program that it waits for."""
+CONTAINED: Final = (
+    *("unshare", "--pid", "--mount-proc", "--kill-child", "--"),
+    # The first process of a namespace inherits those that others leave, and mmdebstrap would wait
+    # for them: so it is the second.
+    *("unshare", "--fork", "--"),
+)
+"""And so does it what that has started; what that has mounted is mounted for these alone."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -114,14 +123,16 @@ def run(
     folder: Path | None = None,
     keep: Sequence[int] = (),
     asks: bool = False,
+    contained: bool = False,
     follow: Callable[[str], None] | None = None,
 ) -> str:
     """Run a program to its end and return what it wrote to its standard output.
 
     Both its outputs are appended to `log`, line by line as they come. environment: beside that of
     this process. keep: descriptors that it is to have as well. asks: it may ask for something at
-    the terminal. follow: is called with each of the lines. Raises ImageError if it is not there or
-    fails, with the end of what it said.
+    the terminal. contained: what it starts ends when it does, and what it mounts nobody else sees;
+    takes root. follow: is called with each of the lines. It is killed if this process is. Raises
+    ImageError if it is not there or fails, with the end of what it said.
     """
     words = [str(word) for word in command]
     if shutil.which(words[0]) is None:
@@ -131,7 +142,7 @@ def run(
     with (
         log.open("a", encoding="utf-8", buffering=1) as file,
         subprocess.Popen(  # noqa: S603 - the arguments are this recipe's own
-            words,
+            [*_FAITHFUL, *(CONTAINED if contained else ()), *words],
             env={**os.environ, **(environment or {})},
             cwd=folder,
             pass_fds=keep,

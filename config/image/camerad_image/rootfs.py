@@ -185,7 +185,7 @@ def make_base(
     packages besides the flavour's; epoch: what programs of the packages take for the time when they
     date something; say: as for `Progress`."""
     root = work / "base.part"
-    # A build that was killed leaves its mounts, through which a removal would reach this machine.
+    # Whatever may have left a mount there: through it a removal would reach this machine.
     _unmount(root, log=log)
     shutil.rmtree(root, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
@@ -193,10 +193,8 @@ def make_base(
     listed.write_text(sources, encoding="utf-8")
     register_emulator(log=log)
     command = mmdebstrap(flavour, listed, root, cache, more)
-    try:
-        run(command, log=log, environment={"SOURCE_DATE_EPOCH": str(epoch)}, follow=Progress(say))
-    finally:
-        _unmount(root, log=log)
+    environment = {"SOURCE_DATE_EPOCH": str(epoch)}
+    run(command, log=log, environment=environment, contained=True, follow=Progress(say))
     # So that what has this name is whole: it may be used again.
     shutil.rmtree(work / "base", ignore_errors=True)
     root.rename(work / "base")

@@ -31,7 +31,7 @@ def _taken(folder: Path) -> int:
     disk, taken = folder.stat().st_dev, 0
     for place, folders, files in os.walk(folder):
         here = Path(place)
-        # A build that was killed has left this machine's devices mounted in there.
+        # What is mounted in there, as devices for programs of the packages, takes no room.
         folders[:] = [name for name in folders if (here / name).lstat().st_dev == disk]
         taken += sum((here / name).lstat().st_blocks * 512 for name in files)
     return taken

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,19 +22,21 @@ PROGRAM = """\
 # As mmdebstrap: it has started others, waits for them, and only takes note of a signal.
 for root; do [ "$root" != "${root%/base.part}" ] && break; done
 mkdir -p "$root"
+[ "$(id -u)" -ne 0 ] || mount -t tmpfs none "$root"
 trap 'echo noted' TERM INT HUP
 sleep 1000 &
 worker=$!
 setsid sleep 1000 &
-echo "$$ $worker $!" >"$SCENE/begun.new"
-mv "$SCENE/begun.new" "$SCENE/begun"
+touch "$SCENE/begun"
 while kill -0 "$worker" 2>/dev/null; do wait "$worker"; done
 echo unmounted >"$SCENE/cleaned"
 exit 1
 """
 BUILDER = """\
 import os, pathlib, runpy, sys
-from camerad_image import build, rootfs, space
+from camerad_image import build, programs, rootfs, space
+if os.geteuid() != 0:
+    programs.CONTAINED = ()
 scene = pathlib.Path(os.environ["SCENE"])
 build.CACHE = scene / "cache"
 space.WORK = 0
@@ -43,34 +48,36 @@ runpy.run_module("camerad_image", run_name="__main__")
 """The command itself, where no emulator has to be registered."""
 
 
-def running(number: str) -> bool:
-    """Whether there is such a process, and not only what nobody has asked about."""
-    try:
-        stat = Path(f"/proc/{number}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+def running(scene: Path) -> list[int]:
+    """The processes that belong to a scene, without those that nobody has asked about."""
+    found = []
+    for place in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if place.name.isdecimal() and f"SCENE={scene}\0".encode() in (
+                (place / "environ").read_bytes()
+            ):
+                found.append(int(place.name))
+    return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_build_that_is_told_to_end_ends_with_all_that_it_has_started(
-    number: signal.Signals, tmp_path: Path
-) -> None:
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "mmdebstrap"
+@contextlib.contextmanager
+def building(scene: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A build whose packages have begun; what it says is in the file "told"."""
+    (scene / "bin").mkdir()
+    program = scene / "bin" / "mmdebstrap"
     program.write_text(PROGRAM)
     program.chmod(0o755)
-    sources = tmp_path / "apt.sources"
+    sources = scene / "apt.sources"
     sources.write_text("Types: deb\nURIs: http://m.example\nSuites: trixie\nSigned-By: /k.pgp\n")
     environment = {
         **os.environ,
-        "SCENE": str(tmp_path),
-        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "SCENE": str(scene),
+        "PATH": f"{scene / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(FILES.parent),
         "SOURCE_DATE_EPOCH": "1700000000",
     }
     words = BUILDER.replace('"--out"', f'"--sources", {str(sources)!r}, "--out"')
-    begun, told = tmp_path / "begun", tmp_path / "told"
+    begun, told = scene / "begun", scene / "told"
     with told.open("wb") as file:
         builder = subprocess.Popen(
             [sys.executable, "-c", words], env=environment, stderr=file, start_new_session=True
@@ -78,20 +85,44 @@ def test_a_build_that_is_told_to_end_ends_with_all_that_it_has_started(
         try:
             until(lambda: begun.exists() or builder.poll() is not None)
             assert begun.exists(), told.read_text()
-            # To it alone; a terminal would tell its whole group, in which its programs are not.
-            builder.send_signal(number)
-            assert builder.wait(timeout=60) == 128 + number
-            assert told.read_text().endswith("interrupted; the next build begins anew\n")
-            assert [one for one in begun.read_text().split() if running(one)] == []
+            yield builder
         finally:
             builder.kill()
-            for one in begun.read_text().split() if begun.exists() else []:
-                if running(one):
-                    os.kill(int(one), signal.SIGKILL)
+            builder.wait()
+            for one in running(scene):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_build_that_is_told_to_end_ends_with_all_that_it_has_started(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with building(tmp_path) as builder:
+        # To it alone; a terminal would tell its whole group, in which its programs are not.
+        builder.send_signal(number)
+        assert builder.wait(timeout=60) == 128 + number
+        told = (tmp_path / "told").read_text()
+        assert told.endswith("interrupted; the next build begins anew\n")
+        assert running(tmp_path) == []
     assert (tmp_path / "cleaned").read_text() == "unmounted\n", "it could clean up"
     assert list((tmp_path / "out").iterdir()) == []
     # What may be used again is whole (BASE=).
     assert not (tmp_path / "cache/debian/base").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, as a build does")
+def test_a_build_that_is_killed_takes_all_along_and_its_mounts(tmp_path: Path) -> None:
+    """It can tell nobody, and the next build works in the same folder."""
+    with building(tmp_path) as builder:
+        assert len(running(tmp_path)) > 3
+        builder.kill()
+        builder.wait()
+        until(lambda: not running(tmp_path))
+    assert not (tmp_path / "cleaned").exists(), "nobody was asked"
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+    with (tmp_path / "cache/debian.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_only_what_is_told_to_end_first_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:

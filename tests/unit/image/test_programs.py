@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +14,8 @@ import pytest
 from camerad_image import programs
 from camerad_image.errors import ImageError
 from camerad_image.programs import run
-from camerad_image.rootfs import Progress, left_mounted
+from camerad_image.rootfs import FILES, Progress, left_mounted
+from tests.waiting import until
 
 
 def test_what_a_program_says_is_in_the_log_while_it_still_runs(tmp_path: Path) -> None:
@@ -93,3 +99,32 @@ def test_a_program_that_does_not_end_when_interrupted_is_made_to(
     with pytest.raises(KeyboardInterrupt):
         run(["sh", "-c", script], log=tmp_path / "log", follow=follow)
     assert not Path(f"/proc/{heard[0].strip()}").exists()
+
+
+def runs(number: str) -> bool:
+    """Whether there is such a process; one that nobody has asked about has no command any more."""
+    try:
+        return Path("/proc", number, "cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_is_killed_with_the_build_that_waits_for_it(tmp_path: Path) -> None:
+    words = "from camerad_image.programs import run; import pathlib, sys\n"
+    words += "run(['sh', '-c', 'echo $$; exec sleep 1000'], log=pathlib.Path(sys.argv[1]))"
+    log = tmp_path / "log"
+    builder = subprocess.Popen(
+        [sys.executable, "-c", words, log], env={**os.environ, "PYTHONPATH": str(FILES.parent)}
+    )
+    try:
+        until(lambda: log.exists() and log.read_text().count("\n") == 2)
+        number = log.read_text().split()[-1]
+        assert runs(number)
+    finally:
+        builder.kill()
+        builder.wait()
+    try:
+        until(lambda: not runs(number))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGKILL)
