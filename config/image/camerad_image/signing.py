@@ -89,6 +89,16 @@ def check_keyring(path: Path, now: datetime) -> None:
         )
 
 
+def intermediates(place: str) -> list[bytes]:
+    """The certificates, as PEM, of authorities between the one that signs and one of the keyring:
+    those that stand below it in the file `place`. A token has none."""
+    if place.startswith(TOKEN):
+        return []
+    first, *below = _certificates(f"CERT={place}", _read("CERT", place))
+    wanted = dict.fromkeys(one for one in below if one.subject != one.issuer and one != first)
+    return [one.public_bytes(serialization.Encoding.PEM) for one in wanted]
+
+
 def _read(name: str, place: str) -> bytes:
     try:
         return Path(place).read_bytes()
@@ -99,7 +109,13 @@ def _read(name: str, place: str) -> bytes:
 def _check_certificate(place: str, keyring: Path, now: datetime) -> x509.Certificate:
     """The certificate that signs, if cameras with this keyring take what it has signed now."""
     name = f"CERT={place}"
-    certificate = _certificates(name, _read("CERT", place))[0]
+    found = _certificates(name, _read("CERT", place))
+    certificate = found[0]
+    if _is_authority(certificate) and not all(map(_is_authority, found)):
+        raise ImageError(
+            f"{name} begins with an authority's certificate, and the first has to be the one that "
+            f"signs: put those of authorities between it and KEYRING= below it {_PAGE}"
+        )
     if _is_authority(certificate):
         raise ImageError(
             f"{name} is an authority's certificate, and a camera takes no bundle that it signs: "
@@ -113,22 +129,25 @@ def _check_certificate(place: str, keyring: Path, now: datetime) -> x509.Certifi
         raise ImageError("openssl is not installed: 'sh hw-mocks/prepare.sh image' installs it")
     at = str(int(now.timestamp()))
     command = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", str(keyring)]
-    command += ["-purpose", "codesign", "-attime", at, place]
+    command += ["-purpose", "codesign", "-attime", at, "-untrusted", place, place]
     done = subprocess.run(  # noqa: S603 - the arguments are this recipe's own
         command, capture_output=True, text=True, errors="replace", check=False, timeout=_SECONDS
     )
     if done.returncode == 0:
         return certificate
-    found = _ERROR.search(done.stderr)
-    if found and int(found[1]) in _FOREIGN:
-        cure = f"no authority in KEYRING={keyring} has signed it: the two have to belong together"
-    elif found and int(found[1]) == _PURPOSE:
+    error = _ERROR.search(done.stderr)
+    if error and int(error[1]) in _FOREIGN:
+        cure = (
+            f"no authority in KEYRING={keyring} has signed it, nor one whose certificate stands "
+            "below it: they have to belong together"
+        )
+    elif error and int(error[1]) == _PURPOSE:
         cure = (
             "it is not for signing programs: keyUsage=critical,digitalSignature and "
             "extendedKeyUsage=codeSigning are wanted"
         )
     else:
-        cure = f"openssl verify says: {found[2] if found else done.stderr.strip()}"
+        cure = f"openssl verify says: {error[2] if error else done.stderr.strip()}"
     raise ImageError(f"{name} would be refused by cameras with this image: {cure} {_PAGE}")
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from camerad_image.boards import SLOTS
 from camerad_image.programs import run
-from camerad_image.signing import TOKEN
+from camerad_image.signing import TOKEN, intermediates
 
 MINIMUM: Final = "0.1.0-0"
 """The lowest version that a system of this recipe lets in. It is raised by a release that mends
@@ -124,6 +124,12 @@ def make_bundle(
     (stage / "manifest.raucm").write_text(text, encoding="ascii")
     target.unlink(missing_ok=True)
     certificate, place = signer
+    chain = []
+    for number, pem in enumerate(intermediates(certificate)):
+        # RAUC takes the first certificate of a file only.
+        between = root.parent / f"intermediate-{number}.pem"
+        between.write_bytes(pem)
+        chain.append(f"--intermediate={between}")
     with contextlib.ExitStack() as stack:
         keep = []
         if key is not None:
@@ -134,7 +140,7 @@ def make_bundle(
             place = f"/proc/self/fd/{memory.fileno()}"
         run(
             [
-                *("rauc", "bundle", f"--cert={certificate}", f"--key={place}"),
+                *("rauc", "bundle", f"--cert={certificate}", f"--key={place}", *chain),
                 # What is in there is compressed already, but for the free room.
                 "--mksquashfs-args=-comp zstd -Xcompression-level 3",
                 *(stage, target),

@@ -38,6 +38,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ("-CA", "update-ca.pem", "-CAkey", "update-ca.key", "-days", "9", "-out", "web.pem")
     (a / "web.ext").write_text("keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n")
     openssl(a, "x509", "-req", "-in", "signer.csr", "-extfile", "web.ext", *words)
+    # An authority between, which the other one lets in, and a signer of its own.
+    (a / "ca.ext").write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n")
+    for name, issuer, ext in (
+        ("between", "update-ca", "ca.ext"),
+        ("below", "between", "signer.ext"),
+    ):
+        kind = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        openssl(a, "genpkey", *kind, "-out", f"{name}.key")
+        openssl(
+            a, "req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr"
+        )
+        words = ("-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key", "-days", "9", "-extfile", ext)
+        openssl(a, "x509", "-req", "-in", f"{name}.csr", *words, "-out", f"{name}.pem")
+    below, between = ((a / f"{name}.pem").read_text() for name in ("below", "between"))
+    (a / "chain.pem").write_text(below + between + keyring(folder, "a").read_text() + between)
+    (a / "upside-down.pem").write_text(between + below)
     (folder / "both.pem").write_text("".join(keyring(folder, name).read_text() for name in "ba"))
     (folder / "torn.pem").write_text(keyring(folder, "a").read_text()[:300])
     return folder
@@ -62,6 +78,8 @@ def test_what_the_page_makes_is_taken_and_no_passphrase_asked_for(folder: Path) 
         ("b/signer.pem", "b/signer.key", r"CERT=.*no authority in KEYRING=.* has signed it"),
         ("a/signer.pem", "b/signer.key", r"KEY=.* is not the key of CERT="),
         ("a/update-ca.pem", "a/update-ca.key", r"CERT=.* is an authority's certificate"),
+        ("a/below.pem", "a/below.key", r"CERT=.*nor one whose certificate stands below it"),
+        ("a/upside-down.pem", "a/below.key", r"CERT=.*begins with an authority's .*first has to"),
         ("a/web.pem", "a/signer.key", r"CERT=.*not for signing programs: keyUsage=critical"),
         ("a/signer.key", "a/signer.key", r"CERT=.* has no certificate that can be read"),
         ("torn.pem", "a/signer.key", r"CERT=.* has no certificate that can be read"),
@@ -116,12 +134,38 @@ def test_a_passphrase_that_nobody_can_be_asked_for_is_told(folder: Path) -> None
         signing.check_signer(signer, keyring(folder, "a"), ask=no_terminal)
 
 
-def test_a_locked_key_is_asked_for_once_and_signs_what_a_camera_takes(
-    folder: Path, tmp_path: Path
-) -> None:
+def signed(signer: tuple[str, str], folder: Path, *, key: bytes | None = None) -> None:
+    """Make a bundle in `folder` as the recipe does, and have it checked as a camera with the first
+    authority's keyring would."""
     for program in ("rauc", "mksquashfs"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+    images = (folder / "root", folder / "boot")
+    for image in images:
+        image.write_bytes(random.Random(image.name).randbytes(1 << 16))
+    bundle, log = folder / "x.raucb", folder / "log"
+    text = updates.manifest("x", "1.0.0-1")
+    updates.make_bundle(images, text, bundle, signer, key=key, log=log)
+    conf = folder / "check.conf"
+    conf.write_text(
+        "[system]\ncompatible=x\nbootloader=noop\n[keyring]\n"
+        f"path={Path(signer[0]).parent}/update-ca.pem\ncheck-purpose=codesign\n"
+    )
+    subprocess.run(["rauc", f"--conf={conf}", "info", bundle], check=True, capture_output=True)
+
+
+def test_a_signer_below_another_authority_brings_its_certificate_along(
+    folder: Path, tmp_path: Path
+) -> None:
+    """CERT= may have the whole way up to the keyring's, and more than once."""
+    signer = (str(folder / "a/chain.pem"), str(folder / "a/below.key"))
+    assert signing.check_signer(signer, keyring(folder, "a"), ask=nobody) is None
+    signed(signer, tmp_path)
+
+
+def test_a_locked_key_is_asked_for_once_and_signs_what_a_camera_takes(
+    folder: Path, tmp_path: Path
+) -> None:
     asked = []
 
     def answer(prompt: str) -> str:
@@ -131,18 +175,7 @@ def test_a_locked_key_is_asked_for_once_and_signs_what_a_camera_takes(
     signer = (str(folder / "a/signer.pem"), str(folder / "a/l"))
     key = signing.check_signer(signer, keyring(folder, "a"), ask=answer)
     assert asked == [f"Passphrase of KEY={folder}/a/l: "]
-    images = (tmp_path / "root", tmp_path / "boot")
-    for image in images:
-        image.write_bytes(random.Random(image.name).randbytes(1 << 16))
-    bundle, log = tmp_path / "x.raucb", tmp_path / "log"
-    text = updates.manifest("x", "1.0.0-1")
-    updates.make_bundle(images, text, bundle, signer, key=key, log=log)
-    conf = tmp_path / "check.conf"
-    conf.write_text(
-        "[system]\ncompatible=x\nbootloader=noop\n[keyring]\n"
-        f"path={keyring(folder, 'a')}\ncheck-purpose=codesign\n"
-    )
-    subprocess.run(["rauc", f"--conf={conf}", "info", bundle], check=True, capture_output=True)
+    signed(signer, tmp_path, key=key)
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert key is not None
     assert not any(key.splitlines()[1] in path.read_bytes() for path in left), "nowhere on a disk"
