@@ -21,6 +21,11 @@ _MAP: Final = "tag:yaml.org,2002:map"
 _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
 _PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+_NO_DIRECTORIES: Final = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
+)
+"""Devices of Windows, also with an ending (Microsoft's documentation, "Naming Files, Paths, and
+Namespaces")."""
 _ONE_S: Final = (
     "one camera's key, which is no matter of a template; remove this line, and write a column "
     "provision.reset with the thumbprint of each camera that is to be reset"
@@ -68,15 +73,20 @@ def batch(
     """
     made: list[Row] = []
     mistakes: list[str] = []
-    # FAT, and with it a stick or a desk's share, has one directory for Cam-1 and cam-1.
-    names: Collection[str] = [row["device.id"].casefold() for _, row in rows]
+    names: Collection[str] = [_directory(row["device.id"]) for _, row in rows]
     for line, row in rows:
         device = row["device.id"]
         name = _name(table, line, row)
-        if list(names).count(device.casefold()) > 1:
+        if list(names).count(_directory(device)) > 1:
             mistakes.append(
                 f"{name}: device.id: this name stands in the table twice, large and small letters "
-                "being the same; give each camera its own"
+                "being the same, and dots at the end nothing; give each camera its own"
+            )
+            continue
+        if device.endswith(".") or _directory(device).partition(".")[0] in _NO_DIRECTORIES:
+            mistakes.append(
+                f"{name}: device.id: Windows can make no directory of this name, in which the "
+                "camera's files would be; give the camera another one"
             )
             continue
         root = _root(template)
@@ -106,6 +116,12 @@ def batch(
     if mistakes:
         raise ConfigError(mistakes)
     return made
+
+
+def _directory(device: str) -> str:
+    """By what a stick or a desk's share (FAT, Windows) finds a directory: it has one for Cam-1,
+    cam-1 and cam-1. with a dot."""
+    return device.rstrip(".").casefold()
 
 
 def _name(table: str, line: int, row: Mapping[str, str]) -> str:

@@ -1,13 +1,15 @@
 """A table of cameras, as an office keeps it in a spreadsheet: CSV, a row for each camera.
 
-A spreadsheet writes what its country is used to: commas, semicolons or tabs, rows and columns that
-are empty, a byte order mark. All of that is read; what could mean two things is told.
+A spreadsheet writes what its country is used to: commas, semicolons or tabs, a first line that says
+which (sep=;), rows and columns that are empty, a byte order mark. All of that is read; what could
+mean two things is told.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,6 +22,7 @@ NAME: Final = "device.id"
 """The column that has to be there."""
 _LARGEST: Final = 4 << 20
 _DELIMITERS: Final = ",;\t"
+_SEPARATOR: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 class TableError(CameradError, ValueError):
@@ -35,19 +38,18 @@ def read_table(path: str) -> list[tuple[int, dict[str, str]]]:
     Raises TableError and StorageError.
     """
     text = _decoded(path, read_plain(path, "table", _LARGEST + 1))
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    lines = _lines(path, text, delimiter)
-    columns = next(lines, (1, [""]))[1]
+    delimiter, text = _delimited(path, text)
+    lines = ((line, cells) for line, cells in _lines(path, text, delimiter) if any(cells))
+    head, columns = next(lines, (1, [""]))
     for column in columns:
         if column and columns.count(column) > 1:
-            raise TableError(f"{path}:1: two columns are called {_said(column)}; remove one")
+            raise TableError(f"{path}:{head}: two columns are called {_said(column)}; remove one")
     if NAME not in columns:
-        raise TableError(f"{path}:1: a column device.id is needed, and more as wanted (wifi.ssid)")
+        raise TableError(
+            f"{path}:{head}: a column device.id is needed, and more as wanted (wifi.ssid)"
+        )
     rows = []
     for line, cells in lines:
-        if not any(cells):
-            continue
         if len(cells) != len(columns):
             raise TableError(
                 f"{path}:{line}: this row has another number of columns than the first; put text "
@@ -78,6 +80,22 @@ def _decoded(path: str, content: bytes) -> str:
             f"{path}:{line}: not UTF-8 text (byte {content[error.start]:#04x}); save the table as "
             "CSV in UTF-8, which a spreadsheet offers beside plain CSV"
         ) from None
+
+
+def _delimited(path: str, text: str) -> tuple[str, str]:
+    """What stands between the cells of a table, by its first line with a word, and its text without
+    the line that only says so; in the place of that one is an empty line."""
+    lines = text.split("\n")
+    at = next((at for at, line in enumerate(lines) if line.strip(f'{_DELIMITERS}" \r')), 0)
+    said = _SEPARATOR.fullmatch(lines[at])
+    if said is None:
+        return max(_DELIMITERS, key=lines[at].count), text
+    if said[1] not in _DELIMITERS:
+        raise TableError(
+            f"{path}:{at + 1}: {_said(lines[at].strip())}: commas, semicolons and tabs are read; "
+            "save the table with one of them"
+        )
+    return said[1], "\n".join([*lines[:at], "", *lines[at + 1 :]])
 
 
 def _lines(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -370,13 +370,16 @@ def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path
 
 def test_names_that_are_one_directory_on_a_stick_are_one_name(desk: Desk, tmp_path: Path) -> None:
     template = made(desk, tmp_path / "template") / NAME
-    rows = [{"device.id": name} for name in ("Camera-01", "camera-02", "camera-01")]
+    names = ("Camera-01", "camera-02", "camera-01", "camera-03", "camera-03.", "camera-1")
+    rows = [{"device.id": name} for name in names]
     cameras = table(tmp_path / "cameras.csv", rows)
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == EX_CONFIG
     assert [line.split(" device.id")[0] for line in said.err.splitlines()] == [
         f"camerad: {cameras}:2 (Camera-01):",
         f"{cameras}:4 (camera-01):",
+        f"{cameras}:5 (camera-03):",
+        f"{cameras}:6 (camera-03.):",
     ]
     assert not (tmp_path / "out").exists()
 
