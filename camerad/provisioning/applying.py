@@ -36,6 +36,8 @@ _LEFT: Final = (
 )
 
 
+_NAMED: Final = 3
+"""Folders that a message names one by one."""
 PROGRAMS: Final = "/usr/sbin"
 """Where the system has what the office's file may ask for."""
 _NEEDS: Final = {
@@ -216,9 +218,16 @@ def _nothing(card: Card, kept: Kept, found: Found) -> Outcome:
 
 def _missing(card: Card) -> str:
     """What is said where there is no file."""
-    others = card.named_otherwise((NAME, signing.NAME))
     advice = f"there is no {NAME} on this partition of the card"
-    return advice + (f", but {', '.join(others)}: rename it" if others else "; copy it here")
+    if others := card.named_otherwise((NAME, signing.NAME)):
+        return f"{advice}, but {', '.join(others)}: rename it"
+    if folders := card.folders_with(NAME):
+        named = ", ".join(folders[:_NAMED]) + (" and others" if len(folders) > _NAMED else "")
+        return (
+            f"{advice} itself, but in a folder on it, {named}: move the camera's two files out of "
+            "it, to where this report is"
+        )
+    return f"{advice}; copy it here"
 
 
 def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:

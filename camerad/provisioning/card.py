@@ -61,14 +61,23 @@ class Card:
             if name.startswith(_STEM) and name not in names
         ]
 
+    def folders_with(self, name: str) -> list[str]:
+        """Folders in which there is a file of that name: whoever copied them meant the file. Made
+        fit to be printed, as above."""
+        folders = (one for one in self._folders() if os.path.lexists(self._path(f"{one}/{name}")))
+        return [printable(one)[:100] for one in folders]
+
     def holding(self, secret: bytes, but: str) -> tuple[str, ...]:
-        """Names of the other files in which `secret` stands, as far as they can be read."""
+        """Names of the other files in which `secret` stands, on top or in a folder there, as far as
+        they can be read."""
         found = []
+        names: list[str] = []
         try:
-            names = self._names()
+            names += self._names()
+            for folder in self._folders():
+                names += (f"{folder}/{name}" for name in self._names(folder))
         except StorageError as error:
             _log.warning("%s", error)
-            return ()
         for name in names:
             try:
                 if name != but and secret in read_plain(self._path(name), "file", _LARGEST):
@@ -154,14 +163,24 @@ class Card:
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
-    def _names(self) -> list[str]:
+    def _names(self, folder: str = "") -> list[str]:
+        """Files in a folder, or on top."""
+        return sorted(
+            one.name for one in self._entries(folder) if one.is_file(follow_symlinks=False)
+        )
+
+    def _folders(self) -> list[str]:
+        return sorted(one.name for one in self._entries("") if one.is_dir(follow_symlinks=False))
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        place = self._path(folder)
         try:
-            with os.scandir(self.directory) as entries:
-                return sorted(one.name for one in entries if one.is_file(follow_symlinks=False))
+            with os.scandir(place) as entries:
+                return list(entries)
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise files.explained("list the card", self.directory, error) from error
+            raise files.explained("list the card", place, error) from error
 
 
 def _make(path: str, content: bytes) -> None:

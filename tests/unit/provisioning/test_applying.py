@@ -559,6 +559,29 @@ def test_on_a_full_card_a_report_takes_the_place_of_the_former(
     assert "copy it here" not in scene.report
 
 
+def test_a_folder_in_the_place_of_the_files_in_it_is_told(scene: Scene) -> None:
+    """As `cp -r camera-01 /media/CAMERAD/` leaves it, or a whole office's."""
+    (scene.boot / "System Volume Information").mkdir()
+    for number in (1, 2, 3, 4):
+        folder = scene.boot / f"camera-0{number}"
+        folder.mkdir()
+        (folder / NAME).write_bytes(document())
+        assert scene.apply() is Outcome.NOTHING
+        named = ", ".join(f"camera-0{one}" for one in range(1, min(number, 3) + 1))
+        others = " and others" if number > 3 else ""
+        assert f"but in a folder on it, {named}{others}: move the camera's two" in scene.report
+    scene.put(document())
+    assert scene.apply() is Outcome.APPLIED
+
+
+def test_a_passphrase_that_is_left_in_a_folder_is_told(scene: Scene) -> None:
+    scene.put(document(1, WIFI))
+    (scene.boot / "camera-07").mkdir()
+    (scene.boot / "camera-07" / NAME).write_bytes(document(1, WIFI))
+    assert scene.apply() is Outcome.APPLIED
+    assert f"stands in camera-07/{NAME} as well: delete it." in scene.report
+
+
 def test_a_card_that_cannot_be_written_has_its_file_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,23 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
     assert "/a: cannot read" in caplog.text
 
 
+def test_a_folder_that_cannot_be_listed_keeps_nothing_on_top_from_being_searched(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(card.directory, "b").mkdir()
+    card.write("a", b"secret")
+    scandir = os.scandir
+
+    def fail(path: str) -> object:
+        if path.endswith("/b"):
+            raise refuse(errno.EIO)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    assert card.holding(b"secret", "") == ("a",)
+    assert "/b: cannot list the card" in caplog.text
+
+
 def test_a_file_that_cannot_be_looked_at_is_told(
     card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
