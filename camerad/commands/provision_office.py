@@ -103,9 +103,9 @@ def add_actions(actions: Any) -> None:
     collect = actions.add_parser(
         "collect",
         help="take the keys that cards bring into the office's register",
-        description="A name that comes with another key than before, or a key under another name, "
-        "is named and left out, and so is a camera that another office's file has set up. Exit "
-        "code 0: all are in the register; 78: not all.",
+        description="A name that comes with another key than before, or with an earlier file, or a "
+        "key under another name, is named and left out, and so is a camera that another office's "
+        "file has set up. Exit code 0: all are in the register; 78: not all.",
     )
     collect.add_argument(
         "card",
@@ -124,7 +124,8 @@ def add_actions(actions: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="somebody knows why this camera has another key or name; may be given several times",
+        help="somebody knows why this camera has another key or name, or an earlier file; may be "
+        "given several times",
     )
     collect.add_argument(
         "--keys",

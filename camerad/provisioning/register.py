@@ -143,11 +143,15 @@ def brought(directory: str) -> Device:
         raise RegisterError(f"{path}: this camera has not been set up yet; give it its file first")
     # The name becomes part of a file's name at the desk, and any computer can write on the card.
     if re.fullmatch(DEVICE_ID, device.device) is None:
-        raise RegisterError(
-            f'{path}: "{printable(device.device)[:80]}" is no name that a camera can have, so no '
-            "camera wrote this; delete the file, and start the camera with this card again"
-        )
-    return device
+        why = f'"{printable(device.device)[:80]}" is no name that a camera can have'
+    elif min((device.serial or 0, *(device.doctor or {}).values())) < 0:
+        why = "a number in there is below 0"
+    else:
+        return device
+    raise RegisterError(
+        f"{path}: {why}, so no camera wrote this; delete the file, and start the camera with this "
+        "card again"
+    )
 
 
 def taken(
@@ -161,8 +165,9 @@ def taken(
     """The register with a camera in it. replacing: names for which somebody has said that a
     conflict is right. office: thumbprint of the office's key.
 
-    Raises ConflictError naming both where two are known for one, and where another office has set
-    the camera up: that one may open what it records, so nobody can say that this is right.
+    Raises ConflictError naming both where two are known for one, where a camera has gone back to an
+    earlier file, which it would have refused, and where another office has set it up: that one may
+    open what it records, so nobody can say that this is right.
     """
     name = str(device.device)
     if device.office != office:
@@ -186,6 +191,12 @@ def taken(
             raise ConflictError(
                 f"{name}: its key {device.thumbprint} is registered as {other.name}: it was "
                 f"renamed, or its card was copied. If you know why, add --replace {name}"
+            )
+        if same is not None and (device.serial or 0) < (same.serial or 0):
+            raise ConflictError(
+                f"{name}: registered with a file of serial {same.serial}, and comes with one of "
+                f"{device.serial}: this is an older copy of its card, or somebody wrote one back. "
+                f"If you know why, add --replace {name}"
             )
     if same is not None and same.thumbprint != device.thumbprint:
         former = (*former, same.thumbprint)
