@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from camerad_image import python, space
-from camerad_image.boards import ALL, BOARDS, check_flavour
-from camerad_image.build import CACHE, PIP, TREE, Build, Order, commit_time
+from camerad_image.boards import ALL, BOARDS
+from camerad_image.build import CACHE, PIP, TREE, Build, Order, check_hardware, commit_time
 from camerad_image.errors import ImageError
 from camerad_image.flavours import FLAVOURS, flavour
 from camerad_image.parts import PARTS, chosen
@@ -145,7 +145,7 @@ def main() -> int:
             raise ImageError("a bundle takes both CERT= and KEY=")
         if options.name:
             order = _order(options, options.out)
-            check_flavour(order.boards, order.flavour)
+            check_hardware(order)
             print(order.out / order.file)
             return 0
         if os.geteuid() != 0:

@@ -114,12 +114,18 @@ def _check_base(order: Order, base: Path) -> None:
     hardware.check_packages(order.parts, status)
 
 
+def check_hardware(order: Order) -> list[str]:
+    """Raise ImageError if the flavour's kernel can drive none of these boards, or not these parts;
+    returns what is to be said where it cannot drive some."""
+    hardware.check_flavour(order.parts, order.flavour)
+    return boards.check_flavour(order.boards, order.flavour)
+
+
 def check(order: Order, work: Path) -> bytes | None:
     """Raise ImageError if something is wrong with what was asked for, or there is no room in
     `work`: said before anything is built, which takes ten minutes. Makes the folder of results.
     Returns the signer's key if a passphrase locks it: as `signing.check_signer`."""
-    boards.check_flavour(order.boards, order.flavour)
-    hardware.check_flavour(order.parts, order.flavour)
+    check_hardware(order)
     if order.base is None:
         sources.read(SUITE, order.flavour.components, order.sources)
     else:
@@ -168,9 +174,17 @@ def boot_files(
     """The files of boot partition A, by their paths in there."""
     chosen = boards.boards(order.boards)
     overlays = () if kernel.overlays is None else sorted(kernel.overlays.glob("*.dtbo"))
-    have = (path.stem for path in overlays)
+    have = {path.stem for path in overlays}
     hardware.check_kernel(order.parts, kernel.version, kernel.config, have)
     config = boards.config_txt(chosen, upstream=order.flavour.upstream, parts=order.parts)
+    lacking = [one for one in hardware.overlays(config) if one not in have]
+    # The kernel's own sources have none at all, and the firmware passes them over.
+    if lacking and not order.flavour.upstream:
+        raise ImageError(
+            f"kernel {kernel.version} comes without the overlays {', '.join(lacking)}, which "
+            "config.txt names, so a camera would have its radio on, or no display: mend their "
+            "names in camerad_image/boards.py"
+        )
     files: dict[str, bytes | Path] = {
         "config.txt": config.encode("ascii"),
         **{
@@ -219,7 +233,7 @@ class Build:
         materials, and its packages' versions. Raises ImageError."""
         order, work, log = self.order, self.work, self.log
         key = check(order, work)
-        for said in boards.check_flavour(order.boards, order.flavour):
+        for said in check_hardware(order):
             self._tell("", said)
         work.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from camerad_image import build, flavours, parts, rootfs
+from camerad_image import boards, build, flavours, parts, rootfs
 from camerad_image.errors import ImageError
 from camerad_image.verity import Verity
 
@@ -87,6 +88,34 @@ def test_an_image_for_parts_that_its_kernel_cannot_drive_is_refused(tmp_path: Pa
     kernel = build.find_kernel(made)
     with pytest.raises(ImageError, match=r"PARTS=ds3231: .*has no CONFIG_RTC_DRV_DS1307"):
         build.boot_files(order("zero2w", "ds3231"), kernel, tmp_path, None)
+
+
+def test_every_overlay_that_config_txt_names_has_to_come_with_the_kernel(tmp_path: Path) -> None:
+    """The firmware says nothing of one that is missing: a radio would be on, a display dark."""
+    reference = replace(order("all", "reference wifi"), flavour=flavours.flavour("raspios"))
+    trees = [board.trees[0] for board in boards.BOARDS.values()]
+    made = root(tmp_path / "root", trees, overlays=True)
+    drivers = (f"CONFIG_{one}=y\n" for part in reference.parts for one in part.drivers)
+    (made / f"boot/config-{VERSION}").write_text("".join(drivers))
+    wanted = {
+        one
+        for words in ("reference wifi", "reference")
+        for one in parts.overlays(
+            boards.config_txt(boards.boards("all"), upstream=False, parts=parts.chosen(words))
+        )
+    }
+    assert {"vc4-kms-v3d", "disable-bt-pi5", "disable-wifi-pi5", "gpio-charger"} < wanted
+    for name in wanted:
+        (made / f"usr/lib/linux-image-{VERSION}/overlays/{name}.dtbo").touch()
+    kernel = build.find_kernel(made)
+    for one in (reference, replace(reference, parts=parts.chosen("reference"))):
+        files = build.boot_files(one, kernel, tmp_path, None)
+        text = files["config.txt"]
+        assert isinstance(text, bytes)
+        assert {f"overlays/{name}.dtbo" for name in parts.overlays(text.decode())} <= set(files)
+    (made / f"usr/lib/linux-image-{VERSION}/overlays/disable-bt-pi5.dtbo").unlink()
+    with pytest.raises(ImageError, match="comes without the overlays disable-bt-pi5, which config"):
+        build.boot_files(reference, kernel, tmp_path, None)
 
 
 def test_the_packages_command_asks_for_what_the_flavour_has_and_nothing_recommended() -> None:

@@ -131,6 +131,26 @@ def test_packages_that_are_not_of_this_order_are_told_before_they_are_copied(
     build.check(replace(order, base=tmp_path / "base"), tmp_path / "work")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--flavour", "raspios", "--parts", "reference"], "out/camerad-raspios-all-reference.img"),
+        (["--parts", "reference"], "the kernel of FLAVOUR=debian comes without overlays"),
+        (["--board", "5"], "BOARD=5: a 5 does not start"),
+        (["--board", "all"], "out/camerad-debian-all.img.zst\n"),
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_only_an_image_that_can_be_built_has_a_name(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--name", *words])
+    code = command.main()
+    told = capsys.readouterr()
+    assert (code == 0) is said.startswith("out/")
+    assert said in (told.err if code else told.out)
+
+
 @pytest.mark.parametrize("option", ["--out", "--base", "--sources", "--keyring"])
 @pytest.mark.usefixtures("cache")
 def test_an_option_that_names_nothing_is_not_the_folder_one_is_in(
