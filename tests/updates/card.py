@@ -172,9 +172,19 @@ class Start:
     words: str
 
 
+class NoStartError(Exception):
+    """The firmware would start nothing."""
+
+
 def firmware(card: Path, *, tryboot: bool = False) -> Start:
-    """Where the board's firmware goes, by autoboot.txt and config.txt. Raises CalledProcessError or
-    LookupError if it would start nothing."""
+    """Where the board's firmware goes, by autoboot.txt and config.txt. Raises NoStartError."""
+    try:
+        return _firmware(card, tryboot=tryboot)
+    except (subprocess.CalledProcessError, LookupError, ValueError) as error:
+        raise NoStartError(repr(error)) from error
+
+
+def _firmware(card: Path, *, tryboot: bool) -> Start:
     number = 0
     section = "all"
     for line in read_fat(card, "common", "autoboot.txt")[:512].decode("ascii").splitlines():
@@ -184,8 +194,8 @@ def firmware(card: Path, *, tryboot: bool = False) -> Start:
             section == "all" or (section == "tryboot" and tryboot)
         ):
             number = int(line.partition("=")[2])
-    slot = next(name for name, (boot, _) in boards.SLOTS.items() if boot.number == number)
-    name = boards.SLOTS[slot][0].name
+    slots = {boot.number: (name, boot.name) for name, (boot, _) in boards.SLOTS.items()}
+    slot, name = slots[number]
     filters: dict[str, bool] = {}
     chosen = "cmdline.txt"
     for line in read_fat(card, name, "config.txt").decode("ascii").splitlines():
@@ -209,7 +219,8 @@ def is_whole(card: Path, start: Start, folder: Path) -> bool:
 def verity_fits(root: Path, words: str) -> bool:
     """Whether every block of a root is what the kernel's command line says."""
     match = re.search(r"camerad\.verity=(\d+):([0-9a-f]+):([0-9a-f]+)", words)
-    assert match is not None, words
+    if match is None:
+        return False
     blocks = int(match[1])
     command = [
         *("veritysetup", "verify", "--no-superblock", "--hash=sha256"),

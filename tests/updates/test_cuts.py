@@ -169,8 +169,8 @@ def judged(life: Life, at_us: int, disk: Path, work: Path) -> tuple[str, Phase |
     is wrong."""
     try:
         start = card.firmware(disk)
-    except (subprocess.CalledProcessError, LookupError) as error:
-        return "", None, [f"the firmware starts nothing: {error!r}"]
+    except card.NoStartError as error:
+        return "", None, [f"the firmware starts nothing: {error}"]
     wrong = []
     if not is_whole(life, disk, start, work):
         wrong.append(f"slot {start.slot} starts, and is not whole")
@@ -198,9 +198,13 @@ def judged(life: Life, at_us: int, disk: Path, work: Path) -> tuple[str, Phase |
     except (OSError, subprocess.CalledProcessError, CameradError) as error:
         return start.slot, None, [*wrong, f"what is kept cannot be used: {error}"]
     if phase in (Phase.TO_TRY, Phase.FELL_BACK):
-        trial = card.firmware(disk, tryboot=True)
-        if trial.slot != "B" or not is_whole(life, disk, trial, work):
-            wrong.append("what waits for its trial, or had it, is not whole")
+        try:
+            trial = card.firmware(disk, tryboot=True)
+        except card.NoStartError as error:
+            wrong.append(f"what waits for its trial, or had it, does not start: {error}")
+        else:
+            if trial.slot != "B" or not is_whole(life, disk, trial, work):
+                wrong.append("what waits for its trial, or had it, is not whole")
     if phase not in life.told(at_us):
         wrong.append(f"the update is {phase}, which it cannot be by what had been told")
     if (start.slot == "B") != (phase is Phase.CONFIRMED):
