@@ -291,16 +291,14 @@ def wait_before_the_trial() -> None:
     output("systemctl", "daemon-reload")
 
 
-def try_later() -> str:
+def looked_at_while_worn() -> str:
     """A camera that is worn while an update waits for its trial, until somebody has looked whether
-    that can begin; then it is in its dock again. Returns how far the update was by then."""
+    that can begin. Returns how far the update is then."""
     words = ("systemctl", "show", "--value", "--property=LastTriggerUSecMonotonic")
     timer = "camerad-update-try.timer"
     before = output(*words, timer)
     wait(lambda: True if output(*words, timer) != before else None, "looked at in vain", LATER)
-    worn = reached()
-    put_back()
-    return worn
+    return reached()
 
 
 def conditions() -> list[str]:
@@ -332,8 +330,10 @@ def update(found: dict[str, Any]) -> None:
         found["sticks"][name] = put_in(name)
         if found["sticks"][name]["phase"] in ("to_try", "trying"):
             if name.startswith("late"):
-                found["worn"] = try_later()
+                found["worn"] = looked_at_while_worn()
+                # The start anew comes as soon as it is in its dock.
                 keep(found)
+                put_back()
                 time.sleep(LATER)
             time.sleep(LEFT)
             raise TimeoutError("the machine was not started anew for the trial")
