@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_mocks.progress import Progress
+from hw_mocks.resident import Ahead
 
 if TYPE_CHECKING:
     import av
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 MAIN: Final = "main"
 LORES: Final = "lores"
 MAX_FRAMES: Final = 300
-AHEAD: Final = 60
-"""Pictures that are asked for before they are shown: two seconds of them."""
 
 LOCK_SECONDS: Final = 600.0
 """How long another process may take to make a clip ready: some seconds on a PC, a minute or two on
@@ -69,7 +68,12 @@ def picture_bytes(width: int, height: int) -> int:
 
 
 class Source(Protocol):
-    """Gives the pictures of one stream."""
+    """Gives the pictures of one stream.
+
+    read_back: how many of them had to be read from a disk while their reader waited.
+    """
+
+    read_back: int
 
     def read(self, number: int, into: Picture) -> None:
         """Put the picture of frame `number` into a contiguous array of `picture_bytes` bytes."""
@@ -78,55 +82,14 @@ class Source(Protocol):
         """Let go of what the source holds open."""
 
 
-class Ahead:
-    """Has the kernel read what will be shown next, in a thread of its own: who shows it waits for
-    no disk, where others may make a reader wait for more than half a second.
-
-    fd: the file; a descriptor of its own is made. count, size: pictures, and bytes of each.
-    """
-
-    def __init__(self, fd: int, count: int, size: int) -> None:
-        self._fd = os.dup(fd)
-        self._count, self._size = count, size
-        self._shown = self._asked = 0
-        self._news = threading.Event()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="film-ahead", daemon=True)
-
-    def shows(self, number: int) -> None:
-        """Frame `number` is about to be shown, and the next ones after it."""
-        self._shown = number
-        if not self._thread.ident:
-            self._thread.start()
-        if not AHEAD // 2 <= self._asked - number <= AHEAD + 1:
-            self._news.set()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._closed = True
-        self._news.set()
-        if not self._thread.ident:
-            os.close(self._fd)
-
-    def _run(self) -> None:
-        while self._news.wait() and not self._closed:
-            self._news.clear()
-            first, until = self._shown + 1, self._shown + 1 + AHEAD
-            if first <= self._asked < until:
-                first = self._asked
-            for number in range(first, until):
-                offset = number % self._count * self._size
-                os.posix_fadvise(self._fd, offset, self._size, os.POSIX_FADV_WILLNEED)
-            self._asked = until
-        os.close(self._fd)
-
-
 class PreparedSource:
     """The pictures of one stream of prepared footage.
 
     They are read into place straight from the page cache: one copy, and unlike pages of a mapping
     they never count as this process's memory. ahead: whether one picture after the other will be
     read, at the instants of a camera. Raises FootageError as `load_info` does.
+
+    read_back: as in `Source`; 0 on a file system that does not tell (RWF_NOWAIT in preadv2(2)).
     """
 
     def __init__(self, folder: Path, stream: str, *, ahead: bool = False) -> None:
@@ -136,14 +99,31 @@ class PreparedSource:
         self._bytes = picture_bytes(self.width, self.height)
         self._fd = os.open(_stream_file(folder, stream), os.O_RDONLY | os.O_CLOEXEC)
         self._ahead = Ahead(self._fd, self.count, self._bytes) if ahead else None
+        self.read_back = 0
 
     def read(self, number: int, into: Picture) -> None:
         """As `Source.read`. Raises FootageError if the file has been cut short meanwhile."""
         if self._ahead is not None:
             self._ahead.shows(number)
         offset = number % self.count * self._bytes
+        if self._read_at_once(into, offset):
+            return
         if os.preadv(self._fd, [into.data], offset) != self._bytes:
             raise FootageError("prepared footage has been cut short while it was played")
+
+    def _read_at_once(self, into: Picture, offset: int) -> bool:
+        """Read what is in memory; False if not all of it is, or nobody can tell."""
+        try:
+            if os.preadv(self._fd, [into.data], offset, os.RWF_NOWAIT) == self._bytes:
+                return True
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            return False
+        self.read_back += 1
+        return False
 
     def close(self) -> None:
         """Close the file."""
@@ -158,6 +138,7 @@ class MovingPattern:
     """A bright box that moves to the right over a grey slope, and starts over every 30 frames."""
 
     _STEPS: Final = 30
+    read_back = 0
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -232,6 +213,11 @@ class Info:
 
 def _stream_file(folder: Path, stream: str) -> Path:
     return folder / f"{stream}.yuv"
+
+
+def stream_files(folder: Path) -> list[Path]:
+    """The files of pictures in `folder`. Raises FootageError as `load_info` does."""
+    return [_stream_file(folder, stream) for stream in load_info(folder).sizes]
 
 
 def load_info(folder: Path) -> Info:

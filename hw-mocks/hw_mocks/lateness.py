@@ -46,8 +46,9 @@ class Waits:
 
 
 def read_back() -> int:
-    """How often a thread of this process had to wait until a part of the program, of its libraries
-    or of the film was read from the disk anew (major faults, getrusage(2))."""
+    """How often a thread of this process had to wait until a part of the program or of its
+    libraries was read from the disk anew (major faults, getrusage(2)). What is read by a call, as
+    the film is, is not in it (`hw_mocks.footage.Source`)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
@@ -68,7 +69,7 @@ class Missed:
 
     def exposes(self, due_ns: int, now_ns: int, waits_ns: int, read_back: int = 0) -> None:
         """The exposure that was due at `due_ns` takes place at `now_ns`. waits_ns, read_back: what
-        `Waits.total_ns` and `read_back` say then.
+        `Waits.total_ns`, and `read_back` and the film's sources together, say then.
 
         This and `exposed` are to be called for each, in order.
         """

@@ -249,7 +249,7 @@ class Camera:
         with Waits() as waits:
             while self._wait_until(pace.at_ns):
                 SENSOR.exposed += 1
-                missed.exposes(pace.at_ns, boottime_ns(), waits.total_ns(), read_back())
+                missed.exposes(pace.at_ns, boottime_ns(), waits.total_ns(), self._read_back())
                 request = self._next_request(pace.at_ns)
                 if request is not None:
                     if run := missed.found():
@@ -262,6 +262,9 @@ class Camera:
                 missed.exposed(boottime_ns(), waits.total_ns())
                 sequence += 1
                 pace.advance()
+
+    def _read_back(self) -> int:
+        return read_back() + sum(painter.read_back for painter in self._painters.values())
 
     def _wait_until(self, at_ns: int) -> bool:
         """Wait for an instant of CLOCK_BOOTTIME; False if the camera is stopped before."""

@@ -64,6 +64,11 @@ class Painter:
         if not self._direct:
             self._lay_out(buffer)
 
+    @property
+    def read_back(self) -> int:
+        """How many pictures of the source had to be read from a disk while this waited."""
+        return self._source.read_back
+
     def close(self) -> None:
         """Let go of the source."""
         self._source.close()

@@ -9,6 +9,7 @@ from typing import Final
 from camerad.config import Camera
 
 from hw_mocks import clips, footage
+from hw_mocks.resident import Held
 from hw_mocks.sim import SimError
 
 EX_NOINPUT: Final = 66  # sysexits.h: an input file does not exist or cannot be read
@@ -54,3 +55,14 @@ async def prepare_footage(name: str, camera: Camera) -> Path:
             f"{cache} cannot be written: {error.strerror}; name another cache with HW_MOCKS_CACHE",
             EX_CANTCREAT,
         ) from None
+
+
+async def hold_footage(folder: Path) -> Held:
+    """The film of `folder`, in memory, so that the sensor waits for no disk; where that cannot be,
+    the sensor says what it has waited for. Raises SimError if it cannot be read."""
+    try:
+        return await asyncio.to_thread(Held, footage.stream_files(folder))
+    except OSError as error:
+        raise SimError(f"{folder} cannot be read: {error.strerror}", EX_NOINPUT) from None
+    except footage.FootageError as error:
+        raise SimError(str(error), EX_NOINPUT) from None

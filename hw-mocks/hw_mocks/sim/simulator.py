@@ -27,7 +27,7 @@ from hw_mocks.sim.board import Board, Wiring
 from hw_mocks.sim.control import ControlClient
 from hw_mocks.sim.desk import Desk
 from hw_mocks.sim.doctor import Doctor
-from hw_mocks.sim.film import prepare_footage
+from hw_mocks.sim.film import hold_footage, prepare_footage
 from hw_mocks.sim.hearing import Hearing, sound_order
 from hw_mocks.sim.process import DaemonProcess
 from hw_mocks.sim.server import Server
@@ -121,6 +121,8 @@ class Simulator:
             state = StateDir(self.options.state_dir)
             parts.callback(state.close)
             footage = await self._footage(settings)
+            if footage is not None:
+                parts.callback((await hold_footage(footage)).close)
             if not self._end.is_set() and self.options.doctor is not None:
                 if "--interactive" in self.options.doctor:
                     say(f"bodycam-sim: the board, with the buttons to press, is at {self.url}/")
