@@ -4,7 +4,8 @@
 
 Each press of ``main`` goes one stage on; the rest is as simple as the tests allow. A file
 ``HW_MOCKS_STANDIN`` in the environment makes it misbehave: ``fail`` ends at once with exit code 69,
-``deaf`` ignores SIGTERM, ``reboot:FILE`` ends once with exit code 80, until FILE is there.
+``deaf`` ignores SIGTERM, ``reboot:FILE`` ends once with exit code 80, until FILE is there, ``late``
+gets round to an edge 60 ms after it has happened.
 """
 
 from __future__ import annotations
@@ -21,10 +22,41 @@ from typing import Any
 
 import gpiozero
 from aiohttp import web
+from camerad.clock import SystemClock
 from camerad.config import Settings, load
+from camerad.hardware.buttons import Buttons, Line
 
 STAGES = ["idle", "self_view", "recording"]
 WHITE = b"\xff\xff"
+BOUNCE_US = 8_000
+LATE_SECONDS = 0.06
+
+
+class Debounced:
+    """A button by its edges. What counts is when they happened, and not when somebody gets round to
+    them: by then a short press is over."""
+
+    def __init__(self) -> None:
+        self.level = self.down = False
+        self.changed_us = -BOUNCE_US
+
+    def edge(self, closed: bool, at_us: int) -> bool:
+        """Take the next edge; whether the button was pressed with it, or before."""
+        pressed = False
+        if self.settled(at_us) and self.level != self.down:
+            # It came to rest elsewhere than it had set out for.
+            pressed = self.change(self.level, self.changed_us + BOUNCE_US)
+        self.level = closed
+        if self.settled(at_us) and closed != self.down:
+            pressed = self.change(closed, at_us) or pressed
+        return pressed
+
+    def settled(self, at_us: int) -> bool:
+        return at_us - self.changed_us >= BOUNCE_US
+
+    def change(self, closed: bool, at_us: int) -> bool:
+        self.down, self.changed_us = closed, at_us
+        return closed
 
 
 class StandIn:
@@ -34,7 +66,8 @@ class StandIn:
         self.listeners: set[asyncio.Queue[str]] = set()
         self.loop = asyncio.get_running_loop()
         self.began = 0.0
-        self.down = self.settling = False
+        self.main = Debounced()
+        self.late = os.environ.get("HW_MOCKS_STANDIN") == "late"
         lights = settings.lights
         self.red = gpiozero.DigitalOutputDevice(lights.red.gpio, active_high=lights.red.active_high)
         self.green = gpiozero.DigitalOutputDevice(
@@ -43,31 +76,24 @@ class StandIn:
         self.amber = gpiozero.DigitalOutputDevice(lights.amber.gpio)
         self.buzzer = gpiozero.DigitalOutputDevice(settings.buzzer.gpio)
         self.vibration = gpiozero.DigitalOutputDevice(settings.vibration.gpio)
-        self.buttons = [
-            gpiozero.DigitalInputDevice(button.gpio, pull_up=button.active_low)
-            for button in settings.buttons
-        ]
-        self.buttons[0].when_activated = self.edge
-        self.buttons[0].when_deactivated = self.edge
+        lines = [Line(one.name, one.gpio, one.active_low) for one in settings.buttons]
+        self.buttons = Buttons(tuple(lines), self.edge, SystemClock())
         self.child = subprocess.Popen([sys.executable, "-m", "capture_standin", "camerad.capture"])
 
-    def edge(self) -> None:
+    def edge(self, button: str, closed: bool, at_us: int) -> None:
         # Called in the pins' thread.
-        self.loop.call_soon_threadsafe(self.look)
+        if button == "main":
+            self.loop.call_soon_threadsafe(self.look, closed, at_us)
 
-    def look(self) -> None:
-        """Follow the button's level, but not within 8 ms of its last change: that is bounce."""
-        if self.settling or self.buttons[0].is_active == self.down:
-            return
-        self.down = not self.down
-        self.settling = True
-        self.loop.call_later(0.008, self.settled)
-        if self.down:
+    def look(self, closed: bool, at_us: int) -> None:
+        if self.late:
+            self.loop.call_later(LATE_SECONDS, self.follow, closed, at_us)
+        else:
+            self.follow(closed, at_us)
+
+    def follow(self, closed: bool, at_us: int) -> None:
+        if self.main.edge(closed, at_us):
             self.go_on()
-
-    def settled(self) -> None:
-        self.settling = False
-        self.look()
 
     def go_on(self) -> None:
         self.stage = STAGES[(STAGES.index(self.stage) + 1) % 3]

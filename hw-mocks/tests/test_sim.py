@@ -149,6 +149,16 @@ def test_events_tell_every_stage_and_the_newest_state(sim: Sim) -> None:
     assert list(dict.fromkeys(stages)) == ["idle", "self_view", "recording"]
 
 
+def test_a_press_that_is_over_when_the_daemon_gets_round_to_it_is_none_the_less_one(
+    tmp_path: Path,
+) -> None:
+    """As on a machine that is busy: the level of its pin no longer says so."""
+    with running(tmp_path, HW_MOCKS_STANDIN="late") as sim:
+        for stage in ("self_view", "recording", "idle"):
+            sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.03})
+            sim.reaches(stage)
+
+
 def test_a_listener_that_comes_later_misses_nothing(sim: Sim) -> None:
     # The first listener leaves in idle; the second comes in self-view and sees idle come again.
     to_idle(sim)
