@@ -19,15 +19,26 @@ MANY: Final = 100
 """So many sequences say something about shares."""
 
 
+def findings(done: Sequence[Judged]) -> list[str]:
+    """Each in words: those of the campaign itself, then those of its sequences."""
+    return [
+        *shares([one for one in done if one.number]),
+        *(
+            f"sequence {one.number}: {promise}: {text}"
+            for one in done
+            for promise, text in one.findings
+        ),
+    ]
+
+
 def report(done: Sequence[Judged]) -> int:
     """Print it; returns the number of findings."""
-    findings = [(one, *found) for one in done for found in one.findings]
+    found = findings(done)
     played = [one for one in done if one.number]
-    general = shares(played)
     say("")
     minutes, recordings = sum(one.seconds for one in played) / 60, sum(o.recordings for o in played)
     say(f"faults: {len(played)} sequences in {minutes:.0f} minutes of a camera")
-    say(f"{recordings} recordings, {len(findings) + len(general)} findings")
+    say(f"{recordings} recordings, {len(found)} findings")
     say(f"seconds until ready, median / 95 % / worst: {spread(one.ready for one in played)}")
     say(f"seconds that the daemon waited for a processor: {spread(one.waited for one in played)}")
     say("")
@@ -35,7 +46,7 @@ def report(done: Sequence[Judged]) -> int:
     for promise in CHECKS:
         some = [one.judged[promise] for one in played if promise in one.judged]
         excused = sum(name == promise for one in played for name, _ in one.excused)
-        bad = sum(name == promise for _, name, _ in findings)
+        bad = sum(name == promise for one in done for name, _ in one.findings)
         say(f"{promise:8} {len(some):9} {sum(some):13} {excused:7} {bad:8}")
     say("")
     say(f"{'fault':20} {'times':>5} {'alone':>5} {'worst ready s':>13} {'findings':>8}")
@@ -46,11 +57,9 @@ def report(done: Sequence[Judged]) -> int:
         worst = max((one.ready for one in here if one.ready is not None), default=math.nan)
         bad = sum(bool(one.findings) for one in here)
         say(f"{name:20} {times:5} {alone:5} {worst:13.1f} {bad:8}")
-    for text in general:
+    for text in found:
         say(f"  {text}")
-    for one, promise, text in findings:
-        say(f"  sequence {one.number}: {promise}: {text}")
-    return len(findings) + len(general)
+    return len(found)
 
 
 def shares(played: Sequence[Judged]) -> list[str]:

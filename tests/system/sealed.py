@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import pyrage
 
 OFFICE: Final = Path(__file__).parents[2] / "hw-mocks" / "demo-office.txt"
 """The demonstration key, to which the simulator seals where nobody else is named."""
+
+
+_TOKEN: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+")
 
 
 def office() -> pyrage.x25519.Identity:
@@ -72,6 +76,12 @@ def payload(token: bytes) -> dict[str, Any]:
     return said
 
 
+def whole(token: bytes) -> bool:
+    """Whether all of a compact JWS is there. Room is reserved before it is written: what is not
+    written yet, or was refused by a full card, is zeros."""
+    return _TOKEN.fullmatch(token) is not None
+
+
 def members(path: str | Path) -> Iterator[tuple[str, bytes]]:
     """The members of the archive, as far as it can be read: behind a recording that was killed
     there may be anything."""
@@ -92,7 +102,7 @@ def members(path: str | Path) -> Iterator[tuple[str, bytes]]:
 
 
 def read(path: str | Path) -> Recording:
-    """The recording, up to its last commit that is whole."""
+    """The recording, up to its last commit that is whole. It may be one that is being written."""
     found = members(path)
     name, token = next(found)
     assert name == "header.jws"
@@ -101,6 +111,8 @@ def read(path: str | Path) -> Recording:
     commits: list[dict[str, Any]] = []
     fragment = b""
     for name, content in found:
+        if name.endswith(".jws") and not whole(content):
+            break
         number = f"{len(commits):06d}"
         if name == "init.mp4.age":
             init = content

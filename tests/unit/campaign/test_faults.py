@@ -95,9 +95,16 @@ def test_what_is_written_down_is_read_as_it_was() -> None:
     assert Judged.read(json.dumps(asdict(whole))) == whole
 
 
-def test_findings_are_counted() -> None:
+def test_findings_are_counted_and_named_with_their_sequence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert fault_report.report([one(1), one(2)]) == 0
-    assert fault_report.report([one(1), one(2, "late", "lost")]) == 2
+    done = [one(1), one(2, "late", "lost")]
+    assert fault_report.report(done) == 2
+    named = fault_report.findings(done)
+    assert [text.partition(":")[0] for text in named] == ["sequence 2"] * 2
+    said = capsys.readouterr().out
+    assert all(f"  {text}\n" in said for text in named)
 
 
 def test_too_much_that_is_excused_is_a_finding() -> None:

@@ -1,0 +1,68 @@
+"""A recording is looked at while it is written: half a statement is none."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.campaign import judging
+from tests.system import sealed
+
+FRAGMENT = b"sealed"
+
+
+def token(**says: Any) -> bytes:
+    """A compact JWS; nobody looks at its signature here."""
+    parts = (b'{"alg":"EdDSA"}', json.dumps(says).encode(), bytes(range(64)))
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+
+COMMIT = token(fragment={"sha256": hashlib.sha256(FRAGMENT).hexdigest()}, facts={"frames": 15})
+END = token(closing={"reason": "stop"})
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+WHOLE = archive(
+    ("header.jws", token(origin_us=0)),
+    ("init.mp4.age", b"sealed"),
+    ("000000.m4s.age", FRAGMENT),
+    ("000000.jws", COMMIT),
+    ("end.jws", END),
+)
+
+
+def cut(path: Path, statement: bytes, kept: int) -> Path:
+    """The recording with only so many bytes of a statement and nothing behind them, in a file that
+    has the room for the rest."""
+    at = WHOLE.index(statement) + kept
+    path.write_bytes(WHOLE[:at] + bytes(len(WHOLE) - at))
+    return path
+
+
+def test_a_recording_has_ended_when_all_of_its_end_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "recording.tar"
+    assert judging.ended(cut(path, END, len(END)))
+    assert [kept for kept in range(len(END)) if judging.ended(cut(path, END, kept))] == []
+    assert sealed.read(path).end is None
+
+
+@pytest.mark.parametrize("kept", range(0, len(COMMIT), 7))
+def test_a_commit_of_which_a_part_is_there_is_none(kept: int, tmp_path: Path) -> None:
+    found = sealed.read(cut(tmp_path / "recording.tar", COMMIT, kept))
+    assert (found.commits, found.fragments, found.end) == ((), (), None)
