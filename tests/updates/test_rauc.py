@@ -22,46 +22,33 @@ from camerad.behaviour.update import Phase
 from camerad.updating.errors import RefusedError, UpdateError
 from camerad.updating.rauc import Rauc
 from camerad_image import updates
+from camerad_image.boards import SLOTS
 from tests.unit.updating.scene import COMPATIBLE, NEW, OLD, Scene
 from tests.updates import pki
 
-CONF = """\
-[system]
-compatible={compatible}
-bootloader=custom
-bundle-formats=plain
-min-bundle-version={minimum}
-data-directory={root}/rauc
-mountprefix={root}/mount
 
-[handlers]
-bootloader-custom-backend={root}/boot-slot
+def configuration(root: Path, minimum: str) -> str:
+    """The recipe's own, with files in `root` in the place of partitions and of a camera's places,
+    and the format that needs no device mapper."""
+    text = updates.system_conf(COMPATIBLE, minimum)
+    places = {
+        "bundle-formats=verity": "bundle-formats=plain",
+        f"data-directory={updates.DATA}": f"data-directory={root}/rauc",
+        "mountprefix=/run/rauc": f"mountprefix={root}/mount",
+        f"backend={updates.BACKEND}": f"backend={root}/boot-slot",
+        f"path={updates.KEYRING}": f"path={root}/keyring.pem",
+        **{
+            f"device={part.link}": f"device={root}/{part.name}"
+            for slot in SLOTS.values()
+            for part in slot
+        },
+    }
+    for old, new in places.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
 
-[keyring]
-path={root}/keyring.pem
-check-purpose=codesign
-use-bundle-signing-time=true
 
-[slot.root.0]
-device={root}/root-a
-type=raw
-bootname=A
-
-[slot.boot.0]
-device={root}/boot-a
-type=raw
-parent=root.0
-
-[slot.root.1]
-device={root}/root-b
-type=raw
-bootname=B
-
-[slot.boot.1]
-device={root}/boot-b
-type=raw
-parent=root.1
-"""
 CONTENT = {"root.img": b"root of the new system" * 4096, "boot.img": b"its kernel" * 512}
 ROOM = 1 << 20
 
@@ -91,8 +78,7 @@ class Camera(Scene):
     """A scene with slots, and a RAUC of its own."""
 
     def set_up(self, authority: pki.Authority, minimum: str) -> None:
-        places = {"root": self.root, "compatible": COMPATIBLE, "minimum": minimum}
-        (self.root / "system.conf").write_text(CONF.format(**places))
+        (self.root / "system.conf").write_text(configuration(self.root, minimum))
         (self.root / "keyring.pem").write_text(authority.keyring)
         (self.root / "cmdline").write_text("rauc.slot=A")
         for name in ("rauc", "mount"):
