@@ -1,12 +1,18 @@
-"""Options that the commands of the evidence desk share."""
+"""Options that commands share, those of the evidence desk and those of a card from the image."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from typing import Final
 
 from camerad.client import default_socket
 from camerad.commands import default_state
+
+DEFAULT_CARD: Final = "/boot/common"
+"""Where boot-common.mount mounts the card's FAT partition."""
+DEFAULT_DATA: Final = "/var/lib/camerad-provision"
+"""What a camera keeps of its office's file, and of updates."""
 
 
 def config_home() -> str:
@@ -18,6 +24,22 @@ def config_home() -> str:
 def default_office_key() -> str:
     """Where this user's key of the office is."""
     return os.path.join(config_home(), "office.pem")
+
+
+def add_card_options(parser: argparse.ArgumentParser) -> None:
+    """Where a camera's card and what is kept of the office's file are."""
+    parser.add_argument(
+        "--boot",
+        default=DEFAULT_CARD,
+        metavar="DIR",
+        help="where the FAT partition of the card is mounted; default: %(default)s",
+    )
+    parser.add_argument(
+        "--data",
+        default=DEFAULT_DATA,
+        metavar="DIR",
+        help="where the camera keeps what it was told; default: %(default)s",
+    )
 
 
 def add_store_options(parser: argparse.ArgumentParser, what: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import Any, Final
 
 from camerad.commands import default_state, provision_office
+from camerad.commands.options import add_card_options
 from camerad.errors import EX_CONFIG, EX_IOERR
 
 EXIT_CODES: Final = """\
@@ -22,8 +23,6 @@ exit codes:
    78  a file, a table, a register or a key has mistakes; of apply: the file was
        refused; of collect: a camera is not in the register
 """
-DEFAULT_CARD: Final = "/boot/common"
-DEFAULT_DATA: Final = "/var/lib/camerad-provision"
 
 
 def add_parser(commands: Any) -> None:
@@ -49,7 +48,7 @@ def _add_apply(actions: Any) -> None:
         "nothing to do; 78: the file was refused, and the camera is as it was; 74: it was taken "
         "over and could not be removed, or the camera's own storage fails.",
     )
-    _add_card_options(apply)
+    _add_places(apply)
 
 
 def _add_publish(actions: Any) -> None:
@@ -60,25 +59,14 @@ def _add_publish(actions: Any) -> None:
         "the card, for 'camerad provision collect' at the office. Exit code 0: done; 75: the "
         "daemon has no key yet; 74: the card could not be written.",
     )
-    _add_card_options(publish)
+    _add_places(publish)
     publish.add_argument(
         "--doctor", metavar="FILE", help="what 'camerad doctor --save' has written"
     )
 
 
-def _add_card_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--boot",
-        default=DEFAULT_CARD,
-        metavar="DIR",
-        help="where the FAT partition of the card is mounted; default: %(default)s",
-    )
-    parser.add_argument(
-        "--data",
-        default=DEFAULT_DATA,
-        metavar="DIR",
-        help="where what was taken over is kept; default: %(default)s",
-    )
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    add_card_options(parser)
     parser.add_argument(
         "--state",
         default=default_state(),

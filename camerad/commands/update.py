@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CARD: Final = "/boot/common"
-DEFAULT_DATA: Final = "/var/lib/camerad-provision"
 DOCTOR: Final = "/usr/lib/camerad/update-doctor"
 DOCTOR_SECONDS: Final = 180.0
 BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
@@ -30,6 +28,7 @@ BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 def add_parser(commands: Any) -> None:
     """Add the subcommand to those of `camerad`."""
     from camerad.client import default_socket  # noqa: PLC0415 - slow to import
+    from camerad.commands.options import add_card_options  # noqa: PLC0415
     from camerad.updating.carrying import READY_SECONDS  # noqa: PLC0415
     from camerad.updating.running import CMDLINE, SYSTEM_CONF  # noqa: PLC0415
 
@@ -59,18 +58,7 @@ def add_parser(commands: Any) -> None:
     slot.add_argument("words", nargs="+", metavar="WORD", help="what RAUC asks, and of which slot")
     status = actions.add_parser("status", help="say which version runs, and how far an update is")
     for action in (install, attempt, boot, confirm, slot, status):
-        action.add_argument(
-            "--boot",
-            default=DEFAULT_CARD,
-            metavar="DIR",
-            help="where the FAT partition of the card is mounted; default: %(default)s",
-        )
-        action.add_argument(
-            "--data",
-            default=DEFAULT_DATA,
-            metavar="DIR",
-            help="where the camera keeps what it was told; default: %(default)s",
-        )
+        add_card_options(action)
         action.add_argument("--conf", default=SYSTEM_CONF, help=argparse.SUPPRESS)
         action.add_argument("--cmdline", default=CMDLINE, help=argparse.SUPPRESS)
     confirm.add_argument(

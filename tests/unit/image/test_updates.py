@@ -13,7 +13,7 @@ import pytest
 
 from camerad import cli
 from camerad.behaviour import update
-from camerad.commands import update as command
+from camerad.commands import options
 from camerad.updating import running
 from camerad.updating.kept import FOLDER, PENDING
 from camerad_image import layout, signing, updates
@@ -82,7 +82,7 @@ def test_a_keyring_is_certificates_and_no_key(text: str, why: str, tmp_path: Pat
 
 
 def test_what_units_look_at_is_what_the_command_writes() -> None:
-    marker = f"ConditionPathExists={command.DEFAULT_DATA}/{FOLDER}/{PENDING}"
+    marker = f"ConditionPathExists={options.DEFAULT_DATA}/{FOLDER}/{PENDING}"
     for name in ("camerad-update-boot.service", "camerad-update-try.service"):
         assert marker in (UNITS / name).read_text().splitlines()
     path = (UNITS / "camerad-update-try.path").read_text().splitlines()

@@ -16,7 +16,7 @@ import yaml
 
 from camerad import cli
 from camerad.behaviour import budget
-from camerad.commands import provision
+from camerad.commands import options
 from camerad.config.provisioning import NAME
 from camerad.config.sections import Device
 from camerad.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
@@ -194,21 +194,21 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # Wanted, not required: a partition that is damaged keeps no camera from starting.
     assert given["Unit.Wants"] == ["boot-common.mount"]
     assert "boot-common.mount" not in " ".join(given["Unit.RequiresMountsFor"])
-    assert one("boot-common.mount", "Mount.Where") == provision.DEFAULT_CARD
+    assert one("boot-common.mount", "Mount.Where") == options.DEFAULT_CARD
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
-        f"|{provision.DEFAULT_CARD}/{NAME}",
-        f"|{provision.DEFAULT_DATA}/{standing.PENDING}",
-        f"|{provision.DEFAULT_DATA}/{standing.REFUSED}",
-        f"|!{provision.DEFAULT_DATA}/{standing.ACCEPTED}",
+        f"|{options.DEFAULT_CARD}/{NAME}",
+        f"|{options.DEFAULT_DATA}/{standing.PENDING}",
+        f"|{options.DEFAULT_DATA}/{standing.REFUSED}",
+        f"|!{options.DEFAULT_DATA}/{standing.ACCEPTED}",
     }
     assert set(given["Unit.ConditionPathExists"]) == wanted
-    assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == provision.DEFAULT_DATA
+    assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == options.DEFAULT_DATA
     assert one(unit, "Service.User") != one("camerad.service", "Service.User")
     told = settings("camerad-provision-publish.service")["Unit.ConditionPathExists"]
     assert told == [
-        f"|{provision.DEFAULT_DATA}/{PUBLISH}",
-        f"|!{provision.DEFAULT_CARD}/{DEVICE}",
+        f"|{options.DEFAULT_DATA}/{PUBLISH}",
+        f"|!{options.DEFAULT_CARD}/{DEVICE}",
     ]
 
 
