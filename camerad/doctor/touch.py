@@ -8,6 +8,8 @@ anybody notices it is asked with ``--interactive``.
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from camerad import wiring
@@ -69,31 +71,43 @@ async def button(settings: Settings, check: str, person: Person | None) -> Findi
     """Look whether a button is stuck; with a person, whether a press arrives."""
     line = next(one for one in wiring.lines(settings) if check == BUTTON + one.button)
     values: dict[str, Any] = {"gpio": line.gpio}
+    # By its edge, since on a busy board a press may begin and end between two looks at the line.
+    arrived = threading.Event()
+
+    def edge(_button: str, pressed: bool, _at_us: int) -> None:
+        if pressed:
+            arrived.set()
+
     try:
-        watched = Buttons((line,), lambda *_: None, SystemClock())
+        watched = Buttons((line,), edge, SystemClock())
     except HardwareError as error:
         return Finding(check, What.BUTTON_TAKEN, values | {"why": str(error)})
+
+    def is_free() -> bool:
+        return not watched.levels()[line.button]
+
     try:
-        if not await _becomes(watched, line.button, pressed=False, seconds=STUCK_SECONDS):
+        if not await _within(STUCK_SECONDS, is_free):
             return Finding(check, What.BUTTON_STUCK, values)
         if person is None:
             return Finding(check, What.BUTTON_FREE, values)
+        arrived.clear()
         person.asked_to_press(check, PRESS_SECONDS)
-        if not await _becomes(watched, line.button, pressed=True, seconds=PRESS_SECONDS):
+        if not await _within(PRESS_SECONDS, lambda: arrived.is_set() or not is_free()):
             values |= {"seconds": PRESS_SECONDS}
             return Finding(check, What.BUTTON_UNPRESSED, values)
-        if not await _becomes(watched, line.button, pressed=False, seconds=PRESS_SECONDS):
+        if not await _within(PRESS_SECONDS, is_free):
             return Finding(check, What.BUTTON_STUCK, values)
         return Finding(check, What.BUTTON_WORKS, values)
     finally:
         watched.close()
 
 
-async def _becomes(watched: Buttons, name: str, *, pressed: bool, seconds: float) -> bool:
-    """Whether the button is so at some moment within this time."""
+async def _within(seconds: float, happens: Callable[[], bool]) -> bool:
+    """Whether it is so at some moment within this time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while watched.levels()[name] is not pressed:
+    while not happens():
         if loop.time() > end:
             return False
         await asyncio.sleep(_LOOK_SECONDS)

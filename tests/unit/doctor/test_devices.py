@@ -275,6 +275,18 @@ def test_a_press_that_is_asked_for_arrives(pins: SimulatedFactory, settings: Set
     assert (found.what, person.asked) == (What.BUTTON_WORKS, ["button_main"])
 
 
+def test_a_press_that_is_over_before_anybody_looks_arrives(
+    pins: SimulatedFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tapped() -> None:
+        pins.hold(17, bounce=False)
+        pins.release(17)
+
+    monkeypatch.setattr(touch, "PRESS_SECONDS", 5.0)
+    found = run(touch.button(settings, "button_main", Somebody(True, tapped)))
+    assert found.what is What.BUTTON_WORKS
+
+
 def test_a_press_that_does_not_come_or_does_not_end_is_found(
     pins: SimulatedFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
