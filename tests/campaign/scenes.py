@@ -43,6 +43,15 @@ recordings every so often."""
 BUGS: Final = Path(__file__).parent / "bugs"
 
 
+def media_us(wall_ns: int) -> int:
+    """The media time of an instant of the wall clock that is over, to a millisecond: a thread that
+    is held up between two looks at the clocks looks again."""
+    while True:
+        before_us, now_ns, after_us = now_us(), time.time_ns(), now_us()
+        if after_us - before_us < 1_000:
+            return after_us - max(0, (now_ns - wall_ns) // 1000)
+
+
 class Told(threading.Thread):
     """Follows what the simulator tells of the camera's state, also while the daemon is down."""
 
@@ -175,12 +184,10 @@ class Stage:
     def _changed_us(name: str, before_us: int) -> int:
         """When a file was last changed, which may be a while before this is asked; of one that is
         gone, `before_us`, when nothing was known of it yet."""
-        at_us = now_us()
         try:
-            age_ns = time.time_ns() - os.stat(name).st_ctime_ns
+            return media_us(os.stat(name).st_ctime_ns)
         except FileNotFoundError:
             return before_us
-        return at_us - max(0, age_ns // 1000)
 
     def _perform(self, sequence: sequences.Sequence, seen: Seen) -> None:
         began_us = seen.began_us

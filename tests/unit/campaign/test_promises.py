@@ -17,7 +17,7 @@ from camerad.behaviour.budget import SHUTDOWN_SECONDS
 from camerad.behaviour.recovery import Budget
 from camerad.card import WATCH_SECONDS
 from camerad.evidence.report import Report, Verdict
-from tests.campaign import promises, readiness, sequences
+from tests.campaign import promises, readiness, scenes, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import sealed
 
@@ -175,6 +175,26 @@ WRONG: dict[str, tuple[str, Seen]] = {
     "ready late": ("ready", seen(ready_us=STOPPED + 60_000_000)),
     "ended": ("ready", seen(ended="the daemon has ended")),
 }
+
+
+def test_a_stage_that_is_told_late_makes_no_recording_one_of_idle() -> None:
+    late = [said(T0 - 10_000_000, "idle"), said(TRIGGER + 900_000, "recording")]
+    late += seen().said[2:]
+    assert findings(seen(said=late)) == {}
+    # Before the red light came on, it would be one.
+    early = [(TRIGGER + 2_000, "/c/camerad/recordings/a.tar")]
+    assert list(findings(seen(said=late, changed=early))) == ["P1"]
+
+
+def test_a_look_at_the_clocks_that_is_held_up_is_no_time_of_a_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """0.4 s pass between two looks, and then none: the change was a second ago at the second."""
+    looks = iter([0, 400_000, 400_000, 400_010])
+    walls = iter([20_000_000_000, 20_400_000_000])
+    monkeypatch.setattr(scenes, "now_us", lambda: next(looks))
+    monkeypatch.setattr(scenes.time, "time_ns", lambda: next(walls))
+    assert scenes.media_us(19_400_000_000) == 400_010 - 1_000_000
 
 
 def test_nothing_is_found_where_all_is_well() -> None:
