@@ -114,10 +114,13 @@ class Kept:
 
 
 def prepare(directory: str) -> Kept:
-    """Raises StorageError."""
+    """Raises StorageError.
+
+    What a loss of power has left unpublished is left alone, since another process may be about to
+    publish it; the next `write` puts its own in that place.
+    """
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)
     except OSError as error:
         raise files.explained("make the directory", directory, error) from error
-    files.remove_unpublished(directory)
     return Kept(directory)

@@ -5,6 +5,7 @@ The command of camerad's is played by a program that wants the same of its unit,
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,6 +57,38 @@ WHILE_INSTALLING = """\
 exit 75
 """
 """What installs, and during which a file system without a bundle comes and is done with."""
+PARTS = (1, 2, 3, 5, 6)
+"""Of a stick, each with a file system; the last two are in an extended partition."""
+TURNS = "/var/lib/camerad-provision/turns"
+IN_TURNS = f"""\
+#!/bin/sh
+[ "$2" = install ] || exit 75
+mkdir {TURNS}/busy || : >{TURNS}/two-at-once
+: >"{TURNS}/begun-$$"
+until [ -e {TURNS}/go ]; do sleep 0.1; done
+rmdir {TURNS}/busy
+exit 75
+"""
+"""What takes as long as it is told to, and sees whether it is alone."""
+MANY = f"""\
+mkdir {TURNS}
+udevadm trigger --type=devices --subsystem-match=block
+udevadm settle
+begun() {{ ls {TURNS} | grep -c begun; }}
+waiting() {{ cat /proc/[0-9]*/comm 2>/dev/null | grep -cx flock; }}
+until [ "$(begun)" -gt 1 ] || [ "$(begun) $(waiting)" = "1 3" ]; do sleep 0.1; done
+echo "begun: $(begun), waiting: $(waiting)"
+echo "slice:" $(systemctl show -P Slice camerad-update@ubda1 camerad-update@ubdb)
+touch {TURNS}/go
+while systemctl list-units --no-legend --state=activating 'camerad-update@*' | grep -q .; do
+    sleep 0.1
+done
+echo "in the end: $(begun)"
+echo "of:" $(systemctl list-units --no-legend --plain --all 'camerad-update@*' | cut -d' ' -f1)
+echo "together: $(ls {TURNS} | grep -c two-at-once)"
+echo "{other_kernel.ENDED}"
+systemctl poweroff --force --force
+"""
 LATER = f"""\
 systemctl start camerad-update-try.path
 echo "before: $(systemctl is-active camerad-update-try.timer)"
@@ -79,19 +112,44 @@ def make_stick(path: Path, *, bundle: bool = True) -> None:
         subprocess.run(words, check=True, capture_output=True)
 
 
-def make_system(folder: Path, scene: str, command: str = CAMERAD) -> None:
+def make_parts(path: Path, one: Path) -> None:
+    """A stick whose PARTS are each what `one` is."""
+    if shutil.which("sfdisk") is None:
+        pytest.skip("sfdisk is not installed")
+    with path.open("wb") as file:
+        file.truncate(16 << 20)
+    starts = {number: number * 2 << 20 for number in PARTS}
+    rows = ["label: dos", f"{path}4 : start={4 * 4096}, size={4 * 4096}, type=5"]
+    rows += [f"{path}{n} : start={at // 512}, size=2048, type=c" for n, at in starts.items()]
+    words = ["sfdisk", "--quiet", path]
+    subprocess.run(words, input="\n".join(rows), text=True, check=True)
+    with path.open("r+b") as file:
+        for at in starts.values():
+            file.seek(at)
+            file.write(one.read_bytes())
+
+
+def make_system(folder: Path, scene: str, command: str = CAMERAD, patience: int = 1) -> None:
     """What the other kernel finds beside /usr: the units, their programs, and `scene`. command:
-    what is played of camerad."""
+    what is played of camerad. patience: of whoever waits for a turn, in seconds."""
     system, programs = folder / "etc/systemd/system", folder / "programs"
     system.mkdir(parents=True)
-    for path in SYSTEM.glob("camerad-update*"):
+    for path in [*SYSTEM.glob("camerad-update*"), SYSTEM / "system-sticks.slice"]:
         text = path.read_text().replace(PROGRAMS, "/programs")
         # Whoever waits five minutes waits a second here.
         (system / path.name).write_text(text.replace("OnActiveSec=5min", "OnActiveSec=1s"))
     programs.mkdir()
     for path in (FILES / PROGRAMS.lstrip("/")).glob("update-*"):
-        (programs / path.name).write_text(path.read_text().replace(PROGRAMS, "/programs"))
+        text = path.read_text().replace(PROGRAMS, "/programs")
+        (programs / path.name).write_text(text.replace("timeout 60", f"timeout {patience}"))
         (programs / path.name).chmod(0o755)
+    rules = folder / "etc/udev/rules.d"
+    rules.mkdir(parents=True)
+    rule = (FILES / "etc/udev/rules.d/61-camerad-update.rules").read_text()
+    assert rule.count('ENV{ID_BUS}!="usb"') == 1
+    # There is no USB in this kernel.
+    rule = rule.replace('ENV{ID_BUS}!="usb"', 'KERNEL!="ubd*"')
+    (rules / "61-camerad-update.rules").write_text(rule)
     camerad = folder / "opt/camerad/bin/camerad"
     camerad.parent.mkdir(parents=True)
     camerad.write_text(command)
@@ -114,8 +172,8 @@ def make_system(folder: Path, scene: str, command: str = CAMERAD) -> None:
     (folder / "told").write_text(TOLD)
 
 
-def tried(folder: Path) -> str:
-    """What was said until the machine was asked to start anew."""
+def tried(folder: Path, *sticks: Path) -> str:
+    """What was said until the machine was asked to start anew. sticks: those that udev finds."""
     if lacking := other_kernel.missing():
         pytest.skip(lacking)
     if not Path("/usr/lib/systemd/systemd-udevd").exists():
@@ -131,7 +189,8 @@ def tried(folder: Path) -> str:
         f"umount {other_kernel.SCRATCH} /run /tmp /dev /sys /proc",
         "pivot_root . old; exec chroot . /usr/lib/systemd/systemd --show-status=no",
     ]
-    return other_kernel.run(commands, folder)
+    words = [f"ubd{number}={stick}" for number, stick in enumerate(sticks)]
+    return other_kernel.run(commands, folder, words=words)
 
 
 def test_a_stick_has_the_machine_asked_to_start_the_other_slot_once(tmp_path: Path) -> None:
@@ -150,6 +209,23 @@ def test_another_file_system_of_a_stick_takes_nothing_from_the_one_with_the_bund
     make_system(tmp_path, TWO, WHILE_INSTALLING)
     said = tried(tmp_path)
     assert "ended: success" in said, said
+
+
+def test_of_many_file_systems_few_are_looked_at_and_one_at_a_time(tmp_path: Path) -> None:
+    """A service that installs takes memory by the ten megabytes, and a stranger's stick may have
+    any number of partitions."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    make_stick(whole)
+    make_parts(parts, whole)
+    make_system(tmp_path, MANY, IN_TURNS, patience=200)
+    said = tried(tmp_path, parts, whole)
+    assert "begun: 1, waiting: 3" in said, said
+    assert "in the end: 4" in said, said
+    assert "together: 0" in said, said
+    (looked_at,) = re.findall(r"^of: (.*?)\r?$", said, re.MULTILINE)
+    wanted = ("ubda1", "ubda2", "ubda3", "ubdb")
+    assert looked_at.split() == [f"camerad-update@{name}.service" for name in wanted]
+    assert "slice: system-sticks.slice system-sticks.slice" in said, said
 
 
 def test_a_trial_that_could_not_begin_is_begun_later_and_nothing_looks_before(

@@ -274,6 +274,17 @@ def test_a_data_partition_that_takes_nothing_is_told(tmp_path: Path) -> None:
         prepare(str(tmp_path / "data" / "update"))
 
 
+def test_what_another_command_is_about_to_publish_is_left_to_it(scene: Scene) -> None:
+    """Several sticks at once, or a technician beside one: who comes second has not its turn yet."""
+    theirs = Path(scene.kept.directory, "update.json.new")
+    theirs.write_bytes(b"{}")
+    prepare(scene.kept.directory)
+    assert theirs.exists()
+    # As a loss of power would leave it: it is in nobody's way.
+    scene.install()
+    assert not theirs.exists()
+
+
 # ------------------------------------------------------------------------------------- RAUC asks
 
 
