@@ -127,6 +127,12 @@ def check(order: Order, work: Path) -> bytes | None:
     Returns the signer's key if a passphrase locks it: as `signing.check_signer`."""
     check_hardware(order)
     if order.base is None:
+        if order.flavour.archives and order.sources is None:
+            raise ImageError(
+                f"FLAVOUR={order.flavour.name} wants SOURCES=FILE, since Debian's archive has no "
+                f"{order.flavour.kernel}: a file of apt's sources (sources.list(5), deb822) with "
+                f"{SUITE} of {order.flavour.archives}"
+            )
         sources.read(SUITE, order.flavour.components, order.sources)
     else:
         _check_base(order, order.base)

@@ -68,8 +68,10 @@ class Flavour:
     empty where the archive has no library for the header's pins: then WHEEL_FOR_PINS; `upstream`:
     whether device trees have the names of the kernel's own sources instead of Raspberry Pi's, which
     the firmware has to be told; `firmware` is the package whose files go to the boot partitions
-    only; `tried`: what it was tried on, in a sentence for the bill of materials; `unable`: boards
-    whose card the kernel cannot drive, so that they never start, with what it lacks for that.
+    only; `tried`: what it was tried on, in a sentence for the bill of materials; `archives`: what a
+    file of sources has to name, empty where Debian's archive, which a build machine's apt has
+    anyway, is all; `unable`: boards whose card the kernel cannot drive, so that they never start,
+    with what it lacks for that.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Flavour:
     pins: str
     firmware: str
     tried: str
+    archives: str = ""
     unable: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -113,6 +116,7 @@ FLAVOURS: Final = {
             pins="python3-lgpio",
             firmware="raspi-firmware",
             tried="not built and not tried on a board yet",
+            archives="both archives of Raspberry Pi OS, Debian's own and Raspberry Pi's",
         ),
     )
 }

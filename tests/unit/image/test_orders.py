@@ -56,6 +56,9 @@ def test_a_mistake_in_an_order_is_said_before_anything_is_built(
         ),
         f"BASE={missing} is no packages": replace(order, base=missing),
         f"SOURCES={file} names no archive": replace(order, sources=file),
+        "^FLAVOUR=raspios wants SOURCES=FILE, .* no linux-image-rpi-v8: .* trixie of both": replace(
+            order, flavour=flavours.flavour("raspios"), sources=None
+        ),
         f"KEYRING={missing} cannot be read": replace(order, keyring=missing),
         "takes certificates only|takes the authority's": replace(order, keyring=file),
         "made without KEYRING=": replace(order, signer=("c", "k")),
