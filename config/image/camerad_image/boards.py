@@ -182,6 +182,9 @@ def cmdline(slot: str = "A", verity: Verity | None = None) -> str:
         "panic=5",
         # What the kernel frees is cleared: packets on their way lie in the buffers of sockets.
         "init_on_free=1",
+        # Raspberry Pi's firmware puts cgroup_disable=memory in front, which takes the bounds of
+        # memory from all units. Other kernels pass the word over.
+        "cgroup_enable=memory",
         "systemd.show_status=no",
         # No journal of a start goes to a console that may be wired to anything.
         "console=tty1",

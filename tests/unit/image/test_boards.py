@@ -86,6 +86,11 @@ def test_the_kernel_gets_one_line_with_the_root_that_belongs_to_the_slot() -> No
     assert "ro" in line.split()
 
 
+def test_units_have_a_bound_on_their_memory_on_a_kernel_that_is_told_to_have_none() -> None:
+    """Raspberry Pi's; the last word of the two counts, and the firmware's own come first."""
+    assert "cgroup_enable=memory" in boards.cmdline().split()
+
+
 def test_the_initramfs_makes_of_the_command_line_the_table_that_the_kernel_wants() -> None:
     verity = Verity(blocks=1000, root_hash="ab" * 32)
     words = boards.cmdline(verity=verity).split()
