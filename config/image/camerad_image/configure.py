@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from camerad_image import layout, units, updates
+from camerad_image import layout, rights, units, updates
 from camerad_image.errors import ImageError
 from camerad_image.parts import Part
 from camerad_image.programs import run
@@ -131,6 +131,8 @@ def configure(
     """
     for gone in GONE:
         _remove(_below(root, gone))
+    # What comes later are files of this tree, which have no such bits: git keeps none.
+    rights.take(root)
     systemctl = ["systemctl", f"--root={root}"]
     without_network(root, log=log)
     for part in parts:
