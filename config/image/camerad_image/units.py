@@ -41,6 +41,10 @@ MASKED: Final = (
     "systemd-networkd-wait-online.service",
     # Nobody sits in front of it, and pam_systemd, which would ask, is not installed.
     "systemd-logind.service",
+    # Sockets at which nobody calls, and some of which every user could: names, extensions and
+    # credentials are the image's own, no TPM measures a start, and nothing is of System V.
+    *("systemd-hostnamed.socket", "systemd-sysext.socket", "systemd-creds.socket"),
+    *("systemd-pcrextend.socket", "systemd-pcrlock.socket", "systemd-initctl.socket"),
     # File systems of the kernel that nothing here looks into, and whose modules a start would load.
     *("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount"),
     *("sys-fs-fuse-connections.mount", "dev-hugepages.mount", "dev-mqueue.mount"),

@@ -88,6 +88,17 @@ def test_a_user_who_was_there_before_with_another_number_is_found() -> None:
     assert configure.wrong_numbers("u new 972", users, groups) == ["new (none instead of 972)"]
 
 
+def test_of_systemd_s_own_sockets_a_camera_has_those_of_log_devices_and_bus() -> None:
+    """Each other one is a service that any process may start, and for which every start waits."""
+    wants = Path(units.PACKAGED, "sockets.target.wants")
+    if not wants.is_dir():
+        pytest.skip("systemd is not installed")
+    left = {path.name for path in wants.iterdir()} - set(units.MASKED)
+    assert {name for name in left if not name.startswith("systemd-journald")} <= {
+        *("dbus.socket", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket"),
+    }
+
+
 def test_everything_in_systemd_has_its_place_and_the_daemon_is_enabled() -> None:
     readme = (SYSTEMD / "README.md").read_text()
     there = {path.name for path in SYSTEMD.iterdir()} - {"README.md"}
