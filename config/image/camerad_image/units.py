@@ -45,6 +45,8 @@ MASKED: Final = (
     # credentials are the image's own, no TPM measures a start, and nothing is of System V.
     *("systemd-hostnamed.socket", "systemd-sysext.socket", "systemd-creds.socket"),
     *("systemd-pcrextend.socket", "systemd-pcrlock.socket", "systemd-initctl.socket"),
+    # What a keyboard asks for: camerad-usb.conf in /etc/modprobe.d says whose it could be.
+    "ctrl-alt-del.target",
     # File systems of the kernel that nothing here looks into, and whose modules a start would load.
     *("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount"),
     *("sys-fs-fuse-connections.mount", "dev-hugepages.mount", "dev-mqueue.mount"),

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from camerad_image import units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
 
 SYSTEM = FILES / "etc/systemd/system"
 PROGRAMS = "/usr/lib/camerad"
 UNITS = ("camerad-ssh-key.service", "camerad-wifi.service")
+KEYBOARD = ("etc/sysctl.d/60-camerad-image.conf", "etc/systemd/system.conf.d/camerad-image.conf")
 DRIVER, PART = "macvlan", "macvtap"
 """Stand for the radio's driver and the part of it that hangs on it, which the driver has loaded."""
 SCENE = f"""\
@@ -29,6 +31,12 @@ systemctl stop camerad-wifi.service
 echo "left: $(grep -Ec '^({DRIVER}|{PART}) ' /proc/modules)"
 echo "failed: $(systemctl list-units --no-legend --plain --state=failed)"
 journalctl -b -q --no-pager -o cat -u 'camerad-*'
+/usr/lib/systemd/systemd-sysctl /etc/sysctl.d/60-camerad-image.conf
+echo "sysrq: $(cat /proc/sys/kernel/sysrq)"
+# As the kernel tells of Ctrl-Alt-Del (reboot(2)).
+kill -INT 1
+echo "in a burst: $(systemctl show -P CtrlAltDelBurstAction)"
+echo "jobs: $(systemctl list-jobs --no-legend --no-pager | grep -c 'reboot\\|shutdown\\|ctrl')"
 echo "{other_kernel.ENDED}"
 systemctl poweroff --force --force
 """
@@ -59,6 +67,12 @@ def make_system(folder: Path) -> None:
         **{f"{name}.target": f"[Unit]\n{own}\n" for name in ("sysinit", "basic")},
     }.items():
         (system / name).write_text(text)
+    for name in KEYBOARD:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(FILES / name, target)
+    for name in {"ctrl-alt-del.target"} & set(units.MASKED):
+        (system / name).symlink_to("/dev/null")
     (folder / "scene").write_text(SCENE)
     for name in ("camerad-ssh", "camerad-provision"):
         (folder / "var/lib" / name).mkdir(parents=True)
@@ -100,3 +114,17 @@ def test_the_key_of_the_ssh_server_is_made_and_root_s_alone(said: str) -> None:
 def test_the_radio_s_driver_is_loaded_and_goes_with_what_hangs_on_it(said: str) -> None:
     assert "loaded: 1" in said, said
     assert "left: 0" in said, said
+
+
+def test_no_keyboard_has_the_machine_start_anew(said: str) -> None:
+    """It would end a recording."""
+    assert re.search(r"(?m)^sysrq: 0\r?$", said), said
+    assert "in a burst: none" in said, said
+    assert "jobs: 0" in said, said
+
+
+def test_what_no_camera_has_at_usb_is_not_loaded_for_a_device_that_says_it_is_that() -> None:
+    """A keyboard, or a radio for Bluetooth; sticks, microphones and networks a camera may have."""
+    lines = (FILES / "etc/modprobe.d/camerad-usb.conf").read_text().splitlines()
+    kept_out = {line.split()[1] for line in lines if line.startswith("blacklist ")}
+    assert kept_out == {"usbhid", "btusb"}
