@@ -32,6 +32,11 @@ MAX_BYTES: Final = 64 * 1024
 _KEY = r"[A-Za-z0-9_-]{43}"
 _IMAGE_S: Final = ("state_dir", "runtime_dir", "provision_dir", "socket_group")
 _SPEAKING: Final = ("self_view", "announcements")
+_NO_DIRECTORIES: Final = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
+)
+"""Devices of Windows, also with an ending (Microsoft's documentation, "Naming Files, Paths, and
+Namespaces")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     values = reader.values(document, ProvisionFile)
     if not values:
         raise ConfigError([str(mistake) for mistake in reader.mistakes])
-    _check_device(reader)
+    _check_device(reader, values["device"].id)
     provision = values.pop("provision", None)
     config = {key: values[key] for key in _CONFIG}
     language = values["language"]
@@ -165,9 +170,17 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     return Provisioning(file, settings, _configuration(document, language, provision_dir))
 
 
-def _check_device(reader: Reader) -> None:
+def _check_device(reader: Reader, name: str) -> None:
     if not reader.given("device.id") and reader.good("device"):
         reader.add("device.id", "missing; write the name that is on the camera's housing")
+    # Only of such a file: a camera that has the name already goes on with its configuration.
+    taken = name.endswith(".") or name.casefold().partition(".")[0] in _NO_DIRECTORIES
+    if taken and reader.given("device.id") and reader.good("device.id"):
+        reader.add(
+            "device.id",
+            "Windows can make no directory of this name, in which the camera's files would be; "
+            "give the camera another one",
+        )
     for key in _IMAGE_S:
         if reader.given(f"device.{key}"):
             reader.add(f"device.{key}", "the image decides where things are; remove this line")

@@ -21,11 +21,6 @@ _MAP: Final = "tag:yaml.org,2002:map"
 _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
 _PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
-_NO_DIRECTORIES: Final = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
-)
-"""Devices of Windows, also with an ending (Microsoft's documentation, "Naming Files, Paths, and
-Namespaces")."""
 _ONE_S: Final = (
     "one camera's key, which is no matter of a template; remove this line, and write a column "
     "provision.reset with the thumbprint of each camera that is to be reset"
@@ -81,12 +76,6 @@ def batch(
             mistakes.append(
                 f"{name}: device.id: this name stands in the table twice, large and small letters "
                 "being the same, and dots at the end nothing; give each camera its own"
-            )
-            continue
-        if device.endswith(".") or _directory(device).partition(".")[0] in _NO_DIRECTORIES:
-            mistakes.append(
-                f"{name}: device.id: Windows can make no directory of this name, in which the "
-                "camera's files would be; give the camera another one"
             )
             continue
         root = _root(template)

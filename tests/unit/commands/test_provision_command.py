@@ -165,6 +165,7 @@ def test_a_file_of_another_office_is_not_signed(desk: Desk, tmp_path: Path) -> N
     ("more", "told"),
     [
         (("--device", "camera 07"), "device.id"),
+        (("--device", "CON"), "device.id: Windows can make no directory"),
         (("--policy", "nowhere"), 'policy: "nowhere" is no policy'),
         (("--recipient", "age1x"), "recipients"),
         (("--camera-key", "x"), "provision.camera_key"),

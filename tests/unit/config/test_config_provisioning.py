@@ -152,6 +152,22 @@ def test_a_name_that_is_wrong_is_one_mistake_and_not_two() -> None:
     assert "device: found the text" in wrong
 
 
+@pytest.mark.parametrize("name", ["camera-1.", "CON", "nul.1", "Lpt0"])
+def test_a_name_that_no_directory_can_have_on_windows_is_told(name: str, tmp_path: Path) -> None:
+    """Its files would be in one; a camera that has such a name already goes on with it."""
+    named = HEAD.replace("camera-07", name)
+    (told,) = mistakes(named)
+    assert told.startswith("p.yaml:3: device.id: Windows can make no directory of this name")
+    config = tmp_path / "camerad.yaml"
+    config.write_text(f"policy: generic\nrecipients: [{DESK}]\ndevice: {{id: {name}}}\n")
+    assert load(config).device.id == name
+
+
+@pytest.mark.parametrize("name", ["console", "com1x", "x.con", "camera.1"])
+def test_a_name_that_only_begins_like_one_of_those_is_one(name: str) -> None:
+    assert read(HEAD.replace("camera-07", name)).settings.device.id == name
+
+
 @pytest.mark.parametrize("key", ["state_dir", "runtime_dir", "provision_dir", "socket_group"])
 def test_where_things_are_is_the_image_s_affair(key: str) -> None:
     value = "camerad" if key == "socket_group" else "/elsewhere"
