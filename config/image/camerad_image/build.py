@@ -20,6 +20,7 @@ from camerad_image import (
     drivers,
     filesystems,
     layout,
+    materials,
     publishing,
     python,
     rootfs,
@@ -313,17 +314,18 @@ class Build:
         image = filesystems.make_card(card, f"{order.name}.img", log=log)
 
         self._say("Bill of materials")
-        components = sbom.debian(status, f"debian-{SUITE}")
-        components.append(
-            sbom.Component(
-                "deb",
-                order.flavour.firmware,
-                firmware_version,
-                "debian",
-                (("arch", "all"), ("distro", f"debian-{SUITE}")),
-            )
+        distribution = f"debian-{SUITE}"
+        components = materials.gather(
+            root,
+            status,
+            distribution,
+            boards=(
+                materials.firmware(order.flavour.firmware, firmware_version, distribution),
+                work / "firmware",
+            ),
+            cache=debs,
+            hashes=python.hashes(python.LOCK.read_text(encoding="utf-8")),
         )
-        components = sorted([*components, *sbom.python(python.installed(root))])
         self._describe(results, components, kernel, verity)
         for path in (image.with_suffix(".bmap"), image):
             shutil.move(path, results / path.name)

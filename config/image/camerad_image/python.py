@@ -12,7 +12,6 @@ import re
 import shutil
 import tarfile
 from collections.abc import Iterable
-from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -45,6 +44,12 @@ def requirements(text: str) -> dict[str, str]:
     """Versions by normalised name (PEP 503) of a file of requirements that are all pinned."""
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\]+)", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
+
+
+def hashes(text: str) -> dict[str, str]:
+    """The SHA-256 of the file that each of the pinned requirements comes in, by normalised name."""
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==\S+ \\\n +--hash=sha256:([0-9a-f]{64})$", text, re.M)
+    return {re.sub(r"[-_.]+", "-", name).lower(): found for name, found in pins}
 
 
 def choose(*, python: str = PYTHON) -> list[str]:
@@ -174,14 +179,3 @@ def compile_modules(root: Path, *, log: Path) -> None:
     options = ["--invalidation-mode=unchecked-hash", "-x", r"/(lib2to3/tests|test/bad_)"]
     environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     run([*command, *options, *places], log=log, environment=environment)
-
-
-def installed(root: Path) -> list[tuple[str, str, str]]:
-    """Name, version and licence of every Python package at PREFIX in `root`, sorted."""
-    found = []
-    site = root / PREFIX.relative_to("/") / "lib" / f"python{PYTHON}" / "site-packages"
-    for path in site.glob("*.dist-info/METADATA"):
-        headers = HeaderParser().parsestr(path.read_text(encoding="utf-8"))
-        licence = headers.get("License-Expression") or ""
-        found.append((str(headers["Name"]), str(headers["Version"]), licence))
-    return sorted(found, key=lambda entry: entry[0].lower())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +18,65 @@ from camerad_image.filesystems import fixed
 
 
 @dataclass(frozen=True, order=True, slots=True)
+class Inner:
+    """Something of another project inside of a package. `place`: where in the package it is, or is
+    said to be; `name` and `version`: its project's, empty where the version is not known; `purl`:
+    its package URL, if it has one; `sha256`: of its file, or of what it is said to be made of;
+    `licence`: an SPDX expression, or else `licence_names`; `scope`: as in CycloneDX; `properties`:
+    sorted pairs."""
+
+    place: str
+    name: str
+    version: str = ""
+    purl: str = ""
+    sha256: str = ""
+    licence: str = ""
+    licence_names: tuple[str, ...] = ()
+    scope: str = ""
+    properties: tuple[tuple[str, str], ...] = ()
+
+    def document(self, package: str) -> dict[str, Any]:
+        """As CycloneDX has it, inside of the package with the URL `package`."""
+        found = {
+            "type": "library",
+            "bom-ref": f"{package}#{quote(self.place, safe='/:')}",
+            "name": self.name,
+            **{key: value for key in ("version", "purl", "scope") if (value := getattr(self, key))},
+        }
+        return found | _more(self.sha256, self.licence, self.licence_names, self.properties)
+
+    @property
+    def line(self) -> str:
+        """For people: what it is, and how that is known."""
+        facts = dict(self.properties)
+        source = f"as {facts['claimed-by']} says" if "claimed-by" in facts else facts.get("file")
+        return f"{self.name} {self.version or 'unknown'}" + (f" ({source})" if source else "")
+
+
+def _more(
+    sha256: str, licence: str, names: tuple[str, ...], properties: tuple[tuple[str, str], ...]
+) -> dict[str, Any]:
+    """The fields of a component that not every one has."""
+    found: dict[str, Any] = {}
+    if sha256:
+        found["hashes"] = [{"alg": "SHA-256", "content": sha256}]
+    if licence:
+        found["licenses"] = [{"expression": licence}]
+    elif names:
+        found["licenses"] = [{"license": {"name": name}} for name in names]
+    if properties:
+        found["properties"] = [
+            {"name": f"camerad:{name}", "value": value} for name, value in properties
+        ]
+    return found
+
+
+@dataclass(frozen=True, order=True, slots=True)
 class Component:
     """One package. `kind`: the type of its package URL; `space`: the namespace in there;
-    `qualifiers`: sorted pairs. `licence`: an SPDX expression, empty where the package says none."""
+    `qualifiers`: sorted pairs. `licence`: an SPDX expression, empty where the package says none;
+    then `licence_names` are what it says in other words. `sha256`: of the file that it came in;
+    `inner`: what of other projects is inside; `properties`: sorted pairs."""
 
     kind: str
     name: str
@@ -29,6 +84,10 @@ class Component:
     space: str = ""
     qualifiers: tuple[tuple[str, str], ...] = ()
     licence: str = ""
+    licence_names: tuple[str, ...] = ()
+    sha256: str = ""
+    inner: tuple[Inner, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
 
     @property
     def purl(self) -> str:
@@ -48,8 +107,9 @@ class Component:
             "version": self.version,
             "purl": self.purl,
         }
-        if self.licence:
-            found["licenses"] = [{"expression": self.licence}]
+        found |= _more(self.sha256, self.licence, self.licence_names, self.properties)
+        if self.inner:
+            found["components"] = [one.document(self.purl) for one in self.inner]
         return found
 
 
@@ -64,14 +124,6 @@ def debian(status: str, distribution: str) -> list[Component]:
         name, version = fields["Package"], fields["Version"]
         found.append(Component("deb", name, version, "debian", qualifiers))
     return sorted(found)
-
-
-def python(packages: Iterable[tuple[str, str, str]]) -> list[Component]:
-    """Name, version and licence of every Python package."""
-    return sorted(
-        Component("pypi", re.sub(r"[-_.]+", "-", name).lower(), version, licence=licence)
-        for name, version, licence in packages
-    )
 
 
 def document(
@@ -104,5 +156,9 @@ def document(
 
 
 def lines(components: list[Component]) -> str:
-    """Kind, name and version, one package a line."""
-    return "".join(f"{c.kind} {c.name} {c.version}\n" for c in components)
+    """Kind, name and version, one package a line; below it, indented, what is inside of it."""
+    found = []
+    for c in components:
+        found.append(f"{c.kind} {c.name} {c.version}\n")
+        found += [f"    {one.line}\n" for one in c.inner]
+    return "".join(found)

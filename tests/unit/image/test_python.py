@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from camerad_image import python
+from camerad_image import materials, python
 from camerad_image.errors import ImageError
 from camerad_image.programs import run
 
@@ -91,7 +91,8 @@ def test_it_looks_like_a_virtual_environment_that_sees_the_systems_packages(tmp_
     }
     assert "include-system-site-packages = true" in (root / "opt/camerad/pyvenv.cfg").read_text()
     assert (root / "opt/camerad/bin/python3").readlink() == Path("/usr/bin/python3.13")
-    assert python.installed(root) == [("pidng", "4.0.9", "")]
+    (found,) = materials.wheels(root, {"pidng": "0" * 64})
+    assert (found.purl, found.sha256, found.inner) == ("pkg:pypi/pidng@4.0.9", "0" * 64, ())
 
 
 def test_a_units_program_is_where_a_wheels_scripts_go() -> None:
