@@ -130,9 +130,15 @@ def _check_certificate(place: str, keyring: Path, now: datetime) -> x509.Certifi
     at = str(int(now.timestamp()))
     command = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", str(keyring)]
     command += ["-purpose", "codesign", "-attime", at, "-untrusted", place, place]
-    done = subprocess.run(  # noqa: S603 - the arguments are this recipe's own
-        command, capture_output=True, text=True, errors="replace", check=False, timeout=_SECONDS
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - the arguments are this recipe's own
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise ImageError(
+            f"{name} could not be checked: openssl did not end within {_SECONDS} s; try again when "
+            "this machine has less to do"
+        ) from None
     if done.returncode == 0:
         return certificate
     error = _ERROR.search(done.stderr)
