@@ -114,7 +114,9 @@ def mmdebstrap(
             )
         ),
         "--skip=download/empty,essential/unlink,cleanup/apt/cache",
-        f"--setup-hook=mkdir -p {archives} && cp -l {kept}/*.deb {archives}/ 2>/dev/null || :",
+        # The first time there are none, and the pattern stands for itself.
+        f"--setup-hook=mkdir -p {archives} && for deb in {kept}/*.deb; do "
+        f'[ ! -e "$deb" ] || cp -l "$deb" {archives}/ || exit 1; done',
         f"--essential-hook={initramfs_files()}",
         f"--customize-hook=cp -lf {archives}/*.deb {kept}/ && rm -rf {archives}",
         # What only the boot partitions get is fetched beside the root, with the same sources: apt

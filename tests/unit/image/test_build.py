@@ -154,6 +154,29 @@ def test_the_firmware_is_that_of_the_sources_and_not_a_later_one_that_was_kept(
     assert {path.name for path in kept.iterdir()} == {"raspi-firmware_1_all.deb", "other_1_all.deb"}
 
 
+def test_what_was_fetched_before_is_laid_out_for_the_packages_command_or_it_fails(
+    tmp_path: Path,
+) -> None:
+    kept, root = tmp_path / "a b" / "debs", tmp_path / "root"
+    kept.mkdir(parents=True)
+    command = rootfs.mmdebstrap(flavours.flavour("debian"), Path("s"), root, kept)
+    (hook,) = (word.partition("=")[2] for word in command if word.startswith("--setup-hook="))
+    words = ["sh", "-c", hook, "sh", str(root)]
+    subprocess.run(words, check=True)
+    archives = root / "var/cache/apt/archives"
+    assert list(archives.iterdir()) == [], "the first time there are none"
+    for name in ("one_1_all.deb", "two_1_all.deb"):
+        (kept / name).touch()
+    subprocess.run(words, check=True)
+    assert {path.name for path in archives.iterdir()} == {"one_1_all.deb", "two_1_all.deb"}
+    (archives / "one_1_all.deb").unlink()
+    (archives / "one_1_all.deb").mkdir()
+    (archives / "one_1_all.deb" / "one_1_all.deb").touch()
+    failed = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert failed.returncode != 0
+    assert "one_1_all.deb" in failed.stderr
+
+
 def test_firmware_that_was_never_fetched_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="raspi-firmware: build without BASE="):
         rootfs.firmware(flavours.flavour("debian"), tmp_path, tmp_path, log=tmp_path / "log")
