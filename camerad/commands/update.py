@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from camerad.errors import ControlError
+from camerad.errors import CameradError, ControlError
 
 if TYPE_CHECKING:
     from camerad.behaviour.update import Camera
@@ -117,11 +117,34 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _confirm(options: argparse.Namespace) -> int:
+    from camerad.updating.errors import TrialFailedError  # noqa: PLC0415 - slow to import
+    from camerad.updating.running import slot  # noqa: PLC0415
+
+    try:
+        updates = _parts(options)[2]
+        phase = updates.confirm(slot(options.cmdline), options.ready_seconds)
+    except TrialFailedError:
+        raise
+    except Exception as error:
+        # A system whose own commands fail is not kept. The machine starts the other slot then,
+        # where this cannot come true again: it is never rebooted for ever.
+        if not _on_trial(options):
+            raise
+        log.exception("the system on trial cannot be judged")
+        raise TrialFailedError(f"the system on trial cannot be judged: {error!r}") from error
+    sys.stdout.write(f"{phase}\n")
+    return 0
+
+
+def _on_trial(options: argparse.Namespace) -> bool:
+    """Whether another system starts by default than the one that runs. Not where that cannot be
+    told: as little is changed then as can be."""
     from camerad.updating.running import slot  # noqa: PLC0415 - slow to import
 
-    updates = _parts(options)[2]
-    sys.stdout.write(f"{updates.confirm(slot(options.cmdline), options.ready_seconds)}\n")
-    return 0
+    try:
+        return slot(options.cmdline) != _places(options)[0].primary
+    except CameradError:
+        return False
 
 
 def _slot(options: argparse.Namespace) -> int:

@@ -8,14 +8,23 @@ import re
 import shutil
 import socketserver
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.update import Camera
+from camerad.behaviour.update import Camera, Phase
 from camerad.commands import update
-from camerad.errors import EX_CONFIG, EX_IOERR, EX_REBOOT, EX_TEMPFAIL, EX_USAGE
+from camerad.errors import (
+    EX_CONFIG,
+    EX_IOERR,
+    EX_REBOOT,
+    EX_SOFTWARE,
+    EX_TEMPFAIL,
+    EX_USAGE,
+    StorageError,
+)
+from camerad.updating.carrying import Updates
 from camerad_image import updates
 from tests.unit.answering import Answering, served
 from tests.unit.commands.conftest import Desk
@@ -96,6 +105,39 @@ def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
     assert scene.card.primary == "A"
     (scene.root / "cmdline").write_text("rauc.slot=A")
     assert desk("update", "boot", *where).out == "fell_back\n"
+
+
+def crash(_updates: Updates, _slot: str, _seconds: float) -> Phase:
+    raise ZeroDivisionError
+
+
+def unwritable(_updates: Updates, _slot: str, _seconds: float) -> Phase:
+    raise StorageError("cannot be written")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"), [(crash, EX_SOFTWARE), (unwritable, EX_IOERR)], ids=["crash", "storage"]
+)
+def test_a_command_that_fails_in_a_trial_fails_the_trial_and_outside_of_one_reboots_nothing(
+    scene: Scene,
+    socket: Path,
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    failure: Callable[[Updates, str, float], Phase],
+    code: int,
+) -> None:
+    where = [*places(scene), "--socket", socket]
+    scene.install()
+    monkeypatch.setattr(Updates, "confirm", failure)
+    assert desk("update", "confirm", *where).code == code, "slot A starts by default"
+    (scene.root / "cmdline").write_text("rauc.slot=B")
+    said = desk("update", "confirm", *where)
+    assert said.code == EX_REBOOT
+    assert "the system on trial cannot be judged" in said.err
+    # Which slot starts by default cannot be told.
+    shutil.rmtree(scene.root / "boot")
+    assert desk("update", "confirm", *where).code == code
 
 
 def test_the_unit_reboots_for_a_failed_trial_and_for_nothing_else_that_the_command_says() -> None:
