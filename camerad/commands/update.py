@@ -41,7 +41,8 @@ def add_parser(commands: Any) -> None:
         help="install a bundle beside the running system; as root, in the dock",
         description="Checks the bundle's signature, writes it into the slot that does not run, and "
         "puts it up for a trial. Exit code 0: it is installed; 78: it is refused; 75: not now, "
-        "since the camera is not in its dock, or in use; 74: it could not be written.",
+        "since the camera is not in its dock, or in use, or the doctor makes no report; 74: it "
+        "could not be written.",
     )
     install.add_argument("file", metavar="FILE", help="a bundle, whose name ends in .raucb")
     install.add_argument(

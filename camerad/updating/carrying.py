@@ -53,7 +53,12 @@ class Updates:
         why = update.refusal(offer, running, self._kept.state, again=again)
         if why is not None:
             raise RefusedError(f"{bundle}: not installed: {why}")
-        faults = self._examine() or ()
+        faults = self._examine()
+        if faults is None:
+            raise NotNowError(
+                "the doctor's report could not be made, and without it a fault from before would "
+                "count as the update's: the journal says why; mend that, and try again"
+            )
         slot = update.other(running.slot)
         self._carry_out(update.Begun(slot, offer.version, running.version, faults))
         log.info("version %s is installed into slot %s", offer.version, slot)

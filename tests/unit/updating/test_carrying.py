@@ -118,6 +118,14 @@ def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) 
     assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
 
 
+def test_without_the_doctor_s_report_nothing_is_installed(scene: Scene) -> None:
+    scene.faults = None
+    with pytest.raises(NotNowError, match="the doctor's report could not be made"):
+        scene.install()
+    assert scene.kept.state.phase is Phase.IDLE
+    assert outcomes(scene) == []
+
+
 def test_a_system_that_cannot_be_committed_is_not_kept(scene: Scene) -> None:
     scene.install()
     scene.updates.attempt()
