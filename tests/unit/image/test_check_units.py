@@ -9,6 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -60,17 +61,17 @@ systemctl poweroff --force --force
 """
 
 
-@pytest.fixture
-def card(tmp_path: Path) -> Path:
+def make_card(folder: Path) -> Path:
+    """A whole card below an empty folder, for one start."""
     if lacking := other_kernel.missing():
         pytest.skip(lacking)
     need("sfdisk", "mke2fs", "e2fsck", "mkfs.vfat", "fsck.vfat", "mtype", "mcopy")
     need("/usr/lib/systemd/systemd-udevd")
     if os.geteuid() != 0:
         pytest.skip("files of other users take root")
-    path, log = tmp_path / "card", tmp_path / "log"
-    data, common = tmp_path / "data.img", tmp_path / "common.img"
-    filesystems.make_data(data, tmp_path / "stage", EPOCH, log=log)
+    path, log = folder / "card", folder / "log"
+    data, common = folder / "data.img", folder / "common.img"
+    filesystems.make_data(data, folder / "stage", EPOCH, log=log)
     filesystems.make_fat(layout.COMMON, {}, common, EPOCH, log=log)
     end = DATA + layout.DATA.size
     rows = ["label: dos", f"label-id: {layout.DISK_ID:#x}"]
@@ -92,6 +93,11 @@ def card(tmp_path: Path) -> Path:
             file.seek(start)
             file.write(image.read_bytes())
     return path
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    return make_card(tmp_path)
 
 
 def started(card: Path, *, check: str = "", stick: Path | None = None) -> str:
@@ -156,15 +162,23 @@ def overwritten(card: Path, at: int, length: int) -> None:
         file.write(bytes(length))
 
 
-def test_a_torn_superblock_is_mended_and_the_data_mounted(card: Path) -> None:
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """All that is said where a loss of power has left its traces on both partitions."""
+    card = make_card(tmp_path_factory.mktemp("mended"))
     overwritten(card, 1024 + 512, 512)
+    made_and_cut(card)
     said = started(card)
     assert "it is ready" in said
-    assert "copy in block 32768" in said
-    (options,) = re.findall(r"^data: ext4 (\S+)", said, re.MULTILINE)
+    return said
+
+
+def test_a_torn_superblock_is_mended_and_the_data_mounted(mended: str) -> None:
+    assert "copy in block 32768" in mended
+    (options,) = re.findall(r"^data: ext4 (\S+)", mended, re.MULTILINE)
     # As the kernel tells ``dioread_lock``.
     assert {"rw", "noatime", "nodioread_nolock", "errors=remount-ro"} <= set(options.split(","))
-    assert "\nkept: /camerad" in said
+    assert "\nkept: /camerad" in mended
 
 
 def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card: Path) -> None:
@@ -184,16 +198,39 @@ def test_data_that_cannot_be_mended_is_told_on_the_card_and_nothing_starts(card:
         assert not any(file.read(layout.DATA.size)), "nothing was made in its place"
 
 
-def test_a_stick_that_is_another_cameras_card_is_not_taken_for_the_card(card: Path) -> None:
-    """All cards have the same number, label and partitions."""
+@dataclass(frozen=True)
+class Grown:
+    """A start with more room behind the card's table, and with a stick that is another camera's
+    card. before, after: the card's table. said: all that was."""
+
+    before: dict[int, tuple[int, int]]
+    after: dict[int, tuple[int, int]]
+    said: str
+
+
+ROOM = 24 * MIB
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
+    card = make_card(tmp_path_factory.mktemp("grown"))
     stick = card.with_name("stick")
     shutil.copyfile(card, stick)
     file = card.with_name("office")
     file.write_text("recipients: [a stranger]\n")
     words = ["mcopy", "-i", f"{stick}@@{COMMON}", file, "::/camerad-provision.yaml"]
     subprocess.run(words, check=True)
+    with card.open("r+b") as whole:
+        whole.truncate(card.stat().st_size + ROOM)
+    before = table(card)
     said = started(card, stick=stick)
     assert "it is ready" in said
+    return Grown(before, table(card), said)
+
+
+def test_a_stick_that_is_another_cameras_card_is_not_taken_for_the_card(grown: Grown) -> None:
+    """All cards have the same number, label and partitions."""
+    said = grown.said
     (both,) = re.findall(r"^of that name: (.*?)\r?$", said, re.MULTILINE)
     assert sorted(both.split()) == ["/dev/ubda1", "/dev/ubdb1"], "or this would show nothing"
     assert re.findall(r"^sources: (.*?)\r?$", said, re.MULTILINE) == ["/dev/ubda7 /dev/ubda1"]
@@ -226,15 +263,13 @@ def common(said: str) -> tuple[list[str], list[str], list[str]]:
     return before.split(","), after.split(","), sorted(check)
 
 
-def test_a_file_that_was_being_made_on_the_common_partition_can_be_removed(card: Path) -> None:
-    made_and_cut(card)
-    said = started(card)
-    before, after, check = common(said)
+def test_a_file_that_was_being_made_on_the_common_partition_can_be_removed(mended: str) -> None:
+    before, after, check = common(mended)
     assert "rw" in before
     assert "rw" in after
     assert check == ["active", "success"]
-    assert "Contains a free cluster (3)" in said
-    assert "made" in re.findall(r"^seen: (.*)", said, re.MULTILINE)[0]
+    assert "Contains a free cluster (3)" in mended
+    assert "made" in re.findall(r"^seen: (.*)", mended, re.MULTILINE)[0]
 
 
 @pytest.mark.parametrize(
@@ -259,17 +294,10 @@ def test_a_check_that_comes_to_no_end_keeps_the_common_partition_from_nobody(
     assert became == sorted(["failed", result])
 
 
-def test_the_data_takes_the_rest_of_the_card_before_anything_is_mounted(card: Path) -> None:
-    room = 24 * MIB
-    with card.open("r+b") as file:
-        file.truncate(card.stat().st_size + room)
-    before = table(card)
-    said = started(card)
-    assert "it is ready" in said
-    after = table(card)
-    for number, (start, size) in before.items():
-        longer = room + MIB if number in (4, 7) else 0
-        assert after[number] == (start, size + longer // 512)
+def test_the_data_takes_the_rest_of_the_card_before_anything_is_mounted(grown: Grown) -> None:
+    for number, (start, size) in grown.before.items():
+        longer = ROOM + MIB if number in (4, 7) else 0
+        assert grown.after[number] == (start, size + longer // 512)
 
 
 def table(card: Path) -> dict[int, tuple[int, int]]:
