@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def test_a_clock_that_jumps_in_a_recording_costs_no_picture(tmp_path: Path) -> N
         lasted_s = (now_us() - started_us) / 1e6
         assert recording["id"] == recording_id
         # The pictures say so too: none shows a wrong time without its mark.
-        told = list(_stamps(camera, recording))
+        told = _stamps(camera, recording)
         assert all(stamp.marked for stamp, wrong_us in told if abs(wrong_us) > 2_000_000)
         assert min(wrong_us for _, wrong_us in told) == pytest.approx(-HOUR * 1e6, abs=2e6)
         assert not told[0][0].marked
@@ -75,18 +74,22 @@ def test_a_clock_that_jumps_in_a_recording_costs_no_picture(tmp_path: Path) -> N
         assert judge_gaps(camera, recording).holes == []
 
 
-def _stamps(camera: BodyCamera, recording: dict[str, Any]) -> Iterator[tuple[stamps.Stamp, int]]:
+def _stamps(camera: BodyCamera, recording: dict[str, Any]) -> list[tuple[stamps.Stamp, int]]:
     """The stamp of two pictures a second, and how far it is ahead of the machine's own time."""
     origin_us = sealed.read(recording["path"]).header["origin_us"]
     ahead_us = time.time_ns() // 1000 - now_us()
+    times, pictures = [], []
     with av.open(opened(camera, recording)) as film:
         for number, picture in enumerate(film.decode(video=0)):
             if number % 15 == 0:
                 assert picture.pts is not None
                 assert picture.time_base is not None
-                media_us = origin_us + round(float(picture.pts * picture.time_base) * 1e6)
-                stamp = stamps.read(picture.to_ndarray(format="gray"))
-                yield stamp, stamp.second * 1_000_000 - (media_us + ahead_us)
+                times.append(origin_us + round(float(picture.pts * picture.time_base) * 1e6))
+                pictures.append(picture.to_ndarray(format="gray"))
+    return [
+        (stamp, stamp.second * 1_000_000 - (media_us + ahead_us))
+        for media_us, stamp in zip(times, stamps.read(pictures), strict=True)
+    ]
 
 
 def _fault(camera: BodyCamera, name: str, **more: float) -> None:
