@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
-import re
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,14 +14,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml
 
 from camerad.doctor import card, checks, daemon, examination, identity
 from camerad.doctor.deadline import Looker, NoAnswerError
 from camerad.doctor.findings import Finding, What
 from camerad.errors import ConfigError, StorageError
-from tests.unit import other_kernel
-from tests.unit.doctor.office import PUBLIC
 from tests.waiting import until
 
 HERE: ModuleType = sys.modules[__name__]
@@ -242,43 +235,3 @@ def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:
     assert found(config, "uptime")["configuration"].values["mistakes"].splitlines() == list(
         raised.value.mistakes
     )
-
-
-# ------------------------------------------------------------------------------------ for good
-
-
-def test_the_command_ends_while_the_card_hangs_so_that_no_signal_helps(tmp_path: Path) -> None:
-    """A file system that is frozen holds whoever writes in state D (FIFREEZE, ioctl_list(2))."""
-    if lacking := other_kernel.missing():
-        pytest.skip(lacking)
-    for program in ("mke2fs", "fsfreeze"):
-        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
-            pytest.skip(f"{program} is not installed")
-    document = {
-        "policy": "generic",
-        "recipients": [PUBLIC],
-        "device": {"id": "c7", "state_dir": "/tmp/card", "runtime_dir": "/tmp/run"},  # noqa: S108
-    }
-    (tmp_path / "camerad.yaml").write_text(yaml.safe_dump(document))
-    config = f"{other_kernel.SCRATCH}/camerad.yaml"
-    doctor = [sys.executable, "-m", "camerad", "doctor", "--config", config]
-    said = other_kernel.run(
-        [
-            "mkdir /tmp/card; truncate -s 32M /tmp/image; mke2fs -q /tmp/image",
-            "mount -o loop /tmp/image /tmp/card; mkdir /tmp/card/recordings",
-            "fsfreeze -f /tmp/card",
-            f"cd {shlex.quote(str(Path(__file__).parents[3]))}",
-            f"{shlex.join(doctor)} --only space,card --json",
-            "echo ended: $?",
-            "echo states: $(cat /proc/[0-9]*/stat | grep '(python' | cut -d' ' -f3)",
-            *other_kernel.end(),
-        ],
-        tmp_path,
-    )
-    report = re.search(r'\{"version".*\}', said)
-    assert report is not None, said
-    results = {one["check"]: one["finding"] for one in json.loads(report[0])["results"]}
-    # To be read it does not have to be written to.
-    assert (results["space"], results["card"]) == ("space_full", "no_answer")
-    assert "ended: 1" in said
-    assert "states: D" in said, "or nothing has hung"
