@@ -85,14 +85,19 @@ def felt_us(camera: BodyCamera, after_us: int) -> int:
     return until(began, PATIENCE, "the camera answers by vibration")[0]
 
 
-def start_recording(camera: BodyCamera) -> int:
-    """Through self-view, as an officer would; returns the media time at which red came on."""
+def start_recording(camera: BodyCamera, *, quiet: bool = True) -> int:
+    """Through self-view, as an officer would; returns the media time at which red came on.
+
+    quiet: wait until its cue is over, so that the next vibration is an answer; in vain where none
+    is judged, or something else is waited for before.
+    """
     camera.press()
     camera.wait(stage="self_view")
     pressed_us = camera.press()["down_us"]
     camera.wait(stage="recording")
     red_us = next(at_us for at_us, on in edges(camera, "red", pressed_us) if on)
-    wait_for_quiet(camera)
+    if quiet:
+        wait_for_quiet(camera)
     return red_us
 
 

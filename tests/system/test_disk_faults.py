@@ -47,7 +47,7 @@ def test_a_card_that_fails_for_less_than_the_ring_holds_costs_no_picture_and_is_
 ) -> None:
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
@@ -73,7 +73,7 @@ def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
 ) -> None:
     config = configuration(tmp_path, "generic", **SMALL_RING)
     with body_camera(tmp_path, config) as camera:
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
@@ -102,7 +102,7 @@ def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
         camera.fault(fault, 0)
         well = {"red": False, "green": True, "amber": False}
         camera.wait(WATCHED_SECONDS, ready=True, lights=well)
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         second = camera.stop()
         assert second["id"] != recording["id"]
         assert judge_gaps(camera, second).holes == []
@@ -113,7 +113,7 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
     config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
     with body_camera(tmp_path, config) as camera:
         recordings = camera.state_dir / "camerad" / "recordings"
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
@@ -130,7 +130,7 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
         assert next(on for _, on in edges(camera, "amber", removed_us))
         # So another one can begin.
         camera.wait(WATCHED_SECONDS, ready=True)
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         assert judge_gaps(camera, camera.stop()).holes == []
 
 

@@ -179,7 +179,7 @@ def test_another_program_that_takes_the_last_byte_costs_a_recording_no_picture(
     tmp_path: Path, card: Card
 ) -> None:
     with worn(card, tmp_path, **BUSY) as camera:
-        red_us = start_recording(camera)
+        red_us = start_recording(camera, quiet=False)
         until(lambda: camera.state["recording"]["seconds"] > 1, PATIENCE, "a second is committed")
         card.fill(leave=0)
         camera.wait(stage="idle")
@@ -189,7 +189,7 @@ def test_another_program_that_takes_the_last_byte_costs_a_recording_no_picture(
         refused(camera)
         card.make_room()
         camera.wait(WATCHED_SECONDS + PATIENCE, ready=True, conditions=[])
-        start_recording(camera)
+        start_recording(camera, quiet=False)
         second = camera.stop()
         assert second["id"] != recording["id"]
         assert judge_gaps(camera, second).holes == []
@@ -200,7 +200,7 @@ def test_a_card_that_turns_read_only_in_a_recording_ends_it_and_is_whole_after_a
     tmp_path: Path, card: Card
 ) -> None:
     with worn(card, tmp_path, **SMALL_RING) as camera:
-        red_us = start_recording(camera)
+        red_us = start_recording(camera, quiet=False)
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
@@ -244,7 +244,7 @@ def test_a_card_that_stands_still_for_three_seconds_costs_no_picture(
     tmp_path: Path, card: Card
 ) -> None:
     with worn(card, tmp_path, pre_event={"seconds": 2}) as camera:
-        red_us = start_recording(camera)
+        red_us = start_recording(camera, quiet=False)
         until(
             lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
         )
