@@ -119,11 +119,12 @@ def _boot(options: argparse.Namespace) -> int:
 
 def _confirm(options: argparse.Namespace) -> int:
     from camerad.updating.errors import TrialFailedError  # noqa: PLC0415 - slow to import
+    from camerad.updating.image import image_version  # noqa: PLC0415
     from camerad.updating.running import slot  # noqa: PLC0415
 
     try:
         updates = _parts(options)[2]
-        phase = updates.confirm(slot(options.cmdline), options.ready_seconds)
+        phase = updates.confirm(slot(options.cmdline), image_version() or "", options.ready_seconds)
     except TrialFailedError:
         raise
     except Exception as error:

@@ -98,10 +98,10 @@ class Updates:
             )
         return state.phase
 
-    def confirm(self, slot: str, ready_seconds: float = READY_SECONDS) -> Phase:
+    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> Phase:
         """In a system on trial: wait for the daemon, have the doctor look, and have this system
-        start by default if it is as well as the one before. slot: the one that runs. Returns how
-        far the update is.
+        start by default if it is as well as the one before, and the one that was judged when it
+        was installed. slot, version: of the system that runs. Returns how far the update is.
 
         Raises TrialFailedError: the machine is to start the system before. Of any other system
         nothing is said.
@@ -112,6 +112,12 @@ class Updates:
         ready = self._wait(ready_seconds)
         faults = self._examine() if ready else None
         known = faults or ()
+        if ready and version != state.version:
+            # A stick may give RAUC one bundle to look at, and another one to install.
+            raise TrialFailedError(
+                f"version {version!r} runs in the place of {state.version}, which was to be "
+                "installed: do not use that stick again"
+            )
         judged = update.Judged(ready and faults is not None, known)
         try:
             effects = self._carry_out(judged)

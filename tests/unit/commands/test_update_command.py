@@ -24,6 +24,7 @@ from camerad.errors import (
     EX_USAGE,
     StorageError,
 )
+from camerad.updating import image
 from camerad.updating.carrying import Updates
 from camerad_image import updates
 from tests.unit.answering import Answering, served
@@ -32,7 +33,10 @@ from tests.unit.updating.scene import NEW, Scene
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The system whose commands run is the one that is installed in a test."""
+    release = {"IMAGE_VERSION": NEW}
+    monkeypatch.setattr(image.platform, "freedesktop_os_release", lambda: release)
     made = Scene(tmp_path)
     (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
     (tmp_path / "cmdline").write_text("rauc.slot=A")
@@ -107,11 +111,11 @@ def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
     assert desk("update", "boot", *where).out == "fell_back\n"
 
 
-def crash(_updates: Updates, _slot: str, _seconds: float) -> Phase:
+def crash(_updates: Updates, _slot: str, _version: str, _seconds: float) -> Phase:
     raise ZeroDivisionError
 
 
-def unwritable(_updates: Updates, _slot: str, _seconds: float) -> Phase:
+def unwritable(_updates: Updates, _slot: str, _version: str, _seconds: float) -> Phase:
     raise StorageError("cannot be written")
 
 
@@ -124,7 +128,7 @@ def test_a_command_that_fails_in_a_trial_fails_the_trial_and_outside_of_one_rebo
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    failure: Callable[[Updates, str, float], Phase],
+    failure: Callable[[Updates, str, str, float], Phase],
     code: int,
 ) -> None:
     where = [*places(scene), "--socket", socket]

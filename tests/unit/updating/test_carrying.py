@@ -38,7 +38,7 @@ def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: S
     scene.updates.attempt()
     assert scene.start("B", NEW) == "trying"
     assert scene.card.primary == "A"
-    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
     assert scene.card.primary == "B"
     assert outcomes(scene) == ["to_try", "confirmed"]
     assert not pending(scene), "an ordinary start has nothing to look at"
@@ -50,11 +50,11 @@ def test_and_back_again(scene: Scene) -> None:
     scene.install()
     scene.updates.attempt()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot)
+    scene.updates.confirm(scene.slot, scene.version)
     scene.install(scene.rauc(OLD))
     scene.updates.attempt()
     assert scene.start("A", OLD) == "trying"
-    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
     assert scene.card.primary == "A"
     assert len(outcomes(scene)) == 4
 
@@ -92,9 +92,21 @@ def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_o
     scene.start("B", NEW)
     scene.camera, scene.faults = camera, faults
     with pytest.raises(TrialFailedError, match=why):
-        scene.updates.confirm(scene.slot, ready_seconds=0)
+        scene.updates.confirm(scene.slot, scene.version, ready_seconds=0)
     assert scene.card.primary == "A"
     assert scene.start("A", OLD) == "fell_back"
+
+
+def test_another_version_than_was_judged_is_not_kept(scene: Scene) -> None:
+    """A stick that gives one bundle to be looked at, and another one to be installed."""
+    scene.install()
+    scene.updates.attempt()
+    scene.start("B", "0.1.5-3")
+    with pytest.raises(TrialFailedError, match=f"'0.1.5-3' runs in the place of {NEW}"):
+        scene.updates.confirm(scene.slot, scene.version)
+    assert scene.card.primary == "A"
+    assert scene.start("A", OLD) == "fell_back"
+    assert outcomes(scene) == ["to_try", "fell_back"]
 
 
 def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +119,7 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
         scene.camera = DOCKED
 
     monkeypatch.setattr(carrying.time, "sleep", passes)
-    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
 
 
 def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
@@ -115,7 +127,7 @@ def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) 
     scene.install()
     scene.updates.attempt()
     scene.start("B", NEW)
-    assert scene.updates.confirm(scene.slot) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
 
 
 def test_without_the_doctor_s_report_nothing_is_installed(scene: Scene) -> None:
@@ -133,18 +145,20 @@ def test_a_system_that_cannot_be_committed_is_not_kept(scene: Scene) -> None:
     path = scene.root / "boot" / NAME
     path.rename(scene.root / "away")
     with pytest.raises(TrialFailedError, match="cannot be kept"):
-        scene.updates.confirm(scene.slot)
+        scene.updates.confirm(scene.slot, scene.version)
     assert TrialFailedError("").exit_code == EX_REBOOT, "what the unit reboots for"
     (scene.root / "away").rename(path)
     assert scene.start("A", OLD) == "fell_back"
 
 
 def test_only_the_system_on_trial_is_confirmed(scene: Scene) -> None:
-    assert scene.updates.confirm(scene.slot) is Phase.IDLE
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.IDLE
     scene.install()
-    assert scene.updates.confirm(scene.slot) is Phase.TO_TRY
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.TO_TRY
     scene.updates.attempt()
-    assert scene.updates.confirm(scene.slot) is Phase.TRYING, "in slot A there is no trial"
+    assert scene.updates.confirm(scene.slot, scene.version) is Phase.TRYING, (
+        "in slot A there is no trial"
+    )
     assert scene.card.primary == "A"
 
 
@@ -305,7 +319,7 @@ def test_rauc_is_told_of_both_slots(scene: Scene) -> None:
     assert [backend.call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
     scene.updates.attempt()
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot)
+    scene.updates.confirm(scene.slot, scene.version)
     assert [scene.backend().call(["get-state", slot]) for slot in "AB"] == ["good", "good"]
     assert scene.backend().call(["get-primary"]) == "B"
 

@@ -64,7 +64,7 @@ def test_what_happens_between_two_starts_and_while_it_runs_is_told(
     daemon = facts(scene, state)
     daemon.tell(ledger)
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot)
+    scene.updates.confirm(scene.slot, scene.version)
     daemon.tell(ledger)
     daemon.tell(ledger)
     facts(scene, state).tell(ledger)
