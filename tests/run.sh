@@ -26,7 +26,11 @@ set -u
 # process that has to answer in time; or that try every length of something, or hundreds of examples.
 untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/image
     tests/unit/selfview tests/unit/systemd tests/unit/test_journal.py
-    tests/unit/hardware/test_display.py
+    tests/unit/test_clapper.py tests/unit/hardware/test_display.py
+    tests/unit/commands/test_keys_command.py tests/unit/commands/test_office_machine.py
+    tests/unit/commands/test_provision_office_key.py
+    tests/unit/evidence/test_checker.py tests/unit/evidence/test_sheet.py
+    tests/unit/evidence/test_store_intake.py tests/unit/stream/test_wire.py
     tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
     tests/unit/stream/test_ring_model.py
     tests/unit/behaviour/test_gestures_machine.py tests/unit/behaviour/test_stages_machine.py
