@@ -11,7 +11,7 @@
 # 2. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
 # 3. A cut of the fault campaign, and what waits for real time and does not mind other cameras: five
 #    at once, since most of it waits.
-# 4. What judges single pictures and instants of the whole daemon, on two cameras: each takes a quarter
+# 4. What judges single pictures and instants of the whole daemon, on three cameras: each takes a quarter
 #    of a processor. Judging goes behind recording (tests/system/aside.py).
 #
 # The longest tests come first (tests/conftest.py), and in parts 3 and 4 whoever is free takes the next
@@ -116,6 +116,6 @@ note $?
 patient -n 5 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? patient "$@"
 
-pictures -n 2 --dist loadgroup --no-loadscope-reorder "$@"
+pictures -n 3 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? pictures "$@"
 exit "$failed"
