@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -34,12 +35,20 @@ from typing import Any, Final, Protocol
 from camerad.clock import ClockSource, SystemClock
 from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
-from camerad.errors import EX_USAGE, CameradError
+from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, office, storage
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
-from camerad.evidence.places import NotThereError, Place, PlaceKind, is_id, place_of
+from camerad.evidence.places import (
+    NotThereError,
+    Place,
+    PlaceKind,
+    check_directories,
+    is_id,
+    place_of,
+)
+from camerad.evidence.plain import read_plain
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
 from camerad.evidence.text import printable
@@ -89,7 +98,7 @@ def target_of(what: str | None, state: str) -> Target:
         place = _default_place(state)
         return Target(place, place.find(what))
     path = os.path.abspath(what)
-    place = place_of(path)
+    place = _place(path)
     if not os.path.isdir(path):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
@@ -106,7 +115,14 @@ def _default_place(state: str) -> Place:
             f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
             "an office's directory with --state"
         )
-    return place_of(state)
+    return _place(state)
+
+
+def _place(path: str) -> Place:
+    """The place that a path is in, as long as no symbolic link leads out of it."""
+    place = place_of(path)
+    check_directories(place)
+    return place
 
 
 def one_recording(what: str, state: str) -> tuple[Place, str]:
@@ -317,15 +333,14 @@ def _own_key(place: Place) -> SigningKey:
     """The private key in a device's state directory."""
     path = os.path.join(place.root, identity.KEY_NAME)
     try:
-        with open(path, "rb") as file:
-            return SigningKey.from_pem(file.read(_LARGEST_KEY))
-    except FileNotFoundError:
+        return SigningKey.from_pem(read_plain(path, "device's key", _LARGEST_KEY))
+    except StorageError as error:
+        if error.errno != errno.ENOENT:
+            raise
         raise DeskError(
             f"{path}: the device's key is not here, so nothing can be written into its ledger; do "
             "this on the device itself, or in the office's directory"
         ) from None
-    except OSError as error:
-        raise files.explained("read the device's key", path, error) from error
     except ValueError as error:
         raise DeskError(f"{path}: {error}; start the daemon, which mends this") from error
 

@@ -196,7 +196,7 @@ def _content(path: str) -> bytes:
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415 - slow to import
     from camerad.evidence.plain import read_plain  # noqa: PLC0415
 
-    return read_plain(path, "file", MAX_BYTES + 1)
+    return read_plain(path, "file", MAX_BYTES + 1, linked=True)
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -351,7 +351,7 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
             continue
         register.write(options.register, known)
         if options.keys is not None:
-            files.make_directory(os.path.abspath(options.keys), 0o700)
+            files.make_directory(os.path.abspath(options.keys), 0o700, linked=True)
             name = f"{device.device}-{device.thumbprint[:8]}.pem"
             path = os.path.join(os.path.abspath(options.keys), name)
             files.publish(path, device.key.pem.encode())

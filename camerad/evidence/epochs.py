@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from camerad.clock import DAY, Moment
+from camerad.errors import StorageError
 from camerad.evidence import jws
 from camerad.evidence.entries import Entry, Head, Line, lines, misfit
 from camerad.evidence.facts import EXPIRED, Carried, Deleted, EpochBegun
@@ -30,6 +31,8 @@ EPOCH_ENDING: Final = ".jws"
 DAMAGED_ENDING: Final = ".damaged"
 CHECKPOINT_ENDING: Final = ".checkpoint"
 
+_LARGEST: Final = 64 << 20
+"""Bytes of one file: some 100,000 entries, where an epoch ends after 2,000 and what is carried."""
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
@@ -117,8 +120,15 @@ def look(directory: str) -> Shelf:
 
 def read(directory: str, name: str) -> bytes:
     """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
-    Raises StorageError."""
-    return read_plain(os.path.join(directory, name), "ledger")
+    Raises StorageError, also if it is larger than memory should hold: no ledger gets there."""
+    path = os.path.join(directory, name)
+    content = read_plain(path, "ledger", _LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise StorageError(
+            f"{path}: larger than {_LARGEST >> 20} MiB, which no camera writes: treat the card, or "
+            "the stick, as manipulated"
+        )
+    return content
 
 
 def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: Moment) -> bytes:

@@ -356,7 +356,7 @@ def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is removed unless it was renamed."""
     directory = package + TEMPORARY
     if not os.path.isdir(os.path.dirname(package)):
-        files.make_directory(os.path.dirname(package))
+        files.make_directory(os.path.dirname(package), linked=True)
     try:
         if os.path.isdir(directory):
             shutil.rmtree(directory)  # left by an export that was killed

@@ -44,6 +44,8 @@ _REMEDIES: Final = {
     errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
     errno.EISDIR: "name a file",
     errno.EEXIST: "something of this name exists already; it was left as it is",
+    errno.ELOOP: "a symbolic link stands there, which is not what a camera leaves: treat the card, "
+    "or the stick, as manipulated; nothing was done where the link leads",
 }
 
 
@@ -75,14 +77,30 @@ def create(path: str, mode: int = MODE) -> int:
         raise explained("make the file", path, error) from error
 
 
-def lock_directory(directory: str) -> int:
+def open_directory(directory: str, *, linked: bool = False) -> int:
+    """Open a directory, and nothing that a symbolic link of its name leads to; returns a
+    descriptor. linked: it may be one, since a person named it. Raises OSError, ELOOP for a link.
+
+    Whoever writes a card says what lies below a state directory, also links to what is not on it.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        return os.open(directory, flags if linked else flags | os.O_NOFOLLOW)
+    except NotADirectoryError:
+        # What open(2) says of a link that is to be a directory.
+        if not linked and os.path.islink(directory):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+        raise
+
+
+def lock_directory(directory: str, *, linked: bool = False) -> int:
     """Claim a directory until the descriptor that is returned is closed.
 
-    Raises BlockingIOError if another process has claimed it.
+    linked: as for `open_directory`. Raises BlockingIOError if another process has claimed it.
     """
     descriptor = None
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_directory(directory, linked=linked)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if descriptor is not None:
@@ -261,13 +279,18 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     rename(temporary, path)
 
 
-def remove_unpublished(directory: str) -> None:
+def remove_unpublished(directory: str, *, linked: bool = False) -> None:
     """Remove, durably, what `publish` had not put into place when the power was lost.
 
-    Only where nobody publishes at the same time. A directory that is not there has none.
+    Only where nobody publishes at the same time. A directory that is not there has none. linked: as
+    for `open_directory`.
     """
     try:
-        names = [name for name in os.listdir(directory) if name.endswith(TEMPORARY)]
+        descriptor = open_directory(directory, linked=linked)
+        try:
+            names = [name for name in os.listdir(descriptor) if name.endswith(TEMPORARY)]
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -280,12 +303,17 @@ def remove_unpublished(directory: str) -> None:
         remove(path)
 
 
-def make_directory(path: str, mode: int = 0o750, *, durable: bool = True) -> None:
+def make_directory(
+    path: str, mode: int = 0o750, *, durable: bool = True, linked: bool = False
+) -> None:
     """Make a directory and those above it; nothing happens to one that is there.
 
-    durable: when this returns; otherwise with whatever synchronises it next. Raises StorageError,
-    also if something else has the name.
+    durable: when this returns; otherwise with whatever synchronises it next. linked: as for
+    `open_directory`. Raises StorageError, also if something else has the name.
     """
+    if not linked and os.path.islink(path):
+        error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        raise explained("make the directory", path, error)
     missing = []
     while not os.path.isdir(path):
         missing.append(path)

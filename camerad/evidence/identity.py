@@ -40,6 +40,7 @@ from typing import ClassVar, Final
 from camerad.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
 from camerad.evidence import files
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
+from camerad.evidence.plain import read_plain
 
 _log = logging.getLogger(__name__)
 
@@ -95,8 +96,8 @@ def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
     """
     directory = keys_directory(state_dir)
     files.make_directory(directory)
-    for place in (state_dir, directory):
-        files.remove_unpublished(place)
+    files.remove_unpublished(state_dir, linked=True)
+    files.remove_unpublished(directory)
     key = _credential(retired) or _kept(os.path.join(state_dir, KEY_NAME), retired)
     thumbprint = key.public.thumbprint
     _publish_public(directory, key.public)
@@ -287,9 +288,9 @@ def _publish_public(directory: str, key: PublicKey) -> None:
 def _read_current(directory: str) -> str | None:
     """The thumbprint that the ledger knows; None if there is none or its file makes no sense."""
     try:
-        with open(os.path.join(directory, _CURRENT), encoding="ascii") as file:
-            thumbprint = file.read(100).strip()
-    except (OSError, UnicodeDecodeError):
+        path = os.path.join(directory, _CURRENT)
+        thumbprint = read_plain(path, "thumbprint of the key", 100).decode("ascii").strip()
+    except (StorageError, UnicodeDecodeError):
         return None
     return thumbprint if thumbprint in _thumbprints(directory) else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 from dataclasses import replace
 from typing import Final
 
@@ -71,7 +72,7 @@ class Listing:
         self, path: str, known: tuple[_Key, RecordingInfo | None] | None
     ) -> tuple[_Key, RecordingInfo | None]:
         # Before the file is read: what changes meanwhile is read again the next time.
-        state = os.stat(path)
+        state = os.lstat(path)
         key = state.st_size, state.st_mtime_ns
         if known is not None and known[0] == key:
             info = known[1]
@@ -79,6 +80,9 @@ class Listing:
                 info = replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
             return key, info
         try:
+            if not stat.S_ISREG(state.st_mode):
+                # Not even opened: a symbolic link may lead anywhere.
+                raise NotARecordingError(path, "this is no regular file")
             return key, read_info(path)
         except NotARecordingError as error:
             _log.warning("this recording cannot be listed: %s", printable(error))

@@ -48,7 +48,7 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
     if found is not None:
         return found, False
     path = os.path.abspath(path)
-    files.make_directory(os.path.dirname(path), 0o700)
+    files.make_directory(os.path.dirname(path), 0o700, linked=True)
     key = SigningKey.generate()
     files.publish(path, key.pem, mode=_MODE)
     return key, True

@@ -42,6 +42,7 @@ from camerad.evidence.places import (
     RECORDINGS,
     Holding,
     Place,
+    check_directories,
     holding_name,
     office_place,
 )
@@ -93,6 +94,7 @@ def offload(device: Device, target: str, watcher: Watcher, *, same_disk: bool = 
     StorageError; what was acknowledged before stays so.
     """
     target = os.path.abspath(target)
+    check_directories(device.place)
     _check_target(device.place, target, same_disk=same_disk)
     with _alone(device):
         files.settle()
@@ -159,7 +161,7 @@ class _Offload:
         """Where this device's recordings go; made if it is not there."""
         root = os.path.join(self._target, holding_name(device, self._device.key))
         holding = Holding(root, os.path.join(root, RECORDINGS))
-        for directory in (holding.recordings, holding.receipts, holding.ledger):
+        for directory in (root, holding.recordings, holding.receipts, holding.ledger):
             files.make_directory(directory)
         content = (json.dumps(self._device.key.jwk, indent=2) + "\n").encode()
         if _read(holding.key) != content:
@@ -275,6 +277,7 @@ def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
         raise OffloadError(
             f"{target}: there is no such directory; mount the storage there, or make it"
         )
+    check_directories(office_place(target))
     root = os.path.realpath(place.root)
     if os.path.commonpath([root, os.path.realpath(target)]) == root:
         raise OffloadError(

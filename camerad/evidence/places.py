@@ -34,7 +34,7 @@ from typing import Final
 
 from camerad.errors import CameradError
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE
-from camerad.evidence.files import explained
+from camerad.evidence.files import explained, open_directory
 from camerad.evidence.keys import PublicKey
 
 RECORDINGS: Final = "recordings"
@@ -123,6 +123,9 @@ class Place:
 
         A file that was put aside as unreadable goes by its whole name.
         """
+        if not is_id(recording.removesuffix(UNREADABLE)):
+            # A ledger has whatever text its key signed: it must not lead out of the directory.
+            return []
         name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
         paths = (os.path.join(one.recordings, name) for one in self.holdings)
         return [path for path in paths if os.path.lexists(path)]
@@ -213,6 +216,30 @@ def _holdings(root: str) -> tuple[Holding, ...]:
     )
     # Whatever of the rest was taken away: the recordings are there, and have to be looked at.
     return tuple(one for one in holdings if os.path.isdir(one.recordings))
+
+
+def check_directories(place: Place) -> None:
+    """Raise StorageError if something else than a directory lies where a store has one: whoever
+    wrote a card, or a stick, may have put symbolic links there, and what is written and removed in
+    a store would be so wherever they lead."""
+    if place.kind is PlaceKind.FILES:
+        return
+    office = os.path.join(place.root, OFFICE)
+    paths = [place.ledger]
+    if place.kind is PlaceKind.DEVICE:
+        paths += [os.path.join(place.root, KEYS)]
+    else:
+        paths += [office, os.path.join(office, KEYS)]
+    for one in place.holdings:
+        paths += [one.root, one.recordings]
+        if place.kind is PlaceKind.OFFICE:
+            paths += [one.ledger, one.earlier_ledger, one.receipts]
+    for path in paths:
+        try:
+            if path != place.root and os.path.lexists(path):
+                os.close(open_directory(path))
+        except OSError as error:
+            raise explained("use it as a directory", path, error) from error
 
 
 def is_id(text: str) -> bool:

@@ -1,7 +1,8 @@
 """Reads small files that somebody else may have put where ours are expected.
 
 Opening a named pipe blocks until somebody writes, and a device has no end. So whatever reads a
-directory that others can write reads plain files only.
+directory that others can write reads plain files only. A symbolic link there may lead to a file
+that is none of theirs to read, such as a key of whoever reads: it is not followed.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from camerad.errors import StorageError
 from camerad.evidence.files import explained
 
 
-def read_plain(path: str, what: str, most: int | None = None) -> bytes:
+def read_plain(path: str, what: str, most: int | None = None, *, linked: bool = False) -> bytes:
     """The content of a plain file; of anything else that has the name, nothing.
 
-    what: what is read, for the error. most: so many bytes, None for all. Raises StorageError if it
-    is not there or cannot be read.
+    what: what is read, for the error. most: so many bytes, None for all. linked: it may be a
+    symbolic link, since a person named it. Raises StorageError if it is not there, is another link,
+    or cannot be read.
     """
     try:
-        with _opened(path) as file:
+        with _opened(path, linked=linked) as file:
             if not _is_plain(file):
                 return b""
             return file.read() if most is None else file.read(most)
@@ -34,7 +36,7 @@ def read_plain(path: str, what: str, most: int | None = None) -> bytes:
 def sha256_plain(path: str, what: str) -> str:
     """SHA-256 of a plain file of any size, hexadecimal; otherwise as `read_plain`."""
     try:
-        with _opened(path) as file:
+        with _opened(path, linked=False) as file:
             if not _is_plain(file):
                 return hashlib.sha256().hexdigest()
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -50,8 +52,9 @@ def _unreadable(path: str, what: str, error: OSError) -> StorageError:
     return said
 
 
-def _opened(path: str) -> BufferedReader:
-    return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb")
+def _opened(path: str, *, linked: bool) -> BufferedReader:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    return open(os.open(path, flags if linked else flags | os.O_NOFOLLOW), "rb")
 
 
 def _is_plain(file: BufferedReader) -> bool:

@@ -79,14 +79,15 @@ def usable(directory: str) -> StorageError | None:
     return None
 
 
-def claim(directory: str) -> int:
+def claim(directory: str, *, linked: bool = False) -> int:
     """Make sure that this is the only daemon that records into the directory.
 
-    Returns a descriptor that holds the claim until it is closed. Raises TakenError if another
-    daemon has it, and StateDirectoryError, with its number, if the directory cannot be claimed.
+    linked: as for `files.open_directory`. Returns a descriptor that holds the claim until it is
+    closed. Raises TakenError if another daemon has it, and StateDirectoryError, with its number, if
+    the directory cannot be claimed.
     """
     try:
-        return files.lock_directory(directory)
+        return files.lock_directory(directory, linked=linked)
     except BlockingIOError as error:
         raise TakenError(
             f"another camerad records into {directory} already: end it first "

@@ -98,7 +98,7 @@ class Store:
             self._place = device_place(root)  # one that has not recorded yet
         own = ledger.keys if self._place.kind is PlaceKind.DEVICE else KeyRing()
         self._trusted = own if trusted is None else trusted
-        self._claims = [storage.claim(_claimed(self._place))]
+        self._claims = [_claim(self._place)]
         self._listing = Listing()
 
     @classmethod
@@ -124,13 +124,13 @@ class Store:
                 "or the office's directory"
             )
         files.settle()
-        files.make_directory(os.path.dirname(place.ledger))
+        own = place.kind is PlaceKind.DEVICE
+        files.make_directory(os.path.dirname(place.ledger), linked=own)
         claims = []
-        if place.kind is PlaceKind.DEVICE:
+        if own:
             # A daemon claims this before it opens anything.
             claims.append(storage.claim(place.holdings[0].recordings))
         try:
-            own = place.kind is PlaceKind.DEVICE
             ledger = Ledger.open(
                 place.ledger,
                 key,
@@ -326,10 +326,10 @@ def required(what: str, text: str) -> str:
     return text
 
 
-def _claimed(place: Place) -> str:
-    """What to claim, so that nobody else writes here; a device's recordings are claimed by its
+def _claim(place: Place) -> int:
+    """Claim a place, so that nobody else writes here; a device's recordings are claimed by its
     daemon besides."""
-    return os.path.dirname(place.ledger)
+    return storage.claim(os.path.dirname(place.ledger), linked=place.kind is PlaceKind.DEVICE)
 
 
 def _is_directory(path: str) -> bool:

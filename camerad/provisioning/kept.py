@@ -82,7 +82,7 @@ class Kept:
 
     def tidy(self) -> None:
         """Remove what was not put into place when the power was lost."""
-        files.remove_unpublished(self.directory)
+        files.remove_unpublished(self.directory, linked=True)
 
     def decide(self, decision: Decision) -> None:
         """From here on the decision holds."""

@@ -82,7 +82,9 @@ def publish(
     """
     key = _key(kept, state_dir, now, pause)
     accepted = kept.accepted
-    report = None if doctor is None else read_plain(doctor, "doctor's report", _LARGEST)
+    report = (
+        None if doctor is None else read_plain(doctor, "doctor's report", _LARGEST, linked=True)
+    )
     found = Device(
         version=VERSION,
         software=__version__,

@@ -84,7 +84,9 @@ def read(path: str, *, made: bool = False) -> Register:
             f"{path}: there is no such register; name the one that 'camerad provision collect' made"
         )
     try:
-        return msgspec.json.decode(read_plain(path, "register", _LARGEST), type=Register)
+        return msgspec.json.decode(
+            read_plain(path, "register", _LARGEST, linked=True), type=Register
+        )
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RegisterError(f"{path}: this is no register: {error}; name another file") from None
 
@@ -98,7 +100,7 @@ def alone(path: str) -> Iterator[None]:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            claim = files.lock_directory(directory)
+            claim = files.lock_directory(directory, linked=True)
             break
         except BlockingIOError:
             if time.monotonic() >= deadline:

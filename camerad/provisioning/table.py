@@ -37,7 +37,7 @@ def read_table(path: str) -> list[tuple[int, dict[str, str]]]:
 
     Raises TableError and StorageError.
     """
-    text = _decoded(path, read_plain(path, "table", _LARGEST + 1))
+    text = _decoded(path, read_plain(path, "table", _LARGEST + 1, linked=True))
     delimiter, text = _delimited(path, text)
     lines = ((line, cells) for line, cells in _lines(path, text, delimiter) if any(cells))
     head, columns = next(lines, (1, [""]))

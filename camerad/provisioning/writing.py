@@ -239,7 +239,7 @@ def place_of_signature(file: str, output: str | None, key: PublicKey) -> str:
         return path
     why = None
     try:
-        found = signing.parse(read_plain(path, "signature", signing.LONGEST + 1))
+        found = signing.parse(read_plain(path, "signature", signing.LONGEST + 1, linked=True))
     except signing.SignatureFileError:
         if os.path.basename(path) != signing.NAME:
             why = "this is no signature"
@@ -261,7 +261,7 @@ def write_pair(directory: str, content: bytes, token: bytes) -> None:
     """Put a file and its signature into a directory, which is made; one that has such a file
     already is left. Raises StorageError."""
     directory = os.path.abspath(directory)
-    files.make_directory(directory, 0o700)
+    files.make_directory(directory, 0o700, linked=True)
     for name, data in ((NAME, content), (signing.NAME, token)):
         path = os.path.join(directory, name)
         descriptor = files.create(path, 0o600)

@@ -84,7 +84,7 @@ class Kept:
         """Whoever begins an installation or a trial does so within this: two installations at once
         would write one slot. Raises NotNowError, at once, if another process is at it."""
         try:
-            claim = files.lock_directory(self.directory)
+            claim = files.lock_directory(self.directory, linked=True)
         except BlockingIOError:
             raise NotNowError(
                 "another command installs an update, or begins its trial: try again when it has "
