@@ -205,7 +205,8 @@ def taken(
     made = Camera(
         name=name,
         thumbprint=device.thumbprint,
-        jwk=device.jwk,
+        # Of the key as it was understood: any computer can write more into the file on the card.
+        jwk=device.key.jwk,
         serial=device.serial,
         office=device.office,
         doctor=device.doctor,

@@ -60,3 +60,14 @@ def test_a_camera_that_has_gone_back_to_an_earlier_file_is_a_conflict(
     assert desk(*collect).code == 0
     (entry,) = register.read(str(book)).cameras
     assert entry.serial == json.loads((camera.boot / publishing.DEVICE).read_text())["serial"]
+
+
+def test_of_a_key_nothing_but_the_key_gets_into_the_register(desk: Desk, tmp_path: Path) -> None:
+    """The register is read by other programs too, and a JWK has members that these may act upon."""
+    camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
+    camera.life(made(desk, tmp_path / "07"))
+    jwk = json.loads((camera.boot / publishing.DEVICE).read_text())["jwk"]
+    rewritten(camera.boot, jwk=jwk | {"x5u": "http://192.0.2.1/", "d": "A" * 43, "kid": "camera-01"})
+    assert desk("provision", "collect", camera.boot, "--register", book).code == 0
+    (entry,) = register.read(str(book)).cameras
+    assert entry.jwk == jwk
