@@ -28,12 +28,16 @@ def test_a_directory_below_a_file_cannot_be_made(tmp_path: Path) -> None:
         files.make_directory(str(tmp_path / "file" / "below"))
 
 
-@pytest.mark.parametrize("place", ["file", "link"])
-def test_what_is_no_directory_and_has_its_name_is_told(place: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "why"), [("file", "something of this name"), ("link", "a symbolic link stands there")]
+)
+def test_what_is_no_directory_and_has_its_name_is_told(
+    place: str, why: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_bytes(b"of somebody's")
     (tmp_path / "link").symlink_to("nowhere")
     path = tmp_path / place
-    with pytest.raises(StorageError, match=r"make the directory: .*something of this name") as said:
+    with pytest.raises(StorageError, match=rf"make the directory: .*{why}") as said:
         files.make_directory(str(path))
     assert str(said.value).startswith(f"{path}: ")
     assert (tmp_path / "file").read_bytes() == b"of somebody's"
