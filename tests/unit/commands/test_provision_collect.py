@@ -67,7 +67,7 @@ def test_of_a_key_nothing_but_the_key_gets_into_the_register(desk: Desk, tmp_pat
     camera, book = Camera(desk, tmp_path / "camera"), tmp_path / "register.json"
     camera.life(made(desk, tmp_path / "07"))
     jwk = json.loads((camera.boot / publishing.DEVICE).read_text())["jwk"]
-    rewritten(camera.boot, jwk=jwk | {"x5u": "http://192.0.2.1/", "d": "A" * 43, "kid": "camera-01"})
+    rewritten(camera.boot, jwk=jwk | {"x5u": "http://192.0.2.1/", "d": "A" * 43})
     assert desk("provision", "collect", camera.boot, "--register", book).code == 0
     (entry,) = register.read(str(book)).cameras
     assert entry.jwk == jwk
