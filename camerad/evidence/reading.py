@@ -6,8 +6,10 @@ and for repair to know where a recording goes on. It checks no signature and no 
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
@@ -36,6 +38,9 @@ from camerad.evidence.walking import Located, NotARecordingError, Stop, Why, reg
 
 _END_WITHIN: Final = 1 << 18
 """How far before a file's end its ``end.jws`` is looked for."""
+
+_PIECE: Final = 1 << 20
+"""Bytes that are read at once to see whether a file is blank."""
 
 _T = TypeVar("_T", Header, Commit, End)
 
@@ -172,6 +177,23 @@ def end_of(path: str) -> tuple[End, jws.Statement] | None:
     return None
 
 
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """All that a file has on its storage; its holes, which may be a terabyte of zeros that takes no
+    room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
+    at = 0
+    while True:
+        try:
+            at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # there is no more of it
+            raise
+        file.seek(at)
+        piece = file.read(_PIECE)
+        at += len(piece)
+        yield piece
+
+
 class _MisplacedError(Exception):
     """A member that does not belong where it is, or a statement that does not fit."""
 
@@ -240,8 +262,7 @@ class _Reader:
         return statement, header
 
     def _foreign(self, text: str) -> NotARecordingError:
-        self._file.seek(0)
-        blank = not any(any(piece) for piece in iter(lambda: self._file.read(1 << 20), b""))
+        blank = not any(any(piece) for piece in _pieces(self._file))
         return NotARecordingError(self._path, f"this is not a recording: {text}", blank=blank)
 
     def _take(self, found: Located) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -303,6 +305,34 @@ def test_what_is_no_recording_is_said(
         ) as (caught):
             read(str(tmp_path / "x.tar"))
         assert caught.value.blank == blank
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("written", [b"", b"x"])
+def test_a_terabyte_that_is_not_there_is_not_read(tmp_path: Path, written: bytes) -> None:
+    """Whoever writes a card makes such a file in no time; its zeros would take an hour to read."""
+    path = tmp_path / "x.tar"
+    with path.open("wb") as file:
+        file.seek(1 << 39)
+        file.write(written)
+        file.truncate(1 << 40)
+    with pytest.raises(NotARecordingError, match="a block of zeros") as caught:
+        skeleton(str(path))
+    assert caught.value.blank == (not written)
+
+
+def test_a_storage_that_does_not_say_what_is_there_says_nothing_of_a_blank_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As blank it would be removed."""
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "x.tar").write_bytes(bytes(512))
+    monkeypatch.setattr(reading.os, "lseek", broken)
+    with pytest.raises(StorageError, match="cannot read the recording: Input/output error"):
+        skeleton(str(tmp_path / "x.tar"))
 
 
 def test_another_format_is_not_guessed_at(tmp_path: Path) -> None:
