@@ -145,9 +145,9 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, beside: bool = Fa
     """
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
-        return KeyRing.read(named)
+        return KeyRing.read(named, linked=True)
     if os.path.isdir(enrolled):
-        return KeyRing.read([enrolled])
+        return KeyRing.read([enrolled], linked=True)
     if beside and only_beside(options, place):
         return _published(place)
     brought = ", ".join(sorted(accompanying_keys(place)))

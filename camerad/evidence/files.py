@@ -13,6 +13,7 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -112,11 +113,23 @@ def lock_directory(directory: str, *, linked: bool = False) -> int:
 
 
 def open_existing(path: str) -> int:
-    """Open a file to read and write it; returns a descriptor."""
+    """Open a plain file to read and write it; returns a descriptor.
+
+    Of anything else nothing is written: where a card is mounted with its devices, a name on it can
+    be a disk of the computer's.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, flags)
     except OSError as error:
         raise explained("open the file", path, error) from error
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise StorageError(
+        f"{path}: cannot open the file: this is a device or a pipe, and not what a camera leaves: "
+        "treat the card, or the stick, as manipulated"
+    )
 
 
 def identity_of(file: int | str) -> tuple[int, int]:

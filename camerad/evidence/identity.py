@@ -306,7 +306,7 @@ def _thumbprints(directory: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
             found = [
-                (entry.stat().st_mtime_ns, entry.name.removesuffix(_JWK))
+                (entry.stat(follow_symlinks=False).st_mtime_ns, entry.name.removesuffix(_JWK))
                 for entry in entries
                 if entry.name.endswith(_JWK)
             ]

@@ -184,11 +184,12 @@ def public_half(content: bytes) -> tuple[PublicKey, bool]:
     return key, True
 
 
-def read_public_key(path: str) -> PublicKey:
-    """The key in a file, PEM or JWK. Raises KeyFileError."""
+def read_public_key(path: str, *, linked: bool = False) -> PublicKey:
+    """The key in a file, PEM or JWK. linked: it may be a symbolic link, since a person named it.
+    Raises KeyFileError."""
     try:
         # A named pipe would block here until somebody writes.
-        with open(path, "rb", opener=_at_once) as file:
+        with open(path, "rb", opener=_at_once if linked else _no_link) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise KeyFileError(f"{path}: the key cannot be read: this is no regular file")
             content = file.read(_LARGEST_FILE)
@@ -209,6 +210,10 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+def _no_link(path: str, flags: int) -> int:
+    return _at_once(path, flags | os.O_NOFOLLOW)
+
+
 class KeyRing(Mapping[str, PublicKey]):
     """The public keys that are trusted, by thumbprint."""
 
@@ -216,15 +221,15 @@ class KeyRing(Mapping[str, PublicKey]):
         self._keys: Final[dict[str, PublicKey]] = {key.thumbprint: key for key in keys}
 
     @classmethod
-    def read(cls, paths: Iterable[str]) -> KeyRing:
+    def read(cls, paths: Iterable[str], *, linked: bool = False) -> KeyRing:
         """The keys in files, and in directories of files that end in .pem, .jwk or .json.
 
-        Raises KeyFileError.
+        linked: as for `read_public_key`. Raises KeyFileError.
         """
         keys = []
         for path in paths:
             if not os.path.isdir(path):
-                keys.append(read_public_key(path))
+                keys.append(read_public_key(path, linked=linked))
                 continue
             try:
                 names = sorted(name for name in os.listdir(path) if name.endswith(_ENDINGS))
@@ -234,7 +239,8 @@ class KeyRing(Mapping[str, PublicKey]):
                 ) from error
             if not names:
                 raise KeyFileError(f"{path}: this directory has no key in it (.pem or .jwk)")
-            keys += [read_public_key(os.path.join(path, name)) for name in names]
+            paths_of_keys = (os.path.join(path, name) for name in names)
+            keys += [read_public_key(one, linked=linked) for one in paths_of_keys]
         return cls(keys)
 
     def __getitem__(self, thumbprint: str) -> PublicKey:

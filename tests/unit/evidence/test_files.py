@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,15 @@ def test_a_directory_that_somebody_else_makes_meanwhile_is_one_that_is_there(
     monkeypatch.setattr(files.os, "mkdir", first)
     files.make_directory(str(tmp_path / "one" / "two"))
     assert (tmp_path / "one" / "two").is_dir()
+
+
+def test_nothing_but_a_plain_file_is_opened_to_be_written(tmp_path: Path) -> None:
+    """A device's name on a card would be a disk of the computer's; a pipe would take the bytes."""
+    path = tmp_path / "000001.jws"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(StorageError, match="this is a device or a pipe, and not what a camera"):
+            files.open_existing(str(path))
+    finally:
+        os.close(reader)
