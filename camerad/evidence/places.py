@@ -26,6 +26,7 @@ An office's directory, as `camerad offload` makes it:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass
@@ -113,8 +114,12 @@ class Place:
         return os.path.join(self.root, LEDGER)
 
     def find(self, recording: str) -> str:
-        """The file of the recording with this id. Raises NotThereError."""
+        """The file of the recording with this id. Raises NotThereError, and StorageError if that is
+        a symbolic link."""
         for path in self.files_of(recording):
+            if os.path.islink(path):
+                error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                raise explained("use the recording", path, error)
             return path
         raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
 

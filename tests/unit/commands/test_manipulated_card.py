@@ -10,8 +10,8 @@ from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import KEY
 
 from camerad.clock import DAY
-from camerad.errors import EX_IOERR
-from camerad.evidence import epochs
+from camerad.errors import EX_CONFIG, EX_IOERR
+from camerad.evidence import epochs, identity, reserve
 from camerad.evidence.container import UNREADABLE
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.places import RECORDINGS, device_place, holding_name
@@ -129,8 +129,59 @@ def test_a_pipe_in_place_of_a_key_does_not_hang(desk: Desk, camera: Camera, offi
     assert (said.code, "identity.pem" in said.err) == (64, True)
 
 
-def test_odd_files_among_the_recordings_are_told_and_the_others_are_copied(
+@pytest.mark.parametrize("command", [COMMANDS[0], COMMANDS[1], COMMANDS[4]], ids=" ".join)
+def test_a_link_in_place_of_the_reserve_takes_no_room_elsewhere(
+    command: tuple[str, ...], desk: Desk, camera: Camera, office: Path, elsewhere: Path
+) -> None:
+    assert office.is_dir()
+    (camera.root / reserve.NAME).unlink(missing_ok=True)
+    (camera.root / reserve.NAME).symlink_to(elsewhere / "thesis.new")
+    before = everything(elsewhere)
+    said = desk(*command)
+    if command == COMMANDS[1]:  # which is the one that fills it
+        assert said.code == EX_IOERR
+        assert "a symbolic link stands there, which is not what a camera leaves" in said.err
+    assert everything(elsewhere) == before
+
+
+def test_no_key_is_read_through_a_link(
     desk: Desk, camera: Camera, office: Path, elsewhere: Path
+) -> None:
+    """By a key that is not on the card the card's ledger would be checked."""
+    (path,) = (camera.root / "keys").glob("*.jwk")
+    path.rename(elsewhere / path.name)
+    path.symlink_to(elsewhere / path.name)
+    said = desk("offload", office, "--same-disk")
+    assert (said.code, said.out) == (EX_CONFIG, "")
+    assert f"{path}: the key cannot be read: Too many levels of symbolic links" in said.err
+    assert not list(office.iterdir())
+
+
+def test_no_thumbprint_is_read_through_a_link(camera: Camera, elsewhere: Path) -> None:
+    (elsewhere / "current").write_text(f"{KEY.public.thumbprint}\n")
+    current = camera.root / "keys" / "current"
+    current.symlink_to(elsewhere / "current")
+    assert not identity.is_confirmed(str(camera.root))
+    current.unlink()
+    (elsewhere / "current").rename(current)
+    assert identity.is_confirmed(str(camera.root))
+
+
+def test_a_link_in_place_of_a_recording_is_named_by_no_id(
+    desk: Desk, camera: Camera, elsewhere: Path
+) -> None:
+    """An export has the file as it was found."""
+    path = camera.recordings / f"{ONE}.tar"
+    led_away(path, elsewhere / "letter.tar")
+    for command in ("show", "verify", "hold"):
+        more = ("--reason", "r", "--who", "w") if command == "hold" else ()
+        said = desk("evidence", command, ONE, "--state", "state", *more)
+        assert (said.code, said.out) == (EX_IOERR, "")
+        assert f"{path}: cannot use the recording: " in said.err
+
+
+def test_odd_files_among_the_recordings_are_told_and_the_others_are_copied(
+    desk: Desk, camera: Camera, office: Path, elsewhere: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd = {
         "pipe": TWO.replace("-000002-", "-000003-"),
@@ -147,7 +198,7 @@ def test_odd_files_among_the_recordings_are_told_and_the_others_are_copied(
     said = desk("offload", office, "--same-disk")
     assert said.out.startswith("1 acknowledged, 0 were there")
     for path in places.values():
-        assert f"this recording cannot be listed: {path}" in said.err or str(path) in said.err
+        assert f"this recording cannot be listed: {path}: this is no regular file" in caplog.text
     (holding,) = [path for path in office.iterdir() if path.name != "office"]
     assert [path.name for path in (holding / RECORDINGS).iterdir()] == [f"{ONE}.tar"]
     assert everything(elsewhere) == before
