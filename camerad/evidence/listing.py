@@ -72,7 +72,7 @@ class Listing:
         self, path: str, known: tuple[_Key, RecordingInfo | None] | None
     ) -> tuple[_Key, RecordingInfo | None]:
         # Before the file is read: what changes meanwhile is read again the next time.
-        state = os.lstat(path)
+        state = os.stat(path, follow_symlinks=False)
         key = state.st_size, state.st_mtime_ns
         if known is not None and known[0] == key:
             info = known[1]
@@ -80,8 +80,8 @@ class Listing:
                 info = replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
             return key, info
         try:
-            if not stat.S_ISREG(state.st_mode):
-                # Not even opened: a symbolic link may lead anywhere.
+            if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+                # Not even opened: a symbolic link may lead anywhere. To read a directory fails.
                 raise NotARecordingError(path, "this is no regular file")
             return key, read_info(path)
         except NotARecordingError as error:

@@ -197,8 +197,9 @@ def test_odd_files_among_the_recordings_are_told_and_the_others_are_copied(
     before = everything(elsewhere)
     said = desk("offload", office, "--same-disk")
     assert said.out.startswith("1 acknowledged, 0 were there")
-    for path in places.values():
-        assert f"this recording cannot be listed: {path}: this is no regular file" in caplog.text
+    for name, path in places.items():
+        why = "cannot read the recording" if name == "directory" else "this is no regular file"
+        assert f"this recording cannot be listed: {path}: {why}" in caplog.text
     (holding,) = [path for path in office.iterdir() if path.name != "office"]
     assert [path.name for path in (holding / RECORDINGS).iterdir()] == [f"{ONE}.tar"]
     assert everything(elsewhere) == before
