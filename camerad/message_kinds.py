@@ -423,6 +423,8 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("camerad.updating.carrying", "ERROR", "version %s does not work here: %s"),
         ("camerad.updating.kept", "ERROR", "%s: cannot be read, and counts as none: %s"),
+        ("camerad.commands.update", "ERROR", "the system on trial cannot be judged"),
+        ("camerad.commands.update", "WARNING", "%s: there is no report of the doctor: %r"),
         (
             "camerad.updating.telling",
             "ERROR",
