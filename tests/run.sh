@@ -9,9 +9,9 @@
 # 1. Strict types; then what has to cover what pyproject.toml says, traced. Being traced makes it two
 #    to three times as slow, so nothing is in it that covers no more than the rest.
 # 2. The other unit tests, and what walks through whole spaces of states or years of a camera's life.
-# 3. A cut of the fault campaign, and what waits for real time and does not mind other cameras: five
-#    at once, since most of it waits.
-# 4. What judges single pictures and instants of the whole daemon, on three cameras: each takes a quarter
+# 3. A cut of the fault campaign, and what waits for real time and does not mind other cameras: four
+#    at once, which leaves most of two processors to each of them.
+# 4. What judges single pictures and instants of the whole daemon, on two cameras: each takes a quarter
 #    of a processor. Judging goes behind recording (tests/system/aside.py).
 #
 # The longest tests come first (tests/conftest.py), and in parts 3 and 4 whoever is free takes the next
@@ -113,9 +113,9 @@ run 2 -n 2 --dist loadscope --no-loadscope-reorder $waits \
     $vast tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $untraced "$@"
 note $?
 
-patient -n 5 --dist loadgroup --no-loadscope-reorder "$@"
+patient -n 4 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? patient "$@"
 
-pictures -n 3 --dist loadgroup --no-loadscope-reorder "$@"
+pictures -n 2 --dist loadgroup --no-loadscope-reorder "$@"
 once_more $? pictures "$@"
 exit "$failed"
