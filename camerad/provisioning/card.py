@@ -71,19 +71,24 @@ class Card:
         """Names of the other files in which `secret` stands, on top or in a folder there, as far as
         they can be read."""
         found = []
-        names: list[str] = []
         try:
-            names += self._names()
-            for folder in self._folders():
-                names += (f"{folder}/{name}" for name in self._names(folder))
+            folders = ["", *self._folders()]
         except StorageError as error:
             _log.warning("%s", error)
-        for name in names:
+            return ()
+        for folder in folders:
             try:
-                if name != but and secret in read_plain(self._path(name), "file", _LARGEST):
-                    found.append(printable(name)[:100])
+                names = [os.path.join(folder, name) for name in self._names(folder)]
             except StorageError as error:
+                # One that cannot be read hides nothing of the others.
                 _log.warning("%s", error)
+                continue
+            for name in names:
+                try:
+                    if name != but and secret in read_plain(self._path(name), "file", _LARGEST):
+                        found.append(printable(name)[:100])
+                except StorageError as error:
+                    _log.warning("%s", error)
         return tuple(found)
 
     def write(self, name: str, content: bytes) -> None:

@@ -147,11 +147,13 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
     assert "/a: cannot read" in caplog.text
 
 
-def test_a_folder_that_cannot_be_listed_keeps_nothing_on_top_from_being_searched(
+def test_a_folder_that_cannot_be_listed_keeps_nothing_else_from_being_searched(
     card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path(card.directory, "b").mkdir()
+    Path(card.directory, "c").mkdir()
     card.write("a", b"secret")
+    card.write("c/d", b"secret")
     scandir = os.scandir
 
     def fail(path: str) -> object:
@@ -160,7 +162,7 @@ def test_a_folder_that_cannot_be_listed_keeps_nothing_on_top_from_being_searched
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", fail)
-    assert card.holding(b"secret", "") == ("a",)
+    assert card.holding(b"secret", "") == ("a", "c/d")
     assert "/b: cannot list the card" in caplog.text
 
 
