@@ -338,11 +338,16 @@ class Links:
             self._found.say(Kind.CONTRADICTION, "begins before the fragment before it ends", name)
         elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
             self._found.say(Kind.CONTRADICTION, "begins before the recording's origin", name)
-        if linked and begins_us is not None and facts.first_us - begins_us > UNSTATED_US:
-            self._holes.append(Span(begins_us, facts.first_us))
+        if linked and begins_us is not None:
+            self._hole(begins_us, facts.first_us)
 
     def check_end(self, closing: Closing, name: str) -> None:
-        """Compare what a linked end says about sound with the commits."""
+        """Compare what a linked end says with the commits: up to when footage was wanted, and what
+        it says about sound."""
+        last = self.at.last
+        ends_us = self._result.origin_us if last is None else last.end_us
+        if ends_us is not None:
+            self._hole(ends_us, closing.at_us)
         self._hearing.end(closing.sound, closing.at_us, name)
 
     def check_said(self, said: Facts | Closing, until_us: int, name: str) -> None:
@@ -387,6 +392,11 @@ class Links:
 
     def _cannot_be(self, what: str, name: str) -> None:
         self._found.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
+
+    def _hole(self, from_us: int, to_us: int) -> None:
+        """Between these two there are no pictures, in media time."""
+        if to_us - from_us > UNSTATED_US:
+            self._holes.append(Span(from_us, to_us))
 
     def _report_holes(self) -> None:
         """Every hole has to be stated, by whichever statement: what is found are the pieces of it

@@ -37,6 +37,7 @@ from camerad.clock import SECOND, ClockSource
 from camerad.evidence import jws, tar
 from camerad.evidence.archive import Seen, Tail, TailKind
 from camerad.evidence.checker import Checker
+from camerad.evidence.cutting import STOPPED_SHORT
 from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, RateChange, StageChange
@@ -496,8 +497,7 @@ def test_a_signed_end_that_cannot_be_meant_is_a_contradiction(
     changes: dict[str, object], text: str
 ) -> None:
     closing = replace(some_closing(15, ORIGIN_US + HALF_US), **changes)  # type: ignore[arg-type]
-    members = signed(a_header(), [b"init", b"x"], [a_fact(0)], closing)
-    (found,) = check(members).findings
+    found = check(signed(a_header(), [b"init", b"x"], [a_fact(0)], closing)).findings.list[0]
     assert (found.kind, found.first) == (Kind.CONTRADICTION, "end.jws")
     assert found.text == f"says what cannot be: {text}"
 
@@ -600,6 +600,51 @@ def test_a_gap_explains_what_it_covers_of_a_hole_and_no_more(
     recording.write_bytes(pack(members))
     code, said = verified_by_script(recording)
     assert (code, "hole that nothing explains" in said) == (1, bool(unexplained)), said
+
+
+def _ended_at(second: float, *gaps: Gap) -> Members:
+    """A recording of three seconds of which footage was wanted until then."""
+    closing = replace(some_closing(90, ORIGIN_US + round(second * SECOND)), gaps=gaps)
+    return signed(
+        a_header(),
+        [b"init", *(f"fragment {number}".encode() for number in range(6))],
+        [a_fact(number) for number in range(6)],
+        closing,
+    )
+
+
+def test_pictures_that_end_long_before_footage_was_wanted_no_more_are_a_remark() -> None:
+    (found,) = check(_ended_at(10 * 3600)).findings
+    assert (found.kind, found.severity) == (Kind.UNSTATED, Severity.NOTE)
+    assert (found.from_us, found.to_us) == (3 * SECOND, 36_000 * SECOND)
+
+
+@pytest.mark.parametrize("second", [2.0, 3.0, 4.0])
+def test_an_end_that_is_within_a_second_of_the_last_picture_needs_no_words(second: float) -> None:
+    """As with sound, a second needs none; the last picture may well be behind the end."""
+    assert list(check(_ended_at(second)).findings) == []
+
+
+@pytest.mark.parametrize(("upto", "unexplained"), [(10.0, []), (8.0, [(8, 10)]), (9.5, [])])
+def test_a_gap_at_the_end_explains_what_it_covers(
+    upto: float, unexplained: list[tuple[float, float]]
+) -> None:
+    gap = Gap(STOPPED_SHORT, None, a_fact(5).last_us, ORIGIN_US + round(upto * SECOND))
+    found = check(_ended_at(10, gap)).findings
+    assert [(one.from_us, one.to_us) for one in found] == [
+        (from_s * SECOND, to_s * SECOND) for from_s, to_s in unexplained
+    ]
+
+
+def test_a_recording_without_a_picture_that_was_wanted_for_long_is_a_remark() -> None:
+    header, _, end = signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US + 5 * SECOND))
+    (found,) = check([header, end]).findings
+    assert (found.kind, found.from_us, found.to_us) == (Kind.UNSTATED, 0, 5 * SECOND)
+
+
+def test_where_commits_are_missing_before_the_end_nothing_is_said_of_its_time() -> None:
+    result = check(without(_ended_at(10), "000005.m4s.age", "000005.jws"))
+    assert Kind.UNSTATED not in {found.kind for found in result.findings}
 
 
 def test_facts_of_clock_and_storage_are_collected() -> None:
