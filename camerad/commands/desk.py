@@ -49,9 +49,11 @@ from camerad.evidence.places import (
     place_of,
 )
 from camerad.evidence.plain import read_plain
+from camerad.evidence.records import Header
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
 from camerad.evidence.text import printable
+from camerad.evidence.verify import MayRun, never
 from camerad.timekeeping import Known, TimeKeeper, office_clock
 
 BESIDE: Final = (
@@ -209,6 +211,22 @@ def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | Non
     if place.kind is PlaceKind.FILES or not os.path.isdir(place.ledger):
         return None
     return read_ledger(place.ledger, ledger_keys(options, place))[0]
+
+
+def may_run(place: Place, keys: KeyRing) -> MayRun:
+    """What says whether a locked file in this place is a recording that is being made: only in a
+    device's own store, by its ledger, which is read with `keys` once it is asked."""
+    if place.kind is not PlaceKind.DEVICE:
+        return never
+
+    def asked(header: Header) -> bool:
+        try:
+            state = read_ledger(place.ledger, keys)[0]
+        except StorageError:
+            return False  # without its ledger nothing says so
+        return state.may_run(header, SystemClock().boot_id)
+
+    return asked
 
 
 def told_by_devices(place: Place) -> set[str]:

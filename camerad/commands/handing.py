@@ -58,6 +58,7 @@ def _open(options: argparse.Namespace) -> int:
             salvage=options.salvage,
             progress=bar.reach,
             final=_final(options, place, path, keys),
+            may_run=desk.may_run(place, keys),
         )
     _say(options, report)
     if report.output is None and report.verdict is Verdict.NOT_AUTHENTIC:
@@ -86,6 +87,7 @@ def _export(options: argparse.Namespace) -> int:
         made_us=clock.wall_us(),
         final=_final(options, place, path, keys),
         salvage=options.salvage,
+        may_run=desk.may_run(place, keys),
     )
     day = utc(order.made_us).strftime(order.wording.day_format)
     reason = order.wording.hold_reason.format(day=day)

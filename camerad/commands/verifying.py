@@ -74,12 +74,23 @@ def run(options: argparse.Namespace) -> int:
         paths = list(_files(target.place, summary.differences))
     else:
         paths = [target.file]
-    finals = _finals(ledgers)
+    finals = _receipted(target.place, keys) | _finals(ledgers)
+    begun = _begun(ledgers)
+    may_run = desk.may_run(target.place, keys)
     for path in paths:
         name = os.path.basename(path)
         with Bar(printable(name)) as bar:
-            final = finals.get(name.removesuffix(SUFFIX))
-            summary.reports.append(_verified(path, keys, bar, final))
+            stem = name.removesuffix(SUFFIX)
+            summary.reports.append(
+                _verified(
+                    path,
+                    keys,
+                    bar,
+                    final=finals.get(stem),
+                    begun=stem in begun,
+                    may_run=may_run,
+                )
+            )
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
@@ -99,10 +110,10 @@ def run(options: argparse.Namespace) -> int:
     return summary.exit_code
 
 
-def _verified(path: str, keys: KeyRing, bar: Bar, final: str | None) -> Report:
-    """The check of one file, which never keeps from checking the others."""
+def _verified(path: str, keys: KeyRing, bar: Bar, **told: Any) -> Report:
+    """The check of one file, which never keeps from checking the others. told: as for `verify`."""
     try:
-        return verify(path, keys, bar.reach, final=final)
+        return verify(path, keys, bar.reach, **told)
     except (CameradError, ValueError, ArithmeticError) as error:
         return Report(path, 0, problem=f"it cannot be checked: {error}")
 
@@ -195,6 +206,28 @@ def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
             if known.final is not None:
                 found[known.id] = known.final
     return found
+
+
+def _receipted(place: Place, keys: KeyRing) -> dict[str, str]:
+    """SHA-256 of the ends that devices signed for in an office's directory."""
+    if place.kind is not PlaceKind.OFFICE:
+        return {}
+    filed = (receipts.read(holding.receipts, keys) for holding in place.holdings)
+    return {
+        name: copied.final
+        for one in filed
+        for name, (copied, _) in receipts.by_recording(one).items()
+    }
+
+
+def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
+    """The recordings of which a file was written, header and all, by what the ledgers say."""
+    return {
+        known.id
+        for ledger in ledgers
+        for known in ledger.state.recordings.values()
+        if known.header and known.deleted is None
+    }
 
 
 # -------------------------------------------------------------------------------------- output

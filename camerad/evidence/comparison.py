@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from camerad.clock import SECOND
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import receipts
 from camerad.evidence.container import ID, UNREADABLE, names
@@ -27,11 +25,8 @@ from camerad.evidence.plain import sha256_plain
 from camerad.evidence.reading import Skeleton, skeleton
 from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
+from camerad.evidence.state import UNSAID_US
 from camerad.evidence.walking import NotARecordingError
-
-UNSAID_US: Final = 10 * SECOND
-"""A device's ledger says that a recording began within moments. A loss of power may come before; a
-recording that went on for longer, and of which nothing is said, shows that entries are lost."""
 
 
 class Comparison:
@@ -86,7 +81,8 @@ class Comparison:
     def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Difference | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
-        if info.state == RECORDING or (known is not None and known.deleted is not None):
+        running = info.state == RECORDING and (known is None or known.ended is None)
+        if running or (known is not None and known.deleted is not None):
             return None
         if known is not None and known.final is not None and known.final != info.final:
             ends = f"ends with {info.final}" if info.final is not None else "has no end"

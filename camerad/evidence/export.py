@@ -34,7 +34,7 @@ from typing import Final
 
 from camerad import __version__
 from camerad.errors import EX_TEMPFAIL, EX_USAGE, CameradError
-from camerad.evidence import container, copying, files, jws
+from camerad.evidence import container, copying, files, jws, reading
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.keys import KeyRing, PublicKey
 from camerad.evidence.known import Held
@@ -42,7 +42,8 @@ from camerad.evidence.report import Report
 from camerad.evidence.sheet import Delivered, Sheet, render
 from camerad.evidence.text import is_plain
 from camerad.evidence.unseal import Identities, UnsealError, open_recording, terminable
-from camerad.evidence.verify import Progress
+from camerad.evidence.verify import MayRun, Progress, never
+from camerad.evidence.walking import NotARecordingError
 from camerad.evidence.wording import Wording
 
 ENDING: Final = "-export"
@@ -82,7 +83,7 @@ class Order:
     private keys. directory: where the package is made. wording: the report's language. zone,
     zone_name: of its times. who: who exports; made_us: when. final: SHA-256 of the recording's end
     as a ledger names it, None if none was at hand. salvage: also of a recording that is not
-    authentic, with its proven parts.
+    authentic, with its proven parts. may_run: as in `camerad.evidence.verify.verify`.
     """
 
     path: str
@@ -96,6 +97,7 @@ class Order:
     made_us: int
     final: str | None
     salvage: bool = False
+    may_run: MayRun = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def export(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
-    size, problem = _look(order.path)
+    size, problem = _look(order.path, order.may_run)
     if problem is not None:
         return Exported(Report(order.path, size, problem=problem), None, None)
     with terminable(), _temporary(package) as directory:
@@ -320,7 +322,7 @@ class _Package:
         self._sums[name] = jws.digest(content)
 
 
-def _look(path: str) -> tuple[int, str | None]:
+def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
     """Size of a recording's file, and why it is none, if it is none.
 
     Raises RunningError and StorageError.
@@ -334,7 +336,7 @@ def _look(path: str) -> tuple[int, str | None]:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             return 0, "this is not a file; name a recording's file (.tar)"
-        if _runs(descriptor):
+        if _is_locked(descriptor) and _is_made(path, may_run):
             raise RunningError(
                 f"{path}: this recording still runs; hold it, and export it when it has ended"
             )
@@ -343,7 +345,15 @@ def _look(path: str) -> tuple[int, str | None]:
         os.close(descriptor)
 
 
-def _runs(descriptor: int) -> bool:
+def _is_made(path: str, may_run: MayRun) -> bool:
+    """Whether a locked file is a recording that is being made. Raises StorageError."""
+    try:
+        return reading.end_of(path) is None and may_run(reading.header_of(path))
+    except NotARecordingError:
+        return False
+
+
+def _is_locked(descriptor: int) -> bool:
     # Some network file systems have no locks; then nobody records there either.
     try:
         return container.is_locked(descriptor)

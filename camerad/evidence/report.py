@@ -66,9 +66,11 @@ class Report:
     def verdict(self) -> Verdict:
         """What it comes to."""
         result = self.result
+        if any(found is Severity.DAMAGE for found, _ in self.ledger):
+            return Verdict.NOT_AUTHENTIC
         if result is None:
             return Verdict.UNREADABLE
-        if not result.authentic or any(found is Severity.DAMAGE for found, _ in self.ledger):
+        if not result.authentic:
             return Verdict.NOT_AUTHENTIC
         qualifying = any(finding.kind is not Kind.TORN for finding in result.findings)
         qualifying = qualifying or bool(result.gaps or result.sound_gaps)
@@ -184,6 +186,8 @@ class Report:
         result = self.result
         if result is None:
             yield f"  problem    {self.problem}"
+            for severity, text in self.ledger:
+                yield f"  {_label(severity):<10} {text}"
             return
         header, closing = result.header, result.closing
         if header is None:
@@ -236,7 +240,7 @@ class Report:
             [f"{_at(at_us)}: {took_us / SECOND:.3f} s" for at_us, took_us in result.slow_syncs],
         )
         for severity in (Severity.DAMAGE, Severity.NOTE):
-            label = "damage" if severity is Severity.DAMAGE else "note"
+            label = _label(severity)
             texts = [_sentence(one) for one in result.findings if one.severity is severity]
             texts += [text for found, text in self.ledger if found is severity]
             if severity is Severity.DAMAGE and result.findings.dropped:
@@ -303,6 +307,10 @@ class Report:
         if len(result.clock_sources) > 1:
             texts.append("wall time was at times " + ", ".join(map(str, result.clock_sources)))
         return texts
+
+
+def _label(severity: Severity) -> str:
+    return "damage" if severity is Severity.DAMAGE else "note"
 
 
 def _sound(header: Header) -> str:

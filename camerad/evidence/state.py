@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Final, TypeVar
 
-from camerad.clock import DAY, ClockSource, Moment
+from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.evidence import jws
 from camerad.evidence.entries import NOTHING, Entry, Head
 from camerad.evidence.facts import (
@@ -35,6 +35,7 @@ from camerad.evidence.facts import (
     Unreadable,
 )
 from camerad.evidence.known import ClosedEpoch, Deletion, Held, Known
+from camerad.evidence.records import Header
 from camerad.evidence.timeline import Ages, Instant, Timeline
 
 CHUNK: Final = 256
@@ -42,6 +43,10 @@ CHUNK: Final = 256
 CARRIED_BYTES: Final = jws.LONGEST // 2
 """and as many bytes of recordings, whatever is written in their holds: base64 makes four of three,
 and what is known of runs and epochs comes beside them."""
+
+UNSAID_US: Final = 10 * SECOND
+"""A device's ledger says that a recording began within moments. A loss of power may come before; a
+recording that went on for longer, and of which nothing is said, shows that entries are lost."""
 
 _Ended = Closed | Recovered | Received | Found
 _T = TypeVar("_T")
@@ -170,6 +175,20 @@ class LedgerState:
         """Whether a recording is as old as it may get, and not held."""
         counted = self.counted_us(known, ages)
         return counted is not None and not known.held and counted >= known.retention_days * DAY
+
+    def may_run(self, header: Header, boot_id: str) -> bool:
+        """Whether a device's ledger has it that a recording is being made, in the boot `boot_id`:
+        it was begun in this boot, and has not ended. One that began with the last entry, or later,
+        may still have to be named."""
+        if header.boot_id != boot_id:
+            return False
+        known = self.recordings.get(header.id)
+        if known is not None:
+            return known.here and known.ended is None
+        runs = self.timeline.runs
+        if not runs or runs[-1].boot_id != boot_id:
+            return False
+        return header.clock.boot_us > runs[-1].last_us - UNSAID_US
 
     def carry(
         self, boot_id: str, now: Moment, number: int, replaces: str | None

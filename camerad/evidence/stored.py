@@ -9,8 +9,8 @@ from typing import Any, Final
 from camerad.clock import DAY, SECOND, Moment
 from camerad.evidence.intake import facts_from, is_vouched
 from camerad.evidence.known import Held, Known
-from camerad.evidence.listing import Listing
-from camerad.evidence.places import Place
+from camerad.evidence.listing import INTERRUPTED, RECORDING, Listing
+from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.reading import skeleton
 from camerad.evidence.records import RecordingInfo, rfc3339
 from camerad.evidence.retention import WARNING_US, days_left, left_us
@@ -117,6 +117,10 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
     """The recordings in a place, the newest first. Raises StorageError."""
     listing = listing or Listing()
     infos = [info for holding in place.holdings for info in listing.read(holding.recordings)]
+    if place.kind is not PlaceKind.DEVICE:
+        # Whoever can read a file can lock it: only on a camera is that a recorder.
+        unlocked = {RECORDING: INTERRUPTED}
+        infos = [replace(info, state=unlocked.get(info.state, info.state)) for info in infos]
     return sorted(infos, key=lambda info: info.id, reverse=True)
 
 

@@ -31,7 +31,16 @@ from camerad.evidence.findings import Judged, Span, extend
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.mp4 import Mp4Writer
 from camerad.evidence.report import Report, Verdict
-from camerad.evidence.verify import Progress, Reader, UnreadableError, compare_end, judge
+from camerad.evidence.verify import (
+    MayRun,
+    Progress,
+    Reader,
+    UnreadableError,
+    compare_end,
+    judge,
+    never,
+    unreadable,
+)
 
 SALVAGED: Final = ".salvaged"
 """Put before the ending of the name of a file with the proven parts only."""
@@ -137,13 +146,14 @@ def open_recording(
     salvage: bool = False,
     progress: Progress | None = None,
     final: str | None = None,
+    may_run: MayRun = never,
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
     keys: the devices' public keys that are trusted. identities: private keys of which one can open
     it. salvage: of a recording that is not authentic, write the proven parts, and put ".salvaged"
-    into the name. final: as in `verify`. The report says what was found, and where the MP4 is, if
-    one was written.
+    into the name. final, may_run: as in `verify`. The report says what was found, and where the
+    MP4 is, if one was written.
 
     Raises WrongKeyError if the identities do not open it, UnsealError if there is nothing to write,
     and StorageError if the output cannot be written or is there already; then, and when interrupted
@@ -160,10 +170,10 @@ def open_recording(
         opener = _Opener(checker, identities, target_file, salvage=salvage)
         try:
             with reader:
-                report = judge(reader, path, checker, progress, opener.step)
+                report = judge(reader, path, checker, progress, step=opener.step, may_run=may_run)
             compare_end(checker, final)
         except UnreadableError as error:
-            return Report(path, reader.size, problem=str(error))
+            return unreadable(reader, path, error, final)
         authentic = report.verdict < Verdict.NOT_AUTHENTIC
         if not authentic and not salvage:
             return report

@@ -21,14 +21,18 @@ from camerad.evidence import container, files
 from camerad.evidence.archive import Found, Lost, Seen, Tail, TailKind, is_recording, walk
 from camerad.evidence.chain import HEADER_NAME
 from camerad.evidence.checker import Checker
-from camerad.evidence.findings import Judged, Kind
+from camerad.evidence.findings import Judged, Kind, Severity
 from camerad.evidence.keys import KeyRing
+from camerad.evidence.records import Header
 from camerad.evidence.report import Report, Verdict
 
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many were checked, in the caller's thread."""
+MayRun = Callable[[Header], bool]
+"""Whether the ledger of the store in which a recording lies has it that it is being made. Without
+that a lock on its file says nothing: anybody who can read a file can lock it."""
 
 _BATCH: Final = 32
 """Members that are handed over at once: every handing over costs both threads some time."""
@@ -46,11 +50,16 @@ class UnreadableError(CameradError, ValueError):
     exit_code = Verdict.UNREADABLE
 
 
+class NoRecordingError(UnreadableError):
+    """Error raised when what is in a file could be read, and is no recording."""
+
+
 class Reader:
     """The members of a file, read and hashed ahead by a thread of its own; a context manager.
 
-    path: the file. keep_sealed: sealed members are handed over too. Raises UnreadableError when
-    entered if the file cannot be read, or is none.
+    path: the file. keep_sealed: sealed members are handed over too. locked: whether somebody has
+    locked the file, as a recorder does. Raises UnreadableError when entered if the file cannot be
+    read, and NoRecordingError if it is none.
     """
 
     def __init__(self, path: str, *, keep_sealed: bool = False) -> None:
@@ -61,7 +70,7 @@ class Reader:
         self._thread = threading.Thread(target=self._read, name="evidence-hash", daemon=True)
         self._stop = False
         self.size = 0
-        self.running = False
+        self.locked = False
 
     def __enter__(self) -> Self:
         # A named pipe would block here until somebody writes.
@@ -73,13 +82,13 @@ class Reader:
         try:
             found = os.fstat(self._descriptor)
             if stat.S_ISDIR(found.st_mode):
-                raise UnreadableError("this is a directory; name a recording's file (.tar)")
+                raise NoRecordingError("this is a directory; name a recording's file (.tar)")
             if not stat.S_ISREG(found.st_mode):
-                raise UnreadableError("this is not a file; name a recording's file (.tar)")
+                raise NoRecordingError("this is not a file; name a recording's file (.tar)")
             if found.st_size == 0:
-                raise UnreadableError("the file is empty: there is no recording in it")
+                raise NoRecordingError("the file is empty: there is no recording in it")
             self.size = found.st_size
-            self.running = _is_locked(self._descriptor, self._path)
+            self.locked = _is_locked(self._descriptor, self._path)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -129,24 +138,33 @@ class Reader:
 Step = Callable[[Seen, Judged | None], None]
 
 
+def never(_: Header) -> bool:
+    """A `MayRun` for where no camera records."""
+    return False
+
+
 def judge(
     reader: Reader,
     path: str,
     checker: Checker,
     progress: Progress | None = None,
+    *,
     step: Step | None = None,
+    may_run: MayRun = never,
 ) -> Report:
     """Let `checker` judge all that `reader` has.
 
-    step: called after each member. Raises UnreadableError if nothing in the file is a recording's,
-    and if the storage fails.
+    step: called after each member. Raises NoRecordingError if nothing in the file is a recording's,
+    and UnreadableError if the storage fails.
     """
     ours = False
     for found in reader:
         if isinstance(found, Tail):
             if not ours and not (found.kind is TailKind.CUT and found.name == HEADER_NAME):
-                raise UnreadableError(_foreign(found, reader.size))
-            checker.finish(found, running=reader.running)
+                raise NoRecordingError(_foreign(found, reader.size))
+            header = checker.result.header
+            running = reader.locked and header is not None and may_run(header)
+            checker.finish(found, running=running)
             break
         if isinstance(found, Lost):
             checker.lost(found)
@@ -168,20 +186,39 @@ def judge(
 
 
 def verify(
-    path: str, keys: KeyRing, progress: Progress | None = None, *, final: str | None = None
+    path: str,
+    keys: KeyRing,
+    progress: Progress | None = None,
+    *,
+    final: str | None = None,
+    begun: bool = False,
+    may_run: MayRun = never,
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 
     keys: those that are trusted, from wherever the device was enrolled, never from beside the
     recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
-    end is then found, even if the device signed it.
+    end is then found, even if the device signed it. begun: a ledger names the recording, with or
+    without an end: that there is none in the file is damage then.
     """
-    report, running = _once(path, keys, progress, final)
+    report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
     tries = 1
-    while running and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
+    while report.state == "running" and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
         # A fragment that was read while it was being written looks like one that was changed.
-        report, running = _once(path, keys, progress, final)
+        report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
         tries += 1
+    return report
+
+
+def unreadable(
+    reader: Reader, path: str, error: UnreadableError, final: str | None, *, begun: bool = False
+) -> Report:
+    """The report on a file of which nothing can be judged. final, begun: as in `verify`."""
+    report = Report(path, reader.size, problem=str(error))
+    if isinstance(error, NoRecordingError) and (begun or final is not None):
+        end = "" if final is None else f", with the end {final}"
+        text = f"the ledger knows a recording here{end}: its file was wiped or replaced"
+        report.ledger.append((Severity.DAMAGE, text))
     return report
 
 
@@ -196,18 +233,24 @@ def compare_end(checker: Checker, final: str | None) -> None:
 
 
 def _once(
-    path: str, keys: KeyRing, progress: Progress | None, final: str | None
-) -> tuple[Report, bool]:
-    """Check once, and say whether a recorder had the file open when that began."""
+    path: str,
+    keys: KeyRing,
+    progress: Progress | None,
+    *,
+    final: str | None,
+    begun: bool,
+    may_run: MayRun,
+) -> Report:
+    """Check once."""
     checker = Checker(keys)
     reader = Reader(path)
     try:
         with reader:
-            report = judge(reader, path, checker, progress)
+            report = judge(reader, path, checker, progress, may_run=may_run)
     except UnreadableError as error:
-        return Report(path, reader.size, problem=str(error)), reader.running
+        return unreadable(reader, path, error, final, begun=begun)
     compare_end(checker, final)
-    return report, reader.running
+    return report
 
 
 def _is_locked(descriptor: int, path: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from desk_helpers import ONE, Camera, office
 from sealed_helpers import LOCKED, PASSPHRASE
 
+from camerad.commands import desk as desk_module
 from camerad.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.evidence.report import Verdict
 
@@ -102,13 +103,29 @@ def test_export_makes_the_package_and_holds_the_recording(
 
 
 def test_a_recording_that_still_runs_is_not_exported(
-    desk: Desk, archive: Path, key: Path, private: Path
+    desk: Desk, archive: Path, key: Path, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with copy_in(archive).open("rb") as file:
+    monkeypatch.setattr(desk_module, "may_run", lambda *_: lambda _: True)
+    path = copy_in(archive)
+    path.write_bytes(path.read_bytes()[:-4096])
+    with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         said = desk(*exporting(archive, key, private))
     assert (said.code, "still runs" in said.err) == (EX_TEMPFAIL, True)
     assert not [name for name in os.listdir() if "export" in name]
+
+
+@pytest.mark.parametrize("content", ["whole", "cut", "wiped"])
+def test_whoever_locks_a_file_of_an_office_does_not_keep_it_from_being_exported(
+    desk: Desk, archive: Path, key: Path, private: Path, content: str
+) -> None:
+    path = copy_in(archive)
+    if content != "whole":
+        path.write_bytes(path.read_bytes()[:-4096] if content == "cut" else bytes(4096))
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = desk(*exporting(archive, key, private))
+    assert said.code == (0 if content == "whole" else 2)
 
 
 def test_a_pipe_is_not_exported(desk: Desk, key: Path, private: Path, tmp_path: Path) -> None:

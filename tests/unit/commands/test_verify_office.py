@@ -3,15 +3,20 @@ into which somebody put something."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from desk_helpers import ONE, TWO, Camera, recording
+from desk_helpers import BOOT, ONE, TWO, Camera, recording
 
+from camerad.commands import desk as desk_module
 from camerad.errors import EX_CONFIG
+from camerad.evidence import jws
+from camerad.evidence.chain import HEADER_NAME
 from camerad.evidence.mirror import mirror_ledger
 from camerad.evidence.places import Holding, device_stem, holding_stem, place_of
 
@@ -62,6 +67,68 @@ def test_a_recording_that_was_deleted_whole_is_found_with_one_camera_too(
     # Its receipt gone with it helps nobody.
     os.unlink(os.path.join(holding.receipts, "0001.jws"))
     assert verified().code == 2
+
+
+@pytest.mark.parametrize("content", [b"", bytes(8192)], ids=["empty", "zeros"])
+@pytest.mark.parametrize("left", ["everything", "receipts"])
+def test_a_recording_whose_file_was_wiped_is_damage_like_one_that_is_gone(
+    verified: Desk, archive: Path, holding: Holding, content: bytes, left: str
+) -> None:
+    path = Path(holding.recordings, f"{ONE}.tar")
+    path.write_bytes(content)
+    if left == "receipts":
+        shutil.rmtree(archive / "office" / "ledger")
+        shutil.rmtree(holding.ledger)
+    for what in (archive, path):
+        said = verified(what)
+        assert (said.code, "its file was wiped or replaced" in said.out) == (2, True)
+
+
+def test_a_lock_on_a_cut_file_in_an_office_says_nothing(
+    verified: Desk, desk: Desk, archive: Path, holding: Holding
+) -> None:
+    path = Path(holding.recordings, f"{ONE}.tar")
+    path.write_bytes(path.read_bytes()[:-4096])
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        for what in (archive, path):
+            said = verified(what)
+            assert (said.code, "goes on" in said.out) == (2, False)
+        (one,) = (
+            info for info in desk("evidence", "list", archive, "--json").json if info["id"] == ONE
+        )
+        assert one["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("ledger", ["begun", "silent", "ended", "other boot"])
+def test_a_lock_counts_on_a_camera_where_its_ledger_agrees(
+    desk: Desk, camera: Camera, key: Path, monkeypatch: pytest.MonkeyPatch, ledger: str
+) -> None:
+    here = "another" if ledger == "other boot" else BOOT
+    monkeypatch.setattr(desk_module, "SystemClock", lambda: SimpleNamespace(boot_id=here))
+    path = camera.put(ONE, known=ledger == "ended")
+    if ledger in ("begun", "other boot"):
+        with camera.open() as store:
+            header = jws.digest(recording(ONE).content(HEADER_NAME))
+            store.ledger.append("opened", id=ONE, header=header)
+    path.write_bytes(path.read_bytes()[:-4096])
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        said = desk("evidence", "verify", path, "--key", key)
+    # A ledger that writes in another boot has not been silent for a moment only.
+    expected = (1, True) if ledger == "begun" else (2, False)
+    assert (said.code, "the recording goes on" in said.out) == expected, said.out
+
+
+def test_a_camera_without_its_ledger_has_no_recording_that_runs(
+    desk: Desk, camera: Camera, key: Path
+) -> None:
+    path = camera.put(ONE)
+    path.write_bytes(path.read_bytes()[:-4096])
+    shutil.rmtree(camera.root / "ledger")
+    with path.open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        assert desk("evidence", "verify", path, "--key", key).code == 2
 
 
 def test_of_one_devices_part_only_that_devices_recordings_are_missed(

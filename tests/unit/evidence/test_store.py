@@ -225,6 +225,19 @@ def test_a_recording_that_runs_is_left_alone(camera: Camera) -> None:
             assert store.reconcile() == []
 
 
+def test_a_lock_does_not_hide_that_a_recording_was_cut_which_the_ledger_knows(
+    camera: Camera,
+) -> None:
+    path = camera.put(ONE)
+    with path.open("rb") as file:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+        path.write_bytes(path.read_bytes()[:-2048])
+        with camera.open() as store:
+            assert differences(store) == [(What.CHANGED, ONE, True)]
+
+
 def test_what_can_get_no_end_any_more_expires_all_the_same(camera: Camera) -> None:
     path = camera.put(ONE, known=False)
     path.write_bytes(path.read_bytes()[:-2048])

@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sealed_helpers import (
@@ -37,12 +38,19 @@ from camerad.evidence.archive import walk
 from camerad.evidence.container import SealedContainer
 from camerad.evidence.findings import Kind, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.records import Header
 from camerad.evidence.repair import repair
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.seal import Sealer
+from camerad.evidence.unseal import open_recording
 from camerad.evidence.verify import UnreadableError, verify
 
 NAME = "20261124T153000Z-000001-00000001.tar"
+
+
+def always(_: Header) -> bool:
+    """A ledger that has it that the recording is being made."""
+    return True
 
 
 def check(directory: Path, data: bytes, name: str = NAME, keys: KeyRing = KEYS) -> Report:
@@ -237,9 +245,66 @@ def test_a_running_recording_is_told_from_one_that_was_cut(tmp_path: Path) -> No
     assert (cut.verdict, cut.state) == (Verdict.NOT_AUTHENTIC, "unclosed")
     with open(tmp_path / NAME, "rb") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
-        report = verify(str(tmp_path / NAME), KEYS)
+        report = verify(str(tmp_path / NAME), KEYS, may_run=always)
     assert (report.verdict, report.state) == (Verdict.QUALIFIED, "running")
     assert whole(report, made())
+
+
+def test_a_lock_alone_does_not_make_a_cut_file_a_recording_that_runs(tmp_path: Path) -> None:
+    """Anybody who can read a file can lock it."""
+    (tmp_path / NAME).write_bytes(pack(without(made().members, "end.jws"), end=bytes(1 << 20)))
+    with open(tmp_path / NAME, "rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        report = verify(str(tmp_path / NAME), KEYS)
+        opened = open_recording(
+            str(tmp_path / NAME), KEYS, [office()], str(tmp_path / "opened.mp4")
+        )
+    for one in (report, opened):
+        assert (one.verdict, one.state) == (Verdict.NOT_AUTHENTIC, "unclosed")
+    assert not (tmp_path / "opened.mp4").exists()
+
+
+def test_a_locked_file_without_a_header_is_not_a_recording_that_runs(tmp_path: Path) -> None:
+    members = without(made().members, "header.jws", "end.jws")
+    (tmp_path / NAME).write_bytes(pack(members, end=bytes(1 << 20)))
+    with open(tmp_path / NAME, "rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        assert verify(str(tmp_path / NAME), KEYS, may_run=always).state == "unclosed"
+
+
+WIPED = {
+    "empty": b"",
+    "zeros": bytes(1 << 16),
+    "short zeros": bytes(10),
+    "something else": b"to whom it may concern",
+}
+
+
+@pytest.mark.parametrize("content", WIPED.values(), ids=WIPED)
+@pytest.mark.parametrize("told", [{"final": "a" * 64}, {"begun": True}], ids=["ended", "begun"])
+def test_a_file_that_was_wiped_is_damage_where_its_recording_is_known(
+    tmp_path: Path, content: bytes, told: Any
+) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    assert verify(str(tmp_path / NAME), KEYS).verdict is Verdict.UNREADABLE
+    report = verify(str(tmp_path / NAME), KEYS, **told)
+    assert (report.verdict, report.state) == (Verdict.NOT_AUTHENTIC, "unreadable")
+    assert "NOT AUTHENTIC" in report.text()
+    assert "damage     the ledger knows a recording here" in report.text()
+    assert report.as_json()["ledger"][0]["severity"] == "not authentic"
+
+
+def test_a_wiped_recording_is_not_opened_and_not_called_unreadable(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"")
+    target = str(tmp_path / "opened.mp4")
+    report = open_recording(str(tmp_path / NAME), KEYS, [office()], target, final="a" * 64)
+    assert (report.verdict, report.output) == (Verdict.NOT_AUTHENTIC, None)
+
+
+def test_what_the_storage_does_not_give_is_not_taken_for_wiped(tmp_path: Path) -> None:
+    """Nobody has seen what is in it."""
+    report = verify(str(tmp_path / NAME), KEYS, final="a" * 64, begun=True)
+    assert (report.verdict, report.ledger) == (Verdict.UNREADABLE, [])
 
 
 def test_where_every_other_header_is_damaged_little_is_read_twice(
@@ -283,7 +348,7 @@ def test_a_running_recording_is_looked_at_again_before_it_is_called_damaged(
     monkeypatch.setattr(verify_module, "walk", grows)
     with open(tmp_path / NAME, "rb") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
-        report = verify(str(tmp_path / NAME), KEYS)
+        report = verify(str(tmp_path / NAME), KEYS, may_run=always)
     assert (len(looks), report.verdict, report.state) == (2, Verdict.QUALIFIED, "running")
 
 
@@ -292,7 +357,8 @@ def test_a_running_recording_that_stays_damaged_is_damaged(tmp_path: Path) -> No
     (tmp_path / NAME).write_bytes(pack(without(torn, "end.jws"), bytes(8192)))
     with open(tmp_path / NAME, "rb") as running:
         fcntl.flock(running, fcntl.LOCK_EX)
-        assert verify(str(tmp_path / NAME), KEYS).verdict is Verdict.NOT_AUTHENTIC
+        report = verify(str(tmp_path / NAME), KEYS, may_run=always)
+    assert report.verdict is Verdict.NOT_AUTHENTIC
 
 
 def test_what_the_container_and_repair_write_is_authentic_at_every_step(tmp_path: Path) -> None:
@@ -300,9 +366,9 @@ def test_what_the_container_and_repair_write_is_authentic_at_every_step(tmp_path
     header = a_header(NAME[:-4])
     container = SealedContainer(str(tmp_path), header, made().plain[0], KEY, sealer)
     for fragment, facts in zip(made().plain[1:], made().facts, strict=True):
-        assert verify(container.path, KEYS).state == "running"
+        assert verify(container.path, KEYS, may_run=always).state == "running"
         container.append(fragment, facts)
-        report = verify(container.path, KEYS)
+        report = verify(container.path, KEYS, may_run=always)
         assert (report.verdict, report.state) == (Verdict.QUALIFIED, "running"), report.text()
     interrupted = Path(container.path).read_bytes()
     container.close(some_closing(90, made().facts[-1].end_us))
