@@ -16,13 +16,13 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
-from camerad.evidence import jws, tar
+from camerad.evidence import jws, sparse, tar
 from camerad.evidence.chain import END_NAME, HEADER_NAME
 from camerad.evidence.text import printable
 
@@ -39,8 +39,10 @@ _MAGIC: Final = b"ustar\x0000"
 _MAGIC_AT: Final = 257
 _ABOUT_THE_NEXT: Final = (b"x", b"g", b"L", b"K")
 """Types of members that only say more about the members behind them (pax; GNU tar)."""
-_STATEMENT: Final = re.compile(r"header\.jws|end\.jws|\d{6,}\.jws")
-_OURS: Final = re.compile(r"header\.jws|init\.mp4\.age|\d{6,}\.(m4s\.age|jws)|torn\.bin|end\.jws")
+_STATEMENT: Final = re.compile(r"header\.jws|end\.jws|[0-9]{6,}\.jws")
+_OURS: Final = re.compile(
+    r"header\.jws|init\.mp4\.age|[0-9]{6,}\.(m4s\.age|jws)|torn\.bin|end\.jws"
+)
 
 HEADER_DAMAGED: Final = "its archive header is not the one that camerad writes"
 PADDING_DAMAGED: Final = "the padding behind it is not zeros"
@@ -51,8 +53,9 @@ class Seen:
     """A member as it lies in the file.
 
     name: from its archive header; "" where that is damaged so that it cannot be known. size: bytes
-    of its content, sha256: over them, in hexadecimal. offset: of its archive header in the file.
-    token: the content of a statement; None of any other member, and where it is too long for one.
+    of its content, sha256: over them, in hexadecimal, "" if foreign. offset: of its archive header
+    in the file. token: the content of a statement; None of any other member, and where it is too
+    long for one.
     sealed: the content of any other member if it was asked for. damage: what is wrong with the
     archive around it, None if nothing is. foreign: another program wrote it, and it is of a kind or
     has a name that no member of a recording has; the name is fit to be printed then.
@@ -174,17 +177,16 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
         try:
             member: tar.Member | None = tar.parse(block)
         except tar.TarError:
-            if block == _ZEROS[: tar.BLOCK]:
-                source.seek(offset)
-                if (tail := _zeros(source)) is not None:
-                    yield tail
-                    return
+            if block == _ZEROS[: tar.BLOCK] and _only_zeros(source, offset):
+                yield Tail(TailKind.ZEROS, offset, source.size - offset)
+                return
             member = _leniently(source, block, offset)
             if member is not None and (name := _foreign(block)) is not None:
-                source.seek(offset + tar.BLOCK)
-                content = _content(source, member, offset, None, keep_sealed=False)
-                yield replace(content, name=name, token=None, foreign=True)
+                source.seek(offset + tar.BLOCK + member.blocks_bytes)
+                yield Seen(name, member.size, "", offset, foreign=True)
                 continue
+            if member is not None and member.size > tar.LARGEST:
+                member = None
             damage = HEADER_DAMAGED
         if member is None:
             following = _next_header(source, offset + tar.BLOCK)
@@ -228,14 +230,10 @@ def _content(
     return Seen(member.name, member.size, digest.hexdigest(), offset, token, sealed, damage)
 
 
-def _zeros(source: _Source) -> Tail | None:
-    """The tail, if there is nothing but zeros from here on; else the source is where it was."""
-    offset = source.offset
-    while view := source.some(_BUFFER):
-        if view != _ZEROS[: len(view)]:
-            source.seek(offset)
-            return None
-    return Tail(TailKind.ZEROS, offset, source.size - offset)
+def _only_zeros(source: _Source, offset: int) -> bool:
+    """Whether there is nothing but zeros from `offset` on."""
+    there = sparse.pieces(source.descriptor, offset)
+    return all(piece == _ZEROS[: len(piece)] for _, piece in there)
 
 
 def _leniently(source: _Source, block: bytes, offset: int) -> tar.Member | None:
@@ -299,6 +297,11 @@ def _next_header(source: _Source, offset: int, limit: int | None = None) -> int 
     limit = source.size if limit is None else min(limit, source.size)
     window = _FIRST_LOOK
     while offset < limit:
+        data = sparse.next_data(source.descriptor, offset)
+        if data is None:
+            return None
+        # No header begins with zeros, but what was found may be the middle of one.
+        offset = max(offset, data - tar.BLOCK)
         # The windows overlap by less than a header, so each is whole in one of them.
         view = source.at(offset, window)
         found = view.find(_MAGIC, _MAGIC_AT)
@@ -336,7 +339,8 @@ def _between(source: _Source, start: int, end: int) -> tar.Member | None:
         # Nobody vouches for this yet: it may be anything, and msgspec's errors are ValueErrors.
         return None
     found = tar.Member("", hint.fragment.bytes)
-    return found if found.size > 0 and found.blocks_bytes == room else None
+    fits = 0 < found.size <= tar.LARGEST and found.blocks_bytes == room
+    return found if fits else None
 
 
 def is_recording(found: Seen) -> bool:

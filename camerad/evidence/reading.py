@@ -42,6 +42,9 @@ _END_WITHIN: Final = 1 << 18
 _PIECE: Final = 1 << 20
 """Bytes that are read at once to see whether a file is blank."""
 
+_MOST_RESERVED: Final = 64 << 20
+"""Bytes; four times what a recorder reserves at once (`camerad.evidence.container.STEP`)."""
+
 _T = TypeVar("_T", Header, Commit, End)
 
 
@@ -194,6 +197,17 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
+def _is_blank(file: BinaryIO) -> bool:
+    """Whether a file has nothing but zeros, and no more of them on its storage than a recorder
+    reserves: a longer one is none that was only just begun. Raises OSError."""
+    read = 0
+    for piece in _pieces(file):
+        read += len(piece)
+        if any(piece) or read > _MOST_RESERVED:
+            return False
+    return True
+
+
 class _MisplacedError(Exception):
     """A member that does not belong where it is, or a statement that does not fit."""
 
@@ -262,7 +276,7 @@ class _Reader:
         return statement, header
 
     def _foreign(self, text: str) -> NotARecordingError:
-        blank = not any(any(piece) for piece in _pieces(self._file))
+        blank = _is_blank(self._file)
         return NotARecordingError(self._path, f"this is not a recording: {text}", blank=blank)
 
     def _take(self, found: Located) -> None:

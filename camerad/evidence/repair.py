@@ -33,9 +33,10 @@ from msgspec import UNSET
 
 from camerad.clock import Clock
 from camerad.errors import CameradError, StorageError
-from camerad.evidence import chain, files, jws, tar
+from camerad.evidence import chain, files, jws, sparse, tar
 from camerad.evidence.container import (
     ID,
+    STEP,
     SUFFIX,
     UNREADABLE,
     is_locked,
@@ -241,7 +242,7 @@ class _Repair:
     def _cut(self, result: Repaired, ended: Ended) -> Repaired:
         """The end is there, but not the archive's."""
         at = ended.located.end_offset
-        if any(any(piece) for _, piece in self._pieces(at, None)):
+        if any(any(piece) for _, piece in self._stored(at)):
             raise _DamagedError("there are bytes behind its end")
         size = files.write(self._descriptor, [tar.END], at, self._path)
         files.truncate(self._descriptor, size, self._path)
@@ -338,11 +339,13 @@ class _Repair:
         # Where the fragment after the next one begins, the next one was committed.
         beyond = tar.header(chain.fragment_name(commits + 1), 0)[:100]
         end = offset
-        for at, piece in self._pieces(offset, None):
+        read = 0
+        for at, piece in self._stored(offset):
             filled = piece.rstrip(b"\0")
             if filled:
                 end = at + len(filled)
-            if end - offset > LONGEST_TAIL or beyond in piece:
+            read += len(piece)
+            if end - offset > LONGEST_TAIL or read > LONGEST_TAIL + STEP or beyond in piece:
                 raise _DamagedError(
                     f"what follows its fragment {commits - 1} is damaged at byte {offset}, and not "
                     "what an interruption leaves"
@@ -351,11 +354,18 @@ class _Repair:
         pieces = self._pieces(offset, offset + blocks * tar.BLOCK)
         return b"".join(piece for _, piece in pieces).ljust(blocks * tar.BLOCK, b"\0")
 
-    def _pieces(self, offset: int, end: int | None) -> Iterator[tuple[int, bytes]]:
-        """The file's bytes and where they lie; up to its end if `end` is None."""
+    def _stored(self, offset: int) -> Iterator[tuple[int, bytes]]:
+        """What the file has on its storage from there on, and where it lies; the rest are zeros."""
         try:
-            while end is None or offset < end:
-                size = _PIECE if end is None else min(_PIECE, end - offset)
+            yield from sparse.pieces(self._descriptor, offset)
+        except OSError as error:
+            raise files.explained("read the recording", self._path, error) from error
+
+    def _pieces(self, offset: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """The file's bytes up to `end`, and where they lie."""
+        try:
+            while offset < end:
+                size = min(_PIECE, end - offset)
                 piece = os.pread(self._descriptor, size, offset)
                 if not piece:
                     return

@@ -18,8 +18,9 @@ END: Final = bytes(2 * BLOCK)
 """What follows the last member; a single block of zeros where a member should begin is the reserved
 room of a recording that has no end yet."""
 
-LARGEST: Final = 8**11 - 1
-"""What eleven octal digits can say, bytes."""
+LARGEST: Final = 64 << 20
+"""No member has more bytes: half a second of footage has a hundredth of it, and repair keeps no
+longer tail. So a header cannot make a reader go through gigabytes that are not there."""
 
 _NAME: Final = re.compile(r"[0-9a-z][0-9a-z.-]{0,98}[0-9a-z]")
 

@@ -8,24 +8,72 @@ into a log, passes them through `printable`.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 LONGEST: Final = 200
-"""A longer word in a statement is refused, characters."""
+"""A longer word in a statement is refused, code points."""
+
+_NEVER_PLAIN: Final = (
+    # Controls, and the space that does not break.
+    (0x00, 0x1F),
+    (0x7F, 0xA0),
+    # What formats: hyphenation, signs above numbers and verses, directions, joiners, notes.
+    (0xAD, 0xAD),
+    (0x600, 0x605),
+    (0x61C, 0x61C),
+    (0x6DD, 0x6DD),
+    (0x70F, 0x70F),
+    (0x890, 0x891),
+    (0x8E2, 0x8E2),
+    (0x180E, 0x180E),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFEFF, 0xFEFF),
+    (0xFFF0, 0xFFFB),
+    (0x110BD, 0x110BD),
+    (0x110CD, 0x110CD),
+    (0x13430, 0x1343F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE00FF),
+    # Other spaces than the plain one, and separators of lines and paragraphs.
+    (0x1680, 0x1680),
+    (0x2000, 0x200A),
+    (0x2028, 0x2029),
+    (0x202F, 0x202F),
+    (0x205F, 0x205F),
+    (0x3000, 0x3000),
+    # Halves of characters, what everybody may use as they like, and what is no character.
+    (0xD800, 0xF8FF),
+    (0xFDD0, 0xFDEF),
+    *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0xF0000, 0x10000)),
+    (0xF0000, 0x10FFFF),
+)
+"""Code points that no text of a statement has, first and last. The table is our own, and stands so
+in docs/evidence-format.md, section 1: what each version of Unicode adds must not change what is a
+statement. What is not assigned yet may be used."""
+_ODD: Final = re.compile(
+    "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _NEVER_PLAIN) + "]"
+)
 
 
 def printable(text: object) -> str:
     """str(text) on one line, with escapes (as in ``\\x1b``, ``\\u202e``) for what does not print.
 
-    Escaped is what `str.isprintable` says no to: control and format characters, line and paragraph
-    separators, spaces other than the plain one, lone surrogates (bytes of a file name that are no
-    UTF-8), and code points without a character. A backslash stays as it is, so that text that was
-    escaped already is not changed again.
+    Escaped is what `is_plain` does not take, control and format characters, line and paragraph
+    separators, spaces other than the plain one, and lone surrogates (bytes of a file name that are
+    no UTF-8), and also whatever this Python knows no character for. A backslash stays as it is, so
+    that text that was escaped already is not changed again.
     """
     words = str(text)
-    if words.isprintable():
+    if words.isprintable() and _ODD.search(words) is None:
         return words
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in words)
+    return "".join(
+        letter if letter.isprintable() and _ODD.search(letter) is None else _escape(letter)
+        for letter in words
+    )
 
 
 def count(number: int, one: str, more: str | None = None) -> str:
@@ -34,8 +82,9 @@ def count(number: int, one: str, more: str | None = None) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` may stand in a statement: it prints on one line, and is not too long."""
-    return len(text) <= LONGEST and text.isprintable()
+    """Whether `text` may stand in a statement: it prints on one line, and is not too long. Whatever
+    Python or Unicode says of it, the answer is the same for ever."""
+    return len(text) <= LONGEST and _ODD.search(text) is None
 
 
 def _escape(letter: str) -> str:

@@ -636,3 +636,16 @@ def _long(count: int) -> bytes:
         facts.append(some_facts(number, begin_us, begin_us + 466_667, begin_us + 500_000, 15))
     closing = some_closing(15 * count, ORIGIN_US + count * 500_000)
     return pack(signed(a_header(), [b"init", *[b"x" * 2000] * count], facts, closing))
+
+
+def test_digits_of_other_scripts_name_no_member(tmp_path: Path) -> None:
+    """Which of them there are depends on the version of Unicode, and the verdict must not."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as written:
+        for name in ("٠٠٠٠٠٠.jws", "notes"):
+            token = dict(made().members)["000000.jws"]
+            info = tarfile.TarInfo(name)
+            info.size = len(token)
+            written.addfile(info, io.BytesIO(token))
+    report = check(tmp_path, buffer.getvalue())
+    assert report.verdict is Verdict.UNREADABLE
