@@ -57,8 +57,12 @@ def read_ledger(
     head: one that was witnessed elsewhere. Raises StorageError if it cannot be read.
     """
     audit = _Audit(directory, keys, head)
-    for number in range(1, audit.newest + 1):
+    before = 0
+    for number in audit.numbers:
+        if number > before + 1:
+            audit.missing(before + 1, number - 1)
         audit.epoch(number)
+        before = number
     return audit.finish()
 
 
@@ -124,7 +128,9 @@ class _Audit:
         self._torn: tuple[Repaired, int] | None = None
         self._read = ""
         self._named: set[str] = set()
-        self.newest = max(self._shelf.newest, *self._shelf.checkpoints, 0)
+        shelf = self._shelf
+        self.numbers = sorted((shelf.epochs | shelf.damaged | shelf.checkpoints) - {0})
+        """Of the epochs of which anything is left, in their order; they are counted from 1."""
 
     def epoch(self, number: int) -> None:
         """Check one epoch, or what is left of it."""
@@ -134,16 +140,22 @@ class _Audit:
             self._entries(number, name, checkpoint)
         elif checkpoint is not None:
             self._follow_checkpoint(checkpoint)
-        else:
+        else:  # of its checkpoint was told that it is none
             self._untold()
-            name = epochs.epoch_name(number)
-            if number not in self._shelf.checkpoints:
-                self._damage(name, 0, "the epoch is missing, and there is no checkpoint of it")
             self._state = None
+
+    def missing(self, first: int, last: int) -> None:
+        """Nothing is left of the epochs from `first` to `last`: a name may make them billions."""
+        self._untold()
+        text = "the epoch is missing, and there is no checkpoint of it"
+        if last > first:
+            text = f"this epoch and all up to {last} are missing, and there are no checkpoints"
+        self._damage(epochs.epoch_name(first), 0, text)
+        self._state = None
 
     def finish(self) -> tuple[LedgerState, list[LedgerFinding]]:
         """Compare with what was witnessed."""
-        if not self.newest:
+        if not self.numbers:
             self._damage("", 0, "there is no ledger")
         if self._torn is not None:
             torn, line = self._torn

@@ -120,6 +120,16 @@ def test_an_epoch_that_is_missing_is_named(book: Book) -> None:
     ]
 
 
+def test_a_name_does_not_make_billions_of_epochs_be_looked_for(book: Book) -> None:
+    """Whoever can put a file there would keep every check busy for hours, and fill the memory."""
+    (book.path / "999999999999.jws").write_bytes(b"")
+    found = [text for text in damage_in(book.path) if "missing" in text]
+    assert found == [
+        "000006.jws: this epoch and all up to 999999999998 are missing, and there are no "
+        "checkpoints"
+    ]
+
+
 def test_a_checkpoint_that_is_missing_is_named(book: Book) -> None:
     (book.path / "000001.checkpoint").unlink()
     assert damage_in(book.path) == [
