@@ -183,4 +183,5 @@ def test_whatever_is_printed_is_printable(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert printable(shown) == shown
-    assert is_plain(text) == (text == shown and len(text) <= LONGEST)
+    # The other way round this Python may know no character for what a later Unicode has one for.
+    assert is_plain(text) or text != shown or len(text) > LONGEST

@@ -6,6 +6,7 @@ to read a terabyte takes an hour.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from desk_helpers import ONE, Camera, recording
 from sealed_helpers import KEY, KEYS, made, pack, without
 
 from camerad.clock import SECOND, ManualClock
+from camerad.errors import StorageError
 from camerad.evidence import jws, sparse, tar
 from camerad.evidence.archive import Lost, Tail, walk
 from camerad.evidence.chain import HEADER_NAME
@@ -199,3 +201,18 @@ def test_what_the_storage_refuses_is_told(tmp_path: Path) -> None:
         closed = os.dup(file.fileno())
         os.close(closed)
         sparse.next_data(closed, 0)
+
+
+def test_a_storage_that_fails_behind_the_last_commit_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(UNENDED)
+
+    def refuse(*_: object) -> Iterator[tuple[int, bytes]]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(sparse, "pieces", refuse)
+    with pytest.raises(StorageError, match="read the recording"):
+        repair(str(path), KEY, ManualClock())
+    assert path.read_bytes() == UNENDED
