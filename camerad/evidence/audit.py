@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from camerad.evidence import epochs, jws
-from camerad.evidence.entries import Entry, Head, lines
+from camerad.evidence.entries import Entry, Head, lines, parse_carried
 from camerad.evidence.epochs import Checkpoint
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
@@ -24,10 +24,12 @@ from camerad.evidence.facts import (
     Found,
     Identity,
     Repaired,
+    Unread,
 )
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.state import LedgerState
+from camerad.evidence.text import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class _Audit:
         self._torn: tuple[Repaired, int] | None = None
         self._read = ""
         self._named: set[str] = set()
+        self._unread: dict[str, tuple[str, int, str]] = {}
         self.newest = max(self._shelf.newest, *self._shelf.checkpoints, 0)
 
     def epoch(self, number: int) -> None:
@@ -149,6 +152,15 @@ class _Audit:
             torn, line = self._torn
             text = f"{torn.bytes} bytes of an interrupted append; the next start tells of them"
             self._note(torn.file, line, text)
+        if self._unread:
+            file, line, kind = next(iter(self._unread.values()))
+            entries = count(len(self._unread), "entry", "entries")
+            text = (
+                f"this version of camerad cannot read {entries} as a whole, of which this is the "
+                f"first (kind {kind!r}); nothing is deleted by such a ledger: check it with a "
+                "later version"
+            )
+            self._note(file, line, text, qualifies=True)
         witnessed = self._witnessed
         if witnessed is None:
             self._note(
@@ -226,6 +238,10 @@ class _Audit:
 
     def _remark(self, name: str, line: int, entry: Entry) -> None:
         facts = entry.facts
+        if entry.unread:
+            self._unread[entry.token.decode("ascii")] = (name, line, entry.kind)
+        if isinstance(facts, Unread) and parse_carried(facts.token) is None:
+            self._unread.setdefault(facts.token, (name, line, entry.kind))
         if isinstance(facts, Damaged):
             what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
             text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"

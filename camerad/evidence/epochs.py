@@ -255,7 +255,8 @@ class _Reader:
         self._complete = False
         if self._before is None:
             return state.incomplete(entry)
-        return replace(self._before.resumed(entry), head=state.head)
+        resumed = self._before.resumed(entry)
+        return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
 
     def _compare(self, number: int, state: LedgerState) -> None:
         """What the epoch before left has to be there."""

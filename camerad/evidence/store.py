@@ -196,6 +196,8 @@ class Store:
         return found
 
     def _complete_deletions(self) -> Iterator[Difference]:
+        if self.ledger.state.unread:
+            return
         place = self.place
         for known in self.ledger.state.recordings.values():
             for path in place.files_of(known.id) if known.deleted is not None else ():
