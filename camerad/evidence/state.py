@@ -135,7 +135,7 @@ class LedgerState:
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
         if isinstance(facts, Unread):
-            return state._with_carried(entry, facts.token)
+            return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
             known = _unreadable(state, entry, facts.name)
             return replace(state, recordings={**self.recordings, known.id: known})
@@ -148,33 +148,6 @@ class LedgerState:
             known, timeline = _changed(known, entry), state.timeline
         recordings = {**self.recordings, known.id: known}
         return replace(state, recordings=recordings, timeline=timeline)
-
-    def _with_carried(self, entry: Entry, token: str) -> LedgerState:
-        """The state after an entry that carries another one, `token`, from an epoch before.
-
-        If that can be read now, what it says of a recording counts, as if it were said only now.
-        More may have been said of the recording in between, so it ends no hold, and deletes nothing
-        that is held.
-        """
-        late = parse_carried(token)
-        if late is None:
-            return replace(self, unread=(*self.unread, token))
-        facts = late.facts
-        if isinstance(facts, Carried):
-            recordings = dict(self.recordings)
-            for known in facts.recordings:
-                recordings[known.id] = _with_holds(recordings.get(known.id, known), known.holds)
-            return replace(self, recordings=recordings)
-        if late.recording is None:
-            return self  # of what was so then, and may be so no more
-        if getattr(facts, "ended_boot", None) == "":
-            facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]
-        state = self._after(replace(entry, facts=facts))
-        before, known = self.recordings.get(late.recording), state.recordings[late.recording]
-        if before is not None and before.held:
-            holds = _with_holds(before, known.holds).holds
-            known = replace(known, holds=holds, deleted=before.deleted)
-        return replace(state, recordings={**state.recordings, known.id: known})
 
     def shift_began_us(self, boot_id: str, now: Moment) -> int | None:
         """When the present shift began, by the boot time of `now` in the boot `boot_id`: negative
@@ -420,6 +393,35 @@ def harm(known: Known, state: LedgerState) -> str | None:
     if known.ended is None and known.known_since < state.started:
         return "it was begun and never closed, though the daemon has started since"
     return None
+
+
+def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
+    """The state after an entry that carries another one, `token`, from an epoch before.
+
+    If that can be read now, what it says of a recording counts, as if it were said only now.
+    More may have been said of the recording in between, so it ends no hold, and deletes nothing
+    that is held.
+    """
+    late = parse_carried(token)
+    if late is None:
+        return replace(state, unread=(*state.unread, token))
+    facts = late.facts
+    if isinstance(facts, Carried):
+        recordings = dict(state.recordings)
+        for known in facts.recordings:
+            recordings[known.id] = _with_holds(recordings.get(known.id, known), known.holds)
+        return replace(state, recordings=recordings)
+    if late.recording is None:
+        return state  # of what was so then, and may be so no more
+    if getattr(facts, "ended_boot", None) == "":
+        facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]
+    before = state.recordings.get(late.recording)
+    state = state.after(replace(entry, facts=facts))
+    known = state.recordings[late.recording]
+    if before is not None and before.held:
+        holds = _with_holds(before, known.holds).holds
+        known = replace(known, holds=holds, deleted=before.deleted)
+    return replace(state, recordings={**state.recordings, known.id: known})
 
 
 def _with_holds(known: Known, holds: Iterable[Held]) -> Known:
