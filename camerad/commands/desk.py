@@ -30,7 +30,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from camerad.clock import ClockSource, SystemClock
 from camerad.commands.options import config_home
@@ -49,6 +49,7 @@ from camerad.evidence.places import (
     place_of,
 )
 from camerad.evidence.plain import read_plain
+from camerad.evidence.purging import Purged
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
 from camerad.evidence.text import printable
@@ -78,8 +79,8 @@ class Keeper(Protocol):
     def release(self, recording: str, who: str) -> None:
         """Keep it no longer."""
 
-    def purge(self) -> list[Any]:
-        """Delete what is due."""
+    def purge_and_tell(self) -> Purged:
+        """Delete what is due, and say whether that is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +296,7 @@ def daemon_runs(place: Place) -> bool:
 @contextlib.contextmanager
 def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
     """The store, claimed and compared with its files, and the key of its ledger."""
-    if place.kind is PlaceKind.FILES:
-        raise DeskError(
-            f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
-            "name a device's state directory, or the office's directory"
-        )
+    check_store(place)
     had_one = False
     if place.kind is PlaceKind.OFFICE:
         key, made = office.load_or_create(options.office_key)
@@ -318,6 +315,20 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key
+
+
+def check_store(place: Place) -> None:
+    """Raises DeskError where there is no store."""
+    if place.kind is PlaceKind.FILES:
+        raise DeskError(
+            f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
+            "name a device's state directory, or the office's directory"
+        )
+
+
+def store_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The devices' keys by which a store takes recordings over."""
+    return _enrolled(options, place) if place.kind is PlaceKind.OFFICE else _published(place)
 
 
 def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:

@@ -19,7 +19,16 @@ exit codes of verify, open and export:
        keys that lie beside the recordings
     2  not authentic; of several recordings, one of them
     3  unreadable: there is no recording, or no footage, that could be judged
-list, show, hold, release and purge: 0 done (nothing was checked), 3 not there
+list, show, hold and release: 0 done (nothing was checked), 3 not there
+purge: 0 everything that is due is deleted, 3 not there. Otherwise recordings
+may be kept beyond their day; the first of these that holds:
+    2  the ledger is damaged, and holds may be lost with it; or it says what this
+       version of camerad cannot read, and nothing is deleted; or what a file
+       says is not believed
+   77  something is not for this user to read or to remove
+   74  something cannot be read or removed
+   64  a camera's key is not enrolled
+   75  the time is not trusted, so only uptime counted
 errors of all of them, which are no verdict:
    64  wrong usage, or no key is trusted yet: name one with --key
    69  the daemon does not answer on its socket
