@@ -41,10 +41,12 @@ from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.places import (
+    Holding,
     NotThereError,
     Place,
     PlaceKind,
     check_directories,
+    holding_name,
     is_id,
     place_of,
 )
@@ -184,8 +186,17 @@ def accompanying_keys(place: Place) -> KeyRing:
     for holding in place.holdings:
         if place.kind is PlaceKind.OFFICE:
             with contextlib.suppress(KeyFileError):
-                found.append(read_public_key(holding.key))
+                found.append(holding_key(holding))
     return KeyRing(found)
+
+
+def holding_key(holding: Holding) -> PublicKey:
+    """The key that came with a device's recordings. Raises KeyFileError if it is gone, is none, or
+    is another one than the directory is named after, which all come to the same."""
+    key = read_public_key(holding.key)
+    if not holding.root.endswith(holding_name("", key)):
+        raise KeyFileError(f"{holding.key}: this is the key {key.thumbprint}, of another camera")
+    return key
 
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:

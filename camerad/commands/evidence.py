@@ -88,7 +88,14 @@ def add_parser(commands: Any) -> None:
         "--head",
         metavar="HEAD|FILE",
         help="head of the ledger as it was witnessed elsewhere: EPOCH:SEQUENCE:SHA256, or a "
-        "receipt's file; an office's directory has receipts, and the newest is taken by itself",
+        "receipt's file; an office's directory has receipts, and the newest is taken by itself, "
+        "which proves nothing against somebody who puts back the whole directory",
+    )
+    one.add_argument(
+        "--office-head",
+        metavar="HEAD",
+        help="of an office's directory: head of the office's own ledger, as verify said it and "
+        "somebody noted it elsewhere: EPOCH:SEQUENCE:SHA256",
     )
     add_key_option(one)
 

@@ -3,7 +3,7 @@
 It promises to find any change, omission or reordering of entries, and any epoch that is gone
 without its checkpoint. That a whole ledger was put back to an older state of itself is found only
 against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
-said.
+said. What lies beside the ledger witnesses nothing against somebody who puts back all of it.
 """
 
 from __future__ import annotations
@@ -51,14 +51,42 @@ class LedgerFinding:
         return f"{place if self.file else ''}{self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A head of a ledger, as it was witnessed. beside: by what lies in the same directory, and goes
+    back together with the ledger if all of that is put back. option: how one is named that was
+    witnessed elsewhere."""
+
+    head: Head | None = None
+    beside: bool = False
+    option: str = "--head"
+
+    @property
+    def caveat(self) -> str:
+        """What this does not prove; "" if the head was witnessed elsewhere."""
+        elsewhere = f"without a head that was witnessed elsewhere ({self.option})"
+        if self.head is None:
+            return (
+                "that the ledger was put back to an older state of itself cannot be excluded "
+                f"{elsewhere}"
+            )
+        if self.beside:
+            return (
+                "the receipts that witness it lie in the same directory: that all of that was put "
+                f"back to an older state cannot be excluded {elsewhere}"
+            )
+        return ""
+
+
 def read_ledger(
-    directory: str, keys: KeyRing, head: Head | None = None
+    directory: str, keys: KeyRing, head: Head | Witnessed | None = None
 ) -> tuple[LedgerState, list[LedgerFinding]]:
     """Check a ledger; returns what its entries add up to, and everything found.
 
-    head: one that was witnessed elsewhere. Raises StorageError if it cannot be read.
+    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if it cannot be
+    read.
     """
-    audit = _Audit(directory, keys, head)
+    audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
     for number in range(1, audit.newest + 1):
         audit.epoch(number)
     return audit.finish()
@@ -114,10 +142,11 @@ def signers(directory: str, keys: KeyRing) -> Signers:
 class _Audit:
     """Reads epochs and checkpoints in their order."""
 
-    def __init__(self, directory: str, keys: KeyRing, witnessed: Head | None) -> None:
+    def __init__(self, directory: str, keys: KeyRing, witnessed: Witnessed) -> None:
         self._directory = directory
         self._keys = keys
-        self._witnessed = witnessed
+        self._witnessed = witnessed.head
+        self._caveat = witnessed.caveat
         self._shelf = epochs.look(directory)
         self._state: LedgerState | None = LedgerState()
         self._last = LedgerState()
@@ -161,15 +190,12 @@ class _Audit:
                 "later version"
             )
             self._note(file, line, text, qualifies=True)
+        if self._caveat:
+            self._note("", 0, self._caveat)
         witnessed = self._witnessed
         if witnessed is None:
-            self._note(
-                "",
-                0,
-                "that the ledger was put back to an older state of itself cannot be excluded "
-                "without a head that was witnessed elsewhere (--head)",
-            )
-        elif witnessed.sequence > self._last.head.sequence:
+            return self._last, self._findings
+        if witnessed.sequence > self._last.head.sequence:
             last = self._last.head.sequence
             text = f"it ends with entry {last}, but entry {witnessed.sequence} was witnessed"
             self._damage("", 0, f"the ledger was put back: {text}")

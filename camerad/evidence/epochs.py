@@ -72,13 +72,14 @@ def checkpoint_name(number: int) -> str:
 class Shelf:
     """Numbers of the epochs in a directory, by the sort of file that there is of them.
 
-    temporary: names of files that were never published.
+    temporary: names of files that were never published. others: of what is no part of a ledger.
     """
 
     epochs: frozenset[int]
     damaged: frozenset[int]
     checkpoints: frozenset[int]
     temporary: tuple[str, ...]
+    others: tuple[str, ...]
 
     @property
     def newest(self) -> int:
@@ -99,7 +100,7 @@ def look(directory: str) -> Shelf:
         DAMAGED_ENDING: set(),
         CHECKPOINT_ENDING: set(),
     }
-    temporary = []
+    temporary, others = [], []
     try:
         names = os.listdir(directory)
     except OSError as error:
@@ -110,11 +111,14 @@ def look(directory: str) -> Shelf:
             found[match[2]].add(int(match[1]))
         elif name.endswith(TEMPORARY):
             temporary.append(name)
+        else:
+            others.append(name)
     return Shelf(
         frozenset(found[EPOCH_ENDING]),
         frozenset(found[DAMAGED_ENDING]),
         frozenset(found[CHECKPOINT_ENDING]),
         tuple(sorted(temporary)),
+        tuple(sorted(others)),
     )
 
 
