@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from desk_helpers import DAYS, KEY, ONE, TWO, Camera
+from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera
 from ledger_helpers import found_in
 
-from camerad.clock import DAY
+from camerad.clock import DAY, SECOND
 from camerad.evidence import entries, facts, jws
 from camerad.evidence.entries import LEDGER
 from camerad.evidence.facts import HoldPlaced
 from camerad.evidence.known import Held
-from camerad.evidence.retention import may_make_room
+from camerad.evidence.retention import expiring_flagged, may_make_room
 
 
 @pytest.fixture
@@ -201,3 +202,96 @@ def test_the_kind_that_carries_them_is_one_statement(camera: Camera) -> None:
     lines = (camera.root / "ledger" / "000002.jws").read_bytes().splitlines()
     said = json.loads(jws.parse(lines[-1]).payload)
     assert (said["kind"], said["facts"]) == ("unread", {"token": token})
+
+
+def test_what_is_read_late_says_of_recordings_what_it_said(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the camera itself it says what may be so no more."""
+    camera.put(ONE)
+    camera.put(TWO)
+    with camera.open() as store:
+        one, two = (store.ledger.state.recordings[name] for name in (ONE, TWO))
+        _, now = store.ledger.now()
+        earlier = entries.make(KEY, store.ledger.head, "an earlier boot", now, facts.Uptime())
+    held = (Held("Anzeige", "Head"),)
+    carried = facts.Carried((), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ())
+    append(camera, "carried_by_two", msgspec.to_builtins(carried))
+    append(camera, "stage_of_two", {"stage": "self-view", "display": True})
+    closed = facts.Closed(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
+    append(camera, "closed_by_two", msgspec.to_builtins(closed), boot_id=earlier.boot_id)
+    with camera.open() as store:
+        store.ledger.rotate()
+        assert len(store.ledger.state.unread) == 3
+    later = {"carried_by_two": facts.Carried, "stage_of_two": facts.StageReached}
+    later |= {"closed_by_two": facts.Closed}
+    monkeypatch.setattr(entries, "KINDS", {**facts.KINDS, **later})
+    with closing(camera.ledger()) as ledger:
+        state = ledger.state
+        assert (state.unread, state.stage) == ((), "")
+        assert state.recordings[ONE].holds == state.recordings[THREE].holds == held
+        assert state.recordings[TWO].retention_days == 20
+        assert state.recordings[TWO].ended_boot == "an earlier boot"
+        damage, notes = found_in(camera.root / "ledger", None, ledger.keys)
+        assert (damage, [one for one in notes if "cannot read" in one]) == ([], [])
+
+
+def test_what_an_epoch_carries_is_told_by_a_check_when_the_epoch_before_has_gone(
+    camera: Camera,
+) -> None:
+    append(camera, "new", {"of": "it"})
+    with camera.open() as store:
+        store.ledger.rotate()
+        keys = store.ledger.keys
+    (camera.root / "ledger" / "000001.jws").unlink()
+    _, notes = found_in(camera.root / "ledger", None, keys)
+    assert sum("cannot read 1 entry" in note for note in notes) == 1
+
+
+def test_nobody_is_warned_of_what_is_not_deleted(camera: Camera) -> None:
+    camera.put(ONE, marks=(SECOND // 2,))
+    append(camera, "new", {"of": "it"})
+    camera.clock.advance(DAYS * DAY)
+    with camera.open() as store:
+        assert expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
+
+
+def test_junk_that_is_carried_stays_what_it_is() -> None:
+    assert entries.parse_carried("junk") is None
+
+
+def test_an_entry_too_long_to_be_carried_is_none(camera: Camera) -> None:
+    head = entries.Head(1, 1, "")
+    with closing(camera.ledger()) as ledger:
+        boot_id, now = ledger.now()
+    raw = jws.canonical({"of": "i" * entries.LONGEST_UNREAD})
+    payload = entries.Payload(2, head.sha256, 1, "new", boot_id, now, msgspec.Raw(raw))
+    with pytest.raises(jws.JwsError, match=r"longer|too many"):
+        entries.parse(jws.sign(KEY, LEDGER, payload), KEYS)
+
+
+def test_the_longest_entry_that_is_carried_can_be(camera: Camera) -> None:
+    """Or a start would fail."""
+    fits = entries.LONGEST_UNREAD * 3 // 4 - 2000
+    append(camera, "new", {"of": "i" * fits})
+    with camera.open() as store:
+        store.ledger.rotate()
+        assert len(store.ledger.state.unread) == 1
+
+
+def test_an_epoch_whose_beginning_cannot_be_read_costs_no_hold(camera: Camera) -> None:
+    """A later version's, with a field more in what it carries."""
+    camera.put(ONE)
+    with camera.open() as store:
+        store.hold(ONE, "Anzeige", "Desk")
+        store.ledger.rotate()
+    path = camera.root / "ledger" / "000002.jws"
+    token = path.read_bytes().splitlines()[1]
+    said = json.loads(jws.parse(token).payload)
+    said["facts"]["recordings"][0]["colour"] = "red"
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(lines[0] + b"\n" + jws.sign(KEY, LEDGER, said) + b"\n")
+    with camera.open() as store:
+        assert store.ledger.state.recordings[ONE].held
+        assert not store.ledger.lossy
+        assert len(store.ledger.state.unread) == 1
