@@ -19,7 +19,8 @@ POST /shift            body {"wearer": id}: that is who wears the camera from no
                        null}: nobody does
 POST /recordings/{id}/hold     keep a recording; body {"reason": ..., "who": ...}
 POST /recordings/{id}/release  end that; body {"who": ...}
-POST /purge            delete what is due now; answers what was deleted
+POST /purge            delete what is due now; answers {"complete", "deleted", "reasons"}: whether
+                       all of it is deleted, what was, why something may be kept beyond its day
 POST /acknowledge      sign a receipt over copies at an office; body {"directory": id,
                        "recordings": [{"id", "final", "sha256", "bytes"}]}. Then, with the body
                        {"receipt": ...}: note that it is written down beside the copies

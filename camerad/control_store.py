@@ -115,9 +115,7 @@ class StoreRequests:
         return await self._do(work)
 
     async def _purge(self, _request: web.Request) -> web.Response:
-        return await self._do(
-            lambda store, _key: {"deleted": [asdict(deletion) for deletion in store.purge()]}
-        )
+        return await self._do(lambda store, _key: store.purge_and_tell().as_json())
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Two steps of an offload: a receipt over copies, then, once that is written down beside

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.clock import DAY
-from camerad.evidence import receipts
+from camerad.commands import desk
+from camerad.errors import StorageError
+from camerad.evidence import epochs, receipts
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing
+from camerad.evidence.keys import KeyFileError, KeyRing
 from camerad.evidence.known import Known
 from camerad.evidence.ledger import LedgerFinding
 from camerad.evidence.places import (
@@ -128,8 +130,8 @@ class _Comparison:
                 self._told.add(name)
                 text = f"{name}: there is a receipt for it, but neither its file nor a deletion"
                 yield Severity.DAMAGE, text
-        if not os.path.lexists(holding.key):
-            yield Severity.DAMAGE, f"{holding.key}: the key that came with the recordings is gone"
+        yield from _about_key(holding)
+        yield from _kept_aside(holding)
         state = next(
             (one.state for one in self._checked.ledgers if one.name == holding.ledger), None
         )
@@ -178,3 +180,42 @@ class _Comparison:
         if kept and one.here and (own is None or own.deleted is None):
             text = "and here is neither that nor its file: they were taken away, or are in the "
             yield Severity.NOTE, f"{named}, {text}directory of another office"
+
+
+def _about_key(holding: Holding) -> Iterator[Remark]:
+    """About the key that came with the recordings: that it is gone, and that there is another file
+    in its place, is the same."""
+    try:
+        desk.holding_key(holding)
+    except KeyFileError as error:
+        if isinstance(error.__cause__, PermissionError):
+            yield Severity.DAMAGE, str(error)
+            return
+        text = "the key that came with the recordings is gone, or is another one"
+        mend = "offload the camera once more, which puts it there"
+        yield Severity.DAMAGE, f"{holding.key}: {text}: {mend}"
+
+
+def _kept_aside(holding: Holding) -> Iterator[Remark]:
+    """About what a device's ledger said that does not fit the copy of it."""
+    aside = holding.earlier_ledger
+    if not os.path.lexists(aside):
+        return
+    try:
+        shelf = epochs.look(aside)
+    except StorageError as error:
+        yield Severity.DAMAGE, str(error)
+        return
+    branch = shelf.epochs | shelf.damaged | shelf.checkpoints
+    if branch:
+        text = (
+            f"{aside}: the card was put back to an earlier state, or its ledger was replaced: this "
+            f"is what the device says instead from epoch {min(branch)} on. The copy of its ledger "
+            "is the longer one, and is what everything is judged by here"
+        )
+        yield Severity.DAMAGE, text
+    elif shelf.others:
+        yield (
+            Severity.NOTE,
+            f"{aside}: parts of the copy that the device's ledger did not go on from",
+        )

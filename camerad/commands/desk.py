@@ -30,7 +30,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from camerad.clock import ClockSource, SystemClock
 from camerad.commands.options import config_home
@@ -41,14 +41,17 @@ from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.places import (
+    Holding,
     NotThereError,
     Place,
     PlaceKind,
     check_directories,
+    holding_name,
     is_id,
     place_of,
 )
 from camerad.evidence.plain import read_plain
+from camerad.evidence.purging import Purged
 from camerad.evidence.records import Header
 from camerad.evidence.state import LedgerState
 from camerad.evidence.store import Store
@@ -80,8 +83,8 @@ class Keeper(Protocol):
     def release(self, recording: str, who: str) -> None:
         """Keep it no longer."""
 
-    def purge(self) -> list[Any]:
-        """Delete what is due."""
+    def purge_and_tell(self) -> Purged:
+        """Delete what is due, and say whether that is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,17 @@ def accompanying_keys(place: Place) -> KeyRing:
     for holding in place.holdings:
         if place.kind is PlaceKind.OFFICE:
             with contextlib.suppress(KeyFileError):
-                found.append(read_public_key(holding.key))
+                found.append(holding_key(holding))
     return KeyRing(found)
+
+
+def holding_key(holding: Holding) -> PublicKey:
+    """The key that came with a device's recordings. Raises KeyFileError if it is gone, is none, or
+    is another one than the directory is named after, which all come to the same."""
+    key = read_public_key(holding.key)
+    if not holding.root.endswith(holding_name("", key)):
+        raise KeyFileError(f"{holding.key}: this is the key {key.thumbprint}, of another camera")
+    return key
 
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
@@ -313,11 +325,7 @@ def daemon_runs(place: Place) -> bool:
 @contextlib.contextmanager
 def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
     """The store, claimed and compared with its files, and the key of its ledger."""
-    if place.kind is PlaceKind.FILES:
-        raise DeskError(
-            f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
-            "name a device's state directory, or the office's directory"
-        )
+    check_store(place)
     had_one = False
     if place.kind is PlaceKind.OFFICE:
         key, made = office.load_or_create(options.office_key)
@@ -336,6 +344,20 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key
+
+
+def check_store(place: Place) -> None:
+    """Raises DeskError where there is no store."""
+    if place.kind is PlaceKind.FILES:
+        raise DeskError(
+            f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
+            "name a device's state directory, or the office's directory"
+        )
+
+
+def store_keys(options: argparse.Namespace, place: Place) -> KeyRing:
+    """The devices' keys by which a store takes recordings over."""
+    return _enrolled(options, place) if place.kind is PlaceKind.OFFICE else _published(place)
 
 
 def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:

@@ -19,7 +19,16 @@ exit codes of verify, open and export:
        keys that lie beside the recordings
     2  not authentic; of several recordings, one of them
     3  unreadable: there is no recording, or no footage, that could be judged
-list, show, hold, release and purge: 0 done (nothing was checked), 3 not there
+list, show, hold and release: 0 done (nothing was checked), 3 not there
+purge: 0 everything that is due is deleted, 3 not there. Otherwise recordings
+may be kept beyond their day; the first of these that holds:
+    2  the ledger is damaged, and holds may be lost with it; or it says what this
+       version of camerad cannot read, and nothing is deleted; or what a file
+       says is not believed
+   77  something is not for this user to read or to remove
+   74  something cannot be read or removed
+   64  a camera's key is not enrolled
+   75  the time is not trusted, so only uptime counted
 errors of all of them, which are no verdict:
    64  wrong usage, or no key is trusted yet: name one with --key
    69  the daemon does not answer on its socket
@@ -79,7 +88,14 @@ def add_parser(commands: Any) -> None:
         "--head",
         metavar="HEAD|FILE",
         help="head of the ledger as it was witnessed elsewhere: EPOCH:SEQUENCE:SHA256, or a "
-        "receipt's file; an office's directory has receipts, and the newest is taken by itself",
+        "receipt's file; an office's directory has receipts, and the newest is taken by itself, "
+        "which proves nothing against somebody who puts back the whole directory",
+    )
+    one.add_argument(
+        "--office-head",
+        metavar="HEAD",
+        help="of an office's directory: head of the office's own ledger, as verify said it and "
+        "somebody noted it elsewhere: EPOCH:SEQUENCE:SHA256",
     )
     add_key_option(one)
 

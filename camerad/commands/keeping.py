@@ -6,15 +6,19 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from camerad.clock import DAY
 from camerad.commands import desk
 from camerad.evidence.container import SUFFIX
+from camerad.evidence.findings import Severity
+from camerad.evidence.ledger import read_ledger
 from camerad.evidence.places import Place, is_id
+from camerad.evidence.purging import Reason, damaged, exit_code, reasons
 from camerad.evidence.retention import due
-from camerad.evidence.store import Store
+from camerad.evidence.state import LedgerState
+from camerad.evidence.stored import list_place
 from camerad.evidence.text import printable
 
 
@@ -47,35 +51,40 @@ def _purge(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _say_what_is_due(options, place)
     with desk.keeper_of(options, place) as keeper:
-        deleted = [_as_object(one) for one in keeper.purge()]
-        by_this_clock = isinstance(keeper, Store)
-    lines = [f"deleted {one['id']}: {one['why']}" for one in deleted] or ["nothing is due"]
-    _say(options, "\n".join(lines), {"deleted": deleted})
-    if by_this_clock and not desk.clock_of(options, place).moment().trusted:
-        desk.say(
-            "this computer's time is not trusted, so only uptime counted; set it by a time "
-            "server, or make sure that it is right and add --trust-clock"
-        )
-    return 0
+        done = keeper.purge_and_tell()
+    lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
+    _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
+    return exit_code(done.reasons)
 
 
 def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
-    state = desk.ledger_state(options, place)
+    """What `purge` would delete by what the ledger says now, before it takes anything over."""
+    desk.check_store(place)
     clock = desk.clock_of(options, place)
-    found = due(state, clock.boot_id, clock.moment()) if state is not None else ()
-    lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in found]
-    objects = [{"id": one.known.id, "age_us": one.age_us} for one in found]
-    _say(options, "\n".join(lines) or "nothing is due", {"due": objects})
-    return 0
+    state, damage = LedgerState(), []
+    if os.path.lexists(place.ledger):
+        state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
+        damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
+    boot_id, now = clock.boot_id, clock.moment()
+    trusted = desk.store_keys(options, place)
+    found = reasons(place, state, (boot_id, now), trusted, infos=list_place(place))
+    if damage:
+        # Before anything else: nothing below is worth more than the ledger that it follows from.
+        text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
+        found = (damaged(text), *found)
+    going = due(state, boot_id, now)
+    lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
+    objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
+    summary = f"{len(going)} due" if going else "nothing is due"
+    if found:
+        summary = f"not certain: recordings may be kept beyond their day ({summary} by the ledger)"
+    facts = {"complete": not found, "due": objects, "reasons": [one.as_json() for one in found]}
+    _say(options, "\n".join([summary, *_said(found), *lines]), facts)
+    return exit_code(found)
 
 
-def _as_object(deletion: Any) -> dict[str, Any]:
-    found: dict[str, Any] = (
-        asdict(deletion)
-        if is_dataclass(deletion) and not isinstance(deletion, type)
-        else dict(deletion)
-    )
-    return found
+def _said(found: Iterable[Reason]) -> list[str]:
+    return [f"  {one.text}" for one in found]
 
 
 def _say(options: argparse.Namespace, text: str, facts: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from camerad.evidence.identity import published
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.places import Place
+from camerad.evidence.purging import Purged
 from camerad.evidence.receipts import Copied
 from camerad.evidence.state import LedgerState
 
@@ -56,10 +57,9 @@ class RunningDevice:
         """See `Store.release`."""
         self._post(f"/recordings/{quote(recording)}/release", {"who": who})
 
-    def purge(self) -> list[dict[str, Any]]:
-        """See `Store.purge`; each deletion as an object with id, why and bytes."""
-        deleted: list[dict[str, Any]] = self._post("/purge", {})["deleted"]
-        return deleted
+    def purge_and_tell(self) -> Purged:
+        """See `Store.purge_and_tell`."""
+        return Purged.from_json(self._post("/purge", {}))
 
     def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:  # noqa: ARG002 - the daemon knows its own name
         """See `camerad.evidence.device.sign_receipt`."""

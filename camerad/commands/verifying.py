@@ -21,7 +21,7 @@ from camerad.evidence.container import SUFFIX
 from camerad.evidence.entries import Head
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.ledger import LedgerFinding, read_ledger
+from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger
 from camerad.evidence.places import Holding, Place, PlaceKind
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
@@ -136,8 +136,12 @@ def _files(place: Place, differences: list[tuple[Severity, str]]) -> Iterator[st
 
 
 def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterator[CheckedLedger]:
+    if options.office_head is not None and place.kind is not PlaceKind.OFFICE:
+        raise desk.DeskError(
+            "--office-head is the head of an office's own ledger, and this is no office's directory"
+        )
     if place.kind is PlaceKind.DEVICE:
-        yield _read(place.ledger, keys, _head(options, keys), own=True)
+        yield _read(place.ledger, keys, Witnessed(_head(options, keys)), own=True)
     elif place.kind is PlaceKind.OFFICE:
         if options.head is not None and len(place.holdings) != 1:
             raise desk.DeskError(
@@ -145,15 +149,18 @@ def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterat
                 f"{place.root}/DEVICE"
             )
         for holding in place.holdings:
-            head = _head(options, keys) or _witnessed(holding, keys)
-            yield _read(holding.ledger, keys, head, own=False)
-        if os.path.lexists(place.ledger):
-            yield _read(place.ledger, desk.office_keys(options, place), None, own=True)
+            witnessed = Witnessed(_head(options, keys))
+            if witnessed.head is None:
+                witnessed = Witnessed(_witnessed(holding, keys), beside=True)
+            yield _read(holding.ledger, keys, witnessed, own=False)
+        noted = _noted(options)
+        if noted.head is not None or os.path.lexists(place.ledger):
+            yield _read(place.ledger, desk.office_keys(options, place), noted, own=True)
 
 
-def _read(directory: str, keys: KeyRing, head: Head | None, *, own: bool) -> CheckedLedger:
+def _read(directory: str, keys: KeyRing, witnessed: Witnessed, *, own: bool) -> CheckedLedger:
     try:
-        state, findings = read_ledger(directory, keys, head)
+        state, findings = read_ledger(directory, keys, witnessed)
     except StorageError as error:
         # The others are checked all the same.
         found = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
@@ -190,6 +197,16 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
         raise desk.DeskError(
             f"--head {text}: this is no receipt of a trusted device: {error}"
         ) from error
+
+
+def _noted(options: argparse.Namespace) -> Witnessed:
+    """The head of the office's own ledger, as somebody noted it."""
+    text = options.office_head
+    found = None if text is None else _HEAD.fullmatch(text)
+    if text is not None and found is None:
+        raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
+    head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
+    return Witnessed(head, option="--office-head")
 
 
 def _witnessed(holding: Holding, keys: KeyRing) -> Head | None:

@@ -3,7 +3,7 @@
 It promises to find any change, omission or reordering of entries, and any epoch that is gone
 without its checkpoint. That a whole ledger was put back to an older state of itself is found only
 against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
-said.
+said. What lies beside the ledger witnesses nothing against somebody who puts back all of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from camerad.evidence import epochs, jws
-from camerad.evidence.entries import Entry, Head, lines
+from camerad.evidence.entries import Entry, Head, lines, parse_carried
 from camerad.evidence.epochs import Checkpoint
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
@@ -24,10 +24,12 @@ from camerad.evidence.facts import (
     Found,
     Identity,
     Repaired,
+    Unread,
 )
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.state import LedgerState
+from camerad.evidence.text import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,42 @@ class LedgerFinding:
         return f"{place if self.file else ''}{self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A head of a ledger, as it was witnessed. beside: by what lies in the same directory, and goes
+    back together with the ledger if all of that is put back. option: how one is named that was
+    witnessed elsewhere."""
+
+    head: Head | None = None
+    beside: bool = False
+    option: str = "--head"
+
+    @property
+    def caveat(self) -> str:
+        """What this does not prove; "" if the head was witnessed elsewhere."""
+        elsewhere = f"without a head that was witnessed elsewhere ({self.option})"
+        if self.head is None:
+            return (
+                "that the ledger was put back to an older state of itself cannot be excluded "
+                f"{elsewhere}"
+            )
+        if self.beside:
+            return (
+                "the receipts that witness it lie in the same directory: that all of that was put "
+                f"back to an older state cannot be excluded {elsewhere}"
+            )
+        return ""
+
+
 def read_ledger(
-    directory: str, keys: KeyRing, head: Head | None = None
+    directory: str, keys: KeyRing, head: Head | Witnessed | None = None
 ) -> tuple[LedgerState, list[LedgerFinding]]:
     """Check a ledger; returns what its entries add up to, and everything found.
 
-    head: one that was witnessed elsewhere. Raises StorageError if it cannot be read.
+    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if it cannot be
+    read.
     """
-    audit = _Audit(directory, keys, head)
+    audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
     before = 0
     for number in audit.numbers:
         if number > before + 1:
@@ -116,10 +146,11 @@ def signers(directory: str, keys: KeyRing) -> Signers:
 class _Audit:
     """Reads epochs and checkpoints in their order."""
 
-    def __init__(self, directory: str, keys: KeyRing, witnessed: Head | None) -> None:
+    def __init__(self, directory: str, keys: KeyRing, witnessed: Witnessed) -> None:
         self._directory = directory
         self._keys = keys
-        self._witnessed = witnessed
+        self._witnessed = witnessed.head
+        self._caveat = witnessed.caveat
         self._shelf = epochs.look(directory)
         self._state: LedgerState | None = LedgerState()
         self._last = LedgerState()
@@ -128,6 +159,7 @@ class _Audit:
         self._torn: tuple[Repaired, int] | None = None
         self._read = ""
         self._named: set[str] = set()
+        self._unread: dict[str, tuple[str, int, str]] = {}
         shelf = self._shelf
         self.numbers = sorted((shelf.epochs | shelf.damaged | shelf.checkpoints) - {0})
         """Of the epochs of which anything is left, in their order; they are counted from 1."""
@@ -161,15 +193,21 @@ class _Audit:
             torn, line = self._torn
             text = f"{torn.bytes} bytes of an interrupted append; the next start tells of them"
             self._note(torn.file, line, text)
+        if self._unread:
+            file, line, kind = next(iter(self._unread.values()))
+            entries = count(len(self._unread), "entry", "entries")
+            text = (
+                f"this version of camerad cannot read {entries} as a whole, of which this is the "
+                f"first (kind {kind!r}); nothing is deleted by such a ledger: check it with a "
+                "later version"
+            )
+            self._note(file, line, text, qualifies=True)
+        if self._caveat:
+            self._note("", 0, self._caveat)
         witnessed = self._witnessed
         if witnessed is None:
-            self._note(
-                "",
-                0,
-                "that the ledger was put back to an older state of itself cannot be excluded "
-                "without a head that was witnessed elsewhere (--head)",
-            )
-        elif witnessed.sequence > self._last.head.sequence:
+            return self._last, self._findings
+        if witnessed.sequence > self._last.head.sequence:
             last = self._last.head.sequence
             text = f"it ends with entry {last}, but entry {witnessed.sequence} was witnessed"
             self._damage("", 0, f"the ledger was put back: {text}")
@@ -238,6 +276,10 @@ class _Audit:
 
     def _remark(self, name: str, line: int, entry: Entry) -> None:
         facts = entry.facts
+        if entry.unread:
+            self._unread[entry.token.decode("ascii")] = (name, line, entry.kind)
+        if isinstance(facts, Unread) and parse_carried(facts.token) is None:
+            self._unread.setdefault(facts.token, (name, line, entry.kind))
         if isinstance(facts, Damaged):
             what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
             text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"

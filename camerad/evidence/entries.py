@@ -3,11 +3,15 @@
 An entry's payload has the fields of `Payload`; its ``facts`` are those of its kind in
 `camerad.evidence.facts`. A line of an epoch's file is an entry's token and a newline; without the
 newline it is no entry.
+
+A later version of camerad may write kinds that this one does not know, or more fields. Such an
+entry is one all the same, if it is signed and in its one spelling: `Entry.unread` says that there
+is something in it which this version cannot read. What it can read of it counts, unless it ends a
+hold or tells of a deletion, which the rest may restrict.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +21,7 @@ import msgspec
 
 from camerad.clock import SECOND, Moment
 from camerad.evidence import bounds, jws
-from camerad.evidence.facts import KINDS, EpochBegun, Fact
+from camerad.evidence.facts import KINDS, Deleted, EpochBegun, Fact, HoldReleased
 from camerad.evidence.keys import KeyRing, SigningKey
 
 LEDGER: Final = "camerad-ledger"
@@ -29,6 +33,10 @@ _WRITTEN_BY_PEOPLE: Final = frozenset(
     ("reason", "who", "authorised_by", "key", "configured", "allowed", "name", "file")
 )
 """Texts in facts that are kept as they were given; whoever prints them makes them printable."""
+_FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
+LONGEST_UNREAD: Final = jws.LONGEST * 3 // 4 - 4096
+"""Of an entry that this version cannot read, bytes of its token: the next epoch carries it within
+an entry of its own, and base64 makes four bytes of three."""
 _KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
 
 
@@ -69,8 +77,9 @@ NOTHING: Final = Head(0, 0, "")
 class Entry:
     """An entry whose signature has been checked.
 
-    facts: None if its kind is not known here. kid: thumbprint of the key that signed it. sha256: of
-    its token. The rest as in `Payload`.
+    facts: what can be read of it; None if its kind is not known here. kid: thumbprint of the key
+    that signed it. sha256: of its token. unread: this version cannot read all of it. The rest as in
+    `Payload`.
     """
 
     sequence: int
@@ -84,6 +93,7 @@ class Entry:
     sha256: str
     token: bytes
     happened: Moment | None = None
+    unread: bool = False
 
     @property
     def when(self) -> Moment:
@@ -109,7 +119,7 @@ def fact(kind: str, fields: dict[str, Any]) -> Fact:
         raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
     try:
         facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
-        bounds.check(facts, _WRITTEN_BY_PEOPLE)
+        bounds.check(facts, _FREE)
     except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
     return facts
@@ -153,11 +163,35 @@ def parse(token: bytes, keys: KeyRing) -> Entry:
     spelling, by one of `keys`."""
     statement = jws.parse(token)
     jws.check(statement, keys)
-    payload = jws.decode(statement, LEDGER, Payload)
-    raw = bytes(payload.facts)
+    return _taken_apart(statement)
+
+
+def parse_carried(token: str) -> Entry | None:
+    """The entry that another one carries (`camerad.evidence.facts.Unread`), whose signature is
+    vouched for by that one's; None if it is still not to be read as a whole."""
+    try:
+        found = _taken_apart(jws.parse(token.encode("ascii", "replace")))
+    except jws.JwsError:
+        return None
+    return None if found.unread else found
+
+
+def _taken_apart(statement: jws.Statement) -> Entry:
+    """Raises JwsError unless it is an entry in its one spelling, which may have more than is known
+    here."""
+    if statement.kind != LEDGER:
+        raise jws.JwsError(f"this is a {statement.kind}, not a {LEDGER}")
+    what = f"the payload of this {LEDGER}"
+    payload, more = jws.known_part(statement.payload, Payload, what)
     known = KINDS.get(payload.kind)
     kind: Any = Any if known is None else known
-    facts = jws.in_one_spelling(raw, kind, f"the entry {payload.kind!r}", _WRITTEN_BY_PEOPLE)
+    what = f"the entry {payload.kind!r}"
+    facts, more_facts = jws.known_part(bytes(payload.facts), kind, what, _FREE)
+    unread = more or more_facts or known is None
+    if unread and len(statement.token) > LONGEST_UNREAD:
+        raise jws.JwsError(f"{what} is longer than one that another version writes")
+    if known is None or (unread and isinstance(facts, HoldReleased | Deleted)):
+        facts = None
     return Entry(
         payload.sequence,
         payload.previous,
@@ -165,11 +199,12 @@ def parse(token: bytes, keys: KeyRing) -> Entry:
         payload.kind,
         payload.boot_id,
         payload.clock,
-        None if known is None else facts,
+        facts,
         statement.kid,
-        hashlib.sha256(token).hexdigest(),
-        token,
+        jws.digest(statement.token),
+        statement.token,
         payload.happened,
+        unread,
     )
 
 

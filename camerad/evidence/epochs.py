@@ -18,8 +18,8 @@ from typing import Final
 from camerad.clock import DAY, Moment
 from camerad.errors import StorageError
 from camerad.evidence import jws
-from camerad.evidence.entries import Entry, Head, Line, lines, misfit
-from camerad.evidence.facts import EXPIRED, Carried, Deleted, EpochBegun
+from camerad.evidence.entries import Entry, Head, Line, lines, misfit, parse_carried
+from camerad.evidence.facts import EXPIRED, Carried, Deleted, EpochBegun, Unread
 from camerad.evidence.files import TEMPORARY, explained
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.known import ClosedEpoch
@@ -72,13 +72,14 @@ def checkpoint_name(number: int) -> str:
 class Shelf:
     """Numbers of the epochs in a directory, by the sort of file that there is of them.
 
-    temporary: names of files that were never published.
+    temporary: names of files that were never published. others: of what is no part of a ledger.
     """
 
     epochs: frozenset[int]
     damaged: frozenset[int]
     checkpoints: frozenset[int]
     temporary: tuple[str, ...]
+    others: tuple[str, ...]
 
     @property
     def newest(self) -> int:
@@ -99,7 +100,7 @@ def look(directory: str) -> Shelf:
         DAMAGED_ENDING: set(),
         CHECKPOINT_ENDING: set(),
     }
-    temporary = []
+    temporary, others = [], []
     try:
         names = os.listdir(directory)
     except OSError as error:
@@ -110,11 +111,14 @@ def look(directory: str) -> Shelf:
             found[match[2]].add(int(match[1]))
         elif name.endswith(TEMPORARY):
             temporary.append(name)
+        else:
+            others.append(name)
     return Shelf(
         frozenset(found[EPOCH_ENDING]),
         frozenset(found[DAMAGED_ENDING]),
         frozenset(found[CHECKPOINT_ENDING]),
         tuple(sorted(temporary)),
+        tuple(sorted(others)),
     )
 
 
@@ -209,6 +213,9 @@ class _Reader:
         self._number = number
         self._inside = False
         self._complete = True
+        self._begun: tuple[int, int, LedgerState] | None = None
+        """Findings before the last of what is carried, its line, and the state after it."""
+        self._late: set[str] = set()
 
     def take(self, line: Line, entry: Entry) -> None:
         """Take a signed entry."""
@@ -238,7 +245,9 @@ class _Reader:
         opening = isinstance(entry.facts, EpochBegun | Carried)
         if opening and self._complete and not reading.state.awaited:
             reading.preamble = True
-            self._compare(line.number, reading.state)
+            self._begun = len(reading.damage), line.number, reading.state
+        if isinstance(entry.facts, Unread):
+            self._late |= _told_late(entry.facts.token)
 
     def finish(self) -> None:
         """Nothing follows."""
@@ -246,6 +255,9 @@ class _Reader:
         if self._inside and state is not None and state.awaited:
             last = self._reading.entries[-1][1]
             self._reading.state = self._without_preamble(0, last, state)
+        if self._begun is not None:
+            at, line, state = self._begun
+            self._reading.damage[at:at] = self._compare(line, state)
 
     def _without_preamble(self, number: int, entry: Entry, state: LedgerState) -> LedgerState:
         """What to go on from, where a part of what is carried is lost: the epoch before, or else
@@ -255,19 +267,32 @@ class _Reader:
         self._complete = False
         if self._before is None:
             return state.incomplete(entry)
-        return replace(self._before.resumed(entry), head=state.head)
+        resumed = self._before.resumed(entry)
+        return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
 
-    def _compare(self, number: int, state: LedgerState) -> None:
-        """What the epoch before left has to be there."""
+    def _compare(self, number: int, state: LedgerState) -> Iterator[tuple[int, str]]:
+        """What the epoch before left has to be there, so far as the version that began this one
+        could read it."""
         if self._before is None:
             return
         for known in self._before.recordings.values():
-            if not known.here:
+            if not known.here or known.id in self._late:
                 continue
             found = state.recordings.get(known.id)
             if found is None or (found.final, found.holds) != (known.final, known.holds):
                 text = f"it does not say of the recording {known.id} what the epoch before did"
-                self._reading.damage.append((number, text))
+                yield number, text
+
+
+def _told_late(token: str) -> set[str]:
+    """Ids of the recordings of which an entry speaks that this version can read, and the one that
+    began the epoch could not."""
+    late = parse_carried(token)
+    if late is None:
+        return set()
+    if isinstance(late.facts, Carried):
+        return {known.id for known in late.facts.recordings}
+    return {late.recording} if late.recording is not None else set()
 
 
 def contradiction(state: LedgerState, entry: Entry) -> str:

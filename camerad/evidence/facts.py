@@ -1,7 +1,8 @@
 """What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
 
-A kind's fields never change; what needs others is a kind of its own. A reader passes over kinds
-that it does not know, after checking signature and chain like those of any other.
+A kind's fields never change; what needs others is a kind of its own. A reader checks signature and
+chain of kinds that it does not know like those of any other. It cannot know what they say, though,
+and so deletes nothing by such a ledger (`camerad.evidence.entries`).
 """
 
 from __future__ import annotations
@@ -377,6 +378,15 @@ class Unreadable:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An entry of an epoch before, as it is, that the version of camerad which began this epoch
+    could not read, or not all of it. Whatever can read it takes it for what it says; until then
+    nothing is deleted. token: all of the entry."""
+
+    token: str
+
+
 Fact = (
     EpochBegun
     | Carried
@@ -412,6 +422,7 @@ Fact = (
     | EpochExpired
     | RemovedEmpty
     | Unreadable
+    | Unread
 )
 
 KINDS: Final[dict[str, type[Fact]]] = {
@@ -449,5 +460,6 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "epoch_expired": EpochExpired,
     "removed_empty": RemovedEmpty,
     "unreadable": Unreadable,
+    "unread": Unread,
 }
 """Kinds of entries, as they are written, and their facts."""

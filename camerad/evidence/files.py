@@ -205,6 +205,19 @@ def sync(descriptor: int, path: str) -> None:
         raise explained("synchronise", path, error) from error
 
 
+def sync_named(path: str) -> None:
+    """Have on the storage what a file says that somebody else writes. Raises StorageError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise explained("open the file", path, error) from error
+    try:
+        sync(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 def settle() -> None:
     """Return when everything that programs see is on the storage (``sync(2)``).
 

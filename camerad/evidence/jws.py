@@ -132,15 +132,41 @@ def in_one_spelling(
 ) -> _T:
     """JSON as a dataclass, or as whatever `kind` is. what: for messages. free: as in
     `camerad.evidence.bounds.check`. Raises JwsError, and nothing else."""
+    facts, more = known_part(raw, kind, what, free)
+    if more:
+        raise JwsError(f"{what} is not in its one spelling")
+    return facts
+
+
+def known_part(
+    raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
+) -> tuple[_T, bool]:
+    """The same of JSON that may have more fields than `kind`, at any depth, as a later version may
+    write it: what `kind` has of it, and whether there is more."""
     try:
         facts = msgspec.json.decode(raw, type=kind)
         # One comparison finds doubled, unknown and unsorted keys, spaces and other escapes alike.
-        same = canonical(facts) == raw
-        if same and dataclasses.is_dataclass(facts):
+        more = canonical(facts) != raw
+        spelled = not more or _has_more(raw, facts)
+        if spelled and dataclasses.is_dataclass(facts):
             bounds.check(facts, free)
     except (ValueError, OverflowError, RecursionError) as error:
         # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
         raise JwsError(f"{what} is wrong: {printable(error)}") from None
-    if not same:
+    if not spelled:
         raise JwsError(f"{what} is not in its one spelling")
-    return facts
+    return facts, more
+
+
+def _has_more(raw: bytes, facts: object) -> bool:
+    """Whether JSON differs from that of `facts` by nothing but fields that those do not have."""
+    whole = msgspec.json.decode(raw)
+    return canonical(whole) == raw and _covers(whole, msgspec.json.decode(canonical(facts)))
+
+
+def _covers(whole: Any, part: Any) -> bool:
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(name in whole and _covers(whole[name], part[name]) for name in part)
+    if isinstance(part, list) and isinstance(whole, list):
+        return len(whole) == len(part) and all(map(_covers, whole, part))
+    return type(whole) is type(part) and bool(whole == part)

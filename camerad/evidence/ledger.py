@@ -18,7 +18,7 @@ from typing import Any, Final
 from camerad.clock import DAY, Clock, Moment
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import entries, epochs, files, jws
-from camerad.evidence.audit import LedgerFinding, entries_about, read_ledger
+from camerad.evidence.audit import LedgerFinding, Witnessed, entries_about, read_ledger
 from camerad.evidence.entries import Entry, Head
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
@@ -44,6 +44,7 @@ __all__ = [
     "Ledger",
     "LedgerFinding",
     "LedgerState",
+    "Witnessed",
     "entries_about",
     "read_ledger",
 ]
@@ -63,7 +64,9 @@ _WHAT_TO_DO: Final = (
 
 _URGENT: Final = (Deleted, Started, SettingsChanged, Identity)
 """What has to be written before anything can be deleted, after a start as well."""
-_OWN: Final = frozenset({"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired"})
+_OWN: Final = frozenset(
+    {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
+)
 
 
 class HeldError(CameradError, ValueError):
@@ -181,10 +184,13 @@ class Ledger:
         """Replace epochs that are at least so old by checkpoints; returns their numbers.
 
         The newest two stay: the one in use, and the one before, from which it could be restored.
-        Raises StorageError; what was begun is completed by the next call.
+        None goes while there is something in the ledger that this version cannot read. Raises
+        StorageError; what was begun is completed by the next call.
         """
         expired = []
         with self._lock:
+            if self._state.unread:
+                return ()
             ages = self._state.ages(*self.now())
             for closed in self._state.epochs[:-1]:
                 if ages.minimum_us(closed.ended) < retention_days * DAY:
@@ -198,7 +204,8 @@ class Ledger:
         with self._lock:
             state = self._state
             age_us = state.ages(*self.now()).minimum_us(state.begun)
-            if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES:
+            # What cannot be read is in every epoch anew.
+            if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES + len(state.unread):
                 self.rotate()
             return self.expire(retention_days)
 

@@ -129,6 +129,7 @@ class _Offload:
             self._mirror(holding)
             self._copy_all(holding, wanted)
         for holding in self._holdings():
+            self._put_key(holding)
             self._mirror(holding)
         return self._done
 
@@ -150,11 +151,14 @@ class _Offload:
                 self._done.problems.append(f"{known.id}: {what}; verify the office's directory")
 
     def _mirror(self, holding: Holding, *, recent: bool = False) -> None:
-        self._done.problems += mirror_ledger(self._device.place.ledger, holding, recent=recent)
+        device = self._device
+        for problem in mirror_ledger(device.place.ledger, holding, device.keys, recent=recent):
+            if problem not in self._done.problems:
+                self._done.problems.append(problem)
 
     def _holdings(self) -> list[Holding]:
         """What the directory has of this device, under any of its keys."""
-        endings = tuple(f"-{thumbprint[:8]}" for thumbprint in self._device.keys)
+        endings = tuple(holding_name("", key) for key in self._device.keys.values())
         return [one for one in office_place(self._target).holdings if one.root.endswith(endings)]
 
     def _holding(self, device: str) -> Holding:
@@ -163,10 +167,16 @@ class _Offload:
         holding = Holding(root, os.path.join(root, RECORDINGS))
         for directory in (root, holding.recordings, holding.receipts, holding.ledger):
             files.make_directory(directory)
-        content = (json.dumps(self._device.key.jwk, indent=2) + "\n").encode()
+        self._put_key(holding)
+        return holding
+
+    def _put_key(self, holding: Holding) -> None:
+        """The key by which these recordings were made, beside them, whatever lies there."""
+        keys = self._device.keys.values()
+        key = next(one for one in keys if holding.root.endswith(holding_name("", one)))
+        content = (json.dumps(key.jwk, indent=2) + "\n").encode()
         if _read(holding.key) != content:
             copying.publish(holding.key, content)
-        return holding
 
     def _hand_in_again(self) -> None:
         """Receipts that were written, but never reached the ledger."""

@@ -19,7 +19,7 @@ An office's directory, as `camerad offload` makes it:
                                first eight characters of its key's thumbprint
 ``DEVICE/receipts/NNNN.jws``   what the device signed about these copies
 ``DEVICE/ledger/``             a copy of the device's ledger
-``DEVICE/earlier-ledger/``     parts of that copy which the device's ledger did not go on from
+``DEVICE/earlier-ledger/``     what the device's ledger said that does not go on from that copy
 ``DEVICE/device.jwk``          the device's key as it came with the recordings; it proves nothing
 =============================  ===================================================================
 """
@@ -84,7 +84,8 @@ class Holding:
 
     @property
     def earlier_ledger(self) -> str:
-        """Parts of the copy of its ledger which that did not go on from."""
+        """What its ledger said that does not go on from the copy, and parts of the copy which that
+        did not go on from."""
         return os.path.join(self.root, EARLIER_LEDGER)
 
     @property

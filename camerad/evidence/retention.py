@@ -4,7 +4,8 @@ A recording's age is the largest of the lower bounds that the ledger proves
 (`camerad.evidence.timeline`). It is *due* when that age reaches its retention, unless it is held.
 What the office acknowledged may go before, to make room. Nothing else is ever deleted. Where a
 ledger has lost entries, and so perhaps holds, neither happens before the recording's retention has
-passed once more since that was noticed (`LedgerState.counted_us`).
+passed once more since that was noticed (`LedgerState.counted_us`). Where a ledger says what this
+version of camerad cannot read, nothing goes at all.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def due(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
 def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
     """What may be deleted if there is no room: the office has it and nobody holds it, or could not
     place again a hold that was lost. Oldest first."""
+    if state.unread:
+        return ()
     ages = state.ages(boot_id, now)
     lost_us = None if state.lost is None else ages.minimum_us(state.lost)
     found = (
@@ -75,6 +78,8 @@ def expiring_flagged(
 ) -> tuple[Known, ...]:
     """Flagged recordings that are due within so long, and not held, so that their holder can be
     warned; the most urgent first."""
+    if state.unread:
+        return ()
     ages = state.ages(boot_id, now)
     found = []
     for known in state.recordings.values():

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.evidence import jws
-from camerad.evidence.entries import NOTHING, Entry, Head
+from camerad.evidence.entries import NOTHING, Entry, Head, parse_carried
 from camerad.evidence.facts import (
     LONGEST_DAYS,
     Acknowledged,
@@ -32,6 +32,7 @@ from camerad.evidence.facts import (
     ShiftEnded,
     StageReached,
     Started,
+    Unread,
     Unreadable,
 )
 from camerad.evidence.known import ClosedEpoch, Deletion, Held, Known
@@ -64,7 +65,8 @@ class LedgerState:
     entries have yet to come. recordings: by id, those that exist, are missing, or were deleted in
     this epoch or the one before. epochs: closed and not expired, oldest first. lost: when entries
     were last found to be lost, None if none were, or it counts no more. shift: the one that
-    began last, unless it has ended.
+    began last, unless it has ended. unread: tokens of entries that this version of camerad cannot
+    read as a whole. There may be holds in them, so nothing is deleted as long as there are any.
     """
 
     head: Head = NOTHING
@@ -82,6 +84,7 @@ class LedgerState:
     timeline: Timeline = field(default_factory=Timeline)
     lost: Instant | None = None
     shift: ShiftBegun | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def entries(self) -> int:
@@ -90,6 +93,13 @@ class LedgerState:
 
     def after(self, entry: Entry) -> LedgerState:
         """The state with one more entry; whether it fits is `misfit`'s matter."""
+        state = self._after(entry)
+        if entry.unread:
+            return replace(state, unread=(*state.unread, entry.token.decode("ascii")))
+        return state
+
+    def _after(self, entry: Entry) -> LedgerState:
+        """The same by what can be read of it."""
         facts = entry.facts
         state = replace(self, head=entry.head, kid=entry.kid)
         if isinstance(facts, EpochBegun):
@@ -129,6 +139,8 @@ class LedgerState:
             return replace(state, shift=facts if isinstance(facts, ShiftBegun) else None)
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
+        if isinstance(facts, Unread):
+            return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
             known = _unreadable(state, entry, facts.name)
             return replace(state, recordings={**self.recordings, known.id: known})
@@ -173,6 +185,8 @@ class LedgerState:
 
     def is_due(self, known: Known, ages: Ages) -> bool:
         """Whether a recording is as old as it may get, and not held."""
+        if self.unread:
+            return False
         counted = self.counted_us(known, ages)
         return counted is not None and not known.held and counted >= known.retention_days * DAY
 
@@ -217,12 +231,12 @@ class LedgerState:
         )
         return begun, parts
 
-    def restated(self) -> tuple[StageReached | MuteSwitched, ...]:
-        """What the next epoch says again about the present, so that a recording which is cut off
-        can go on from that epoch alone as it was."""
+    def restated(self) -> tuple[StageReached | MuteSwitched | Unread, ...]:
+        """What the next epoch says again: about the present, so that a recording which is cut off
+        can go on from that epoch alone as it was; and what this version could not read."""
         display = (StageReached(self.stage, True),) if self.display else ()
         muted = (MuteSwitched(True, self.muted_us),) if self.muted_us is not None else ()
-        return (*display, *muted)
+        return (*display, *muted, *map(Unread, self.unread))
 
     def resumed(self, entry: Entry) -> LedgerState:
         """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
@@ -398,6 +412,41 @@ def harm(known: Known, state: LedgerState) -> str | None:
     if known.ended is None and known.known_since < state.started:
         return "it was begun and never closed, though the daemon has started since"
     return None
+
+
+def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
+    """The state after an entry that carries another one, `token`, from an epoch before.
+
+    If that can be read now, what it says of a recording counts, as if it were said only now.
+    More may have been said of the recording in between, so it ends no hold, and deletes nothing
+    that is held.
+    """
+    late = parse_carried(token)
+    if late is None:
+        return replace(state, unread=(*state.unread, token))
+    facts = late.facts
+    if isinstance(facts, Carried):
+        recordings = dict(state.recordings)
+        for known in facts.recordings:
+            recordings[known.id] = _with_holds(recordings.get(known.id, known), known.holds)
+        return replace(state, recordings=recordings)
+    if late.recording is None:
+        return state  # of what was so then, and may be so no more
+    if getattr(facts, "ended_boot", None) == "":
+        facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]
+    before = state.recordings.get(late.recording)
+    state = state.after(replace(entry, facts=facts))
+    known = state.recordings[late.recording]
+    if before is not None and before.held:
+        holds = _with_holds(before, known.holds).holds
+        known = replace(known, holds=holds, deleted=before.deleted)
+    return replace(state, recordings={**state.recordings, known.id: known})
+
+
+def _with_holds(known: Known, holds: Iterable[Held]) -> Known:
+    """A recording that has these holds besides its own."""
+    more = (one for one in holds if one not in known.holds)
+    return replace(known, holds=(*known.holds, *more))
 
 
 def _changed(known: Known, entry: Entry) -> Known:

@@ -24,7 +24,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from camerad.clock import Clock
@@ -46,6 +45,7 @@ from camerad.evidence.places import (
     office_place,
     place_of,
 )
+from camerad.evidence.purging import Deletion, Purged, reasons
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.reserve import Reserve
@@ -72,15 +72,6 @@ class HoldError(CameradError, ValueError):
     """Error raised when a hold is placed or released without what that needs."""
 
     exit_code: ClassVar[int] = EX_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """A recording that was deleted. why: `EXPIRED` or `OFFLOADED`. bytes: room that it took."""
-
-    id: str
-    why: str
-    bytes: int
 
 
 class Store:
@@ -196,6 +187,8 @@ class Store:
         return found
 
     def _complete_deletions(self) -> Iterator[Difference]:
+        if self.ledger.state.unread:
+            return
         place = self.place
         for known in self.ledger.state.recordings.values():
             for path in place.files_of(known.id) if known.deleted is not None else ():
@@ -256,6 +249,30 @@ class Store:
         An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
         a device's ledger is its daemon's matter.
         """
+        deleted, error = self._purge()
+        if error is not None:
+            raise error
+        return deleted
+
+    def purge_and_tell(self) -> Purged:
+        """The same for whoever asked for it, with everything that keeps a recording beyond its day.
+        Raises StorageError if the ledger fails."""
+        deleted, error = self._purge()
+        errors = [] if error is None else [error]
+        # A device's own recordings reach its ledger by themselves, while they are made.
+        infos = self._infos() if self._place.kind is PlaceKind.OFFICE else ()
+        told = reasons(
+            self.place,
+            self.ledger.state,
+            self.ledger.now(),
+            self._trusted,
+            infos=infos,
+            errors=errors,
+        )
+        return Purged(tuple(deleted), told)
+
+    def _purge(self) -> tuple[list[Deletion], StorageError | None]:
+        """What was deleted, and the first error of a file that was not."""
         for one in self._complete_deletions():
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
@@ -268,16 +285,14 @@ class Store:
                 failed = failed or error
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
-        if failed is not None:
-            raise failed
-        if self._place.kind is PlaceKind.OFFICE:
+        if failed is None and self._place.kind is PlaceKind.OFFICE:
             known = self.ledger.state.recordings.values()
             gone = {one.id for one in known if one.deleted is not None}
             for holding in self.place.holdings:
                 receipts.remove(holding.receipts, gone)
             days = max((one.retention_days for one in known), default=0)
             self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
-        return deleted
+        return deleted, failed
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or

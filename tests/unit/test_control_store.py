@@ -142,7 +142,8 @@ def test_what_is_held_stays_until_it_is_released(
         ((held,),) = [(await ask("GET", "/recordings"))[1]]
         assert held["holds"] == [hold]
         clock.advance(15 * DAY)
-        assert await ask("POST", "/purge", {}) == (200, {"deleted": []})
+        done = {"complete": True, "deleted": [], "reasons": []}
+        assert await ask("POST", "/purge", {}) == (200, done)
         released = await ask("POST", f"/recordings/{ID}/release", {"who": who})
         assert released == (200, {"released": ID})
         status, answer = await ask("POST", "/purge", {})
@@ -181,7 +182,7 @@ def test_a_storage_that_fails_is_told_from_what_cannot_be(
         raise StorageError("the card takes nothing")
 
     async def scene(ask: Ask) -> None:
-        for name in ("purge", "hold", "recordings"):
+        for name in ("purge_and_tell", "hold", "recordings"):
             monkeypatch.setattr(Store, name, fail)
         hold = {"reason": "a file", "who": "Beck"}
         failed = (503, {"error": "the card takes nothing"})

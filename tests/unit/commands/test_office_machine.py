@@ -50,7 +50,7 @@ def test_no_camera_library_is_needed(tmp_path: Path, action: str) -> None:
         "open": opening,
         "export": [*opening, "--who", "Desk"],
         "hold": [ONE, "--reason", "Anzeige", "--who", "Desk"],
-        "purge": [],
+        "purge": ["--key", str(key), "--trust-clock"],
     }[action]
     done = subprocess.run(
         [

@@ -3,7 +3,9 @@ into which somebody put something."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 import shutil
 from contextlib import closing
@@ -11,18 +13,29 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_helpers import BOOT, ONE, TWO, Camera, recording
+from desk_helpers import BOOT, KEYS, ONE, TWO, Camera, recording
+from sealed_helpers import WALL_US
 
+from camerad.clock import DAY, ClockSource, Moment
 from camerad.commands import desk as desk_module
-from camerad.errors import EX_CONFIG
+from camerad.errors import EX_CONFIG, EX_USAGE
 from camerad.evidence import jws
 from camerad.evidence.chain import HEADER_NAME
+from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
+from camerad.evidence.ledger import read_ledger
 from camerad.evidence.mirror import mirror_ledger
 from camerad.evidence.places import Holding, device_stem, holding_stem, place_of
 
 from .conftest import Desk, Said
 
 WHO = ("--who", "Desk")
+
+
+@pytest.fixture(autouse=True)
+def _time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The office's computer knows the time: an hour after the recordings were made."""
+    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
+    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture
@@ -141,6 +154,41 @@ def test_of_one_devices_part_only_that_devices_recordings_are_missed(
     assert ONE in verified(holding.root).out
 
 
+@pytest.mark.parametrize("wrong", ["gone", "garbage", "another", "pipe", "link"])
+def test_a_devices_key_that_is_gone_and_one_that_is_none_are_judged_alike(
+    verified: Desk, holding: Holding, desk: Desk, camera: Camera, wrong: str
+) -> None:
+    path = Path(holding.key)
+    archive = path.parents[1]
+    sound = path.read_bytes()
+    path.unlink()
+    if wrong == "garbage":
+        path.write_bytes(b"[" * 2000)
+    elif wrong == "another":
+        path.write_text(json.dumps(SigningKey.generate().public.jwk))
+    elif wrong == "pipe":
+        os.mkfifo(path)
+    elif wrong == "link":
+        path.symlink_to(archive.parent / "cam.pem")
+    found = verified()
+    assert found.code == 2
+    damage = [line for line in found.out.splitlines() if line.startswith("DAMAGE")]
+    assert damage == [
+        f"DAMAGE: {path}: the key that came with the recordings is gone, or is another one: "
+        "offload the camera once more, which puts it there"
+    ]
+    assert "2 authentic and complete" in found.out
+    listed = desk("evidence", "list", archive, "--json")
+    assert (listed.code, [one["in_device_ledger"] for one in listed.json]) == (0, [False, False])
+    assert desk("evidence", "show", ONE, "--state", archive).code == 0
+    # An offload mends it; of a link it wants to know nothing.
+    if wrong == "link":
+        path.unlink()
+    camera.offload(archive)
+    assert path.read_bytes() == sound
+    assert verified().code == 0
+
+
 @pytest.mark.parametrize("gone", ["key", "ledger"])
 def test_what_came_with_recordings_and_is_gone_is_damage_and_the_rest_is_checked(
     verified: Desk, holding: Holding, gone: str
@@ -152,7 +200,7 @@ def test_what_came_with_recordings_and_is_gone_is_damage_and_the_rest_is_checked
     found = verified()
     assert found.code == 2
     damage = {
-        "key": f"DAMAGE: {holding.key}: the key that came with the recordings is gone",
+        "key": f"DAMAGE: {holding.key}: the key that came with the recordings is gone, or is",
         "ledger": f"  damage     {holding.ledger}: cannot list the ledger: ",
     }
     assert damage[gone] in found.out
@@ -270,15 +318,135 @@ def test_a_recording_that_was_never_closed_is_damage_once_the_daemon_has_started
 ) -> None:
     with closing(camera.ledger()) as ledger:
         ledger.append("opened", id=LOST, header="0" * 64)
-    assert mirror_ledger(camera.place.ledger, holding) == []
+    assert mirror_ledger(camera.place.ledger, holding, KEYS) == []
     # As far as the office can know, it still runs.
     assert verified().code == 0
     with closing(camera.ledger()) as ledger:
         ledger.append("start", software="camerad", policy="x", settings="0" * 64)
-    mirror_ledger(camera.place.ledger, holding)
+    mirror_ledger(camera.place.ledger, holding, KEYS)
     found = verified()
     assert found.code == 2
     assert f"DAMAGE: {LOST}: on the device it was begun and never closed" in found.out
+
+
+# ------------------------------------------------------------------------------------- put back
+
+CAVEAT = "cannot be excluded"
+
+
+def test_a_device_that_was_put_back_is_told_by_verify_which_goes_by_the_longer_copy(
+    verified: Desk, archive: Path, camera: Camera, holding: Holding
+) -> None:
+    ledger = camera.root / "ledger" / "000001.jws"
+    card = ledger.read_bytes()
+    with closing(camera.ledger()) as own:
+        own.append("uptime")
+    assert camera.offload(archive).problems == []
+    copied = Path(holding.ledger, ledger.name).read_bytes()
+    ledger.write_bytes(card)
+    with closing(camera.ledger()) as own:
+        own.append("stop")
+        own.append("uptime")
+    (problem,) = camera.offload(archive).problems
+    assert "put back" in problem
+    assert Path(holding.ledger, ledger.name).read_bytes() == copied
+    found = verified()
+    assert found.code == 2
+    assert f"DAMAGE: {holding.earlier_ledger}: the card was put back" in found.out
+    assert found.out.count("DAMAGE") == 1
+
+
+def test_parts_of_a_copy_that_nothing_goes_on_from_are_a_remark(
+    verified: Desk, holding: Holding
+) -> None:
+    Path(holding.earlier_ledger).mkdir()
+    assert verified().code == 0
+    Path(holding.earlier_ledger, "000001.jws-0123456789abcdef").write_bytes(b"")
+    found = verified()
+    assert (found.code, f"note: {holding.earlier_ledger}: " in found.out) == (1, True)
+
+
+def test_a_devices_key_that_may_not_be_read_is_not_called_gone(
+    verified: Desk, holding: Holding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def guarded(name: object, *more: int) -> int:
+        if name == holding.key:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(name, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", guarded)
+    found = verified()
+    assert (found.code, "the key cannot be read: Permission denied" in found.out) == (2, True)
+    assert "is gone" not in found.out
+
+
+def test_what_is_kept_aside_and_cannot_be_listed_is_damage(
+    verified: Desk, holding: Holding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(holding.earlier_ledger).mkdir()
+    real = os.listdir
+
+    def listdir(path: object) -> list[str]:
+        if path == holding.earlier_ledger:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    found = verified()
+    assert (found.code, f"DAMAGE: {holding.earlier_ledger}: cannot list" in found.out) == (2, True)
+
+
+def head_of(ledger: Path) -> str:
+    """Its head, as somebody notes it."""
+    state, _ = read_ledger(str(ledger), KeyRing([own_key(ledger), *KEYS.values()]))
+    return f"{state.head.epoch}:{state.head.sequence}:{state.head.sha256}"
+
+
+def own_key(ledger: Path) -> PublicKey:
+    found = list(ledger.parent.glob("keys/*.jwk"))
+    return (
+        PublicKey.from_jwk(json.loads(found[0].read_bytes())) if found else KEYS[next(iter(KEYS))]
+    )
+
+
+def test_that_a_whole_office_was_put_back_cannot_be_excluded_by_what_lies_in_it(
+    verified: Desk, archive: Path, holding: Holding
+) -> None:
+    """Its receipts go back with it. It is no remark, as with a device's own ledger."""
+    found = verified()
+    assert found.code == 0
+    assert found.out.count(CAVEAT) == 2  # of the camera's ledger, and of the office's own
+    assert "lie in the same directory" in found.out
+    own = head_of(archive / "office" / "ledger")
+    assert verified(archive, "--office-head", own).out.count(CAVEAT) == 1
+    device = head_of(Path(holding.ledger))
+    assert verified(archive, "--head", device).out.count(CAVEAT) == 1
+    found = verified(archive, "--head", device, "--office-head", own)
+    assert (found.code, found.out.count(CAVEAT)) == (0, 0)
+
+
+def test_an_office_that_was_put_back_is_found_by_the_head_that_was_noted(
+    verified: Desk, archive: Path, desk: Desk, key: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(archive, tmp_path / "before")
+    release = ("evidence", "release", ONE, "--state", archive, *WHO, "--key", key)
+    assert desk(*release).code == 0
+    noted = head_of(archive / "office" / "ledger")
+    shutil.rmtree(archive)
+    shutil.copytree(tmp_path / "before", archive)
+    assert verified().code == 0
+    found = verified(archive, "--office-head", noted)
+    assert (found.code, "the ledger was put back" in found.out) == (2, True)
+
+
+def test_a_head_of_an_office_is_asked_of_an_office_only(
+    verified: Desk, camera: Camera, tmp_path: Path
+) -> None:
+    head = f"1:1:{'0' * 64}"
+    for what, noted in ((camera.root, head), (tmp_path / "archive", "nothing")):
+        assert verified(what, "--office-head", noted).code == EX_USAGE
 
 
 # ----------------------------------------------------------------------------- the office's ledger
@@ -290,7 +458,8 @@ def replaced(desk: Desk, archive: Path, key: Path, *, keep_keys: bool) -> None:
     if not keep_keys:
         shutil.rmtree(archive / "office" / "keys")
     evil = ("--office-key", archive.parent / "evil.pem", "--new-office-key", "--key", key)
-    assert desk("evidence", "purge", archive, *evil).code == 0
+    # With the keys there it shows that there was a ledger, and that its holds are lost.
+    assert desk("evidence", "purge", archive, *evil).code == (2 if keep_keys else 0)
 
 
 @pytest.mark.parametrize("keep_keys", [True, False])

@@ -250,7 +250,7 @@ def test_every_kind_can_be_read_back(book: Book) -> None:
         "removed_empty": {"name": "n"},
         "unreadable": {"name": "n", "sha256": "s"},
     }
-    own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired"}
+    own = {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
     assert set(examples) | own == set(KINDS)
     written = [book.ledger.append(kind, **facts) for kind, facts in examples.items()]
     assert book.entries()[-len(written) :] == written

@@ -1,0 +1,323 @@
+"""`camerad evidence purge`: its first line and its exit code say whether everything that is due was
+deleted, and a sentence each what is in the way and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socketserver
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from desk_helpers import KEY, ONE, TWO, Camera
+
+from camerad.clock import DAY, SECOND, ClockSource, Moment
+from camerad.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
+from camerad.evidence import files, jws
+from camerad.evidence.entries import LEDGER
+from camerad.evidence.keys import SigningKey
+from camerad.evidence.ledger import Ledger
+from camerad.evidence.purging import Purged, Reason, Why, exit_code, failed
+from tests.unit.answering import Answering, served
+
+from .conftest import Desk, Said
+from .evidence_steps import WHO, copy_in
+
+PURGE = ("evidence", "purge")
+NOW_US = 1_796_000_000 * SECOND
+"""In November 2026: nothing is due."""
+LATER_US = NOW_US + 20 * DAY
+"""Everything that was recorded by then is due."""
+
+
+class Office:
+    """A clock that can be set, on the computer of the evidence desk. ran: the computer runs while
+    time passes, so that uptime counts too."""
+
+    wall_us = NOW_US
+    source = ClockSource.SYNCHRONISED
+    ran = True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Office]:
+    class Set(Office):
+        pass
+
+    def moment(_: object) -> Moment:
+        return Moment((Set.wall_us - NOW_US) * Set.ran + DAY, Set.wall_us, Set.source)
+
+    monkeypatch.setattr("camerad.clock.SystemClock.moment", moment)
+    return Set
+
+
+@pytest.fixture
+def purge(desk: Desk, archive: Path, key: Path, clock: type[Office]) -> Desk:
+    def run(*more: object) -> Said:
+        return desk(*PURGE, archive, "--key", key, *more)
+
+    return run
+
+
+def append_unknown(root: Path, key: SigningKey) -> None:
+    """As a later version would: an entry that this one cannot read."""
+    path = max((root / "ledger").glob("*.jws"))
+    last = path.read_bytes().splitlines()[-1]
+    said = json.loads(jws.parse(last).payload)
+    said |= {
+        "sequence": said["sequence"] + 1,
+        "previous": jws.digest(last),
+        "kind": "hold_of_two",
+        "facts": {"id": ONE, "reason": "Anzeige", "who": ["Desk", "Head"]},
+    }
+    with path.open("ab") as file:
+        file.write(jws.sign(key, LEDGER, said) + b"\n")
+
+
+def lines(said: Said) -> list[str]:
+    return said.out.splitlines()
+
+
+def test_when_everything_due_is_deleted_the_first_line_says_so(
+    purge: Desk, clock: type[Office]
+) -> None:
+    said = purge()
+    assert (said.code, lines(said)) == (0, ["nothing is due"])
+    clock.wall_us = LATER_US
+    said = purge()
+    assert (said.code, lines(said)[0]) == (0, "everything that was due is deleted: 1 recording")
+    assert purge("--json").json == {"complete": True, "deleted": [], "reasons": []}
+    assert purge("--dry-run", "--json").json == {"complete": True, "due": [], "reasons": []}
+
+
+def test_a_camera_whose_key_is_not_enrolled_is_named_and_so_is_what_mends_it(
+    desk: Desk, archive: Path, purge: Desk, clock: type[Office], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_text(SigningKey.generate().public.pem)
+    for dry in ((), ("--dry-run",)):
+        said = desk(*PURGE, archive, "--key", other, *dry)
+        assert said.code == EX_USAGE
+        assert "recordings may be kept beyond their day" in lines(said)[0]
+        for what in ("cam-1", KEY.public.thumbprint, "provision collect", "1 recording,", "366"):
+            assert what in lines(said)[1]
+    clock.wall_us = LATER_US
+    said = desk(*PURGE, archive, "--key", other, "--json")
+    assert (said.code, said.json["complete"]) == (EX_USAGE, False)
+    assert [one["why"] for one in said.json["reasons"]] == ["key_unknown"]
+    assert copy_in(archive).exists()
+    # By the key it is taken over, with its own days.
+    assert purge().code == 0
+    assert not copy_in(archive).exists()
+
+
+def test_without_any_key_the_same(desk: Desk, archive: Path, clock: type[Office]) -> None:
+    said = desk(*PURGE, archive)
+    assert (said.code, "is not enrolled" in lines(said)[1]) == (EX_USAGE, True)
+
+
+def test_what_is_not_taken_over_yet_is_told_by_a_dry_run(purge: Desk) -> None:
+    said = purge("--dry-run")
+    assert (said.code, "not taken over yet" in lines(said)[1]) == (EX_TEMPFAIL, True)
+    assert purge().code == 0
+    assert purge("--dry-run").code == 0
+
+
+def test_a_ledger_of_a_later_version_deletes_nothing_and_says_so(
+    purge: Desk, archive: Path, tmp_path: Path, clock: type[Office]
+) -> None:
+    assert purge().code == 0
+    (key,) = (tmp_path / "config").rglob("*.pem")
+    append_unknown(archive / "office", SigningKey.from_pem(key.read_bytes()))
+    clock.wall_us = LATER_US
+    for more in (("--dry-run",), (), ()):
+        said = purge(*more)
+        assert said.code == 2
+        assert lines(said)[0].startswith("not ")
+        assert "cannot read 1 entry of the ledger" in lines(said)[1]
+    assert copy_in(archive).exists()
+    assert [one["why"] for one in purge("--json").json["reasons"]] == ["ledger_unread"]
+
+
+def test_a_damaged_ledger_is_told_until_holds_can_have_been_placed_again(
+    purge: Desk, desk: Desk, archive: Path, clock: type[Office], key: Path
+) -> None:
+    assert purge().code == 0
+    hold = ("evidence", "hold", ONE, "--state", archive, "--reason", "Anzeige", *WHO, "--key", key)
+    assert desk(*hold).code == 0
+    path = archive / "office" / "ledger" / "000001.jws"
+    content = path.read_bytes().splitlines(keepends=True)
+    content[-1] = content[-1].replace(b".", b"_", 1)  # the hold
+    path.write_bytes(b"".join(content))
+    dry = purge("--dry-run")
+    assert (dry.code, "the ledger is damaged" in lines(dry)[1]) == (2, True)
+    clock.wall_us = LATER_US
+    said = purge()
+    assert (said.code, "place every hold again" in lines(said)[1]) == (2, True)
+    assert "for 14 days at most" in lines(said)[1]
+    assert copy_in(archive).exists()
+    clock.wall_us += 14 * DAY
+    assert purge().code == 0
+    assert not copy_in(archive).exists()
+
+
+def test_a_clock_that_is_not_trusted_is_no_success(
+    purge: Desk, clock: type[Office], archive: Path
+) -> None:
+    assert purge().code == 0
+    clock.wall_us, clock.ran = LATER_US, False
+    clock.source = ClockSource.UNKNOWN
+    for more in (("--dry-run",), ()):
+        said = purge(*more)
+        assert said.code == EX_TEMPFAIL
+        assert "recordings may be kept beyond their day" in lines(said)[0]
+        assert "time is not trusted" in lines(said)[1]
+        assert "--trust-clock" in lines(said)[1]
+    assert copy_in(archive).exists()
+    # Where nothing is kept, nothing can be overdue.
+    clock.source, clock.ran = ClockSource.SYNCHRONISED, True
+    assert purge().code == 0
+    clock.source = ClockSource.UNKNOWN
+    assert purge().code == 0
+
+
+@pytest.fixture
+def two(archive: Path, camera: Camera) -> None:
+    """A second recording in the office's directory."""
+    camera.put(TWO)
+    camera.offload(archive)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(("code", "exits"), [(errno.EIO, EX_IOERR), (errno.EACCES, EX_NOPERM)])
+def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
+    purge: Desk, clock: type[Office], monkeypatch: pytest.MonkeyPatch, code: int, exits: int
+) -> None:
+    real = files.remove
+
+    def remove(path: str, **more: Any) -> None:
+        if ONE in path:
+            raise files.explained("remove the recording", path, OSError(code, os.strerror(code)))
+        real(path, **more)
+
+    monkeypatch.setattr(files, "remove", remove)
+    clock.wall_us = LATER_US
+    said = purge()
+    assert said.code == exits
+    assert lines(said)[0].endswith("(1 recording deleted)")
+    assert "cannot remove the recording" in lines(said)[1]
+    assert lines(said)[2:] == [f"deleted {TWO}: expired"]
+
+
+def test_a_file_that_nobody_vouches_for_though_its_key_is_enrolled(
+    purge: Desk, archive: Path
+) -> None:
+    path = copy_in(archive)
+    path.write_bytes(path.read_bytes()[:-2048])  # its end is gone
+    said = purge()
+    assert (said.code, f"evidence verify {path}" in said.out) == (2, True)
+
+
+def test_a_recording_that_cannot_be_read_is_told(
+    purge: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: str) -> Any:
+        raise error
+
+    for error, code in (
+        (StorageError("the card fails"), EX_IOERR),
+        (ValueError("it is none"), EX_IOERR),
+    ):
+        monkeypatch.setattr("camerad.evidence.purging.skeleton", unreadable)
+        said = purge("--dry-run")
+        assert (said.code, str(error) in lines(said)[1]) == (code, True)
+
+
+def test_the_gravest_reason_is_the_exit_code() -> None:
+    codes = [EX_TEMPFAIL, EX_USAGE, EX_IOERR, EX_NOPERM, 2]
+    found = [Reason(Why.CLOCK, "x", code) for code in codes]
+    for number, code in enumerate(codes, 1):
+        assert exit_code(found[:number]) == code
+    assert exit_code([]) == 0
+
+
+def test_mere_files_have_no_day_to_go_on(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    said = desk(*PURGE, tmp_path / "plain", "--dry-run")
+    assert (said.code, "without a ledger" in said.err) == (EX_USAGE, True)
+
+
+# ------------------------------------------------------------------------------------- on a camera
+
+
+def test_a_camera_whose_clock_is_not_trusted(
+    desk: Desk, camera: Camera, clock: type[Office]
+) -> None:
+    camera.put(ONE)
+    clock.source = ClockSource.UNKNOWN
+    said = desk(*PURGE)
+    assert (said.code, "the camera's time is not trusted" in lines(said)[1]) == (EX_TEMPFAIL, True)
+
+
+def test_a_file_of_another_camera_on_a_camera_is_not_believed(
+    desk: Desk, camera: Camera, clock: type[Office]
+) -> None:
+    camera.put(ONE)
+    camera.key = SigningKey.generate()
+    (camera.root / "keys" / f"{KEY.public.thumbprint}.jwk").unlink()
+    jwk = json.dumps(camera.key.public.jwk)
+    (camera.root / "keys" / f"{camera.key.public.thumbprint}.jwk").write_text(jwk)
+    (camera.root / "identity.pem").write_bytes(camera.key.pem)
+    said = desk(*PURGE)
+    assert (said.code, "nothing of what this file says is believed" in said.out) == (2, True)
+
+
+class _Daemon(Answering):
+    answered: Purged
+
+    def get(self) -> None:
+        self.answer(200, {"thumbprint": KEY.public.thumbprint})
+
+    def post(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, self.answered.as_json())
+
+
+@pytest.fixture
+def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
+    camera.put(ONE)
+    claim = files.lock_directory(str(camera.recordings))
+    with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), _Daemon)):
+        yield _Daemon
+    os.close(claim)
+
+
+def test_what_a_running_camera_says_is_said_the_same(desk: Desk, daemon: type[_Daemon]) -> None:
+    reason = Reason(Why.CLOCK, "its time is not trusted", EX_TEMPFAIL)
+    daemon.answered = Purged((), (reason, failed(StorageError("the card fails"))))
+    said = desk(*PURGE)
+    assert (said.code, lines(said)[1:]) == (
+        EX_IOERR,
+        ["  its time is not trusted", "  the card fails"],
+    )
+    assert desk(*PURGE, "--json").json == daemon.answered.as_json()
+
+
+def test_an_answer_is_read_as_it_was_written() -> None:
+    done = Purged((), (Reason(Why.LEDGER_UNREAD, "x", 2),))
+    assert Purged.from_json(json.loads(msgspec.json.encode(done.as_json()))) == done
+
+
+def test_the_office_ledger_is_not_begun_by_a_dry_run(
+    purge: Desk, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(Ledger, "open", never)
+    purge("--dry-run")
+    assert not (archive / "office" / "ledger").exists()
