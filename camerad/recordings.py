@@ -20,6 +20,7 @@ from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence.text import count
+from camerad.heartbeat import Heartbeat
 from camerad.keeping import Keeping
 from camerad.opening import Opened
 from camerad.provisioning.standing import Standing, standing_of
@@ -105,6 +106,7 @@ class Recordings:
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
+        self._heartbeat = Heartbeat(str(settings.device.runtime_dir), clock)
         self._keeping = Keeping(
             settings,
             clock,
@@ -112,6 +114,7 @@ class Recordings:
             on_trouble=owner.threadsafe(self._keeping_troubled),
             on_broken=owner.threadsafe(self._keeping_broken),
             on_time_known=owner.time_known,
+            heartbeat=self._heartbeat,
         )
 
     # ------------------------------------------------------------------ life
@@ -252,6 +255,7 @@ class Recordings:
             asyncio.get_running_loop().call_soon(self._failed, error)
             return
         self._recorder = recorder
+        self._heartbeat.follow(recorder)
         self._soundtracks.runs(sound)
         if self._rate is not None:
             since_us, fps, reason = self._rate

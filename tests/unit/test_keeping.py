@@ -25,6 +25,7 @@ from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
+from camerad.heartbeat import Heartbeat
 from camerad.keeping import AGAIN_SECONDS, COMPARE_US, Keeping
 from camerad.mending import RESUME_US
 from camerad.opening import Opened
@@ -66,6 +67,7 @@ class Scene:
             on_trouble=self.troubles.append,
             on_broken=self.broken.append,
             on_time_known=self._time_known,
+            heartbeat=Heartbeat(str(directory / "run"), clock),
         )
         self.kept = 0
         keep_house = self.keeping._keep_house
@@ -664,12 +666,12 @@ def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(
     bad.write_bytes(b"x" * 1024)
     real = repair.repair
 
-    def failing(path: str, key: Any, clock: Any) -> Any:
+    def failing(path: str, key: Any, clock: Any, owed: Any = None) -> Any:
         if path == str(bad):
             error = StorageError(f"{path}: cannot read")
             error.errno = errno.EIO
             raise error
-        return real(path, key, clock)
+        return real(path, key, clock, owed)
 
     monkeypatch.setattr(repair, "repair", failing)
     scene.keeping.interrupted()
