@@ -182,5 +182,5 @@ class Heartbeat:
         if not self._failed:
             self._failed = True
             log.error(
-                "%s: until when recordings are wanted cannot be noted: %s", self._directory, error
+                "%s: up to when recordings are wanted cannot be noted: %s", self._directory, error
             )

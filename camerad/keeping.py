@@ -37,7 +37,7 @@ from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import StorageError
 from camerad.evidence.riding import PASSING
-from camerad.heartbeat import Heartbeat
+from camerad.heartbeat import Heartbeat, Running
 from camerad.kept_sink import KeptSink
 from camerad.mending import Mending
 from camerad.opening import Opened
@@ -176,6 +176,11 @@ class Keeping:
             self._heartbeat.begun(header.id)
         self.note("opened", id=header.id, header=container.header_sha256)
         return KeptSink(container, header, self)
+
+    def follow(self, running: Running) -> None:
+        """From now on it is noted up to when its footage is wanted; returns at once."""
+        if self._heartbeat is not None:
+            self._heartbeat.follow(running)
 
     def new_id(self, wall_us: int) -> str:
         """A name for the next recording. Raises StorageError."""

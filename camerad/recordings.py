@@ -106,7 +106,6 @@ class Recordings:
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
-        self._heartbeat = Heartbeat(str(settings.device.runtime_dir), clock)
         self._keeping = Keeping(
             settings,
             clock,
@@ -114,7 +113,7 @@ class Recordings:
             on_trouble=owner.threadsafe(self._keeping_troubled),
             on_broken=owner.threadsafe(self._keeping_broken),
             on_time_known=owner.time_known,
-            heartbeat=self._heartbeat,
+            heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
         )
 
     # ------------------------------------------------------------------ life
@@ -255,7 +254,7 @@ class Recordings:
             asyncio.get_running_loop().call_soon(self._failed, error)
             return
         self._recorder = recorder
-        self._heartbeat.follow(recorder)
+        self._keeping.follow(recorder)
         self._soundtracks.runs(sound)
         if self._rate is not None:
             since_us, fps, reason = self._rate
