@@ -145,7 +145,7 @@ def test_a_daemon_that_is_killed_while_the_card_hangs_leaves_a_gap_up_to_then(
         closing = until(lambda: closing_of(path), REPAIRED_SECONDS, "it is closed")
         assert closing["at_us"] == pytest.approx(killed_us, abs=SEEN_US)
         (gap,) = closing["gaps"]
-        assert gap["to_us"] - gap["from_us"] > 4_000_000
+        assert gap["to_us"] - gap["from_us"] > 3_000_000
         assert gap["reason"] == "storage did not answer"
         # The wearer saw it record until then, so it goes on.
         camera.wait(stage="recording")
