@@ -73,7 +73,7 @@ class Running(Protocol):
 @dataclass(frozen=True, slots=True)
 class Note:
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
-    was with anything that is missing before. stopped: why it was told to stop, None if it was not.
+    was with anything that is missing before. stopped: why it was to end, None if it was not.
     """
 
     boot_id: str
@@ -110,11 +110,12 @@ class Heartbeat:
         with self._lock:
             self._write(recording, Note(self._clock.boot_id, self._clock.now_us()))
 
-    def left(self, recording: str, until_us: int) -> None:
-        """Its recorder has ended, and could not write its end: nothing more is wanted of it."""
+    def left(self, recording: str, until_us: int, reason: str) -> None:
+        """Its recorder has ended for this reason, and could not write its end: nothing more is
+        wanted of it."""
         with self._lock:
             self._over.add(recording)
-            self._write(recording, Note(self._clock.boot_id, until_us, NOT_STORED))
+            self._write(recording, Note(self._clock.boot_id, until_us, NOT_STORED, reason))
 
     def forget(self, recording: str) -> None:
         """It has its end."""

@@ -206,7 +206,7 @@ class Keeping:
         closing: what its end was to say."""
         if closing is not None and self._heartbeat is not None:
             # On the card nothing can be noted just now, and the daemon may die before it can.
-            self._heartbeat.left(recording, closing.at_us)
+            self._heartbeat.left(recording, closing.at_us, closing.reason)
 
         def expect_repair() -> None:
             self._mending.being_made.pop(recording, None)

@@ -82,8 +82,8 @@ class Mending:
                 return None, _has_no_end(path)  # it is closed later, as others are
             noted = None if self._heartbeat is None else self._heartbeat.read(header.id)
             if noted is not None and _has_no_end(path):
-                if noted.stopped == WEARERS:
-                    return None, False  # whoever stopped it knows
+                if noted.stopped is not None:
+                    return None, noted.stopped != WEARERS  # whoever stopped it knows
                 goes_on = now_us - noted.until_us < RESUME_US
                 return (header.id, False) if goes_on else (None, True)
             end = self._repair(store, path, key).end

@@ -109,12 +109,14 @@ def test_nothing_is_noted_of_what_is_over(
     heartbeat: Heartbeat, clock: ManualClock, running: Recorded
 ) -> None:
     noted(heartbeat, clock)
-    heartbeat.left(ID, clock.now_us() - 7)
+    heartbeat.left(ID, clock.now_us() - 7, "stop")
     second = Recorded(clock, OTHER)
     heartbeat.follow(second)
     clock.advance(SECOND)
     until(lambda: heartbeat.read(OTHER), WAIT, "another beat")
-    assert heartbeat.read(ID) == Note(clock.boot_id, clock.now_us() - SECOND - 7, NOT_STORED)
+    assert heartbeat.read(ID) == Note(
+        clock.boot_id, clock.now_us() - SECOND - 7, NOT_STORED, "stop"
+    )
     heartbeat.forget(ID)
     clock.advance(SECOND)
     wanted = Note(clock.boot_id, clock.now_us())
@@ -127,7 +129,7 @@ def test_nothing_is_noted_of_what_is_over(
 def test_a_note_that_becomes_shorter_is_read_as_it_is(
     heartbeat: Heartbeat, clock: ManualClock
 ) -> None:
-    heartbeat.left(ID, clock.now_us())
+    heartbeat.left(ID, clock.now_us(), "failed")
     heartbeat.begun(ID)
     assert heartbeat.read(ID) == Note(clock.boot_id, clock.now_us())
 
@@ -161,7 +163,7 @@ def test_a_note_that_is_no_file_holds_nothing_up(
 ) -> None:
     (tmp_path / DIRECTORY / ID).mkdir(parents=True)
     heartbeat.begun(ID)
-    heartbeat.left(ID, 5)
+    heartbeat.left(ID, 5, "failed")
     heartbeat.forget(ID)
     assert heartbeat.read(ID) is None
     # Once, however often it is tried.

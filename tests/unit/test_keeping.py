@@ -473,10 +473,18 @@ def test_an_end_that_the_card_refused_is_known_to_the_next_daemon_too(
     scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = scenes()
-    wanted = refused_end(first, monkeypatch)
-    first.keeping.close(WAIT)
+    housekept(first)
+    with monkeypatch.context() as away:
+        # The card never comes back in its life.
+        away.setattr(first.keeping._mending, "repair_all", lambda *_: True)
+        wanted = refused_end(first, monkeypatch)
+        first.keeping.note("stage", stage="recording", display=False)
+        first.kinds()
+        first.keeping.close(WAIT)
     second = scenes(first.clock)
     housekept(second)
+    # Its light had gone out: it does not begin to record by itself, and says that it does not.
+    assert (second.opened[0].resume, second.opened[0].cut_off) == (None, True)
     closing = closing_of(tmp_path)
     assert (closing.at_us, closing.gaps) == (wanted.at_us, wanted.gaps)
 
