@@ -5,8 +5,9 @@ the event loop never waits for the card (P5). What happens while the card cannot
 as soon as it can be.
 
 The start is `camerad.opening`; then the camera may record. After that, while it is in use already:
-other recordings without an end are closed, files and ledger are compared, and what had to be closed
-is checked from its beginning.
+recordings without an end are closed, files and ledger are compared, and what had to be closed is
+checked from its beginning. A recording that goes on from one that was cut off comes first: all of
+that waits until its first fragment is on the card, or for `GOES_ON_US`.
 
 A card that refuses something for a moment only, as one does whose contact chatters, is no trouble
 yet: a press in that moment is ridden out as well (`camerad.evidence.riding`), and so would be
@@ -36,6 +37,7 @@ from camerad.clock import SECOND, Clock, Moment
 from camerad.config import Settings
 from camerad.errors import StorageError
 from camerad.evidence.riding import PASSING
+from camerad.heartbeat import Heartbeat, Running
 from camerad.kept_sink import KeptSink
 from camerad.mending import Mending
 from camerad.opening import Opened
@@ -44,7 +46,7 @@ from camerad.timekeeping import Known
 if TYPE_CHECKING:
     from camerad.evidence.container import Sink
     from camerad.evidence.keys import SigningKey
-    from camerad.evidence.records import Header
+    from camerad.evidence.records import Closing, Header
     from camerad.evidence.seal import Sealer
     from camerad.evidence.store import Store
     from camerad.updating.telling import Facts
@@ -63,6 +65,8 @@ RETRY_SECONDS: Final = 5.0
 """How long after a failure of the card the next attempt is made."""
 AGAIN_SECONDS: Final = 0.5
 """The same while it may be over in a moment."""
+GOES_ON_US: Final = 5 * SECOND
+"""How long the card is left to a recording that goes on from one that was cut off."""
 MOST_UNWRITTEN: Final = 10_000
 """Notes that wait for the card; beyond it the oldest are given up, which is logged."""
 
@@ -75,7 +79,8 @@ class Keeping:
     in a moment (`camerad.evidence.riding.PASSING`), only when it was not. on_broken(error): a
     mistake of ours; nothing is noted any more. on_time_known(known): what the ledger knows of right
     time, before it is told anything new, so that no entry says more of the time than is known. All
-    of them are called from the keeping thread.
+    of them are called from the keeping thread. heartbeat: notes up to when footage is wanted;
+    without one nobody does.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Keeping:
         on_trouble: Callable[[StorageError | None], None],
         on_broken: Callable[[BaseException], None],
         on_time_known: Callable[[Known], None] = lambda _: None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._settings = settings
         self._root = str(settings.device.state_dir)
@@ -103,7 +109,8 @@ class Keeping:
         self._retry_seconds = RETRY_SECONDS
         self._stopping = False
         self._interrupted = True
-        self._mending = Mending(self._recordings_dir, clock, self.note)
+        self._heartbeat = heartbeat
+        self._mending = Mending(self._recordings_dir, clock, self.note, heartbeat)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
@@ -112,6 +119,8 @@ class Keeping:
         self._sealer: Sealer | None = None
         self._uptime_us = clock.now_us()
         self._compared_us = clock.now_us()
+        self._due_us = 0
+        self._goes_on = False
         self._processor_clock: int | None = None
         self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
 
@@ -163,8 +172,15 @@ class Keeping:
             raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
         container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
+        if self._heartbeat is not None:
+            self._heartbeat.begun(header.id)
         self.note("opened", id=header.id, header=container.header_sha256)
         return KeptSink(container, header, self)
+
+    def follow(self, running: Running) -> None:
+        """From now on it is noted up to when its footage is wanted; returns at once."""
+        if self._heartbeat is not None:
+            self._heartbeat.follow(running)
 
     def new_id(self, wall_us: int) -> str:
         """A name for the next recording. Raises StorageError."""
@@ -175,11 +191,27 @@ class Keeping:
         known = () if store is None else store.ledger.state.recordings
         return new_id(self._recordings_dir, wall_us, known)
 
-    def interrupted(self, recording: str = "") -> None:
-        """A recording has no end although the daemon goes on: it is repaired once it can be."""
+    def committed(self) -> None:
+        """A recording has its first fragment: what waited for that may begin."""
+
+        def go_on() -> None:
+            if self._goes_on:
+                self._goes_on = False
+                self._due_us = self._clock.now_us()
+
+        self._jobs.put(go_on)
+
+    def interrupted(self, recording: str = "", closing: Closing | None = None) -> None:
+        """A recording has no end although the daemon goes on: it is repaired once it can be.
+        closing: what its end was to say."""
+        if closing is not None and self._heartbeat is not None:
+            # On the card nothing can be noted just now, and the daemon may die before it can.
+            self._heartbeat.left(recording, closing.at_us, closing.reason)
 
         def expect_repair() -> None:
             self._mending.being_made.pop(recording, None)
+            if closing is not None:
+                self._mending.left[recording] = closing
             self._interrupted = True
 
         self._jobs.put(expect_repair)
@@ -230,13 +262,12 @@ class Keeping:
             while self._store is None and not self._stopping:
                 self._guarded(self._open)
                 self._work(RETRY_SECONDS if self._store is None else 0.0)
-            due_us = self._clock.now_us()
             while not self._stopping:
-                if self._clock.now_us() >= due_us:
+                if self._clock.now_us() >= self._due_us:
                     again = self._guarded(self._keep_house)
                     seconds = HOUSEKEEPING_SECONDS if again is None else again
-                    due_us = self._clock.now_us() + round(seconds * SECOND)
-                wait = min(max(0, due_us - self._clock.now_us()) / SECOND, TURN_SECONDS)
+                    self._due_us = self._clock.now_us() + round(seconds * SECOND)
+                wait = min(max(0, self._due_us - self._clock.now_us()) / SECOND, TURN_SECONDS)
                 self._work(min(wait, self._retry_seconds) if self._unwritten else wait)
         except BaseException as error:  # noqa: BLE001 - a thread never fails silently
             self._on_broken(error)
@@ -308,6 +339,8 @@ class Keeping:
         """From when the ledger knows the end of a recording, its file is like any other."""
         if kind == "closed":
             self._mending.being_made.pop(facts["id"], None)
+            if self._heartbeat is not None:
+                self._heartbeat.forget(facts["id"])
 
     # ------------------------------------------------------------------ start
 
@@ -319,6 +352,8 @@ class Keeping:
         )
         self._sealer, self._key, self._store = books.sealer, books.key, books.store
         self._updates = Facts(self._settings.device.provision_dir, self._root)
+        self._goes_on = books.opened.resume is not None
+        self._due_us = self._clock.now_us() + (GOES_ON_US if self._goes_on else 0)
         self._on_opened(books.opened)
 
     # ------------------------------------------------------------------ housekeeping

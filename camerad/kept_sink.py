@@ -19,8 +19,11 @@ class Witness(Protocol):
     def note(self, kind: str, **facts: Any) -> None:
         """Have the ledger say so."""
 
-    def interrupted(self, recording: str = "") -> None:
-        """A recording has no end although the daemon goes on."""
+    def committed(self) -> None:
+        """A recording has its first fragment."""
+
+    def interrupted(self, recording: str = "", closing: Closing | None = None) -> None:
+        """A recording has no end although the daemon goes on. closing: what it was to say."""
 
     def lost_its_name(self, recording: str) -> None:
         """The file of a recording that is being made is not under its name any more."""
@@ -34,6 +37,7 @@ class KeptSink:
         self._header = header
         self._witness = witness
         self._flagged = False
+        self._committed = False
 
     @property
     def path(self) -> str:
@@ -61,6 +65,9 @@ class KeptSink:
         self._flagged = self._flagged or bool(facts.marks)
         with self._named():
             self._sink.append(fragment, facts)
+        if not self._committed:
+            self._committed = True
+            self._witness.committed()
 
     def retry(self) -> None:
         """As its sink does."""
@@ -73,7 +80,7 @@ class KeptSink:
             with self._named():
                 final = self._sink.close(closing)
         except CameradError:
-            self._witness.interrupted(self._header.id)
+            self._witness.interrupted(self._header.id, closing)
             raise
         self._witness.note(
             "closed",

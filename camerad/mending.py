@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from camerad.clock import SECOND, Clock
 from camerad.errors import StorageError
+from camerad.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from camerad.evidence.keys import SigningKey
+    from camerad.evidence.owed import Owed
+    from camerad.evidence.records import Closing
     from camerad.evidence.repair import Repaired
     from camerad.evidence.store import Store
 
 log = logging.getLogger(__name__)
 
 RESUME_US: Final = 10 * SECOND
-"""A recording is gone on with only if its last fragment is so fresh: later, nobody expects it."""
+"""A recording is gone on with only if its footage was wanted so lately; later, nobody expects it.
+"""
+WEARERS: Final = "stop"
+"""Reason of the stop that the wearer has asked for (`camerad.behaviour.stages`)."""
 CHECKING_NICE: Final = 10
 """Checking what was repaired waits for everything else."""
 
@@ -35,23 +41,32 @@ class Note(Protocol):
 
 
 class Mending:
-    """recordings_dir: where the recordings are. note: tells the ledger what was found."""
+    """recordings_dir: where the recordings are. note: tells the ledger what was found. heartbeat:
+    has up to when footage was wanted; None if nobody notes that."""
 
-    def __init__(self, recordings_dir: str, clock: Clock, note: Note) -> None:
+    def __init__(
+        self, recordings_dir: str, clock: Clock, note: Note, heartbeat: Heartbeat | None = None
+    ) -> None:
         self._recordings_dir = recordings_dir
         self._clock = clock
         self._note = note
-        self._left: dict[str, str] = {}
+        self._heartbeat = heartbeat
+        self.left: dict[str, Closing] = {}
+        """Ends that recorders of this daemon could not write, by the recording's id."""
+        self._told: dict[str, str] = {}
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
         file was made there (`camerad.evidence.files.identity_of`). Any thread may add to it."""
         self._replaced: set[str] = set()
 
     def cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
-        """Close the recording that ran in this boot until a moment ago. Its id, if another one is
-        to go on from it; and whether there was one from which none does.
+        """Look for the recording that ran in this boot until a moment ago. Its id, if another one
+        is to go on from it; and whether there was one from which none does.
 
-        It may be closed already, if the daemon died again before another one went on from it.
+        Where it is noted up to when its footage was wanted, nothing but its first and last bytes is
+        read, and it is closed later: what goes on has not to wait for that, however long the file.
+        Else it is closed here. It may be closed already, if the daemon died again before another
+        one went on from it.
         """
         from camerad.evidence import reading, repair  # noqa: PLC0415 - slow to import
         from camerad.evidence.records import RECOVERED  # noqa: PLC0415
@@ -65,6 +80,12 @@ class Mending:
                 continue  # nothing of it was written yet, or it is none of ours
             if header.boot_id != boot_id:
                 return None, _has_no_end(path)  # it is closed later, as others are
+            noted = None if self._heartbeat is None else self._heartbeat.read(header.id)
+            if noted is not None and _has_no_end(path):
+                if noted.stopped is not None:
+                    return None, noted.stopped != WEARERS  # whoever stopped it knows
+                goes_on = now_us - noted.until_us < RESUME_US
+                return (header.id, False) if goes_on else (None, True)
             end = self._repair(store, path, key).end
             if end is not None and end.closing.reason != RECOVERED:
                 return None, False  # it was stopped, and only the ledger did not get to know
@@ -109,14 +130,30 @@ class Mending:
             text = f"the ledger knows its end {known.final}, and its file has none; it was left"
             log.error("%s: %s", recording, text)
             return repair.Repaired(recording, path, repair.Outcome.DAMAGED, text)
-        repaired = repair.repair(path, key, self._clock)
+        repaired = repair.repair(path, key, self._clock, self._owed(recording))
         if repaired.outcome not in (repair.Outcome.RUNNING, repair.Outcome.WHOLE):
             log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
         if repaired.outcome is repair.Outcome.EMPTY:
             self._note("removed_empty", name=os.path.basename(path))
         if repaired.outcome is repair.Outcome.RECOVERED:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
+        if repaired.end is not None:
+            self.left.pop(recording, None)
+            if self._heartbeat is not None:
+                self._heartbeat.forget(recording)
         return repaired
+
+    def _owed(self, recording: str) -> Owed | None:
+        """Up to when footage of it was wanted: by its recorder if that ended in this daemon, else
+        by what was noted."""
+        from camerad.evidence.cutting import NOT_STORED  # noqa: PLC0415 - slow to import
+        from camerad.evidence.owed import Owed  # noqa: PLC0415
+
+        closing = self.left.get(recording)
+        if closing is not None:
+            return Owed(closing.at_us, NOT_STORED, closing)
+        noted = None if self._heartbeat is None else self._heartbeat.read(recording)
+        return None if noted is None else Owed(noted.until_us, noted.why)
 
     def repair_all(self, store: Store, key: SigningKey) -> bool:
         """Close what has no end; whether something is left to be tried again.
@@ -133,9 +170,9 @@ class Mending:
             except StorageError as error:
                 left[path] = str(error)
         for path, text in left.items():
-            if self._left.get(path) != text:  # once, however often it is tried
+            if self._told.get(path) != text:  # once, however often it is tried
                 log.error("%s", text)
-        self._left = left
+        self._told = left
         return bool(left)
 
     def _check(self, path: str, key: SigningKey) -> None:

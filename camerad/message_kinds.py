@@ -205,6 +205,11 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
             "%s: the card has not answered for %g s; what is to be kept waits in memory",
         ),
         ("camerad.card", "WARNING", "%s: the card answers again"),
+        (
+            "camerad.heartbeat",
+            "ERROR",
+            "%s: up to when recordings are wanted cannot be noted: %s",
+        ),
         ("camerad.daemon", "ERROR", "%s"),
         ("camerad.keeping", "ERROR", "%s"),
         ("camerad.recordings", "ERROR", "%s"),

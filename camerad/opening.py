@@ -3,7 +3,7 @@
 Procedure: what a killed process has left is settled; identity; ledger, its torn tail repaired; what
 it knows of right time, before it is told anything new. Then it gets to know of this start, of what
 is set beyond the policy and why, and of what the office's file did. If a recording ran when the
-daemon died a moment ago, it is closed, so that another one can go on from it.
+daemon died a moment ago, it is found, so that another one can go on from it.
 """
 
 from __future__ import annotations

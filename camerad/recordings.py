@@ -20,6 +20,7 @@ from camerad.clock import SECOND, Clock
 from camerad.config import Settings
 from camerad.errors import RingError, StorageError
 from camerad.evidence.text import count
+from camerad.heartbeat import Heartbeat
 from camerad.keeping import Keeping
 from camerad.opening import Opened
 from camerad.provisioning.standing import Standing, standing_of
@@ -112,6 +113,7 @@ class Recordings:
             on_trouble=owner.threadsafe(self._keeping_troubled),
             on_broken=owner.threadsafe(self._keeping_broken),
             on_time_known=owner.time_known,
+            heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
         )
 
     # ------------------------------------------------------------------ life
@@ -252,6 +254,7 @@ class Recordings:
             asyncio.get_running_loop().call_soon(self._failed, error)
             return
         self._recorder = recorder
+        self._keeping.follow(recorder)
         self._soundtracks.runs(sound)
         if self._rate is not None:
             since_us, fps, reason = self._rate

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap, PacketInfo
 
@@ -27,6 +27,12 @@ STARTED_LATE: Final = "camera did not deliver at the start"
 """The first picture came more than `HOLE_US` after the trigger."""
 STOPPED_SHORT: Final = "camera did not deliver until the stop"
 """The last picture ends before the stop."""
+NOT_STORED: Final = "storage failed"
+"""The storage refused it for longer than memory could hold it."""
+NO_ANSWER: Final = "storage did not answer"
+"""The daemon ended while the storage had not taken it yet."""
+CUT_OFF: Final = "cut off"
+"""The daemon ended before it was stored."""
 
 HOLE_US: Final = 500_000
 """A longer time without a picture is a gap, whatever the frame numbers say. Far above the interval
@@ -59,6 +65,29 @@ class Chunk:
 
     runs: tuple[Run, ...]
     gaps: tuple[Gap, ...]
+
+
+class Kept(NamedTuple):
+    """How far a recording has pictures, or sound. last_us: media time of the last picture, or of
+    the first sample of the last unit; end_us: where that ends."""
+
+    last_us: int
+    end_us: int
+
+
+def up_to(
+    at_us: int, kept: Kept, gaps: Sequence[Gap], why: str, longest_us: int
+) -> tuple[Gap, ...]:
+    """`gaps`, the last of which says what is missing from what is `kept` up to `at_us`.
+
+    A gap that reaches up to there already has its reason; without one it is `why`. There is none
+    if no more than `longest_us` is missing.
+    """
+    before = tuple(gap for gap in gaps if gap.to_us != at_us)
+    if at_us - kept.end_us <= longest_us:
+        return before
+    said = next((gap for gap in gaps if gap.to_us == at_us), Gap(why, None, None, at_us))
+    return (*before, replace(said, from_us=kept.last_us))
 
 
 class Cutter:

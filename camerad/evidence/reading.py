@@ -53,7 +53,9 @@ class Point(NamedTuple):
 
     offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
     frames, units, marks: how many there are up to here, units being those of sound. end_us: media
-    time at which the last picture or sound ends; the trigger's before the first commit.
+    time at which the last picture or sound ends; the trigger's before the first commit. last: what
+    the last commit says. seen_us: media time of the last picture; heard_us: where the last sound
+    ends; sound_state: what was last stated of it. All four None where there is none.
     """
 
     offset: int
@@ -63,6 +65,10 @@ class Point(NamedTuple):
     units: int
     marks: int
     end_us: int
+    last: Facts | None = None
+    seen_us: int | None = None
+    heard_us: int | None = None
+    sound_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +331,12 @@ class _Reader:
             or (None if commit.init is None else commit.init.bytes) != size
         ):
             raise _MisplacedError(found, f"{found.member.name} does not commit what lies before it")
-        sound = commit.facts.sound
+        facts, sound = commit.facts, commit.facts.sound
+        heard_us, state, units = before.heard_us, before.sound_state, 0
+        if isinstance(sound, Sound):
+            heard_us = heard_us if sound.end_us is None else sound.end_us
+            state = sound.states[-1].state if sound.states else state
+            units = sound.units
         self._init = self._fragment = None
         self._before_last = self._last
         self._last = Committed(commit, statement, fragment, init, before)
@@ -333,13 +344,17 @@ class _Reader:
             found.end_offset,
             jws.digest(statement.token),
             before.commits + 1,
-            before.frames + commit.facts.frames,
-            before.units + (sound.units if isinstance(sound, Sound) else 0),
-            before.marks + len(commit.facts.marks),
-            max(before.end_us if before.commits else 0, commit.facts.until_us),
+            before.frames + facts.frames,
+            before.units + units,
+            before.marks + len(facts.marks),
+            max(before.end_us if before.commits else 0, facts.until_us),
+            facts,
+            facts.last_us if facts.frames else before.seen_us,
+            heard_us,
+            state,
         )
         if self._on_commit is not None:
-            self._on_commit(commit.facts, fragment.member.size + (size or 0))
+            self._on_commit(facts, fragment.member.size + (size or 0))
 
     def _take_end(self, found: Located) -> None:
         statement, end = self._read(found, END, End)

@@ -33,7 +33,14 @@ from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.clock import SECOND, Clock
 from camerad.errors import CameradError, StorageError
 from camerad.evidence.assembling import Made, assemble
-from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT, Chunk, Cutter
+from camerad.evidence.cutting import (
+    HOLE_US,
+    NOT_STORED,
+    STARTED_LATE,
+    STOPPED_SHORT,
+    Chunk,
+    Cutter,
+)
 from camerad.evidence.fragments import FragmentMaker, ParametersChangedError
 from camerad.evidence.notes import Notes
 from camerad.evidence.plan import Plan
@@ -65,7 +72,8 @@ STILL_FILLING: Final = "the pre-event buffer had not filled yet"
 BUFFER_BOUND: Final = "the pre-event buffer could not hold more"
 
 FAILED: Final = "failed"
-"""Reason of the end of a recording that could not go on."""
+"""Reason of the end of a recording that could not go on, and of the gap there, unless the storage
+is to blame."""
 SETTINGS_CHANGED: Final = "encoder settings changed"
 """Reason of the end of a recording whose parameter sets ceased to fit."""
 
@@ -227,6 +235,23 @@ class Recorder:
     def pending_us(self) -> int | None:
         """Since when the storage has had something that it has not yet taken; None: it has not."""
         return self._writing.pending_us
+
+    @property
+    def refused(self) -> bool:
+        """Whether the storage refuses what it is to take, and is tried again."""
+        return self._writing.refused
+
+    @property
+    def wanted_us(self) -> int:
+        """Media time up to which footage is wanted, as far as that has come: now, or the stop."""
+        now_us, stop = self._clock.now_us(), self._course.stop
+        return now_us if stop is None else min(now_us, stop.at_us)
+
+    @property
+    def stopped_for(self) -> str | None:
+        """Why it was told to stop; None: it was not."""
+        stop = self._course.stop
+        return None if stop is None else stop.reason
 
     @property
     def slow_syncs(self) -> int:
@@ -417,9 +442,14 @@ class Recorder:
             self._store(made)
 
     def _give_up(self, error: Exception) -> None:
-        reason = SETTINGS_CHANGED if isinstance(error, ParametersChangedError) else FAILED
+        """End it where it is. Footage was wanted up to now, so what no commit holds is a gap; only
+        a recording that another one goes on from at once misses nothing."""
+        reason, at_us, lost = SETTINGS_CHANGED, self._writing.until_us, None
+        if not isinstance(error, ParametersChangedError):
+            reason, at_us = FAILED, self.wanted_us
+            lost = NOT_STORED if isinstance(error, StorageError) else FAILED
         try:
-            self._writing.end(reason, self._writing.until_us, self._cutter.take_gaps())
+            self._writing.end(reason, at_us, self._cutter.take_gaps(), lost)
         except Exception as second:  # noqa: BLE001  (the first error is the one to be told)
             _log.warning("the recording has no end: %s", second)
 

@@ -29,8 +29,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from msgspec import UNSET
-
 from camerad.clock import Clock
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import chain, files, jws, sparse, tar
@@ -46,8 +44,9 @@ from camerad.evidence.container import (
     number_of,
 )
 from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.evidence.owed import Owed, recovered
 from camerad.evidence.reading import Committed, Ended, Point, Skeleton, end_of, skeleton
-from camerad.evidence.records import END, RECOVERED, Closing, End, Header, SoundEnd
+from camerad.evidence.records import END, End, Header
 from camerad.evidence.text import count
 from camerad.evidence.walking import Located, NotARecordingError, regular
 
@@ -151,10 +150,11 @@ def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repair
             yield _result(path, Outcome.FAILED, str(error))
 
 
-def repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
+def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -> Repaired:
     """Close the recording at `path` if it has no end. Raises StorageError.
 
-    key: the device's; it must be the one that the recording was begun with. clock: says when.
+    key: the device's; it must be the one that the recording was begun with. clock: says when. owed:
+    up to when its footage was wanted, if that is known.
     What lies there under a recording's name and is no file, or may not be opened, is left as it is:
     no recorder made it, and it keeps nothing else from being repaired.
     """
@@ -164,20 +164,20 @@ def repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
     except OSError as error:
         raise files.explained("look at the file", path, error) from error
     try:
-        return _repair(path, key, clock)
+        return _repair(path, key, clock, owed)
     except StorageError as error:
         if error.errno not in _NOT_OURS:
             raise
         return _result(path, Outcome.FAILED, str(error))
 
 
-def _repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
+def _repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None) -> Repaired:
     descriptor = files.open_existing(path)
     try:
         if _runs(descriptor, path):
             return _result(path, Outcome.RUNNING, "it is being recorded")
         lock(descriptor, path)
-        return _Repair(descriptor, path, key, clock).run()
+        return _Repair(descriptor, path, key, clock, owed).run()
     finally:
         files.close(descriptor, path)
 
@@ -185,12 +185,15 @@ def _repair(path: str, key: SigningKey, clock: Clock) -> Repaired:
 class _Repair:
     """One repair, the file being open and locked."""
 
-    def __init__(self, descriptor: int, path: str, key: SigningKey, clock: Clock) -> None:
+    def __init__(
+        self, descriptor: int, path: str, key: SigningKey, clock: Clock, owed: Owed | None
+    ) -> None:
         self._descriptor = descriptor
         self._path = path
         self._side = path.removesuffix(SUFFIX) + TORN
         self._key = key
         self._clock = clock
+        self._owed = owed
 
     def run(self) -> Repaired:
         try:
@@ -261,19 +264,8 @@ class _Repair:
             if tail:
                 files.publish(self._side, tail)
         statements = chain.Chain(self._key, point.previous, point.commits)
-        closing = Closing(
-            reason=RECOVERED,
-            frames=point.frames,
-            at_us=point.end_us,
-            gaps=(),
-            marks=(),
-            stages=(),
-            boot_id=self._clock.boot_id,
-            clock=self._clock.moment(),
-            clock_step_us=None,
-            sync_us=None,
-            sound=SoundEnd(point.units, (), ()) if header.sound else UNSET,
-        )
+        clock = self._clock
+        closing = recovered(header, point, self._owed, clock.boot_id, clock.moment())
         token = statements.end(closing, chain.content(tail) if tail else None)
         pieces = member(chain.TORN_NAME, tail) if tail else []
         pieces += [*member(chain.END_NAME, token), tar.END]

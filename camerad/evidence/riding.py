@@ -61,6 +61,8 @@ class Riding:
         self._never = threading.Event()
         self.pending_us: int | None = None
         """Since when the storage has had something that it has not yet taken; None: it has not."""
+        self.refused = False
+        """Whether it has refused something that is tried again."""
 
     def have(self, what: str, first: Callable[[], None], again: Callable[[], None]) -> None:
         """Have it take something, if need be `again` and again. Raises StorageError.
@@ -91,6 +93,7 @@ class Riding:
         until_us = self._clock.now_us() + LONGEST_US
         _log.error("%s; it is tried again, and what comes meanwhile waits in memory", error)
         self._told(error)
+        self.refused = True
         try:
             while not self._over(until_us):
                 self._turned()
@@ -105,6 +108,7 @@ class Riding:
                     return True
             return False
         finally:
+            self.refused = False
             self._told(None)
 
     def _over(self, until_us: int) -> bool:

@@ -94,6 +94,7 @@ class SoundCutter:
         self._last_us: int | None = None
         self._changes: list[SoundChange] = []
         self._gaps: list[Gap] = []
+        self._why = NO_SOUND
 
     def changed(self, change: SoundChange) -> None:
         """Sound is in another state."""
@@ -145,6 +146,13 @@ class SoundCutter:
             begins_us = self._from_us if self._last_us is None else self._last_us
             self.state(Gap(self._reason(heard_us, stop_us), None, begins_us, stop_us))
 
+    def lose(self, kept_us: int | None, why: str) -> None:
+        """What was taken in after `kept_us`, where what is kept ends, is lost after all: `why` is
+        stated by `close`, unless the state of the sound says more. None: nothing is kept."""
+        self.end_us = kept_us
+        self._last_us = None if kept_us is None else kept_us - self._unit_us
+        self._why = why
+
     def take_gaps(self) -> tuple[Gap, ...]:
         """The gaps that no chunk has stated yet."""
         gaps, self._gaps = tuple(self._gaps), []
@@ -194,4 +202,4 @@ class SoundCutter:
 
     def _reason(self, from_us: int, to_us: int) -> str:
         states = self._states(from_us, to_us)
-        return next((text for state, text in REASONS.items() if state in states), NO_SOUND)
+        return next((text for state, text in REASONS.items() if state in states), self._why)

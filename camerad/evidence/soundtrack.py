@@ -63,6 +63,7 @@ class SoundTrack:
         self._reader: Reader | None = None
         self._cutter: SoundCutter | None = None
         self._until_us: int | None = None
+        self._kept_us: int | None = None
         self._state = SoundChange(0, SoundState.OFF, None)
         self._muted = False
         self._pending: deque[SoundChange] = deque()
@@ -172,8 +173,9 @@ class SoundTrack:
             return UNSET
         return Sound(heard.units, heard.first_us, heard.end_us, heard.gaps, states)
 
-    def committed(self, states: tuple[SoundChange, ...]) -> None:
-        """These changes were stated."""
+    def committed(self, heard: SoundChunk, states: tuple[SoundChange, ...]) -> None:
+        """This is kept, and these changes were stated."""
+        self._kept_us = self._kept_us if heard.end_us is None else heard.end_us
         for _ in states:
             self._pending.popleft()
 
@@ -183,12 +185,15 @@ class SoundTrack:
             for gap in gaps:
                 self._cutter.state(gap)
 
-    def end(self, units: int, stop_us: int) -> SoundEnd | UnsetType:
-        """What the end says about sound. units: in all fragments."""
+    def end(self, units: int, stop_us: int, lost: str | None = None) -> SoundEnd | UnsetType:
+        """What the end says about sound. units: in all fragments. lost: why what no commit holds
+        is not kept, where it was not all committed."""
         cutter = self._cutter
         if cutter is None:
             return UNSET
         self._tell_changes(cutter)
+        if lost is not None:
+            cutter.lose(self._kept_us, lost)
         cutter.close(stop_us)
         return SoundEnd(units, cutter.take_gaps(), self.states())
 

@@ -12,9 +12,10 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from camerad.clock import Clock
+from camerad.clock import SECOND, Clock
 from camerad.evidence.assembling import Made
 from camerad.evidence.container import Sink
+from camerad.evidence.cutting import Kept, up_to
 from camerad.evidence.notes import Notes
 from camerad.evidence.plan import Plan
 from camerad.evidence.records import Closing, Facts, Header, Microphone, RecordingInfo, Tally
@@ -62,6 +63,7 @@ class Writing:
         self._sink: Sink | None = None
         self._tally: Tally | None = None
         self._end_us = plan.trigger_us
+        self._kept = Kept(plan.trigger_us, plan.trigger_us)
 
     @property
     def begun(self) -> bool:
@@ -74,6 +76,11 @@ class Writing:
         return self._riding.pending_us
 
     @property
+    def refused(self) -> bool:
+        """As `Riding.refused`."""
+        return self._riding.refused
+
+    @property
     def commits(self) -> int:
         """How many there are."""
         return 0 if self._tally is None else self._tally.commits
@@ -84,6 +91,8 @@ class Writing:
         """Make the file. Raises StorageError. init: the initialisation segment; the rest is as in
         `Plan.header`."""
         clock = self._clock
+        first_us = min(origin_us, self._plan.trigger_us)
+        self._kept = Kept(first_us, first_us)
 
         def make() -> None:
             # Each attempt has its own name and time: what may be left of another is no part of it.
@@ -136,23 +145,29 @@ class Writing:
         ended_us = self._clock.now_us()
         self._notes.said(noted)
         if sound is not None:
-            sound.committed(changes)
+            sound.committed(made.heard, changes)
         self._notes.took(ended_us - noted.clock.boot_us)
         if self.first_durable_us is None:
             self.first_durable_us = ended_us
         tally.add(facts, sink.sealed_bytes - bytes_before)
         self._end_us = facts.end_us
+        self._kept = Kept(facts.last_us if runs else self._kept.last_us, facts.end_us)
         self.until_us = max(self.until_us, facts.until_us)
         self.info = tally.info("recording")
 
-    def end(self, reason: str, at_us: int, gaps: tuple[Gap, ...]) -> RecordingInfo | None:
+    def end(
+        self, reason: str, at_us: int, gaps: tuple[Gap, ...], lost: str | None = None
+    ) -> RecordingInfo | None:
         """Write the end; None where there is no file. Raises StorageError; it is not tried again.
 
-        reason, at_us, gaps: as in `records.Closing`.
+        reason, at_us, gaps: as in `records.Closing`. lost: where not everything up to `at_us` could
+        be committed, why; what is missing is then stated as one more gap.
         """
         sink, tally, sound = self._sink, self._tally, self._sound
         if sink is None or tally is None:
             return None
+        if lost is not None:
+            gaps = up_to(at_us, self._kept, gaps, lost, SECOND // self._plan.fps)
         noted = self._notes.now()
         closing = Closing(
             reason=reason,
@@ -165,7 +180,7 @@ class Writing:
             clock=noted.clock,
             clock_step_us=noted.clock_step_us,
             sync_us=noted.sync_us,
-            sound=UNSET if sound is None else sound.end(tally.units, at_us),
+            sound=UNSET if sound is None else sound.end(tally.units, at_us, lost),
             rates=noted.rates or UNSET,
         )
         self._sink = None

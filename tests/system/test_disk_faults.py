@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from camerad import client
+from tests.campaign import judging
 from tests.system import sealed
 from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, now_us, until
@@ -23,6 +25,10 @@ NOTICED_SECONDS = 1.0
 """A fragment is half a second long, and the write that fails is the next one's."""
 WATCHED_SECONDS = 7.0
 """The card is looked at every five seconds."""
+REPAIRED_SECONDS = 60.0
+"""What has no end is closed within half a minute, once the card allows it."""
+SEEN_US = 500_000
+"""Four notes a second are made of what is wanted, on a machine that may be busy."""
 CONDITIONS = {
     "disk_full": "storage_full",
     "disk_readonly": "storage_read_only",
@@ -107,6 +113,50 @@ def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
         assert second["id"] != recording["id"]
         assert judge_gaps(camera, second).holes == []
         assert [listed["id"] for listed in camera.recordings] == [second["id"], recording["id"]]
+        # Nobody can see pictures that were wanted and never kept, so its end says so: up to when
+        # the light went out.
+        closing = until(
+            lambda: closing_of(Path(recording["path"])), REPAIRED_SECONDS, "it is closed"
+        )
+        assert closing["at_us"] == pytest.approx(red_us, abs=SEEN_US)
+        (gap,) = closing["gaps"]
+        assert round(camera.frame_at(gap["from_us"])) == verdict.numbers[-1]
+        assert (gap["to_us"], gap["reason"]) == (closing["at_us"], "storage failed")
+
+
+def test_a_daemon_that_is_killed_while_the_card_hangs_leaves_a_gap_up_to_then(
+    tmp_path: Path,
+) -> None:
+    config = configuration(tmp_path, "generic", pre_event={"seconds": 2})
+    with body_camera(tmp_path, config) as camera:
+        start_recording(camera, quiet=False)
+        until(
+            lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
+        )
+        slow_us = now_us()
+        camera.ask("POST", "/api/fault", {"name": "disk_slow", "seconds": 30, "delay": 30})
+        until(lambda: _hangs(camera, slow_us), PATIENCE, "a sync hangs")
+        camera.pass_time(4)
+        assert camera.state["lights"]["red"]
+        # Not by asking the camera, whose list waits for the card.
+        (path,) = (camera.state_dir / "camerad" / "recordings").glob("*.tar")
+        killed_us = camera.ask("POST", "/api/fault", {"name": "daemon_killed"}).body["at_us"]
+        camera.fault("disk_slow", 0)
+        closing = until(lambda: closing_of(path), REPAIRED_SECONDS, "it is closed")
+        assert closing["at_us"] == pytest.approx(killed_us, abs=SEEN_US)
+        (gap,) = closing["gaps"]
+        assert gap["to_us"] - gap["from_us"] > 3_000_000
+        assert gap["reason"] == "storage did not answer"
+        # The wearer saw it record until then, so it goes on.
+        camera.wait(stage="recording")
+
+
+def closing_of(path: Path) -> dict[str, Any] | None:
+    """What the end of a recording says; None as long as it has none."""
+    if not judging.ended(path):
+        return None
+    end = sealed.read(path).end
+    return None if end is None else end["closing"]
 
 
 def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_path: Path) -> None:

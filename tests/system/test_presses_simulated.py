@@ -187,6 +187,8 @@ class Keeping:
     def note(self, kind: str, **facts: Any) -> None:
         self._world.notes.append((self._world.clock.now_us(), kind, facts))
 
+    def follow(self, running: Recorder) -> None: ...
+
     def new_id(self, wall_us: int) -> str:
         raise AssertionError("the stand-in for the recorder needs no name")
 

@@ -264,3 +264,33 @@ def test_a_card_that_stands_still_for_three_seconds_costs_no_picture(
         said = [facts["sync_us"] for facts in sealed.read(recording["path"]).facts]
         assert max(filter(None, said)) > 2_000_000
         verified(camera, tmp_path, 0)
+
+
+def test_a_daemon_that_is_killed_while_its_card_stands_still_leaves_a_gap_up_to_then(
+    tmp_path: Path, card: Card
+) -> None:
+    """What is noted on the card nobody could know: it takes nothing."""
+    with worn(card, tmp_path, pre_event={"seconds": 2}) as camera:
+        start_recording(camera, quiet=False)
+        until(
+            lambda: camera.state["recording"]["seconds"] > 2, PATIENCE, "two seconds are committed"
+        )
+        (path,) = (card.mount / "recordings").glob("*.tar")
+        subprocess.run(["fsfreeze", "--freeze", str(card.mount)], check=True, timeout=60)
+        try:
+            camera.pass_time(5)
+            killed_us = camera.ask("POST", "/api/fault", {"name": "daemon_killed"}).body["at_us"]
+            camera.pass_time(5)
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", str(card.mount)], check=True, timeout=60)
+        until(lambda: judging.ended(path), 2 * PATIENCE, "the recording is closed")
+        end = sealed.read(path).end
+        assert end is not None
+        closing = end["closing"]
+        # Not up to when the card came back: the light went out with the daemon.
+        assert closing["at_us"] == pytest.approx(killed_us, abs=500_000)
+        (gap,) = closing["gaps"]
+        assert gap["to_us"] == closing["at_us"]
+        assert gap["to_us"] - gap["from_us"] > 4_000_000
+        camera.stop()
+        verified(camera, tmp_path, 1)

@@ -19,21 +19,25 @@ from camerad.behaviour import update
 from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
 from camerad.errors import StorageError
-from camerad.evidence import files, identity, listing, repair
+from camerad.evidence import files, identity, listing, reading, repair
 from camerad.evidence.container import FileGoneError, number_of
+from camerad.evidence.cutting import NO_ANSWER, NOT_STORED
 from camerad.evidence.entries import Entry, parse
 from camerad.evidence.findings import Severity
 from camerad.evidence.ledger import read_ledger
 from camerad.evidence.store import Store
-from camerad.keeping import AGAIN_SECONDS, COMPARE_US, Keeping
+from camerad.heartbeat import Heartbeat
+from camerad.keeping import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, Keeping
 from camerad.mending import RESUME_US
 from camerad.opening import Opened
 from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
 from camerad.shifts import KeptShift
+from camerad.stream.packets import Gap
 from camerad.timekeeping import Known
 from camerad.updating import kept
 from tests.system.harness import configuration, until
+from tests.unit.test_heartbeat import Recorded
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
 
@@ -66,6 +70,7 @@ class Scene:
             on_trouble=self.troubles.append,
             on_broken=self.broken.append,
             on_time_known=self._time_known,
+            heartbeat=Heartbeat(str(directory / "run"), clock),
         )
         self.kept = 0
         keep_house = self.keeping._keep_house
@@ -329,6 +334,159 @@ def test_a_recording_of_which_nothing_was_kept_was_cut_off_all_the_same(scenes: 
     scene = scenes(scene.clock)
     scene.kinds()
     assert (scene.opened[0].resume, scene.opened[0].cut_off) == (None, True)
+
+
+def test_a_recording_goes_on_before_the_one_that_was_cut_off_is_repaired(
+    scenes: Any, tmp_path: Path
+) -> None:
+    """However long the file that was cut off, and however slow the card."""
+    clock = died(scenes, "recording")
+    path = tmp_path / "recordings" / f"{ID}.tar"
+    scene = scenes(clock)
+    until(lambda: scene.opened, WAIT, "recordings can be kept")
+    assert scene.opened[0].resume == ID
+    asked(scene)
+    assert reading.end_of(str(path)) is None
+    # What goes on has its first fragment: now the other one has its turn.
+    init, made = fragments(seconds_of_footage(1))
+    moment = scene.clock.moment()
+    second = "20261124T153000Z-000002-00000002"
+    header = replace(a_header(), id=second, boot_id=scene.clock.boot_id, clock=moment)
+    sink = scene.keeping.open_sink(header, init)
+    asked(scene)
+    assert reading.end_of(str(path)) is None
+    sink.append(made[0], replace(a_facts(0), clock=moment))
+    until(lambda: bool(asked(scene) or reading.end_of(str(path))), WAIT, "it is closed")
+    sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
+
+
+def test_a_recording_that_goes_on_and_never_comes_keeps_no_other_from_being_closed(
+    scenes: Any, tmp_path: Path
+) -> None:
+    clock = died(scenes, "recording")
+    scene = scenes(clock)
+    until(lambda: scene.opened, WAIT, "recordings can be kept")
+    clock.advance(GOES_ON_US)
+    path = tmp_path / "recordings" / f"{ID}.tar"
+    until(lambda: bool(asked(scene) or reading.end_of(str(path))), WAIT, "it is closed")
+
+
+def closing_of(tmp_path: Path) -> Any:
+    """What the end of the recording says."""
+    found = reading.end_of(str(tmp_path / "recordings" / f"{ID}.tar"))
+    assert found is not None
+    return found[0].closing
+
+
+def test_up_to_when_the_daemon_that_died_recorded_is_in_the_end_that_the_next_one_writes(
+    scenes: Any, tmp_path: Path
+) -> None:
+    """Its light was red up to then, whatever the card had taken."""
+    first = scenes()
+    recorded(first, ended=False)
+    first.keeping.note("stage", stage="recording", display=False)
+    first.kinds()
+    clock = first.clock
+    running = Recorded(clock)
+    running.pending_us = clock.now_us()
+    heartbeat = Heartbeat(str(tmp_path / "run"), clock)
+    heartbeat.follow(running)
+    clock.advance(70 * SECOND)
+    died_us = clock.now_us()
+    until(lambda: (n := heartbeat.read(ID)) and n.until_us == died_us, WAIT, "a note")
+    running.ended = True
+    first.keeping.close(WAIT)
+    clock.advance(3 * SECOND)
+    second = scenes(clock)
+    housekept(second)
+    closing = closing_of(tmp_path)
+    assert (closing.reason, closing.at_us) == ("recovered", died_us)
+    assert closing.gaps == (Gap(NO_ANSWER, None, time_of(29), died_us),)
+    # The wearer saw it record three seconds ago, so it goes on.
+    assert second.opened[0].resume == ID
+    # What is closed needs no note any more.
+    assert os.listdir(tmp_path / "run" / "wanted") == []
+
+
+def test_what_the_wearer_stopped_does_not_go_on_though_the_card_never_took_its_end(
+    scenes: Any, tmp_path: Path
+) -> None:
+    first = scenes()
+    recorded(first, ended=False)
+    first.keeping.note("stage", stage="recording", display=False)
+    first.kinds()
+    clock = first.clock
+    running = Recorded(clock)
+    running.stop_us, running.stopped_for = clock.now_us(), "stop"
+    heartbeat = Heartbeat(str(tmp_path / "run"), clock)
+    heartbeat.follow(running)
+    until(lambda: (n := heartbeat.read(ID)) and n.stopped, WAIT, "a note")
+    running.ended = True
+    first.keeping.close(WAIT)
+    clock.advance(SECOND)
+    second = scenes(clock)
+    housekept(second)
+    assert (second.opened[0].resume, second.opened[0].cut_off) == (None, False)
+    assert closing_of(tmp_path).at_us == running.stop_us
+
+
+def refused_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A recording whose recorder could not write its end; what that was to say."""
+    sink, made, moment = being_made(scene)
+    del made
+    scene.clock.advance(40 * SECOND)
+    at_us = scene.clock.now_us()
+    closing = replace(
+        a_closing(),
+        reason="failed",
+        at_us=at_us,
+        gaps=(Gap(NOT_STORED, None, time_of(14), at_us),),
+        marks=(at_us - 5,),
+        boot_id=scene.clock.boot_id,
+        clock=moment,
+    )
+
+    def refuse(*_: object) -> int:
+        raise StorageError("the card is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(files, "write", refuse)
+        with pytest.raises(StorageError):
+            sink.close(closing)
+    return closing
+
+
+def test_an_end_that_the_card_refused_says_all_the_same_up_to_when_footage_was_wanted(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon never died, and its recorder knew."""
+    scene = scenes()
+    wanted = refused_end(scene, monkeypatch)
+    housekept(scene)
+    closing = closing_of(tmp_path)
+    assert (closing.reason, closing.at_us) == ("recovered", wanted.at_us)
+    assert (closing.gaps, closing.marks) == (wanted.gaps, wanted.marks)
+    assert dict(scene.entries())["recovered"].flagged
+
+
+def test_an_end_that_the_card_refused_is_known_to_the_next_daemon_too(
+    scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scenes()
+    housekept(first)
+    with monkeypatch.context() as away:
+        # The card never comes back in its life.
+        away.setattr(first.keeping._mending, "repair_all", lambda *_: True)
+        wanted = refused_end(first, monkeypatch)
+        first.keeping.note("stage", stage="recording", display=False)
+        first.kinds()
+        first.keeping.close(WAIT)
+    second = scenes(first.clock)
+    housekept(second)
+    # Its light had gone out: it does not begin to record by itself, and says that it does not.
+    assert (second.opened[0].resume, second.opened[0].cut_off) == (None, True)
+    closing = closing_of(tmp_path)
+    assert (closing.at_us, closing.gaps) == (wanted.at_us, wanted.gaps)
 
 
 def test_a_note_that_can_be_written_does_not_clear_what_else_is_the_matter(
@@ -664,12 +822,12 @@ def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(
     bad.write_bytes(b"x" * 1024)
     real = repair.repair
 
-    def failing(path: str, key: Any, clock: Any) -> Any:
+    def failing(path: str, key: Any, clock: Any, owed: Any = None) -> Any:
         if path == str(bad):
             error = StorageError(f"{path}: cannot read")
             error.errno = errno.EIO
             raise error
-        return real(path, key, clock)
+        return real(path, key, clock, owed)
 
     monkeypatch.setattr(repair, "repair", failing)
     scene.keeping.interrupted()

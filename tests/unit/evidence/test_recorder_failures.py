@@ -64,6 +64,62 @@ def test_what_was_committed_before_the_storage_was_full_plays(
     bench.ring.follow().close()
 
 
+def test_what_a_storage_never_took_is_a_gap_up_to_when_it_was_wanted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The light was red up to the moment in which it was given up."""
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1)[:20])
+    until(lambda: recorder.first_durable_us is not None)
+    with monkeypatch.context() as broken:
+
+        def write(*_: object) -> int:
+            if not bench.troubles or bench.clock.now_us() < time_of(600):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            broken.undo()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        broken.setattr(os, "pwritev", write)
+        feed(bench.ring, seconds_of_footage(3)[20:80])
+        until(lambda: bool(bench.troubles))
+        bench.clock.advance(time_of(1200) - bench.clock.now_us())
+        assert recorder.join(DEADLINE)
+    closing = bench.closing()
+    last_us = bench.facts()[-1]["last_us"]
+    assert (closing["reason"], closing["at_us"]) == ("failed", time_of(1200))
+    assert closing["gaps"] == [
+        {"frames": None, "from_us": last_us, "reason": "storage failed", "to_us": time_of(1200)}
+    ]
+
+
+def test_a_stop_that_a_failing_storage_outlasts_ends_what_was_wanted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = bench.start(plan(0))
+    feed(bench.ring, seconds_of_footage(1)[:20])
+    until(lambda: recorder.first_durable_us is not None)
+    assert recorder.stopped_for is None
+    with monkeypatch.context() as broken:
+
+        def write(*_: object) -> int:
+            if recorder.stopped_for is not None and bench.clock.now_us() > time_of(300):
+                broken.undo()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        broken.setattr(os, "pwritev", write)
+        feed(bench.ring, seconds_of_footage(3)[20:80])
+        until(lambda: bool(bench.troubles))
+        bench.clock.advance(time_of(100) - bench.clock.now_us())
+        recorder.stop(time_of(90), deadline=1)
+        assert (recorder.wanted_us, recorder.stopped_for) == (time_of(90), "stop")
+        bench.clock.advance(time_of(400) - bench.clock.now_us())
+        assert recorder.join(DEADLINE)
+    closing = bench.closing()
+    assert closing["at_us"] == time_of(90)
+    (gap,) = closing["gaps"]
+    assert (gap["from_us"], gap["to_us"]) == (bench.facts()[-1]["last_us"], time_of(90))
+
+
 def test_a_storage_that_fails_for_good_leaves_an_interrupted_recording(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

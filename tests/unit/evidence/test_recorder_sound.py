@@ -372,7 +372,10 @@ def test_the_beginning_is_a_gap_if_the_microphone_takes_long(bench: Bench) -> No
 
 
 class Failing:
-    """A storage that refuses the second fragment."""
+    """A storage that refuses a fragment: the second, unless told otherwise."""
+
+    def __init__(self, refused: int = 1) -> None:
+        self._refused = refused
 
     def open(self, directory: str, header: Header, init: bytes) -> Sink:
         self._sink = open_sink(directory, header, init)
@@ -387,8 +390,8 @@ class Failing:
         return self._sink.sealed_bytes
 
     def append(self, fragment: bytes, facts: Facts) -> None:
-        if facts.sequence == 1:
-            raise StorageError(5, "no")
+        if facts.sequence == self._refused:
+            raise StorageError(28, "no")
         self._sink.append(fragment, facts)
 
     def retry(self) -> None:
@@ -414,6 +417,26 @@ def test_what_no_commit_could_state_the_end_states(bench: Bench) -> None:
     # The rings are free for the next recording.
     track.follow(None)
     track.close()
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_sound_that_the_storage_never_took_is_a_gap_up_to_when_it_was_wanted(
+    bench: Bench, refused: int
+) -> None:
+    hearing(bench)
+    feed(bench.ring, seconds_of_footage(3))
+    feed_sound(bench.sound_ring, sound(3))
+    bench.clock.advance(time_of(200) - bench.clock.now_us())
+    failing = Failing(refused)
+    recorder = bench.start(plan(0), failing.open)
+    assert recorder.join(10)
+    closing = bench.closing()
+    assert closing["at_us"] == time_of(200)
+    heard = [facts["sound"]["end_us"] for facts in bench.facts()]
+    begun_us = heard[-1] - 21_333 if heard else time_of(0)
+    assert closing["sound"]["gaps"] == [
+        {"frames": None, "from_us": begun_us, "reason": "storage failed", "to_us": time_of(200)}
+    ]
 
 
 def test_the_ring_bridges_storage_that_stands_still(bench: Bench) -> None:

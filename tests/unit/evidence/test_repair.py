@@ -16,12 +16,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from evidence_helpers import BOOT_ID, a_header, decoded, expected, time_of
+from evidence_helpers import BOOT_ID, MOMENT, a_header, decoded, expected, time_of
 from repair_helpers import CLOCK, blocks, fix, interrupted, is_right, offsets, unsynchronised
 from sink_helpers import (
     END,
     ID,
     KEY,
+    a_closing,
     a_facts,
     abandon,
     members,
@@ -32,16 +33,27 @@ from sink_helpers import (
 )
 from sound_helpers import MICROPHONE, UNIT_US
 
+from camerad.clock import ManualClock
 from camerad.errors import StorageError
 from camerad.evidence import chain, container, files, jws, repair, tar
 from camerad.evidence.container import member
+from camerad.evidence.cutting import CUT_OFF, NOT_STORED
 from camerad.evidence.findings import Kind
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.listing import list_recordings
+from camerad.evidence.owed import Owed
 from camerad.evidence.reading import skeleton
-from camerad.evidence.records import Sound, SoundEnd
+from camerad.evidence.records import (
+    Closing,
+    RateChange,
+    Sound,
+    SoundChange,
+    SoundEnd,
+    StageChange,
+)
 from camerad.evidence.repair import TORN, UNREADABLE, Outcome, repair_all, unfinished
 from camerad.evidence.verify import verify
+from camerad.stream.packets import CAPTURE_RESTARTED, Gap
 
 __all__ = ["interrupted", "unsynchronised"]
 
@@ -73,6 +85,176 @@ def test_a_recording_with_sound_is_closed_with_the_sound_that_is_there(tmp_path:
     report = verify(recording.path, KeyRing([KEY.public]))
     assert report.result is not None
     assert {found.kind for found in report.result.findings} == {Kind.RECOVERED}
+
+
+# ---------------------------------------------- up to when footage was wanted, where that is known
+
+SAME_BOOT = ManualClock(time_of(4000), MOMENT.wall_us)
+
+
+def owed_end(path: str, owed: Owed | None, clock: ManualClock = SAME_BOOT) -> Closing:
+    """What the end says that repair writes; it may hold no contradiction."""
+    result = repair.repair(path, KEY, clock, owed)
+    assert result.end is not None
+    report = verify(path, KeyRing([KEY.public]))
+    assert report.result is not None
+    kinds = {found.kind for found in report.result.findings}
+    assert kinds <= {Kind.RECOVERED, Kind.TORN, Kind.QUIET}, report.result.findings
+    return result.end.closing
+
+
+def test_what_was_wanted_and_is_not_kept_is_a_gap(tmp_path: Path) -> None:
+    path = record(tmp_path, ended=False)
+    closing = owed_end(path, Owed(time_of(1230), CUT_OFF))
+    assert closing.at_us == time_of(1230)
+    assert closing.gaps == (Gap(CUT_OFF, None, time_of(29), time_of(1230)),)
+    report = verify(path, KeyRing([KEY.public]))
+    assert report.result is not None
+    assert report.result.gaps == list(closing.gaps)
+
+
+def test_what_is_kept_up_to_when_it_was_wanted_misses_nothing(tmp_path: Path) -> None:
+    path = record(tmp_path, ended=False)
+    # The last note may be older than what was committed after it.
+    closing = owed_end(path, Owed(time_of(25), CUT_OFF))
+    assert (closing.at_us, closing.gaps) == (time_of(30), ())
+
+
+def test_nothing_is_wanted_after_it_is_repaired(tmp_path: Path) -> None:
+    path = record(tmp_path, ended=False)
+    closing = owed_end(path, Owed(time_of(4100), CUT_OFF))
+    assert closing.at_us == time_of(4000)
+
+
+def test_in_another_boot_nobody_knows_up_to_when_it_was_wanted(tmp_path: Path) -> None:
+    path = record(tmp_path, ended=False)
+    closing = owed_end(path, Owed(time_of(1230), CUT_OFF), CLOCK)
+    assert (closing.at_us, closing.gaps) == (time_of(30), ())
+
+
+def test_without_a_picture_the_gap_begins_with_what_was_wanted_first(tmp_path: Path) -> None:
+    recording = small(tmp_path, 0, a_header(trigger_us=time_of(60)))
+    abandon(recording)
+    closing = owed_end(recording.path, Owed(time_of(90), CUT_OFF))
+    assert closing.gaps == (Gap(CUT_OFF, None, time_of(0), time_of(90)),)
+
+
+def test_what_the_recorder_had_still_to_say_is_said(tmp_path: Path) -> None:
+    path = record(tmp_path, ended=False)
+    at_us = time_of(1230)
+    said = a_closing(
+        reason="failed",
+        at_us=at_us,
+        marks=(time_of(40),),
+        stages=(StageChange(time_of(41), "recording", False),),
+        rates=(RateChange(time_of(42), 30, "heat", 15),),
+        gaps=(
+            Gap(CAPTURE_RESTARTED, None, time_of(50), time_of(60)),
+            Gap(NOT_STORED, None, time_of(29), at_us),
+        ),
+    )
+    closing = owed_end(path, Owed(at_us, NOT_STORED, said))
+    assert closing == replace(said, reason="recovered", clock=SAME_BOOT.moment())
+
+
+def test_what_the_storage_had_refused_and_kept_all_the_same_is_said_once(tmp_path: Path) -> None:
+    """Nobody knows what a write has left that failed; the recorder took it for lost."""
+    recording = small(tmp_path, 1)
+    change = StageChange(time_of(16), "recording", True)
+    rate = RateChange(time_of(17), 30, "heat", 15)
+    gap = Gap(CAPTURE_RESTARTED, None, time_of(14), time_of(15))
+    recording.append(
+        b"x", a_facts(1, gaps=(gap,), marks=(time_of(18),), stages=(change,), rates=(rate,))
+    )
+    abandon(recording)
+    at_us = time_of(600)
+    said = a_closing(
+        frames=15,
+        at_us=at_us,
+        marks=(time_of(18), time_of(40)),
+        stages=(change,),
+        rates=(rate, RateChange(time_of(50), 15, "cooled", 30)),
+        gaps=(gap, Gap(NOT_STORED, None, time_of(14), at_us)),
+    )
+    closing = owed_end(recording.path, Owed(at_us, NOT_STORED, said))
+    assert (closing.frames, closing.marks, closing.stages) == (30, (time_of(40),), ())
+    assert closing.rates == (RateChange(time_of(50), 15, "cooled", 30),)
+    assert closing.gaps == (Gap(NOT_STORED, None, time_of(29), at_us),)
+
+
+SOUND = a_header(sound=True, microphone=MICROPHONE)
+
+
+def with_sound(tmp_path: Path, *heard: Sound) -> str:
+    """A recording without an end, of a fragment for each; its path."""
+    recording = open_sink(tmp_path, SOUND, b"init")
+    for sequence, sound in enumerate(heard):
+        recording.append(b"x", a_facts(sequence, sound=sound))
+    abandon(recording)
+    return recording.path
+
+
+def sound_of(closing: Closing) -> SoundEnd:
+    assert isinstance(closing.sound, SoundEnd)
+    return closing.sound
+
+
+HALF = Sound(23, time_of(0), time_of(0) + 490_667, (), (SoundChange(time_of(0), "on", None),))
+NONE = Sound(0, None, None, (), ())
+
+
+def test_sound_that_was_wanted_and_is_not_kept_is_a_gap_too(tmp_path: Path) -> None:
+    closing = owed_end(with_sound(tmp_path, HALF, NONE), Owed(time_of(90), CUT_OFF))
+    last_us = time_of(0) + 490_667 - 21_333
+    assert sound_of(closing) == SoundEnd(23, (Gap(CUT_OFF, None, last_us, time_of(90)),), ())
+
+
+def test_sound_that_was_switched_off_at_the_last_is_missing_for_that_reason(
+    tmp_path: Path,
+) -> None:
+    muted = replace(NONE, states=(SoundChange(time_of(16), "muted", None),))
+    closing = owed_end(with_sound(tmp_path, HALF, muted), Owed(time_of(90), CUT_OFF))
+    assert [gap.reason for gap in sound_of(closing).gaps] == ["muted"]
+
+
+@pytest.mark.parametrize(("pre_event", "begun"), [(True, 0), (False, 5)])
+def test_sound_that_never_came_is_missing_from_when_it_was_wanted(
+    tmp_path: Path, pre_event: bool, begun: int
+) -> None:
+    microphone = replace(MICROPHONE, pre_event=pre_event)
+    header = a_header(sound=True, microphone=microphone, trigger_us=time_of(5))
+    recording = open_sink(tmp_path, header, b"init")
+    recording.append(b"x", a_facts(0, sound=NONE))
+    abandon(recording)
+    closing = owed_end(recording.path, Owed(time_of(90), CUT_OFF))
+    assert sound_of(closing).gaps == (Gap(CUT_OFF, None, time_of(begun), time_of(90)),)
+
+
+def test_what_the_recorder_had_still_to_say_of_sound_is_said_once(tmp_path: Path) -> None:
+    muted = SoundChange(time_of(16), "muted", None)
+    gap = Gap("muted", None, time_of(1), time_of(2))
+    path = with_sound(tmp_path, HALF, replace(NONE, gaps=(gap,), states=(muted,)))
+    failed = SoundChange(time_of(50), "failed", "no such device")
+    at_us = time_of(90)
+    said = a_closing(
+        at_us=at_us,
+        sound=SoundEnd(0, (gap, Gap("muted", None, time_of(3), at_us)), (muted, failed)),
+    )
+    sound = sound_of(owed_end(path, Owed(at_us, NOT_STORED, said)))
+    last_us = time_of(0) + 490_667 - 21_333
+    assert sound == SoundEnd(23, (Gap("muted", None, last_us, at_us),), (failed,))
+
+
+def test_what_the_recorder_had_to_say_is_all_that_there_is_without_a_commit(
+    tmp_path: Path,
+) -> None:
+    recording = open_sink(tmp_path, SOUND, b"init")
+    abandon(recording)
+    at_us = time_of(90)
+    said = a_closing(frames=0, at_us=at_us, marks=(time_of(9),), sound=SoundEnd(0, (), ()))
+    closing = owed_end(recording.path, Owed(at_us, NOT_STORED, said))
+    assert (closing.marks, [gap.from_us for gap in closing.gaps]) == ((time_of(9),), [time_of(0)])
+    assert [gap.reason for gap in sound_of(closing).gaps] == [NOT_STORED]
 
 
 def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) -> None:
