@@ -103,6 +103,9 @@ class Keeping:
         self._retry_seconds = RETRY_SECONDS
         self._stopping = False
         self._interrupted = True
+        self._naming = threading.Lock()
+        self._named: dict[int, str] = {}
+        """Names of recordings that may have no file yet, by the thread that makes it."""
         self._mending = Mending(self._recordings_dir, clock, self.note)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
@@ -164,16 +167,23 @@ class Keeping:
         container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
         self.note("opened", id=header.id, header=container.header_sha256)
+        self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
 
     def new_id(self, wall_us: int) -> str:
-        """A name for the next recording. Raises StorageError."""
+        """A name for the recording that this thread makes. Raises StorageError."""
         from camerad.evidence.container import new_id  # noqa: PLC0415 - slow to import
 
         store = self._store
-        # One that was begun a moment ago may not be in the ledger yet; its file is there.
+        # One that was begun a moment ago may not be in the ledger yet; its file is there, or it is
+        # being made just now.
         known = () if store is None else store.ledger.state.recordings
-        return new_id(self._recordings_dir, wall_us, known)
+        thread = threading.get_ident()
+        with self._naming:
+            others = [name for maker, name in self._named.items() if maker != thread]
+            name = new_id(self._recordings_dir, wall_us, (*known, *others))
+            self._named[thread] = name
+        return name
 
     def interrupted(self, recording: str = "") -> None:
         """A recording has no end although the daemon goes on: it is repaired once it can be."""
