@@ -198,7 +198,8 @@ class Server:
 
     def state(self, status: dict[str, Any] | None) -> dict[str, Any]:
         """/api/state, with what the daemon says of itself and what the hardware shows."""
-        if status is None:
+        # One that was killed is not ready, though it has not been seen to end.
+        if status is None or self._daemon.comes_back:
             gone = self._daemon.pid is None and not self._daemon.comes_back
             stage = "off" if gone else "starting"
             status = {"stage": stage, "ready": False, **_NOTHING}
