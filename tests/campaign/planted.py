@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from hw_mocks.sim.faults import FAULTS
+
 from tests.campaign.faults import judged
 from tests.campaign.scenes import stage
 from tests.campaign.sequences import RECORD_SECONDS, STOP_SECONDS, Fault, Press, Sequence
@@ -25,7 +27,10 @@ def _scene(
     *faults: tuple[float, str, dict[str, Any]],
     seconds: float = 0,
 ) -> Sequence:
-    whole = tuple(Fault(at, {"name": name, **more}, None) for at, name, more in faults)
+    whole = tuple(
+        Fault(at, {"name": name, **more}, more["seconds"] if FAULTS[name].on_light else None)
+        for at, name, more in faults
+    )
     seconds = max(seconds, presses[-1].at + presses[-1].seconds + 0.3)
     return Sequence(0, "planted", presses, whole, seconds)
 

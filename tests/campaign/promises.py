@@ -106,6 +106,9 @@ def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str | None]:
     """From the first commit to the last the red light is on. Where its line is shorted it cannot
     be; if that takes longer than the lights are left alone, the wearer is told of it, and the
     ledger."""
+    # Of what held before, the ledger has spoken before.
+    held = "light_down" in seen.conditions(seen.began_us, seen.began_us)
+    noted = held or _condition_noted(seen, "light_down")
     for film in seen.films:
         times = [commit["facts"]["clock"]["boot_us"] for commit in film.read.commits]
         yield from (None for _ in times)
@@ -117,7 +120,7 @@ def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str | None]:
                 yield text
             elif to_us - from_us > NOTICED_US:
                 told = "light_down" in seen.conditions(from_us, to_us + TOLD_US)
-                if not (told and _condition_noted(seen, "light_down")):
+                if not (told and noted):
                     missing = "nothing in the ledger says so" if told else "the wearer was not told"
                     yield f"{text}, its line was shorted, and {missing}"
 

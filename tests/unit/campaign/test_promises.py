@@ -281,6 +281,9 @@ def test_red_that_is_shorted_for_longer_than_a_look_is_to_be_told_to_wearer_and_
         assert list(found) == ["P3"]
         assert what in found["P3"][0]
     assert findings(seen(faults=[span], edges=dark, said=told, ledger=[entry])) == {}
+    # What held when the sequence began is in the ledger already.
+    old = [said(one.at_us, one.state["stage"], conditions=["light_down"]) for one in quiet]
+    assert findings(seen(faults=[span], edges=dark, said=old)) == {}
     lit = [edge("red", TRIGGER + 2_000_000, True), *dark]
     short = replace(span, to_us=TRIGGER + 2_000_000)
     what = seen(faults=[short], edges=sorted(lit, key=lambda one: one["at_us"]))
