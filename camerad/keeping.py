@@ -110,6 +110,9 @@ class Keeping:
         self._stopping = False
         self._interrupted = True
         self._heartbeat = heartbeat
+        self._naming = threading.Lock()
+        self._named: dict[int, str] = {}
+        """Names of recordings that may have no file yet, by the thread that makes it."""
         self._mending = Mending(self._recordings_dir, clock, self.note, heartbeat)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
@@ -175,6 +178,7 @@ class Keeping:
         if self._heartbeat is not None:
             self._heartbeat.begun(header.id)
         self.note("opened", id=header.id, header=container.header_sha256)
+        self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
 
     def follow(self, running: Running) -> None:
@@ -183,13 +187,19 @@ class Keeping:
             self._heartbeat.follow(running)
 
     def new_id(self, wall_us: int) -> str:
-        """A name for the next recording. Raises StorageError."""
+        """A name for the recording that this thread makes. Raises StorageError."""
         from camerad.evidence.container import new_id  # noqa: PLC0415 - slow to import
 
         store = self._store
-        # One that was begun a moment ago may not be in the ledger yet; its file is there.
+        # One that was begun a moment ago may not be in the ledger yet; its file is there, or it is
+        # being made just now.
         known = () if store is None else store.ledger.state.recordings
-        return new_id(self._recordings_dir, wall_us, known)
+        thread = threading.get_ident()
+        with self._naming:
+            others = [name for maker, name in self._named.items() if maker != thread]
+            name = new_id(self._recordings_dir, wall_us, (*known, *others))
+            self._named[thread] = name
+        return name
 
     def committed(self) -> None:
         """A recording has its first fragment: what waited for that may begin."""

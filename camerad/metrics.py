@@ -79,6 +79,8 @@ class Metrics:
         for effect in effects:
             if isinstance(effect, stages.StopRecording):
                 self._reason = effect.reason
+        if isinstance(event, stages.Failed) and event.others:
+            self._reason = FAILED
         self._failures.update((after.conditions - self._conditions) & _FAILURES)
         self._conditions = after.conditions
         if self._stage is not after.stage:
@@ -105,7 +107,8 @@ class Metrics:
             seconds = max(0, at_us - self._entered_us) / SECOND
             self._lasted.setdefault((before, after.stage), Histogram()).observe(seconds)
         self._stage, self._entered_us = after.stage, at_us
-        if before in stages.KEEPING and after.stage not in stages.KEEPING:
+        ended = before in stages.KEEPING and after.stage not in stages.KEEPING
+        if ended or (before is Stage.STOPPING and after.stage is Stage.RECORDING):
             failed = isinstance(event, stages.Failed)
             self._recordings[FAILED if failed else self._reason] += 1
             self._reason = ""

@@ -1,4 +1,8 @@
-"""Recordings as the daemon sees them: one recorder after the other, and the storage they go to.
+"""Recordings as the daemon sees them: their recorders, and the storage they go to.
+
+One recording runs at a time. Those before it may still be being closed, on a card that takes its
+time, each by a recorder of its own; the daemon hears of the newest, and at the end of a recording
+once all of them are closed.
 
 Carries out the effects that concern a recording, and turns what the recorder and the storage say
 into events and conditions. Used from the event loop only; the recorder and everything that touches
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from camerad.behaviour import liveness, stages
@@ -18,7 +23,7 @@ from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.card import Card, condition_of
 from camerad.clock import SECOND, Clock
 from camerad.config import Settings
-from camerad.errors import RingError, StorageError
+from camerad.errors import StorageError
 from camerad.evidence.text import count
 from camerad.heartbeat import Heartbeat
 from camerad.keeping import Keeping
@@ -88,7 +93,11 @@ class Recordings:
         self._owner = owner
         self._settings = settings
         self._clock = clock
-        self._recorder: Recorder | None = None
+        self._recorders: dict[int, Recorder] = {}
+        self._begun = 0
+        self._refused: set[int] = set()
+        self._empty = False
+        self._failure: str | None = None
         self._soundtracks = Soundtracks(settings)
         self._kept: Opened | None = None
         self._continues: str | None = None
@@ -101,7 +110,7 @@ class Recordings:
             settings,
             directory,
             rate=self._bits_per_second,
-            recording=lambda: self._recorder is not None,
+            recording=lambda: bool(self._recorders),
             make_room=self._make_room,
         )
         self.settled = asyncio.Event()
@@ -206,7 +215,11 @@ class Recordings:
     # ------------------------------------------------------------------ effects
 
     def start(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
-        """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`."""
+        """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`.
+
+        What is still being closed goes on beside it; it needs no pictures after this recording's
+        first any more.
+        """
         from camerad.evidence.plan import Plan  # noqa: PLC0415 - slow to import
         from camerad.evidence.recorder import Recorder  # noqa: PLC0415 - slow to import
 
@@ -214,6 +227,9 @@ class Recordings:
         continues = self._continues if trigger == CONTINUED else None
         before = self._goes_on if trigger == CONTINUED else None
         self._continues = self._goes_on = None
+        self.cut_short("stop")
+        self._begun = number = self._begun + 1
+        self._empty, self._failure = False, None
         wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
         plan = Plan(
             device=settings.device.id,
@@ -242,20 +258,16 @@ class Recordings:
             self._clock,
             new_id=self._keeping.new_id,
             open_sink=self._keeping.open_sink,
-            on_opened=self._owner.threadsafe(self._opened),
-            on_closed=self._owner.threadsafe(self._closed),
-            on_failed=self._owner.threadsafe(self._failed),
-            on_trouble=self._owner.threadsafe(self._card.stalled),
+            on_opened=self._owner.threadsafe(partial(self._opened, number)),
+            on_closed=self._owner.threadsafe(partial(self._closed, number)),
+            on_failed=self._owner.threadsafe(partial(self._failed, number)),
+            on_trouble=self._owner.threadsafe(partial(self._stalled, number)),
             sound=sound,
         )
-        try:
-            recorder.start()
-        except RingError as error:
-            asyncio.get_running_loop().call_soon(self._failed, error)
-            return
-        self._recorder = recorder
+        recorder.start()
+        self._recorders[number] = recorder
         self._keeping.follow(recorder)
-        self._soundtracks.runs(sound)
+        self._soundtracks.runs(number, sound)
         if self._rate is not None:
             since_us, fps, reason = self._rate
             self._tell_rate(since_us, settings.camera.fps, fps, reason)
@@ -284,22 +296,23 @@ class Recordings:
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
-        if self._recorder is None:
+        recorder = self._newest
+        if recorder is None:
             return  # it has failed; that answer is on its way
         post_event_us = 0
         if reason == "stop":
             post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
-        self._recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
+        recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
 
     def cut_short(self, reason: str) -> None:
-        """End the post-event time of a recording that is stopping; that is why it ends then."""
-        if self._recorder is not None:
-            self._recorder.stop(self._clock.now_us(), STOP_SECONDS, reason)
+        """End the post-event time of what is stopping; that is why it ends then."""
+        for recorder in self._recorders.values():
+            recorder.stop(self._clock.now_us(), STOP_SECONDS, reason)
 
     def mark(self, at_us: int) -> None:
         """Set a mark in the running recording."""
-        if self._recorder is not None:
-            self._recorder.mark(at_us)
+        if self._newest is not None:
+            self._newest.mark(at_us)
 
     def rate(self, fps: int, reason: str) -> None:
         """The camera takes so many pictures per second from now on."""
@@ -309,20 +322,24 @@ class Recordings:
         self._tell_rate(now_us, before, fps, reason)
 
     def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:
-        if self._recorder is not None and fps != before:
+        if self._newest is not None and fps != before:
             from camerad.evidence.records import RateChange  # noqa: PLC0415 - slow to import
 
-            self._recorder.rate(RateChange(at_us, before, reason, fps))
+            self._newest.rate(RateChange(at_us, before, reason, fps))
 
     @property
     def slow_syncs(self) -> int:
         """How often the storage was slow over a fragment since the start."""
-        return self._slow_syncs + (self._recorder.slow_syncs if self._recorder else 0)
+        return self._slow_syncs + sum([one.slow_syncs for one in self._recorders.values()])
 
-    def _end_recorder(self) -> None:
-        self._slow_syncs = self.slow_syncs
-        self._recorder = None
-        self._soundtracks.runs(None)
+    @property
+    def _newest(self) -> Recorder | None:
+        """The recorder of the newest recording; None once that is closed."""
+        return self._recorders.get(self._begun)
+
+    def _end_recorder(self, number: int) -> None:
+        self._slow_syncs += self._recorders.pop(number).slow_syncs
+        self._soundtracks.runs(number, None)
 
     @property
     def has_sound(self) -> bool:
@@ -342,17 +359,24 @@ class Recordings:
     def staged(self, at_us: int, stage: Stage, display: bool) -> None:
         """The camera is in another stage, or its display was switched."""
         self.note("stage", stage=stage.value, display=display)
-        if self._recorder is not None:
-            self._recorder.stage(at_us, stage.value, display)
+        if self._newest is not None:
+            self._newest.stage(at_us, stage.value, display)
 
     # ------------------------------------------------------------------ what the recorder says
 
-    def _opened(self, recording_id: str) -> None:
+    def _opened(self, number: int, recording_id: str) -> None:
         log.info("recording %s", recording_id)
-        self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
+        if number == self._begun:
+            self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
 
-    def _closed(self, info: RecordingInfo | None) -> None:
-        self._end_recorder()
+    def _stalled(self, number: int, error: StorageError | None) -> None:
+        """The card refuses what a recording has, or no longer."""
+        (self._refused.discard if error is None else self._refused.add)(number)
+        if error is not None or not self._refused:
+            self._card.stalled(error)
+
+    def _closed(self, number: int, info: RecordingInfo | None) -> None:
+        self._end_recorder(number)
         if info is None:
             log.error("the recording is empty: the camera delivered nothing")
         else:
@@ -363,28 +387,50 @@ class Recordings:
                 count(info.frames, "picture"),
                 count(len(info.gaps), "gap"),
             )
-        self._owner.post(stages.Closed(self._clock.now_us(), empty=info is None))
+        if number == self._begun:
+            self._empty = info is None
+        if self._owner.state.stage is not Stage.RECORDING:
+            self._tell_end()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, number: int, error: Exception) -> None:
         from camerad.evidence.fragments import ParametersChangedError  # noqa: PLC0415
 
-        self._end_recorder()
+        self._end_recorder(number)
         recording = self._owner.state.stage is Stage.RECORDING
-        if isinstance(error, ParametersChangedError) and recording:
+        newest = number == self._begun
+        if isinstance(error, ParametersChangedError) and recording and newest:
             log.warning("%s; it goes on as a new recording", error)
             self._continues = self._owner.state.recording_id
             self.start(CONTINUED, self._clock.now_us(), pre_event=True)
             return
         log.error("recording failed: %s", error)
+        if recording and not newest:
+            return  # repair closes it, and what the card takes now the running one finds out
         if isinstance(error, StorageError):
             self.write_failed(error)
-        self._owner.post(stages.Failed(self._clock.now_us(), str(error)))
+        if self._recorders and self._owner.state.stage is Stage.RECORDING:
+            self._owner.post(stages.Failed(self._clock.now_us(), str(error), others=True))
+            return
+        self._failure = str(error)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        """Say so once no recording is open any more."""
+        if self._recorders:
+            return
+        failure, self._failure = self._failure, None
+        now_us = self._clock.now_us()
+        self._owner.post(
+            stages.Closed(now_us, empty=self._empty)
+            if failure is None
+            else stages.Failed(now_us, failure)
+        )
 
     # ------------------------------------------------------------------ what there is
 
     def signs(self) -> tuple[liveness.Sign, ...]:
         """What shows that the threads live which keep what is recorded."""
-        at_us = None if self._recorder is None else self._recorder.turned_us
+        at_us = min((one.turned_us for one in self._recorders.values()), default=None)
         return (
             liveness.Sign(Part.RECORDER, at_us),
             liveness.Sign(Part.KEEPING, self._keeping.advanced_ns),
@@ -392,13 +438,14 @@ class Recordings:
 
     def present(self) -> dict[str, Any] | None:
         """The running recording, ready for JSON: seconds that are safe, and what started it."""
-        if self._recorder is None:
+        recorder = self._newest
+        if recorder is None:
             return None
-        info = self._recorder.info
+        info = recorder.info
         return {
             "seconds": info.seconds if info is not None else 0.0,
             "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
-            "trigger": self._recorder.plan.trigger,
+            "trigger": recorder.plan.trigger,
         }
 
     @property
@@ -424,13 +471,15 @@ class Recordings:
     async def _watch_pending(self) -> None:
         """An error tells of itself; a card that does not answer is seen by the time only."""
         while True:
-            since_us = self._asked_us if self._recorder is None else self._recorder.pending_us
+            pending = [one.pending_us for one in self._recorders.values()]
+            waits = pending or [self._asked_us]
+            since_us = min((one for one in waits if one is not None), default=None)
             self._card.pending(self._clock.now_us(), since_us)
             await asyncio.sleep(STALL_LOOK_SECONDS)
 
     def _bits_per_second(self) -> float | None:
         """Bits per second of what is recorded, once that can be told."""
-        info = self._recorder.info if self._recorder is not None else None
+        info = self._newest.info if self._newest is not None else None
         return info.bytes * 8 / info.seconds if info is not None and info.seconds > 60 else None
 
     async def _make_room(self, wanted: float) -> bool:

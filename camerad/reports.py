@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 from camerad.behaviour import signals, stages
 from camerad.behaviour.budget import BEAT_SECONDS, CARD_SECONDS
@@ -26,6 +26,8 @@ from camerad.stream.sound import SOUND_LOST
 from camerad.timekeeping import ClockWatch, Known, TimeKeeper
 
 log = logging.getLogger("camerad.daemon")
+
+LIGHT_DOWN: Final = Condition.LIGHT_DOWN
 
 
 class Reports(OnLoop, ABC):
@@ -181,6 +183,10 @@ class Reports(OnLoop, ABC):
     def _light_fault(self, output: str, what: str | None) -> None:
         if what is not None:
             log.error("%s cannot be driven: %s", output, what)
+        if what is not None and output == "red" and LIGHT_DOWN in self._state.conditions:
+            # That of another light was told; this one is the one that says that footage is kept.
+            self.sound(stages.CueKind.LIGHT_DOWN)
+            self.note("fault", condition=LIGHT_DOWN.value, holds=True)
         if output in Indicators.LIGHTS:
             self._loop.call_soon(self._look_at_lights)
 
@@ -191,7 +197,7 @@ class Reports(OnLoop, ABC):
             await asyncio.sleep(BEAT_SECONDS)
 
     def _look_at_lights(self) -> None:
-        self.set_condition(Condition.LIGHT_DOWN, holds=self._indicators.lights_faulty)
+        self.set_condition(LIGHT_DOWN, holds=self._indicators.lights_faulty)
 
     def _display_state(self, fault: str | None) -> None:
         if fault is not None:

@@ -1,4 +1,4 @@
-"""The sound of recordings, one after the other: what each begins with, and what it is told.
+"""The sound of recordings: what each begins with, and what it is told.
 
 Between two recordings it is remembered what the microphone does, and since when the wearer wants no
 sound: the next one has to know both before its first sound. Used from the event loop.
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class Soundtracks:
-    """Of one daemon; there is one at a time."""
+    """Of one daemon. One recording runs at a time; those before it may still be being closed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ring: Ring | None = None
         self._format: Callable[[], SoundFormat | None] = lambda: None
-        self._track: SoundTrack | None = None
+        self._tracks: dict[int, SoundTrack] = {}
+        self._newest = 0
         self._heard: SoundNews | None = None
         self._muted_us = 0
 
@@ -72,18 +73,24 @@ class Soundtracks:
             track.changed(self._heard)
         return track
 
-    def runs(self, track: SoundTrack | None) -> None:
-        """The recording with this track has begun; None: the one that ran is over."""
-        self._track = track
+    def runs(self, number: int, track: SoundTrack | None) -> None:
+        """The recording of this number has begun, with this track if it has sound; None: or it is
+        over."""
+        self._newest = max(self._newest, number)
+        if track is None:
+            self._tracks.pop(number, None)
+        else:
+            self._tracks[number] = track
 
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
         self._muted_us = at_us
-        if self._track is not None:
-            self._track.mute(on, at_us)
+        track = self._tracks.get(self._newest)
+        if track is not None:
+            track.mute(on, at_us)
 
     def hear(self, news: SoundNews) -> None:
         """The microphone does something else."""
         self._heard = news
-        if self._track is not None:
-            self._track.changed(news)
+        for track in self._tracks.values():
+            track.changed(news)

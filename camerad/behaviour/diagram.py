@@ -40,7 +40,8 @@ INTRODUCTION: Final = """\
 What the camera does, as it follows from the tables in `camerad/behaviour/`. The pre-event buffer
 is armed in self-view here, as most policies have it. *Wiping* is the end of self-view: the display
 is dark, and idle shows once the buffer is overwritten. While the camera starts, wipes or stops,
-what is asked of it is remembered and carried out when it can be. Switching the sound off is allowed
+what is asked of it is remembered and carried out when it can be; wiping and stopping, a press that
+records does so at once. Switching the sound off is allowed
 here; where the policy forbids it, the camera answers with the cue *refused*.
 """
 
@@ -97,6 +98,7 @@ def events(state: State) -> dict[str, Event]:
         "wiped": stages.Wiped(0),
         "file closed": stages.Closed(0),
         "recorder failed": stages.Failed(0, ""),
+        "recorder failed, an earlier file still open": stages.Failed(0, "", others=True),
         "shutdown": stages.Shutdown(0),
         **{condition.value: stages.Raised(0, condition) for condition in Condition},
     }
@@ -104,7 +106,8 @@ def events(state: State) -> dict[str, Event]:
 
 def arrows() -> list[Arrow]:
     """Every event that does something, in every node; and what it does otherwise if something is
-    remembered, or within the node if the status shows or the sound is off."""
+    remembered, or within the node if the status shows or the sound is off; and what can happen only
+    to a recording that began while an earlier one was being closed."""
     found: list[Arrow] = []
     for node, state in nodes().items():
         plain = dict(_answers(node, state))
@@ -120,6 +123,9 @@ def arrows() -> list[Arrow]:
             for name, arrow in _answers(node, _after(state, _wanted(intent))):
                 if arrow.to == node and (name not in plain or arrow.effects != plain[name].effects):
                     found.append(replace(arrow, on=f"{name}, {shown}"))
+    again = _after(nodes()["stopping"], _wanted(Intent.RECORD))
+    named = {arrow.on for arrow in found if arrow.node == "recording"}
+    found += [arrow for name, arrow in _answers("recording", again) if name not in named]
     return found
 
 

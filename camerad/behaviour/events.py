@@ -24,7 +24,8 @@ class Stage(Enum):
     RECORDING = "recording"
     """Footage is kept."""
     STOPPING = "stopping"
-    """The end of the footage is being brought to storage. Presses are remembered."""
+    """The end of the footage is being brought to storage. A press that records does so at once;
+    others are remembered."""
 
 
 class Condition(Enum):
@@ -186,9 +187,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The recorder has closed the file it was told to stop; nothing is kept any more.
+    """The recording that was told to stop is closed, and so is any from before it; nothing is kept
+    any more.
 
-    empty: not a picture had come, so there is no file.
+    empty: not a picture of the newest had come, so there is no file of it.
     """
 
     at_us: int
@@ -197,10 +199,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The recorder could not open its file, or not go on; nothing is kept any more."""
+    """The recorder could not open its file, or not go on; nothing is kept any more.
+
+    others: but for an earlier recording, whose file is still being closed.
+    """
 
     at_us: int
     reason: str
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +282,7 @@ class ShowStatus:
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """Keep footage from now on.
+    """Keep footage from now on, though an earlier recording may still be being closed.
 
     With sound, where the policy has it: a recording is never muted when it begins. trigger: the
     source of the intent. at_us: the edge of the press. pre_event: whether what the

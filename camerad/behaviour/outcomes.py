@@ -36,7 +36,7 @@ Result: TypeAlias = tuple[State, tuple[Effect, ...]]
 
 def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) -> Result:
     """Record: footage first, the display last. Whatever the way here, the person facing the camera
-    is to see that it records."""
+    is to see that it records. What is still being closed is closed beside it."""
     pre_event = state.armed and state.stage in rules.armed_in
     display_on = rules.display_in_recording
     state, over = end_status(state)
@@ -57,6 +57,7 @@ def start(state: State, at_us: int, edge_us: int, trigger: str, rules: Rules) ->
         display_on=display_on,
         recording_id=None,
         muted=False,
+        earlier=state.stage is Stage.STOPPING,
     )
     return state, effects
 
@@ -68,6 +69,12 @@ def stop(state: State, at_us: int, reason: str) -> Result:
         *_showing(state, wanted=False),
         Cue(CueKind.STOPPED),
     )
+    return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
+
+
+def break_off(state: State, at_us: int) -> Result:
+    """The recording has failed. What an earlier one had taken from the ring is still to be kept."""
+    effects = _showing(state, wanted=False)
     return replace(state, stage=Stage.STOPPING, entered_us=at_us, display_on=False), effects
 
 
@@ -89,6 +96,7 @@ def rest(state: State, at_us: int, rules: Rules) -> Result:
         display_on=False,
         recording_id=None,
         muted=False,
+        earlier=False,
     )
     if state.wiping:
         return state, effects

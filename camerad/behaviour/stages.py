@@ -37,8 +37,12 @@ and not multiplied into it:
   the microphone heard before the decision stays.
 - *Status.* For a moment the display tells the wearer of battery, storage and clock. In idle only:
   whatever leaves idle ends it.
-- *Remembered.* While the camera waits for itself, an intent cannot be carried out, so it is
-  remembered, and carried out when the wait is over. What is remembered is always a single intent,
+- *Earlier.* A recording is closed by the storage, which may take its time. A press meanwhile
+  records at once: both recordings read the ring, each what it wants. Stopping, the camera waits for
+  all of them.
+- *Remembered.* While the camera waits for itself, an intent that does not record cannot be carried
+  out, nor can any while it starts. So it is remembered, and carried out when the wait is over. What
+  is remembered is always a single intent,
   the one that leads from idle to where all of them together lead: two escalations are one record,
   and a stop takes it back.
 - *Ending.* A shutdown has been asked for. What is open is closed, what is to be wiped is wiped,
@@ -221,10 +225,11 @@ def step(state: State, event: Event, rules: Rules) -> Result:
 
 def _intended(state: State, event: Intended, rules: Rules) -> Result:
     means = INTENTS[state.stage].get(event.intent)
-    # Starting a recording waits for no wipe; everything else does.
-    remember = state.waiting and not (state.stage is Stage.SELF_VIEW and means is Outcome.RECORD)
-    if remember:
+    starting = state.stage is Stage.STARTING
+    if state.waiting and (starting or means is not Outcome.RECORD):
         means = INTENTS[LEADS_TO[state.remembered]].get(event.intent)
+    # Starting a recording waits for no wipe and no file; everything else does.
+    remember = state.waiting and (starting or means is not Outcome.RECORD)
     if means is Outcome.RECORD and not state.can_record:
         return outcomes.refuse(state)
     if means is None or state.ending:
@@ -311,6 +316,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
     if state.ended:
         return state, ()
     follows = EVENTS[state.stage].get(type(event))
+    if isinstance(event, Failed) and event.others:
+        follows = Outcome.BREAK_OFF if state.stage is Stage.RECORDING and state.earlier else None
     if follows is None or (isinstance(event, Wiped) and not state.wiping):
         raise IllegalEvent(state, event)
     state, first = _note(state, event)
@@ -326,6 +333,8 @@ def _happened(state: State, event: Event, rules: Rules) -> Result:
             state, then = outcomes.remind(state, event.at_us, rules)
         case Outcome.STATUS_OVER:
             state, then = outcomes.end_status(state)
+        case Outcome.BREAK_OFF:
+            state, then = outcomes.break_off(state, event.at_us)
         case Outcome.END:
             state, then = outcomes.end(state)
         case _:

@@ -52,7 +52,8 @@ class State:
     is over, with the edge of its press and its source. recording_id: of the open recording, once
     the recorder has named it. entered_us: when the stage began. reminded_us: when the wearer last
     felt that a recording runs. muted: the wearer has switched the sound of the recording off; until
-    its file is closed. status_on: the display is to show the status, since status_at_us.
+    its file is closed. earlier: when it began, an earlier one was still being closed. status_on:
+    the display is to show the status, since status_at_us.
     """
 
     stage: Stage
@@ -68,6 +69,7 @@ class State:
     recording_id: str | None = None
     reminded_us: int = 0
     muted: bool = False
+    earlier: bool = False
     status_on: bool = False
     status_at_us: int = 0
 

@@ -52,6 +52,8 @@ class Outcome(StrEnum):
     """What the camera waited for is over: on to what is remembered, or to idle."""
     REMIND = "remind"
     """Say that the recording goes on."""
+    BREAK_OFF = "break_off"
+    """The recording has failed; an earlier one is still being closed."""
     END = "end"
     """Nothing is open: leave."""
     NOTE = "note"
@@ -110,7 +112,8 @@ EVENTS: Final[Mapping[Stage, Mapping[type[Event], Outcome]]] = {
     },
 }
 """What follows from an event; one that is missing is illegal. A Tick counts when it is due, and
-Wiped only answers a Wipe. Intents and conditions are legal everywhere and have their own tables."""
+Wiped only answers a Wipe. A recording that fails while an earlier one is still being closed is
+broken off. Intents and conditions are legal everywhere and have their own tables."""
 
 REFUSES_START: Final = frozenset(
     {

@@ -177,17 +177,13 @@ class Recorder:
     # From any thread
 
     def start(self) -> None:
-        """Begin to follow the rings, and return. Raises RingError if another recording does."""
+        """Begin to follow the rings, and return. Whoever else follows them goes on."""
         from_us = None if self.plan.pre_event_wanted_us else self.plan.trigger_us
         self._started_us = self._clock.now_us()
         self._reader = self._course.reader = self._ring.follow(from_us)
         sound = self._sound
         if sound is not None:
-            try:
-                sound.follow(None if sound.wanted.pre_event else self.plan.trigger_us)
-            except BaseException:
-                self._reader.close()
-                raise
+            sound.follow(None if sound.wanted.pre_event else self.plan.trigger_us)
         self._thread.start()
 
     def mark(self, at_us: int) -> None:

@@ -95,10 +95,7 @@ class SoundTrack:
     # The recorder's thread
 
     def follow(self, from_us: int | None) -> None:
-        """Begin to follow the ring: from its oldest sound on, or from the first at `from_us`.
-
-        Raises RingError if another recording does.
-        """
+        """Begin to follow the ring: from its oldest sound on, or from the first at `from_us`."""
         self._reader = self._ring.follow(from_us)
 
     def begin(self, origin_us: int, from_us: int) -> Microphone:

@@ -13,6 +13,7 @@ thing, before it loads what takes time, and last thing, when it is told to end o
 it that the controller has died (`LAST_SECONDS`). What does not come back from a driver cannot do
 that; it is ended by the kernel's alarm, which needs nothing of this process
 (`DISPLAY_HUNG_SECONDS`, and `DISPLAY_START_SECONDS` while it loads, when the display is dark).
+While it loads, the kernel ends it as soon as the controller has died.
 """
 
 from __future__ import annotations
@@ -59,9 +60,13 @@ def _show(settings: SelfViewSettings, frame_fd: int, control: socket.socket) -> 
     panel = read_panel(settings.sysfs)
     display = Framebuffer(settings.device, panel)
     signal.setitimer(signal.ITIMER_REAL, DISPLAY_START_SECONDS)
-    try:
-        from camerad.selfview import serving  # noqa: PLC0415 - slow to import; it is dark by now
+    # It is dark, so there is nothing to be done last. Nor could it be: a library that is told of
+    # something while it loads says that it could not be loaded.
+    signal.signal(_ORPHANED, signal.SIG_DFL)
+    from camerad.selfview import serving  # noqa: PLC0415 - slow to import
 
+    signal.signal(_ORPHANED, _orphaned)
+    try:
         serving.run(display, panel, settings, frame_fd=frame_fd, control=control, alive=_alive)
         signal.signal(_ORPHANED, signal.SIG_IGN)  # it is dark, and about to end
     except _Orphaned:

@@ -24,7 +24,8 @@ class Group:
 
     first_us, before_us: media time of its first packet, and of the packet before that if there was
     one. packets: each with the offset of its bytes. gaps: what is missing before the packet of that
-    index. gone: it has left; only its runs remember it until the hand passes them.
+    index. leased: how many leases have it. gone: it has left; only its runs remember it until the
+    hand passes them.
     """
 
     __slots__ = (
@@ -49,7 +50,7 @@ class Group:
         self.gaps: dict[int, tuple[Gap, ...]] = {}
         self.runs: list[Run] = []
         self.bytes = 0
-        self.leased = False
+        self.leased = 0
         self.gone = False
         self.previous: Group | None = None
         self.next: Group | None = None
@@ -67,6 +68,8 @@ class Cursor:
     from_us: it starts with the first key frame at or after this time.
     group, index: the next packet it wants; no group while the one to start with has not come.
     skip: how many of the gaps before its first packet are older than the reader itself.
+    lost: gaps of what left before it was read, to be told with its next packet. overrun: whether it
+    has lost packets since it last took some.
     read: whether it has read anything. leased: the groups of the lease that is out.
     waiting: whether it sleeps until `Window.ripe` is true, with `min_us` and `until_us`.
     """
@@ -77,7 +80,9 @@ class Cursor:
         "group",
         "index",
         "leased",
+        "lost",
         "min_us",
+        "overrun",
         "read",
         "skip",
         "until_us",
@@ -89,6 +94,8 @@ class Cursor:
         self.group: Group | None = None
         self.index = 0
         self.skip = 0
+        self.lost: tuple[Gap, ...] = ()
+        self.overrun = False
         self.read = False
         self.leased: list[Group] = []
         self.waiting = False

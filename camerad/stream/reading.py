@@ -1,4 +1,4 @@
-"""The one that reads along: what the ring holds, oldest first, and then what the encoder delivers.
+"""Those that read along: what the ring holds, oldest first, and then what the encoder delivers.
 
 A reader takes packets in leases. What is leased lies in the ring itself and is not overwritten
 until it is given back; what has not been read leaves only when bytes run out, and then a gap says
@@ -78,7 +78,7 @@ class Reader:
             if cursor.closed:
                 return None
             taken = self._window.take(cursor, max_us)
-            self._window.overrun = self._window.overrun and not taken.packets
+            cursor.overrun = cursor.overrun and not taken.packets
         if not taken.packets:
             return None
         # By way of a list: CPython keeps freed tuples for the next of their length, and one that it
@@ -108,13 +108,13 @@ class Reader:
     def overrun(self) -> bool:
         """Whether packets have left unread, because bytes ran out, since the last `take` that gave
         some."""
-        return self._window.overrun
+        return self._cursor.overrun
 
     def open_gaps(self) -> tuple[Gap, ...]:
         """Gaps after the last packet here, with `to_us` None: what ends a recording whose camera
         did not come back."""
         with self._condition:
-            return self._window.stated(None)
+            return self._window.open_gaps(self._cursor)
 
     def close(self) -> None:
         """End the reading; a `take` that waits returns. Raises RingError while a lease is out."""
@@ -123,7 +123,7 @@ class Reader:
                 raise RingError("the last lease was not given back")
             if not self._cursor.closed:
                 self._cursor.closed = True
-                self._window.cursor = None
+                self._window.cursors.remove(self._cursor)
                 self._condition.notify_all()
 
     def __enter__(self) -> Self:

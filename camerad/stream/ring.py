@@ -19,15 +19,16 @@ Invariants
  3. The bound in bytes beats the bound in seconds: a packet that needs room gets it from the oldest
     group in the writer's way, and the shortfall is on record.
  4. What a reader has leased is not touched. What it has not read leaves only when bytes run out,
-    and then the reader is told: a gap says how many pictures are missing, and between which.
+    and then the reader is told: a gap says how many pictures are missing, and between which. Each
+    of several readers gets all that it wants, whatever the others do.
  5. The writer never waits for a reader. Its cost per packet does not grow with what is held.
  6. Every packet lies in one piece, so it is received, multiplexed and sealed without a copy.
  7. Bytes that belong to no packet held, leased or being received are zero: what leaves is
     overwritten as it leaves.
  8. Media time rises from packet to packet.
 
-Threads: one writer (`reserve`, `commit`, `abandon`, `note_gap`, `scratch`), one reader, and anyone
-for the rest. One lock; it is never held while waiting, receiving or storing.
+Threads: one writer (`reserve`, `commit`, `abandon`, `note_gap`, `scratch`), one for each reader,
+and anyone for the rest. One lock; it is never held while waiting, receiving or storing.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Ring:
             if not taken:
                 self._arena.overwrite(self._offset, self._size)
             window.age(info.pts_us if now_us is None else max(now_us, info.pts_us))
-            if window.cursor is not None and window.cursor.waiting and window.ripe(window.cursor):
+            if any(one.waiting and window.ripe(one) for one in window.cursors):
                 self._condition.notify_all()
             return taken
 
@@ -196,14 +197,13 @@ class Ring:
 
     @property
     def due_us(self) -> int | None:
-        """Media time of the packet that the reader waits for; earlier ones need not hurry.
+        """Media time of the packet that a reader waits for; earlier ones need not hurry.
 
-        None while it does not wait.
+        None while none waits.
         """
         with self._lock:
-            cursor = self._window.cursor
-            waiting = cursor is not None and cursor.waiting
-            return self._window.due_us(cursor) if cursor is not None and waiting else None
+            window = self._window
+            return min((window.due_us(one) for one in window.cursors if one.waiting), default=None)
 
     @property
     def leaves_us(self) -> int | None:
@@ -217,13 +217,13 @@ class Ring:
             self._window.age(now_us)
 
     def wipe(self) -> int:
-        """Overwrite every byte that was used, forget everything, end the reader; how many bytes.
+        """Overwrite every byte that was used, forget everything, end the readers; how many bytes.
 
         A packet that is being received meanwhile is overwritten by its commit or abandon, and not
         taken in. Raises RingError, and does nothing, while a lease is out.
         """
         with self._lock:
-            if self._window.cursor is not None and self._window.cursor.leased:
+            if any(one.leased for one in self._window.cursors):
                 raise RingError("the ring cannot be wiped while a recording reads from it")
             self._window.clear()
             self._arena.overwrite(0, self._high)
@@ -242,16 +242,12 @@ class Ring:
         self.scratch.release()
         self._arena.close()
 
-    # The reader
+    # The readers
 
     def follow(self, from_us: int | None = None) -> Reader:
-        """Read from the oldest group on, or from the first key frame at or after `from_us`.
-
-        Raises RingError if there is a reader already.
-        """
+        """Read from the oldest group on, or from the first key frame at or after `from_us`, whoever
+        else reads."""
         with self._lock:
-            if self._window.cursor is not None:
-                raise RingError("the ring has a reader already")
             cursor = self._window.follow(from_us)
             short_us = self._window.shortfall_us
         return Reader(

@@ -13,15 +13,16 @@ group that may leave, the group leaves; if the group is being read, the hand ste
 it again one turn later. What does not fit before the end of the arena begins at its start. Each
 packet costs a step or two, however many are held.
 
-A reader is a `Cursor`: the next packet it wants. What lies before it has been read. A group is
-*wanted* while it is leased or holds a packet that the reader has yet to come to; every group after
-a wanted one is wanted too.
+A reader is a `Cursor`: the next packet it wants. What lies before it has been read. There may be
+several: a recording begins while the last one is still being closed. A group is *wanted* while it
+is leased or holds a packet that one of them has yet to come to; every group after a wanted one is
+wanted too.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from camerad.stream.groups import Cursor, Group, Run, Taken
@@ -43,13 +44,12 @@ class Window:
         self._serial = 0
         self.oldest: Group | None = None
         self.newest: Group | None = None
-        self.cursor: Cursor | None = None
-        self.overrun = False
-        """Whether a reader has lost packets since it last took some."""
+        self.cursors: list[Cursor] = []
+        """The readers, in the order in which they came."""
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, and close the reader; the caller overwrites the bytes."""
+        """Forget everything, and close the readers; the caller overwrites the bytes."""
         for group in tuple(self.groups()):
             group.let_go()
         self.oldest = self.newest = None
@@ -60,9 +60,9 @@ class Window:
         self.pending: list[Gap] = []
         self._runs: deque[Run] = deque()
         self._hand = 0
-        if self.cursor is not None:
-            self.cursor.closed = True
-            self.cursor = None
+        for cursor in self.cursors:
+            cursor.closed = True
+        self.cursors.clear()
 
     def groups(self) -> Iterator[Group]:
         """From the oldest to the newest."""
@@ -151,25 +151,14 @@ class Window:
             self.newest.next = group
         self.newest = group
         self.open = True
-        cursor = self.cursor
-        if (
-            cursor is not None
-            and cursor.group is None
-            and (cursor.from_us is None or first_us >= cursor.from_us)
-        ):
-            cursor.group = group
+        for cursor in self.cursors:
+            if cursor.group is None and (cursor.from_us is None or first_us >= cursor.from_us):
+                cursor.group = group
         return group
 
     def stated(self, to_us: int | None) -> tuple[Gap, ...]:
         """The gaps since the last packet, if the next one is of `to_us`."""
-        return tuple(
-            replace(
-                gap,
-                from_us=self.last_us if gap.from_us is None else gap.from_us,
-                to_us=to_us if gap.to_us is None else gap.to_us,
-            )
-            for gap in self.pending
-        )
+        return stated(self.pending, self.last_us, to_us)
 
     def note(self, gap: Gap) -> bool:
         """State `gap` before the next packet.
@@ -177,7 +166,7 @@ class Window:
         False if nothing is held or read that it could be missing from, or if it only continues the
         gap that was stated last.
         """
-        if self.oldest is None and self.cursor is None:
+        if self.oldest is None and not self.cursors:
             return False
         last = self.pending[-1] if self.pending else None
         if last is not None and last.reason == gap.reason and last.to_us is None:
@@ -188,13 +177,13 @@ class Window:
         return True
 
     def miss(self) -> None:
-        """An encoded picture is not taken in: wait for a key frame, and count it if a reader or the
+        """An encoded picture is not taken in: wait for a key frame, and count it if readers or the
         packets before it could miss it."""
         self.open = False
         last = self.pending[-1] if self.pending else None
         if last is not None and last.to_us is None:
             self.pending[-1] = replace(last, frames=add_frames(last.frames, 1))
-        elif self.oldest is not None or (self.cursor is not None and self.cursor.read):
+        elif self.oldest is not None or any(one.read or one.lost for one in self.cursors):
             self.pending.append(Gap(RING_FULL, 1, self.last_us, None))
 
     # Leaving
@@ -220,11 +209,10 @@ class Window:
         return limit_us if follower is None else min(limit_us, follower.first_us + self.seconds_us)
 
     def _wanted(self, group: Group) -> bool:
-        cursor = self.cursor
-        if cursor is None:
-            return False
-        if group.leased:
-            return True
+        return group.leased > 0 or any(self._wants(cursor, group) for cursor in self.cursors)
+
+    def _wants(self, cursor: Cursor, group: Group) -> bool:
+        """Whether the reader has yet to come to a packet of the group."""
         if cursor.group is None:
             return False
         if group is cursor.group:
@@ -232,28 +220,29 @@ class Window:
         return group.serial > cursor.group.serial
 
     def _drop(self, group: Group) -> None:
-        """Let a group leave that the reader still wants, and state what it loses."""
-        cursor = self.cursor
-        self.overrun = True
+        """Let a group leave that readers still want, and tell each of them what it loses."""
+        for cursor in self.cursors:
+            if self._wants(cursor, group):
+                self._lose(cursor, group)
+        self._leave(group)
+
+    def _lose(self, cursor: Cursor, group: Group) -> None:
+        """The reader will not come to what is left of the group."""
         index = skip = 0
         before_us = group.before_us
-        if cursor is not None and cursor.group is group:
+        if cursor.group is group:
             index, skip = cursor.index, cursor.skip
             cursor.skip = 0
             if index:
                 before_us = group.packets[index - 1][0].pts_us
             elif not cursor.read:
                 before_us = group.first_us
+        cursor.overrun = True
         gaps = [gap for at in sorted(group.gaps) if at >= index for gap in group.gaps[at]][skip:]
-        follower = group.next
         if index < len(group.packets):
-            to_us = None if follower is None else follower.first_us
+            to_us = None if group.next is None else group.next.first_us
             gaps.append(Gap(RING_FULL, len(group.packets) - index, before_us, to_us))
-        self._leave(group)
-        if follower is None:
-            self.pending = list(join([*gaps, *self.pending]))
-        else:
-            follower.gaps[0] = join([*gaps, *follower.gaps.get(0, ())])
+        cursor.lost = join([*cursor.lost, *gaps])
 
     def _leave(self, group: Group) -> None:
         """Forget the group and overwrite its bytes."""
@@ -270,8 +259,9 @@ class Window:
             self.open = False
         else:
             group.next.previous = group.previous
-        if self.cursor is not None and self.cursor.group is group:
-            self.cursor.group, self.cursor.index = group.next, 0
+        for cursor in self.cursors:
+            if cursor.group is group:
+                cursor.group, cursor.index = group.next, 0
         group.let_go()
         self._forget_gone()
 
@@ -284,8 +274,8 @@ class Window:
 
     def follow(self, from_us: int | None) -> Cursor:
         """A reader that starts with the first key frame at or after `from_us`, or the oldest."""
-        cursor = self.cursor = Cursor(from_us)
-        self.overrun = False
+        cursor = Cursor(from_us)
+        self.cursors.append(cursor)
         for group in self.groups():
             if from_us is None or group.first_us >= from_us:
                 cursor.group = group
@@ -315,6 +305,11 @@ class Window:
         due_us = (self.last_us or 0 if first_us is None else first_us) + cursor.min_us
         return due_us if cursor.until_us is None else min(due_us, cursor.until_us)
 
+    def open_gaps(self, cursor: Cursor) -> tuple[Gap, ...]:
+        """The gaps after the last packet, as far as they are the reader's."""
+        lost = [gap for gap in cursor.lost if gap.to_us is None]
+        return join([*lost, *self.stated(None)])
+
     def take(self, cursor: Cursor, max_us: int) -> Taken:
         """Move the cursor on by up to `max_us`, at least one packet, and lease what it passes."""
         taken = Taken()
@@ -339,11 +334,13 @@ class Window:
                 break
             if end_us is None:
                 end_us = info.pts_us + max_us
-            if not group.leased:
-                group.leased = True
+            if not cursor.leased or cursor.leased[-1] is not group:
+                group.leased += 1
                 cursor.leased.append(group)
-            if index in group.gaps:
-                taken.gaps += group.gaps[index][cursor.skip :]
+            if cursor.lost or index in group.gaps:
+                noted = group.gaps.get(index, ())[cursor.skip :]
+                taken.gaps += join([*stated(cursor.lost, None, info.pts_us), *noted])
+            cursor.lost = ()
             cursor.skip = 0
             cursor.read = True
             taken.packets.append(group.packets[index])
@@ -354,5 +351,17 @@ class Window:
     def give_back(self, cursor: Cursor) -> None:
         """End the lease."""
         for group in cursor.leased:
-            group.leased = False
+            group.leased -= 1
         cursor.leased.clear()
+
+
+def stated(gaps: Iterable[Gap], from_us: int | None, to_us: int | None) -> tuple[Gap, ...]:
+    """The gaps, where they have no end of their own from and to these packets."""
+    return tuple(
+        replace(
+            gap,
+            from_us=from_us if gap.from_us is None else gap.from_us,
+            to_us=to_us if gap.to_us is None else gap.to_us,
+        )
+        for gap in gaps
+    )

@@ -15,8 +15,9 @@ Everything that is wrong to do with a pin raises what gpiozero raises. HW_MOCKS_
 (``"17,22"``) that another program has taken: to use one raises GPIOPinInUse. HW_MOCKS_SEED is the
 seed of all bounce.
 
-Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}}`` (answered, when the last
-edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed", "at_us"}]}``);
+Messages of the world: ``{"press": {"gpio", "seconds", "bounce", "id"}, "until_us"}`` (answered,
+when the last edge is over, by ``{"pressed": id, "gpio", "down_us", "up_us", "edges": [{"closed",
+"at_us"}]}``; one that began before the program did holds until ``until_us``, and has no down_us);
 ``{"hold": {"gpio", "down", "id"}}`` (answered likewise by ``{"held": id, "gpio", "at_us"}``, at_us
 null if there was no edge); ``{"fault": "button_stuck" | "button_bounce" | "light_dead", "gpio",
 "until_us"}``.
@@ -74,7 +75,7 @@ class Press:
     @property
     def down_us(self) -> int | None:
         """When the contact first closed; None if it was closed already."""
-        return next((edge.at_us for edge in self.edges if edge.closed), None)
+        return self.edges[0].at_us if self.edges and self.edges[0].closed else None
 
     @property
     def up_us(self) -> int | None:
@@ -257,6 +258,9 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
             cause = f"press {self._presses_made}"
             press = Press(gpio, cause, name, now_us(), length_us, bounce=bounce)
             self._contact(gpio).close(cause, press.asked_us, press.until_us, bounce=bounce)
+            if not self._running:
+                self._contact(gpio).rest()
+                press.began = True
             self._presses.append(press)
             self._news.notify_all()
         return press
@@ -350,9 +354,12 @@ class SimulatedFactory(MockFactory):  # type: ignore[misc]
 
     def _hear(self, message: Message) -> None:
         if isinstance(press := message.get("press"), dict):
+            seconds = float(press["seconds"])
+            if not self._running and "until_us" in message:
+                seconds = (message["until_us"] - now_us()) / 1_000_000
             self._press(
                 int(press["gpio"]),
-                float(press["seconds"]),
+                seconds,
                 bool(press.get("bounce", True)),
                 press.get("id"),
             )

@@ -274,6 +274,24 @@ def test_a_button_held_in_the_world_reads_as_pressed_at_the_first_look(
         made.close()
 
 
+def test_a_press_that_began_before_the_program_lasts_for_the_rest_of_its_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with WorldThread(tmp_path / "world") as world:
+        began_us = now_us()
+        press = {"gpio": 17, "seconds": 1.0, "bounce": True, "id": 1}
+        world.tell("pins", {"press": press, "until_us": began_us + 1_000_000}, keep="press 1")
+        monkeypatch.setenv("HW_MOCKS_WORLD", str(tmp_path / "world"))
+        made = SimulatedFactory()
+        with DigitalInputDevice(17, pull_up=True, pin_factory=made) as button:
+            assert button.is_active
+            answer = world.wait_for(lambda _, m: m.get("pressed") == 1)
+            assert answer["down_us"] is None
+            assert 1_000_000 <= answer["up_us"] - began_us < 2_000_000
+            until(lambda: not button.is_active)
+        made.close()
+
+
 def test_faults_of_buttons_come_from_the_world(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

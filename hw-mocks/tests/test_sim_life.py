@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyrage
@@ -22,6 +23,7 @@ from waiting import until
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.sim.__main__ import parser
+from hw_mocks.sim.server import _NOTHING, Server
 
 
 @pytest.fixture
@@ -213,7 +215,8 @@ def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
         return now if (now := sim.facts())["daemon_pid"] != answer["killed"] else None
 
     facts = until(another)
-    assert stages <= {"idle", "starting"}, "a camera that comes back by itself is not called off"
+    # It comes back by itself, so it is not off; and nobody is told that it records at a press.
+    assert stages == {"starting"}
     assert not any(alive(pid) for pid in [answer["killed"], *left])
     assert facts["started_us"] - answer["at_us"] >= 200_000
     assert facts["epoch_us"] == before["epoch_us"]
@@ -222,6 +225,44 @@ def test_a_daemon_that_is_killed_is_started_again_in_the_same_world(
     assert not any("has ended" in line for line in sim.lines)
     assert sim.stop() == 0
     assert not alive(facts["daemon_pid"])
+
+
+def test_a_daemon_that_was_killed_is_not_ready_though_it_has_not_been_seen_to_end() -> None:
+    """Its last word was that it is; whoever pressed now would press in vain."""
+    word = {**_NOTHING, "stage": "idle", "ready": True}
+    killed = SimpleNamespace(pid=4711, comes_back=True)
+    board = SimpleNamespace(outputs=dict)
+    server = SimpleNamespace(
+        _daemon=killed, _board=board, _panel=SimpleNamespace(lit=lambda: False)
+    )
+    state = Server.state(server, word)  # type: ignore[arg-type]
+    assert (state["stage"], state["ready"]) == ("starting", False)
+
+
+def test_a_finger_stays_on_its_button_while_the_daemon_is_started_again(
+    start: Callable[..., Sim],
+) -> None:
+    sim = start()
+    sim.ready()
+    killed = sim.ask("POST", "/api/fault", {"name": "daemon_killed"})[1]["killed"]
+    # Longer than the stand-in takes to start.
+    status, press = sim.ask("POST", "/api/press", {"button": "main", "seconds": 8})
+    assert (status, press["down_us"]) == (200, None)
+    assert press["edges"][0]["closed"] is press["edges"][-1]["closed"] is False
+    assert sim.facts()["daemon_pid"] != killed
+    assert sim.stop() == 0
+
+
+def test_a_press_that_nobody_sees_the_end_of_is_said_to_be_one(start: Callable[..., Sim]) -> None:
+    sim = start()
+    sim.ready()
+    os.kill(sim.facts()["daemon_pid"], signal.SIGKILL)
+    status, answer = sim.ask("POST", "/api/press", {"button": "main", "seconds": 0.5})
+    assert (status, answer) == (
+        409,
+        {"error": "the daemon had not opened its buttons, or had ended"},
+    )
+    assert sim.stop() == 0
 
 
 def test_a_simulator_that_ends_while_the_daemon_is_to_be_started_again_leaves_nothing_behind(

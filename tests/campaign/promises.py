@@ -103,21 +103,26 @@ def p2_wiped_is_overwritten(seen: Seen) -> Iterator[str | None]:
 
 
 def p3_red_while_footage_is_kept(seen: Seen) -> Iterator[str | None]:
-    """At every commit the red light is on; where its line is shorted for longer than the lights
-    are left alone, the ledger says so."""
-    reds = [f for f in seen.faults if f.name == "light_dead" and f.body.get("light") == "red"]
-    held = any("light_down" in one.state["conditions"] for one in seen.said)
+    """From the first commit to the last the red light is on. Where its line is shorted it cannot
+    be; if that takes longer than the lights are left alone, the wearer is told of it, and the
+    ledger."""
+    # Of what held before, the ledger has spoken before.
+    held = "light_down" in seen.conditions(seen.began_us, seen.began_us)
     noted = held or _condition_noted(seen, "light_down")
     for film in seen.films:
-        for number, commit in enumerate(film.read.commits):
-            at_us = commit["facts"]["clock"]["boot_us"]
-            yield None
-            if seen.level("red", at_us) is True:
-                continue
-            if not _light_is_dead(seen, "red", at_us):
-                yield f"{film.path.name}: red was dark at commit {number}"
-            elif any(one.near(at_us, at_us - NOTICED_US) for one in reds) and not noted:
-                yield f"{film.path.name}: red was dark at commit {number}, and nothing says so"
+        times = [commit["facts"]["clock"]["boot_us"] for commit in film.read.commits]
+        yield from (None for _ in times)
+        if not times:
+            continue
+        for from_us, to_us in seen.dark("red", times[0], times[-1]):
+            text = f"{film.path.name}: red was dark for {(to_us - from_us) / 1e6:.2f} s of it"
+            if not _light_is_dead(seen, "red", from_us, to_us):
+                yield text
+            elif to_us - from_us > NOTICED_US:
+                told = "light_down" in seen.conditions(from_us, to_us + TOLD_US)
+                if not (told and noted):
+                    missing = "nothing in the ledger says so" if told else "the wearer was not told"
+                    yield f"{text}, its line was shorted, and {missing}"
 
 
 def p4_no_plaintext_on_the_card(seen: Seen) -> Iterator[str | None]:
@@ -314,13 +319,13 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _light_is_dead(seen: Seen, light: str, at_us: float) -> bool:
-    return any(
-        one.name == "light_dead"
-        and one.body.get("light") == light
-        and one.near(at_us - SETTLED_US, at_us)
-        for one in seen.faults
-    )
+def _light_is_dead(seen: Seen, light: str, from_us: float, to_us: float) -> bool:
+    """Whether its line was shorted from one instant to another, with a little before and after."""
+    spans = [f for f in seen.faults if f.name == "light_dead" and f.body.get("light") == light]
+    for one in sorted(spans, key=lambda one: one.from_us):
+        if one.from_us - SETTLED_US <= from_us:
+            from_us = max(from_us, one.to_us + SETTLED_US)
+    return from_us >= to_us
 
 
 def _condition_noted(seen: Seen, condition: str) -> bool:

@@ -123,6 +123,28 @@ class Seen:
         chosen = [one for one in self.faults if not names or one.name in names]
         return any(one.near(from_us, to_us) for one in chosen)
 
+    def conditions(self, from_us: float, to_us: float) -> set[str]:
+        """All conditions told from one instant to another, and those that held before."""
+        at = max((one.at_us for one in self.said if one.at_us <= from_us), default=-1)
+        within = [one for one in self.said if at <= one.at_us <= to_us]
+        return {str(one) for said in within for one in said.state["conditions"]}
+
+    def dark(self, name: str, from_us: float, to_us: float) -> list[tuple[float, float]]:
+        """When a light was not on between two instants, as far as is known."""
+        edges = [e for e in self.edges if e["name"] == name and from_us < e["at_us"] < to_us]
+        changes = [(from_us, self.level(name, from_us) is True)]
+        changes += [(e["at_us"], bool(e["on"])) for e in sorted(edges, key=lambda e: e["at_us"])]
+        ends = [at_us for at_us, _ in changes[1:]] + [to_us]
+        found: list[tuple[float, float]] = []
+        for (at_us, on), end_us in zip(changes, ends, strict=True):
+            if on:
+                continue
+            if found and found[-1][1] == at_us:
+                found[-1] = found[-1][0], end_us
+            else:
+                found.append((at_us, end_us))
+        return found
+
     def level(self, name: str, at_us: float) -> bool | None:
         """Whether a light was on; None if nothing is known of it."""
         found = [e for e in self.edges if e["name"] == name and e["at_us"] <= at_us]

@@ -73,6 +73,30 @@ def test_a_card_that_fails_for_less_than_the_ring_holds_costs_no_picture_and_is_
         assert max(sync_us or 0 for sync_us in said) > 2_000_000
 
 
+def test_a_press_while_a_slow_card_still_closes_the_last_recording_is_recorded_from_there_on(
+    tmp_path: Path,
+) -> None:
+    """Where the policy allows no footage from before the press, so that nothing else holds it."""
+    with body_camera(tmp_path, configuration(tmp_path, "nrw-ordnungsamt")) as camera:
+        start_recording(camera, quiet=False)
+        slow = {"name": "disk_slow", "seconds": FAULT_SECONDS, "delay": 2.5}
+        assert camera.ask("POST", "/api/fault", slow).status == 200
+        camera.wait_for_condition("storage_stalled", holds=True)
+        camera.press("main", 2.2)
+        assert camera.state["stage"] == "stopping"
+        press = camera.press("main", 1.3)
+        assert camera.state["stage"] == "recording"
+        camera.pass_time(1)
+        assert camera.ask("POST", "/api/fault", {**slow, "seconds": 0}).status == 200
+        newest = camera.stop()
+        header = sealed.read(newest["path"]).header
+        assert header["trigger_us"] == pytest.approx(press["down_us"], abs=1_000)
+        # A group of pictures may have been under way at the press.
+        assert 0 <= header["origin_us"] - header["trigger_us"] < 1_100_000
+        assert judge_gaps(camera, newest).holes == []
+        assert len(camera.recordings) == 2
+
+
 @pytest.mark.parametrize("fault", CONDITIONS)
 def test_a_card_that_stays_away_ends_the_recording_and_is_said_at_once(
     tmp_path: Path, fault: str

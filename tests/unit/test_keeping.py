@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,19 @@ def test_the_ledger_knows_a_recording_from_beginning_to_end(scenes: Any) -> None
     assert info is not None
     assert said["opened"].id == ID
     assert (said["closed"].final, said["closed"].flagged) == (info.final, True)
+
+
+def test_two_recordings_that_are_made_at_once_have_numbers_of_their_own(scenes: Any) -> None:
+    """The file of the first is not there yet: its card is slow."""
+    scene = scenes()
+    names: list[str] = []
+    first = threading.Thread(target=lambda: names.append(scene.keeping.new_id(0)))
+    first.start()
+    first.join(WAIT)
+    names.append(scene.keeping.new_id(0))
+    assert [number_of(name) for name in names] == [1, 2]
+    # An attempt that is made again is of the same recording.
+    assert number_of(scene.keeping.new_id(0)) == 2
 
 
 def test_a_number_never_comes_twice_though_the_newest_file_vanished(

@@ -199,10 +199,10 @@ def test_a_file_system_with_a_new_error_is_tried_though_it_says_that_it_takes_wr
 
 
 def test_in_a_recording_an_error_of_the_file_system_is_the_recorders_matter(scene: Scene) -> None:
-    scene.recordings._recorder = SimpleNamespace(info=None)  # type: ignore[assignment]
+    scene.recordings._recorders[0] = SimpleNamespace(info=None)  # type: ignore[assignment]
     scene.card.errors, scene.card.refuses = 1, errno.EROFS
     assert scene.look() == set()
-    scene.recordings._recorder = None
+    scene.recordings._recorders.clear()
     assert scene.look() == {READ_ONLY}
 
 
@@ -235,7 +235,7 @@ def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene:
     stalled = {Condition.STORAGE_STALLED}
     scene.recordings._card.stalled(refusal(errno.EROFS))
     assert scene.daemon.conditions == stalled
-    scene.recordings._recorder = SimpleNamespace(info=None)  # type: ignore[assignment]
+    scene.recordings._recorders[0] = SimpleNamespace(info=None)  # type: ignore[assignment]
     scene.card.writable = False
     assert scene.look() == stalled
     scene.card.answers = False
@@ -254,14 +254,14 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
     async def life() -> None:
         watch = asyncio.ensure_future(scene.recordings.watch_storage())
         recorder = SimpleNamespace(info=None, pending_us=clock.now_us())
-        scene.recordings._recorder = recorder  # type: ignore[assignment]
+        scene.recordings._recorders[0] = recorder  # type: ignore[assignment]
         await asyncio.sleep(1.4)
         assert daemon.conditions == set()
         await asyncio.sleep(0.6)
         assert daemon.conditions == {Condition.STORAGE_STALLED}
         await asyncio.sleep(20)
         assert daemon.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
-        scene.recordings._recorder = None
+        scene.recordings._recorders.clear()
         await asyncio.sleep(6)
         assert daemon.conditions == set()
         watch.cancel()

@@ -154,17 +154,21 @@ class Board:
     async def press(self, button: str, seconds: float) -> dict[str, Any]:
         """Press a button for so long; returns when it is released and its contact at rest.
 
-        Raises KeyError for an unknown button and NotNow if nobody watches the pins.
+        A finger stays where it is: a daemon that starts meanwhile finds the button pressed. Raises
+        KeyError for an unknown button and NotNow if nobody watched the pins when it was released.
         """
         gpio = self.wiring.buttons[button]
         name, answer = self._question()
         order: Message = {"gpio": gpio, "seconds": seconds, "bounce": True, "id": name}
-        if self.world.tell("pins", {"press": order}) == 0:
-            self._asked.pop(name)
-            raise NotNow("the daemon has not opened its buttons, or has ended")
-        told = await self._answer(name, answer, seconds + ANSWER_SECONDS)
+        until_us = now_us() + round(seconds * 1_000_000)
+        keep = f"press {name}"
+        self.world.tell("pins", {"press": order, "until_us": until_us}, keep=keep)
+        await asyncio.wait({answer}, timeout=seconds)
+        watched = self.world.connected("pins") > 0
+        told = await self._answer(name, answer, ANSWER_SECONDS if watched else 0)
+        self.world.forget("pins", keep)
         if told is None:
-            raise NotNow("the daemon ended during the press")
+            raise NotNow("the daemon had not opened its buttons, or had ended")
         times = {key: told[key] for key in ("down_us", "up_us", "edges")}
         return {"button": button, "seconds": seconds, **times}
 
@@ -281,7 +285,7 @@ class Board:
         self, name: str, future: asyncio.Future[Message], timeout: float
     ) -> Message | None:
         try:
-            return await asyncio.wait_for(future, timeout) or None
+            return await asyncio.wait_for(future, timeout)
         except TimeoutError:
             return None
         finally:
@@ -300,9 +304,6 @@ class Board:
             # The kernel takes the lines of a process that has ended back as inputs.
             self._outputs.clear()
             self._on_change()
-            for future in self._asked.values():
-                if not future.done():
-                    future.set_result({})
         else:
             name = message.get("pressed", message.get("held"))
             asked = self._asked.get(str(name))

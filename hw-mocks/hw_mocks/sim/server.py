@@ -21,8 +21,8 @@ GET  /api/board        what this camera consists of: buttons and their gestures,
                        daemon
 GET  /api/edges        every change of a pin, timed where it happened; ?after=US leaves out older
 GET  /api/reports      what sensor and card reported of the faults; ?after=US likewise
-POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released; or
-                       {"button": "main", "down": true}, later false
+POST /api/press        {"button": "main", "seconds": 0.1} answers when it is released, with 409 if
+                       no daemon watched by then; or {"button": "main", "down": true}, later false
 POST /api/fault        {"name": "camera_stall", "seconds": 3}; see `Board.fault` for more, and
                        {"name": "clock_step", "seconds": -600}: by how much the clock jumps
 POST /api/verify       {"id": ...}: the evidence desk checks a recording; see `hw_mocks.sim.desk`
@@ -198,7 +198,8 @@ class Server:
 
     def state(self, status: dict[str, Any] | None) -> dict[str, Any]:
         """/api/state, with what the daemon says of itself and what the hardware shows."""
-        if status is None:
+        # One that was killed is not ready, though it has not been seen to end.
+        if status is None or self._daemon.comes_back:
             gone = self._daemon.pid is None and not self._daemon.comes_back
             stage = "off" if gone else "starting"
             status = {"stage": stage, "ready": False, **_NOTHING}

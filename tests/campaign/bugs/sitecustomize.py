@@ -58,6 +58,7 @@ def plant():  # type: ignore[no-untyped-def]
 
     stray = os.environ["CAMERAD_TEST_STRAY"]
     commit, overwrite, show = Ring.commit, Arena.overwrite, Indicators.show
+    look = Indicators.look
     gesture, tell = Hands._gesture, SelfView._tell
     append, close, put, sign = (
         SealedContainer.append,
@@ -84,6 +85,11 @@ def plant():  # type: ignore[no-untyped-def]
     # P3: the red light saves the battery.
     def dark(self, look):  # type: ignore[no-untyped-def]
         show(self, replace(look, red=OFF) if planted("P3") else look)
+
+    # P3.told: a light that does not shine is nobody's business.
+    def unseeing(self):  # type: ignore[no-untyped-def]
+        if not planted("P3.told"):
+            look(self)
 
     # P4: a copy in the clear, for a preview. P8: gaps make a bad impression.
     def adding(self, fragment, facts):  # type: ignore[no-untyped-def]
@@ -131,7 +137,7 @@ def plant():  # type: ignore[no-untyped-def]
         tell(self, fault)
 
     Ring.commit, Arena.overwrite, Indicators.show = spooling, forgetting, dark
-    Hands._gesture, SelfView._tell = late, telling
+    Hands._gesture, SelfView._tell, Indicators.look = late, telling, unseeing
     SealedContainer.append, SealedContainer.close = adding, closing
     SealedContainer._put, Chain.commit = seldom, unchained
 

@@ -64,7 +64,9 @@ def _asked(t: Transition) -> bool:
         case stages.Intended(intent=Intent.RECORD):
             return True
         case stages.Intended(intent=Intent.ESCALATE):
-            return t.before.stage is Stage.SELF_VIEW
+            stopping = t.before.stage is Stage.STOPPING
+            again = stopping and t.before.remembered is Intent.ESCALATE
+            return again or t.before.stage is Stage.SELF_VIEW
         case _:
             return False
 
@@ -147,7 +149,7 @@ def _lost(t: Transition, impossible: bool) -> str | None:
         return None
     if impossible:
         return None if Cue(CueKind.REFUSED) in t.effects else "refused in silence"
-    if t.before.stage not in (Stage.STARTING, Stage.STOPPING):
+    if t.before.stage is not Stage.STARTING:
         return None if starts == [edge_us] else "a press does not record at once"
     if t.before.remembered is Intent.RECORD:
         edge_us = t.before.remembered_us  # the first press counts

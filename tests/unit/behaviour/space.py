@@ -148,6 +148,7 @@ def _events(conditions: frozenset[Condition]) -> Iterator[Event]:
     yield stages.Opened(NOW_US, "id")
     yield stages.Closed(NOW_US)
     yield stages.Failed(NOW_US, "input/output error")
+    yield stages.Failed(NOW_US, "input/output error", others=True)
     yield stages.Shutdown(NOW_US)
     yield stages.Tick(NOW_US)
 

@@ -96,8 +96,7 @@ def test_a_self_view_right_after_a_recording_says_the_newer_thing() -> None:
 
 def test_a_recording_right_after_a_recording_is_announced_anew() -> None:
     camera = camera_in(Stage.STOPPING)
-    camera.want(Intent.RECORD)
-    assert said(camera, stages.Closed(0)) is Announcement.RECORDING
+    assert said(camera, wanted(Intent.RECORD)) is Announcement.RECORDING
 
 
 def test_conditions_are_no_announcements() -> None:

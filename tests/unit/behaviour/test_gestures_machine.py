@@ -188,9 +188,12 @@ class Body:
             "idle": Stage.SELF_VIEW,  # wiping
             "stop": Stage.STOPPING,
         }
-        if before.waiting and outcome != "record":
+        asked = decision.intent is before.remembered is Intent.ESCALATE
+        if before.stage is Stage.STOPPING and asked:
+            assert self.state.stage is Stage.RECORDING, "the second step up waits for no file"
+        elif before.waiting and outcome != "record":
             assert self.state.stage is before.stage, "the camera waits, and remembers"
-        elif before.stage in (Stage.STARTING, Stage.STOPPING):
+        elif before.stage is Stage.STARTING:
             assert self.state.remembered is Intent.RECORD
         else:
             assert self.state.stage is lands.get(outcome or "", before.stage)
@@ -203,6 +206,9 @@ class Body:
             match effect:
                 case stages.Wipe():
                     self.answers.append((after_us, stages.Wiped(after_us)))
+                case stages.StartRecording():
+                    # Whatever is still being closed is told of with the end of this one.
+                    self.answers = [a for a in self.answers if not isinstance(a[1], stages.Closed)]
                 case stages.StopRecording():
                     self.answers.append((after_us, stages.Closed(after_us)))
         self.hand.stage = self.state.stage

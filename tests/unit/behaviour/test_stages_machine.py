@@ -114,6 +114,11 @@ class StagesMachine(RuleBasedStateMachine):
     def the_recorder_fails(self) -> None:
         self.post(stages.Failed(self.now_us, "input/output error"))
 
+    @precondition(lambda self: self.world.earlier and not self.world.stopping)
+    @rule()
+    def the_recorder_fails_while_an_earlier_one_closes(self) -> None:
+        self.post(stages.Failed(self.now_us, "input/output error", others=True))
+
     @rule(event=st.sampled_from([stages.Ready, stages.Wiped, stages.Closed]))
     def something_impossible_is_reported(self, event: type[stages.Ready]) -> None:
         if not self.world.can(event(self.now_us)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from camerad.behaviour import signals, stages
@@ -159,7 +157,7 @@ def test_an_intent_leads_where_the_table_says(
     for answer in {
         Stage.STARTING: [camera.ready],
         Stage.SELF_VIEW: [camera.wiped] if camera.state.wiping else [],
-        Stage.STOPPING: [camera.closed],
+        Stage.STOPPING: [camera.closed] if camera.stage is Stage.STOPPING else [],
     }.get(stage, []):
         answer()
     rests_in = Stage.IDLE if stage in (Stage.STARTING, Stage.STOPPING) else stage
@@ -247,8 +245,6 @@ def test_whatever_the_way_into_a_recording_the_display_shows_it(stage: Stage) ->
         camera.want(Intent.RECORD)
         if stage is Stage.STARTING:
             camera.ready()
-        elif stage is Stage.STOPPING:
-            camera.closed()
         assert (camera.stage, camera.state.display_on) == (Stage.RECORDING, on)
 
 
@@ -340,9 +336,8 @@ def test_a_muted_recording_stays_so_to_its_end_and_the_next_one_has_sound() -> N
     camera = camera_in(Stage.RECORDING, MUTABLE)
     camera.want(Intent.TOGGLE_MUTE)
     camera.want(Intent.STOP)
-    camera.want(Intent.RECORD)
-    assert camera.state.muted, "what comes after the stop belongs to the muted recording"
-    assert camera.closed() == [StartRecording("button:main", 0, False), STARTED, SHOWN]
+    assert camera.state.muted
+    assert camera.want(Intent.RECORD) == [StartRecording("button:main", 0, False), STARTED, SHOWN]
     assert not camera.state.muted
 
 
@@ -470,28 +465,48 @@ def test_one_escalation_while_starting_is_self_view() -> None:
     assert camera.ready() == [Arm(), ShowSelfView(True), VIEW_ON]
 
 
-@pytest.mark.parametrize("stage", [Stage.STARTING, Stage.STOPPING])
-def test_a_stop_takes_back_what_is_remembered(stage: Stage) -> None:
-    camera = camera_in(stage)
+def test_a_stop_takes_back_what_is_remembered() -> None:
+    camera = camera_in(Stage.STARTING)
     camera.want(Intent.RECORD)
     camera.want(Intent.MARK)  # means nothing yet, and takes nothing back
     assert camera.state.remembered is Intent.RECORD
     camera.want(Intent.STOP)
-    (camera.ready if stage is Stage.STARTING else camera.closed)()
+    camera.ready()
     assert camera.stage is Stage.IDLE
 
 
-@pytest.mark.parametrize("end", [Camera.closed, Camera.failed])
-def test_a_press_while_stopping_starts_a_new_recording_that_begins_with_it(
-    end: Callable[[Camera], list[stages.Effect]],
-) -> None:
-    camera = camera_in(Stage.STOPPING, STANDING_BUFFER)
+# ------------------------------------------------------------------------ while a file is closed
+
+
+@pytest.mark.parametrize("rules", [SELF_VIEW_BUFFER, STANDING_BUFFER])
+def test_a_press_while_the_last_file_is_closed_records_at_once(rules: Rules) -> None:
+    """However long a slow card takes: from the press on, footage is kept."""
+    camera = camera_in(Stage.STOPPING, rules)
     camera.now_us = SECOND
-    assert camera.want(Intent.RECORD) == []
     # Still armed, so nothing since the press is missing; pre_event False, so nothing is in both.
     start = StartRecording("button:main", SECOND, False)
-    assert end(camera)[-3:] == [start, STARTED, SHOWN]
+    assert camera.want(Intent.RECORD) == [start, STARTED, SHOWN]
     assert camera.stage is Stage.RECORDING
+    assert camera.want(Intent.STOP) == [StopRecording("stop", SECOND), HIDDEN, STOPPED]
+
+
+def test_two_escalations_while_the_last_file_is_closed_record_at_once() -> None:
+    camera = camera_in(Stage.STOPPING)
+    assert camera.want(Intent.ESCALATE) == []
+    camera.now_us = SECOND
+    start = StartRecording("button:main", SECOND, False)
+    assert camera.want(Intent.ESCALATE) == [start, STARTED, SHOWN]
+    assert camera.state.remembered is None
+
+
+def test_a_recording_that_fails_while_an_earlier_one_is_closed_leaves_that_its_ring() -> None:
+    camera = camera_in(Stage.STOPPING)
+    camera.want(Intent.RECORD)
+    failed = stages.Failed(SECOND, "input/output error", others=True)
+    assert camera.take(failed) == [Cue(CueKind.STORAGE_FAILED), HIDDEN]
+    assert (camera.stage, camera.state.armed) == (Stage.STOPPING, True)
+    assert camera.closed() == [Disarm()]
+    assert camera.stage is Stage.IDLE
 
 
 def test_a_condition_that_arrives_refuses_at_once_what_was_remembered() -> None:
@@ -724,12 +739,18 @@ def test_a_recording_that_an_empty_battery_ends_says_so() -> None:
     assert stop == [StopRecording("battery_critical", SECOND), HIDDEN, STOPPED]
 
 
-def test_shutdown_while_stopping_waits_for_the_file_and_refuses_what_was_remembered() -> None:
+def test_shutdown_while_stopping_waits_for_the_file_and_forgets_what_was_remembered() -> None:
     camera = camera_in(Stage.STOPPING)
-    camera.want(Intent.RECORD)
-    assert camera.shut_down() == [REFUSED]
+    camera.want(Intent.ESCALATE)
+    assert camera.shut_down() == []
     assert camera.shut_down() == []
     assert camera.closed() == [Disarm(), End()]
+
+
+def test_shutdown_while_starting_refuses_what_was_remembered() -> None:
+    camera = camera_in(Stage.STARTING)
+    camera.want(Intent.RECORD)
+    assert camera.shut_down() == [REFUSED, End()]
 
 
 def test_a_camera_that_shuts_down_refuses_and_says_so() -> None:
@@ -755,6 +776,8 @@ def test_after_the_end_only_conditions_change() -> None:
 # ------------------------------------------------------------------------------------- mistakes
 
 ILLEGAL: list[tuple[Stage, stages.Event]] = [
+    (Stage.RECORDING, stages.Failed(0, "", others=True)),
+    (Stage.STOPPING, stages.Failed(0, "", others=True)),
     (Stage.STARTING, stages.Closed(0)),
     (Stage.IDLE, stages.Ready(0)),
     (Stage.IDLE, stages.Opened(0, "id")),

@@ -22,8 +22,9 @@ class World:
     """What is the case outside the state machine.
 
     fed: packets go into the ring. shown: the display shows. keeping: a recording has been started
-    and is not closed. stopping: it was told to stop. opened: its file is open. wiping: a Wipe has
-    not been answered. muted: the recording has no sound, for the wearer wants none. status: the
+    and is not closed. stopping: it was told to stop. opened: its file is open. earlier: when it
+    began, an earlier one was not closed yet; nobody knows whether that is by now. wiping: a Wipe
+    has not been answered. muted: the recording has no sound, for the wearer wants none. status: the
     display shows the status. seen: footage of a self-view that was neither recorded nor wiped is
     still somewhere. ready: Ready has been said. ended: End has been said.
     """
@@ -33,6 +34,7 @@ class World:
     keeping: bool = False
     stopping: bool = False
     opened: bool = False
+    earlier: bool = False
     wiping: bool = False
     muted: bool = False
     status: bool = False
@@ -51,6 +53,8 @@ class World:
                 return self.keeping and not self.opened
             case stages.Closed():
                 return self.stopping
+            case stages.Failed(others=True):
+                return self.keeping and self.earlier and not self.stopping
             case stages.Failed():
                 return self.keeping
             case _:
@@ -65,8 +69,12 @@ class World:
                 return replace(self, wiping=False, seen=False)
             case stages.Opened():
                 return replace(self, opened=True)
+            case stages.Failed(others=True):
+                return replace(self, stopping=True, opened=True)
             case stages.Closed() | stages.Failed():
-                return replace(self, keeping=False, stopping=False, opened=False, muted=False)
+                return replace(
+                    self, keeping=False, stopping=False, opened=False, earlier=False, muted=False
+                )
             case _:
                 return self
 
@@ -100,9 +108,17 @@ class World:
                 self._demand(self.keeping and not self.stopping and self.muted != on, effect)
                 return replace(self, muted=on)
             case stages.StartRecording():
-                self._demand(self.fed and not self.keeping, effect)
+                self._demand(self.fed and (self.stopping or not self.keeping), effect)
                 # What the ring holds becomes part of the recording, unless a wipe has it already.
-                return replace(self, keeping=True, seen=self.seen and self.wiping)
+                return replace(
+                    self,
+                    keeping=True,
+                    stopping=False,
+                    opened=False,
+                    earlier=self.keeping,
+                    muted=False,
+                    seen=self.seen and self.wiping,
+                )
             case stages.StopRecording():
                 self._demand(self.keeping and not self.stopping, effect)
                 return replace(self, stopping=True)

@@ -265,18 +265,48 @@ def test_a_kill_costs_what_the_camera_had_delivered_and_no_more() -> None:
     assert "P6" not in findings(what)
 
 
-def test_red_that_is_shorted_for_longer_than_a_look_is_a_finding_only_if_the_ledger_is_silent() -> (
-    None
-):
+def test_red_that_is_shorted_for_longer_than_a_look_is_to_be_told_to_wearer_and_ledger() -> None:
     dark = [edge("vibration", at_us, True) for at_us in (TRIGGER, STOPPED)]
     span = Span("light_dead", TRIGGER, STOPPED + 1_000_000, {"light": "red"})
-    assert list(findings(seen(faults=[span], edges=dark))) == ["P3"]
     entry = {"kind": "fault", "facts": {"condition": "light_down", "holds": True}}
-    assert findings(seen(faults=[span], edges=dark, ledger=[entry])) == {}
+    quiet = seen().said
+    told = [*quiet, said(TRIGGER + 1_000_000, "recording", conditions=["light_down"])]
+    told.sort(key=lambda one: one.at_us)
+    for spoken, entries, what in (
+        (quiet, [], "the wearer was not told"),
+        (quiet, [entry], "the wearer was not told"),
+        (told, [], "nothing in the ledger says so"),
+    ):
+        found = findings(seen(faults=[span], edges=dark, said=spoken, ledger=entries))
+        assert list(found) == ["P3"]
+        assert what in found["P3"][0]
+    assert findings(seen(faults=[span], edges=dark, said=told, ledger=[entry])) == {}
+    # What held when the sequence began is in the ledger already.
+    old = [said(one.at_us, one.state["stage"], conditions=["light_down"]) for one in quiet]
+    assert findings(seen(faults=[span], edges=dark, said=old)) == {}
     lit = [edge("red", TRIGGER + 2_000_000, True), *dark]
     short = replace(span, to_us=TRIGGER + 2_000_000)
     what = seen(faults=[short], edges=sorted(lit, key=lambda one: one["at_us"]))
     assert findings(what) == {}
+
+
+def test_red_is_judged_between_the_commits_too_and_a_fault_explains_its_own_time_only() -> None:
+    off = edge("red", TRIGGER + 2_000_000, False)
+    on = edge("red", TRIGGER + 2_400_000, True)
+    edges = sorted([*seen().edges, off, on], key=lambda one: one["at_us"])
+    assert "dark for 0.40 s" in findings(seen(edges=edges))["P3"][0]
+    span = Span("light_dead", TRIGGER + 2_000_000, TRIGGER + 2_300_000, {"light": "red"})
+    assert findings(seen(edges=edges, faults=[span])) == {}
+    # Over long before, or of another light, or only of the beginning: no excuse.
+    wrong = (
+        replace(span, from_us=T0, to_us=T0 + 1),
+        replace(span, body={"light": "green"}),
+        replace(span, from_us=TRIGGER + 500_000, to_us=TRIGGER + 1_000_000),
+    )
+    for one in wrong:
+        assert list(findings(seen(edges=edges, faults=[one]))) == ["P3"]
+    twice = [span, replace(span, from_us=TRIGGER + 2_200_000, to_us=TRIGGER + 2_400_000)]
+    assert findings(seen(edges=edges, faults=twice)) == {}
 
 
 def test_what_a_camera_without_a_picture_cannot_mark_is_no_lost_press() -> None:

@@ -20,7 +20,7 @@ from evidence_helpers import (
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
 from sink_helpers import open_sink, unsealed_file
 
-from camerad.errors import RingError, StorageError
+from camerad.errors import StorageError
 from camerad.evidence.container import new_id
 from camerad.evidence.cutting import HOLE_US
 from camerad.evidence.fragments import FragmentError, ParametersChangedError
@@ -251,20 +251,30 @@ def test_a_callback_that_raises_does_not_end_the_recording(
     assert closed[0].frames == 5
 
 
-def test_a_second_recording_is_refused_while_one_runs(bench: Bench) -> None:
-    bench.start(plan(0))
-    second = Recorder(
-        bench.ring,
-        plan(0),
-        bench.clock,
-        new_id=lambda wall_us: new_id(bench.directory, wall_us),
-        open_sink=lambda header, init: open_sink(bench.directory, header, init),
-        on_opened=bench.opened.append,
-        on_closed=bench.closed.append,
-        on_failed=bench.failed.append,
-    )
-    with pytest.raises(RingError, match="a reader already"):
-        second.start()
+def test_a_press_while_the_last_recording_is_still_written_loses_no_picture(tmp_path: Path) -> None:
+    """A card that stands still keeps the old recording from ending. The ring has no seconds to
+    cover, so only the new recording itself can hold what comes from the press on."""
+    packets = seconds_of_footage(9)
+    bench = Bench(str(tmp_path), Ring(1 << 20, 0, lock=False))
+    storage = Stalling()
+    first = bench.start(plan(0), storage.open)
+    feed(bench.ring, packets[:60])
+    assert storage.stalled.wait(DEADLINE)
+    first.stop(time_of(70), deadline=20)
+    feed(bench.ring, packets[60:95])
+    second = bench.start(plan(90))
+    feed(bench.ring, packets[95:250])
+    storage.go_on.set()
+    assert first.join(DEADLINE)
+    feed(bench.ring, packets[250:])
+    second.stop(time_of(260), deadline=1)
+    assert second.join(DEADLINE)
+    assert bench.failed == []
+    old, new = bench.closed
+    assert old is not None and new is not None
+    assert decoded(unsealed_file(old.path)) == expected(range(71))
+    assert decoded(unsealed_file(new.path)) == expected(range(90, 261))
+    assert (old.gaps, new.gaps) == ((), ())
 
 
 def test_footage_lost_to_slow_storage_is_a_stated_gap(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from sound_helpers import (
     sound_format,
 )
 
-from camerad.errors import RingError, StorageError
+from camerad.errors import StorageError
 from camerad.evidence import soundtrack
 from camerad.evidence.container import Sink
 from camerad.evidence.cutting import HOLE_US
@@ -452,17 +452,6 @@ def test_the_ring_bridges_storage_that_stands_still(bench: Bench) -> None:
     info = bench.finish()
     assert (info.gaps, info.sound_gaps) == ((), ())
     assert beeps(opened(info.path))[1:] == pytest.approx([1, 2, 3, 4], abs=SYNC_S)
-
-
-def test_a_ring_that_another_recording_follows_gives_the_pictures_back(bench: Bench) -> None:
-    track = hearing(bench)
-    track.close()
-    other = bench.sound_ring.follow()
-    with pytest.raises(RingError):
-        bench.start(plan(0))
-    bench.ring.follow().close()
-    other.close()
-    bench.recorder = None
 
 
 def test_what_a_recording_leaves_is_freed_as_it_ends_and_waits_for_no_search(bench: Bench) -> None:

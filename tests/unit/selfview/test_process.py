@@ -485,6 +485,34 @@ def test_it_is_dark_before_it_loads_what_takes_time(device: Path, shared: Shared
         assert not any(device.read_bytes())
 
 
+LOADING = """
+import pathlib, sys, time
+from camerad.selfview import __main__ as selfview
+class Library:
+    def find_spec(self, name, path, target=None):
+        if name == "camerad.selfview.serving":
+            pathlib.Path({0!r}).touch()
+            try:
+                time.sleep(600)
+            except BaseException:
+                raise ImportError("numpy._core.multiarray failed to import")
+sys.meta_path.insert(0, Library())
+sys.exit(selfview.main())
+"""
+"""A self-view whose library takes long to load, and calls whatever keeps it from that an error of
+its own, as numpy does."""
+
+
+def test_a_controller_that_is_killed_while_the_self_view_loads_is_no_error_of_a_library(
+    device: Path, shared: Shared, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loading = device.parent / "loading"
+    with orphaned(device, shared.fd, "-c", LOADING.format(str(loading))):
+        until(loading.exists, DEADLINE, "it loads")
+    assert capfd.readouterr().err == ""
+    assert not any(device.read_bytes())
+
+
 def test_it_is_guarded_like_every_process(device: Path, shared: Shared) -> None:
     with running(device, shared.fd) as child:
         assert child.ask(show=to_wire(DARK)) == {"ok": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -474,11 +475,104 @@ def test_an_open_group_that_was_not_read_is_counted_with_what_follows() -> None:
     ring.close()
 
 
-def test_there_is_one_reader_and_one_lease_at_a_time(ring: Ring) -> None:
+def test_a_reader_that_comes_while_another_reads_gets_all_that_it_wants() -> None:
+    """A recording begins while the one before it is still being written, and nothing waits."""
+    ring = small(2_000, 0)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as first:
+        stream.feed("IPP")
+        with ring.follow(1_300_000) as second:
+            stream.feed("IPP")
+            assert read(first, until_us=1_400_000) == "IPP IP"
+            first.close()
+            # The oldest group is nobody's any more, and the ring is to cover no seconds.
+            stream.feed("IPP")
+            assert read(second) == "IPP IPP IPP"
+            stream.feed("I")
+            assert held(ring) == "I"
+    ring.close()
+
+
+def test_what_leaves_is_a_gap_of_each_reader_that_wanted_it_and_of_no_other() -> None:
+    ring = small(900)
+    stream = Stream(ring)
+    stream.feed("IPP IPP")
+    with ring.follow() as slow, ring.follow() as quick, ring.follow(1_600_000) as late:
+        read(quick)
+        stream.feed("IPP I")
+        assert (slow.overrun, quick.overrun, late.overrun) == (True, False, False)
+        assert gaps(slow) == [Gap(RING_FULL, 3, 1_000_000, 1_300_000)]
+        assert gaps(quick) == gaps(late) == []
+        assert not slow.overrun
+    ring.close()
+
+
+def test_a_lease_of_one_reader_is_not_overwritten_when_another_gives_its_own_back() -> None:
+    ring = small(600)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as one, ring.follow() as other:
+        lease, short = one.take(10**9), other.take(FRAME_US)
+        assert lease is not None and short is not None
+        with lease:
+            short.give_back()
+            stream.feed("IPP I")
+            assert all(view == payload(info.frame, info.size) for info, view in lease.packets)
+            with pytest.raises(RingError, match="reads from it"):
+                ring.wipe()
+    ring.close()
+
+
+def test_a_gap_that_nothing_ends_is_that_of_the_reader_who_lost_it() -> None:
+    ring = small(300)
+    stream = Stream(ring)
+    stream.feed("IPP")
+    with ring.follow() as one, ring.follow() as other:
+        read(other)
+        with pytest.raises(RingError):
+            ring.reserve(301)
+        stream.frame += 1
+        with pytest.raises(RingError):
+            stream.feed("I", size=400)
+        assert one.open_gaps() == other.open_gaps() == (Gap(RING_FULL, 2, 1_200_000, None),)
+    ring.close()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_of_three_readers_gets_or_is_told_of_every_picture(seed: int) -> None:
+    """However they read, and however little room there is: nothing is lost without a word."""
+    chance = random.Random(seed)
+    ring = small(chance.choice([500, 900, 1500]), chance.choice([0, 60]))
+    stream = Stream(ring)
+    stream.feed("IPP")
+    readers = [ring.follow() for _ in range(3)]
+    counted = [0, 0, 0]
+
+    def count(at: int, most_us: int) -> None:
+        lease = readers[at].take(most_us)
+        if lease is not None:
+            with lease:
+                counted[at] += len(lease.packets) + sum(gap.frames or 0 for gap in lease.gaps)
+                assert all(view == payload(info.frame, info.size) for info, view in lease.packets)
+
+    for _ in range(60):
+        stream.feed(chance.choice(["IPP", "I", "IPPPP"]), size=chance.randint(20, 100))
+        for at in range(3):
+            if chance.random() < 0.3 * (at + 1):
+                count(at, chance.choice([1, 4, 100]) * FRAME_US)
+    stream.feed("I")
+    for at in range(3):
+        for _ in range(300):
+            count(at, 10**12)
+        assert counted[at] == stream.frame
+        readers[at].close()
+    ring.close()
+
+
+def test_there_is_one_lease_of_a_reader_at_a_time(ring: Ring) -> None:
     Stream(ring).feed("IPP")
     with ring.follow() as reader:
-        with pytest.raises(RingError, match="a reader already"):
-            ring.follow()
         lease = reader.take(FRAME_US)
         assert lease is not None
         with pytest.raises(RingError, match="not given back"):

@@ -1,0 +1,229 @@
+"""One recording after the other, the next of which does not wait until the last one is closed."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Closed, Condition, Failed, Opened, Stage, State
+from camerad.clock import SECOND, ManualClock
+from camerad.config import load
+from camerad.errors import StorageError
+from camerad.evidence import recorder
+from camerad.evidence.fragments import ParametersChangedError
+from camerad.recordings import CONTINUED, Recordings
+from camerad.rings import make_rings
+from tests.system.harness import configuration
+
+_T = TypeVar("_T")
+NOW_US = 100 * SECOND
+
+
+@dataclass
+class Recorder:
+    """Stands in for a recorder, and notes what it is told."""
+
+    plan: Any
+    on_opened: Callable[[str], None]
+    on_closed: Callable[[Any], None]
+    on_failed: Callable[[Exception], None]
+    on_trouble: Callable[[StorageError | None], None]
+    sound: Any
+    info: Any = None
+    slow_syncs: int = 0
+    turned_us: int = NOW_US
+    pending_us: int | None = None
+    told: list[tuple[str, Any]] = field(default_factory=list)
+
+    def start(self) -> None: ...
+
+    def stop(self, at_us: int, _deadline: float, reason: str) -> None:
+        self.told.append((reason, at_us))
+
+    def mark(self, at_us: int) -> None:
+        self.told.append(("mark", at_us))
+
+
+class Camera:
+    """What recordings need of the daemon, and the recorders that they make."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.events: list[stages.Event] = []
+        self.conditions: set[Condition] = set()
+        self.stage = Stage.RECORDING
+        self.recorders: list[Recorder] = []
+        self.clock = ManualClock(NOW_US)
+        settings = load(configuration(directory, recording={"post_event_seconds": 20}))
+        self.recordings = Recordings(self, settings, str(directory), self.clock)
+        self.rings = make_rings(settings)
+        self.recordings._rings = self.rings
+        self.recordings._soundtracks.open(self.rings, lambda: None)
+
+        def make(_ring: Any, plan: Any, _clock: Any, **facts: Any) -> Recorder:
+            del facts["new_id"], facts["open_sink"]
+            self.recorders.append(Recorder(plan, **facts))
+            return self.recorders[-1]
+
+        monkeypatch.setattr(recorder, "Recorder", make)
+
+    @property
+    def state(self) -> State:
+        return State(self.stage, 0, frozenset(self.conditions), recording_id="R1")
+
+    def post(self, event: stages.Event) -> None:
+        self.events.append(event)
+
+    def raise_condition(self, condition: Condition) -> None:
+        self.conditions.add(condition)
+
+    def clear_condition(self, condition: Condition) -> None:
+        self.conditions.discard(condition)
+
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        return handler
+
+    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        raise NotImplementedError
+
+    def look_whether_ready(self) -> None: ...
+
+    def shift_known(self, kept: Any) -> None: ...
+
+    def time_known(self, known: Any) -> None: ...
+
+    def press(self) -> Recorder:
+        self.stage = Stage.RECORDING
+        self.recordings.start("button:main", self.clock.now_us(), pre_event=False)
+        return self.recorders[-1]
+
+    def stop(self) -> None:
+        self.recordings.stop("stop", self.clock.now_us())
+        self.stage = Stage.STOPPING
+
+
+@pytest.fixture
+def camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    camera = Camera(tmp_path, monkeypatch)
+    yield camera
+    camera.rings.close()
+
+
+def refusal() -> StorageError:
+    error = StorageError("the card refuses")
+    error.errno = errno.EIO
+    return error
+
+
+def test_a_recording_begins_while_the_last_one_is_closed_and_its_end_is_told_with_its_own(
+    camera: Camera,
+) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    first.on_opened("R1")  # late: the card is slow
+    second.on_opened("R2")
+    assert camera.events == [Opened(NOW_US, "R2")]
+    camera.recordings.mark(NOW_US)
+    assert first.told[-1] != ("mark", NOW_US) and second.told == [("mark", NOW_US)]
+    first.on_closed(None)
+    assert camera.events == [Opened(NOW_US, "R2")]
+    camera.stop()
+    second.on_closed(None)
+    assert camera.events[1:] == [Closed(NOW_US, empty=True)]
+
+
+def test_the_end_of_the_newest_is_not_told_before_the_earlier_ones_are_closed(
+    camera: Camera,
+) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    camera.stop()
+    second.on_closed(None)
+    assert camera.events == []
+    assert camera.recordings.present() is None
+    first.on_closed(None)
+    assert camera.events == [Closed(NOW_US, empty=True)]
+
+
+def test_a_press_ends_the_post_event_time_of_the_recording_before_it(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    assert first.told == [("stop", NOW_US + 20 * SECOND)]
+    camera.clock.advance(SECOND)
+    camera.press()
+    assert first.told[-1] == ("stop", NOW_US + SECOND)
+
+
+def test_a_newest_that_fails_leaves_the_earlier_ones_to_be_closed(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    second.on_failed(ValueError("a mistake"))
+    assert camera.events == [Failed(NOW_US, "a mistake", others=True)]
+    camera.stage = Stage.STOPPING
+    first.on_failed(ValueError("another"))
+    assert camera.events[1:] == [Failed(NOW_US, "another")]
+
+
+def test_an_earlier_one_that_fails_ends_nothing_that_runs(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    first.on_failed(refusal())
+    assert (camera.events, camera.conditions) == ([], set())
+    camera.stop()
+    second.on_failed(refusal())
+    assert camera.events == [Failed(NOW_US, "the card refuses")]
+    assert camera.conditions == {Condition.STORAGE_FAILED}
+
+
+def test_a_failure_after_the_stop_is_told_once_all_are_closed(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    camera.stop()
+    second.on_failed(ValueError("a mistake"))
+    assert camera.events == []
+    first.on_closed(None)
+    assert camera.events == [Failed(NOW_US, "a mistake")]
+
+
+def test_the_card_stalls_as_long_as_it_refuses_one_of_them(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    first.on_trouble(refusal())
+    second.on_trouble(refusal())
+    first.on_trouble(None)
+    assert camera.conditions == {Condition.STORAGE_STALLED}
+    second.on_trouble(None)
+    assert camera.conditions == set()
+
+
+def test_a_recorder_that_hangs_is_seen_though_a_newer_one_lives(camera: Camera) -> None:
+    first = camera.press()
+    camera.stop()
+    second = camera.press()
+    first.turned_us, first.slow_syncs, second.slow_syncs = 1, 2, 3
+    for at_us in (5, 6):
+        second.turned_us = at_us
+        assert camera.recordings.signs()[0].mark == 1
+    assert camera.recordings.slow_syncs == 5
+    first.on_closed(None)
+    assert camera.recordings.signs()[0].mark == 6
+    assert camera.recordings.slow_syncs == 5
+
+
+def test_a_recording_whose_pictures_change_goes_on_beside_an_earlier_one(camera: Camera) -> None:
+    camera.press()
+    camera.stop()
+    camera.press().on_failed(ParametersChangedError("the encoder has changed"))
+    assert camera.recorders[-1].plan.trigger == CONTINUED
+    assert camera.events == []
