@@ -20,6 +20,8 @@ exit codes of verify, open and export:
     2  not authentic; of several recordings, one of them
     3  unreadable: there is no recording, or no footage, that could be judged
 list, show, hold, release and purge: 0 done (nothing was checked), 3 not there
+verify, list and purge do what they can, name what they could not read, and end
+with 77 or 74; of verify 2 comes before these
 errors of all of them, which are no verdict:
    64  wrong usage, or no key is trusted yet: name one with --key
    69  the daemon does not answer on its socket
@@ -29,8 +31,9 @@ errors of all of them, which are no verdict:
    74  reading or writing failed
    75  the recording still runs: export it when it has ended; or the daemon was
        asked too often
-   77  the key of --identity does not open it, and whether it is authentic was not
-       said; or this user may not ask the daemon for that
+   77  this user may not read all of it: give it to the user who works there; or
+       may not ask the daemon for that; or the key of --identity does not open
+       it, and whether it is authentic was not said
    78  a key, a passphrase or a register cannot be used
   130  interrupted; 141 whoever read the output went away
 """

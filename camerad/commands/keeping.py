@@ -49,6 +49,8 @@ def _purge(options: argparse.Namespace) -> int:
     with desk.keeper_of(options, place) as keeper:
         deleted = [_as_object(one) for one in keeper.purge()]
         by_this_clock = isinstance(keeper, Store)
+        # What nobody could look at was not deleted on its day either.
+        code = desk.code_of(keeper.unread) if isinstance(keeper, Store) else 0
     lines = [f"deleted {one['id']}: {one['why']}" for one in deleted] or ["nothing is due"]
     _say(options, "\n".join(lines), {"deleted": deleted})
     if by_this_clock and not desk.clock_of(options, place).moment().trusted:
@@ -56,7 +58,7 @@ def _purge(options: argparse.Namespace) -> int:
             "this computer's time is not trusted, so only uptime counted; set it by a time "
             "server, or make sure that it is right and add --trust-clock"
         )
-    return 0
+    return code
 
 
 def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
@@ -66,7 +68,9 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in found]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in found]
     _say(options, "\n".join(lines) or "nothing is due", {"due": objects})
-    return 0
+    for one in place.unread:
+        desk.say(str(one.error))
+    return desk.code_of(one.error for one in place.unread)
 
 
 def _as_object(deletion: Any) -> dict[str, Any]:

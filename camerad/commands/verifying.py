@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,16 +19,20 @@ from camerad.errors import CameradError, StorageError
 from camerad.evidence import files, jws, office, receipts
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.entries import Head
+from camerad.evidence.files import ForbiddenError
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import LedgerFinding, read_ledger
 from camerad.evidence.places import Holding, Place, PlaceKind
+from camerad.evidence.receipts import Filed
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
 from camerad.evidence.text import count, printable
 from camerad.evidence.verify import verify
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_Filed = Mapping[Holding, Sequence[Filed]]
+_GONE: Final = "the directory of the recordings is gone"
 _WORDS: Final = {
     Verdict.AUTHENTIC: "authentic and complete",
     Verdict.QUALIFIED: "authentic with remarks",
@@ -40,15 +44,18 @@ _WORDS: Final = {
 @dataclass(slots=True)
 class Summary:
     """Everything that was found. differences: between files and ledgers, and whatever else is wrong
-    with the place, or worth knowing."""
+    with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
+    out about it."""
 
     reports: list[Report] = field(default_factory=list)
     ledgers: list[CheckedLedger] = field(default_factory=list)
     differences: list[tuple[Severity, str]] = field(default_factory=list)
+    unread: list[StorageError] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """2 if anything is not authentic; else that of the worst."""
+        """2 if anything is not authentic; else that of what could not be looked at; else that of
+        the worst."""
         codes = [int(report.verdict) for report in self.reports]
         found = [one.severity for ledger in self.ledgers for one in ledger.findings]
         if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
@@ -59,8 +66,14 @@ class Summary:
             codes.append(Verdict.QUALIFIED)
         if not self.reports and not self.ledgers:
             codes.append(Verdict.UNREADABLE)
+        codes += [error.exit_code for error in self.unread]
         # Junk beside it never hides that something was changed.
         return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
+
+    def add_unread(self, error: StorageError) -> None:
+        """Note what could not be looked at, once."""
+        if str(error) not in map(str, self.unread):
+            self.unread.append(error)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,10 +81,11 @@ def run(options: argparse.Namespace) -> int:
     target = desk.target_of(options.what, options.state)
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
-    ledgers = list(_ledgers(options, target.place, keys))
+    filed = dict(_receipts(target.place, keys, summary))
+    ledgers = list(_ledgers(options, target.place, keys, filed, summary))
     if target.file is None:
         summary.ledgers = ledgers
-        paths = list(_files(target.place, summary.differences))
+        paths = list(_files(target.place, summary))
     else:
         paths = [target.file]
     finals = _finals(ledgers)
@@ -79,17 +93,23 @@ def run(options: argparse.Namespace) -> int:
         name = os.path.basename(path)
         with Bar(printable(name)) as bar:
             final = finals.get(name.removesuffix(SUFFIX))
-            summary.reports.append(_verified(path, keys, bar, final))
+            report = _verified(path, keys, bar, final)
+        summary.reports.append(report)
+        if report.verdict is Verdict.UNREADABLE:
+            summary.unread += _forbidden(path)
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
             target.place.root
         )
         summary.differences += disagreements(
-            Checked(target.place, keys, ledgers, summary.reports, partly)
+            Checked(target.place, filed, ledgers, summary.reports, partly)
         )
         if target.place.kind is PlaceKind.OFFICE:
-            summary.differences += _about_office_key(options, target.place)
+            try:
+                summary.differences += _about_office_key(options, target.place)
+            except ForbiddenError as error:
+                summary.add_unread(error)
     if desk.only_beside(options, target.place):
         summary.differences.append((Severity.NOTE, desk.BESIDE))
     if options.json:
@@ -107,26 +127,46 @@ def _verified(path: str, keys: KeyRing, bar: Bar, final: str | None) -> Report:
         return Report(path, 0, problem=f"it cannot be checked: {error}")
 
 
-def _files(place: Place, differences: list[tuple[Severity, str]]) -> Iterator[str]:
-    """Everything that should be a recording; what cannot be listed is added to `differences`."""
-    for holding in place.holdings:
+def _forbidden(path: str) -> Iterator[StorageError]:
+    """That this user may not read a file, if that is so."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno in files.FORBIDDEN:
+            yield files.explained("read the recording", path, error)
+
+
+def _files(place: Place, summary: Summary) -> Iterator[str]:
+    """Everything that should be a recording; what cannot be listed is added to the summary."""
+    for one in place.unread:
+        if one.gone:
+            summary.differences.append((Severity.DAMAGE, f"{one.directory}: {_GONE}"))
+        else:
+            summary.add_unread(one.error)
+    for directory in place.shelves:
         try:
-            names = sorted(os.listdir(holding.recordings))
-        except OSError as error:
-            failed = files.explained("list recordings", holding.recordings, error)
-            differences.append((Severity.DAMAGE, str(failed)))
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            summary.differences.append((Severity.DAMAGE, f"{directory}: {_GONE}"))
             continue
-        yield from (
-            os.path.join(holding.recordings, name) for name in names if name.endswith(SUFFIX)
-        )
+        except OSError as error:
+            failed = files.explained("list recordings", directory, error)
+            if isinstance(failed, ForbiddenError):
+                summary.add_unread(failed)
+            else:
+                summary.differences.append((Severity.DAMAGE, str(failed)))
+            continue
+        yield from (os.path.join(directory, name) for name in names if name.endswith(SUFFIX))
 
 
 # ------------------------------------------------------------------------------------- ledgers
 
 
-def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterator[CheckedLedger]:
+def _ledgers(
+    options: argparse.Namespace, place: Place, keys: KeyRing, filed: _Filed, summary: Summary
+) -> Iterator[CheckedLedger]:
     if place.kind is PlaceKind.DEVICE:
-        yield _read(place.ledger, keys, _head(options, keys), own=True)
+        yield from _read(place.ledger, keys, _head(options, keys), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
         if options.head is not None and len(place.holdings) != 1:
             raise desk.DeskError(
@@ -134,20 +174,43 @@ def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterat
                 f"{place.root}/DEVICE"
             )
         for holding in place.holdings:
-            head = _head(options, keys) or _witnessed(holding, keys)
-            yield _read(holding.ledger, keys, head, own=False)
-        if os.path.lexists(place.ledger):
-            yield _read(place.ledger, desk.office_keys(options, place), None, own=True)
+            head = _head(options, keys) or _witnessed(filed.get(holding, ()))
+            yield from _read(holding.ledger, keys, head, summary, own=False)
+        try:
+            if files.is_there(place.ledger):
+                signers = desk.office_keys(options, place)
+                yield from _read(place.ledger, signers, None, summary, own=True)
+        except ForbiddenError as error:
+            summary.add_unread(error)
 
 
-def _read(directory: str, keys: KeyRing, head: Head | None, *, own: bool) -> CheckedLedger:
+def _read(
+    directory: str, keys: KeyRing, head: Head | None, summary: Summary, *, own: bool
+) -> Iterator[CheckedLedger]:
+    """A ledger that was read; none if this user may not, which is added to the summary."""
     try:
         state, findings = read_ledger(directory, keys, head)
+    except ForbiddenError as error:
+        summary.add_unread(error)
+        return
     except StorageError as error:
         # The others are checked all the same.
-        found = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
-        return CheckedLedger(directory, own, LedgerState(), [found])
-    return CheckedLedger(directory, own, state, findings)
+        state, findings = LedgerState(), [LedgerFinding(Severity.DAMAGE, "", 0, str(error))]
+    yield CheckedLedger(directory, own, state, findings)
+
+
+def _receipts(
+    place: Place, keys: KeyRing, summary: Summary
+) -> Iterator[tuple[Holding, Sequence[Filed]]]:
+    """What devices signed about the copies in an office; what cannot be read is added to the
+    summary."""
+    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
+        try:
+            yield holding, list(receipts.read(holding.receipts, keys))
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        except StorageError as error:
+            summary.differences.append((Severity.DAMAGE, str(error)))
 
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
@@ -181,9 +244,9 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
         ) from error
 
 
-def _witnessed(holding: Holding, keys: KeyRing) -> Head | None:
+def _witnessed(filed: Sequence[Filed]) -> Head | None:
     """The newest head in the receipts that came with the recordings."""
-    heads = [filed.receipt.head for filed in receipts.read(holding.receipts, keys)]
+    heads = [one.receipt.head for one in filed]
     return max(heads, key=lambda head: head.sequence, default=None)
 
 
@@ -215,10 +278,13 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
             yield f"  {label:<10} {printable(one)}\n"
     for severity, text in summary.differences:
         yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
+    for error in summary.unread:
+        yield f"NOT READ: {printable(error)}\n"
     if whole:
         counted = Counter(report.verdict for report in summary.reports)
         said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
-        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}\n"
+        more = "; this is not all: see NOT READ above" if summary.unread else ""
+        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
     yield f"trusted    {', '.join(keys)}\n"
 
 
@@ -249,5 +315,6 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "differences": [
             {"severity": severity, "text": text} for severity, text in summary.differences
         ],
+        "not_read": [str(error) for error in summary.unread],
         "exit_code": summary.exit_code,
     }

@@ -61,7 +61,7 @@ def _copy(source: str, name: str, holding: Holding) -> str | None:
         content = content[: content.rfind(b"\n") + 1]
     target = os.path.join(holding.ledger, name)
     problem = None
-    if os.path.lexists(target):
+    if files.is_there(target):
         there = epochs.read(holding.ledger, name)
         if there == content:
             return None
