@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     target = desk.target_of(options.what, options.state)
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
-    filed = dict(_receipts(target.place, keys, summary))
+    filed = dict(_receipts(target, keys, summary))
     ledgers = list(_ledgers(options, target.place, keys, filed, summary))
     if target.file is None:
         summary.ledgers = ledgers
@@ -200,11 +200,15 @@ def _read(
 
 
 def _receipts(
-    place: Place, keys: KeyRing, summary: Summary
+    target: desk.Target, keys: KeyRing, summary: Summary
 ) -> Iterator[tuple[Holding, Sequence[Filed]]]:
     """What devices signed about the copies in an office; what cannot be read is added to the
-    summary."""
+    summary. Of one recording only its own device's receipts count."""
+    place = target.place
+    own = place.holding_of(target.file) if target.file is not None else None
     for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
+        if target.file is not None and holding != own:
+            continue
         try:
             yield holding, list(receipts.read(holding.receipts, keys))
         except ForbiddenError as error:

@@ -281,10 +281,16 @@ class Store:
         if self._place.kind is PlaceKind.OFFICE:
             known = self.ledger.state.recordings.values()
             gone = {one.id for one in known if one.deleted is not None}
-            for holding in self.place.holdings:
-                receipts.remove(holding.receipts, gone)
+            for holding in place.holdings:
+                try:
+                    receipts.remove(holding.receipts, gone)
+                except StorageError as error:
+                    if str(error) not in map(str, self.unread):  # else it is told
+                        failed = failed or error
             days = max((one.retention_days for one in known), default=0)
             self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
+        if failed is not None:
+            raise failed
         return deleted
 
     def make_room(self, wanted: int) -> list[Deletion]:

@@ -217,6 +217,36 @@ def test_what_is_due_and_hidden_gets_no_tombstone(
     assert not os.listdir(holding.recordings)
 
 
+@pytest.mark.parametrize("part", ["receipts", "ledger", "device.jwk"])
+def test_what_is_due_is_deleted_though_not_all_beside_it_can_be_read(
+    asked: Callable[..., Said],
+    office: Path,
+    holding: Holding,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+) -> None:
+    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: DUE_US)
+    now = Moment(10**15, DUE_US, ClockSource.SYNCHRONISED)
+    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    shut(Path(holding.root, part))
+    said = asked("purge", "--trust-clock")
+    assert f"deleted {ONE}: expired" in said.out
+    assert not os.listdir(holding.recordings)
+    assert said.code == (EX_NOPERM if part == "receipts" else 0)
+    assert (f"{holding.receipts}: " in said.err) is (part == "receipts")
+
+
+def test_one_recording_is_judged_by_what_is_beside_it(
+    asked: Callable[..., Said], office: Path, holding: Holding
+) -> None:
+    other = another(office, holding)
+    shut(other / "receipts")
+    shut(other / "recordings")
+    assert asked("verify", what=f"{holding.recordings}/{ONE}.tar").code == 0
+    shut(Path(holding.receipts))
+    assert asked("verify", what=f"{holding.recordings}/{ONE}.tar").code == EX_NOPERM
+
+
 def test_damage_is_said_before_what_could_not_be_read(
     asked: Callable[..., Said], office: Path, holding: Holding
 ) -> None:
