@@ -2,9 +2,9 @@
 
 Everything that is kept (recordings, ledger, keys, receipts) is written through these functions and
 by nothing else, so that what a loss of power can do is decided in one place; docs/storage.md lists
-the procedures made of them. What is there is asked here too, so that no answer is nowhere taken for
-"no". All of them raise `StorageError`, whose text says what was tried,
-where, and how to mend it, and whose `errno` is the operating system's.
+the procedures made of them. What is there is asked here too: no answer is not a "no". All of them
+raise `StorageError`, whose text says what was tried, where, and how to mend it, and whose `errno`
+is the operating system's.
 """
 
 from __future__ import annotations
