@@ -28,7 +28,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -99,23 +99,30 @@ def target_of(what: str | None, state: str) -> Target:
     """What a path, a recording's id, or nothing stands for. Raises NotThereError."""
     if what is None:
         return Target(_default_place(state), None)
-    if is_id(what) and not os.path.lexists(what):
+    if is_id(what) and not files.is_there(what):
         place = _default_place(state)
         return Target(place, place.find(what))
     path = os.path.abspath(what)
     place = _place(path)
-    if not os.path.isdir(path):
+    if not files.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
         # One device's part of an office's directory.
         own = tuple(one for one in place.holdings if path in (one.root, one.recordings))
-        place = Place(place.kind, place.root, own)
+        theirs = {one.recordings for one in own}
+        unread = tuple(one for one in place.unread if one.directory in theirs)
+        place = Place(place.kind, place.root, own, unread)
     return Target(place, None)
+
+
+def code_of(unread: Iterable[StorageError]) -> int:
+    """The exit code that says what could not be looked at; 0 if that is nothing."""
+    return max((error.exit_code for error in unread), default=0)
 
 
 def _default_place(state: str) -> Place:
     """The store that ``--state`` names, or its default."""
-    if not os.path.lexists(state):
+    if not files.is_there(state):
         raise NotThereError(
             f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
             "an office's directory with --state"
@@ -151,7 +158,7 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, beside: bool = Fa
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
         return KeyRing.read(named, linked=True)
-    if os.path.isdir(enrolled):
+    if files.is_directory(enrolled, linked=True):
         return KeyRing.read([enrolled], linked=True)
     if beside and only_beside(options, place):
         return _published(place)
@@ -173,7 +180,7 @@ def only_beside(options: argparse.Namespace, place: Place) -> bool:
     return (
         place.kind is PlaceKind.DEVICE
         and not getattr(options, "key", None)
-        and not os.path.isdir(os.path.join(config_home(), "keys"))
+        and not files.is_directory(os.path.join(config_home(), "keys"), linked=True)
         and os.path.realpath(place.root) == os.path.realpath(options.state)
     )
 
@@ -220,7 +227,7 @@ def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
     """What a place's own ledger says; None if it has none."""
-    if place.kind is PlaceKind.FILES or not os.path.isdir(place.ledger):
+    if place.kind is PlaceKind.FILES or not files.is_directory(place.ledger):
         return None
     return read_ledger(place.ledger, ledger_keys(options, place))[0]
 
@@ -247,7 +254,7 @@ def told_by_devices(place: Place) -> set[str]:
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
-    there = (one.ledger for one in place.holdings if os.path.isdir(one.ledger))
+    there = (one.ledger for one in place.holdings if files.is_directory(one.ledger))
     return {name for ledger in there for name in read_ledger(ledger, keys)[0].recordings}
 
 
@@ -280,9 +287,12 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
 
 
 @contextlib.contextmanager
-def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
+def keeper_of(
+    options: argparse.Namespace, place: Place, *, tells: bool = False
+) -> Iterator[Keeper]:
     """Whoever may change the store at this place.
 
+    tells: what could not be looked at is in the keeper's answer, and is not said here besides.
     Raises DeskError where there is no store, StateDirectoryError if another process has it, and
     StorageError.
     """
@@ -290,6 +300,9 @@ def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
         yield RunningDevice(place, options.socket)
         return
     with opened_store(options, place) as (store, _):
+        if not tells:
+            for error in store.unread:
+                say(str(error))
         yield store
 
 

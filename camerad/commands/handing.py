@@ -17,7 +17,7 @@ from camerad import process
 from camerad.commands import desk
 from camerad.commands.language import here
 from camerad.commands.progress import Bar
-from camerad.errors import StorageError
+from camerad.evidence import files
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.export import Extract, Order, export
 from camerad.evidence.keys import KeyRing
@@ -165,10 +165,9 @@ def _final(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) 
     """SHA-256 of the recording's end as a ledger at hand names it."""
     recording = os.path.basename(path).removesuffix(SUFFIX)
     for directory, readers in _ledgers(options, place, path, keys):
-        try:
-            known = read_ledger(directory, readers)[0].recordings.get(recording)
-        except StorageError:
-            continue  # this one is not here
+        if not files.is_there(directory):
+            continue
+        known = read_ledger(directory, readers)[0].recordings.get(recording)
         if known is not None and known.final is not None:
             return known.final
     return None
@@ -180,10 +179,9 @@ def _extract(options: argparse.Namespace, place: Place, path: str, recording: st
     signers = []
     trusted = desk.trusted_keys(options, place)
     for directory, readers in _ledgers(options, place, path, trusted):
-        try:
-            entries = list(entries_about(directory, readers, recording))
-        except StorageError:
+        if not files.is_there(directory):
             continue
+        entries = list(entries_about(directory, readers, recording))
         tokens += [entry.token for entry in entries]
         signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
     return Extract(tuple(tokens), tuple(dict.fromkeys(signers)))

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from camerad.commands import desk
-from camerad.errors import StorageError
+from camerad.evidence import files
 from camerad.evidence.ledger import entries_about
-from camerad.evidence.listing import read_info
+from camerad.evidence.listing import Listing, read_info
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import RecordingInfo, rfc3339
 from camerad.evidence.stored import Stored, join, list_place
@@ -35,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     target = desk.target_of(options.what, options.state)
-    infos = list_place(target.place) if target.file is None else [read_info(target.file)]
+    listing = Listing()
+    infos = list_place(target.place, listing) if target.file is None else [read_info(target.file)]
     clock = desk.clock_of(options, target.place)
     state = desk.ledger_state(options, target.place)
     told = desk.told_by_devices(target.place)
@@ -65,7 +66,12 @@ def _list(options: argparse.Namespace) -> int:
             f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
             "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
-    return 0
+    for unread in target.place.unread:
+        desk.say(str(unread.error))
+    # Files that cannot be read were logged, which shows here as well.
+    return desk.code_of(
+        [*(unread.error for unread in target.place.unread), *listing.failed.values()]
+    )
 
 
 def table(found: Sequence[Stored]) -> str:
@@ -157,10 +163,9 @@ def _history(
     else:
         ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
     for name, directory, keys in ledgers:
-        try:
-            entries = list(entries_about(directory, keys, recording))
-        except StorageError:
-            continue  # this one is not here
+        if not files.is_there(directory):
+            continue
+        entries = list(entries_about(directory, keys, recording))
         found += [
             {
                 "ledger": name,

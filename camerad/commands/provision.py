@@ -20,6 +20,7 @@ exit codes:
    74  reading or writing failed; of apply: the file was taken over and could not be
        removed from the card
    75  of publish: the daemon has no key yet
+   77  this user may not read, or write, something that is needed
    78  a file, a table, a register or a key has mistakes; of apply: the file was
        refused; of collect: a camera is not in the register
 """

@@ -243,12 +243,13 @@ def _sign(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from camerad.commands import desk  # noqa: PLC0415 - slow to import
+    from camerad.evidence import files  # noqa: PLC0415
     from camerad.provisioning import signing, writing  # noqa: PLC0415
 
     path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
     if options.signature is not None:
         path = options.signature
-    token = _content(path) if options.signature or os.path.lexists(path) else None
+    token = _content(path) if options.signature or files.is_there(path) else None
     own = desk.office_key(options)
     if own is None and options.office_key != default_office_key():
         raise _no_key(options, "whose file this is")

@@ -137,7 +137,7 @@ def export(
             "could not name it; rename it to the recording's id"
         )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
-    if os.path.lexists(package):
+    if files.is_there(package):
         raise files.FileExistsAlreadyError(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
@@ -365,10 +365,10 @@ def _is_locked(descriptor: int) -> bool:
 def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is removed unless it was renamed."""
     directory = package + TEMPORARY
-    if not os.path.isdir(os.path.dirname(package)):
+    if not files.is_directory(os.path.dirname(package), linked=True):
         files.make_directory(os.path.dirname(package), linked=True)
     try:
-        if os.path.isdir(directory):
+        if files.is_directory(directory):
             shutil.rmtree(directory)  # left by an export that was killed
         os.mkdir(directory, _DIRECTORY_MODE)
     except OSError as error:

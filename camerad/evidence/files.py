@@ -2,8 +2,9 @@
 
 Everything that is kept (recordings, ledger, keys, receipts) is written through these functions and
 by nothing else, so that what a loss of power can do is decided in one place; docs/storage.md lists
-the procedures made of them. All of them raise `StorageError`, whose text says what was tried,
-where, and how to mend it, and whose `errno` is the operating system's.
+the procedures made of them. What is there is asked here too: no answer is not a "no". All of them
+raise `StorageError`, whose text says what was tried, where, and how to mend it, and whose `errno`
+is the operating system's.
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ import errno
 import fcntl
 import logging
 import os
+import shlex
 import stat
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from camerad.errors import EX_CANTCREAT, StorageError
+from camerad.errors import EX_CANTCREAT, EX_NOPERM, StorageError
 
 _log = logging.getLogger(__name__)
 
 MODE: Final = 0o640
 """Readable by owner and group; a recording is sealed, and who may copy it need not be root."""
+_OTHERS: Final = 0o077
 TEMPORARY: Final = ".new"
 """Ending of a file that is not published yet; one that is found at start is worth nothing."""
 
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 """What the system says to a user who may not do something."""
+_NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""What it says where nothing has a name, and nothing can have it."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -56,14 +61,111 @@ class FileExistsAlreadyError(StorageError):
     exit_code: ClassVar[int] = EX_CANTCREAT
 
 
+class ForbiddenError(StorageError):
+    """Error raised when this user may not do what is asked for. Nothing is known then of what is
+    there."""
+
+    exit_code: ClassVar[int] = EX_NOPERM
+
+
 def explained(action: str, path: str, error: OSError) -> StorageError:
     """`error` as a StorageError that says what could not be done to `path`, and what helps."""
     text = error.strerror or str(error) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "check the storage")
-    kind = FileExistsAlreadyError if error.errno == errno.EEXIST else StorageError
+    kind = StorageError
+    if error.errno in FORBIDDEN:
+        kind = ForbiddenError
+    elif error.errno == errno.EEXIST:
+        kind = FileExistsAlreadyError
     said = kind(f"{path}: cannot {action}: {text}; {remedy}")
     said.errno = error.errno
     return said
+
+
+# ------------------------------------------------------------------------------- what is there
+#
+# `os.path.exists` and its like answer "no" also where the file system does not say: to somebody who
+# may not look, and on storage that fails. Here that is an error, so that nothing is ever taken for
+# gone, or signed as gone, that nobody looked at.
+
+
+def mode_of(path: str, *, linked: bool = False) -> int | None:
+    """What has this name (``st_mode``); None if nothing has.
+
+    linked: what a symbolic link of this name leads to. Raises ForbiddenError, which names the
+    directory that this user may not look into, and StorageError where the storage does not answer.
+    """
+    try:
+        return (os.stat(path) if linked else os.lstat(path)).st_mode
+    except OSError as error:
+        if error.errno in _NOTHING:
+            return None
+        if error.errno in FORBIDDEN:
+            raise _shut(_shut_above(path), error) from error
+        raise explained("look at it", path, error) from error
+
+
+def is_there(path: str) -> bool:
+    """Whether anything has this name, a symbolic link included. Raises as `mode_of`."""
+    return mode_of(path) is not None
+
+
+def is_directory(path: str, *, linked: bool = False) -> bool:
+    """Whether this is a directory. linked, and raises: as `mode_of`."""
+    return stat.S_ISDIR(mode_of(path, linked=linked) or 0)
+
+
+def is_link(path: str) -> bool:
+    """Whether this is a symbolic link. Raises as `mode_of`."""
+    return stat.S_ISLNK(mode_of(path) or 0)
+
+
+def is_file(path: str) -> bool:
+    """Whether this is a plain file, and no link to one. Raises as `mode_of`."""
+    return stat.S_ISREG(mode_of(path) or 0)
+
+
+def look_into(directory: str) -> None:
+    """Return if the names in a directory can be listed, and what has them looked at.
+
+    Raises StorageError if not: also if there is none (ENOENT), or a link in its place (ELOOP).
+    """
+    try:
+        descriptor = open_directory(directory)
+        try:
+            os.stat(os.curdir, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in FORBIDDEN:
+            raise _shut(directory, error) from error
+        raise explained("list the directory", directory, error) from error
+
+
+def _shut(directory: str, error: OSError) -> ForbiddenError:
+    """A directory that this user may not look into, and what helps."""
+    said = ForbiddenError(
+        f"{directory}: this user may not look into this directory, so nothing in it was looked at: "
+        f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or do "
+        "this as the user whose it is"
+    )
+    said.errno = error.errno
+    return said
+
+
+def _shut_above(path: str) -> str:
+    """The directory on the way to `path` that this user may not look into."""
+    directory = _directory_of(path)
+    while True:
+        try:
+            os.lstat(directory)
+        except OSError:
+            directory = _directory_of(directory)
+        else:
+            return directory
+
+
+# ------------------------------------------------------------------------------------- writing
 
 
 def create(path: str, mode: int = MODE) -> int:
@@ -73,9 +175,30 @@ def create(path: str, mode: int = MODE) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        return os.open(path, flags, mode)
+        descriptor = os.open(path, flags, mode)
     except OSError as error:
         raise explained("make the file", path, error) from error
+    if mode & _OTHERS:  # what only its maker may read stays the maker's
+        _leave_to_owner(descriptor, path)
+    return descriptor
+
+
+def _leave_to_owner(descriptor: int, path: str) -> None:
+    """Give what root has just made in somebody else's directory to that directory's user and group,
+    durably: whoever works there has to read it when root is gone.
+
+    Storage that takes no other owner for it keeps it as it is, and the log says so.
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        above, own = os.stat(_directory_of(path)), os.fstat(descriptor)
+        if above.st_uid in (0, own.st_uid):
+            return
+        os.fchown(descriptor, above.st_uid, above.st_gid)
+        os.fsync(descriptor)
+    except OSError as error:
+        _log.warning("%s", explained("give it to the directory's owner", path, error))
 
 
 def open_directory(directory: str, *, linked: bool = False) -> int:
@@ -89,7 +212,7 @@ def open_directory(directory: str, *, linked: bool = False) -> int:
         return os.open(directory, flags if linked else flags | os.O_NOFOLLOW)
     except NotADirectoryError:
         # What open(2) says of a link that is to be a directory.
-        if not linked and os.path.islink(directory):
+        if not linked and is_link(directory):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
         raise
 
@@ -323,7 +446,7 @@ def remove_unpublished(directory: str, *, linked: bool = False) -> None:
         raise explained("list the directory", directory, error) from error
     for name in names:
         path = os.path.join(directory, name)
-        if os.path.isdir(path) and not os.path.islink(path):
+        if is_directory(path):
             _log.warning("%s: left as it is: `publish` makes no directory", ascii(path))
             continue
         remove(path)
@@ -337,11 +460,11 @@ def make_directory(
     durable: when this returns; otherwise with whatever synchronises it next. linked: as for
     `open_directory`. Raises StorageError, also if something else has the name.
     """
-    if not linked and os.path.islink(path):
+    if not linked and is_link(path):
         error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         raise explained("make the directory", path, error)
     missing = []
-    while not os.path.isdir(path):
+    while not is_directory(path, linked=True):
         missing.append(path)
         path = _directory_of(path)
     for one in reversed(missing):
@@ -349,12 +472,28 @@ def make_directory(
             os.mkdir(one, mode)
         except FileExistsError as error:
             # By somebody else meanwhile, or a file, or a link that leads nowhere.
-            if not os.path.isdir(one):
+            if not is_directory(one, linked=True):
                 raise explained("make the directory", one, error) from error
         except OSError as error:
             raise explained("make the directory", one, error) from error
+        else:
+            _leave_directory_to_owner(one)
         if durable:
             sync_directory(_directory_of(one))
+
+
+def _leave_directory_to_owner(directory: str) -> None:
+    """The same as `_leave_to_owner` for a directory that was just made."""
+    if os.geteuid() != 0:
+        return
+    try:
+        descriptor = open_directory(directory)
+    except OSError as error:
+        raise explained("make the directory", directory, error) from error
+    try:
+        _leave_to_owner(descriptor, directory)
+    finally:
+        os.close(descriptor)
 
 
 def _directory_of(path: str) -> str:

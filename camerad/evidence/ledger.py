@@ -322,7 +322,7 @@ class Ledger:
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
-            if not os.path.exists(path):
+            if not files.is_there(path):
                 raise
             self._adopt(state, path, len(content), unsynced_name=True)
             raise

@@ -13,6 +13,7 @@ import stat
 from dataclasses import replace
 from typing import Final
 
+from camerad.errors import StorageError
 from camerad.evidence.container import ID, SUFFIX, is_locked, names, number_of
 from camerad.evidence.files import explained
 from camerad.evidence.reading import header_of, skeleton
@@ -34,10 +35,15 @@ _Key = tuple[int, int]
 
 class Listing:
     """Lists directories, and reads no file again that has neither another size nor another time of
-    change. Usable from any thread."""
+    change. Usable from any thread.
+
+    failed: of the directories that were read, each file that could not be, and why: nobody knows
+    what is in it.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[_Key, RecordingInfo | None]] = {}
+        self.failed: dict[str, StorageError] = {}
 
     def read(self, directory: str) -> list[RecordingInfo]:
         """Every recording in `directory`, the newest first.
@@ -47,6 +53,7 @@ class Listing:
         """
         known, seen = self._known, {}
         found = []
+        failed = {}
         for name in names(directory):
             if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
                 continue
@@ -56,6 +63,9 @@ class Listing:
             except OSError as error:
                 if error.errno != errno.ENOENT:  # else it was deleted since
                     _log.warning("this recording cannot be listed: %s", printable(error))
+                    if not isinstance(error, StorageError):
+                        error = explained("look at it", path, error)
+                    failed[path] = error
                 continue
             except (ValueError, ArithmeticError) as error:
                 # Whatever a file says, it keeps no other one from being listed.
@@ -66,6 +76,10 @@ class Listing:
                 found.append(info)
         kept = {path: entry for path, entry in known.items() if os.path.dirname(path) != directory}
         self._known = kept | seen
+        others = {
+            path: error for path, error in self.failed.items() if os.path.dirname(path) != directory
+        }
+        self.failed = others | failed
         return sorted(found, key=lambda info: (number_of(info.id), info.id), reverse=True)
 
     def _look(

@@ -46,7 +46,6 @@ from camerad.evidence.places import (
     place_of,
 )
 from camerad.evidence.purging import Deletion, Purged, reasons
-from camerad.evidence.records import RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.reserve import Reserve
 from camerad.evidence.retention import (
@@ -78,8 +77,9 @@ class Store:
     """The store in the directory `root`, and the one that writes there.
 
     ledger: the store's own, which it closes with itself. trusted: keys of the devices whose
-    recordings are believed; by default, on a device its own, and in an office none. Used by one
-    thread at a time. Raises StateDirectoryError if another process has the store, and StorageError.
+    recordings are believed; by default, on a device its own, and in an office none. unread: what
+    the last `reconcile` could not look at, so that nothing was done about it. Used by one thread at
+    a time. Raises StateDirectoryError if another process has the store, and StorageError.
     """
 
     def __init__(self, root: str, ledger: Ledger, trusted: KeyRing | None = None) -> None:
@@ -91,6 +91,7 @@ class Store:
         self._trusted = own if trusted is None else trusted
         self._claims = [_claim(self._place)]
         self._listing = Listing()
+        self.unread: tuple[StorageError, ...] = ()
 
     @classmethod
     def open(
@@ -165,10 +166,8 @@ class Store:
     def recordings(self) -> list[Stored]:
         """The recordings that are here: flagged first, then the newest. Raises StorageError."""
         boot_id, now = self.ledger.now()
-        return join(self._infos(), self.ledger.state, boot_id, now)
-
-    def _infos(self) -> list[RecordingInfo]:
-        return list_place(self.place, self._listing)
+        infos = list_place(self.place, self._listing)
+        return join(infos, self.ledger.state, boot_id, now)
 
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
@@ -181,7 +180,13 @@ class Store:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
         found = list(self._complete_deletions())
-        found += Comparison(self.place, self.ledger, self._trusted, self._infos()).run()
+        # One look at what is here serves both: what is not in it was not seen.
+        place = self.place
+        infos = list_place(place, self._listing)
+        comparison = Comparison(place, self.ledger, self._trusted, infos)
+        found += comparison.run()
+        directories = (one.error for one in place.unread)
+        self.unread = (*directories, *self._listing.failed.values(), *comparison.unread)
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
@@ -192,7 +197,7 @@ class Store:
         place = self.place
         for known in self.ledger.state.recordings.values():
             for path in place.files_of(known.id) if known.deleted is not None else ():
-                if _is_directory(path):
+                if files.is_directory(path):
                     text = f"it is deleted, and {path} is a directory that has its name: remove it"
                     yield Difference(What.UNREADABLE, known.id, text, alarm=True)
                     continue
@@ -249,50 +254,56 @@ class Store:
         An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
         a device's ledger is its daemon's matter.
         """
-        deleted, error = self._purge()
-        if error is not None:
-            raise error
+        deleted, errors = self._purge()
+        if errors:
+            raise errors[0]
         return deleted
 
     def purge_and_tell(self) -> Purged:
         """The same for whoever asked for it, with everything that keeps a recording beyond its day.
         Raises StorageError if the ledger fails."""
-        deleted, error = self._purge()
-        errors = [] if error is None else [error]
+        deleted, errors = self._purge()
+        place = self.place
         # A device's own recordings reach its ledger by themselves, while they are made.
-        infos = self._infos() if self._place.kind is PlaceKind.OFFICE else ()
+        infos = list_place(place, self._listing) if place.kind is PlaceKind.OFFICE else ()
         told = reasons(
-            self.place,
+            place,
             self.ledger.state,
             self.ledger.now(),
             self._trusted,
             infos=infos,
-            errors=errors,
+            errors=[*self.unread, *errors],
         )
         return Purged(tuple(deleted), told)
 
-    def _purge(self) -> tuple[list[Deletion], StorageError | None]:
-        """What was deleted, and the first error of a file that was not."""
+    def _purge(self) -> tuple[list[Deletion], list[StorageError]]:
+        """What was deleted, and the errors of what was not."""
         for one in self._complete_deletions():
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
-        failed: StorageError | None = None
+        errors: list[StorageError] = []
+        place = self.place
         for candidate in self.due():
+            if place.unread and not place.files_of(candidate.known.id):
+                continue  # it may be where nobody could look: then it is not deleted, nor called so
             self._note_deletion(candidate, EXPIRED)
             try:
                 deleted.append(self._remove(candidate, EXPIRED))
             except StorageError as error:
-                failed = failed or error
+                errors.append(error)
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
-        if failed is None and self._place.kind is PlaceKind.OFFICE:
+        if not errors and self._place.kind is PlaceKind.OFFICE:
             known = self.ledger.state.recordings.values()
             gone = {one.id for one in known if one.deleted is not None}
-            for holding in self.place.holdings:
-                receipts.remove(holding.receipts, gone)
+            for holding in place.holdings:
+                try:
+                    receipts.remove(holding.receipts, gone)
+                except StorageError as error:
+                    errors.append(error)
             days = max((one.retention_days for one in known), default=0)
             self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
-        return deleted, failed
+        return deleted, errors
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
@@ -317,7 +328,7 @@ class Store:
         """Unlink a recording that has its tombstone, every copy of it."""
         size = 0
         for path in self.place.files_of(candidate.known.id):
-            if not _is_directory(path):  # `reconcile` tells of those
+            if not files.is_directory(path):  # `reconcile` tells of those
                 size += _size(path)
                 _unlink(path)
         return Deletion(candidate.known.id, why, size)
@@ -327,7 +338,7 @@ def had_ledger(place: Place) -> bool:
     """Whether something else than its ledger shows that a device had one: it has it before it makes
     a recording, and before its key is confirmed. Raises StorageError."""
     recordings = place.holdings[0].recordings
-    there = names(recordings) if os.path.isdir(recordings) else []
+    there = names(recordings) if files.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
     return recorded or identity.is_confirmed(place.root)
 
@@ -347,10 +358,6 @@ def _claim(place: Place) -> int:
     return storage.claim(os.path.dirname(place.ledger), linked=place.kind is PlaceKind.DEVICE)
 
 
-def _is_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
-
-
 def _size(path: str) -> int:
     """Bytes that a name takes; 0 if it has gone meanwhile."""
     try:
@@ -361,7 +368,7 @@ def _size(path: str) -> int:
 
 def _unlink(path: str) -> None:
     torn = path.removesuffix(SUFFIX) + TORN
-    if os.path.lexists(torn):
+    if files.is_there(torn):
         files.remove(torn)
     files.remove(path)
 

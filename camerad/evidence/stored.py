@@ -114,9 +114,10 @@ def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: M
 
 
 def list_place(place: Place, listing: Listing | None = None) -> list[RecordingInfo]:
-    """The recordings in a place, the newest first. Raises StorageError."""
+    """The recordings in a place, the newest first, without those in what could not be looked into
+    (`Place.unread`). Raises StorageError."""
     listing = listing or Listing()
-    infos = [info for holding in place.holdings for info in listing.read(holding.recordings)]
+    infos = [info for directory in place.shelves for info in listing.read(directory)]
     if place.kind is not PlaceKind.DEVICE:
         # Whoever can read a file can lock it: only on a camera is that a recorder.
         unlocked = {RECORDING: INTERRUPTED}

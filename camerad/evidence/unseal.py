@@ -160,7 +160,7 @@ def open_recording(
     (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
-        if os.path.lexists(target):
+        if files.is_there(target):
             raise files.FileExistsAlreadyError(
                 f"{target}: something of this name exists already; it was left as it is"
             )

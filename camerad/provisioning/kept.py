@@ -133,7 +133,7 @@ class Kept:
 
     def _decision(self, name: str) -> Decision | None:
         path = self._path(name)
-        if not os.path.lexists(path):
+        if not files.is_there(path):
             return None
         try:
             return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=Decision)
@@ -146,11 +146,11 @@ class Kept:
     def _put(self, name: str, content: bytes, mode: int) -> None:
         """Publish a file, unless it has that content: a card lives by what is not written to it."""
         path = self._path(name)
-        if os.path.lexists(path) and read_plain(path, name, _LARGEST) == content:
+        if files.is_there(path) and read_plain(path, name, _LARGEST) == content:
             return
         files.publish(path, content, mode=mode)
 
     def _take_away(self, name: str) -> None:
         path = self._path(name)
-        if os.path.lexists(path):
+        if files.is_there(path):
             files.remove(path, missing_ok=True)

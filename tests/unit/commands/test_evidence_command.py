@@ -18,7 +18,7 @@ import pytest
 from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_CONFIG, EX_USAGE
+from camerad.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.evidence import repair
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
@@ -501,7 +501,7 @@ def test_no_permission_is_said_with_what_to_do(
 
     monkeypatch.setattr(os, "open", guarded)
     said = desk("evidence", "verify", ONE)
-    assert said.code == Verdict.UNREADABLE
+    assert said.code == EX_NOPERM
     assert "change the owner, or run as the owner" in said.out
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from camerad.config.provisioning import NAME
-from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_TEMPFAIL, EX_USAGE
+from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.evidence import office
 from camerad.evidence.keys import PublicKey, SigningKey, read_public_key
 from camerad.provisioning import publishing, register, signing, writing
@@ -203,7 +203,7 @@ def test_where_this_user_may_not_write_is_told_before_a_key_is_made(
     """Whoever runs the tests may be root, who may write everywhere."""
     monkeypatch.setattr(writing.os, "access", lambda path, _: path != str(tmp_path))
     said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / "07")
-    assert said.code == EX_IOERR
+    assert said.code == EX_NOPERM
     assert f"{tmp_path}: cannot write into the directory: Permission denied; " in said.err
     assert not (tmp_path / "config").exists()
 
