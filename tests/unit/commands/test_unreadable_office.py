@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pytest
 from desk_helpers import ONE, TWO, Camera
+from sealed_helpers import WALL_US
 
 import camerad.commands
 import camerad.evidence
 import camerad.updating
-from camerad.clock import SECOND, ClockSource, Moment
+from camerad.clock import DAY, SECOND, ClockSource, Moment
 from camerad.errors import EX_IOERR, EX_NOPERM
 from camerad.evidence import jws
 from camerad.evidence.places import Holding, NotThereError, place_of
@@ -47,6 +48,13 @@ def tmp_path() -> Iterator[Path]:
         for directory, _, _ in os.walk(path):
             Path(directory).chmod(0o755)
         shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def _time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The office's computer knows the time: an hour after the recordings were made."""
+    now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
+    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
 
 
 @contextmanager
