@@ -28,7 +28,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -37,9 +37,10 @@ from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, office, storage
+from camerad.evidence.container import SUFFIX
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
-from camerad.evidence.ledger import read_ledger
+from camerad.evidence.ledger import read_state
 from camerad.evidence.places import (
     NotThereError,
     Place,
@@ -208,17 +209,47 @@ def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | Non
     """What a place's own ledger says; None if it has none."""
     if place.kind is PlaceKind.FILES or not os.path.isdir(place.ledger):
         return None
-    return read_ledger(place.ledger, ledger_keys(options, place))[0]
+    return read_state(place.ledger, ledger_keys(options, place))
 
 
-def told_by_devices(place: Place) -> set[str]:
-    """Ids of the recordings that the devices' ledgers name of which an office has copies. Nothing
-    is checked here: it only tells whether somebody has said anything."""
+def told_by_devices(place: Place, path: str | None = None) -> set[str]:
+    """Ids of the recordings that the devices' ledgers name of which an office has copies. path: of
+    one recording, so that only its own device is asked. Nothing is checked here: it only tells
+    whether somebody has said anything."""
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
-    there = (one.ledger for one in place.holdings if os.path.isdir(one.ledger))
-    return {name for ledger in there for name in read_ledger(ledger, keys)[0].recordings}
+    holding = None if path is None else place.holding_of(path)
+    asked = place.holdings if holding is None else (holding,)
+    there = (one.ledger for one in asked if os.path.isdir(one.ledger))
+    return {name for ledger in there for name in read_state(ledger, keys).recordings}
+
+
+def ledgers_of(
+    options: argparse.Namespace, place: Place, path: str, keys: KeyRing
+) -> Sequence[tuple[str, KeyRing]]:
+    """The ledgers that may say something about a recording's file, with the keys to read them by:
+    its device's, then the place's own, which has the last word."""
+    if place.kind is PlaceKind.FILES:
+        return ()
+    if place.kind is PlaceKind.DEVICE:
+        return ((place.ledger, keys),)
+    holding = place.holding_of(path)
+    own = (place.ledger, office_keys(options, place))
+    return (own,) if holding is None else ((holding.ledger, keys), own)
+
+
+def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
+    """SHA-256 of a recording's end as the ledgers at hand name it; None if none does."""
+    recording = os.path.basename(path).removesuffix(SUFFIX)
+    for directory, readers in reversed(ledgers_of(options, place, path, keys)):
+        try:
+            known = read_state(directory, readers).recordings.get(recording)
+        except StorageError:
+            continue  # this one is not here
+        if known is not None and known.final is not None:
+            return known.final
+    return None
 
 
 # ---------------------------------------------------------------------------------------- time
@@ -250,8 +281,10 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
 
 
 @contextlib.contextmanager
-def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
-    """Whoever may change the store at this place.
+def keeper_of(
+    options: argparse.Namespace, place: Place, about: str | None = None
+) -> Iterator[Keeper]:
+    """Whoever may change the store at this place. about: id of the one recording that it is about.
 
     Raises DeskError where there is no store, StateDirectoryError if another process has it, and
     StorageError.
@@ -259,7 +292,7 @@ def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
     if place.kind is PlaceKind.DEVICE and daemon_runs(place):
         yield RunningDevice(place, options.socket)
         return
-    with opened_store(options, place) as (store, _):
+    with opened_store(options, place, about) as (store, _):
         yield store
 
 
@@ -293,8 +326,11 @@ def daemon_runs(place: Place) -> bool:
 
 
 @contextlib.contextmanager
-def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
-    """The store, claimed and compared with its files, and the key of its ledger."""
+def opened_store(
+    options: argparse.Namespace, place: Place, about: str | None = None
+) -> Iterator[tuple[Store, SigningKey]]:
+    """The store, claimed and compared with its files, and the key of its ledger. about: id of the
+    one recording that it is about; then only that is compared, and what is new."""
     if place.kind is PlaceKind.FILES:
         raise DeskError(
             f"{place.root}: these are files without a ledger, so nothing is held or deleted here; "
@@ -314,7 +350,7 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         if place.kind is PlaceKind.OFFICE:
             office.remember(place, key.public)
-        for difference in store.reconcile():
+        for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key

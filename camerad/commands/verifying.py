@@ -22,6 +22,7 @@ from camerad.evidence.entries import Head
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import LedgerFinding, read_ledger
+from camerad.evidence.listing import Listing
 from camerad.evidence.places import Holding, Place, PlaceKind
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
@@ -68,13 +69,16 @@ def run(options: argparse.Namespace) -> int:
     target = desk.target_of(options.what, options.state)
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
-    ledgers = list(_ledgers(options, target.place, keys))
+    finals: dict[str, str | None]
     if target.file is None:
-        summary.ledgers = ledgers
+        summary.ledgers = list(_ledgers(options, target.place, keys))
         paths = list(_files(target.place, summary.differences))
+        finals = _finals(summary.ledgers)
     else:
+        _head(options, keys)  # which is wrong, or not, whatever it is compared with
         paths = [target.file]
-    finals = _finals(ledgers)
+        final = desk.final_of(options, target.place, target.file, keys)
+        finals = {os.path.basename(target.file).removesuffix(SUFFIX): final}
     for path in paths:
         name = os.path.basename(path)
         with Bar(printable(name)) as bar:
@@ -86,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
             target.place.root
         )
         summary.differences += disagreements(
-            Checked(target.place, keys, ledgers, summary.reports, partly)
+            Checked(target.place, keys, summary.ledgers, summary.reports, partly)
         )
         if target.place.kind is PlaceKind.OFFICE:
             summary.differences += _about_office_key(options, target.place)
@@ -116,9 +120,11 @@ def _files(place: Place, differences: list[tuple[Severity, str]]) -> Iterator[st
             failed = files.explained("list recordings", holding.recordings, error)
             differences.append((Severity.DAMAGE, str(failed)))
             continue
-        yield from (
-            os.path.join(holding.recordings, name) for name in names if name.endswith(SUFFIX)
-        )
+        copies = set()
+        if place.kind is not PlaceKind.FILES:
+            copies = {info.path for info in Listing().others(holding.recordings).copies}
+        paths = (os.path.join(holding.recordings, name) for name in names)
+        yield from (path for path in paths if path.endswith(SUFFIX) or path in copies)
 
 
 # ------------------------------------------------------------------------------------- ledgers
@@ -187,9 +193,9 @@ def _witnessed(holding: Holding, keys: KeyRing) -> Head | None:
     return max(heads, key=lambda head: head.sequence, default=None)
 
 
-def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
+def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str | None]:
     """SHA-256 of the ends that the ledgers name; the place's own ledger has the last word."""
-    found = {}
+    found: dict[str, str | None] = {}
     for ledger in sorted(ledgers, key=lambda one: one.own):
         for known in ledger.state.recordings.values():
             if known.final is not None:

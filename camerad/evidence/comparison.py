@@ -73,13 +73,21 @@ class Comparison:
                 found.append(self._changed(known, None, "cannot be read as a recording"))
         return found
 
-    def _receipted(self) -> dict[str, Copied]:
-        """What trusted devices signed about the copies in an office."""
+    def some(self) -> list[Difference]:
+        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
+        `run`."""
+        about = self._infos[0].id if len(self._infos) == 1 else ""
+        receipted = self._receipted(about)
+        compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
+        return [difference for difference in compared if difference is not None]
+
+    def _receipted(self, about: str = "") -> dict[str, Copied]:
+        """What trusted devices signed about the copies in an office. about: only of that one."""
         if self._place.kind is not PlaceKind.OFFICE:
             return {}
         found: dict[str, Copied] = {}
         for holding in self._place.holdings:
-            filed = receipts.read(holding.receipts, self._trusted)
+            filed = receipts.read(holding.receipts, self._trusted, about)
             found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 

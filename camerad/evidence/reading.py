@@ -177,10 +177,9 @@ def end_of(path: str) -> tuple[End, jws.Statement] | None:
     return None
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """All that a file has on its storage; its holes, which may be a terabyte of zeros that takes no
-    room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
-    at = 0
+def pieces(file: BinaryIO, at: int = 0) -> Iterator[bytes]:
+    """All that a file has on its storage from `at` on; its holes, which may be a terabyte of zeros
+    that takes no room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
     while True:
         try:
             at = os.lseek(file.fileno(), at, os.SEEK_DATA)
@@ -262,7 +261,7 @@ class _Reader:
         return statement, header
 
     def _foreign(self, text: str) -> NotARecordingError:
-        blank = not any(any(piece) for piece in _pieces(self._file))
+        blank = not any(any(piece) for piece in pieces(self._file))
         return NotARecordingError(self._path, f"this is not a recording: {text}", blank=blank)
 
     def _take(self, found: Located) -> None:

@@ -9,12 +9,15 @@ Invariants:
 4. The ledger takes over what a file says only if a trusted key vouches for it
    (`camerad.evidence.intake`).
 5. No file keeps from dealing with the others: what is wrong with one is a `Difference`.
+6. A file is the recording that its content says, whatever it is called: see
+   `camerad.evidence.copies`.
 
 Procedures; each line is durable before the next begins:
 
-- delete: tombstone, on a full device in the room of its reserve; unlink; fsync of the directory;
-  fill the reserve again.
-- reconcile: unlink every file that has a tombstone; then one entry for each difference.
+- delete: tombstone, on a full device in the room of its reserve; unlink copies, then the file;
+  fsync of the directory; fill the reserve again.
+- reconcile: unlink every file that has a tombstone; give recordings their names back; then one
+  entry for each difference.
 
 A device's state directory and an office's directory are both stores: see `camerad.evidence.places`.
 """
@@ -30,14 +33,16 @@ from typing import ClassVar, Final
 from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
+from camerad.evidence.audit import tombstones
 from camerad.evidence.comparison import Comparison
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
+from camerad.evidence.copies import Copies
 from camerad.evidence.differences import Difference, What
 from camerad.evidence.facts import EXPIRED, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.known import Held
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import Listing
+from camerad.evidence.listing import Listing, read_info
 from camerad.evidence.places import (
     NotThereError,
     Place,
@@ -54,7 +59,7 @@ from camerad.evidence.retention import (
     due,
     may_make_room,
 )
-from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.stored import Stored, join, list_place, others_in
 from camerad.evidence.text import LONGEST, is_plain, printable
 
 __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
@@ -179,6 +184,13 @@ class Store:
     def _infos(self) -> list[RecordingInfo]:
         return list_place(self.place, self._listing)
 
+    def _copies(self) -> Copies:
+        """Copies as they are now. The names that are recordings' own were looked at by the last
+        `reconcile`."""
+        place = self.place
+        others = others_in(place, self._listing)
+        return Copies(place, others, self.ledger.state.recordings, self._trusted)
+
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
 
@@ -189,22 +201,54 @@ class Store:
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
-        found = list(self._complete_deletions())
+        self._infos()
+        copies = self._copies()
+        found = [*self._complete_deletions(copies), *self._remove_buried(copies)]
+        found += self._copies().rename()
         found += Comparison(self.place, self.ledger, self._trusted, self._infos()).run()
+        found += self._copies().told()
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
-    def _complete_deletions(self) -> Iterator[Difference]:
+    def reconcile_for(self, recording: str) -> list[Difference]:
+        """Compare one recording, and those of which the ledger has never heard, for whoever asks
+        about that one alone; otherwise as `reconcile`. No other file is read: what became of those
+        is a matter of that."""
+        known = self.ledger.state.recordings
         place = self.place
+        there = {name for one in place.holdings for name in names(one.recordings)}
+        new = {stem for name in there if (stem := name.removesuffix(SUFFIX)) != name} - set(known)
+        infos = []
+        for path in (path for one in sorted(new | {recording}) for path in place.files_of(one)):
+            try:
+                infos.append(read_info(path))
+            except (CameradError, ValueError, ArithmeticError) as error:
+                _log.warning("this recording is not looked at: %s", printable(error))
+        found = Comparison(place, self.ledger, self._trusted, infos).some()
+        for one in found:
+            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+        return found
+
+    def _complete_deletions(self, copies: Copies) -> Iterator[Difference]:
         for known in self.ledger.state.recordings.values():
-            for path in place.files_of(known.id) if known.deleted is not None else ():
+            for path in copies.files_of(known) if known.deleted is not None else ():
                 if _is_directory(path):
                     text = f"it is deleted, and {path} is a directory that has its name: remove it"
                     yield Difference(What.UNREADABLE, known.id, text, alarm=True)
                     continue
-                _unlink(path)
+                _unlink(path, known.id)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
+
+    def _remove_buried(self, copies: Copies) -> Iterator[Difference]:
+        """Remove copies of what was deleted so long ago that only older epochs know it."""
+        unknown = copies.unknown()
+        if not unknown:
+            return
+        headers = tombstones(self.ledger.directory, self.ledger.keys, unknown)
+        for info in copies.buried(headers):
+            files.remove(info.path, missing_ok=True)
+            yield Difference(What.DELETED, info.id, f"{info.path} was a copy of it, and is deleted")
 
     # ------------------------------------------------------------------ holds
 
@@ -256,14 +300,15 @@ class Store:
         An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
         a device's ledger is its daemon's matter.
         """
-        for one in self._complete_deletions():
+        copies = self._copies()
+        for one in self._complete_deletions(copies):
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
         failed: StorageError | None = None
-        for candidate in self.due():
+        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
             self._note_deletion(candidate, EXPIRED)
             try:
-                deleted.append(self._remove(candidate, EXPIRED))
+                deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
                 failed = failed or error
         if self.ledger.reserve is not None:
@@ -283,11 +328,12 @@ class Store:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
         there is no more of it. Raises StorageError."""
         deleted: list[Deletion] = []
+        copies = self._copies()
         for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
             self._note_deletion(candidate, OFFLOADED)
-            deleted.append(self._remove(candidate, OFFLOADED))
+            deleted.append(self._remove(candidate, OFFLOADED, copies))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         return deleted
@@ -298,13 +344,13 @@ class Store:
             "deleted", id=known.id, final=known.final, why=why, age_us=candidate.age_us
         )
 
-    def _remove(self, candidate: Candidate, why: str) -> Deletion:
+    def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Unlink a recording that has its tombstone, every copy of it."""
         size = 0
-        for path in self.place.files_of(candidate.known.id):
+        for path in copies.files_of(candidate.known):
             if not _is_directory(path):  # `reconcile` tells of those
                 size += _size(path)
-                _unlink(path)
+                _unlink(path, candidate.known.id)
         return Deletion(candidate.known.id, why, size)
 
 
@@ -344,9 +390,9 @@ def _size(path: str) -> int:
         return 0
 
 
-def _unlink(path: str) -> None:
+def _unlink(path: str, recording: str) -> None:
     torn = path.removesuffix(SUFFIX) + TORN
-    if os.path.lexists(torn):
+    if os.path.basename(path) == recording + SUFFIX and os.path.lexists(torn):
         files.remove(torn)
     files.remove(path)
 
