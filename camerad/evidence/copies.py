@@ -57,6 +57,11 @@ class Copies:
         self._recordings = recordings
         self._trusted = trusted
 
+    @property
+    def any(self) -> bool:
+        """Whether anything lies there beside the recordings, as hardly ever."""
+        return bool(self._others.copies or self._others.odd)
+
     def files_of(self, known: Known) -> list[str]:
         """Everything that goes when this recording is deleted: its copies, and last, because they
         may have to tell what a copy is, the files with its name."""

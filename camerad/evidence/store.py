@@ -201,12 +201,16 @@ class Store:
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
-        self._infos()
+        infos = self._infos()
         copies = self._copies()
         found = [*self._complete_deletions(copies), *self._remove_buried(copies)]
-        found += self._copies().rename()
-        found += Comparison(self.place, self.ledger, self._trusted, self._infos()).run()
-        found += self._copies().told()
+        if copies.any:
+            found += self._copies().rename()
+        if found:
+            infos = self._infos()
+        found += Comparison(self.place, self.ledger, self._trusted, infos).run()
+        if copies.any:
+            found += self._copies().told()
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
