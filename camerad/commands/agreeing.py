@@ -84,6 +84,7 @@ class _Comparison:
             if not one.gone
         }
         self._told: set[str] = set()
+        self._copied = set(self._names())
 
     def run(self) -> Iterator[Remark]:
         """Everything."""
@@ -113,15 +114,19 @@ class _Comparison:
                 self._told.add(one.id)
                 text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
                 yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
-            elif here and one.deleted is not None:
+            elif one.deleted is not None and (here or one.id in self._copied):
                 yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
         if self._has_ledger:
             for name in sorted(set(self._names()) - set(self._known)):
                 yield Severity.NOTE, f"{name}: the ledger does not know it"
 
     def _names(self) -> Iterator[str]:
+        """The ids of what was checked: as its header says, since a copy has any name."""
         for report in self._checked.reports:
-            yield os.path.basename(report.path).removesuffix(SUFFIX)
+            header = report.result.header if report.result is not None else None
+            yield (
+                os.path.basename(report.path).removesuffix(SUFFIX) if header is None else header.id
+            )
 
     def _doubled(self) -> Iterator[Remark]:
         """Recordings of which there are several files; they count once."""

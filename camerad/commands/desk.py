@@ -37,9 +37,10 @@ from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, office, storage
+from camerad.evidence.container import SUFFIX
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
-from camerad.evidence.ledger import read_ledger
+from camerad.evidence.ledger import read_state
 from camerad.evidence.places import (
     Holding,
     NotThereError,
@@ -229,7 +230,7 @@ def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | Non
     """What a place's own ledger says; None if it has none."""
     if place.kind is PlaceKind.FILES or not files.is_directory(place.ledger):
         return None
-    return read_ledger(place.ledger, ledger_keys(options, place))[0]
+    return read_state(place.ledger, ledger_keys(options, place))
 
 
 def may_run(place: Place, keys: KeyRing) -> MayRun:
@@ -240,7 +241,7 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
 
     def asked(header: Header) -> bool:
         try:
-            state = read_ledger(place.ledger, keys)[0]
+            state = read_state(place.ledger, keys)
         except StorageError:
             return False  # without its ledger nothing says so
         return state.may_run(header, SystemClock().boot_id)
@@ -248,14 +249,49 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
     return asked
 
 
-def told_by_devices(place: Place) -> set[str]:
-    """Ids of the recordings that the devices' ledgers name of which an office has copies. Nothing
-    is checked here: it only tells whether somebody has said anything."""
+def told_by_devices(place: Place, path: str | None = None) -> set[str]:
+    """Ids of the recordings that the devices' ledgers name of which an office has copies. path: of
+    one recording, so that only its own device is asked. Nothing is checked here: it only tells
+    whether somebody has said anything."""
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
-    there = (one.ledger for one in place.holdings if files.is_directory(one.ledger))
-    return {name for ledger in there for name in read_ledger(ledger, keys)[0].recordings}
+    asked = place.holdings if path is None else holdings_of(place, path)
+    there = (one.ledger for one in asked if files.is_directory(one.ledger))
+    return {name for ledger in there for name in read_state(ledger, keys).recordings}
+
+
+def holdings_of(place: Place, path: str) -> tuple[Holding, ...]:
+    """What a recording's file can belong to: the holding that it lies in, or any of them where it
+    lies in none."""
+    holding = place.holding_of(path)
+    return place.holdings if holding is None else (holding,)
+
+
+def ledgers_of(
+    options: argparse.Namespace, place: Place, path: str, keys: KeyRing
+) -> Iterator[tuple[str, KeyRing]]:
+    """The ledgers that say something about a recording's file, with the keys to read them by: its
+    device's, then the place's own, which has the last word. Those that are not there are left out.
+    Raises StorageError."""
+    if place.kind is PlaceKind.OFFICE:
+        for holding in holdings_of(place, path):
+            if files.is_there(holding.ledger):
+                yield holding.ledger, keys
+    if place.kind is not PlaceKind.FILES and files.is_there(place.ledger):
+        own = keys if place.kind is PlaceKind.DEVICE else office_keys(options, place)
+        yield place.ledger, own
+
+
+def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
+    """SHA-256 of a recording's end as the ledgers at hand name it; None if none does. Raises
+    StorageError."""
+    recording = os.path.basename(path).removesuffix(SUFFIX)
+    for directory, readers in reversed(list(ledgers_of(options, place, path, keys))):
+        known = read_state(directory, readers).recordings.get(recording)
+        if known is not None and known.final is not None:
+            return known.final
+    return None
 
 
 # ---------------------------------------------------------------------------------------- time
@@ -288,9 +324,9 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
 
 @contextlib.contextmanager
 def keeper_of(
-    options: argparse.Namespace, place: Place, *, tells: bool = False
+    options: argparse.Namespace, place: Place, about: str | None = None, *, tells: bool = False
 ) -> Iterator[Keeper]:
-    """Whoever may change the store at this place.
+    """Whoever may change the store at this place. about: id of the one recording that it is about.
 
     tells: what could not be looked at is in the keeper's answer, and is not said here besides.
     Raises DeskError where there is no store, StateDirectoryError if another process has it, and
@@ -299,7 +335,7 @@ def keeper_of(
     if place.kind is PlaceKind.DEVICE and daemon_runs(place):
         yield RunningDevice(place, options.socket)
         return
-    with opened_store(options, place) as (store, _):
+    with opened_store(options, place, about) as (store, _):
         if not tells:
             for error in store.unread:
                 say(str(error))
@@ -336,8 +372,11 @@ def daemon_runs(place: Place) -> bool:
 
 
 @contextlib.contextmanager
-def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
-    """The store, claimed and compared with its files, and the key of its ledger."""
+def opened_store(
+    options: argparse.Namespace, place: Place, about: str | None = None
+) -> Iterator[tuple[Store, SigningKey]]:
+    """The store, claimed and compared with its files, and the key of its ledger. about: id of the
+    one recording that it is about; then only that is compared, and what is new."""
     check_store(place)
     had_one = False
     if place.kind is PlaceKind.OFFICE:
@@ -353,7 +392,7 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         if place.kind is PlaceKind.OFFICE:
             office.remember(place, key.public)
-        for difference in store.reconcile():
+        for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key

@@ -81,9 +81,16 @@ def add_parser(commands: Any) -> None:
 
     one = actions.add_parser("list", help="the recordings in a place, flagged ones first")
     one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
+    one.add_argument(
+        "--day", metavar="DAY", help="only of that day in this computer's zone, like 2026-11-28"
+    )
+    one.add_argument("--camera", metavar="NAME", help="only of the camera with that name")
+    one.add_argument("--wearer", metavar="ID", help="only of that wearer, as a shift named them")
+    _add_utc(one)
 
     one = actions.add_parser("show", help="all about one recording, and what the ledger says")
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    _add_utc(one)
 
     one = actions.add_parser("verify", help="check that nothing was changed")
     one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
@@ -149,6 +156,12 @@ def add_parser(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="as JSON")
         one.epilog = EXIT_CODES
         one.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _add_utc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--utc", action="store_true", help="times and days in UTC, not in this computer's zone"
+    )
 
 
 def _add_opening(parser: argparse.ArgumentParser) -> None:

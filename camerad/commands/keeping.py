@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         return _purge(options)
     # A hold may be ended whose recording has no file here any more.
     place, recording = _recording(options)
-    with desk.keeper_of(options, place) as keeper:
+    with desk.keeper_of(options, place, recording) as keeper:
         if options.action == "hold":
             keeper.hold(recording, options.reason, options.who)
             text = f"{recording} is held: {printable(options.reason.strip())}"

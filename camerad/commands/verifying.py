@@ -22,7 +22,8 @@ from camerad.evidence.entries import Head
 from camerad.evidence.files import ForbiddenError
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger
+from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger, read_state
+from camerad.evidence.listing import Listing
 from camerad.evidence.places import Holding, Place, PlaceKind
 from camerad.evidence.receipts import Filed
 from camerad.evidence.report import Report, Verdict
@@ -82,12 +83,15 @@ def run(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
     filed = dict(_receipts(target, keys, summary))
-    ledgers = list(_ledgers(options, target.place, keys, filed, summary))
     if target.file is None:
-        summary.ledgers = ledgers
+        ledgers = summary.ledgers = list(_ledgers(options, target.place, keys, filed, summary))
         paths = list(_files(target.place, summary))
     else:
+        # They are wrong, or not, whatever they are compared with.
+        _head(options, keys)
+        _noted(options, target.place)
         paths = [target.file]
+        ledgers = list(_ledgers_about(options, target.place, target.file, keys, summary))
     finals = _receipted(filed) | _finals(ledgers)
     begun = _begun(ledgers)
     may_run = desk.may_run(target.place, keys)
@@ -162,7 +166,14 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
             else:
                 summary.differences.append((Severity.DAMAGE, str(failed)))
             continue
-        yield from (os.path.join(directory, name) for name in names if name.endswith(SUFFIX))
+        copies = set()
+        if place.kind is not PlaceKind.FILES:
+            others = Listing().others(directory)
+            copies = {info.path for info in others.copies}
+            for unread in others.failed:
+                summary.add_unread(unread)
+        paths = (os.path.join(directory, name) for name in names)
+        yield from (path for path in paths if path.endswith(SUFFIX) or path in copies)
 
 
 # ------------------------------------------------------------------------------------- ledgers
@@ -171,10 +182,7 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
 def _ledgers(
     options: argparse.Namespace, place: Place, keys: KeyRing, filed: _Filed, summary: Summary
 ) -> Iterator[CheckedLedger]:
-    if options.office_head is not None and place.kind is not PlaceKind.OFFICE:
-        raise desk.DeskError(
-            "--office-head is the head of an office's own ledger, and this is no office's directory"
-        )
+    noted = _noted(options, place)
     if place.kind is PlaceKind.DEVICE:
         yield from _read(place.ledger, keys, Witnessed(_head(options, keys)), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
@@ -188,13 +196,29 @@ def _ledgers(
             if witnessed.head is None:
                 witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
             yield from _read(holding.ledger, keys, witnessed, summary, own=False)
-        noted = _noted(options)
         try:
             if noted.head is not None or files.is_there(place.ledger):
                 signers = desk.office_keys(options, place)
                 yield from _read(place.ledger, signers, noted, summary, own=True)
         except ForbiddenError as error:
             summary.add_unread(error)
+
+
+def _ledgers_about(
+    options: argparse.Namespace, place: Place, file: str, keys: KeyRing, summary: Summary
+) -> Iterator[CheckedLedger]:
+    """What the ledgers at hand say about one recording's file, without being checked; those that
+    cannot be read are added to the summary."""
+    try:
+        for directory, readers in desk.ledgers_of(options, place, file, keys):
+            try:
+                state = read_state(directory, readers)
+            except StorageError as error:
+                summary.add_unread(error)
+                continue
+            yield CheckedLedger(directory, directory == place.ledger, state, ())
+    except StorageError as error:
+        summary.add_unread(error)
 
 
 def _read(
@@ -217,13 +241,13 @@ def _receipts(
 ) -> Iterator[tuple[Holding, Sequence[Filed]]]:
     """What devices signed about the copies in an office; what cannot be read is added to the
     summary. Of one recording only its own device's receipts count, where it lies among those."""
-    place = target.place
-    own = place.holding_of(target.file) if target.file is not None else None
-    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
-        if own is not None and holding != own:
-            continue
+    place, file = target.place, target.file
+    if place.kind is not PlaceKind.OFFICE:
+        return
+    about = "" if file is None else os.path.basename(file).removesuffix(SUFFIX)
+    for holding in place.holdings if file is None else desk.holdings_of(place, file):
         try:
-            yield holding, list(receipts.read(holding.receipts, keys))
+            yield holding, list(receipts.read(holding.receipts, keys, about))
         except ForbiddenError as error:
             summary.add_unread(error)
         except StorageError as error:
@@ -271,9 +295,13 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
         ) from error
 
 
-def _noted(options: argparse.Namespace) -> Witnessed:
+def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
     """The head of the office's own ledger, as somebody noted it."""
     text = options.office_head
+    if text is not None and place.kind is not PlaceKind.OFFICE:
+        raise desk.DeskError(
+            "--office-head is the head of an office's own ledger, and this is no office's directory"
+        )
     found = None if text is None else _HEAD.fullmatch(text)
     if text is not None and found is None:
         raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")

@@ -75,13 +75,21 @@ class Comparison:
                 found.append(self._unlisted(known, paths))
         return found
 
-    def _receipted(self) -> dict[str, Copied]:
+    def some(self) -> list[Difference]:
+        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
+        `run`."""
+        about = self._infos[0].id if len(self._infos) == 1 else ""
+        receipted = self._receipted(about)
+        compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
+        return [difference for difference in compared if difference is not None]
+
+    def _receipted(self, about: str = "") -> dict[str, Copied]:
         """What trusted devices signed about the copies in an office. Where that cannot be read,
-        nothing is taken over."""
+        nothing is taken over. about: only of that one."""
         found: dict[str, Copied] = {}
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
-                filed = list(receipts.read(holding.receipts, self._trusted))
+                filed = list(receipts.read(holding.receipts, self._trusted, about))
             except StorageError as error:
                 self.unread.append(error)
                 self._closed.add(holding.recordings)

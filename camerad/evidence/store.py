@@ -9,12 +9,15 @@ Invariants:
 4. The ledger takes over what a file says only if a trusted key vouches for it
    (`camerad.evidence.intake`).
 5. No file keeps from dealing with the others: what is wrong with one is a `Difference`.
+6. A file is the recording that its content says, whatever it is called: see
+   `camerad.evidence.copies`.
 
 Procedures; each line is durable before the next begins:
 
-- delete: tombstone, on a full device in the room of its reserve; unlink; fsync of the directory;
-  fill the reserve again.
-- reconcile: unlink every file that has a tombstone; then one entry for each difference.
+- delete: tombstone, on a full device in the room of its reserve; unlink copies, then the file;
+  fsync of the directory; fill the reserve again.
+- reconcile: unlink every file that has a tombstone; give recordings their names back; then one
+  entry for each difference.
 
 A device's state directory and an office's directory are both stores: see `camerad.evidence.places`.
 """
@@ -29,14 +32,16 @@ from typing import ClassVar, Final
 from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
+from camerad.evidence.audit import tombstones
 from camerad.evidence.comparison import Comparison
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
+from camerad.evidence.copies import Copies
 from camerad.evidence.differences import Difference, What
 from camerad.evidence.facts import EXPIRED, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.known import Held
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import Listing
+from camerad.evidence.listing import Listing, read_info
 from camerad.evidence.places import (
     NotThereError,
     Place,
@@ -53,7 +58,7 @@ from camerad.evidence.retention import (
     due,
     may_make_room,
 )
-from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.stored import Stored, join, list_place, others_in, seen_in
 from camerad.evidence.text import LONGEST, is_plain, printable
 
 __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
@@ -78,7 +83,7 @@ class Store:
 
     ledger: the store's own, which it closes with itself. trusted: keys of the devices whose
     recordings are believed; by default, on a device its own, and in an office none. unread: what
-    the last `reconcile` could not look at, so that nothing was done about it. Used by one thread at
+    the last comparison could not look at, so that nothing was done about it. Used by one thread at
     a time. Raises StateDirectoryError if another process has the store, and StorageError.
     """
 
@@ -169,6 +174,12 @@ class Store:
         infos = list_place(self.place, self._listing)
         return join(infos, self.ledger.state, boot_id, now)
 
+    def _copies(self, place: Place) -> Copies:
+        """Copies as they are now. The names that are recordings' own were looked at by the last
+        `reconcile`."""
+        others = others_in(place, self._listing)
+        return Copies(place, others, self.ledger.state.recordings, self._trusted)
+
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
 
@@ -179,30 +190,71 @@ class Store:
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
-        found = list(self._complete_deletions())
-        # One look at what is here serves both: what is not in it was not seen.
+        # One look at what is here serves all of it: what is not in it was not seen.
         place = self.place
         infos = list_place(place, self._listing)
+        copies = self._copies(place)
+        found = [*self._complete_deletions(copies), *self._remove_buried(copies)]
+        if copies.any:
+            found += self._copies(place).rename()
+        if found:
+            infos = list_place(place, self._listing)
         comparison = Comparison(place, self.ledger, self._trusted, infos)
         found += comparison.run()
+        if copies.any:
+            found += self._copies(place).told()
         directories = (one.error for one in place.unread)
-        self.unread = (*directories, *self._listing.failed.values(), *comparison.unread)
+        failed = (*self._listing.failed.values(), *copies.failed)
+        self.unread = (*directories, *failed, *comparison.unread)
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
-    def _complete_deletions(self) -> Iterator[Difference]:
+    def reconcile_for(self, recording: str) -> list[Difference]:
+        """Compare one recording, and those of which the ledger has never heard, for whoever asks
+        about that one alone; otherwise as `reconcile`. No other file is read: what became of those
+        is a matter of that."""
+        known = self.ledger.state.recordings
+        place = self.place
+        there = {name for directory in place.shelves for name in names(directory)}
+        new = {stem for name in there if (stem := name.removesuffix(SUFFIX)) != name} - set(known)
+        infos = []
+        failed = []
+        for path in (path for one in sorted(new | {recording}) for path in place.files_of(one)):
+            try:
+                infos.append(seen_in(place, read_info(path)))
+            except StorageError as error:
+                failed.append(error)
+            except (CameradError, ValueError, ArithmeticError) as error:
+                _log.warning("this recording is not looked at: %s", printable(error))
+        comparison = Comparison(place, self.ledger, self._trusted, infos)
+        found = comparison.some()
+        self.unread = (*(one.error for one in place.unread), *failed, *comparison.unread)
+        for one in found:
+            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+        return found
+
+    def _complete_deletions(self, copies: Copies) -> Iterator[Difference]:
         if self.ledger.state.unread:
             return
-        place = self.place
         for known in self.ledger.state.recordings.values():
-            for path in place.files_of(known.id) if known.deleted is not None else ():
+            for path in copies.files_of(known) if known.deleted is not None else ():
                 if files.is_directory(path):
                     text = f"it is deleted, and {path} is a directory that has its name: remove it"
                     yield Difference(What.UNREADABLE, known.id, text, alarm=True)
                     continue
-                _unlink(path)
+                _unlink(path, known.id)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
+
+    def _remove_buried(self, copies: Copies) -> Iterator[Difference]:
+        """Remove copies of what was deleted so long ago that only older epochs know it."""
+        unknown = copies.unknown()
+        if not unknown or self.ledger.state.unread:
+            return
+        headers = tombstones(self.ledger.directory, self.ledger.keys, unknown)
+        for info in copies.buried(headers):
+            files.remove(info.path, missing_ok=True)
+            yield Difference(What.DELETED, info.id, f"{info.path} was a copy of it, and is deleted")
 
     # ------------------------------------------------------------------ holds
 
@@ -278,17 +330,18 @@ class Store:
 
     def _purge(self) -> tuple[list[Deletion], list[StorageError]]:
         """What was deleted, and the errors of what was not."""
-        for one in self._complete_deletions():
+        place = self.place
+        copies = self._copies(place)
+        for one in self._complete_deletions(copies):
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
         errors: list[StorageError] = []
-        place = self.place
-        for candidate in self.due():
+        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
             if place.unread and not place.files_of(candidate.known.id):
                 continue  # it may be where nobody could look: then it is not deleted, nor called so
             self._note_deletion(candidate, EXPIRED)
             try:
-                deleted.append(self._remove(candidate, EXPIRED))
+                deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
                 errors.append(error)
         if self.ledger.reserve is not None:
@@ -309,11 +362,12 @@ class Store:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
         there is no more of it. Raises StorageError."""
         deleted: list[Deletion] = []
+        copies = self._copies(self.place)
         for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
             self._note_deletion(candidate, OFFLOADED)
-            deleted.append(self._remove(candidate, OFFLOADED))
+            deleted.append(self._remove(candidate, OFFLOADED, copies))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         return deleted
@@ -324,13 +378,13 @@ class Store:
             "deleted", id=known.id, final=known.final, why=why, age_us=candidate.age_us
         )
 
-    def _remove(self, candidate: Candidate, why: str) -> Deletion:
+    def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Unlink a recording that has its tombstone, every copy of it."""
         size = 0
-        for path in self.place.files_of(candidate.known.id):
+        for path in copies.files_of(candidate.known):
             if not files.is_directory(path):  # `reconcile` tells of those
                 size += _size(path)
-                _unlink(path)
+                _unlink(path, candidate.known.id)
         return Deletion(candidate.known.id, why, size)
 
 
@@ -366,9 +420,9 @@ def _size(path: str) -> int:
         return 0
 
 
-def _unlink(path: str) -> None:
+def _unlink(path: str, recording: str) -> None:
     torn = path.removesuffix(SUFFIX) + TORN
-    if files.is_there(torn):
+    if os.path.basename(path) == recording + SUFFIX and files.is_there(torn):
         files.remove(torn)
     files.remove(path)
 

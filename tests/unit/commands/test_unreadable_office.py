@@ -195,7 +195,7 @@ def test_nothing_is_signed_of_a_file_that_nobody_saw(
     before = kinds(office)
     shut(hidden)
     said = asked("purge")
-    assert (said.code, said.out.count(str(hidden))) == (EX_NOPERM, 1)
+    assert (said.code, said.out.count(f"{hidden}: ")) == (EX_NOPERM, 1)
     assert "not finished: recordings may be kept beyond their day" in said.out
     assert str(hidden) not in said.err  # it is said once
     assert kinds(office) == before

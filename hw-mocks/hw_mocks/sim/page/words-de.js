@@ -99,6 +99,7 @@ export const DE = {
   frames: (count) => `${count} Bilder`,
   soundGaps: (count) => (count === 1 ? "1 Lücke im Ton" : `${count} Lücken im Ton`),
   gaps: (count) => (count === 1 ? "1 Lücke" : `${count} Lücken`),
+  by: (wearer) => `getragen von ${wearer}`,
   continued: "Fortsetzung nach einem Ausfall",
   marks: (count) => (count === 1 ? "1 Markierung" : `${count} Markierungen`),
   states: {

@@ -99,6 +99,7 @@ export const EN = {
   frames: (count) => `${count} frames`,
   soundGaps: (count) => (count === 1 ? "1 gap in the sound" : `${count} gaps in the sound`),
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
+  by: (wearer) => `worn by ${wearer}`,
   continued: "continued after a failure",
   marks: (count) => (count === 1 ? "1 mark" : `${count} marks`),
   states: {
