@@ -29,6 +29,9 @@ TEMPORARY: Final = ".new"
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 """What the system says to a user who may not do something."""
 
+_NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
+"""What a file system says that has no files without a name, and what an old kernel says."""
+
 Buffer = bytes | bytearray | memoryview
 
 _REMEDIES: Final = {
@@ -43,6 +46,7 @@ _REMEDIES: Final = {
     errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
     errno.ENOENT: "the directory is missing; make it, or mount the storage",
     errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "name a file",
     errno.EEXIST: "something of this name exists already; it was left as it is",
     errno.ELOOP: "a symbolic link stands there, which is not what a camera leaves: treat the card, "
@@ -76,6 +80,37 @@ def create(path: str, mode: int = MODE) -> int:
         return os.open(path, flags, mode)
     except OSError as error:
         raise explained("make the file", path, error) from error
+
+
+def create_unnamed(directory: str, mode: int = MODE) -> int | None:
+    """Make a file in `directory` that has no name yet (``O_TMPFILE``, open(2)); returns a
+    descriptor to read and write it, or None if its file system has no such files.
+
+    Whatever happens before `name`, a kill and a loss of power included, the file is gone. vfat and
+    exFAT have none, nor have most network file systems.
+    """
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno in _NONE_UNNAMED:
+            return None
+        raise explained("make a file in the directory", directory, error) from error
+
+
+def name(descriptor: int, path: str) -> None:
+    """Give a file of `create_unnamed` its name, durably. What has that name is left as it is.
+
+    What is in the file has to be synchronised before.
+    """
+    directory = open_directory(_directory_of(path), linked=True)
+    try:
+        # Of the links in /proc/self/fd linkat(2) alone can be told to follow them.
+        os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError as error:
+        raise explained("make the file", path, error) from error
+    finally:
+        os.close(directory)
 
 
 def open_directory(directory: str, *, linked: bool = False) -> int:
