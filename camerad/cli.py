@@ -231,8 +231,8 @@ def _run(path: str, *, verbose: bool) -> int:
         from camerad.daemon import Daemon  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(
-            f"the library {error.name} is missing: a camera needs 'camerad[device]', "
-            "an office machine cannot run one"
+            f"the library {error.name} is missing, which only a camera has: README.md, "
+            "'Installing', says how one is set up; an office's machine cannot run one"
         ) from error
 
     return asyncio.run(Daemon(settings, early=early).run())
