@@ -35,13 +35,16 @@ _NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 Buffer = bytes | bytearray | memoryview
 
 _REMEDIES: Final = {
-    errno.ENOSPC: "the storage is full; offload recordings or let expired ones be deleted",
+    errno.ENOSPC: "the storage is full: make room; on a camera, offload recordings or let expired "
+    "ones be deleted",
     errno.EDQUOT: "the quota is used up; offload recordings or raise the quota",
     errno.EFBIG: "its file system cannot hold a file so large (FAT ends at 4 GiB); format it with "
     "exFAT or ext4",
-    errno.EROFS: "the file system is mounted read-only, often after an error of the card; check "
-    "or replace the card",
-    errno.EIO: "the storage reports an input/output error; replace the card",
+    errno.EROFS: "it is mounted read-only: by its write-protect switch, by the mount's options, or "
+    "by the system after an error; in the last case save what is on the card, stick or disk, and "
+    "replace it",
+    errno.EIO: "the storage reports an input/output error: save what is on the card, stick or "
+    "disk, and replace it",
     errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
     errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
     errno.ENOENT: "the directory is missing; make it, or mount the storage",

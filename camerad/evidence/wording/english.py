@@ -46,7 +46,8 @@ ENGLISH: Final = Wording(
     by_clock="{when}; clock {clock}",
     zone="{local} {zone} ({utc} UTC)",
     length="Length",
-    length_value="{time}, {frames} {frames:picture|pictures} in {fragments} {fragments:piece|pieces}",
+    length_value="{time}, {frames} {frames:picture|pictures} in {fragments} "
+    "{fragments:piece|pieces}",
     pre_event="Before the trigger",
     pre_event_value="{time} from the pre-event buffer; the film begins at {begin}",
     no_pre_event="nothing: there was no pre-event buffer",
