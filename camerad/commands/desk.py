@@ -30,6 +30,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Protocol
 
 from camerad.clock import ClockSource, SystemClock
@@ -332,8 +333,8 @@ def keeper_of(
     Raises DeskError where there is no store, StateDirectoryError if another process has it, and
     StorageError.
     """
-    if place.kind is PlaceKind.DEVICE and daemon_runs(place):
-        yield RunningDevice(place, options.socket)
+    if place.kind is PlaceKind.DEVICE and (access := _access(place)) is not _Access.FREE:
+        yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
         return
     with opened_store(options, place, about) as (store, _):
         if not tells:
@@ -350,25 +351,34 @@ def device_of(options: argparse.Namespace, place: Place) -> Iterator[RunningDevi
             f"{place.root}: this is not a device's state directory, and only a device offloads; "
             "name the device's with --state"
         )
-    if daemon_runs(place):
-        yield RunningDevice(place, options.socket)
+    if (access := _access(place)) is not _Access.FREE:
+        yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
         return
     with opened_store(options, place) as (store, key):
         current, former = identity.published(place.root)
         yield OwnedDevice(store, key, KeyRing([key.public, current, *former]))
 
 
-def daemon_runs(place: Place) -> bool:
-    """Whether a daemon has the device's recordings, or keeps them from this user."""
+class _Access(Enum):
+    """How a device's recordings stand to this command."""
+
+    FREE = "free"
+    TAKEN = "taken"
+    """Another process has them: a daemon, mostly."""
+    CLOSED = "closed"
+    """This user may not read them, but a daemon may let them."""
+
+
+def _access(place: Place) -> _Access:
     try:
         os.close(storage.claim(place.holdings[0].recordings))
     except storage.TakenError:
-        return True
+        return _Access.TAKEN
     except storage.StateDirectoryError as error:
         if error.errno not in files.FORBIDDEN:
             raise
-        return True
-    return False
+        return _Access.CLOSED
+    return _Access.FREE
 
 
 @contextlib.contextmanager

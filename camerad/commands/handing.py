@@ -24,6 +24,7 @@ from camerad.evidence.ledger import entries_about
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import utc
 from camerad.evidence.report import Report, Verdict
+from camerad.evidence.store import required
 from camerad.evidence.text import printable
 from camerad.evidence.unseal import Identities, open_recording, read_identities
 from camerad.evidence.wording import LANGUAGES
@@ -72,6 +73,7 @@ def _export(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
     zone, zone_name = _zone(options.time_zone)
+    who = required("the authorised person", options.who)
     clock = desk.clock_of(options, place)
     order = Order(
         path=path,
@@ -81,7 +83,7 @@ def _export(options: argparse.Namespace) -> int:
         wording=LANGUAGES[options.language or here(LANGUAGES)],
         zone=zone,
         zone_name=zone_name,
-        who=options.who.strip(),
+        who=who,
         made_us=clock.wall_us(),
         final=desk.final_of(options, place, path, keys),
         salvage=options.salvage,

@@ -15,7 +15,6 @@ EXIT_CODES: Final = """\
 exit codes:
     0  done
    64  wrong usage
-   69  the library that draws labels is missing
    73  something is there already and is not written over, or cannot be made
    74  reading or writing failed; of apply: the file was taken over and could not be
        removed from the card

@@ -34,20 +34,27 @@ FORBIDDEN: Final = (errno.EACCES, errno.EPERM)
 _NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 """What it says where nothing has a name, and nothing can have it."""
 
+_NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
+"""What a file system says that has no files without a name, and what an old kernel says."""
+
 Buffer = bytes | bytearray | memoryview
 
 _REMEDIES: Final = {
-    errno.ENOSPC: "the storage is full; offload recordings or let expired ones be deleted",
+    errno.ENOSPC: "the storage is full: make room; on a camera, offload recordings or let expired "
+    "ones be deleted",
     errno.EDQUOT: "the quota is used up; offload recordings or raise the quota",
     errno.EFBIG: "its file system cannot hold a file so large (FAT ends at 4 GiB); format it with "
     "exFAT or ext4",
-    errno.EROFS: "the file system is mounted read-only, often after an error of the card; check "
-    "or replace the card",
-    errno.EIO: "the storage reports an input/output error; replace the card",
+    errno.EROFS: "it is mounted read-only: by its write-protect switch, by the mount's options, or "
+    "by the system after an error; in the last case save what is on the card, stick or disk, and "
+    "replace it",
+    errno.EIO: "the storage reports an input/output error: save what is on the card, stick or "
+    "disk, and replace it",
     errno.EACCES: "this user may not do that there; change the owner, or run as the owner",
     errno.EPERM: "this user may not do that there; change the owner, or run as the owner",
     errno.ENOENT: "the directory is missing; make it, or mount the storage",
     errno.ENOTDIR: "part of this path is a file; name another place, or move that file away",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "name a file",
     errno.EEXIST: "something of this name exists already; it was left as it is",
     errno.ELOOP: "a symbolic link stands there, which is not what a camera leaves: treat the card, "
@@ -199,6 +206,37 @@ def _leave_to_owner(descriptor: int, path: str) -> None:
         os.fsync(descriptor)
     except OSError as error:
         _log.warning("%s", explained("give it to the directory's owner", path, error))
+
+
+def create_unnamed(directory: str, mode: int = MODE) -> int | None:
+    """Make a file in `directory` that has no name yet (``O_TMPFILE``, open(2)); returns a
+    descriptor to read and write it, or None if its file system has no such files.
+
+    Whatever happens before `name`, a kill and a loss of power included, the file is gone. vfat and
+    exFAT have none, nor have most network file systems.
+    """
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno in _NONE_UNNAMED:
+            return None
+        raise explained("make a file in the directory", directory, error) from error
+
+
+def name(descriptor: int, path: str) -> None:
+    """Give a file of `create_unnamed` its name, durably. What has that name is left as it is.
+
+    What is in the file has to be synchronised before.
+    """
+    directory = open_directory(_directory_of(path), linked=True)
+    try:
+        # Of the links in /proc/self/fd linkat(2) alone can be told to follow them.
+        os.link(f"/proc/self/fd/{descriptor}", os.path.basename(path), dst_dir_fd=directory)
+        os.fsync(directory)
+    except OSError as error:
+        raise explained("make the file", path, error) from error
+    finally:
+        os.close(directory)
 
 
 def open_directory(directory: str, *, linked: bool = False) -> int:

@@ -90,8 +90,8 @@ def claim(directory: str, *, linked: bool = False) -> int:
         return files.lock_directory(directory, linked=linked)
     except BlockingIOError as error:
         raise TakenError(
-            f"another camerad records into {directory} already: end it first "
-            "('systemctl stop camerad'), or set device.state_dir"
+            f"another process of camerad is at work in {directory}: end it first, a camera by "
+            "'systemctl stop camerad', and wait for a command's end; or set device.state_dir"
         ) from error
     except StorageError as error:
         said = StateDirectoryError(str(error))

@@ -398,18 +398,34 @@ def had_ledger(place: Place) -> bool:
 
 
 def required(what: str, text: str) -> str:
-    """`text` without spaces around it. Raises HoldError if nothing is left, if it has lines, or if
-    it is longer than a text in a ledger."""
+    """`text` without spaces around it. Raises HoldError, saying which, if nothing is left, if it is
+    longer than a text in a ledger, or if it has lines, or anything else that does not print."""
     text = text.strip()
-    if not text or not is_plain(text):
-        raise HoldError(f"{what} is needed, in one line of at most {LONGEST} characters")
-    return text
+    if not text:
+        raise HoldError(f"{what} is needed: say it in one line")
+    if is_plain(text):
+        return text
+    if len(text) > LONGEST:
+        why = f"it takes at most {LONGEST} characters, and these are {len(text)}"
+    elif any("\ud800" <= letter <= "\udfff" for letter in text):
+        # A byte of a command line that is no UTF-8 becomes half of a pair (PEP 383).
+        why = "it is not UTF-8: set the terminal to UTF-8, and type it anew"
+    else:
+        why = "it has line breaks or other characters that do not print: type it anew"
+    raise HoldError(f"{printable(text[:LONGEST])}: this cannot be kept as {what}: {why}")
 
 
 def _claim(place: Place) -> int:
     """Claim a place, so that nobody else writes here; a device's recordings are claimed by its
     daemon besides."""
-    return storage.claim(os.path.dirname(place.ledger), linked=place.kind is PlaceKind.DEVICE)
+    directory = os.path.dirname(place.ledger)
+    try:
+        return storage.claim(directory, linked=place.kind is PlaceKind.DEVICE)
+    except storage.TakenError as error:
+        raise storage.TakenError(
+            f"{place.root}: another command of camerad is at work here; wait until it has ended, "
+            "and give this one again"
+        ) from error
 
 
 def _size(path: str) -> int:

@@ -26,10 +26,14 @@ CONFIG: Final = "camerad.yaml"
 TIME: Final = "timesyncd.conf"
 SSH: Final = "authorized_keys"
 WIFI: Final = "wpa_supplicant-wlan0.conf"
+NETWORK: Final = "dock.network"
 
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
-_MODES: Final[Mapping[str, int]] = {CONFIG: _PUBLIC, TIME: _PUBLIC, SSH: _PUBLIC, WIFI: _PRIVATE}
+_MODES: Final[Mapping[str, int]] = {
+    **dict.fromkeys((CONFIG, TIME, SSH, NETWORK), _PUBLIC),
+    WIFI: _PRIVATE,
+}
 """Everything that a decision may make, and who may read it."""
 _LARGEST: Final = 1024 * 1024
 
