@@ -286,13 +286,14 @@ def ledgers_of(
 
 def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
     """SHA-256 of a recording's end as the ledgers at hand name it; None if none does. Raises
-    StorageError."""
+    StorageError if any of them cannot be read."""
     recording = os.path.basename(path).removesuffix(SUFFIX)
-    for directory, readers in reversed(list(ledgers_of(options, place, path, keys))):
+    final = None
+    for directory, readers in ledgers_of(options, place, path, keys):
         known = read_state(directory, readers).recordings.get(recording)
         if known is not None and known.final is not None:
-            return known.final
-    return None
+            final = known.final
+    return final
 
 
 # ---------------------------------------------------------------------------------------- time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +151,26 @@ def test_one_recording_is_held_against_the_end_that_the_ledger_names(
     assert said.code != 0
     assert "ledger" in said.out
     assert desk("evidence", "open", path, "--key", key, "--identity", private).code != 0
+
+
+@pytest.mark.parametrize("wiped", [b"", bytes(1024)])
+def test_one_recording_that_was_wiped_is_damage_by_ledgers_or_receipts_alone(
+    desk: Desk, build: Build, key: Path, wiped: bytes
+) -> None:
+    archive = build(1)
+    path = copy_in(archive)
+    path.write_bytes(wiped)
+    (holding,) = place_of(str(archive)).holdings
+
+    def code() -> int:
+        return desk("evidence", "verify", path, "--key", key).code
+
+    assert code() == 2
+    for ledger in (holding.ledger, str(archive / "office" / "ledger")):
+        shutil.rmtree(ledger)
+    assert code() == 2  # by its device's receipt
+    shutil.rmtree(holding.receipts)
+    assert code() == 3  # nobody vouches for a recording here any more
 
 
 def test_show_says_of_one_recording_what_the_ledger_says(desk: Desk, build: Build) -> None:

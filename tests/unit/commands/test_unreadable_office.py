@@ -294,6 +294,41 @@ def test_what_is_not_taken_over_because_it_cannot_be_read_is_said(
     assert kinds(office) == before
 
 
+@pytest.mark.parametrize("action", ["verify", "list", "purge"])
+def test_what_may_be_a_copy_and_cannot_be_read_is_named(
+    asked: Callable[..., Said], holding: Holding, action: str
+) -> None:
+    copy = Path(holding.recordings, "Kopie von etwas")
+    shutil.copy(Path(holding.recordings, f"{ONE}.tar"), copy)
+    shut(copy)
+    said = asked(action)
+    assert (said.code, f"{copy}: " in said.out + said.err) == (EX_NOPERM, True)
+    # As soon as it can be read, it is known to be one.
+    copy.chmod(0o644)
+    assert asked(action).code == (1 if action == "verify" else 0)
+
+
+def test_a_hold_names_what_it_could_not_take_over(
+    desk: Desk, office: Path, holding: Holding, key: Path
+) -> None:
+    other = Path(holding.recordings, f"{ONE}.tar").with_name(f"{ONE[:-8]}00000009.tar")
+    shutil.copy(Path(holding.recordings, f"{ONE}.tar"), other)
+    shut(other)
+    hold = ("evidence", "hold", ONE, "--state", office, "--key", key, "--who", "Desk")
+    with clerk():
+        said = desk(*hold, "--reason", "Anzeige")
+    assert (said.code, said.err.count(f"{other}: ")) == (0, 1)
+
+
+@pytest.mark.parametrize("part", ["ledger", "../office", "../office/ledger", "../office/keys"])
+def test_one_recording_is_not_judged_without_a_ledger_that_cannot_be_read(
+    asked: Callable[..., Said], holding: Holding, part: str
+) -> None:
+    shut(Path(os.path.normpath(os.path.join(holding.root, part))))
+    said = asked("verify", what=f"{holding.recordings}/{ONE}.tar")
+    assert (said.code, "NOT READ" in said.out + said.err) == (EX_NOPERM, True)
+
+
 @pytest.mark.parametrize("part", ["office", "office/ledger", "office/keys"])
 def test_an_office_ledger_that_cannot_be_read_is_not_called_gone(
     asked: Callable[..., Said], office: Path, part: str

@@ -111,6 +111,10 @@ def test_a_lock_on_a_cut_file_in_an_office_says_nothing(
             info for info in desk("evidence", "list", archive, "--json").json if info["id"] == ONE
         )
         assert one["state"] == "interrupted"
+        # Asked about it alone, both say the same.
+        (alone,) = desk("evidence", "list", path, "--json").json
+        shown = desk("evidence", "show", path, "--json").json
+        assert {alone["state"], shown["state"]} == {"interrupted"}
 
 
 @pytest.mark.parametrize("ledger", ["begun", "silent", "ended", "other boot"])
