@@ -41,8 +41,8 @@ errors of all of them, which are no verdict:
    75  the recording still runs: export it when it has ended; or the daemon was
        asked too often
    77  this user may not read all of it: give it to the user who works there; or
-       may not ask the daemon for that; or the key of --identity does not open
-       it, and whether it is authentic was not said
+       may not write there, or ask the daemon for that; or the key of --identity
+       does not open it, and whether it is authentic was not said
    78  a key, a passphrase or a register cannot be used
   130  interrupted; 141 whoever read the output went away
 """

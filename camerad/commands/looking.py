@@ -79,7 +79,7 @@ def _list(options: argparse.Namespace) -> int:
         )
     for unread in target.place.unread:
         desk.say(str(unread.error))
-    # Files that cannot be read were logged, which shows here as well.
+    # Recordings that cannot be read were logged, which shows here as well.
     return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
 
 
@@ -92,6 +92,8 @@ def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]
     listing = Listing()
     infos = list_place(place, listing)
     others = others_in(place, listing) if place.kind is not PlaceKind.FILES else Others()
+    for error in others.failed:
+        desk.say(str(error))
     # Stable: of one id, what has its own name comes first.
     found = sorted([*infos, *others.copies], key=lambda info: info.id, reverse=True)
     return found, [*listing.failed.values(), *others.failed]

@@ -102,7 +102,7 @@ def test_a_ledger_that_this_version_cannot_fully_read_deletes_no_copy(
         for _ in range(rotations):
             store.ledger.rotate()
         assert (ONE in store.ledger.state.recordings) is (rotations == 0)
-    append(camera, "hold", HELD | {"until": "2027"})
+    append(camera, "hold", HELD | {"id": TWO, "until": "2027"})
     copy = camera.recordings / "copy.tar"
     copy.write_bytes(kept)
     with camera.open() as store:
