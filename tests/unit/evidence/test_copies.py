@@ -3,18 +3,20 @@ else does."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from desk_helpers import DAYS, KEY, ONE, TWO, Camera, kinds, open_office, recording
+from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera, kinds, open_office, recording
 from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 
 from camerad.clock import DAY, SECOND
 from camerad.errors import StorageError
-from camerad.evidence import container, files, listing
+from camerad.evidence import container, files, jws, listing
 from camerad.evidence.chain import HEADER_NAME, Chain
+from camerad.evidence.copies import is_copy
 from camerad.evidence.facts import LONGEST_DAYS
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.ledger import read_ledger
@@ -243,6 +245,48 @@ def test_p9_what_lies_under_a_deleted_name_and_is_another_recording_stays(
         assert there(copies) == [f"{TWO}.tar"]
         assert two.read_bytes() == content
         assert store.ledger.state.recordings[TWO].here
+
+
+@pytest.mark.parametrize("planted", ["vouched", "a stranger's", "link"])
+def test_what_lies_under_a_deleted_name_stays_only_if_it_is_a_recording_that_is_vouched_for(
+    camera: Camera, office: Path, tmp_path: Path, planted: str
+) -> None:
+    copies = in_office(office)
+    key = STRANGER if planted == "a stranger's" else KEY
+    elsewhere = tmp_path / "elsewhere.tar"
+    with open_office(office, OFFICE, camera.clock) as store:
+        store.reconcile()
+        camera.clock.advance(DAYS * DAY)
+        store.purge()
+        assert there(copies) == []
+        elsewhere.write_bytes(forged(recording(THREE), key))
+        if planted == "link":
+            (copies / f"{ONE}.tar").symlink_to(elsewhere)
+        else:
+            shutil.copy(elsewhere, copies / f"{ONE}.tar")
+        store.reconcile()
+        assert there(copies) == ([f"{THREE}.tar"] if planted == "vouched" else [])
+    assert elsewhere.exists()  # nothing is done where a link leads
+
+
+@pytest.mark.parametrize("wrong", ["no recording", "cannot be read on"])
+def test_what_nobody_can_tell_is_no_copy(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    path = camera.put(ONE)
+    header = jws.digest(recording(ONE).content(HEADER_NAME))
+    copy = camera.recordings / "copy.tar"
+    copy.write_bytes(path.read_bytes()[:-4096])
+    assert is_copy(str(copy), header)
+    if wrong == "no recording":
+        copy.write_bytes(b"no recording")
+    else:
+
+        def failing(*_: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr("camerad.evidence.copies.pieces", failing)
+    assert not is_copy(str(copy), header)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".new")])
