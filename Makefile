@@ -3,7 +3,8 @@
 PORT ?= 8480
 FOOTAGE ?= vtest.avi
 CONFIG ?= hw-mocks/bodycam.yaml
-STATE ?= .state/bodycam-sim
+# Each configuration is a camera of its own, with its own key and recordings.
+STATE ?= .state/$(if $(filter hw-mocks/bodycam.yaml,$(CONFIG)),bodycam-sim,$(subst /,-,$(basename $(CONFIG:/%=%))))
 SEED ?= 1
 KILLS ?= 200
 CUTS ?= 50

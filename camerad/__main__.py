@@ -1,8 +1,32 @@
-"""`python -m camerad` is the `camerad` command."""
+"""`camerad` and `python -m camerad`: the command, from its first instant to its exit code."""
 
+import os
+import signal
 import sys
 
-from camerad.cli import main
+
+def main() -> int:
+    """Carry out this process's command line; returns the exit code.
+
+    Whatever happens, nobody sees a traceback of an interrupt: importing all of camerad takes half a
+    second on a slow machine, and whoever has mistyped presses Ctrl-C at once.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    from camerad import terminal  # noqa: PLC0415 - nothing comes before the line above
+
+    interrupts = terminal.Interrupts()
+    try:
+        terminal.open_streams()
+        from camerad import cli  # noqa: PLC0415 - slow to import
+
+        return cli.main(interrupts=interrupts)
+    except KeyboardInterrupt:
+        return terminal.INTERRUPTED
+    finally:
+        interrupts.end()
+        terminal.close_streams()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,13 +1,15 @@
 """The `camerad` command: run, status, press, config, version, and those of `camerad.commands`.
 
-Every mistake is one clear message on standard error and an exit code of ``sysexits.h``. A traceback
-means a mistake of ours; its exit code is 70, so that no program takes it for one of the verdicts of
-``camerad evidence`` (0 to 3).
+Every mistake is one clear message on standard error and an exit code of ``sysexits.h``, and so is
+whatever the system refuses, Ctrl-C, and output that does not arrive. A traceback means a mistake of
+ours; its exit code is 70, so that no program takes it for one of the verdicts of ``camerad
+evidence`` (0 to 3).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http
 import importlib
 import json
@@ -23,6 +25,7 @@ from camerad import __version__
 from camerad.behaviour.stages import Intent
 from camerad.errors import (
     EX_CONFIG,
+    EX_IOERR,
     EX_SOFTWARE,
     EX_USAGE,
     CameradError,
@@ -30,6 +33,7 @@ from camerad.errors import (
     HardwareError,
 )
 from camerad.evidence.text import printable
+from camerad.terminal import INTERRUPTED, OUTPUT, Interrupts
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
 COMMANDS: Final = (
@@ -120,33 +124,64 @@ def _with_thumbprints(words: list[str]) -> list[str]:
     return tied
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Carry out a command line; returns the exit code."""
+def main(arguments: list[str] | None = None, *, interrupts: Interrupts | None = None) -> int:
+    """Carry out a command line; returns the exit code.
+
+    interrupts: told when Ctrl-C has something to interrupt.
+    """
     given = sys.argv[1:] if arguments is None else arguments
-    options = parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
     try:
+        options = _understood(given)
+        if interrupts is not None:
+            interrupts.begin()
         code = _carry_out(options)
         sys.stdout.flush()  # here, where it can be said that it failed
     except CameradError as error:
         _complain(error)
         return error.exit_code
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep Python from complaining at exit. What was to
-        # be said has not arrived, so this must not look like a verdict.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough. What was to be said has not arrived, so this must
+        # not look like a verdict.
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        _complain(_told(error))
+        return EX_IOERR
     except Exception as error:  # noqa: BLE001 - whatever it is, its exit code must be no verdict
+        if interrupts is not None and interrupts.came:
+            return INTERRUPTED
         for line in traceback.format_exc().splitlines():
-            print(printable(line), file=sys.stderr)  # noqa: T201
-        print(  # noqa: T201
+            _say(printable(line))
+        _say(
             f"camerad: {type(error).__name__}: this is a mistake of camerad, and nothing was found "
-            "out; please report it with the lines above",
-            file=sys.stderr,
+            "out; please report it with the lines above"
         )
         return EX_SOFTWARE
     return code
+
+
+def _understood(given: list[str]) -> argparse.Namespace:
+    try:
+        return parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
+    except SystemExit:
+        sys.stdout.flush()  # a help that nobody could read was not given
+        raise
+
+
+def _told(error: OSError) -> CameradError:
+    """What the system does not do, where nobody nearer by has said it."""
+    from camerad.evidence import files  # noqa: PLC0415 - slow to import
+
+    if error.filename == OUTPUT:
+        return CameradError(
+            f"{OUTPUT}: {error.strerror}; what was to be said has not arrived, or not all of it"
+        )
+    if error.filename is not None:
+        return files.explained("go on", str(error.filename), error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return CameradError(f"the system refused something that is needed: {error} (in {where})")
 
 
 def _carry_out(options: argparse.Namespace) -> int:
@@ -170,7 +205,13 @@ def _carry_out(options: argparse.Namespace) -> int:
 def _complain(error: CameradError) -> None:
     """One line for each mistake, whatever file names and other people's words are in it."""
     mistakes = error.mistakes if isinstance(error, ConfigError) else (error,)
-    print("camerad: " + "\n".join(printable(one) for one in mistakes), file=sys.stderr)  # noqa: T201
+    _say("camerad: " + "\n".join(printable(one) for one in mistakes))
+
+
+def _say(line: str) -> None:
+    """Print to standard error; where nothing arrives there, the exit code says what there is."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _run(path: str, *, verbose: bool) -> int:
@@ -190,8 +231,8 @@ def _run(path: str, *, verbose: bool) -> int:
         from camerad.daemon import Daemon  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(
-            f"the library {error.name} is missing: a camera needs 'camerad[device]', "
-            "an office machine cannot run one"
+            f"the library {error.name} is missing, which only a camera has: README.md, "
+            "'Installing', says how one is set up; an office's machine cannot run one"
         ) from error
 
     return asyncio.run(Daemon(settings, early=early).run())
@@ -263,7 +304,3 @@ def _press(path: str, intent: str) -> int:
         raise refusal(code, f"{intent} was refused: {why}; 'camerad status' says how the camera is")
     print(answer["stage"])  # noqa: T201
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

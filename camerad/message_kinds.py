@@ -260,6 +260,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
     Kind.NOT_LISTED: (
         ("camerad.evidence.listing", "WARNING", "this recording cannot be listed: %s"),
         ("camerad.evidence.listing", "ERROR", "this recording cannot be listed: %s: %s"),
+        ("camerad.evidence.store", "WARNING", "this recording is not looked at: %s"),
         ("camerad.evidence.receipts", "WARNING", "not counted as a receipt: %s: %s"),
         ("camerad.evidence.office", "WARNING", "not counted as a key: %s: %s"),
     ),

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from camerad.clock import DAY
 from camerad.commands import desk
 from camerad.errors import StorageError
-from camerad.evidence import epochs, receipts
+from camerad.evidence import epochs, files, receipts
 from camerad.evidence.container import SUFFIX
+from camerad.evidence.files import ForbiddenError
 from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyFileError, KeyRing
+from camerad.evidence.keys import KeyFileError
 from camerad.evidence.known import Known
 from camerad.evidence.ledger import LedgerFinding
 from camerad.evidence.places import (
@@ -30,6 +31,7 @@ from camerad.evidence.places import (
     holding_stem,
     office_place,
 )
+from camerad.evidence.receipts import Filed
 from camerad.evidence.report import Report
 from camerad.evidence.state import LedgerState, harm
 
@@ -48,11 +50,11 @@ class CheckedLedger:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was checked. keys: of the devices that are trusted. partly: only some of an office's
-    devices were asked for."""
+    """What was checked. receipts: by trusted devices, of each holding whose receipts could be read.
+    partly: only some of an office's devices were asked for."""
 
     place: Place
-    keys: KeyRing
+    receipts: Mapping[Holding, Sequence[Filed]]
     ledgers: Sequence[CheckedLedger]
     reports: Sequence[Report]
     partly: bool
@@ -75,7 +77,14 @@ class _Comparison:
         self._known = own.recordings if own is not None else {}
         whole = office_place(checked.place.root) if self._is_office else checked.place
         self._whole = whole
+        # Whose recordings may be where nobody could look: of these nothing is called gone.
+        self._unseen = {
+            holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
+            for one in whole.unread
+            if not one.gone
+        }
         self._told: set[str] = set()
+        self._copied = set(self._names())
 
     def run(self) -> Iterator[Remark]:
         """Everything."""
@@ -88,6 +97,11 @@ class _Comparison:
     def _is_here(self, recording: str) -> bool:
         return bool(self._whole.files_of(recording))
 
+    def _is_unseen(self, stem: str) -> bool:
+        """Whether recordings of the device whose directories' names begin so may be where nobody
+        could look; of no device ("") anywhere."""
+        return stem in self._unseen or (not stem and bool(self._unseen))
+
     def _against_own_ledger(self) -> Iterator[Remark]:
         named = {holding_stem(os.path.basename(one.root)) for one in self._place.holdings}
         for one in self._known.values():
@@ -95,18 +109,24 @@ class _Comparison:
             if not here and one.deleted is None:
                 if self._checked.partly and device_stem(one.device) not in named:
                     continue  # another device's
+                if self._is_unseen(device_stem(one.device)):
+                    continue
                 self._told.add(one.id)
                 text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
                 yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
-            elif here and one.deleted is not None:
+            elif one.deleted is not None and (here or one.id in self._copied):
                 yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
         if self._has_ledger:
             for name in sorted(set(self._names()) - set(self._known)):
                 yield Severity.NOTE, f"{name}: the ledger does not know it"
 
     def _names(self) -> Iterator[str]:
+        """The ids of what was checked: as its header says, since a copy has any name."""
         for report in self._checked.reports:
-            yield os.path.basename(report.path).removesuffix(SUFFIX)
+            header = report.result.header if report.result is not None else None
+            yield (
+                os.path.basename(report.path).removesuffix(SUFFIX) if header is None else header.id
+            )
 
     def _doubled(self) -> Iterator[Remark]:
         """Recordings of which there are several files; they count once."""
@@ -121,7 +141,11 @@ class _Comparison:
                 yield Severity.NOTE, text
 
     def _against_receipts(self, holding: Holding) -> Iterator[Remark]:
-        filed = list(receipts.read(holding.receipts, self._checked.keys))
+        if not files.is_there(holding.receipts):
+            yield Severity.DAMAGE, f"{holding.receipts}: the directory of the receipts is gone"
+        filed = self._checked.receipts.get(holding)
+        if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
+            return  # that is told; nothing can be missed by what was not seen
         received = receipts.by_recording(filed)
         for name in sorted(received):
             known = self._known.get(name)
@@ -130,8 +154,6 @@ class _Comparison:
                 self._told.add(name)
                 text = f"{name}: there is a receipt for it, but neither its file nor a deletion"
                 yield Severity.DAMAGE, text
-        yield from _about_key(holding)
-        yield from _kept_aside(holding)
         state = next(
             (one.state for one in self._checked.ledgers if one.name == holding.ledger), None
         )
@@ -166,7 +188,7 @@ class _Comparison:
         if one.id in self._told:
             return
         named = f"{one.id}: its device's ledger names its receipt ({one.acknowledged})"
-        if os.path.lexists(os.path.join(holding.recordings, one.id + SUFFIX)):
+        if files.is_there(os.path.join(holding.recordings, one.id + SUFFIX)):
             self._told.add(one.id)
             yield Severity.DAMAGE, f"{named}, and no receipt for it is here any more"
             return
@@ -182,15 +204,28 @@ class _Comparison:
             yield Severity.NOTE, f"{named}, {text}directory of another office"
 
 
+def about_holding(holding: Holding) -> Iterator[Remark]:
+    """What is wrong with what came with a device's recordings, beside receipts and ledger. Raises
+    ForbiddenError, once all else is said, where this user may not read it."""
+    forbidden = None
+    for remarks in (_about_key(holding), _kept_aside(holding)):
+        try:
+            yield from remarks
+        except ForbiddenError as error:
+            forbidden = forbidden or error
+    if forbidden is not None:
+        raise forbidden
+
+
 def _about_key(holding: Holding) -> Iterator[Remark]:
     """About the key that came with the recordings: that it is gone, and that there is another file
     in its place, is the same."""
     try:
         desk.holding_key(holding)
     except KeyFileError as error:
-        if isinstance(error.__cause__, PermissionError):
-            yield Severity.DAMAGE, str(error)
-            return
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in files.FORBIDDEN:
+            raise files.explained("read the key", holding.key, cause) from error
         text = "the key that came with the recordings is gone, or is another one"
         mend = "offload the camera once more, which puts it there"
         yield Severity.DAMAGE, f"{holding.key}: {text}: {mend}"
@@ -199,10 +234,12 @@ def _about_key(holding: Holding) -> Iterator[Remark]:
 def _kept_aside(holding: Holding) -> Iterator[Remark]:
     """About what a device's ledger said that does not fit the copy of it."""
     aside = holding.earlier_ledger
-    if not os.path.lexists(aside):
+    if not files.is_there(aside):
         return
     try:
         shelf = epochs.look(aside)
+    except ForbiddenError:
+        raise
     except StorageError as error:
         yield Severity.DAMAGE, str(error)
         return

@@ -28,8 +28,9 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Protocol
 
 from camerad.clock import ClockSource, SystemClock
@@ -37,9 +38,10 @@ from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, office, storage
+from camerad.evidence.container import SUFFIX
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
-from camerad.evidence.ledger import read_ledger
+from camerad.evidence.ledger import read_state
 from camerad.evidence.places import (
     Holding,
     NotThereError,
@@ -99,23 +101,30 @@ def target_of(what: str | None, state: str) -> Target:
     """What a path, a recording's id, or nothing stands for. Raises NotThereError."""
     if what is None:
         return Target(_default_place(state), None)
-    if is_id(what) and not os.path.lexists(what):
+    if is_id(what) and not files.is_there(what):
         place = _default_place(state)
         return Target(place, place.find(what))
     path = os.path.abspath(what)
     place = _place(path)
-    if not os.path.isdir(path):
+    if not files.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
         # One device's part of an office's directory.
         own = tuple(one for one in place.holdings if path in (one.root, one.recordings))
-        place = Place(place.kind, place.root, own)
+        theirs = {one.recordings for one in own}
+        unread = tuple(one for one in place.unread if one.directory in theirs)
+        place = Place(place.kind, place.root, own, unread)
     return Target(place, None)
+
+
+def code_of(unread: Iterable[StorageError]) -> int:
+    """The exit code that says what could not be looked at; 0 if that is nothing."""
+    return max((error.exit_code for error in unread), default=0)
 
 
 def _default_place(state: str) -> Place:
     """The store that ``--state`` names, or its default."""
-    if not os.path.lexists(state):
+    if not files.is_there(state):
         raise NotThereError(
             f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
             "an office's directory with --state"
@@ -151,7 +160,7 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, beside: bool = Fa
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
         return KeyRing.read(named, linked=True)
-    if os.path.isdir(enrolled):
+    if files.is_directory(enrolled, linked=True):
         return KeyRing.read([enrolled], linked=True)
     if beside and only_beside(options, place):
         return _published(place)
@@ -173,7 +182,7 @@ def only_beside(options: argparse.Namespace, place: Place) -> bool:
     return (
         place.kind is PlaceKind.DEVICE
         and not getattr(options, "key", None)
-        and not os.path.isdir(os.path.join(config_home(), "keys"))
+        and not files.is_directory(os.path.join(config_home(), "keys"), linked=True)
         and os.path.realpath(place.root) == os.path.realpath(options.state)
     )
 
@@ -220,9 +229,9 @@ def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
     """What a place's own ledger says; None if it has none."""
-    if place.kind is PlaceKind.FILES or not os.path.isdir(place.ledger):
+    if place.kind is PlaceKind.FILES or not files.is_directory(place.ledger):
         return None
-    return read_ledger(place.ledger, ledger_keys(options, place))[0]
+    return read_state(place.ledger, ledger_keys(options, place))
 
 
 def may_run(place: Place, keys: KeyRing) -> MayRun:
@@ -233,7 +242,7 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
 
     def asked(header: Header) -> bool:
         try:
-            state = read_ledger(place.ledger, keys)[0]
+            state = read_state(place.ledger, keys)
         except StorageError:
             return False  # without its ledger nothing says so
         return state.may_run(header, SystemClock().boot_id)
@@ -241,14 +250,50 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
     return asked
 
 
-def told_by_devices(place: Place) -> set[str]:
-    """Ids of the recordings that the devices' ledgers name of which an office has copies. Nothing
-    is checked here: it only tells whether somebody has said anything."""
+def told_by_devices(place: Place, path: str | None = None) -> set[str]:
+    """Ids of the recordings that the devices' ledgers name of which an office has copies. path: of
+    one recording, so that only its own device is asked. Nothing is checked here: it only tells
+    whether somebody has said anything."""
     if place.kind is not PlaceKind.OFFICE:
         return set()
     keys = accompanying_keys(place)
-    there = (one.ledger for one in place.holdings if os.path.isdir(one.ledger))
-    return {name for ledger in there for name in read_ledger(ledger, keys)[0].recordings}
+    asked = place.holdings if path is None else holdings_of(place, path)
+    there = (one.ledger for one in asked if files.is_directory(one.ledger))
+    return {name for ledger in there for name in read_state(ledger, keys).recordings}
+
+
+def holdings_of(place: Place, path: str) -> tuple[Holding, ...]:
+    """What a recording's file can belong to: the holding that it lies in, or any of them where it
+    lies in none."""
+    holding = place.holding_of(path)
+    return place.holdings if holding is None else (holding,)
+
+
+def ledgers_of(
+    options: argparse.Namespace, place: Place, path: str, keys: KeyRing
+) -> Iterator[tuple[str, KeyRing]]:
+    """The ledgers that say something about a recording's file, with the keys to read them by: its
+    device's, then the place's own, which has the last word. Those that are not there are left out.
+    Raises StorageError."""
+    if place.kind is PlaceKind.OFFICE:
+        for holding in holdings_of(place, path):
+            if files.is_there(holding.ledger):
+                yield holding.ledger, keys
+    if place.kind is not PlaceKind.FILES and files.is_there(place.ledger):
+        own = keys if place.kind is PlaceKind.DEVICE else office_keys(options, place)
+        yield place.ledger, own
+
+
+def final_of(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
+    """SHA-256 of a recording's end as the ledgers at hand name it; None if none does. Raises
+    StorageError if any of them cannot be read."""
+    recording = os.path.basename(path).removesuffix(SUFFIX)
+    final = None
+    for directory, readers in ledgers_of(options, place, path, keys):
+        known = read_state(directory, readers).recordings.get(recording)
+        if known is not None and known.final is not None:
+            final = known.final
+    return final
 
 
 # ---------------------------------------------------------------------------------------- time
@@ -280,16 +325,22 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
 
 
 @contextlib.contextmanager
-def keeper_of(options: argparse.Namespace, place: Place) -> Iterator[Keeper]:
-    """Whoever may change the store at this place.
+def keeper_of(
+    options: argparse.Namespace, place: Place, about: str | None = None, *, tells: bool = False
+) -> Iterator[Keeper]:
+    """Whoever may change the store at this place. about: id of the one recording that it is about.
 
+    tells: what could not be looked at is in the keeper's answer, and is not said here besides.
     Raises DeskError where there is no store, StateDirectoryError if another process has it, and
     StorageError.
     """
-    if place.kind is PlaceKind.DEVICE and daemon_runs(place):
-        yield RunningDevice(place, options.socket)
+    if place.kind is PlaceKind.DEVICE and (access := _access(place)) is not _Access.FREE:
+        yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
         return
-    with opened_store(options, place) as (store, _):
+    with opened_store(options, place, about) as (store, _):
+        if not tells:
+            for error in store.unread:
+                say(str(error))
         yield store
 
 
@@ -301,30 +352,42 @@ def device_of(options: argparse.Namespace, place: Place) -> Iterator[RunningDevi
             f"{place.root}: this is not a device's state directory, and only a device offloads; "
             "name the device's with --state"
         )
-    if daemon_runs(place):
-        yield RunningDevice(place, options.socket)
+    if (access := _access(place)) is not _Access.FREE:
+        yield RunningDevice(place, options.socket, closed=access is _Access.CLOSED)
         return
     with opened_store(options, place) as (store, key):
         current, former = identity.published(place.root)
         yield OwnedDevice(store, key, KeyRing([key.public, current, *former]))
 
 
-def daemon_runs(place: Place) -> bool:
-    """Whether a daemon has the device's recordings, or keeps them from this user."""
+class _Access(Enum):
+    """How a device's recordings stand to this command."""
+
+    FREE = "free"
+    TAKEN = "taken"
+    """Another process has them: a daemon, mostly."""
+    CLOSED = "closed"
+    """This user may not read them, but a daemon may let them."""
+
+
+def _access(place: Place) -> _Access:
     try:
         os.close(storage.claim(place.holdings[0].recordings))
     except storage.TakenError:
-        return True
+        return _Access.TAKEN
     except storage.StateDirectoryError as error:
         if error.errno not in files.FORBIDDEN:
             raise
-        return True
-    return False
+        return _Access.CLOSED
+    return _Access.FREE
 
 
 @contextlib.contextmanager
-def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[Store, SigningKey]]:
-    """The store, claimed and compared with its files, and the key of its ledger."""
+def opened_store(
+    options: argparse.Namespace, place: Place, about: str | None = None
+) -> Iterator[tuple[Store, SigningKey]]:
+    """The store, claimed and compared with its files, and the key of its ledger. about: id of the
+    one recording that it is about; then only that is compared, and what is new."""
     check_store(place)
     had_one = False
     if place.kind is PlaceKind.OFFICE:
@@ -340,7 +403,7 @@ def opened_store(options: argparse.Namespace, place: Place) -> Iterator[tuple[St
     with Store.open(place, key, clock, former, trusted, expected=had_one) as store:
         if place.kind is PlaceKind.OFFICE:
             office.remember(place, key.public)
-        for difference in store.reconcile():
+        for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
         yield store, key

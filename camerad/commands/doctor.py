@@ -134,8 +134,8 @@ def _report(options: argparse.Namespace, wording: Wording) -> Report:
         return asyncio.run(_examine(options, wording))
     except ModuleNotFoundError as error:
         raise HardwareError(
-            f"the library {error.name} is missing: this is for cameras, which have "
-            "'camerad[device]'"
+            f"the library {error.name} is missing, which only a camera has: give this command on "
+            "the camera"
         ) from error
 
 

@@ -29,6 +29,8 @@ may be kept beyond their day; the first of these that holds:
    74  something cannot be read or removed
    64  a camera's key is not enrolled
    75  the time is not trusted, so only uptime counted
+verify, list and purge do what they can, name what they could not read, and end
+with 77 or 74; of verify and purge 2 comes before these
 errors of all of them, which are no verdict:
    64  wrong usage, or no key is trusted yet: name one with --key
    69  the daemon does not answer on its socket
@@ -38,8 +40,9 @@ errors of all of them, which are no verdict:
    74  reading or writing failed
    75  the recording still runs: export it when it has ended; or the daemon was
        asked too often
-   77  the key of --identity does not open it, and whether it is authentic was not
-       said; or this user may not ask the daemon for that
+   77  this user may not read all of it: give it to the user who works there; or
+       may not write there, or ask the daemon for that; or the key of --identity
+       does not open it, and whether it is authentic was not said
    78  a key, a passphrase or a register cannot be used
   130  interrupted; 141 whoever read the output went away
 """
@@ -78,9 +81,16 @@ def add_parser(commands: Any) -> None:
 
     one = actions.add_parser("list", help="the recordings in a place, flagged ones first")
     one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
+    one.add_argument(
+        "--day", metavar="DAY", help="only of that day in this computer's zone, like 2026-11-28"
+    )
+    one.add_argument("--camera", metavar="NAME", help="only of the camera with that name")
+    one.add_argument("--wearer", metavar="ID", help="only of that wearer, as a shift named them")
+    _add_utc(one)
 
     one = actions.add_parser("show", help="all about one recording, and what the ledger says")
     one.add_argument("what", metavar="RECORDING", help=_RECORDING)
+    _add_utc(one)
 
     one = actions.add_parser("verify", help="check that nothing was changed")
     one.add_argument("what", nargs="?", metavar="PLACE", help=_WHERE)
@@ -146,6 +156,12 @@ def add_parser(commands: Any) -> None:
         one.add_argument("--json", action="store_true", help="as JSON")
         one.epilog = EXIT_CODES
         one.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _add_utc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--utc", action="store_true", help="times and days in UTC, not in this computer's zone"
+    )
 
 
 def _add_opening(parser: argparse.ArgumentParser) -> None:

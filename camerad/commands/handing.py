@@ -8,7 +8,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,15 +17,14 @@ from camerad import process
 from camerad.commands import desk
 from camerad.commands.language import here
 from camerad.commands.progress import Bar
-from camerad.errors import StorageError
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.export import Extract, Order, export
-from camerad.evidence.keys import KeyRing
 from camerad.evidence.known import Held
-from camerad.evidence.ledger import entries_about, read_ledger
+from camerad.evidence.ledger import entries_about
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import utc
 from camerad.evidence.report import Report, Verdict
+from camerad.evidence.store import required
 from camerad.evidence.text import printable
 from camerad.evidence.unseal import Identities, open_recording, read_identities
 from camerad.evidence.wording import LANGUAGES
@@ -57,7 +56,7 @@ def _open(options: argparse.Namespace) -> int:
             output,
             salvage=options.salvage,
             progress=bar.reach,
-            final=_final(options, place, path, keys),
+            final=desk.final_of(options, place, path, keys),
             may_run=desk.may_run(place, keys),
         )
     _say(options, report)
@@ -74,6 +73,7 @@ def _export(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
     zone, zone_name = _zone(options.time_zone)
+    who = required("the authorised person", options.who)
     clock = desk.clock_of(options, place)
     order = Order(
         path=path,
@@ -83,9 +83,9 @@ def _export(options: argparse.Namespace) -> int:
         wording=LANGUAGES[options.language or here(LANGUAGES)],
         zone=zone,
         zone_name=zone_name,
-        who=options.who.strip(),
+        who=who,
         made_us=clock.wall_us(),
-        final=_final(options, place, path, keys),
+        final=desk.final_of(options, place, path, keys),
         salvage=options.salvage,
         may_run=desk.may_run(place, keys),
     )
@@ -93,7 +93,8 @@ def _export(options: argparse.Namespace) -> int:
     reason = order.wording.hold_reason.format(day=day)
     if options.reference:
         reason += f", {options.reference.strip()}"
-    with _holder(options, place, reason) as hold, Bar(os.path.basename(path)) as bar:
+    stem = os.path.basename(path).removesuffix(SUFFIX)
+    with _holder(options, place, stem, reason) as hold, Bar(os.path.basename(path)) as bar:
         made = export(order, hold, lambda one: _extract(options, place, path, one), bar.reach)
     _say(options, made.report, made.path)
     if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
@@ -143,13 +144,13 @@ def _identities(options: argparse.Namespace) -> Identities:
 
 @contextlib.contextmanager
 def _holder(
-    options: argparse.Namespace, place: Place, reason: str
+    options: argparse.Namespace, place: Place, about: str, reason: str
 ) -> Iterator[Callable[[str], Held | None]]:
     """Places the hold, if there is a store; whoever may write there is found before any work."""
     if options.no_hold or place.kind is PlaceKind.FILES:
         yield lambda _: None
         return
-    with desk.keeper_of(options, place) as keeper:
+    with desk.keeper_of(options, place, about) as keeper:
 
         def hold(recording: str) -> Held:
             keeper.hold(recording, reason, options.who)
@@ -161,45 +162,16 @@ def _holder(
 # ----------------------------------------------------------------------------------- the ledger
 
 
-def _final(options: argparse.Namespace, place: Place, path: str, keys: KeyRing) -> str | None:
-    """SHA-256 of the recording's end as a ledger at hand names it."""
-    recording = os.path.basename(path).removesuffix(SUFFIX)
-    for directory, readers in _ledgers(options, place, path, keys):
-        try:
-            known = read_ledger(directory, readers)[0].recordings.get(recording)
-        except StorageError:
-            continue  # this one is not here
-        if known is not None and known.final is not None:
-            return known.final
-    return None
-
-
 def _extract(options: argparse.Namespace, place: Place, path: str, recording: str) -> Extract:
     """What the ledgers at hand say about a recording."""
     tokens: list[bytes] = []
     signers = []
     trusted = desk.trusted_keys(options, place)
-    for directory, readers in _ledgers(options, place, path, trusted):
-        try:
-            entries = list(entries_about(directory, readers, recording))
-        except StorageError:
-            continue
+    for directory, readers in desk.ledgers_of(options, place, path, trusted):
+        entries = list(entries_about(directory, readers, recording))
         tokens += [entry.token for entry in entries]
         signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
     return Extract(tuple(tokens), tuple(dict.fromkeys(signers)))
-
-
-def _ledgers(
-    options: argparse.Namespace, place: Place, path: str, keys: KeyRing
-) -> Sequence[tuple[str, KeyRing]]:
-    """The ledgers that may say something about a recording, with the keys to read them by."""
-    if place.kind is PlaceKind.FILES:
-        return ()
-    if place.kind is PlaceKind.DEVICE:
-        return ((place.ledger, keys),)
-    holding = place.holding_of(path)
-    own = (place.ledger, desk.office_keys(options, place))
-    return (own,) if holding is None else ((holding.ledger, keys), own)
 
 
 # ---------------------------------------------------------------------------------- where we are

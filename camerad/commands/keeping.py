@@ -11,9 +11,11 @@ from typing import Any
 
 from camerad.clock import DAY
 from camerad.commands import desk
+from camerad.evidence import files
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.findings import Severity
 from camerad.evidence.ledger import read_ledger
+from camerad.evidence.listing import Listing
 from camerad.evidence.places import Place, is_id
 from camerad.evidence.purging import Reason, damaged, exit_code, reasons
 from camerad.evidence.retention import due
@@ -28,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         return _purge(options)
     # A hold may be ended whose recording has no file here any more.
     place, recording = _recording(options)
-    with desk.keeper_of(options, place) as keeper:
+    with desk.keeper_of(options, place, recording) as keeper:
         if options.action == "hold":
             keeper.hold(recording, options.reason, options.who)
             text = f"{recording} is held: {printable(options.reason.strip())}"
@@ -50,7 +52,7 @@ def _purge(options: argparse.Namespace) -> int:
     place = desk.target_of(options.what, options.state).place
     if options.dry_run:
         return _say_what_is_due(options, place)
-    with desk.keeper_of(options, place) as keeper:
+    with desk.keeper_of(options, place, tells=True) as keeper:
         done = keeper.purge_and_tell()
     lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
@@ -62,12 +64,15 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     desk.check_store(place)
     clock = desk.clock_of(options, place)
     state, damage = LedgerState(), []
-    if os.path.lexists(place.ledger):
+    if files.is_there(place.ledger):
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()
     trusted = desk.store_keys(options, place)
-    found = reasons(place, state, (boot_id, now), trusted, infos=list_place(place))
+    listing = Listing()
+    infos = list_place(place, listing)
+    errors = [*(one.error for one in place.unread), *listing.failed.values()]
+    found = reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
     if damage:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"

@@ -75,6 +75,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad import process  # noqa: PLC0415 - slow to import
+    from camerad.evidence import files  # noqa: PLC0415
 
     if sys.platform == "linux":
         process.forbid_dumps()
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             f"this is a device that records ({DEFAULT_STATE} has its key), and no "
             "private key may ever be on one; make the pair at the office"
         )
-    if options.output is not None and os.path.lexists(options.output):
+    if options.output is not None and files.is_there(options.output):
         raise ThereAlreadyError(
             f"{options.output}: exists already and is not overwritten; name another"
         )

@@ -1,5 +1,7 @@
 """``camerad evidence list`` and ``show``: what recordings say of themselves.
 
+Times are those of this computer's zone, which is named; JSON has them in UTC besides.
+
 Nothing is checked here: neither whose key signed it, nor whether anything was changed. So both say
 that, and their exit code is no verdict.
 """
@@ -8,17 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from camerad.commands import desk
+from camerad.commands import desk, times
 from camerad.errors import StorageError
+from camerad.evidence import files
 from camerad.evidence.ledger import entries_about
-from camerad.evidence.listing import read_info
+from camerad.evidence.listing import Listing, Others, info_of
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.records import RecordingInfo, rfc3339
-from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.stored import Stored, join, list_place, others_in, seen_in
 from camerad.evidence.text import count, printable
 
 UNCHECKED = (
@@ -26,6 +31,8 @@ UNCHECKED = (
     "camerad evidence verify"
 )
 _KIB = 1024
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_LONGEST_SECONDS: Final = 366 * 86_400.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,20 +41,25 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    wanted = _filter(options)
     target = desk.target_of(options.what, options.state)
-    infos = list_place(target.place) if target.file is None else [read_info(target.file)]
+    infos, failed = _infos(target)
     clock = desk.clock_of(options, target.place)
     state = desk.ledger_state(options, target.place)
     told = desk.told_by_devices(target.place)
-    found = join(infos, state, clock.boot_id, clock.moment(), told)
+    everything = join(infos, state, clock.boot_id, clock.moment(), told)
+    found = [one for one in everything if wanted(one.info)]
     if options.json:
-        objects = [one.as_json() | {"checked": False} for one in found]
+        objects = [_as_json(one, options) for one in found]
         sys.stdout.write(json.dumps(objects) + "\n")
-    elif not found:
+    elif not everything:
         sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
+    elif not found:
+        all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
+        sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
     else:
-        sys.stdout.write(f"{table(found)}({UNCHECKED})\n")
-    here = {one.info.id for one in found}
+        sys.stdout.write(f"{table(found, utc=options.utc)}({UNCHECKED})\n")
+    here = {one.info.id for one in everything}
     changed = [
         known.id
         for known in (state.recordings.values() if state is not None else ())
@@ -59,28 +71,91 @@ def _list(options: argparse.Namespace) -> int:
             f"{len(changed)} recording(s) whose file is not what the ledger knows: "
             f"{', '.join(changed)}; see: camerad evidence verify"
         )
-    urgent = [one.info.id for one in found if one.urgent]
+    urgent = [one.info.id for one in everything if one.urgent and not one.copy]
     if urgent:
         desk.say(
             f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
             "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
-    return 0
+    for unread in target.place.unread:
+        desk.say(str(unread.error))
+    # Recordings that cannot be read were logged, which shows here as well.
+    return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
 
 
-def table(found: Sequence[Stored]) -> str:
-    """The recordings as a table for people."""
-    rows = [("ID", "DEVICE", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
+def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]]:
+    """What is here: each recording, and in a store, behind it, its copies; and what of it could not
+    be read."""
+    place = target.place
+    if target.file is not None:
+        return [seen_in(place, info_of(target.file))], []
+    listing = Listing()
+    infos = list_place(place, listing)
+    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else Others()
+    for error in others.failed:
+        desk.say(str(error))
+    # Stable: of one id, what has its own name comes first.
+    found = sorted([*infos, *others.copies], key=lambda info: info.id, reverse=True)
+    return found, [*listing.failed.values(), *others.failed]
+
+
+def _filter(options: argparse.Namespace) -> Callable[[RecordingInfo], bool]:
+    """Which recordings are asked for. Raises DeskError for a day that is none."""
+    first = last = None
+    if options.day is not None:
+        try:
+            first, last = times.day_of(options.day, utc=options.utc)
+        except ValueError:
+            raise desk.DeskError(
+                f"--day {options.day}: this is no day; write it like 2026-11-28"
+            ) from None
+
+    def wanted(info: RecordingInfo) -> bool:
+        if first is not None and last is not None:
+            began = datetime.fromisoformat(info.started) - _seconds(info.pre_event_seconds)
+            if began >= last or began + _seconds(info.seconds) < first:
+                return False
+        if options.camera is not None and info.device != options.camera:
+            return False
+        return options.wearer is None or info.wearer == options.wearer
+
+    return wanted
+
+
+def _seconds(seconds: float) -> timedelta:
+    # Whatever a file says of its length, it is compared with a day.
+    return timedelta(seconds=max(0.0, min(seconds, _LONGEST_SECONDS)))
+
+
+def _local(wall: str, *, utc: bool) -> datetime:
+    """A time of JSON, as it was here."""
+    when = datetime.fromisoformat(wall)
+    return times.here((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
+
+
+def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
+    said = one.as_json() | {"checked": False}
+    for name in ("started", "expires"):
+        wall = said[name]
+        local = None if wall is None else times.rfc3339(_local(wall, utc=options.utc))
+        said[f"{name}_local"] = local
+    return said
+
+
+def table(found: Sequence[Stored], *, utc: bool) -> str:
+    """The recordings as a table for people. utc: times in UTC, not in this computer's zone."""
+    rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
     rows += [
         (
             printable(one.info.id),
             printable(one.info.device),
-            printable(one.info.started.replace("T", " ")[:19] + "Z"),
+            printable(one.info.wearer or "-"),
+            times.spoken(_local(one.info.started, utc=utc)),
             duration(one.info.seconds),
             size(one.info.bytes),
-            one.info.state + (", CHANGED" if one.changed else ""),
+            _marked(one),
             "flagged" if one.flagged else "",
-            kept_until(one),
+            kept_until(one, utc=utc),
         )
         for one in found
     ]
@@ -90,6 +165,13 @@ def table(found: Sequence[Stored]) -> str:
         for row in rows
     )
     return "\n".join(lines) + "\n"
+
+
+def _marked(one: Stored) -> str:
+    """Its state, and whether its file is what it should be."""
+    changed = ", CHANGED" if one.changed and not one.copy else ""
+    copy = f", COPY: {printable(os.path.basename(one.info.path))}" if one.copy else ""
+    return f"{one.info.state}{changed}{copy}"
 
 
 def duration(seconds: float) -> str:
@@ -110,8 +192,10 @@ def size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
-def kept_until(one: Stored) -> str:
+def kept_until(one: Stored, *, utc: bool) -> str:
     """How long it will be there, for people."""
+    if one.known is not None and one.known.deleted is not None:
+        return "it is deleted, and its copy goes with the next purge"
     if one.holds:
         return printable(f"held: {one.holds[-1].reason}")
     if one.known is None:
@@ -120,7 +204,9 @@ def kept_until(one: Stored) -> str:
         return "it has not ended"
     if one.days_left == 0:
         return "due"
-    when = f"{rfc3339(one.expires_us)[:10]}, " if one.expires_us is not None else "at most "
+    when = "at most "
+    if one.expires_us is not None:
+        when = f"{times.here(one.expires_us, utc=utc):%Y-%m-%d}, "
     return f"{when}{one.days_left} d" + (" (soon!)" if one.urgent else "")
 
 
@@ -129,17 +215,17 @@ def kept_until(one: Stored) -> str:
 
 def _show(options: argparse.Namespace) -> int:
     place, path = desk.one_recording(options.what, options.state)
-    info = read_info(path)
+    info = seen_in(place, info_of(path))
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
-    told = desk.told_by_devices(place)
+    told = desk.told_by_devices(place, path)
     (one,) = join([info], state, clock.boot_id, clock.moment(), told)
     history = list(_history(options, place, info.id, path))
     if options.json:
-        said = one.as_json() | {"checked": False, "ledger": history}
+        said = _as_json(one, options) | {"ledger": history}
         sys.stdout.write(json.dumps(said) + "\n")
     else:
-        sys.stdout.write(_page(one, history))
+        sys.stdout.write(_page(one, history, utc=options.utc))
     return 0
 
 
@@ -157,15 +243,15 @@ def _history(
     else:
         ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
     for name, directory, keys in ledgers:
-        try:
-            entries = list(entries_about(directory, keys, recording))
-        except StorageError:
-            continue  # this one is not here
+        if not files.is_there(directory):
+            continue
+        entries = list(entries_about(directory, keys, recording))
         found += [
             {
                 "ledger": name,
                 "sequence": entry.sequence,
                 "when": rfc3339(entry.when.wall_us),
+                "when_local": times.rfc3339(times.here(entry.when.wall_us, utc=options.utc)),
                 "kind": entry.kind,
                 "who": getattr(entry.facts, "who", None),
                 "reason": getattr(entry.facts, "reason", None),
@@ -180,14 +266,19 @@ def _state(info: RecordingInfo) -> str:
     return info.state if info.reason in (None, info.state) else f"{info.state}: {info.reason}"
 
 
-def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
+def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
     info = one.info
+
+    def spoken(wall: str) -> str:
+        return times.spoken(_local(wall, utc=utc))
+
     rows = [
         ("checked", f"no: {UNCHECKED}"),
         ("recording", info.id),
         ("file", info.path),
         ("device", info.device),
-        ("start", info.started),
+        ("wearer", info.wearer or "nobody was named"),
+        ("start", f"{spoken(info.started)} ({info.started})"),
         ("length", f"{info.seconds:.3f} s, {count(info.frames, 'picture')}, {size(info.bytes)}"),
         ("pre-event", f"{info.pre_event_seconds:.3f} s"),
         ("sound", "yes" if info.sound else "no"),
@@ -198,7 +289,7 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         ("marks", ", ".join(f"{at:.1f} s" for at in info.marks) or "none"),
         ("gaps", str(len(info.gaps)) if info.gaps else "none"),
         ("sound gaps", str(len(info.sound_gaps)) if info.sound_gaps else "none"),
-        ("kept until", kept_until(one)),
+        ("kept until", kept_until(one, utc=utc)),
         ("offloaded", "acknowledged" if one.acknowledged else "no"),
         ("final", info.final or "none"),
     ]
@@ -210,11 +301,12 @@ def _page(one: Stored, history: Sequence[dict[str, Any]]) -> str:
         )
         for one in info.rates
     ]
+    rows += [("copy", f"of {info.id}, under another name")] if one.copy else []
     rows += [("hold", f"{hold.reason} ({hold.who})") for hold in one.holds]
     rows += [
         (
             f"{entry['ledger']} ledger",
-            f"{entry['when']} {entry['kind']}"
+            f"{spoken(entry['when'])} {entry['kind']}"
             + (f": {entry['reason']}" if entry["reason"] else "")
             + (f" ({entry['who']})" if entry["who"] else ""),
         )

@@ -13,6 +13,8 @@ from camerad.commands.options import default_office_key
 from camerad.errors import EX_CONFIG, CameradError
 from camerad.evidence.text import count, printable
 
+_NAMED: Final = 3
+"""Cameras that a message names one by one."""
 _SIGNS: Final = "the office's own key, which signs"
 _EITHER_HALF: Final = "the office's own key, or its public half alone (PEM or JWK)"
 
@@ -192,6 +194,22 @@ def _key(options: argparse.Namespace) -> Any:
     return key
 
 
+def _warn(*files: tuple[str, Any]) -> None:
+    """Say of whose recordings too few keys open: no mistake, and hardly anybody's intention.
+
+    files: name and recipients of each.
+    """
+    from camerad.provisioning import writing  # noqa: PLC0415 - slow to import
+
+    alike: dict[str, list[str]] = {}
+    for name, recipients in files:
+        if (wrong := writing.too_few(recipients)) is not None:
+            alike.setdefault(wrong, []).append(name)
+    for wrong, names in alike.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        sys.stderr.write(f"camerad: {printable(', '.join(names[:_NAMED]))}{more}: {wrong}\n")
+
+
 def _content(path: str) -> bytes:
     from camerad.config.provisioning import MAX_BYTES  # noqa: PLC0415 - slow to import
     from camerad.evidence.plain import read_plain  # noqa: PLC0415
@@ -221,6 +239,7 @@ def _new(options: argparse.Namespace) -> int:
     content = writing.new_file(key.public, wanted)
     token = writing.signed(options.output, content, key, lies=options.office_key)
     writing.write_pair(options.output, content, token)
+    _warn((options.output, options.recipient))
     sys.stdout.write(f"{options.output}: for {options.device}; copy both files onto its card\n")
     return 0
 
@@ -237,22 +256,26 @@ def _sign(options: argparse.Namespace) -> int:
     token = writing.signed(options.file, content, key, lies=options.office_key)
     path = writing.place_of_signature(options.file, options.output, key.public)
     files.publish(path, token)
+    _warn((options.file, writing.checked(options.file, content).file.recipients))
     sys.stdout.write(f"{path}: written\n")
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     from camerad.commands import desk  # noqa: PLC0415 - slow to import
+    from camerad.evidence import files  # noqa: PLC0415
     from camerad.provisioning import signing, writing  # noqa: PLC0415
 
     path = os.path.join(os.path.dirname(os.path.abspath(options.file)), signing.NAME)
     if options.signature is not None:
         path = options.signature
-    token = _content(path) if options.signature or os.path.lexists(path) else None
+    token = _content(path) if options.signature or files.is_there(path) else None
     own = desk.office_key(options)
     if own is None and options.office_key != default_office_key():
         raise _no_key(options, "whose file this is")
-    said = writing.verdict(options.file, _content(options.file), token, own)
+    content = _content(options.file)
+    said = writing.verdict(options.file, content, token, own)
+    _warn((options.file, writing.checked(options.file, content).file.recipients))
     sys.stdout.write(f"{options.file}: {said}\n")
     return 0
 
@@ -307,6 +330,7 @@ def _batch(options: argparse.Namespace) -> int:
     )
     for row, token in pairs:
         writing.write_pair(os.path.join(options.output, row.device), row.content, token)
+    _warn(*((row.device, row.recipients) for row in made))
     sys.stdout.write(f"{options.output}: {len(made)} cameras\n")
     return 0
 

@@ -33,14 +33,17 @@ class RunningDevice:
     """The same interface as `camerad.evidence.device.OwnedDevice` and, for holds and deletions, as
     `camerad.evidence.store.Store`.
 
-    place: its state directory. socket: where its daemon listens. Everything raises ControlError if
-    the daemon does not answer, RefusedError if what it is asked for cannot be, NotAllowedError if
-    this user may not, NotNowError if it was asked too often, and StorageError if its storage fails.
+    place: its state directory. socket: where its daemon listens. closed: it is asked because this
+    user may not read the recordings; otherwise because another process has them. Everything raises
+    ControlError if the daemon does not answer, RefusedError if what it is asked for cannot be,
+    NotAllowedError if this user may not, NotNowError if it was asked too often, and StorageError if
+    its storage fails.
     """
 
-    def __init__(self, place: Place, socket: str) -> None:
+    def __init__(self, place: Place, socket: str, *, closed: bool = False) -> None:
         self.place: Final = place
         self._socket = socket
+        self._closed = closed
         self.key, former = published(place.root)
         self.keys: Final = KeyRing([self.key, *former])
         self._compare_keys()
@@ -80,10 +83,15 @@ class RunningDevice:
         try:
             status, answer = request(self._socket, "GET", "/identity")
         except NoDaemonError as error:
+            if self._closed:
+                why = "this user may not read this store"
+                cure = "Run this with sudo"
+            else:
+                why = "another process has this store: a daemon, or a command such as an offload"
+                cure = "Wait for a command's end"
             raise NoDaemonError(
-                f"{root}: a running daemon has this store, or this user may not read it, so the "
-                f"daemon has to be asked; but none listens at {self._socket}. Name the socket of "
-                "the one that has it with --socket"
+                f"{root}: {why}; and no daemon to be asked listens at {self._socket}. {cure}, or "
+                "name the socket of the daemon that has it with --socket"
             ) from error
         if status != HTTPStatus.OK:
             raise _refusal(

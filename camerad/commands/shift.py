@@ -12,7 +12,7 @@ from typing import Any, Final
 from camerad.behaviour.badge import badge
 from camerad.client import refusal, request
 from camerad.commands.options import add_socket_option
-from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE, CameradError
+from camerad.errors import EX_CANTCREAT, EX_USAGE, CameradError
 from camerad.evidence.text import printable
 
 EXIT_CODES: Final = """\
@@ -43,12 +43,6 @@ class NoWearerError(CameradError, ValueError):
     """Error raised when something is to bear an id that no camera would take."""
 
     exit_code = EX_USAGE
-
-
-class NoSegnoError(CameradError):
-    """Error raised when the library that draws QR codes is not installed."""
-
-    exit_code = EX_UNAVAILABLE
 
 
 def add_parser(commands: Any) -> None:
@@ -107,14 +101,10 @@ def _checked(wearer: str) -> str:
 
 
 def drawn(wearer: str) -> bytes:
-    """The badge of `wearer` as SVG. Raises NoWearerError, and NoSegnoError without the library."""
+    """The badge of `wearer` as SVG. Raises NoWearerError."""
     text = badge(_checked(wearer))
-    try:
-        import segno  # noqa: PLC0415 - nothing else needs it
-    except ModuleNotFoundError as error:
-        raise NoSegnoError(
-            "badges are drawn by the library segno, which is missing: install 'camerad[badges]'"
-        ) from error
+    import segno  # noqa: PLC0415 - nothing else needs it
+
     drawing = io.BytesIO()
     # A code that a camera can read from far rather than one that may be scratched.
     code = segno.make_qr(text, error="m", boost_error=False)

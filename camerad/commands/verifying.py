@@ -8,27 +8,32 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camerad.commands import desk
-from camerad.commands.agreeing import Checked, CheckedLedger, disagreements
+from camerad.commands.agreeing import Checked, CheckedLedger, about_holding, disagreements
 from camerad.commands.progress import Bar
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import files, jws, office, receipts
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.entries import Head
+from camerad.evidence.files import ForbiddenError
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
-from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger
+from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger, read_state
+from camerad.evidence.listing import Listing
 from camerad.evidence.places import Holding, Place, PlaceKind
+from camerad.evidence.receipts import Filed
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
 from camerad.evidence.text import count, printable
 from camerad.evidence.verify import verify
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_Filed = Mapping[Holding, Sequence[Filed]]
+_GONE: Final = "the directory of the recordings is gone"
 _WORDS: Final = {
     Verdict.AUTHENTIC: "authentic and complete",
     Verdict.QUALIFIED: "authentic with remarks",
@@ -40,15 +45,18 @@ _WORDS: Final = {
 @dataclass(slots=True)
 class Summary:
     """Everything that was found. differences: between files and ledgers, and whatever else is wrong
-    with the place, or worth knowing."""
+    with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
+    out about it."""
 
     reports: list[Report] = field(default_factory=list)
     ledgers: list[CheckedLedger] = field(default_factory=list)
     differences: list[tuple[Severity, str]] = field(default_factory=list)
+    unread: list[StorageError] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """2 if anything is not authentic; else that of the worst."""
+        """2 if anything is not authentic; else that of what could not be looked at; else that of
+        the worst."""
         codes = [int(report.verdict) for report in self.reports]
         found = [one.severity for ledger in self.ledgers for one in ledger.findings]
         if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
@@ -59,8 +67,14 @@ class Summary:
             codes.append(Verdict.QUALIFIED)
         if not self.reports and not self.ledgers:
             codes.append(Verdict.UNREADABLE)
+        codes += [error.exit_code for error in self.unread]
         # Junk beside it never hides that something was changed.
         return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
+
+    def add_unread(self, error: StorageError) -> None:
+        """Note what could not be looked at, once."""
+        if str(error) not in map(str, self.unread):
+            self.unread.append(error)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,39 +82,44 @@ def run(options: argparse.Namespace) -> int:
     target = desk.target_of(options.what, options.state)
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
-    ledgers = list(_ledgers(options, target.place, keys))
+    filed = dict(_receipts(target, keys, summary))
     if target.file is None:
-        summary.ledgers = ledgers
-        paths = list(_files(target.place, summary.differences))
+        ledgers = summary.ledgers = list(_ledgers(options, target.place, keys, filed, summary))
+        paths = list(_files(target.place, summary))
     else:
+        # They are wrong, or not, whatever they are compared with.
+        _head(options, keys)
+        _noted(options, target.place)
         paths = [target.file]
-    finals = _receipted(target.place, keys) | _finals(ledgers)
+        ledgers = list(_ledgers_about(options, target.place, target.file, keys, summary))
+    finals = _receipted(filed) | _finals(ledgers)
     begun = _begun(ledgers)
     may_run = desk.may_run(target.place, keys)
     for path in paths:
         name = os.path.basename(path)
+        stem = name.removesuffix(SUFFIX)
         with Bar(printable(name)) as bar:
-            stem = name.removesuffix(SUFFIX)
-            summary.reports.append(
-                _verified(
-                    path,
-                    keys,
-                    bar,
-                    final=finals.get(stem),
-                    begun=stem in begun,
-                    may_run=may_run,
-                )
+            report = _verified(
+                path,
+                keys,
+                bar,
+                final=finals.get(stem),
+                begun=stem in begun,
+                may_run=may_run,
             )
+        summary.reports.append(report)
+        if report.verdict is Verdict.UNREADABLE:
+            summary.unread += _forbidden(path)
     if target.file is None:
         # Only of what was named: one device's part of an office's directory is not all of it.
         partly = os.path.realpath(options.what or options.state) != os.path.realpath(
             target.place.root
         )
         summary.differences += disagreements(
-            Checked(target.place, keys, ledgers, summary.reports, partly)
+            Checked(target.place, filed, ledgers, summary.reports, partly)
         )
         if target.place.kind is PlaceKind.OFFICE:
-            summary.differences += _about_office_key(options, target.place)
+            _look_beside(options, target.place, summary)
     if desk.only_beside(options, target.place):
         summary.differences.append((Severity.NOTE, desk.BESIDE))
     if options.json:
@@ -118,30 +137,54 @@ def _verified(path: str, keys: KeyRing, bar: Bar, **told: Any) -> Report:
         return Report(path, 0, problem=f"it cannot be checked: {error}")
 
 
-def _files(place: Place, differences: list[tuple[Severity, str]]) -> Iterator[str]:
-    """Everything that should be a recording; what cannot be listed is added to `differences`."""
-    for holding in place.holdings:
+def _forbidden(path: str) -> Iterator[StorageError]:
+    """That this user may not read a file, if that is so."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno in files.FORBIDDEN:
+            yield files.explained("read the recording", path, error)
+
+
+def _files(place: Place, summary: Summary) -> Iterator[str]:
+    """Everything that should be a recording; what cannot be listed is added to the summary."""
+    for one in place.unread:
+        if one.gone:
+            summary.differences.append((Severity.DAMAGE, f"{one.directory}: {_GONE}"))
+        else:
+            summary.add_unread(one.error)
+    for directory in place.shelves:
         try:
-            names = sorted(os.listdir(holding.recordings))
-        except OSError as error:
-            failed = files.explained("list recordings", holding.recordings, error)
-            differences.append((Severity.DAMAGE, str(failed)))
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            summary.differences.append((Severity.DAMAGE, f"{directory}: {_GONE}"))
             continue
-        yield from (
-            os.path.join(holding.recordings, name) for name in names if name.endswith(SUFFIX)
-        )
+        except OSError as error:
+            failed = files.explained("list recordings", directory, error)
+            if isinstance(failed, ForbiddenError):
+                summary.add_unread(failed)
+            else:
+                summary.differences.append((Severity.DAMAGE, str(failed)))
+            continue
+        copies = set()
+        if place.kind is not PlaceKind.FILES:
+            others = Listing().others(directory)
+            copies = {info.path for info in others.copies}
+            for unread in others.failed:
+                summary.add_unread(unread)
+        paths = (os.path.join(directory, name) for name in names)
+        yield from (path for path in paths if path.endswith(SUFFIX) or path in copies)
 
 
 # ------------------------------------------------------------------------------------- ledgers
 
 
-def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterator[CheckedLedger]:
-    if options.office_head is not None and place.kind is not PlaceKind.OFFICE:
-        raise desk.DeskError(
-            "--office-head is the head of an office's own ledger, and this is no office's directory"
-        )
+def _ledgers(
+    options: argparse.Namespace, place: Place, keys: KeyRing, filed: _Filed, summary: Summary
+) -> Iterator[CheckedLedger]:
+    noted = _noted(options, place)
     if place.kind is PlaceKind.DEVICE:
-        yield _read(place.ledger, keys, Witnessed(_head(options, keys)), own=True)
+        yield from _read(place.ledger, keys, Witnessed(_head(options, keys)), summary, own=True)
     elif place.kind is PlaceKind.OFFICE:
         if options.head is not None and len(place.holdings) != 1:
             raise desk.DeskError(
@@ -151,21 +194,74 @@ def _ledgers(options: argparse.Namespace, place: Place, keys: KeyRing) -> Iterat
         for holding in place.holdings:
             witnessed = Witnessed(_head(options, keys))
             if witnessed.head is None:
-                witnessed = Witnessed(_witnessed(holding, keys), beside=True)
-            yield _read(holding.ledger, keys, witnessed, own=False)
-        noted = _noted(options)
-        if noted.head is not None or os.path.lexists(place.ledger):
-            yield _read(place.ledger, desk.office_keys(options, place), noted, own=True)
+                witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
+            yield from _read(holding.ledger, keys, witnessed, summary, own=False)
+        try:
+            if noted.head is not None or files.is_there(place.ledger):
+                signers = desk.office_keys(options, place)
+                yield from _read(place.ledger, signers, noted, summary, own=True)
+        except ForbiddenError as error:
+            summary.add_unread(error)
 
 
-def _read(directory: str, keys: KeyRing, witnessed: Witnessed, *, own: bool) -> CheckedLedger:
+def _ledgers_about(
+    options: argparse.Namespace, place: Place, file: str, keys: KeyRing, summary: Summary
+) -> Iterator[CheckedLedger]:
+    """What the ledgers at hand say about one recording's file, without being checked; those that
+    cannot be read are added to the summary."""
+    try:
+        for directory, readers in desk.ledgers_of(options, place, file, keys):
+            try:
+                state = read_state(directory, readers)
+            except StorageError as error:
+                summary.add_unread(error)
+                continue
+            yield CheckedLedger(directory, directory == place.ledger, state, ())
+    except StorageError as error:
+        summary.add_unread(error)
+
+
+def _read(
+    directory: str, keys: KeyRing, witnessed: Witnessed, summary: Summary, *, own: bool
+) -> Iterator[CheckedLedger]:
+    """A ledger that was read; none if this user may not, which is added to the summary."""
     try:
         state, findings = read_ledger(directory, keys, witnessed)
+    except ForbiddenError as error:
+        summary.add_unread(error)
+        return
     except StorageError as error:
         # The others are checked all the same.
-        found = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
-        return CheckedLedger(directory, own, LedgerState(), [found])
-    return CheckedLedger(directory, own, state, findings)
+        state, findings = LedgerState(), [LedgerFinding(Severity.DAMAGE, "", 0, str(error))]
+    yield CheckedLedger(directory, own, state, findings)
+
+
+def _receipts(
+    target: desk.Target, keys: KeyRing, summary: Summary
+) -> Iterator[tuple[Holding, Sequence[Filed]]]:
+    """What devices signed about the copies in an office; what cannot be read is added to the
+    summary. Of one recording only its own device's receipts count, where it lies among those."""
+    place, file = target.place, target.file
+    if place.kind is not PlaceKind.OFFICE:
+        return
+    about = "" if file is None else os.path.basename(file).removesuffix(SUFFIX)
+    for holding in place.holdings if file is None else desk.holdings_of(place, file):
+        try:
+            yield holding, list(receipts.read(holding.receipts, keys, about))
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        except StorageError as error:
+            summary.differences.append((Severity.DAMAGE, str(error)))
+
+
+def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
+    """Add what an office's directory has beside recordings, receipts and ledgers."""
+    about = [about_holding(one) for one in place.holdings]
+    for remarks in (*about, _about_office_key(options, place)):
+        try:
+            summary.differences += remarks
+        except ForbiddenError as error:
+            summary.add_unread(error)
 
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
@@ -199,9 +295,13 @@ def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
         ) from error
 
 
-def _noted(options: argparse.Namespace) -> Witnessed:
+def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
     """The head of the office's own ledger, as somebody noted it."""
     text = options.office_head
+    if text is not None and place.kind is not PlaceKind.OFFICE:
+        raise desk.DeskError(
+            "--office-head is the head of an office's own ledger, and this is no office's directory"
+        )
     found = None if text is None else _HEAD.fullmatch(text)
     if text is not None and found is None:
         raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
@@ -209,9 +309,9 @@ def _noted(options: argparse.Namespace) -> Witnessed:
     return Witnessed(head, option="--office-head")
 
 
-def _witnessed(holding: Holding, keys: KeyRing) -> Head | None:
+def _witnessed(filed: Sequence[Filed]) -> Head | None:
     """The newest head in the receipts that came with the recordings."""
-    heads = [filed.receipt.head for filed in receipts.read(holding.receipts, keys)]
+    heads = [one.receipt.head for one in filed]
     return max(heads, key=lambda head: head.sequence, default=None)
 
 
@@ -225,14 +325,11 @@ def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
     return found
 
 
-def _receipted(place: Place, keys: KeyRing) -> dict[str, str]:
+def _receipted(filed: _Filed) -> dict[str, str]:
     """SHA-256 of the ends that devices signed for in an office's directory."""
-    if place.kind is not PlaceKind.OFFICE:
-        return {}
-    filed = (receipts.read(holding.receipts, keys) for holding in place.holdings)
     return {
         name: copied.final
-        for one in filed
+        for one in filed.values()
         for name, (copied, _) in receipts.by_recording(one).items()
     }
 
@@ -265,10 +362,13 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
             yield f"  {label:<10} {printable(one)}\n"
     for severity, text in summary.differences:
         yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
+    for error in summary.unread:
+        yield f"NOT READ: {printable(error)}\n"
     if whole:
         counted = Counter(report.verdict for report in summary.reports)
         said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
-        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}\n"
+        more = "; this is not all: see NOT READ above" if summary.unread else ""
+        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
     yield f"trusted    {', '.join(keys)}\n"
 
 
@@ -299,5 +399,6 @@ def _as_json(summary: Summary) -> dict[str, Any]:
         "differences": [
             {"severity": severity, "text": text} for severity, text in summary.differences
         ],
+        "not_read": [str(error) for error in summary.unread],
         "exit_code": summary.exit_code,
     }

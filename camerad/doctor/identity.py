@@ -14,7 +14,7 @@ from typing import Final
 
 from camerad.doctor.findings import Finding, What
 from camerad.errors import CameradError
-from camerad.evidence import identity
+from camerad.evidence import files, identity
 from camerad.evidence.audit import LedgerFinding, read_ledger
 from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing, SigningKey
@@ -119,9 +119,9 @@ class LedgerSigns:
 def read(state_dir: str) -> LedgerSigns:
     """Read the ledger below `state_dir`, and check it."""
     directory = os.path.join(state_dir, LEDGER)
-    if not os.path.isdir(directory):
-        return LedgerSigns()
     try:
+        if not files.is_directory(directory):
+            return LedgerSigns()
         current, former = identity.published(state_dir)
         state, findings = read_ledger(directory, KeyRing([current, *former]))
     except CameradError as error:

@@ -9,20 +9,23 @@ said. What lies beside the ledger witnesses nothing against somebody who puts ba
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from camerad.evidence import epochs, jws
-from camerad.evidence.entries import Entry, Head, lines, parse_carried
+from camerad.evidence.entries import Entry, Head, parse, parse_carried
 from camerad.evidence.epochs import Checkpoint
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
     Carried,
     Changed,
     Damaged,
+    Deleted,
     Found,
     Identity,
+    Opened,
+    Received,
     Repaired,
     Unread,
 )
@@ -96,15 +99,70 @@ def read_ledger(
     return audit.finish()
 
 
+def read_state(directory: str, keys: KeyRing) -> LedgerState:
+    """What a ledger's entries add up to, for whoever asks about one recording.
+
+    The newest epoch says everything that the ledger knows: its writer goes on from it alone. So
+    nothing older is read, unless something is wrong with it; then all is, as `read_ledger` does it.
+    What is found wrong is that one's matter. Raises StorageError.
+    """
+    shelf = epochs.look(directory)
+    name = shelf.name(shelf.newest)
+    if name is not None and shelf.newest >= max(shelf.checkpoints, default=0):
+        reading = epochs.follow(None, shelf.newest, epochs.read(directory, name), keys)
+        if reading.state is not None and reading.preamble and not reading.damage:
+            return reading.state
+    return read_ledger(directory, keys)[0]
+
+
 def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
     """The signed entries about one recording that have not expired, in their order; entries that
-    are not by one of `keys` are passed over. Raises StorageError."""
+    are not by one of `keys`, of another epoch, or out of their order, are passed over. Only lines
+    that have its id are taken apart. Raises StorageError."""
+    spelled = jws.spellings(jws.canonical(recording)[1:-1])
+    last = 0
+    for number, content in _contents(directory):
+        for token in content.split(b"\n")[:-1]:
+            entry = _entry(token, keys) if any(one in token for one in spelled) else None
+            if entry is None or entry.recording != recording:
+                continue
+            if entry.epoch == number and entry.sequence > last:
+                last = entry.sequence
+                yield entry
+
+
+def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
+    """The epochs whose entries are there: their numbers, and their files."""
     shelf = epochs.look(directory)
     for number in sorted(shelf.epochs | shelf.damaged):
-        content = epochs.read(directory, shelf.name(number) or "")
+        yield number, epochs.read(directory, shelf.name(number) or "")
+
+
+def _entry(token: bytes, keys: KeyRing) -> Entry | None:
+    """The entry in a line; None if it is none by one of `keys`."""
+    try:
+        return parse(token, keys)
+    except jws.JwsError:
+        return None
+
+
+def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> dict[str, str]:
+    """Which of these recordings were deleted, by the epochs that have not expired, each with the
+    SHA-256 of its header, so far as they name that. Entries count as in `entries_about`. Raises
+    StorageError."""
+    deleted: set[str] = set()
+    headers: dict[str, str] = {}
+    for number, content in _contents(directory):
         for _, entry in epochs.follow(None, number, content, keys).entries:
-            if entry.recording == recording:
-                yield entry
+            facts = entry.facts
+            if isinstance(facts, Carried):
+                headers |= {one.id: one.header for one in facts.recordings if one.header}
+            elif isinstance(facts, Opened | Received | Found) and facts.header:
+                headers[facts.id] = facts.header
+                deleted.discard(facts.id)
+            elif isinstance(facts, Deleted):
+                deleted.add(facts.id)
+    return {one: headers[one] for one in recordings if one in deleted and one in headers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +184,29 @@ class Signers:
 
 
 def signers(directory: str, keys: KeyRing) -> Signers:
-    """Who signed a ledger, so far as it is by `keys`. Raises StorageError."""
-    shelf = epochs.look(directory)
+    """Who signed a ledger, so far as it is by `keys`. Raises StorageError.
+
+    Of each key one entry that holds is enough, so most lines are not taken apart: only those that
+    may name a key as replaced, those by a key of which nothing held yet, and the last.
+    """
+    spelled = jws.spellings(b'"replaces":"')
     last = ""
     found: set[str] = set()
     replaced = {}
-    for number in sorted(shelf.epochs | shelf.damaged):
-        for line in lines(epochs.read(directory, shelf.name(number) or ""), keys):
-            if line.entry is None:
+    for _, content in _contents(directory):
+        tokens = content.split(b"\n")[:-1]
+        for token in tokens:
+            if jws.named_key(token) in found and not any(one in token for one in spelled):
                 continue
-            last = line.entry.kid
-            found.add(last)
-            before = getattr(line.entry.facts, "replaces", None)
+            entry = _entry(token, keys)
+            if entry is None:
+                continue
+            found.add(entry.kid)
+            before = getattr(entry.facts, "replaces", None)
             if before is not None:
-                replaced[last] = before
+                replaced[entry.kid] = before
+        signed = (one for token in reversed(tokens) if (one := _entry(token, keys)) is not None)
+        last = next((entry.kid for entry in signed), last)
     return Signers(last, frozenset(found), replaced)
 
 

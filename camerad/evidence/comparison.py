@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from camerad.errors import CameradError, StorageError
-from camerad.evidence import receipts
+from camerad.evidence import files, receipts
 from camerad.evidence.container import ID, UNREADABLE, names
 from camerad.evidence.differences import Difference, What, taken_in
 from camerad.evidence.facts import LONGEST_DAYS
@@ -19,7 +19,7 @@ from camerad.evidence.intake import doubt, facts_from, is_vouched, unvouched_fac
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.known import Known
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import RECORDING
+from camerad.evidence.listing import RECORDING, read_info
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.plain import sha256_plain
 from camerad.evidence.reading import Skeleton, skeleton
@@ -30,7 +30,11 @@ from camerad.evidence.walking import NotARecordingError
 
 
 class Comparison:
-    """infos: what the files say of themselves. trusted: keys of the devices that are believed."""
+    """infos: what the files say of themselves. trusted: keys of the devices that are believed.
+
+    unread: what could not be read as they were compared, apart from what the place and the listing
+    of its files name.
+    """
 
     def __init__(
         self, place: Place, ledger: Ledger, trusted: KeyRing, infos: Sequence[RecordingInfo]
@@ -41,6 +45,8 @@ class Comparison:
         self._infos = infos
         counts = Counter(info.id for info in infos)
         self._doubled = {one for one, count in counts.items() if count > 1}
+        self._closed: set[str] = set()
+        self.unread: list[StorageError] = []
 
     def run(self) -> list[Difference]:
         """Everything that differs. Raises StorageError if the ledger or a directory fails; the next
@@ -60,21 +66,34 @@ class Comparison:
         for known in tuple(self._ledger.state.recordings.values()):
             if not known.here or known.id in compared:
                 continue
-            if not self._place.files_of(known.id):
+            paths = self._place.files_of(known.id)
+            if not paths and not self._place.unread:
                 self._ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
                 found.append(Difference(What.MISSING, known.id, text, alarm=True))
-            elif known.final is not None:
-                found.append(self._changed(known, None, "cannot be read as a recording"))
+            elif paths and known.final is not None:
+                found.append(self._unlisted(known, paths))
         return found
 
-    def _receipted(self) -> dict[str, Copied]:
-        """What trusted devices signed about the copies in an office."""
-        if self._place.kind is not PlaceKind.OFFICE:
-            return {}
+    def some(self) -> list[Difference]:
+        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
+        `run`."""
+        about = self._infos[0].id if len(self._infos) == 1 else ""
+        receipted = self._receipted(about)
+        compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
+        return [difference for difference in compared if difference is not None]
+
+    def _receipted(self, about: str = "") -> dict[str, Copied]:
+        """What trusted devices signed about the copies in an office. Where that cannot be read,
+        nothing is taken over. about: only of that one."""
         found: dict[str, Copied] = {}
-        for holding in self._place.holdings:
-            filed = receipts.read(holding.receipts, self._trusted)
+        for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
+            try:
+                filed = list(receipts.read(holding.receipts, self._trusted, about))
+            except StorageError as error:
+                self.unread.append(error)
+                self._closed.add(holding.recordings)
+                continue
             found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
@@ -93,6 +112,8 @@ class Comparison:
             return Difference(What.CHANGED, info.id, text)
         told = known is not None and known.here and known.ended is not None
         if known is not None and told and is_vouched(known) and known.final == info.final:
+            return None
+        if os.path.dirname(info.path) in self._closed:
             return None
         try:
             said = skeleton(info.path)
@@ -117,6 +138,22 @@ class Comparison:
             return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
         return taken_in(info, kind, known)
 
+    def _unlisted(self, known: Known, paths: Sequence[str]) -> Difference:
+        """About files that have a recording's name and are not listed as one.
+
+        What a file that cannot be read has in it was not seen, and nothing is written down of it.
+        """
+        for path in paths:
+            if not files.is_file(path):
+                continue  # whatever it is, it is no recording
+            try:
+                read_info(path)
+            except StorageError as error:
+                return Difference(What.UNREADABLE, known.id, str(error), alarm=True)
+            except (CameradError, ValueError, ArithmeticError):
+                continue
+        return self._changed(known, None, "cannot be read as a recording")
+
     def _changed(self, known: Known, final: str | None, what: str) -> Difference:
         """A file that is not what it was, written down unless that was done. final: its end.
 
@@ -132,12 +169,12 @@ class Comparison:
 
     def _put_aside(self) -> Iterator[Difference]:
         """Files that repair put aside, written down, so that they have an end too."""
-        for holding in self._place.holdings:
-            for name in sorted(names(holding.recordings)):
+        for directory in self._place.shelves:
+            for name in sorted(names(directory)):
                 if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
                     continue
                 known = self._ledger.state.recordings.get(name)
-                path = os.path.join(holding.recordings, name)
+                path = os.path.join(directory, name)
                 if known is not None and not known.missing:
                     continue
                 try:

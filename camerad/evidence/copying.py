@@ -59,22 +59,27 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
 def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
     """What a file contains. fresh: ask the storage, not what is in memory of it
     (``posix_fadvise(2)``). Raises StorageError."""
-    found = hashlib.sha256()
-    size = 0
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            if fresh:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            while piece := os.pread(descriptor, _PIECE, size):
-                found.update(piece)
-                size += len(piece)
-                if progress is not None:
-                    progress(len(piece))
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise files.explained("read the file", path, error) from error
+    try:
+        if fresh:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return digest_of(descriptor, path, progress)
+    finally:
+        os.close(descriptor)
+
+
+def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> Digest:
+    """What an open file contains; `path` is for what is said. Raises StorageError."""
+    found = hashlib.sha256()
+    size = 0
+    while piece := _read(descriptor, size, path):
+        found.update(piece)
+        size += len(piece)
+        if progress is not None:
+            progress(len(piece))
     return Digest(found.hexdigest(), size)
 
 

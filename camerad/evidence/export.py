@@ -14,9 +14,12 @@
 
 Procedure: everything is made in a directory of a temporary name, which only its maker may enter.
 The original is copied there first, and what is checked and opened is that copy, so that nobody can
-hand in other bytes between the check and the copy. Then the hold is placed, and when all is on the
-storage the directory gets its name. Whatever goes wrong before, SIGTERM included, the
-temporary directory is removed; a hold that was placed stays, since it only keeps what it is for.
+hand in other bytes between the check and the copy. Then the hold is placed, and when all else is on
+the storage the footage, which was a file without a name, gets one, and the directory gets its own.
+Whatever goes wrong before, SIGTERM included, the temporary directory is removed; a hold that was
+placed stays, since it only keeps what it is for. After a kill or a loss of power the directory is
+left, and the next export removes it. Footage in the clear is in it only where the file system has
+no files without a name (`camerad.evidence.unseal`), or in the instant between the two names.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ from camerad.evidence.known import Held
 from camerad.evidence.report import Report
 from camerad.evidence.sheet import Delivered, Sheet, render
 from camerad.evidence.text import is_plain
-from camerad.evidence.unseal import Identities, UnsealError, open_recording, terminable
+from camerad.evidence.unseal import Identities, Opened, UnsealError, opened, terminable
 from camerad.evidence.verify import MayRun, Progress, never
 from camerad.evidence.walking import NotARecordingError
 from camerad.evidence.wording import Wording
@@ -137,7 +140,7 @@ def export(
             "could not name it; rename it to the recording's id"
         )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
-    if os.path.lexists(package):
+    if files.is_there(package):
         raise files.FileExistsAlreadyError(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
@@ -148,16 +151,17 @@ def export(
     with terminable(), _temporary(package) as directory:
         work = _Package(order, directory, stem, _Steps(size, progress))
         work.take_original()
-        report = work.open()
-        if report.output is None:
-            report.path = order.path  # the copy goes
-            return Exported(report, None, None)
-        work.add_key()
-        held = hold(work.recording)
-        work.add_ledger(extract(work.recording))
-        work.add_documents(held)
-        files.sync_directory(directory)
-        files.rename(directory, package)
+        with work.opened() as footage:
+            report = footage.report
+            if report.output is None:
+                report.path = order.path  # the copy goes
+                return Exported(report, None, None)
+            work.add_key()
+            held = hold(work.recording)
+            work.add_ledger(extract(work.recording))
+            work.add_documents(held)
+            footage.publish()
+            files.rename(directory, package)
         # What was made there is there, under its final name.
         report.path = os.path.join(package, stem + SUFFIX)
         report.output = os.path.join(package, os.path.basename(report.output))
@@ -206,28 +210,29 @@ class _Package:
         copied = copying.copy(source, self._original, self._steps.copies)
         self._sums[self._stem + SUFFIX] = copied.sha256
 
-    def open(self) -> Report:
-        """Check the copy and write its footage."""
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Opened]:
+        """Check the copy and open its footage, which has no name before it is published."""
         order = self._order
-        video = os.path.join(self._directory, f"{self._stem}.mp4")
+        opening = opened(
+            self._original,
+            order.keys,
+            order.identities,
+            os.path.join(self._directory, f"{self._stem}.mp4"),
+            salvage=order.salvage,
+            progress=self._steps.checks,
+            final=order.final,
+        )
         try:
-            report = open_recording(
-                self._original,
-                order.keys,
-                order.identities,
-                video,
-                salvage=order.salvage,
-                progress=self._steps.checks,
-                final=order.final,
-            )
+            with opening as footage:
+                self._report = footage.report
+                if footage.report.output is not None:
+                    self._video = os.path.basename(footage.report.output)
+                    self._sums[self._video] = footage.sha256()
+                yield footage
         except UnsealError as error:
             # Named as whoever asked knows it: the copy is gone when this is read.
             raise type(error)(str(error).replace(self._original, order.path)) from error
-        self._report = report
-        if report.output is not None:
-            self._video = os.path.basename(report.output)
-            self._sums[self._video] = copying.digest(report.output).sha256
-        return report
 
     @property
     def recording(self) -> str:
@@ -365,10 +370,10 @@ def _is_locked(descriptor: int) -> bool:
 def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is removed unless it was renamed."""
     directory = package + TEMPORARY
-    if not os.path.isdir(os.path.dirname(package)):
+    if not files.is_directory(os.path.dirname(package), linked=True):
         files.make_directory(os.path.dirname(package), linked=True)
     try:
-        if os.path.isdir(directory):
+        if files.is_directory(directory):
             shutil.rmtree(directory)  # left by an export that was killed
         os.mkdir(directory, _DIRECTORY_MODE)
     except OSError as error:

@@ -260,7 +260,7 @@ def _destroy(path: str) -> None:
 
 def _set_aside(path: str, what: str) -> None:
     aside = next(
-        name for number in count(1) if not os.path.lexists(name := f"{path}{DAMAGED}{number}")
+        name for number in count(1) if not files.is_there(name := f"{path}{DAMAGED}{number}")
     )
     _log.critical(
         "%s: %s; it is kept as %s, and a new key is made: recordings from now on are signed by "

@@ -110,6 +110,27 @@ def parse(token: bytes) -> Statement:
     return Statement(kind, kid, payload, signature, signed, bytes(token))
 
 
+def named_key(token: bytes) -> str:
+    """Thumbprint of the key that a token names, as far as its header is one of ours; "" otherwise.
+    Nothing else of it is looked at."""
+    try:
+        found = _HEADER.fullmatch(decode_base64url(token.partition(b".")[0]))
+    except ValueError:
+        return ""
+    return "" if found is None else found[1].decode("ascii")
+
+
+def spellings(part: bytes) -> tuple[bytes, ...]:
+    """The ways in which a part of a payload can be spelled within its token: one for each place in
+    a group of three bytes. A payload with this part has one of them in its token; since of the
+    edges only whole digits count, a token may have one and its payload not the part."""
+    found = []
+    for before in range(3):
+        digits = encode_base64url(bytes(before) + part)
+        found.append(digits[-(-before * 8 // 6) : (before + len(part)) * 8 // 6].encode())
+    return tuple(found)
+
+
 def check(statement: Statement, keys: KeyRing) -> None:
     """Raises UnknownKeyError or SignatureError unless one of `keys` signed the statement."""
     key = keys.get(statement.kid)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from camerad.errors import EX_CONFIG, CameradError
+from camerad.evidence import files
 
 _RAW_BYTES: Final = 32
 _LARGEST_FILE: Final = 64 * 1024
@@ -224,11 +225,12 @@ class KeyRing(Mapping[str, PublicKey]):
     def read(cls, paths: Iterable[str], *, linked: bool = False) -> KeyRing:
         """The keys in files, and in directories of files that end in .pem, .jwk or .json.
 
-        linked: as for `read_public_key`. Raises KeyFileError.
+        linked: as for `read_public_key`. Raises KeyFileError, and StorageError where nobody can
+        tell which of the two it is.
         """
         keys = []
         for path in paths:
-            if not os.path.isdir(path):
+            if not files.is_directory(path, linked=True):
                 keys.append(read_public_key(path, linked=linked))
                 continue
             try:

@@ -18,7 +18,13 @@ from typing import Any, Final
 from camerad.clock import DAY, Clock, Moment
 from camerad.errors import CameradError, StorageError
 from camerad.evidence import entries, epochs, files, jws
-from camerad.evidence.audit import LedgerFinding, Witnessed, entries_about, read_ledger
+from camerad.evidence.audit import (
+    LedgerFinding,
+    Witnessed,
+    entries_about,
+    read_ledger,
+    read_state,
+)
 from camerad.evidence.entries import Entry, Head
 from camerad.evidence.facts import (
     WHOLE_LEDGER,
@@ -47,6 +53,7 @@ __all__ = [
     "Witnessed",
     "entries_about",
     "read_ledger",
+    "read_state",
 ]
 
 _log = logging.getLogger(__name__)
@@ -322,7 +329,7 @@ class Ledger:
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
-            if not os.path.exists(path):
+            if not files.is_there(path):
                 raise
             self._adopt(state, path, len(content), unsynced_name=True)
             raise

@@ -1,7 +1,8 @@
 """Which recordings a directory holds, from their own files.
 
 There is no index that could disagree with them. What a file says about itself is listed as it is:
-whether it is authentic is not asked here.
+whether it is authentic is not asked here. A recording has one name, its id and ``.tar``; a file
+that is one by its content and has any other name is a copy (`Listing.others`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import errno
 import logging
 import os
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from camerad.evidence.container import ID, SUFFIX, is_locked, names, number_of
+from camerad.errors import CameradError, StorageError
+from camerad.evidence.container import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
 from camerad.evidence.files import explained
 from camerad.evidence.reading import header_of, skeleton
 from camerad.evidence.records import RECOVERED, RecordingInfo, Tally
@@ -32,12 +34,37 @@ INTERRUPTED: Final = "interrupted"
 _Key = tuple[int, int]
 
 
+class RenamedError(NotARecordingError):
+    """Error raised when a file has the name of another recording than it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What lies in a directory beside its recordings.
+
+    copies: files that are a recording by their content, and have another name than it has. odd:
+    paths of what may be one and cannot be looked at, or is none, each with why, for people. failed:
+    the errors of those that could not be read.
+    """
+
+    copies: tuple[RecordingInfo, ...] = ()
+    odd: tuple[tuple[str, str], ...] = ()
+    failed: tuple[StorageError, ...] = ()
+
+
 class Listing:
     """Lists directories, and reads no file again that has neither another size nor another time of
-    change. Usable from any thread."""
+    change. Usable from any thread.
+
+    failed: of the directories that were read, each file that could not be, and why: nobody knows
+    what is in it.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[_Key, RecordingInfo | None]] = {}
+        self.failed: dict[str, StorageError] = {}
+        self._renamed: set[str] = set()
+        self._others: dict[str, tuple[_Key, RecordingInfo | str]] = {}
 
     def read(self, directory: str) -> list[RecordingInfo]:
         """Every recording in `directory`, the newest first.
@@ -47,6 +74,7 @@ class Listing:
         """
         known, seen = self._known, {}
         found = []
+        failed = {}
         for name in names(directory):
             if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
                 continue
@@ -56,6 +84,9 @@ class Listing:
             except OSError as error:
                 if error.errno != errno.ENOENT:  # else it was deleted since
                     _log.warning("this recording cannot be listed: %s", printable(error))
+                    if not isinstance(error, StorageError):
+                        error = explained("look at it", path, error)
+                    failed[path] = error
                 continue
             except (ValueError, ArithmeticError) as error:
                 # Whatever a file says, it keeps no other one from being listed.
@@ -66,6 +97,10 @@ class Listing:
                 found.append(info)
         kept = {path: entry for path, entry in known.items() if os.path.dirname(path) != directory}
         self._known = kept | seen
+        others = {
+            path: error for path, error in self.failed.items() if os.path.dirname(path) != directory
+        }
+        self.failed = others | failed
         return sorted(found, key=lambda info: (number_of(info.id), info.id), reverse=True)
 
     def _look(
@@ -79,14 +114,79 @@ class Listing:
             if info is not None and info.state in (RECORDING, INTERRUPTED):
                 info = replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
             return key, info
+        self._renamed.discard(path)
         try:
             if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
                 # Not even opened: a symbolic link may lead anywhere. To read a directory fails.
                 raise NotARecordingError(path, "this is no regular file")
             return key, read_info(path)
         except NotARecordingError as error:
+            if isinstance(error, RenamedError):
+                self._renamed.add(path)
             _log.warning("this recording cannot be listed: %s", printable(error))
             return key, None
+
+    def others(self, directory: str) -> Others:
+        """What else is in `directory`. A directory that cannot be read is odd itself.
+
+        Of files that have a recording's name only those are looked at that the last `read` found to
+        be another one.
+        """
+        seen: dict[str, tuple[_Key, RecordingInfo | str]] = {}
+        copies, odd = [], []
+        failed: list[StorageError] = []
+        try:
+            there = sorted(names(directory))
+        except StorageError as error:
+            return Others((), ((directory, str(error)),), (error,))
+        for name in there:
+            path = os.path.join(directory, name)
+            own = name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
+            if (own and path not in self._renamed) or name.endswith(UNREADABLE):
+                continue
+            try:
+                state = os.stat(path, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed.append(explained("look at the file", path, error))
+                odd.append((path, str(failed[-1])))
+                continue
+            key = state.st_size, state.st_mtime_ns
+            known = self._others.get(path)
+            try:
+                entry = known if known and known[0] == key else (key, _other(path, state))
+            except StorageError as error:
+                # Not kept: whether somebody may read a file shows in neither size nor time.
+                failed.append(error)
+                odd.append((path, str(error)))
+                continue
+            seen[path] = entry
+            if isinstance(entry[1], RecordingInfo):
+                if not own or entry[1].id != name.removesuffix(SUFFIX):  # else it was put right
+                    copies.append(entry[1])
+            elif entry[1]:
+                odd.append((path, entry[1]))
+        before = self._others.items()
+        self._others = {one: it for one, it in before if os.path.dirname(one) != directory} | seen
+        copies.sort(key=lambda info: (number_of(info.id), info.id), reverse=True)
+        return Others(tuple(copies), tuple(odd), tuple(failed))
+
+
+def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
+    """The recording that a file of any name is; else why that cannot be told, for people, "" where
+    nothing points to a recording. Raises StorageError if it cannot be read."""
+    if not stat.S_ISREG(state.st_mode):
+        return "this is no file, so whether it holds a copy of a recording is not looked into"
+    try:
+        return info_of(path)
+    except NotARecordingError as error:
+        like_one = path.endswith(SUFFIX) or ID.search(os.path.basename(path)) is not None
+        return printable(error) if like_one else ""
+    except StorageError:
+        raise
+    except (CameradError, ValueError, ArithmeticError) as error:
+        return printable(error)
 
 
 def list_recordings(directory: str) -> list[RecordingInfo]:
@@ -97,14 +197,23 @@ def list_recordings(directory: str) -> list[RecordingInfo]:
 def read_info(path: str) -> RecordingInfo:
     """What the recording at `path` says about itself.
 
-    Raises NotARecordingError if it is none, or has the name of another one; StorageError if it
-    cannot be read.
+    Raises NotARecordingError if it is none, RenamedError if it has another name than its own;
+    StorageError if it cannot be read.
     """
+    return _info(path, os.path.basename(path).removesuffix(SUFFIX))
+
+
+def info_of(path: str) -> RecordingInfo:
+    """The same, whatever the file's name is."""
+    return _info(path, None)
+
+
+def _info(path: str, name: str | None) -> RecordingInfo:
     # The lock first: a recording that ends meanwhile has its end when the file is read.
     runs = _runs(path)
     header = header_of(path)
-    if header.id != os.path.basename(path).removesuffix(SUFFIX):
-        raise NotARecordingError(path, f"this is the recording {header.id}, renamed")
+    if name is not None and header.id != name:
+        raise RenamedError(path, f"this is the recording {header.id}, renamed")
     tally = Tally(header, path, 0)
     ended = skeleton(path, tally.add).closed_by
     if ended is None:

@@ -49,7 +49,7 @@ class _Mirror:
         self._ours = epochs.look(holding.ledger)
         self._branch: int | None = None
         self._problems: list[str] = []
-        if os.path.lexists(holding.earlier_ledger):
+        if files.is_there(holding.earlier_ledger):
             # A branch stays one: once its epochs have expired, nothing else would show it.
             kept = _numbers(epochs.look(holding.earlier_ledger))
             self._branch = min(kept, default=None)
@@ -190,7 +190,7 @@ class _Mirror:
             return
         files.make_directory(self._holding.earlier_ledger)
         target = os.path.join(self._holding.earlier_ledger, name)
-        if os.path.lexists(target):
+        if files.is_there(target):
             there = epochs.read(self._holding.earlier_ledger, name)
             if there.startswith(content):
                 return

@@ -164,7 +164,7 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
         return LedgerKeys(known, remark=_UNPROVEN if known else "")
     every = KeyRing([own, *known.values()])
     name = own.thumbprint
-    there = os.path.isdir(place.ledger)
+    there = files.is_directory(place.ledger)
     found = signers(place.ledger, every) if there else Signers("", frozenset(), {})
     if known and not found.last:
         gone = f"{place.ledger}: the office's own ledger is gone, with every hold that it had"

@@ -32,7 +32,7 @@ from camerad.evidence.container import SUFFIX
 from camerad.evidence.device import Device, OffloadError
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import read_ledger
-from camerad.evidence.listing import INTERRUPTED, RECORDING
+from camerad.evidence.listing import INTERRUPTED, RECORDING, read_info
 from camerad.evidence.mirror import mirror_ledger
 from camerad.evidence.places import (
     DIRECTORY_ID,
@@ -121,7 +121,7 @@ class _Offload:
     def run(self) -> Offloaded:
         infos = sorted(list_place(self._device.place), key=lambda info: info.id)
         self._state = self._device.state()
-        self._tell_of_harm()
+        self._tell_of_harm({info.id for info in infos})
         self._hand_in_again()
         wanted = [info for info in infos if self._is_wanted(info)]
         if wanted:
@@ -133,20 +133,27 @@ class _Offload:
             self._mirror(holding)
         return self._done
 
-    def _tell_of_harm(self) -> None:
-        """What vanished from the device, or changed there, is named, whoever asks."""
+    def _tell_of_harm(self, listed: set[str]) -> None:
+        """What vanished from the device, or changed there, or cannot be read, is named, whoever
+        asks. listed: the recordings that could be read."""
         place = self._device.place
-        gone = [
-            known.id
-            for known in self._state.recordings.values()
-            if known.here and known.ended is not None and not place.files_of(known.id)
-        ]
+        gone = set()
+        unread = set()
+        for known in self._state.recordings.values():
+            if known.here and known.ended is not None and known.id not in listed:
+                paths = place.files_of(known.id)
+                if not paths:
+                    gone.add(known.id)
+                elif known.final is not None and not all(map(_is_readable, paths)):
+                    unread.add(known.id)
         if gone:
             self._state = self._device.state()  # what was deleted meanwhile has its tombstone
         for known in self._state.recordings.values():
             what = harm(known, self._state)
             if what is None and known.id in gone and known.deleted is None:
                 what = "its file is gone, and the device's ledger has no deletion of it"
+            if what is None and known.id in unread:
+                what = "its file cannot be read, so it was not copied"
             if what is not None:
                 self._done.problems.append(f"{known.id}: {what}; verify the office's directory")
 
@@ -224,7 +231,7 @@ class _Offload:
                 f"receipt for one that ends with {copied.final}; it was not copied: verify both"
             )
             return False
-        if os.path.exists(copy) and os.stat(copy).st_size == copied.bytes:
+        if files.is_there(copy) and _size(copy) == copied.bytes:
             self._done.there.append(info.id)
             return False
         return True
@@ -241,7 +248,7 @@ class _Offload:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
-        if _is_plain(target) and os.path.lexists(info.path):
+        if files.is_file(target) and files.is_there(info.path):
             there = copying.digest(target, self._watcher.advances, fresh=True)
             source = copying.digest(info.path, self._watcher.advances)
             if there == source:
@@ -249,7 +256,7 @@ class _Offload:
         try:
             found = copying.copy(info.path, target, self._watcher.advances)
         except StorageError:
-            if os.path.lexists(info.path):
+            if files.is_there(info.path):
                 raise
             return None  # the device has deleted it meanwhile, in time
         if receipt is not None and receipt[0].sha256 != found.sha256:
@@ -277,13 +284,19 @@ def _size(path: str) -> int:
         return 0
 
 
-def _is_plain(path: str) -> bool:
-    """Whether a file of ours can be there."""
-    return os.path.isfile(path) and not os.path.islink(path)
+def _is_readable(path: str) -> bool:
+    """Whether what a recording says of itself can be read, if it is one."""
+    try:
+        read_info(path)
+    except StorageError:
+        return False
+    except (CameradError, ValueError, ArithmeticError):
+        return True  # it is none, which the device's ledger says
+    return True
 
 
 def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
-    if not os.path.isdir(target):
+    if not files.is_directory(target, linked=True):
         raise OffloadError(
             f"{target}: there is no such directory; mount the storage there, or make it"
         )
@@ -318,12 +331,15 @@ def _deleted_in(target: str) -> frozenset[str]:
     """Recordings that the office's ledger calls deleted, so far as it can be read.
 
     The ledger's keys are those beside it: a false tombstone could only keep a recording on the
-    device, and that without an acknowledgement.
+    device, and that without an acknowledgement. Raises ForbiddenError: what the office deleted must
+    not come back because nobody could see that.
     """
     office = os.path.join(target, OFFICE)
     try:
         keys = KeyRing.read([os.path.join(office, KEYS)])
         state, _ = read_ledger(os.path.join(office, LEDGER), keys)
+    except files.ForbiddenError:
+        raise
     except (CameradError, OSError) as error:
         _log.debug("%s: no ledger of the office is read: %s", office, error)
         return frozenset()

@@ -29,13 +29,15 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from camerad.errors import CameradError
+from camerad.errors import CameradError, StorageError
+from camerad.evidence import files
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE
-from camerad.evidence.files import explained, open_directory
+from camerad.evidence.files import ForbiddenError, explained
 from camerad.evidence.keys import PublicKey
 
 RECORDINGS: Final = "recordings"
@@ -46,6 +48,13 @@ KEYS: Final = "keys"
 DEVICE_KEY: Final = "device.jwk"
 OFFICE: Final = "office"
 DIRECTORY_ID: Final = "id"
+_OF_HOLDING: Final = (RECORDINGS, RECEIPTS, LEDGER, DEVICE_KEY)
+"""Whatever of these is left, recordings of a device are, or were, in a directory."""
+_OF_DEVICE: Final = (RECORDINGS, LEDGER, "identity.pem")
+"""The same of a device's state directory; and this, where the service manager has its key."""
+_CONFIRMED: Final = os.path.join(KEYS, "current")
+_OF_FILE_SYSTEM: Final = "lost+found"
+"""Made with a file system, and root's; what a repair of it puts there has no recording's name."""
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 _THUMBPRINT: Final = 8
@@ -72,10 +81,12 @@ class Holding:
     """One device's recordings in a place, and what came with them.
 
     root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
+    listed: whether the directory of the recordings is there and could be looked into.
     """
 
     root: str
     recordings: str
+    listed: bool = True
 
     @property
     def ledger(self) -> str:
@@ -100,12 +111,30 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A directory that could not be looked into, so that nobody knows what is in it.
+
+    error: why, and what helps.
+    """
+
+    directory: str
+    error: StorageError
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is not there at all, and should be."""
+        return self.error.errno == errno.ENOENT
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """A place, and what is in it. root: the store's directory, or that of mere files."""
+    """A place, and what is in it. root: the store's directory, or that of mere files. unread: of an
+    office, what could not be looked into; elsewhere whoever looks meets the error."""
 
     kind: PlaceKind
     root: str
     holdings: tuple[Holding, ...]
+    unread: tuple[Unread, ...] = ()
 
     @property
     def ledger(self) -> str:
@@ -115,17 +144,23 @@ class Place:
         return os.path.join(self.root, LEDGER)
 
     def find(self, recording: str) -> str:
-        """The file of the recording with this id. Raises NotThereError, and StorageError if that is
-        a symbolic link."""
+        """The file of the recording with this id.
+
+        Raises NotThereError, and StorageError if that is a symbolic link, or is not seen where
+        something could not be looked into.
+        """
         for path in self.files_of(recording):
-            if os.path.islink(path):
+            if files.is_link(path):
                 error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 raise explained("use the recording", path, error)
             return path
+        for one in self.unread:
+            raise type(one.error)(f"{recording}: it is not in what could be read: {one.error}")
         raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
 
     def files_of(self, recording: str) -> list[str]:
-        """Everything that has this recording's name; more than one where it was copied about.
+        """Everything that has this recording's name; more than one where it was copied about. It is
+        gone where there is nothing, and `unread` is empty.
 
         A file that was put aside as unreadable goes by its whole name.
         """
@@ -133,8 +168,13 @@ class Place:
             # A ledger has whatever text its key signed: it must not lead out of the directory.
             return []
         name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
-        paths = (os.path.join(one.recordings, name) for one in self.holdings)
-        return [path for path in paths if os.path.lexists(path)]
+        paths = (os.path.join(directory, name) for directory in self.shelves)
+        return [path for path in paths if files.is_there(path)]
+
+    @property
+    def shelves(self) -> tuple[str, ...]:
+        """The directories of recordings that could be looked into."""
+        return tuple(one.recordings for one in self.holdings if one.listed)
 
     def holding_of(self, path: str) -> Holding | None:
         """What a recording's file belongs to."""
@@ -161,42 +201,62 @@ def device_stem(device: str) -> str:
 def place_of(path: str) -> Place:
     """The place that a file or a directory is, or is in.
 
+    A store is known by any of its parts, so that one that lost some is looked at all the same.
     Raises NotThereError if it does not exist, and StorageError if it cannot be read.
     """
     path = os.path.abspath(path)
-    if not os.path.lexists(path):
+    if not files.is_there(path):
         raise NotThereError(f"{path}: there is no such file or directory")
-    directory = path if os.path.isdir(path) else os.path.dirname(path)
-    for candidate in (directory, os.path.dirname(directory)):
-        found = _store(candidate)
-        if found is not None:
-            return found
-    return Place(PlaceKind.FILES, directory, (Holding("", directory),))
+    directory = path if files.is_directory(path, linked=True) else os.path.dirname(path)
+    found = _store(directory, named=True) or _store(os.path.dirname(directory), named=False)
+    return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
 
 
-def _store(root: str) -> Place | None:
-    """The store whose root, or holding, this directory is."""
-    above = os.path.dirname(root)
-    if os.path.isdir(os.path.join(root, RECORDINGS)):
-        if not _is_received(root) and not _is_office(above):
-            return device_place(root)
-        root = above
-    if _is_office(root):
-        return office_place(root)
-    # One whose own part is gone is still known by what devices brought.
-    received = any(_is_received(one.root) for one in _holdings(root))
-    return office_place(root) if received else None
+def _store(root: str, *, named: bool) -> Place | None:
+    """The store whose root, or holding, this directory is. named: it is what was asked for; of one
+    that is only above that, what may not be looked into makes no store."""
+    try:
+        above = os.path.dirname(root)
+        if _has_any(root, (*_OF_HOLDING, *_OF_DEVICE)) or _is_confirmed(root):
+            if not _is_received(root) and not _is_office(above, shut=False):
+                return device_place(root)
+            root = above
+        if _is_office(root, shut=named):
+            return office_place(root)
+        # One whose own part is gone is still known by what devices brought.
+        holdings, _ = _look(root)
+    except ForbiddenError:
+        if named:
+            raise
+        return None
+    return office_place(root) if any(_is_received(one.root) for one in holdings) else None
 
 
-def _is_office(root: str) -> bool:
-    """Whether a directory has an office's own part, or what is left of it."""
-    own = os.path.join(root, OFFICE)
-    return any(os.path.lexists(os.path.join(own, name)) for name in (DIRECTORY_ID, LEDGER, KEYS))
+def _has_any(root: str, names: tuple[str, ...]) -> bool:
+    return any(files.is_there(os.path.join(root, name)) for name in names)
+
+
+def _is_office(root: str, *, shut: bool) -> bool:
+    """Whether a directory has an office's own part, or what is left of it. shut: what is said of
+    one that this user may not look into."""
+    try:
+        return _has_any(os.path.join(root, OFFICE), (DIRECTORY_ID, LEDGER, KEYS))
+    except ForbiddenError:
+        # It raises if that is the root itself.
+        return files.is_directory(os.path.join(root, OFFICE)) and shut
+
+
+def _is_confirmed(root: str) -> bool:
+    """Whether the key of a device is told of there that has a ledger."""
+    try:
+        return files.is_there(os.path.join(root, _CONFIRMED))
+    except ForbiddenError:
+        return False
 
 
 def _is_received(root: str) -> bool:
     """Whether a directory has what comes with recordings that were handed over."""
-    return any(os.path.lexists(os.path.join(root, name)) for name in (DEVICE_KEY, RECEIPTS))
+    return _has_any(root, (DEVICE_KEY, RECEIPTS))
 
 
 def device_place(state_dir: str) -> Place:
@@ -208,20 +268,44 @@ def device_place(state_dir: str) -> Place:
 def office_place(root: str) -> Place:
     """An office's directory. Raises StorageError if it cannot be read."""
     root = os.path.abspath(root)
-    return Place(PlaceKind.OFFICE, root, _holdings(root))
+    return Place(PlaceKind.OFFICE, root, *_look(root))
 
 
-def _holdings(root: str) -> tuple[Holding, ...]:
+def _look(root: str) -> tuple[tuple[Holding, ...], tuple[Unread, ...]]:
+    """The holdings in an office's directory, and what in it could not be looked into."""
     try:
         with os.scandir(root) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError as error:
         raise explained("list the directory", root, error) from error
-    holdings = (
-        Holding(os.path.join(root, name), os.path.join(root, name, RECORDINGS)) for name in names
-    )
-    # Whatever of the rest was taken away: the recordings are there, and have to be looked at.
-    return tuple(one for one in holdings if os.path.isdir(one.recordings))
+    holdings = []
+    unread = []
+    for name in names:
+        directory = os.path.join(root, name)
+        recordings = os.path.join(directory, RECORDINGS)
+        # The office's own ledger makes no holding of the office's own part.
+        parts = (RECORDINGS,) if name == OFFICE else _OF_HOLDING
+        try:
+            if not _has_any(directory, parts):
+                continue
+        except StorageError as error:
+            if name != _OF_FILE_SYSTEM:
+                unread.append(Unread(directory, error))
+            continue
+        failed = _failure(recordings)
+        if failed is not None:
+            unread.append(Unread(recordings, failed))
+        holdings.append(Holding(directory, recordings, listed=failed is None))
+    return tuple(holdings), tuple(unread)
+
+
+def _failure(directory: str) -> StorageError | None:
+    """Why the names in a directory cannot be looked at; None if they can."""
+    try:
+        files.look_into(directory)
+    except StorageError as error:
+        return error
+    return None
 
 
 def check_directories(place: Place) -> None:
@@ -241,11 +325,22 @@ def check_directories(place: Place) -> None:
         if place.kind is PlaceKind.OFFICE:
             paths += [one.ledger, one.earlier_ledger, one.receipts]
     for path in paths:
-        try:
-            if path != place.root and os.path.lexists(path):
-                os.close(open_directory(path))
-        except OSError as error:
-            raise explained("use it as a directory", path, error) from error
+        if path != place.root:
+            _check_directory(path, place)
+
+
+def _check_directory(path: str, place: Place) -> None:
+    """Raise StorageError if something else than a directory has this name."""
+    try:
+        mode = files.mode_of(path)
+    except ForbiddenError:
+        if any(path.startswith(one.directory + os.sep) for one in place.unread):
+            return  # that is told; nothing is written below it either
+        raise
+    if mode is None or stat.S_ISDIR(mode):
+        return
+    number = errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR
+    raise explained("use it as a directory", path, OSError(number, os.strerror(number)))
 
 
 def is_id(text: str) -> bool:

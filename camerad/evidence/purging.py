@@ -156,13 +156,14 @@ def reasons(
     what the storage refused.
     """
     kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
-    found = [
+    found: list[Reason] = [
         *_by_ledger(place, state, present, kept),
         *map(failed, errors),
         *_by_files(place, state, kept, trusted, infos),
     ]
     if kept and not present[1].trusted:
         found.append(Reason(Why.CLOCK, _clock(place), _CODES[Why.CLOCK]))
+    found = list(dict.fromkeys(found))  # what several of these meet is said once
     order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
     return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))
 

@@ -186,10 +186,9 @@ def end_of(path: str) -> tuple[End, jws.Statement] | None:
     return None
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """All that a file has on its storage; its holes, which may be a terabyte of zeros that takes no
-    room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
-    at = 0
+def pieces(file: BinaryIO, at: int = 0) -> Iterator[bytes]:
+    """All that a file has on its storage from `at` on; its holes, which may be a terabyte of zeros
+    that takes no room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
     while True:
         try:
             at = os.lseek(file.fileno(), at, os.SEEK_DATA)
@@ -207,7 +206,7 @@ def _is_blank(file: BinaryIO) -> bool:
     """Whether a file has nothing but zeros, and no more of them on its storage than a recorder
     reserves: a longer one is none that was only just begun. Raises OSError."""
     read = 0
-    for piece in _pieces(file):
+    for piece in pieces(file):
         read += len(piece)
         if any(piece) or read > _MOST_RESERVED:
             return False

@@ -83,15 +83,21 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
     return receipt
 
 
-def read(directory: str, keys: KeyRing) -> Iterator[Filed]:
+def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
     """The receipts in a directory, in their order; those that are not by `keys`, or cannot be read,
-    are left out, and the log says so. Raises StorageError if the directory cannot be read; one that
-    is not there has none."""
+    are left out, and the log says so. about: a recording's id; others need not be given out. Raises
+    StorageError if the directory cannot be read, and ForbiddenError if this user may not read all
+    of it; one that is not there has none."""
+    spelled = jws.spellings(jws.canonical(about)[1:-1])
     for name in _names(directory):
         path = os.path.join(directory, name)
         try:
             token = read_plain(path, "receipt", jws.LONGEST + 1)
+            if about and not any(one in token for one in spelled):
+                continue
             yield Filed(path, parse(token, keys), token, jws.digest(token))
+        except files.ForbiddenError:
+            raise  # what is there, and unknown, must not be taken for what is not there
         except (StorageError, jws.JwsError) as error:
             _log.warning("not counted as a receipt: %s: %s", printable(path), printable(error))
 

@@ -275,7 +275,8 @@ class RateInfo:
 class RecordingInfo:
     """A recording, as a listing shows it.
 
-    path: what to play. started: wall time of the trigger, RFC 3339. seconds: from the first picture
+    path: what to play. wearer: id of whoever was on a shift with the camera, None if nobody was.
+    started: wall time of the trigger, RFC 3339. seconds: from the first picture
     to the end of the last, or of later sound, gaps included. pre_event_seconds: of these, before
     the trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds
     after the first picture. bytes: of the segment and the committed fragments. bits_per_second: of
@@ -288,6 +289,7 @@ class RecordingInfo:
     id: str
     path: str
     device: str
+    wearer: str | None
     started: str
     seconds: float
     pre_event_seconds: float
@@ -366,6 +368,7 @@ class Tally:
             id=header.id,
             path=self.path,
             device=header.device,
+            wearer=header.wearer,
             started=rfc3339(header.started_wall_us),
             seconds=span_us / SECOND,
             pre_event_seconds=pre_event_us / SECOND,

@@ -10,6 +10,7 @@ version of camerad cannot read, nothing goes at all.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,13 +45,17 @@ def days_left(known: Known, state: LedgerState, boot_id: str, now: Moment) -> in
     return None if left is None else -(-left // DAY)
 
 
-def due(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
-    """Everything that has to be deleted, oldest first."""
+def due(
+    state: LedgerState, boot_id: str, now: Moment, copied: Container[str] = ()
+) -> tuple[Candidate, ...]:
+    """Everything that has to be deleted, oldest first. copied: ids of recordings whose own file has
+    vanished, and of which there are copies."""
     ages = state.ages(boot_id, now)
     found = (
         Candidate(known, age_us(known, ages) or 0)
         for known in state.recordings.values()
-        if known.here and state.is_due(known, ages)
+        if (known.here or (known.deleted is None and known.id in copied))
+        and state.is_due(known, ages)
     )
     return tuple(sorted(found, key=_oldest_first))
 

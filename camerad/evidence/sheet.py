@@ -19,7 +19,7 @@ from camerad.evidence.known import Held
 from camerad.evidence.records import RECOVERED, Header, utc
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.sheet_page import PAGE
-from camerad.evidence.text import printable
+from camerad.evidence.text import Number, printable
 from camerad.evidence.wording import Wording
 from camerad.stream.packets import Gap
 
@@ -140,8 +140,8 @@ class _Page:
             words.length,
             words.length_value.format(
                 time=self._time(result.end_us),
-                frames=result.frames,
-                fragments=result.commits,
+                frames=Number(result.frames),
+                fragments=Number(result.commits),
             ),
         )
         pre_event_us = max(0, min(header.trigger_us - header.origin_us, result.end_us))
@@ -170,7 +170,7 @@ class _Page:
             words.policy,
             words.policy_value.format(
                 policy=words.policies.get(header.policy, header.policy),
-                days=header.retention_days,
+                days=Number(header.retention_days),
             ),
         )
         yield words.wearer, header.wearer or words.no_wearer
@@ -285,7 +285,7 @@ class _Page:
             f"{self._range(self._since(gap.from_us), self._since(gap.to_us))}: "
             f"{form.format(words.gap_reasons.get(gap.reason, gap.reason))}"
         )
-        return text if gap.frames is None else f"{text}, {count.format(count=gap.frames)}"
+        return text if gap.frames is None else f"{text}, {count.format(count=Number(gap.frames))}"
 
     def _since(self, media_us: int | None) -> int | None:
         return None if media_us is None else media_us - self._header.origin_us

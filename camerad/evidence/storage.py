@@ -90,8 +90,8 @@ def claim(directory: str, *, linked: bool = False) -> int:
         return files.lock_directory(directory, linked=linked)
     except BlockingIOError as error:
         raise TakenError(
-            f"another camerad records into {directory} already: end it first "
-            "('systemctl stop camerad'), or set device.state_dir"
+            f"another process of camerad is at work in {directory}: end it first, a camera by "
+            "'systemctl stop camerad', and wait for a command's end; or set device.state_dir"
         ) from error
     except StorageError as error:
         said = StateDirectoryError(str(error))
@@ -146,9 +146,9 @@ def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
         raise files.explained("look at", path, error) from error
     number = f"{os.major(device)}:{os.minor(device)}"
     block = os.path.realpath(os.path.join(sysfs, number))
-    if not os.path.isdir(block):
+    if not files.is_directory(block):
         return number
-    return os.path.dirname(block) if os.path.exists(os.path.join(block, "partition")) else block
+    return os.path.dirname(block) if files.is_there(os.path.join(block, "partition")) else block
 
 
 def probe(directory: str) -> None:

@@ -9,12 +9,15 @@ Invariants:
 4. The ledger takes over what a file says only if a trusted key vouches for it
    (`camerad.evidence.intake`).
 5. No file keeps from dealing with the others: what is wrong with one is a `Difference`.
+6. A file is the recording that its content says, whatever it is called: see
+   `camerad.evidence.copies`.
 
 Procedures; each line is durable before the next begins:
 
-- delete: tombstone, on a full device in the room of its reserve; unlink; fsync of the directory;
-  fill the reserve again.
-- reconcile: unlink every file that has a tombstone; then one entry for each difference.
+- delete: tombstone, on a full device in the room of its reserve; unlink copies, then the file;
+  fsync of the directory; fill the reserve again.
+- reconcile: unlink every file that has a tombstone; give recordings their names back; then one
+  entry for each difference.
 
 A device's state directory and an office's directory are both stores: see `camerad.evidence.places`.
 """
@@ -29,14 +32,16 @@ from typing import ClassVar, Final
 from camerad.clock import Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
 from camerad.evidence import files, identity, receipts, storage
+from camerad.evidence.audit import tombstones
 from camerad.evidence.comparison import Comparison
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
+from camerad.evidence.copies import Copies
 from camerad.evidence.differences import Difference, What
 from camerad.evidence.facts import EXPIRED, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
 from camerad.evidence.known import Held
 from camerad.evidence.ledger import Ledger
-from camerad.evidence.listing import Listing
+from camerad.evidence.listing import Listing, read_info
 from camerad.evidence.places import (
     NotThereError,
     Place,
@@ -46,7 +51,6 @@ from camerad.evidence.places import (
     place_of,
 )
 from camerad.evidence.purging import Deletion, Purged, reasons
-from camerad.evidence.records import RecordingInfo
 from camerad.evidence.repair import TORN
 from camerad.evidence.reserve import Reserve
 from camerad.evidence.retention import (
@@ -54,7 +58,7 @@ from camerad.evidence.retention import (
     due,
     may_make_room,
 )
-from camerad.evidence.stored import Stored, join, list_place
+from camerad.evidence.stored import Stored, join, list_place, others_in, seen_in
 from camerad.evidence.text import LONGEST, is_plain, printable
 
 __all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
@@ -78,8 +82,9 @@ class Store:
     """The store in the directory `root`, and the one that writes there.
 
     ledger: the store's own, which it closes with itself. trusted: keys of the devices whose
-    recordings are believed; by default, on a device its own, and in an office none. Used by one
-    thread at a time. Raises StateDirectoryError if another process has the store, and StorageError.
+    recordings are believed; by default, on a device its own, and in an office none. unread: what
+    the last comparison could not look at, so that nothing was done about it. Used by one thread at
+    a time. Raises StateDirectoryError if another process has the store, and StorageError.
     """
 
     def __init__(self, root: str, ledger: Ledger, trusted: KeyRing | None = None) -> None:
@@ -91,6 +96,7 @@ class Store:
         self._trusted = own if trusted is None else trusted
         self._claims = [_claim(self._place)]
         self._listing = Listing()
+        self.unread: tuple[StorageError, ...] = ()
 
     @classmethod
     def open(
@@ -165,10 +171,14 @@ class Store:
     def recordings(self) -> list[Stored]:
         """The recordings that are here: flagged first, then the newest. Raises StorageError."""
         boot_id, now = self.ledger.now()
-        return join(self._infos(), self.ledger.state, boot_id, now)
+        infos = list_place(self.place, self._listing)
+        return join(infos, self.ledger.state, boot_id, now)
 
-    def _infos(self) -> list[RecordingInfo]:
-        return list_place(self.place, self._listing)
+    def _copies(self, place: Place) -> Copies:
+        """Copies as they are now. The names that are recordings' own were looked at by the last
+        `reconcile`."""
+        others = others_in(place, self._listing)
+        return Copies(place, others, self.ledger.state.recordings, self._trusted)
 
     def reconcile(self) -> list[Difference]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
@@ -180,24 +190,71 @@ class Store:
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
             files.remove_unpublished(self._place.holdings[0].recordings)
-        found = list(self._complete_deletions())
-        found += Comparison(self.place, self.ledger, self._trusted, self._infos()).run()
+        # One look at what is here serves all of it: what is not in it was not seen.
+        place = self.place
+        infos = list_place(place, self._listing)
+        copies = self._copies(place)
+        found = [*self._complete_deletions(copies), *self._remove_buried(copies)]
+        if copies.any:
+            found += self._copies(place).rename()
+        if found:
+            infos = list_place(place, self._listing)
+        comparison = Comparison(place, self.ledger, self._trusted, infos)
+        found += comparison.run()
+        if copies.any:
+            found += self._copies(place).told()
+        directories = (one.error for one in place.unread)
+        failed = (*self._listing.failed.values(), *copies.failed)
+        self.unread = (*directories, *failed, *comparison.unread)
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
-    def _complete_deletions(self) -> Iterator[Difference]:
+    def reconcile_for(self, recording: str) -> list[Difference]:
+        """Compare one recording, and those of which the ledger has never heard, for whoever asks
+        about that one alone; otherwise as `reconcile`. No other file is read: what became of those
+        is a matter of that."""
+        known = self.ledger.state.recordings
+        place = self.place
+        there = {name for directory in place.shelves for name in names(directory)}
+        new = {stem for name in there if (stem := name.removesuffix(SUFFIX)) != name} - set(known)
+        infos = []
+        failed = []
+        for path in (path for one in sorted(new | {recording}) for path in place.files_of(one)):
+            try:
+                infos.append(seen_in(place, read_info(path)))
+            except StorageError as error:
+                failed.append(error)
+            except (CameradError, ValueError, ArithmeticError) as error:
+                _log.warning("this recording is not looked at: %s", printable(error))
+        comparison = Comparison(place, self.ledger, self._trusted, infos)
+        found = comparison.some()
+        self.unread = (*(one.error for one in place.unread), *failed, *comparison.unread)
+        for one in found:
+            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+        return found
+
+    def _complete_deletions(self, copies: Copies) -> Iterator[Difference]:
         if self.ledger.state.unread:
             return
-        place = self.place
         for known in self.ledger.state.recordings.values():
-            for path in place.files_of(known.id) if known.deleted is not None else ():
-                if _is_directory(path):
+            for path in copies.files_of(known) if known.deleted is not None else ():
+                if files.is_directory(path):
                     text = f"it is deleted, and {path} is a directory that has its name: remove it"
                     yield Difference(What.UNREADABLE, known.id, text, alarm=True)
                     continue
-                _unlink(path)
+                _unlink(path, known.id)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
+
+    def _remove_buried(self, copies: Copies) -> Iterator[Difference]:
+        """Remove copies of what was deleted so long ago that only older epochs know it."""
+        unknown = copies.unknown()
+        if not unknown or self.ledger.state.unread:
+            return
+        headers = tombstones(self.ledger.directory, self.ledger.keys, unknown)
+        for info in copies.buried(headers):
+            files.remove(info.path, missing_ok=True)
+            yield Difference(What.DELETED, info.id, f"{info.path} was a copy of it, and is deleted")
 
     # ------------------------------------------------------------------ holds
 
@@ -249,60 +306,68 @@ class Store:
         An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
         a device's ledger is its daemon's matter.
         """
-        deleted, error = self._purge()
-        if error is not None:
-            raise error
+        deleted, errors = self._purge()
+        if errors:
+            raise errors[0]
         return deleted
 
     def purge_and_tell(self) -> Purged:
         """The same for whoever asked for it, with everything that keeps a recording beyond its day.
         Raises StorageError if the ledger fails."""
-        deleted, error = self._purge()
-        errors = [] if error is None else [error]
+        deleted, errors = self._purge()
+        place = self.place
         # A device's own recordings reach its ledger by themselves, while they are made.
-        infos = self._infos() if self._place.kind is PlaceKind.OFFICE else ()
+        infos = list_place(place, self._listing) if place.kind is PlaceKind.OFFICE else ()
         told = reasons(
-            self.place,
+            place,
             self.ledger.state,
             self.ledger.now(),
             self._trusted,
             infos=infos,
-            errors=errors,
+            errors=[*self.unread, *errors],
         )
         return Purged(tuple(deleted), told)
 
-    def _purge(self) -> tuple[list[Deletion], StorageError | None]:
-        """What was deleted, and the first error of a file that was not."""
-        for one in self._complete_deletions():
+    def _purge(self) -> tuple[list[Deletion], list[StorageError]]:
+        """What was deleted, and the errors of what was not."""
+        place = self.place
+        copies = self._copies(place)
+        for one in self._complete_deletions(copies):
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
-        failed: StorageError | None = None
-        for candidate in self.due():
+        errors: list[StorageError] = []
+        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
+            if place.unread and not place.files_of(candidate.known.id):
+                continue  # it may be where nobody could look: then it is not deleted, nor called so
             self._note_deletion(candidate, EXPIRED)
             try:
-                deleted.append(self._remove(candidate, EXPIRED))
+                deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
-                failed = failed or error
+                errors.append(error)
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
-        if failed is None and self._place.kind is PlaceKind.OFFICE:
+        if not errors and self._place.kind is PlaceKind.OFFICE:
             known = self.ledger.state.recordings.values()
             gone = {one.id for one in known if one.deleted is not None}
-            for holding in self.place.holdings:
-                receipts.remove(holding.receipts, gone)
+            for holding in place.holdings:
+                try:
+                    receipts.remove(holding.receipts, gone)
+                except StorageError as error:
+                    errors.append(error)
             days = max((one.retention_days for one in known), default=0)
             self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
-        return deleted, failed
+        return deleted, errors
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
         there is no more of it. Raises StorageError."""
         deleted: list[Deletion] = []
+        copies = self._copies(self.place)
         for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
             self._note_deletion(candidate, OFFLOADED)
-            deleted.append(self._remove(candidate, OFFLOADED))
+            deleted.append(self._remove(candidate, OFFLOADED, copies))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         return deleted
@@ -313,13 +378,13 @@ class Store:
             "deleted", id=known.id, final=known.final, why=why, age_us=candidate.age_us
         )
 
-    def _remove(self, candidate: Candidate, why: str) -> Deletion:
+    def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Unlink a recording that has its tombstone, every copy of it."""
         size = 0
-        for path in self.place.files_of(candidate.known.id):
-            if not _is_directory(path):  # `reconcile` tells of those
+        for path in copies.files_of(candidate.known):
+            if not files.is_directory(path):  # `reconcile` tells of those
                 size += _size(path)
-                _unlink(path)
+                _unlink(path, candidate.known.id)
         return Deletion(candidate.known.id, why, size)
 
 
@@ -327,28 +392,40 @@ def had_ledger(place: Place) -> bool:
     """Whether something else than its ledger shows that a device had one: it has it before it makes
     a recording, and before its key is confirmed. Raises StorageError."""
     recordings = place.holdings[0].recordings
-    there = names(recordings) if os.path.isdir(recordings) else []
+    there = names(recordings) if files.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
     return recorded or identity.is_confirmed(place.root)
 
 
 def required(what: str, text: str) -> str:
-    """`text` without spaces around it. Raises HoldError if nothing is left, if it has lines, or if
-    it is longer than a text in a ledger."""
+    """`text` without spaces around it. Raises HoldError, saying which, if nothing is left, if it is
+    longer than a text in a ledger, or if it has lines, or anything else that does not print."""
     text = text.strip()
-    if not text or not is_plain(text):
-        raise HoldError(f"{what} is needed, in one line of at most {LONGEST} characters")
-    return text
+    if not text:
+        raise HoldError(f"{what} is needed: say it in one line")
+    if is_plain(text):
+        return text
+    if len(text) > LONGEST:
+        why = f"it takes at most {LONGEST} characters, and these are {len(text)}"
+    elif any("\ud800" <= letter <= "\udfff" for letter in text):
+        # A byte of a command line that is no UTF-8 becomes half of a pair (PEP 383).
+        why = "it is not UTF-8: set the terminal to UTF-8, and type it anew"
+    else:
+        why = "it has line breaks or other characters that do not print: type it anew"
+    raise HoldError(f"{printable(text[:LONGEST])}: this cannot be kept as {what}: {why}")
 
 
 def _claim(place: Place) -> int:
     """Claim a place, so that nobody else writes here; a device's recordings are claimed by its
     daemon besides."""
-    return storage.claim(os.path.dirname(place.ledger), linked=place.kind is PlaceKind.DEVICE)
-
-
-def _is_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
+    directory = os.path.dirname(place.ledger)
+    try:
+        return storage.claim(directory, linked=place.kind is PlaceKind.DEVICE)
+    except storage.TakenError as error:
+        raise storage.TakenError(
+            f"{place.root}: another command of camerad is at work here; wait until it has ended, "
+            "and give this one again"
+        ) from error
 
 
 def _size(path: str) -> int:
@@ -359,9 +436,9 @@ def _size(path: str) -> int:
         return 0
 
 
-def _unlink(path: str) -> None:
+def _unlink(path: str, recording: str) -> None:
     torn = path.removesuffix(SUFFIX) + TORN
-    if os.path.lexists(torn):
+    if os.path.basename(path) == recording + SUFFIX and files.is_there(torn):
         files.remove(torn)
     files.remove(path)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from camerad.clock import DAY, SECOND, Moment
+from camerad.evidence.container import SUFFIX
 from camerad.evidence.intake import facts_from, is_vouched
 from camerad.evidence.known import Held, Known
-from camerad.evidence.listing import INTERRUPTED, RECORDING, Listing
+from camerad.evidence.listing import INTERRUPTED, RECORDING, Listing, Others
 from camerad.evidence.places import Place, PlaceKind
 from camerad.evidence.reading import skeleton
 from camerad.evidence.records import RecordingInfo, rfc3339
@@ -27,7 +29,7 @@ class Stored:
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
     same in whole days, rounded up. urgent: it is flagged, and due soon. told: in an office, whether
-    the copy of its device's ledger names it.
+    the copy of its device's ledger names it. copy: its file has another name than it has.
     """
 
     info: RecordingInfo
@@ -36,6 +38,7 @@ class Stored:
     days_left: int | None
     urgent: bool
     told: bool = False
+    copy: bool = False
 
     @property
     def holds(self) -> tuple[Held, ...]:
@@ -72,6 +75,7 @@ class Stored:
             "in_ledger": self.known is not None,
             "in_device_ledger": self.told,
             "vouched": self.vouched,
+            "copy": self.copy,
             "changed": self.changed,
             "expires": None if self.expires_us is None else rfc3339(self.expires_us),
             "days_left": self.days_left,
@@ -91,7 +95,14 @@ def join(
     state: None where there is no ledger. told: ids that the ledgers of other devices name, as far
     as their copies are here.
     """
-    found = [replace(_joined(info, state, boot_id, now), told=info.id in told) for info in infos]
+    found = [
+        replace(
+            _joined(info, state, boot_id, now),
+            told=info.id in told,
+            copy=os.path.basename(info.path) != info.id + SUFFIX,
+        )
+        for info in infos
+    ]
     # Stable: within each half the order is that of the listing.
     return sorted(found, key=lambda one: not one.flagged)
 
@@ -114,14 +125,32 @@ def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: M
 
 
 def list_place(place: Place, listing: Listing | None = None) -> list[RecordingInfo]:
-    """The recordings in a place, the newest first. Raises StorageError."""
+    """The recordings in a place, the newest first, without those in what could not be looked into
+    (`Place.unread`). Raises StorageError."""
     listing = listing or Listing()
-    infos = [info for holding in place.holdings for info in listing.read(holding.recordings)]
-    if place.kind is not PlaceKind.DEVICE:
-        # Whoever can read a file can lock it: only on a camera is that a recorder.
-        unlocked = {RECORDING: INTERRUPTED}
-        infos = [replace(info, state=unlocked.get(info.state, info.state)) for info in infos]
+    infos = [info for directory in place.shelves for info in listing.read(directory)]
+    infos = [seen_in(place, info) for info in infos]
     return sorted(infos, key=lambda info: info.id, reverse=True)
+
+
+def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
+    """What a file in a place says of itself, as it counts there: whoever can read a file can lock
+    it, so only on a camera is that a recorder."""
+    if place.kind is PlaceKind.DEVICE or info.state != RECORDING:
+        return info
+    return replace(info, state=INTERRUPTED)
+
+
+def others_in(place: Place, listing: Listing | None = None) -> Others:
+    """What lies beside the recordings in a place, copies of recordings above all, so far as it
+    could be looked into."""
+    listing = listing or Listing()
+    found = [listing.others(directory) for directory in place.shelves]
+    return Others(
+        tuple(seen_in(place, info) for one in found for info in one.copies),
+        tuple(odd for one in found for odd in one.odd),
+        tuple(error for one in found for error in one.failed),
+    )
 
 
 def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:

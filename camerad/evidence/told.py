@@ -7,7 +7,6 @@ between the two has an item told twice, never left out.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
@@ -30,7 +29,7 @@ def untold(items: Sequence[_T], path: str) -> tuple[_T, ...]:
     """Those behind the one whose id is in the file at `path`; all of them if it is none of theirs.
     Raises StorageError."""
     told = b""
-    if os.path.lexists(path):
+    if files.is_there(path):
         told = read_plain(path, "id of what was told last", 100).strip()
     for index, item in enumerate(items):
         if item.id.encode() == told:

@@ -1,10 +1,12 @@
 """Opens a recording for whoever has the office's private key: checks it, and writes an MP4.
 
 Both happen in one pass, fragment by fragment: a fragment is opened only once its commit is known to
-be authentic. The MP4 is written under another name beside its target and gets its own name when
-everything was verified and is on the storage; whatever goes wrong before, nothing is left behind.
+be authentic. The MP4 is a file without a name until everything was verified and is on the storage;
+whatever happens before, also a kill or a loss of power, nothing is left behind in the clear.
 Salvage is the exception: it writes what is proven of a damaged recording, and its file says so in
 its name.
+
+Some file systems have no files without a name, those of most sticks among them (`_Target`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import ClassVar, Final
 import pyrage
 
 from camerad.errors import EX_CONFIG, EX_NOPERM, CameradError
-from camerad.evidence import files
+from camerad.evidence import copying, files
 from camerad.evidence.archive import Seen
 from camerad.evidence.boxes import Mp4Error
 from camerad.evidence.chain import INIT_NAME, fragment_name
@@ -45,7 +47,8 @@ from camerad.evidence.verify import (
 SALVAGED: Final = ".salvaged"
 """Put before the ending of the name of a file with the proven parts only."""
 TEMPORARY: Final = ".part"
-"""Ending of a file that is not finished; one that is found is worth nothing."""
+"""Ending of a file that is not finished, where such a file needs a name; one that is found is worth
+nothing."""
 MODE: Final = 0o600
 """What is opened is in the clear: only whoever opened it may read it."""
 
@@ -137,6 +140,27 @@ def salvage_name(output: str) -> str:
     return f"{stem}{SALVAGED}{ending}"
 
 
+class Opened:
+    """A recording that was checked and opened, and whose MP4 has no name yet.
+
+    report: what was found; its output is the MP4's name to be, None where there is nothing to open.
+    """
+
+    def __init__(self, report: Report, target: _Target) -> None:
+        self.report: Final = report
+        self._target = target
+
+    def sha256(self) -> str:
+        """Of the MP4, in hexadecimal. Raises StorageError."""
+        return self._target.sha256()
+
+    def publish(self) -> None:
+        """Give the MP4 its name, durably; without one, nothing happens. Raises StorageError, also
+        if something has that name."""
+        if self.report.output is not None:
+            self._target.publish(self.report.output)
+
+
 def open_recording(
     path: str,
     keys: KeyRing,
@@ -150,41 +174,60 @@ def open_recording(
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
+    All as `opened` has it. The report says what was found, and where the MP4 is, if one was
+    written.
+    """
+    with opened(
+        path,
+        keys,
+        identities,
+        output,
+        salvage=salvage,
+        progress=progress,
+        final=final,
+        may_run=may_run,
+    ) as one:
+        one.publish()
+        return one.report
+
+
+@contextlib.contextmanager
+def opened(
+    path: str,
+    keys: KeyRing,
+    identities: Identities,
+    output: str,
+    *,
+    salvage: bool = False,
+    progress: Progress | None = None,
+    final: str | None = None,
+    may_run: MayRun = never,
+) -> Iterator[Opened]:
+    """Check the recording in `path` and open it; the MP4 is gone at the end, unless it was
+    published as `output`.
+
     keys: the devices' public keys that are trusted. identities: private keys of which one can open
-    it. salvage: of a recording that is not authentic, write the proven parts, and put ".salvaged"
-    into the name. final, may_run: as in `verify`. The report says what was found, and where the
-    MP4 is, if one was written.
+    it. salvage: of a recording that is not authentic, open the proven parts, and put ".salvaged"
+    into the name. final, may_run: as in `verify`.
 
     Raises WrongKeyError if the identities do not open it, UnsealError if there is nothing to write,
     and StorageError if the output cannot be written or is there already; then, and when interrupted
     (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
-        if os.path.lexists(target):
+        if files.is_there(target):
             raise files.FileExistsAlreadyError(
                 f"{target}: something of this name exists already; it was left as it is"
             )
-    checker = Checker(keys)
-    reader = Reader(path, keep_sealed=True)
-    with terminable(), _handing_over(), _Target(output) as target_file:
-        opener = _Opener(checker, identities, target_file, salvage=salvage)
-        try:
-            with reader:
-                report = judge(reader, path, checker, progress, step=opener.step, may_run=may_run)
-            compare_end(checker, final)
-        except UnreadableError as error:
-            return unreadable(reader, path, error, final)
-        authentic = report.verdict < Verdict.NOT_AUTHENTIC
-        if not authentic and not salvage:
-            return report
-        if not opener.finish():
-            if authentic:
-                raise UnsealError(f"{path}: there is no footage in this recording")
-            return report
-        report.output = output if authentic else salvage_name(output)
-        report.written = tuple(opener.written)
-        target_file.publish(report.output)
-    return report
+    with terminable(), _Target(output) as target_file:
+        opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
+        with _handing_over():
+            report = opener.carry_out(path, progress, final, may_run)
+            if opener.complete(report):
+                authentic = report.verdict < Verdict.NOT_AUTHENTIC
+                report.output = output if authentic else salvage_name(output)
+                report.written = tuple(opener.written)
+        yield Opened(report, target_file)
 
 
 @contextlib.contextmanager
@@ -199,14 +242,22 @@ def _handing_over() -> Iterator[None]:
 
 
 class _Target:
-    """The output under its temporary name; a context manager that removes it, unless published.
+    """The output until it is published; a context manager, behind which it is gone otherwise.
+
+    It has no name, so the kernel removes it with the process. Where the file system has no such
+    files, it is called as its target with `TEMPORARY` behind; only whoever opened it may read it,
+    if that file system has modes (vfat and exFAT have none). There a kill or a loss of power leaves
+    what was opened so far, in the clear; the next run with this target removes it, on any file
+    system.
 
     A thread of its own writes, so that the kernel copies while the next fragment is decrypted. One
     write is under way at most, which bounds the memory.
     """
 
     def __init__(self, output: str) -> None:
+        self._output = output
         self._path = output + TEMPORARY
+        self._named = False
         self._descriptor: int | None = None
         self._offset = 0
         self._pieces: list[bytes | memoryview] = []
@@ -215,9 +266,13 @@ class _Target:
         self._under_way: Future[int] | None = None
 
     def __enter__(self) -> _Target:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-        self._descriptor = files.create(self._path, MODE)
+        directory = os.path.dirname(self._output)
+        self._descriptor = files.create_unnamed(directory, MODE)
+        if files.is_file(self._path) or files.is_link(self._path):
+            files.remove(self._path)
+        if self._descriptor is None:
+            self._descriptor = files.create(self._path, MODE)
+            self._named = True
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -225,7 +280,8 @@ class _Target:
         if self._descriptor is not None:
             files.close(self._descriptor, self._path)
             self._descriptor = None
-            os.unlink(self._path)
+            if self._named:
+                files.remove(self._path)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append. Raises StorageError, perhaps that of data before. The data must not change."""
@@ -247,12 +303,21 @@ class _Target:
         self._waiting = self._offset = 0
         files.truncate(self._opened, 0, self._path)
 
+    def sha256(self) -> str:
+        """Of what was written. Raises StorageError."""
+        self._flush()
+        self._wait()
+        return copying.digest_of(self._opened, self._path).sha256
+
     def publish(self, name: str) -> None:
         """Give the file its name, durably. Raises StorageError."""
         self._flush()
         self._wait()
         files.sync(self._opened, self._path)
-        files.rename(self._path, name)
+        if self._named:
+            files.rename(self._path, name)
+        else:
+            files.name(self._opened, name)
         files.close(self._opened, name)
         self._descriptor = None
 
@@ -351,9 +416,32 @@ class _Opener:
                 f"{name}: the device signed it, and it cannot be understood: {error}"
             ) from error
 
-    def finish(self) -> bool:
-        """Complete the file; False if there is no footage to put into one."""
+    def carry_out(
+        self, path: str, progress: Progress | None, final: str | None, may_run: MayRun
+    ) -> Report:
+        """Check the recording, and open it on the way."""
+        reader = Reader(path, keep_sealed=True)
+        try:
+            with reader:
+                report = judge(
+                    reader, path, self._checker, progress, step=self.step, may_run=may_run
+                )
+            compare_end(self._checker, final)
+        except UnreadableError as error:
+            return unreadable(reader, path, error, final)
+        return report
+
+    def complete(self, report: Report) -> bool:
+        """Complete the file; False if there is nothing to be put into one.
+
+        Raises UnsealError if the recording is authentic all the same.
+        """
+        authentic = report.verdict < Verdict.NOT_AUTHENTIC
+        if report.problem is not None or not (authentic or self._salvage):
+            return False
         if self._writer is None or not self._writer.pictures or self._given_up:
+            if authentic:
+                raise UnsealError(f"{report.path}: there is no footage in this recording")
             return False
         try:
             self._writer.finish()

@@ -30,11 +30,13 @@ _ONE_S: Final = (
 @dataclass(frozen=True, slots=True)
 class Row:
     """One camera of a table. device: its name. content: of its file. office_in: what names the
-    office's key that is to sign it, the template or a row of the table."""
+    office's key that is to sign it, the template or a row of the table. recipients: who can open
+    what it records."""
 
     device: str
     content: bytes
     office_in: str
+    recipients: tuple[str, ...]
 
 
 def office_of_table(
@@ -94,14 +96,15 @@ def batch(
         text = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=200)
         content = text.encode()
         try:
-            checked(name, content)
+            recipients = checked(name, content).file.recipients
         except ConfigError as error:
             # A line of this text would be one that nobody has: it was made from template and row.
             mistakes += [
                 re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
             ]
         else:
-            made.append(Row(device, content, name if row.get(_OFFICE_KEY) else template[0]))
+            office_in = name if row.get(_OFFICE_KEY) else template[0]
+            made.append(Row(device, content, office_in, tuple(recipients)))
     if mistakes:
         raise ConfigError(mistakes)
     return made

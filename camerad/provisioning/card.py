@@ -48,7 +48,7 @@ class Card:
     def read(self, name: str, most: int) -> bytes | None:
         """A file's first bytes; None if it is not there."""
         path = self._path(name)
-        if not os.path.lexists(path):
+        if not files.is_there(path):
             return None
         return read_plain(path, "file on the card", most)
 
@@ -64,7 +64,7 @@ class Card:
     def folders_with(self, name: str) -> list[str]:
         """Folders in which there is a file of that name: whoever copied them meant the file. Made
         fit to be printed, as above."""
-        folders = (one for one in self._folders() if os.path.lexists(self._path(f"{one}/{name}")))
+        folders = (one for one in self._folders() if files.is_there(self._path(f"{one}/{name}")))
         return [printable(one)[:100] for one in folders]
 
     def holding(self, secret: bytes, but: str) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Card:
         """
         # First what a loss of power has left: renamed over, its room would be free as it is.
         self.erase_rest(name)
-        if os.path.lexists(self._path(name)):
+        if files.is_there(self._path(name)):
             path = self._path(name + _ERASED)
             files.rename(self._path(name), path)
             _wipe(path)
@@ -126,7 +126,7 @@ class Card:
         """The same for what an earlier `erase` of that name has begun; a file that has the name
         itself is left alone."""
         path = self._path(name + _ERASED)
-        if os.path.lexists(path):
+        if files.is_there(path):
             _wipe(path)
 
     def remove_salvaged(self) -> None:

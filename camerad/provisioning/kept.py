@@ -26,10 +26,14 @@ CONFIG: Final = "camerad.yaml"
 TIME: Final = "timesyncd.conf"
 SSH: Final = "authorized_keys"
 WIFI: Final = "wpa_supplicant-wlan0.conf"
+NETWORK: Final = "dock.network"
 
 _PRIVATE: Final = 0o600
 _PUBLIC: Final = 0o644
-_MODES: Final[Mapping[str, int]] = {CONFIG: _PUBLIC, TIME: _PUBLIC, SSH: _PUBLIC, WIFI: _PRIVATE}
+_MODES: Final[Mapping[str, int]] = {
+    **dict.fromkeys((CONFIG, TIME, SSH, NETWORK), _PUBLIC),
+    WIFI: _PRIVATE,
+}
 """Everything that a decision may make, and who may read it."""
 _LARGEST: Final = 1024 * 1024
 
@@ -133,7 +137,7 @@ class Kept:
 
     def _decision(self, name: str) -> Decision | None:
         path = self._path(name)
-        if not os.path.lexists(path):
+        if not files.is_there(path):
             return None
         try:
             return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=Decision)
@@ -146,11 +150,11 @@ class Kept:
     def _put(self, name: str, content: bytes, mode: int) -> None:
         """Publish a file, unless it has that content: a card lives by what is not written to it."""
         path = self._path(name)
-        if os.path.lexists(path) and read_plain(path, name, _LARGEST) == content:
+        if files.is_there(path) and read_plain(path, name, _LARGEST) == content:
             return
         files.publish(path, content, mode=mode)
 
     def _take_away(self, name: str) -> None:
         path = self._path(name)
-        if os.path.lexists(path):
+        if files.is_there(path):
             files.remove(path, missing_ok=True)

@@ -12,7 +12,6 @@ from html import escape as escape_html
 from string import Template
 from typing import Final
 
-from camerad.errors import EX_UNAVAILABLE, CameradError
 from camerad.evidence.text import printable
 from camerad.evidence.wording import Wording
 from camerad.provisioning.register import Camera, Register
@@ -71,14 +70,8 @@ _LABEL: Final = (
 )
 
 
-class NoSegnoError(CameradError):
-    """Error raised when the library that draws QR codes is not installed."""
-
-    exit_code = EX_UNAVAILABLE
-
-
 def sheet(register: Register, wording: Wording, made: datetime) -> str:
-    """The page. made: now, in the time zone of all dates. Raises NoSegnoError."""
+    """The page. made: now, in the time zone of all dates."""
     cameras = register.cameras
     pages = [cameras[at : at + ON_A_PAGE] for at in range(0, len(cameras), ON_A_PAGE)]
     head = wording.labels_head.format(day=made.strftime(wording.day_format))
@@ -134,12 +127,8 @@ def _escape(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    try:
-        import segno  # noqa: PLC0415 - nothing else needs it
-    except ModuleNotFoundError as error:
-        raise NoSegnoError(
-            "labels are drawn by the library segno, which is missing: install 'camerad[badges]'"
-        ) from error
+    import segno  # noqa: PLC0415 - nothing else needs it
+
     drawing = io.BytesIO()
     code = segno.make_qr(text, error="m", boost_error=False)
     code.save(drawing, kind="svg", border=4, light="white", xmldecl=False, omitsize=True)

@@ -1,15 +1,16 @@
 """What a provisioning file makes: the camera's configuration, and files for the system around it.
 
-All pure. The formats: timesyncd.conf(5) of systemd, sshd(8), "AUTHORIZED_KEYS FILE FORMAT", of
-OpenSSH, and wpa_supplicant.conf(5).
+All pure. The formats: timesyncd.conf(5) and systemd.network(5), sshd(8), "AUTHORIZED_KEYS FILE
+FORMAT", of OpenSSH, and wpa_supplicant.conf(5).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 
 from camerad.config.provisioning import Provisioning, Wifi
-from camerad.provisioning.kept import CONFIG, SSH, TIME, WIFI
+from camerad.provisioning.kept import CONFIG, NETWORK, SSH, TIME, WIFI
 
 _ROUNDS = 4096
 _KEY_BYTES = 32
@@ -18,7 +19,10 @@ _KEY_BYTES = 32
 def made_of(provisioning: Provisioning) -> dict[str, str]:
     """Content of each file that follows from a provisioning file, by name."""
     file = provisioning.file
-    made = {CONFIG: provisioning.config}
+    made = {
+        CONFIG: provisioning.config,
+        NETWORK: _network(host_name(provisioning.settings.device.id)),
+    }
     if file.time.servers:
         made[TIME] = f"[Time]\nNTP={' '.join(file.time.servers)}\nFallbackNTP=\n"
     if file.ssh is not None:
@@ -26,6 +30,18 @@ def made_of(provisioning: Provisioning) -> dict[str, str]:
     if file.wifi is not None:
         made[WIFI] = _wifi(file.wifi)
     return made
+
+
+def host_name(device: str) -> str:
+    """What the dock's network calls a camera: its name in letters that a host may have (RFC 1123,
+    2.1), small ones, since there large ones are the same. device: `device.id`."""
+    return re.sub("[^a-z0-9-]", "-", device.lower()).strip("-")
+
+
+def _network(host: str) -> str:
+    """What a camera's own network adds to that of all: without it every camera would be one and the
+    same name to whoever looks for its address."""
+    return f"[DHCPv4]\nHostname={host}\n\n[DHCPv6]\nHostname={host}\n"
 
 
 def _wifi(wifi: Wifi) -> str:

@@ -58,7 +58,7 @@ def new_id() -> str:
 def read(directory: str) -> tuple[Order, ...]:
     """All orders that are kept. Raises OrdersError."""
     path = os.path.join(directory, NAME)
-    if not os.path.lexists(path):
+    if not files.is_there(path):
         return ()
     try:
         return msgspec.json.decode(read_plain(path, "orders", _LARGEST), type=tuple[Order, ...])

@@ -77,7 +77,7 @@ class Register:
 def read(path: str, *, made: bool = False) -> Register:
     """A register. made: it need not be there yet, and is an empty one then. Raises RegisterError
     and StorageError."""
-    if not os.path.lexists(path):
+    if not files.is_there(path):
         if made:
             return Register()
         raise RegisterError(
@@ -123,7 +123,7 @@ def write(path: str, register: Register) -> None:
 def brought(directory: str) -> Device:
     """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
     path = os.path.join(directory, DEVICE)
-    if not os.path.lexists(path):
+    if not files.is_there(path):
         raise RegisterError(
             f"{path}: there is no such file; put the card into its camera, and wait until that is "
             "ready"

@@ -171,7 +171,28 @@ def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | Non
             "key with --office-key"
         )
     opening = ", ".join(file.recipients) or "nobody: it does not record"
-    return f"in order, signed by {office}; what it records can be opened by {opening}"
+    signed_by = f"your office's key, {office}"
+    if own is None:
+        signed_by = (
+            f"{office}; there is no key of your office here, so nobody can tell whether that is "
+            "your office's: name that, or its public half, with --office-key"
+        )
+    return f"in order, signed by {signed_by}; what it records can be opened by {opening}"
+
+
+def too_few(recipients: Sequence[str]) -> str | None:
+    """What is to be said where nobody, or one key alone, opens what a camera records."""
+    if not recipients:
+        return (
+            "no recipients, so the camera records nothing: name the public halves of the office's "
+            "keys ('camerad keys new')"
+        )
+    if len(set(recipients)) == 1:
+        return (
+            "1 key alone opens what is recorded, and without it, or its passphrase, nobody does: "
+            "make a spare one by 'camerad keys new', and name both"
+        )
+    return None
 
 
 def stand_in() -> PublicKey:

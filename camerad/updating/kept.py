@@ -66,7 +66,7 @@ class Kept:
     def read(self) -> Record:
         """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
         of is not confirmed, so the system before goes on."""
-        if not os.path.lexists(self._path):
+        if not files.is_there(self._path):
             return Record()
         try:
             return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_mocks import decoding
 from hw_mocks.progress import Progress
 from hw_mocks.resident import Ahead
 
@@ -366,7 +367,8 @@ def _render(clip: Path, sizes: dict[str, tuple[int, int]], folder: Path, max_fra
                 )
                 for stream, size in sizes.items()
             ]
-            return _render_frames(container.decode(video), writers, sizes, clip, max_frames)
+            found = decoding.frames(clip, container, video)
+            return _render_frames(found, writers, sizes, clip, max_frames)
     except av.FFmpegError as error:
         raise FootageError(f"{clip}: cannot be read as film ({error.strerror})") from error
 

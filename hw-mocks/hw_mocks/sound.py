@@ -21,6 +21,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_mocks import decoding
+
 CLAPPER_VARIABLE: Final = "HW_MOCKS_CLAPPER"
 FLASH_FRAMES: Final = 3
 """How many frames a flash lasts."""
@@ -156,7 +158,8 @@ class Beside:
 def decode(path: Path) -> tuple[Values, int]:
     """The sound of a file, mixed to one channel, and its rate; no samples if it has none.
 
-    Raises SoundError if it cannot be read.
+    Where a packet cannot be decoded there is silence, so that what comes later stays with its
+    pictures. Raises SoundError if nothing can be read.
     """
     import av
 
@@ -166,11 +169,15 @@ def decode(path: Path) -> tuple[Values, int]:
                 return np.empty(0), 1
             stream = container.streams.audio[0]
             mixer = av.AudioResampler(format="dbl", layout="mono", rate=stream.rate)
-            pieces = [
-                piece.to_ndarray()[0]
-                for frame in [*container.decode(stream), None]
-                for piece in mixer.resample(frame)
-            ]
+            pieces = [np.empty(0)]
+            ends: float | None = None
+            for frame in decoding.frames(path, container, stream):
+                if ends is not None and frame.time is not None:
+                    pieces.append(np.zeros(max(0, round((frame.time - ends) * stream.rate))))
+                pieces += [piece.to_ndarray()[0] for piece in mixer.resample(frame)]
+                if frame.time is not None:
+                    ends = frame.time + frame.samples / stream.rate
+            pieces += [piece.to_ndarray()[0] for piece in mixer.resample(None)]
             return np.concatenate(pieces), stream.rate
     except (OSError, av.FFmpegError) as error:
         raise SoundError(f"{path}: no sound can be read from it: {error.strerror}") from error

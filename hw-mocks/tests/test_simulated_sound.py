@@ -8,10 +8,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
-from hw_mocks import sound
+from hw_mocks import footage, sound
 from hw_mocks.bus import now_us
 from hw_mocks.clips import find
 from hw_mocks.microphone import Feeder, Microphone
@@ -59,6 +60,71 @@ def test_a_film_with_sound_is_heard_and_one_without_is_spoken_over() -> None:
     assert sound.film(find("carphone_pristine.mp4")) is None
     spoken = sound_of({"kind": "film", "path": str(find("carphone_pristine.mp4"))})
     assert np.abs(spoken.heard(np.arange(0, 2, 1 / 48_000))).max() > 0.1
+
+
+def film_with_sound(path: Path) -> Path:
+    """Two seconds of pictures, ten a second, and of a tone, in packets of 1024 samples."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("mpeg4", rate=10)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        heard = container.add_stream("aac", rate=48_000)
+        heard.layout = "mono"
+        for number in range(20):
+            picture = np.full((72, 64), 40 + 5 * number, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            container.mux(pictures.encode(frame))
+        tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(96_000) / 48_000)).astype(np.float32)
+        for start in range(0, len(tone), 1024):
+            samples = tone[np.newaxis, start : start + 1024]
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, start
+            container.mux(heard.encode(frame))
+        container.mux(pictures.encode(None))
+        container.mux(heard.encode(None))
+    return path
+
+
+def spoil(path: Path, kind: str, numbers: list[int] | None = None) -> None:
+    """Make packets of a film's sound or pictures unreadable, all of them if none are named."""
+    with av.open(str(path)) as container:
+        (stream,) = getattr(container.streams, kind)
+        places = [(one.pos, one.size) for one in container.demux(stream) if one.size]
+    data = bytearray(path.read_bytes())
+    for number in range(len(places)) if numbers is None else numbers:
+        begin, size = places[number]
+        data[begin : begin + size] = b"\xff" * size
+    path.write_bytes(data)
+
+
+def test_one_bad_packet_of_sound_is_silence_and_what_follows_stays_in_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As ffmpeg plays it: of 94 packets one is missing."""
+    whole, rate = sound.decode(film_with_sound(tmp_path / "film.mp4"))
+    assert capsys.readouterr().err == ""
+    spoil(tmp_path / "film.mp4", "audio", [40])
+    samples, _ = sound.decode(tmp_path / "film.mp4")
+    assert "1 audio packet(s) cannot be decoded" in capsys.readouterr().err
+    assert len(samples) == len(whole)
+    silent = np.flatnonzero(np.abs(samples).reshape(-1, 64).max(axis=1) < 0.01)
+    # 1024 samples, but that the next packet overlaps with it.
+    assert 1024 - 128 <= 64 * np.count_nonzero((silent > 20) & (silent < 1400)) <= 2048
+    after = slice(45 * 1024, 80 * 1024)
+    assert np.corrcoef(samples[after], whole[after])[0, 1] > 0.99
+    assert rate == 48_000
+
+
+def test_a_film_whose_sound_is_all_bad_is_named(tmp_path: Path) -> None:
+    spoil(film_with_sound(tmp_path / "film.mp4"), "audio")
+    with pytest.raises(SoundError, match=r"film\.mp4: no sound can be read"):
+        sound.decode(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_a_film_with_a_bad_packet_is_filmed(tmp_path: Path, kind: str) -> None:
+    spoil(film_with_sound(tmp_path / "film.mp4"), kind, [10])
+    folder = footage.prepare(tmp_path / "film.mp4", 64, 48, None, tmp_path / "cache")
+    assert footage.load_info(folder).frames == (20 if kind == "audio" else 19)
 
 
 def test_what_cannot_be_heard_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

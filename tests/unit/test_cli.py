@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from camerad import __version__, cli
+from camerad import __version__, cli, terminal
 from camerad.client import request
 from camerad.errors import (
     EX_CONFIG,
+    EX_IOERR,
     EX_NOPERM,
     EX_SOFTWARE,
     EX_TEMPFAIL,
@@ -230,7 +231,7 @@ def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
     monkeypatch.setitem(sys.modules, "camerad.early", None)
     good = Path(__file__).parents[2] / "config" / "camerad.yaml"
     assert cli.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
-    assert "a camera needs 'camerad[device]'" in capsys.readouterr().err
+    assert "which only a camera has" in capsys.readouterr().err
 
 
 def test_a_mistake_of_ours_is_no_verdict(
@@ -245,6 +246,49 @@ def test_a_mistake_of_ours_is_no_verdict(
     assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake of camerad")
     assert "Traceback" in said
     assert "surprise\\x1b[2J" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/a/b"), "/a/b: cannot go on: Permission denied"),
+        (OSError(28, "No space left on device", "standard output"), "standard output: No space"),
+        (OSError(24, "Too many open files"), "Too many open files (in test_cli.py:"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: OSError,
+    said: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "_status", fail)
+    assert cli.main(["status"]) == EX_IOERR
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_an_interrupt_that_became_another_error_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """numpy says ImportError when its import is interrupted."""
+
+    def fail(*_: object, **__: object) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    monkeypatch.setattr(cli, "_status", fail)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert cli.main(["status"], interrupts=terminal.Interrupts()) == 128 + signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == ""
 
 
 def test_output_that_nobody_read_is_no_verdict() -> None:

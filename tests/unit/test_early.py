@@ -107,7 +107,7 @@ def test_a_place_that_may_not_be_written_is_the_card_s_answer(
 def test_a_second_daemon_touches_no_line(settings: Settings, factory: MockFactory) -> None:
     early = Early(settings)
     touched = len(factory.pins)
-    with pytest.raises(StorageError, match="another camerad records"):
+    with pytest.raises(StorageError, match="another process of camerad"):
         Early(settings)
     assert len(factory.pins) == touched
     early.close()

@@ -639,6 +639,26 @@ def test_what_is_due_is_deleted_and_leaves_a_tombstone(scenes: Any) -> None:
     assert "deleted" in scene.kinds()
 
 
+@pytest.mark.parametrize("name", [f"{ID} (1).tar", f"Kopie von {ID}.tar", "copy.bin"])
+def test_p9_the_daemon_deletes_copies_with_their_recording_and_those_that_come_later(
+    scenes: Any, name: str
+) -> None:
+    scene = scenes()
+    path = Path(recorded(scene))
+    content = path.read_bytes()
+    copy = path.parent / name
+    copy.write_bytes(content)
+    scene.clock.advance(13 * DAY)
+    housekept(scene)
+    assert copy.exists()
+    scene.clock.advance(2 * DAY)
+    housekept(scene)
+    assert not copy.exists()
+    copy.write_bytes(content)
+    housekept(scene)
+    assert not copy.exists()
+
+
 def test_a_flagged_recording_is_named_before_it_goes(scenes: Any) -> None:
     scene = scenes()
     recorded(scene, marks=(7,))

@@ -94,7 +94,7 @@ def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
 
 def test_only_one_daemon_records_into_a_directory(tmp_path: Path) -> None:
     first = storage.claim(str(tmp_path))
-    with pytest.raises(storage.TakenError, match="another camerad records into"):
+    with pytest.raises(storage.TakenError, match="another process of camerad"):
         storage.claim(str(tmp_path))
     os.close(first)
     os.close(storage.claim(str(tmp_path)))

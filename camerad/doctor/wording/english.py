@@ -69,7 +69,7 @@ ENGLISH: Final = Wording(
             "Run the command with sudo.",
         ),
         What.DEVICES_TAKEN: Said("It belongs to a process that does not tell how it does."),
-        What.RECIPIENTS_OK: Said("{count} key(s) of the office can open what is recorded."),
+        What.RECIPIENTS_OK: Said("Keys of the office that can open what is recorded: {count}."),
         What.RECIPIENTS_NONE: Said(
             "Nobody could open a recording, so none is made.",
             "Put the public keys of the evidence desk and of its spare under 'recipients' in "
@@ -116,7 +116,7 @@ ENGLISH: Final = Wording(
         What.LEDGER_OK: Said("{entries} entries in the newest part, nothing wrong."),
         What.LEDGER_NONE: Said("There is none yet; the daemon begins it with its first start."),
         What.LEDGER_DAMAGED: Said(
-            "{why} ({count} finding(s) in all)",
+            "{why} (findings in all: {count})",
             "Offload what is there, then look at all of it with: camerad evidence verify "
             "{directory}. If nobody has meddled, the card is failing: replace it.",
         ),
@@ -158,13 +158,13 @@ ENGLISH: Final = Wording(
             "converter, and replace an old battery.",
         ),
         What.TEMPERATURE_NONE: Said("Nothing measures it: {why}"),
-        What.SPACE_OK: Said("{minutes:.0f} minutes of recording."),
+        What.SPACE_OK: Said("{minutes:.0f} min of recording."),
         What.SPACE_LOW: Said(
-            "{minutes:.0f} minutes of recording only; the camera warns below {limit:.0f}.",
+            "{minutes:.0f} min of recording only; the camera warns below {limit:.0f}.",
             "Offload: camerad offload DIR. What the office has is then deleted as room is needed.",
         ),
         What.SPACE_FULL: Said(
-            "{minutes:.1f} minutes of recording; below {limit:.0f} none starts.",
+            "{minutes:.1f} min of recording; below {limit:.0f} none starts.",
             "Offload: camerad offload DIR. What the office has is then deleted as room is needed. "
             "If something else fills the card: sudo du -xh {directory}",
         ),
@@ -215,7 +215,7 @@ ENGLISH: Final = Wording(
         ),
         What.HARDENING_NO_UNIT: Said("No service {unit} is installed here."),
         What.HARDENING_NO_TOOL: Said("systemd-analyze is not here, or says nothing: {why}"),
-        What.UPTIME: Said("{days} days, {hours:02d}:{minutes:02d} hours."),
+        What.UPTIME: Said("{days} d {hours:02d}:{minutes:02d} h."),
         What.CAMERA_OK: Said(
             "{camera}: {width} x {height}, {rate:.1f} pictures a second, brightness {luma} of 255, "
             "{encoder} encoder."

@@ -73,7 +73,7 @@ GERMAN: Final = Wording(
         ),
         What.DEVICES_TAKEN: Said("Es gehört einem Programm, das keine Auskunft gibt."),
         What.RECIPIENTS_OK: Said(
-            "{count} Schlüssel der Dienststelle können öffnen, was aufgezeichnet wird."
+            "Schlüssel der Dienststelle, die öffnen können, was aufgezeichnet wird: {count}."
         ),
         What.RECIPIENTS_NONE: Said(
             "Niemand könnte eine Aufzeichnung öffnen, darum entsteht keine.",
@@ -126,7 +126,7 @@ GERMAN: Final = Wording(
         What.LEDGER_OK: Said("{entries} Einträge im neuesten Teil, nichts auszusetzen."),
         What.LEDGER_NONE: Said("Es gibt noch keines; der erste Start beginnt es."),
         What.LEDGER_DAMAGED: Said(
-            "{why} (insgesamt {count} Befunde)",
+            "{why} (Befunde insgesamt: {count})",
             "Erst auslesen, was da ist, dann alles ansehen mit: camerad evidence verify "
             "{directory}. Wenn niemand eingegriffen hat, versagt die Karte: austauschen.",
         ),
@@ -170,14 +170,14 @@ GERMAN: Final = Wording(
             "prüfen und einen alten Akku tauschen.",
         ),
         What.TEMPERATURE_NONE: Said("Nichts misst sie: {why}"),
-        What.SPACE_OK: Said("{minutes:.0f} Minuten Aufzeichnung."),
+        What.SPACE_OK: Said("{minutes:.0f} min Aufzeichnung."),
         What.SPACE_LOW: Said(
-            "Nur {minutes:.0f} Minuten Aufzeichnung; die Kamera warnt unter {limit:.0f}.",
+            "Nur {minutes:.0f} min Aufzeichnung; die Kamera warnt unter {limit:.0f}.",
             "Auslesen: camerad offload VERZEICHNIS. Was die Dienststelle hat, wird dann gelöscht, "
             "sobald Platz gebraucht wird.",
         ),
         What.SPACE_FULL: Said(
-            "{minutes:.1f} Minuten Aufzeichnung; unter {limit:.0f} beginnt keine.",
+            "{minutes:.1f} min Aufzeichnung; unter {limit:.0f} beginnt keine.",
             "Auslesen: camerad offload VERZEICHNIS. Was die Dienststelle hat, wird dann gelöscht, "
             "sobald Platz gebraucht wird. Füllt etwas anderes die Karte: sudo du -xh {directory}",
         ),
@@ -235,7 +235,7 @@ GERMAN: Final = Wording(
         ),
         What.HARDENING_NO_UNIT: Said("Kein Dienst {unit} ist hier installiert."),
         What.HARDENING_NO_TOOL: Said("systemd-analyze fehlt oder sagt nichts: {why}"),
-        What.UPTIME: Said("{days} Tage, {hours:02d}:{minutes:02d} Stunden."),
+        What.UPTIME: Said("{days} d {hours:02d}:{minutes:02d} h."),
         What.CAMERA_OK: Said(
             "{camera}: {width} x {height}, {rate:.1f} Bilder je Sekunde, Helligkeit {luma} von "
             "255, Kodierer {encoder}."

@@ -36,8 +36,11 @@ MADE: Final = (
     *("etc/shells", "etc/modules", "etc/mtab", "etc/vconsole.conf", "etc/security/opasswd"),
     *("etc/pam.d/common-*", "etc/python3/debian_config", "etc/ssh/sshd_config"),
     *("etc/dpkg/origins/default", "etc/initramfs-tools/*", "etc/rc?.d/*", "usr/local/man"),
-    # The recipe's way to what the technician's file asks for.
-    "etc/wpa_supplicant/wpa_supplicant-wlan0.conf",
+    # The recipe's ways to what the technician's file asks for.
+    *(
+        "etc/wpa_supplicant/wpa_supplicant-wlan0.conf",
+        "etc/systemd/network/*.network.d/camerad.conf",
+    ),
     # Written by build.py for updates: by whom they are signed, and where they go.
     "etc/rauc/*",
     # Commands and pages that update-alternatives and install-info keep.

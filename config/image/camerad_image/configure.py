@@ -21,6 +21,9 @@ LINKS: Final = {
     "/etc/wpa_supplicant/wpa_supplicant-wlan0.conf": (
         "/var/lib/camerad-provision/wpa_supplicant-wlan0.conf"
     ),
+    "/etc/systemd/network/80-camerad-dock.network.d/camerad.conf": (
+        "/var/lib/camerad-provision/dock.network"
+    ),
     "/etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
     # Empty unless a network is there, in the dock.
     "/etc/resolv.conf": "/run/systemd/resolve/resolv.conf",

@@ -81,7 +81,7 @@ def test_a_report_that_came_to_nothing_leaves_no_file(
     monkeypatch.setitem(sys.modules, "camerad.doctor.examination", None)
     said = desk("doctor", "--save", tmp_path / "report.txt")
     assert said.code == EX_UNAVAILABLE
-    assert "this is for cameras" in said.err
+    assert "which only a camera has" in said.err
     assert not (tmp_path / "report.txt").exists()
 
 

@@ -18,7 +18,7 @@ import pytest
 from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
 from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_CONFIG, EX_USAGE
+from camerad.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.evidence import repair
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import SigningKey
@@ -42,10 +42,10 @@ def test_list_shows_what_is_here_and_warns_of_what_is_about_to_go(
     said = desk("evidence", "list", "--trust-clock")
     assert said.code == 0
     lines = said.out.splitlines()
-    assert lines[0].split()[:3] == ["ID", "DEVICE", "START"]
+    assert lines[0].split()[:3] == ["ID", "DEVICE", "WEARER"]
     assert lines[1].startswith(ONE)
     assert "flagged" in lines[1]
-    assert "2026-11-24 15:30:00Z" in lines[2]
+    assert "2026-11-24 15:30:00" in lines[2]
     listed = desk("evidence", "list", "--json").json
     assert [one["id"] for one in listed] == [ONE, TWO]
     assert listed[0]["flagged"]
@@ -501,7 +501,7 @@ def test_no_permission_is_said_with_what_to_do(
 
     monkeypatch.setattr(os, "open", guarded)
     said = desk("evidence", "verify", ONE)
-    assert said.code == Verdict.UNREADABLE
+    assert said.code == EX_NOPERM
     assert "change the owner, or run as the owner" in said.out
 
 

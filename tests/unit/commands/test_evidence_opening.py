@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +18,13 @@ from desk_helpers import ONE, Camera, office
 from sealed_helpers import LOCKED, PASSPHRASE
 
 from camerad.commands import desk as desk_module
-from camerad.errors import EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
+from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.evidence.report import Verdict
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in, damage
+
+NOBODY = 65534
 
 
 def test_open_writes_an_mp4_beside_us(desk: Desk, camera: Camera, key: Path, private: Path) -> None:
@@ -29,6 +35,79 @@ def test_open_writes_an_mp4_beside_us(desk: Desk, camera: Camera, key: Path, pri
     again = desk(*opening)
     assert "exists already" in again.err
     assert again.code not in (0, 1, 2, 3)
+
+
+@pytest.fixture
+def opening(camera: Camera, key: Path, private: Path) -> dict[str, tuple[object, ...]]:
+    """What opens a recording, and what exports it, but for the place."""
+    camera.put(ONE)
+    more = (ONE, "--key", key, "--identity", private)
+    return {
+        "open": ("evidence", "open", *more),
+        "export": ("evidence", "export", *more, *WHO, "--no-hold"),
+    }
+
+
+@pytest.mark.parametrize("action", ["open", "export"])
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file/below", "Not a directory|File exists"),
+        ("n" * 300, "File name too long"),
+        ("/proc/self/below", "No such file|not permitted"),
+        ("/sys/below", "No such file|not permitted|Permission denied"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_one_sentence(
+    desk: Desk, opening: dict[str, tuple[object, ...]], action: str, place: str, why: str
+) -> None:
+    Path("file").write_text("")
+    before = sorted(os.listdir())
+    said = desk(*opening[action], "--output", place)
+    forbidden = re.search("not permitted|Permission denied", said.err) is not None
+    assert said.code in ((EX_NOPERM,) if forbidden else (EX_IOERR, EX_CANTCREAT)), said.err
+    assert re.search(why, said.err), said.err
+    assert len(said.err.splitlines()) == 1
+    assert sorted(os.listdir()) == before
+
+
+@contextlib.contextmanager
+def somebody_else() -> Iterator[None]:
+    """Root may write everywhere, so another user has to try."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_open_into_what_is_write_protected_is_one_sentence_and_elsewhere_it_is_done(
+    desk: Desk, camera: Camera, key: Path, private: Path, tmp_path: Path
+) -> None:
+    """A file without a name gets one by way of /proc, which a process that allows no dump of itself
+    has to be let do as any user."""
+    path = camera.put(ONE)
+    opening = ("evidence", "open", path, "--key", key, "--identity", private, "--output")
+    assert desk(*opening, "first.mp4").code == 0  # all that is imported is
+    for one in (path, *path.parents):
+        if one != Path(tempfile.gettempdir()) and one.is_relative_to(tempfile.gettempdir()):
+            one.chmod(0o755)
+    private.chmod(0o644)
+    protected, own = tmp_path / "protected", tmp_path / "own"
+    protected.mkdir(mode=0o555)
+    own.mkdir()
+    own.chmod(0o777)
+    with somebody_else():
+        said = desk(*opening, protected / "film.mp4")
+        assert (said.code, "Permission denied" in said.err) == (EX_NOPERM, True), said.err
+        assert len(said.err.splitlines()) == 1
+        said = desk(*opening, own / "film.mp4")
+        assert said.code == 0, said.err
+    assert os.listdir(protected) == []
+    assert os.listdir(own) == ["film.mp4"]
 
 
 def test_open_asks_for_the_passphrase_or_reads_it(

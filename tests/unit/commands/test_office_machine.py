@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ from camerad.errors import (
     EX_USAGE,
 )
 
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+BROUGHT = {"PIL", "libcamera", "videodev2"}
+"""What the system and picamera2 bring to a camera."""
 DEVICE_ONLY = ("aiohttp", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
 
 SCRIPT = """
@@ -139,3 +144,27 @@ def test_the_help_names_every_exit_code(
 def test_the_document_names_every_exit_code() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert not [code for code in CODES if f"\n| {code} | " not in text]
+
+
+def test_all_that_camerad_imports_comes_with_it_or_is_a_camera_s() -> None:
+    """What README installs at a desk, and `make run`: no command wants more than that."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    called = {"opencv-python-headless": "cv2", "pyyaml": "yaml"}
+    declared = {
+        called.get(name.lower(), name)
+        for name in (*project["dependencies"], *project["optional-dependencies"]["device"])
+    }
+    imported = {
+        module.partition(".")[0]
+        for path in (ROOT / "camerad").rglob("*.py")
+        for module in re.findall(r"(?m)^ *(?:import|from) ([\w.]+)(?: import|$)", path.read_text())
+    }
+    assert imported - declared - set(sys.stdlib_module_names) - {"camerad"} == BROUGHT
+    assert "segno" in project["dependencies"]
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{one.name}" for one in DOCUMENTS)])
+def test_every_extra_that_is_named_is_there(page: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"(?:camerad|\.)\[(\w+)\]", (ROOT / page).read_text())
+    assert set(named) <= set(extras["optional-dependencies"])

@@ -154,7 +154,7 @@ def test_a_device_that_is_locked_by_nobody_we_can_ask_is_said(
     fcntl.flock(claim, fcntl.LOCK_EX)
     said = desk("offload", stick, "--same-disk")
     os.close(claim)
-    assert "a running daemon has this store" in said.err
+    assert "another process has this store" in said.err
     assert "with --socket" in said.err
     assert "start" not in said.err, "one runs already"
     assert said.code not in (0, 1)

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 import yaml
 
 from camerad.config.provisioning import NAME
-from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_TEMPFAIL, EX_USAGE
+from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.evidence import office
 from camerad.evidence.keys import PublicKey, SigningKey, read_public_key
 from camerad.provisioning import publishing, register, signing, writing
@@ -36,16 +37,57 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     key = office.load_or_create(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert (told.code, told.out) == (
         0,
-        f"{tmp_path / '07' / NAME}: in order, signed by {key.thumbprint}; what it records can be "
-        f"opened by {DESK}\n",
+        f"{tmp_path / '07' / NAME}: in order, signed by your office's key, {key.thumbprint}; what "
+        f"it records can be opened by {DESK}\n",
     )
+
+
+SPARE = str(pyrage.x25519.Identity.generate().to_public())
+
+
+def test_a_camera_that_one_key_alone_can_open_is_warned_of(desk: Desk, tmp_path: Path) -> None:
+    """Whoever loses it, or its passphrase, has lost all that was recorded."""
+    one = ("provision", "new", "--device", "camera-07", *NEW)
+    said = desk(*one, "--output", tmp_path / "07")
+    assert said.code == 0
+    assert "1 key alone" in said.err
+    assert "camerad keys new" in said.err
+    for action in ("sign", "check"):
+        again = desk("provision", action, tmp_path / "07" / NAME)
+        assert (again.code, "1 key alone" in again.err) == (0, True), action
+    both = desk(*one, "--recipient", SPARE, "--output", tmp_path / "08")
+    assert (both.code, both.err) == (0, "")
+    assert desk("provision", "sign", tmp_path / "08" / NAME).err == ""
+
+
+def test_a_file_by_which_nothing_is_recorded_is_warned_of(desk: Desk, tmp_path: Path) -> None:
+    path = made(desk, tmp_path / "07") / NAME
+    path.write_text(path.read_text().replace(f"recipients:\n  - {DESK}\n", "recipients: []\n"))
+    for action in ("sign", "check"):
+        said = desk("provision", action, path)
+        assert (said.code, "records nothing" in said.err) == (0, True), said.err
+
+
+def test_of_many_cameras_those_that_one_key_alone_can_open_are_counted(
+    desk: Desk, tmp_path: Path
+) -> None:
+    template = made(desk, tmp_path / "07") / NAME
+    table = tmp_path / "cameras.csv"
+    table.write_text("device.id\ncamera-02\ncamera-03\n")
+    said = desk("provision", "batch", template, table, "--output", tmp_path / "cards")
+    assert said.code == 0, said.err
+    (line,) = said.err.splitlines()
+    assert "camera-02, camera-03: 1 key alone" in line
 
 
 def test_a_sound_file_of_another_office_is_told_before_it_sets_up_a_camera(
     desk: Desk, tmp_path: Path
 ) -> None:
     theirs = made(desk, tmp_path / "07", "camera-07", "--office-key", tmp_path / "stranger.pem")
-    assert desk("provision", "check", theirs / NAME).code == 0, "no key at hand to compare with"
+    unknown = desk("provision", "check", theirs / NAME)
+    assert unknown.code == 0, "no key at hand to compare with"
+    assert "your office's key" not in unknown.out
+    assert "nobody can tell whether that is your office" in unknown.out
     made(desk, tmp_path / "08", "camera-08")
     said = desk("provision", "check", theirs / NAME)
     assert (said.code, said.out) == (EX_CONFIG, "")
@@ -203,7 +245,7 @@ def test_where_this_user_may_not_write_is_told_before_a_key_is_made(
     """Whoever runs the tests may be root, who may write everywhere."""
     monkeypatch.setattr(writing.os, "access", lambda path, _: path != str(tmp_path))
     said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / "07")
-    assert said.code == EX_IOERR
+    assert said.code == EX_NOPERM
     assert f"{tmp_path}: cannot write into the directory: Permission denied; " in said.err
     assert not (tmp_path / "config").exists()
 

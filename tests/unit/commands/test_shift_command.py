@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socketserver
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,14 +178,6 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["shift", "badge", "W-1", "--output", str(path)]) == EX_CANTCREAT
     assert path.read_text() == "mine"
     assert "cannot be written: File exists" in capsys.readouterr().err
-
-
-def test_without_the_library_it_is_said_which(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    assert cli.main(["shift", "badge", "W-1"]) == EX_UNAVAILABLE
-    assert "install 'camerad[badges]'" in capsys.readouterr().err
 
 
 def test_the_longest_id_still_fits_on_the_page() -> None:

@@ -18,7 +18,7 @@ from sealed_helpers import WALL_US
 
 from camerad.clock import DAY, ClockSource, Moment
 from camerad.commands import desk as desk_module
-from camerad.errors import EX_CONFIG, EX_USAGE
+from camerad.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
 from camerad.evidence import jws
 from camerad.evidence.chain import HEADER_NAME
 from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
@@ -111,6 +111,10 @@ def test_a_lock_on_a_cut_file_in_an_office_says_nothing(
             info for info in desk("evidence", "list", archive, "--json").json if info["id"] == ONE
         )
         assert one["state"] == "interrupted"
+        # Asked about it alone, both say the same.
+        (alone,) = desk("evidence", "list", path, "--json").json
+        shown = desk("evidence", "show", path, "--json").json
+        assert {alone["state"], shown["state"]} == {"interrupted"}
 
 
 @pytest.mark.parametrize("ledger", ["begun", "silent", "ended", "other boot"])
@@ -378,7 +382,8 @@ def test_a_devices_key_that_may_not_be_read_is_not_called_gone(
 
     monkeypatch.setattr(os, "open", guarded)
     found = verified()
-    assert (found.code, "the key cannot be read: Permission denied" in found.out) == (2, True)
+    assert found.code == EX_NOPERM
+    assert f"NOT READ: {holding.key}: cannot read the key: Permission denied" in found.out
     assert "is gone" not in found.out
 
 

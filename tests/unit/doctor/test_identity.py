@@ -105,6 +105,20 @@ def test_a_ledger_without_any_key_cannot_be_read(state: Path) -> None:
     assert judge_ledger(read(str(state)), str(state)).what is What.LEDGER_UNREADABLE
 
 
+def test_a_ledger_that_nobody_could_look_at_is_not_taken_for_none(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.lstat
+
+    def refuse(path: str) -> os.stat_result:
+        if path == str(state / "ledger"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", refuse)
+    assert judge_ledger(read(str(state)), str(state)).what is What.LEDGER_UNREADABLE
+
+
 def test_without_a_ledger_the_published_key_is_the_known_one(state: Path) -> None:
     current, _ = keys.published(str(state))
     assert look(str(state), None, credential=False).known == current.thumbprint

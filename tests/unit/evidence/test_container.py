@@ -330,9 +330,9 @@ def test_a_fragment_that_failed_is_added_by_a_later_attempt_as_if_nothing_had_be
 
     with monkeypatch.context() as broken:
         broken.setattr(os, fails, fail)
-        with pytest.raises(StorageError, match="replace the card"):
+        with pytest.raises(StorageError, match="replace it"):
             opened.append(b"again", a_facts(first))
-        with pytest.raises(StorageError, match="replace the card"):
+        with pytest.raises(StorageError, match="replace it"):
             opened.retry()
         assert opened.sealed_bytes == before
     opened.retry()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -31,7 +34,7 @@ from camerad.evidence.keys import read_public_key
 from camerad.evidence.known import Held
 from camerad.evidence.report import Verdict
 from camerad.evidence.store import HoldError
-from camerad.evidence.unseal import UnsealError, open_recording
+from camerad.evidence.unseal import Opened, UnsealError, opened
 from camerad.evidence.verify import verify
 from camerad.evidence.wording import ENGLISH, GERMAN
 
@@ -117,14 +120,15 @@ def test_what_is_handed_over_is_what_was_checked(
     """Whoever can write the source swaps it while the export is under way."""
     genuine = original.read_bytes()
 
-    def open_swapped(*arguments: Any, **how: Any) -> Any:
+    @contextlib.contextmanager
+    def open_swapped(*arguments: Any, **how: Any) -> Iterator[Opened]:
         if moment == "copied":
             original.write_bytes(b"something else")
-        report = open_recording(*arguments, **how)
-        original.write_bytes(b"something else")
-        return report
+        with opened(*arguments, **how) as footage:
+            original.write_bytes(b"something else")
+            yield footage
 
-    monkeypatch.setattr("camerad.evidence.export.open_recording", open_swapped)
+    monkeypatch.setattr("camerad.evidence.export.opened", open_swapped)
     made = run(an_order(original))
     assert made.report.verdict is Verdict.AUTHENTIC
     package = Path(made.path or "")
@@ -270,7 +274,11 @@ def test_the_wrong_private_key_leaves_nothing_behind(original: Path) -> None:
     assert left(order) == []
 
 
-@pytest.mark.parametrize("name", [f"{ONE}.mp4.part", f"{ONE}.tar.new", "report.html", "SHA256SUMS"])
+FOOTAGE = r"#\d+ \(deleted\)"
+"""What the kernel calls a file without a name."""
+
+
+@pytest.mark.parametrize("name", [FOOTAGE, rf"{ONE}\.tar\.new", r"report\.html", "SHA256SUMS"])
 def test_a_disk_that_fills_leaves_nothing_behind(
     original: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -278,7 +286,8 @@ def test_a_disk_that_fills_leaves_nothing_behind(
     real = os.pwritev
 
     def full(descriptor: int, buffers: Any, offset: int) -> int:
-        if os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")) == name:
+        there = os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if re.fullmatch(name, there):
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, buffers, offset)
 
@@ -304,6 +313,20 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(original: Path, num
         export(order, interrupt, lambda _: TOKENS)
     signal.signal(signal.SIGINT, before)
     assert left(order) == []
+
+
+def test_footage_has_no_name_while_the_rest_of_the_package_is_made(original: Path) -> None:
+    """Whoever is killed then leaves nothing in the clear: a daemon may take a minute to hold it."""
+    order = an_order(original)
+    seen: list[str] = []
+
+    def look(recording: str) -> Held:
+        seen.extend(os.listdir(Path(order.directory, f"{ONE}-export.part")))
+        return held(recording)
+
+    assert export(order, look, lambda _: TOKENS).path is not None
+    assert f"{ONE}.tar" in seen
+    assert [name for name in seen if "mp4" in name] == []
 
 
 def test_a_hold_that_is_refused_leaves_nothing_behind(original: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,93 @@ def test_nothing_but_a_plain_file_is_opened_to_be_written(tmp_path: Path) -> Non
             files.open_existing(str(path))
     finally:
         os.close(reader)
+
+
+# ------------------------------------------------------------------------------- what is there
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE])
+def test_no_answer_is_not_taken_for_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.lstat
+    path = tmp_path / "shut" / "one"
+    path.parent.mkdir()
+
+    def refuse(name: str) -> os.stat_result:
+        if name == str(path):
+            raise OSError(number, os.strerror(number))
+        return real(name)
+
+    monkeypatch.setattr(files.os, "lstat", refuse)
+    forbidden = number in files.FORBIDDEN
+    for ask in (files.is_there, files.is_directory, files.is_link, files.is_file):
+        with pytest.raises(StorageError) as said:
+            ask(str(path))
+        assert said.value.errno == number
+        assert isinstance(said.value, files.ForbiddenError) is forbidden
+        # A person who may not look is told where, and that once for all that is in there.
+        named = path.parent if forbidden else path
+        assert str(said.value).startswith(f"{named}: ")
+
+
+@pytest.mark.parametrize("name", ["nothing", "file/below", "loop/below", "x" * 300])
+def test_what_cannot_be_there_is_not_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "loop").symlink_to("loop")
+    assert files.mode_of(str(tmp_path / name)) is None
+    assert not files.is_there(str(tmp_path / name))
+
+
+def test_a_link_is_one_and_what_it_leads_to_is_asked_for_by_name(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    (tmp_path / "lost").symlink_to("nowhere")
+    link, lost = str(tmp_path / "link"), str(tmp_path / "lost")
+    assert (files.is_link(link), files.is_directory(link)) == (True, False)
+    assert files.is_directory(link, linked=True)
+    assert (files.is_there(lost), files.mode_of(lost, linked=True)) == (True, None)
+    for path in (link, lost):
+        with pytest.raises(StorageError, match="a symbolic link stands there"):
+            files.look_into(path)
+
+
+def test_no_command_and_nothing_of_evidence_takes_no_answer_for_no() -> None:
+    asking = re.compile(
+        r"os\.path\.(exists|lexists|isdir|isfile|islink)\(|\.(exists|is_dir|is_file)\(\)"
+    )
+    package = Path(files.__file__).parents[1]
+    found = [
+        f"{path.name}: {line.strip()}"
+        for part in ("evidence", "commands")
+        for path in sorted((package / part).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if asking.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files that are another user's")
+def test_what_root_makes_belongs_to_whoever_has_the_directory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(tmp_path, 65_534, 65_533)
+    files.make_directory(str(tmp_path / "one" / "two"))
+    files.publish(str(tmp_path / "one" / "file"), b"x")
+    files.publish(str(tmp_path / "secret"), b"x", mode=0o600)
+
+    def owner(name: str) -> tuple[int, int]:
+        found = (tmp_path / name).stat()
+        return found.st_uid, found.st_gid
+
+    assert {owner(name) for name in ("one", "one/two", "one/file")} == {(65_534, 65_533)}
+    assert owner("secret") == (0, 0)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    # A share may know no such user: what is copied there counts more than whose it is.
+    monkeypatch.setattr(files.os, "fchown", refuse)
+    files.publish(str(tmp_path / "shared"), b"x")
+    assert owner("shared") == (0, 0)
+    assert "cannot give it to the directory's owner" in caplog.text

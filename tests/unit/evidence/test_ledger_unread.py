@@ -90,6 +90,27 @@ def test_a_ledger_that_this_version_cannot_fully_read_deletes_nothing(
     assert (camera.recordings / f"{TWO}.tar").exists()
 
 
+@pytest.mark.parametrize("rotations", [0, 2])
+def test_a_ledger_that_this_version_cannot_fully_read_deletes_no_copy(
+    camera: Camera, rotations: int
+) -> None:
+    """Neither by a tombstone that the newest epoch knows, nor by one that only older ones do."""
+    kept = camera.put(ONE).read_bytes()
+    camera.clock.advance(DAYS * DAY)
+    with camera.open() as store:
+        assert [one.id for one in store.purge()] == [ONE]
+        for _ in range(rotations):
+            store.ledger.rotate()
+        assert (ONE in store.ledger.state.recordings) is (rotations == 0)
+    append(camera, "hold", HELD | {"id": TWO, "until": "2027"})
+    copy = camera.recordings / "copy.tar"
+    copy.write_bytes(kept)
+    with camera.open() as store:
+        store.reconcile()
+        assert store.purge() == []
+    assert copy.exists()
+
+
 def test_an_entry_with_one_more_field_costs_no_hold(camera: Camera) -> None:
     camera.put(ONE)
     append(camera, "hold", HELD | {"until": "2027"})

@@ -404,3 +404,49 @@ def test_what_was_deleted_meanwhile_is_passed_over(
     with camera.open() as store:
         done = offload(OwnedDevice(store, KEY, KEYS), str(office), Purging(), same_disk=True)
     assert done.acknowledged == [ONE, THREE]
+
+
+def test_a_recording_that_cannot_be_read_is_told_and_nothing_is_signed_of_it(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = camera.put(ONE)
+    camera.put(TWO)
+    real = os.open
+
+    def failing(name: Any, *args: Any, **named: Any) -> int:
+        if os.fspath(name) == str(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(name, *args, **named)
+
+    monkeypatch.setattr(os, "open", failing)
+    done = camera.offload(office)
+    assert done.copied == [TWO]
+    assert [ONE in problem and "cannot be read" in problem for problem in done.problems] == [True]
+    monkeypatch.undo()
+    assert camera.offload(office).problems == []
+    with camera.open() as store:
+        assert store.ledger.state.recordings[ONE].changed is None
+
+
+def test_what_the_office_deleted_does_not_come_back_because_nobody_may_see_that(
+    camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera.put(ONE)
+    camera.offload(office)
+    keys = office / "office" / "keys"
+    keys.mkdir()
+    real = os.lstat
+
+    def refuse(path: Any, **named: Any) -> os.stat_result:
+        if os.fspath(path).startswith(str(keys)):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, **named)
+
+    def refused(path: Any, **named: Any) -> os.stat_result:
+        return refuse(path, **named) if os.fspath(path) == str(keys) else stat(path, **named)
+
+    stat = os.stat
+    monkeypatch.setattr(os, "lstat", refuse)
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(StorageError, match="may not look into"):
+        camera.offload(office)

@@ -109,8 +109,8 @@ def test_both_languages_say_the_same_things(words: Wording) -> None:
         one, other = getattr(words, name), getattr(ENGLISH, name)
         if isinstance(one, str):
             assert one
-            assert set(re.findall(r"(?<!{){(\w+)}(?!})", one)) == set(
-                re.findall(r"(?<!{){(\w+)}(?!})", other)
+            assert set(re.findall(r"(?<!{){(\w+)[:}]", one)) == set(
+                re.findall(r"(?<!{){(\w+)[:}]", other)
             )
         else:
             assert set(one) == set(other)
@@ -197,6 +197,20 @@ def test_a_salvaged_one_says_what_is_damaged_and_what_is_in_the_video(words: Wor
         assert contained < text.index(said) < remarks
     assert words.check_opened not in text
     assert f"{words.check_opened_partly}: {words.passed}" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, ("Bild", "Stück", "Tag")), (2, ("Bilder", "Stücken", "Tagen"))]
+)
+def test_one_picture_is_a_picture_and_two_are_pictures(number: int, words: tuple[str, ...]) -> None:
+    pictures, pieces, days = words
+    gap = Gap(FRAMES_LOST, number, ORIGIN_US, ORIGIN_US + 100_000)
+    result = a_result(header=a_header(retention_days=number), frames=number, gaps=[gap])
+    result.commits = number
+    text = text_of(render(a_sheet(result), GERMAN))
+    assert f", {number} {pictures} in {number} {pieces} " in text
+    assert f"gingen verloren, {number} {pictures} " in text
+    assert f"nach {number} {days}, sofern" in text
 
 
 def test_nothing_stays_in_english_on_a_german_sheet() -> None:

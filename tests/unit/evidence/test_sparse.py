@@ -155,7 +155,7 @@ def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
     assert path.stat().st_size == TERABYTE
     other = sparse_file(tmp_path / NAME.replace("000001", "000002"), b"", 2 * LONGEST_TAIL)
     monkeypatch.setattr(
-        "camerad.evidence.reading._pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
+        "camerad.evidence.reading.pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
     )
     assert repair(str(other), KEY, ManualClock()).outcome is Outcome.UNREADABLE
 

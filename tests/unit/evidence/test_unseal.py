@@ -218,10 +218,86 @@ def test_what_is_there_already_is_left_as_it_is(desk: Desk) -> None:
         desk.open(made().file, salvage=True)
 
 
-def test_leftovers_of_a_killed_run_are_written_over(desk: Desk) -> None:
-    (desk.output.parent / "opened.mp4.part").write_text("leftover")
+def test_leftovers_of_a_killed_run_are_removed(desk: Desk) -> None:
+    part = desk.output.parent / "opened.mp4.part"
+    part.write_text("leftover")
     desk.open(made().file)
     assert desk.left() == ["opened.mp4"]
+    # Not by a run that failed early only.
+    desk.output.unlink()
+    part.write_text("leftover")
+    desk.open(b"hello")
+    assert desk.left() == []
+
+
+def test_what_comes_to_be_there_meanwhile_is_left_as_it_is(desk: Desk) -> None:
+    def come(_: int, __: int) -> None:
+        desk.output.write_text("precious")
+
+    desk.recording.write_bytes(made().file)
+    with pytest.raises(files.FileExistsAlreadyError, match="left as it is"):
+        open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=come)
+    assert desk.output.read_text() == "precious"
+    assert desk.left() == ["opened.mp4"]
+
+
+@pytest.fixture
+def no_unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system as a stick's, vfat or exFAT: it has no files without a name."""
+    real = os.open
+
+    def refuse(path: str, flags: int, *more: int, **others: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path)
+        return real(path, flags, *more, **others)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.usefixtures("no_unnamed")
+@pytest.mark.parametrize("salvage", [False, True])
+def test_on_a_stick_it_has_another_name_until_it_is_whole(desk: Desk, salvage: bool) -> None:
+    seen: set[str] = set()
+    modes: set[int] = set()
+
+    def look(_: int, __: int) -> None:
+        seen.update(desk.left())
+        modes.add((desk.output.parent / "opened.mp4.part").stat().st_mode & 0o777)
+
+    data = made().file
+    if salvage:
+        data = pack(altered(made().members, "000005.m4s.age", lambda old: flipped(old, 200)))
+    desk.recording.write_bytes(data)
+    target = str(desk.output)
+    given = (str(desk.recording), KEYS, [office()], target)
+    open_recording(*given, salvage=salvage, progress=look)
+    assert (seen, modes) == ({"opened.mp4.part"}, {MODE})
+    assert desk.left() == ["opened.salvaged.mp4" if salvage else "opened.mp4"]
+
+
+@pytest.mark.usefixtures("no_unnamed")
+def test_on_a_stick_what_a_killed_run_left_is_removed_by_the_next_and_nothing_else(
+    desk: Desk,
+) -> None:
+    part = desk.output.parent / "opened.mp4.part"
+    part.write_text("leftover")
+    assert desk.open(b"hello").verdict is Verdict.UNREADABLE
+    assert desk.left() == []
+    part.mkdir()
+    with pytest.raises(files.FileExistsAlreadyError, match=r"opened\.mp4\.part"):
+        desk.open(made().file)
+    assert desk.left() == ["opened.mp4.part"]
+
+
+@pytest.mark.usefixtures("no_unnamed")
+def test_on_a_stick_an_interrupt_leaves_nothing_behind(desk: Desk) -> None:
+    def interrupt(_: int, __: int) -> None:
+        raise KeyboardInterrupt
+
+    desk.recording.write_bytes(made().file)
+    with pytest.raises(KeyboardInterrupt):
+        open_recording(str(desk.recording), KEYS, [office()], str(desk.output), progress=interrupt)
+    assert desk.left() == []
 
 
 @pytest.mark.parametrize("call", ["write", "sync"])
@@ -396,10 +472,21 @@ def test_a_terminated_process_leaves_nothing_behind(desk: Desk) -> None:
     with process(desk, made().file, "slow") as running:
         assert running.stdout is not None
         assert running.stdout.readline()
-        assert desk.left() == ["opened.mp4.part"]
         running.terminate()
         running.communicate(timeout=DEADLINE_S)
     assert running.returncode != 0
+    assert desk.left() == []
+
+
+def test_a_killed_process_leaves_nothing_in_the_clear_behind(desk: Desk) -> None:
+    """Nothing can be done any more by whoever gets SIGKILL, or when the power is lost."""
+    with process(desk, made().file, "slow") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline()
+        assert desk.left() == []
+        running.kill()
+        running.communicate(timeout=DEADLINE_S)
+    assert running.returncode == -signal.SIGKILL
     assert desk.left() == []
 
 

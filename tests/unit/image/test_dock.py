@@ -11,7 +11,7 @@ import pytest
 
 from camerad.provisioning import applying, kept
 from camerad.timekeeping import SYNCHRONISED
-from camerad_image import configure, layout, units
+from camerad_image import accounts, configure, layout, units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
 
@@ -76,6 +76,19 @@ def test_the_time_is_asked_for_once_its_servers_are_known_and_stays_known_outsid
     assert name in {path.name for path in MEMBERS}
     assert ("RuntimeDirectory", str(SYNCHRONISED.parent.relative_to("/run"))) in said
     assert ("RuntimeDirectoryPreserve", "yes") in said
+
+
+def test_what_the_dock_s_network_is_told_of_a_camera_is_its_own_name() -> None:
+    """The image is every camera's, and so is the name in its /etc/hostname."""
+    networks = FILES / "etc/systemd/network"
+    (network,) = networks.iterdir()
+    place = f"/etc/systemd/network/{network.name}.d/camerad.conf"
+    assert configure.LINKS[place] == f"{KEPT_AT}/{kept.NETWORK}"
+
+
+def test_the_recipe_accounts_for_every_link_that_it_makes() -> None:
+    links = [place.lstrip("/") for place in configure.LINKS]
+    assert accounts.unaccounted(links, set()) == []
 
 
 def test_nobody_stays_logged_in_on_a_camera_that_is_worn() -> None:

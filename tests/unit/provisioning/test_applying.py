@@ -18,6 +18,7 @@ from camerad.provisioning import card as cards
 from camerad.provisioning import kept, orders, signing, standing
 from camerad.provisioning.applying import Outcome, camera_of
 from camerad.provisioning.deciding import TOLD, Why, digest
+from camerad.provisioning.making import host_name
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.standing import PENDING, Standing
 from tests.unit.provisioning.scene import (
@@ -73,7 +74,22 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     scene.put(document(2, camera=CAMERA))
     assert scene.apply() is Outcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
-    assert there == {standing.ACCEPTED, kept.CONFIG, kept.PUBLISH, orders.NAME}
+    assert there == {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
+
+
+def test_each_camera_has_a_name_of_its_own_in_the_dock_s_network(scene: Scene) -> None:
+    """By which a technician finds its address among twenty others."""
+    scene.set_up(1)
+    network = (scene.data / kept.NETWORK).read_text()
+    assert network == "[DHCPv4]\nHostname=camera-07\n\n[DHCPv6]\nHostname=camera-07\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "host"),
+    [("Cam_1.Nord", "cam-1-nord"), ("camera-07", "camera-07"), ("A" * 63, "a" * 63), ("x_.", "x")],
+)
+def test_a_camera_s_name_becomes_one_that_a_host_may_have(device: str, host: str) -> None:
+    assert host_name(device) == host
 
 
 def test_what_the_system_cannot_do_is_told_and_everything_else_is_done(scene: Scene) -> None:
@@ -114,6 +130,7 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
         standing.ACCEPTED: 0o600,
         kept.CONFIG: 0o644,
         kept.WIFI: 0o600,
+        kept.NETWORK: 0o644,
         orders.NAME: 0o644,
     }
 

@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 from camerad.config import load
+from camerad.errors import ConfigError
 from camerad.provisioning import kept, orders, standing
 from camerad.provisioning.applying import Outcome
 from camerad.provisioning.report import NAME as REPORT
@@ -74,7 +75,7 @@ def judge(scene: Scene, serials: list[int]) -> None:
     assert [order.serial for order in scene.orders] == serials
     assert scene.standing is not Standing.REFUSED
     there = {path.name for path in scene.data.iterdir()}
-    wanted = {standing.ACCEPTED, kept.CONFIG, kept.WIFI, kept.PUBLISH, orders.NAME}
+    wanted = {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.WIFI, kept.PUBLISH, orders.NAME}
     assert there == wanted
     for path in (*scene.boot.iterdir(), *scene.data.iterdir()):
         assert SECRET.encode() not in path.read_bytes(), path
@@ -119,7 +120,7 @@ def test_the_model_finds_what_is_not_synchronised(scene: Scene, fast: Path) -> N
         try:
             again.apply()
             judge(again, [6])
-        except (AssertionError, OSError):
+        except (AssertionError, ConfigError, OSError):
             return True
         return False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from datetime import datetime
 from html import unescape
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from camerad.config.sections import DEVICE_ID
 from camerad.evidence.keys import SigningKey
 from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
-from camerad.provisioning.labels import NoSegnoError, sheet
+from camerad.provisioning.labels import sheet
 from camerad.provisioning.register import Camera, Register
 
 KEY = SigningKey.generate().public
@@ -132,9 +131,3 @@ def cut_off(page: Path, headless: list[str]) -> list[str]:
     told = re.search(r"<title>cut off: (.*?)</title>", done.stdout)
     assert told is not None, done.stdout[:1000]
     return [name for name in told[1].split(",") if name]
-
-
-def test_labels_without_their_library_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "segno", None)
-    with pytest.raises(NoSegnoError, match=r"camerad\[badges\]"):
-        page_of(ENGLISH, "camera-07")

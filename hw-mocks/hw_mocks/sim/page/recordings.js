@@ -114,12 +114,13 @@ class Entry {
     mark(element, "aria-disabled", String(locked));
   }
 
-  says({ state, seconds, pre_event_seconds: before, frames, gaps, sound, sound_gaps: soundGaps, marks, continues }) {
+  says({ state, seconds, pre_event_seconds: before, frames, gaps, sound, sound_gaps: soundGaps, marks, continues, wearer }) {
     const text = words();
     // A running one grows while this is read; the stage says how long it is.
     if (state === "recording") return say("states", state);
     const earlier = before > 0 ? [text.before(number(before))] : [];
     const parts = [duration(seconds), ...earlier, text.frames(count(frames))];
+    if (wearer) parts.push(text.by(wearer));
     if (continues) parts.push(text.continued);
     if (marks?.length) parts.push(text.marks(marks.length));
     if (gaps.length) parts.push(text.gaps(gaps.length));

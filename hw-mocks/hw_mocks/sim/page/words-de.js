@@ -96,9 +96,10 @@ export const DE = {
     "Jede ist versiegelt. Prüfen geht ohne Schlüssel der Dienststelle; zum Öffnen dient hier ihr Demoschlüssel.",
   none: "Noch keine. Drücken Sie zweimal die große Taste.",
   before: (seconds) => `davon ${seconds} s vorher`,
-  frames: (count) => `${count} Bilder`,
+  frames: (count) => (count === 1 ? "1 Bild" : `${count} Bilder`),
   soundGaps: (count) => (count === 1 ? "1 Lücke im Ton" : `${count} Lücken im Ton`),
   gaps: (count) => (count === 1 ? "1 Lücke" : `${count} Lücken`),
+  by: (wearer) => `getragen von ${wearer}`,
   continued: "Fortsetzung nach einem Ausfall",
   marks: (count) => (count === 1 ? "1 Markierung" : `${count} Markierungen`),
   states: {
@@ -123,7 +124,7 @@ export const DE = {
   },
   verdictIs: {
     authentic: (seconds, frames) =>
-      `${seconds} mit ${frames} Bildern, jedes von dieser Kamera signiert, keines verändert.`,
+      `${seconds}, Bilder: ${frames}; jedes von dieser Kamera signiert, keines verändert.`,
     qualified: () => "Was da ist, hat diese Kamera signiert, und niemand hat es verändert.",
     not_authentic: () => "Etwas wurde verändert, entfernt oder stammt nicht von dieser Kamera.",
     unreadable: () => "Hier ist nichts, was sich beurteilen ließe.",

@@ -96,9 +96,10 @@ export const EN = {
     "Each is sealed. To verify one takes no key of the office; to open one, the page uses its demonstration key.",
   none: "None yet. Press the big button twice.",
   before: (seconds) => `${seconds} s of it from before`,
-  frames: (count) => `${count} frames`,
+  frames: (count) => (count === 1 ? "1 frame" : `${count} frames`),
   soundGaps: (count) => (count === 1 ? "1 gap in the sound" : `${count} gaps in the sound`),
   gaps: (count) => (count === 1 ? "1 gap" : `${count} gaps`),
+  by: (wearer) => `worn by ${wearer}`,
   continued: "continued after a failure",
   marks: (count) => (count === 1 ? "1 mark" : `${count} marks`),
   states: {
@@ -123,7 +124,7 @@ export const EN = {
   },
   verdictIs: {
     authentic: (seconds, frames) =>
-      `${seconds} with ${frames} frames, each signed by this camera, none changed.`,
+      `${seconds}, frames: ${frames}; each signed by this camera, none changed.`,
     qualified: () => "What is there was signed by this camera, and nobody has changed it.",
     not_authentic: () => "Something was changed or removed, or is not by this camera.",
     unreadable: () => "There is nothing here that could be judged.",
