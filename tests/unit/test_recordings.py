@@ -39,9 +39,15 @@ class Recorder:
     slow_syncs: int = 0
     turned_us: int = NOW_US
     pending_us: int | None = None
+    wanted_us: int = NOW_US
+    stopped_for: str | None = None
+    refused: bool = False
     told: list[tuple[str, Any]] = field(default_factory=list)
 
     def start(self) -> None: ...
+
+    def join(self, timeout: float | None = None) -> bool:
+        return False
 
     def stop(self, at_us: int, _deadline: float, reason: str) -> None:
         self.told.append((reason, at_us))
