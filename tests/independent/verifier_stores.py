@@ -37,6 +37,7 @@ class Known:
     deleted: bool = False
     missing: bool = False
     held: bool = False
+    receipt: str = ""
     days: int = 0
 
 
@@ -66,6 +67,7 @@ class Ledger:
             known.ended |= one["ended"] is not None or one["final"] is not None
             known.deleted |= one["deleted"] is not None
             known.missing |= one["missing"]
+            known.receipt = one["acknowledged"] or known.receipt
             known.days, known.held = one["retention_days"], bool(one["holds"])
         if kind in ("opened", "received") or (kind == "found" and facts["header"]):
             self.of(facts["id"]).header = facts["header"]
@@ -76,6 +78,8 @@ class Ledger:
             self.of(facts["id"]).finals.add(facts["final"])
             self.of(facts["id"]).ended = True
             self.of(facts["id"]).days = facts["retention_days"]
+        if kind == "acknowledged":
+            self.of(facts["id"]).receipt = facts["receipt"]
         if kind in ("hold", "release"):
             self.of(facts["id"]).held = kind == "hold"
         if kind == "deleted":
@@ -298,7 +302,7 @@ def check_receipts(directory: Path, keys: Keys) -> tuple[Report, list[dict[str, 
             found = read_statement((directory / name).read_bytes(), "camerad-receipt", keys)
             if found.payload["kid"] != found.kid:
                 raise NoStatementError("names another key than that of its signature")
-            receipts.append(found.payload)
+            receipts.append(found.payload | {"token": found.sha256})
         except NoStatementError as error:
             report.note(2, f"Receipt {name} {error}.")
         except OSError as error:
@@ -381,36 +385,25 @@ def check_device(state: Path, keys: Keys) -> Report:
 def check_office(office: Path, keys: Keys) -> Report:
     """Check an office's directory (6)."""
     report, count = Report(), 0
-    identity = (
-        (office / "office/id").read_text().strip() if (office / "office/id").is_file() else None
-    )
-    if identity is None:
-        report.note(2, "office/id is gone.")
     ledger = check_ledger(office / "office/ledger", keys)
     report.add("office/ledger", ledger.report)
-    places = [
-        place for place in sorted(office.iterdir()) if place.is_dir() and place.name != "office"
-    ]
+    places = [one for one in sorted(office.iterdir()) if one.is_dir() and one.name != "office"]
     for place in places:
-        report.add(place.name, _place(place, identity, keys))
+        report.add(place.name, _place(place))
         own = check_ledger(place / "ledger", keys)
         report.add(f"{place.name}/ledger", own.report)
         receipts, said = check_receipts(place / "receipts", keys)
         report.add(f"{place.name}/receipts", receipts)
-        for receipt in said:
-            if receipt["directory"] != identity:
-                report.note(2, f"{place.name}: a receipt was made for another directory.")
-            if not own.has(receipt["head"]):
-                report.note(
-                    2,
-                    f"{place.name}: the ledger has not a receipt's head: it was put back.",
-                )
-        office_knows = Ledger(
-            known={one: ledger.known[one] for one in ledger.known if _here(place, one, said)}
-        )
-        count += _recordings(
-            report, place / "recordings", keys, [own, office_knows], said, own=False
-        )
+        if not all(own.has(receipt["head"]) for receipt in said):
+            report.note(2, f"{place.name}: the ledger has not a receipt's head: it was put back.")
+        there = {receipt["token"] for receipt in said}
+        for stem, one in own.known.items():
+            copied = (place / f"recordings/{stem}.tar").exists()
+            if copied and one.receipt and one.receipt not in there:
+                report.note(2, f"{place.name}: the receipt for {stem} is gone.")
+        here = {one: ledger.known[one] for one in ledger.known if _here(place, one, said)}
+        folder, ledgers = place / "recordings", [own, Ledger(known=here)]
+        count += _recordings(report, folder, keys, ledgers, said, own=False)
     if not count:
         report.note(3, "There is no recording.")
     return report
@@ -423,16 +416,18 @@ def _here(place: Path, stem: str, receipts: list[dict[str, Any]]) -> bool:
     )
 
 
-def _place(place: Path, identity: str | None, keys: Keys) -> Report:
+def _place(place: Path) -> Report:
     """The key and the ledgers of one device's directory (6)."""
     report = Report()
     try:
         jwk = json.loads((place / "device.jwk").read_text())
         x = decoded(jwk["x"].encode())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        x = None
+        jwk, x = None, None
     canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{base64url(x)}"}}' if x else ""
-    if not x or base64url(bytes.fromhex(sha(canonical.encode())))[:8] != place.name[-8:]:
+    kid = base64url(bytes.fromhex(sha(canonical.encode())))
+    key = json.loads(canonical or "{}") | {"kid": kid, "alg": "EdDSA", "use": "sig"}
+    if not x or key != jwk or kid[:8] != place.name[-8:]:
         report.note(2, "device.jwk is not the key that the directory is named after.")
     earlier = place / "earlier-ledger"
     if earlier.is_dir() and any(earlier.iterdir()):
