@@ -91,7 +91,7 @@ lint:
 	$(python) -m ruff format --check .
 	shellcheck config/image/files/usr/lib/camerad/*
 	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad tests/image/guest/initramfs
-	shellcheck .ci/run hw-mocks/prepare.sh tests/run.sh tests/independent/verify.sh config/announcements/make.sh
+	shellcheck .ci/run hw-mocks/prepare.sh tests/run.sh config/announcements/make.sh
 
 types:
 	$(prepare) test
@@ -134,6 +134,7 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	CAMERAD_CUTS=300 $(python) -m pytest --timeout=14400 tests/updates
+	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest --timeout=14400 tests/independent
 	$(python) -m pytest --timeout=14400 -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
 		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted

@@ -187,6 +187,8 @@ class Checker:
         return self._links.commit(commit, seen.sha256)
 
     def _torn_tail(self, seen: Seen) -> None:
+        if not self._header_seen:
+            self._header_missing()
         if self._torn is not None:
             self._add(Kind.EXTRA, "is there twice", TORN_NAME)
             return
@@ -241,7 +243,8 @@ class Checker:
         if header is None or not self._links.at.linked:
             return
         now_us = closing.clock.boot_us if closing.boot_id == header.boot_id else 0
-        known_us = max(header.trigger_us, header.origin_us + result.end_us, now_us)
+        ends_us = header.origin_us + result.end_us if self._links.begun else 0
+        known_us = max(header.trigger_us, ends_us, now_us)
         if closing.at_us > known_us + AHEAD_US:
             text = "says what cannot be: footage was wanted until after it"
             self._add(Kind.CONTRADICTION, text, END_NAME)

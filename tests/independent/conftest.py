@@ -1,4 +1,4 @@
-"""Lets the tests here use the recordings that the unit tests of evidence make."""
+"""Lets the tests here use the recordings that the unit tests of evidence make, and the verifier."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "evidence"))
+sys.path.insert(0, str(Path(__file__).parent))

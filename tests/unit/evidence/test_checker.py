@@ -40,7 +40,16 @@ from camerad.evidence.checker import Checker
 from camerad.evidence.cutting import STOPPED_SHORT
 from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, RateChange, StageChange
+from camerad.evidence.records import (
+    COMMIT,
+    END,
+    HEADER,
+    RECOVERED,
+    Closing,
+    Facts,
+    RateChange,
+    StageChange,
+)
 from camerad.stream.packets import FRAMES_LOST, Gap
 
 WHOLE = Tail(TailKind.ZEROS, 0, len(tar.END))
@@ -702,3 +711,22 @@ def test_sealed_bytes_are_the_signed_ones() -> None:
     one = made()
     again = altered(one.members, "000001.m4s.age", lambda _: sealed(one.plain[2]))
     assert kinds(check(again))[0][0] is Kind.CHANGED
+
+
+def test_what_repair_kept_belongs_behind_the_header() -> None:
+    """In front of it, signed as it is, the archive is not the one that repair wrote."""
+    torn = b"x" * tar.BLOCK
+    closing = replace(some_closing(0, a_header().trigger_us), reason=RECOVERED)
+    header, init, kept, end = signed(a_header(), [b"init"], [], closing, torn=torn)
+    del init
+    assert {one.severity for one in check([header, kept, end]).findings} == {Severity.NOTE}
+    found = check([kept, header, end]).findings
+    assert any(one.severity is Severity.DAMAGE for one in found)
+
+
+def test_without_footage_an_end_in_another_boot_is_held_to_the_trigger() -> None:
+    """The second 0 that the header names is no footage."""
+    header = replace(a_header(), trigger_us=ORIGIN_US - 61 * SECOND)
+    closing = replace(some_closing(0, ORIGIN_US), boot_id="another", clock=at(0))
+    members = without(signed(header, [b"init"], [], closing), "init.mp4.age")
+    assert Kind.CONTRADICTION in {one.kind for one in check(members).findings}

@@ -1,0 +1,435 @@
+"""Ledgers, receipts and directories, checked from sections 5 and 6 of evidence-format.md alone."""
+
+import fcntl
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from verifier_recording import check_recording
+from verifier_statements import (
+    ID,
+    Keys,
+    NoStatementError,
+    Report,
+    Statement,
+    base64url,
+    decoded,
+    parts,
+    read_statement,
+    sha,
+)
+
+BEGINNING = re.compile(rb"[A-Za-z0-9_.-]*")  # what an append that was cut short left behind
+DAY = 86_400_000_000
+
+
+@dataclass
+class Known:
+    """What a ledger says of one recording."""
+
+    header: str = ""
+    finals: set[str] = field(default_factory=set)
+    opened: bool = False
+    ended: bool = False
+    deleted: bool = False
+    missing: bool = False
+    held: bool = False
+    receipt: str = ""
+    days: int = 0
+
+
+@dataclass
+class Ledger:
+    """A ledger that was checked: what is wrong with it, what it says, and where its entries are."""
+
+    report: Report = field(default_factory=Report)
+    known: dict[str, Known] = field(default_factory=dict)
+    entries: dict[int, tuple[int, str]] = field(
+        default_factory=dict
+    )  # epoch and SHA-256, by sequence
+    last: dict[str, Any] | None = None
+
+    def of(self, name: str) -> Known:
+        """What is known of one recording."""
+        return self.known.setdefault(name, Known())
+
+    def learn(self, entry: dict[str, Any]) -> None:
+        """Take from one entry what it says of recordings (5)."""
+        facts, kind = entry["facts"], entry["kind"]
+        for one in facts["recordings"] if kind == "carried" else []:
+            known = self.of(one["id"])
+            known.header = one["header"] or known.header
+            known.finals |= {one["final"]} - {None, ""}
+            known.opened |= not one["device"]
+            known.ended |= one["ended"] is not None or one["final"] is not None
+            known.deleted |= one["deleted"] is not None
+            known.missing |= one["missing"]
+            known.receipt = one["acknowledged"] or known.receipt
+            known.days, known.held = one["retention_days"], bool(one["holds"])
+        if kind in ("opened", "received") or (kind == "found" and facts["header"]):
+            self.of(facts["id"]).header = facts["header"]
+            self.of(facts["id"]).opened |= kind == "opened"
+        if kind in ("closed", "recovered", "received") or (
+            kind == "found" and facts["header"] and facts["final"]
+        ):
+            self.of(facts["id"]).finals.add(facts["final"])
+            self.of(facts["id"]).ended = True
+            self.of(facts["id"]).days = facts["retention_days"]
+        if kind == "acknowledged":
+            self.of(facts["id"]).receipt = facts["receipt"]
+        if kind in ("hold", "release"):
+            self.of(facts["id"]).held = kind == "hold"
+        if kind == "deleted":
+            known = self.of(facts["id"])
+            known.deleted = True
+            if known.held:
+                self.report.note(2, f"{facts['id']} was deleted although it was held.")
+            if facts["why"] == "expired" and facts["age_us"] < known.days * DAY:
+                self.report.note(2, f"{facts['id']} was deleted before its time.")
+        if kind in ("missing", "replaced", "found"):
+            self.of(facts["id"]).missing = kind == "missing"
+
+    def has(self, head: dict[str, Any]) -> bool:
+        """Whether a witnessed head is in it (6)."""
+        return self.entries.get(head["sequence"]) == (head["epoch"], head["sha256"])
+
+
+class _Reader:
+    """Goes through the epochs of a ledger in their order."""
+
+    def __init__(self, directory: Path, keys: Keys) -> None:
+        self.directory, self.keys, self.ledger = directory, keys, Ledger()
+        self.sequence: int | None = 0  # of the entry before; None: nobody knows
+        self.previous: str | None = ""
+        self.kid: str | None = None  # None: nobody knows, or there was none yet
+        self.torn: tuple[str, bytes] | None = (
+            None  # what an append left behind at the end of the epoch before
+        )
+        self.note = self.ledger.report.note
+
+    def run(self) -> Ledger:
+        """Each epoch from 1 to the highest has its entries or its checkpoint (5)."""
+        try:
+            names = set(os.listdir(self.directory))
+        except OSError as error:
+            self.note(2, f"The ledger cannot be read: {error.strerror}.")
+            return self.ledger
+        epochs = [re.fullmatch(r"([0-9]{6,})\.(jws|damaged|checkpoint)", name) for name in names]
+        numbers = {int(one[1]) for one in epochs if one and f"{int(one[1]):06d}" == one[1]} - {0}
+        for number in range(1, max(numbers, default=0) + 1):
+            stem = f"{number:06d}"
+            entries = next(
+                (name for name in (f"{stem}.jws", f"{stem}.damaged") if name in names), None
+            )
+            checkpoint = (
+                self.checkpoint(number, f"{stem}.checkpoint")
+                if f"{stem}.checkpoint" in names
+                else None
+            )
+            if entries:
+                begun = (self.sequence, self.previous)
+                self.epoch(number, entries)
+                if checkpoint is not None:
+                    self.agree(stem, checkpoint, begun)
+            elif checkpoint is not None:
+                self.stand_in(stem, checkpoint)
+            else:
+                if f"{stem}.checkpoint" not in names:
+                    self.note(2, f"Epoch {number} of the ledger is gone.")
+                self.sequence = self.previous = self.kid = self.torn = None
+        if not numbers:
+            self.note(2, "There is nothing of a ledger.")
+        elif self.torn:
+            self.note(0, f"{self.torn[0]}: the last append was cut short.")
+        return self.ledger
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; none if it cannot be read."""
+        try:
+            handle = os.open(self.directory / name, os.O_RDONLY | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                return file.read()
+        except OSError as error:
+            self.note(2, f"{name} cannot be read: {error.strerror}.")
+            return b""
+
+    def checkpoint(self, number: int, name: str) -> dict[str, Any] | None:
+        """What remains of an epoch that has expired (5)."""
+        try:
+            found = read_statement(self.read(name), "camerad-checkpoint", self.keys).payload
+        except NoStatementError as error:
+            self.note(2, f"{name} {error}.")
+            return None
+        if found["number"] != number or found["first"] > found["last"]:
+            self.note(2, f"{name} contradicts itself or its name.")
+        return found
+
+    def agree(
+        self, stem: str, checkpoint: dict[str, Any], begun: tuple[int | None, str | None]
+    ) -> None:
+        """A checkpoint and the entries of its epoch have to agree (5)."""
+        first = None if begun[0] is None else begun[0] + 1
+        is_so = (first, begun[1], self.sequence, self.previous)
+        said = (
+            checkpoint["first"],
+            checkpoint["previous"],
+            checkpoint["last"],
+            checkpoint["final"],
+        )
+        if is_so != said:
+            self.note(2, f"{stem}.checkpoint and the entries of its epoch do not agree.")
+
+    def stand_in(self, stem: str, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint stands in for its epoch (5)."""
+        if self.sequence is not None and (checkpoint["first"], checkpoint["previous"]) != (
+            self.sequence + 1,
+            self.previous,
+        ):
+            self.note(2, f"{stem}.checkpoint does not go on from the epoch before.")
+        self.sequence, self.previous, self.kid, self.torn = (
+            checkpoint["last"],
+            checkpoint["final"],
+            None,
+            None,
+        )
+        self.ledger.entries[checkpoint["last"]] = (checkpoint["number"], checkpoint["final"])
+
+    def epoch(self, number: int, name: str) -> None:
+        """The entries of one epoch: spelling, signature, `sequence`, `previous`, `epoch` (5)."""
+        *lines, rest = self.read(name).split(b"\n")
+        before, self.torn = self.torn, (name, rest) if rest else None
+        if b"\0" not in rest and not BEGINNING.fullmatch(rest):
+            self.note(2, f"{name} ends with what is no beginning of an entry.")
+        carried, repaired = 0, before is None
+        for at, line in enumerate(lines):
+            where = f"{name}, entry {at + 1}"
+            try:
+                found = read_statement(line, "camerad-ledger", self.keys)
+            except NoStatementError as error:
+                self.note(2, f"{where} {error}.")
+                self.sequence = self.previous = None
+                continue
+            entry, facts = found.payload, found.payload["facts"]
+            self.chain(where, number, found)
+            if at == 0:
+                if entry["kind"] != "epoch" or facts["number"] != number:
+                    self.note(2, f"{where} does not begin this epoch.")
+                else:
+                    carried = facts["carried"]
+            elif (entry["kind"] == "carried") != (at <= carried):
+                self.note(2, f"{where}: what is carried is not what the first entry says.")
+            if entry["kind"] == "repaired":
+                said = (facts["file"], facts["bytes"], facts["sha256"])
+                repaired = before is not None and said == (
+                    before[0],
+                    len(before[1]),
+                    sha(before[1]),
+                )
+            self.take(where, found)
+        if not lines:
+            self.note(2, f"{name} has no entry.")
+        if carried >= max(1, len(lines)):
+            self.note(2, f"{name} does not have all that was carried into it.")
+        if not repaired:
+            self.note(2, f"{name} does not tell of what an append left behind in the epoch before.")
+
+    def chain(self, where: str, number: int, found: Statement) -> None:
+        """One entry's place in the chain, and its key."""
+        entry = found.payload
+        if entry["epoch"] != number:
+            self.note(2, f"{where} names another epoch.")
+        if self.sequence is not None and entry["sequence"] != self.sequence + 1:
+            self.note(2, f"{where} has not the next number.")
+        if self.previous is not None and entry["previous"] != self.previous:
+            self.note(2, f"{where} does not name the entry before.")
+        if entry["happened"] and entry["happened"]["boot_us"] > entry["clock"]["boot_us"]:
+            self.note(2, f"{where} happened after it was written.")
+        replaces = (
+            entry["facts"].get("replaces") if entry["kind"] in ("epoch", "identity") else None
+        )
+        if self.kid not in (None, found.kid, replaces):
+            self.note(
+                2,
+                f"{where} is signed by another key, and does not say that it replaces the old one.",
+            )
+        self.sequence, self.previous, self.kid = entry["sequence"], found.sha256, found.kid
+        self.ledger.entries[entry["sequence"]] = (number, found.sha256)
+        self.ledger.last = entry
+
+    def take(self, where: str, found: Statement) -> None:
+        """What one entry says."""
+        entry = found.payload
+        if found.more:
+            self.note(
+                1, f"{where} has a kind or a field that the page does not know: {entry['kind']!r}."
+            )
+            return
+        if entry["kind"] == "damaged":
+            self.note(1, f"{where}: the ledger says that it lost entries.")
+        if entry["kind"] == "unread":
+            try:
+                found = read_statement(
+                    entry["facts"]["token"].encode(), "camerad-ledger", self.keys
+                )
+            except NoStatementError as error:
+                self.note(1, f"{where} repeats an entry that {error}.")
+                return
+            if found.more:
+                self.note(1, f"{where} repeats an entry that the page does not know.")
+                return
+            entry = found.payload
+            if entry["kind"] in ("deleted", "carried"):
+                return
+        self.ledger.learn(entry)
+
+
+def check_ledger(directory: Path, keys: Keys) -> Ledger:
+    """Check a ledger (5)."""
+    return _Reader(directory, keys).run()
+
+
+def check_receipts(directory: Path, keys: Keys) -> tuple[Report, list[dict[str, Any]]]:
+    """Check receipts, and return what they say (6)."""
+    report, receipts = Report(), []
+    names = sorted(os.listdir(directory)) if directory.is_dir() else []
+    for name in names:
+        if not re.fullmatch(r"[0-9]{4,9}\.jws", name):
+            continue
+        try:
+            found = read_statement((directory / name).read_bytes(), "camerad-receipt", keys)
+            if found.payload["kid"] != found.kid:
+                raise NoStatementError("names another key than that of its signature")
+            receipts.append(found.payload | {"token": found.sha256})
+        except NoStatementError as error:
+            report.note(2, f"Receipt {name} {error}.")
+        except OSError as error:
+            report.note(2, f"Receipt {name} cannot be read: {error.strerror}.")
+    return report, receipts
+
+
+def counts_as_running(path: Path, ledger: Ledger) -> bool:
+    """Whether a recording still runs: only for a device's own state directory (3.1)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with os.fdopen(handle, "rb") as file:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except OSError:
+            pass
+        head = file.read(512 + 1_048_576)[512:].split(b"\0")[0]
+    raw = parts(head)
+    try:
+        header = json.loads(raw[1]) if raw else {}
+        boot, clock = header["boot_id"], header["clock"]["boot_us"]
+        machine = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except (ValueError, TypeError, KeyError, OSError):
+        return False
+    if boot != machine or ledger.last is None:
+        return False
+    known = ledger.known.get(header["id"])
+    if known is not None:
+        return known.opened and not known.ended and not known.deleted and not known.missing
+    return ledger.last["boot_id"] == boot and ledger.last["clock"]["boot_us"] < clock + 10_000_000
+
+
+def _recordings(
+    report: Report,
+    folder: Path,
+    keys: Keys,
+    ledgers: list[Ledger],
+    receipts: list[dict[str, Any]],
+    *,
+    own: bool,
+) -> int:
+    """Check the recordings of one folder against what ledgers and receipts say of them."""
+    receipted = [one for receipt in receipts for one in receipt["recordings"]]
+    names = (
+        sorted(name for name in os.listdir(folder) if name.endswith(".tar"))
+        if folder.is_dir()
+        else []
+    )
+    for name in names:
+        identity = ID.match(name)
+        stem = identity[0] if identity else name.removesuffix(".tar")
+        known = [ledger.known[stem] for ledger in ledgers if stem in ledger.known]
+        finals = {final for one in known for final in one.finals}
+        finals |= {one["final"] for one in receipted if one["id"] == stem}
+        vouched = any(one.header and not one.deleted for one in known)
+        runs = own and counts_as_running(folder / name, ledgers[0])
+        found = check_recording(folder / name, keys, finals, vouched=vouched, runs=runs)
+        report.add(name, found)
+    for ledger in ledgers[-1:]:
+        for stem, one in ledger.known.items():
+            if one.header and not one.deleted and f"{stem}.tar" not in names and ID.fullmatch(stem):
+                report.note(2, f"{folder}: {stem} is gone, and no ledger says that it was deleted.")
+    return len(names)
+
+
+def check_device(state: Path, keys: Keys) -> Report:
+    """Check a camera's state directory: its ledger and its recordings."""
+    ledger, report = check_ledger(state / "ledger", keys), Report()
+    report.add("ledger", ledger.report)
+    receipts, said = check_receipts(state / "receipts", keys)
+    report.add("receipts", receipts)
+    if not _recordings(report, state / "recordings", keys, [ledger], said, own=True):
+        report.note(3, "There is no recording.")
+    return report
+
+
+def check_office(office: Path, keys: Keys) -> Report:
+    """Check an office's directory (6)."""
+    report, count = Report(), 0
+    ledger = check_ledger(office / "office/ledger", keys)
+    report.add("office/ledger", ledger.report)
+    places = [one for one in sorted(office.iterdir()) if one.is_dir() and one.name != "office"]
+    for place in places:
+        report.add(place.name, _place(place))
+        own = check_ledger(place / "ledger", keys)
+        report.add(f"{place.name}/ledger", own.report)
+        receipts, said = check_receipts(place / "receipts", keys)
+        report.add(f"{place.name}/receipts", receipts)
+        if not all(own.has(receipt["head"]) for receipt in said):
+            report.note(2, f"{place.name}: the ledger has not a receipt's head: it was put back.")
+        there = {receipt["token"] for receipt in said}
+        for stem, one in own.known.items():
+            copied = (place / f"recordings/{stem}.tar").exists()
+            if copied and one.receipt and one.receipt not in there:
+                report.note(2, f"{place.name}: the receipt for {stem} is gone.")
+        here = {one: ledger.known[one] for one in ledger.known if _here(place, one, said)}
+        folder, ledgers = place / "recordings", [own, Ledger(known=here)]
+        count += _recordings(report, folder, keys, ledgers, said, own=False)
+    if not count:
+        report.note(3, "There is no recording.")
+    return report
+
+
+def _here(place: Path, stem: str, receipts: list[dict[str, Any]]) -> bool:
+    """Whether a recording that the office knows belongs to this place."""
+    return (place / "recordings" / f"{stem}.tar").exists() or any(
+        one["id"] == stem for receipt in receipts for one in receipt["recordings"]
+    )
+
+
+def _place(place: Path) -> Report:
+    """The key and the ledgers of one device's directory (6)."""
+    report = Report()
+    try:
+        jwk = json.loads((place / "device.jwk").read_text())
+        x = decoded(jwk["x"].encode())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        jwk, x = None, None
+    canonical = f'{{"crv":"Ed25519","kty":"OKP","x":"{base64url(x)}"}}' if x else ""
+    kid = base64url(bytes.fromhex(sha(canonical.encode())))
+    key = json.loads(canonical or "{}") | {"kid": kid, "alg": "EdDSA", "use": "sig"}
+    if not x or key != jwk or kid[:8] != place.name[-8:]:
+        report.note(2, "device.jwk is not the key that the directory is named after.")
+    earlier = place / "earlier-ledger"
+    if earlier.is_dir() and any(earlier.iterdir()):
+        report.note(2, "The device's ledger once said something else: earlier-ledger is there.")
+    return report
