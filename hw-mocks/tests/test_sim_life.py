@@ -276,7 +276,9 @@ def test_a_simulator_that_ends_while_the_daemon_is_to_be_started_again_leaves_no
 
 def test_the_directory_that_nobody_names_is_that_of_make_run() -> None:
     root = Path(__file__).parents[2]
-    shown = subprocess.run(["make", "-n", "run"], cwd=root, capture_output=True, text=True).stdout
+    shown = subprocess.run(
+        ["make", "-n", "run"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
     assert f"--state-dir '{parser().get_default('state_dir')}'" in shown
 
 
