@@ -37,19 +37,22 @@ from camerad.clock import ClockSource, SystemClock
 from camerad.commands.options import config_home
 from camerad.commands.running import RunningDevice
 from camerad.errors import EX_USAGE, CameradError, StorageError
-from camerad.evidence import files, identity, office, storage
+from camerad.evidence import camera_holds, files, identity, office, receipts, storage
 from camerad.evidence.container import SUFFIX
 from camerad.evidence.device import OwnedDevice
 from camerad.evidence.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
+from camerad.evidence.known import Held
 from camerad.evidence.ledger import read_state
 from camerad.evidence.places import (
     Holding,
+    MissingError,
     NotThereError,
     Place,
     PlaceKind,
     check_directories,
     holding_name,
     is_id,
+    named,
     place_of,
 )
 from camerad.evidence.plain import read_plain
@@ -98,23 +101,58 @@ class Target:
 
 
 def target_of(what: str | None, state: str) -> Target:
-    """What a path, a recording's id, or nothing stands for. Raises NotThereError."""
+    """What a path, a recording's id, or nothing stands for. Raises NotThereError; MissingError for
+    the id of a recording that should be there."""
     if what is None:
         return Target(_default_place(state), None)
     if is_id(what) and not files.is_there(what):
         place = _default_place(state)
-        return Target(place, place.find(what))
-    path = os.path.abspath(what)
+        try:
+            return Target(place, place.find(what))
+        except NotThereError:
+            if by := _named_by(place, what):
+                raise MissingError(
+                    f"{what}: it is missing: {by} names it, and neither its file nor a deletion of "
+                    f"it is in {place.root}"
+                ) from None
+            raise
+    path = named(what)
+    if files.is_link(path) and files.mode_of(path, linked=True) is None:
+        raise NotThereError(f"{path}: this symbolic link leads to nothing; name what it should")
     place = _place(path)
+    for one in place.unread:
+        if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):
+            raise one.error  # it is not in the store, whatever that leads to
     if not files.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
         # One device's part of an office's directory.
         own = tuple(one for one in place.holdings if path in (one.root, one.recordings))
-        theirs = {one.recordings for one in own}
-        unread = tuple(one for one in place.unread if one.directory in theirs)
+        theirs = {one.root for one in own}
+        unread = tuple(one for one in place.unread if os.path.dirname(one.directory) in theirs)
         place = Place(place.kind, place.root, own, unread)
     return Target(place, None)
+
+
+def _named_by(place: Place, recording: str) -> str:
+    """What says that this recording should be here: "the ledger", or a receipt; "" if nothing does.
+    Nothing is checked by that. Raises StorageError."""
+    if place.kind is PlaceKind.FILES:
+        return ""
+    known = None
+    if files.is_directory(place.ledger):
+        device = place.kind is PlaceKind.DEVICE
+        keys = accompanying_keys(place) if device else office.ledger_keys(place, None).ring
+        known = read_state(place.ledger, keys).recordings.get(recording)
+    if known is not None:
+        return "the ledger" if known.deleted is None else ""
+    if place.kind is PlaceKind.OFFICE:
+        keys = accompanying_keys(place)
+        for holding in (one for one in place.holdings if not one.broken):
+            filed = receipts.read(holding.receipts, keys, recording)
+            if recording in receipts.by_recording(filed):
+                return "a receipt"
+    return ""
 
 
 def code_of(unread: Iterable[StorageError]) -> int:
@@ -133,9 +171,10 @@ def _default_place(state: str) -> Place:
 
 
 def _place(path: str) -> Place:
-    """The place that a path is in, as long as no symbolic link leads out of it."""
+    """The place that a path is in. Of an office's, what symbolic links lead out of is skipped, and
+    told (`Place.unread`); raises StorageError where one lies in another place."""
     place = place_of(path)
-    check_directories(place)
+    check_directories(place, all_of_it=False)
     return place
 
 
@@ -262,6 +301,24 @@ def told_by_devices(place: Place, path: str | None = None) -> set[str]:
     return {name for ledger in there for name in read_state(ledger, keys).recordings}
 
 
+def held_on_cameras(
+    options: argparse.Namespace, place: Place, trusted: KeyRing | None = None
+) -> dict[str, tuple[Held, ...]]:
+    """The holds of cameras' ledgers that count in an office, and that its ledger does not have yet,
+    by the recordings' ids. trusted: keys at hand, beside those that came with the recordings.
+    Raises StorageError."""
+    if place.kind is not PlaceKind.OFFICE:
+        return {}
+    own = office_keys(options, place)
+    state = read_state(place.ledger, own) if files.is_directory(place.ledger) else None
+    return camera_holds.pending(place, state, own, _any_key(place, trusted or KeyRing()))
+
+
+def _any_key(place: Place, trusted: KeyRing) -> KeyRing:
+    """The keys that a camera's hold may be signed by: it is better believed than deleted."""
+    return KeyRing([*trusted.values(), *accompanying_keys(place).values()])
+
+
 def holdings_of(place: Place, path: str) -> tuple[Holding, ...]:
     """What a recording's file can belong to: the holding that it lies in, or any of them where it
     lies in none."""
@@ -277,7 +334,7 @@ def ledgers_of(
     Raises StorageError."""
     if place.kind is PlaceKind.OFFICE:
         for holding in holdings_of(place, path):
-            if files.is_there(holding.ledger):
+            if not holding.broken and files.is_there(holding.ledger):
                 yield holding.ledger, keys
     if place.kind is not PlaceKind.FILES and files.is_there(place.ledger):
         own = keys if place.kind is PlaceKind.DEVICE else office_keys(options, place)
@@ -406,6 +463,9 @@ def opened_store(
         for difference in store.reconcile() if about is None else store.reconcile_for(about):
             if not difference.alarm:  # those were logged, which shows here as well
                 say(str(difference))
+        known = trusted or KeyRing()
+        for text in camera_holds.take_over(store, _any_key(place, known), known):
+            say(text)
         yield store, key
 
 

@@ -17,9 +17,11 @@ exit codes of verify, open and export:
     0  authentic and complete
     1  authentic, with remarks: recovered, running, gaps, or checked only with
        keys that lie beside the recordings
-    2  not authentic; of several recordings, one of them
+    2  not authentic; of several recordings, one of them; of verify also: it is
+       missing, and a ledger or a receipt names it
     3  unreadable: there is no recording, or no footage, that could be judged
-list, show, hold and release: 0 done (nothing was checked), 3 not there
+list, show, hold and release: 0 done (nothing was checked; list names what is
+missing, and verify tells more), 3 not there
 purge: 0 everything that is due is deleted, 3 not there. Otherwise recordings
 may be kept beyond their day; the first of these that holds:
     2  the ledger is damaged, and holds may be lost with it; or it says what this

@@ -77,7 +77,8 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
         found = (damaged(text), *found)
-    going = due(state, boot_id, now)
+    held = desk.held_on_cameras(options, place, trusted)
+    going = [one for one in due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
     summary = f"{len(going)} due" if going else "nothing is due"

@@ -12,17 +12,26 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from camerad.commands import desk, times
 from camerad.errors import StorageError
 from camerad.evidence import files
+from camerad.evidence.container import UNREADABLE
 from camerad.evidence.ledger import entries_about
 from camerad.evidence.listing import Listing, Others, info_of
-from camerad.evidence.places import Place, PlaceKind
+from camerad.evidence.places import (
+    Place,
+    PlaceKind,
+    device_stem,
+    holding_stem,
+    office_place,
+)
 from camerad.evidence.records import RecordingInfo, rfc3339
+from camerad.evidence.state import LedgerState
 from camerad.evidence.stored import Stored, join, list_place, others_in, seen_in
 from camerad.evidence.text import count, printable
 
@@ -47,7 +56,11 @@ def _list(options: argparse.Namespace) -> int:
     clock = desk.clock_of(options, target.place)
     state = desk.ledger_state(options, target.place)
     told = desk.told_by_devices(target.place)
-    everything = join(infos, state, clock.boot_id, clock.moment(), told)
+    held = desk.held_on_cameras(options, target.place)
+    joined = join(infos, state, clock.boot_id, clock.moment(), told)
+    everything = [
+        _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
+    ]
     found = [one for one in everything if wanted(one.info)]
     if options.json:
         objects = [_as_json(one, options) for one in found]
@@ -60,10 +73,13 @@ def _list(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write(f"{table(found, utc=options.utc)}({UNCHECKED})\n")
     here = {one.info.id for one in everything}
+    differ = {one.info.id for one in everything if one.changed and not one.copy}
+    for text in _absent(target, state, here):
+        desk.say(text)
     changed = [
         known.id
         for known in (state.recordings.values() if state is not None else ())
-        if known.changed is not None and known.here
+        if (known.changed is not None and known.here) or known.id in differ
         if target.file is None or known.id in here
     ]
     if changed:
@@ -81,6 +97,44 @@ def _list(options: argparse.Namespace) -> int:
         desk.say(str(unread.error))
     # Recordings that cannot be read were logged, which shows here as well.
     return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
+
+
+def _compared(one: Stored, place: Place) -> Stored:
+    """The same, changed also where the ledger was not told yet: in an office, where nothing records
+    meanwhile."""
+    known = one.known
+    if place.kind is not PlaceKind.OFFICE or one.copy or known is None or known.final is None:
+        return one
+    if known.changed is not None or known.final == one.info.final:
+        return one
+    return replace(one, known=replace(known, changed=one.info.final or ""))
+
+
+def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
+    """A sentence on each recording that the store's ledger names and that is in no list."""
+    place = target.place
+    if target.file is not None or state is None:
+        return
+    whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
+    unseen = {
+        holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
+        for one in whole.unread
+    }
+    asked = {holding_stem(os.path.basename(one.root)) for one in place.holdings}
+    partly = len(place.holdings) < len(whole.holdings)
+    for known in state.recordings.values():
+        stem = device_stem(known.device)
+        if known.deleted is not None or known.id in here or known.id.endswith(UNREADABLE):
+            continue
+        if stem in unseen or (not stem and unseen) or (partly and stem not in asked):
+            continue  # that is told, or another camera's
+        if whole.files_of(known.id):
+            what = "its file cannot be read as a recording"
+        elif known.final is None and place.kind is PlaceKind.DEVICE and not known.missing:
+            continue  # it begins just now
+        else:
+            what = "it is missing: the ledger names it, and neither its file nor a deletion is here"
+        yield f"{known.id}: {what}; see: camerad evidence verify"
 
 
 def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]]:
@@ -219,7 +273,9 @@ def _show(options: argparse.Namespace) -> int:
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
     told = desk.told_by_devices(place, path)
+    held = desk.held_on_cameras(options, place)
     (one,) = join([info], state, clock.boot_id, clock.moment(), told)
+    one = one.held_on_camera(held.get(info.id, ()))
     history = list(_history(options, place, info.id, path))
     if options.json:
         said = _as_json(one, options) | {"ledger": history}

@@ -24,7 +24,7 @@ from camerad.evidence.findings import Severity
 from camerad.evidence.keys import KeyRing
 from camerad.evidence.ledger import LedgerFinding, Witnessed, read_ledger, read_state
 from camerad.evidence.listing import Listing
-from camerad.evidence.places import Holding, Place, PlaceKind
+from camerad.evidence.places import Holding, MissingError, Place, PlaceKind
 from camerad.evidence.receipts import Filed
 from camerad.evidence.report import Report, Verdict
 from camerad.evidence.state import LedgerState
@@ -40,6 +40,13 @@ _WORDS: Final = {
     Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
     Verdict.UNREADABLE: "unreadable",
 }
+
+
+class _LostError(MissingError):
+    """Error raised for a recording that should be there: as if its damage had been found among
+    others."""
+
+    exit_code = int(Verdict.NOT_AUTHENTIC)
 
 
 @dataclass(slots=True)
@@ -79,7 +86,10 @@ class Summary:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
-    target = desk.target_of(options.what, options.state)
+    try:
+        target = desk.target_of(options.what, options.state)
+    except MissingError as error:
+        raise _LostError(str(error)) from error
     keys = desk.trusted_keys(options, target.place, beside=True)
     summary = Summary()
     filed = dict(_receipts(target, keys, summary))
@@ -151,6 +161,8 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
     for one in place.unread:
         if one.gone:
             summary.differences.append((Severity.DAMAGE, f"{one.directory}: {_GONE}"))
+        elif one.is_no_directory:
+            summary.differences.append((Severity.DAMAGE, str(one.error)))
         else:
             summary.add_unread(one.error)
     for directory in place.shelves:
@@ -191,7 +203,7 @@ def _ledgers(
                 "--head is the head of one device's ledger: name that device's directory, as "
                 f"{place.root}/DEVICE"
             )
-        for holding in place.holdings:
+        for holding in (one for one in place.holdings if not one.broken):
             witnessed = Witnessed(_head(options, keys))
             if witnessed.head is None:
                 witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
@@ -202,6 +214,9 @@ def _ledgers(
                 yield from _read(place.ledger, signers, noted, summary, own=True)
         except ForbiddenError as error:
             summary.add_unread(error)
+        except StorageError as error:
+            # By which keys it is to be read is in it as well.
+            yield _damaged(place.ledger, error, own=True)
 
 
 def _ledgers_about(
@@ -232,8 +247,15 @@ def _read(
         return
     except StorageError as error:
         # The others are checked all the same.
-        state, findings = LedgerState(), [LedgerFinding(Severity.DAMAGE, "", 0, str(error))]
+        yield _damaged(directory, error, own=own)
+        return
     yield CheckedLedger(directory, own, state, findings)
+
+
+def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger:
+    """A ledger that cannot be read, whoever asks."""
+    finding = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
+    return CheckedLedger(directory, own, LedgerState(), [finding])
 
 
 def _receipts(
@@ -246,6 +268,8 @@ def _receipts(
         return
     about = "" if file is None else os.path.basename(file).removesuffix(SUFFIX)
     for holding in place.holdings if file is None else desk.holdings_of(place, file):
+        if holding.broken:
+            continue  # which is said with what lies in the place of its directories
         try:
             yield holding, list(receipts.read(holding.receipts, keys, about))
         except ForbiddenError as error:
@@ -256,12 +280,14 @@ def _receipts(
 
 def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
     """Add what an office's directory has beside recordings, receipts and ledgers."""
-    about = [about_holding(one) for one in place.holdings]
+    about = [about_holding(one) for one in place.holdings if not one.broken]
     for remarks in (*about, _about_office_key(options, place)):
         try:
             summary.differences += remarks
         except ForbiddenError as error:
             summary.add_unread(error)
+        except StorageError as error:
+            summary.differences.append((Severity.DAMAGE, str(error)))
 
 
 def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:

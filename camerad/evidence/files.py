@@ -132,6 +132,16 @@ def is_file(path: str) -> bool:
     return stat.S_ISREG(mode_of(path) or 0)
 
 
+def check_directory(path: str) -> None:
+    """Raise StorageError if something else than a directory has this name, as a symbolic link;
+    nothing at all is no error. Raises besides as `mode_of`."""
+    mode = mode_of(path)
+    if mode is None or stat.S_ISDIR(mode):
+        return
+    number = errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR
+    raise explained("use it as a directory", path, OSError(number, os.strerror(number)))
+
+
 def look_into(directory: str) -> None:
     """Return if the names in a directory can be listed, and what has them looked at.
 

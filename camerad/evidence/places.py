@@ -29,7 +29,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -67,6 +67,10 @@ class NotThereError(CameradError, LookupError):
     exit_code = 3  # of `camerad evidence`: unreadable
 
 
+class MissingError(NotThereError):
+    """Error raised when there is no such recording, and there should be."""
+
+
 class PlaceKind(StrEnum):
     """Whose place it is."""
 
@@ -81,12 +85,15 @@ class Holding:
     """One device's recordings in a place, and what came with them.
 
     root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
-    listed: whether the directory of the recordings is there and could be looked into.
+    listed: whether the directory of the recordings is there and could be looked into. broken:
+    something else than a directory lies where one of its directories should be, as a symbolic link:
+    nothing in it is read, written or removed, and it is not listed.
     """
 
     root: str
     recordings: str
     listed: bool = True
+    broken: bool = False
 
     @property
     def ledger(self) -> str:
@@ -124,6 +131,11 @@ class Unread:
     def gone(self) -> bool:
         """Whether it is not there at all, and should be."""
         return self.error.errno == errno.ENOENT
+
+    @property
+    def is_no_directory(self) -> bool:
+        """Whether something else lies in its place, which no camera and no office leaves."""
+        return self.error.errno in (errno.ELOOP, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +213,38 @@ def device_stem(device: str) -> str:
 def place_of(path: str) -> Place:
     """The place that a file or a directory is, or is in.
 
-    A store is known by any of its parts, so that one that lost some is looked at all the same.
-    Raises NotThereError if it does not exist, and StorageError if it cannot be read.
+    A store is known by any of its parts, so that one that lost some is looked at all the same. A
+    link is what it leads to, as for `named`. Raises NotThereError if it does not exist, and
+    StorageError if it cannot be read.
     """
-    path = os.path.abspath(path)
+    path = named(path)
     if not files.is_there(path):
         raise NotThereError(f"{path}: there is no such file or directory")
     directory = path if files.is_directory(path, linked=True) else os.path.dirname(path)
+    if files.is_link(directory):
+        directory = os.path.dirname(directory)  # it is in the place of a store's own directory
     found = _store(directory, named=True) or _store(os.path.dirname(directory), named=False)
     return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
+
+
+def named(path: str) -> str:
+    """The absolute path of what a person named, without symbolic links to directories on its way:
+    a person may name a store by any link.
+
+    A link that lies where a store has a directory of its own stays, so that it can be refused.
+    Raises StorageError.
+    """
+    head, tail = os.path.split(os.path.abspath(path))
+    if not tail:
+        return head
+    head = named(head)
+    path = os.path.join(head, tail)
+    if not files.is_link(path) or not files.is_directory(path, linked=True):
+        return path
+    store = None if files.is_link(head) else _store(head, named=False)
+    if store is not None and path in _directories(store):
+        return path
+    return os.path.realpath(path)
 
 
 def _store(root: str, *, named: bool) -> Place | None:
@@ -292,55 +327,74 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[Unread, ...]]:
             if name != _OF_FILE_SYSTEM:
                 unread.append(Unread(directory, error))
             continue
-        failed = _failure(recordings)
-        if failed is not None:
-            unread.append(Unread(recordings, failed))
-        holdings.append(Holding(directory, recordings, listed=failed is None))
+        own = () if name == OFFICE else (LEDGER, EARLIER_LEDGER, RECEIPTS)
+        found = [Unread(recordings, error) for error in _failure(recordings)]
+        for path in (os.path.join(directory, part) for part in own):
+            found += [Unread(path, error) for error in _no_directory(path)]
+        broken = any(one.is_no_directory for one in found)
+        unread += found
+        holdings.append(Holding(directory, recordings, listed=not found, broken=broken))
     return tuple(holdings), tuple(unread)
 
 
-def _failure(directory: str) -> StorageError | None:
-    """Why the names in a directory cannot be looked at; None if they can."""
+def _failure(directory: str) -> Iterator[StorageError]:
+    """Why the names in a directory cannot be looked at; nothing if they can."""
     try:
+        files.check_directory(directory)
         files.look_into(directory)
     except StorageError as error:
-        return error
-    return None
+        yield error
 
 
-def check_directories(place: Place) -> None:
+def _no_directory(path: str) -> Iterator[StorageError]:
+    """That something else than a directory has this name."""
+    try:
+        files.check_directory(path)
+    except StorageError as error:
+        yield error
+
+
+def check_directories(place: Place, *, all_of_it: bool = True) -> None:
     """Raise StorageError if something else than a directory lies where a store has one: whoever
     wrote a card, or a stick, may have put symbolic links there, and what is written and removed in
-    a store would be so wherever they lead."""
+    a store would be so wherever they lead.
+
+    all_of_it: also in the holdings of an office; otherwise these are only `Holding.broken`, so that
+    the others are dealt with.
+    """
     if place.kind is PlaceKind.FILES:
         return
-    office = os.path.join(place.root, OFFICE)
-    paths = [place.ledger]
-    if place.kind is PlaceKind.DEVICE:
-        paths += [os.path.join(place.root, KEYS)]
-    else:
-        paths += [office, os.path.join(office, KEYS)]
-    for one in place.holdings:
-        paths += [one.root, one.recordings]
-        if place.kind is PlaceKind.OFFICE:
-            paths += [one.ledger, one.earlier_ledger, one.receipts]
-    for path in paths:
-        if path != place.root:
+    theirs = () if all_of_it or place.kind is PlaceKind.DEVICE else place.holdings
+    left = {path for one in theirs for path in _of_holding(one)}
+    for path in _directories(place):
+        if path != place.root and path not in left:
             _check_directory(path, place)
+
+
+def _directories(place: Place) -> list[str]:
+    """Where a store has directories of its own."""
+    office = os.path.join(place.root, OFFICE)
+    if place.kind is PlaceKind.DEVICE:
+        (holding,) = place.holdings
+        return [place.ledger, os.path.join(place.root, KEYS), holding.recordings]
+    if place.kind is PlaceKind.FILES:
+        return []
+    theirs = (path for one in place.holdings for path in _of_holding(one))
+    return [place.ledger, office, os.path.join(office, KEYS), *theirs]
+
+
+def _of_holding(one: Holding) -> list[str]:
+    return [one.root, one.recordings, one.ledger, one.earlier_ledger, one.receipts]
 
 
 def _check_directory(path: str, place: Place) -> None:
     """Raise StorageError if something else than a directory has this name."""
     try:
-        mode = files.mode_of(path)
+        files.check_directory(path)
     except ForbiddenError:
         if any(path.startswith(one.directory + os.sep) for one in place.unread):
             return  # that is told; nothing is written below it either
         raise
-    if mode is None or stat.S_ISDIR(mode):
-        return
-    number = errno.ELOOP if stat.S_ISLNK(mode) else errno.ENOTDIR
-    raise explained("use it as a directory", path, OSError(number, os.strerror(number)))
 
 
 def is_id(text: str) -> bool:

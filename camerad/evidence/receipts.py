@@ -132,6 +132,7 @@ def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
 
 
 def _names(directory: str) -> list[str]:
+    files.check_directory(directory)  # no link is followed: receipts are removed as well
     try:
         return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
     except FileNotFoundError:

@@ -39,11 +39,18 @@ class Stored:
     urgent: bool
     told: bool = False
     copy: bool = False
+    on_camera: tuple[Held, ...] = ()
 
     @property
     def holds(self) -> tuple[Held, ...]:
         """Why it is kept beyond its time."""
-        return self.known.holds if self.known is not None else ()
+        return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
+
+    def held_on_camera(self, holds: tuple[Held, ...]) -> Stored:
+        """The same with these holds of its camera."""
+        if not holds:
+            return self
+        return replace(self, on_camera=holds, expires_us=None, days_left=None, urgent=False)
 
     @property
     def flagged(self) -> bool:
