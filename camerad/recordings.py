@@ -306,8 +306,10 @@ class Recordings:
 
     def cut_short(self, reason: str) -> None:
         """End the post-event time of what is stopping; that is why it ends then."""
+        now_us = self._clock.now_us()
         for recorder in self._recorders.values():
-            recorder.stop(self._clock.now_us(), STOP_SECONDS, reason)
+            if recorder.wanted_us >= now_us:
+                recorder.stop(now_us, STOP_SECONDS, reason)
 
     def mark(self, at_us: int) -> None:
         """Set a mark in the running recording."""

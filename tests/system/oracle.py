@@ -12,7 +12,8 @@ explains what was seen.
              in idle: press = self-view; while recording: press = the display only
              in both, held 1 s: something that changes no stage
 
-While the camera closes a recording or overwrites its buffer, it remembers where the presses lead.
+While the camera closes a recording or overwrites its buffer, it remembers where the presses lead;
+a press that leads to a recording while one is being closed begins it at once.
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ class Camera:
 
     def remembers(self, intent: str) -> Camera:
         if self.stage == SELF_VIEW and intent in ("escalate", "record"):
+            return self.record()
+        if self.stage == STOPPING and _leads(self.leads_to, intent) == RECORDING:
             return self.record()
         return replace(self, leads_to=_leads(self.leads_to, intent))
 

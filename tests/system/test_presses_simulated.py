@@ -132,7 +132,8 @@ class Recorder:
         assert self._world.red, "recording before the red light is on"
         assert not self._world.link.wiping
         assert not self._world.link.stamp.pre, "recording, and the pictures still say PRE"
-        assert sum(not one.closed for one in self._world.recorders) == 1
+        others = [one for one in self._world.recorders if one is not self and not one.closed]
+        assert all(one._stopped for one in others), "two record at once"
 
         def opened() -> None:
             assert self._world.link.sound is not SoundMode.OFF, "recording, and nobody is heard"
@@ -142,6 +143,11 @@ class Recorder:
 
     closed = False
     pending_us = None
+
+    @property
+    def wanted_us(self) -> int:
+        now_us = self._world.clock.now_us()
+        return min(now_us, self._until_us) if self._stopped else now_us
 
     @property
     def turned_us(self) -> int:

@@ -39,7 +39,7 @@ class Recorder:
     slow_syncs: int = 0
     turned_us: int = NOW_US
     pending_us: int | None = None
-    wanted_us: int = NOW_US
+    wanted_us: int = 2**62
     stopped_for: str | None = None
     refused: bool = False
     told: list[tuple[str, Any]] = field(default_factory=list)
