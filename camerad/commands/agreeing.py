@@ -114,7 +114,10 @@ class _Comparison:
                 self._told.add(one.id)
                 text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
                 yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
-            elif one.deleted is not None and (here or one.id in self._copied):
+            elif one.deleted is not None and here:
+                text = f"{one.id}: it is deleted by the ledger, and still here"
+                yield Severity.DAMAGE, text + ": the next purge says what keeps it"
+            elif one.deleted is not None and one.id in self._copied:
                 yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
         if self._has_ledger:
             for name in sorted(set(self._names()) - set(self._known)):

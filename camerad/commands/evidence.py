@@ -26,7 +26,9 @@ purge: 0 everything that is due is deleted, 3 not there. Otherwise recordings
 may be kept beyond their day; the first of these that holds:
     2  the ledger is damaged, and holds may be lost with it; or it says what this
        version of camerad cannot read, and nothing is deleted; or what a file
-       says is not believed
+       says is not believed; or a recording has vanished, or its file is not the
+       one that the ledger names; or a camera's directory, or the copy of its
+       ledger, is away
    77  something is not for this user to read or to remove
    74  something cannot be read or removed
    64  a camera's key is not enrolled

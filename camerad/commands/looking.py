@@ -249,6 +249,8 @@ def size(count: int) -> str:
 def kept_until(one: Stored, *, utc: bool) -> str:
     """How long it will be there, for people."""
     if one.known is not None and one.known.deleted is not None:
+        if not one.copy:
+            return "deleted by the ledger, and still here"
         return "it is deleted, and its copy goes with the next purge"
     if one.holds:
         return printable(f"held: {one.holds[-1].reason}")

@@ -20,13 +20,25 @@ from camerad.evidence.keys import KeyRing
 from camerad.evidence.known import Known
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import RECORDING, read_info
-from camerad.evidence.places import Place, PlaceKind
+from camerad.evidence.places import Place, PlaceKind, device_stem, holding_stem
 from camerad.evidence.plain import sha256_plain
 from camerad.evidence.reading import Skeleton, skeleton
 from camerad.evidence.receipts import Copied
 from camerad.evidence.records import RECOVERED, RecordingInfo
 from camerad.evidence.state import UNSAID_US
 from camerad.evidence.walking import NotARecordingError
+
+
+def is_away(place: Place, known: Known) -> bool:
+    """Whether the directory of a recording's camera is not in an office at all: then nobody can say
+    what became of the recording. Of one that nobody vouches for, whether no directory is there."""
+    if place.kind is not PlaceKind.OFFICE:
+        return False
+    there = [os.path.relpath(one.root, place.root) for one in place.holdings]
+    # What could not be looked into is there.
+    there += [os.path.relpath(one.directory, place.root) for one in place.unread]
+    stems = {holding_stem(one.partition(os.sep)[0]) for one in there}
+    return device_stem(known.device) not in stems if known.device else not stems
 
 
 class Comparison:
@@ -67,7 +79,7 @@ class Comparison:
             if not known.here or known.id in compared:
                 continue
             paths = self._place.files_of(known.id)
-            if not paths and not self._place.unread:
+            if not paths and not self._place.unread and not is_away(self._place, known):
                 self._ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
                 found.append(Difference(What.MISSING, known.id, text, alarm=True))

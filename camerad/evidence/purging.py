@@ -8,6 +8,8 @@ present; of recordings that nobody vouches for, also the header of their files.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +18,18 @@ from typing import Any, Final
 
 from camerad.clock import DAY, Moment
 from camerad.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, CameradError, StorageError
-from camerad.evidence.container import UNREADABLE
+from camerad.evidence import files
+from camerad.evidence.comparison import is_away
+from camerad.evidence.container import UNREADABLE, names
+from camerad.evidence.deletable import NotTheRecordingError
 from camerad.evidence.facts import LONGEST_DAYS
 from camerad.evidence.files import FORBIDDEN
+from camerad.evidence.findings import Severity
 from camerad.evidence.intake import is_vouched
-from camerad.evidence.keys import KeyRing
+from camerad.evidence.keys import KeyFileError, KeyRing, read_public_key
 from camerad.evidence.known import Known
-from camerad.evidence.places import Place, PlaceKind
+from camerad.evidence.ledger import read_ledger
+from camerad.evidence.places import Place, PlaceKind, device_stem, holding_stem, office_place
 from camerad.evidence.reading import skeleton
 from camerad.evidence.records import RecordingInfo
 from camerad.evidence.state import LedgerState
@@ -48,6 +55,12 @@ class Why(StrEnum):
 
     LEDGER_UNREAD = "ledger_unread"
     """The ledger says what this version of camerad cannot read: nothing is deleted."""
+    MISSING = "missing"
+    """A recording's file has vanished, and nothing explains it."""
+    CHANGED = "changed"
+    """A recording's file is not what it was."""
+    AWAY = "away"
+    """A camera's directory is not there."""
     LEDGER_DAMAGED = "ledger_damaged"
     """The ledger lost entries, and perhaps holds: what was there counts its days once more."""
     NOT_VOUCHED = "not_vouched"
@@ -65,6 +78,9 @@ class Why(StrEnum):
 _CODES: Final = {
     Why.LEDGER_UNREAD: NOT_AUTHENTIC,
     Why.LEDGER_DAMAGED: NOT_AUTHENTIC,
+    Why.MISSING: NOT_AUTHENTIC,
+    Why.CHANGED: NOT_AUTHENTIC,
+    Why.AWAY: NOT_AUTHENTIC,
     Why.NOT_VOUCHED: NOT_AUTHENTIC,
     Why.UNREADABLE: EX_IOERR,
     Why.KEY_UNKNOWN: EX_USAGE,
@@ -89,6 +105,8 @@ class Reason:
 
 def failed(error: StorageError) -> Reason:
     """The reason that an error of the storage is."""
+    if isinstance(error, NotTheRecordingError):
+        return Reason(Why.CHANGED, str(error), _CODES[Why.CHANGED])
     code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[Why.UNREADABLE]
     return Reason(Why.UNREADABLE, str(error), code)
 
@@ -158,6 +176,8 @@ def reasons(
     kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
     found: list[Reason] = [
         *_by_ledger(place, state, present, kept),
+        *_by_loss(place, state, present),
+        *_by_device_ledgers(place, state, trusted),
         *map(failed, errors),
         *_by_files(place, state, kept, trusted, infos),
     ]
@@ -196,6 +216,64 @@ def _by_ledger(
             f"{count(len(days), 'recording')} that are not held count their days once more since "
             f"then, for {count(max(days), 'day')} at most"
         )
+
+
+def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> Iterator[Reason]:
+    """What the ledger knows to be lost, or changed, until it would have been deleted."""
+    ages = state.ages(*present)
+    # One camera's part alone may be asked about.
+    whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
+    away: Counter[str] = Counter()
+    for known in state.recordings.values():
+        held = ", though it is held" if known.held else ""
+        if known.missing and known.deleted is None and not state.is_due(known, ages):
+            text = (
+                f"{known.id}: its file has vanished, and no deletion of it was ever noted{held}: "
+                "find out where it is, and put it back"
+            )
+            yield Reason(Why.MISSING, text, _CODES[Why.MISSING])
+        elif not known.here:
+            continue
+        elif known.changed is not None:
+            text = (
+                f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
+                f"with 'camerad evidence verify {known.id} --state {place.root}'"
+            )
+            yield Reason(Why.CHANGED, text, _CODES[Why.CHANGED])
+        elif is_away(whole, known) and not whole.files_of(known.id):
+            away[known.device] += 1
+    for device, number in sorted(away.items()):
+        text = (
+            f"{place.root}: the directory of the camera {printable(device)!r} is away, with "
+            f"{count(number, 'recording')}, of which nothing can be said: mount it, or put it back"
+        )
+        yield Reason(Why.AWAY, text, _CODES[Why.AWAY])
+
+
+def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
+    """What is wrong with the copies of the cameras' ledgers in an office."""
+    devices = {device_stem(one.device) for one in state.recordings.values() if one.here}
+    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
+        if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
+            continue
+        try:
+            there = files.is_directory(holding.ledger) and names(holding.ledger)
+            keys = trusted
+            with contextlib.suppress(KeyFileError):
+                keys = KeyRing([read_public_key(holding.key)])
+            found = read_ledger(holding.ledger, keys)[1] if there else []
+        except StorageError as error:
+            yield failed(error)
+            continue
+        damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
+        if not there:
+            text = (
+                f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
+                "whether recordings are: offload the camera once more"
+            )
+            yield damaged(text)
+        elif damage is not None:
+            yield damaged(f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}")
 
 
 def _by_files(

@@ -3,8 +3,9 @@
 Invariants:
 
 1. What is here is what the files say; there is no index that could disagree with them.
-2. A recording is deleted only if `camerad.evidence.retention` names it, and its tombstone is
-   durable before its file is unlinked.
+2. A recording is deleted only if `camerad.evidence.retention` names it, and its file was read just
+   now and is the one that the ledger names (`camerad.evidence.deletable`); its tombstone is durable
+   before its file is unlinked.
 3. Whatever files and ledger disagree about is written into the ledger once, as what it is.
 4. The ledger takes over what a file says only if a trusted key vouches for it
    (`camerad.evidence.intake`).
@@ -14,8 +15,8 @@ Invariants:
 
 Procedures; each line is durable before the next begins:
 
-- delete: tombstone, on a full device in the room of its reserve; unlink copies, then the file;
-  fsync of the directory; fill the reserve again.
+- delete: read the files; tombstone, on a full device in the room of its reserve; unlink copies,
+  then the file; fsync of the directory; fill the reserve again.
 - reconcile: unlink every file that has a tombstone; give recordings their names back; then one
   entry for each difference.
 
@@ -26,20 +27,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Final
 
-from camerad.clock import Clock
+from camerad.clock import DAY, Clock
 from camerad.errors import EX_USAGE, CameradError, StorageError
-from camerad.evidence import files, identity, receipts, storage
+from camerad.evidence import deletable, files, identity, receipts, storage
 from camerad.evidence.audit import tombstones
-from camerad.evidence.comparison import Comparison
+from camerad.evidence.comparison import Comparison, is_away
 from camerad.evidence.container import ID, SUFFIX, UNREADABLE, names
 from camerad.evidence.copies import Copies
 from camerad.evidence.differences import Difference, What
-from camerad.evidence.facts import EXPIRED, OFFLOADED
+from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED
 from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.known import Held
+from camerad.evidence.known import Held, Known
 from camerad.evidence.ledger import Ledger
 from camerad.evidence.listing import Listing, read_info
 from camerad.evidence.places import (
@@ -97,6 +98,8 @@ class Store:
         self._claims = [_claim(self._place)]
         self._listing = Listing()
         self.unread: tuple[StorageError, ...] = ()
+        self._told: set[str] = set()
+        """What was logged of files that are left where they are."""
 
     @classmethod
     def open(
@@ -194,7 +197,8 @@ class Store:
         place = self.place
         infos = list_place(place, self._listing)
         copies = self._copies(place)
-        found = [*self._complete_deletions(copies), *self._remove_buried(copies)]
+        left: list[StorageError] = []
+        found = [*self._complete_deletions(copies, left), *self._remove_buried(copies)]
         if copies.any:
             found += self._copies(place).rename()
         if found:
@@ -205,7 +209,7 @@ class Store:
             found += self._copies(place).told()
         directories = (one.error for one in place.unread)
         failed = (*self._listing.failed.values(), *copies.failed)
-        self.unread = (*directories, *failed, *comparison.unread)
+        self.unread = (*directories, *failed, *comparison.unread, *left)
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
@@ -234,16 +238,24 @@ class Store:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
-    def _complete_deletions(self, copies: Copies) -> Iterator[Difference]:
+    def _complete_deletions(
+        self, copies: Copies, errors: list[StorageError]
+    ) -> Iterator[Difference]:
+        """errors: what could not be removed is added here, and the others are removed all the
+        same."""
         if self.ledger.state.unread:
             return
         for known in self.ledger.state.recordings.values():
             for path in copies.files_of(known) if known.deleted is not None else ():
-                if files.is_directory(path):
-                    text = f"it is deleted, and {path} is a directory that has its name: remove it"
+                try:
+                    if files.is_file(path) or files.is_directory(path):
+                        deletable.check_plain(path)
+                    _unlink(path, known.id)
+                except StorageError as error:
+                    text = f"{known.id} is deleted by the ledger, and still here: {error}"
+                    errors.append(_again(error, text))
                     yield Difference(What.UNREADABLE, known.id, text, alarm=True)
                     continue
-                _unlink(path, known.id)
                 yield Difference(What.DELETED, known.id, "its deletion was completed")
 
     def _remove_buried(self, copies: Copies) -> Iterator[Difference]:
@@ -307,8 +319,13 @@ class Store:
         a device's ledger is its daemon's matter.
         """
         deleted, errors = self._purge()
-        if errors:
-            raise errors[0]
+        for error in errors:
+            if isinstance(error, deletable.NotTheRecordingError):
+                if str(error) not in self._told:
+                    _log.error("%s", error)  # the storage is well
+                self._told.add(str(error))
+            else:
+                raise error
         return deleted
 
     def purge_and_tell(self) -> Purged:
@@ -332,29 +349,45 @@ class Store:
         """What was deleted, and the errors of what was not."""
         place = self.place
         copies = self._copies(place)
-        for one in self._complete_deletions(copies):
-            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         deleted: list[Deletion] = []
         errors: list[StorageError] = []
+        for one in self._complete_deletions(copies, errors):
+            if not one.alarm:  # what is left there is in `errors`
+                _log.info("%s", one)
         for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
-            if place.unread and not place.files_of(candidate.known.id):
-                continue  # it may be where nobody could look: then it is not deleted, nor called so
+            known = candidate.known
+            try:
+                paths = copies.files_of(known)
+                if self._stays_as_changed(candidate, paths):
+                    continue
+                if paths:
+                    deletable.check(known, paths)
+                elif not self._is_gone(place, known):
+                    continue  # it may be where nobody could look, or another file has its name
+            except StorageError as error:
+                errors.append(error)
+                continue
+            if not paths:
+                self.ledger.append("missing", id=known.id)
+                _log.error("%s: its file has vanished", known.id)
+                continue
             self._note_deletion(candidate, EXPIRED)
             try:
                 deleted.append(self._remove(candidate, EXPIRED, copies))
             except StorageError as error:
-                errors.append(error)
+                text = f"{known.id} is deleted by the ledger, and still here: {error}"
+                errors.append(_again(error, text))
         if self.ledger.reserve is not None:
             self.ledger.reserve.fill()
         if not errors and self._place.kind is PlaceKind.OFFICE:
-            known = self.ledger.state.recordings.values()
-            gone = {one.id for one in known if one.deleted is not None}
+            recordings = self.ledger.state.recordings.values()
+            gone = {one.id for one in recordings if one.deleted is not None}
             for holding in place.holdings:
                 try:
                     receipts.remove(holding.receipts, gone)
                 except StorageError as error:
                     errors.append(error)
-            days = max((one.retention_days for one in known), default=0)
+            days = max((one.retention_days for one in recordings), default=0)
             self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
         return deleted, errors
 
@@ -366,6 +399,16 @@ class Store:
         for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
+            try:
+                paths = copies.files_of(candidate.known)
+                deletable.check(candidate.known, paths)
+            except StorageError as error:
+                if str(error) not in self._told:
+                    _log.error("%s", error)  # others may make room
+                self._told.add(str(error))
+                continue
+            if not paths:
+                continue  # the next comparison says what became of it
             self._note_deletion(candidate, OFFLOADED)
             deleted.append(self._remove(candidate, OFFLOADED, copies))
         if self.ledger.reserve is not None:
@@ -375,16 +418,43 @@ class Store:
     def _note_deletion(self, candidate: Candidate, why: str) -> None:
         known = candidate.known
         self.ledger.append(
-            "deleted", id=known.id, final=known.final, why=why, age_us=candidate.age_us
+            "deleted",
+            id=known.id,
+            final=deletable.final_of(known),
+            why=why,
+            age_us=candidate.age_us,
         )
+
+    def _stays_as_changed(self, candidate: Candidate, paths: Sequence[str]) -> bool:
+        """Whether this is what somebody made of a recording in an office: that is looked into, so
+        it stays for as long as any recording may."""
+        return (
+            self._place.kind is PlaceKind.OFFICE
+            and candidate.known.changed is not None
+            and candidate.age_us < LONGEST_DAYS * DAY
+            # Under another name it can be what it was.
+            and (
+                not paths
+                or any(os.path.basename(path) == candidate.known.id + SUFFIX for path in paths)
+            )
+        )
+
+    def _is_gone(self, place: Place, known: Known) -> bool:
+        """Whether a recording that has no file is gone, and not only out of sight. Raises
+        NotTheRecordingError if another one has its name."""
+        if others := place.files_of(known.id):
+            raise deletable.NotTheRecordingError(
+                f"{others[0]}: this is another recording than its name says: it is left as it is, "
+                f"and {known.id} is not called deleted; find out where that is"
+            )
+        return not place.unread and not known.missing and not is_away(place, known)
 
     def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Unlink a recording that has its tombstone, every copy of it."""
         size = 0
         for path in copies.files_of(candidate.known):
-            if not files.is_directory(path):  # `reconcile` tells of those
-                size += _size(path)
-                _unlink(path, candidate.known.id)
+            size += _size(path)
+            _unlink(path, candidate.known.id)
         return Deletion(candidate.known.id, why, size)
 
 
@@ -434,6 +504,13 @@ def _size(path: str) -> int:
         return os.lstat(path).st_size
     except OSError:
         return 0
+
+
+def _again(error: StorageError, text: str) -> StorageError:
+    """The same error in other words."""
+    said = type(error)(text)
+    said.errno = error.errno
+    return said
 
 
 def _unlink(path: str, recording: str) -> None:
