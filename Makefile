@@ -100,16 +100,16 @@ types:
 # What is made from the code is as the code would make it now.
 generated:
 	$(prepare) test
-	$(python) -m camerad.behaviour.diagram --check
-	$(python) -m camerad.config.schema --check
-	$(python) -m camerad.doctor.handbook --check
+	PYTHONPATH=docs $(python) -m generators.stage_diagram --check
+	PYTHONPATH=docs $(python) -m generators.settings_schema --check
+	PYTHONPATH=docs $(python) -m generators.operations_tables --check
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring --check
 
 generate:
 	$(prepare) test
-	$(python) -m camerad.behaviour.diagram
-	$(python) -m camerad.config.schema
-	$(python) -m camerad.doctor.handbook
+	PYTHONPATH=docs $(python) -m generators.stage_diagram
+	PYTHONPATH=docs $(python) -m generators.settings_schema
+	PYTHONPATH=docs $(python) -m generators.operations_tables
 	PYTHONPATH=config/image $(python) -m camerad_image.wiring
 
 # The machine's own voice; a newer one sounds a little different.

@@ -13,12 +13,12 @@ def main() -> int:
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
-    from camerad import terminal  # noqa: PLC0415 - nothing comes before the line above
+    from camerad.cli import terminal  # noqa: PLC0415 - nothing comes before the line above
 
     interrupts = terminal.Interrupts()
     try:
         terminal.open_streams()
-        from camerad import cli  # noqa: PLC0415 - slow to import
+        from camerad.cli import main as cli  # noqa: PLC0415 - slow to import
 
         return cli.main(interrupts=interrupts)
     except KeyboardInterrupt:

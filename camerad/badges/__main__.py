@@ -19,9 +19,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
-from camerad import process
-from camerad.clock import SystemClock
-from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError
+from camerad.base import process
+from camerad.base.clock import SystemClock
+from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError
 
 if TYPE_CHECKING:
     from camerad.badges.reading import BadgeLook

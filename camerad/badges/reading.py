@@ -9,8 +9,8 @@ from typing import Final
 
 import cv2
 
+from camerad.base.clock import SECOND, Clock
 from camerad.behaviour.badge import wearer_on
-from camerad.clock import SECOND, Clock
 from camerad.stream.newest import Frame, FrameReader
 
 STALE_US: Final = SECOND

@@ -36,7 +36,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from camerad.clock import SECOND
+from camerad.base.clock import SECOND
 
 CONFIRM_US: Final = 30 * SECOND
 """How long something has to be so before it is believed: many readings of the daemon."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from camerad.clock import SECOND
+from camerad.base.clock import SECOND
 
 SHARES: Final = (1.0, 2 / 3, 1 / 2)
 """Of the pictures per second that are configured, at each step."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.budget import PROOF_SECONDS, Part
-from camerad.clock import SECOND
 
 
 @dataclass(frozen=True, slots=True)

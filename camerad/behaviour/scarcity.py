@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.budget import CALM_SECONDS, STALLED_SECONDS
-from camerad.clock import SECOND
 
 MEMORY_BYTES: Final = 48 * 1024 * 1024
 """Less than this available to programs is short. The smallest board has 512 MiB, of which a

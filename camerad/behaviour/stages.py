@@ -4,7 +4,7 @@ Rules of this file
 ------------------
 1. It is pure. The same state and event give the same answer; time is an argument.
 2. What the camera decides is decided here, as far as possible by the tables below. The picture in
-   docs/stages.md is drawn from them and `step` (`python -m camerad.behaviour.diagram`).
+   docs/stages.md is drawn from them and `step` (`python -m generators.stage_diagram`).
 3. An event that cannot happen in a state raises IllegalEvent. States are immutable, so the state
    is as it was.
 4. The lights are a function of the new state (`camerad.behaviour.signals.look`) and are set before
@@ -58,6 +58,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from camerad.base.errors import CameradError
 from camerad.behaviour import outcomes
 from camerad.behaviour.events import (
     Arm,
@@ -105,7 +106,6 @@ from camerad.behaviour.tables import (
     SAID_AGAIN,
     Outcome,
 )
-from camerad.errors import CameradError
 
 __all__ = [
     "ARMABLE",

@@ -24,13 +24,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from camerad import process
+from camerad.base import process
+from camerad.base.clock import SystemClock
+from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
 from camerad.capture import preview
 from camerad.capture import settings as capture_settings
 from camerad.capture.outbox import Outbox
 from camerad.capture.resting import TICK_SECONDS
-from camerad.clock import SystemClock
-from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
 from camerad.stream import wire
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ always hold the last six raw pictures, a fifth of a second at 30 pictures per se
 overwritten by the sixth frame after it; libcamera's own buffers between the sensor and the image
 processor hold the same moments as Bayer data. If the sensor stalls, they stay until it goes on or
 the process ends. Nothing else stays: x264's own copies of pictures and packets are freed with the
-encoder, and what is freed is overwritten (`camerad.process.overwrite_freed_memory`).
+encoder, and what is freed is overwritten (`camerad.base.process.overwrite_freed_memory`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from libcamera import controls
 from picamera2 import MappedArray, Picamera2, dma_heap
 from picamera2.platform import Platform, get_platform
 
+from camerad.base.clock import Clock
+from camerad.base.errors import CaptureError
 from camerad.capture.encoding import (
     HardwareEncoder,
     KeySchedule,
@@ -41,8 +43,6 @@ from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.resting import Resting
 from camerad.capture.settings import CaptureSettings
 from camerad.capture.stamp import Stamp
-from camerad.clock import Clock
-from camerad.errors import CaptureError
 from camerad.stream import wire
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame, FrameWriter

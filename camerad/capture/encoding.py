@@ -24,10 +24,10 @@ from av.video.frame import PictureType
 from picamera2.encoders import LibavH264Encoder
 from picamera2.encoders.h264_encoder import H264Encoder
 
+from camerad.base.errors import CaptureError
 from camerad.capture.outbox import overwrite
 from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.settings import CaptureSettings
-from camerad.errors import CaptureError
 
 HARDWARE_DEVICE: Final = "/dev/video11"
 """Where the H.264 encoder of a vc4 board is."""

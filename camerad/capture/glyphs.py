@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.errors import CaptureError
+from camerad.base.errors import CaptureError
 
 FILE: Final = Path(__file__).with_name("glyphs.npz")
 CHARACTERS: Final = "".join(map(chr, range(0x20, 0x7F)))

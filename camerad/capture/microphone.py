@@ -11,8 +11,9 @@ which a step of the clock bends. What counts is how many samples have come, and 
 
 Samples are footage. A block is overwritten as soon as it is encoded, or at once where nothing is
 to be encoded; a change of mode overwrites what waits. The libraries' own copies are overwritten by
-glibc as they are freed (`camerad.process.overwrite_freed_memory`), with every block, and all of
-them with the encoder. The device's own buffer holds the latest samples for as long as it is open.
+glibc as they are freed (`camerad.base.process.overwrite_freed_memory`), with every block, and all
+of them with the encoder. The device's own buffer holds the latest samples for as long as it is
+open.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from typing import Any, Final, Protocol
 
 import av
 
+from camerad.base.clock import SECOND, Clock
 from camerad.capture import alsa, sound
 from camerad.capture.outbox import Outbox, overwrite
 from camerad.capture.sampling import Placed, SampleClock
 from camerad.capture.settings import SoundSettings
-from camerad.clock import SECOND, Clock
 from camerad.stream import wire
 from camerad.stream.wire import SoundMode, SoundState
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from camerad.errors import CaptureError
+from camerad.base.errors import CaptureError
 from camerad.stream import wire
 
 BEAT_US: Final = 250_000

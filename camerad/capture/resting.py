@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from camerad.base.clock import SECOND
 from camerad.capture.pictures import BEAT_US
-from camerad.clock import SECOND
 
 AFTER_US: Final = 5 * SECOND
 """Nobody wants a picture for so long: then it rests. Whoever shows the display and hides it again

@@ -6,7 +6,7 @@ import json
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, get_args, get_type_hints
 
-from camerad.errors import ConfigError
+from camerad.base.errors import ConfigError
 
 EncoderChoice = Literal["auto", "software", "hardware"]
 

@@ -24,9 +24,9 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 
+from camerad.base.errors import CaptureError
 from camerad.capture.sampling import PULL, Placed
 from camerad.capture.settings import SoundSettings
-from camerad.errors import CaptureError
 
 CODEC: Final = "aac"
 FORMAT: Final = "s16"

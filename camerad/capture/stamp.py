@@ -8,7 +8,8 @@ only luma is written. What the stamp says:
 - The wall time at which the picture was exposed: CLOCK_REALTIME at its media time, cut to the
   second, in the zone of the machine. The format is that of RFC 3339, 5.6, with the space that its
   note allows in the place of the T; with the offset from UTC it is one instant everywhere.
-- `` ?`` behind it while nothing vouches for the wall clock (`camerad.timekeeping`), and from the
+- `` ?`` behind it while nothing vouches for the wall clock (`camerad.base.wall_clock`), and from
+the
   moment it was set until that has been judged anew: a wrong time that looks right would be worse
   than none.
 - The camera's id, and the wearer's where one is assigned.
@@ -35,9 +36,9 @@ from typing import Final
 
 import numpy as np
 
+from camerad.base.clock import SECOND, Clock, both
 from camerad.capture import glyphs
 from camerad.capture.glyphs import Glyphs, Samples
-from camerad.clock import SECOND, Clock, both
 
 BLACK: Final = 16
 WHITE: Final = 235
@@ -47,7 +48,7 @@ LEAST_SIZE: Final = 14
 """The smallest size that is well readable; taken for small pictures too, if the time fits."""
 STEP_US: Final = 600_000
 """Wall time that moves more than this from picture to picture was set. More than the half second of
-`camerad.timekeeping`, so that whatever is doubted here is looked at there."""
+`camerad.base.wall_clock`, so that whatever is doubted here is looked at there."""
 LOOKED_US: Final = 10 * SECOND
 """Of pictures that are further apart nothing follows: meanwhile wall time was looked at twice."""
 TIME_COLUMNS: Final = len(" 2026-11-24 23:13:02+01:00 ? ")

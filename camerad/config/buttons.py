@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.gestures import (
     DEFAULT_ONE_BUTTON,
     DEFAULT_TWO_BUTTONS,
@@ -14,7 +15,6 @@ from camerad.behaviour.gestures import (
     Gesture,
 )
 from camerad.behaviour.stages import Intent, Stage, outcome
-from camerad.clock import SECOND
 from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
 from camerad.config.reader import Reader
 from camerad.config.scalars import suggest

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from camerad.errors import ConfigError
+from camerad.base.errors import ConfigError
 
 MAX_BYTES = 1 << 20
 """A configuration has a few kilobytes; beyond this it is some other file, or a device."""

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Final
 
+from camerad.base.errors import ConfigError
 from camerad.behaviour.stages import Stage
 from camerad.config import buttons, policies
 from camerad.config.document import Mistake, read_document
@@ -14,7 +15,6 @@ from camerad.config.reader import Reader
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.wording import display_wording
-from camerad.errors import ConfigError
 
 DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
 """Where the configuration of an installed camera lies."""

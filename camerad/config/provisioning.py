@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 
 import yaml
 
+from camerad.base.errors import ConfigError
 from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
@@ -22,7 +23,6 @@ from camerad.config.loader import DEFAULT_PATH, checked
 from camerad.config.reader import Reader
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
-from camerad.errors import ConfigError
 
 NAME: Final = "camerad-provision.yaml"
 """What the file is called on the card."""

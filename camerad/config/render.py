@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.gestures import Binding
 from camerad.behaviour.stages import Stage
-from camerad.clock import SECOND
 from camerad.config.fields import plain
 from camerad.config.settings import Button, Settings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Intent, Rules, Stage
-from camerad.clock import SECOND
 from camerad.config.access import Access
 from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView, Shift
 from camerad.config.sections import (

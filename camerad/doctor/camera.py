@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camerad import wiring
-from camerad.clock import SECOND, SystemClock
+from camerad.base.clock import SECOND, SystemClock
 from camerad.config import Settings
 from camerad.doctor.findings import Finding, What
+from camerad.hardware import from_settings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.ring import Ring
@@ -56,7 +56,7 @@ async def watch(settings: Settings) -> Seen:
     loop = asyncio.get_running_loop()
     errors: list[str] = []
     # A ring has to be there; nothing is armed, so nothing comes into it.
-    ring = Ring(_RING_BYTES, 0, wiring.group_us(settings), lock=False)
+    ring = Ring(_RING_BYTES, 0, from_settings.group_us(settings), lock=False)
     descriptor = frame.create(_FRAME_BYTES)
     callbacks = Callbacks(
         on_up=lambda _: None,
@@ -66,7 +66,7 @@ async def watch(settings: Settings) -> Seen:
         on_fatal=errors.append,
         on_broken=lambda error: errors.append(f"the link to it failed: {error!r}"),
     )
-    capture = {**wiring.capture(settings), "sound": None}
+    capture = {**from_settings.capture(settings), "sound": None}
     link = CaptureLink(ring, capture, descriptor, callbacks, clock=clock)
     link.start()
     try:

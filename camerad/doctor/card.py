@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from camerad.base.errors import StorageError
 from camerad.config import Settings
 from camerad.doctor.findings import Finding, What
-from camerad.errors import StorageError
-from camerad.evidence import storage
+from camerad.store import disk
 
 FRAGMENTS: Final = 12
 """How many pieces are written: six seconds of recording, past what a card's buffer hides."""
@@ -36,7 +36,7 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 def space(settings: Settings, directory: str) -> Finding:
     """How much is left for recordings in `directory`."""
     try:
-        room = storage.room(directory, settings.camera.bitrate)
+        room = disk.room(directory, settings.camera.bitrate)
     except StorageError as error:
         return Finding("space", What.SPACE_MISSING, {"why": str(error)})
     limits = settings.storage
@@ -44,7 +44,7 @@ def space(settings: Settings, directory: str) -> Finding:
 
 
 def judge_space(
-    room: storage.Room, low_minutes: float, full_minutes: float, directory: str
+    room: disk.Room, low_minutes: float, full_minutes: float, directory: str
 ) -> Finding:
     """What that means, by the limits at which the camera itself warns and refuses."""
     values = {"minutes": round(room.minutes, 1), "directory": directory}

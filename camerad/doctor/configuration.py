@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from camerad.base.errors import ConfigError
 from camerad.config import Settings, load
+from camerad.container.encryption import RecipientError, Sealer
 from camerad.doctor.findings import Finding, What
-from camerad.errors import ConfigError
-from camerad.evidence.seal import RecipientError, Sealer
 
 
 def read(path: Path) -> tuple[Settings | None, Finding]:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from camerad.base import durable_files
+from camerad.base.errors import CameradError, ControlError, NoDaemonError
 from camerad.behaviour.stages import Condition
-from camerad.client import request
 from camerad.config import Settings
+from camerad.control.client import request
 from camerad.doctor import camera
 from camerad.doctor.checks import OUTPUTS
 from camerad.doctor.findings import Finding, What
-from camerad.errors import CameradError, ControlError, NoDaemonError
-from camerad.evidence import files, storage
+from camerad.store import disk
 
 PATIENCE_SECONDS: Final = 10.0
 """A daemon that has just begun has the store for some seconds before it answers."""
@@ -58,14 +59,14 @@ def find(directory: str, socket: str) -> Owner:
     Blocks for as long as that may take to answer.
     """
     try:
-        return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=storage.claim(directory))
-    except storage.TakenError:
+        return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=disk.claim(directory))
+    except disk.TakenError:
         pass
-    except storage.StateDirectoryError as error:
+    except disk.StateDirectoryError as error:
         # Whoever may not look at the store may still ask the daemon.
         if (running := ask(socket)) is not None:
             return running
-        if error.errno in files.FORBIDDEN:
+        if error.errno in durable_files.FORBIDDEN:
             return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, {"why": str(error)}))
         # No store yet, so no daemon has it; `space` says that it is missing.
         return Owner(Finding("daemon", What.DAEMON_STOPPED))

@@ -6,11 +6,11 @@ import asyncio
 import os
 from typing import Final
 
-from camerad import wiring
 from camerad.behaviour.scene import Pattern
 from camerad.config import Settings
-from camerad.doctor.asking import Person
 from camerad.doctor.findings import Finding, What
+from camerad.doctor.prompts import Person
+from camerad.hardware import from_settings
 from camerad.hardware.display import SelfView
 from camerad.stream import frame
 
@@ -27,7 +27,7 @@ async def show(settings: Settings, person: Person | None) -> Finding:
         return Finding("display", What.DISPLAY_NONE)
     told: asyncio.Queue[str | None] = asyncio.Queue()
     descriptor = frame.create(_FRAME_BYTES)
-    view = SelfView(wiring.self_view(settings), descriptor, told.put_nowait, quiet=True)
+    view = SelfView(from_settings.self_view(settings), descriptor, told.put_nowait, quiet=True)
     try:
         view.show(Pattern())
         view.start()

@@ -1,7 +1,7 @@
 """Whether the device has its key, keeps it to itself, and is known by it to its ledger.
 
 Only looked at: a key is made, set aside or published by the daemon alone
-(`camerad.evidence.identity`).
+(`camerad.store.identity`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from camerad.base import durable_files
+from camerad.base.errors import CameradError
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.severity import Severity
 from camerad.doctor.findings import Finding, What
-from camerad.errors import CameradError
-from camerad.evidence import files, identity
-from camerad.evidence.audit import LedgerFinding, read_ledger
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.places import LEDGER
-from camerad.evidence.state import LedgerState
+from camerad.ledger.audit import LedgerFinding, read_ledger
+from camerad.ledger.state import LedgerState
+from camerad.store import identity
+from camerad.store.locations import LEDGER
 
 _LARGEST: Final = 64 * 1024
 
@@ -120,7 +121,7 @@ def read(state_dir: str) -> LedgerSigns:
     """Read the ledger below `state_dir`, and check it."""
     directory = os.path.join(state_dir, LEDGER)
     try:
-        if not files.is_directory(directory):
+        if not durable_files.is_directory(directory):
             return LedgerSigns()
         current, former = identity.published(state_dir)
         state, findings = read_ledger(directory, KeyRing([current, *former]))

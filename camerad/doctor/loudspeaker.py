@@ -16,16 +16,16 @@ from typing import Final
 
 import numpy as np
 
-from camerad import wiring
 from camerad.behaviour.announcements import Announcement
 from camerad.capture.microphone import AlsaDevice
 from camerad.capture.outbox import overwrite
 from camerad.capture.settings import SoundSettings
 from camerad.config import Settings
 from camerad.doctor import tone
-from camerad.doctor.asking import Person
 from camerad.doctor.findings import Finding, What
 from camerad.doctor.microphone import SILENT_PEAK
+from camerad.doctor.prompts import Person
+from camerad.hardware import from_settings
 from camerad.hardware.speaker import PLAYED, Clip, Speaker, Spoken
 
 BEFORE_SECONDS: Final = 0.5
@@ -44,7 +44,7 @@ async def examine(settings: Settings, person: Person | None) -> Finding:
     missing = missing_files(settings)
     if missing:
         return Finding("loudspeaker", What.LOUDSPEAKER_NO_FILE, {"missing": ", ".join(missing)})
-    wanted = wiring.sound(settings)
+    wanted = from_settings.sound(settings)
     listener = None if wanted is None else Listener(SoundSettings(**wanted))
     try:
         if listener is not None:
@@ -63,7 +63,7 @@ async def examine(settings: Settings, person: Person | None) -> Finding:
 
 def missing_files(settings: Settings) -> list[str]:
     """The announcements that have no file."""
-    places = wiring.announcements(settings)
+    places = from_settings.announcements(settings)
     names = [f"{what.value}.wav" for what in Announcement]
     return [name for name in names if not any((place / name).is_file() for place in places)]
 

@@ -13,13 +13,13 @@ from typing import Final
 
 import numpy as np
 
-from camerad import wiring
 from camerad.capture.microphone import AlsaDevice, Device
 from camerad.capture.outbox import overwrite
 from camerad.capture.settings import SoundSettings
 from camerad.config import Settings
-from camerad.doctor.asking import Person
 from camerad.doctor.findings import Finding, What
+from camerad.doctor.prompts import Person
+from camerad.hardware import from_settings
 
 LISTEN_SECONDS: Final = 1.5
 """Long enough for a word, and for the pause before it."""
@@ -53,7 +53,7 @@ class Heard:
 
 async def examine(settings: Settings, person: Person | None) -> Finding:
     """Listen to the microphone that is configured. person: who is asked to speak."""
-    wanted = wiring.sound(settings)
+    wanted = from_settings.sound(settings)
     if wanted is None:
         return Finding("microphone", What.MICROPHONE_UNWANTED)
     if person is not None:

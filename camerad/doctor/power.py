@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from camerad.config import Settings
+from camerad.daemon.power_monitor import RATES, NoRatesError, read_rates
 from camerad.doctor.findings import Finding, What
 from camerad.hardware import power, thermal
-from camerad.resources import RATES, NoRatesError, read_rates
 
 
 def examine(settings: Settings, check: str) -> Finding:

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from camerad import __version__
-from camerad.clock import Moment
+from camerad.base.clock import Moment
+from camerad.base.text import printable
+from camerad.container.statements import rfc3339
 from camerad.doctor.findings import Finding, Level, exit_code
 from camerad.doctor.wording import Wording
-from camerad.evidence.records import rfc3339
-from camerad.evidence.text import printable
 
 VERSION: Final = 1
 WIDTH: Final = 100

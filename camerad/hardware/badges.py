@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from camerad.base.async_utils import watched
 from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
-from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 

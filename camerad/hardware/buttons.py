@@ -19,8 +19,8 @@ from typing import Any, Final
 import gpiozero
 from gpiozero.exc import GPIOZeroError
 
-from camerad.clock import SECOND, Clock
-from camerad.errors import HardwareError
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import HardwareError
 from camerad.hardware import pins
 
 # Each library that gpiozero tries in vain would print two lines; what counts is said by `explain`.

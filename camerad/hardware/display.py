@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
+from camerad.base.async_utils import watched
 from camerad.behaviour.budget import (
     DISPLAY_ANSWER_SECONDS,
     DISPLAY_START_SECONDS,
@@ -26,7 +27,6 @@ from camerad.behaviour.budget import (
     LEAVE_SECONDS,
 )
 from camerad.behaviour.scene import DARK, Scene, to_wire
-from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 

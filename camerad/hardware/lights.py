@@ -18,8 +18,8 @@ from typing import Any, Final
 import gpiozero
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
+from camerad.base.errors import HardwareError
 from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Look, Pattern, Sounding
-from camerad.errors import HardwareError
 from camerad.hardware import pins
 from camerad.hardware.buttons import explain
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from camerad.base.async_utils import watched
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import KERNEL_SECONDS, SPEAKER_END_SECONDS
-from camerad.onloop import watched
 
 log = logging.getLogger(__name__)
 

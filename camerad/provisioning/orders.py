@@ -15,10 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.errors import StorageError
-from camerad.evidence import files, told
-from camerad.evidence.facts import Provisioned
-from camerad.evidence.plain import read_plain
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.ledger import outbox
+from camerad.ledger.entry_types import Provisioned
 
 NAME: Final = "orders.json"
 TOLD: Final = "provision-told"
@@ -58,7 +59,7 @@ def new_id() -> str:
 def read(directory: str) -> tuple[Order, ...]:
     """All orders that are kept. Raises OrdersError."""
     path = os.path.join(directory, NAME)
-    if not files.is_there(path):
+    if not durable_files.is_there(path):
         return ()
     try:
         return msgspec.json.decode(read_plain(path, "orders", _LARGEST), type=tuple[Order, ...])
@@ -79,14 +80,14 @@ def give(directory: str, order: Order) -> None:
         return
     kept = [*before, order][-MOST:]
     path = os.path.join(directory, NAME)
-    files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
+    durable_files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
 
 
 def untold(directory: str, state_dir: str) -> tuple[Order, ...]:
     """The orders behind the last one that was told. Raises StorageError."""
-    return told.untold(read(directory), os.path.join(state_dir, TOLD))
+    return outbox.untold(read(directory), os.path.join(state_dir, TOLD))
 
 
 def remember(state_dir: str, order: Order) -> None:
     """Call this when the ledger says durably what `order` wants. Raises StorageError."""
-    told.remember(os.path.join(state_dir, TOLD), order)
+    outbox.remember(os.path.join(state_dir, TOLD), order)

@@ -17,13 +17,14 @@ from typing import Any, Final
 import msgspec
 
 from camerad import __version__
-from camerad.errors import EX_TEMPFAIL, StorageError
-from camerad.evidence import files, identity
-from camerad.evidence.keys import PublicKey
-from camerad.evidence.plain import read_plain
+from camerad.base import durable_files
+from camerad.base.errors import EX_TEMPFAIL, StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container.keys import PublicKey
 from camerad.provisioning import orders
-from camerad.provisioning.card import Card
-from camerad.provisioning.kept import PUBLISH, Kept
+from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.state import PUBLISH, Kept
+from camerad.store import identity
 
 DEVICE: Final = "camerad-device.json"
 PEM: Final = "camerad-device.pem"
@@ -100,7 +101,7 @@ def publish(
         card.write(DOCTOR, report)
     card.write(PEM, key.pem.encode())
     card.write(DEVICE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    files.remove(os.path.join(kept.directory, PUBLISH), missing_ok=True)
+    durable_files.remove(os.path.join(kept.directory, PUBLISH), missing_ok=True)
     return found
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad import __version__
+from camerad.base.text import printable
 from camerad.config.provisioning import NAME as FILE
-from camerad.evidence.text import printable
-from camerad.provisioning.deciding import Why
-from camerad.provisioning.kept import Decision
+from camerad.provisioning.state import Decision
+from camerad.provisioning.validation import Why
 
 NAME: Final = "camerad-report.txt"
 MOST_LINES: Final = 50

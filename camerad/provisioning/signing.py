@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from camerad.errors import CameradError
-from camerad.evidence.keys import PublicKey, SigningKey, decode_base64url, encode_base64url
+from camerad.base.errors import CameradError
+from camerad.container.keys import PublicKey, SigningKey, decode_base64url, encode_base64url
 
 NAME: Final = "camerad-provision.jws"
 """What the file is called on the card."""

@@ -9,11 +9,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from camerad.errors import StorageError
+from camerad.base.errors import StorageError
 from camerad.provisioning import orders
 
 if TYPE_CHECKING:
-    from camerad.evidence.ledger import Ledger
+    from camerad.ledger.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ import sys
 from types import FrameType
 from typing import Final
 
-from camerad import process
+from camerad.base import process
+from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, HardwareError
 from camerad.behaviour.budget import DISPLAY_HUNG_SECONDS, DISPLAY_START_SECONDS
-from camerad.errors import EX_SOFTWARE, EX_USAGE, CameradError, HardwareError
 from camerad.selfview.display import Framebuffer, read_panel
 from camerad.selfview.settings import SelfViewSettings, parse
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from camerad.errors import HardwareError
+from camerad.base.errors import HardwareError
 from camerad.selfview.panel import FORMATS, Panel
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
-from camerad.clock import SECOND
 from camerad.selfview.overlay import Designer, Overlay, running_time
 from camerad.selfview.panel import Panel
 from camerad.selfview.picture import Painter

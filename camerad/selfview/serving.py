@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import cv2
 
+from camerad.base.clock import SystemClock
+from camerad.base.errors import WireError
 from camerad.behaviour.scene import DARK, from_wire
-from camerad.clock import SystemClock
-from camerad.errors import WireError
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from camerad.errors import ConfigError
+from camerad.base.errors import ConfigError
 
 Texts = Mapping[str, str]
 """What the display says, by the names of `camerad.config.wording.DisplayWording`."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from camerad.base.clock import SECOND, Clock
 from camerad.behaviour.scene import Scene
-from camerad.clock import SECOND, Clock
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.screen import Screen
 from camerad.stream.newest import FrameReader

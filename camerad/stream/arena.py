@@ -16,7 +16,7 @@ import os
 import resource
 from typing import Final
 
-from camerad.errors import RingError, RingLockError
+from camerad.base.errors import RingError, RingLockError
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 for _function in (_libc.mlock, _libc.munlock):

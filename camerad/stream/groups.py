@@ -5,7 +5,8 @@ Plain records; `camerad.stream.window` alone changes them, and says what the wor
 
 from __future__ import annotations
 
-from camerad.stream.packets import Gap, PacketInfo
+from camerad.container.gaps import Gap
+from camerad.stream.packets import PacketInfo
 
 
 class Run:

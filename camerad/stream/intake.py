@@ -17,8 +17,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from camerad.errors import RingError, WireError
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap, PacketInfo, add_frames
+from camerad.base.errors import RingError, WireError
+from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, Gap, add_frames
+from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.wire import FOOTAGE, HEADER, MAX_JSON, Header, Kind, parse_body, unpack

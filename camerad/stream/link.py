@@ -32,13 +32,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from camerad.base.clock import SECOND, Clock, SystemClock
+from camerad.base.errors import EX_OSERR, RingError, WireError
 from camerad.behaviour import recovery
 from camerad.behaviour.budget import KERNEL_SECONDS, TURN_SECONDS
-from camerad.clock import SECOND, Clock, SystemClock
-from camerad.errors import EX_OSERR, RingError, WireError
+from camerad.container.gaps import Gap
 from camerad.stream import frame
 from camerad.stream.intake import Intake
-from camerad.stream.packets import Gap
 from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring

@@ -13,10 +13,11 @@ from threading import Condition
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from camerad.errors import RingError
+from camerad.base.errors import RingError
+from camerad.container.gaps import Gap, join
 from camerad.stream.arena import Arena
 from camerad.stream.groups import Cursor
-from camerad.stream.packets import Gap, PacketInfo, join
+from camerad.stream.packets import PacketInfo
 from camerad.stream.window import Window
 
 if TYPE_CHECKING:

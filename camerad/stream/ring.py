@@ -37,9 +37,10 @@ from collections.abc import Callable
 from threading import Condition, Lock
 from typing import Final
 
-from camerad.errors import RingError
+from camerad.base.errors import RingError
+from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 from camerad.stream.arena import Arena
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap, PacketInfo
+from camerad.stream.packets import PacketInfo
 from camerad.stream.reading import Lease, Reader
 from camerad.stream.window import Window
 

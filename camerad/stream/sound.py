@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from camerad.clock import SECOND
-from camerad.errors import WireError
+from camerad.base.clock import SECOND
+from camerad.base.errors import WireError
+from camerad.container.statements import MUTED
 from camerad.stream.wire import SoundState
 
 SOUND_LOST: Final = "sound lost"
@@ -89,3 +90,15 @@ def parse_news(body: dict[str, Any]) -> SoundNews:
     if type(at_us) is not int or at_us < 0 or not (why is None or isinstance(why, str)):
         raise WireError(f"not a state of the microphone: {body}")
     return SoundNews(state, at_us, why)
+
+
+NO_SOUND: Final = "no sound"
+"""The microphone gave none, and nobody knows why."""
+REASONS: Final = {
+    MUTED: "muted",
+    SoundState.MISSING: "microphone missing",
+    SoundState.FAILED: "microphone failed",
+    SoundState.STARTING: "microphone starting",
+    SoundState.OFF: "microphone off",
+}
+"""Why there is none, by the states that sound was in; the first that fits says it."""

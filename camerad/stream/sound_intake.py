@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from camerad.errors import RingError
-from camerad.stream.packets import CAPTURE_RESTARTED, Gap, PacketInfo
+from camerad.base.errors import RingError
+from camerad.container.gaps import CAPTURE_RESTARTED, Gap
+from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST
 from camerad.stream.wire import Header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from camerad.errors import WireError
+from camerad.base.errors import WireError
 from camerad.stream.process import QUIET, Sound
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from camerad.clock import SECOND
+from camerad.base.clock import SECOND
 
 _KEPT: Final = 9
 """Beats come four times a second: the rate is that of the last two seconds."""

@@ -14,7 +14,7 @@ import os
 import threading
 from concurrent.futures import Future
 
-from camerad.errors import RingError
+from camerad.base.errors import RingError
 from camerad.stream.process import QUIET, Sound, StampState
 from camerad.stream.ring import Ring
 from camerad.stream.sound_link import not_on

@@ -25,8 +25,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from camerad.container.gaps import RING_FULL, Gap, add_frames, join
 from camerad.stream.groups import Cursor, Group, Run, Taken
-from camerad.stream.packets import RING_FULL, Gap, PacketInfo, add_frames, join
+from camerad.stream.packets import PacketInfo
 
 
 class Window:

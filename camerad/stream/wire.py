@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from enum import IntEnum, StrEnum
 from typing import Any, Final, NamedTuple
 
-from camerad.errors import WireError
+from camerad.base.errors import WireError
 
 MAGIC: Final = b"CW1\n"
 HEADER: Final = struct.Struct("<4sBBHIIqI")

@@ -22,7 +22,7 @@ from typing import Any
 
 import gpiozero
 from aiohttp import web
-from camerad.clock import SystemClock
+from camerad.base.clock import SystemClock
 from camerad.config import Settings, load
 from camerad.hardware.buttons import Buttons, Line
 
@@ -197,5 +197,5 @@ if __name__ == "__main__":
     marker = os.environ.get("HW_MOCKS_STANDIN", "").removeprefix("reboot:")
     if os.path.isabs(marker) and not os.path.exists(marker):
         Path(marker).touch()
-        sys.exit(80)  # camerad.errors.EX_REBOOT
+        sys.exit(80)  # camerad.base.errors.EX_REBOOT
     asyncio.run(run(load(Path(sys.argv[3]))))

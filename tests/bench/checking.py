@@ -14,8 +14,8 @@ import io
 import sys
 import time
 
-from camerad import cli
-from camerad.commands import handing, verifying
+from camerad.cli import main as cli
+from camerad.cli import open_export, verify
 from tests.bench.machine import peak_rss_megabytes
 from tests.bench.plan import answer
 
@@ -23,7 +23,7 @@ from tests.bench.plan import answer
 def main() -> None:
     """Carry it out. Ends with what the command said unless that is "authentic and complete"."""
     # The command would load them; tqdm comes with them.
-    assert handing is not None and verifying is not None
+    assert open_export is not None and verify is not None
     said = io.StringIO()
     began = time.monotonic()
     with contextlib.redirect_stdout(said):

@@ -23,22 +23,21 @@ from unittest import mock
 import numpy as np
 import pyrage
 
-from camerad import process
+from camerad.base import durable_files, process
+from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour.scene import Recording
 from camerad.capture.encoding import Emptied
 from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Pictures
 from camerad.capture.stamp import Stamp
-from camerad.clock import SECOND, ManualClock
 from camerad.config.wording import LANGUAGES
-from camerad.evidence import files
-from camerad.evidence.assembling import assemble
-from camerad.evidence.container import SealedContainer
-from camerad.evidence.cutting import Cutter
-from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.seal import Sealer
-from camerad.evidence.soundtrack import NOTHING_HEARD
+from camerad.container.encryption import Sealer
+from camerad.container.keys import SigningKey
+from camerad.recording.assembly import assemble
+from camerad.recording.audio_track import NOTHING_HEARD
+from camerad.recording.container_writer import SealedContainer
+from camerad.recording.fragment_muxer import FragmentMaker
+from camerad.recording.segmenter import Cutter
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.picture import Panel
 from camerad.selfview.screen import Screen
@@ -211,7 +210,7 @@ def written(made: list[bytes], directory: Path, clock: ManualClock) -> None:
     (directory / "recordings").mkdir()
     header = sealing.a_header(_Size(), directory, clock, sealer)
     key = SigningKey.generate()
-    with mock.patch.object(files, "sync", lambda *_: None):
+    with mock.patch.object(durable_files, "sync", lambda *_: None):
         container = SealedContainer(str(directory / "recordings"), header, init, key, sealer)
 
         def append(number: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import pyrage
 
-from camerad.clock import SECOND
+from camerad.base.clock import SECOND
 from tests.bench import ext4, peers
 from tests.bench.film import FRAGMENT_US, PICTURES
 from tests.bench.goals import Goal

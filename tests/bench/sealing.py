@@ -26,13 +26,14 @@ from unittest import mock
 
 import pyrage
 
-from camerad.clock import SECOND, Clock, ManualClock, SystemClock
-from camerad.evidence import container, files
-from camerad.evidence.container import SealedContainer
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
-from camerad.evidence.records import FORMAT, Closing, Facts, Header
-from camerad.evidence.seal import Sealer
+from camerad.base import durable_files
+from camerad.base.clock import SECOND, Clock, ManualClock, SystemClock
+from camerad.container import recording_files
+from camerad.container.encryption import Sealer
+from camerad.container.keys import SigningKey
+from camerad.container.statements import FORMAT, Closing, Facts, Header
+from camerad.ledger.ledger import Ledger
+from camerad.recording.container_writer import SealedContainer
 from tests.bench.film import FRAGMENT_US, KINDS, PICTURES, Film
 from tests.bench.machine import cpu_of_thread_ns, written_bytes
 from tests.bench.plan import FPS, answer
@@ -68,7 +69,7 @@ def main() -> None:
     subprocess.run(["sync", "-f", place], check=True)
     with contextlib.ExitStack() as stack:
         if not synced:
-            stack.enter_context(mock.patch.object(files, "sync", lambda *_: None))
+            stack.enter_context(mock.patch.object(durable_files, "sync", lambda *_: None))
         ledger = Ledger.open(str(directory / "ledger"), key, clock)
         journal_ns, before = cpu_of_thread_ns(f"jbd2/{device}-8"), written_bytes(device)
         began = time.monotonic()
@@ -135,7 +136,7 @@ def a_header(film: Film, directory: Path, clock: Clock, sealer: Sealer) -> Heade
     now = clock.moment()
     return Header(
         format=FORMAT,
-        id=container.new_id(str(directory / "recordings"), now.wall_us),
+        id=recording_files.new_id(str(directory / "recordings"), now.wall_us),
         device="camera-01",
         boot_id=clock.boot_id,
         clock=now,

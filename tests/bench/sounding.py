@@ -26,13 +26,13 @@ import av
 import numpy as np
 from hw_mocks.footage import PreparedSource
 
+from camerad.base.clock import SECOND, ManualClock
 from camerad.capture import sound
 from camerad.capture.microphone import Microphone
 from camerad.capture.outbox import Outbox
 from camerad.capture.settings import SoundSettings
-from camerad.clock import SECOND, ManualClock
-from camerad.evidence.fragments import FragmentMaker, Packet
-from camerad.evidence.sound_cutting import NO_SOUNDS, Sounds
+from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
+from camerad.recording.fragment_muxer import FragmentMaker, Packet
 from camerad.stream import wire
 from camerad.stream.packets import PacketInfo
 from camerad.stream.sound import SoundFormat, parse_format

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from camerad.base.clock import SECOND, SystemClock
 from camerad.capture.stamp import Stamp
-from camerad.clock import SECOND, SystemClock
 from tests.bench import peers
 from tests.bench.goals import Goal
 from tests.bench.plan import FPS, Effort, answer

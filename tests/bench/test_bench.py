@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camerad.clock import SECOND, SystemClock
+from camerad.base.clock import SECOND, SystemClock
 from camerad.stream.packets import PacketInfo
 from tests.bench import (
     cpu,

@@ -24,15 +24,15 @@ from random import Random
 from typing import Any, Final
 
 from camerad import config
-from camerad.clock import SECOND, ManualClock
+from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
-from camerad.evidence.keys import SigningKey
+from camerad.container.keys import SigningKey
 from camerad.provisioning import signing
-from camerad.provisioning.applying import Outcome, apply, camera_of
-from camerad.provisioning.card import Card
-from camerad.provisioning.kept import CONFIG, Kept
+from camerad.provisioning.apply import Outcome, apply, camera_of
+from camerad.provisioning.boot_partition import Card
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.standing import PENDING, Standing, standing_of
+from camerad.provisioning.state import CONFIG, Kept
+from camerad.provisioning.status import PENDING, Standing, standing_of
 from tests.campaign import blocklog
 from tests.campaign.blockstates import Entry, Log, State, certain, some, volatile
 from tests.campaign.checking import checked

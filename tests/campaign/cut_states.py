@@ -23,8 +23,9 @@ from random import Random
 from typing import Final
 from unittest import mock
 
-from camerad.evidence import entries, identity
-from camerad.evidence.entries import Head
+from camerad.ledger import entries
+from camerad.ledger.entries import Head
+from camerad.store import identity
 from tests.campaign import blocklog, judging
 from tests.campaign.blockstates import Entry, Log, State, states, torn_at
 from tests.campaign.checking import checked

@@ -16,10 +16,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from camerad.errors import CameradError
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.ledger import read_ledger
+from camerad.base.errors import CameradError
+from camerad.container.keys import KeyRing
+from camerad.container.severity import Severity
+from camerad.ledger.ledger import read_ledger
 from tests.campaign import judging
 from tests.campaign.table import Run, say
 from tests.system import sealed

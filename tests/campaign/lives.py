@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from camerad.clock import DAY, SECOND, ManualClock
+from camerad.base.clock import DAY, SECOND, ManualClock
 from tests.campaign import blocklog, judging
 from tests.crash.device import STATE, Device
 from tests.system import sealed

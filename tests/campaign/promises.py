@@ -16,8 +16,8 @@ from typing import Any, Final
 from hw_mocks.sim.faults import FAULTS
 
 from camerad.behaviour.budget import BEAT_SECONDS
-from camerad.evidence.records import RECOVERED
-from camerad.evidence.report import Verdict
+from camerad.container.statements import RECOVERED
+from camerad.verify.report import Verdict
 from tests.campaign.readiness import CAPTURING, CARD, budget_seconds
 from tests.campaign.seen import Film, Pressed, Seen
 

@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.report import Verdict
-from camerad.evidence.verify import verify
-from camerad.keeping import HOUSEKEEPING_SECONDS
+from camerad.container.keys import KeyRing
+from camerad.daemon.store_worker import HOUSEKEEPING_SECONDS
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 from tests.campaign import judging, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import judge, memory, sealed

@@ -15,16 +15,16 @@ from random import Random
 from typing import Final, NoReturn, TypeVar
 
 from camerad import config
-from camerad.clock import SECOND, ManualClock
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
 from camerad.config import Settings
-from camerad.errors import StorageError
-from camerad.evidence import identity, storage
-from camerad.evidence.container import Sink
-from camerad.evidence.device import OwnedDevice
-from camerad.evidence.offload import Offloaded, offload
-from camerad.evidence.records import FORMAT, Closing, Facts, Header
-from camerad.evidence.store import Store
-from camerad.keeping import Keeping
+from camerad.container.statements import FORMAT, Closing, Facts, Header
+from camerad.daemon.store_worker import Keeping
+from camerad.office.offload import Offloaded, offload
+from camerad.recording.container_writer import Sink
+from camerad.store import disk, identity
+from camerad.store.device_client import OwnedDevice
+from camerad.store.store import Store
 
 FRAGMENT_US: Final = SECOND // 2
 FPS: Final = 10
@@ -110,9 +110,9 @@ class Device:
 
     def start(self) -> None:
         """The start of the daemon, up to where recordings may begin. Raises what it raises."""
-        storage.prepare(self.path("recordings"))
-        storage.claim(self.path("recordings"))
-        storage.usable(self.path("recordings"))
+        disk.prepare(self.path("recordings"))
+        disk.claim(self.path("recordings"))
+        disk.usable(self.path("recordings"))
         self._keeping._open()
         self.settle()
         self.keep_house()

@@ -16,21 +16,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from camerad.evidence import jws, receipts
-from camerad.evidence.audit import read_ledger
-from camerad.evidence.container import UNREADABLE
-from camerad.evidence.entries import Head
-from camerad.evidence.facts import EXPIRED
-from camerad.evidence.files import TEMPORARY
-from camerad.evidence.findings import Kind as Finding
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
-from camerad.evidence.known import Known
-from camerad.evidence.places import EARLIER_LEDGER
-from camerad.evidence.receipts import Receipt
-from camerad.evidence.repair import TORN
-from camerad.evidence.state import LedgerState
-from camerad.evidence.verify import verify
+from camerad.base.durable_files import TEMPORARY
+from camerad.container import jws
+from camerad.container.keys import KeyRing, PublicKey, SigningKey
+from camerad.container.recording_files import UNREADABLE
+from camerad.container.severity import Severity
+from camerad.ledger.audit import read_ledger
+from camerad.ledger.entries import Head
+from camerad.ledger.entry_types import EXPIRED
+from camerad.ledger.recording_state import Known
+from camerad.ledger.state import LedgerState
+from camerad.store import receipts
+from camerad.store.locations import EARLIER_LEDGER
+from camerad.store.receipts import Receipt
+from camerad.store.recovery import TORN
+from camerad.verify.findings import Kind as Finding
+from camerad.verify.judge import verify
 from tests.crash.device import OFFICE, STATE
 from tests.crash.model import Stored, Tree, parent
 from tests.crash.trace import Op, Promise

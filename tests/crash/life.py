@@ -20,10 +20,12 @@ from random import Random
 from typing import Any, Final
 from unittest import mock
 
-from camerad.clock import DAY, SECOND, ManualClock
-from camerad.evidence import container, reserve
-from camerad.evidence.retention import may_make_room
-from camerad.evidence.store import Store
+from camerad.base.clock import DAY, SECOND, ManualClock
+from camerad.container import recording_files
+from camerad.ledger import reserved_space
+from camerad.recording import container_writer
+from camerad.store.retention import may_make_room
+from camerad.store.store import Store
 from tests.crash.device import OFFICE, STATE, Device, Recording
 from tests.crash.trace import Event, Kind, Op, Recorder
 from tests.crash.workspace import Workspace
@@ -42,9 +44,9 @@ SMALL, LARGE = 1_500, 13_000
 def small_steps() -> Iterator[None]:
     """Room is reserved in small steps meanwhile."""
     with (
-        mock.patch.object(container, "STEP", STEP),
-        mock.patch.object(reserve, "BYTES", RESERVE),
-        mock.patch.object(reserve, "PIECE", RESERVE // 2),
+        mock.patch.object(container_writer, "STEP", STEP),
+        mock.patch.object(reserved_space, "BYTES", RESERVE),
+        mock.patch.object(reserved_space, "PIECE", RESERVE // 2),
     ):
         yield
 
@@ -54,7 +56,9 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed(before: str, where: str = container.SUFFIX, *, half: bool = False) -> Iterator[None]:
+def killed(
+    before: str, where: str = recording_files.SUFFIX, *, half: bool = False
+) -> Iterator[None]:
     """The daemon is killed before its next call of `os.before` on a file whose name ends in
     `where`, or, having written half of it, in its midst."""
     call = getattr(os, before)
@@ -91,7 +95,7 @@ def full_card() -> Iterator[None]:
         nonlocal given_up
         ftruncate(descriptor, size)
         name = os.readlink(f"/proc/self/fd/{descriptor}")
-        given_up = given_up or name.endswith(reserve.NAME)
+        given_up = given_up or name.endswith(reserved_space.NAME)
 
     with mock.patch.object(os, "pwritev", writing), mock.patch.object(os, "ftruncate", cutting):
         yield

@@ -8,13 +8,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest import mock
 
-from camerad.clock import SECOND, ClockSource, ManualClock
-from camerad.evidence import entries, epochs, jws, listing, tar
-from camerad.evidence.container import is_locked
-from camerad.evidence.entries import Entry
-from camerad.evidence.facts import EpochBegun
-from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
-from camerad.evidence.state import LedgerState
+from camerad.base.clock import SECOND, ClockSource, ManualClock
+from camerad.container import jws, ustar
+from camerad.container.keys import KeyRing, PublicKey, SigningKey
+from camerad.container.recording_files import is_locked
+from camerad.ledger import entries, log_segments
+from camerad.ledger.entries import Entry
+from camerad.ledger.entry_types import EpochBegun
+from camerad.ledger.state import LedgerState
+from camerad.store import listing
 from tests.crash.device import OFFICE, Device
 from tests.crash.judge import LifeJudge
 
@@ -53,12 +55,12 @@ def remembered() -> Iterator[None]:
         (PublicKey, "verify", lambda key, *rest: (key.raw, *rest)),
         (SigningKey, "from_pem", lambda pem: pem),
         (listing, "read_info", _recording),
-        (epochs, "follow", _following),
+        (log_segments, "follow", _following),
         (entries, "parse", lambda token, keys: (bytes(token), frozenset(keys))),
         (jws, "parse", bytes),
         (jws, "decode", lambda statement, kind, payload: (statement.token, kind, payload)),
-        (tar, "header", lambda name, size: (name, size)),
-        (tar, "parse", bytes),
+        (ustar, "header", lambda name, size: (name, size)),
+        (ustar, "parse", bytes),
         (LedgerState, "after", _after),
     )
     with ExitStack() as patches:

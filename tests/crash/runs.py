@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from camerad.clock import ClockSource
+from camerad.base.clock import ClockSource
 from tests.crash.campaign import Campaign, Effort, Known, Tally, Violation
 from tests.crash.judge import LifeJudge
 from tests.crash.life import Life, small_steps

@@ -18,14 +18,15 @@ from typing import Final
 
 import msgspec
 
-from camerad.evidence import jws, reserve
-from camerad.evidence.files import TEMPORARY
+from camerad.base.durable_files import TEMPORARY
+from camerad.container import jws
+from camerad.ledger import reserved_space
 from tests.crash.campaign import Effort, Violation
 from tests.crash.device import OFFICE, STATE
 from tests.crash.trace import SYNCS, Event, Frame, Kind, Op, Promise
 
 EFFORT: Final = Effort(limit=96, torn=24, nested=0.0, twice=0.0)
-_GENERAL: Final = ("evidence/files.py", "evidence/copying.py")
+_GENERAL: Final = ("base/durable_files.py", "store/verified_copy.py")
 """What others synchronise with; a place is who calls them."""
 
 
@@ -229,7 +230,7 @@ def _office_before_receipt(pair: _Pair, _: Sequence[Event]) -> bool:
 
 
 def _reserve(pair: _Pair, _: Sequence[Event]) -> bool:
-    return any(step.paths == {f"{STATE}/{reserve.NAME}"} for step in (pair.one, pair.other))
+    return any(step.paths == {f"{STATE}/{reserved_space.NAME}"} for step in (pair.one, pair.other))
 
 
 def _public_halves(pair: _Pair, _: Sequence[Event]) -> bool:

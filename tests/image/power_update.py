@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, Final
 
 from camerad.behaviour.update import Phase
-from camerad.updating.autoboot import Autoboot
+from camerad.update.boot_selection import Autoboot
 from camerad_image import layout
 from tests.campaign import lives, logwrites
 from tests.campaign.blocklog import WRITE

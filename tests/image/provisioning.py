@@ -16,14 +16,14 @@ from random import Random
 from typing import Final
 
 from camerad import config
-from camerad.clock import SECOND, ManualClock
+from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
 from camerad.provisioning import signing
-from camerad.provisioning.applying import Outcome, apply, camera_of
-from camerad.provisioning.card import Card as CommonCard
-from camerad.provisioning.kept import CONFIG, Kept
+from camerad.provisioning.apply import Outcome, apply, camera_of
+from camerad.provisioning.boot_partition import Card as CommonCard
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.standing import PENDING, Standing, standing_of
+from camerad.provisioning.state import CONFIG, Kept
+from camerad.provisioning.status import PENDING, Standing, standing_of
 from camerad_image import layout
 from camerad_image.rootfs import FILES
 from tests.campaign import blocklog

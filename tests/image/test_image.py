@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from camerad.evidence import epochs, identity
+from camerad.ledger import log_segments
+from camerad.store import identity
 from camerad_image import layout
 from camerad_image.configure import unlocked
 from tests.image.card import CARD_BYTES, run
@@ -38,9 +39,9 @@ def told(state: Path) -> list[tuple[str, str]]:
     """What the ledger of a state directory says of the office's files, and which device it is."""
     ledger, keys = str(state / "ledger"), identity.ring(str(state))
     found = []
-    for number in sorted(epochs.look(ledger).epochs):
-        content = epochs.read(ledger, epochs.epoch_name(number))
-        for _, entry in epochs.follow(None, number, content, keys).entries:
+    for number in sorted(log_segments.look(ledger).epochs):
+        content = log_segments.read(ledger, log_segments.epoch_name(number))
+        for _, entry in log_segments.follow(None, number, content, keys).entries:
             if entry.kind == "provisioned":
                 found.append((entry.facts.outcome, entry.facts.device))
     return found

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.evidence import epochs, identity
+from camerad.ledger import log_segments
+from camerad.store import identity
 from camerad_image import layout
 from tests.image.life import Start
 from tests.image.releases import HANGS, SILENT
@@ -160,9 +161,9 @@ def test_the_ledger_says_what_became_of_each_update(updated: Updated) -> None:
     state = updated.data / "camerad"
     ledger, keys = str(state / "ledger"), identity.ring(str(state))
     told = []
-    for number in sorted(epochs.look(ledger).epochs):
-        content = epochs.read(ledger, epochs.epoch_name(number))
-        for _, entry in epochs.follow(None, number, content, keys).entries:
+    for number in sorted(log_segments.look(ledger).epochs):
+        content = log_segments.read(ledger, log_segments.epoch_name(number))
+        for _, entry in log_segments.follow(None, number, content, keys).entries:
             if entry.kind == "updated":
                 told.append((entry.facts.outcome, entry.facts.version, entry.facts.slot))
     old, new = updated.versions["old"], updated.versions["new"]

@@ -26,11 +26,11 @@ from typing import Final
 
 import msgspec
 
+from camerad.base.errors import CameradError
 from camerad.behaviour.update import Phase, Running
-from camerad.errors import CameradError
-from camerad.updating import autoboot
-from camerad.updating.carrying import Updates
-from camerad.updating.kept import FOLDER, NAME, PENDING, Record, prepare
+from camerad.update import boot_selection
+from camerad.update.state import FOLDER, NAME, PENDING, Record, prepare
+from camerad.update.updater import Updates
 from camerad_image import layout, updates
 from tests.campaign import blocklog, blockstates, cut_states
 from tests.campaign.blockstates import Log, State, lie
@@ -124,25 +124,27 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
     """The start after a loss of power: what it is, and what is wrong."""
     found = check_common(cut)
     try:
-        text = _read(cut, layout.COMMON, autoboot.NAME)
+        text = _read(cut, layout.COMMON, boot_selection.NAME)
     except subprocess.CalledProcessError as error:
-        return Verdict("", [*found, f"the firmware finds no {autoboot.NAME}: {error.stderr!r}"])
-    told = autoboot.parse(text)
+        return Verdict(
+            "", [*found, f"the firmware finds no {boot_selection.NAME}: {error.stderr!r}"]
+        )
+    told = boot_selection.parse(text)
     if told is None:
-        return Verdict("", [*found, f"{autoboot.NAME} is {text[:80]!r}"])
+        return Verdict("", [*found, f"{boot_selection.NAME} is {text[:80]!r}"])
     primary = told.primary
     data = _taken(cut, layout.DATA, cut.with_name("data"))
     found += cut_states.judged(half.life, at_us, data, judge, twice=False).findings
     boot = cut.with_name("boot")
     boot.mkdir(exist_ok=True)
-    (boot / autoboot.NAME).write_bytes(text)
+    (boot / boot_selection.NAME).write_bytes(text)
     try:
         with blocklog.mounted(data, cut.with_name("looked")):
             provision = cut.with_name("looked") / "provision"
             record, unreadable = _kept(provision)
             found += unreadable
             kept = prepare(str(provision / FOLDER))
-            carrying = Updates(autoboot.Card(str(boot)), kept, lambda: None, lambda: None)
+            carrying = Updates(boot_selection.Card(str(boot)), kept, lambda: None, lambda: None)
             version = life.versions[primary]
             now = Running(releases.NAME, version, updates.MINIMUM, primary, primary)
             phase = carrying.look(now)

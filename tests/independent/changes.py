@@ -30,9 +30,9 @@ from sealed_helpers import (
 )
 from sound_helpers import MICROPHONE, made_with_sound
 
-from camerad.evidence.chain import TORN_NAME
-from camerad.evidence.keys import decode_base64url, encode_base64url
-from camerad.evidence.records import RECOVERED, Closing, Header, SoundEnd
+from camerad.container.chain import TORN_NAME
+from camerad.container.keys import decode_base64url, encode_base64url
+from camerad.container.statements import RECOVERED, Closing, Header, SoundEnd
 from tests.tamper.recordings import FAMILIES, recordings
 
 SECOND: Final = 1_000_000

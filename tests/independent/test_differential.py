@@ -23,9 +23,9 @@ from verifier_recording import check_recording
 from verifier_statements import load_keys
 from verifier_stores import check_ledger
 
-from camerad.evidence.audit import read_ledger
-from camerad.evidence.findings import Severity
-from camerad.evidence.verify import verify
+from camerad.container.severity import Severity
+from camerad.ledger.audit import read_ledger
+from camerad.verify.judge import verify
 from tests.tamper import test_ledger_tamper as ledgers
 
 SEED: Final = os.environ.get("CAMERAD_DIFFERENTIAL", "")

@@ -11,7 +11,7 @@ import pytest
 from evidence_helpers import decoded, expected
 from sealed_helpers import KEY, Made, altered, flipped, made, office, pack, without
 
-from camerad.evidence.keys import SigningKey
+from camerad.container.keys import SigningKey
 
 VERIFIER = Path(__file__).with_name("verifier.py")
 NAME = "20261124T153000Z-000001-00000001.tar"

@@ -180,11 +180,11 @@ def in_a_world(
 
 
 def test_a_missing_camera_ends_the_capture_process_with_one_line(directory: Path) -> None:
-    from camerad import wiring
     from camerad.config import load
+    from camerad.hardware import from_settings
     from camerad.stream import frame
 
-    settings = wiring.capture(load(camera_yaml(directory)))
+    settings = from_settings.capture(load(camera_yaml(directory)))
     ours, theirs = socket.socketpair()
     frame_fd = frame.create(1 << 20)
     with ours, theirs:

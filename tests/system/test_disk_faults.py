@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from camerad import client
+from camerad.control import client
 from tests.campaign import judging
 from tests.system import sealed
 from tests.system.gaps import edges, felt_us, judge_gaps, marks, start_recording, wait_for_quiet

@@ -13,11 +13,11 @@ from typing import Any
 import gpiozero
 import pytest
 
+from camerad.base.errors import EX_CANTCREAT, StorageError
 from camerad.behaviour import budget, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage
-from camerad.early import Early
-from camerad.errors import EX_CANTCREAT, StorageError
-from camerad.evidence.storage import StateDirectoryError
+from camerad.daemon.early_start import Early
+from camerad.store.disk import StateDirectoryError
 from tests.system.test_presses_simulated import Daemon, gpio
 from tests.system.test_reboots_simulated import SECOND, Board, always, board
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.message_kinds import Kind
+from camerad.base.message_kinds import Kind
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
@@ -26,7 +26,7 @@ for _ in $(seq 100); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; 
 "$PYTHON" -c "
 import logging
 from camerad.journal import JournalHandler
-log = logging.getLogger('camerad.recordings')
+log = logging.getLogger('camerad.daemon.recording_manager')
 log.addHandler(JournalHandler())
 log.error('recording failed: %s', 'two\\nlines')
 "

@@ -27,15 +27,17 @@ from gpiozero.pins.mock import MockFactory
 from hw_mocks.contact import NEW, WORN, swings
 from hw_mocks.sim.gauges import Gauges
 
-from camerad import daemon, process, recordings
+from camerad.base import process
+from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
 from camerad.behaviour.scene import Scene
-from camerad.clock import ManualClock
 from camerad.config import load
-from camerad.evidence import recorder, storage
-from camerad.opening import Opened
-from camerad.recordings import CONTINUED
+from camerad.daemon import app, recording_manager
+from camerad.daemon.open_store import Opened
+from camerad.daemon.recording_manager import CONTINUED
+from camerad.recording import recorder
+from camerad.store import disk
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
@@ -206,7 +208,7 @@ class Keeping:
         return True
 
 
-class Daemon(daemon.Daemon):
+class Daemon(app.Daemon):
     """The daemon, with every stage that it shows and the lights that go with it."""
 
     world: World
@@ -395,18 +397,18 @@ def _live(
     def keep(_settings: Any, _clock: Any, *, on_opened: Any, **_callbacks: Any) -> Keeping:
         return Keeping(world, on_opened)
 
-    room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+    room = disk.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
     monkeypatch.setattr(process, "set_priority", lambda nice: True)
     monkeypatch.setattr(process, "raise_file_limit", lambda: None)
-    monkeypatch.setattr(daemon, "CaptureLink", link)
-    monkeypatch.setattr(daemon, "SelfView", display)
+    monkeypatch.setattr(app, "CaptureLink", link)
+    monkeypatch.setattr(app, "SelfView", display)
     monkeypatch.setattr(recorder, "Recorder", record)
-    monkeypatch.setattr(recordings, "Keeping", keep)
-    monkeypatch.setattr(storage, "prepare", lambda directory: None)
-    monkeypatch.setattr(storage, "usable", lambda directory: None)
-    monkeypatch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
-    monkeypatch.setattr(storage, "room", lambda directory, rate: room)
+    monkeypatch.setattr(recording_manager, "Keeping", keep)
+    monkeypatch.setattr(disk, "prepare", lambda directory: None)
+    monkeypatch.setattr(disk, "usable", lambda directory: None)
+    monkeypatch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
+    monkeypatch.setattr(disk, "room", lambda directory, rate: room)
 
     presses = hands(chance)
     camera = Daemon(settings, clock)

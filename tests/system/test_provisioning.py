@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from camerad.evidence import epochs, identity
-from camerad.provisioning import orders, standing
+from camerad.ledger import log_segments
+from camerad.provisioning import orders, status
 from camerad.provisioning.orders import Order
+from camerad.store import identity
 from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, body_camera, configuration, now_us, until
 
@@ -20,9 +21,9 @@ def told(state: Path) -> list[str]:
     """What the ledger says of the office's files."""
     ledger, keys = str(state / "ledger"), identity.ring(str(state))
     found = []
-    for number in sorted(epochs.look(ledger).epochs):
-        content = epochs.read(ledger, epochs.epoch_name(number))
-        entries = epochs.follow(None, number, content, keys).entries
+    for number in sorted(log_segments.look(ledger).epochs):
+        content = log_segments.read(ledger, log_segments.epoch_name(number))
+        entries = log_segments.follow(None, number, content, keys).entries
         found += [entry.facts.outcome for _, entry in entries if entry.kind == "provisioned"]
     return found
 
@@ -55,7 +56,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     # The office's file was taken over; another one lies on the card now, which was refused.
     applied = Order("applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id())
     orders.give(str(place), applied)
-    for name in (standing.ACCEPTED, standing.REFUSED):
+    for name in (status.ACCEPTED, status.REFUSED):
         (place / name).touch()
     config = configuration(tmp_path, "generic", device=device)
     with body_camera(tmp_path, config) as camera:

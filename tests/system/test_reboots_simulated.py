@@ -22,15 +22,17 @@ from typing import Any
 import pytest
 from hw_mocks.sim.gauges import Gauges
 
-from camerad import daemon, process, recordings
+from camerad.base import durable_files, process
+from camerad.base.clock import ManualClock
+from camerad.base.errors import EX_REBOOT, EX_SOFTWARE, StorageError
 from camerad.behaviour import budget, recovery, stages
 from camerad.behaviour.reboots import Reboots
 from camerad.behaviour.stages import Condition, Stage
-from camerad.clock import ManualClock
 from camerad.config import load
-from camerad.effects import Effects
-from camerad.errors import EX_REBOOT, EX_SOFTWARE, StorageError
-from camerad.evidence import files, recorder, storage
+from camerad.daemon import app, recording_manager
+from camerad.daemon.effects import Effects
+from camerad.recording import recorder
+from camerad.store import disk
 from tests.system import sealed
 from tests.system.harness import configuration
 from tests.system.test_presses_simulated import Daemon, Keeping, Link, Recorder, World, gpio
@@ -146,14 +148,14 @@ class Board:
             carry_out(effects, effect)
 
         monkeypatch.setattr(Effects, "carry_out", hear)
-        room = storage.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
+        room = disk.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
         for where, name, what in (
             (process, "forbid_dumps", lambda: None),
             (process, "set_priority", lambda nice: True),
             (process, "raise_file_limit", lambda: None),
-            (storage, "prepare", lambda directory: None),
-            (storage, "usable", lambda directory: None),
-            (storage, "room", lambda directory, rate: room),
+            (disk, "prepare", lambda directory: None),
+            (disk, "usable", lambda directory: None),
+            (disk, "room", lambda directory, rate: room),
         ):
             monkeypatch.setattr(where, name, what)
 
@@ -191,11 +193,11 @@ class Board:
         def record(_ring: Any, plan: Any, _clock: Any, **callbacks: Any) -> Recorder:
             return Recorder(world, plan, **callbacks)
 
-        self._patch.setattr(daemon, "CaptureLink", link)
-        self._patch.setattr(daemon, "SelfView", display)
+        self._patch.setattr(app, "CaptureLink", link)
+        self._patch.setattr(app, "SelfView", display)
         self._patch.setattr(recorder, "Recorder", record)
-        self._patch.setattr(recordings, "Keeping", keep)
-        self._patch.setattr(storage, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
+        self._patch.setattr(recording_manager, "Keeping", keep)
+        self._patch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
         self.daemon = Daemon(self.settings, self.clock)
         self.daemon.world = world
         self.cues.clear()
@@ -383,14 +385,14 @@ def test_a_card_that_cannot_remember_means_no_reboot(
 def test_a_card_that_could_not_remember_for_a_while_delays_the_reboot_and_no_more(
     board: Board, monkeypatch: pytest.MonkeyPatch, stuck: bool
 ) -> None:
-    publish, well_us = files.publish, 40 * SECOND
+    publish, well_us = durable_files.publish, 40 * SECOND
 
     def refuse_at_first(path: str, content: bytes) -> None:
         if board.clock.now_us() < well_us:
             raise StorageError(f"{path}: Read-only file system")
         publish(path, content)
 
-    monkeypatch.setattr(files, "publish", refuse_at_first)
+    monkeypatch.setattr(durable_files, "publish", refuse_at_first)
     assert board.boot(never, 3600, stuck=stuck) == EX_REBOOT
     assert board.reboots() == [None, 1], "each is told once"
     # At the latest after the next try, which takes a second.

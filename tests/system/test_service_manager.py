@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from camerad.errors import EX_CONFIG, EX_REBOOT, EX_SOFTWARE
+from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_SOFTWARE
 from tests.system import sealed
 from tests.system.harness import until
 from tests.system.service_manager import CHECKOUT, POWERED_OFF, REBOOTED, Machine, machine

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hw_mocks.sim.gauges import DOCKED
 
-from camerad import daemon
 from camerad.behaviour.scene import Badge
+from camerad.daemon import app
 from tests.system import oracle
 from tests.system.test_presses_simulated import World, gpio, run
 
@@ -37,7 +37,7 @@ class Badges:
 
 @pytest.fixture(autouse=True)
 def badges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "BadgeReader", Badges)
+    monkeypatch.setattr(app, "BadgeReader", Badges)
 
 
 def recordings(*begun: float, until: float) -> Callable[[random.Random], list[oracle.Press]]:

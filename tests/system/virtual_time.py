@@ -10,7 +10,7 @@ import selectors
 from collections.abc import Mapping
 from typing import Any
 
-from camerad.clock import ManualClock
+from camerad.base.clock import ManualClock
 
 
 class _Selector(selectors.BaseSelector):

@@ -29,10 +29,10 @@ from sealed_helpers import (
 )
 from sound_helpers import made_with_sound
 
-from camerad.evidence import tar
-from camerad.evidence.chain import commit_name, fragment_name
-from camerad.evidence.keys import SigningKey, decode_base64url, encode_base64url
-from camerad.evidence.records import Facts
+from camerad.container import ustar
+from camerad.container.chain import commit_name, fragment_name
+from camerad.container.keys import SigningKey, decode_base64url, encode_base64url
+from camerad.container.statements import Facts
 
 ATTACKER = SigningKey.generate()
 
@@ -71,15 +71,15 @@ def places(members: Members) -> Iterator[tuple[str, str, int, int]]:
     """Every region of the file: member, what of it, from, to."""
     offset = 0
     for name, data in members:
-        yield name, "archive header", offset, offset + tar.BLOCK
-        offset += tar.BLOCK
+        yield name, "archive header", offset, offset + ustar.BLOCK
+        offset += ustar.BLOCK
         yield name, "content", offset, offset + len(data)
         offset += len(data)
-        padding = -len(data) % tar.BLOCK
+        padding = -len(data) % ustar.BLOCK
         if padding:
             yield name, "padding", offset, offset + padding
         offset += padding
-    yield members[-1][0], "archive end", offset, offset + len(tar.END)
+    yield members[-1][0], "archive end", offset, offset + len(ustar.END)
 
 
 def _number(name: str) -> int | None:
@@ -212,7 +212,11 @@ def truncated(it: Made, _: Made, chance: random.Random) -> Iterator[Mutation]:
     regions = list(places(it.members))
     for name, region, start, _end in regions:
         if region == "archive header":
-            for end, what in ((b"", "cut"), (tar.END, "cut and closed"), (bytes(8192), "in room")):
+            for end, what in (
+                (b"", "cut"),
+                (ustar.END, "cut and closed"),
+                (bytes(8192), "in room"),
+            ):
                 lost = (name, "end.jws")
                 yield Mutation(f"{what} before {name}", data[:start] + end, lost)
     for _ in range(20):
@@ -372,7 +376,7 @@ def foreign_headers(it: Made, _: Made, chance: random.Random) -> Iterator[Mutati
                 continue
             content = b"" if kind == b"5" else chance.randbytes(chance.randrange(1, 1500))
             extra = _foreign_header(name, len(content), kind) + content
-            extra += bytes(-len(content) % tar.BLOCK)
+            extra += bytes(-len(content) % ustar.BLOCK)
             shown = name.replace("\n", r"\x0a")
             yield Mutation(
                 f"{shown} of type {kind!r} before {member}",
@@ -383,7 +387,7 @@ def foreign_headers(it: Made, _: Made, chance: random.Random) -> Iterator[Mutati
 
 
 def _foreign_header(name: str, size: int, kind: bytes) -> bytes:
-    block = bytearray(tar.header("x1", size))
+    block = bytearray(ustar.header("x1", size))
     block[:100] = name.encode().ljust(100, b"\0")
     block[156:157] = kind
     block[148:156] = b" " * 8

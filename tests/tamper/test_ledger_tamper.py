@@ -16,12 +16,13 @@ from typing import Final
 
 import pytest
 
-from camerad.clock import DAY, ManualClock
-from camerad.evidence import entries, epochs, jws
-from camerad.evidence.entries import Payload
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.ledger import Head, Ledger, read_ledger
+from camerad.base.clock import DAY, ManualClock
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.severity import Severity
+from camerad.ledger import entries, log_segments
+from camerad.ledger.entries import Payload
+from camerad.ledger.ledger import Head, Ledger, read_ledger
 
 SEED: Final = 20261124
 FLIPS: Final = 40
@@ -61,7 +62,7 @@ def write_ledger(directory: Path, key: SigningKey, now_us: int = 0) -> Head:
     ledger.rotate()
     ledger.append("uptime")
     ledger.close()
-    with (directory / epochs.epoch_name(ledger.head.epoch)).open("ab") as file:
+    with (directory / log_segments.epoch_name(ledger.head.epoch)).open("ab") as file:
         file.write(b"eyJ")
     ledger = Ledger.open(str(directory), key, clock)
     for _ in range(6):
@@ -237,7 +238,7 @@ def resigned(original: Original) -> Iterator[Mutation]:
             newline = line[len(token) :]
             kind = statement.kind
             payload = jws.decode(
-                statement, kind, Payload if kind == entries.LEDGER else epochs.Checkpoint
+                statement, kind, Payload if kind == entries.LEDGER else log_segments.Checkpoint
             )
             forged = jws.sign(FORGER, kind, payload) + newline
             changed = [*lines[:at], forged, *lines[at + 1 :]]
@@ -288,7 +289,7 @@ def rolled_back(original: Original) -> Iterator[Mutation]:
     newest = int(original.newest[:6])
     without = {name: content for name, content in original.files.items() if name != original.newest}
     for number, others in ((newest, original.files), (newest - 1, without)):
-        name = epochs.epoch_name(number)
+        name = log_segments.epoch_name(number)
         whole = [line for line in lines_of(original.files[name]) if line.endswith(b"\n")]
         least = 3 if number == newest else 2  # what an epoch comes into being with
         for kept in range(least, len(whole) + (number != newest)):
@@ -322,8 +323,8 @@ def test_the_newest_epoch_cut_anywhere_is_found_by_a_witnessed_head(
 def test_a_checkpoint_does_not_hide_which_entries_it_stands_for(original: Original) -> None:
     """The hash of an expired epoch's last entry is what the next epoch's first one names."""
     names = sorted(name for name in original.files if name.endswith(".checkpoint"))
-    last = epochs.parse_checkpoint(original.files[names[-1]], KEYS)
-    follower = original.files[epochs.epoch_name(last.number + 1)]
+    last = log_segments.parse_checkpoint(original.files[names[-1]], KEYS)
+    follower = original.files[log_segments.epoch_name(last.number + 1)]
     first = entries.parse(lines_of(follower)[0].rstrip(b"\n"), KEYS)
     assert (first.previous, first.sequence) == (last.final, last.last + 1)
     assert len(last.final) == hashlib.sha256().digest_size * 2

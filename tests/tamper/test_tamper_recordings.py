@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from sealed_helpers import KEYS, Made, made
 
-from camerad.evidence.findings import Finding, Severity
-from camerad.evidence.report import Report, Verdict
-from camerad.evidence.verify import verify
+from camerad.container.severity import Severity
+from camerad.verify.findings import Finding
+from camerad.verify.judge import verify
+from camerad.verify.report import Report, Verdict
 from tests.tamper.recordings import FAMILIES, Mutation, recordings
 
 SEED = int(os.environ.get("TAMPER_SEED", "20261124"))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad import wiring
 from camerad.behaviour.announcements import Announcement
 from camerad.config import load
+from camerad.hardware import from_settings
 from camerad.hardware.speaker import clips
 
 FOLDER = Path(__file__).parents[2] / "config" / "announcements"
@@ -74,7 +74,7 @@ def test_the_configuration_chooses_the_language_and_the_office_s_own_directory(
 ) -> None:
     config = tmp_path / "camerad.yaml"
     config.write_text("policy: generic\n")
-    assert clips(wiring.announcements(load(config)))[Announcement.ENDED].path == (
+    assert clips(from_settings.announcements(load(config)))[Announcement.ENDED].path == (
         FOLDER / "de" / "ended.wav"
     )
     own = tmp_path / "own"
@@ -84,6 +84,6 @@ def test_the_configuration_chooses_the_language_and_the_office_s_own_directory(
     config.write_text(
         f"policy: generic\nannouncements: {{language: en, directory: {own}, device: 'hw:1'}}\n"
     )
-    found = clips(wiring.announcements(load(config)))
+    found = clips(from_settings.announcements(load(config)))
     assert found[Announcement.ENDED].path == mine
     assert found[Announcement.MUTED].path == FOLDER / "en" / "muted.wav"

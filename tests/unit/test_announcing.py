@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from camerad.announcing import Announcer
+from camerad.base.clock import ManualClock
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.stages import Stage, State
-from camerad.clock import ManualClock
 from camerad.config.controls import Announcements
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
+from camerad.container.keys import SigningKey
+from camerad.daemon.announcer import Announcer
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
+from camerad.ledger.ledger import Ledger
 
 IDLE = State(Stage.IDLE, 0)
 BEGUN = State(Stage.RECORDING, 0, armed=True)

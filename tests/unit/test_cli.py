@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad import __version__, cli, terminal
-from camerad.client import request
-from camerad.errors import (
+from camerad import __version__
+from camerad.base.errors import (
     EX_CONFIG,
     EX_IOERR,
     EX_NOPERM,
@@ -27,6 +26,8 @@ from camerad.errors import (
     EX_USAGE,
     ControlError,
 )
+from camerad.cli import main, terminal
+from camerad.control.client import request
 from tests.unit.answering import Answering, served
 
 STATUS = {
@@ -79,14 +80,14 @@ def daemon(tmp_path: Path) -> Iterator[str]:
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["version"]) == 0
+    assert main.main(["version"]) == 0
     assert capsys.readouterr().out == f"camerad {__version__}\n"
 
 
 def test_status_for_people_and_for_programs(
     daemon: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["status", "--socket", daemon]) == 0
+    assert main.main(["status", "--socket", daemon]) == 0
     out = capsys.readouterr().out
     for part in (
         "recording (not ready)",
@@ -98,7 +99,7 @@ def test_status_for_people_and_for_programs(
     assert "shift       W-0815" in out
     for part in ("92 minutes", "61 %, 88 minutes", "docked", "synchronised", "R0 is flagged"):
         assert part in out
-    assert cli.main(["status", "--json", "--socket", daemon]) == 0
+    assert main.main(["status", "--json", "--socket", daemon]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
@@ -106,16 +107,16 @@ def test_what_is_held_from_before_a_press_is_said_until_something_is_recorded(
     daemon: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with listening(tmp_path / "idle.sock", _IdleHandler) as idle:
-        assert cli.main(["status", "--socket", idle]) == 0
+        assert main.main(["status", "--socket", idle]) == 0
     assert "pre-event   9.5 s held\n" in capsys.readouterr().out
-    assert cli.main(["status", "--socket", daemon]) == 0
+    assert main.main(["status", "--socket", daemon]) == 0
     assert "pre-event" not in capsys.readouterr().out
 
 
 def test_who_may_not_read_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with listening(tmp_path / "closed.sock", _ForbiddingHandler) as closed:
         for more in ((), ("--json",)):
-            assert cli.main(["status", *more, "--socket", closed]) == EX_NOPERM
+            assert main.main(["status", *more, "--socket", closed]) == EX_NOPERM
             said = capsys.readouterr()
             assert said.out == ""
             assert said.err == (
@@ -130,24 +131,24 @@ def test_whose_socket_it_is_is_told_to_who_may_not_open_it(
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert cli.main(["status", "--socket", "/run/camerad/control.sock"]) == EX_NOPERM
+    assert main.main(["status", "--socket", "/run/camerad/control.sock"]) == EX_NOPERM
     assert "join the group that owns it" in capsys.readouterr().err
 
 
 def test_press_says_the_stage_it_led_to(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["press", "escalate", "--socket", daemon]) == 0
+    assert main.main(["press", "escalate", "--socket", daemon]) == 0
     assert capsys.readouterr().out == "recording\n"
 
 
 def test_a_refused_press_says_why(daemon: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
+    assert main.main(["press", "record", "--socket", daemon]) == EX_TEMPFAIL
     assert capsys.readouterr().err == (
         "camerad: record was refused: camera_down; 'camerad status' says how the camera is\n"
     )
 
 
 def test_no_daemon_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["status", "--socket", str(tmp_path / "none")]) == EX_UNAVAILABLE
+    assert main.main(["status", "--socket", str(tmp_path / "none")]) == EX_UNAVAILABLE
     err = capsys.readouterr().err
     assert err.startswith(f"camerad: no daemon listens at {tmp_path / 'none'}: ")
     assert "--socket" in err
@@ -160,7 +161,7 @@ def test_a_socket_that_a_killed_daemon_left_is_no_daemon(
     left = tmp_path / "left.sock"
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(left))
-    assert cli.main(["status", "--socket", str(left)]) == EX_UNAVAILABLE
+    assert main.main(["status", "--socket", str(left)]) == EX_UNAVAILABLE
     assert f"no daemon listens at {left}" in capsys.readouterr().err
 
 
@@ -173,7 +174,7 @@ def test_something_else_at_the_socket_is_one_sentence(
 
     path = str(tmp_path / "other.sock")
     with served(socketserver.UnixStreamServer(path, Other)):
-        assert cli.main(["status", "--socket", path]) == EX_UNAVAILABLE
+        assert main.main(["status", "--socket", path]) == EX_UNAVAILABLE
     err = capsys.readouterr().err
     assert f"what listens at {path} does not answer as a camera's daemon does" in err
     assert err.count("\n") == 1
@@ -192,14 +193,14 @@ def test_a_wrong_command_line_is_a_usage_error(
     line: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(line)
+        main.main(line)
     assert caught.value.code == EX_USAGE
     assert "usage: camerad" in capsys.readouterr().err
 
 
 def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shipped = Path(__file__).parents[2] / "config" / "camerad.yaml"
-    assert cli.main(["config", "check", str(shipped)]) == 0
+    assert main.main(["config", "check", str(shipped)]) == 0
     in_order, without = capsys.readouterr().out.splitlines()
     assert in_order == f"{shipped}: in order"
     assert without.startswith(f"{shipped}: no recipients, so the camera will not record")
@@ -208,11 +209,11 @@ def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "policy: generic\n"
         "recipients: [age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57]\n"
     )
-    assert cli.main(["config", "check", str(good)]) == 0
+    assert main.main(["config", "check", str(good)]) == 0
     assert capsys.readouterr().out == f"{good}: in order\n"
     bad = tmp_path / "bad.yaml"
     bad.write_text("policy: atlantis\ncamera: {fps: fast}\ncolour: red\n")
-    assert cli.main(["config", "check", str(bad)]) == EX_CONFIG
+    assert main.main(["config", "check", str(bad)]) == EX_CONFIG
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith(f"{bad}:") for line in lines)
@@ -221,16 +222,16 @@ def test_config_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_run_with_a_bad_configuration_ends_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["run", "--config", str(tmp_path / "none.yaml")]) == EX_CONFIG
+    assert main.main(["run", "--config", str(tmp_path / "none.yaml")]) == EX_CONFIG
     assert "none.yaml" in capsys.readouterr().err
 
 
 def test_an_office_machine_is_told_that_it_cannot_run_a_camera(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "camerad.early", None)
+    monkeypatch.setitem(sys.modules, "camerad.daemon.early_start", None)
     good = Path(__file__).parents[2] / "config" / "camerad.yaml"
-    assert cli.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
+    assert main.main(["run", "--config", str(good)]) == EX_UNAVAILABLE
     assert "which only a camera has" in capsys.readouterr().err
 
 
@@ -240,8 +241,8 @@ def test_a_mistake_of_ours_is_no_verdict(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("surprise\x1b[2J")
 
-    monkeypatch.setattr(cli, "_status", fail)
-    assert cli.main(["status"]) == EX_SOFTWARE
+    monkeypatch.setattr(main, "_status", fail)
+    assert main.main(["status"]) == EX_SOFTWARE
     said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith("camerad: ValueError: this is a mistake of camerad")
     assert "Traceback" in said
@@ -265,8 +266,8 @@ def test_what_the_system_refuses_is_one_sentence_and_no_verdict(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_status", fail)
-    assert cli.main(["status"]) == EX_IOERR
+    monkeypatch.setattr(main, "_status", fail)
+    assert main.main(["status"]) == EX_IOERR
     err = capsys.readouterr().err
     assert said in err
     assert len(err.splitlines()) == 1
@@ -282,10 +283,10 @@ def test_an_interrupt_that_became_another_error_is_an_interrupt(
             signal.raise_signal(signal.SIGINT)
         raise ImportError("numpy.core.multiarray failed to import")
 
-    monkeypatch.setattr(cli, "_status", fail)
+    monkeypatch.setattr(main, "_status", fail)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        assert cli.main(["status"], interrupts=terminal.Interrupts()) == 128 + signal.SIGINT
+        assert main.main(["status"], interrupts=terminal.Interrupts()) == 128 + signal.SIGINT
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == ""
@@ -310,7 +311,7 @@ def test_an_error_is_one_line_whatever_is_named_in_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(tmp_path / "a\ncamerad: all is well\x1b[2J")
-    assert cli.main(["evidence", "show", path]) == 3
+    assert main.main(["evidence", "show", path]) == 3
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert "\x1b" not in said

@@ -16,10 +16,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from camerad import control, control_access
+from camerad.base.errors import ControlError
 from camerad.behaviour.stages import Intent
 from camerad.config.access import Access
-from camerad.control import (
+from camerad.control import access as control_access
+from camerad.control import server as control
+from camerad.control.access import BURST, Peer
+from camerad.control.server import (
     MAX_CONNECTIONS,
     MAX_LISTENERS,
     MAX_LISTENERS_OF_OTHERS,
@@ -27,8 +30,6 @@ from camerad.control import (
     MAX_OF_OTHERS,
     Control,
 )
-from camerad.control_access import BURST, Peer
-from camerad.errors import ControlError
 
 
 class StandIn:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from camerad.base.errors import ControlError
 from camerad.config.access import Access
-from camerad.control_access import (
+from camerad.control.access import (
     BURST,
     MAX_USERS,
     RATE,
@@ -23,7 +24,6 @@ from camerad.control_access import (
     peer_of,
     role_of,
 )
-from camerad.errors import ControlError
 
 NOBODY = pwd.getpwnam("nobody")
 GAMES = grp.getgrnam("games").gr_gid
@@ -114,7 +114,7 @@ def test_who_has_gone_or_has_no_credentials_is_nobody() -> None:
 def test_supplementary_groups_that_cannot_be_told_are_no_rights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("camerad.control_access.SO_PEERGROUPS", 60_000)  # as on an old kernel
+    monkeypatch.setattr("camerad.control.access.SO_PEERGROUPS", 60_000)  # as on an old kernel
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert peer_of(Transport(ours)) == Peer(os.geteuid(), frozenset({os.getegid()}))

@@ -12,7 +12,7 @@ import pytest
 
 from camerad.behaviour.shift import Refusal
 from camerad.behaviour.stages import Stage
-from camerad.control import Control
+from camerad.control.server import Control
 from tests.unit.test_control import StandIn
 from tests.unit.test_shifts import Bench
 

@@ -13,15 +13,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from camerad import control_store
-from camerad.clock import DAY, ManualClock
+from camerad.base.clock import DAY, ManualClock
+from camerad.base.errors import StorageError
 from camerad.config import load
-from camerad.control import Control
-from camerad.errors import StorageError
-from camerad.evidence import receipts
-from camerad.evidence.keys import KeyRing, PublicKey
-from camerad.evidence.store import Store
-from camerad.keeping import Keeping
+from camerad.container.keys import KeyRing, PublicKey
+from camerad.control import routes
+from camerad.control.server import Control
+from camerad.daemon.store_worker import Keeping
+from camerad.store import receipts
+from camerad.store.store import Store
 from tests.system.harness import configuration
 
 sys.path.insert(0, str(Path(__file__).parent / "evidence"))
@@ -112,7 +112,7 @@ def play(keeping: Keeping, directory: Path, scene: Callable[[Ask], Awaitable[Non
 
 
 def test_the_most_copies_in_a_request_are_the_most_in_a_receipt() -> None:
-    assert control_store.MOST == receipts.MOST
+    assert routes.MOST == receipts.MOST
 
 
 def test_identity_and_head_are_those_of_the_device(keeping: Keeping, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from camerad import counting
-from camerad.clock import SECOND, ManualClock
-from camerad.counting import NAME, SAVE_SECONDS, Counting
-from camerad.errors import StorageError
-from camerad.evidence import files
+from camerad.base import durable_files
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
+from camerad.daemon import metrics_store
+from camerad.daemon.metrics_store import NAME, SAVE_SECONDS, Counting
 from tests.system.virtual_time import VirtualLoop
 
 
@@ -62,7 +62,7 @@ def test_an_orderly_end_keeps_everything(tmp_path: Path) -> None:
 def test_the_card_is_written_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[float] = []
     clock = ManualClock()
-    monkeypatch.setattr(files, "publish", lambda *_: writes.append(clock.now_us() / SECOND))
+    monkeypatch.setattr(durable_files, "publish", lambda *_: writes.append(clock.now_us() / SECOND))
     life(tmp_path, 3.5 * SAVE_SECONDS, clock)
     # Three full hours, and the end.
     expected = [SAVE_SECONDS, 2 * SAVE_SECONDS, 3 * SAVE_SECONDS, 3.5 * SAVE_SECONDS]
@@ -86,10 +86,10 @@ def test_a_card_that_takes_nothing_is_said_and_harms_nothing(
     def full(*_: object) -> None:
         raise StorageError("the storage is full")
 
-    monkeypatch.setattr(files, "publish", full)
+    monkeypatch.setattr(durable_files, "publish", full)
     assert running(life(tmp_path, 10)) == pytest.approx(10)
     assert "the counters are not saved: the storage is full" in caplog.text
-    monkeypatch.setattr(files, "rename", full)
+    monkeypatch.setattr(durable_files, "rename", full)
     (tmp_path / NAME).write_bytes(b"{")
     assert running(life(tmp_path, 10)) == pytest.approx(10)
     assert (tmp_path / NAME).read_bytes() == b"{"
@@ -136,5 +136,7 @@ def test_a_card_that_hangs_does_not_keep_the_daemon_from_its_end(
 
     clock = ManualClock()
     life(tmp_path, 10, clock, hangs)
-    assert clock.now_us() / SECOND == pytest.approx(10 + counting.COUNTERS_END_SECONDS, abs=0.01)
+    assert clock.now_us() / SECOND == pytest.approx(
+        10 + metrics_store.COUNTERS_END_SECONDS, abs=0.01
+    )
     assert "the card takes too long" in caplog.text

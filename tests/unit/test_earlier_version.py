@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from camerad.cli import main
-from camerad.clock import DAY, ClockSource, ManualClock, Moment
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.repair import Outcome, repair
+from camerad.base.clock import DAY, ClockSource, ManualClock, Moment
+from camerad.cli.main import main
+from camerad.container.keys import SigningKey
+from camerad.store.recovery import Outcome, repair
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "version-0.1.tar.xz"
 DEMO_KEY = Path(__file__).parents[2] / "hw-mocks" / "demo-office.txt"
@@ -44,7 +44,7 @@ def days_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def pass_(days: int) -> None:
         moment = Moment(DAY, MADE_US + days * DAY, ClockSource.SYNCHRONISED)
-        monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: moment)
+        monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: moment)
 
     return pass_
 
@@ -55,7 +55,7 @@ def said(
 ) -> Callable[..., tuple[int, Any]]:
     """What a command says as JSON, with its exit code."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(made / "config"))
-    monkeypatch.setattr("camerad.process.forbid_dumps", lambda: None)
+    monkeypatch.setattr("camerad.base.process.forbid_dumps", lambda: None)
 
     def run(*arguments: object) -> tuple[int, Any]:
         capsys.readouterr()

@@ -12,11 +12,12 @@ import gpiozero
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from camerad.clock import ManualClock
+from camerad.base.clock import ManualClock
+from camerad.base.errors import HardwareError, StorageError
 from camerad.config import Settings, load
-from camerad.early import Early, lines
-from camerad.errors import HardwareError, StorageError
-from camerad.evidence import storage
+from camerad.daemon.early_start import Early
+from camerad.hardware.from_settings import lines
+from camerad.store import disk
 from tests.system.harness import PATIENCE, configuration
 
 
@@ -71,7 +72,7 @@ def test_a_card_that_takes_its_time_delays_no_button_and_nobody_who_does_not_ask
         well.wait(PATIENCE)
         refuse(directory, errno.EIO)
 
-    monkeypatch.setattr(storage, "probe", hang)
+    monkeypatch.setattr(disk, "probe", hang)
     early = Early(settings, clock)
     clock.advance(2_000_000)
     factory.pin(main.gpio).drive_low()
@@ -96,9 +97,9 @@ def refuse(directory: str, number: int = errno.EACCES) -> None:
 def test_a_place_that_may_not_be_written_is_the_card_s_answer(
     settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "probe", refuse)
+    monkeypatch.setattr(disk, "probe", refuse)
     early = Early(settings)
-    with pytest.raises(storage.StateDirectoryError, match="may not be written"):
+    with pytest.raises(disk.StateDirectoryError, match="may not be written"):
         early.answer()
     early.close()
     os.close(early.claim)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from camerad import process
+from camerad.base import process
 
 
 def run(code: str, **environment: str) -> str:

@@ -7,12 +7,12 @@ from typing import cast
 
 import pytest
 
+from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Intent, Stage
-from camerad.clock import ManualClock
-from camerad.early import Early, EdgeHandler
-from camerad.hands import Body, Hands
+from camerad.daemon.button_input import Body, Hands
+from camerad.daemon.early_start import Early, EdgeHandler
 
 MS = 1_000
 AT = 10_000 * MS

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from camerad.clock import SECOND, ManualClock
-from camerad.evidence.cutting import CUT_OFF, NO_ANSWER, NOT_STORED
-from camerad.heartbeat import DIRECTORY, Heartbeat, Note
+from camerad.base.clock import SECOND, ManualClock
+from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
+from camerad.daemon.heartbeat import DIRECTORY, Heartbeat, Note
 from tests.waiting import until
 
 ID = "20261124T153000Z-000001-00000001"

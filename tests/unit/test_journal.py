@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad import journal
-from camerad.journal import JournalHandler
-from camerad.message_kinds import KINDS, Kind
+from camerad.base import journal
+from camerad.base.journal import JournalHandler
+from camerad.base.message_kinds import KINDS, Kind
 from tests.unit.systemd.units import SOURCE
 
 PACKAGE = SOURCE.parent / "camerad"
@@ -56,7 +56,7 @@ def listening(tmp_path: Path) -> Iterator[socket.socket]:
 
 @pytest.fixture
 def logger(tmp_path: Path) -> Iterator[logging.Logger]:
-    made = logging.getLogger("camerad.recordings")
+    made = logging.getLogger("camerad.daemon.recording_manager")
     handler = JournalHandler(str(tmp_path / "socket"))
     made.addHandler(handler)
     made.setLevel(logging.DEBUG)
@@ -73,7 +73,7 @@ def test_a_message_has_its_text_its_priority_its_place_and_the_id_of_its_kind(
     assert fields["MESSAGE"] == "recording R-1"
     assert fields["PRIORITY"] == "6"  # LOG_INFO of syslog(3)
     assert fields["SYSLOG_IDENTIFIER"] == "camerad"
-    assert fields["LOGGER"] == "camerad.recordings"
+    assert fields["LOGGER"] == "camerad.daemon.recording_manager"
     assert fields["MESSAGE_ID"] == Kind.RECORDING_OPENED.value
     assert fields["CAMERAD_KIND"] == "recording_opened"
     assert fields["CODE_FILE"] == __file__
@@ -192,7 +192,7 @@ def test_every_message_in_the_code_is_of_a_kind_and_every_kind_is_in_the_code() 
         text = call.args[0]
         assert isinstance(text, ast.Constant), f"{path}:{call.lineno}: its text is not a constant"
         said.add((name, LEVELS[call.func.attr], text.value))  # type: ignore[attr-defined]
-    assert said - set(KINDS) == set(), "messages without a kind: camerad/message_kinds.py"
+    assert said - set(KINDS) == set(), "messages without a kind: camerad/base/message_kinds.py"
     assert set(KINDS) - said == set(), "kinds of messages that are nowhere in the code"
     assert set(KINDS.values()) == set(Kind)
 

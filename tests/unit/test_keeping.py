@@ -15,28 +15,31 @@ from typing import Any
 
 import pytest
 
-from camerad import keeping, opening
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
+from camerad.base.errors import StorageError
+from camerad.base.wall_clock import Known
 from camerad.behaviour import update
-from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.config import load
-from camerad.errors import StorageError
-from camerad.evidence import files, identity, listing, reading, repair
-from camerad.evidence.container import FileGoneError, number_of
-from camerad.evidence.cutting import NO_ANSWER, NOT_STORED
-from camerad.evidence.entries import Entry, parse
-from camerad.evidence.findings import Severity
-from camerad.evidence.ledger import read_ledger
-from camerad.evidence.store import Store
-from camerad.heartbeat import Heartbeat
-from camerad.keeping import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, Keeping
-from camerad.mending import RESUME_US
-from camerad.opening import Opened
+from camerad.container import skeleton
+from camerad.container.gaps import NO_ANSWER, NOT_STORED, Gap
+from camerad.container.recording_files import number_of
+from camerad.container.severity import Severity
+from camerad.daemon import open_store
+from camerad.daemon import store_worker as keeping
+from camerad.daemon.crash_recovery import RESUME_US
+from camerad.daemon.heartbeat import Heartbeat
+from camerad.daemon.open_store import Opened
+from camerad.daemon.shift_manager import KeptShift
+from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, Keeping
+from camerad.ledger.entries import Entry, parse
+from camerad.ledger.ledger import read_ledger
 from camerad.provisioning import orders
 from camerad.provisioning.orders import Order
-from camerad.shifts import KeptShift
-from camerad.stream.packets import Gap
-from camerad.timekeeping import Known
-from camerad.updating import kept
+from camerad.recording.container_writer import FileGoneError
+from camerad.store import identity, listing, recovery
+from camerad.store.store import Store
+from camerad.update import state as kept
 from tests.system.harness import configuration, until
 from tests.unit.test_heartbeat import Recorded
 
@@ -208,14 +211,14 @@ def test_a_number_never_comes_twice_though_the_newest_file_vanished(
 def card_away(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """The card refuses every synchronisation of the ledger while what is returned says so."""
     failing = [True]
-    real = files.sync
+    real = durable_files.sync
 
     def sync(descriptor: int, path: str) -> None:
         if failing[0] and "ledger" in path:
             raise StorageError(f"{path}: the card is away")
         real(descriptor, path)
 
-    monkeypatch.setattr(files, "sync", sync)
+    monkeypatch.setattr(durable_files, "sync", sync)
     return failing
 
 
@@ -261,7 +264,7 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(_path: str, _retired: object) -> None:
         raise StorageError("the card is away")
 
-    monkeypatch.setattr("camerad.evidence.identity.load_or_create", refuse)
+    monkeypatch.setattr("camerad.store.identity.load_or_create", refuse)
     scene = Scene(tmp_path, ManualClock(), [])
     with pytest.raises(StorageError, match="not open yet"):
         scene.keeping.ask(lambda _store, _key: None).result(WAIT)
@@ -360,7 +363,7 @@ def test_a_recording_goes_on_before_the_one_that_was_cut_off_is_repaired(
     until(lambda: scene.opened, WAIT, "recordings can be kept")
     assert scene.opened[0].resume == ID
     asked(scene)
-    assert reading.end_of(str(path)) is None
+    assert skeleton.end_of(str(path)) is None
     # What goes on has its first fragment: now the other one has its turn.
     init, made = fragments(seconds_of_footage(1))
     moment = scene.clock.moment()
@@ -368,9 +371,9 @@ def test_a_recording_goes_on_before_the_one_that_was_cut_off_is_repaired(
     header = replace(a_header(), id=second, boot_id=scene.clock.boot_id, clock=moment)
     sink = scene.keeping.open_sink(header, init)
     asked(scene)
-    assert reading.end_of(str(path)) is None
+    assert skeleton.end_of(str(path)) is None
     sink.append(made[0], replace(a_facts(0), clock=moment))
-    until(lambda: bool(asked(scene) or reading.end_of(str(path))), WAIT, "it is closed")
+    until(lambda: bool(asked(scene) or skeleton.end_of(str(path))), WAIT, "it is closed")
     sink.close(replace(a_closing(), boot_id=scene.clock.boot_id, clock=moment))
 
 
@@ -382,12 +385,12 @@ def test_a_recording_that_goes_on_and_never_comes_keeps_no_other_from_being_clos
     until(lambda: scene.opened, WAIT, "recordings can be kept")
     clock.advance(GOES_ON_US)
     path = tmp_path / "recordings" / f"{ID}.tar"
-    until(lambda: bool(asked(scene) or reading.end_of(str(path))), WAIT, "it is closed")
+    until(lambda: bool(asked(scene) or skeleton.end_of(str(path))), WAIT, "it is closed")
 
 
 def closing_of(tmp_path: Path) -> Any:
     """What the end of the recording says."""
-    found = reading.end_of(str(tmp_path / "recordings" / f"{ID}.tar"))
+    found = skeleton.end_of(str(tmp_path / "recordings" / f"{ID}.tar"))
     assert found is not None
     return found[0].closing
 
@@ -464,7 +467,7 @@ def refused_end(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
         raise StorageError("the card is away")
 
     with monkeypatch.context() as away:
-        away.setattr(files, "write", refuse)
+        away.setattr(durable_files, "write", refuse)
         with pytest.raises(StorageError):
             sink.close(closing)
     return closing
@@ -533,14 +536,16 @@ class Ledger:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         self.fails = True
         self.refused = 0
-        self._real = files.sync
+        self._real = durable_files.sync
         self._number = number
-        monkeypatch.setattr(files, "sync", self._sync)
+        monkeypatch.setattr(durable_files, "sync", self._sync)
 
     def _sync(self, descriptor: int, path: str) -> None:
         if self.fails and "ledger" in path:
             self.refused += 1
-            raise files.explained("write", path, OSError(self._number, os.strerror(self._number)))
+            raise durable_files.explained(
+                "write", path, OSError(self._number, os.strerror(self._number))
+            )
         self._real(descriptor, path)
 
     def asked_again(self) -> None:
@@ -591,7 +596,7 @@ def test_housekeeping_that_the_card_refused_is_tried_again_in_a_moment(
     refused: list[StorageError] = []
 
     def purge(_store: Store) -> Any:
-        refused.append(files.explained("remove", "x", OSError(errno.EIO, "no")))
+        refused.append(durable_files.explained("remove", "x", OSError(errno.EIO, "no")))
         raise refused[-1]
 
     with monkeypatch.context() as failing:
@@ -854,7 +859,7 @@ def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(
     due = recorded(scene)
     bad = tmp_path / "recordings" / "20261124T153000Z-000002-00000002.tar"
     bad.write_bytes(b"x" * 1024)
-    real = repair.repair
+    real = recovery.repair
 
     def failing(path: str, key: Any, clock: Any, owed: Any = None) -> Any:
         if path == str(bad):
@@ -863,14 +868,14 @@ def test_one_file_that_cannot_be_read_keeps_no_deletion_from_being_on_time(
             raise error
         return real(path, key, clock, owed)
 
-    monkeypatch.setattr(repair, "repair", failing)
+    monkeypatch.setattr(recovery, "repair", failing)
     scene.keeping.interrupted()
     scene.clock.advance(15 * DAY)
     housekept(scene)
     assert not os.path.exists(due)
     assert bad.exists()
     # Readable again, it has its turn.
-    monkeypatch.setattr(repair, "repair", real)
+    monkeypatch.setattr(recovery, "repair", real)
     housekept(scene)
     assert "unreadable" in scene.kinds()
 
@@ -1065,7 +1070,7 @@ def test_before_the_store_is_open_no_more_is_remembered_than_may_be(
     with monkeypatch.context() as broken:
         broken.setattr(keeping, "MOST_UNWRITTEN", 3)
         broken.setattr(keeping, "RETRY_SECONDS", 0.05)
-        broken.setattr(opening, "open_books", failing)
+        broken.setattr(open_store, "open_books", failing)
         scene = scenes()
         for number in range(5):
             scene.keeping.note("fault", condition=f"number {number}", holds=True)

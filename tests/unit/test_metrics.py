@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from camerad.base.clock import SECOND
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Intent, Rules, Stage
-from camerad.clock import SECOND
-from camerad.metrics import BOUNDS, Metrics
+from camerad.control.metrics import BOUNDS, Metrics
 
 RULES = Rules(frozenset(), self_view_timeout_us=120 * SECOND)
 

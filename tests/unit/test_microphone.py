@@ -9,7 +9,7 @@ import pytest
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Rules, Stage
-from camerad.microphone import Microphone, mode_for
+from camerad.daemon.microphone_control import Microphone, mode_for
 from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.notify import notify
+from camerad.base.sd_notify import notify
 
 
 def test_a_message_reaches_the_service_manager(

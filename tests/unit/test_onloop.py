@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from camerad.daemon import Daemon
-from camerad.errors import EX_SOFTWARE
-from camerad.onloop import watched
+from camerad.base.async_utils import watched
+from camerad.base.errors import EX_SOFTWARE
+from camerad.daemon.app import Daemon
 
 
 def heard(*, cancel: bool) -> list[str]:

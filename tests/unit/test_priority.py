@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad import process
+from camerad.base import process
 
 ASK = "import os; from camerad import process; print(process.set_priority({}), os.nice(0))"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
 from camerad.behaviour.reboots import Reboots
-from camerad.errors import StorageError
-from camerad.evidence import files
-from camerad.rebooting import NAME, Rebooting
+from camerad.daemon.reboot_log import NAME, Rebooting
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -50,7 +50,7 @@ def test_a_card_that_fails_anew_is_said_anew(
     rebooting = Rebooting(str(tmp_path))
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(files, "publish", refuse)
+            patch.setattr(durable_files, "publish", refuse)
             assert rebooting.resolve(recording=False) is None
         assert rebooting.resolve(recording=False) is not None
     assert caplog.text.count("could not be remembered") == 2
@@ -73,7 +73,7 @@ def test_a_recording_that_was_ended_is_told_once(tmp_path: Path) -> None:
 def test_a_card_that_takes_nothing_means_no_reboot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(durable_files, "publish", refuse)
     rebooting = Rebooting(str(tmp_path))
     for _ in range(3):
         assert rebooting.resolve(recording=True) is None
@@ -85,7 +85,7 @@ def test_what_cannot_be_written_afterwards_is_said_and_does_no_harm(
 ) -> None:
     rebooting = Rebooting(str(tmp_path))
     rebooting.resolve(recording=True)
-    monkeypatch.setattr(files, "publish", refuse)
+    monkeypatch.setattr(durable_files, "publish", refuse)
     rebooting.forget()
     assert rebooting.ended_a_recording()
     assert caplog.text.count("could not be written") == 2

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 import pytest
 
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Closed, Condition, Failed, Opened, Stage, State
-from camerad.clock import SECOND, ManualClock
 from camerad.config import load
-from camerad.errors import StorageError
-from camerad.evidence import recorder
-from camerad.evidence.fragments import ParametersChangedError
-from camerad.recordings import CONTINUED, Recordings
-from camerad.rings import make_rings
+from camerad.daemon.buffers import make_rings
+from camerad.daemon.recording_manager import CONTINUED, Recordings
+from camerad.recording import recorder
+from camerad.recording.fragment_muxer import ParametersChangedError
 from tests.system.harness import configuration
 
 _T = TypeVar("_T")

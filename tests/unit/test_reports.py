@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from camerad.base.text import count
 from camerad.behaviour import signals
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
-from camerad.evidence.text import count
-from camerad.reports import Reports
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
+from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
+from camerad.daemon.reports import Reports
 from camerad.stream.sound import SOUND_LOST
 
 

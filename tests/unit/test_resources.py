@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hw_mocks.sim.gauges import Gauges
 
-from camerad import resources
+from camerad.base.clock import ManualClock
 from camerad.behaviour.battery import Battery, Meter
 from camerad.behaviour.stages import Condition, Stage, State
-from camerad.clock import ManualClock
 from camerad.config import load
+from camerad.daemon import power_monitor
+from camerad.daemon.power_monitor import Resources
 from camerad.hardware import power, thermal
-from camerad.resources import Resources
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
 
@@ -347,6 +347,6 @@ def test_a_watch_that_fails_is_a_mistake_that_is_heard_of(
     def wrong(_: Path) -> power.Power:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(resources.power, "read", wrong)
+    monkeypatch.setattr(power_monitor.power, "read", wrong)
     scene.live(30)
     assert heard == ["a mistake"]

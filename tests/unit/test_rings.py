@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from camerad import config, rings, wiring
+from camerad import config
+from camerad.base.errors import RingLockError
 from camerad.config import Settings
-from camerad.errors import RingLockError
+from camerad.daemon import buffers
+from camerad.hardware import from_settings
 from camerad.stream.ring import Ring
 
 
@@ -24,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_ring_for_sound_covers_what_the_one_for_pictures_does(settings: Settings) -> None:
-    made = rings.make_rings(settings)
+    made = buffers.make_rings(settings)
     assert made.sound is not None
     assert made.locked
     assert (made.pictures.locked, made.sound.locked) == (True, True)
@@ -37,7 +39,7 @@ def test_the_ring_for_sound_covers_what_the_one_for_pictures_does(settings: Sett
 
 def test_without_sound_in_the_buffer_its_ring_holds_none(settings: Settings) -> None:
     buffer = replace(settings.policy.pre_event, sound=False)
-    made = rings.make_rings(replace(settings, policy=replace(settings.policy, pre_event=buffer)))
+    made = buffers.make_rings(replace(settings, policy=replace(settings.policy, pre_event=buffer)))
     assert made.sound is not None
     assert (made.pictures.seconds, made.sound.seconds) == (5, 0)
     made.close()
@@ -45,10 +47,10 @@ def test_without_sound_in_the_buffer_its_ring_holds_none(settings: Settings) -> 
 
 def test_a_policy_without_sound_has_no_ring_for_it(settings: Settings) -> None:
     silent = replace(settings, policy=replace(settings.policy, sound=False))
-    made = rings.make_rings(silent)
+    made = buffers.make_rings(silent)
     assert made.sound is None
     made.close()
-    assert wiring.sound(silent) is None
+    assert from_settings.sound(silent) is None
 
 
 def test_p1_if_the_ring_for_sound_cannot_be_locked_neither_is(
@@ -63,8 +65,8 @@ def test_p1_if_the_ring_for_sound_cannot_be_locked_neither_is(
         first.append(made)
         return made
 
-    monkeypatch.setattr(rings, "Ring", refusing)
-    made = rings.make_rings(settings)
+    monkeypatch.setattr(buffers, "Ring", refusing)
+    made = buffers.make_rings(settings)
     assert not made.locked
     assert made.sound is not None
     assert (made.pictures.locked, made.sound.locked) == (False, False)
@@ -77,7 +79,7 @@ def test_p1_if_the_ring_for_sound_cannot_be_locked_neither_is(
 def test_a_ring_that_is_still_read_is_left_to_the_kernel(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = rings.make_rings(settings)
+    made = buffers.make_rings(settings)
     made.pictures.reserve(5)[:] = b"12345"
     from camerad.stream.ring import PacketInfo
 

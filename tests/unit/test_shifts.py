@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import signals
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
-from camerad.clock import SECOND, ManualClock
-from camerad.shifts import KeptShift, Shifts
+from camerad.daemon.shift_manager import KeptShift, Shifts
 from tests.system.virtual_time import VirtualLoop
 
 HOUR = 3600 * SECOND

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import EX_CANTCREAT, StorageError
-from camerad.evidence import storage
+from camerad.base.errors import EX_CANTCREAT, StorageError
+from camerad.store import disk
 
 
 def test_minutes_left_follow_from_the_bit_rate(tmp_path: Path) -> None:
-    room = storage.room(str(tmp_path), bits_per_second=8_000_000)
+    room = disk.room(str(tmp_path), bits_per_second=8_000_000)
     # 8 Mbit/s are 60 MB a minute
     assert room.minutes == pytest.approx(room.free_bytes / 60e6)
     assert room.writable
@@ -27,7 +27,7 @@ def test_errors_that_ext4_has_found_in_itself_are_counted(tmp_path: Path) -> Non
     (devices / f"{os.major(number)}:{os.minor(number)}").symlink_to("mmcblk0p3")
 
     def errors() -> int:
-        return storage.room(str(tmp_path), 8_000_000, str(devices), str(ext4)).errors
+        return disk.room(str(tmp_path), 8_000_000, str(devices), str(ext4)).errors
 
     assert errors() == 0
     (ext4 / "mmcblk0p3").mkdir(parents=True)
@@ -39,21 +39,21 @@ def test_errors_that_ext4_has_found_in_itself_are_counted(tmp_path: Path) -> Non
 
 def test_a_probe_leaves_no_trace(tmp_path: Path) -> None:
     before = os.stat(tmp_path).st_mtime_ns
-    storage.probe(str(tmp_path))
+    disk.probe(str(tmp_path))
     assert os.listdir(tmp_path) == []
     assert os.stat(tmp_path).st_mtime_ns == before
 
 
 def test_prepare_makes_a_directory_that_others_cannot_read(tmp_path: Path) -> None:
     place = tmp_path / "state" / "recordings"
-    storage.prepare(str(place))
+    disk.prepare(str(place))
     assert os.stat(place).st_mode & 0o007 == 0
 
 
 def test_a_state_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(storage.StateDirectoryError, match=r"set device\.state_dir") as caught:
-        storage.prepare(str(tmp_path / "file" / "recordings"))
+    with pytest.raises(disk.StateDirectoryError, match=r"set device\.state_dir") as caught:
+        disk.prepare(str(tmp_path / "file" / "recordings"))
     assert caught.value.exit_code == EX_CANTCREAT
 
 
@@ -75,29 +75,29 @@ def test_a_write_that_fails_is_one_sentence_with_a_cure(
 
     monkeypatch.setattr(os, "fdatasync", fail)
     with pytest.raises(StorageError, match=says) as caught:
-        storage.probe(str(tmp_path))
+        disk.probe(str(tmp_path))
     assert caught.value.errno == code
     if code in (errno.ENOSPC, errno.EROFS, errno.EIO):
         # It may pass: the camera starts, and says that it cannot record.
-        away = storage.usable(str(tmp_path))
+        away = disk.usable(str(tmp_path))
         assert away is not None
         assert says in str(away)
     else:
-        with pytest.raises(storage.StateDirectoryError, match=says):
-            storage.usable(str(tmp_path))
+        with pytest.raises(disk.StateDirectoryError, match=says):
+            disk.usable(str(tmp_path))
 
 
 def test_storage_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
-        storage.room(str(tmp_path / "gone"), 8_000_000)
+        disk.room(str(tmp_path / "gone"), 8_000_000)
 
 
 def test_only_one_daemon_records_into_a_directory(tmp_path: Path) -> None:
-    first = storage.claim(str(tmp_path))
-    with pytest.raises(storage.TakenError, match="another process of camerad"):
-        storage.claim(str(tmp_path))
+    first = disk.claim(str(tmp_path))
+    with pytest.raises(disk.TakenError, match="another process of camerad"):
+        disk.claim(str(tmp_path))
     os.close(first)
-    os.close(storage.claim(str(tmp_path)))
+    os.close(disk.claim(str(tmp_path)))
 
 
 @pytest.mark.parametrize("call", ["open", "flock"])
@@ -109,7 +109,7 @@ def test_a_directory_that_cannot_be_claimed_is_not_one_that_another_daemon_has(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os if call == "open" else fcntl, call, fail)
-    with pytest.raises(storage.StateDirectoryError, match=os.strerror(number)) as caught:
-        storage.claim(str(tmp_path))
-    assert not isinstance(caught.value, storage.TakenError)
+    with pytest.raises(disk.StateDirectoryError, match=os.strerror(number)) as caught:
+        disk.claim(str(tmp_path))
+    assert not isinstance(caught.value, disk.TakenError)
     assert caught.value.errno == number

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import pytest
 
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
+from camerad.base.wall_clock import Known
 from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition, CutOff, Intended, State
-from camerad.clock import SECOND, ManualClock
 from camerad.config import load
-from camerad.errors import StorageError
-from camerad.evidence import storage
-from camerad.opening import Opened
-from camerad.recordings import CONTINUED, Recordings
-from camerad.timekeeping import Known
+from camerad.daemon.open_store import Opened
+from camerad.daemon.recording_manager import CONTINUED, Recordings
+from camerad.store import disk
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
 
@@ -75,10 +75,10 @@ class Card:
         self.refuses: int | None = None
         self.on_probe: Callable[[], None] = lambda: None
 
-    def room(self, _directory: str, _rate: float) -> storage.Room:
+    def room(self, _directory: str, _rate: float) -> disk.Room:
         if not self.answers:
             raise refusal(errno.EIO)
-        return storage.Room(1 << 30, self.minutes, self.writable, self.errors)
+        return disk.Room(1 << 30, self.minutes, self.writable, self.errors)
 
     def probe(self, _directory: str) -> None:
         self.on_probe()
@@ -95,8 +95,8 @@ def refusal(number: int) -> StorageError:
 class Scene:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.card = Card()
-        monkeypatch.setattr(storage, "room", self.card.room)
-        monkeypatch.setattr(storage, "probe", self.card.probe)
+        monkeypatch.setattr(disk, "room", self.card.room)
+        monkeypatch.setattr(disk, "probe", self.card.probe)
         self.daemon = Daemon()
         settings = load(configuration(directory))
         self.recordings = Recordings(

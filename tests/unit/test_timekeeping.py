@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad import timekeeping
-from camerad.clock import DAY, SECOND, ClockSource, ManualClock, Moment, SystemClock
-from camerad.timekeeping import (
+from camerad.base import wall_clock
+from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment, SystemClock
+from camerad.base.wall_clock import (
     RTC_TOLERANCE_US,
     STEP_US,
     VERDICT_US,
@@ -442,7 +442,7 @@ def test_the_watch_tells_of_every_change_once(machine: Machine) -> None:
 def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timekeeping, "VERDICT_US", SECOND // 20)
+    monkeypatch.setattr(wall_clock, "VERDICT_US", SECOND // 20)
     told = Told()
     keeper = machine.keeper()
     machine.touch()
@@ -470,7 +470,7 @@ def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
 def test_the_watch_looks_again_and_again_until_it_is_cancelled(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timekeeping, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(wall_clock, "LOOK_SECONDS", 0.001)
     told = Told()
 
     async def watch() -> None:
@@ -547,7 +547,7 @@ def test_the_kernel_s_word_is_what_adjtimex_returns(
             return state
 
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(timekeeping.ctypes, "CDLL", lambda name: Library)
+    monkeypatch.setattr(wall_clock.ctypes, "CDLL", lambda name: Library)
     assert kernel_synchronised() is word
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from camerad import wiring
-from camerad.clock import ManualClock
+from camerad.base.clock import ManualClock
 from camerad.config import load
-from camerad.daemon import Daemon
+from camerad.daemon.app import Daemon
+from camerad.hardware import from_settings
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Output
 from camerad.selfview.settings import TEXTS
@@ -21,7 +21,7 @@ def test_only_a_passive_buzzer_is_driven_at_a_pitch(
 ) -> None:
     path = tmp_path / "camerad.yaml"
     path.write_text(f"policy: generic\nbuzzer: {{gpio: 12, active_high: false, kind: {kind}}}\n")
-    *others, buzzer = wiring.outputs(load(path))
+    *others, buzzer = from_settings.outputs(load(path))
     assert buzzer == Output("buzzer", 12, active_high=False, pitched=pitched)
     assert not any(output.pitched for output in others)
 
@@ -44,7 +44,7 @@ def test_the_policy_says_whether_pictures_are_stamped(
     (tmp_path / "policies" / "ours.yaml").write_text(POLICY.format(stamp=stamp))
     path = tmp_path / "camerad.yaml"
     path.write_text("policy: ours\ndevice: {id: camera-07}\n")
-    assert wiring.capture(load(path))["stamp"] == told
+    assert from_settings.capture(load(path))["stamp"] == told
 
 
 @pytest.mark.parametrize(("driver", "kind"), [("fbdev", SelfView), ("none", NoDisplay)])
@@ -60,6 +60,6 @@ def test_a_camera_without_a_display_runs_no_process_for_one(
 def test_the_display_is_told_its_texts_in_the_configured_language(tmp_path: Path) -> None:
     path = tmp_path / "camerad.yaml"
     path.write_text("policy: generic\nself_view: {language: en}\n")
-    told = wiring.self_view(load(path))
+    told = from_settings.self_view(load(path))
     assert told["texts"]["recording"] == "RECORDING"
     assert set(told["texts"]) == TEXTS

@@ -21,11 +21,11 @@ from random import Random
 
 import pytest
 
+from camerad.base.errors import CameradError
 from camerad.behaviour.update import Phase, Running
-from camerad.errors import CameradError
-from camerad.updating.autoboot import Card
-from camerad.updating.carrying import Updates
-from camerad.updating.kept import prepare
+from camerad.update.boot_selection import Card
+from camerad.update.state import prepare
+from camerad.update.updater import Updates
 from camerad_image import updates
 from camerad_image.boards import SLOTS
 from tests.campaign import blocklog, qemulog

@@ -19,8 +19,8 @@ import pytest
 
 from camerad.behaviour import update
 from camerad.behaviour.update import Phase
-from camerad.updating.errors import RefusedError, UpdateError
-from camerad.updating.rauc import Rauc
+from camerad.update.errors import RefusedError, UpdateError
+from camerad.update.rauc import Rauc
 from camerad_image import updates
 from camerad_image.boards import SLOTS
 from tests.unit.updating.scene import COMPATIBLE, NEW, OLD, Scene
@@ -217,7 +217,7 @@ def test_an_older_system_than_the_minimum_is_refused_by_us_and_by_rauc(
 def test_an_installation_that_must_not_go_on_is_ended(
     camera: Camera, authority: pki.Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("camerad.updating.rauc.LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("camerad.update.rauc.LOOK_SECONDS", 0.001)
     bundle = camera.make_bundle(authority.signer)
     rauc = Rauc(str(camera.root / "system.conf"))
     camera.kept.write(update.State(Phase.INSTALLING, "B", NEW, OLD), tell=False)

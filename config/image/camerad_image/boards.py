@@ -156,7 +156,7 @@ def autoboot_txt(first: Partition = BOOT_A, second: Partition = BOOT_B) -> str:
     """The autoboot.txt that starts from `first`; after a reboot with tryboot, once from `second`.
 
     The firmware reads 512 bytes of it at most, and partitions 1 to 4 only. The file has all of
-    them, since it is one sector that an update writes over (camerad/updating/autoboot.py).
+    them, since it is one sector that an update writes over (camerad/update/boot_selection.py).
     """
     text = (
         f"[all]\ntryboot_a_b=1\nboot_partition={first.number}\n"

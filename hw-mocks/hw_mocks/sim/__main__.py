@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.errors import EX_USAGE
+from camerad.base.errors import EX_USAGE
 
 from hw_mocks.sim import SimError
 from hw_mocks.sim.faults import FAULTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from camerad import wiring
 from camerad.config import Settings
+from camerad.hardware import from_settings
 
 from hw_mocks.sensor import Sensor
 from hw_mocks.sim.faults import FAULTS
@@ -62,6 +62,6 @@ def about_policy(settings: Settings) -> dict[str, Any]:
         "name": settings.policy.name,
         "pre_event_seconds": pre_event.seconds,
         "armed_in": sorted(stage.value for stage in pre_event.armed_in),
-        "sound": wiring.sound(settings) is not None,
+        "sound": from_settings.sound(settings) is not None,
         "may_mute": settings.rules.may_mute,
     }

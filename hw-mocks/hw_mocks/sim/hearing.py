@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.errors import EX_UNAVAILABLE
+from camerad.base.errors import EX_UNAVAILABLE
 
 from hw_mocks import pulse
 from hw_mocks.microphone import RATE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from camerad.evidence.findings import Kind
-from camerad.evidence.wording import LANGUAGES, Wording
+from camerad.office.wording import LANGUAGES, Wording
+from camerad.verify.findings import Kind
 
 MOST: Final = 20
 _POINT: Final = {"de": ",", "en": "."}

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import yaml
+from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, ConfigError
 from camerad.config import Settings, load, policies
-from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, ConfigError
 
 from hw_mocks import children
 from hw_mocks.boot import PARENT_VARIABLE

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from camerad.base.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 from camerad.config import Settings, load
-from camerad.errors import EX_OSERR, EX_REBOOT, EX_SOFTWARE, EX_UNAVAILABLE
 
 from hw_mocks.office import DEMONSTRATION_RECIPIENT
 from hw_mocks.panel import Panel

@@ -48,11 +48,11 @@ def children():  # type: ignore[no-untyped-def]
 def plant():  # type: ignore[no-untyped-def]
     from camerad.behaviour.gestures import Edge
     from camerad.behaviour.signals import OFF
-    from camerad.evidence.chain import Chain
-    from camerad.evidence.container import SealedContainer
-    from camerad.hands import Hands
+    from camerad.container.chain import Chain
+    from camerad.daemon.button_input import Hands
     from camerad.hardware.display import SelfView
     from camerad.hardware.lights import Indicators
+    from camerad.recording.container_writer import SealedContainer
     from camerad.stream.arena import Arena
     from camerad.stream.ring import Ring
 

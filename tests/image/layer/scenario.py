@@ -23,8 +23,8 @@ from typing import Any
 
 from facts import lines, output, system
 
-from camerad.client import DEFAULT_SOCKET, request
-from camerad.errors import CameradError
+from camerad.base.errors import CameradError
+from camerad.control.client import DEFAULT_SOCKET, request
 
 PATIENCE = 900.0
 LEFT = 120.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base.clock import SystemClock
 from camerad.behaviour.badge import badge
-from camerad.clock import SystemClock
 from camerad.hardware import badges
 from camerad.hardware.badges import BadgeReader
 from camerad.stream.frame import create

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from camerad.badges.reading import STALE_US, BadgeLook
+from camerad.base.clock import ManualClock
 from camerad.behaviour.badge import badge
-from camerad.clock import ManualClock
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
 from tests.unit.badges.drawing import HEIGHT, WIDTH, Luma, code, scene

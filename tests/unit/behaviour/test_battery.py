@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.battery import Battery, Limits, Meter, Reading, step
-from camerad.clock import SECOND
 
 LIMITS = Limits(low_minutes=15, critical=0.04, first_drain=1 / 3)
 LOOK_US = 10 * SECOND

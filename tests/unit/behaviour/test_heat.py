@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.heat import Cause, Heat, Reading, fps, step
-from camerad.clock import SECOND
 
 HOT = 70.0
 LOOK_US = 10 * SECOND

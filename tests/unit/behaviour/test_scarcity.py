@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.budget import CALM_SECONDS, STALL_LOOK_SECONDS, STALLED_SECONDS
 from camerad.behaviour.scarcity import Card, card_step, memory_short, stall_step
-from camerad.clock import SECOND
 
 MIB = 1024 * 1024
 

@@ -6,8 +6,9 @@ import runpy
 from pathlib import Path
 
 import pytest
+from generators import stage_diagram as diagram
 
-from camerad.behaviour import diagram, stages, tables
+from camerad.behaviour import stages, tables
 from camerad.behaviour.stages import Intent, Outcome, Stage
 
 
@@ -27,7 +28,7 @@ def test_the_check_finds_a_missing_and_an_outdated_page(
     row = {**tables.INTENTS[Stage.IDLE], Intent.MARK: Outcome.RECORD}
     monkeypatch.setattr(stages, "INTENTS", {**tables.INTENTS, Stage.IDLE: row})
     assert diagram.main(check) == 1
-    assert f"{page} is out of date: run python -m camerad.behaviour.diagram" in (
+    assert f"{page} is out of date: run python -m generators.stage_diagram" in (
         capsys.readouterr().err
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.clock import ManualClock
+from camerad.base.clock import ManualClock
 from tests.crash.device import Device
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from camerad import process
+from camerad.base import process
 from camerad.stream import frame, wire
 
 DEADLINE = 20.0

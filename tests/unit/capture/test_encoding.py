@@ -15,6 +15,7 @@ pytest.importorskip("libcamera", reason="no libcamera, real or simulated")
 import av
 from picamera2.encoders.v4l2_encoder import V4L2Encoder
 
+from camerad.base.errors import CaptureError
 from camerad.capture import encoding
 from camerad.capture.encoding import (
     HardwareEncoder,
@@ -26,7 +27,6 @@ from camerad.capture.encoding import (
 )
 from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.settings import CaptureSettings
-from camerad.errors import CaptureError
 from camerad.stream import wire
 
 FRAME_US = 33_333

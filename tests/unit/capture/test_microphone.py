@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from camerad.base.clock import ManualClock
 from camerad.capture import microphone as module
 from camerad.capture.microphone import Microphone, SoundBytes
 from camerad.capture.outbox import Outbox
 from camerad.capture.settings import SoundSettings
-from camerad.clock import ManualClock
 from camerad.stream import wire
 from camerad.stream.wire import SoundMode
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from camerad.base.errors import CaptureError
 from camerad.capture import pictures as module
 from camerad.capture.pictures import Picture, Pictures
-from camerad.errors import CaptureError
 from camerad.stream import wire
 
 FRAME_US = 33_333

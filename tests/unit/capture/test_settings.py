@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from camerad.base.errors import ConfigError
 from camerad.capture.settings import CaptureSettings, SoundSettings, StampSettings, parse
-from camerad.errors import ConfigError
 
 GOOD = {
     "width": 1280,

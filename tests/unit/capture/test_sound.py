@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from camerad.base.errors import CaptureError
 from camerad.capture import sound
 from camerad.capture.sampling import Placed
 from camerad.capture.settings import SoundSettings
 from camerad.capture.sound import SAMPLES, SoundEncoder
-from camerad.errors import CaptureError
 
 RATE = 48_000
 SETTINGS = SoundSettings("default", RATE, 1, 64_000)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from camerad import cli
-from camerad.clock import SECOND
+from camerad.base.clock import SECOND
+from camerad.cli import main
 
 # The recordings that the unit tests of evidence make.
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
@@ -46,13 +46,13 @@ def desk(
     monkeypatch.setenv("CAMERAD_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CAMERAD_SOCKET", str(tmp_path / "control.sock"))
     monkeypatch.setattr("camerad.config.policies.ETC", tmp_path / "etc")
-    monkeypatch.setattr("camerad.process.forbid_dumps", lambda: None)
+    monkeypatch.setattr("camerad.base.process.forbid_dumps", lambda: None)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Said:
         capsys.readouterr()
         try:
-            code = cli.main(
+            code = main.main(
                 [os.fspath(one) if isinstance(one, Path) else str(one) for one in arguments]
             )
         except SystemExit as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from desk_helpers import ONE, recording
 from sealed_helpers import altered, flipped, pack
 
-from camerad.evidence.places import place_of
+from camerad.store.locations import place_of
 
 WHO = ("--who", "Desk")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from camerad.evidence import identity
 from camerad.provisioning import orders
 from camerad.provisioning.telling import Orders
+from camerad.store import identity
 from tests.unit.commands.conftest import Desk
 from tests.unit.provisioning.scene import DESK
 

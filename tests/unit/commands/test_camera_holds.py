@@ -9,8 +9,8 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
-from camerad.clock import DAY, ClockSource, Moment
-from camerad.evidence.places import place_of
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.store.locations import place_of
 
 from .conftest import Desk, Said
 
@@ -18,7 +18,7 @@ from .conftest import Desk, Said
 def at(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     wall_us = WALL_US + DAY // 24 + days * DAY
     now = Moment((days + 1) * DAY, wall_us, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE, Camera
 
-from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
-from camerad.evidence import files
-from camerad.evidence.places import place_of
+from camerad.base import durable_files
+from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+from camerad.store.locations import place_of
 
 from .conftest import Desk
 from .evidence_steps import WHO
@@ -69,14 +69,16 @@ def test_whom_a_store_is_closed_to_is_told_that_and_not_of_a_daemon(
     desk: Desk, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera.put(ONE)
-    real = files.lock_directory
+    real = durable_files.lock_directory
 
     def refuse(directory: str, *, linked: bool = False) -> int:
         if directory == str(camera.recordings):
-            raise files.explained("claim", directory, PermissionError(errno.EACCES, "not allowed"))
+            raise durable_files.explained(
+                "claim", directory, PermissionError(errno.EACCES, "not allowed")
+            )
         return real(directory, linked=linked)
 
-    monkeypatch.setattr(files, "lock_directory", refuse)
+    monkeypatch.setattr(durable_files, "lock_directory", refuse)
     said = desk(*HOLD)
     assert said.code == EX_UNAVAILABLE
     assert "this user may not read" in said.err
@@ -95,7 +97,9 @@ def test_whom_a_store_is_closed_to_is_told_that_and_not_of_a_daemon(
 def test_storage_that_fails_may_be_a_stick_s_or_a_desk_s(
     number: int, named: tuple[str, ...]
 ) -> None:
-    said = str(files.explained("write", "/media/stick/a", OSError(number, os.strerror(number))))
+    said = str(
+        durable_files.explained("write", "/media/stick/a", OSError(number, os.strerror(number)))
+    )
     for words in named:
         assert words in said
     assert "the card;" not in said

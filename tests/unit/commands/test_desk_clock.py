@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from desk_helpers import Camera
 
-from camerad.clock import SECOND, ClockSource, ManualClock, SystemClock
-from camerad.commands import desk
-from camerad.timekeeping import TimeKeeper
+from camerad.base.clock import SECOND, ClockSource, ManualClock, SystemClock
+from camerad.base.wall_clock import TimeKeeper
+from camerad.cli import desk
 
 HOUR_US = 3600 * SECOND
 

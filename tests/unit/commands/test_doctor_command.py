@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from camerad import cli
-from camerad.doctor.examination import Examination
+from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+from camerad.cli import main
 from camerad.doctor.findings import Finding, What
-from camerad.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
+from camerad.doctor.runner import Examination
 from tests.unit.commands.conftest import Desk
 
 FINE = Finding("uptime", What.UPTIME, {"seconds": 60, "days": 0, "hours": 0, "minutes": 1})
@@ -78,7 +78,7 @@ def test_a_report_is_saved_in_a_file_that_was_not_there(desk: Desk, tmp_path: Pa
 def test_a_report_that_came_to_nothing_leaves_no_file(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "camerad.doctor.examination", None)
+    monkeypatch.setitem(sys.modules, "camerad.doctor.runner", None)
     said = desk("doctor", "--save", tmp_path / "report.txt")
     assert said.code == EX_UNAVAILABLE
     assert "which only a camera has" in said.err
@@ -92,13 +92,13 @@ def test_colour_and_progress_are_for_terminals_that_want_them(
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert cli.main(["doctor", "--language", "en"]) == 0
+    assert main.main(["doctor", "--language", "en"]) == 0
     said = capsys.readouterr()
     assert "\x1b[32mok" in said.out
     assert "[1/1] since boot" in said.err
     assert said.err.endswith("\r\x1b[K")
     monkeypatch.setenv("NO_COLOR", "1")
-    cli.main(["doctor", "--language", "en"])
+    main.main(["doctor", "--language", "en"])
     assert "\x1b" not in capsys.readouterr().out
 
 

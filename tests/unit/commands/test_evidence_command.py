@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEY, ONE, TWO, Camera, recording
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
-from camerad.evidence import repair
-from camerad.evidence.device import OwnedDevice
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.places import place_of
-from camerad.evidence.records import RateChange
-from camerad.evidence.report import Verdict
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
+from camerad.container.keys import SigningKey
+from camerad.container.statements import RateChange
+from camerad.store import recovery
+from camerad.store.device_client import OwnedDevice
+from camerad.store.locations import place_of
+from camerad.verify.report import Verdict
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk
@@ -90,7 +90,7 @@ def test_what_only_its_devices_ledger_knows_is_in_an_office_not_taken_over_yet(
 def test_what_repair_closed_has_one_word_for_its_state(desk: Desk, camera: Camera) -> None:
     path = camera.put(ONE)
     path.write_bytes(path.read_bytes()[:-2048])  # the end is cut off
-    repair.repair(str(path), KEY, camera.clock)
+    recovery.repair(str(path), KEY, camera.clock)
     assert "\nstate         recovered\n" in desk("evidence", "show", path).out
 
 
@@ -377,8 +377,8 @@ def test_purge_deletes_what_is_due_by_a_trusted_clock(
     desk: Desk, archive: Path, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The recording was made in November 2026.
-    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: 1_900_000_000 * SECOND)
-    moment = "camerad.clock.SystemClock.moment"
+    monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: 1_900_000_000 * SECOND)
+    moment = "camerad.base.clock.SystemClock.moment"
     now = Moment(10**15, 1_900_000_000 * SECOND, ClockSource.SYNCHRONISED)
     monkeypatch.setattr(moment, lambda _: now)
     due = desk("evidence", "purge", archive, "--dry-run", "--trust-clock", "--json").json["due"]

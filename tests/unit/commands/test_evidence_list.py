@@ -12,11 +12,11 @@ import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera, recording
 from sealed_helpers import WALL_US, Made, pack, sealed, signed, some_closing
 
-from camerad.clock import DAY, SECOND
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.places import place_of
-from camerad.evidence.store import Store
-from camerad.evidence.stored import facts_of
+from camerad.base.clock import DAY, SECOND
+from camerad.container.keys import SigningKey
+from camerad.store.inventory import facts_of
+from camerad.store.locations import place_of
+from camerad.store.store import Store
 
 from .conftest import Desk
 from .evidence_steps import copy_in

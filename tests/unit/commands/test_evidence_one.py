@@ -12,11 +12,13 @@ import pytest
 from desk_helpers import KEYS, ONE, Camera, recording
 from sealed_helpers import pack, sealed, signed, some_closing
 
-from camerad.clock import SECOND
-from camerad.evidence import jws, listing, office
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.places import place_of
-from camerad.evidence.store import Store
+from camerad.base.clock import SECOND
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.office import office
+from camerad.store import listing
+from camerad.store.locations import place_of
+from camerad.store.store import Store
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in
@@ -123,7 +125,7 @@ def test_a_hold_reads_no_recording_but_its_own_and_what_is_new(
         read.append(Path(path).name)
         return real(path)
 
-    monkeypatch.setattr("camerad.evidence.store.read_info", noted)
+    monkeypatch.setattr("camerad.store.store.read_info", noted)
     monkeypatch.setattr(listing, "read_info", noted)
     hold = ("evidence", "hold", ONE, "--state", archive, "--key", key, "--reason", "Anzeige", *WHO)
     said = desk(*hold)

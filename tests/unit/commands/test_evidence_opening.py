@@ -17,9 +17,9 @@ import pytest
 from desk_helpers import ONE, Camera, office
 from sealed_helpers import LOCKED, PASSPHRASE
 
-from camerad.commands import desk as desk_module
-from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
-from camerad.evidence.report import Verdict
+from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
+from camerad.cli import desk as desk_module
+from camerad.verify.report import Verdict
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in, damage

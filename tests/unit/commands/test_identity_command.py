@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from camerad.commands import DEFAULT_STATE
-from camerad.commands import identity as command
+from camerad.base.errors import CameradError
+from camerad.cli import identity as command
+from camerad.cli.defaults import DEFAULT_STATE
 from camerad.config.sections import Device
-from camerad.errors import CameradError
-from camerad.evidence import identity
-from camerad.evidence.keys import PublicKey
+from camerad.container.keys import PublicKey
+from camerad.store import identity
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,9 @@ import pyrage
 import pytest
 import yaml
 
-from camerad import process
-from camerad.commands import identity, keys
-from camerad.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
+from camerad.base import process
+from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, CameradError, StorageError
+from camerad.cli import identity, keys
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - of a key that the test has made
 PUBLIC = re.compile(r"age1[02-9ac-hj-np-z]{58}")
@@ -37,7 +37,7 @@ LOCK = pyrage.x25519.Identity.generate()
 
 PROGRAM = """
 import argparse, resource, sys
-from camerad.commands import keys
+from camerad.cli import keys
 keys.is_device = lambda: False
 parser = argparse.ArgumentParser()
 keys.add_parser(parser.add_subparsers())

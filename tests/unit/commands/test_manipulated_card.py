@@ -9,12 +9,13 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import KEY
 
-from camerad.clock import DAY
-from camerad.errors import EX_CONFIG, EX_IOERR
-from camerad.evidence import epochs, identity, reserve
-from camerad.evidence.container import UNREADABLE
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.places import RECORDINGS, device_place, holding_name
+from camerad.base.clock import DAY
+from camerad.base.errors import EX_CONFIG, EX_IOERR
+from camerad.container.keys import SigningKey
+from camerad.container.recording_files import UNREADABLE
+from camerad.ledger import log_segments, reserved_space
+from camerad.store import identity
+from camerad.store.locations import RECORDINGS, device_place, holding_name
 
 from .conftest import Desk
 
@@ -134,8 +135,8 @@ def test_a_link_in_place_of_the_reserve_takes_no_room_elsewhere(
     command: tuple[str, ...], desk: Desk, camera: Camera, office: Path, elsewhere: Path
 ) -> None:
     assert office.is_dir()
-    (camera.root / reserve.NAME).unlink(missing_ok=True)
-    (camera.root / reserve.NAME).symlink_to(elsewhere / "thesis.new")
+    (camera.root / reserved_space.NAME).unlink(missing_ok=True)
+    (camera.root / reserved_space.NAME).symlink_to(elsewhere / "thesis.new")
     before = everything(elsewhere)
     said = desk(*command)
     if command == COMMANDS[1]:  # which is the one that fills it
@@ -224,14 +225,14 @@ def test_a_ledger_that_is_larger_than_any_is_refused(
 ) -> None:
     """Of a sparse file of a terabyte, memory would hold the zeros."""
     asked: list[int | None] = []
-    read = epochs.read_plain
+    read = log_segments.read_plain
 
     def look(path: str, what: str, most: int | None = None) -> bytes:
         asked.append(most)
         return read(path, what, most)
 
-    monkeypatch.setattr(epochs, "read_plain", look)
-    monkeypatch.setattr(epochs, "_LARGEST", 4096)
+    monkeypatch.setattr(log_segments, "read_plain", look)
+    monkeypatch.setattr(log_segments, "_LARGEST", 4096)
     with (camera.root / "ledger" / "000001.jws").open("r+b") as file:
         file.truncate(1 << 40)
     said = desk("offload", office, "--same-disk")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from desk_helpers import ONE
 
-from camerad import cli
-from camerad.errors import EX_IOERR
+from camerad.base.errors import EX_IOERR
+from camerad.cli import main
 
 from .evidence_steps import WHO
 
@@ -35,7 +35,7 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, ...]]:
             yield from ((name, *rest) for rest in commands(inner))
 
 
-ALL = sorted(set(commands(cli.parser())) - {("run",)})
+ALL = sorted(set(commands(main.parser())) - {("run",)})
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

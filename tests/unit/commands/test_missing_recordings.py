@@ -9,7 +9,7 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
-from camerad.clock import DAY, ClockSource, Moment
+from camerad.base.clock import DAY, ClockSource, Moment
 
 from .conftest import Desk
 
@@ -19,7 +19,7 @@ THREE = "20261124T170000Z-000003-00000003"
 @pytest.fixture(autouse=True)
 def _time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture

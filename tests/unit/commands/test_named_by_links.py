@@ -12,8 +12,8 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
-from camerad.clock import DAY, ClockSource, Moment
-from camerad.evidence.places import Holding, place_of
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.store.locations import Holding, place_of
 
 from .conftest import Desk, Said
 
@@ -22,7 +22,7 @@ NOW_US = WALL_US + DAY // 24
 
 def clock(monkeypatch: pytest.MonkeyPatch, wall_us: int) -> None:
     now = Moment(wall_us - WALL_US + DAY, wall_us, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, Camera, office
 
-from camerad import cli
-from camerad.commands import evidence, progress
-from camerad.errors import (
+from camerad.base.errors import (
     EX_CANTCREAT,
     EX_CONFIG,
     EX_IOERR,
@@ -23,6 +21,7 @@ from camerad.errors import (
     EX_UNAVAILABLE,
     EX_USAGE,
 )
+from camerad.cli import evidence, main, progress
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
@@ -134,7 +133,7 @@ def test_the_help_names_every_exit_code(
     action: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["evidence", *([] if action is None else [action]), "--help"])
+        main.main(["evidence", *([] if action is None else [action]), "--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     missing = [code for code in CODES if not re.search(rf"^ +{code}  |, {code} ", said, re.M)]

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from desk_helpers import KEY, KEYS, ONE, TWO, Camera
 
-from camerad.errors import EX_IOERR, EX_USAGE
-from camerad.evidence.device import OwnedDevice
-from camerad.evidence.places import place_of
-from camerad.evidence.receipts import Copied
+from camerad.base.errors import EX_IOERR, EX_USAGE
+from camerad.store.device_client import OwnedDevice
+from camerad.store.locations import place_of
+from camerad.store.receipts import Copied
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk

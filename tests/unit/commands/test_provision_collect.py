@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from camerad.errors import EX_CONFIG
-from camerad.provisioning import publishing, register
+from camerad.base.errors import EX_CONFIG
+from camerad.office import camera_register
+from camerad.provisioning import publishing
 from tests.unit.commands.conftest import Desk
 from tests.unit.commands.provision_steps import Camera, made
 
@@ -45,7 +46,7 @@ def test_a_camera_that_has_gone_back_to_an_earlier_file_is_a_conflict(
     camera.life(made(desk, tmp_path / "07"))
     collect = ("provision", "collect", camera.boot, "--register", book)
     assert desk(*collect).code == 0
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert entry.serial is not None
     for earlier in (entry.serial - 1, None):
         rewritten(camera.boot, serial=earlier)
@@ -54,11 +55,11 @@ def test_a_camera_that_has_gone_back_to_an_earlier_file_is_a_conflict(
         (line,) = said.err.splitlines()
         told = f"camera-07: registered with a file of serial {entry.serial}, and comes with one of"
         assert f"{told} {earlier}: " in line
-        assert register.read(str(book)).cameras == (entry,)
+        assert camera_register.read(str(book)).cameras == (entry,)
     assert desk(*collect, "--replace", "camera-07").code == 0, "somebody knows why"
     rewritten(camera.boot, serial=entry.serial + 1)
     assert desk(*collect).code == 0
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert entry.serial == json.loads((camera.boot / publishing.DEVICE).read_text())["serial"]
 
 
@@ -69,5 +70,5 @@ def test_of_a_key_nothing_but_the_key_gets_into_the_register(desk: Desk, tmp_pat
     jwk = json.loads((camera.boot / publishing.DEVICE).read_text())["jwk"]
     rewritten(camera.boot, jwk=jwk | {"x5u": "http://192.0.2.1/", "d": "A" * 43})
     assert desk("provision", "collect", camera.boot, "--register", book).code == 0
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert entry.jwk == jwk

@@ -14,12 +14,12 @@ import pyrage
 import pytest
 import yaml
 
+from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.config.provisioning import NAME
-from camerad.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
-from camerad.evidence import office
-from camerad.evidence.keys import PublicKey, SigningKey, read_public_key
-from camerad.provisioning import publishing, register, signing, writing
-from camerad.provisioning.labels import URN
+from camerad.container.keys import PublicKey, SigningKey, read_public_key
+from camerad.office import camera_register, office, provisioning_files
+from camerad.office.labels import URN
+from camerad.provisioning import publishing, signing
 from tests.unit.commands.conftest import Desk
 from tests.unit.commands.provision_steps import NEW, Camera, made
 from tests.unit.provisioning.scene import DESK, OTHER_CAMERA
@@ -243,7 +243,7 @@ def test_where_this_user_may_not_write_is_told_before_a_key_is_made(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever runs the tests may be root, who may write everywhere."""
-    monkeypatch.setattr(writing.os, "access", lambda path, _: path != str(tmp_path))
+    monkeypatch.setattr(provisioning_files.os, "access", lambda path, _: path != str(tmp_path))
     said = desk("provision", "new", "--device", "x", *NEW, "--output", tmp_path / "07")
     assert said.code == EX_NOPERM
     assert f"{tmp_path}: cannot write into the directory: Permission denied; " in said.err
@@ -338,7 +338,7 @@ def test_twenty_cameras_have_their_files_at_once(
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 20 cameras\n")
     for row in TWENTY:
         path = tmp_path / "out" / row["device.id"] / NAME
-        found = writing.checked(str(path), path.read_bytes())
+        found = provisioning_files.checked(str(path), path.read_bytes())
         assert found.settings.device.id == row["device.id"]
         assert str(found.settings.buttons[0].gpio) == row["buttons.main.gpio"]
         assert signing.parse((path.parent / signing.NAME).read_bytes())
@@ -399,7 +399,7 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
 
 def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path: Path) -> None:
     template = made(desk, tmp_path / "template") / NAME
-    stranger = writing.raw(SigningKey.generate().public)
+    stranger = provisioning_files.raw(SigningKey.generate().public)
     rows = [
         {"device.id": "camera-01", "provision.office_key": ""},
         {"device.id": "camera-02", "provision.office_key": stranger},
@@ -478,7 +478,7 @@ def test_what_a_spreadsheet_adds_to_a_table_changes_nothing(
     said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 2 cameras\n"), said.err
     path = tmp_path / "out" / "camera-01" / NAME
-    assert writing.checked(str(path), path.read_bytes()).settings.camera.fps == 25
+    assert provisioning_files.checked(str(path), path.read_bytes()).settings.camera.fps == 25
 
 
 def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path:
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == 0, said.err
     path = tmp_path / "out" / "0815" / NAME
-    found = writing.checked(str(path), path.read_bytes())
+    found = provisioning_files.checked(str(path), path.read_bytes())
     assert found.file.wifi is not None
     assert (found.file.wifi.ssid, found.file.wifi.passphrase) == ("1e5", "12345678")
     assert found.file.wifi.country == "NO"
@@ -560,7 +560,7 @@ def test_a_camera_goes_from_its_file_into_the_register_and_on_to_its_second_file
     book, keys = tmp_path / "register.json", tmp_path / "keys"
     said = desk("provision", "collect", camera.boot, "--register", book, "--keys", keys)
     assert (said.code, said.out) == (0, f"camera-07  {thumbprint}  doctor: not run\n")
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert (entry.name, entry.thumbprint) == ("camera-07", thumbprint)
     assert read_public_key(str(keys / f"camera-07-{thumbprint[:8]}.pem")).thumbprint == thumbprint
     # The next file needs the camera's key, which the register has.
@@ -576,7 +576,7 @@ def test_a_camera_goes_from_its_file_into_the_register_and_on_to_its_second_file
     assert camera.life(tmp_path / "out" / "camera-07") == thumbprint
     assert "language: en" in (camera.data / "camerad.yaml").read_text()
     assert desk("provision", "collect", camera.boot, "--register", book).code == 0
-    assert len(register.read(str(book)).cameras) == 1
+    assert len(camera_register.read(str(book)).cameras) == 1
 
 
 def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
@@ -592,9 +592,9 @@ def test_a_camera_that_was_reset_is_a_conflict_until_somebody_says_why(
     said = desk(*collect)
     assert said.code == EX_CONFIG
     assert f"registered with the key {former}, and comes with {thumbprint}" in said.err
-    assert register.read(str(book)).cameras[0].thumbprint == former
+    assert camera_register.read(str(book)).cameras[0].thumbprint == former
     assert desk(*collect, "--replace", "camera-07").code == 0
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert (entry.thumbprint, entry.former) == (thumbprint, (former,))
 
 
@@ -610,7 +610,7 @@ def test_two_cards_with_one_name_are_told_also_where_a_name_may_be_replaced(
     assert said.code == EX_CONFIG
     assert said.out.count(first) == 2
     assert f"with the key {first}, and it has {second}" in said.err
-    (entry,) = register.read(str(book)).cameras
+    (entry,) = camera_register.read(str(book)).cameras
     assert (entry.thumbprint, entry.former) == (first, ())
 
 
@@ -675,7 +675,7 @@ def test_a_stranger_s_card_takes_the_name_from_none_that_comes_behind_it(
     book = tmp_path / "register.json"
     said = desk("provision", "collect", theirs.boot, ours.boot, "--register", book)
     assert (said.code, said.err.count("camerad: ")) == (EX_CONFIG, 1)
-    assert [one.thumbprint for one in register.read(str(book)).cameras] == [thumbprint]
+    assert [one.thumbprint for one in camera_register.read(str(book)).cameras] == [thumbprint]
 
 
 def test_without_the_office_s_key_no_camera_is_taken(desk: Desk, tmp_path: Path) -> None:
@@ -703,11 +703,17 @@ def test_two_cards_with_one_key_are_a_conflict_and_the_others_go_on(
     said = desk("provision", "collect", first.boot, copy, other.boot, "--register", book)
     assert said.code == EX_CONFIG
     assert f"its key {thumbprint} is registered as camera-07" in said.err
-    assert [one.name for one in register.read(str(book)).cameras] == ["camera-07", "camera-08"]
+    assert [one.name for one in camera_register.read(str(book)).cameras] == [
+        "camera-07",
+        "camera-08",
+    ]
     # It was renamed, after all.
     renamed = ("provision", "collect", copy, "--register", book, "--replace", "camera-99")
     assert desk(*renamed).code == 0
-    assert [one.name for one in register.read(str(book)).cameras] == ["camera-08", "camera-99"]
+    assert [one.name for one in camera_register.read(str(book)).cameras] == [
+        "camera-08",
+        "camera-99",
+    ]
 
 
 def _empty(card: Path) -> None:
@@ -792,8 +798,8 @@ def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path
     key = PublicKey(
         bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     )
-    camera = register.Camera("<b>", key.thumbprint, key.jwk, None, None, None, "now")
-    register.write(str(book), register.Register((camera,)))
+    camera = camera_register.Camera("<b>", key.thumbprint, key.jwk, None, None, None, "now")
+    camera_register.write(str(book), camera_register.Register((camera,)))
     said = desk("provision", "labels", book, "--output", tmp_path / "sheet.html")
     assert (said.code, "1 label;" in said.out) == (0, True)
     page = (tmp_path / "sheet.html").read_text()
@@ -853,7 +859,7 @@ def test_exit_codes_tell_a_refusal_from_a_card_that_fails(
     (directory / signing.NAME).write_bytes(b"")
     assert camera.given(directory) == EX_CONFIG
     with monkeypatch.context() as broken:
-        broken.setattr("camerad.provisioning.card._wipe", _fails)
+        broken.setattr("camerad.provisioning.boot_partition._wipe", _fails)
         desk("provision", "sign", directory / NAME)
         assert camera.given(directory) == EX_IOERR
     assert desk("provision", "apply", *camera.places).code == 0

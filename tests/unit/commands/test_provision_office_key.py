@@ -12,10 +12,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from camerad.base.errors import EX_CONFIG
 from camerad.config.provisioning import NAME
-from camerad.errors import EX_CONFIG
-from camerad.evidence.keys import SigningKey
-from camerad.provisioning import signing, writing
+from camerad.container.keys import SigningKey
+from camerad.office import provisioning_files
+from camerad.provisioning import signing
 from tests.unit.commands.conftest import Desk
 from tests.unit.commands.provision_steps import NEW, Camera, made
 
@@ -178,7 +179,9 @@ def test_the_key_at_hand_does_not_take_the_place_of_that_which_a_file_names(
     assert not (tmp_path / "out").exists()
     # The office has lost the former: what is advised then helps.
     ours.write_text(
-        re.sub(r'office_key: "[^"]+"', f"office_key: {writing.raw(key)}", ours.read_text())
+        re.sub(
+            r'office_key: "[^"]+"', f"office_key: {provisioning_files.raw(key)}", ours.read_text()
+        )
     )
     (ours.parent / signing.NAME).unlink()
     assert desk("provision", action, *words).code == 0
@@ -188,7 +191,9 @@ def test_a_row_says_which_key_is_needed_as_well_as_a_template(desk: Desk, tmp_pa
     ours, cameras, _ = _elsewhere(desk, tmp_path)
     needed = SigningKey.generate().public
     ours.write_text(re.sub(r"  office_key: .*\n", "", ours.read_text()))
-    rows = f"device.id,provision.office_key\ncamera-08,\ncamera-09,{writing.raw(needed)}\n"
+    rows = (
+        f"device.id,provision.office_key\ncamera-08,\ncamera-09,{provisioning_files.raw(needed)}\n"
+    )
     cameras.write_text(rows)
     batch = ("provision", "batch", ours, cameras, "--output", tmp_path / "out")
     said = desk(*batch)

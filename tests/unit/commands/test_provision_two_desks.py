@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import EX_CONFIG
-from camerad.evidence import files
-from camerad.provisioning import register
+from camerad.base import durable_files
+from camerad.base.errors import EX_CONFIG
+from camerad.office import camera_register
 from tests.unit.commands.conftest import Desk
 from tests.unit.commands.provision_steps import Camera, made
 
@@ -28,18 +28,21 @@ def test_what_another_desk_collects_meanwhile_stays_in_the_register(
     ours, theirs = tmp_path / "office" / "register.json", tmp_path / "theirs.json"
     ours.parent.mkdir()
     assert desk("provision", "collect", second, "--register", theirs).code == 0
-    claims = [files.lock_directory(str(ours.parent))]
+    claims = [durable_files.lock_directory(str(ours.parent))]
 
     def other_ends(_: float) -> None:
         theirs.rename(ours)
         os.close(claims.pop())
 
-    monkeypatch.setattr(register.time, "sleep", other_ends)
+    monkeypatch.setattr(camera_register.time, "sleep", other_ends)
     said = desk("provision", "collect", first, "--register", ours)
     assert said.code == 0, said.err
     assert not claims, "it has waited"
-    assert {one.name for one in register.read(str(ours)).cameras} == {"camera-01", "camera-02"}
-    os.close(files.lock_directory(str(ours.parent)))  # it was let go of
+    assert {one.name for one in camera_register.read(str(ours)).cameras} == {
+        "camera-01",
+        "camera-02",
+    }
+    os.close(durable_files.lock_directory(str(ours.parent)))  # it was let go of
 
 
 def test_a_register_that_stays_taken_is_left_and_said(
@@ -47,8 +50,8 @@ def test_a_register_that_stays_taken_is_left_and_said(
 ) -> None:
     card, ours = carried(desk, tmp_path, "camera-01"), tmp_path / "office" / "register.json"
     ours.parent.mkdir()
-    monkeypatch.setattr(register, "WAIT_SECONDS", 0.0)
-    claim = files.lock_directory(str(ours.parent))
+    monkeypatch.setattr(camera_register, "WAIT_SECONDS", 0.0)
+    claim = durable_files.lock_directory(str(ours.parent))
     said = desk("provision", "collect", card, "--register", ours)
     os.close(claim)
     assert (said.code, said.out) == (EX_CONFIG, "")

@@ -15,13 +15,14 @@ import msgspec
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
-from camerad.evidence import files, jws
-from camerad.evidence.entries import LEDGER
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
-from camerad.evidence.purging import Purged, Reason, Why, exit_code, failed
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
+from camerad.container import jws
+from camerad.container.keys import SigningKey
+from camerad.ledger.entries import LEDGER
+from camerad.ledger.ledger import Ledger
+from camerad.store.purging import Purged, Reason, Why, exit_code, failed
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk, Said
@@ -51,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> type[Office]:
     def moment(_: object) -> Moment:
         return Moment((Set.wall_us - NOW_US) * Set.ran + DAY, Set.wall_us, Set.source)
 
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", moment)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", moment)
     return Set
 
 
@@ -197,14 +198,16 @@ def two(archive: Path, camera: Camera) -> None:
 def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
     purge: Desk, clock: type[Office], monkeypatch: pytest.MonkeyPatch, code: int, exits: int
 ) -> None:
-    real = files.remove
+    real = durable_files.remove
 
     def remove(path: str, **more: Any) -> None:
         if ONE in path:
-            raise files.explained("remove the recording", path, OSError(code, os.strerror(code)))
+            raise durable_files.explained(
+                "remove the recording", path, OSError(code, os.strerror(code))
+            )
         real(path, **more)
 
-    monkeypatch.setattr(files, "remove", remove)
+    monkeypatch.setattr(durable_files, "remove", remove)
     clock.wall_us = LATER_US
     said = purge()
     assert said.code == exits
@@ -232,7 +235,7 @@ def test_a_recording_that_cannot_be_read_is_told(
         (StorageError("the card fails"), EX_IOERR),
         (ValueError("it is none"), EX_IOERR),
     ):
-        monkeypatch.setattr("camerad.evidence.purging.skeleton", unreadable)
+        monkeypatch.setattr("camerad.store.purging.skeleton", unreadable)
         said = purge("--dry-run")
         assert (said.code, str(error) in lines(said)[1]) == (code, True)
 
@@ -290,7 +293,7 @@ class _Daemon(Answering):
 @pytest.fixture
 def daemon(camera: Camera, tmp_path: Path) -> Iterator[type[_Daemon]]:
     camera.put(ONE)
-    claim = files.lock_directory(str(camera.recordings))
+    claim = durable_files.lock_directory(str(camera.recordings))
     with served(socketserver.UnixStreamServer(str(tmp_path / "control.sock"), _Daemon)):
         yield _Daemon
     os.close(claim)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from desk_helpers import ONE, TWO, Camera, recording
 
-from camerad.clock import DAY
-from camerad.errors import EX_IOERR, EX_NOPERM
-from camerad.evidence import deletable, files, jws
-from camerad.evidence.facts import LONGEST_DAYS
+from camerad.base import durable_files
+from camerad.base.clock import DAY
+from camerad.base.errors import EX_IOERR, EX_NOPERM
+from camerad.container import jws
+from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.store import deletable
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in
@@ -156,11 +158,11 @@ def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(path: str, **_: Any) -> None:
-        raise files.explained("remove the file", path, OSError(5, "input/output error"))
+        raise durable_files.explained("remove the file", path, OSError(5, "input/output error"))
 
     clock.wall_us = LATER_US
     with monkeypatch.context() as patched:
-        patched.setattr(files, "remove", refuse)
+        patched.setattr(durable_files, "remove", refuse)
         for _ in range(2):
             said = purge()
             assert (said.code, lines(said)[0][:12]) == (EX_IOERR, "not finished")

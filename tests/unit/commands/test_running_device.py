@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import KEY, ONE, Camera
 
-from camerad.errors import EX_IOERR, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE
+from camerad.base.errors import EX_IOERR, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE
 from tests.unit.answering import Answering, served
 from tests.unit.commands.conftest import Desk
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from camerad import cli
-from camerad.commands.shift import BORDER, MODULE_MM, drawn
-from camerad.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
+from camerad.cli import main
+from camerad.cli.shift import BORDER, MODULE_MM, drawn
 from tests.unit.answering import Answering, served
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -49,7 +49,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def run(daemon: Daemon, *words: str) -> int:
-    return cli.main([*words, "--socket", str(daemon.server_address)])
+    return main.main([*words, "--socket", str(daemon.server_address)])
 
 
 def test_a_shift_is_begun_and_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +149,7 @@ def _strokes(path: str) -> Iterator[tuple[tuple[str, float, float], float]]:
 
 def test_a_badge_is_what_the_camera_reads(tmp_path: Path) -> None:
     path = tmp_path / "badge.svg"
-    assert cli.main(["shift", "badge", "W-0815", "--output", str(path)]) == 0
+    assert main.main(["shift", "badge", "W-0815", "--output", str(path)]) == 0
     picture = rastered(path)
     text, _, _ = cv2.QRCodeDetector().detectAndDecode(picture)
     assert text == "camerad:wearer:W-0815"
@@ -163,19 +163,19 @@ def test_a_badge_is_what_the_camera_reads(tmp_path: Path) -> None:
 def test_a_badge_says_whose_it_is_and_goes_to_standard_output(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["shift", "badge", "W-0815"]) == 0
+    assert main.main(["shift", "badge", "W-0815"]) == 0
     assert "<title>W-0815</title>" in capsys.readouterr().out
 
 
 def test_what_is_no_id_makes_no_badge(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["shift", "badge", "W\n1"]) == EX_USAGE
+    assert main.main(["shift", "badge", "W\n1"]) == EX_USAGE
     assert "is no wearer's id" in capsys.readouterr().err
 
 
 def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "badge.svg"
     path.write_text("mine")
-    assert cli.main(["shift", "badge", "W-1", "--output", str(path)]) == EX_CANTCREAT
+    assert main.main(["shift", "badge", "W-1", "--output", str(path)]) == EX_CANTCREAT
     assert path.read_text() == "mine"
     assert "cannot be written: File exists" in capsys.readouterr().err
 

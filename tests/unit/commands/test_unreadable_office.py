@@ -24,10 +24,10 @@ from sealed_helpers import WALL_US
 import camerad.commands
 import camerad.evidence
 import camerad.updating
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import EX_IOERR, EX_NOPERM
-from camerad.evidence import jws
-from camerad.evidence.places import Holding, NotThereError, place_of
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.errors import EX_IOERR, EX_NOPERM
+from camerad.container import jws
+from camerad.store.locations import Holding, NotThereError, place_of
 
 from .conftest import Desk, Said
 
@@ -54,7 +54,7 @@ def tmp_path() -> Iterator[Path]:
 def _time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The office's computer knows the time: an hour after the recordings were made."""
     now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def office(
     camera: Camera, key: Path, tmp_path: Path, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """An office's directory, the clerk's, with two recordings that its ledger knows."""
-    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: camera.clock.wall_us())
+    monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: camera.clock.wall_us())
     home = tmp_path / "config"
     home.mkdir()
     os.chown(home, CLERK, GROUP)
@@ -213,9 +213,9 @@ def test_what_is_due_and_hidden_gets_no_tombstone(
     holding: Holding,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: DUE_US)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: DUE_US)
     now = Moment(10**15, DUE_US, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
     shut(Path(holding.root))
     said = asked("purge", "--trust-clock")
     assert (said.code, "beyond their day (0 recordings deleted)" in said.out) == (EX_NOPERM, True)
@@ -235,9 +235,9 @@ def test_what_is_due_is_deleted_though_not_all_beside_it_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
     part: str,
 ) -> None:
-    monkeypatch.setattr("camerad.clock.SystemClock.wall_us", lambda _: DUE_US)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.wall_us", lambda _: DUE_US)
     now = Moment(10**15, DUE_US, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
     shut(Path(holding.root, part))
     said = asked("purge", "--trust-clock")
     assert f"deleted {ONE}: expired" in said.out

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.update import Camera, Phase
-from camerad.commands import update
-from camerad.errors import (
+from camerad.base.errors import (
     EX_CONFIG,
     EX_IOERR,
     EX_REBOOT,
@@ -24,8 +22,10 @@ from camerad.errors import (
     EX_USAGE,
     StorageError,
 )
-from camerad.updating import image
-from camerad.updating.carrying import Updates
+from camerad.behaviour.update import Camera, Phase
+from camerad.cli import update
+from camerad.update import image_version
+from camerad.update.updater import Updates
 from camerad_image import updates
 from tests.unit.answering import Answering, served
 from tests.unit.commands.conftest import Desk
@@ -36,7 +36,7 @@ from tests.unit.updating.scene import NEW, Scene
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """The system whose commands run is the one that is installed in a test."""
     release = {"IMAGE_VERSION": NEW}
-    monkeypatch.setattr(image.platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(image_version.platform, "freedesktop_os_release", lambda: release)
     made = Scene(tmp_path)
     (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
     (tmp_path / "cmdline").write_text("rauc.slot=A")

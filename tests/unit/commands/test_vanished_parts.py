@@ -12,8 +12,8 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
-from camerad.clock import DAY, ClockSource, Moment
-from camerad.evidence.places import Holding, Place, PlaceKind, place_of
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.store.locations import Holding, Place, PlaceKind, place_of
 
 from .conftest import Desk, Said
 
@@ -22,7 +22,7 @@ from .conftest import Desk, Said
 def _time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The office's computer knows the time: an hour after the recordings were made."""
     now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture

@@ -16,15 +16,15 @@ import pytest
 from desk_helpers import BOOT, KEYS, ONE, TWO, Camera, recording
 from sealed_helpers import WALL_US
 
-from camerad.clock import DAY, ClockSource, Moment
-from camerad.commands import desk as desk_module
-from camerad.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
-from camerad.evidence import jws
-from camerad.evidence.chain import HEADER_NAME
-from camerad.evidence.keys import KeyRing, PublicKey, SigningKey
-from camerad.evidence.ledger import read_ledger
-from camerad.evidence.mirror import mirror_ledger
-from camerad.evidence.places import Holding, device_stem, holding_stem, place_of
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.base.errors import EX_CONFIG, EX_NOPERM, EX_USAGE
+from camerad.cli import desk as desk_module
+from camerad.container import jws
+from camerad.container.chain import HEADER_NAME
+from camerad.container.keys import KeyRing, PublicKey, SigningKey
+from camerad.ledger.ledger import read_ledger
+from camerad.office.ledger_mirror import mirror_ledger
+from camerad.store.locations import Holding, device_stem, holding_stem, place_of
 
 from .conftest import Desk, Said
 
@@ -35,7 +35,7 @@ WHO = ("--who", "Desk")
 def _time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The office's computer knows the time: an hour after the recordings were made."""
     now = Moment(DAY, WALL_US + DAY // 24, ClockSource.SYNCHRONISED)
-    monkeypatch.setattr("camerad.clock.SystemClock.moment", lambda _: now)
+    monkeypatch.setattr("camerad.base.clock.SystemClock.moment", lambda _: now)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base.errors import EX_CONFIG, ConfigError
 from camerad.config import check_file, load
-from camerad.errors import EX_CONFIG, ConfigError
 
 Write = Callable[..., Path]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from generators import settings_schema as schema
 from jsonschema import Draft202012Validator
 
-from camerad.config import Settings, load, schema
+from camerad.base.errors import ConfigError
+from camerad.config import Settings, load
 from camerad.config.document import UnreadableError
 from camerad.config.provisioning import MAX_BYTES, Provisioning, read_provisioning
-from camerad.errors import ConfigError
 
 PLACE = Path("/var/lib/camerad-provision")
 DESK = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"

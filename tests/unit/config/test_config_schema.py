@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 import yaml
+from generators import settings_schema as schema
 from jsonschema import Draft202012Validator
 
-from camerad.config import check_file, fields, policies, schema
+from camerad.base.errors import EX_CONFIG
+from camerad.config import check_file, fields, policies
 from camerad.config.fields import Setting, settings_of
 from camerad.config.provisioning import ProvisionFile
 from camerad.config.scalars import allowed
 from camerad.config.sections import ConfigFile, PolicyFile
-from camerad.errors import EX_CONFIG
 
 Write = Callable[..., Path]
 
@@ -75,7 +76,7 @@ def test_an_outdated_schema_is_told_and_rewritten(
     assert schema.main(["--check"], path) == EX_CONFIG
     path.write_text("{}", encoding="utf-8")
     assert schema.main(["--check"], path) == EX_CONFIG
-    told = f"{path} is not up to date; run: python -m camerad.config.schema\n"
+    told = f"{path} is not up to date; run: python -m generators.settings_schema\n"
     assert capsys.readouterr().err == told * 2
     assert schema.main([], path) == 0
     assert schema.main(["--check"], path) == 0

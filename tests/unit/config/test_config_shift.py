@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base.errors import ConfigError
 from camerad.behaviour.shift import ShiftRules
 from camerad.config import load
 from camerad.config.access import Access
-from camerad.errors import ConfigError
 
 Write = Callable[..., Path]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from camerad.doctor.asking import Terminal
+from camerad.doctor.prompts import Terminal
 from camerad.doctor.wording import ENGLISH, GERMAN
 
 

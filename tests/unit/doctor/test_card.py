@@ -14,7 +14,7 @@ from camerad.config import Settings
 from camerad.doctor import card
 from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, Measured
 from camerad.doctor.findings import What
-from camerad.evidence.storage import Room
+from camerad.store.disk import Room
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s
 

@@ -15,10 +15,10 @@ from types import ModuleType
 
 import pytest
 
-from camerad.doctor import card, checks, daemon, examination, identity
-from camerad.doctor.deadline import Looker, NoAnswerError
+from camerad.base.errors import ConfigError, StorageError
+from camerad.doctor import card, checks, daemon, identity, runner
 from camerad.doctor.findings import Finding, What
-from camerad.errors import ConfigError, StorageError
+from camerad.doctor.isolated_check import Looker, NoAnswerError
 from tests.waiting import until
 
 HERE: ModuleType = sys.modules[__name__]
@@ -117,7 +117,7 @@ def test_a_look_that_hangs_is_given_up_and_ended(tmp_path: Path) -> None:
 def test_looks_end_with_whoever_wanted_them(tmp_path: Path) -> None:
     """Killed, the command leaves no process behind that waits for more to do."""
     program = (
-        "import os, time; from camerad.doctor.deadline import Looker; "
+        "import os, time; from camerad.doctor.isolated_check import Looker; "
         "print(Looker()._process, flush=True); time.sleep(1000)"
     )
     words = [sys.executable, "-c", program]
@@ -139,7 +139,7 @@ def never(*_: object) -> None:
 
 def found(config: Path, *only: str) -> dict[str, Finding]:
     async def look() -> list[Finding]:
-        made = examination.Examination(config, only=only)
+        made = runner.Examination(config, only=only)
         return [finding async for finding in made.run()]
 
     return {finding.check: finding for finding in asyncio.run(look())}
@@ -157,10 +157,10 @@ def store(config: Path) -> Path:
     ("module", "name", "silent"),
     [
         (identity, "read", {"key", "ledger", "clock"}),
-        (examination, "look_at_key", {"key"}),
-        (examination, "look_at_service", {"hardening"}),
-        (examination.power, "examine", {"battery", "temperature"}),
-        (examination.machine, "look_at_clock", {"clock"}),
+        (runner, "look_at_key", {"key"}),
+        (runner, "look_at_service", {"hardening"}),
+        (runner.power, "examine", {"battery", "temperature"}),
+        (runner.system_checks, "look_at_clock", {"clock"}),
         (card, "space", {"space"}),
         (card, "try_out", {"card"}),
     ],
@@ -170,7 +170,7 @@ def test_what_hangs_is_told_and_the_rest_is_looked_at(
     module: ModuleType, name: str, silent: set[str], config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, name, never)
-    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", LONG)
+    monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", LONG)
     for check in silent:
         monkeypatch.setitem(checks.DEADLINES, check, 0.5)
     # The one that is read by three of them.
@@ -188,7 +188,7 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
         monkeypatch.setattr(module, name, never)
     monkeypatch.setitem(checks.DEADLINES, "daemon", 1.0)
     monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5)
-    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", 0.5)
+    monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", 0.5)
     seen = found(config, "space", "ledger", "camera", "light_red")
     assert seen["daemon"].values == {"seconds": 1.0}
     assert seen["space"].values == seen["ledger"].values == {"seconds": 0.5}
@@ -196,14 +196,14 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
     assert seen["camera"].what is seen["light_red"].what is What.DEVICES_TAKEN
     runs = daemon.Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}))
     monkeypatch.setattr(daemon, "ask", lambda _: runs)
-    monkeypatch.setattr(examination, "AFTERWARDS_SECONDS", LONG)
+    monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", LONG)
     assert found(config, "uptime")["daemon"].what is What.DAEMON_RUNS
 
 
 def test_a_configuration_that_does_not_answer_is_told(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examination, "DEADLINE_SECONDS", 0.5)
+    monkeypatch.setattr(runner, "DEADLINE_SECONDS", 0.5)
     pipe = config.with_name("pipe.yaml")
     os.mkfifo(pipe)
     seen = found(pipe, "uptime", "card")
@@ -220,8 +220,8 @@ def test_a_device_that_does_not_answer_is_told(
         await asyncio.sleep(0 if check == "buzzer" else 1000)
         return Finding(check, What.OUTPUT_OK, {"gpio": 1})
 
-    monkeypatch.setattr(examination, "DEVICE_SECONDS", 0.2)
-    monkeypatch.setattr(examination._Trials, "_examine", silent)
+    monkeypatch.setattr(runner, "DEVICE_SECONDS", 0.2)
+    monkeypatch.setattr(runner._Trials, "_examine", silent)
     seen = found(config, "camera", "light_red", "buzzer")
     assert seen["camera"].what is seen["light_red"].what is What.NO_ANSWER
     assert seen["camera"].values == {"seconds": 0.2}
@@ -231,7 +231,7 @@ def test_a_device_that_does_not_answer_is_told(
 def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:
     config.write_text("policy: nowhere\nbogus: 1\n")
     with pytest.raises(ConfigError) as raised:
-        examination.configuration.load(config)
+        runner.configuration.load(config)
     assert found(config, "uptime")["configuration"].values["mistakes"].splitlines() == list(
         raised.value.mistakes
     )

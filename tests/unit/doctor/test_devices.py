@@ -13,7 +13,7 @@ import pytest
 from hw_mocks.pins import SimulatedFactory
 
 from camerad.config import Settings
-from camerad.doctor import camera, daemon, display, microphone, touch
+from camerad.doctor import camera, daemon, display, io_checks, microphone
 from camerad.doctor.camera import Seen
 from camerad.doctor.daemon import Owner
 from camerad.doctor.findings import Finding, What
@@ -199,7 +199,7 @@ def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
     made = SimulatedFactory()
     gpiozero.Device.pin_factory = made
     for name in ("ON_SECONDS", "STUCK_SECONDS"):
-        monkeypatch.setattr(touch, name, 0.01)
+        monkeypatch.setattr(io_checks, name, 0.01)
     yield made
     made.close()
     gpiozero.Device.pin_factory = before
@@ -219,7 +219,7 @@ def test_a_person_says_whether_a_light_shines(
     pins: SimulatedFactory, settings: Settings, notices: bool, what: What
 ) -> None:
     person = Somebody(notices)
-    found = run(touch.output(settings, "light_red", person))
+    found = run(io_checks.output(settings, "light_red", person))
     assert (found.what, found.values["gpio"], person.asked) == (what, 23, ["light_red"])
 
 
@@ -227,7 +227,7 @@ def test_a_person_says_whether_a_light_shines(
 def test_an_output_that_follows_is_well_and_is_off_afterwards(
     pins: SimulatedFactory, settings: Settings, check: str
 ) -> None:
-    found = run(touch.output(settings, check, None))
+    found = run(io_checks.output(settings, check, None))
     assert found.what is What.OUTPUT_OK
     gpio = found.values["gpio"]
     levels = [one.level for one in pins.history if one.gpio == gpio and one.output]
@@ -240,13 +240,13 @@ def test_an_output_that_does_not_follow_is_dead_and_nobody_is_asked(
 ) -> None:
     pins.short(22, 2**60)
     person = Somebody(True)
-    found = run(touch.output(settings, "light_green", person))
+    found = run(io_checks.output(settings, "light_green", person))
     assert (found.what, found.values["state"]) == (What.OUTPUT_DEAD, "on")
     assert person.asked == []
 
 
 def test_a_line_that_stays_on_is_dead_as_well() -> None:
-    found = touch.judge_output("light_red", 23, rises=True, falls=False, seen=True)
+    found = io_checks.judge_output("light_red", 23, rises=True, falls=False, seen=True)
     assert (found.what, found.values["state"]) == (What.OUTPUT_DEAD, "off")
 
 
@@ -254,24 +254,24 @@ def test_lines_that_another_program_has_are_told(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     with gpiozero.DigitalOutputDevice(22), gpiozero.DigitalInputDevice(17, pull_up=True):
-        assert run(touch.output(settings, "light_green", None)).what is What.OUTPUT_TAKEN
-        assert run(touch.button(settings, "button_main", None)).what is What.BUTTON_TAKEN
+        assert run(io_checks.output(settings, "light_green", None)).what is What.OUTPUT_TAKEN
+        assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_TAKEN
 
 
 def test_a_button_that_rests_is_free(pins: SimulatedFactory, settings: Settings) -> None:
-    assert run(touch.button(settings, "button_main", None)).what is What.BUTTON_FREE
+    assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_FREE
 
 
 def test_a_button_that_is_held_all_the_time_is_stuck(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     pins.hold(17, bounce=False)
-    assert run(touch.button(settings, "button_main", None)).what is What.BUTTON_STUCK
+    assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_STUCK
 
 
 def test_a_press_that_is_asked_for_arrives(pins: SimulatedFactory, settings: Settings) -> None:
     person = Somebody(True, lambda: pins.press(17, 0.1) and None)
-    found = run(touch.button(settings, "button_main", person))
+    found = run(io_checks.button(settings, "button_main", person))
     assert (found.what, person.asked) == (What.BUTTON_WORKS, ["button_main"])
 
 
@@ -282,19 +282,19 @@ def test_a_press_that_is_over_before_anybody_looks_arrives(
         pins.hold(17, bounce=False)
         pins.release(17)
 
-    monkeypatch.setattr(touch, "PRESS_SECONDS", 5.0)
-    found = run(touch.button(settings, "button_main", Somebody(True, tapped)))
+    monkeypatch.setattr(io_checks, "PRESS_SECONDS", 5.0)
+    found = run(io_checks.button(settings, "button_main", Somebody(True, tapped)))
     assert found.what is What.BUTTON_WORKS
 
 
 def test_a_press_that_does_not_come_or_does_not_end_is_found(
     pins: SimulatedFactory, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(touch, "PRESS_SECONDS", 0.05)
+    monkeypatch.setattr(io_checks, "PRESS_SECONDS", 0.05)
     nobody = Somebody(True)
-    assert run(touch.button(settings, "button_main", nobody)).what is What.BUTTON_UNPRESSED
+    assert run(io_checks.button(settings, "button_main", nobody)).what is What.BUTTON_UNPRESSED
     holder = Somebody(True, lambda: pins.hold(17))
-    assert run(touch.button(settings, "button_main", holder)).what is What.BUTTON_STUCK
+    assert run(io_checks.button(settings, "button_main", holder)).what is What.BUTTON_STUCK
 
 
 # -------------------------------------------------------------------------- by the daemon's word

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from generators import operations_tables as handbook
 
-from camerad import cli
 from camerad.behaviour import gestures, outcomes, signals, stages
 from camerad.behaviour.stages import Condition, CueKind, Intent, Rules, Stage, State
+from camerad.cli import main
 from camerad.config.sections import ConfigFile
-from camerad.doctor import handbook
-from camerad.evidence.facts import KINDS
+from camerad.ledger.entry_types import KINDS
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md", DOCS.parent / "systemd/README.md"]
@@ -241,7 +241,7 @@ def test_every_command_in_a_document_is_one_that_there_is(page: Path) -> None:
     """Of `camerad`: each is taken by the parser, with what stands in for names."""
     for command in commands(page.read_text(encoding="utf-8")):
         words = re.sub(r"\$\(date [^)]*\)", "today", command).split()[1:]
-        cli.parser().parse_args(words)
+        main.parser().parse_args(words)
 
 
 def test_commands_are_found_in_the_pages_that_have_most_of_them() -> None:

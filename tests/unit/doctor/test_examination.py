@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from camerad.doctor import daemon, examination
+from camerad.doctor import daemon, runner
 from camerad.doctor.daemon import Owner
 from camerad.doctor.findings import Finding, What
 
@@ -23,10 +23,10 @@ def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
     first = Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}), health=health)
     monkeypatch.setattr(daemon, "find", lambda *_: first)
     monkeypatch.setattr(daemon, "ask", lambda _: again)
-    monkeypatch.setattr(examination, "STUCK_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "STUCK_SECONDS", 0.0)
 
     async def look() -> list[Finding]:
-        made = examination.Examination(config, only=("buttons",))
+        made = runner.Examination(config, only=("buttons",))
         return [finding async for finding in made.run()]
 
     found = [one for one in asyncio.run(look()) if one.check.startswith("button_")]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from camerad.clock import ManualClock
+from camerad.base.clock import ManualClock
 from camerad.config import Settings
+from camerad.container.keys import SigningKey
 from camerad.doctor import configuration, identity
 from camerad.doctor.findings import What
 from camerad.doctor.identity import KeySigns, LedgerSigns, judge, judge_ledger, look, read
-from camerad.evidence import identity as keys
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
+from camerad.ledger.ledger import Ledger
+from camerad.store import identity as keys
 
 
 @pytest.fixture

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from camerad.clock import ClockSource, ManualClock, Moment
+from camerad.base.clock import ClockSource, ManualClock, Moment
 from camerad.config import Settings
-from camerad.doctor import machine
+from camerad.container.keys import SigningKey
+from camerad.doctor import system_checks
 from camerad.doctor.findings import What
-from camerad.doctor.machine import Analysis, analyse, judge_clock, judge_hardening, judge_uptime
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
+from camerad.doctor.system_checks import (
+    Analysis,
+    analyse,
+    judge_clock,
+    judge_hardening,
+    judge_uptime,
+)
+from camerad.ledger.ledger import Ledger
 
 
 def test_the_clock_is_worth_what_vouches_for_it() -> None:
@@ -27,11 +33,11 @@ def test_the_clock_is_worth_what_vouches_for_it() -> None:
 
 
 def test_a_clock_is_looked_at_as_the_daemon_does(settings: Settings, tmp_path: Path) -> None:
-    assert machine.look_at_clock(settings, None).source is ClockSource.UNKNOWN
+    assert system_checks.look_at_clock(settings, None).source is ClockSource.UNKNOWN
     (tmp_path / "synchronised").touch()
-    assert machine.look_at_clock(settings, None).source is ClockSource.SYNCHRONISED
+    assert system_checks.look_at_clock(settings, None).source is ClockSource.SYNCHRONISED
     ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), ManualClock())
-    assert machine.look_at_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
+    assert system_checks.look_at_clock(settings, ledger.state).source is ClockSource.SYNCHRONISED
     ledger.close()
 
 
@@ -39,14 +45,14 @@ def test_a_clock_that_was_set_since_the_ledger_saw_it_is_not_trusted(
     settings: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "synchronised").touch()
-    known = machine.SystemClock(lambda: ClockSource.SYNCHRONISED)
+    known = system_checks.SystemClock(lambda: ClockSource.SYNCHRONISED)
     real = known.moment
     # The ledger's entry of this boot is an hour off the clock that shows now.
     known.moment = lambda: Moment(  # type: ignore[method-assign]
         real().boot_us, real().wall_us - 3_600_000_000, ClockSource.SYNCHRONISED
     )
     ledger = Ledger.open(str(tmp_path / "ledger"), SigningKey.generate(), known)
-    assert machine.look_at_clock(settings, ledger.state).source is ClockSource.UNKNOWN
+    assert system_checks.look_at_clock(settings, ledger.state).source is ClockSource.UNKNOWN
     ledger.close()
 
 
@@ -59,7 +65,7 @@ def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
 
 
 def test_without_a_unit_there_is_nothing_to_be_confined(tmp_path: Path) -> None:
-    files = machine.unit_files([tmp_path])
+    files = system_checks.unit_files([tmp_path])
     assert files == []
     assert judge_hardening(analyse(files)).what is What.HARDENING_NO_UNIT
 
@@ -71,30 +77,30 @@ def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -
     (usr / "camerad.service").write_text("[Service]\n")
     (usr / "camerad.service.d" / "a.conf").write_text("[Service]\n")
     (etc / "camerad.service.d" / "b.conf").write_text("[Service]\n")
-    found = machine.unit_files([etc, usr])
+    found = system_checks.unit_files([etc, usr])
     assert found == [
         usr / "camerad.service",
         etc / "camerad.service.d" / "b.conf",
         usr / "camerad.service.d" / "a.conf",
     ]
-    assert not machine.brings_key(found)
+    assert not system_checks.brings_key(found)
     (etc / "camerad.service.d" / "b.conf").write_text(
         f"[Service]\n#LoadCredential=identity.pem\nLoadCredential=identity.pem:{usr}/key\n"
     )
-    assert not machine.brings_key(found)
+    assert not system_checks.brings_key(found)
     (usr / "key").touch()
-    assert machine.brings_key(found)
+    assert system_checks.brings_key(found)
 
 
 def test_a_credential_without_a_path_is_looked_for_in_the_stores(tmp_path: Path) -> None:
     unit, store = tmp_path / "camerad.service", tmp_path / "credstore"
     unit.write_text("[Service]\nLoadCredential=identity.pem\n")
     store.mkdir()
-    assert not machine.brings_key([unit], [store])
+    assert not system_checks.brings_key([unit], [store])
     (store / "identity.pem").touch()
-    assert machine.brings_key([unit], [store])
+    assert system_checks.brings_key([unit], [store])
     unit.write_text("[Service]\n# LoadCredential=identity.pem\n")
-    assert not machine.brings_key([unit], [store])
+    assert not system_checks.brings_key([unit], [store])
 
 
 def test_a_store_that_this_user_may_not_look_into_may_have_one(
@@ -107,7 +113,7 @@ def test_a_store_that_this_user_may_not_look_into_may_have_one(
         raise PermissionError
 
     monkeypatch.setattr(Path, "exists", refuse)
-    assert machine.brings_key([unit])
+    assert system_checks.brings_key([unit])
 
 
 @pytest.mark.parametrize(
@@ -130,15 +136,15 @@ def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) 
     names = ["camerad-power-off.path", "camerad-power-off.service", "camerad-reboot.service"]
     for directory in (etc / "multi-user.target.wants", lib):
         directory.mkdir(parents=True)
-    assert list(machine.missing_companions([etc, lib])) == names
+    assert list(system_checks.missing_companions([etc, lib])) == names
     for name in names:
         (lib / name).touch()
     # Installed, and not enabled.
-    assert machine.missing_companions([etc, lib]) == ("camerad-power-off.path",)
-    found = judge_hardening(Analysis(installed=True), machine.missing_companions([etc, lib]))
+    assert system_checks.missing_companions([etc, lib]) == ("camerad-power-off.path",)
+    found = judge_hardening(Analysis(installed=True), system_checks.missing_companions([etc, lib]))
     assert (found.what, found.values) == (What.HARDENING_ALONE, {"missing": names[0]})
     (etc / "multi-user.target.wants" / names[0]).symlink_to(lib / names[0])
-    assert machine.missing_companions([etc, lib]) == ()
+    assert system_checks.missing_companions([etc, lib]) == ()
 
 
 def test_what_systemd_says_last_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from camerad import client
+from camerad.base.errors import ControlError, NoDaemonError
 from camerad.behaviour.stages import Intent
-from camerad.control import Control
+from camerad.control import client
+from camerad.control.server import Control
 from camerad.doctor import daemon
 from camerad.doctor.findings import What
-from camerad.errors import ControlError, NoDaemonError
-from camerad.evidence import storage
+from camerad.store import disk
 
 
 class Running:
@@ -78,15 +78,15 @@ def socket(tmp_path: Path) -> Iterator[str]:
 def test_a_store_that_nobody_has_is_claimed_until_the_end(store: Path, tmp_path: Path) -> None:
     owner = daemon.find(str(store), str(tmp_path / "none.sock"))
     assert (owner.finding.what, owner.free, owner.health) == (What.DAEMON_STOPPED, True, None)
-    with pytest.raises(storage.StateDirectoryError):
-        storage.claim(str(store))
+    with pytest.raises(disk.StateDirectoryError):
+        disk.claim(str(store))
     owner.close()
     owner.close()
-    os.close(storage.claim(str(store)))
+    os.close(disk.claim(str(store)))
 
 
 def test_a_daemon_that_has_the_store_is_asked(store: Path, socket: str) -> None:
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     owner = daemon.find(str(store), socket)
     assert (owner.finding.what, owner.free) == (What.DAEMON_RUNS, False)
     assert owner.finding.values == {"stage": "idle"}
@@ -109,7 +109,7 @@ def test_a_daemon_that_is_about_to_listen_is_waited_for(
 
     monkeypatch.setattr(daemon, "request", early)
     monkeypatch.setattr(time, "sleep", tries.append)
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     assert daemon.find(str(store), socket).finding.what is What.DAEMON_RUNS
     assert len(tries) == 3
     os.close(claim)
@@ -119,7 +119,7 @@ def test_somebody_who_has_the_store_and_does_not_answer_is_told(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "PATIENCE_SECONDS", 0.0)
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     owner = daemon.find(str(store), str(tmp_path / "none.sock"))
     assert (owner.finding.what, owner.free) == (What.DAEMON_SILENT, False)
     os.close(claim)
@@ -144,7 +144,7 @@ def test_a_daemon_that_may_not_be_asked_and_one_that_hangs_are_told_apart(
         raise cause
 
     monkeypatch.setattr(client._UnixConnection, "connect", connect)
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     assert daemon.find(str(store), "/s").finding.what is what
     os.close(claim)
 
@@ -169,7 +169,7 @@ def test_a_user_without_the_right_to_read_is_told_to_be_another(
     store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "request", lambda *_: (403, {"error": "not for you"}))
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     found = daemon.find(str(store), socket).finding
     assert (found.what, found.values["why"]) == (What.DAEMON_FORBIDDEN, "not for you")
     os.close(claim)
@@ -179,6 +179,6 @@ def test_a_daemon_of_another_version_that_has_no_health_is_not_understood(
     store: Path, socket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(Running, "health")
-    claim = storage.claim(str(store))
+    claim = disk.claim(str(store))
     assert daemon.find(str(store), socket).finding.what is What.DAEMON_SILENT
     os.close(claim)

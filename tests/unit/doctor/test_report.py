@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from camerad import __version__
-from camerad.clock import ClockSource, Moment
+from camerad.base.clock import ClockSource, Moment
 from camerad.doctor.findings import Finding, What
 from camerad.doctor.report import WIDTH, Report, lines
 from camerad.doctor.wording import ENGLISH, GERMAN

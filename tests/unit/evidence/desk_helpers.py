@@ -9,16 +9,16 @@ from typing import Final
 
 from sealed_helpers import BOOT, KEY, KEYS, WALL_US, Made, made, office
 
-from camerad.clock import DAY, ManualClock
-from camerad.evidence import jws
-from camerad.evidence.chain import HEADER_NAME
-from camerad.evidence.device import OwnedDevice
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import Ledger
-from camerad.evidence.offload import Offloaded, offload
-from camerad.evidence.places import Place, place_of
-from camerad.evidence.store import Store
-from camerad.evidence.stored import facts_of
+from camerad.base.clock import DAY, ManualClock
+from camerad.container import jws
+from camerad.container.chain import HEADER_NAME
+from camerad.container.keys import SigningKey
+from camerad.ledger.ledger import Ledger
+from camerad.office.offload import Offloaded, offload
+from camerad.store.device_client import OwnedDevice
+from camerad.store.inventory import facts_of
+from camerad.store.locations import Place, place_of
+from camerad.store.store import Store
 
 ONE: Final = "20261124T153000Z-000001-00000001"
 TWO: Final = "20261124T160000Z-000002-00000002"

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from camerad.clock import ClockSource, Moment
-from camerad.evidence.records import FORMAT, Header
+from camerad.base.clock import ClockSource, Moment
+from camerad.container.statements import FORMAT, Header
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from camerad.clock import ManualClock, Moment
-from camerad.evidence import entries, epochs
-from camerad.evidence.entries import Entry
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.ledger import Head, Ledger, LedgerFinding, LedgerState, read_ledger
+from camerad.base.clock import ManualClock, Moment
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.severity import Severity
+from camerad.ledger import entries, log_segments
+from camerad.ledger.entries import Entry
+from camerad.ledger.ledger import Head, Ledger, LedgerFinding, LedgerState, read_ledger
 
 KEY: Final = SigningKey.generate()
 KEYS: Final = KeyRing([KEY.public])
@@ -64,7 +64,7 @@ class Book:
 
     def file(self, number: int = 0) -> Path:
         """The file of an epoch, by default of the newest."""
-        return self.path / epochs.epoch_name(number or self.ledger.head.epoch)
+        return self.path / log_segments.epoch_name(number or self.ledger.head.epoch)
 
     def lines(self, number: int = 0) -> list[bytes]:
         return self.file(number).read_bytes().splitlines(keepends=True)

@@ -18,15 +18,16 @@ from evidence_helpers import (
 )
 from sink_helpers import members, open_sink
 
-from camerad.clock import ManualClock
-from camerad.errors import StorageError
-from camerad.evidence import jws
-from camerad.evidence.container import Sink, new_id
-from camerad.evidence.listing import list_recordings
-from camerad.evidence.plan import Plan
-from camerad.evidence.recorder import Recorder
-from camerad.evidence.records import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
-from camerad.evidence.soundtrack import SoundTrack, Wanted
+from camerad.base.clock import ManualClock
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.recording_files import new_id
+from camerad.container.statements import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
+from camerad.recording.audio_track import SoundTrack, Wanted
+from camerad.recording.container_writer import Sink
+from camerad.recording.recorder import Recorder
+from camerad.recording.recording_spec import Plan
+from camerad.store.listing import list_recordings
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
 from tests import waiting

@@ -10,12 +10,13 @@ import pytest
 from evidence_helpers import MOMENT
 from sink_helpers import KEY, abandon, members, small
 
-from camerad.clock import ManualClock
-from camerad.evidence import chain, jws, repair, tar
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.reading import skeleton
-from camerad.evidence.repair import TORN, Repaired
-from camerad.evidence.walking import walk
+from camerad.base.clock import ManualClock
+from camerad.container import chain, jws, ustar
+from camerad.container.keys import KeyRing
+from camerad.container.members import walk
+from camerad.container.skeleton import skeleton
+from camerad.store import recovery
+from camerad.store.recovery import TORN, Repaired
 
 CLOCK = ManualClock(5, MOMENT.wall_us)
 CLOCK.reboot()
@@ -37,7 +38,7 @@ def interrupted(tmp_path: Path) -> Path:
 
 
 def fix(path: Path | str) -> Repaired:
-    return repair.repair(str(path), KEY, CLOCK)
+    return recovery.repair(str(path), KEY, CLOCK)
 
 
 def is_right(path: Path, commits: int, torn: bytes) -> None:
@@ -60,7 +61,7 @@ def is_right(path: Path, commits: int, torn: bytes) -> None:
 def blocks(data: bytes) -> bytes:
     """`data` up to its last byte that is not zero, in whole blocks."""
     data = data.rstrip(b"\0")
-    return data + bytes(-len(data) % tar.BLOCK)
+    return data + bytes(-len(data) % ustar.BLOCK)
 
 
 def offsets(path: Path) -> list[int]:

@@ -21,17 +21,18 @@ from typing import Final
 
 import pyrage
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.evidence.container import SUFFIX, SealedContainer, new_id
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.ledger import read_ledger
-from camerad.evidence.places import device_place, office_place
-from camerad.evidence.records import FORMAT, Closing, Facts, Header
-from camerad.evidence.repair import Outcome, repair_all
-from camerad.evidence.seal import Sealer
-from camerad.evidence.store import Store
-from camerad.timekeeping import PLAUSIBLE_US, Signs, judge, plausible, still_stale
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.wall_clock import PLAUSIBLE_US, Signs, judge, plausible, still_stale
+from camerad.container.encryption import Sealer
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.recording_files import SUFFIX, new_id
+from camerad.container.severity import Severity
+from camerad.container.statements import FORMAT, Closing, Facts, Header
+from camerad.ledger.ledger import read_ledger
+from camerad.recording.container_writer import SealedContainer
+from camerad.store.locations import device_place, office_place
+from camerad.store.recovery import Outcome, repair_all
+from camerad.store.store import Store
 
 HOUR: Final = 3600 * SECOND
 MINUTE: Final = 60 * SECOND

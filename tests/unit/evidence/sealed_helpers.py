@@ -22,9 +22,9 @@ from evidence_helpers import (
     footage,
 )
 
-from camerad.clock import ClockSource, Moment
-from camerad.evidence import tar
-from camerad.evidence.chain import (
+from camerad.base.clock import ClockSource, Moment
+from camerad.container import ustar
+from camerad.container.chain import (
     END_NAME,
     HEADER_NAME,
     INIT_NAME,
@@ -34,10 +34,10 @@ from camerad.evidence.chain import (
     content,
     fragment_name,
 )
-from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import RECOVERED, Closing, Facts, Header, RateChange
-from camerad.stream.packets import FRAMES_LOST, Gap
+from camerad.container.gaps import FRAMES_LOST, Gap
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.statements import RECOVERED, Closing, Facts, Header, RateChange
+from camerad.recording.fragment_muxer import FragmentMaker
 
 BOOT: Final = "00000000-0000-4000-8000-000000000001"
 WALL_US: Final = 1_795_534_200_000_000
@@ -140,11 +140,11 @@ class Made:
         return self.facts[-1].end_us - self.header.origin_us
 
 
-def pack(members: Sequence[tuple[str, bytes]], end: bytes = tar.END) -> bytes:
+def pack(members: Sequence[tuple[str, bytes]], end: bytes = ustar.END) -> bytes:
     """The members as an archive."""
     pieces = []
     for name, data in members:
-        pieces += [tar.header(name, len(data)), data, bytes(-len(data) % tar.BLOCK)]
+        pieces += [ustar.header(name, len(data)), data, bytes(-len(data) % ustar.BLOCK)]
     return b"".join([*pieces, end])
 
 

@@ -20,13 +20,13 @@ from evidence_helpers import (
     time_of,
 )
 
-from camerad.evidence.container import SealedContainer
-from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.records import Closing, Facts, Header
-from camerad.evidence.seal import Sealer
-from camerad.evidence.walking import walk
-from camerad.stream.packets import Gap
+from camerad.container.encryption import Sealer
+from camerad.container.gaps import Gap
+from camerad.container.keys import SigningKey
+from camerad.container.members import walk
+from camerad.container.statements import Closing, Facts, Header
+from camerad.recording.container_writer import SealedContainer
+from camerad.recording.fragment_muxer import FragmentMaker
 
 ID = "20261124T153000Z-000001-00000001"
 KEY = SigningKey.generate()

@@ -24,8 +24,8 @@ from evidence_helpers import (
 )
 from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, some_facts
 
-from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.records import (
+from camerad.container.gaps import Gap
+from camerad.container.statements import (
     Closing,
     Facts,
     Header,
@@ -34,8 +34,9 @@ from camerad.evidence.records import (
     SoundChange,
     SoundEnd,
 )
-from camerad.evidence.sound_cutting import Sounds
-from camerad.stream.packets import Gap, PacketInfo
+from camerad.recording.audio_segmenter import Sounds
+from camerad.recording.fragment_muxer import FragmentMaker
+from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
 

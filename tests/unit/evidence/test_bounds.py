@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sink_helpers import KEY, a_closing, a_facts
 
-from camerad.clock import DAY, SECOND
-from camerad.evidence import entries, jws
-from camerad.evidence.bounds import GREATEST
-from camerad.evidence.chain import content
-from camerad.evidence.facts import HoldPlaced, Uptime
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.records import COMMIT, END, HEADER, Commit, End, Header, rfc3339
-from camerad.evidence.text import LONGEST, is_plain, printable
-from camerad.stream.packets import Gap
+from camerad.base.clock import DAY, SECOND
+from camerad.base.text import LONGEST, is_plain, printable
+from camerad.container import jws
+from camerad.container.chain import content
+from camerad.container.gaps import Gap
+from camerad.container.keys import KeyRing
+from camerad.container.limits import GREATEST
+from camerad.container.statements import COMMIT, END, HEADER, Commit, End, Header, rfc3339
+from camerad.ledger import entries
+from camerad.ledger.entry_types import HoldPlaced, Uptime
 
 KEYS = KeyRing([KEY.public])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camerad.evidence.boxes import Box, Mp4Error, boxes
+from camerad.container.mp4_boxes import Box, Mp4Error, boxes
 
 
 def test_boxes_are_walked() -> None:

@@ -33,14 +33,13 @@ from sealed_helpers import (
     without,
 )
 
-from camerad.clock import SECOND, ClockSource
-from camerad.evidence import jws, tar
-from camerad.evidence.archive import Seen, Tail, TailKind
-from camerad.evidence.checker import Checker
-from camerad.evidence.cutting import STOPPED_SHORT
-from camerad.evidence.findings import MOST, Finding, Findings, Kind, Result, Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import (
+from camerad.base.clock import SECOND, ClockSource
+from camerad.container import jws, ustar
+from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.reader import Seen, Tail, TailKind
+from camerad.container.severity import Severity
+from camerad.container.statements import (
     COMMIT,
     END,
     HEADER,
@@ -50,9 +49,10 @@ from camerad.evidence.records import (
     RateChange,
     StageChange,
 )
-from camerad.stream.packets import FRAMES_LOST, Gap
+from camerad.verify.checker import Checker
+from camerad.verify.findings import MOST, Finding, Findings, Kind, Result
 
-WHOLE = Tail(TailKind.ZEROS, 0, len(tar.END))
+WHOLE = Tail(TailKind.ZEROS, 0, len(ustar.END))
 OTHER = SigningKey.generate()
 HALF_US = SECOND // 2
 
@@ -715,7 +715,7 @@ def test_sealed_bytes_are_the_signed_ones() -> None:
 
 def test_what_repair_kept_belongs_behind_the_header() -> None:
     """In front of it, signed as it is, the archive is not the one that repair wrote."""
-    torn = b"x" * tar.BLOCK
+    torn = b"x" * ustar.BLOCK
     closing = replace(some_closing(0, a_header().trigger_us), reason=RECOVERED)
     header, init, kept, end = signed(a_header(), [b"init"], [], closing, torn=torn)
     del init

@@ -34,17 +34,19 @@ from sink_helpers import (
     unsealed_file,
 )
 
-from camerad.errors import StorageError
-from camerad.evidence import chain, container, jws, tar
-from camerad.evidence.container import STEP, FileGoneError, new_id
-from camerad.evidence.files import FileExistsAlreadyError
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.listing import list_recordings
-from camerad.evidence.reading import skeleton
-from camerad.evidence.records import COMMIT, HEADER, Commit, End, Header
-from camerad.evidence.records import END as END_KIND
-from camerad.evidence.report import Verdict
-from camerad.evidence.verify import verify
+from camerad.base.durable_files import FileExistsAlreadyError
+from camerad.base.errors import StorageError
+from camerad.container import chain, jws, recording_files, ustar
+from camerad.container.keys import KeyRing
+from camerad.container.recording_files import new_id
+from camerad.container.skeleton import skeleton
+from camerad.container.statements import COMMIT, HEADER, Commit, End, Header
+from camerad.container.statements import END as END_KIND
+from camerad.recording import container_writer
+from camerad.recording.container_writer import STEP, FileGoneError
+from camerad.store.listing import list_recordings
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 
 
 class Failing:
@@ -75,9 +77,9 @@ def test_a_closed_recording_is_an_archive_of_what_was_put_into_it(tmp_path: Path
             "000001.jws",
             "end.jws",
         ]
-    assert Path(path).read_bytes().endswith(tar.END)
-    assert os.path.getsize(path) % tar.BLOCK == 0
-    assert not Path(path).read_bytes()[:-1024].endswith(tar.END)
+    assert Path(path).read_bytes().endswith(ustar.END)
+    assert os.path.getsize(path) % ustar.BLOCK == 0
+    assert not Path(path).read_bytes()[:-1024].endswith(ustar.END)
     playable = unsealed_file(path)
     assert decoded(playable) == expected(range(30))
     ffmpeg_is_silent(playable)
@@ -183,7 +185,7 @@ def test_an_end_is_durable_and_the_file_has_its_size(tmp_path: Path, steps: list
 def test_room_is_reserved_in_steps_and_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[str]
 ) -> None:
-    monkeypatch.setattr(container, "STEP", 64 << 10)
+    monkeypatch.setattr(container_writer, "STEP", 64 << 10)
     recording = small(tmp_path, 0)
     for sequence in range(4):
         recording.append(bytes(40_000), a_facts(sequence))
@@ -273,7 +275,7 @@ def test_even_what_cannot_be_removed_or_locked_is_one_clear_error(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(container.fcntl, "flock", refuse)
+    monkeypatch.setattr(container_writer.fcntl, "flock", refuse)
     monkeypatch.setattr(os, "unlink", Failing("unlink", errno.EROFS))
     with pytest.raises(StorageError, match="cannot lock the file"):
         open_sink(tmp_path, a_header(), b"init")
@@ -396,7 +398,7 @@ def test_the_number_of_a_name_goes_on_whatever_the_clock_says(tmp_path: Path) ->
     assert made[0].startswith("20261124T153000Z-000001-")
     assert made[1].startswith("19700101T000000Z-000002-")
     assert made[2].startswith("19691231T235959Z-000003-")
-    assert all(container.ID.fullmatch(identity) for identity in made)
+    assert all(recording_files.ID.fullmatch(identity) for identity in made)
 
 
 def test_a_clock_that_shows_no_date_makes_no_name(tmp_path: Path) -> None:
@@ -457,7 +459,7 @@ def test_a_repair_that_removes_the_file_before_it_is_locked_costs_no_recording(
 ) -> None:
     """It finds an empty file that nobody has locked, which is what an interruption leaves. Five
     times in a row it does not: somebody else does."""
-    real, removed = container.lock, []
+    real, removed = recording_files.lock, []
 
     def late(descriptor: int, path: str) -> None:
         if len(removed) < taken:
@@ -465,7 +467,7 @@ def test_a_repair_that_removes_the_file_before_it_is_locked_costs_no_recording(
             removed.append(path)
         real(descriptor, path)
 
-    monkeypatch.setattr(container, "lock", late)
+    monkeypatch.setattr(container_writer, "lock", late)
     if not made:
         with pytest.raises(StorageError, match="removes this file whenever it is made"):
             small(tmp_path)

@@ -12,16 +12,18 @@ import pytest
 from desk_helpers import DAYS, KEY, ONE, THREE, TWO, Camera, kinds, open_office, recording
 from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 
-from camerad.clock import DAY, SECOND
-from camerad.errors import StorageError
-from camerad.evidence import container, files, jws, listing
-from camerad.evidence.chain import HEADER_NAME, Chain
-from camerad.evidence.copies import is_copy
-from camerad.evidence.facts import LONGEST_DAYS
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import read_ledger
-from camerad.evidence.places import place_of
-from camerad.evidence.store import Store, What
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND
+from camerad.base.errors import StorageError
+from camerad.container import jws, recording_files
+from camerad.container.chain import HEADER_NAME, Chain
+from camerad.container.keys import SigningKey
+from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.ledger.ledger import read_ledger
+from camerad.store import listing
+from camerad.store.copies import is_copy
+from camerad.store.locations import place_of
+from camerad.store.store import Store, What
 
 OFFICE = SigningKey.generate()
 STRANGER = SigningKey.generate()
@@ -285,7 +287,7 @@ def test_what_nobody_can_tell_is_no_copy(
         def failing(*_: object) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr("camerad.evidence.copies.pieces", failing)
+        monkeypatch.setattr("camerad.store.copies.pieces", failing)
     assert not is_copy(str(copy), header)
 
 
@@ -314,7 +316,7 @@ def test_a_recording_that_cannot_be_renamed_keeps_nothing_else_from_being_looked
         def refuse(path: str, to: str) -> None:
             raise StorageError(f"{path}: cannot be {to}")
 
-        monkeypatch.setattr(files, "rename", refuse)
+        monkeypatch.setattr(durable_files, "rename", refuse)
         assert (What.UNREADABLE, ONE) in said(store)
         assert TWO in store.ledger.state.recordings
 
@@ -420,7 +422,7 @@ def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_d
     copies = in_office(office)
     other = office / "another" / "recordings"
     other.mkdir(parents=True)
-    real = container.names
+    real = recording_files.names
 
     def names(directory: str) -> list[str]:
         if directory == str(other):

@@ -9,8 +9,16 @@ from evidence_helpers import NOMINAL_US, ORIGIN_US, Packet, footage, time_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camerad.evidence.cutting import HOLE_US, NO_PICTURES, Chunk, Cutter
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap, PacketInfo
+from camerad.container.gaps import (
+    CAPTURE_RESTARTED,
+    FRAMES_LOST,
+    HOLE_US,
+    NO_PICTURES,
+    RING_FULL,
+    Gap,
+)
+from camerad.recording.segmenter import Chunk, Cutter
+from camerad.stream.packets import PacketInfo
 
 
 def cut_all(

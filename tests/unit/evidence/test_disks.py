@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import StorageError
-from camerad.evidence.storage import disk_of
+from camerad.base.errors import StorageError
+from camerad.store.disk import disk_of
 
 
 @pytest.fixture

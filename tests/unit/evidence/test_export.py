@@ -25,18 +25,19 @@ from desk_helpers import KEY, KEYS, ONE, Camera, office, recording
 from evidence_helpers import decoded, expected
 from sealed_helpers import altered, flipped, pack
 
-from camerad.clock import SECOND
-from camerad.errors import StorageError
-from camerad.evidence import copying, jws
-from camerad.evidence.export import Exported, Extract, FileNameError, Order, export
-from camerad.evidence.files import FileExistsAlreadyError
-from camerad.evidence.keys import read_public_key
-from camerad.evidence.known import Held
-from camerad.evidence.report import Verdict
-from camerad.evidence.store import HoldError
-from camerad.evidence.unseal import Opened, UnsealError, opened
-from camerad.evidence.verify import verify
-from camerad.evidence.wording import ENGLISH, GERMAN
+from camerad.base.clock import SECOND
+from camerad.base.durable_files import FileExistsAlreadyError
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.keys import read_public_key
+from camerad.ledger.recording_state import Held
+from camerad.office.decrypt import Opened, UnsealError, opened
+from camerad.office.export import Exported, Extract, FileNameError, Order, export
+from camerad.office.wording import ENGLISH, GERMAN
+from camerad.store import verified_copy
+from camerad.store.store import HoldError
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 
 WHOLE = [
     f"{ONE}.mp4",
@@ -128,7 +129,7 @@ def test_what_is_handed_over_is_what_was_checked(
             original.write_bytes(b"something else")
             yield footage
 
-    monkeypatch.setattr("camerad.evidence.export.opened", open_swapped)
+    monkeypatch.setattr("camerad.office.export.opened", open_swapped)
     made = run(an_order(original))
     assert made.report.verdict is Verdict.AUTHENTIC
     package = Path(made.path or "")
@@ -144,9 +145,9 @@ def test_what_is_swapped_before_the_copy_is_what_is_checked(
 ) -> None:
     def copy_swapped(*arguments: Any) -> Any:
         damage(original)
-        return copying.copy(*arguments)
+        return verified_copy.copy(*arguments)
 
-    monkeypatch.setattr("camerad.evidence.export.copying", _Copying(copy_swapped))
+    monkeypatch.setattr("camerad.office.export.copying", _Copying(copy_swapped))
     order = an_order(original)
     made = run(order)
     assert (made.path, made.report.verdict) == (None, Verdict.NOT_AUTHENTIC)
@@ -155,7 +156,7 @@ def test_what_is_swapped_before_the_copy_is_what_is_checked(
 
 
 class _Copying:
-    digest = staticmethod(copying.digest)
+    digest = staticmethod(verified_copy.digest)
 
     def __init__(self, copy: Any) -> None:
         self.copy = copy

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import StorageError
-from camerad.evidence import files
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
 
 
 @pytest.mark.parametrize("path", ["one", "one/two/three", "./one", "../here/one/two"])
@@ -20,15 +20,15 @@ def test_a_directory_is_made_by_a_relative_path_as_well(
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    files.make_directory(path)
+    durable_files.make_directory(path)
     assert (here / path).is_dir()
-    files.make_directory(path)
+    durable_files.make_directory(path)
 
 
 def test_a_directory_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="make the directory"):
-        files.make_directory(str(tmp_path / "file" / "below"))
+        durable_files.make_directory(str(tmp_path / "file" / "below"))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_is_no_directory_and_has_its_name_is_told(
     (tmp_path / "link").symlink_to("nowhere")
     path = tmp_path / place
     with pytest.raises(StorageError, match=rf"make the directory: .*{why}") as said:
-        files.make_directory(str(path))
+        durable_files.make_directory(str(path))
     assert str(said.value).startswith(f"{path}: ")
     assert (tmp_path / "file").read_bytes() == b"of somebody's"
 
@@ -49,14 +49,14 @@ def test_what_is_no_directory_and_has_its_name_is_told(
 def test_a_directory_that_somebody_else_makes_meanwhile_is_one_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = files.os.mkdir
+    make = durable_files.os.mkdir
 
     def first(path: str, mode: int) -> None:
         make(path, mode)
         make(path, mode)
 
-    monkeypatch.setattr(files.os, "mkdir", first)
-    files.make_directory(str(tmp_path / "one" / "two"))
+    monkeypatch.setattr(durable_files.os, "mkdir", first)
+    durable_files.make_directory(str(tmp_path / "one" / "two"))
     assert (tmp_path / "one" / "two").is_dir()
 
 
@@ -67,7 +67,7 @@ def test_nothing_but_a_plain_file_is_opened_to_be_written(tmp_path: Path) -> Non
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with pytest.raises(StorageError, match="this is a device or a pipe, and not what a camera"):
-            files.open_existing(str(path))
+            durable_files.open_existing(str(path))
     finally:
         os.close(reader)
 
@@ -88,13 +88,18 @@ def test_no_answer_is_not_taken_for_no(
             raise OSError(number, os.strerror(number))
         return real(name)
 
-    monkeypatch.setattr(files.os, "lstat", refuse)
-    forbidden = number in files.FORBIDDEN
-    for ask in (files.is_there, files.is_directory, files.is_link, files.is_file):
+    monkeypatch.setattr(durable_files.os, "lstat", refuse)
+    forbidden = number in durable_files.FORBIDDEN
+    for ask in (
+        durable_files.is_there,
+        durable_files.is_directory,
+        durable_files.is_link,
+        durable_files.is_file,
+    ):
         with pytest.raises(StorageError) as said:
             ask(str(path))
         assert said.value.errno == number
-        assert isinstance(said.value, files.ForbiddenError) is forbidden
+        assert isinstance(said.value, durable_files.ForbiddenError) is forbidden
         # A person who may not look is told where, and that once for all that is in there.
         named = path.parent if forbidden else path
         assert str(said.value).startswith(f"{named}: ")
@@ -104,8 +109,8 @@ def test_no_answer_is_not_taken_for_no(
 def test_what_cannot_be_there_is_not_there(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "loop").symlink_to("loop")
-    assert files.mode_of(str(tmp_path / name)) is None
-    assert not files.is_there(str(tmp_path / name))
+    assert durable_files.mode_of(str(tmp_path / name)) is None
+    assert not durable_files.is_there(str(tmp_path / name))
 
 
 def test_a_link_is_one_and_what_it_leads_to_is_asked_for_by_name(tmp_path: Path) -> None:
@@ -113,19 +118,19 @@ def test_a_link_is_one_and_what_it_leads_to_is_asked_for_by_name(tmp_path: Path)
     (tmp_path / "link").symlink_to("directory")
     (tmp_path / "lost").symlink_to("nowhere")
     link, lost = str(tmp_path / "link"), str(tmp_path / "lost")
-    assert (files.is_link(link), files.is_directory(link)) == (True, False)
-    assert files.is_directory(link, linked=True)
-    assert (files.is_there(lost), files.mode_of(lost, linked=True)) == (True, None)
+    assert (durable_files.is_link(link), durable_files.is_directory(link)) == (True, False)
+    assert durable_files.is_directory(link, linked=True)
+    assert (durable_files.is_there(lost), durable_files.mode_of(lost, linked=True)) == (True, None)
     for path in (link, lost):
         with pytest.raises(StorageError, match="a symbolic link stands there"):
-            files.look_into(path)
+            durable_files.look_into(path)
 
 
 def test_no_command_and_nothing_of_evidence_takes_no_answer_for_no() -> None:
     asking = re.compile(
         r"os\.path\.(exists|lexists|isdir|isfile|islink)\(|\.(exists|is_dir|is_file)\(\)"
     )
-    package = Path(files.__file__).parents[1]
+    package = Path(durable_files.__file__).parents[1]
     found = [
         f"{path.name}: {line.strip()}"
         for part in ("evidence", "commands")
@@ -141,9 +146,9 @@ def test_what_root_makes_belongs_to_whoever_has_the_directory(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.chown(tmp_path, 65_534, 65_533)
-    files.make_directory(str(tmp_path / "one" / "two"))
-    files.publish(str(tmp_path / "one" / "file"), b"x")
-    files.publish(str(tmp_path / "secret"), b"x", mode=0o600)
+    durable_files.make_directory(str(tmp_path / "one" / "two"))
+    durable_files.publish(str(tmp_path / "one" / "file"), b"x")
+    durable_files.publish(str(tmp_path / "secret"), b"x", mode=0o600)
 
     def owner(name: str) -> tuple[int, int]:
         found = (tmp_path / name).stat()
@@ -156,7 +161,7 @@ def test_what_root_makes_belongs_to_whoever_has_the_directory(
         raise OSError(errno.EPERM, "Operation not permitted")
 
     # A share may know no such user: what is copied there counts more than whose it is.
-    monkeypatch.setattr(files.os, "fchown", refuse)
-    files.publish(str(tmp_path / "shared"), b"x")
+    monkeypatch.setattr(durable_files.os, "fchown", refuse)
+    durable_files.publish(str(tmp_path / "shared"), b"x")
     assert owner("shared") == (0, 0)
     assert "cannot give it to the directory's owner" in caplog.text

@@ -21,8 +21,8 @@ from evidence_helpers import (
     time_of,
 )
 
-from camerad.evidence.boxes import boxes
-from camerad.evidence.fragments import (
+from camerad.container.mp4_boxes import boxes
+from camerad.recording.fragment_muxer import (
     FragmentError,
     FragmentMaker,
     Packet,

@@ -24,12 +24,12 @@ from sealed_helpers import (
 )
 from sound_helpers import MICROPHONE, PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
 
-from camerad.evidence.findings import Kind
-from camerad.evidence.records import Facts, Sound, SoundChange, SoundEnd
-from camerad.evidence.report import Report, Verdict
-from camerad.evidence.unseal import open_recording
-from camerad.evidence.verify import verify
-from camerad.stream.packets import Gap
+from camerad.container.gaps import Gap
+from camerad.container.statements import Facts, Sound, SoundChange, SoundEnd
+from camerad.office.decrypt import open_recording
+from camerad.verify.findings import Kind
+from camerad.verify.judge import verify
+from camerad.verify.report import Report, Verdict
 
 NAME = "20261124T153000Z-000001-00000001.tar"
 

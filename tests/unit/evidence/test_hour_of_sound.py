@@ -30,11 +30,11 @@ pytest.importorskip("hw_mocks", reason="no clapper")
 from av.video.frame import PictureType
 from hw_mocks.sound import Clapper, flashes
 
+from camerad.base.clock import ManualClock
 from camerad.capture.microphone import Microphone
 from camerad.capture.settings import SoundSettings
-from camerad.clock import ManualClock
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.unseal import open_recording
+from camerad.container.keys import KeyRing
+from camerad.office.decrypt import open_recording
 from camerad.stream import wire
 from camerad.stream.packets import PacketInfo
 from camerad.stream.sound import SoundNews, parse_format

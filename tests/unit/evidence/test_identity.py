@@ -15,10 +15,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from camerad.errors import StorageError
-from camerad.evidence import files, identity
-from camerad.evidence.identity import IdentityError, NoIdentityError, confirm, load_or_create
-from camerad.evidence.keys import KeyFileError, KeyRing, SigningKey
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.container.keys import KeyFileError, KeyRing, SigningKey
+from camerad.store import identity
+from camerad.store.identity import IdentityError, NoIdentityError, confirm, load_or_create
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +219,7 @@ def test_a_start_that_is_interrupted_anywhere_is_completed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Power goes before each of the renames that make a change visible, one after the other."""
-    rename = files.rename
+    rename = durable_files.rename
     for step in range(4):
         state = tmp_path / str(step)
         former = settled(state)
@@ -233,7 +234,7 @@ def test_a_start_that_is_interrupted_anywhere_is_completed_by_the_next(
             rename(path, to)
 
         with monkeypatch.context() as patched:
-            patched.setattr(files, "rename", interrupted)
+            patched.setattr(durable_files, "rename", interrupted)
             try:
                 confirm(str(state), load_or_create(str(state)))
                 raise AssertionError("it was to be interrupted")
@@ -311,13 +312,13 @@ def test_a_key_that_a_reset_gave_up_is_overwritten_before_its_name_goes(
 ) -> None:
     former = identity.load_or_create(str(tmp_path)).key.public.thumbprint
     seen: list[bytes] = []
-    remove = files.remove
+    remove = durable_files.remove
 
     def look(path: str) -> None:
         seen.append(Path(path).read_bytes())
         remove(path)
 
-    monkeypatch.setattr(files, "remove", look)
+    monkeypatch.setattr(durable_files, "remove", look)
     identity.load_or_create(str(tmp_path), {former})
     assert len(seen) == 1 and seen[0] and not any(seen[0])
 
@@ -380,7 +381,7 @@ def test_confirming_what_is_known_writes_nothing(
 ) -> None:
     settled(tmp_path)
     again = load_or_create(str(tmp_path))
-    monkeypatch.setattr(files, "publish", fail(errno.EROFS))
+    monkeypatch.setattr(durable_files, "publish", fail(errno.EROFS))
     confirm(str(tmp_path), again)
     assert load_or_create(str(tmp_path)).created is False
 

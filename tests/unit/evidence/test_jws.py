@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from camerad.evidence import jws
-from camerad.evidence.keys import SigningKey, decode_base64url, encode_base64url
+from camerad.container import jws
+from camerad.container.keys import SigningKey, decode_base64url, encode_base64url
 
 KEY = SigningKey.generate()
 

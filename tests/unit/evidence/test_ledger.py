@@ -13,16 +13,17 @@ import msgspec
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, ended, failing, notes_in
 
-from camerad.clock import DAY, SECOND, ClockSource, ManualClock
-from camerad.errors import StorageError
-from camerad.evidence import entries, jws
-from camerad.evidence.entries import LATE_US
-from camerad.evidence.facts import KINDS, Uptime
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.known import Held, Known
-from camerad.evidence.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
-from camerad.evidence.state import age_us
-from camerad.evidence.store import MOST_HOLDS
+from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger import entries
+from camerad.ledger.entries import LATE_US
+from camerad.ledger.entry_types import KINDS, Uptime
+from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
+from camerad.ledger.recording_state import Held, Known
+from camerad.ledger.state import age_us
+from camerad.store.store import MOST_HOLDS
 
 HOUR = DAY // 24
 

@@ -10,16 +10,17 @@ import msgspec
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, notes_in
 
-from camerad.clock import DAY, ClockSource, Moment
-from camerad.errors import StorageError
-from camerad.evidence import entries, epochs, jws
-from camerad.evidence.audit import signers
-from camerad.evidence.entries import Payload
-from camerad.evidence.facts import Carried, Deleted, Fact, HoldReleased
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.ledger import Head, read_ledger
-from camerad.evidence.state import harm
+from camerad.base.clock import DAY, ClockSource, Moment
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.container.severity import Severity
+from camerad.ledger import entries, log_segments
+from camerad.ledger.audit import signers
+from camerad.ledger.entries import Payload
+from camerad.ledger.entry_types import Carried, Deleted, Fact, HoldReleased
+from camerad.ledger.ledger import Head, read_ledger
+from camerad.ledger.state import harm
 
 UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
 
@@ -104,8 +105,8 @@ def test_an_older_witnessed_head_is_found_in_its_place(book: Book) -> None:
 
 
 def test_a_witnessed_head_that_has_expired_is_compared_with_its_checkpoint(book: Book) -> None:
-    name = epochs.checkpoint_name(2)
-    checkpoint = epochs.parse_checkpoint((book.path / name).read_bytes(), KEYS)
+    name = log_segments.checkpoint_name(2)
+    checkpoint = log_segments.parse_checkpoint((book.path / name).read_bytes(), KEYS)
     assert book.check(Head(2, checkpoint.last, checkpoint.final))[1] == []
     (text,) = damage_in(book.path, Head(2, checkpoint.last, "0" * 64))
     assert text.startswith("000002.checkpoint: entry")
@@ -150,19 +151,19 @@ def test_a_damaged_checkpoint_is_found(book: Book) -> None:
 
 def test_a_checkpoint_by_another_key_is_found(book: Book) -> None:
     path = book.path / "000001.checkpoint"
-    checkpoint = epochs.parse_checkpoint(path.read_bytes(), KEYS)
-    path.write_bytes(jws.sign(OTHER, epochs.CHECKPOINT, checkpoint))
+    checkpoint = log_segments.parse_checkpoint(path.read_bytes(), KEYS)
+    path.write_bytes(jws.sign(OTHER, log_segments.CHECKPOINT, checkpoint))
     assert "not among those trusted" in damage_in(book.path)[0]
 
 
 def test_a_checkpoint_that_does_not_fit_its_neighbours_is_found(book: Book) -> None:
     path = book.path / "000002.checkpoint"
-    checkpoint = epochs.parse_checkpoint(path.read_bytes(), KEYS)
-    other = epochs.Checkpoint(
+    checkpoint = log_segments.parse_checkpoint(path.read_bytes(), KEYS)
+    other = log_segments.Checkpoint(
         **{name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
         | {"previous": "0" * 64}
     )
-    path.write_bytes(jws.sign(KEY, epochs.CHECKPOINT, other))
+    path.write_bytes(jws.sign(KEY, log_segments.CHECKPOINT, other))
     assert damage_in(book.path) == ["000002.checkpoint: it does not follow what is before it"]
 
 
@@ -170,7 +171,7 @@ def test_a_checkpoint_and_its_epoch_may_both_be_there_and_must_agree(book: Book)
     for final in (None, "0" * 64):
         entry = book.entries(3)[-1]
         first = book.entries(3)[0]
-        checkpoint = epochs.Checkpoint(
+        checkpoint = log_segments.Checkpoint(
             3,
             first.sequence,
             entry.sequence,
@@ -178,7 +179,7 @@ def test_a_checkpoint_and_its_epoch_may_both_be_there_and_must_agree(book: Book)
             final or entry.sha256,
             *book.ledger.now(),
         )
-        token = jws.sign(KEY, epochs.CHECKPOINT, checkpoint)
+        token = jws.sign(KEY, log_segments.CHECKPOINT, checkpoint)
         (book.path / "000003.checkpoint").write_bytes(token)
         told = [] if final is None else ["000003.jws: it ends otherwise than its checkpoint says"]
         assert damage_in(book.path) == told

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ledger_helpers import Book, found_in
 
-from camerad.evidence.facts import Repaired
+from camerad.ledger.entry_types import Repaired
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from random import Random
 
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
-from camerad.clock import DAY
-from camerad.evidence.timeline import Instant
+from camerad.base.clock import DAY
+from camerad.ledger.timeline import Instant
 
 
 def test_a_sound_clock_never_makes_anything_older_than_it_is() -> None:

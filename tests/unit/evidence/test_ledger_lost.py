@@ -12,13 +12,13 @@ from ledger_helpers import Book
 from sealed_helpers import made
 from test_ledger_repair import flip
 
-from camerad.clock import DAY
-from camerad.evidence import identity
-from camerad.evidence.facts import LONGEST_DAYS, Damaged
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import LedgerFinding, read_ledger
-from camerad.evidence.places import place_of
-from camerad.evidence.store import Store
+from camerad.base.clock import DAY
+from camerad.container.keys import SigningKey
+from camerad.ledger.entry_types import LONGEST_DAYS, Damaged
+from camerad.ledger.ledger import LedgerFinding, read_ledger
+from camerad.store import identity
+from camerad.store.locations import place_of
+from camerad.store.store import Store
 
 HOUR = DAY // 24
 

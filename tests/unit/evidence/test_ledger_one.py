@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_helpers import KEYS, OTHER, Book
 
-from camerad.clock import DAY
-from camerad.evidence import audit, entries, epochs, jws
-from camerad.evidence.audit import entries_about, read_ledger, read_state, signers, tombstones
-from camerad.evidence.entries import Entry
-from camerad.evidence.keys import KeyRing, SigningKey
+from camerad.base.clock import DAY
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger import audit, entries, log_segments
+from camerad.ledger.audit import entries_about, read_ledger, read_state, signers, tombstones
+from camerad.ledger.entries import Entry
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def book(tmp_path: Path) -> Book:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the ledger's files that are read from here on."""
     names: list[str] = []
-    real = epochs.read
+    real = log_segments.read
 
     def noted(directory: str, name: str) -> bytes:
         names.append(name)
         return real(directory, name)
 
-    monkeypatch.setattr(epochs, "read", noted)
+    monkeypatch.setattr(log_segments, "read", noted)
     return names
 
 
@@ -144,7 +145,7 @@ def test_a_ledgers_signers_are_found_with_few_entries_taken_apart(
 def test_a_part_of_a_payload_is_found_wherever_it_begins(
     before: bytes, part: bytes, after: bytes
 ) -> None:
-    from camerad.evidence.keys import encode_base64url
+    from camerad.container.keys import encode_base64url
 
     token = encode_base64url(before + part + after).encode()
     assert any(one in token for one in jws.spellings(part))

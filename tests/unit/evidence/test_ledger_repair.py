@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from ledger_helpers import DAYS, KEY, KEYS, OTHER, Book, damage_in, failing, notes_in
 
-from camerad.clock import DAY, ClockSource
-from camerad.errors import StorageError
-from camerad.evidence import entries
-from camerad.evidence.facts import Damaged
-from camerad.evidence.state import age_us
+from camerad.base.clock import DAY, ClockSource
+from camerad.base.errors import StorageError
+from camerad.ledger import entries
+from camerad.ledger.entry_types import Damaged
+from camerad.ledger.state import age_us
 
 
 @pytest.fixture

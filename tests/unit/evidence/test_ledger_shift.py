@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ledger_helpers import Book, failing
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.errors import StorageError
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.base.errors import StorageError
 
 HOUR = DAY // 24
 

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from timeline_world import RTC, SYNC, UNKNOWN, World
 
-from camerad.clock import DAY
-from camerad.evidence.timeline import STEADY_US, Instant, Timeline
+from camerad.base.clock import DAY
+from camerad.ledger.timeline import STEADY_US, Instant, Timeline
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera
 from ledger_helpers import found_in
 
-from camerad.clock import DAY, SECOND
-from camerad.evidence import entries, facts, jws
-from camerad.evidence.entries import LEDGER
-from camerad.evidence.facts import HoldPlaced
-from camerad.evidence.known import Held
-from camerad.evidence.retention import expiring_flagged, may_make_room
+from camerad.base.clock import DAY, SECOND
+from camerad.container import jws
+from camerad.ledger import entries, entry_types
+from camerad.ledger.entries import LEDGER
+from camerad.ledger.entry_types import HoldPlaced
+from camerad.ledger.recording_state import Held
+from camerad.store.retention import expiring_flagged, may_make_room
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_version_that_can_read_it_takes_it_in(
     with camera.open() as store:
         store.ledger.rotate()
         store.hold(ONE, "Klage", "Desk")
-    later = {**facts.KINDS, "hold_of_two": HoldPlaced}
+    later = {**entry_types.KINDS, "hold_of_two": HoldPlaced}
     monkeypatch.setattr(entries, "KINDS", later)
     camera.clock.advance(DAYS * DAY)
     with camera.open() as store:
@@ -194,7 +195,11 @@ def test_what_is_read_late_ends_no_hold(camera: Camera, monkeypatch: pytest.Monk
     with camera.open() as store:
         store.hold(ONE, "Klage", "Desk")
         store.ledger.rotate()
-    later = {**facts.KINDS, "release_by_court": facts.HoldReleased, "gone": facts.Deleted}
+    later = {
+        **entry_types.KINDS,
+        "release_by_court": entry_types.HoldReleased,
+        "gone": entry_types.Deleted,
+    }
     monkeypatch.setattr(entries, "KINDS", later)
     with camera.open() as store:
         assert store.ledger.state.recordings[ONE].holds == (Held("Klage", "Desk"),)
@@ -204,7 +209,7 @@ def test_what_is_read_late_ends_no_hold(camera: Camera, monkeypatch: pytest.Monk
 def test_many_entries_that_cannot_be_read_begin_no_epoch_after_another(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("camerad.evidence.ledger.MOST_ENTRIES", 5)
+    monkeypatch.setattr("camerad.ledger.ledger.MOST_ENTRIES", 5)
     for _ in range(8):
         append(camera, "new", {"of": "it"})
     with camera.open() as store:
@@ -234,19 +239,21 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
     with camera.open() as store:
         one, two = (store.ledger.state.recordings[name] for name in (ONE, TWO))
         _, now = store.ledger.now()
-        earlier = entries.make(KEY, store.ledger.head, "an earlier boot", now, facts.Uptime())
+        earlier = entries.make(KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime())
     held = (Held("Anzeige", "Head"),)
-    carried = facts.Carried((), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ())
+    carried = entry_types.Carried(
+        (), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ()
+    )
     append(camera, "carried_by_two", msgspec.to_builtins(carried))
     append(camera, "stage_of_two", {"stage": "self-view", "display": True})
-    closed = facts.Closed(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
+    closed = entry_types.Closed(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
     append(camera, "closed_by_two", msgspec.to_builtins(closed), boot_id=earlier.boot_id)
     with camera.open() as store:
         store.ledger.rotate()
         assert len(store.ledger.state.unread) == 3
-    later = {"carried_by_two": facts.Carried, "stage_of_two": facts.StageReached}
-    later |= {"closed_by_two": facts.Closed}
-    monkeypatch.setattr(entries, "KINDS", {**facts.KINDS, **later})
+    later = {"carried_by_two": entry_types.Carried, "stage_of_two": entry_types.StageReached}
+    later |= {"closed_by_two": entry_types.Closed}
+    monkeypatch.setattr(entries, "KINDS", {**entry_types.KINDS, **later})
     with closing(camera.ledger()) as ledger:
         state = ledger.state
         assert (state.unread, state.stage) == ((), "")

@@ -21,11 +21,11 @@ RECORD = """
 import gc, json, os, sys
 import pyrage
 from camerad import process
-from camerad.evidence.assembling import assemble
-from camerad.evidence.cutting import Cutter
-from camerad.evidence.fragments import FragmentMaker
-from camerad.evidence.seal import Sealer
-from camerad.evidence.soundtrack import NOTHING_HEARD
+from camerad.recording.assembly import assemble
+from camerad.recording.segmenter import Cutter
+from camerad.recording.fragment_muxer import FragmentMaker
+from camerad.container.encryption import Sealer
+from camerad.recording.audio_track import NOTHING_HEARD
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 

@@ -23,14 +23,17 @@ from sink_helpers import (
     small,
 )
 
-from camerad.clock import ManualClock
-from camerad.errors import StorageError
-from camerad.evidence import container, jws, listing, tar
-from camerad.evidence.container import member, new_id
-from camerad.evidence.listing import Listing, list_recordings, read_info
-from camerad.evidence.repair import repair
-from camerad.evidence.walking import NotARecordingError
-from camerad.stream.packets import Gap
+from camerad.base.clock import ManualClock
+from camerad.base.errors import StorageError
+from camerad.container import jws, ustar
+from camerad.container.gaps import Gap
+from camerad.container.members import NotARecordingError
+from camerad.container.recording_files import new_id
+from camerad.container.ustar import member
+from camerad.recording import container_writer
+from camerad.store import listing
+from camerad.store.listing import Listing, list_recordings, read_info
+from camerad.store.recovery import repair
 
 BEFORE = "20261124T152900Z-000001-00000000"
 """Id of the recording before."""
@@ -191,7 +194,7 @@ def test_a_lock_that_cannot_be_asked_for_is_told(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(container.fcntl, "flock", refuse)
+    monkeypatch.setattr(container_writer.fcntl, "flock", refuse)
     assert list_recordings(str(tmp_path)) == []
     assert "cannot read the recording: No locks available" in caplog.text
 
@@ -211,7 +214,7 @@ def test_a_header_that_says_what_cannot_be_keeps_no_other_from_being_listed(
     record(tmp_path)
     planted = "20261124T153000Z-000777-0000000a"
     token = jws.sign(KEY, "camerad-header", msgspec.to_builtins(a_header(planted)) | change)
-    (tmp_path / f"{planted}.tar").write_bytes(b"".join([*member("header.jws", token), tar.END]))
+    (tmp_path / f"{planted}.tar").write_bytes(b"".join([*member("header.jws", token), ustar.END]))
     assert [info.id for info in list_recordings(str(tmp_path))] == [ID]
     assert "cannot be listed" in caplog.text
     assert "\x1b" not in caplog.text

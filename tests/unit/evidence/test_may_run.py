@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from sealed_helpers import BOOT, a_header, at
 
-from camerad.clock import SECOND, ClockSource, Moment
-from camerad.evidence.known import Deletion, Known
-from camerad.evidence.state import UNSAID_US, LedgerState
-from camerad.evidence.timeline import Instant, Run, Timeline
+from camerad.base.clock import SECOND, ClockSource, Moment
+from camerad.ledger.recording_state import Deletion, Known
+from camerad.ledger.state import UNSAID_US, LedgerState
+from camerad.ledger.timeline import Instant, Run, Timeline
 
 BEGAN_US = 5_000 * SECOND
 HEADER = replace(a_header(), clock=Moment(BEGAN_US, 0, ClockSource.UNKNOWN))

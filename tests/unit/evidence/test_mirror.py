@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from ledger_helpers import KEY, KEYS, OTHER, Book, damage_in
 
-from camerad.clock import DAY, SECOND, ManualClock
-from camerad.evidence import epochs
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.known import ClosedEpoch
-from camerad.evidence.mirror import mirror_ledger
-from camerad.evidence.places import Holding
-from camerad.evidence.timeline import Instant
+from camerad.base.clock import DAY, SECOND, ManualClock
+from camerad.container.keys import KeyRing
+from camerad.ledger import log_segments
+from camerad.ledger.recording_state import ClosedEpoch
+from camerad.ledger.timeline import Instant
+from camerad.office.ledger_mirror import mirror_ledger
+from camerad.store.locations import Holding
 
-EPOCH = epochs.epoch_name
+EPOCH = log_segments.epoch_name
 
 
 class Copied:
@@ -253,8 +253,8 @@ def test_a_checkpoint_that_was_made_again_is_the_same(copied: Copied) -> None:
     copied.rotate()
     for _ in range(2):
         copied.book.clock.advance(SECOND)
-        token = epochs.make_checkpoint(KEY, closed, *copied.book.ledger.now())
-        (copied.book.path / epochs.checkpoint_name(1)).write_bytes(token)
+        token = log_segments.make_checkpoint(KEY, closed, *copied.book.ledger.now())
+        (copied.book.path / log_segments.checkpoint_name(1)).write_bytes(token)
         assert copied.mirror() == []
     (copied.book.path / EPOCH(1)).unlink()
     assert copied.mirror() == []
@@ -267,7 +267,7 @@ def test_an_epoch_that_has_expired_in_the_copy_does_not_come_back(copied: Copied
     expire(copied)
     copied.mirror()
     (copied.book.path / EPOCH(1)).write_bytes(first)
-    (copied.book.path / epochs.checkpoint_name(1)).unlink()
+    (copied.book.path / log_segments.checkpoint_name(1)).unlink()
     assert copied.mirror() == []
     assert EPOCH(1) not in copied.copied()
 
@@ -284,7 +284,7 @@ def checkpoint(copied: Copied, **changed: object) -> bytes:
     }
     key = changed.pop("key", KEY)
     made = ClosedEpoch(**(said | changed))  # type: ignore[arg-type]
-    return epochs.make_checkpoint(key, made, *copied.book.ledger.now())  # type: ignore[arg-type]
+    return log_segments.make_checkpoint(key, made, *copied.book.ledger.now())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_checkpoint_that_does_not_fit_takes_nothing_away(
 ) -> None:
     witnessed = copied.copied()
     token = b"junk" if changed is None else checkpoint(copied, **changed)
-    (copied.book.path / epochs.checkpoint_name(1)).write_bytes(token)
+    (copied.book.path / log_segments.checkpoint_name(1)).write_bytes(token)
     copied.book.file(1).unlink()
     assert len(copied.mirror()) == 1
     assert copied.copied() == witnessed
@@ -325,7 +325,7 @@ def test_another_checkpoint_of_an_expired_epoch_is_another_branch(copied: Copied
     expire(copied)
     copied.mirror()
     witnessed = copied.copied()
-    (copied.book.path / epochs.checkpoint_name(1)).write_bytes(token)
+    (copied.book.path / log_segments.checkpoint_name(1)).write_bytes(token)
     copied.say()
     assert len(copied.mirror()) == 1
     assert copied.copied() == witnessed

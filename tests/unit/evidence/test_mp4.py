@@ -13,8 +13,8 @@ import pytest
 from evidence_helpers import ffmpeg_is_silent, probed_seconds
 from sealed_helpers import made
 
-from camerad.evidence.boxes import Mp4Error, boxes
-from camerad.evidence.mp4 import Mp4Writer
+from camerad.container.mp4_boxes import Mp4Error, boxes
+from camerad.office.remux import Mp4Writer
 
 RATE = 48_000
 Packets = list[tuple[str, float, bytes]]

@@ -13,14 +13,15 @@ import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, Silent, open_office
 from ledger_helpers import damage_in
 
-from camerad.clock import DAY, SECOND
-from camerad.errors import StorageError
-from camerad.evidence import copying, jws, receipts
-from camerad.evidence.device import OffloadError, OwnedDevice, accept_receipt
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.offload import offload
-from camerad.evidence.places import Holding, place_of
-from camerad.evidence.receipts import Copied
+from camerad.base.clock import DAY, SECOND
+from camerad.base.errors import StorageError
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.office.offload import offload
+from camerad.store import receipts, verified_copy
+from camerad.store.device_client import OffloadError, OwnedDevice, accept_receipt
+from camerad.store.locations import Holding, place_of
+from camerad.store.receipts import Copied
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_a_receipt_that_never_reached_the_device_is_handed_in_again(
 ) -> None:
     camera.put(ONE)
     with monkeypatch.context() as patched:
-        patched.setattr("camerad.evidence.device.accept_receipt", lambda *_: [])
+        patched.setattr("camerad.store.device_client.accept_receipt", lambda *_: [])
         camera.offload(office)
     assert acknowledged(camera) == {ONE: False}
     assert camera.offload(office).copied == []
@@ -175,14 +176,14 @@ def test_a_copy_that_reads_back_otherwise_is_not_acknowledged(
     camera: Camera, office: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera.put(ONE)
-    real = copying.digest
+    real = verified_copy.digest
 
-    def worn_out(path: str, *args: Any, **named: Any) -> copying.Digest:
+    def worn_out(path: str, *args: Any, **named: Any) -> verified_copy.Digest:
         found = real(path, *args, **named)
         return found._replace(sha256="0" * 64) if named.get("fresh") else found
 
-    monkeypatch.setattr(copying, "digest", worn_out)
-    with pytest.raises(copying.CopyError, match="take another"):
+    monkeypatch.setattr(verified_copy, "digest", worn_out)
+    with pytest.raises(verified_copy.CopyError, match="take another"):
         camera.offload(office)
     assert acknowledged(camera) == {ONE: False}
     assert os.listdir(holding(office).recordings) == []
@@ -378,7 +379,7 @@ def test_a_receipt_by_another_key_acknowledges_nothing(camera: Camera) -> None:
     other = SigningKey.generate()
     with camera.open() as store:
         final = store.ledger.state.recordings[ONE].final or ""
-        copied = [Copied(ONE, final, *copying.digest(str(path)))]
+        copied = [Copied(ONE, final, *verified_copy.digest(str(path)))]
         token = OwnedDevice(store, other, KeyRing([other.public])).sign("cam-1", "00", copied)
         with pytest.raises(jws.SignatureError):
             accept_receipt(store, KEYS, token)

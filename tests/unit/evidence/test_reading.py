@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sink_helpers import END, KEY, a_closing, a_facts, abandon, small
 
-from camerad.errors import StorageError
-from camerad.evidence import chain, jws, reading, tar
-from camerad.evidence.container import member
-from camerad.evidence.reading import end_of, header_of, skeleton
-from camerad.evidence.records import Content, Facts
-from camerad.evidence.walking import Located, NotARecordingError, Stop, Why, walk
+from camerad.base.errors import StorageError
+from camerad.container import chain, jws, ustar
+from camerad.container import skeleton as reading
+from camerad.container.members import Located, NotARecordingError, Stop, Why, walk
+from camerad.container.skeleton import end_of, header_of, skeleton
+from camerad.container.statements import Content, Facts
+from camerad.container.ustar import member
 
 MEMBERS = [("header.jws", b"h" * 700), ("init.mp4.age", b""), ("000000.m4s.age", b"f" * 1024)]
 ARCHIVE = b"".join(b"".join(member(name, content)) for name, content in MEMBERS)
@@ -38,7 +39,7 @@ def names(found: list[Located]) -> list[str]:
 
 
 def test_a_walk_says_where_each_member_lies() -> None:
-    found, stop = walked(ARCHIVE + tar.END)
+    found, stop = walked(ARCHIVE + ustar.END)
     contents = [ARCHIVE[one.data_offset : one.data_offset + one.member.size] for one in found]
     assert list(zip(names(found), contents, strict=True)) == MEMBERS
     assert [one.header_offset for one in found] == [0, 1536, 2048]
@@ -47,7 +48,7 @@ def test_a_walk_says_where_each_member_lies() -> None:
 
 
 def test_the_file_may_be_read_while_it_is_walked_through() -> None:
-    file = io.BytesIO(ARCHIVE + tar.END)
+    file = io.BytesIO(ARCHIVE + ustar.END)
     found = []
     for located in walk(file):
         file.seek(located.data_offset)
@@ -80,7 +81,7 @@ def test_wherever_the_file_is_cut_the_members_before_are_found() -> None:
 
 def test_padding_that_is_not_zeros_is_damage() -> None:
     for at in range(512 + 700, 1536):
-        data = bytearray(ARCHIVE + tar.END)
+        data = bytearray(ARCHIVE + ustar.END)
         data[at] = 1
         found, stop = walked(bytes(data))
         assert (found, stop.offset, stop.why) == ([], 1212, Why.DAMAGED)
@@ -88,7 +89,7 @@ def test_padding_that_is_not_zeros_is_damage() -> None:
 
 @given(st.integers(0, 511), st.integers(1, 255))
 def test_a_damaged_header_stops_the_walk_there(at: int, turned: int) -> None:
-    data = bytearray(ARCHIVE + tar.END)
+    data = bytearray(ARCHIVE + ustar.END)
     data[2048 + at] ^= turned
     found, stop = walked(bytes(data))
     assert names(found) == ["header.jws", "init.mp4.age"]
@@ -99,13 +100,13 @@ def test_a_damaged_header_stops_the_walk_there(at: int, turned: int) -> None:
 def test_garbage_is_never_a_member(data: bytes) -> None:
     found, stop = walked(data)
     assert found == []
-    assert stop.why is not Why.END or data == tar.END
+    assert stop.why is not Why.END or data == ustar.END
 
 
 @given(st.lists(st.tuples(st.sampled_from(["header.jws", "end.jws"]), st.binary(max_size=1200))))
 def test_every_archive_is_walked_to_its_end(members: list[tuple[str, bytes]]) -> None:
     data = b"".join(b"".join(member(name, content)) for name, content in members)
-    found, stop = walked(data + tar.END)
+    found, stop = walked(data + ustar.END)
     assert names(found) == [name for name, _ in members]
     assert (stop.offset, stop.why) == (len(data), Why.END)
 
@@ -113,7 +114,7 @@ def test_every_archive_is_walked_to_its_end(members: list[tuple[str, bytes]]) ->
 # --------------------------------------------------------------------------- skeletons
 
 
-def written(directory: Path, *pieces: tuple[str, bytes], end: bytes = tar.END) -> str:
+def written(directory: Path, *pieces: tuple[str, bytes], end: bytes = ustar.END) -> str:
     """A file with these members; its path."""
     path = directory / "x.tar"
     path.write_bytes(b"".join(b"".join(member(*piece)) for piece in pieces) + end)
@@ -287,7 +288,7 @@ def test_a_commit_by_another_key_than_the_header_s_is_none(tmp_path: Path) -> No
     [
         (b"", "the file ends here", True),
         (bytes(100_000), "a block of zeros", True),
-        (tar.END, "the archive ends here", True),
+        (ustar.END, "the archive ends here", True),
         (bytes(3_000_000) + b"x", "a block of zeros", False),
         (b"evidence", "the file ends here", False),
         (b"x" * 512, "not one of camerad's", False),
@@ -352,18 +353,18 @@ def test_the_end_is_found_without_reading_the_rest(tmp_path: Path) -> None:
     made = Made()
     end = ("end.jws", made.chain.end(END))
     cases: list[tuple[list[tuple[str, bytes]], bytes, bool]] = [
-        ([end], tar.END, True),
+        ([end], ustar.END, True),
         # Content that happens to begin like an end is passed over.
-        ([("torn.bin", b"".join(member(*end)) + b"end.jws\0"), end], tar.END, True),
-        ([("torn.bin", b"x" * 300_000), end], tar.END, True),
+        ([("torn.bin", b"".join(member(*end)) + b"end.jws\0"), end], ustar.END, True),
+        ([("torn.bin", b"x" * 300_000), end], ustar.END, True),
         ([end], bytes(1536), False),
         ([end], bytes(512), False),
-        ([end], tar.END + b"x", False),
-        ([end], tar.END[:-1] + b"x", False),
-        ([end, ("torn.bin", b"")], tar.END, False),
-        ([("end.jws", b"no statement")], tar.END, False),
-        ([("torn.bin", b"end.jws\0")], tar.END, False),
-        ([], tar.END, False),
+        ([end], ustar.END + b"x", False),
+        ([end], ustar.END[:-1] + b"x", False),
+        ([end, ("torn.bin", b"")], ustar.END, False),
+        ([("end.jws", b"no statement")], ustar.END, False),
+        ([("torn.bin", b"end.jws\0")], ustar.END, False),
+        ([], ustar.END, False),
         ([], b"", False),
     ]
     for pieces, behind, there in cases:

@@ -25,10 +25,10 @@ from evidence_helpers import (
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
 from sink_helpers import SEALER, unsealed_file
 
-from camerad.evidence.cutting import HOLE_US, STARTED_LATE, STOPPED_SHORT
-from camerad.evidence.listing import list_recordings
-from camerad.evidence.recorder import BUFFER_BOUND, STILL_FILLING
-from camerad.evidence.records import Facts, RateChange
+from camerad.container.gaps import HOLE_US, STARTED_LATE, STOPPED_SHORT
+from camerad.container.statements import Facts, RateChange
+from camerad.recording.recorder import BUFFER_BOUND, STILL_FILLING
+from camerad.store.listing import list_recordings
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
 
 BEFORE = "20261124T152900Z-000001-00000000"

@@ -20,15 +20,15 @@ from evidence_helpers import (
 from recorder_bench import DEADLINE, Bench, Stalling, plan, until
 from sink_helpers import open_sink, unsealed_file
 
-from camerad.errors import StorageError
-from camerad.evidence.container import new_id
-from camerad.evidence.cutting import HOLE_US
-from camerad.evidence.fragments import FragmentError, ParametersChangedError
-from camerad.evidence.listing import list_recordings
-from camerad.evidence.notes import SLOW_SYNC_US
-from camerad.evidence.recorder import Recorder
-from camerad.evidence.records import Closing, Facts, RecordingInfo
-from camerad.evidence.riding import LONGEST_US
+from camerad.base.errors import StorageError
+from camerad.container.gaps import HOLE_US
+from camerad.container.recording_files import new_id
+from camerad.container.statements import Closing, Facts, RecordingInfo
+from camerad.recording.fragment_muxer import FragmentError, ParametersChangedError
+from camerad.recording.pending_events import SLOW_SYNC_US
+from camerad.recording.recorder import Recorder
+from camerad.recording.write_retry import LONGEST_US
+from camerad.store.listing import list_recordings
 from camerad.stream.ring import CAPTURE_RESTARTED, RING_FULL, Gap, Ring
 
 

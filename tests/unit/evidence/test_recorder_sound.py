@@ -33,19 +33,19 @@ from sound_helpers import (
     sound_format,
 )
 
-from camerad.errors import StorageError
-from camerad.evidence import soundtrack
-from camerad.evidence.container import Sink
-from camerad.evidence.cutting import HOLE_US
-from camerad.evidence.keys import KeyRing
-from camerad.evidence.records import Closing, Facts, Header
-from camerad.evidence.report import Verdict
-from camerad.evidence.soundtrack import SoundTrack
-from camerad.evidence.unseal import open_recording
-from camerad.evidence.verify import verify
+from camerad.base.errors import StorageError
+from camerad.container.gaps import HOLE_US
+from camerad.container.keys import KeyRing
+from camerad.container.statements import Closing, Facts, Header
+from camerad.office.decrypt import open_recording
+from camerad.recording import audio_track
+from camerad.recording.audio_track import SoundTrack
+from camerad.recording.container_writer import Sink
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST, SoundNews
 from camerad.stream.wire import SoundState
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 
 SECOND = 1_000_000
 SYNC_S = 0.012
@@ -349,7 +349,7 @@ def test_the_end_waits_a_moment_for_the_last_sound(bench: Bench) -> None:
 def test_the_end_does_not_wait_for_sound_that_cannot_come(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(soundtrack, "LAST_S", 1e6)
+    monkeypatch.setattr(audio_track, "LAST_S", 1e6)
     track = hearing(bench)
     feed_sound(bench.sound_ring, sound(1))
     track.mute(True, heard_at(40))

@@ -33,17 +33,14 @@ from sink_helpers import (
 )
 from sound_helpers import MICROPHONE, UNIT_US
 
-from camerad.clock import ManualClock
-from camerad.errors import StorageError
-from camerad.evidence import chain, container, files, jws, repair, tar
-from camerad.evidence.container import member
-from camerad.evidence.cutting import CUT_OFF, NOT_STORED
-from camerad.evidence.findings import Kind
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.listing import list_recordings
-from camerad.evidence.owed import Owed
-from camerad.evidence.reading import skeleton
-from camerad.evidence.records import (
+from camerad.base import durable_files
+from camerad.base.clock import ManualClock
+from camerad.base.errors import StorageError
+from camerad.container import chain, jws, ustar
+from camerad.container.gaps import CAPTURE_RESTARTED, CUT_OFF, NOT_STORED, Gap
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.skeleton import skeleton
+from camerad.container.statements import (
     Closing,
     RateChange,
     Sound,
@@ -51,9 +48,14 @@ from camerad.evidence.records import (
     SoundEnd,
     StageChange,
 )
-from camerad.evidence.repair import TORN, UNREADABLE, Outcome, repair_all, unfinished
-from camerad.evidence.verify import verify
-from camerad.stream.packets import CAPTURE_RESTARTED, Gap
+from camerad.container.ustar import member
+from camerad.recording import container_writer
+from camerad.store import recovery
+from camerad.store.listing import list_recordings
+from camerad.store.owed import Owed
+from camerad.store.recovery import TORN, UNREADABLE, Outcome, repair_all, unfinished
+from camerad.verify.findings import Kind
+from camerad.verify.judge import verify
 
 __all__ = ["interrupted", "unsynchronised"]
 
@@ -94,7 +96,7 @@ SAME_BOOT = ManualClock(time_of(4000), MOMENT.wall_us)
 
 def owed_end(path: str, owed: Owed | None, clock: ManualClock = SAME_BOOT) -> Closing:
     """What the end says that repair writes; it may hold no contradiction."""
-    result = repair.repair(path, KEY, clock, owed)
+    result = recovery.repair(path, KEY, clock, owed)
     assert result.end is not None
     report = verify(path, KeyRing([KEY.public]))
     assert report.result is not None
@@ -354,7 +356,9 @@ def test_a_repair_that_ends_anywhere_is_repeated(
             list(repair_all(str(again), KEY, CLOCK))
             is_right(again / f"{ID}.tar", 2, blocks(torn))
             left = sorted(one.name for one in again.iterdir())
-            assert [name for name in left if not name.endswith(files.TEMPORARY)] == [f"{ID}.tar"]
+            assert [name for name in left if not name.endswith(durable_files.TEMPORARY)] == [
+                f"{ID}.tar"
+            ]
 
 
 @pytest.mark.usefixtures("unsynchronised")
@@ -367,10 +371,10 @@ def test_a_repair_whose_blocks_arrived_in_any_order_is_repeated(interrupted: Pat
     interrupted.write_bytes(before)
     fix(interrupted)
     after = interrupted.read_bytes()
-    for at in range(offset, len(after), tar.BLOCK):
-        old = before[at : at + tar.BLOCK].ljust(tar.BLOCK, b"\0")
+    for at in range(offset, len(after), ustar.BLOCK):
+        old = before[at : at + ustar.BLOCK].ljust(ustar.BLOCK, b"\0")
         for size in (len(after), len(after) + 4096):
-            mixed = after[:at] + old + after[at + tar.BLOCK :]
+            mixed = after[:at] + old + after[at + ustar.BLOCK :]
             interrupted.write_bytes(mixed.ljust(size, b"\0"))
             interrupted.with_suffix(TORN).write_bytes(torn)
             result = fix(interrupted)
@@ -422,7 +426,7 @@ def test_a_whole_recording_is_left_as_it_is(tmp_path: Path) -> None:
 def test_an_end_whose_file_was_not_cut_yet_counts(tmp_path: Path, behind: int) -> None:
     path = Path(record(tmp_path))
     whole = path.read_bytes()
-    path.write_bytes(whole[: -len(tar.END)] + bytes(behind))
+    path.write_bytes(whole[: -len(ustar.END)] + bytes(behind))
     result = fix(path)
     assert (result.outcome, result.final) == (
         Outcome.FINISHED,
@@ -449,7 +453,7 @@ def test_an_end_that_is_not_signed_is_a_torn_tail(tmp_path: Path) -> None:
     end = members(path)["end.jws"]
     other = chain.Chain(SigningKey.generate(), skeleton(recording.path).point.previous, 2).end(END)
     forged = end.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
-    path.write_bytes(data.replace(end, forged)[: -len(tar.END)] + bytes(4096))
+    path.write_bytes(data.replace(end, forged)[: -len(ustar.END)] + bytes(4096))
     assert fix(path).outcome is Outcome.RECOVERED
     is_right(path, 2, blocks(data[offset:].replace(end, forged)))
 
@@ -488,7 +492,7 @@ def test_a_file_without_a_header_is_put_aside_and_not_deleted(tmp_path: Path) ->
 
 def test_a_recording_by_a_former_key_is_left(interrupted: Path) -> None:
     before = interrupted.read_bytes()
-    result = repair.repair(str(interrupted), SigningKey.generate(), CLOCK)
+    result = recovery.repair(str(interrupted), SigningKey.generate(), CLOCK)
     assert result.outcome is Outcome.FORMER_KEY
     assert KEY.public.thumbprint in result.text
     assert interrupted.read_bytes() == before
@@ -508,7 +512,7 @@ def test_damage_long_before_the_last_commit_is_no_interruption(interrupted: Path
 def test_more_than_an_append_can_be_is_no_interruption(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair, "LONGEST_TAIL", 10_000)
+    monkeypatch.setattr(recovery, "LONGEST_TAIL", 10_000)
     before = interrupted.read_bytes()[: offsets(interrupted)[-1]] + b"x" * 10_001
     interrupted.write_bytes(before)
     assert fix(interrupted).outcome is Outcome.DAMAGED
@@ -646,7 +650,7 @@ def test_a_header_that_says_what_cannot_be_is_put_aside(
     planted = interrupted.with_name("20261124T153000Z-000777-0000000a.tar")
     payload = msgspec.to_builtins(a_header(planted.stem)) | change
     token = jws.sign(SigningKey.generate(), "camerad-header", payload)
-    planted.write_bytes(b"".join([*member("header.jws", token), tar.END]))
+    planted.write_bytes(b"".join([*member("header.jws", token), ustar.END]))
     first, second = repair_all(str(interrupted.parent), KEY, CLOCK)
     assert (first.outcome, second.outcome) == (Outcome.UNREADABLE, Outcome.RECOVERED)
     assert planted.with_suffix(UNREADABLE).exists()
@@ -655,7 +659,7 @@ def test_a_header_that_says_what_cannot_be_is_put_aside(
 def test_a_file_that_cannot_be_asked_for_its_lock_is_an_error(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container.fcntl, "flock", refusing(errno.ENOLCK))
+    monkeypatch.setattr(container_writer.fcntl, "flock", refusing(errno.ENOLCK))
     with pytest.raises(StorageError, match="cannot lock the file"):
         fix(interrupted)
 
@@ -672,9 +676,9 @@ def test_a_full_storage_has_room_for_a_repair(
     data = interrupted.read_bytes()[: offsets(interrupted)[-1]] + blocks(b"torn")
     interrupted.write_bytes(data + bytes(1 << 20))
     sizes: list[int] = []
-    real = files.publish
+    real = durable_files.publish
     monkeypatch.setattr(
-        files,
+        durable_files,
         "publish",
         lambda path, content: (sizes.append(interrupted.stat().st_size), real(path, content)),
     )
@@ -690,4 +694,4 @@ def test_what_is_no_recording_s_file_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_file_that_has_gone_meanwhile_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot look at the file"):
-        repair.repair(str(tmp_path / f"{ID}.tar"), KEY, CLOCK)
+        recovery.repair(str(tmp_path / f"{ID}.tar"), KEY, CLOCK)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from repair_helpers import blocks, fix, interrupted, is_right, offsets, unsynchronised
 from sink_helpers import ID, abandon, small
 
-from camerad.evidence import tar
-from camerad.evidence.reading import skeleton
-from camerad.evidence.repair import Outcome
+from camerad.container import ustar
+from camerad.container.skeleton import skeleton
+from camerad.store.recovery import Outcome
 
 __all__ = ["interrupted", "unsynchronised"]
 
@@ -42,8 +42,8 @@ def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
     """Every single block of the third append is missing once."""
     data = interrupted.read_bytes()
     second, third = offsets(interrupted)[1:]
-    for at in range(second, third, tar.BLOCK):
-        torn = data[:at] + bytes(tar.BLOCK) + data[at + tar.BLOCK : third]
+    for at in range(second, third, ustar.BLOCK):
+        torn = data[:at] + bytes(ustar.BLOCK) + data[at + ustar.BLOCK : third]
         interrupted.write_bytes(torn + bytes(8192))
         assert fix(interrupted).outcome is Outcome.RECOVERED
         is_right(interrupted, 2, blocks(torn[second:]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from camerad.clock import SECOND
-from camerad.evidence.report import Report
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, Gap
+from camerad.base.clock import SECOND
+from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, Gap
+from camerad.verify.report import Report
 from tests.unit.evidence.test_sheet import ORIGIN_US, a_result
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from desk_helpers import DAYS, KEYS, ONE, TWO, Camera
 
-from camerad.clock import DAY
-from camerad.errors import StorageError
-from camerad.evidence import files
-from camerad.evidence.findings import Severity
-from camerad.evidence.ledger import read_ledger
-from camerad.evidence.reserve import BYTES, NAME, PIECE, Reserve
+from camerad.base import durable_files
+from camerad.base.clock import DAY
+from camerad.base.errors import StorageError
+from camerad.container.severity import Severity
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.reserved_space import BYTES, NAME, PIECE, Reserve
 
 BLOCK = 4096
 
@@ -176,15 +176,15 @@ def test_giving_up_fails_like_any_other_write(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise files.explained("cut the file", "x", OSError(errno.EIO, "input/output"))
+        raise durable_files.explained("cut the file", "x", OSError(errno.EIO, "input/output"))
 
     reserve = Reserve(str(camera.root))
     with monkeypatch.context() as patched:
-        patched.setattr(files, "truncate", refuse)
+        patched.setattr(durable_files, "truncate", refuse)
         with pytest.raises(StorageError, match="input/output"):
             reserve.give(1, urgent=True)
     with monkeypatch.context() as patched:
-        patched.setattr(files, "preallocate", refuse)
+        patched.setattr(durable_files, "preallocate", refuse)
         reserve.give(1, urgent=True)
         with pytest.raises(StorageError, match="input/output"):
             reserve.fill()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ledger_helpers import DAYS, Book, ended
 
-from camerad.clock import DAY, ClockSource, ManualClock, Moment
-from camerad.evidence import retention
+from camerad.base.clock import DAY, ClockSource, ManualClock, Moment
+from camerad.store import retention
 
 
 @pytest.fixture

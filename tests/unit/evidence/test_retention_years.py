@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 from retention_world import BEGIN_US, OFFICE_KEY, YEARS_AHEAD, Camera, Office, Truth, release_all
 
-from camerad.clock import DAY
-from camerad.evidence.places import office_place
-from camerad.evidence.store import Store
+from camerad.base.clock import DAY
+from camerad.store.locations import office_place
+from camerad.store.store import Store
 
 SEED: Final = 20261124
 RECORDINGS: Final = 500

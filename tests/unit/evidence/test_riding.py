@@ -11,9 +11,9 @@ from evidence_helpers import decoded, expected, feed, ffmpeg_is_silent, seconds_
 from recorder_bench import DEADLINE, Bench, plan, until
 from sink_helpers import unsealed_file
 
-from camerad.errors import StorageError
-from camerad.evidence import riding
-from camerad.evidence.riding import LONGEST_US, PASSING
+from camerad.base.errors import StorageError
+from camerad.recording import write_retry
+from camerad.recording.write_retry import LONGEST_US, PASSING
 from camerad.stream.ring import Ring
 
 
@@ -35,7 +35,7 @@ class Card:
 
 @pytest.fixture(params=["pwritev", "fdatasync"])
 def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
-    monkeypatch.setattr(riding, "PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr(write_retry, "PAUSE_SECONDS", 0.005)
     made = Card(monkeypatch, request.param)
     yield made
     made.number = None
@@ -145,7 +145,7 @@ def card_at_the_press(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Card]:
     """It refuses whatever the making of a file begins with."""
-    monkeypatch.setattr(riding, "PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr(write_retry, "PAUSE_SECONDS", 0.005)
     made = Card(monkeypatch, request.param)
     made.number = errno.EIO
     yield made

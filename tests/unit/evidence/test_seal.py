@@ -9,7 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from camerad.evidence.seal import RecipientError, Sealer
+from camerad.container.encryption import RecipientError, Sealer
 
 
 def test_each_recipient_can_open_it_alone_and_nobody_else_can() -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sealed_helpers import KEY, ORIGIN_US, WALL_US, a_header, some_closing
 
+from camerad.base.clock import SECOND, ClockSource
 from camerad.behaviour.heat import Cause
 from camerad.capture.pictures import (
     LOST_BY_CAMERA,
@@ -20,20 +21,26 @@ from camerad.capture.pictures import (
     LOST_BY_QUEUE,
     LOST_BY_TIME,
 )
-from camerad.clock import SECOND, ClockSource
-from camerad.evidence.cutting import NO_PICTURES, STARTED_LATE, STOPPED_SHORT
-from camerad.evidence.findings import Finding, Kind, Result, Severity, Span
-from camerad.evidence.known import Held
-from camerad.evidence.records import RateChange
-from camerad.evidence.report import Report
-from camerad.evidence.sheet import LINES, RATES, Delivered, Sheet, render
-from camerad.evidence.sound_cutting import NO_SOUND
-from camerad.evidence.sound_cutting import REASONS as SILENT_REASONS
-from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
-from camerad.metrics import REASONS
-from camerad.recordings import CONTINUED
-from camerad.stream.packets import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
-from camerad.stream.sound import SOUND_LOST
+from camerad.container.gaps import (
+    CAPTURE_RESTARTED,
+    FRAMES_LOST,
+    NO_PICTURES,
+    RING_FULL,
+    STARTED_LATE,
+    STOPPED_SHORT,
+    Gap,
+)
+from camerad.container.severity import Severity
+from camerad.container.statements import RateChange
+from camerad.control.metrics import REASONS
+from camerad.daemon.recording_manager import CONTINUED
+from camerad.ledger.recording_state import Held
+from camerad.office.cover_sheet import LINES, RATES, Delivered, Sheet, render
+from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, Wording
+from camerad.stream.sound import NO_SOUND, SOUND_LOST
+from camerad.stream.sound import REASONS as SILENT_REASONS
+from camerad.verify.findings import Finding, Kind, Result, Span
+from camerad.verify.report import Report
 
 LENGTH_US = 4 * 3600 * SECOND
 BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)

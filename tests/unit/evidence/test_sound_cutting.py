@@ -7,11 +7,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camerad.evidence.fragments import Packet
-from camerad.evidence.records import MUTED, SoundChange
-from camerad.evidence.sound_cutting import NO_SOUND, SoundChunk, SoundCutter
-from camerad.stream.packets import CAPTURE_RESTARTED, RING_FULL, Gap, PacketInfo
-from camerad.stream.sound import SOUND_LOST, SoundFormat
+from camerad.container.gaps import CAPTURE_RESTARTED, RING_FULL, Gap
+from camerad.container.statements import MUTED, SoundChange
+from camerad.recording.audio_segmenter import SoundChunk, SoundCutter
+from camerad.recording.fragment_muxer import Packet
+from camerad.stream.packets import PacketInfo
+from camerad.stream.sound import NO_SOUND, SOUND_LOST, SoundFormat
 
 FORM = SoundFormat(48_000, 1, 1024, b"\x11\x88", "hw:1")
 ORIGIN_US = 1_000_000_000

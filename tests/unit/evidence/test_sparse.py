@@ -16,24 +16,24 @@ import pytest
 from desk_helpers import ONE, Camera, recording
 from sealed_helpers import KEY, KEYS, made, pack, without
 
-from camerad.clock import SECOND, ManualClock
-from camerad.errors import StorageError
-from camerad.evidence import jws, sparse, tar
-from camerad.evidence.archive import Lost, Tail, walk
-from camerad.evidence.chain import HEADER_NAME
-from camerad.evidence.findings import Kind
-from camerad.evidence.listing import read_info
-from camerad.evidence.plain import sha256_plain
-from camerad.evidence.reading import skeleton
-from camerad.evidence.repair import LONGEST_TAIL, Outcome, repair
-from camerad.evidence.report import Verdict
-from camerad.evidence.store import What
-from camerad.evidence.verify import verify
-from camerad.mending import Mending
+from camerad.base.clock import SECOND, ManualClock
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import sha256_plain
+from camerad.container import jws, sparse, ustar
+from camerad.container.chain import HEADER_NAME
+from camerad.container.reader import Lost, Tail, walk
+from camerad.container.skeleton import skeleton
+from camerad.daemon.crash_recovery import Mending
+from camerad.store.listing import read_info
+from camerad.store.recovery import LONGEST_TAIL, Outcome, repair
+from camerad.store.store import What
+from camerad.verify.findings import Kind
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 
 TERABYTE = 1 << 40
 NAME = f"{ONE}.tar"
-UNENDED = pack(without(made().members, "end.jws"), end=bytes(tar.BLOCK))
+UNENDED = pack(without(made().members, "end.jws"), end=bytes(ustar.BLOCK))
 LONGEST_S = 10
 """Seconds; none of it takes one. A terabyte that is read takes some hundred at the least."""
 
@@ -100,12 +100,12 @@ def test_members_behind_a_terabyte_of_nothing_are_found(tmp_path: Path) -> None:
 
 def test_a_member_is_not_as_long_as_its_header_says_if_no_member_can_be(tmp_path: Path) -> None:
     """Eleven octal digits say eight gibibytes; here are a hundred of these."""
-    huge = (1 << 33) - tar.BLOCK
-    header = bytearray(tar.header("000000.m4s.age", 0))
+    huge = (1 << 33) - ustar.BLOCK
+    header = bytearray(ustar.header("000000.m4s.age", 0))
     header[124:136] = b"%011o\0" % huge
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
-    path = sparse_file(tmp_path / NAME, recording(ONE).file[: -len(tar.END)], 100 << 33)
+    path = sparse_file(tmp_path / NAME, recording(ONE).file[: -len(ustar.END)], 100 << 33)
     with path.open("r+b") as file:
         for number in range(1, 100):
             file.seek(number << 33)
@@ -117,18 +117,18 @@ def test_a_member_is_not_as_long_as_its_header_says_if_no_member_can_be(tmp_path
 
 
 def test_what_another_program_put_in_is_passed_over_unread(tmp_path: Path) -> None:
-    content = recording(ONE).file[: -len(tar.END)]
-    header = bytearray(tar.BLOCK)
+    content = recording(ONE).file[: -len(ustar.END)]
+    header = bytearray(ustar.BLOCK)
     header[:5] = b"notes"
     header[100:108] = b"0000644\0"
-    header[124:136] = b"%011o\0" % ((1 << 33) - tar.BLOCK)
+    header[124:136] = b"%011o\0" % ((1 << 33) - ustar.BLOCK)
     header[156:157] = b"0"
     header[257:265] = b"ustar\x0000"
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     path = sparse_file(tmp_path / NAME, content + header, len(content) + (1 << 33))
     with path.open("ab") as file:
-        file.write(tar.END)
+        file.write(ustar.END)
     assert kinds(path) == {Kind.FOREIGN}
 
 
@@ -155,7 +155,7 @@ def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
     assert path.stat().st_size == TERABYTE
     other = sparse_file(tmp_path / NAME.replace("000001", "000002"), b"", 2 * LONGEST_TAIL)
     monkeypatch.setattr(
-        "camerad.evidence.reading.pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
+        "camerad.container.skeleton.pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
     )
     assert repair(str(other), KEY, ManualClock()).outcome is Outcome.UNREADABLE
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, kinds, open_office
 
-from camerad.clock import DAY, SECOND, ClockSource
-from camerad.errors import StorageError
-from camerad.evidence import files
-from camerad.evidence.container import SUFFIX
-from camerad.evidence.facts import EXPIRED, LONGEST_DAYS, OFFLOADED
-from camerad.evidence.findings import Severity
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.ledger import HeldError, read_ledger
-from camerad.evidence.places import NotThereError, Place, PlaceKind, place_of
-from camerad.evidence.storage import StateDirectoryError
-from camerad.evidence.store import MOST_HOLDS, HoldError, Store, What
+from camerad.base import durable_files
+from camerad.base.clock import DAY, SECOND, ClockSource
+from camerad.base.errors import StorageError
+from camerad.container.keys import SigningKey
+from camerad.container.recording_files import SUFFIX
+from camerad.container.severity import Severity
+from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
+from camerad.ledger.ledger import HeldError, read_ledger
+from camerad.store.disk import StateDirectoryError
+from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
+from camerad.store.store import MOST_HOLDS, HoldError, Store, What
 
 
 @pytest.fixture
@@ -401,12 +401,12 @@ def test_the_tombstone_is_durable_before_the_file_goes(
     path = camera.put(ONE)
 
     def refuse(path: str, *, missing_ok: bool = False) -> None:
-        raise files.explained("remove the file", path, OSError(errno.EROFS, "read-only"))
+        raise durable_files.explained("remove the file", path, OSError(errno.EROFS, "read-only"))
 
     with camera.open() as store:
         camera.clock.advance(DAYS * DAY)
         with monkeypatch.context() as patched:
-            patched.setattr(files, "remove", refuse)
+            patched.setattr(durable_files, "remove", refuse)
             with pytest.raises(StorageError, match="read-only"):
                 store.purge()
         state, _ = read_ledger(str(camera.root / "ledger"), KEYS)

@@ -11,15 +11,15 @@ import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, open_office, recording
 from sealed_helpers import Made, altered, pack, sealed, signed, some_closing
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.evidence import receipts
-from camerad.evidence.chain import HEADER_NAME, Chain
-from camerad.evidence.facts import LONGEST_DAYS
-from camerad.evidence.intake import is_vouched
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.places import place_of
-from camerad.evidence.records import Header
-from camerad.evidence.store import Store, What
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.container.chain import HEADER_NAME, Chain
+from camerad.container.keys import SigningKey
+from camerad.container.statements import Header
+from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.store import receipts
+from camerad.store.locations import place_of
+from camerad.store.store import Store, What
+from camerad.store.trust import is_vouched
 
 STRANGER = SigningKey.generate()
 OFFICE = SigningKey.generate()

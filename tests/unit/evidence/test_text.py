@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from camerad.evidence.text import LONGEST, is_plain, printable
+from camerad.base.text import LONGEST, is_plain, printable
 
 EVERYTHING = range(sys.maxunicode + 1)
 

@@ -31,19 +31,20 @@ from sealed_helpers import (
     without,
 )
 
-from camerad.clock import ClockSource, ManualClock
-from camerad.evidence import archive, tar
-from camerad.evidence import verify as verify_module
-from camerad.evidence.archive import walk
-from camerad.evidence.container import SealedContainer
-from camerad.evidence.findings import Kind, Severity
-from camerad.evidence.keys import KeyRing, SigningKey
-from camerad.evidence.records import Header
-from camerad.evidence.repair import repair
-from camerad.evidence.report import Report, Verdict
-from camerad.evidence.seal import Sealer
-from camerad.evidence.unseal import open_recording
-from camerad.evidence.verify import UnreadableError, verify
+from camerad.base.clock import ClockSource, ManualClock
+from camerad.container import reader, ustar
+from camerad.container.encryption import Sealer
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.reader import walk
+from camerad.container.severity import Severity
+from camerad.container.statements import Header
+from camerad.office.decrypt import open_recording
+from camerad.recording.container_writer import SealedContainer
+from camerad.store.recovery import repair
+from camerad.verify import judge as verify_module
+from camerad.verify.findings import Kind
+from camerad.verify.judge import UnreadableError, verify
+from camerad.verify.report import Report, Verdict
 
 NAME = "20261124T153000Z-000001-00000001.tar"
 
@@ -171,7 +172,7 @@ def test_storage_that_fails_while_reading_is_unreadable(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     (tmp_path / NAME).write_bytes(made().file)
-    monkeypatch.setattr(archive.os, "preadv", fails)
+    monkeypatch.setattr(reader.os, "preadv", fails)
     report = verify(str(tmp_path / NAME), KEYS)
     assert report.verdict is Verdict.UNREADABLE
     assert "Input/output error" in str(report.problem)
@@ -311,9 +312,9 @@ def test_where_every_other_header_is_damaged_little_is_read_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever hands in such a file does not keep the evidence desk busy for hours."""
-    damaged = bytearray(tar.header("000001.jws", 0))
+    damaged = bytearray(ustar.header("000001.jws", 0))
     damaged[148] ^= 1
-    data = (bytes(damaged) + tar.header("000002.jws", 0)) * 2000
+    data = (bytes(damaged) + ustar.header("000002.jws", 0)) * 2000
     (tmp_path / NAME).write_bytes(data)
     asked = 0
     real = os.pread
@@ -327,7 +328,7 @@ def test_where_every_other_header_is_damaged_little_is_read_twice(
     monkeypatch.setattr(os, "pread", counted)
     with open(tmp_path / NAME, "rb") as file:
         found = list(walk(file.fileno()))
-    assert sum(isinstance(one, archive.Seen) for one in found) >= 2000
+    assert sum(isinstance(one, reader.Seen) for one in found) >= 2000
     assert asked < 40 * len(data)
 
 
@@ -414,7 +415,7 @@ def test_no_byte_of_an_archive_header_is_free(tmp_path: Path, name: str, place: 
 def test_no_byte_of_the_padding_is_free(tmp_path: Path) -> None:
     data = made().file
     size = len(made().content("000002.jws"))
-    padding = header_at(data, "000002.jws") + tar.BLOCK + size
+    padding = header_at(data, "000002.jws") + ustar.BLOCK + size
     assert data[padding] == 0
     report = check(tmp_path, flipped(data, padding))
     assert kinds(report) == [(Kind.ARCHIVE, "000002.jws", "000002.jws")]
@@ -436,7 +437,7 @@ def test_repacked_by_another_program_every_second_is_proven_still(tmp_path: Path
 
 def foreign_header(name: str, size: int, kind: bytes) -> bytes:
     """A header with a right checksum, of a kind or with a name that no recording has."""
-    block = bytearray(tar.header("x1", size))
+    block = bytearray(ustar.header("x1", size))
     block[:100] = name.encode().ljust(100, b"\0")
     block[156:157] = kind
     block[148:156] = b" " * 8
@@ -554,7 +555,7 @@ def test_overwritten_headers_hide_only_what_they_must(tmp_path: Path) -> None:
     for name in ("000002.m4s.age", "000002.jws", "header.jws", "end.jws"):
         data = bytearray(made().file)
         place = header_at(bytes(data), name)
-        data[place : place + tar.BLOCK] = b"\xff" * tar.BLOCK
+        data[place : place + ustar.BLOCK] = b"\xff" * ustar.BLOCK
         report = check(tmp_path, bytes(data))
         assert report.verdict is Verdict.NOT_AUTHENTIC
         if name != "end.jws":
@@ -608,8 +609,8 @@ def test_a_long_recording_is_checked_in_constant_memory(tmp_path: Path) -> None:
     """Two recordings, one with 20 times the fragments of the other, differ by less than 4 MB."""
     script = """
 import sys
-from camerad.evidence.keys import KeyRing, read_public_key
-from camerad.evidence.verify import verify
+from camerad.container.keys import KeyRing, read_public_key
+from camerad.verify.judge import verify
 report = verify(sys.argv[1], KeyRing([read_public_key(sys.argv[2])]))
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(int(report.verdict), peak.split()[1])

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sealed_helpers import KEYS, made, pack
 
-from camerad.evidence import jws, tar
-from camerad.evidence.archive import Lost, Seen, Tail, walk
-from camerad.evidence.boxes import Mp4Error
-from camerad.evidence.mp4 import Mp4Writer
-from camerad.evidence.records import COMMIT, END, HEADER, Commit, End, Header
-from camerad.evidence.report import Verdict
-from camerad.evidence.verify import verify
+from camerad.container import jws, ustar
+from camerad.container.mp4_boxes import Mp4Error
+from camerad.container.reader import Lost, Seen, Tail, walk
+from camerad.container.statements import COMMIT, END, HEADER, Commit, End, Header
+from camerad.office.remux import Mp4Writer
+from camerad.verify.judge import verify
+from camerad.verify.report import Verdict
 
 fuzz = settings(
     max_examples=max(150, settings().max_examples),
@@ -96,14 +96,18 @@ def test_a_signed_payload_is_understood_or_an_error(payload: bytes) -> None:
 @example(bytes(512))
 @example(b"\xff" * 512)
 @example(b"header.jws".ljust(512, b"\0"))
-@example(tar.header("header.jws", 7)[:124] + b"-0000000007\0" + tar.header("header.jws", 7)[136:])
-@example(tar.header("header.jws", 7)[:124] + b"00000_00007\0" + tar.header("header.jws", 7)[136:])
+@example(
+    ustar.header("header.jws", 7)[:124] + b"-0000000007\0" + ustar.header("header.jws", 7)[136:]
+)
+@example(
+    ustar.header("header.jws", 7)[:124] + b"00000_00007\0" + ustar.header("header.jws", 7)[136:]
+)
 def test_a_block_is_the_header_that_is_written_or_an_error(block: bytes) -> None:
     try:
-        member = tar.parse(block)
-    except tar.TarError:
+        member = ustar.parse(block)
+    except ustar.TarError:
         return
-    assert tar.header(*member) == block
+    assert ustar.header(*member) == block
 
 
 @fuzz
@@ -116,8 +120,8 @@ def test_a_block_is_the_header_that_is_written_or_an_error(block: bytes) -> None
 @example(bytes(512) + FILE)
 @example(FILE + FILE)
 @example(pack([("header.jws", b"")]))
-@example(tar.header("header.jws", tar.LARGEST) + b"x" * 600)
-@example(tar.header("000000.m4s.age", 1)[:-1] + b"x" + FILE[512:])
+@example(ustar.header("header.jws", ustar.LARGEST) + b"x" * 600)
+@example(ustar.header("000000.m4s.age", 1)[:-1] + b"x" + FILE[512:])
 def test_every_file_is_walked_to_its_end(scratch: Path, data: bytes) -> None:
     scratch.write_bytes(data)
     with open(scratch, "rb") as file:
@@ -132,7 +136,7 @@ def test_every_file_is_walked_to_its_end(scratch: Path, data: bytes) -> None:
         if isinstance(one, Lost):
             offset += one.size
         else:
-            offset += tar.BLOCK + tar.Member(one.name, one.size).blocks_bytes
+            offset += ustar.BLOCK + ustar.Member(one.name, one.size).blocks_bytes
     assert offset == tail.offset
 
 

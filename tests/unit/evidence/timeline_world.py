@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from camerad.clock import DAY, SECOND, ClockSource, Moment
-from camerad.evidence.timeline import Ages, Instant, Timeline
+from camerad.base.clock import DAY, SECOND, ClockSource, Moment
+from camerad.ledger.timeline import Ages, Instant, Timeline
 
 UNKNOWN, RTC, SYNC = ClockSource.UNKNOWN, ClockSource.RTC, ClockSource.SYNCHRONISED
 HOUR = 3600 * SECOND

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from camerad.clock import ManualClock
-from camerad.errors import EX_UNAVAILABLE, HardwareError
+from camerad.base.clock import ManualClock
+from camerad.base.errors import EX_UNAVAILABLE, HardwareError
 from camerad.hardware.buttons import Buttons, Line
 
 MAIN, DISPLAY = Line("main", 17), Line("display", 27)

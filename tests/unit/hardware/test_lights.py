@@ -12,10 +12,10 @@ from gpiozero.exc import PinFixedPull
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 from hw_mocks.pins import Change, SimulatedFactory
 
+from camerad.base.errors import HardwareError
 from camerad.behaviour import signals
 from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
 from camerad.behaviour.stages import CueKind
-from camerad.errors import HardwareError
 from camerad.hardware.lights import Indicators, Output
 from tests.waiting import reached
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from camerad.updating.autoboot import PARTITIONS, Autoboot
+from camerad.update.boot_selection import PARTITIONS, Autoboot
 from camerad_image import boards, parts
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES

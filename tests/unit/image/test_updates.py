@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from camerad import cli
 from camerad.behaviour import update
-from camerad.commands import options
-from camerad.updating import running
-from camerad.updating.kept import FOLDER, PENDING
+from camerad.cli import main, options
+from camerad.update import running_system
+from camerad.update.state import FOLDER, PENDING
 from camerad_image import layout, signing, updates
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES
@@ -64,7 +63,7 @@ def test_rauc_keeps_and_asks_where_something_is() -> None:
     assert os.access(backend, os.X_OK)
     words = re.findall(r"(?m)^exec /opt/camerad/bin/camerad (.+)$", backend.read_text())
     given = words[0].replace('"$@"', "set-state B bad").split()
-    assert cli.parser().parse_args(given).words == ["set-state", "B", "bad"]
+    assert main.parser().parse_args(given).words == ["set-state", "B", "bad"]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +88,8 @@ def test_what_units_look_at_is_what_the_command_writes() -> None:
     assert marker.replace("ConditionPathExists", "PathExists") in path
     for name in ("camerad-update@.service", "camerad-update-try.path"):
         text = (UNITS / name).read_text()
-        assert f"ConditionPathExists={running.SYSTEM_CONF}" in text.splitlines()
-    assert running.SYSTEM_CONF == updates.CONF
+        assert f"ConditionPathExists={running_system.SYSTEM_CONF}" in text.splitlines()
+    assert running_system.SYSTEM_CONF == updates.CONF
     assert set(updates.UNITS) <= set(NAMES)
 
 
@@ -103,7 +102,7 @@ def test_every_command_of_a_unit_is_such_as_there_is() -> None:
     ]
     assert len(found) == 4, "install, try, boot, confirm"
     for words in found:
-        cli.parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
+        main.parser().parse_args(words.replace('"', "").replace("$again", "--again").split())
     for path in UNITS.glob("camerad-update*.service"):
         for program in re.findall(r"(?m)^ExecStart=(/usr/lib/camerad/\S+)", path.read_text()):
             assert os.access(FILES / program.lstrip("/"), os.X_OK)

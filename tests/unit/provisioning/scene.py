@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from camerad.config.provisioning import NAME
-from camerad.evidence.keys import SigningKey, encode_base64url
+from camerad.container.keys import SigningKey, encode_base64url
 from camerad.provisioning import orders, signing
-from camerad.provisioning.applying import Outcome, apply
-from camerad.provisioning.card import Card
-from camerad.provisioning.kept import Kept
+from camerad.provisioning.apply import Outcome, apply
+from camerad.provisioning.boot_partition import Card
 from camerad.provisioning.orders import Order
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.provisioning.state import Kept
+from camerad.provisioning.status import Standing, standing_of
 
 DESK: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
 SECRET: Final = "ein sehr geheimes Wort"  # noqa: S105 - what is looked for afterwards

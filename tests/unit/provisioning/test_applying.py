@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base import durable_files
 from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
-from camerad.evidence import files, identity
-from camerad.evidence.keys import encode_base64url
-from camerad.provisioning import card as cards
-from camerad.provisioning import kept, orders, signing, standing
-from camerad.provisioning.applying import Outcome, camera_of
-from camerad.provisioning.deciding import TOLD, Why, digest
-from camerad.provisioning.making import host_name
+from camerad.container.keys import encode_base64url
+from camerad.provisioning import boot_partition as cards
+from camerad.provisioning import orders, signing, status
+from camerad.provisioning import state as kept
+from camerad.provisioning.apply import Outcome, camera_of
+from camerad.provisioning.derived_files import host_name
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.standing import PENDING, Standing
+from camerad.provisioning.status import PENDING, Standing
+from camerad.provisioning.validation import TOLD, Why, digest
+from camerad.store import identity
 from tests.unit.provisioning.scene import (
     CAMERA,
     DESK,
@@ -74,7 +76,7 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     scene.put(document(2, camera=CAMERA))
     assert scene.apply() is Outcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
-    assert there == {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
+    assert there == {status.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
 
 
 def test_each_camera_has_a_name_of_its_own_in_the_dock_s_network(scene: Scene) -> None:
@@ -113,7 +115,7 @@ def test_a_system_that_can_do_it_all_has_nothing_told_of_it(scene: Scene) -> Non
 
 def test_a_network_s_key_is_that_of_the_standard() -> None:
     """IEEE 802.11-2020, J.4.2 ("Test vectors"): the first of them."""
-    from camerad.provisioning.making import pre_shared_key
+    from camerad.provisioning.derived_files import pre_shared_key
 
     wanted = "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e"
     assert pre_shared_key("IEEE", "password") == wanted
@@ -127,7 +129,7 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
         if path.name != kept.PUBLISH
     }
     assert modes == {
-        standing.ACCEPTED: 0o600,
+        status.ACCEPTED: 0o600,
         kept.CONFIG: 0o644,
         kept.WIFI: 0o600,
         kept.NETWORK: 0o644,
@@ -396,7 +398,7 @@ def test_a_reset_counts_once(scene: Scene) -> None:
     assert scene.orders[-1].why == Why.RESET_OF_ANOTHER.value
 
 
-@pytest.mark.parametrize("name", [standing.ACCEPTED, standing.PENDING])
+@pytest.mark.parametrize("name", [status.ACCEPTED, status.PENDING])
 def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Scene) -> None:
     scene.set_up(5)
     (scene.data / name).write_bytes(b'{"office_key": ')
@@ -415,7 +417,7 @@ def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Sc
 def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
     """Or a file that names the same nonsense would need no signature."""
     scene.set_up(5)
-    path = scene.data / standing.ACCEPTED
+    path = scene.data / status.ACCEPTED
     path.write_bytes(path.read_bytes().replace(raw(OFFICE).encode(), b"_" * 43))
     scene.put(document(6, camera=CAMERA).replace(raw(OFFICE).encode(), b"_" * 43), by=STRANGER)
     assert scene.apply() is Outcome.REFUSED
@@ -485,14 +487,14 @@ def _refusing(
     monkeypatch: pytest.MonkeyPatch, place: Path, number: int, what: str = "create"
 ) -> None:
     """Make one of the calls that write fail below `place`."""
-    call = getattr(files, what)
+    call = getattr(durable_files, what)
 
     def fail(path: str, *arguments: object) -> object:
         if str(path).startswith(str(place)):
-            raise files.explained("write", path, OSError(number, os.strerror(number)))
+            raise durable_files.explained("write", path, OSError(number, os.strerror(number)))
         return call(path, *arguments)
 
-    monkeypatch.setattr(files, what, fail)
+    monkeypatch.setattr(durable_files, what, fail)
 
 
 def test_a_full_card_keeps_no_file_from_being_taken(
@@ -621,7 +623,7 @@ def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.Mo
     scene.put(document())
 
     def fail(path: str, what: str, most: int | None = None) -> bytes:
-        raise files.explained("read", path, OSError(errno.EIO, "Input/output error"))
+        raise durable_files.explained("read", path, OSError(errno.EIO, "Input/output error"))
 
     monkeypatch.setattr(cards, "read_plain", fail)
     assert scene.apply() is Outcome.REFUSED

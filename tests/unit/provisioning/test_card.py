@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import StorageError
-from camerad.evidence import files
-from camerad.provisioning import card as cards
-from camerad.provisioning.card import Card
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.provisioning import boot_partition as cards
+from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.status import Standing, standing_of
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_a_write_that_fails_leaves_nothing_half(
     number: int, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
-        raise files.explained("write", path, refuse(number))
+        raise durable_files.explained("write", path, refuse(number))
 
-    monkeypatch.setattr(files, "write", fail)
+    monkeypatch.setattr(durable_files, "write", fail)
     with pytest.raises(StorageError):
         card.write("a", b"content")
     assert names(card) == set()
@@ -56,9 +56,9 @@ def test_an_error_of_the_card_is_no_full_card(card: Card, monkeypatch: pytest.Mo
     card.write("a", b"first")
 
     def fail(path: str, _mode: int) -> int:
-        raise files.explained("make the file", path, refuse(errno.EIO))
+        raise durable_files.explained("make the file", path, refuse(errno.EIO))
 
-    monkeypatch.setattr(files, "create", fail)
+    monkeypatch.setattr(durable_files, "create", fail)
     with pytest.raises(StorageError):
         card.write("a", b"second")
     assert card.read("a", 10) == b"first"
@@ -95,13 +95,13 @@ def test_a_file_of_any_size_is_overwritten_with_little_memory(
     with Path(card.directory, "a.erase").open("wb") as file:
         file.truncate(size)
     seen: list[int] = []
-    write = files.write
+    write = durable_files.write
 
     def look(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
         seen.append(sum(len(piece) for piece in pieces))
         return write(descriptor, pieces, offset, path)
 
-    monkeypatch.setattr(files, "write", look)
+    monkeypatch.setattr(durable_files, "write", look)
     card.erase("a")
     assert sum(seen) == size
     assert max(seen) <= 1 << 20
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
 
     def fail(path: str, what: str, most: int | None = None) -> bytes:
         if path.endswith("/a"):
-            raise files.explained("read", path, refuse(errno.EIO))
+            raise durable_files.explained("read", path, refuse(errno.EIO))
         return read(path, what, most)
 
     monkeypatch.setattr(cards, "read_plain", fail)
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_looked_at_is_told(
     def vanish(path: str, to: str) -> None:
         os.unlink(path)
 
-    monkeypatch.setattr(files, "rename", vanish)
+    monkeypatch.setattr(durable_files, "rename", vanish)
     with pytest.raises(StorageError, match="look at the file"):
         card.erase("a")
 
@@ -187,9 +187,9 @@ def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
     monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
 
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
-        raise files.explained("write", path, refuse(errno.EIO))
+        raise durable_files.explained("write", path, refuse(errno.EIO))
 
-    monkeypatch.setattr(files, "write", fail)
+    monkeypatch.setattr(durable_files, "write", fail)
     with pytest.raises(StorageError):
         card.overwrite_free_room()
     assert names(card) == set()
@@ -199,17 +199,17 @@ def test_free_room_is_filled_to_its_last_sector_and_free_again(
     card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = 3 * (1 << 20) + 700_000
-    write, most = files.write, []
+    write, most = durable_files.write, []
     monkeypatch.setattr(os.path, "ismount", lambda _path: True)
     monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
 
     def limited(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
         if offset + len(pieces[0]) > room:
-            raise files.explained("write", path, refuse(errno.ENOSPC))
+            raise durable_files.explained("write", path, refuse(errno.ENOSPC))
         most.append(write(descriptor, pieces, offset, path))
         return most[-1]
 
-    monkeypatch.setattr(files, "write", limited)
+    monkeypatch.setattr(durable_files, "write", limited)
     assert card.overwrite_free_room()
     assert room - max(most) < 512
     assert names(card) == set()

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from camerad.config.sections import DEVICE_ID
-from camerad.evidence.keys import SigningKey
-from camerad.evidence.wording import ENGLISH, GERMAN, LANGUAGES, Wording
-from camerad.provisioning.labels import sheet
-from camerad.provisioning.register import Camera, Register
+from camerad.container.keys import SigningKey
+from camerad.office.camera_register import Camera, Register
+from camerad.office.labels import sheet
+from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, Wording
 
 KEY = SigningKey.generate().public
 MADE = datetime(2026, 11, 26, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))

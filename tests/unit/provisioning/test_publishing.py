@@ -9,11 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from camerad.evidence import identity
-from camerad.evidence.keys import PublicKey, read_public_key
+from camerad.container.keys import PublicKey, read_public_key
 from camerad.provisioning import orders
-from camerad.provisioning.card import Card
-from camerad.provisioning.kept import PUBLISH, Kept
+from camerad.provisioning.boot_partition import Card
 from camerad.provisioning.publishing import (
     DEVICE,
     DOCTOR,
@@ -23,6 +21,8 @@ from camerad.provisioning.publishing import (
     NoKeyYetError,
     publish,
 )
+from camerad.provisioning.state import PUBLISH, Kept
+from camerad.store import identity
 from tests.unit.provisioning.scene import OFFICE, Scene
 
 REPORT = "Doctor\n======\nAll well.\n\n" + json.dumps({"counts": {"ok": 14, "failed": 1}}) + "\n"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from camerad.config.provisioning import NAME
-from camerad.provisioning import card as cards
+from camerad.provisioning import boot_partition as cards
 from camerad.provisioning import signing
-from camerad.provisioning.applying import Outcome
+from camerad.provisioning.apply import Outcome
 from camerad.provisioning.report import NAME as REPORT
 from tests.unit import other_kernel
 from tests.unit.provisioning.scene import OFFICE, SECRET, WIFI, Scene, document

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.evidence.keys import SigningKey, encode_base64url
+from camerad.container.keys import SigningKey, encode_base64url
 from camerad.provisioning import signing
 from camerad.provisioning.signing import SignatureFileError, parse, sign
 

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.scene import Badge, Mirror, Recording, Scene, Sound, Status
-from camerad.clock import SECOND
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from camerad.stream.frame import Geometry

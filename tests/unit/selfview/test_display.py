@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from camerad.errors import HardwareError
+from camerad.base.errors import HardwareError
 from camerad.selfview.display import Framebuffer, read_panel
 from camerad.selfview.panel import Panel
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from camerad.base.clock import SECOND
 from camerad.behaviour.scene import DARK, Badge, Mirror, Recording, Scene, Sound, Status
-from camerad.clock import SECOND
 from camerad.selfview.lettering import CAPITAL, Lettering, size_of
 from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, colour_bars, running_time
 from camerad.selfview.panel import Panel

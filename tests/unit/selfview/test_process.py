@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from camerad.base.clock import SECOND, ManualClock, SystemClock
+from camerad.base.errors import ConfigError
 from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, to_wire
-from camerad.clock import SECOND, ManualClock, SystemClock
-from camerad.errors import ConfigError
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen

@@ -34,7 +34,7 @@ from hashlib import shake_128
 from pathlib import Path
 from typing import Any
 
-from camerad.clock import SystemClock
+from camerad.base.clock import SystemClock
 from camerad.stream.wire import CommandReader, Header, Kind, message
 
 GROUP = 10

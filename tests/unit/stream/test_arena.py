@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.errors import RingError, RingLockError
+from camerad.base.errors import RingError, RingLockError
 from camerad.stream import arena as arena_module
 from camerad.stream.arena import Arena
 from camerad.stream.ring import SCRATCH_BYTES

@@ -152,7 +152,7 @@ def test_a_picture_that_does_not_fit_is_refused(fd: int) -> None:
         FrameWriter(fd, Geometry(640, 480, 640))
 
 
-@pytest.mark.parametrize("part", ["daemon", "control", "evidence.recorder"])
+@pytest.mark.parametrize("part", ["daemon.app", "control.server", "recording.recorder"])
 def test_the_controller_does_without_what_only_its_children_need(part: str) -> None:
     found = subprocess.run(
         [sys.executable, "-c", f"import camerad.{part}, sys; print(*sys.modules)"],

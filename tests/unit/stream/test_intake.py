@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from stream_helpers import gaps, held, payload
 
-from camerad.errors import WireError
+from camerad.base.errors import WireError
 from camerad.stream import wire
 from camerad.stream.intake import Intake
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap, Ring

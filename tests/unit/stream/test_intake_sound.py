@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from stream_helpers import payload
 
+from camerad.container.gaps import CAPTURE_RESTARTED, RING_FULL, Gap
 from camerad.stream.intake import Intake
-from camerad.stream.packets import CAPTURE_RESTARTED, RING_FULL, Gap
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST
 from camerad.stream.sound_intake import SoundIntake

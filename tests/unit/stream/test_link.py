@@ -25,8 +25,8 @@ import numpy as np
 import pytest
 from capture_child import footage
 
+from camerad.base.clock import SystemClock
 from camerad.behaviour.recovery import Budget
-from camerad.clock import SystemClock
 from camerad.stream import frame, link, newest, process, rest
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import CaptureProcess, StampState

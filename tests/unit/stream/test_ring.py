@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from stream_helpers import FRAME_US, Stream, drain, gaps, held, letters, payload, read
 
-from camerad.errors import RingError
+from camerad.base.errors import RingError
 from camerad.stream.groups import Group, Run
 from camerad.stream.ring import (
     CAPTURE_RESTARTED,

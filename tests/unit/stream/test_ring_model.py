@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 from stream_helpers import payload
 
-from camerad.errors import RingError
+from camerad.base.errors import RingError
 from camerad.stream.groups import Group
 from camerad.stream.ring import Gap, Lease, PacketInfo, Reader, Ring
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from camerad.errors import WireError
+from camerad.base.errors import WireError
 from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
 from camerad.stream.wire import SoundState
 

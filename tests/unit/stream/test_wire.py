@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camerad.errors import WireError
+from camerad.base.errors import WireError
 from camerad.stream import wire
 from camerad.stream.wire import CommandReader, Header, Kind
 

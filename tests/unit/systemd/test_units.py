@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from camerad import cli
+from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from camerad.behaviour import budget
-from camerad.commands import options
+from camerad.cli import main, options
 from camerad.config.provisioning import NAME
 from camerad.config.sections import Device
-from camerad.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
-from camerad.provisioning import standing
-from camerad.provisioning.kept import PUBLISH
+from camerad.provisioning import status
 from camerad.provisioning.publishing import DEVICE
+from camerad.provisioning.state import PUBLISH
 from tests.unit.systemd import rating
 from tests.unit.systemd.rating import need
 from tests.unit.systemd.units import (
@@ -198,9 +197,9 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
         f"|{options.DEFAULT_CARD}/{NAME}",
-        f"|{options.DEFAULT_DATA}/{standing.PENDING}",
-        f"|{options.DEFAULT_DATA}/{standing.REFUSED}",
-        f"|!{options.DEFAULT_DATA}/{standing.ACCEPTED}",
+        f"|{options.DEFAULT_DATA}/{status.PENDING}",
+        f"|{options.DEFAULT_DATA}/{status.REFUSED}",
+        f"|!{options.DEFAULT_DATA}/{status.ACCEPTED}",
     }
     assert set(given["Unit.ConditionPathExists"]) == wanted
     assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == options.DEFAULT_DATA
@@ -238,7 +237,7 @@ def test_the_commands_of_provisioning_are_such_as_there_are(unit: str) -> None:
     for command in settings(unit)["Service.ExecStart"]:
         words = command.removeprefix("-").split()
         assert words[0] == "/opt/camerad/bin/camerad"
-        cli.parser().parse_args(words[1:])
+        main.parser().parse_args(words[1:])
 
 
 def test_the_journal_keeps_nothing_for_longer_than_the_shortest_policy_keeps_recordings() -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from camerad.behaviour.update import Camera, Offer, Running
-from camerad.updating.autoboot import NAME, Autoboot, Card
-from camerad.updating.backend import Backend
-from camerad.updating.carrying import Updates
-from camerad.updating.errors import UpdateError
-from camerad.updating.kept import Kept, prepare
-from camerad.updating.rauc import Rauc
+from camerad.update.backend import Backend
+from camerad.update.boot_selection import NAME, Autoboot, Card
+from camerad.update.errors import UpdateError
+from camerad.update.rauc import Rauc
+from camerad.update.state import Kept, prepare
+from camerad.update.updater import Updates
 
 OLD, NEW = "0.1.0-1", "0.2.0-2"
 COMPATIBLE = "camerad-debian-all"

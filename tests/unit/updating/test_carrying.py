@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from camerad.base.errors import EX_REBOOT, StorageError
 from camerad.behaviour.update import Camera, Phase, other
-from camerad.errors import EX_REBOOT, StorageError
-from camerad.updating import carrying
-from camerad.updating.autoboot import NAME, PARTITIONS, SIZE, Autoboot
-from camerad.updating.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
-from camerad.updating.kept import MOST, PENDING, prepare
+from camerad.update import updater
+from camerad.update.boot_selection import NAME, PARTITIONS, SIZE, Autoboot
+from camerad.update.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
+from camerad.update.state import MOST, PENDING, prepare
 from tests.unit.updating.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
 
@@ -118,7 +118,7 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
     def passes(_seconds: float) -> None:
         scene.camera = DOCKED
 
-    monkeypatch.setattr(carrying.time, "sleep", passes)
+    monkeypatch.setattr(updater.time, "sleep", passes)
     assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
 
 

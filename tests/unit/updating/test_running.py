@@ -8,8 +8,8 @@ import pytest
 
 from camerad import __version__
 from camerad.behaviour import update
-from camerad.updating import image, running
-from camerad.updating.autoboot import NAME, Autoboot, Card
+from camerad.update import image_version, running_system
+from camerad.update.boot_selection import NAME, Autoboot, Card
 from camerad_image import updates
 
 
@@ -22,12 +22,12 @@ def test_a_system_knows_itself_by_what_the_recipe_wrote(
         updates.os_release("ID=debian\nIMAGE_VERSION=old\n", "camerad-debian-all", release)
     )
     monkeypatch.setattr(
-        image.platform, "freedesktop_os_release", lambda: parsed(tmp_path / "os-release")
+        image_version.platform, "freedesktop_os_release", lambda: parsed(tmp_path / "os-release")
     )
     (tmp_path / "system.conf").write_text(updates.system_conf("camerad-debian-all"))
     (tmp_path / "cmdline").write_text("quiet rauc.slot=B ro\n")
     (tmp_path / NAME).write_bytes(Autoboot("A").text())
-    found = running.running(
+    found = running_system.running(
         Card(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
     )
     assert found == update.Running("camerad-debian-all", release, updates.MINIMUM, "B", "A")
@@ -40,29 +40,29 @@ def parsed(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("cmdline", ["", "rauc.slot=C", "xrauc.slot=A", "rauc.slot=AB"])
 def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> None:
     (tmp_path / "cmdline").write_text(cmdline)
-    with pytest.raises(running.UpdateError, match="flash it anew"):
-        running.slot(str(tmp_path / "cmdline"))
-    with pytest.raises(running.UpdateError, match="cannot be read"):
-        running.slot(str(tmp_path / "none"))
+    with pytest.raises(running_system.UpdateError, match="flash it anew"):
+        running_system.slot(str(tmp_path / "cmdline"))
+    with pytest.raises(running_system.UpdateError, match="cannot be read"):
+        running_system.slot(str(tmp_path / "none"))
 
 
 def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:
-    with pytest.raises(running.UpdateError, match="KEYRING="):
-        running.running(Card(str(tmp_path)), str(tmp_path / "system.conf"))
+    with pytest.raises(running_system.UpdateError, match="KEYRING="):
+        running_system.running(Card(str(tmp_path)), str(tmp_path / "system.conf"))
 
 
 def test_a_recording_says_by_which_camerad_and_which_image_it_was_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(image.platform, "freedesktop_os_release", lambda: {"ID": "debian"})
-    assert image.software() == f"camerad {__version__}"
+    monkeypatch.setattr(image_version.platform, "freedesktop_os_release", lambda: {"ID": "debian"})
+    assert image_version.software() == f"camerad {__version__}"
     monkeypatch.setattr(
-        image.platform, "freedesktop_os_release", lambda: {"IMAGE_VERSION": "0.1.0-2"}
+        image_version.platform, "freedesktop_os_release", lambda: {"IMAGE_VERSION": "0.1.0-2"}
     )
-    assert image.software() == f"camerad {__version__}, image 0.1.0-2"
+    assert image_version.software() == f"camerad {__version__}, image 0.1.0-2"
 
     def missing() -> dict[str, str]:
         raise OSError
 
-    monkeypatch.setattr(image.platform, "freedesktop_os_release", missing)
-    assert image.software() == f"camerad {__version__}"
+    monkeypatch.setattr(image_version.platform, "freedesktop_os_release", missing)
+    assert image_version.software() == f"camerad {__version__}"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from camerad.errors import StorageError
-from camerad.updating.kept import FOLDER
-from camerad.updating.telling import Facts
+from camerad.base.errors import StorageError
+from camerad.update.outbox import Facts
+from camerad.update.state import FOLDER
 from tests.unit.updating.scene import NEW, OLD, Scene
 
 

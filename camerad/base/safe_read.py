@@ -1,0 +1,71 @@
+"""Reads small files that somebody else may have put where ours are expected.
+
+Opening a named pipe blocks until somebody writes, and a device has no end. So whatever reads a
+directory that others can write reads plain files only. A symbolic link there may lead to a file
+that is none of theirs to read, such as a key of whoever reads: it is not followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from io import BufferedReader
+from typing import Final
+
+from camerad.base.durable_files import explained
+from camerad.base.errors import StorageError
+
+_BLOCK: Final = 512
+"""Bytes that ``st_blocks`` counts by (``stat(3type)``)."""
+_LONGEST_HOLES: Final = 64 << 20
+"""Bytes of a file that are nowhere on its storage, and are read all the same."""
+
+
+def read_plain(path: str, what: str, most: int | None = None, *, linked: bool = False) -> bytes:
+    """The content of a plain file; of anything else that has the name, nothing.
+
+    what: what is read, for the error. most: so many bytes, None for all. linked: it may be a
+    symbolic link, since a person named it. Raises StorageError if it is not there, is another link,
+    or cannot be read.
+    """
+    try:
+        with _opened(path, linked=linked) as file:
+            if not _is_plain(file):
+                return b""
+            return file.read() if most is None else file.read(most)
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+
+
+def sha256_plain(path: str, what: str) -> str:
+    """SHA-256 of a plain file of any size, hexadecimal; otherwise as `read_plain`. "" of one that
+    says it is much longer than what the storage has of it: a terabyte of holes takes an hour."""
+    try:
+        with _opened(path, linked=False) as file:
+            if not _is_plain(file):
+                return hashlib.sha256().hexdigest()
+            state = os.fstat(file.fileno())
+            if state.st_size - state.st_blocks * _BLOCK > _LONGEST_HOLES:
+                return ""
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+
+
+def _unreadable(path: str, what: str, error: OSError) -> StorageError:
+    if error.errno != errno.ENOENT:
+        return explained(f"read the {what}", path, error)
+    said = StorageError(f"{path}: cannot read the {what}: there is no such file; name another one")
+    said.errno = error.errno
+    return said
+
+
+def _opened(path: str, *, linked: bool) -> BufferedReader:
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    return open(os.open(path, flags if linked else flags | os.O_NOFOLLOW), "rb")
+
+
+def _is_plain(file: BufferedReader) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)

@@ -1,0 +1,391 @@
+"""Whether wall time may be trusted, and when it jumped.
+
+A camera has nobody who sets its clock, and many boards have no clock that runs without power: after
+a start such a board shows the time of its last shutdown, which systemd-timesyncd restores from a
+file, or the age of its software. That time looks right and is not. So wall time is trusted only for
+a reason, and the reason is kept with every `Moment`:
+
+1. **synchronised**: the file that the time service touches at each synchronisation is there. It
+   lies in ``/run``, which is empty after a start (``/run/systemd/timesync/synchronized``,
+   systemd-timesyncd.service(8)).
+2. **rtc**: a battery-backed clock agrees with wall time within 5 s, and wall time is neither before
+   the last synchronised time that is known nor more than 366 days after it. A camera that was never
+   synchronised has nothing to hold its RTC against, and does not trust it. ``since_epoch`` of an
+   RTC is in seconds (Documentation/ABI/testing/sysfs-class-rtc of the kernel).
+3. **unknown**: everything else.
+
+After a step (wall time moved by more than half a second against CLOCK_BOOTTIME, which nobody can
+set) the file proves nothing until it is touched again: whoever set the clock may not have been the
+time service. A time service that steps the clock touches the file right afterwards. An RTC that
+agrees with the time after the step is reason enough without it.
+
+That holds also for a step that the daemon did not see because it was started after it: the ledger
+knows a moment of this boot that was synchronised, and wall time that has moved since against boot
+time has been set. Until the ledger has been read, nothing is trusted.
+
+The first part of this file is pure; `TimeKeeper` reads the machine; `ClockWatch` is its part of the
+daemon; `office_clock` is the rule for the evidence desk's computers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, both
+
+log = logging.getLogger(__name__)
+
+SYNCHRONISED: Final = Path("/run/systemd/timesync/synchronized")
+"""Touched by systemd-timesyncd at each synchronisation."""
+RTC: Final = Path("/sys/class/rtc/rtc0")
+"""The first real-time clock of the machine, as the kernel shows it."""
+RTC_TOLERANCE_US: Final = 5 * SECOND
+"""How far an RTC and wall time may be apart."""
+PLAUSIBLE_US: Final = 366 * DAY
+"""How long after the last synchronised time an unsynchronised clock is believed. No policy keeps
+recordings longer, so what lies further back is due by any clock."""
+STEP_US: Final = SECOND // 2
+"""Wall time that moves more than this against boot time was set. Slewing it takes 1000 s to come so
+far (at most 500 ppm, adjtimex(2)), so it is told apart between moments some minutes apart."""
+LOOK_SECONDS: Final = 5.0
+"""How often the daemon looks."""
+VERDICT_US: Final = 30 * SECOND
+"""How long a verdict counts: an RTC whose bus hangs must not vouch for the time for ever."""
+
+
+# ------------------------------------------------------------------------------------------ rules
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a machine shows of its time at one instant, all in microseconds.
+
+    boot_us, wall_us: both clocks, read together. touched_us: the wall time at which the
+    synchronised file was touched last, None without the file. rtc_us: the RTC's time, to a second,
+    None without an RTC that can be read.
+    """
+
+    boot_us: int
+    wall_us: int
+    touched_us: int | None
+    rtc_us: int | None
+
+
+def judge(signs: Signs, last_synchronised_us: int | None, stale_us: int | None) -> ClockSource:
+    """Why wall time is what it is.
+
+    last_synchronised_us: the newest wall time known to have been synchronised. stale_us: from
+    `still_stale`.
+    """
+    if signs.touched_us is not None and signs.touched_us != stale_us:
+        return ClockSource.SYNCHRONISED
+    if (
+        signs.rtc_us is not None
+        and abs(signs.rtc_us - signs.wall_us) <= RTC_TOLERANCE_US
+        and plausible(signs.wall_us, last_synchronised_us)
+    ):
+        return ClockSource.RTC
+    return ClockSource.UNKNOWN
+
+
+def plausible(wall_us: int, last_known_us: int | None) -> bool:
+    """Whether wall time lies within 366 days from the last time that was known for right."""
+    return last_known_us is not None and 0 <= wall_us - last_known_us <= PLAUSIBLE_US
+
+
+def still_stale(previous: Signs | None, now: Signs, stale_us: int | None) -> int | None:
+    """The touch of the synchronised file that counts no longer; None if there is none.
+
+    stale_us: the answer at `previous`, the look before. A step makes the touch stale that the file
+    bears now, unless the file was touched between the two looks by the clock that shows now: that
+    was the time service.
+    """
+    if previous is None or detect_step(previous, now) is None or now.touched_us is None:
+        return stale_us
+    # The kernel stamps files with the time of its last tick, at most 10 ms ago.
+    since_us = now.boot_us - previous.boot_us + STEP_US
+    return None if 0 <= now.wall_us - now.touched_us <= since_us else now.touched_us
+
+
+def stale_since(known: Moment, now: Signs) -> int | None:
+    """The touch of the synchronised file that counts no longer at the first look of a daemon; None
+    if there is none.
+
+    known: a moment of this boot that was synchronised. If wall time was set since, the touch that
+    is there does not count, whenever it was made: how long ago it was made is told by the clock
+    that was set. The time service's next one does.
+    """
+    return None if detect_step(known, now) is None else now.touched_us
+
+
+def detect_step(previous: Signs | Moment, now: Signs | Moment) -> int | None:
+    """By how many microseconds wall time was set between two moments of one boot; None if it was
+    not, which up to half a second is taken for slewing."""
+    step_us = (now.wall_us - previous.wall_us) - (now.boot_us - previous.boot_us)
+    return step_us if abs(step_us) > STEP_US else None
+
+
+# ---------------------------------------------------------------------------------------- machine
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the clocks found. step_us: how far wall time was set since the look before,
+    None if it was not."""
+
+    moment: Moment
+    step_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows of right time.
+
+    synchronised_us: the newest wall time that was synchronised, None if none was. this_boot: a
+    moment of the present boot that was, None without one.
+    """
+
+    synchronised_us: int | None = None
+    this_boot: Moment | None = None
+
+
+class TimeKeeper:
+    """Judges the machine's clock. Any thread may use it.
+
+    synchronised, rtc: the file of the time service and the directory of the RTC; either may be
+    missing. known: what the ledger knows; None: that is not known yet, `learn` will tell, and until
+    then nothing is trusted. clock: where boot and wall time are read.
+    """
+
+    def __init__(
+        self,
+        synchronised: Path = SYNCHRONISED,
+        rtc: Path = RTC,
+        known: Known | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._synchronised = synchronised
+        self._since_epoch = rtc / "since_epoch"
+        self._clock = SystemClock() if clock is None else clock
+        self._known = known
+        self._last_synchronised_us = None if known is None else known.synchronised_us
+        self._stale_us: int | None = None
+        self._signs: Signs | None = None
+        self._source = ClockSource.UNKNOWN
+        self._said: dict[Path, str] = {}
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+
+    def source(self) -> ClockSource:
+        """Why wall time is what it is, as the last look found it: the judge of a `SystemClock`.
+
+        Opens no file and never waits for one, so it may be asked for every fragment. Unknown before
+        the first look and before it is known what the ledger knows, when the last look is older
+        than `VERDICT_US`, and from a step until the next look.
+        """
+        with self._lock:
+            signs, source = self._signs, self._source
+        if signs is None or source is ClockSource.UNKNOWN:
+            return ClockSource.UNKNOWN
+        boot_us, wall_us = both(self._clock)
+        now = Signs(boot_us, wall_us, None, None)
+        current = boot_us - signs.boot_us <= VERDICT_US and detect_step(signs, now) is None
+        return source if current else ClockSource.UNKNOWN
+
+    @property
+    def last_synchronised_us(self) -> int | None:
+        """The newest wall time known to have been synchronised, in microseconds; it grows with
+        every look that finds the clock synchronised. None: never."""
+        with self._lock:
+            return self._last_synchronised_us
+
+    def learn(self, known: Known) -> None:
+        """Tell what the ledger knows. What the last look found is judged by it at once; only the
+        first word counts, since from then on each look is compared with the one before."""
+        with self._lock:
+            if self._known is not None:
+                return
+            self._known = known
+            self._last_synchronised_us = known.synchronised_us
+            if self._signs is not None:
+                if known.this_boot is not None:
+                    self._stale_us = stale_since(known.this_boot, self._signs) or self._stale_us
+                self._judge(self._signs)
+
+    def _judge(self, signs: Signs) -> None:
+        """Only with the lock."""
+        self._signs, self._source = signs, ClockSource.UNKNOWN
+        if self._known is None:
+            return
+        self._source = judge(signs, self._last_synchronised_us, self._stale_us)
+        if self._source is ClockSource.SYNCHRONISED:
+            last_us = self._last_synchronised_us
+            self._last_synchronised_us = max(signs.wall_us, last_us or signs.wall_us)
+
+    def look(self) -> Look:
+        """Read the files, judge afresh, and find out whether wall time was set since the last look.
+
+        Blocks as long as the RTC's driver does, so never on the event loop. Never raises for what
+        the files show: what cannot be read is no reason to trust, and is logged once.
+        """
+        with self._looking:
+            # The files before the clocks: a touch must not seem to come from the future.
+            touched_us, rtc_us = self._read_touched(), self._read_rtc()
+            boot_us, wall_us = both(self._clock)
+            now = Signs(boot_us, wall_us, touched_us, rtc_us)
+            with self._lock:
+                previous = self._signs
+                self._stale_us = still_stale(previous, now, self._stale_us)
+                if previous is None and self._known is not None and self._known.this_boot:
+                    self._stale_us = stale_since(self._known.this_boot, now)
+                self._judge(now)
+                source = self._source
+            step_us = None if previous is None else detect_step(previous, now)
+            return Look(Moment(boot_us, wall_us, source), step_us)
+
+    def _read_touched(self) -> int | None:
+        try:
+            touched_us = os.stat(self._synchronised).st_mtime_ns // 1000
+        except (FileNotFoundError, NotADirectoryError):
+            touched_us = None
+        except OSError as error:
+            self._say(self._synchronised, f"no word of the time service: {error.strerror}")
+            return None
+        self._said.pop(self._synchronised, None)
+        return touched_us
+
+    def _read_rtc(self) -> int | None:
+        """None also where the RTC says that its own time is invalid (EINVAL: power was lost)."""
+        path = self._since_epoch
+        try:
+            text = path.read_text(encoding="ascii")
+            rtc_us = int(text) * SECOND
+        except (FileNotFoundError, NotADirectoryError):
+            rtc_us = None
+        except OSError as error:
+            self._say(path, f"no time from the RTC: {error.strerror}")
+            return None
+        except ValueError:
+            self._say(path, "no time from the RTC: it shows no number of seconds")
+            return None
+        self._said.pop(path, None)
+        return rtc_us
+
+    def _say(self, path: Path, what: str) -> None:
+        if self._said.get(path) != what:  # once, however often it is looked at
+            log.warning("%s: %s; wall time is not trusted by it", path, what)
+        self._said[path] = what
+
+
+# ----------------------------------------------------------------------------------------- daemon
+
+
+class _Aside(Protocol):
+    def __call__(self, work: Callable[[], Look], /) -> Awaitable[Look]: ...
+
+
+class ClockWatch:
+    """Looks at the clock again and again, on a thread, and tells on the event loop what changed.
+
+    keeper: whom to ask. aside: does blocking work on a thread. on_source(source): at the first look
+    and whenever the source is another one. on_step(step_us): wall time was set by so many
+    microseconds; called before on_source.
+    """
+
+    def __init__(
+        self,
+        keeper: TimeKeeper,
+        aside: _Aside,
+        *,
+        on_source: Callable[[ClockSource], None],
+        on_step: Callable[[int], None],
+    ) -> None:
+        self._keeper = keeper
+        self._aside = aside
+        self._on_source = on_source
+        self._on_step = on_step
+        self._source: ClockSource | None = None
+
+    async def run(self) -> None:
+        """Look every 5 s until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look once and tell what changed. If the machine does not answer in time, the time is no
+        longer trusted until it does."""
+        looking = asyncio.ensure_future(self._aside(self._keeper.look))
+        try:
+            await asyncio.wait({looking}, timeout=VERDICT_US / SECOND)
+            if not looking.done():
+                log.error("the real-time clock does not answer; wall time is not trusted")
+                self._tell(ClockSource.UNKNOWN)
+            found = await looking
+        finally:
+            looking.cancel()
+        if found.step_us is not None:
+            self._on_step(found.step_us)
+        self._tell(found.moment.source)
+
+    def _tell(self, source: ClockSource) -> None:
+        if source is not self._source:
+            self._source = source
+            self._on_source(source)
+
+
+# ----------------------------------------------------------------------------------------- office
+
+_ADJTIMEX_BYTES: Final = 512
+"""More than `struct timex` takes anywhere (208 bytes on 64-bit Linux)."""
+_TIME_ERROR: Final = 5
+
+
+def kernel_synchronised() -> bool | None:
+    """Whether the kernel takes its clock for synchronised; None where it cannot be asked.
+
+    adjtimex(2) with no mode only reads; it returns TIME_ERROR while the clock is not synchronised.
+    The kernel forgets a synchronisation at a restart, and some nine hours after the last one (its
+    estimate of the error grows by 500 ppm and counts up to 16 s). chrony, ntpd and
+    systemd-timesyncd all report to it.
+    """
+    if sys.platform != "linux":
+        return None
+    state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_ADJTIMEX_BYTES))
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def office_clock(
+    last_known_us: int | None,
+    *,
+    wall_us: int,
+    synchronised: Path = SYNCHRONISED,
+    kernel: Callable[[], bool | None] = kernel_synchronised,
+) -> ClockSource:
+    """Why wall time is what it is on a computer of the evidence desk.
+
+    An office computer has a battery-backed clock, and its system sets wall time by it at every
+    start. So wall time is believed as ``rtc`` without reading the RTC, which is not for every user,
+    if it is plausible: within 366 days after `last_known_us`. It is synchronised if the time
+    service or the kernel says so. A computer that is not, and has nothing to hold its time against,
+    is not believed: its battery may be flat, and then it shows the year of its firmware.
+
+    last_known_us: the newest wall time that is known for right: of a moment in the office's ledger
+    that was synchronised, or of a trusted moment in a recording that is here, which then lies in
+    the past. Not of a moment that this rule called ``rtc``: a clock that runs ahead would vouch for
+    itself year by year. An office without any network is served too, as long as cameras come in.
+
+    wall_us: the time to judge, in microseconds since the Unix epoch.
+    """
+    if synchronised.exists() or kernel():
+        return ClockSource.SYNCHRONISED
+    return ClockSource.RTC if plausible(wall_us, last_known_us) else ClockSource.UNKNOWN

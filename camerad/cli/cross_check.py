@@ -1,0 +1,263 @@
+"""Whether a place's files, receipts and ledgers agree: a part of ``camerad evidence verify``.
+
+Each signs for something else. The place's own ledger says what must be here, and what was deleted;
+a device's receipt, what an office has; the copy of a device's ledger, which of its recordings have
+a receipt, and its hash. Whoever takes away one of them has the others against him.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY
+from camerad.base.durable_files import ForbiddenError
+from camerad.base.errors import StorageError
+from camerad.cli import desk
+from camerad.container.keys import KeyFileError
+from camerad.container.recording_files import SUFFIX
+from camerad.container.severity import Severity
+from camerad.ledger import log_segments
+from camerad.ledger.ledger import LedgerFinding
+from camerad.ledger.recording_state import Known
+from camerad.ledger.state import LedgerState, harm
+from camerad.store import receipts
+from camerad.store.locations import (
+    Holding,
+    Place,
+    PlaceKind,
+    device_stem,
+    holding_stem,
+    office_place,
+)
+from camerad.store.receipts import Filed
+from camerad.verify.report import Report
+
+Remark = tuple[Severity, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLedger:
+    """A ledger that was read. own: it is the place's own, which says what must be here."""
+
+    name: str
+    own: bool
+    state: LedgerState
+    findings: Sequence[LedgerFinding]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was checked. receipts: by trusted devices, of each holding whose receipts could be read.
+    partly: only some of an office's devices were asked for."""
+
+    place: Place
+    receipts: Mapping[Holding, Sequence[Filed]]
+    ledgers: Sequence[CheckedLedger]
+    reports: Sequence[Report]
+    partly: bool
+
+
+def disagreements(checked: Checked) -> Iterator[Remark]:
+    """Everything that does not fit together."""
+    return _Comparison(checked).run()
+
+
+class _Comparison:
+    """One comparison."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked: Final = checked
+        self._place = checked.place
+        self._is_office = checked.place.kind is PlaceKind.OFFICE
+        own = next((one.state for one in checked.ledgers if one.own), None)
+        self._has_ledger = own is not None
+        self._known = own.recordings if own is not None else {}
+        whole = office_place(checked.place.root) if self._is_office else checked.place
+        self._whole = whole
+        # Whose recordings may be where nobody could look: of these nothing is called gone.
+        self._unseen = {
+            holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
+            for one in whole.unread
+            if not one.gone
+        }
+        self._told: set[str] = set()
+        self._copied = set(self._names())
+
+    def run(self) -> Iterator[Remark]:
+        """Everything."""
+        yield from self._against_own_ledger()
+        yield from self._doubled()
+        if self._is_office:
+            for holding in self._place.holdings:
+                yield from self._against_receipts(holding)
+
+    def _is_here(self, recording: str) -> bool:
+        return bool(self._whole.files_of(recording))
+
+    def _is_unseen(self, stem: str) -> bool:
+        """Whether recordings of the device whose directories' names begin so may be where nobody
+        could look; of no device ("") anywhere."""
+        return stem in self._unseen or (not stem and bool(self._unseen))
+
+    def _against_own_ledger(self) -> Iterator[Remark]:
+        named = {holding_stem(os.path.basename(one.root)) for one in self._place.holdings}
+        for one in self._known.values():
+            here = self._is_here(one.id)
+            if not here and one.deleted is None:
+                if self._checked.partly and device_stem(one.device) not in named:
+                    continue  # another device's
+                if self._is_unseen(device_stem(one.device)):
+                    continue
+                self._told.add(one.id)
+                text = f"{one.id}: its file is gone, and the ledger has no deletion of it"
+                yield Severity.DAMAGE, text + (", but a hold" if one.held else "")
+            elif one.deleted is not None and here:
+                text = f"{one.id}: it is deleted by the ledger, and still here"
+                yield Severity.DAMAGE, text + ": the next purge says what keeps it"
+            elif one.deleted is not None and one.id in self._copied:
+                yield Severity.NOTE, f"{one.id}: the ledger says it is deleted, and it is here"
+        if self._has_ledger:
+            for name in sorted(set(self._names()) - set(self._known)):
+                yield Severity.NOTE, f"{name}: the ledger does not know it"
+
+    def _names(self) -> Iterator[str]:
+        """The ids of what was checked: as its header says, since a copy has any name."""
+        for report in self._checked.reports:
+            header = report.result.header if report.result is not None else None
+            yield (
+                os.path.basename(report.path).removesuffix(SUFFIX) if header is None else header.id
+            )
+
+    def _doubled(self) -> Iterator[Remark]:
+        """Recordings of which there are several files; they count once."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for report in self._checked.reports:
+            header = report.result.header if report.result is not None else None
+            if header is not None:
+                found[header.id].append(os.path.relpath(report.path, self._place.root))
+        for recording, paths in sorted(found.items()):
+            if len(paths) > 1:
+                text = f"{recording}: it is here {len(paths)} times: {', '.join(sorted(paths))}"
+                yield Severity.NOTE, text
+
+    def _against_receipts(self, holding: Holding) -> Iterator[Remark]:
+        if not durable_files.is_there(holding.receipts):
+            yield Severity.DAMAGE, f"{holding.receipts}: the directory of the receipts is gone"
+        filed = self._checked.receipts.get(holding)
+        if filed is None or self._is_unseen(holding_stem(os.path.basename(holding.root))):
+            return  # that is told; nothing can be missed by what was not seen
+        received = receipts.by_recording(filed)
+        for name in sorted(received):
+            known = self._known.get(name)
+            deleted = known is not None and known.deleted is not None
+            if not deleted and not self._is_here(name) and name not in self._told:
+                self._told.add(name)
+                text = f"{name}: there is a receipt for it, but neither its file nor a deletion"
+                yield Severity.DAMAGE, text
+        state = next(
+            (one.state for one in self._checked.ledgers if one.name == holding.ledger), None
+        )
+        if state is None:
+            return
+        for one in state.recordings.values():
+            yield from self._lost_on_device(one, state)
+            if one.acknowledged is not None and one.id not in received:
+                yield from self._without_receipt(holding, one, state)
+
+    def _lost_on_device(self, one: Known, state: LedgerState) -> Iterator[Remark]:
+        """About a recording of which the device's ledger itself says that its file came to harm, or
+        that it never got an end, and of which no whole copy is here."""
+        own = self._known.get(one.id)
+        if one.deleted is not None or one.id in self._told:
+            return
+        if own is not None and own.deleted is not None:
+            return  # the office had it, and deleted it in time
+        what = harm(one, state)
+        if what is None:
+            return
+        self._told.add(one.id)
+        if self._is_here(one.id):
+            yield Severity.NOTE, f"{one.id}: on the device {what}; a copy is here"
+        else:
+            yield Severity.DAMAGE, f"{one.id}: on the device {what}, and no copy of it is here"
+
+    def _without_receipt(
+        self, holding: Holding, one: Known, state: LedgerState
+    ) -> Iterator[Remark]:
+        """About a recording whose receipt the device's ledger names, and that has none here."""
+        if one.id in self._told:
+            return
+        named = f"{one.id}: its device's ledger names its receipt ({one.acknowledged})"
+        if durable_files.is_there(os.path.join(holding.recordings, one.id + SUFFIX)):
+            self._told.add(one.id)
+            yield Severity.DAMAGE, f"{named}, and no receipt for it is here any more"
+            return
+        at_us = state.timeline.wall_at_least_us
+        kept = (
+            one.ended is None
+            or at_us is None
+            or at_us - one.ended.wall_us < (one.retention_days * DAY)
+        )
+        own = self._known.get(one.id)
+        if kept and one.here and (own is None or own.deleted is None):
+            text = "and here is neither that nor its file: they were taken away, or are in the "
+            yield Severity.NOTE, f"{named}, {text}directory of another office"
+
+
+def about_holding(holding: Holding) -> Iterator[Remark]:
+    """What is wrong with what came with a device's recordings, beside receipts and ledger. Raises
+    ForbiddenError, once all else is said, where this user may not read it."""
+    forbidden = None
+    for remarks in (_about_key(holding), _kept_aside(holding)):
+        try:
+            yield from remarks
+        except ForbiddenError as error:
+            forbidden = forbidden or error
+    if forbidden is not None:
+        raise forbidden
+
+
+def _about_key(holding: Holding) -> Iterator[Remark]:
+    """About the key that came with the recordings: that it is gone, and that there is another file
+    in its place, is the same."""
+    try:
+        desk.holding_key(holding)
+    except KeyFileError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in durable_files.FORBIDDEN:
+            raise durable_files.explained("read the key", holding.key, cause) from error
+        text = "the key that came with the recordings is gone, or is another one"
+        mend = "offload the camera once more, which puts it there"
+        yield Severity.DAMAGE, f"{holding.key}: {text}: {mend}"
+
+
+def _kept_aside(holding: Holding) -> Iterator[Remark]:
+    """About what a device's ledger said that does not fit the copy of it."""
+    aside = holding.earlier_ledger
+    if not durable_files.is_there(aside):
+        return
+    try:
+        shelf = log_segments.look(aside)
+    except ForbiddenError:
+        raise
+    except StorageError as error:
+        yield Severity.DAMAGE, str(error)
+        return
+    branch = shelf.epochs | shelf.damaged | shelf.checkpoints
+    if branch:
+        text = (
+            f"{aside}: the card was put back to an earlier state, or its ledger was replaced: this "
+            f"is what the device says instead from epoch {min(branch)} on. The copy of its ledger "
+            "is the longer one, and is what everything is judged by here"
+        )
+        yield Severity.DAMAGE, text
+    elif shelf.others:
+        yield (
+            Severity.NOTE,
+            f"{aside}: parts of the copy that the device's ledger did not go on from",
+        )

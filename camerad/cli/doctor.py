@@ -1,0 +1,192 @@
+"""``camerad doctor``: whether a camera can be handed out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from camerad.base.errors import EX_CANTCREAT, CameradError, HardwareError
+from camerad.cli.language import here
+from camerad.doctor.checks import BEFORE, CHECKS
+
+if TYPE_CHECKING:
+    from camerad.doctor.report import Report
+    from camerad.doctor.wording import Wording
+
+DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
+
+
+class SaveError(CameradError, OSError):
+    """Error raised when the report cannot be saved; the text says what to do."""
+
+    exit_code = EX_CANTCREAT
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand to those of `camerad`."""
+    parser = commands.add_parser(
+        "doctor",
+        help="test every part of the camera, and say what to do about what is wrong",
+        description="For technicians: tests every part of the camera, and says in one sentence "
+        "what is wrong and what to do. While the daemon runs it is asked; without it, the parts "
+        "are tried directly, and no daemon can start meanwhile. Nothing is recorded, and no "
+        "picture and no sound is kept. Exit code 0: all is well; 2: something is to be seen to; "
+        "1: something failed. What was not tested does not count. 64 and above: no verdict; 73: "
+        "what --save names is there already.",
+    )
+    parser.add_argument(
+        "--config", default=DEFAULT_CONFIG, type=Path, metavar="FILE", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--socket",
+        default=os.environ.get("CAMERAD_SOCKET"),
+        metavar="PATH",
+        help="where the daemon listens; default: $CAMERAD_SOCKET, or as the configuration says",
+    )
+    parser.add_argument(
+        "--only",
+        type=_checks,
+        metavar="CHECK,...",
+        help="these checks only: " + ", ".join(one for one in CHECKS if one not in BEFORE),
+    )
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="ask for a press of each button, and whether lights, vibration, buzzer, loudspeaker "
+        "and display are noticed",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="write the report into a new file for the camera's records; its last line is the "
+        "JSON object",
+    )
+    parser.add_argument(
+        "--language", choices=("de", "en"), help="of the report; default: this computer's"
+    )
+
+
+def _checks(text: str) -> frozenset[str]:
+    chosen = frozenset(one.strip() for one in text.split(",") if one.strip())
+    unknown = sorted(chosen - set(CHECKS))
+    if unknown or not chosen:
+        known = ", ".join(CHECKS)
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown) or text!r}: none of {known}")
+    return chosen
+
+
+class _Progress:
+    """One line on a terminal that says what is being tested, and is gone again."""
+
+    def __init__(self, wording: Wording, *, shown: bool) -> None:
+        self._wording = wording
+        self._shown = shown
+
+    def begins(self, check: str, number: int, count: int) -> None:
+        """This check comes next."""
+        if self._shown:
+            name = self._wording.name(check)
+            text = self._wording.progress.format(number=number, count=count, part=name)
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code. Raises CameradError."""
+    from camerad.doctor.wording import LANGUAGES  # noqa: PLC0415 - not for every command
+
+    wording = LANGUAGES[options.language or here(LANGUAGES)]
+    saved = None if options.save is None else _create(options.save)
+    try:
+        report = _report(options, wording)
+        if saved is not None:
+            _write(saved, options.save, report.document(wording))
+    except BaseException:
+        if saved is not None:
+            os.unlink(options.save)
+        raise
+    finally:
+        if saved is not None:
+            os.close(saved)
+    if options.json:
+        sys.stdout.write(json.dumps(report.as_json(wording)) + "\n")
+    else:
+        sys.stdout.write("\n" + report.summary(wording))
+        if options.save is not None:
+            sys.stdout.write(wording.saved.format(path=os.path.abspath(options.save)) + "\n")
+    return report.exit_code
+
+
+def _report(options: argparse.Namespace, wording: Wording) -> Report:
+    try:
+        return asyncio.run(_examine(options, wording))
+    except ModuleNotFoundError as error:
+        raise HardwareError(
+            f"the library {error.name} is missing, which only a camera has: give this command on "
+            "the camera"
+        ) from error
+
+
+async def _examine(options: argparse.Namespace, wording: Wording) -> Report:
+    from camerad.base.clock import SystemClock  # noqa: PLC0415
+    from camerad.doctor.prompts import Terminal  # noqa: PLC0415
+    from camerad.doctor.report import Report, lines  # noqa: PLC0415
+    from camerad.doctor.runner import Examination  # noqa: PLC0415 - slow to import
+
+    examination = Examination(
+        options.config,
+        options.socket,
+        options.only,
+        Terminal(wording) if options.interactive else None,
+    )
+    progress = _Progress(wording, shown=sys.stderr.isatty() and not options.interactive)
+    examination.begins = progress.begins
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    findings = []
+    async for finding in examination.run():
+        findings.append(finding)
+        progress.clear()
+        if not options.json:
+            sys.stdout.write(lines(finding, wording, colour=colour))
+            sys.stdout.flush()
+    settings = examination.settings
+    return Report(
+        findings,
+        None if settings is None else settings.device.id,
+        examination.moment or SystemClock().moment(),
+        examination.running,
+    )
+
+
+def _create(path: str) -> int:
+    """The file of the report, before anything is tested: whether it can be is known at once."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        raise SaveError(
+            f"{path}: exists already and is not overwritten; name another file with --save"
+        ) from None
+    except OSError as error:
+        raise SaveError(f"{path}: the report cannot be saved: {error.strerror}") from error
+
+
+def _write(descriptor: int, path: str, document: str) -> None:
+    rest = memoryview(document.encode())
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError as error:
+        raise SaveError(f"{path}: the report cannot be saved: {error.strerror}") from error

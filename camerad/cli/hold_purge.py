@@ -1,0 +1,98 @@
+"""``camerad evidence hold``, ``release`` and ``purge``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY
+from camerad.base.text import printable
+from camerad.cli import desk
+from camerad.container.recording_files import SUFFIX
+from camerad.container.severity import Severity
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.state import LedgerState
+from camerad.store.inventory import list_place
+from camerad.store.listing import Listing
+from camerad.store.locations import Place, is_id
+from camerad.store.purging import Reason, damaged, exit_code, reasons
+from camerad.store.retention import due
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    if options.action == "purge":
+        return _purge(options)
+    # A hold may be ended whose recording has no file here any more.
+    place, recording = _recording(options)
+    with desk.keeper_of(options, place, recording) as keeper:
+        if options.action == "hold":
+            keeper.hold(recording, options.reason, options.who)
+            text = f"{recording} is held: {printable(options.reason.strip())}"
+        else:
+            keeper.release(recording, options.who)
+            text = f"{recording} is not held any more"
+    _say(options, text, {"id": recording, "held": options.action == "hold"})
+    return 0
+
+
+def _recording(options: argparse.Namespace) -> tuple[Place, str]:
+    if options.action == "release" and is_id(options.what):
+        return desk.target_of(None, options.state).place, options.what
+    place, path = desk.one_recording(options.what, options.state)
+    return place, os.path.basename(path).removesuffix(SUFFIX)
+
+
+def _purge(options: argparse.Namespace) -> int:
+    place = desk.target_of(options.what, options.state).place
+    if options.dry_run:
+        return _say_what_is_due(options, place)
+    with desk.keeper_of(options, place, tells=True) as keeper:
+        done = keeper.purge_and_tell()
+    lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
+    _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
+    return exit_code(done.reasons)
+
+
+def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
+    """What `purge` would delete by what the ledger says now, before it takes anything over."""
+    desk.check_store(place)
+    clock = desk.clock_of(options, place)
+    state, damage = LedgerState(), []
+    if durable_files.is_there(place.ledger):
+        state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
+        damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
+    boot_id, now = clock.boot_id, clock.moment()
+    trusted = desk.store_keys(options, place)
+    listing = Listing()
+    infos = list_place(place, listing)
+    errors = [*(one.error for one in place.unread), *listing.failed.values()]
+    found = reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
+    if damage:
+        # Before anything else: nothing below is worth more than the ledger that it follows from.
+        text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
+        found = (damaged(text), *found)
+    held = desk.held_on_cameras(options, place, trusted)
+    going = [one for one in due(state, boot_id, now) if one.known.id not in held]
+    lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
+    objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
+    summary = f"{len(going)} due" if going else "nothing is due"
+    if found:
+        summary = f"not certain: recordings may be kept beyond their day ({summary} by the ledger)"
+    facts = {"complete": not found, "due": objects, "reasons": [one.as_json() for one in found]}
+    _say(options, "\n".join([summary, *_said(found), *lines]), facts)
+    return exit_code(found)
+
+
+def _said(found: Iterable[Reason]) -> list[str]:
+    return [f"  {one.text}" for one in found]
+
+
+def _say(options: argparse.Namespace, text: str, facts: dict[str, Any]) -> None:
+    lines = [printable(line) for line in text.split("\n")]
+    sys.stdout.write((json.dumps(facts) if options.json else "\n".join(lines)) + "\n")

@@ -1,0 +1,367 @@
+"""``camerad evidence list`` and ``show``: what recordings say of themselves.
+
+Times are those of this computer's zone, which is named; JSON has them in UTC besides.
+
+Nothing is checked here: neither whose key signed it, nor whether anything was changed. So both say
+that, and their exit code is no verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.base.text import count, printable
+from camerad.cli import desk, times
+from camerad.container.recording_files import UNREADABLE
+from camerad.container.statements import RecordingInfo, rfc3339
+from camerad.ledger.ledger import entries_about
+from camerad.ledger.state import LedgerState
+from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
+from camerad.store.listing import Listing, Others, info_of
+from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
+
+UNCHECKED = (
+    "nothing here was checked, it is what the files say of themselves; check with: "
+    "camerad evidence verify"
+)
+_KIB = 1024
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_LONGEST_SECONDS: Final = 366 * 86_400.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    return _list(options) if options.action == "list" else _show(options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    wanted = _filter(options)
+    target = desk.target_of(options.what, options.state)
+    infos, failed = _infos(target)
+    clock = desk.clock_of(options, target.place)
+    state = desk.ledger_state(options, target.place)
+    told = desk.told_by_devices(target.place)
+    held = desk.held_on_cameras(options, target.place)
+    joined = join(infos, state, clock.boot_id, clock.moment(), told)
+    everything = [
+        _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
+    ]
+    found = [one for one in everything if wanted(one.info)]
+    if options.json:
+        objects = [_as_json(one, options) for one in found]
+        sys.stdout.write(json.dumps(objects) + "\n")
+    elif not everything:
+        sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
+    elif not found:
+        all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
+        sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
+    else:
+        sys.stdout.write(f"{table(found, utc=options.utc)}({UNCHECKED})\n")
+    here = {one.info.id for one in everything}
+    differ = {one.info.id for one in everything if one.changed and not one.copy}
+    for text in _absent(target, state, here):
+        desk.say(text)
+    changed = [
+        known.id
+        for known in (state.recordings.values() if state is not None else ())
+        if (known.changed is not None and known.here) or known.id in differ
+        if target.file is None or known.id in here
+    ]
+    if changed:
+        desk.say(
+            f"{len(changed)} recording(s) whose file is not what the ledger knows: "
+            f"{', '.join(changed)}; see: camerad evidence verify"
+        )
+    urgent = [one.info.id for one in everything if one.urgent and not one.copy]
+    if urgent:
+        desk.say(
+            f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
+            "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
+        )
+    for unread in target.place.unread:
+        desk.say(str(unread.error))
+    # Recordings that cannot be read were logged, which shows here as well.
+    return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
+
+
+def _compared(one: Stored, place: Place) -> Stored:
+    """The same, changed also where the ledger was not told yet: in an office, where nothing records
+    meanwhile."""
+    known = one.known
+    if place.kind is not PlaceKind.OFFICE or one.copy or known is None or known.final is None:
+        return one
+    if known.changed is not None or known.final == one.info.final:
+        return one
+    return replace(one, known=replace(known, changed=one.info.final or ""))
+
+
+def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
+    """A sentence on each recording that the store's ledger names and that is in no list."""
+    place = target.place
+    if target.file is not None or state is None:
+        return
+    whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
+    unseen = {
+        holding_stem(os.path.relpath(one.directory, whole.root).partition(os.sep)[0])
+        for one in whole.unread
+    }
+    asked = {holding_stem(os.path.basename(one.root)) for one in place.holdings}
+    partly = len(place.holdings) < len(whole.holdings)
+    for known in state.recordings.values():
+        stem = device_stem(known.device)
+        if known.deleted is not None or known.id in here or known.id.endswith(UNREADABLE):
+            continue
+        if stem in unseen or (not stem and unseen) or (partly and stem not in asked):
+            continue  # that is told, or another camera's
+        if whole.files_of(known.id):
+            what = "its file cannot be read as a recording"
+        elif known.final is None and place.kind is PlaceKind.DEVICE and not known.missing:
+            continue  # it begins just now
+        else:
+            what = "it is missing: the ledger names it, and neither its file nor a deletion is here"
+        yield f"{known.id}: {what}; see: camerad evidence verify"
+
+
+def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]]:
+    """What is here: each recording, and in a store, behind it, its copies; and what of it could not
+    be read."""
+    place = target.place
+    if target.file is not None:
+        return [seen_in(place, info_of(target.file))], []
+    listing = Listing()
+    infos = list_place(place, listing)
+    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else Others()
+    for error in others.failed:
+        desk.say(str(error))
+    # Stable: of one id, what has its own name comes first.
+    found = sorted([*infos, *others.copies], key=lambda info: info.id, reverse=True)
+    return found, [*listing.failed.values(), *others.failed]
+
+
+def _filter(options: argparse.Namespace) -> Callable[[RecordingInfo], bool]:
+    """Which recordings are asked for. Raises DeskError for a day that is none."""
+    first = last = None
+    if options.day is not None:
+        try:
+            first, last = times.day_of(options.day, utc=options.utc)
+        except ValueError:
+            raise desk.DeskError(
+                f"--day {options.day}: this is no day; write it like 2026-11-28"
+            ) from None
+
+    def wanted(info: RecordingInfo) -> bool:
+        if first is not None and last is not None:
+            began = datetime.fromisoformat(info.started) - _seconds(info.pre_event_seconds)
+            if began >= last or began + _seconds(info.seconds) < first:
+                return False
+        if options.camera is not None and info.device != options.camera:
+            return False
+        return options.wearer is None or info.wearer == options.wearer
+
+    return wanted
+
+
+def _seconds(seconds: float) -> timedelta:
+    # Whatever a file says of its length, it is compared with a day.
+    return timedelta(seconds=max(0.0, min(seconds, _LONGEST_SECONDS)))
+
+
+def _local(wall: str, *, utc: bool) -> datetime:
+    """A time of JSON, as it was here."""
+    when = datetime.fromisoformat(wall)
+    return times.here((when - _EPOCH) // timedelta(microseconds=1), utc=utc)
+
+
+def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
+    said = one.as_json() | {"checked": False}
+    for name in ("started", "expires"):
+        wall = said[name]
+        local = None if wall is None else times.rfc3339(_local(wall, utc=options.utc))
+        said[f"{name}_local"] = local
+    return said
+
+
+def table(found: Sequence[Stored], *, utc: bool) -> str:
+    """The recordings as a table for people. utc: times in UTC, not in this computer's zone."""
+    rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
+    rows += [
+        (
+            printable(one.info.id),
+            printable(one.info.device),
+            printable(one.info.wearer or "-"),
+            times.spoken(_local(one.info.started, utc=utc)),
+            duration(one.info.seconds),
+            size(one.info.bytes),
+            _marked(one),
+            "flagged" if one.flagged else "",
+            kept_until(one, utc=utc),
+        )
+        for one in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _marked(one: Stored) -> str:
+    """Its state, and whether its file is what it should be."""
+    changed = ", CHANGED" if one.changed and not one.copy else ""
+    copy = f", COPY: {printable(os.path.basename(one.info.path))}" if one.copy else ""
+    return f"{one.info.state}{changed}{copy}"
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, hours only where there are some."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    start = f"{hours}:{minutes:02d}" if hours else str(minutes)
+    return f"{start}:{whole % 60:02d}"
+
+
+def size(count: int) -> str:
+    """Bytes, for people."""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if value < _KIB:
+            break
+        value, unit = value / _KIB, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
+def kept_until(one: Stored, *, utc: bool) -> str:
+    """How long it will be there, for people."""
+    if one.known is not None and one.known.deleted is not None:
+        if not one.copy:
+            return "deleted by the ledger, and still here"
+        return "it is deleted, and its copy goes with the next purge"
+    if one.holds:
+        return printable(f"held: {one.holds[-1].reason}")
+    if one.known is None:
+        return "not taken over yet" if one.told else "unknown: in no ledger"
+    if one.days_left is None:
+        return "it has not ended"
+    if one.days_left == 0:
+        return "due"
+    when = "at most "
+    if one.expires_us is not None:
+        when = f"{times.here(one.expires_us, utc=utc):%Y-%m-%d}, "
+    return f"{when}{one.days_left} d" + (" (soon!)" if one.urgent else "")
+
+
+# ---------------------------------------------------------------------------------------- show
+
+
+def _show(options: argparse.Namespace) -> int:
+    place, path = desk.one_recording(options.what, options.state)
+    info = seen_in(place, info_of(path))
+    clock = desk.clock_of(options, place)
+    state = desk.ledger_state(options, place)
+    told = desk.told_by_devices(place, path)
+    held = desk.held_on_cameras(options, place)
+    (one,) = join([info], state, clock.boot_id, clock.moment(), told)
+    one = one.held_on_camera(held.get(info.id, ()))
+    history = list(_history(options, place, info.id, path))
+    if options.json:
+        said = _as_json(one, options) | {"ledger": history}
+        sys.stdout.write(json.dumps(said) + "\n")
+    else:
+        sys.stdout.write(_page(one, history, utc=options.utc))
+    return 0
+
+
+def _history(
+    options: argparse.Namespace, place: Place, recording: str, path: str
+) -> list[dict[str, Any]]:
+    """What the ledgers at hand say about it, in their order."""
+    found = []
+    ledgers = [("office", place.ledger, desk.ledger_keys(options, place))]
+    holding = place.holding_of(path)
+    if place.kind is PlaceKind.FILES:
+        return []
+    if place.kind is PlaceKind.DEVICE or holding is None:
+        ledgers = [("device", place.ledger, desk.accompanying_keys(place))]
+    else:
+        ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
+    for name, directory, keys in ledgers:
+        if not durable_files.is_there(directory):
+            continue
+        entries = list(entries_about(directory, keys, recording))
+        found += [
+            {
+                "ledger": name,
+                "sequence": entry.sequence,
+                "when": rfc3339(entry.when.wall_us),
+                "when_local": times.rfc3339(times.here(entry.when.wall_us, utc=options.utc)),
+                "kind": entry.kind,
+                "who": getattr(entry.facts, "who", None),
+                "reason": getattr(entry.facts, "reason", None),
+            }
+            for entry in entries
+        ]
+    return found
+
+
+def _state(info: RecordingInfo) -> str:
+    """Its state, and the reason for it where that is another word."""
+    return info.state if info.reason in (None, info.state) else f"{info.state}: {info.reason}"
+
+
+def _page(one: Stored, history: Sequence[dict[str, Any]], *, utc: bool) -> str:
+    info = one.info
+
+    def spoken(wall: str) -> str:
+        return times.spoken(_local(wall, utc=utc))
+
+    rows = [
+        ("checked", f"no: {UNCHECKED}"),
+        ("recording", info.id),
+        ("file", info.path),
+        ("device", info.device),
+        ("wearer", info.wearer or "nobody was named"),
+        ("start", f"{spoken(info.started)} ({info.started})"),
+        ("length", f"{info.seconds:.3f} s, {count(info.frames, 'picture')}, {size(info.bytes)}"),
+        ("pre-event", f"{info.pre_event_seconds:.3f} s"),
+        ("sound", "yes" if info.sound else "no"),
+        ("state", _state(info)),
+        ("changed", "its file does not end as the ledger says" if one.changed else "no"),
+        ("policy", f"{info.policy}, {info.retention_days} days"),
+        ("continues", info.continues or "nothing"),
+        ("marks", ", ".join(f"{at:.1f} s" for at in info.marks) or "none"),
+        ("gaps", str(len(info.gaps)) if info.gaps else "none"),
+        ("sound gaps", str(len(info.sound_gaps)) if info.sound_gaps else "none"),
+        ("kept until", kept_until(one, utc=utc)),
+        ("offloaded", "acknowledged" if one.acknowledged else "no"),
+        ("final", info.final or "none"),
+    ]
+    rows += [
+        (
+            "rate",
+            f"{one.at:.1f} s: {one.to_fps} pictures per second in place of {one.from_fps}: "
+            f"{one.reason}",
+        )
+        for one in info.rates
+    ]
+    rows += [("copy", f"of {info.id}, under another name")] if one.copy else []
+    rows += [("hold", f"{hold.reason} ({hold.who})") for hold in one.holds]
+    rows += [
+        (
+            f"{entry['ledger']} ledger",
+            f"{spoken(entry['when'])} {entry['kind']}"
+            + (f": {entry['reason']}" if entry["reason"] else "")
+            + (f" ({entry['who']})" if entry["who"] else ""),
+        )
+        for entry in history
+    ]
+    return "".join(f"{name:<14}{printable(value)}\n" for name, value in rows)

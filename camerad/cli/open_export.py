@@ -1,0 +1,203 @@
+"""``camerad evidence open`` and ``export``: the only commands that see footage in the clear."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from camerad.base import process
+from camerad.base.text import printable
+from camerad.cli import desk
+from camerad.cli.language import here
+from camerad.cli.progress import Bar
+from camerad.container.recording_files import SUFFIX
+from camerad.container.statements import utc
+from camerad.ledger.ledger import entries_about
+from camerad.ledger.recording_state import Held
+from camerad.office.decrypt import Identities, open_recording, read_identities
+from camerad.office.export import Extract, Order, export
+from camerad.office.wording import LANGUAGES
+from camerad.store.locations import Place, PlaceKind
+from camerad.store.store import required
+from camerad.verify.report import Report, Verdict
+
+_LONGEST: Final = 4096
+_LOCALTIME: Final = "/etc/localtime"
+_ZONES: Final = "/zoneinfo/"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    if sys.platform == "linux":
+        process.forbid_dumps()
+        process.keep_freed_memory()
+    return _open(options) if options.action == "open" else _export(options)
+
+
+def _open(options: argparse.Namespace) -> int:
+    place, path = desk.one_recording(options.what, options.state)
+    keys = desk.trusted_keys(options, place)
+    stem = os.path.basename(path).removesuffix(SUFFIX)
+    output = os.path.abspath(options.output or f"{stem}.mp4")
+    identities = _identities(options)
+    with Bar(stem) as bar:
+        report = open_recording(
+            path,
+            keys,
+            identities,
+            output,
+            salvage=options.salvage,
+            progress=bar.reach,
+            final=desk.final_of(options, place, path, keys),
+            may_run=desk.may_run(place, keys),
+        )
+    _say(options, report)
+    if report.output is None and report.verdict is Verdict.NOT_AUTHENTIC:
+        desk.say(
+            "nothing was written, because this recording is not authentic; --salvage writes the "
+            "proven parts"
+        )
+    return report.verdict
+
+
+def _export(options: argparse.Namespace) -> int:
+    place, path = desk.one_recording(options.what, options.state)
+    keys = desk.trusted_keys(options, place)
+    identities = _identities(options)
+    zone, zone_name = _zone(options.time_zone)
+    who = required("the authorised person", options.who)
+    clock = desk.clock_of(options, place)
+    order = Order(
+        path=path,
+        keys=keys,
+        identities=identities,
+        directory=options.output,
+        wording=LANGUAGES[options.language or here(LANGUAGES)],
+        zone=zone,
+        zone_name=zone_name,
+        who=who,
+        made_us=clock.wall_us(),
+        final=desk.final_of(options, place, path, keys),
+        salvage=options.salvage,
+        may_run=desk.may_run(place, keys),
+    )
+    day = utc(order.made_us).strftime(order.wording.day_format)
+    reason = order.wording.hold_reason.format(day=day)
+    if options.reference:
+        reason += f", {options.reference.strip()}"
+    stem = os.path.basename(path).removesuffix(SUFFIX)
+    with _holder(options, place, stem, reason) as hold, Bar(os.path.basename(path)) as bar:
+        made = export(order, hold, lambda one: _extract(options, place, path, one), bar.reach)
+    _say(options, made.report, made.path)
+    if made.path is None and made.report.verdict is Verdict.NOT_AUTHENTIC:
+        desk.say(
+            "nothing was written, because this recording is not authentic; --salvage hands over "
+            "the proven parts"
+        )
+    elif made.path is not None and made.hold is None:
+        desk.say("no hold was placed: do so in the store, so that what was handed over is kept")
+    return made.report.verdict
+
+
+def _say(options: argparse.Namespace, report: Report, package: str | None = None) -> None:
+    if options.json:
+        said = report.as_json() | ({} if package is None else {"export": package})
+        sys.stdout.write(json.dumps(said) + "\n")
+        return
+    sys.stdout.write(report.text())
+    if package is not None:
+        sys.stdout.write(f"  export     {printable(package)}\n")
+
+
+# ---------------------------------------------------------------------------------- the office
+
+
+def _identities(options: argparse.Namespace) -> Identities:
+    def passphrase() -> str:
+        if options.passphrase_file is None:
+            try:
+                return getpass.getpass(f"Passphrase of {options.identity}: ")
+            except EOFError:
+                raise desk.DeskError(
+                    "nobody answers the question for a passphrase; name a file with "
+                    "--passphrase-file"
+                ) from None
+        try:
+            with open(options.passphrase_file, encoding="utf-8") as file:
+                return file.readline(_LONGEST).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            raise desk.DeskError(
+                f"{options.passphrase_file}: the passphrase cannot be read: {why}"
+            ) from None
+
+    return read_identities(options.identity, passphrase)
+
+
+@contextlib.contextmanager
+def _holder(
+    options: argparse.Namespace, place: Place, about: str, reason: str
+) -> Iterator[Callable[[str], Held | None]]:
+    """Places the hold, if there is a store; whoever may write there is found before any work."""
+    if options.no_hold or place.kind is PlaceKind.FILES:
+        yield lambda _: None
+        return
+    with desk.keeper_of(options, place, about) as keeper:
+
+        def hold(recording: str) -> Held:
+            keeper.hold(recording, reason, options.who)
+            return Held(reason, options.who.strip())
+
+        yield hold
+
+
+# ----------------------------------------------------------------------------------- the ledger
+
+
+def _extract(options: argparse.Namespace, place: Place, path: str, recording: str) -> Extract:
+    """What the ledgers at hand say about a recording."""
+    tokens: list[bytes] = []
+    signers = []
+    trusted = desk.trusted_keys(options, place)
+    for directory, readers in desk.ledgers_of(options, place, path, trusted):
+        entries = list(entries_about(directory, readers, recording))
+        tokens += [entry.token for entry in entries]
+        signers += [readers[kid] for kid in dict.fromkeys(entry.kid for entry in entries)]
+    return Extract(tuple(tokens), tuple(dict.fromkeys(signers)))
+
+
+# ---------------------------------------------------------------------------------- where we are
+
+
+def _zone(name: str | None) -> tuple[tzinfo, str]:
+    """A time zone and its name; that of this computer by default.
+
+    Raises DeskError for a name that no zone has.
+    """
+    name = name or os.environ.get("TZ") or _local_name()
+    if name is None:
+        here = datetime.now().astimezone().tzinfo or UTC
+        offset = datetime.now(here).utcoffset() or timedelta()
+        return timezone(offset), str(timezone(offset))
+    try:
+        return ZoneInfo(name), name
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise desk.DeskError(
+            f"{name}: there is no such time zone on this computer; name one such as Europe/Berlin "
+            "with --time-zone, or UTC"
+        ) from error
+
+
+def _local_name() -> str | None:
+    """Name of this computer's zone (localtime(5)); None if its file does not tell."""
+    path = os.path.realpath(_LOCALTIME)
+    _, found, name = path.partition(_ZONES)
+    return name if found else None

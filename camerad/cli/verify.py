@@ -1,0 +1,433 @@
+"""``camerad evidence verify``: recordings, ledgers, and whether they agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from camerad.base import durable_files
+from camerad.base.durable_files import ForbiddenError
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.text import count, printable
+from camerad.cli import desk
+from camerad.cli.cross_check import Checked, CheckedLedger, about_holding, disagreements
+from camerad.cli.progress import Bar
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.container.recording_files import SUFFIX
+from camerad.container.severity import Severity
+from camerad.ledger.entries import Head
+from camerad.ledger.ledger import LedgerFinding, Witnessed, read_ledger, read_state
+from camerad.ledger.state import LedgerState
+from camerad.office import office
+from camerad.store import receipts
+from camerad.store.listing import Listing
+from camerad.store.locations import Holding, MissingError, Place, PlaceKind
+from camerad.store.receipts import Filed
+from camerad.verify.judge import verify
+from camerad.verify.report import Report, Verdict
+
+_HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
+_Filed = Mapping[Holding, Sequence[Filed]]
+_GONE: Final = "the directory of the recordings is gone"
+_WORDS: Final = {
+    Verdict.AUTHENTIC: "authentic and complete",
+    Verdict.QUALIFIED: "authentic with remarks",
+    Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
+    Verdict.UNREADABLE: "unreadable",
+}
+
+
+class _LostError(MissingError):
+    """Error raised for a recording that should be there: as if its damage had been found among
+    others."""
+
+    exit_code = int(Verdict.NOT_AUTHENTIC)
+
+
+@dataclass(slots=True)
+class Summary:
+    """Everything that was found. differences: between files and ledgers, and whatever else is wrong
+    with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
+    out about it."""
+
+    reports: list[Report] = field(default_factory=list)
+    ledgers: list[CheckedLedger] = field(default_factory=list)
+    differences: list[tuple[Severity, str]] = field(default_factory=list)
+    unread: list[StorageError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """2 if anything is not authentic; else that of what could not be looked at; else that of
+        the worst."""
+        codes = [int(report.verdict) for report in self.reports]
+        found = [one.severity for ledger in self.ledgers for one in ledger.findings]
+        if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
+            codes.append(Verdict.NOT_AUTHENTIC)
+        elif self.differences or any(
+            one.qualifies for ledger in self.ledgers for one in ledger.findings
+        ):
+            codes.append(Verdict.QUALIFIED)
+        if not self.reports and not self.ledgers:
+            codes.append(Verdict.UNREADABLE)
+        codes += [error.exit_code for error in self.unread]
+        # Junk beside it never hides that something was changed.
+        return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
+
+    def add_unread(self, error: StorageError) -> None:
+        """Note what could not be looked at, once."""
+        if str(error) not in map(str, self.unread):
+            self.unread.append(error)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out; returns the exit code."""
+    try:
+        target = desk.target_of(options.what, options.state)
+    except MissingError as error:
+        raise _LostError(str(error)) from error
+    keys = desk.trusted_keys(options, target.place, beside=True)
+    summary = Summary()
+    filed = dict(_receipts(target, keys, summary))
+    if target.file is None:
+        ledgers = summary.ledgers = list(_ledgers(options, target.place, keys, filed, summary))
+        paths = list(_files(target.place, summary))
+    else:
+        # They are wrong, or not, whatever they are compared with.
+        _head(options, keys)
+        _noted(options, target.place)
+        paths = [target.file]
+        ledgers = list(_ledgers_about(options, target.place, target.file, keys, summary))
+    finals = _receipted(filed) | _finals(ledgers)
+    begun = _begun(ledgers)
+    may_run = desk.may_run(target.place, keys)
+    for path in paths:
+        name = os.path.basename(path)
+        stem = name.removesuffix(SUFFIX)
+        with Bar(printable(name)) as bar:
+            report = _verified(
+                path,
+                keys,
+                bar,
+                final=finals.get(stem),
+                begun=stem in begun,
+                may_run=may_run,
+            )
+        summary.reports.append(report)
+        if report.verdict is Verdict.UNREADABLE:
+            summary.unread += _forbidden(path)
+    if target.file is None:
+        # Only of what was named: one device's part of an office's directory is not all of it.
+        partly = os.path.realpath(options.what or options.state) != os.path.realpath(
+            target.place.root
+        )
+        summary.differences += disagreements(
+            Checked(target.place, filed, ledgers, summary.reports, partly)
+        )
+        if target.place.kind is PlaceKind.OFFICE:
+            _look_beside(options, target.place, summary)
+    if desk.only_beside(options, target.place):
+        summary.differences.append((Severity.NOTE, desk.BESIDE))
+    if options.json:
+        sys.stdout.write(json.dumps(_as_json(summary)) + "\n")
+    else:
+        sys.stdout.write("".join(_text(summary, target, keys)))
+    return summary.exit_code
+
+
+def _verified(path: str, keys: KeyRing, bar: Bar, **told: Any) -> Report:
+    """The check of one file, which never keeps from checking the others. told: as for `verify`."""
+    try:
+        return verify(path, keys, bar.reach, **told)
+    except (CameradError, ValueError, ArithmeticError) as error:
+        return Report(path, 0, problem=f"it cannot be checked: {error}")
+
+
+def _forbidden(path: str) -> Iterator[StorageError]:
+    """That this user may not read a file, if that is so."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno in durable_files.FORBIDDEN:
+            yield durable_files.explained("read the recording", path, error)
+
+
+def _files(place: Place, summary: Summary) -> Iterator[str]:
+    """Everything that should be a recording; what cannot be listed is added to the summary."""
+    for one in place.unread:
+        if one.gone:
+            summary.differences.append((Severity.DAMAGE, f"{one.directory}: {_GONE}"))
+        elif one.is_no_directory:
+            summary.differences.append((Severity.DAMAGE, str(one.error)))
+        else:
+            summary.add_unread(one.error)
+    for directory in place.shelves:
+        try:
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            summary.differences.append((Severity.DAMAGE, f"{directory}: {_GONE}"))
+            continue
+        except OSError as error:
+            failed = durable_files.explained("list recordings", directory, error)
+            if isinstance(failed, ForbiddenError):
+                summary.add_unread(failed)
+            else:
+                summary.differences.append((Severity.DAMAGE, str(failed)))
+            continue
+        copies = set()
+        if place.kind is not PlaceKind.FILES:
+            others = Listing().others(directory)
+            copies = {info.path for info in others.copies}
+            for unread in others.failed:
+                summary.add_unread(unread)
+        paths = (os.path.join(directory, name) for name in names)
+        yield from (path for path in paths if path.endswith(SUFFIX) or path in copies)
+
+
+# ------------------------------------------------------------------------------------- ledgers
+
+
+def _ledgers(
+    options: argparse.Namespace, place: Place, keys: KeyRing, filed: _Filed, summary: Summary
+) -> Iterator[CheckedLedger]:
+    noted = _noted(options, place)
+    if place.kind is PlaceKind.DEVICE:
+        yield from _read(place.ledger, keys, Witnessed(_head(options, keys)), summary, own=True)
+    elif place.kind is PlaceKind.OFFICE:
+        if options.head is not None and len(place.holdings) != 1:
+            raise desk.DeskError(
+                "--head is the head of one device's ledger: name that device's directory, as "
+                f"{place.root}/DEVICE"
+            )
+        for holding in (one for one in place.holdings if not one.broken):
+            witnessed = Witnessed(_head(options, keys))
+            if witnessed.head is None:
+                witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
+            yield from _read(holding.ledger, keys, witnessed, summary, own=False)
+        try:
+            if noted.head is not None or durable_files.is_there(place.ledger):
+                signers = desk.office_keys(options, place)
+                yield from _read(place.ledger, signers, noted, summary, own=True)
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        except StorageError as error:
+            # By which keys it is to be read is in it as well.
+            yield _damaged(place.ledger, error, own=True)
+
+
+def _ledgers_about(
+    options: argparse.Namespace, place: Place, file: str, keys: KeyRing, summary: Summary
+) -> Iterator[CheckedLedger]:
+    """What the ledgers at hand say about one recording's file, without being checked; those that
+    cannot be read are added to the summary."""
+    try:
+        for directory, readers in desk.ledgers_of(options, place, file, keys):
+            try:
+                state = read_state(directory, readers)
+            except StorageError as error:
+                summary.add_unread(error)
+                continue
+            yield CheckedLedger(directory, directory == place.ledger, state, ())
+    except StorageError as error:
+        summary.add_unread(error)
+
+
+def _read(
+    directory: str, keys: KeyRing, witnessed: Witnessed, summary: Summary, *, own: bool
+) -> Iterator[CheckedLedger]:
+    """A ledger that was read; none if this user may not, which is added to the summary."""
+    try:
+        state, findings = read_ledger(directory, keys, witnessed)
+    except ForbiddenError as error:
+        summary.add_unread(error)
+        return
+    except StorageError as error:
+        # The others are checked all the same.
+        yield _damaged(directory, error, own=own)
+        return
+    yield CheckedLedger(directory, own, state, findings)
+
+
+def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger:
+    """A ledger that cannot be read, whoever asks."""
+    finding = LedgerFinding(Severity.DAMAGE, "", 0, str(error))
+    return CheckedLedger(directory, own, LedgerState(), [finding])
+
+
+def _receipts(
+    target: desk.Target, keys: KeyRing, summary: Summary
+) -> Iterator[tuple[Holding, Sequence[Filed]]]:
+    """What devices signed about the copies in an office; what cannot be read is added to the
+    summary. Of one recording only its own device's receipts count, where it lies among those."""
+    place, file = target.place, target.file
+    if place.kind is not PlaceKind.OFFICE:
+        return
+    about = "" if file is None else os.path.basename(file).removesuffix(SUFFIX)
+    for holding in place.holdings if file is None else desk.holdings_of(place, file):
+        if holding.broken:
+            continue  # which is said with what lies in the place of its directories
+        try:
+            yield holding, list(receipts.read(holding.receipts, keys, about))
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        except StorageError as error:
+            summary.differences.append((Severity.DAMAGE, str(error)))
+
+
+def _look_beside(options: argparse.Namespace, place: Place, summary: Summary) -> None:
+    """Add what an office's directory has beside recordings, receipts and ledgers."""
+    about = [about_holding(one) for one in place.holdings if not one.broken]
+    for remarks in (*about, _about_office_key(options, place)):
+        try:
+            summary.differences += remarks
+        except ForbiddenError as error:
+            summary.add_unread(error)
+        except StorageError as error:
+            summary.differences.append((Severity.DAMAGE, str(error)))
+
+
+def _about_office_key(options: argparse.Namespace, place: Place) -> Iterator[tuple[Severity, str]]:
+    """By which key the office's own ledger was checked, so far as that proves less than all."""
+    found = office.ledger_keys(place, desk.office_key(options))
+    if found.problem:
+        yield Severity.DAMAGE, found.problem
+    if found.remark:
+        yield Severity.NOTE, found.remark
+
+
+def _head(options: argparse.Namespace, keys: KeyRing) -> Head | None:
+    """The head that was witnessed, as the command line names it."""
+    text = options.head
+    if text is None:
+        return None
+    found = _HEAD.fullmatch(text)
+    if found is not None:
+        return Head(int(found[1]), int(found[2]), found[3])
+    try:
+        with open(text, "rb") as file:
+            return receipts.parse(file.read(jws.LONGEST + 1).strip(), keys).head
+    except OSError as error:
+        raise desk.DeskError(
+            f"--head {text}: neither EPOCH:SEQUENCE:SHA256 nor a receipt that can be read: "
+            f"{error.strerror}"
+        ) from error
+    except jws.JwsError as error:
+        raise desk.DeskError(
+            f"--head {text}: this is no receipt of a trusted device: {error}"
+        ) from error
+
+
+def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
+    """The head of the office's own ledger, as somebody noted it."""
+    text = options.office_head
+    if text is not None and place.kind is not PlaceKind.OFFICE:
+        raise desk.DeskError(
+            "--office-head is the head of an office's own ledger, and this is no office's directory"
+        )
+    found = None if text is None else _HEAD.fullmatch(text)
+    if text is not None and found is None:
+        raise desk.DeskError(f"--office-head {text}: this is not EPOCH:SEQUENCE:SHA256")
+    head = None if found is None else Head(int(found[1]), int(found[2]), found[3])
+    return Witnessed(head, option="--office-head")
+
+
+def _witnessed(filed: Sequence[Filed]) -> Head | None:
+    """The newest head in the receipts that came with the recordings."""
+    heads = [one.receipt.head for one in filed]
+    return max(heads, key=lambda head: head.sequence, default=None)
+
+
+def _finals(ledgers: Sequence[CheckedLedger]) -> dict[str, str]:
+    """SHA-256 of the ends that the ledgers name; the place's own ledger has the last word."""
+    found = {}
+    for ledger in sorted(ledgers, key=lambda one: one.own):
+        for known in ledger.state.recordings.values():
+            if known.final is not None:
+                found[known.id] = known.final
+    return found
+
+
+def _receipted(filed: _Filed) -> dict[str, str]:
+    """SHA-256 of the ends that devices signed for in an office's directory."""
+    return {
+        name: copied.final
+        for one in filed.values()
+        for name, (copied, _) in receipts.by_recording(one).items()
+    }
+
+
+def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
+    """The recordings of which a file was written, header and all, by what the ledgers say."""
+    return {
+        known.id
+        for ledger in ledgers
+        for known in ledger.state.recordings.values()
+        if known.header and known.deleted is None
+    }
+
+
+# -------------------------------------------------------------------------------------- output
+
+
+def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]:
+    whole = target.file is None
+    for report in summary.reports:
+        brief = whole and report.verdict is Verdict.AUTHENTIC
+        brief_text = f"{printable(report.path)}: {_WORDS[report.verdict]}\n"
+        yield brief_text if brief else report.text()
+    for ledger in summary.ledgers:
+        head = ledger.state.head
+        yield f"{printable(ledger.name)}: ledger, {count(head.sequence, 'entry', 'entries')}\n"
+        yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
+        for one in ledger.findings:
+            label = "damage" if one.severity is Severity.DAMAGE else "note"
+            yield f"  {label:<10} {printable(one)}\n"
+    for severity, text in summary.differences:
+        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
+    for error in summary.unread:
+        yield f"NOT READ: {printable(error)}\n"
+    if whole:
+        counted = Counter(report.verdict for report in summary.reports)
+        said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
+        more = "; this is not all: see NOT READ above" if summary.unread else ""
+        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
+    yield f"trusted    {', '.join(keys)}\n"
+
+
+def _as_json(summary: Summary) -> dict[str, Any]:
+    return {
+        "recordings": [report.as_json() for report in summary.reports],
+        "ledgers": [
+            {
+                "directory": ledger.name,
+                "head": {
+                    "epoch": ledger.state.head.epoch,
+                    "sequence": ledger.state.head.sequence,
+                    "sha256": ledger.state.head.sha256,
+                },
+                "findings": [
+                    {
+                        "severity": one.severity,
+                        "file": one.file,
+                        "line": one.line,
+                        "text": one.text,
+                        "qualifies": one.qualifies,
+                    }
+                    for one in ledger.findings
+                ],
+            }
+            for ledger in summary.ledgers
+        ],
+        "differences": [
+            {"severity": severity, "text": text} for severity, text in summary.differences
+        ],
+        "not_read": [str(error) for error in summary.unread],
+        "exit_code": summary.exit_code,
+    }

@@ -1,0 +1,73 @@
+"""What any number and any text in a statement may be, whoever signed it.
+
+A number beyond these bounds is no time, count or size that a camera can mean, and no reader needs
+to be ready for it: sums, dates and divisions of numbers within them never overflow. Texts are fit
+to be printed on one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Final
+
+from camerad.base.text import LONGEST, is_plain, printable
+
+GREATEST: Final = (1 << 53) - 1
+"""The greatest number, in whatever unit, and the least its opposite: what every reader of JSON
+keeps exactly (RFC 8259, 6). In microseconds since 1970 it is 5 June 2255."""
+MOST_DAYS: Final = 366
+"""The longest retention, days."""
+
+_SIGNED: Final = frozenset(("clock_step_us", "step_us", "low_us", "high_us", "recent_us"))
+"""How far wall time is from something: every other number counts from 0 up."""
+_DAYS: Final = "retention_days"
+_SUMS: Final = frozenset(("Run", "Synchronised"))
+_GREATEST_SUM: Final = (1 << 62) - 1
+"""What a ledger carries on about its timeline are sums of what its entries say; a ledger must never
+write what it would not read again."""
+_SHOWN: Final = 40
+"""Characters of a wrong value that a message repeats."""
+
+
+def check(payload: object, free: frozenset[str] = frozenset()) -> None:
+    """Raises ValueError unless every number and text in a dataclass, at any depth, is in bounds.
+
+    free: names of fields whose text may be anything, because people write it.
+    """
+    for name, low, high in _plan(type(payload)):  # type: ignore[arg-type] # a type is hashable
+        _check(name, getattr(payload, name), low, high, free)
+
+
+@functools.cache
+def _plan(kind: type) -> tuple[tuple[str, int, int], ...]:
+    """A dataclass' fields with their bounds."""
+    greatest = _GREATEST_SUM if kind.__name__ in _SUMS else GREATEST
+    return tuple(
+        (
+            field.name,
+            -greatest if field.name in _SIGNED else 0,
+            MOST_DAYS if field.name == _DAYS else greatest,
+        )
+        for field in dataclasses.fields(kind)
+    )
+
+
+def _check(name: str, value: Any, low: int, high: int, free: frozenset[str]) -> None:
+    if value is None:
+        return
+    if isinstance(value, int):
+        if not low <= value <= high:
+            said = str(value) if -high <= value <= high else f"beyond {high}"
+            raise ValueError(f"{name} is {said}, and can only be {low} to {high}")
+    elif isinstance(value, str):
+        if name not in free and not is_plain(value):
+            said = printable(value[:_SHOWN])
+            raise ValueError(
+                f"{name} is not one line of at most {LONGEST} characters that print: {said!r}"
+            )
+    elif isinstance(value, tuple):
+        for one in value:
+            _check(name, one, low, high, free)
+    elif dataclasses.is_dataclass(value):
+        check(value, free)

@@ -1,0 +1,355 @@
+"""Reads a recording's file once, from front to back, and names what is there, damaged or not.
+
+`walk` yields the members with the SHA-256 of their content, and at the end one `Tail`. It judges
+nothing but the archive around the members (`camerad.container.ustar`); the statements are
+`camerad.verify.checker`'s matter. Behind a header that is damaged it goes on where the next one
+is found, so that one flipped bit does not hide the rest.
+
+Memory is constant: contents are hashed as they are read, and only statements (and, if asked for,
+sealed members up to `LARGEST_KEPT`) are kept whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from camerad.base.text import printable
+from camerad.container import jws, sparse, ustar
+from camerad.container.chain import END_NAME, HEADER_NAME
+
+LARGEST_KEPT: Final = 32 << 20
+"""Bytes of a sealed member that are held in memory at most; half a second of footage has less than
+a tenth of it."""
+
+_BUFFER: Final = 1 << 20
+_FIRST_LOOK: Final = 1 << 13
+"""Bytes that a search for the next header begins with. Where every other header is damaged, each
+search would else read the whole buffer to find what is close by."""
+_ZEROS: Final = bytes(_BUFFER)
+_MAGIC: Final = b"ustar\x0000"
+_MAGIC_AT: Final = 257
+_ABOUT_THE_NEXT: Final = (b"x", b"g", b"L", b"K")
+"""Types of members that only say more about the members behind them (pax; GNU tar)."""
+_STATEMENT: Final = re.compile(r"header\.jws|end\.jws|[0-9]{6,}\.jws")
+_OURS: Final = re.compile(
+    r"header\.jws|init\.mp4\.age|[0-9]{6,}\.(m4s\.age|jws)|torn\.bin|end\.jws"
+)
+
+HEADER_DAMAGED: Final = "its archive header is not the one that camerad writes"
+PADDING_DAMAGED: Final = "the padding behind it is not zeros"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A member as it lies in the file.
+
+    name: from its archive header; "" where that is damaged so that it cannot be known. size: bytes
+    of its content, sha256: over them, in hexadecimal, "" if foreign. offset: of its archive header
+    in the file. token: the content of a statement; None of any other member, and where it is too
+    long for one.
+    sealed: the content of any other member if it was asked for. damage: what is wrong with the
+    archive around it, None if nothing is. foreign: another program wrote it, and it is of a kind or
+    has a name that no member of a recording has; the name is fit to be printed then.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    offset: int
+    token: bytes | None = None
+    sealed: bytes | None = None
+    damage: str | None = None
+    foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Bytes from `offset` on that are no member, with members behind them."""
+
+    offset: int
+    size: int
+
+
+class TailKind(StrEnum):
+    """What lies behind the last member."""
+
+    ZEROS = "zeros"
+    """Nothing but zeros: the end of the archive, or reserved room."""
+    TORN = "torn"
+    """Bytes that are no member."""
+    CUT = "cut"
+    """A member whose content or padding reaches beyond the end of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What lies between the last whole member and the end of the file.
+
+    name: of the member that is cut, else "". size: bytes; 0 if there are none.
+    """
+
+    kind: TailKind
+    offset: int
+    size: int
+    name: str = ""
+
+
+Found = Seen | Lost | Tail
+
+
+class _Fragment(msgspec.Struct):
+    bytes: int
+
+
+class _CommitHint(msgspec.Struct):
+    fragment: _Fragment
+
+
+class _Source:
+    """A descriptor read through one buffer, up to the size that the file has now."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor: Final = descriptor
+        self.size: Final = os.fstat(descriptor).st_size
+        self._buffer: Final = bytearray(_BUFFER)
+        self._view: Final = memoryview(self._buffer)
+        self._start = 0
+        self._end = 0
+        self._next = 0
+
+    @property
+    def offset(self) -> int:
+        return self._next - (self._end - self._start)
+
+    @property
+    def left(self) -> int:
+        return self.size - self.offset
+
+    def seek(self, offset: int) -> None:
+        self._start = self._end = 0
+        self._next = offset
+
+    def some(self, most: int) -> memoryview:
+        """The next bytes, at least one, at most `most`; none at the end of the file.
+
+        They are valid until the next call.
+        """
+        if self._start == self._end:
+            wanted = min(_BUFFER, self.size - self._next)
+            got = os.preadv(self.descriptor, [self._view[:wanted]], self._next) if wanted > 0 else 0
+            self._start, self._end = 0, got
+            self._next += got
+        taken = self._view[self._start : min(self._end, self._start + most)]
+        self._start += len(taken)
+        return taken
+
+    def exactly(self, size: int) -> bytes:
+        """The next `size` bytes, fewer at the end of the file."""
+        first = bytes(self.some(size))
+        while len(first) < size and (more := self.some(size - len(first))):
+            first += more
+        return first
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Bytes elsewhere in the file, without moving on."""
+        return os.pread(self.descriptor, size, offset)
+
+
+def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
+    """What the file has, in its order; the last one is a Tail. Raises OSError.
+
+    keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
+    """
+    source = _Source(descriptor)
+    while True:
+        offset = source.offset
+        block = source.exactly(ustar.BLOCK)
+        damage = None
+        try:
+            member: ustar.Member | None = ustar.parse(block)
+        except ustar.TarError:
+            if block == _ZEROS[: ustar.BLOCK] and _only_zeros(source, offset):
+                yield Tail(TailKind.ZEROS, offset, source.size - offset)
+                return
+            member = _leniently(source, block, offset)
+            if member is not None and (name := _foreign(block)) is not None:
+                source.seek(offset + ustar.BLOCK + member.blocks_bytes)
+                yield Seen(name, member.size, "", offset, foreign=True)
+                continue
+            if member is not None and member.size > ustar.LARGEST:
+                member = None
+            damage = HEADER_DAMAGED
+        if member is None:
+            following = _next_header(source, offset + ustar.BLOCK)
+            if following is None:
+                kind = TailKind.TORN if source.size > offset else TailKind.ZEROS
+                yield Tail(kind, offset, source.size - offset)
+                return
+            member = _between(source, offset + ustar.BLOCK, following)
+            if member is None:
+                yield Lost(offset, following - offset)
+                source.seek(following)
+                continue
+        if damage is not None:
+            source.seek(offset + ustar.BLOCK)
+        if member.blocks_bytes > source.left:
+            yield Tail(TailKind.CUT, offset, source.size - offset, member.name)
+            return
+        yield _content(source, member, offset, damage, keep_sealed)
+
+
+def _content(
+    source: _Source, member: ustar.Member, offset: int, damage: str | None, keep_sealed: bool
+) -> Seen:
+    statement = _STATEMENT.fullmatch(member.name) is not None
+    token_like = member.size <= jws.LONGEST and (statement or not member.name)
+    kept = token_like or (keep_sealed and not statement and member.size <= LARGEST_KEPT)
+    content = None
+    if kept:
+        content = source.exactly(member.size)
+        digest = hashlib.sha256(content)
+    else:
+        digest = hashlib.sha256()
+        left = member.size
+        while left and (view := source.some(left)):
+            digest.update(view)
+            left -= len(view)
+    if any(source.exactly(member.padding)):
+        damage = f"{damage}, and {PADDING_DAMAGED}" if damage else PADDING_DAMAGED
+    token = content if token_like else None
+    sealed = None if statement else content
+    return Seen(member.name, member.size, digest.hexdigest(), offset, token, sealed, damage)
+
+
+def _only_zeros(source: _Source, offset: int) -> bool:
+    """Whether there is nothing but zeros from `offset` on."""
+    there = sparse.pieces(source.descriptor, offset)
+    return all(piece == _ZEROS[: len(piece)] for _, piece in there)
+
+
+def _leniently(source: _Source, block: bytes, offset: int) -> ustar.Member | None:
+    """What a damaged header says, if the next header, or the end, is where it says it is."""
+    if len(block) < ustar.BLOCK or block[_MAGIC_AT : _MAGIC_AT + 5] != b"ustar":
+        return None
+    try:
+        size = int(block[124:136].strip(b"\0 ").decode("ascii"), 8)
+    except ValueError:
+        return None
+    member = ustar.Member(_name(block), size)
+    end = offset + ustar.BLOCK + member.blocks_bytes
+    if size < 0 or end > source.size:
+        return None
+    if _next_header(source, offset + ustar.BLOCK, end) is not None:
+        return None
+    following = source.at(end, ustar.BLOCK)
+    if following[_MAGIC_AT : _MAGIC_AT + 5] == b"ustar" or not any(following):
+        return member
+    return None
+
+
+def _name(block: bytes) -> str:
+    """A damaged header's name if it is one that a recording's member has, else ""."""
+    # Put into an archive again from a directory, a member is called by its path.
+    name = _name_by_another(block).rsplit("/", 1)[-1]
+    return name if _OURS.fullmatch(name) else ""
+
+
+def _foreign(block: bytes) -> str | None:
+    """The name of a member that another program put in; None of what may be a recording's own.
+
+    Such are also the headers that say more about the next member (pax, GNU): its name and size
+    are in its own header too, or no recording's.
+    """
+    name = _name_by_another(block)
+    if not name or (block[156:157] not in _ABOUT_THE_NEXT and _name(block)):
+        return None
+    return printable(name)
+
+
+def _name_by_another(block: bytes) -> str:
+    """The name in a header that another program wrote, "" if the header is just damaged.
+
+    Its checksum holds then; in any other the name may be what is damaged.
+    """
+    try:
+        checksum = int(block[148:156].strip(b"\0 ").decode("ascii"), 8)
+    except ValueError:
+        return ""
+    if checksum != sum(block[:148]) + 8 * ord(" ") + sum(block[156:]):
+        return ""
+    return block[:100].split(b"\0")[0].decode("utf-8", "replace")
+
+
+def _next_header(source: _Source, offset: int, limit: int | None = None) -> int | None:
+    """Where the next undamaged header of a recording's member is, before limit.
+
+    It is looked for at every byte: where bytes were put in or taken out, no block is in its place.
+    """
+    limit = source.size if limit is None else min(limit, source.size)
+    window = _FIRST_LOOK
+    while offset < limit:
+        data = sparse.next_data(source.descriptor, offset)
+        if data is None:
+            return None
+        # No header begins with zeros, but what was found may be the middle of one.
+        offset = max(offset, data - ustar.BLOCK)
+        # The windows overlap by less than a header, so each is whole in one of them.
+        view = source.at(offset, window)
+        found = view.find(_MAGIC, _MAGIC_AT)
+        while found >= 0:
+            start = found - _MAGIC_AT
+            block = view[start : start + ustar.BLOCK]
+            if offset + start >= limit:
+                return None
+            with contextlib.suppress(ustar.TarError):
+                if _OURS.fullmatch(ustar.parse(block).name):
+                    return offset + start
+            found = view.find(_MAGIC, found + 1)
+        offset += window - ustar.BLOCK + 1
+        window = min(2 * window, _BUFFER)
+    return None
+
+
+def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
+    """The content whose damaged header does not even tell its size: a statement ends where zeros
+    begin, and a fragment has the size that the commit behind it says."""
+    room = end - start
+    if 0 < room <= jws.LONGEST:
+        size = len(source.at(start, room).rstrip(b"\0"))
+        try:
+            jws.parse(source.at(start, size))
+        except jws.JwsError:
+            pass
+        else:
+            return ustar.Member("", size)
+    try:
+        member = ustar.parse(source.at(end, ustar.BLOCK))
+        token = source.at(end + ustar.BLOCK, min(member.size, jws.LONGEST))
+        hint = msgspec.json.decode(jws.parse(token).payload, type=_CommitHint)
+    except (ValueError, RecursionError):
+        # Nobody vouches for this yet: it may be anything, and msgspec's errors are ValueErrors.
+        return None
+    found = ustar.Member("", hint.fragment.bytes)
+    fits = 0 < found.size <= ustar.LARGEST and found.blocks_bytes == room
+    return found if fits else None
+
+
+def is_recording(found: Seen) -> bool:
+    """Whether this member is a statement of a recording, whoever signed it: what else is in the
+    file is then a recording's, damaged or not."""
+    if found.token is None or _STATEMENT.fullmatch(found.name or END_NAME) is None:
+        return False
+    try:
+        kind = jws.parse(found.token).kind
+    except jws.JwsError:
+        return found.name == HEADER_NAME and HEADER_DAMAGED not in (found.damage or "")
+    return kind.startswith("camerad-")

@@ -1,0 +1,418 @@
+"""What is known about a recording; how its file looks is `camerad.recording.container_writer`'s
+matter.
+
+The dataclasses with which statements are made (`Header`, `Commit`, `End`) are their payloads, field
+by field: see `camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field
+that is `UNSET` is not there: what says something about sound exists only where there is some. They
+have whole numbers only. Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds
+since the Unix epoch. What a number or a text may be at all: `camerad.container.limits`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from camerad.base.clock import SECOND, Moment
+from camerad.container.gaps import Gap
+
+FORMAT: Final = 1
+HEADER: Final = "camerad-header"
+COMMIT: Final = "camerad-commit"
+END: Final = "camerad-end"
+
+Identity = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}T[0-9]{6}Z-[0-9]{6,18}-[0-9a-f]{8}\Z")]
+"""A recording's id, as `camerad.container.recording_files.new_id` makes it."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+"""A number that is never 0."""
+Channels = Annotated[int, msgspec.Meta(ge=1, le=2)]
+"""Of sound: mono or stereo."""
+
+MUTED: Final = "muted"
+"""State of sound that was switched off at the camera; the microphone may hear, nothing is kept."""
+RECOVERED: Final = "recovered"
+"""Reason of an end that repair wrote, because the recording had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A member of a recording, exactly: its bytes and their SHA-256 in hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageChange:
+    """From at_us (media time) on, the camera was in this stage. display: the self-view was on."""
+
+    at_us: int
+    stage: str
+    display: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """At at_us (media time) the camera was told to take to_fps pictures per second in place of
+    from_fps. reason: why (`camerad.behaviour.heat.Cause`)."""
+
+    at_us: int
+    from_fps: Positive
+    reason: str
+    to_fps: Positive
+
+
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """Where the sound of a recording comes from, and how it is encoded.
+
+    device: its name for ALSA. rate: samples per second. channels: 1 or 2. samples: of each channel
+    in an access unit.
+    pre_event: whether sound from before the trigger is wanted too.
+    """
+
+    device: str
+    rate: Positive
+    channels: Channels
+    samples: Positive
+    pre_event: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChange:
+    """From at_us (media time) on, sound was in this state. why: in words, where something failed.
+
+    state: what the microphone does (`camerad.stream.wire.SoundState`), or `MUTED`.
+    """
+
+    at_us: int
+    state: str
+    why: str | None
+
+
+Rates = Annotated[tuple[RateChange, ...], msgspec.Meta(min_length=1)]
+"""Changes of the pictures per second, one or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The sound of a fragment.
+
+    units: access units. first_us: media time at which the first one begins; end_us: where the last
+    one ends; None without a unit. gaps: missing sound, as pictures are stated, `frames` being
+    access units. states: changes since the commit before.
+    """
+
+    units: int
+    first_us: int | None
+    end_us: int | None
+    gaps: tuple[Gap, ...]
+    states: tuple[SoundChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEnd:
+    """What the end says about sound. units: access units in all fragments. The rest as in `Sound`,
+    since the last commit."""
+
+    units: int
+    gaps: tuple[Gap, ...]
+    states: tuple[SoundChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a recording is, known when it begins; the payload of ``header.jws``.
+
+    Media times in microseconds of CLOCK_BOOTTIME, within the boot `boot_id`. format: version of
+    this format, `FORMAT`. started_wall_us: wall time of the trigger, microseconds since the Unix
+    epoch; clock.source says how far to trust it. clock: when the header was made. trigger: what
+    started it. trigger_us: the instant of the press, which is the boundary of the pre-event part.
+    origin_us: the first packet. pre_event_wanted_us: how much the policy and the configuration ask
+    for; where there was less, `pre_event_shortfall` says why. continues: id of the recording that
+    this one goes on from. retention_days: when it is to be deleted, unless it is held. sound:
+    whether it has a sound track, and then every commit says what it holds of sound. wearer: the id
+    that the shift was assigned, if any. recipients: age public keys of those who can open it.
+    microphone: there if sound was wanted.
+    """
+
+    format: int
+    id: Identity
+    device: str
+    boot_id: str
+    clock: Moment
+    started_wall_us: int
+    trigger: str
+    trigger_us: int
+    origin_us: int
+    pre_event_wanted_us: int
+    pre_event_shortfall: str | None
+    continues: Identity | None
+    policy: str
+    retention_days: Positive
+    width: Positive
+    height: Positive
+    fps: Positive
+    sound: bool
+    encoder: str
+    software: str
+    wearer: str | None
+    recipients: tuple[str, ...]
+    microphone: Microphone | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a recorder knows about a fragment; the container makes a Commit of it.
+
+    sequence: counted from 0. first_us, last_us: its first and last picture; end_us: where the last
+    one ends. gaps: before or within the fragment. marks: media times, set since the commit before.
+    stages: changes since then. clock: when it was committed. clock_step_us: how far wall time
+    jumped against boot time since then, None if it did not. sync_us: how long the storage took
+    over the fragment before, of the first one over making the file, if longer than is right, else
+    None. sound: there if the recording has
+    a sound track. rates: changes of the pictures per second since then, there if there were any.
+
+    A fragment of sound only has frames 0, and the end of the picture before it for all three times.
+    """
+
+    sequence: int
+    first_us: int
+    last_us: int
+    end_us: int
+    frames: int
+    gaps: tuple[Gap, ...]
+    marks: tuple[int, ...]
+    stages: tuple[StageChange, ...]
+    clock: Moment
+    clock_step_us: int | None
+    sync_us: int | None
+    sound: Sound | UnsetType = UNSET
+    rates: Rates | UnsetType = UNSET
+
+    @property
+    def until_us(self) -> int:
+        """Media time at which the last picture or sound ends."""
+        return max(self.end_us, sound_end_us(self.sound) or 0)
+
+
+def sound_end_us(sound: Sound | UnsetType) -> int | None:
+    """Where the sound of a fragment ends, None if it has none."""
+    return sound.end_us if isinstance(sound, Sound) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What makes one fragment part of its recording; the payload of ``NNNNNN.jws``.
+
+    previous: SHA-256 of the statement before (the header's, or that of the commit before).
+    fragment: the sealed fragment. init: the sealed initialisation segment, in commit 0 only. The
+    rest as in `Facts`.
+    """
+
+    previous: str
+    init: Content | None
+    fragment: Content
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a recorder, or repair, knows at the end; the container makes an End of it.
+
+    reason: "stop", "shutdown", `RECOVERED`, ... frames: in all fragments; at_us: media time up to
+    which footage was wanted, in the header's boot. gaps, marks, stages, clock_step_us, sync_us,
+    rates: as in Facts, those since the last commit. boot_id, clock: when this was written.
+    """
+
+    reason: str
+    frames: int
+    at_us: int
+    gaps: tuple[Gap, ...]
+    marks: tuple[int, ...]
+    stages: tuple[StageChange, ...]
+    boot_id: str
+    clock: Moment
+    clock_step_us: int | None
+    sync_us: int | None
+    sound: SoundEnd | UnsetType = UNSET
+    rates: Rates | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a recording ended; the payload of ``end.jws``.
+
+    previous: SHA-256 of the statement before. commits: how many there are. torn: what lay behind
+    the last commit when it was repaired, kept as a member of its own. The rest as in `Closing`.
+    """
+
+    previous: str
+    commits: int
+    torn: Content | None
+    closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class RateInfo:
+    """From `at` on, seconds after the first picture, the camera took another number of pictures per
+    second."""
+
+    at: float
+    from_fps: int
+    to_fps: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON; its names are those of ``camerad evidence verify``."""
+        return {"at": self.at, "from": self.from_fps, "to": self.to_fps, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingInfo:
+    """A recording, as a listing shows it.
+
+    path: what to play. wearer: id of whoever was on a shift with the camera, None if nobody was.
+    started: wall time of the trigger, RFC 3339. seconds: from the first picture
+    to the end of the last, or of later sound, gaps included. pre_event_seconds: of these, before
+    the trigger. pre_event_shortfall_seconds: how much less than wanted that is. marks: seconds
+    after the first picture. bytes: of the segment and the committed fragments. bits_per_second: of
+    the time that has pictures. sound: it has a sound track; sound_gaps: where sound is missing in
+    it, their frames being access units. rates: changes of the pictures per second.
+    state: "recording", "closed", "recovered" or "interrupted". reason: how it ended, None without
+    an end. final: SHA-256 of the end's statement, None without one. flagged: it has a mark.
+    """
+
+    id: str
+    path: str
+    device: str
+    wearer: str | None
+    started: str
+    seconds: float
+    pre_event_seconds: float
+    pre_event_shortfall_seconds: float
+    frames: int
+    bytes: int
+    bits_per_second: float
+    gaps: tuple[Gap, ...]
+    marks: tuple[float, ...]
+    flagged: bool
+    sound: bool
+    sound_gaps: tuple[Gap, ...]
+    rates: tuple[RateInfo, ...]
+    continues: str | None
+    policy: str
+    retention_days: int
+    state: str
+    reason: str | None
+    final: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON."""
+        return asdict(self) | {"rates": [one.as_json() for one in self.rates]}
+
+
+class Tally:
+    """Adds a recording's facts up, in the order in which they were committed.
+
+    size: bytes of the initialisation segment.
+    """
+
+    def __init__(self, header: Header, path: str, size: int) -> None:
+        self.header = header
+        self.path = path
+        self.commits = 0
+        self.frames = 0
+        self.units = 0
+        self.bytes = size
+        self.closing: Closing | None = None
+        self.final: str | None = None
+        self._end_us = header.origin_us
+        self._gaps: list[Gap] = []
+        self._sound_gaps: list[Gap] = []
+        self._marks: list[int] = []
+        self._rates: list[RateChange] = []
+
+    def add(self, facts: Facts, size: int) -> None:
+        """Count a fragment of `size` bytes."""
+        self.commits += 1
+        self.frames += facts.frames
+        self.bytes += size
+        self._end_us = max(self._end_us, facts.until_us)
+        self._gaps += facts.gaps
+        self._marks += facts.marks
+        self._rates += facts.rates or ()
+        if isinstance(facts.sound, Sound):
+            self.units += facts.sound.units
+            self._sound_gaps += facts.sound.gaps
+
+    def finish(self, closing: Closing, final: str) -> None:
+        """Count what the end says. final: SHA-256 of its statement."""
+        self.closing = closing
+        self.final = final
+        self._gaps += closing.gaps
+        self._marks += closing.marks
+        self._rates += closing.rates or ()
+        if isinstance(closing.sound, SoundEnd):
+            self._sound_gaps += closing.sound.gaps
+
+    def info(self, state: str) -> RecordingInfo:
+        """The sum."""
+        header = self.header
+        span_us = self._end_us - header.origin_us
+        pre_event_us = max(0, min(header.trigger_us, self._end_us) - header.origin_us)
+        return RecordingInfo(
+            id=header.id,
+            path=self.path,
+            device=header.device,
+            wearer=header.wearer,
+            started=rfc3339(header.started_wall_us),
+            seconds=span_us / SECOND,
+            pre_event_seconds=pre_event_us / SECOND,
+            pre_event_shortfall_seconds=max(0, header.pre_event_wanted_us - pre_event_us) / SECOND,
+            frames=self.frames,
+            bytes=self.bytes,
+            bits_per_second=self.bytes * 8 * SECOND / max(1, span_us - self._empty_us()),
+            gaps=tuple(self._gaps),
+            marks=tuple((at_us - header.origin_us) / SECOND for at_us in self._marks),
+            flagged=bool(self._marks),
+            sound=header.sound,
+            sound_gaps=tuple(self._sound_gaps),
+            rates=tuple(
+                RateInfo(
+                    (one.at_us - header.origin_us) / SECOND, one.from_fps, one.to_fps, one.reason
+                )
+                for one in self._rates
+            ),
+            continues=header.continues,
+            policy=header.policy,
+            retention_days=header.retention_days,
+            state=state,
+            reason=self.closing.reason if self.closing is not None else None,
+            final=self.final,
+        )
+
+    def _empty_us(self) -> int:
+        """How much of the span has no pictures."""
+        return sum(
+            max(0, min(gap.to_us, self._end_us) - max(gap.from_us, self.header.origin_us))
+            for gap in self._gaps
+            if gap.from_us is not None and gap.to_us is not None
+        )
+
+
+def utc(wall_us: int) -> datetime:
+    """Wall time as a datetime; raises ValueError if it lies outside the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=wall_us)
+    except OverflowError:
+        raise ValueError(f"{wall_us} us after 1970 is no date") from None
+
+
+def rfc3339(wall_us: int) -> str:
+    """``2026-11-24T15:30:00.123Z``."""
+    return utc(wall_us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,107 @@
+"""The control socket's place in the file system, taken before anything else is begun.
+
+Whether it can be had is known at once, and needs nothing that is slow to import. Whoever connects
+from then on waits for the server (`camerad.control.server`), and is not turned away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base.errors import ControlError
+from camerad.config.access import Access
+from camerad.control.access import Permissions
+from camerad.control.client import SOCKET_NAME
+
+BACKLOG: Final = 16
+"""Connections that wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """The socket, bound and listening, and who may come in; `close` removes it."""
+
+    path: str
+    listener: socket.socket
+    permissions: Permissions
+
+    def close(self) -> None:
+        """Nobody listens any more; safe to call again."""
+        if self.listener.fileno() < 0:
+            return
+        self.listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+
+def take(runtime_dir: str, group: str | None, access: Access) -> Entrance:
+    """Make the socket, for `group` and nobody else besides the daemon's own user and root.
+
+    Raises ControlError if the directory cannot be written, if another daemon listens there, or if
+    there is no such group, or none of those whom `access` names.
+    """
+    path = os.path.join(runtime_dir, SOCKET_NAME)
+    permissions = Permissions(access, group) if _known(group, path) else Permissions(access, None)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.makedirs(runtime_dir, mode=0o755, exist_ok=True)
+        _remove_stale(path)
+        # Nobody may connect between bind and chmod.
+        umask = os.umask(0o177)
+        try:
+            listener.bind(path)
+        finally:
+            os.umask(umask)
+        if group is not None:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        os.chmod(path, 0o660)
+        listener.listen(BACKLOG)
+    except ControlError:
+        listener.close()
+        raise
+    except OSError as error:
+        listener.close()
+        raise ControlError(
+            f"{path}: cannot be made: {error.strerror}; make the directory writable for the "
+            "daemon, or set device.runtime_dir"
+        ) from error
+    return Entrance(path, listener, permissions)
+
+
+def _known(group: str | None, path: str) -> bool:
+    if group is None:
+        return False
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        raise ControlError(
+            f"there is no group {group!r} for {path}: make it with 'groupadd --system {group}', "
+            "or set device.socket_group"
+        ) from None
+    return True
+
+
+def _remove_stale(path: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.settimeout(1.0)
+        try:
+            trial.connect(path)
+        except FileNotFoundError:
+            return
+        except (BlockingIOError, TimeoutError):
+            pass  # somebody listens, and is too busy to accept, or hangs
+        except OSError as error:
+            if error.errno != errno.ECONNREFUSED:
+                raise
+            os.unlink(path)
+            return
+    raise ControlError(
+        f"another camerad listens on {path} already: end it first ('systemctl stop camerad'), or "
+        "set device.runtime_dir"
+    )

@@ -1,0 +1,69 @@
+"""The locked memory that footage is received into: a ring for pictures, and one for sound."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from camerad.base.errors import RingError, RingLockError
+from camerad.config import Settings
+from camerad.hardware import from_settings
+from camerad.stream.ring import Ring
+
+_log = logging.getLogger("camerad.daemon.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """pictures, sound: the rings; sound is None where recordings are to have none. locked: whether
+    they may hold footage while nothing is recorded."""
+
+    pictures: Ring
+    sound: Ring | None
+    locked: bool
+
+    def close(self) -> None:
+        """Overwrite everything and give the memory back."""
+        for ring in (self.pictures, self.sound):
+            try:
+                if ring is not None:
+                    ring.close()
+            except RingError as error:
+                # Storage that never answered still holds a lease; the kernel frees the memory.
+                _log.error("%s", error)
+
+
+def make_rings(settings: Settings) -> Rings:
+    """The rings for the pre-event buffer, or, where they cannot be locked, without one.
+
+    Rings that are not locked are only ever queues to the storage while something is recorded.
+    """
+    try:
+        return _make(settings, lock=True)
+    except RingLockError as error:
+        _log.error("no pre-event buffer: %s", error)
+        return _make(settings, lock=False)
+
+
+def _make(settings: Settings, *, lock: bool) -> Rings:
+    buffer = settings.policy.pre_event
+    pictures = Ring(
+        from_settings.ring_bytes(settings),
+        buffer.seconds if lock else 0,
+        from_settings.group_us(settings),
+        lock=lock,
+    )
+    sound = None
+    try:
+        if from_settings.sound(settings) is not None:
+            sound = Ring(
+                from_settings.sound_ring_bytes(settings),
+                # The oldest picture may be a group older than that, and has its sound.
+                from_settings.sound_seconds(settings) if lock else 0,
+                from_settings.unit_us(settings),
+                lock=lock,
+            )
+    except BaseException:
+        pictures.close()
+        raise
+    return Rings(pictures, sound, lock)

@@ -1,0 +1,92 @@
+"""What a hand on a button means: edges of the lines become intents, and those events.
+
+Used on the event loop; only the lines' own edges come from another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from camerad.base.clock import Clock
+from camerad.behaviour import gestures, stages
+from camerad.behaviour.stages import Stage
+from camerad.daemon.early_start import Early
+from camerad.hardware.buttons import Buttons
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What hands act on: the stage that the camera is in, the way in for events, and who is told
+    that a deadline may have changed."""
+
+    stage: Callable[[], Stage]
+    post: Callable[[stages.Event], None]
+    reschedule: Callable[[], None]
+    threadsafe: Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class Hands:
+    """The buttons, from `watch` to `close`. tables: what each button means in each stage."""
+
+    def __init__(self, tables: tuple[gestures.ButtonTable, ...], body: Body, clock: Clock) -> None:
+        self._tables = tables
+        self._body = body
+        self._clock = clock
+        self._gestures = gestures.initial(tables)
+        self._buttons: Buttons | None = None
+
+    def take_over(self, early: Early) -> None:
+        """What the buttons did so far counts, and what they do; one held by now that was never seen
+        to be pressed counts from now."""
+        self._buttons = early.hand_over(self._edge, self._edge_from_thread)
+        self._look_at_levels()
+
+    def close(self) -> None:
+        """Let go of the lines."""
+        if self._buttons is not None:
+            self._buttons.close()
+            self._buttons = None
+
+    def levels(self) -> dict[str, bool]:
+        """Whether each button is pressed at this moment; empty while nothing is watched."""
+        return {} if self._buttons is None else self._buttons.levels()
+
+    def deadline(self) -> int | None:
+        """When `tick` is due for a gesture, in microseconds; None while none is under way."""
+        return gestures.deadline(self._gestures, self._body.stage(), self._tables)
+
+    def tick(self, now_us: int) -> None:
+        """Time has passed."""
+        # A missed interrupt shows in the line's level; a level already known changes nothing.
+        self._look_at_levels()
+        self._gesture(gestures.Tick(now_us))
+
+    def _edge(self, button: str, pressed: bool, at_us: int) -> None:
+        self._gesture(gestures.Edge(button, pressed, at_us))
+
+    def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
+        self._body.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
+
+    def _look_at_levels(self) -> None:
+        if self._buttons is None:
+            return
+        levels = tuple(self._buttons.levels().items())
+        # The time comes second: a release that was read belongs before it. A release dated before
+        # the true one, by a loop that was held up in between, would make a press of its bounce.
+        self._gesture(gestures.Look(levels, self._clock.now_us()))
+
+    def _gesture(self, event: gestures.Edge | gestures.Look | gestures.Tick) -> None:
+        self._gestures, decisions = gestures.step(
+            self._gestures, event, self._body.stage(), self._tables
+        )
+        for decision in decisions:
+            self._body.post(
+                stages.Intended(
+                    decision.decided_us,
+                    decision.intent,
+                    decision.edge_us,
+                    f"button:{decision.button}",
+                )
+            )
+        self._body.reschedule()

@@ -1,0 +1,204 @@
+"""Closing the recordings that were cut off, and checking what had to be closed.
+
+Works on the keeping thread (`camerad.daemon.store_worker`), with the store that it has opened; only
+the check from the beginning has a thread of its own, for it may take minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.daemon.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from camerad.container.keys import SigningKey
+    from camerad.container.statements import Closing
+    from camerad.store.owed import Owed
+    from camerad.store.recovery import Repaired
+    from camerad.store.store import Store
+
+log = logging.getLogger(__name__)
+
+RESUME_US: Final = 10 * SECOND
+"""A recording is gone on with only if its footage was wanted so lately; later, nobody expects it.
+"""
+WEARERS: Final = "stop"
+"""Reason of the stop that the wearer has asked for (`camerad.behaviour.stages`)."""
+CHECKING_NICE: Final = 10
+"""Checking what was repaired waits for everything else."""
+
+
+class Note(Protocol):
+    """Has the ledger say so; may be called from any thread."""
+
+    def __call__(self, kind: str, **facts: Any) -> None:
+        """kind, facts: as in `camerad.ledger.entry_types`."""
+
+
+class Mending:
+    """recordings_dir: where the recordings are. note: tells the ledger what was found. heartbeat:
+    has up to when footage was wanted; None if nobody notes that."""
+
+    def __init__(
+        self, recordings_dir: str, clock: Clock, note: Note, heartbeat: Heartbeat | None = None
+    ) -> None:
+        self._recordings_dir = recordings_dir
+        self._clock = clock
+        self._note = note
+        self._heartbeat = heartbeat
+        self.left: dict[str, Closing] = {}
+        """Ends that recorders of this daemon could not write, by the recording's id."""
+        self._told: dict[str, str] = {}
+        self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
+        """What this daemon records, until the ledger knows its end: for each id the path, and which
+        file was made there (`camerad.base.durable_files.identity_of`). Any thread may add to it."""
+        self._replaced: set[str] = set()
+
+    def cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
+        """Look for the recording that ran in this boot until a moment ago. Its id, if another one
+        is to go on from it; and whether there was one from which none does.
+
+        Where it is noted up to when its footage was wanted, nothing but its first and last bytes is
+        read, and it is closed later: what goes on has not to wait for that, however long the file.
+        Else it is closed here. It may be closed already, if the daemon died again before another
+        one went on from it.
+        """
+        from camerad.container import skeleton  # noqa: PLC0415 - slow to import
+        from camerad.container.members import NotARecordingError  # noqa: PLC0415
+        from camerad.container.statements import RECOVERED  # noqa: PLC0415
+        from camerad.store import recovery  # noqa: PLC0415 - slow to import
+
+        now_us, boot_id = self._clock.now_us(), self._clock.boot_id
+        for path in recovery.newest_first(self._recordings_dir):
+            try:
+                header = skeleton.header_of(path)
+            except (NotARecordingError, StorageError):
+                continue  # nothing of it was written yet, or it is none of ours
+            if header.boot_id != boot_id:
+                return None, _has_no_end(path)  # it is closed later, as others are
+            noted = None if self._heartbeat is None else self._heartbeat.read(header.id)
+            if noted is not None and _has_no_end(path):
+                if noted.stopped is not None:
+                    return None, noted.stopped != WEARERS  # whoever stopped it knows
+                goes_on = now_us - noted.until_us < RESUME_US
+                return (header.id, False) if goes_on else (None, True)
+            end = self._repair(store, path, key).end
+            if end is not None and end.closing.reason != RECOVERED:
+                return None, False  # it was stopped, and only the ledger did not get to know
+            if end is not None and now_us - end.closing.at_us < RESUME_US:
+                return header.id, False
+            return None, True
+        return None, True  # it began, and nothing of it was kept
+
+    def look_at(self, recording: str) -> bool:
+        """Whether another file lies under the name of a recording that is being made; the ledger is
+        told once."""
+        from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+
+        path, made = self.being_made.get(recording, ("", None))
+        try:
+            if made is None or durable_files.identity_of(path) == made:
+                return False
+        except OSError:
+            return False  # it is not there, or cannot be read: comparison and repair say so
+        if recording not in self._replaced:
+            self._replaced.add(recording)
+            log.error(
+                "%s: somebody put another file in its place while it is recorded: what is recorded "
+                "goes with its last moment; find out who can write there",
+                path,
+            )
+            self._note("replaced", id=recording)
+        return True
+
+    def _repair(self, store: Store, path: str, key: SigningKey) -> Repaired:
+        from camerad.container import skeleton  # noqa: PLC0415 - slow to import
+        from camerad.container.recording_files import SUFFIX  # noqa: PLC0415
+        from camerad.store import recovery  # noqa: PLC0415 - slow to import
+
+        recording = os.path.basename(path).removesuffix(SUFFIX)
+        if self.look_at(recording):
+            # It may well be what an interruption leaves: a copy. But nothing was interrupted.
+            text = "it is not the file that is being recorded; it was left"
+            return recovery.Repaired(recording, path, recovery.Outcome.DAMAGED, text)
+        known = store.ledger.state.recordings.get(recording)
+        if known is not None and known.final is not None and skeleton.end_of(path) is None:
+            # It had its end: what became of it since is damage, and nothing to be signed.
+            text = f"the ledger knows its end {known.final}, and its file has none; it was left"
+            log.error("%s: %s", recording, text)
+            return recovery.Repaired(recording, path, recovery.Outcome.DAMAGED, text)
+        repaired = recovery.repair(path, key, self._clock, self._owed(recording))
+        if repaired.outcome not in (recovery.Outcome.RUNNING, recovery.Outcome.WHOLE):
+            log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
+        if repaired.outcome is recovery.Outcome.EMPTY:
+            self._note("removed_empty", name=os.path.basename(path))
+        if repaired.outcome is recovery.Outcome.RECOVERED:
+            threading.Thread(target=self._check, args=[path, key], daemon=True).start()
+        if repaired.end is not None:
+            self.left.pop(recording, None)
+            if self._heartbeat is not None:
+                self._heartbeat.forget(recording)
+        return repaired
+
+    def _owed(self, recording: str) -> Owed | None:
+        """Up to when footage of it was wanted: by its recorder if that ended in this daemon, else
+        by what was noted."""
+        from camerad.container.gaps import NOT_STORED  # noqa: PLC0415 - slow to import
+        from camerad.store.owed import Owed  # noqa: PLC0415
+
+        closing = self.left.get(recording)
+        if closing is not None:
+            return Owed(closing.at_us, NOT_STORED, closing)
+        noted = None if self._heartbeat is None else self._heartbeat.read(recording)
+        return None if noted is None else Owed(noted.until_us, noted.why)
+
+    def repair_all(self, store: Store, key: SigningKey) -> bool:
+        """Close what has no end; whether something is left to be tried again.
+
+        One file that cannot be read keeps nothing else from its turn, and no deletion from being
+        on time.
+        """
+        from camerad.store import recovery  # noqa: PLC0415 - slow to import
+
+        left = {}
+        for path in recovery.unfinished(self._recordings_dir):
+            try:
+                self._repair(store, path, key)
+            except StorageError as error:
+                left[path] = str(error)
+        for path, text in left.items():
+            if self._told.get(path) != text:  # once, however often it is tried
+                log.error("%s", text)
+        self._told = left
+        return bool(left)
+
+    def _check(self, path: str, key: SigningKey) -> None:
+        """Whether a repaired recording is authentic from its beginning; on a thread of its own."""
+        from camerad.container.keys import KeyRing  # noqa: PLC0415 - slow to import
+        from camerad.verify.judge import verify  # noqa: PLC0415
+        from camerad.verify.report import Verdict  # noqa: PLC0415
+
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECKING_NICE)
+        try:
+            verdict = verify(path, KeyRing([key.public])).verdict
+        except Exception:
+            log.exception("%s: cannot be checked", path)
+            return
+        if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
+            log.error("%s: after its repair it is not authentic as a whole", path)
+            self._note("fault", condition="recording_damaged", holds=True)
+
+
+def _has_no_end(path: str) -> bool:
+    """Whether a recording was interrupted; also if its end cannot be read."""
+    from camerad.container import skeleton  # noqa: PLC0415 - slow to import
+
+    try:
+        return skeleton.end_of(path) is None
+    except StorageError:
+        return True

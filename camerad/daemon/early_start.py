@@ -1,0 +1,79 @@
+"""The first thing that a camera does: from here on a press is remembered.
+
+The daemon has much to import, which takes longer than a hand that is in a hurry. So the buttons are
+watched before that, and what they do meanwhile is kept, each edge with the time at which it
+happened; the daemon takes the buttons over with all of it. Only who may drive this camera's lines
+does: the claim to its recordings comes first. The card itself is asked beside all of that, on a
+thread: however long it takes to answer, buttons and lights wait for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+
+from camerad.base.clock import Clock, SystemClock
+from camerad.base.errors import StorageError
+from camerad.config import Settings
+from camerad.hardware.buttons import Buttons, EdgeHandler
+from camerad.hardware.from_settings import lines
+from camerad.store import disk
+
+
+class Early:
+    """The claim and the buttons of a daemon that has not begun yet.
+
+    claim: the descriptor that holds the claim; whoever takes it over closes it. asked_us: when the
+    card was asked whether it takes anything, which `answer` waits for. Raises a CameradError if the
+    place for recordings cannot be used, or a button cannot be watched.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[tuple[str, bool, int]] = []
+        self._handler: EdgeHandler | None = None
+        directory = os.path.join(settings.device.state_dir, "recordings")
+        disk.prepare(directory)
+        self.claim: int = disk.claim(directory)
+        clock = clock or SystemClock()
+        try:
+            self.buttons = Buttons(lines(settings), self._edge, clock)
+        except BaseException:
+            os.close(self.claim)
+            raise
+        self._answer: Future[StorageError | None] = Future()
+        self.asked_us: int = clock.now_us()
+        threading.Thread(target=self._ask, args=(directory,), name="card", daemon=True).start()
+
+    def _ask(self, directory: str) -> None:
+        try:
+            self._answer.set_result(disk.usable(directory))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            self._answer.set_exception(error)
+
+    def answer(self) -> StorageError | None:
+        """Wait for the card, however long that takes: what is the matter with it, if it takes
+        nothing just now. Raises StateDirectoryError if this user may not write there."""
+        return self._answer.result()
+
+    def _edge(self, button: str, pressed: bool, at_us: int) -> None:
+        with self._lock:
+            if self._handler is None:
+                self._kept.append((button, pressed, at_us))
+            else:
+                self._handler(button, pressed, at_us)
+
+    def hand_over(self, past: EdgeHandler, handler: EdgeHandler) -> Buttons:
+        """The buttons, whose edges go to `handler` from now on. `past` gets those that have come
+        already, in their order, before this returns."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+            for edge in kept:
+                past(*edge)
+            self._handler = handler
+        return self.buttons
+
+    def close(self) -> None:
+        """Let go of the lines; safe to call again."""
+        self.buttons.close()

@@ -1,0 +1,187 @@
+"""Until when the daemon recorded: a note that outlives it, where no card can hold it up.
+
+While a recording runs, a thread writes four times a second up to when its footage is wanted: now,
+or the stop. If the daemon dies, or leaves because the card does not answer, the next one closes the
+recording and has the end say so, together with the gap between the last picture that is kept and
+then (`camerad.store.owed`). Without a note, as after a loss of power, nobody knows more than
+what is kept.
+
+The notes are one small file per recording in ``<runtime_dir>/wanted``, which is in memory (/run):
+they need no card, outlive the daemon, and vanish with the boot whose clock they tell. They are
+signed by nobody, so no more is believed of them than that: a time of this boot that is not to come.
+One that is missing or cannot be read costs that gap, and nothing else.
+
+A thread of its own, since the loop and the recorder may both hang while the red light is on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from camerad.base.clock import SECOND, Clock
+from camerad.behaviour.budget import STALLED_SECONDS
+from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
+
+if TYPE_CHECKING:
+    from camerad.container.statements import RecordingInfo
+
+log = logging.getLogger(__name__)
+
+DIRECTORY: Final = "wanted"
+BEAT_SECONDS: Final = 0.25
+"""Half a fragment: no note is older when the daemon dies."""
+_LONGEST: Final = 4096
+"""Bytes of a note that are read; one has some hundred."""
+_STALLED_US: Final = round(STALLED_SECONDS * SECOND)
+
+
+class Running(Protocol):
+    """A recording that is made (`camerad.recording.recorder.Recorder`); asked from any thread."""
+
+    @property
+    def info(self) -> RecordingInfo | None:
+        """What is on the disk by now; None before there is a file."""
+
+    @property
+    def wanted_us(self) -> int:
+        """Media time up to which footage is wanted."""
+
+    @property
+    def stopped_for(self) -> str | None:
+        """Why it was told to stop; None: it was not."""
+
+    @property
+    def pending_us(self) -> int | None:
+        """Since when the storage has had something that it has not yet taken."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the storage refuses what it is to take."""
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Whether it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
+    was with anything that is missing before. stopped: why it was to end, None if it was not.
+    """
+
+    boot_id: str
+    until_us: int
+    why: str = CUT_OFF
+    stopped: str | None = None
+
+
+class Heartbeat:
+    """runtime_dir: the daemon's directory in /run. What cannot be written there is logged once."""
+
+    def __init__(self, runtime_dir: str, clock: Clock) -> None:
+        self._directory: Final = os.path.join(runtime_dir, DIRECTORY)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._new: queue.SimpleQueue[Running] = queue.SimpleQueue()
+        self._running: list[Running] = []
+        self._over: set[str] = set()
+        self._thread: threading.Thread | None = None
+        self._failed = False
+
+    def follow(self, running: Running) -> None:
+        """Note of it, from when it has a file until it has ended, up to when it is wanted. For the
+        loop; it waits for nothing."""
+        self._new.put(running)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+            self._thread.start()
+
+    # From any thread but the loop's
+
+    def begun(self, recording: str) -> None:
+        """It has a file from now on."""
+        with self._lock:
+            self._write(recording, Note(self._clock.boot_id, self._clock.now_us()))
+
+    def left(self, recording: str, until_us: int, reason: str) -> None:
+        """Its recorder has ended for this reason, and could not write its end: nothing more is
+        wanted of it."""
+        with self._lock:
+            self._over.add(recording)
+            self._write(recording, Note(self._clock.boot_id, until_us, NOT_STORED, reason))
+
+    def forget(self, recording: str) -> None:
+        """It has its end."""
+        with self._lock:
+            self._over.add(recording)
+            try:
+                os.unlink(self._path(recording))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self._complain(error)
+
+    def read(self, recording: str) -> Note | None:
+        """What is noted of it in this boot; None if nothing is that can be believed."""
+        try:
+            with open(self._path(recording), "rb") as file:
+                note = msgspec.json.decode(file.read(_LONGEST), type=Note)
+        except (OSError, msgspec.DecodeError):
+            return None
+        this_boot = note.boot_id == self._clock.boot_id
+        return note if this_boot and 0 <= note.until_us <= self._clock.now_us() else None
+
+    # The thread
+
+    def _run(self) -> None:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                self._running.append(self._new.get(timeout=BEAT_SECONDS if self._running else None))
+            with self._lock:
+                self._beat()
+
+    def _beat(self) -> None:
+        self._running = [one for one in self._running if not one.join(0)]
+        if not self._running:
+            self._over.clear()
+        for running in self._running:
+            info = running.info
+            if info is None or info.id in self._over:
+                continue
+            note = Note(self._clock.boot_id, running.wanted_us, stopped=running.stopped_for)
+            pending_us = running.pending_us
+            if running.refused:
+                note = replace(note, why=NOT_STORED)
+            elif pending_us is not None and self._clock.now_us() - pending_us > _STALLED_US:
+                note = replace(note, why=NO_ANSWER)
+            self._write(info.id, note)
+
+    def _path(self, recording: str) -> str:
+        return os.path.join(self._directory, recording)
+
+    def _write(self, recording: str, note: Note) -> None:
+        """In place, by one call that no signal divides; a shorter note is filled up with spaces."""
+        content = msgspec.json.encode(note).ljust(_LONGEST // 8)
+        try:
+            os.makedirs(self._directory, mode=0o750, exist_ok=True)
+            descriptor = os.open(self._path(recording), os.O_WRONLY | os.O_CREAT, 0o640)
+            try:
+                os.pwrite(descriptor, content, 0)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            log.error(
+                "%s: up to when recordings are wanted cannot be noted: %s", self._directory, error
+            )

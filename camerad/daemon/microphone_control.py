@@ -1,0 +1,92 @@
+"""The microphone as the daemon sees it: what it is to do, and what it says.
+
+Which mode it is in follows from the state alone, so there is nothing to remember, and a capture
+process that was restarted is told the same again (`camerad.stream.link`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition, Stage
+from camerad.stream.sound import SoundNews
+from camerad.stream.wire import SoundMode, SoundState
+
+_log = logging.getLogger("camerad.daemon.app")
+DOWN: Final = (SoundState.MISSING, SoundState.FAILED)
+"""States in which there is no sound, though it is wanted."""
+
+
+def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
+    """What the microphone is to do. pre_event: whether the pre-event buffer holds sound too.
+
+    It is on while a recording takes sound, and while a buffer does; ready where a press is to have
+    sound at once; and else its device is closed, so that nobody is heard whom nobody records.
+    """
+    if state.keeping:
+        return SoundMode.READY if state.muted else SoundMode.ON
+    if state.armed and pre_event:
+        return SoundMode.ON
+    if state.armed or state.stage is Stage.SELF_VIEW:
+        return SoundMode.READY
+    return SoundMode.OFF
+
+
+class Microphone:
+    """Used on the event loop.
+
+    pre_event: as in `mode_for`. set_mode: tells the link. set_condition: raises or clears a
+    condition of the camera. heard: told what the microphone says.
+    """
+
+    def __init__(
+        self,
+        *,
+        pre_event: bool,
+        set_mode: Callable[[SoundMode], None],
+        set_condition: Callable[[Condition, bool], None],
+        heard: Callable[[SoundNews], None],
+    ) -> None:
+        self._pre_event = pre_event
+        self._set_mode = set_mode
+        self._set_condition = set_condition
+        self._heard = heard
+        self.state = SoundState.OFF
+        """What it does: as it has said last, and off once nobody is there to say it."""
+        self.why: str | None = None
+        """Why it does not work, in words; None while nothing speaks against it."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether it is on now."""
+        return self.state is SoundState.ON
+
+    def follow(self, state: stages.State, *, wiping: bool) -> None:
+        """The camera is in this state. wiping: footage is being overwritten, so none may come."""
+        mode = mode_for(state, pre_event=self._pre_event)
+        if wiping and mode is SoundMode.ON:
+            mode = SoundMode.READY
+        self._set_mode(mode)
+
+    def says(self, news: SoundNews) -> None:
+        """It does something else. While it is off, and until it is on, nobody knows better than
+        before whether it works."""
+        self.state, self.why = news.state, news.why
+        if news.state in DOWN:
+            _log.error("microphone %s: %s", news.state.value, news.why)
+        self._heard(news)
+        if news.state in DOWN or news.state is SoundState.ON:
+            self._set_condition(Condition.MICROPHONE_DOWN, news.state in DOWN)
+
+    def ended(self) -> None:
+        """The capture process has ended, and its microphone with it. The next one says what it
+        does; whether it works is known no better than before."""
+        self.state, self.why = SoundState.OFF, None
+
+    def unknown(self) -> None:
+        """The capture process cannot say what it would send: recordings are silent."""
+        _log.error("microphone: the capture process has no encoder for sound")
+        self._set_condition(Condition.MICROPHONE_DOWN, True)

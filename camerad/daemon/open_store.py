@@ -1,0 +1,160 @@
+"""Opening what the daemon keeps besides footage: the first steps of a start.
+
+Procedure: what a killed process has left is settled; identity; ledger, its torn tail repaired; what
+it knows of right time, before it is told anything new. Then it gets to know of this start, of what
+is set beyond the policy and why, and of what the office's file did. If a recording ran when the
+daemon died a moment ago, it is found, so that another one can go on from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from camerad.base.clock import Clock
+from camerad.base.wall_clock import Known
+from camerad.behaviour.stages import Stage
+from camerad.config import Settings
+from camerad.daemon.crash_recovery import Mending
+from camerad.daemon.shift_manager import KeptShift
+from camerad.update.image_version import software
+
+if TYPE_CHECKING:
+    from camerad.container.encryption import Sealer
+    from camerad.container.keys import SigningKey
+    from camerad.ledger.ledger import Ledger
+    from camerad.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the start found.
+
+    resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
+    display: whether the self-view was on beside it; muted_us: media time since when the wearer
+    wanted no sound of it, None if they did. cut_off: whether the camera was recording when it
+    ended, and that does not go on. shift: the one that has not ended, if any.
+    """
+
+    thumbprint: str
+    resume: str | None
+    cut_off: bool
+    display: bool = False
+    muted_us: int | None = None
+    shift: KeptShift | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is kept, open. sealer: None where nobody is named who could open a recording."""
+
+    store: Store
+    key: SigningKey
+    sealer: Sealer | None
+    opened: Opened
+
+
+def open_books(
+    root: str,
+    settings: Settings,
+    clock: Clock,
+    mending: Mending,
+    on_time_known: Callable[[Known], None],
+) -> Books:
+    """Open them, in the daemon's directory `root`. Raises StorageError, and may be tried again.
+
+    on_time_known: told what the ledger knows of right time.
+    """
+    from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+    from camerad.container.encryption import Sealer  # noqa: PLC0415
+    from camerad.ledger.ledger import Ledger  # noqa: PLC0415
+    from camerad.ledger.reserved_space import Reserve  # noqa: PLC0415
+    from camerad.provisioning.telling import Orders  # noqa: PLC0415
+    from camerad.store import identity  # noqa: PLC0415 - slow to import
+    from camerad.store.locations import device_place  # noqa: PLC0415
+    from camerad.store.store import Store, had_ledger  # noqa: PLC0415
+
+    durable_files.settle()
+    told = Orders(settings.device.provision_dir, root)
+    found = identity.load_or_create(root, told.retired)
+    former = identity.ring(root)
+    if found.replaced is not None:
+        log.critical(
+            "recordings are signed by the key %s from now on, no longer by %s: give its public "
+            "half to the office ('camerad identity show'), or put the former key back",
+            found.key.public.thumbprint,
+            found.replaced,
+        )
+    ledger = Ledger.open(
+        os.path.join(root, "ledger"),
+        found.key,
+        clock,
+        former,
+        expected=had_ledger(device_place(root)),
+        reserve=Reserve(root),
+    )
+    resume, cut_off = None, False
+    store: Store | None = None
+    try:
+        timeline = ledger.state.timeline
+        right = timeline.synchronised
+        on_time_known(
+            Known(None if right is None else right.wall_us, timeline.synchronised_in(clock.boot_id))
+        )
+        identity.confirm(root, found)
+        # What the ledger says last about the stage, before this start says more.
+        before = ledger.state
+        _tell_of_start(ledger, settings)
+        told.tell(ledger)
+        store = Store(root, ledger)
+        if before.stage == Stage.RECORDING.value:
+            resume, cut_off = mending.cut_off(store, found.key)
+    except BaseException:
+        # The claim too, or the next attempt would find the store taken.
+        (store or ledger).close()
+        raise
+    opened = Opened(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
+    if resume is not None:
+        opened = replace(opened, display=before.display, muted_us=before.muted_us)
+    sealer = Sealer(settings.recipients) if settings.recipients else None
+    return Books(store, found.key, sealer, opened)
+
+
+def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
+    """Have it say what runs from here on, and by which settings."""
+    digest = _digest(str(settings.path))
+    ledger.append("start", software=software(), policy=settings.policy.name, settings=digest)
+    if settings.overridden:
+        # Whoever set the camera beyond its policy answers for it.
+        why = settings.overrides
+        ledger.append(
+            "settings",
+            settings=digest,
+            overridden=[asdict(one) for one in settings.overridden],
+            reason=why.reason if why is not None else None,
+            authorised_by=why.authorised_by if why is not None else None,
+        )
+
+
+def _kept_shift(store: Store) -> KeptShift | None:
+    """The shift that the ledger says has begun and not ended."""
+    state = store.ledger.state
+    if state.shift is None:
+        return None
+    began_us = state.shift_began_us(*store.ledger.now())
+    return KeptShift(state.shift.wearer, state.shift.source, began_us)
+
+
+def _digest(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal; of nothing if it cannot be read any more."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return hashlib.sha256().hexdigest()

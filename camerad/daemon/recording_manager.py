@@ -1,0 +1,494 @@
+"""Recordings as the daemon sees them: their recorders, and the storage they go to.
+
+One recording runs at a time. Those before it may still be being closed, on a card that takes its
+time, each by a recorder of its own; the daemon hears of the newest, and at the end of a recording
+once all of them are closed.
+
+Carries out the effects that concern a recording, and turns what the recorder and the storage say
+into events and conditions. Used from the event loop only; the recorder and everything that touches
+the storage have threads of their own, so a card that hangs delays nothing here (P5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from camerad.base.clock import SECOND, Clock
+from camerad.base.errors import StorageError
+from camerad.base.text import count
+from camerad.base.wall_clock import Known
+from camerad.behaviour import liveness, stages
+from camerad.behaviour.budget import STALL_LOOK_SECONDS, STOP_SECONDS, Part
+from camerad.behaviour.stages import Condition, Intent, Stage
+from camerad.config import Settings
+from camerad.daemon.audio_manager import Soundtracks
+from camerad.daemon.buffers import Rings
+from camerad.daemon.heartbeat import Heartbeat
+from camerad.daemon.open_store import Opened
+from camerad.daemon.shift_manager import KeptShift
+from camerad.daemon.storage_monitor import Card, condition_of
+from camerad.daemon.store_worker import Keeping
+from camerad.provisioning.status import Standing, standing_of
+from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.update.image_version import software
+
+if TYPE_CHECKING:
+    from camerad.container.keys import SigningKey
+    from camerad.container.statements import RecordingInfo
+    from camerad.recording.recorder import Recorder
+    from camerad.store.store import Store
+
+log = logging.getLogger(__name__)
+
+CONTINUED: Final = "continued"
+"""Trigger of a recording that goes on from one that was cut off."""
+
+_T = TypeVar("_T")
+
+
+class Owner(Protocol):
+    """What recordings need of the daemon."""
+
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+
+    def post(self, event: stages.Event) -> None:
+        """Take an event."""
+
+    def raise_condition(self, condition: Condition) -> None:
+        """From now on this is the matter."""
+
+    def clear_condition(self, condition: Condition) -> None:
+        """No longer."""
+
+    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """`handler` for any thread, run on the loop."""
+
+    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        """Blocking work, done on a thread."""
+
+    def look_whether_ready(self) -> None:
+        """It is known whether recordings can be kept."""
+
+    def shift_known(self, kept: KeptShift) -> None:
+        """The ledger knows of a shift that has not ended."""
+
+    def time_known(self, known: Known) -> None:
+        """This is what the ledger knows of right time; from another thread."""
+
+
+class Recordings:
+    """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
+    whoever is on a shift with the camera."""
+
+    encoder: str = "unknown"
+    wearer: str | None = None
+
+    def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
+        self._owner = owner
+        self._settings = settings
+        self._clock = clock
+        self._recorders: dict[int, Recorder] = {}
+        self._begun = 0
+        self._refused: set[int] = set()
+        self._empty = False
+        self._failure: str | None = None
+        self._soundtracks = Soundtracks(settings)
+        self._kept: Opened | None = None
+        self._continues: str | None = None
+        self._goes_on: Opened | None = None
+        self._slow_syncs = 0
+        self._rate: tuple[int, int, str] | None = None
+        self._asked_us: int | None = None
+        self._card = Card(
+            owner,
+            settings,
+            directory,
+            rate=self._bits_per_second,
+            recording=lambda: bool(self._recorders),
+            make_room=self._make_room,
+        )
+        self.settled = asyncio.Event()
+        """Set once it is known if recordings can be kept."""
+        self._keeping = Keeping(
+            settings,
+            clock,
+            on_opened=owner.threadsafe(self._keeping_opened),
+            on_trouble=owner.threadsafe(self._keeping_troubled),
+            on_broken=owner.threadsafe(self._keeping_broken),
+            on_time_known=owner.time_known,
+            heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
+        )
+
+    # ------------------------------------------------------------------ life
+
+    def open(self, rings: Rings, sound_format: Callable[[], SoundFormat | None]) -> None:
+        """Begin to keep; rings: what recordings are made from. sound_format: see
+        `Soundtracks.open`."""
+        self._rings = rings
+        self._soundtracks.open(rings, sound_format)
+        standing = standing_of(self._settings.device.provision_dir)
+        if standing is Standing.UNPROVISIONED:
+            log.error(
+                "this camera is not set up: camerad-report.txt on its card says what is wrong"
+            )
+            self._owner.raise_condition(Condition.UNPROVISIONED)
+        elif not self._settings.recipients:
+            log.error("nobody is named in 'recipients' who could open a recording: none is made")
+            self._owner.raise_condition(Condition.NO_RECIPIENTS)
+        if standing is Standing.REFUSED:
+            log.error("a file on the card was refused: camerad-report.txt beside it says why")
+            self._owner.raise_condition(Condition.PROVISION_REFUSED)
+        self._keeping.start()
+
+    def close(self, seconds: float) -> bool:
+        """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
+        return self._keeping.close(seconds)
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so (`camerad.ledger.entry_types`)."""
+        self._keeping.note(kind, **facts)
+
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> asyncio.Future[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
+        return asyncio.wrap_future(self._keeping.ask(work))
+
+    def _keeping_opened(self, opened: Opened) -> None:
+        log.info("identity %s", opened.thumbprint)
+        self._kept = opened
+        self._owner.clear_condition(Condition.LEDGER_FAILED)
+        if opened.shift is not None:
+            self._owner.shift_known(opened.shift)  # before a recording that goes on bears a name
+        if opened.resume is not None:
+            log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
+            self._continues = opened.resume
+            self._goes_on = opened
+            now_us = self._clock.now_us()
+            self._owner.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
+        elif opened.cut_off:
+            log.warning("the camera was recording when it ended; it does not go on by itself")
+            self._owner.post(stages.CutOff(self._clock.now_us()))
+        self._settle()
+
+    def _keeping_troubled(self, error: StorageError | None) -> None:
+        if error is None:
+            self._owner.clear_condition(Condition.LEDGER_FAILED)
+            return
+        cause = condition_of(error)
+        if cause is Condition.STORAGE_FAILED or cause not in self._owner.state.conditions:
+            # A card that is full or read-only is told as that, and not as a second trouble.
+            self._owner.raise_condition(Condition.LEDGER_FAILED)
+        self._settle()
+
+    def write_failed(self, error: StorageError) -> None:
+        """Footage could not be written, or would not be."""
+        self._card.failed(error)
+
+    def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
+        """The card was asked at `asked_us` whether it takes anything. Until it answers it has as
+        much to take as in a recording, and is told of in the same way."""
+        self._asked_us = asked_us
+
+        def answered(card: asyncio.Future[StorageError | None]) -> None:
+            self._asked_us = None
+            refusal = card.exception()
+            away = refusal if isinstance(refusal, StorageError) else card.result()
+            if away is not None:
+                log.error("%s", away)
+                self.write_failed(away)
+
+        card.add_done_callback(answered)
+
+    def _keeping_broken(self, error: BaseException) -> None:
+        raise error
+
+    def _settle(self) -> None:
+        if not self.settled.is_set():
+            self.settled.set()
+            self._owner.look_whether_ready()
+
+    # ------------------------------------------------------------------ effects
+
+    def start(self, trigger: str, at_us: int, *, pre_event: bool) -> None:
+        """Record; Opened, Closed and Failed follow as events. See `stages.StartRecording`.
+
+        What is still being closed goes on beside it; it needs no pictures after this recording's
+        first any more.
+        """
+        from camerad.recording.recorder import Recorder  # noqa: PLC0415 - slow to import
+        from camerad.recording.recording_spec import Plan  # noqa: PLC0415 - slow to import
+
+        settings = self._settings
+        continues = self._continues if trigger == CONTINUED else None
+        before = self._goes_on if trigger == CONTINUED else None
+        self._continues = self._goes_on = None
+        self.cut_short("stop")
+        self._begun = number = self._begun + 1
+        self._empty, self._failure = False, None
+        wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
+        plan = Plan(
+            device=settings.device.id,
+            trigger=trigger,
+            trigger_us=at_us,
+            pre_event_wanted_us=wanted_us,
+            policy=settings.policy.name,
+            retention_days=settings.policy.retention_days,
+            width=settings.camera.width,
+            height=settings.camera.height,
+            fps=settings.camera.fps,
+            encoder=self.encoder,
+            software=software(),
+            fragment_us=round(settings.recording.fragment_seconds * SECOND),
+            continues=continues,
+            wearer=self.wearer,
+        )
+        sound = self._soundtracks.begin(
+            goes_on=trigger == CONTINUED,
+            muted=self._owner.state.muted,
+            muted_us=self._muted_before(before),
+        )
+        recorder = Recorder(
+            self._rings.pictures,
+            plan,
+            self._clock,
+            new_id=self._keeping.new_id,
+            open_sink=self._keeping.open_sink,
+            on_opened=self._owner.threadsafe(partial(self._opened, number)),
+            on_closed=self._owner.threadsafe(partial(self._closed, number)),
+            on_failed=self._owner.threadsafe(partial(self._failed, number)),
+            on_trouble=self._owner.threadsafe(partial(self._stalled, number)),
+            sound=sound,
+        )
+        recorder.start()
+        self._recorders[number] = recorder
+        self._keeping.follow(recorder)
+        self._soundtracks.runs(number, sound)
+        if self._rate is not None:
+            since_us, fps, reason = self._rate
+            self._tell_rate(since_us, settings.camera.fps, fps, reason)
+        if before is not None:
+            self._go_on_as(before)
+
+    def _go_on_as(self, before: Opened) -> None:
+        """Have the recording that goes on be what it was when the daemon died: the wearer's own
+        decisions, carried out, signalled and written down like theirs."""
+        wanted = (
+            (Intent.TOGGLE_MUTE, self._muted_before(before) is not None),
+            (
+                Intent.TOGGLE_SELF_VIEW,
+                before.display is not self._settings.rules.display_in_recording,
+            ),
+        )
+        now_us = self._clock.now_us()
+        for intent, so in wanted:
+            if so:
+                self._owner.post(stages.Intended(now_us, intent, now_us, CONTINUED))
+
+    def _muted_before(self, before: Opened | None) -> int | None:
+        """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
+        no say in it."""
+        return before.muted_us if before is not None and self._settings.rules.may_mute else None
+
+    def stop(self, reason: str, at_us: int) -> None:
+        """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
+        recorder = self._newest
+        if recorder is None:
+            return  # it has failed; that answer is on its way
+        post_event_us = 0
+        if reason == "stop":
+            post_event_us = round(self._settings.recording.post_event_seconds * SECOND)
+        recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
+
+    def cut_short(self, reason: str) -> None:
+        """End the post-event time of what is stopping; that is why it ends then."""
+        now_us = self._clock.now_us()
+        for recorder in self._recorders.values():
+            if recorder.wanted_us >= now_us:
+                recorder.stop(now_us, STOP_SECONDS, reason)
+
+    def mark(self, at_us: int) -> None:
+        """Set a mark in the running recording."""
+        if self._newest is not None:
+            self._newest.mark(at_us)
+
+    def rate(self, fps: int, reason: str) -> None:
+        """The camera takes so many pictures per second from now on."""
+        before = self._rate[1] if self._rate is not None else self._settings.camera.fps
+        now_us = self._clock.now_us()
+        self._rate = (now_us, fps, reason)
+        self._tell_rate(now_us, before, fps, reason)
+
+    def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:
+        if self._newest is not None and fps != before:
+            from camerad.container.statements import RateChange  # noqa: PLC0415 - slow to import
+
+            self._newest.rate(RateChange(at_us, before, reason, fps))
+
+    @property
+    def slow_syncs(self) -> int:
+        """How often the storage was slow over a fragment since the start."""
+        return self._slow_syncs + sum([one.slow_syncs for one in self._recorders.values()])
+
+    @property
+    def _newest(self) -> Recorder | None:
+        """The recorder of the newest recording; None once that is closed."""
+        return self._recorders.get(self._begun)
+
+    def _end_recorder(self, number: int) -> None:
+        self._slow_syncs += self._recorders.pop(number).slow_syncs
+        self._soundtracks.runs(number, None)
+
+    @property
+    def has_sound(self) -> bool:
+        """As `Soundtracks.has_sound`."""
+        return self._soundtracks.has_sound
+
+    def mute(self, on: bool, at_us: int) -> None:
+        """The wearer wants no sound from `at_us` on, or wants it again."""
+        log.info("sound %s", "off" if on else "on")
+        self.note("mute", on=on, at_us=at_us)
+        self._soundtracks.mute(on, at_us)
+
+    def hear(self, news: SoundNews) -> None:
+        """The microphone does something else."""
+        self._soundtracks.hear(news)
+
+    def staged(self, at_us: int, stage: Stage, display: bool) -> None:
+        """The camera is in another stage, or its display was switched."""
+        self.note("stage", stage=stage.value, display=display)
+        if self._newest is not None:
+            self._newest.stage(at_us, stage.value, display)
+
+    # ------------------------------------------------------------------ what the recorder says
+
+    def _opened(self, number: int, recording_id: str) -> None:
+        log.info("recording %s", recording_id)
+        if number == self._begun:
+            self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
+
+    def _stalled(self, number: int, error: StorageError | None) -> None:
+        """The card refuses what a recording has, or no longer."""
+        (self._refused.discard if error is None else self._refused.add)(number)
+        if error is not None or not self._refused:
+            self._card.stalled(error)
+
+    def _closed(self, number: int, info: RecordingInfo | None) -> None:
+        self._end_recorder(number)
+        if info is None:
+            log.error("the recording is empty: the camera delivered nothing")
+        else:
+            log.info(
+                "closed %s: %.1f s, %s, %s",
+                info.id,
+                info.seconds,
+                count(info.frames, "picture"),
+                count(len(info.gaps), "gap"),
+            )
+        if number == self._begun:
+            self._empty = info is None
+        if self._owner.state.stage is not Stage.RECORDING:
+            self._tell_end()
+
+    def _failed(self, number: int, error: Exception) -> None:
+        from camerad.recording.fragment_muxer import ParametersChangedError  # noqa: PLC0415
+
+        self._end_recorder(number)
+        recording = self._owner.state.stage is Stage.RECORDING
+        newest = number == self._begun
+        if isinstance(error, ParametersChangedError) and recording and newest:
+            log.warning("%s; it goes on as a new recording", error)
+            self._continues = self._owner.state.recording_id
+            self.start(CONTINUED, self._clock.now_us(), pre_event=True)
+            return
+        log.error("recording failed: %s", error)
+        if recording and not newest:
+            return  # repair closes it, and what the card takes now the running one finds out
+        if isinstance(error, StorageError):
+            self.write_failed(error)
+        if self._recorders and self._owner.state.stage is Stage.RECORDING:
+            self._owner.post(stages.Failed(self._clock.now_us(), str(error), others=True))
+            return
+        self._failure = str(error)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        """Say so once no recording is open any more."""
+        if self._recorders:
+            return
+        failure, self._failure = self._failure, None
+        now_us = self._clock.now_us()
+        self._owner.post(
+            stages.Closed(now_us, empty=self._empty)
+            if failure is None
+            else stages.Failed(now_us, failure)
+        )
+
+    # ------------------------------------------------------------------ what there is
+
+    def signs(self) -> tuple[liveness.Sign, ...]:
+        """What shows that the threads live which keep what is recorded."""
+        at_us = min((one.turned_us for one in self._recorders.values()), default=None)
+        return (
+            liveness.Sign(Part.RECORDER, at_us),
+            liveness.Sign(Part.KEEPING, self._keeping.advanced_ns),
+        )
+
+    def present(self) -> dict[str, Any] | None:
+        """The running recording, ready for JSON: seconds that are safe, and what started it."""
+        recorder = self._newest
+        if recorder is None:
+            return None
+        info = recorder.info
+        return {
+            "seconds": info.seconds if info is not None else 0.0,
+            "pre_event_seconds": info.pre_event_seconds if info is not None else 0.0,
+            "trigger": recorder.plan.trigger,
+        }
+
+    @property
+    def expiring(self) -> tuple[str, ...]:
+        """Ids of flagged recordings that will be deleted soon unless they are held."""
+        return self._keeping.expiring
+
+    async def listing(self) -> list[dict[str, Any]]:
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
+        listed = self._keeping.ask(
+            lambda store, _key: [one.as_json() for one in store.recordings()], only_looks=True
+        )
+        return await asyncio.wrap_future(listed)
+
+    def room(self) -> dict[str, Any] | None:
+        """What is left on the card, ready for JSON; None before it was looked at."""
+        return self._card.room()
+
+    async def watch_storage(self) -> None:
+        """Look at the storage again and again, until cancelled."""
+        await asyncio.gather(self._card.watch(), self._watch_pending())
+
+    async def _watch_pending(self) -> None:
+        """An error tells of itself; a card that does not answer is seen by the time only."""
+        while True:
+            pending = [one.pending_us for one in self._recorders.values()]
+            waits = pending or [self._asked_us]
+            since_us = min((one for one in waits if one is not None), default=None)
+            self._card.pending(self._clock.now_us(), since_us)
+            await asyncio.sleep(STALL_LOOK_SECONDS)
+
+    def _bits_per_second(self) -> float | None:
+        """Bits per second of what is recorded, once that can be told."""
+        info = self._newest.info if self._newest is not None else None
+        return info.bytes * 8 / info.seconds if info is not None and info.seconds > 60 else None
+
+    async def _make_room(self, wanted: float) -> bool:
+        """Delete what an office has already, up to `wanted` bytes; whether anything was."""
+        if self._kept is None:
+            return False
+        deleted = await self.ask(lambda store, _key: store.make_room(round(wanted)))
+        for one in deleted:
+            log.info("deleted %s to make room: the office has it", one.id)
+        return bool(deleted)

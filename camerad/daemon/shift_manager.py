@@ -1,0 +1,165 @@
+"""Shifts as the daemon carries them out: `camerad.behaviour.shift` beside the stage machine.
+
+Who wears the camera goes into the ledger, the stamp, the header of each recording and the status.
+Used on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from camerad.base.clock import SECOND, Clock, Moment
+from camerad.behaviour import shift, signals, stages
+from camerad.behaviour.badge import badge
+from camerad.behaviour.shift import ShiftRules, Source
+
+log = logging.getLogger("camerad.daemon.app")
+
+_SOURCES: Final = {source.value: source for source in Source}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptShift:
+    """A shift that the ledger knows of. source: as the ledger says it. began_us: media time, None
+    if nothing tells."""
+
+    wearer: str
+    source: str
+    began_us: int | None
+
+
+class Owner(Protocol):
+    """What shifts need of the daemon."""
+
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Have the ledger say so."""
+
+    def sound(self, kind: stages.CueKind) -> None:
+        """Play a cue."""
+
+    def shift_changed(self) -> None:
+        """Who wears the camera, or what the lights say of it, is another; or badges are looked for,
+        or no longer."""
+
+
+class Shifts:
+    """The present shift, and the one timer that it needs."""
+
+    def __init__(self, owner: Owner, rules: ShiftRules, clock: Clock) -> None:
+        self._owner = owner
+        self._rules = rules
+        self._clock = clock
+        self._state = shift.State()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def wearer(self) -> str | None:
+        """The id of whoever wears the camera, if a shift was assigned."""
+        return self._state.shift.wearer if self._state.shift is not None else None
+
+    @property
+    def looking(self) -> bool:
+        """Whether badges are looked for."""
+        return self._state.looking
+
+    def lights(self, look: signals.Look) -> signals.Look:
+        """The lights, with what they say of shifts."""
+        state = self._state
+        return signals.on_shift(look, looking=state.looking, acknowledging=state.acknowledging)
+
+    def status(self) -> dict[str, Any] | None:
+        """The present shift, ready for JSON: who, media times of its begin and its end at the
+        latest, who said so; None if there is none."""
+        present = self._state.shift
+        if present is None:
+            return None
+        return {
+            "wearer": present.wearer,
+            "since_us": present.began_us,
+            "until_us": present.began_us + self._rules.longest_us,
+            "source": present.source.value,
+        }
+
+    # ------------------------------------------------------------------ what happens
+
+    def look(self) -> None:
+        """The camera's state is another, or time has passed."""
+        self._step(shift.Look(self._clock.now_us()))
+
+    def begin(self, wearer: str) -> str | None:
+        """A program says who wears the camera; returns why it does not count, or None."""
+        return self._step(shift.Begin(self._clock.now_us(), wearer))
+
+    def end(self) -> str | None:
+        """A program says that nobody does; returns why it does not count, or None."""
+        return self._step(shift.End(self._clock.now_us()))
+
+    def seen(self, wearer: str) -> None:
+        """Somebody's badge is before the camera; from its process, so it is checked anew."""
+        try:
+            text = badge(wearer)
+        except ValueError as error:
+            log.error("the reader of badges is wrong: %s", error)
+            return
+        self._step(shift.Seen(self._clock.now_us(), text))
+
+    def known(self, kept: KeptShift) -> None:
+        """The ledger knows of one that has not ended."""
+        source = _SOURCES.get(kept.source, Source.CONTROL)
+        self._step(shift.Known(self._clock.now_us(), kept.wearer, source, kept.began_us))
+
+    def close(self) -> None:
+        """No timer fires any more. The shift goes on: it is in the ledger."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _step(self, event: shift.Event) -> str | None:
+        before = self._state
+        self._state, effects = shift.step(before, event, self._owner.state, self._rules)
+        refused: str | None = None
+        for effect in effects:
+            match effect:
+                case shift.Began(begun):
+                    log.info("a shift begins")
+                    self._owner.note(
+                        "shift_begun",
+                        wearer=begun.wearer,
+                        source=begun.source.value,
+                        began=self._moment_of(begun.began_us),
+                        began_boot=self._clock.boot_id,
+                    )
+                case shift.Ended(why):
+                    log.info("the shift ends: %s", why.value)
+                    self._owner.note("shift_ended", why=why.value)
+                case shift.Refused(why_not):
+                    refused = why_not.value
+                case stages.Cue(kind):
+                    self._owner.sound(kind)
+        self._reschedule()
+        if _shown(before) != _shown(self._state):
+            self._owner.shift_changed()
+        return refused
+
+    def _moment_of(self, at_us: int) -> Moment:
+        """A moment ago, on both clocks: the same instant for the status and for the ledger."""
+        now = self._clock.moment()
+        return Moment(at_us, now.wall_us - (now.boot_us - at_us), now.source)
+
+    def _reschedule(self) -> None:
+        self.close()
+        due_us = shift.deadline(self._state, self._owner.state, self._rules)
+        if due_us is not None:
+            delay = max(0, due_us - self._clock.now_us()) / SECOND
+            self._timer = asyncio.get_running_loop().call_later(delay, self.look)
+
+
+def _shown(state: shift.State) -> tuple[object, ...]:
+    return state.shift, state.looking, state.acknowledging

@@ -1,0 +1,120 @@
+"""What the camera says of itself: to its display, and on the control socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from camerad import __version__
+from camerad.base.clock import SECOND, Clock
+from camerad.behaviour import scene, stages
+from camerad.behaviour.stages import Stage
+from camerad.config import Settings
+from camerad.daemon.buffers import Rings
+from camerad.daemon.microphone_control import Microphone
+from camerad.daemon.power_monitor import Resources
+from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.shift_manager import Shifts
+from camerad.hardware import from_settings
+from camerad.hardware.display import NoDisplay, SelfView
+from camerad.update.image_version import image_version
+
+
+class Status:
+    """Knows the parts that can be asked; the state is told with each question.
+
+    recordings_dir: the path as it is told to whoever asks. Microphone and shifts are set once there
+    are any.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        recordings: Recordings,
+        resources: Resources,
+        recordings_dir: str,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._recordings = recordings
+        self._resources = resources
+        self._recordings_dir = recordings_dir
+        self._image = image_version()
+        self._sound = from_settings.sound(settings) is not None
+        self.microphone: Microphone | None = None
+        self.shifts: Shifts | None = None
+
+    def shows(self, state: stages.State) -> scene.Scene:
+        """What the display is to show."""
+        return scene.scene(
+            state,
+            scene.Facts(
+                pre_event_seconds=self._settings.policy.pre_event.seconds,
+                sound=self._sound,
+                hears=self.microphone is not None and self.microphone.hears,
+                status=self._for_the_officer() if state.status_on else scene.Status(),
+                looking=self.shifts is not None and self.shifts.looking,
+            ),
+        )
+
+    def _for_the_officer(self) -> scene.Status:
+        room, moment = self._recordings.room(), self._clock.moment()
+        minute_us = 60 * SECOND
+        return scene.Status(
+            battery_percent=self._resources.percent,
+            minutes_left=None if room is None else int(room["minutes_left"]),
+            wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
+        )
+
+    def health(
+        self,
+        camera: dict[str, Any],
+        display: SelfView | NoDisplay | None,
+        outputs: tuple[str, ...],
+        buttons: dict[str, bool],
+    ) -> dict[str, Any]:
+        """How the parts do, ready for JSON; see `camerad.control.server`.
+
+        camera: as `camerad.stream.vitals` reports. microphone: its state, and why it does not
+        work, if so; null where recordings are to have no sound. display: what is wrong with it.
+        faulty: the outputs that did not take their last switch. buttons: whether each is pressed.
+        """
+        microphone = self.microphone
+        return {
+            "camera": camera,
+            "microphone": microphone and {"state": microphone.state.value, "why": microphone.why},
+            "display": {"fault": None if display is None else display.fault},
+            "faulty": list(outputs),
+            "buttons": buttons,
+        }
+
+    def report(self, state: stages.State, rings: Rings) -> dict[str, Any]:
+        """What the camera does now, ready for JSON; see `camerad.control.server`."""
+        recording = self._recordings.present() if state.keeping else None
+        since_us = state.entered_us if state.stage is Stage.RECORDING else None
+        return {
+            "stage": state.stage.value,
+            "ready": state.stage in stages.ARMABLE and state.can_record,
+            "conditions": sorted(condition.value for condition in state.conditions),
+            "display": state.display_on,
+            "muted": state.muted,
+            "microphone": self.microphone.state.value if self.microphone is not None else None,
+            "recording": recording
+            and {
+                "id": state.recording_id,
+                "since_us": since_us,
+                **recording,
+            },
+            "pre_event_seconds": rings.pictures.seconds_held if state.armed else 0.0,
+            "clock": self._clock.moment().source.value,
+            "storage": self._recordings.room(),
+            **self._resources.report(),
+            "shift": self.shifts.status() if self.shifts is not None else None,
+            "looking_for_badge": self.shifts is not None and self.shifts.looking,
+            "expiring": list(self._recordings.expiring),
+            "policy": self._settings.policy.name,
+            "device": self._settings.device.id,
+            "recordings_dir": self._recordings_dir,
+            "version": __version__,
+            "image": self._image,
+        }

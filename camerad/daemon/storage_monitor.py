@@ -1,0 +1,199 @@
+"""The card as the daemon sees it: what is the matter with it, and how much room is left.
+
+Used from the event loop only; whatever touches the storage has a thread of its own, so a card that
+hangs delays nothing here (P5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from camerad.base.errors import StorageError
+from camerad.behaviour import scarcity, stages
+from camerad.behaviour.budget import CARD_SECONDS, STALLED_SECONDS
+from camerad.behaviour.stages import Condition
+from camerad.config import Settings
+from camerad.store import disk
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS: Final = 5.0
+"""How often storage is looked at."""
+STORAGE_HYSTERESIS: Final = 1.1
+"""A storage condition is cleared once there is so much more room than where it was raised."""
+
+_T = TypeVar("_T")
+
+
+class Owner(Protocol):
+    """What the card needs of the daemon."""
+
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+
+    def raise_condition(self, condition: Condition) -> None:
+        """From now on this is the matter."""
+
+    def clear_condition(self, condition: Condition) -> None:
+        """No longer."""
+
+    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        """Blocking work, done on a thread."""
+
+
+class Card:
+    """directory: where recordings go. rate: bits per second of what is recorded, None where that
+    cannot be told. recording: whether something is being written there, which finds out by itself
+    what the card takes. make_room: deletes up to so many bytes that an office has already, and
+    tells whether anything was.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        settings: Settings,
+        directory: str,
+        *,
+        rate: Callable[[], float | None],
+        recording: Callable[[], bool],
+        make_room: Callable[[float], Awaitable[bool]],
+    ) -> None:
+        self._owner = owner
+        self._settings = settings
+        self._directory = directory
+        self._rate = rate
+        self._recording = recording
+        self._make_room = make_room
+        self._room: disk.Room | None = None
+        self._failed: StorageError | None = None
+        self._errors = 0
+        self._refuses = False
+        self._stalled_us: int | None = None
+        self._asked: asyncio.Future[Any] | None = None
+
+    def failed(self, error: StorageError) -> None:
+        """Footage could not be written, or would not be: that holds until the card takes something
+        again, which is tried every few seconds."""
+        self._failed = error
+        condition = condition_of(error)
+        if condition is not Condition.STORAGE_FAILED:
+            self._owner.clear_condition(Condition.STORAGE_FAILED)  # the card has changed its mind
+        self._owner.raise_condition(condition)
+
+    def stalled(self, error: StorageError | None) -> None:
+        """The card refuses what is being recorded, or no longer: the recorder rides it out
+        (`camerad.recording.write_retry`), and decides what becomes of it."""
+        self._refuses = error is not None
+        self._show_stall()
+
+    def pending(self, at_us: int, since_us: int | None) -> None:
+        """Now, at `at_us`, the card has had something to take since then, or nothing (None)."""
+        was = self._stalled_us
+        self._stalled_us = scarcity.stall_step(was, at_us, since_us)
+        if was is None and self._stalled_us is not None:
+            log.error(
+                "%s: the card has not answered for %g s; what is to be kept waits in memory",
+                self._directory,
+                STALLED_SECONDS,
+            )
+        elif was is not None and self._stalled_us is None:
+            log.warning("%s: the card answers again", self._directory)
+        self._show_stall()
+
+    def _show_stall(self) -> None:
+        if self._refuses or self._stalled_us is not None:
+            self._owner.raise_condition(Condition.STORAGE_STALLED)
+        else:
+            self._owner.clear_condition(Condition.STORAGE_STALLED)
+
+    def room(self) -> dict[str, Any] | None:
+        """What is left, ready for JSON; None before it was looked at."""
+        if self._room is None:
+            return None
+        return {"free_bytes": self._room.free_bytes, "minutes_left": self._room.minutes}
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _answer(self, work: Callable[[], _T]) -> _T:
+        """Ask the card something. Raises StorageError if it does not answer in time.
+
+        Then nothing else is asked until it has: each question that hangs holds a thread.
+        """
+        if self._asked is not None:
+            await self._wait_for(self._asked)
+            self._asked.exception()  # nobody wants the answer any more
+        asked: asyncio.Future[_T] = asyncio.ensure_future(self._owner.aside(work))
+        self._asked = asked
+        await self._wait_for(asked)
+        self._asked = None
+        return asked.result()
+
+    async def _wait_for(self, asked: asyncio.Future[Any]) -> None:
+        await asyncio.wait({asked}, timeout=CARD_SECONDS)
+        if not asked.done():
+            raise StorageError(
+                f"{self._directory}: the card has not answered for {CARD_SECONDS:g} s"
+            )
+
+    async def look(self) -> None:
+        """Each condition by what it is about: read-only and room by what the file system says, and
+        whatever a failed write has raised by whether one succeeds. While nothing is recorded, one
+        is also tried where the file system has found an error in itself."""
+        owner = self._owner
+        rate = self._rate() or self._settings.camera.bitrate
+        limits = self._settings.storage
+        try:
+            room = await self._answer(lambda: disk.room(self._directory, rate))
+            short = limits.low_minutes * STORAGE_HYSTERESIS - room.minutes
+            if room.minutes < limits.low_minutes and await self._make_room(short * 60 * rate / 8):
+                room = await self._answer(lambda: disk.room(self._directory, rate))
+            failed = self._failed
+            doubtful = room.errors != self._errors and not self._recording()
+            if failed is not None or doubtful:
+                await self._answer(lambda: disk.probe(self._directory))
+                self._errors = room.errors
+        except StorageError as error:
+            if self._refuses:
+                return
+            if condition_of(error) not in owner.state.conditions:
+                log.error("storage: %s", error)
+            self.failed(error)
+            return
+        self._room = room
+        if failed is not self._failed:
+            return  # another write has failed in the meantime: the next look says more
+        self._failed = None
+        owner.clear_condition(Condition.STORAGE_FAILED)
+        if room.writable:
+            owner.clear_condition(Condition.STORAGE_READ_ONLY)
+        elif not self._recording():
+            owner.raise_condition(Condition.STORAGE_READ_ONLY)
+        for condition, minutes in (
+            (Condition.STORAGE_FULL, limits.full_minutes),
+            (Condition.STORAGE_LOW, limits.low_minutes),
+        ):
+            if room.minutes < minutes:
+                owner.raise_condition(condition)
+            elif room.minutes > minutes * STORAGE_HYSTERESIS:
+                owner.clear_condition(condition)
+
+
+_CONDITIONS: Final = {
+    errno.ENOSPC: Condition.STORAGE_FULL,
+    errno.EDQUOT: Condition.STORAGE_FULL,
+    errno.EROFS: Condition.STORAGE_READ_ONLY,
+}
+
+
+def condition_of(error: StorageError) -> Condition:
+    """What the matter is with a storage that refused a write."""
+    return _CONDITIONS.get(error.errno or 0, Condition.STORAGE_FAILED)

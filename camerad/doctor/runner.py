@@ -1,0 +1,346 @@
+"""The whole examination: every check in its order, and each finding as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, cast
+
+from camerad.base import process
+from camerad.base.clock import ClockSource, Moment, SystemClock, both
+from camerad.config import Settings
+from camerad.control import client
+from camerad.doctor import card, configuration, daemon, identity, power, system_checks
+from camerad.doctor.checks import (
+    AFTERWARDS_SECONDS,
+    BEFORE,
+    BUTTON,
+    BUTTONS,
+    CHECKS,
+    DEADLINE_SECONDS,
+    DEADLINES,
+    DEVICE_SECONDS,
+    OUTPUTS,
+    STILL,
+)
+from camerad.doctor.findings import Finding, What
+from camerad.doctor.isolated_check import Looker, NoAnswerError
+from camerad.doctor.prompts import Person
+from camerad.hardware import from_settings
+
+STUCK_SECONDS: Final = 1.0
+_END_SECONDS: Final = 10.0
+"""What devices may take to be let go of."""
+
+
+def no_answer(check: str, error: NoAnswerError) -> Finding:
+    """A check that has not come to its end."""
+    return Finding(check, What.NO_ANSWER, {"seconds": error.seconds})
+
+
+@dataclass(slots=True)
+class Examination:
+    """One examination. config: the file. socket: of the daemon; None: as the configuration says.
+    only: checks to be made, besides those of `BEFORE`; None: all. person: whoever is asked.
+    begins(check, number, count): told before each.
+
+    After `run`: settings, None if they are not in order; moment: the machine's time, and what it is
+    worth; running: whether a daemon was asked.
+    """
+
+    config: Path
+    socket: str | None = None
+    only: Collection[str] | None = None
+    person: Person | None = None
+    begins: Callable[[str, int, int], None] = lambda *_: None
+    settings: Settings | None = field(default=None, init=False)
+    moment: Moment | None = field(default=None, init=False)
+    running: bool = field(default=False, init=False)
+    _plan: list[str] = field(default_factory=list, init=False)
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Every finding, in the order of the checks."""
+        process.forbid_dumps()
+        process.overwrite_freed_memory()
+        looker = Looker()
+        try:
+            async for finding in self._run(looker):
+                yield finding
+        finally:
+            looker.close()
+
+    async def _run(self, looker: Looker) -> AsyncIterator[Finding]:
+        self._plan = plan = [check for check in CHECKS if self._chosen(check)]
+        self._begin("configuration")
+        try:
+            self.settings, finding = await looker.look(
+                configuration, "read", self.config, seconds=DEADLINE_SECONDS
+            )
+        except NoAnswerError as error:
+            finding = no_answer("configuration", error)
+        yield finding
+        if self.settings is None:
+            for check in plan[1:]:
+                if check == "uptime":
+                    yield system_checks.judge_uptime(SystemClock().now_us())
+                else:
+                    yield Finding(check, What.CONFIGURATION_NEEDED)
+            return
+        settings = self.settings
+        names = [BUTTON + button.name for button in settings.buttons]
+        plan = [one for check in plan for one in (names if check == BUTTONS else [check])]
+        self._plan = plan
+        directory = os.path.join(settings.device.state_dir, "recordings")
+        socket = self.socket or os.path.join(settings.device.runtime_dir, client.SOCKET_NAME)
+        self._begin("daemon")
+        store = _Store(looker)
+        owner = await _owner(store, directory, socket)
+        devices = [one for one in plan if one not in (*BEFORE, *STILL)]
+        trials = _Trials(settings, self.person, devices if owner.free else [])
+        try:
+            self.running = owner.health is not None
+            yield owner.finding
+            still = _Still(settings, directory, owner, store)
+            for check in [one for one in plan if one in STILL]:
+                self._begin(check)
+                try:
+                    yield await still.examine(check)
+                except NoAnswerError as error:
+                    yield no_answer(check, error)
+            with contextlib.suppress(NoAnswerError):
+                self.moment = await still.moment()
+            if owner.health is not None:
+                async for finding in self._told(settings, owner, socket, devices, looker):
+                    yield finding
+                return
+            for check in devices:
+                self._begin(check)
+                taken = Finding(check, What.DEVICES_TAKEN)
+                yield await trials.examine(check) if owner.free else taken
+        finally:
+            await trials.close()
+            owner.close()
+
+    def _chosen(self, check: str) -> bool:
+        return self.only is None or check in self.only or check in BEFORE
+
+    def _begin(self, check: str) -> None:
+        self.begins(check, self._plan.index(check) + 1, len(self._plan))
+
+    async def _told(
+        self,
+        settings: Settings,
+        owner: daemon.Owner,
+        socket: str,
+        devices: list[str],
+        looker: Looker,
+    ) -> AsyncIterator[Finding]:
+        """What the daemon says of them."""
+        before = owner.health or {}
+        gpios = {output.name: output.gpio for output in from_settings.outputs(settings)}
+        gpios |= {BUTTON + line.button: line.gpio for line in from_settings.lines(settings)}
+        for check in devices:
+            self._begin(check)
+            if check == "camera":
+                yield daemon.judge_camera(owner, settings)
+            elif check == "microphone":
+                yield daemon.judge_microphone(before)
+            elif check == "loudspeaker":
+                yield daemon.judge_loudspeaker(settings)
+            elif check == "display":
+                yield daemon.judge_display(before, settings)
+            elif check in OUTPUTS:
+                yield daemon.judge_output(before, check, gpios[OUTPUTS[check]])
+        names = [check for check in devices if check.startswith(BUTTON)]
+        if names:
+            await asyncio.sleep(STUCK_SECONDS)
+            again = None
+            with contextlib.suppress(NoAnswerError):
+                again = await looker.look(daemon, "ask", socket, seconds=DEADLINES["daemon"])
+            for check in names:
+                if again is None or again.health is None:  # it ended, or hangs, in that second
+                    yield Finding(check, What.DEVICES_TAKEN)
+                    continue
+                button = check.removeprefix(BUTTON)
+                yield daemon.judge_button(before, again.health, button, gpios[check])
+
+
+class _Store:
+    """Looks at the store: one that has not answered in time is given less of it from then on."""
+
+    def __init__(self, looker: Looker) -> None:
+        self.looker = looker
+        self._late = False
+
+    async def look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
+        """As `Looker.look`, with the time that `check` has."""
+        seconds = DEADLINES.get(check, DEADLINE_SECONDS)
+        if self._late:
+            seconds = min(seconds, AFTERWARDS_SECONDS)
+        try:
+            return await self.looker.look(module, name, *values, seconds=seconds)
+        except NoAnswerError:
+            self._late = True
+            raise
+
+
+async def _owner(store: _Store, directory: str, socket: str) -> daemon.Owner:
+    """Who has the camera. Where the store itself does not answer, its daemon may."""
+    try:
+        return cast("daemon.Owner", await store.look("daemon", daemon, "find", directory, socket))
+    except NoAnswerError as error:
+        seconds = AFTERWARDS_SECONDS
+        with contextlib.suppress(NoAnswerError):
+            found = await store.looker.look(daemon, "ask", socket, seconds=seconds)
+            if found is not None:
+                return cast("daemon.Owner", found)
+        return daemon.Owner(no_answer("daemon", error))
+
+
+class _Trials:
+    """The devices themselves. devices: their checks.
+
+    The camera is opened at once, since that takes longest, and watched while the card is written:
+    so it is in service, too. Microphone and display go on beside it, unless a person is asked: they
+    are to see and hear one thing at a time.
+    """
+
+    def __init__(self, settings: Settings, person: Person | None, devices: list[str]) -> None:
+        self._settings = settings
+        self._person = person
+        early = ("camera",) if person is not None else ("camera", "microphone", "display")
+        loop = asyncio.get_running_loop()
+        self._begun = {
+            check: loop.create_task(self._examine(check)) for check in devices if check in early
+        }
+
+    async def examine(self, check: str) -> Finding:
+        """The finding of one check."""
+        begun = self._begun.get(check)
+        if begun is None:
+            begun = self._begun[check] = asyncio.create_task(self._examine(check))
+        # Somebody who is asked has time.
+        seconds = DEVICE_SECONDS if self._person is None else None
+        await asyncio.wait({begun}, timeout=seconds)
+        if not begun.done():
+            return no_answer(check, NoAnswerError(DEVICE_SECONDS))
+        return begun.result()
+
+    async def _examine(self, check: str) -> Finding:
+        # They need the camera's libraries, which take their time to be imported.
+        from camerad.doctor import camera, display, io_checks, loudspeaker, microphone  # noqa: PLC0415
+
+        settings, person = self._settings, self._person
+        if check == "camera":
+            wanted = settings.camera
+            seen = await camera.watch(settings)
+            return camera.judge(seen, wanted.width, wanted.height, wanted.fps)
+        if check == "microphone":
+            return await microphone.examine(settings, person)
+        if check == "loudspeaker":
+            return await loudspeaker.examine(settings, person)
+        if check == "display":
+            return await display.show(settings, person)
+        if check in OUTPUTS:
+            return await io_checks.output(settings, check, person)
+        return await io_checks.button(settings, check, person)
+
+    async def close(self) -> None:
+        """Let go of every device."""
+        for task in self._begun.values():
+            task.cancel()
+        if self._begun:
+            await asyncio.wait(self._begun.values(), timeout=_END_SECONDS)
+
+
+class _Still:
+    """What needs none of the camera's parts. The ledger is read once."""
+
+    def __init__(
+        self, settings: Settings, directory: str, owner: daemon.Owner, store: _Store
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._directory = directory
+        self._owner = owner
+        self._state_dir = str(settings.device.state_dir)
+        self._ledger: identity.LedgerSigns | NoAnswerError | None = None
+        self._moment: Moment | None = None
+
+    async def examine(self, check: str) -> Finding:
+        """The finding of one check."""
+        settings, owner = self._settings, self._owner
+        if check == "recipients":
+            return configuration.recipients(settings)
+        if check == "key":
+            return await self._key()
+        if check == "ledger":
+            return identity.judge_ledger(await self._read(), self._state_dir)
+        if check == "clock":
+            moment = await self.moment()
+            return system_checks.judge_clock(moment.source, moment.wall_us)
+        if check == "uptime":
+            return system_checks.judge_uptime(SystemClock().now_us())
+        if check == "card" and owner.status.get("recording") is not None:
+            return Finding("card", What.CARD_BUSY)
+        if check in ("battery", "temperature"):
+            found = await self._look(check, power, "examine", settings, check)
+        elif check == "space":
+            found = await self._store.look(check, card, "space", settings, self._directory)
+        elif check == "card":
+            found = await self._store.look(check, card, "try_out", settings, self._directory)
+        else:
+            found = await self._look(check, sys.modules[__name__], "look_at_service")
+        return cast("Finding", found)
+
+    async def _read(self) -> identity.LedgerSigns:
+        if self._ledger is None:
+            try:
+                self._ledger = await self._store.look("ledger", identity, "read", self._state_dir)
+            except NoAnswerError as error:
+                self._ledger = error
+        if isinstance(self._ledger, NoAnswerError):
+            raise self._ledger
+        return cast("identity.LedgerSigns", self._ledger)
+
+    async def _look(self, check: str, module: ModuleType, name: str, *values: Any) -> Any:
+        """At something that is not the store."""
+        seconds = DEADLINES.get(check, DEADLINE_SECONDS)
+        return await self._store.looker.look(module, name, *values, seconds=seconds)
+
+    async def moment(self) -> Moment:
+        """The machine's time and what it is worth, by the daemon's word if one runs."""
+        if self._moment is None and "clock" in self._owner.status:
+            source = ClockSource(self._owner.status["clock"])
+            self._moment = Moment(*both(SystemClock()), source)
+        if self._moment is None:
+            ledger = (await self._read()).state
+            here = (system_checks, "look_at_clock", self._settings, ledger)
+            self._moment = await self._look("clock", *here)
+        return cast("Moment", self._moment)
+
+    async def _key(self) -> Finding:
+        known = (await self._read()).known
+        if self._owner.key is not None:
+            return identity.agrees(self._owner.key, known)
+        here = (sys.modules[__name__], "look_at_key", self._state_dir, known)
+        return cast("Finding", await self._store.look("key", *here))
+
+
+def look_at_key(state_dir: str, known: str | None) -> Finding:
+    """Whether the device has the key that the ledger knows."""
+    credential = system_checks.brings_key(system_checks.unit_files())
+    return identity.judge(identity.look(state_dir, known, credential=credential))
+
+
+def look_at_service() -> Finding:
+    """How the service is confined, and whether it has what it needs beside it."""
+    return system_checks.judge_hardening(
+        system_checks.analyse(system_checks.unit_files()), system_checks.missing_companions()
+    )

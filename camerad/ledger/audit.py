@@ -1,0 +1,393 @@
+"""Checks a ledger without writing anything, with nothing but public keys.
+
+It promises to find any change, omission or reordering of entries, and any epoch that is gone
+without its checkpoint. That a whole ledger was put back to an older state of itself is found only
+against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
+said. What lies beside the ledger witnesses nothing against somebody who puts back all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from camerad.base.text import count
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.container.severity import Severity
+from camerad.ledger import log_segments
+from camerad.ledger.entries import Entry, Head, parse, parse_carried
+from camerad.ledger.entry_types import (
+    WHOLE_LEDGER,
+    Carried,
+    Changed,
+    Damaged,
+    Deleted,
+    Found,
+    Identity,
+    Opened,
+    Received,
+    Repaired,
+    Unread,
+)
+from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.state import LedgerState
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFinding:
+    """What is wrong with a ledger, or worth knowing.
+
+    file: its name, "" where it is about all of them. line: counted from 1, 0 where it is about all
+    of the file. qualifies: a note that says what the ledger does not prove, which nobody may miss.
+    """
+
+    severity: Severity
+    file: str
+    line: int
+    text: str
+    qualifies: bool = False
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        return f"{place if self.file else ''}{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A head of a ledger, as it was witnessed. beside: by what lies in the same directory, and goes
+    back together with the ledger if all of that is put back. option: how one is named that was
+    witnessed elsewhere."""
+
+    head: Head | None = None
+    beside: bool = False
+    option: str = "--head"
+
+    @property
+    def caveat(self) -> str:
+        """What this does not prove; "" if the head was witnessed elsewhere."""
+        elsewhere = f"without a head that was witnessed elsewhere ({self.option})"
+        if self.head is None:
+            return (
+                "that the ledger was put back to an older state of itself cannot be excluded "
+                f"{elsewhere}"
+            )
+        if self.beside:
+            return (
+                "the receipts that witness it lie in the same directory: that all of that was put "
+                f"back to an older state cannot be excluded {elsewhere}"
+            )
+        return ""
+
+
+def read_ledger(
+    directory: str, keys: KeyRing, head: Head | Witnessed | None = None
+) -> tuple[LedgerState, list[LedgerFinding]]:
+    """Check a ledger; returns what its entries add up to, and everything found.
+
+    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if it cannot be
+    read.
+    """
+    audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
+    before = 0
+    for number in audit.numbers:
+        if number > before + 1:
+            audit.missing(before + 1, number - 1)
+        audit.epoch(number)
+        before = number
+    return audit.finish()
+
+
+def read_state(directory: str, keys: KeyRing) -> LedgerState:
+    """What a ledger's entries add up to, for whoever asks about one recording.
+
+    The newest epoch says everything that the ledger knows: its writer goes on from it alone. So
+    nothing older is read, unless something is wrong with it; then all is, as `read_ledger` does it.
+    What is found wrong is that one's matter. Raises StorageError.
+    """
+    shelf = log_segments.look(directory)
+    name = shelf.name(shelf.newest)
+    if name is not None and shelf.newest >= max(shelf.checkpoints, default=0):
+        reading = log_segments.follow(None, shelf.newest, log_segments.read(directory, name), keys)
+        if reading.state is not None and reading.preamble and not reading.damage:
+            return reading.state
+    return read_ledger(directory, keys)[0]
+
+
+def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
+    """The signed entries about one recording that have not expired, in their order; entries that
+    are not by one of `keys`, of another epoch, or out of their order, are passed over. Only lines
+    that have its id are taken apart. Raises StorageError."""
+    spelled = jws.spellings(jws.canonical(recording)[1:-1])
+    last = 0
+    for number, content in _contents(directory):
+        for token in content.split(b"\n")[:-1]:
+            entry = _entry(token, keys) if any(one in token for one in spelled) else None
+            if entry is None or entry.recording != recording:
+                continue
+            if entry.epoch == number and entry.sequence > last:
+                last = entry.sequence
+                yield entry
+
+
+def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
+    """The epochs whose entries are there: their numbers, and their files."""
+    shelf = log_segments.look(directory)
+    for number in sorted(shelf.epochs | shelf.damaged):
+        yield number, log_segments.read(directory, shelf.name(number) or "")
+
+
+def _entry(token: bytes, keys: KeyRing) -> Entry | None:
+    """The entry in a line; None if it is none by one of `keys`."""
+    try:
+        return parse(token, keys)
+    except jws.JwsError:
+        return None
+
+
+def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> dict[str, str]:
+    """Which of these recordings were deleted, by the epochs that have not expired, each with the
+    SHA-256 of its header, so far as they name that. Entries count as in `entries_about`. Raises
+    StorageError."""
+    deleted: set[str] = set()
+    headers: dict[str, str] = {}
+    for number, content in _contents(directory):
+        for _, entry in log_segments.follow(None, number, content, keys).entries:
+            facts = entry.facts
+            if isinstance(facts, Carried):
+                headers |= {one.id: one.header for one in facts.recordings if one.header}
+            elif isinstance(facts, Opened | Received | Found) and facts.header:
+                headers[facts.id] = facts.header
+                deleted.discard(facts.id)
+            elif isinstance(facts, Deleted):
+                deleted.add(facts.id)
+    return {one: headers[one] for one in recordings if one in deleted and one in headers}
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who signed a ledger. last: the key of its last entry, "" if none can be read. all: of every
+    entry. replaced: keys, each with the key in whose place it says that it came."""
+
+    last: str
+    all: frozenset[str]
+    replaced: Mapping[str, str]
+
+    def behind(self, key: str) -> set[str]:
+        """`key`, and those before it by the word of each that followed."""
+        found = set()
+        while key and key not in found:
+            found.add(key)
+            key = self.replaced.get(key, "")
+        return found
+
+
+def signers(directory: str, keys: KeyRing) -> Signers:
+    """Who signed a ledger, so far as it is by `keys`. Raises StorageError.
+
+    Of each key one entry that holds is enough, so most lines are not taken apart: only those that
+    may name a key as replaced, those by a key of which nothing held yet, and the last.
+    """
+    spelled = jws.spellings(b'"replaces":"')
+    last = ""
+    found: set[str] = set()
+    replaced = {}
+    for _, content in _contents(directory):
+        tokens = content.split(b"\n")[:-1]
+        for token in tokens:
+            if jws.named_key(token) in found and not any(one in token for one in spelled):
+                continue
+            entry = _entry(token, keys)
+            if entry is None:
+                continue
+            found.add(entry.kid)
+            before = getattr(entry.facts, "replaces", None)
+            if before is not None:
+                replaced[entry.kid] = before
+        signed = (one for token in reversed(tokens) if (one := _entry(token, keys)) is not None)
+        last = next((entry.kid for entry in signed), last)
+    return Signers(last, frozenset(found), replaced)
+
+
+class _Audit:
+    """Reads epochs and checkpoints in their order."""
+
+    def __init__(self, directory: str, keys: KeyRing, witnessed: Witnessed) -> None:
+        self._directory = directory
+        self._keys = keys
+        self._witnessed = witnessed.head
+        self._caveat = witnessed.caveat
+        self._shelf = log_segments.look(directory)
+        self._state: LedgerState | None = LedgerState()
+        self._last = LedgerState()
+        self._findings: list[LedgerFinding] = []
+        self._seen = False
+        self._torn: tuple[Repaired, int] | None = None
+        self._read = ""
+        self._named: set[str] = set()
+        self._unread: dict[str, tuple[str, int, str]] = {}
+        shelf = self._shelf
+        self.numbers = sorted((shelf.epochs | shelf.damaged | shelf.checkpoints) - {0})
+        """Of the epochs of which anything is left, in their order; they are counted from 1."""
+
+    def epoch(self, number: int) -> None:
+        """Check one epoch, or what is left of it."""
+        checkpoint = self._checkpoint(number)
+        name = self._shelf.name(number)
+        if name is not None:
+            self._entries(number, name, checkpoint)
+        elif checkpoint is not None:
+            self._follow_checkpoint(checkpoint)
+        else:  # of its checkpoint was told that it is none
+            self._untold()
+            self._state = None
+
+    def missing(self, first: int, last: int) -> None:
+        """Nothing is left of the epochs from `first` to `last`: a name may make them billions."""
+        self._untold()
+        text = "the epoch is missing, and there is no checkpoint of it"
+        if last > first:
+            text = f"this epoch and all up to {last} are missing, and there are no checkpoints"
+        self._damage(log_segments.epoch_name(first), 0, text)
+        self._state = None
+
+    def finish(self) -> tuple[LedgerState, list[LedgerFinding]]:
+        """Compare with what was witnessed."""
+        if not self.numbers:
+            self._damage("", 0, "there is no ledger")
+        if self._torn is not None:
+            torn, line = self._torn
+            text = f"{torn.bytes} bytes of an interrupted append; the next start tells of them"
+            self._note(torn.file, line, text)
+        if self._unread:
+            file, line, kind = next(iter(self._unread.values()))
+            entries = count(len(self._unread), "entry", "entries")
+            text = (
+                f"this version of camerad cannot read {entries} as a whole, of which this is the "
+                f"first (kind {kind!r}); nothing is deleted by such a ledger: check it with a "
+                "later version"
+            )
+            self._note(file, line, text, qualifies=True)
+        if self._caveat:
+            self._note("", 0, self._caveat)
+        witnessed = self._witnessed
+        if witnessed is None:
+            return self._last, self._findings
+        if witnessed.sequence > self._last.head.sequence:
+            last = self._last.head.sequence
+            text = f"it ends with entry {last}, but entry {witnessed.sequence} was witnessed"
+            self._damage("", 0, f"the ledger was put back: {text}")
+        elif not self._seen:
+            self._note("", 0, f"entry {witnessed.sequence}, which was witnessed, has expired")
+        return self._last, self._findings
+
+    def _damage(self, file: str, line: int, text: str) -> None:
+        self._findings.append(LedgerFinding(Severity.DAMAGE, file, line, text))
+
+    def _note(self, file: str, line: int, text: str, *, qualifies: bool = False) -> None:
+        self._findings.append(LedgerFinding(Severity.NOTE, file, line, text, qualifies))
+
+    def _witness(self, sequence: int, sha256: str, file: str, line: int) -> None:
+        """Compare an entry with the witnessed head, if it is that."""
+        witnessed = self._witnessed
+        if witnessed is None or witnessed.sequence != sequence:
+            return
+        self._seen = True
+        if witnessed.sha256 != sha256:
+            self._damage(file, line, f"entry {sequence} is not the one that was witnessed")
+
+    def _checkpoint(self, number: int) -> Checkpoint | None:
+        if number not in self._shelf.checkpoints:
+            return None
+        name = log_segments.checkpoint_name(number)
+        try:
+            checkpoint = log_segments.parse_checkpoint(
+                log_segments.read(self._directory, name), self._keys
+            )
+        except jws.JwsError as error:
+            self._damage(name, 0, str(error))
+            return None
+        before = self._state.head if self._state is not None else None
+        if checkpoint.number != number:
+            self._damage(name, 0, f"this is the checkpoint of epoch {checkpoint.number}")
+            return None
+        if before not in (None, Head(number - 1, checkpoint.first - 1, checkpoint.previous)):
+            self._damage(name, 0, "it does not follow what is before it")
+        return checkpoint
+
+    def _follow_checkpoint(self, checkpoint: Checkpoint) -> None:
+        head = Head(checkpoint.number, checkpoint.last, checkpoint.final)
+        self._state = self._last = LedgerState(head=head)
+        name = log_segments.checkpoint_name(checkpoint.number)
+        self._witness(checkpoint.last, checkpoint.final, name, 0)
+
+    def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
+        content = log_segments.read(self._directory, name)
+        reading = log_segments.follow(self._state, number, content, self._keys)
+        self._told(name, reading.damage)
+        for line, entry in reading.entries:
+            self._remark(name, line, entry)
+            self._witness(entry.sequence, entry.sha256, name, line)
+        self._untold()
+        self._read = name
+        if reading.torn:
+            line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
+            sha256 = hashlib.sha256(reading.torn).hexdigest()
+            self._torn = Repaired(name, len(reading.torn), sha256), line
+        state = reading.state if reading.entries else None
+        if checkpoint is not None and state is not None:
+            head = Head(number, checkpoint.last, checkpoint.final)
+            if state.head != head:
+                self._damage(name, 0, "it ends otherwise than its checkpoint says")
+        self._state = state
+        self._last = state or self._last
+
+    def _remark(self, name: str, line: int, entry: Entry) -> None:
+        facts = entry.facts
+        if entry.unread:
+            self._unread[entry.token.decode("ascii")] = (name, line, entry.kind)
+        if isinstance(facts, Unread) and parse_carried(facts.token) is None:
+            self._unread.setdefault(facts.token, (name, line, entry.kind))
+        if isinstance(facts, Damaged):
+            what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
+            text = f"{what} was found damaged, or gone, at a start; holds may be lost with it"
+            self._note(name, line, text, qualifies=True)
+        elif isinstance(facts, Changed):
+            ends = f"with {facts.final}" if facts.final is not None else "without an end"
+            text = f"the file of {facts.id} had changed: it was found {ends}"
+            self._note(name, line, text, qualifies=True)
+        elif isinstance(facts, Found) and not facts.device and facts.header:
+            if facts.id not in self._named:
+                text = (
+                    f"{facts.id} was found, and nothing had been said of it: either entries are "
+                    "lost, or power was lost as it began"
+                )
+                self._note(name, line, text, qualifies=True)
+        elif isinstance(facts, Repaired):
+            self._note(name, line, f"{facts.file} ends with an append that was interrupted")
+            if self._torn is not None and self._torn[0] == facts:
+                self._torn = None
+            elif self._torn is None and self._read == facts.file:
+                self._damage(facts.file, 0, "it does not end with the bytes that were told of")
+        elif isinstance(facts, Identity) and facts.replaces is not None:
+            self._note(name, line, f"the key {facts.replaces} was replaced by {facts.kid}")
+        if isinstance(facts, Carried):
+            self._named |= {known.id for known in facts.recordings}
+        elif entry.recording is not None:
+            self._named.add(entry.recording)
+
+    def _untold(self) -> None:
+        """An epoch that was cut short, and the next one does not say so."""
+        if self._torn is not None:
+            torn, line = self._torn
+            self._damage(torn.file, line, f"{torn.bytes} bytes that are no entry")
+        self._torn = None
+
+    def _told(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
+        """One finding for neighbours that say the same."""
+        for text, same in groupby(damage, key=lambda found: found[1]):
+            numbers = [line for line, _ in same]
+            more = f" (and up to line {numbers[-1]})" if len(numbers) > 1 else ""
+            self._damage(name, numbers[0], text + more)

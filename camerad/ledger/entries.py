@@ -1,0 +1,264 @@
+"""Entries of a ledger: signed statements, each naming the one before.
+
+An entry's payload has the fields of `Payload`; its ``facts`` are those of its kind in
+`camerad.ledger.entry_types`. A line of an epoch's file is an entry's token and a newline; without
+the newline it is no entry.
+
+A later version of camerad may write kinds that this one does not know, or more fields. Such an
+entry is one all the same, if it is signed and in its one spelling: `Entry.unread` says that there
+is something in it which this version cannot read. What it can read of it counts, unless it ends a
+hold or tells of a deletion, which the rest may restrict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from camerad.base.clock import SECOND, Moment
+from camerad.container import jws, limits
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entry_types import KINDS, Deleted, EpochBegun, Fact, HoldReleased
+
+LEDGER: Final = "camerad-ledger"
+LATE_US: Final = SECOND
+"""An entry that is written so much later than what it tells of says both."""
+_BEGINNING: Final = re.compile(rb"[\w-]*(\.[\w-]*(\.[\w-]{0,86})?)?", re.ASCII)
+"""What a token begins with that was cut short anywhere."""
+_WRITTEN_BY_PEOPLE: Final = frozenset(
+    ("reason", "who", "authorised_by", "key", "configured", "allowed", "name", "file")
+)
+"""Texts in facts that are kept as they were given; whoever prints them makes them printable."""
+_FREE: Final = _WRITTEN_BY_PEOPLE | {"token"}
+LONGEST_UNREAD: Final = jws.LONGEST * 3 // 4 - 4096
+"""Of an entry that this version cannot read, bytes of its token: the next epoch carries it within
+an entry of its own, and base64 makes four bytes of three."""
+_KIND_OF: Final = {fact: kind for kind, fact in KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is signed.
+
+    sequence: counted from 1, over all epochs. previous: SHA-256 of the entry before, also across
+    epochs; "" in the very first. epoch: number of the epoch. boot_id, clock: when it was written.
+    happened: when what it says happened, in the same boot, if that was at least `LATE_US` before;
+    by the clocks as they were then.
+    """
+
+    sequence: int
+    previous: str
+    epoch: int
+    kind: str
+    boot_id: str
+    clock: Moment
+    facts: msgspec.Raw
+    happened: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry of a ledger. sha256: of its token."""
+
+    epoch: int
+    sequence: int
+    sha256: str
+
+
+NOTHING: Final = Head(0, 0, "")
+"""Head of a ledger without entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry whose signature has been checked.
+
+    facts: what can be read of it; None if its kind is not known here. kid: thumbprint of the key
+    that signed it. sha256: of its token. unread: this version cannot read all of it. The rest as in
+    `Payload`.
+    """
+
+    sequence: int
+    previous: str
+    epoch: int
+    kind: str
+    boot_id: str
+    clock: Moment
+    facts: Fact | None
+    kid: str
+    sha256: str
+    token: bytes
+    happened: Moment | None = None
+    unread: bool = False
+
+    @property
+    def when(self) -> Moment:
+        """When what it says happened, as well as that is known."""
+        return self.happened or self.clock
+
+    @property
+    def head(self) -> Head:
+        """The ledger's head after this entry."""
+        return Head(self.epoch, self.sequence, self.sha256)
+
+    @property
+    def recording(self) -> str | None:
+        """Id of the recording that it speaks about, if of one."""
+        return getattr(self.facts, "id", None)
+
+
+def fact(kind: str, fields: dict[str, Any]) -> Fact:
+    """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types, or
+    if one of them is out of `camerad.container.limits`: no reader would take such an entry for one.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
+    try:
+        facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
+        limits.check(facts, _FREE)
+    except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
+        raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
+    return facts
+
+
+def make(
+    key: SigningKey,
+    head: Head,
+    boot_id: str,
+    clock: Moment,
+    facts: Fact,
+    *,
+    happened: Moment | None = None,
+) -> Entry:
+    """The signed entry that follows `head`. happened: when, if that is not now."""
+    if happened is not None and clock.boot_us - happened.boot_us < LATE_US:
+        happened = None
+    kind = _KIND_OF[type(facts)]
+    epoch = facts.number if isinstance(facts, EpochBegun) else head.epoch
+    sequence = head.sequence + 1
+    raw = msgspec.Raw(jws.canonical(facts))
+    payload = Payload(sequence, head.sha256, epoch, kind, boot_id, clock, raw, happened)
+    token = jws.sign(key, LEDGER, payload)
+    return Entry(
+        sequence,
+        head.sha256,
+        epoch,
+        kind,
+        boot_id,
+        clock,
+        facts,
+        key.public.thumbprint,
+        jws.digest(token),
+        token,
+        happened,
+    )
+
+
+def parse(token: bytes, keys: KeyRing) -> Entry:
+    """The entry that a token is. Raises JwsError or SignatureError unless it is one, in its one
+    spelling, by one of `keys`."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    return _taken_apart(statement)
+
+
+def parse_carried(token: str) -> Entry | None:
+    """The entry that another one carries (`camerad.ledger.entry_types.Unread`), whose signature is
+    vouched for by that one's; None if it is still not to be read as a whole."""
+    try:
+        found = _taken_apart(jws.parse(token.encode("ascii", "replace")))
+    except jws.JwsError:
+        return None
+    return None if found.unread else found
+
+
+def _taken_apart(statement: jws.Statement) -> Entry:
+    """Raises JwsError unless it is an entry in its one spelling, which may have more than is known
+    here."""
+    if statement.kind != LEDGER:
+        raise jws.JwsError(f"this is a {statement.kind}, not a {LEDGER}")
+    what = f"the payload of this {LEDGER}"
+    payload, more = jws.known_part(statement.payload, Payload, what)
+    known = KINDS.get(payload.kind)
+    kind: Any = Any if known is None else known
+    what = f"the entry {payload.kind!r}"
+    facts, more_facts = jws.known_part(bytes(payload.facts), kind, what, _FREE)
+    unread = more or more_facts or known is None
+    if unread and len(statement.token) > LONGEST_UNREAD:
+        raise jws.JwsError(f"{what} is longer than one that another version writes")
+    if known is None or (unread and isinstance(facts, HoldReleased | Deleted)):
+        facts = None
+    return Entry(
+        payload.sequence,
+        payload.previous,
+        payload.epoch,
+        payload.kind,
+        payload.boot_id,
+        payload.clock,
+        facts,
+        statement.kid,
+        jws.digest(statement.token),
+        statement.token,
+        payload.happened,
+        unread,
+    )
+
+
+class Line(NamedTuple):
+    """A line of an epoch's file.
+
+    number: counted from 1. begin, end: offsets in bytes, the newline included. entry: None if it is
+    none, and then problem says why, and whole whether nevertheless no interrupted append can have
+    left it: what of an append is lost reads as zeros, or is not there.
+    """
+
+    number: int
+    begin: int
+    end: int
+    entry: Entry | None
+    problem: str
+    whole: bool
+
+
+def lines(content: bytes, keys: KeyRing) -> Iterator[Line]:
+    """The lines of an epoch's file; the last one has no newline only if it was cut short."""
+    begin = 0
+    number = 0
+    while begin < len(content):
+        number += 1
+        end = content.find(b"\n", begin) + 1
+        if end == 0:
+            rest = content[begin:]
+            whole = b"\0" not in rest and _BEGINNING.fullmatch(rest) is None
+            yield Line(number, begin, len(content), None, "the line was cut short", whole)
+            return
+        token = content[begin : end - 1]
+        try:
+            yield Line(number, begin, end, parse(token, keys), "", whole=True)
+        except jws.JwsError as error:
+            yield Line(number, begin, end, None, str(error), b"\0" not in token)
+        begin = end
+
+
+def misfit(entry: Entry, head: Head, kid: str) -> str:
+    """Why an entry does not follow the head of a ledger that was signed by `kid` so far; "" if it
+    does. kid "": by nobody yet."""
+    if entry.happened is not None and entry.happened.boot_us > entry.clock.boot_us:
+        return f"entry {entry.sequence} tells of what happened after it"
+    if entry.sequence != head.sequence + 1:
+        return f"entry {entry.sequence} follows entry {head.sequence}"
+    if entry.previous != head.sha256:
+        return f"entry {entry.sequence} names another entry before it"
+    if isinstance(entry.facts, EpochBegun):
+        fits = entry.epoch > head.epoch and entry.epoch == entry.facts.number
+    else:
+        fits = entry.epoch == head.epoch
+    if not fits:
+        return f"entry {entry.sequence} belongs to epoch {entry.epoch}"
+    if kid not in ("", entry.kid) and getattr(entry.facts, "replaces", None) != kid:
+        return f"entry {entry.sequence} is by another key, and does not say that it replaces {kid}"
+    return ""

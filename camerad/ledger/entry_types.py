@@ -1,0 +1,465 @@
+"""What a ledger says: one dataclass for each kind of entry, field by field its ``facts``.
+
+A kind's fields never change; what needs others is a kind of its own. A reader checks signature and
+chain of kinds that it does not know like those of any other. It cannot know what they say, though,
+and so deletes nothing by such a ledger (`camerad.ledger.entries`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base.clock import ClockSource, Moment
+from camerad.container.limits import MOST_DAYS
+from camerad.ledger.recording_state import ClosedEpoch, Known
+from camerad.ledger.timeline import Instant, Run, Synchronised
+
+EXPIRED: Final = "expired"
+"""A recording was deleted because it was as old as it may get."""
+WHOLE_LEDGER: Final = "ledger"
+"""What `Damaged` names where a ledger is gone that must have been there."""
+LONGEST_DAYS: Final = MOST_DAYS
+"""No policy keeps a recording longer."""
+OFFLOADED: Final = "offloaded"
+"""A recording was deleted to make room, because the office had acknowledged its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBegun:
+    """First of each file.
+
+    number: counted from 1. replaces: key of the entries before, if it was another. run: number of
+    the run in which it began. stage: reached last, "" if none. lost: when entries were last found
+    to be lost, while that still counts. carried: how many entries follow with what is still needed
+    of the epochs before.
+    """
+
+    number: int
+    replaces: str | None
+    run: int
+    synchronised: Synchronised | None
+    stage: str
+    lost: Instant | None
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A part of what is still needed of the epochs before."""
+
+    runs: tuple[Run, ...]
+    recordings: tuple[Known, ...]
+    epochs: tuple[ClosedEpoch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The daemon began. settings: SHA-256 of the settings in use."""
+
+    software: str
+    policy: str
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The daemon ended in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageReached:
+    """The camera changed its stage. display: the self-view is on."""
+
+    stage: str
+    display: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recording began. header: SHA-256 of its first statement."""
+
+    id: str
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A recording ended. ended_boot: "" stands for the boot of this entry."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Repair closed a recording. ended: of its last commit, in the boot ended_boot; "" stands for
+    the boot of this entry. torn: bytes that lay behind the last commit and are kept."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    torn: int
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An office took over a recording. device, kid: who made it, and the key that signed it."""
+
+    id: str
+    final: str
+    retention_days: int
+    ended: Moment
+    flagged: bool
+    reason: str
+    device: str
+    kid: str
+    ended_boot: str = ""
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recording is there that the ledger did not know, or had given up as missing."""
+
+    id: str
+    header: str
+    final: str | None
+    retention_days: int
+    ended: Moment | None
+    flagged: bool
+    device: str = ""
+    ended_boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A recording's file has vanished, and there is no tombstone."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A recording is being made, and another file lies under its name: what it is written to has no
+    name any more, and goes with its last moment. What becomes of the other file later entries say.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A recording's file ends otherwise than the ledger says, or does so again. final: SHA-256 of
+    the end that it has; None if it has none, or cannot be read. The file is there."""
+
+    id: str
+    final: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """A recording is kept until the hold is released. who: the authorised person."""
+
+    id: str
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReleased:
+    """All holds on a recording end."""
+
+    id: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The office has the recording that ends with `final`. receipt: SHA-256 of its receipt."""
+
+    id: str
+    final: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Tombstone of a recording. why: `EXPIRED` or `OFFLOADED`. age_us: its age at the least."""
+
+    id: str
+    final: str | None
+    why: str
+    age_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A setting beyond what the policy allows."""
+
+    key: str
+    configured: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Other settings are in use. settings: their SHA-256. reason, authorised_by: why and by whose
+    word they go beyond the policy."""
+
+    settings: str
+    overridden: tuple[Overridden, ...]
+    reason: str | None
+    authorised_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """The office's file on the card was taken over, or refused. outcome: "applied", "reset" or
+    "refused"; sha256: of the file; serial: its number, None if it was not read; office: thumbprint
+    of the key that signed it, or that it names; device: the camera's name by it; why: for what
+    reason it was refused; retires: thumbprint of the device's key that is given up by it."""
+
+    outcome: str
+    sha256: str
+    serial: int | None
+    office: str
+    device: str
+    why: str | None
+    retires: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What became of an update of the camera's software. outcome: "to_try" (it is installed),
+    "confirmed" (it works, and starts by default from now on) or "fell_back" (it did not show that
+    it works, and the one before goes on); version: of the new system; before: of the one that ran
+    when the update began; slot: "A" or "B", where the new one is."""
+
+    outcome: str
+    version: str
+    before: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A condition began to hold, or holds no more."""
+
+    condition: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftBegun:
+    """The camera is worn by `wearer` from `began` on, in the boot began_boot. source: who said so:
+    "control" or "badge". Of a shift that goes on, each epoch begins with this anew."""
+
+    wearer: str
+    source: str
+    began: Moment
+    began_boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftEnded:
+    """The shift that began last is over. why: "ended", "relieved", "time", "docked" or
+    "unknown_time"."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteSwitched:
+    """The wearer wants no sound of the running recording from at_us (media time) on, or wants it
+    again."""
+
+    on: bool
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The camera said something aloud, or was to. what: the name of the announcement; sha256: of
+    its audio file, "" if there is none; at_us: media time at which it was to be said; recording: id
+    of the one that it is about, if there is one; outcome: "played", "cut_short" or "failed", and
+    why it failed. The entry is made when that is known."""
+
+    what: str
+    sha256: str
+    at_us: int
+    recording: str | None
+    outcome: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RebootWanted:
+    """The camera does not come back, for this reason, and only a reboot of the machine could help.
+    count: which reboot in a row it is; None if there is none, because so many did not help, or
+    because it could not be remembered."""
+
+    reason: str
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChanged:
+    """Wall time jumped against boot time by step_us, or comes from another source."""
+
+    step_us: int | None
+    source: ClockSource | None
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """Time has passed; written every hour, so that uptime counts towards ages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The key that signs from here on, this entry included. replaces: the one before."""
+
+    kid: str
+    replaces: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The last append to the epoch before was cut short. What it left is still there, behind the
+    entries in this file: so many bytes with this SHA-256."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An epoch's file was damaged, and kept under this name. sha256: of all of it; "" if it was
+    not there at all. file: `WHOLE_LEDGER` if nothing of any epoch was there.
+
+    Whatever entries are lost, holds may be among them: from here on retention counts anew."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochExpired:
+    """An epoch was old enough to go; its checkpoint remains. last: its last sequence number."""
+
+    number: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedEmpty:
+    """A recording's file had nothing in it and was removed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A recording's file cannot be read, and was kept under this name. Under it, it is treated from
+    then on like a recording that nobody vouches for: it may be held, and has an end."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An entry of an epoch before, as it is, that the version of camerad which began this epoch
+    could not read, or not all of it. Whatever can read it takes it for what it says; until then
+    nothing is deleted. token: all of the entry."""
+
+    token: str
+
+
+Fact = (
+    EpochBegun
+    | Carried
+    | Started
+    | Stopped
+    | StageReached
+    | Opened
+    | Closed
+    | Recovered
+    | Received
+    | Found
+    | Missing
+    | Replaced
+    | Changed
+    | HoldPlaced
+    | HoldReleased
+    | Acknowledged
+    | Deleted
+    | SettingsChanged
+    | Provisioned
+    | Updated
+    | Fault
+    | ShiftBegun
+    | ShiftEnded
+    | MuteSwitched
+    | Announced
+    | RebootWanted
+    | ClockChanged
+    | Uptime
+    | Identity
+    | Repaired
+    | Damaged
+    | EpochExpired
+    | RemovedEmpty
+    | Unreadable
+    | Unread
+)
+
+KINDS: Final[dict[str, type[Fact]]] = {
+    "epoch": EpochBegun,
+    "carried": Carried,
+    "start": Started,
+    "stop": Stopped,
+    "stage": StageReached,
+    "opened": Opened,
+    "closed": Closed,
+    "recovered": Recovered,
+    "received": Received,
+    "found": Found,
+    "missing": Missing,
+    "replaced": Replaced,
+    "changed": Changed,
+    "hold": HoldPlaced,
+    "release": HoldReleased,
+    "acknowledged": Acknowledged,
+    "deleted": Deleted,
+    "settings": SettingsChanged,
+    "provisioned": Provisioned,
+    "updated": Updated,
+    "fault": Fault,
+    "shift_begun": ShiftBegun,
+    "shift_ended": ShiftEnded,
+    "mute": MuteSwitched,
+    "announcement": Announced,
+    "reboot": RebootWanted,
+    "clock": ClockChanged,
+    "uptime": Uptime,
+    "identity": Identity,
+    "repaired": Repaired,
+    "damaged": Damaged,
+    "epoch_expired": EpochExpired,
+    "removed_empty": RemovedEmpty,
+    "unreadable": Unreadable,
+    "unread": Unread,
+}
+"""Kinds of entries, as they are written, and their facts."""

@@ -1,0 +1,401 @@
+"""The ledger: what happened to this device and its recordings, written so that nothing can be taken
+back unseen.
+
+Entries are appended to the newest epoch's file, and one is durable when `Ledger.append` returns. An
+epoch lasts about a day; the next one begins with all that is still needed, so that older ones can
+expire like recordings, each leaving a checkpoint. docs/storage.md has the invariants and
+procedures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from typing import Any, Final
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, Clock, Moment
+from camerad.base.errors import CameradError, StorageError
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger import entries, log_segments
+from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger, read_state
+from camerad.ledger.entries import Entry, Head
+from camerad.ledger.entry_types import (
+    WHOLE_LEDGER,
+    Damaged,
+    Deleted,
+    EpochExpired,
+    Fact,
+    Identity,
+    Repaired,
+    SettingsChanged,
+    Started,
+)
+from camerad.ledger.recording_state import ClosedEpoch, Known
+from camerad.ledger.reserved_space import FULL, Reserve
+from camerad.ledger.state import LedgerState
+
+__all__ = [
+    "Entry",
+    "Head",
+    "HeldError",
+    "Known",
+    "Ledger",
+    "LedgerFinding",
+    "LedgerState",
+    "Witnessed",
+    "entries_about",
+    "read_ledger",
+    "read_state",
+]
+
+_log = logging.getLogger(__name__)
+
+EPOCH_US: Final = DAY
+"""An epoch is followed by the next one when it is at least so old."""
+MOST_ENTRIES: Final = 2_000
+"""An epoch is followed by the next one when it has so many entries: all are read at a start."""
+
+_WHAT_TO_DO: Final = (
+    "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
+    "now: within that time place again every hold that should be there ('camerad evidence hold'), "
+    "and compare with what was offloaded ('camerad evidence verify')"
+)
+
+_URGENT: Final = (Deleted, Started, SettingsChanged, Identity)
+"""What has to be written before anything can be deleted, after a start as well."""
+_OWN: Final = frozenset(
+    {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
+)
+
+
+class HeldError(CameradError, ValueError):
+    """Error raised when a tombstone is asked for, of a recording that is held."""
+
+
+class Ledger:
+    """Writes a ledger; made by `Ledger.open`. Any thread may call it. Only one process may write a
+    ledger at a time, which is for the caller to ensure (`camerad.store.disk.claim`).
+
+    repairs: what the opening had to mend, for people. lossy: whether this
+    run found that entries are lost.
+    """
+
+    def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
+        self._directory = directory
+        self._key = key
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._state = LedgerState()
+        self._path = ""
+        self._descriptor: int | None = None
+        self._offset = 0
+        self._ragged = False
+        self._unsynced_name = False
+        self.keys: KeyRing = KeyRing([key.public])
+        """The key that signs here, and those that did so before."""
+        self.reserve: Reserve | None = None
+        """Room to write in where the storage has none."""
+        self.repairs: tuple[str, ...] = ()
+        self.lossy = False
+
+    @classmethod
+    def open(
+        cls,
+        directory: str,
+        key: SigningKey,
+        clock: Clock,
+        former: KeyRing | None = None,
+        *,
+        expected: bool = False,
+        reserve: Reserve | None = None,
+    ) -> Ledger:
+        """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
+
+        former: public keys that signed it before, if the device had others. expected: something
+        else shows that there was a ledger, so that one which is not there is a loss, and the new
+        one begins by saying so. reserve: room to write in where the storage has none. Raises
+        StorageError; a start that is interrupted anywhere can be repeated.
+        """
+        ledger = cls(directory, key, clock)
+        ledger.reserve = reserve
+        try:
+            ledger.keys = KeyRing([key.public, *(former or {}).values()])
+            ledger._open(ledger.keys, expected=expected)
+        except BaseException:
+            ledger.close()
+            raise
+        for text in ledger.repairs:
+            _log.warning("%s", text)
+        if ledger.lossy:
+            _log.critical("%s: the ledger has lost entries. %s", directory, _WHAT_TO_DO)
+        return ledger
+
+    @property
+    def state(self) -> LedgerState:
+        """What all entries up to the head add up to; it never changes, there is another after
+        each append."""
+        return self._state
+
+    @property
+    def head(self) -> Head:
+        """The last entry that is durable."""
+        return self._state.head
+
+    @property
+    def directory(self) -> str:
+        """Where the ledger is."""
+        return self._directory
+
+    def now(self) -> tuple[str, Moment]:
+        """Boot and moment of the present, as the next entry would have them."""
+        return self._clock.boot_id, self._clock.moment()
+
+    def append(self, kind: str, /, *, happened: Moment | None = None, **facts: Any) -> Entry:
+        """Write an entry; it is durable when this returns.
+
+        kind, facts: see `camerad.ledger.entry_types`. happened: when, in this boot, if that is not
+        now; ages count from the writing all the same, which is the later one.
+
+        Raises ValueError if these are not the facts of that kind, HeldError for the tombstone of a
+        held recording, and StorageError if the storage does not take it. Then nothing has happened,
+        and the next entry takes its place; only if the machine stops before there is a next one,
+        the entry may be found after all.
+        """
+        if kind in _OWN:
+            raise ValueError(f"entries {kind!r} are the ledger's own")
+        return self._append(entries.fact(kind, facts), happened)
+
+    def note_loss(self, shown_by: str) -> None:
+        """Write down that entries are lost, which nothing in the ledger itself shows: it was cut
+        between two of them, or put back. shown_by: for people. Raises StorageError."""
+        with self._lock:
+            self._append(Damaged(log_segments.epoch_name(self._state.head.epoch), ""))
+            self.lossy = True
+        _log.critical("%s: %s. %s", self._directory, shown_by, _WHAT_TO_DO)
+
+    def rotate(self) -> None:
+        """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun
+        nevertheless and is made durable by the next entry."""
+        with self._lock:
+            self._begin(self._state, self._state.head.epoch + 1, [])
+
+    def expire(self, retention_days: int) -> tuple[int, ...]:
+        """Replace epochs that are at least so old by checkpoints; returns their numbers.
+
+        The newest two stay: the one in use, and the one before, from which it could be restored.
+        None goes while there is something in the ledger that this version cannot read. Raises
+        StorageError; what was begun is completed by the next call.
+        """
+        expired = []
+        with self._lock:
+            if self._state.unread:
+                return ()
+            ages = self._state.ages(*self.now())
+            for closed in self._state.epochs[:-1]:
+                if ages.minimum_us(closed.ended) < retention_days * DAY:
+                    break
+                self._expire(closed)
+                expired.append(closed.number)
+        return tuple(expired)
+
+    def keep_house(self, retention_days: int) -> tuple[int, ...]:
+        """Begin the next epoch if it is time, then `expire`; to be called now and then."""
+        with self._lock:
+            state = self._state
+            age_us = state.ages(*self.now()).minimum_us(state.begun)
+            # What cannot be read is in every epoch anew.
+            if age_us >= EPOCH_US or state.entries >= MOST_ENTRIES + len(state.unread):
+                self.rotate()
+            return self.expire(retention_days)
+
+    def close(self) -> None:
+        """Let go of the file; nothing is lost without it."""
+        with self._lock:
+            if self._descriptor is not None:
+                durable_files.close(self._descriptor, self._path)
+            self._descriptor = None
+
+    # ------------------------------------------------------------------ opening
+
+    def _open(self, keys: KeyRing, *, expected: bool) -> None:
+        durable_files.make_directory(self._directory)
+        shelf = log_segments.look(self._directory)
+        for name in shelf.temporary:
+            durable_files.remove(os.path.join(self._directory, name))
+        number = shelf.newest
+        if number:
+            self._resume(shelf, number, keys)
+        elif shelf.checkpoints:
+            self._restart(max(shelf.checkpoints), keys)
+        else:
+            facts: list[Fact] = [Identity(self._key.public.thumbprint, None)]
+            if expected:
+                self._lost(f"{self._directory}: the ledger is gone, with every hold that it had")
+                facts.append(Damaged(WHOLE_LEDGER, ""))
+            self._begin(LedgerState(), 1, facts)
+        if self._state.kid != self._key.public.thumbprint:
+            self._append(Identity(self._key.public.thumbprint, self._state.kid))
+
+    def _resume(self, shelf: log_segments.Shelf, number: int, keys: KeyRing) -> None:
+        """Go on with the newest epoch, mended where needed."""
+        name = shelf.name(number) or ""
+        content = log_segments.read(self._directory, name)
+        reading = log_segments.follow(None, number, content, keys)
+        former = shelf.name(number - 1)
+        if not reading.preamble and former is not None:
+            # What this epoch was to begin with has to be taken from the one before.
+            before = log_segments.follow(
+                None, number - 1, log_segments.read(self._directory, former), keys
+            ).state
+            reading = log_segments.follow(before, number, content, keys)
+        state = reading.state or LedgerState(head=Head(number, 0, ""))
+        path = os.path.join(self._directory, name)
+        if reading.damage or number in shelf.damaged:
+            self._replace(state, number, name, content)
+        elif reading.torn:
+            # Never written over: a write over it, cut short in its turn, could look like damage.
+            torn = reading.torn
+            repaired = Repaired(name, len(torn), hashlib.sha256(torn).hexdigest())
+            self._begin(state, number + 1, [repaired])
+            self._mended(f"{path}: the last entry was cut short; the next epoch tells of it")
+        else:
+            self._adopt(state, path, reading.end, unsynced_name=False)
+
+    def _replace(self, state: LedgerState, number: int, name: str, content: bytes) -> None:
+        """Set a damaged epoch aside and begin the next one."""
+        kept = log_segments.damaged_name(number)
+        if name != kept:
+            durable_files.rename(
+                os.path.join(self._directory, name), os.path.join(self._directory, kept)
+            )
+        self._lost(
+            f"{os.path.join(self._directory, kept)}: this part of the ledger is damaged; it was "
+            "kept under this name, and the ledger goes on with what could be read of it"
+        )
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._begin(state, number + 1, [Damaged(kept, sha256)])
+
+    def _restart(self, number: int, keys: KeyRing) -> None:
+        """Begin again where all entries are gone and only checkpoints are left."""
+        lost = log_segments.epoch_name(number + 1)
+        try:
+            token = log_segments.read(self._directory, log_segments.checkpoint_name(number))
+            checkpoint = log_segments.parse_checkpoint(token, keys)
+            head = Head(number + 1, checkpoint.last, checkpoint.final)
+        except jws.JwsError:
+            head = Head(number + 1, 0, "")
+        self._lost(f"{os.path.join(self._directory, lost)}: this part of the ledger is gone")
+        self._begin(LedgerState(head=head), number + 2, [Damaged(lost, "")])
+
+    def _mended(self, text: str) -> None:
+        self.repairs = (*self.repairs, text)
+
+    def _lost(self, text: str) -> None:
+        self._mended(text)
+        self.lossy = True
+
+    # ------------------------------------------------------------------ epochs
+
+    def _begin(self, state: LedgerState, number: int, facts: list[Fact]) -> None:
+        """Begin an epoch that follows `state`, whole or not at all. facts: its first entries
+        behind what is carried; what holds at present is said again after them."""
+        boot_id, now = self.now()
+        thumbprint = self._key.public.thumbprint
+        replaces = None if state.kid in ("", thumbprint) else state.kid
+        begun, carried = state.carry(boot_id, now, number, replaces)
+        if replaces is not None:
+            facts = [Identity(thumbprint, replaces), *facts]
+        if state.shift is not None:
+            facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
+        content = b""
+        for fact in (begun, *carried, *facts, *state.restated()):
+            entry = entries.make(self._key, state.head, boot_id, now, fact)
+            state = state.after(entry)
+            content += entry.token + b"\n"
+        path = os.path.join(self._directory, log_segments.epoch_name(number))
+        try:
+            try:
+                durable_files.publish(path, content)
+            except StorageError as error:
+                if not self._gave_room(error, len(content), urgent=True):
+                    raise
+                durable_files.publish(path, content)
+        except StorageError:
+            # With the name in place this is the epoch that a restart would read, so entries
+            # belong there, though perhaps not durably before the directory is synchronised.
+            if not durable_files.is_there(path):
+                raise
+            self._adopt(state, path, len(content), unsynced_name=True)
+            raise
+        self._adopt(state, path, len(content), unsynced_name=False)
+
+    def _adopt(self, state: LedgerState, path: str, offset: int, *, unsynced_name: bool) -> None:
+        self.close()
+        self._state = state
+        self._path = path
+        self._offset = offset
+        self._ragged = False
+        self._unsynced_name = unsynced_name
+
+    def _expire(self, closed: ClosedEpoch) -> None:
+        """The order makes it repeatable: whatever was done is done again to the same effect."""
+        token = log_segments.make_checkpoint(self._key, closed, *self.now())
+        number = closed.number
+        path = os.path.join(self._directory, log_segments.checkpoint_name(number))
+        try:
+            durable_files.publish(path, token)
+        except StorageError as error:
+            if not self._gave_room(error, len(token), urgent=False):
+                raise
+            durable_files.publish(path, token)
+        for name in (log_segments.epoch_name(number), log_segments.damaged_name(number)):
+            durable_files.remove(os.path.join(self._directory, name), missing_ok=True)
+        self._append(EpochExpired(number, closed.last))
+
+    # ------------------------------------------------------------------ appending
+
+    def _append(self, facts: Fact, happened: Moment | None = None) -> Entry:
+        with self._lock:
+            state = self._state
+            if isinstance(facts, Deleted):
+                known = state.recordings.get(facts.id)
+                if known is not None and known.held:
+                    raise HeldError(f"{facts.id} is held and must not be deleted")
+            entry = entries.make(self._key, state.head, *self.now(), facts, happened=happened)
+            after = state.after(entry)
+            line = entry.token + b"\n"
+            urgent = isinstance(facts, _URGENT)
+            try:
+                self._write(line)
+            except StorageError as error:
+                if not self._gave_room(error, len(line), urgent=urgent):
+                    raise
+                self._write(line)
+            self._state = after
+            return entry
+
+    def _gave_room(self, error: StorageError, wanted: int, *, urgent: bool) -> bool:
+        """Whether a write that failed for want of room may be done again, in the reserve's."""
+        if error.errno not in FULL or self.reserve is None:
+            return False
+        return self.reserve.give(wanted, urgent=urgent)
+
+    def _write(self, line: bytes) -> None:
+        if self._unsynced_name:
+            durable_files.sync_directory(self._directory)
+            self._unsynced_name = False
+        if self._descriptor is None:
+            self._descriptor = durable_files.open_existing(self._path)
+        if self._ragged:
+            # Durably, so that a loss of power cannot mix what failed with what comes in its place.
+            durable_files.truncate(self._descriptor, self._offset, self._path)
+            durable_files.sync(self._descriptor, self._path)
+        self._ragged = True
+        offset = durable_files.write(self._descriptor, [line], self._offset, self._path)
+        durable_files.sync(self._descriptor, self._path)
+        self._ragged = False
+        self._offset = offset

@@ -1,0 +1,318 @@
+"""The files of a ledger: its epochs, and the checkpoints that expired ones leave.
+
+=====================  ============================================================================
+``000001.jws``         an epoch: entries, one a line; the first says what is still needed of before
+``000001.damaged``     the same after damage was found in it; the next epoch says so
+``000001.checkpoint``  signed statement of where an epoch began and ended, when its entries are gone
+=====================  ============================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from camerad.base.clock import DAY, Moment
+from camerad.base.durable_files import TEMPORARY, explained
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import Entry, Head, Line, lines, misfit, parse_carried
+from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, Unread
+from camerad.ledger.recording_state import ClosedEpoch
+from camerad.ledger.state import LedgerState
+
+CHECKPOINT: Final = "camerad-checkpoint"
+EPOCH_ENDING: Final = ".jws"
+DAMAGED_ENDING: Final = ".damaged"
+CHECKPOINT_ENDING: Final = ".checkpoint"
+
+_LARGEST: Final = 64 << 20
+"""Bytes of one file: some 100,000 entries, where an epoch ends after 2,000 and what is carried."""
+_NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What remains of an epoch that expired.
+
+    first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
+    first, and of the last. boot_id, clock: when the checkpoint was made.
+    """
+
+    number: int
+    first: int
+    last: int
+    previous: str
+    final: str
+    boot_id: str
+    clock: Moment
+
+
+def epoch_name(number: int) -> str:
+    """Name of the file with an epoch."""
+    return f"{number:06d}{EPOCH_ENDING}"
+
+
+def damaged_name(number: int) -> str:
+    """Name of the file with an epoch after damage was found in it."""
+    return f"{number:06d}{DAMAGED_ENDING}"
+
+
+def checkpoint_name(number: int) -> str:
+    """Name of the file with an epoch's checkpoint."""
+    return f"{number:06d}{CHECKPOINT_ENDING}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Numbers of the epochs in a directory, by the sort of file that there is of them.
+
+    temporary: names of files that were never published. others: of what is no part of a ledger.
+    """
+
+    epochs: frozenset[int]
+    damaged: frozenset[int]
+    checkpoints: frozenset[int]
+    temporary: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest epoch whose entries are there; 0 if there is none."""
+        return max(self.epochs | self.damaged, default=0)
+
+    def name(self, number: int) -> str | None:
+        """Name of the file with the entries of an epoch, None if there is none."""
+        if number in self.epochs:
+            return epoch_name(number)
+        return damaged_name(number) if number in self.damaged else None
+
+
+def look(directory: str) -> Shelf:
+    """What there is of a ledger. Raises StorageError."""
+    found: dict[str, set[int]] = {
+        EPOCH_ENDING: set(),
+        DAMAGED_ENDING: set(),
+        CHECKPOINT_ENDING: set(),
+    }
+    temporary, others = [], []
+    try:
+        names = os.listdir(directory)
+    except OSError as error:
+        raise explained("list the ledger", directory, error) from error
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match is not None:
+            found[match[2]].add(int(match[1]))
+        elif name.endswith(TEMPORARY):
+            temporary.append(name)
+        else:
+            others.append(name)
+    return Shelf(
+        frozenset(found[EPOCH_ENDING]),
+        frozenset(found[DAMAGED_ENDING]),
+        frozenset(found[CHECKPOINT_ENDING]),
+        tuple(sorted(temporary)),
+        tuple(sorted(others)),
+    )
+
+
+def read(directory: str, name: str) -> bytes:
+    """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
+    Raises StorageError, also if it is larger than memory should hold: no ledger gets there."""
+    path = os.path.join(directory, name)
+    content = read_plain(path, "ledger", _LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise StorageError(
+            f"{path}: larger than {_LARGEST >> 20} MiB, which no camera writes: treat the card, or "
+            "the stick, as manipulated"
+        )
+    return content
+
+
+def make_checkpoint(key: SigningKey, closed: ClosedEpoch, boot_id: str, clock: Moment) -> bytes:
+    """The checkpoint of an epoch, as it is kept."""
+    return jws.sign(
+        key,
+        CHECKPOINT,
+        Checkpoint(
+            closed.number,
+            closed.first,
+            closed.last,
+            closed.previous,
+            closed.final,
+            boot_id,
+            clock,
+        ),
+    )
+
+
+def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
+    """Raises JwsError or SignatureError unless this is a checkpoint by one of `keys`."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    return jws.decode(statement, CHECKPOINT, Checkpoint)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What an epoch's file says.
+
+    state: after its last entry, None if it has no entry that can be used. end: offset behind the
+    last entry, bytes. torn: what lies behind it, if nothing but an interrupted append can have left
+    that. damage: lines and what is wrong with them. preamble: whether all of what the epoch
+    began with could be read. entries: those that were used, each with the number of its line.
+    """
+
+    state: LedgerState | None
+    end: int = 0
+    torn: bytes = b""
+    damage: list[tuple[int, str]] = field(default_factory=list)
+    preamble: bool = False
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+
+
+def follow(before: LedgerState | None, number: int, content: bytes, keys: KeyRing) -> Reading:
+    """Read an epoch's file. before: the state at the end of the epoch before, None if that is not
+    known; then the epoch's own word is taken for it.
+
+    Every entry that is signed and of this epoch counts, also behind damage: a hold must not be lost
+    because a line before it was. Those that come twice or out of their order do not.
+    """
+    reading = Reading(before)
+    reader = _Reader(reading, before, number)
+    suspects: list[Line] = []
+    for line in lines(content, keys):
+        if line.entry is None:
+            suspects.append(line)
+            continue
+        reading.damage += _told(suspects)
+        suspects = []
+        reader.take(line, line.entry)
+    reader.finish()
+    if suspects and (reading.damage or not reading.preamble or any(one.whole for one in suspects)):
+        reading.damage += _told(suspects)
+    elif suspects:
+        reading.torn = content[suspects[0].begin :]
+    if not reading.entries:
+        reading.damage.append((0, "there is no entry of the epoch in it"))
+    return reading
+
+
+class _Reader:
+    """Takes an epoch's entries one by one. number: of the epoch."""
+
+    def __init__(self, reading: Reading, before: LedgerState | None, number: int) -> None:
+        self._reading = reading
+        self._before = before
+        self._number = number
+        self._inside = False
+        self._complete = True
+        self._begun: tuple[int, int, LedgerState] | None = None
+        """Findings before the last of what is carried, its line, and the state after it."""
+        self._late: set[str] = set()
+
+    def take(self, line: Line, entry: Entry) -> None:
+        """Take a signed entry."""
+        reading = self._reading
+        state = reading.state
+        begins = isinstance(entry.facts, EpochBegun)
+        if state is None:
+            # Nothing is known of what was before; the epoch's first entry says it.
+            state = LedgerState(head=Head(entry.epoch - begins, entry.sequence - 1, entry.previous))
+        problem = misfit(entry, state.head, state.kid) or contradiction(state, entry)
+        if not problem and entry.epoch != self._number:
+            problem = f"entry {entry.sequence} belongs to epoch {entry.epoch}"
+        if problem:
+            reading.damage.append((line.number, problem))
+        if entry.epoch != self._number or entry.sequence <= state.head.sequence:
+            return
+        if self._inside and state.awaited and not isinstance(entry.facts, Carried):
+            state = self._without_preamble(line.number, entry, state)
+        elif not self._inside and not begins:
+            reading.damage.append((line.number, "the entry that begins the epoch is missing"))
+            state = (self._before or state).resumed(entry)
+            self._complete = False
+        self._inside = True
+        reading.state = state.after(entry)
+        reading.end = line.end
+        reading.entries.append((line.number, entry))
+        opening = isinstance(entry.facts, EpochBegun | Carried)
+        if opening and self._complete and not reading.state.awaited:
+            reading.preamble = True
+            self._begun = len(reading.damage), line.number, reading.state
+        if isinstance(entry.facts, Unread):
+            self._late |= _told_late(entry.facts.token)
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        state = self._reading.state
+        if self._inside and state is not None and state.awaited:
+            last = self._reading.entries[-1][1]
+            self._reading.state = self._without_preamble(0, last, state)
+        if self._begun is not None:
+            at, line, state = self._begun
+            self._reading.damage[at:at] = self._compare(line, state)
+
+    def _without_preamble(self, number: int, entry: Entry, state: LedgerState) -> LedgerState:
+        """What to go on from, where a part of what is carried is lost: the epoch before, or else
+        what could be read."""
+        text = f"{state.awaited} entries with what is needed of before are missing"
+        self._reading.damage.append((number, text))
+        self._complete = False
+        if self._before is None:
+            return state.incomplete(entry)
+        resumed = self._before.resumed(entry)
+        return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
+
+    def _compare(self, number: int, state: LedgerState) -> Iterator[tuple[int, str]]:
+        """What the epoch before left has to be there, so far as the version that began this one
+        could read it."""
+        if self._before is None:
+            return
+        for known in self._before.recordings.values():
+            if not known.here or known.id in self._late:
+                continue
+            found = state.recordings.get(known.id)
+            if found is None or (found.final, found.holds) != (known.final, known.holds):
+                text = f"it does not say of the recording {known.id} what the epoch before did"
+                yield number, text
+
+
+def _told_late(token: str) -> set[str]:
+    """Ids of the recordings of which an entry speaks that this version can read, and the one that
+    began the epoch could not."""
+    late = parse_carried(token)
+    if late is None:
+        return set()
+    if isinstance(late.facts, Carried):
+        return {known.id for known in late.facts.recordings}
+    return {late.recording} if late.recording is not None else set()
+
+
+def contradiction(state: LedgerState, entry: Entry) -> str:
+    """Why a signed entry should never have been written; "" if nothing is wrong with it."""
+    facts = entry.facts
+    if not isinstance(facts, Deleted):
+        return ""
+    known = state.recordings.get(facts.id)
+    if known is None:
+        return ""
+    if known.held:
+        return f"the recording {facts.id} was deleted although it was held"
+    if facts.why == EXPIRED and facts.age_us < known.retention_days * DAY:
+        return f"the recording {facts.id} was deleted before its time"
+    if state.lost is not None:
+        ages = state.ages(entry.boot_id, entry.clock)
+        if ages.minimum_us(state.lost) < known.retention_days * DAY:
+            return f"the recording {facts.id} was deleted although holds on it may have been lost"
+    return ""
+
+
+def _told(suspects: list[Line]) -> Iterator[tuple[int, str]]:
+    return ((line.number, line.problem) for line in suspects)

@@ -1,0 +1,87 @@
+"""What a ledger knows: of a recording, and of an epoch before the present one.
+
+It is what all entries add up to (`camerad.ledger.state`), and what a new epoch carries over from
+those before it (`camerad.ledger.entry_types`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from camerad.base.clock import Moment
+from camerad.ledger.timeline import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why a recording is kept beyond its time, and who said so."""
+
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Why a recording was deleted, how old it was at the least, and in which epoch that was."""
+
+    why: str
+    age_us: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a ledger knows about a recording.
+
+    device: who made it, "" for this device. header, final: SHA-256 of its first and last statement;
+    final is None while it has no end. ended: when it ended, on the clocks of the boot ended_boot;
+    None while it runs, and then ended_boot is the boot in which it runs. instant: the earliest
+    point of the ledger's timeline that is not before its end. stated_us: the trusted wall time of
+    its end, if that boot is not on the ledger's timeline. retention_days: days to keep it.
+    flagged: it has a mark. acknowledged: SHA-256 of the office's receipt. missing: its file has
+    vanished. changed: the other end that its file has, "" for none; None as long as it has this
+    one. deleted: its tombstone. known_since: sequence number of the entry that named it first.
+    """
+
+    id: str
+    device: str
+    header: str
+    final: str | None
+    ended: Moment | None
+    ended_boot: str
+    instant: Instant
+    stated_us: int | None
+    retention_days: int
+    flagged: bool
+    holds: tuple[Held, ...]
+    acknowledged: str | None
+    missing: bool
+    changed: str | None
+    deleted: Deletion | None
+    known_since: int
+
+    @property
+    def held(self) -> bool:
+        """Whether it must not be deleted, whatever its age."""
+        return bool(self.holds)
+
+    @property
+    def here(self) -> bool:
+        """Whether its file should be there."""
+        return self.deleted is None and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEpoch:
+    """An epoch that was followed by another and has not expired yet.
+
+    first, last: sequence numbers of its entries. previous, final: SHA-256 of the entry before the
+    first, and of the last. ended: when the next one began.
+    """
+
+    number: int
+    first: int
+    last: int
+    previous: str
+    final: str
+    ended: Instant

@@ -1,0 +1,92 @@
+"""Room that is set aside for the ledger, so that a full card can still be emptied.
+
+A deletion needs a tombstone, and a tombstone needs room: on a card without a free byte nothing that
+is due could ever go, not even what was kept by nobody's wish. So a file of zeros keeps some room. A
+ledger that finds none gives up a piece of it, writes, and what is deleted thereafter makes room to
+fill it up again.
+
+The file says nothing and is never read. Whatever a loss of power makes of it, the next `fill` makes
+it whole. Pieces are given up one by one, so that a recording on the same full card, which takes
+whatever it finds, can take no more than one before the ledger does.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+
+NAME: Final = "reserve"
+BYTES: Final = 4 << 20
+"""Room that is kept: some 6,000 entries of 600 bytes, or the first entries of an epoch that carries
+on 5,000 recordings."""
+PIECE: Final = 64 << 10
+"""What is given up at once: more than any entry, and a whole number of any file system's blocks."""
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+"""What a storage says that has no room."""
+
+
+class Reserve:
+    """The reserve in `directory`, which must exist; used under the ledger's lock."""
+
+    def __init__(self, directory: str) -> None:
+        self.path: Final = os.path.join(directory, NAME)
+
+    def fill(self) -> None:
+        """Set aside what is missing, as far as there is room. Raises StorageError for whatever else
+        the storage refuses."""
+        size = self._size()
+        if size is not None and size >= BYTES:
+            return
+        descriptor = (
+            durable_files.create(self.path)
+            if size is None
+            else durable_files.open_existing(self.path)
+        )
+        try:
+            at = size or 0
+            try:
+                while at < BYTES:
+                    step = min(PIECE, BYTES - at)
+                    durable_files.preallocate(descriptor, at, step, self.path)
+                    at += step
+            except StorageError as error:
+                if error.errno not in FULL:
+                    raise
+            durable_files.sync(descriptor, self.path)
+        finally:
+            durable_files.close(descriptor, self.path)
+        if size is None:
+            durable_files.sync_directory(os.path.dirname(self.path))
+
+    def give(self, wanted: int, *, urgent: bool) -> bool:
+        """Make room for so many bytes at least; whether there is that much more room now.
+
+        urgent: without it nothing could be deleted. Anything else leaves half of the reserve.
+        Raises StorageError.
+        """
+        size = self._size() or 0
+        pieces = -(-wanted // PIECE)
+        left = size - pieces * PIECE
+        if left < (0 if urgent else BYTES // 2):
+            return False
+        descriptor = durable_files.open_existing(self.path)
+        try:
+            durable_files.truncate(descriptor, left, self.path)
+            # What a file system frees it may give away only once that is durable.
+            durable_files.sync(descriptor, self.path)
+        finally:
+            durable_files.close(descriptor, self.path)
+        return True
+
+    def _size(self) -> int | None:
+        """Bytes that are set aside; None if there is no such file."""
+        try:
+            return os.lstat(self.path).st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise durable_files.explained("look at the file", self.path, error) from error

@@ -1,0 +1,194 @@
+"""Many provisioning files from one: a template, and a table with what differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from camerad.base.errors import ConfigError
+from camerad.config import fields
+from camerad.config.document import parse_document
+from camerad.config.provisioning import ProvisionFile
+from camerad.container.keys import PublicKey
+from camerad.office.provisioning_files import checked, named_key, raw
+
+_OFFICE_KEY: Final = "provision.office_key"
+_MAP: Final = "tag:yaml.org,2002:map"
+_STR: Final = "tag:yaml.org,2002:str"
+_SEQ: Final = "tag:yaml.org,2002:seq"
+_PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+_ONE_S: Final = (
+    "one camera's key, which is no matter of a template; remove this line, and write a column "
+    "provision.reset with the thumbprint of each camera that is to be reset"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One camera of a table. device: its name. content: of its file. office_in: what names the
+    office's key that is to sign it, the template or a row of the table. recipients: who can open
+    what it records."""
+
+    device: str
+    content: bytes
+    office_in: str
+    recipients: tuple[str, ...]
+
+
+def office_of_table(
+    template: tuple[str, bytes], table: str, rows: Sequence[tuple[int, Mapping[str, str]]]
+) -> tuple[str, PublicKey] | None:
+    """The first office's key that a table or its template names, and which of them it is that
+    does; None if neither names one. Raises ConfigError if what is named is no key."""
+    for line, row in rows:
+        if row.get(_OFFICE_KEY):
+            name = _name(table, line, row)
+            return name, named_key(name, row[_OFFICE_KEY])
+    own = _named(_root(template), "provision", "office_key")
+    return None if own is None else (template[0], named_key(template[0], own))
+
+
+def batch(
+    template: tuple[str, bytes],
+    table: str,
+    rows: Sequence[tuple[int, Mapping[str, str]]],
+    *,
+    office: PublicKey,
+    serial: int,
+    known: Mapping[str, str],
+) -> list[Row]:
+    """A file for each row: the template with the row's columns in it.
+
+    template: its name and content; if it was made for one camera's key, that is left out. office:
+    the key that is written where neither template nor row names one. known: thumbprints of cameras,
+    by name, for those that have had a file already. Raises ConfigError naming every mistake of
+    every row.
+    """
+    made: list[Row] = []
+    mistakes: list[str] = []
+    names: Collection[str] = [_directory(row["device.id"]) for _, row in rows]
+    for line, row in rows:
+        device = row["device.id"]
+        name = _name(table, line, row)
+        if list(names).count(_directory(device)) > 1:
+            mistakes.append(
+                f"{name}: device.id: this name stands in the table twice, large and small letters "
+                "being the same, and dots at the end nothing; give each camera its own"
+            )
+            continue
+        root = _root(template)
+        if _take(root, "provision", "reset"):
+            raise ConfigError([f"{template[0]}: provision.reset: {_ONE_S}"])
+        _take(root, "provision", "camera_key")
+        values = {"provision.serial": str(serial)}
+        if _named(root, "provision", "office_key") is None:
+            values[_OFFICE_KEY] = raw(office)
+        if device in known:
+            values["provision.camera_key"] = known[device]
+        values |= {key: value for key, value in row.items() if value}
+        for key, value in values.items():
+            path = key.split(".")
+            _set(root, path, _cell(value, _kind(path)))
+        text = yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True, width=200)
+        content = text.encode()
+        try:
+            recipients = checked(name, content).file.recipients
+        except ConfigError as error:
+            # A line of this text would be one that nobody has: it was made from template and row.
+            mistakes += [
+                re.sub(rf"^({re.escape(name)})(:\d+)+", r"\1", one) for one in error.mistakes
+            ]
+        else:
+            office_in = name if row.get(_OFFICE_KEY) else template[0]
+            made.append(Row(device, content, office_in, tuple(recipients)))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return made
+
+
+def _directory(device: str) -> str:
+    """By what a stick or a desk's share (FAT, Windows) finds a directory: it has one for Cam-1,
+    cam-1 and cam-1. with a dot."""
+    return device.rstrip(".").casefold()
+
+
+def _name(table: str, line: int, row: Mapping[str, str]) -> str:
+    """What messages call a row. line: in the table, counted from 1."""
+    return f"{table}:{line} ({row['device.id']})"
+
+
+def _root(template: tuple[str, bytes]) -> yaml.MappingNode:
+    """A template's own copy for one row. Raises ConfigError."""
+    root = parse_document(*template)
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError([f"{template[0]}: this is no provisioning file"])
+    return root
+
+
+def _section(root: yaml.MappingNode, section: str) -> yaml.MappingNode | None:
+    inner = next((value for name, value in root.value if name.value == section), None)
+    return inner if isinstance(inner, yaml.MappingNode) else None
+
+
+def _named(root: yaml.MappingNode, section: str, key: str) -> str | None:
+    """What stands for a key of a section, as it is written; None if nothing does."""
+    inner = _section(root, section)
+    pairs = [] if inner is None else inner.value
+    value = next((value for name, value in pairs if name.value == key), None)
+    return None if value is None else str(value.value) or None
+
+
+def _take(root: yaml.MappingNode, section: str, key: str) -> bool:
+    """Leave a key out of a section; whether it was there."""
+    inner = _section(root, section)
+    if inner is None:
+        return False
+    entries = [pair for pair in inner.value if pair[0].value != key]
+    found = len(entries) < len(inner.value)
+    inner.value = entries
+    return found
+
+
+def _kind(path: Sequence[str]) -> Any:
+    """The type of a setting; None if there is none of that name."""
+    kind: Any = ProvisionFile
+    for key in path:
+        if not fields.is_section(kind):
+            return None
+        settings = fields.settings_of(kind)
+        keyed = [one for one in settings if one.key == key and not one.mark(fields.Named)]
+        named = [fields.item_of(one) for one in settings if one.mark(fields.Named)]
+        kind = next((one.kind for one in (*keyed, *named)), None)
+    return kind
+
+
+def _set(node: yaml.MappingNode, path: list[str], value: yaml.Node) -> None:
+    """Put a value at a path, in place of what is there."""
+    first, *rest = path
+    entries = [pair for pair in node.value if pair[0].value != first]
+    if rest:
+        inner = next((pair[1] for pair in node.value if pair[0].value == first), None)
+        if not isinstance(inner, yaml.MappingNode):
+            inner = yaml.MappingNode(_MAP, [], flow_style=False)
+        _set(inner, rest, value)
+        node.value = [*entries, (yaml.ScalarNode(_STR, first), inner)]
+    else:
+        node.value = [*entries, (yaml.ScalarNode(_STR, first), value)]
+
+
+def _cell(value: str, kind: Any) -> yaml.Node:
+    """A cell as a value of a setting: text stays text, as 12345678 for a passphrase or NO for a
+    country; the entries of a list have spaces between them."""
+    if fields.is_list(kind):
+        entries = [yaml.ScalarNode(_STR, one) for one in value.split()]
+        return yaml.SequenceNode(_SEQ, entries, flow_style=True)
+    if kind not in (int, float, bool):
+        return yaml.ScalarNode(_STR, value)
+    tag = yaml.SafeLoader("").resolve(  # type: ignore[no-untyped-call]
+        yaml.ScalarNode, value, (True, False)
+    )
+    return yaml.ScalarNode(tag if tag in _PLAIN else _STR, value)

@@ -1,0 +1,374 @@
+"""Offload: a device's recordings are copied to an office's directory, and the device is told so.
+
+Procedure, for each recording; each line is durable before the next begins, and an offload that was
+interrupted anywhere is completed by the next one; it begins only if the directory is on another
+disk than the recordings:
+
+1. copy it under a temporary name, read it back from the storage, compare, rename;
+2. the device signs a receipt over the copy, with the head of its ledger;
+3. the ledger is copied up to that head at least, then the receipt is written beside the copy;
+4. the device's ledger calls the recording acknowledged.
+
+At last the ledger is copied once more. Only a receipt makes a recording acknowledged; a copy
+without one is compared again, and a receipt that the device does not know of yet is handed in
+again. Recordings without an end stay where they are until the device has closed them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from camerad.base import durable_files
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.safe_read import read_plain
+from camerad.container import jws
+from camerad.container.keys import KeyRing
+from camerad.container.recording_files import SUFFIX
+from camerad.container.statements import RecordingInfo
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.state import LedgerState, harm
+from camerad.office.ledger_mirror import mirror_ledger
+from camerad.store import disk, receipts, verified_copy
+from camerad.store.device_client import Device, OffloadError
+from camerad.store.inventory import list_place
+from camerad.store.listing import INTERRUPTED, RECORDING, read_info
+from camerad.store.locations import (
+    DIRECTORY_ID,
+    KEYS,
+    LEDGER,
+    OFFICE,
+    RECORDINGS,
+    Holding,
+    Place,
+    check_directories,
+    holding_name,
+    office_place,
+)
+from camerad.store.receipts import Copied, Filed
+
+_log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Whoever is shown how an offload gets on."""
+
+    def begins(self, count: int, total: int) -> None:
+        """So many recordings are to be copied, and so many bytes to be written and read back."""
+
+    def next(self, recording: str) -> None:
+        """This recording comes next."""
+
+    def advances(self, count: int) -> None:
+        """So many bytes more were written or read back."""
+
+
+@dataclass(slots=True)
+class Offloaded:
+    """What an offload did: ids of recordings.
+
+    copied: those that were copied. acknowledged: those that have a receipt from this run. there:
+    those that had one. open: those without an end. problems: what needs a person.
+    """
+
+    copied: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def offload(device: Device, target: str, watcher: Watcher, *, same_disk: bool = False) -> Offloaded:
+    """Copy what is new to the office's directory `target`, which must exist.
+
+    same_disk: it may lie on the disk that has the device's own recordings, which is then no second
+    place for them: for trials. Without, that is refused, since it is what an office's storage looks
+    like that is not mounted, and what is acknowledged may be deleted from the device.
+
+    Raises OffloadError if it cannot be used or another offload of this device is under way, and
+    StorageError; what was acknowledged before stays so.
+    """
+    target = os.path.abspath(target)
+    check_directories(device.place)
+    _check_target(device.place, target, same_disk=same_disk)
+    with _alone(device):
+        durable_files.settle()
+        return _Offload(device, target, watcher).run()
+
+
+class _Offload:
+    def __init__(self, device: Device, target: str, watcher: Watcher) -> None:
+        self._device = device
+        self._target = target
+        self._watcher = watcher
+        self._done = Offloaded()
+        self._directory_id = _directory_id(target)
+        self._deleted = _deleted_in(target)
+        self._state = LedgerState()
+        self._receipts = {
+            recording: found
+            for holding in self._holdings()
+            for recording, found in receipts.by_recording(
+                receipts.read(holding.receipts, device.keys)
+            ).items()
+        }
+
+    def run(self) -> Offloaded:
+        infos = sorted(list_place(self._device.place), key=lambda info: info.id)
+        self._state = self._device.state()
+        self._tell_of_harm({info.id for info in infos})
+        self._hand_in_again()
+        wanted = [info for info in infos if self._is_wanted(info)]
+        if wanted:
+            holding = self._holding(wanted[-1].device)
+            self._mirror(holding)
+            self._copy_all(holding, wanted)
+        for holding in self._holdings():
+            self._put_key(holding)
+            self._mirror(holding)
+        return self._done
+
+    def _tell_of_harm(self, listed: set[str]) -> None:
+        """What vanished from the device, or changed there, or cannot be read, is named, whoever
+        asks. listed: the recordings that could be read."""
+        place = self._device.place
+        gone = set()
+        unread = set()
+        for known in self._state.recordings.values():
+            if known.here and known.ended is not None and known.id not in listed:
+                paths = place.files_of(known.id)
+                if not paths:
+                    gone.add(known.id)
+                elif known.final is not None and not all(map(_is_readable, paths)):
+                    unread.add(known.id)
+        if gone:
+            self._state = self._device.state()  # what was deleted meanwhile has its tombstone
+        for known in self._state.recordings.values():
+            what = harm(known, self._state)
+            if what is None and known.id in gone and known.deleted is None:
+                what = "its file is gone, and the device's ledger has no deletion of it"
+            if what is None and known.id in unread:
+                what = "its file cannot be read, so it was not copied"
+            if what is not None:
+                self._done.problems.append(f"{known.id}: {what}; verify the office's directory")
+
+    def _mirror(self, holding: Holding, *, recent: bool = False) -> None:
+        device = self._device
+        for problem in mirror_ledger(device.place.ledger, holding, device.keys, recent=recent):
+            if problem not in self._done.problems:
+                self._done.problems.append(problem)
+
+    def _holdings(self) -> list[Holding]:
+        """What the directory has of this device, under any of its keys."""
+        endings = tuple(holding_name("", key) for key in self._device.keys.values())
+        return [one for one in office_place(self._target).holdings if one.root.endswith(endings)]
+
+    def _holding(self, device: str) -> Holding:
+        """Where this device's recordings go; made if it is not there."""
+        root = os.path.join(self._target, holding_name(device, self._device.key))
+        holding = Holding(root, os.path.join(root, RECORDINGS))
+        for directory in (root, holding.recordings, holding.receipts, holding.ledger):
+            durable_files.make_directory(directory)
+        self._put_key(holding)
+        return holding
+
+    def _put_key(self, holding: Holding) -> None:
+        """The key by which these recordings were made, beside them, whatever lies there."""
+        keys = self._device.keys.values()
+        key = next(one for one in keys if holding.root.endswith(holding_name("", one)))
+        content = (json.dumps(key.jwk, indent=2) + "\n").encode()
+        if _read(holding.key) != content:
+            verified_copy.publish(holding.key, content)
+
+    def _hand_in_again(self) -> None:
+        """Receipts that were written, but never reached the ledger."""
+        state = self._state
+        pending: dict[str, Filed] = {}
+        unusable: list[str] = []
+        for copied, filed in self._receipts.values():
+            known = state.recordings.get(copied.id)
+            if known is None or not known.here or known.acknowledged is not None:
+                continue
+            if filed.receipt.kid == self._device.key.thumbprint:
+                pending[filed.sha256] = filed
+            else:
+                # By a key that was replaced since: the copy is compared, and gets another one.
+                unusable.append(copied.id)
+        for recording in unusable:
+            del self._receipts[recording]
+        for filed in pending.values():
+            self._device.acknowledge(filed.token)
+
+    def _is_wanted(self, info: RecordingInfo) -> bool:
+        if info.state in (RECORDING, INTERRUPTED) or info.final is None:
+            self._done.open.append(info.id)
+            return False
+        if info.id in self._deleted:
+            return False  # the office had it, and deleted it in time
+        known = self._state.recordings.get(info.id)
+        if known is None or known.final != info.final:
+            # One file that was put there must not keep the others from being handed over.
+            self._done.problems.append(
+                f"{info.id}: its file ends with {info.final}, which the device's ledger does not "
+                "know, so it was not copied; if it ended just now, run this again, else restart "
+                "the daemon, which compares files and ledger, and look at its log"
+            )
+            return False
+        receipt = self._receipts.get(info.id)
+        if receipt is None:
+            return True
+        copied, filed = receipt
+        beside = os.path.dirname(os.path.dirname(filed.path))
+        copy = os.path.join(beside, RECORDINGS, info.id + SUFFIX)
+        if copied.final != info.final:
+            self._done.problems.append(
+                f"{info.id}: its file on the device ends with {info.final}, but the office has a "
+                f"receipt for one that ends with {copied.final}; it was not copied: verify both"
+            )
+            return False
+        if durable_files.is_there(copy) and _size(copy) == copied.bytes:
+            self._done.there.append(info.id)
+            return False
+        return True
+
+    def _copy_all(self, holding: Holding, infos: list[RecordingInfo]) -> None:
+        self._watcher.begins(len(infos), 2 * sum(_size(info.path) for info in infos))
+        for info in infos:
+            self._watcher.next(info.id)
+            copied = self._copy(holding, info)
+            if copied is not None:
+                self._acknowledge(holding, infos[-1].device, copied)
+
+    def _copy(self, holding: Holding, info: RecordingInfo) -> Copied | None:
+        """A copy that has been compared with its source; None if that is gone meanwhile."""
+        target = os.path.join(holding.recordings, info.id + SUFFIX)
+        receipt = self._receipts.get(info.id)
+        if durable_files.is_file(target) and durable_files.is_there(info.path):
+            there = verified_copy.digest(target, self._watcher.advances, fresh=True)
+            source = verified_copy.digest(info.path, self._watcher.advances)
+            if there == source:
+                return Copied(info.id, info.final or "", *there)
+        try:
+            found = verified_copy.copy(info.path, target, self._watcher.advances)
+        except StorageError:
+            if durable_files.is_there(info.path):
+                raise
+            return None  # the device has deleted it meanwhile, in time
+        if receipt is not None and receipt[0].sha256 != found.sha256:
+            self._done.problems.append(
+                f"{info.id}: its file on the device is not the one that the office had a receipt "
+                "for; it was copied all the same: verify it"
+            )
+        self._done.copied.append(info.id)
+        return Copied(info.id, info.final or "", *found)
+
+    def _acknowledge(self, holding: Holding, device: str, copied: Copied) -> None:
+        """A receipt of its own for each recording: it is deleted together with that."""
+        token = self._device.sign(device, self._directory_id, [copied])
+        self._mirror(holding, recent=True)
+        receipts.write(holding.receipts, token)
+        self._device.acknowledge(token)
+        self._done.acknowledged.append(copied.id)
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; 0 if it has just been deleted."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _is_readable(path: str) -> bool:
+    """Whether what a recording says of itself can be read, if it is one."""
+    try:
+        read_info(path)
+    except StorageError:
+        return False
+    except (CameradError, ValueError, ArithmeticError):
+        return True  # it is none, which the device's ledger says
+    return True
+
+
+def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
+    if not durable_files.is_directory(target, linked=True):
+        raise OffloadError(
+            f"{target}: there is no such directory; mount the storage there, or make it"
+        )
+    check_directories(office_place(target))
+    root = os.path.realpath(place.root)
+    if os.path.commonpath([root, os.path.realpath(target)]) == root:
+        raise OffloadError(
+            f"{target}: this is within the device's own directory; name other storage"
+        )
+    recordings = place.holdings[0].recordings
+    if not same_disk and disk.disk_of(target) == disk.disk_of(recordings):
+        raise OffloadError(
+            f"{target}: this is on the disk that has the device's own recordings ({recordings}), "
+            "and a copy there is lost together with them. Is the office's storage mounted? "
+            f"'findmnt --target {target}' says what is; mount it, or name a directory that is on "
+            "it. For a trial on one disk: --same-disk"
+        )
+
+
+def _directory_id(target: str) -> str:
+    """The id of an office's directory; it gets one at its first offload."""
+    path = os.path.join(target, OFFICE, DIRECTORY_ID)
+    content = _read(path)
+    if content is None:
+        durable_files.make_directory(os.path.dirname(path))
+        content = secrets.token_hex(16).encode() + b"\n"
+        verified_copy.publish(path, content)
+    return content.decode("ascii", "replace").strip()[:64]
+
+
+def _deleted_in(target: str) -> frozenset[str]:
+    """Recordings that the office's ledger calls deleted, so far as it can be read.
+
+    The ledger's keys are those beside it: a false tombstone could only keep a recording on the
+    device, and that without an acknowledgement. Raises ForbiddenError: what the office deleted must
+    not come back because nobody could see that.
+    """
+    office = os.path.join(target, OFFICE)
+    try:
+        keys = KeyRing.read([os.path.join(office, KEYS)])
+        state, _ = read_ledger(os.path.join(office, LEDGER), keys)
+    except durable_files.ForbiddenError:
+        raise
+    except (CameradError, OSError) as error:
+        _log.debug("%s: no ledger of the office is read: %s", office, error)
+        return frozenset()
+    return frozenset(known.id for known in state.recordings.values() if known.deleted is not None)
+
+
+def _read(path: str) -> bytes | None:
+    """A small file's content; None if there is none."""
+    try:
+        return read_plain(path, "file", jws.LONGEST)
+    except StorageError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+
+
+@contextlib.contextmanager
+def _alone(device: Device) -> Iterator[None]:
+    """Make sure that only one offload of a device runs; the claim is on the device, since not all
+    other storage knows locks."""
+    try:
+        descriptor = durable_files.lock_directory(device.place.ledger)
+    except BlockingIOError as error:
+        raise OffloadError(
+            f"{device.place.root}: another offload of this device is under way; wait for its end"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)

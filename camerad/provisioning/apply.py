@@ -1,0 +1,263 @@
+"""``camerad provision apply``: what lies on the card is judged, taken over, and removed from there.
+
+Runs before the daemon, and may be ended at any instant: docs/provisioning.md has the order.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from camerad.base.errors import StorageError
+from camerad.config.provisioning import MAX_BYTES, NAME
+from camerad.container.keys import KeyFileError
+from camerad.provisioning import derived_files, orders, signing, validation
+from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.orders import Order
+from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.report import Told, text
+from camerad.provisioning.state import SSH, WIFI, DamagedError, Decision, Kept
+from camerad.provisioning.validation import TOLD, Refused, Taken, Why
+from camerad.store import identity
+
+_log = logging.getLogger(__name__)
+
+_REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
+_ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
+_LEFT: Final = (
+    "the file was taken over, and could not be removed from the card: it is tried again at each "
+    "start; check this partition (fsck.vfat), or flash the card anew"
+)
+
+
+_NAMED: Final = 3
+"""Folders that a message names one by one."""
+PROGRAMS: Final = "/usr/sbin"
+"""Where the system has what the office's file may ask for."""
+_NEEDS: Final = {
+    SSH: ("sshd", "ssh: the camera's system has no SSH server, so nobody can log in"),
+    WIFI: (
+        "wpa_supplicant",
+        "wifi: the camera's image was made without the radio, so it joins no wireless network; "
+        "write one that was made with PARTS=wifi (docs/image.md)",
+    ),
+}
+"""By the file that is made: the program that reads it, and what is said if it is not there."""
+
+
+class Outcome(Enum):
+    """What became of what lay on the card."""
+
+    NOTHING = "nothing"
+    """There was no file."""
+    APPLIED = "applied"
+    """It was taken over, now or before, and is gone from the card."""
+    REFUSED = "refused"
+    LEFT = "left"
+    """It was taken over, and is still on the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known from before. decision: None also where it is damaged."""
+
+    decision: Decision | None
+    damaged: bool
+
+
+def camera_of(state_dir: str) -> str | None:
+    """Thumbprint of the camera's own key; None if it has none, or it cannot be read: then no file
+    holds that names one."""
+    try:
+        return identity.published(state_dir)[0].thumbprint
+    except identity.NoIdentityError:
+        return None
+    except (StorageError, KeyFileError) as error:
+        _log.error("%s", error)
+        return None
+
+
+def apply(card: Card, kept: Kept, camera: str | None, *, programs: str = PROGRAMS) -> Outcome:
+    """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
+    programs: the directory of the system's programs; what is asked for and missing there is told.
+
+    Raises StorageError where the camera's own directory cannot be read or written; a card that
+    cannot is no such case.
+    """
+    kept.tidy()
+    try:
+        pending = kept.pending
+    except DamagedError as error:
+        _log.error("%s", error)
+        return _judge(card, kept, camera, Found(None, damaged=True), programs)
+    if pending is not None:
+        return _finish(card, kept, pending, programs)
+    try:
+        found = Found(kept.accepted, damaged=False)
+    except DamagedError as error:
+        _log.error("%s", error)
+        found = Found(None, damaged=True)
+    return _judge(card, kept, camera, found, programs)
+
+
+def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: str) -> Outcome:
+    unprovisioned = found.decision is None and not found.damaged
+    if unprovisioned:
+        kept.keep_unprovisioned()
+    try:
+        content = card.read(NAME, MAX_BYTES + 1)
+        if content is None:
+            return _nothing(card, kept, found)
+        token = card.read(signing.NAME, signing.LONGEST + 1)
+        read_only = card.read_only
+    except StorageError as error:
+        _log.error("%s", error)
+        return _refuse(card, kept, found, Refused(Why.UNREADABLE))
+    verdict = validation.judge(
+        content,
+        token,
+        pin=found.decision,
+        damaged=found.damaged,
+        camera=camera,
+        provision_dir=Path(kept.directory),
+    )
+    if isinstance(verdict, Refused):
+        return _refuse(card, kept, found, verdict)
+    if read_only:
+        return _refuse(card, kept, found, Refused(Why.CARD_READ_ONLY, verdict.sha256))
+    # What is known was carried out once already, and is done again: only what differs is written.
+    decision = _decision(card, verdict) if isinstance(verdict, Taken) else verdict.decision
+    kept.decide(decision)
+    return _finish(card, kept, decision, programs)
+
+
+def _decision(card: Card, taken: Taken) -> Decision:
+    wanted = taken.provisioning.file.provision
+    wifi = taken.provisioning.file.wifi
+    order = Order(
+        id=orders.new_id(),
+        outcome="applied" if wanted.reset is None else "reset",
+        sha256=taken.sha256,
+        serial=wanted.serial,
+        office=taken.office,
+        device=taken.provisioning.settings.device.id,
+        why=None,
+        retires=wanted.reset,
+    )
+    return Decision(
+        order=order,
+        office_key=wanted.office_key,
+        serial=wanted.serial,
+        sha256=taken.sha256,
+        secret=wifi is not None,
+        left=() if wifi is None else card.holding(wifi.passphrase.encode(), NAME),
+        made=derived_files.made_of(taken.provisioning),
+    )
+
+
+def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcome:
+    """Carry out a decision, for the first time or again."""
+    kept.carry_out(decision)
+    order = decision.order
+    try:
+        scrubbed = _clear(card, decision)
+        another = card.read(NAME, 1) is not None
+    except StorageError as error:
+        _log.error("%s", error)
+        kept.complain(_LEFT)
+        _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
+        return Outcome.LEFT
+    said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
+    if _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed)):
+        kept.settle()
+    _log.info("set up as %s by the office's key %s", order.device, order.office)
+    return Outcome.APPLIED
+
+
+def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
+    """What the file asks for and the system cannot do. That is no mistake of the file: it may hold
+    for cameras of several kinds."""
+    for name, (program, said) in _NEEDS.items():
+        if name in decision.made and not os.path.exists(os.path.join(programs, program)):
+            _log.warning("what the file asks for has no effect on this system: %s", said)
+            yield said
+
+
+def _clear(card: Card, decision: Decision) -> bool | None:
+    """Remove the file from the card; whether free room was overwritten, None if it need not be.
+
+    Another one, that was put there meanwhile, is for the next start; what was half removed before
+    goes all the same.
+    """
+    # An empty one is no other: a check of the file system leaves that of two names for one file.
+    content = card.read(NAME, MAX_BYTES + 1) or b""
+    another = bool(content) and validation.digest(content) != decision.sha256
+    for name in (NAME, signing.NAME):
+        if another:
+            card.erase_rest(name)
+        else:
+            card.erase(name)
+    card.remove_salvaged()
+    return card.overwrite_free_room() if decision.secret else None
+
+
+def _nothing(card: Card, kept: Kept, found: Found) -> Outcome:
+    kept.no_file()
+    if found.decision is None:
+        advice = TOLD[Why.STATE_DAMAGED] if found.damaged else _missing(card)
+        _log.warning("this camera is not set up: %s", advice)
+        _report(card, Told(None, None, (advice,)))
+    return Outcome.NOTHING
+
+
+def _missing(card: Card) -> str:
+    """What is said where there is no file."""
+    advice = f"there is no {NAME} on this partition of the card"
+    if others := card.named_otherwise((NAME, signing.NAME)):
+        return f"{advice}, but {', '.join(others)}: rename it"
+    if folders := card.folders_with(NAME):
+        named = ", ".join(folders[:_NAMED]) + (" and others" if len(folders) > _NAMED else "")
+        return (
+            f"{advice} itself, but in a folder on it, {named}: move the camera's two files out of "
+            "it, to where this report is"
+        )
+    return f"{advice}; copy it here"
+
+
+def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
+    why = TOLD[refused.why]
+    order = Order(
+        id=orders.new_id(),
+        outcome="refused",
+        sha256=refused.sha256,
+        serial=None,
+        office=refused.office,
+        device="" if found.decision is None else found.decision.order.device,
+        why=refused.why.value,
+        retires=None,
+    )
+    kept.refuse(order, why)
+    _log.error("%s was refused: %s", NAME, why)
+    _report(card, Told(found.decision, refused.why, (why, *refused.mistakes)))
+    return Outcome.REFUSED
+
+
+def _report(card: Card, told: Told) -> bool:
+    """Leave the report on the card; where that cannot be, the log has it. Whether that is enough:
+    a full card stays full, and a directory in the report's place stays there, while the next start
+    may well write to one that refuses now."""
+    report = text(told)
+    try:
+        card.write(REPORT, report.encode())
+    except StorageError as error:
+        _log.error("the report cannot be left on the card: %s", error)
+        for line in report.splitlines():
+            _log.info("%s", line)
+        return error.errno in (errno.ENOSPC, errno.ENOENT, errno.EISDIR)
+    return True

@@ -1,0 +1,160 @@
+"""What a camera keeps of its provisioning, and in which order it is written.
+
+docs/provisioning.md has the invariants. A decision has a file of its own, `PENDING`, with all that
+follows from it; from the instant at which that has its name everything is done from it alone, and
+may be done again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.provisioning import orders
+from camerad.provisioning.orders import Order
+from camerad.provisioning.status import ACCEPTED, PENDING, REFUSED
+
+PUBLISH: Final = "publish"
+CONFIG: Final = "camerad.yaml"
+TIME: Final = "timesyncd.conf"
+SSH: Final = "authorized_keys"
+WIFI: Final = "wpa_supplicant-wlan0.conf"
+NETWORK: Final = "dock.network"
+
+_PRIVATE: Final = 0o600
+_PUBLIC: Final = 0o644
+_MODES: Final[Mapping[str, int]] = {
+    **dict.fromkeys((CONFIG, TIME, SSH, NETWORK), _PUBLIC),
+    WIFI: _PRIVATE,
+}
+"""Everything that a decision may make, and who may read it."""
+_LARGEST: Final = 1024 * 1024
+
+_UNPROVISIONED: Final = """\
+# Nothing has been taken over from a card yet: this camera does not record. `camerad provision
+# apply` writes the configuration here.
+policy: generic
+device:
+  provision_dir: {directory}
+"""
+
+
+class DamagedError(StorageError):
+    """Error raised when what is pinned is there and cannot be read; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A file that was taken over, and what follows from it.
+
+    office_key: the office's public key, in base64url; it is pinned. sha256: of the file. secret:
+    there was one in it, so that free room on the card is to be overwritten. left: names of other
+    files on the card in which it stands too. made: content of the files to be made, by name.
+    """
+
+    order: Order
+    office_key: str
+    serial: int
+    sha256: str
+    secret: bool
+    left: tuple[str, ...]
+    made: dict[str, str]
+
+
+class Kept:
+    """directory: where it is kept; it must be there. Everything raises StorageError."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory: Final = os.path.abspath(directory)
+
+    @property
+    def pending(self) -> Decision | None:
+        """What is being carried out. Raises DamagedError."""
+        return self._decision(PENDING)
+
+    @property
+    def accepted(self) -> Decision | None:
+        """What was carried out last. Raises DamagedError."""
+        return self._decision(ACCEPTED)
+
+    def tidy(self) -> None:
+        """Remove what was not put into place when the power was lost."""
+        durable_files.remove_unpublished(self.directory, linked=True)
+
+    def decide(self, decision: Decision) -> None:
+        """From here on the decision holds."""
+        durable_files.publish(self._path(PENDING), msgspec.json.encode(decision), mode=_PRIVATE)
+
+    def carry_out(self, decision: Decision) -> None:
+        """Make everything that follows from a decision, except on the card."""
+        for name, mode in _MODES.items():
+            if name in decision.made:
+                self._put(name, decision.made[name].encode(), mode)
+            else:
+                self._take_away(name)
+        self._take_away(REFUSED)
+        orders.give(self.directory, decision.order)
+
+    def settle(self) -> None:
+        """The decision is carried out, and the card is told once the camera runs."""
+        self._put(PUBLISH, b"", _PUBLIC)
+        durable_files.rename(self._path(PENDING), self._path(ACCEPTED))
+
+    def refuse(self, order: Order, why: str) -> None:
+        """Nothing is changed; it is said why."""
+        orders.give(self.directory, order)
+        self.complain(why)
+        self._put(PUBLISH, b"", _PUBLIC)
+
+    def complain(self, why: str) -> None:
+        """Have the camera show that something is the matter with what lies on the card."""
+        self._put(REFUSED, why.encode(), _PUBLIC)
+
+    def no_file(self) -> None:
+        """There is nothing on the card."""
+        self._take_away(REFUSED)
+
+    def keep_unprovisioned(self) -> None:
+        """Make a configuration with which a camera starts that has not been set up."""
+        text = _UNPROVISIONED.format(directory=self.directory)
+        for name, mode in _MODES.items():
+            if name == CONFIG:
+                self._put(name, text.encode(), mode)
+            else:
+                self._take_away(name)
+
+    # ------------------------------------------------------------------ files
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def _decision(self, name: str) -> Decision | None:
+        path = self._path(name)
+        if not durable_files.is_there(path):
+            return None
+        try:
+            return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=Decision)
+        except msgspec.MsgspecError as error:
+            raise DamagedError(
+                f"{path}: cannot be read: {error}; set the camera up by a file with "
+                "provision.reset, or flash its card anew"
+            ) from None
+
+    def _put(self, name: str, content: bytes, mode: int) -> None:
+        """Publish a file, unless it has that content: a card lives by what is not written to it."""
+        path = self._path(name)
+        if durable_files.is_there(path) and read_plain(path, name, _LARGEST) == content:
+            return
+        durable_files.publish(path, content, mode=mode)
+
+    def _take_away(self, name: str) -> None:
+        path = self._path(name)
+        if durable_files.is_there(path):
+            durable_files.remove(path, missing_ok=True)

@@ -1,0 +1,190 @@
+"""Whether a provisioning file holds for this camera: pure, from bytes to a verdict.
+
+docs/provisioning.md says whose word counts, and why in this order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from camerad.base.errors import ConfigError
+from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
+from camerad.container.keys import PublicKey
+from camerad.provisioning import signing
+from camerad.provisioning.signing import Signature, SignatureFileError
+from camerad.provisioning.state import Decision
+
+
+class Why(StrEnum):
+    """Why a file is refused. The values are what the ledger says."""
+
+    UNREADABLE = "unreadable"
+    CARD_READ_ONLY = "card_read_only"
+    TOO_LARGE = "too_large"
+    UNSIGNED = "unsigned"
+    SIGNATURE_SPOILT = "signature_spoilt"
+    CHANGED = "changed"
+    OTHER_OFFICE = "other_office"
+    OFFICE_KEY_CHANGED = "office_key_changed"
+    MISTAKES = "mistakes"
+    OTHER_CAMERA = "other_camera"
+    NO_CAMERA = "no_camera"
+    OLD = "old"
+    RESET_OF_ANOTHER = "reset_of_another"
+    STATE_DAMAGED = "state_damaged"
+
+
+TOLD: Final[Mapping[Why, str]] = {
+    Why.UNREADABLE: f"{NAME} cannot be read from the card; check the card, or copy the file again",
+    Why.CARD_READ_ONLY: "this partition of the card cannot be written, so the file could not be "
+    "removed from it; check it (fsck.vfat), or flash the card anew",
+    Why.TOO_LARGE: f"{NAME} is larger than {MAX_BYTES // 1024} KiB, so it is some other file",
+    Why.UNSIGNED: f"the office's signature, {signing.NAME}, is not beside the file; copy both "
+    "files, or sign it: camerad provision sign",
+    Why.SIGNATURE_SPOILT: f"{signing.NAME} is no signature any more; copy it again, byte for byte, "
+    "or sign the file anew: camerad provision sign",
+    Why.CHANGED: "the file is not as it was when it was signed: an editor that exchanges line "
+    "endings is enough; copy it again, or sign it anew: camerad provision sign",
+    Why.OTHER_OFFICE: "the file is signed by another key than that of the office whose this camera "
+    "is; sign it with the office's key (--office-key)",
+    Why.OFFICE_KEY_CHANGED: "provision.office_key is another key than that of the office whose "
+    "this camera is; write that one, and sign the file anew",
+    Why.MISTAKES: "the file has mistakes; mend them, and sign it anew: camerad provision sign",
+    Why.OTHER_CAMERA: "provision.camera_key is the key of another camera; put the file that was "
+    "made for this one onto the card",
+    Why.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's first needs it; "
+    "see that the file is for this camera, write this camera's thumbprint, and sign it anew",
+    Why.OLD: "provision.serial is not above that of the file which this camera has taken over "
+    "last; make a new file, or write a higher number and sign it anew: camerad provision sign",
+    Why.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; write that "
+    "one, and sign the file anew",
+    Why.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file with "
+    "provision.reset can set it up again",
+}
+"""What is said of each, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The file holds. office: thumbprint of the key that signed it."""
+
+    provisioning: Provisioning
+    sha256: str
+    office: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """It is the very file that was taken over last."""
+
+    decision: Decision
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return self.decision.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It does not hold. mistakes: one line each. office: thumbprint of the key that the signature
+    names, "" if there is none."""
+
+    why: Why
+    sha256: str = ""
+    office: str = ""
+    mistakes: tuple[str, ...] = ()
+
+
+Verdict = Taken | Known | Refused
+
+
+def judge(
+    content: bytes,
+    token: bytes | None,
+    *,
+    pin: Decision | None,
+    damaged: bool,
+    camera: str | None,
+    provision_dir: Path,
+) -> Verdict:
+    """Judge a file.
+
+    content: of the file, or more than it may have. token: of its signature, None if there is none.
+    pin: what was taken over last, None where nothing was. damaged: something was, and cannot be
+    read. camera: thumbprint of the camera's own key, None if it has none. provision_dir: see
+    `read_provisioning`.
+    """
+    sha256 = digest(content)
+    if len(content) > MAX_BYTES:
+        return Refused(Why.TOO_LARGE)
+    if token is None:
+        return Refused(Why.UNSIGNED, sha256)
+    try:
+        signature = signing.parse(token)
+    except SignatureFileError:
+        return Refused(Why.SIGNATURE_SPOILT, sha256)
+
+    def refused(why: Why, mistakes: tuple[str, ...] = ()) -> Refused:
+        return Refused(why, sha256, signature.kid, mistakes)
+
+    pinned = None if pin is None else key_of(pin.office_key)
+    vouched = pinned is not None and signature.is_by(pinned, content)
+    if pin is not None and vouched and pin.sha256 == sha256:
+        return Known(pin)
+    unsaid = pin is not None and not vouched
+    strange = Why.OTHER_OFFICE if pinned is None else _strange(signature, pinned)
+    try:
+        provisioning = read_provisioning(NAME, content, provision_dir)
+    except ConfigError as error:
+        # Of a file that the office did not sign nothing is said but that.
+        return refused(strange) if unsaid else refused(Why.MISTAKES, error.mistakes)
+    wanted = provisioning.file.provision
+    if wanted.reset is None:
+        if damaged:
+            return refused(Why.STATE_DAMAGED)
+        if unsaid:
+            return refused(strange)
+    if pin is None or wanted.reset is not None:
+        own = key_of(wanted.office_key)
+        if own is None:
+            told = f"{NAME}: provision.office_key: this is no key; write the office's public key"
+            return refused(Why.MISTAKES, (told,))
+        if not signature.is_by(own, content):
+            return refused(_strange(signature, own))
+    elif wanted.office_key != pin.office_key:
+        return refused(Why.OFFICE_KEY_CHANGED)
+    if wanted.camera_key not in (None, camera):
+        return refused(Why.OTHER_CAMERA)
+    if wanted.reset is not None:
+        if wanted.reset != camera:
+            return refused(Why.RESET_OF_ANOTHER)
+    elif pin is not None:
+        if wanted.camera_key is None:
+            return refused(Why.NO_CAMERA)
+        if wanted.serial <= pin.serial:
+            return refused(Why.OLD)
+    return Taken(provisioning, sha256, signature.kid)
+
+
+def _strange(signature: Signature, key: PublicKey) -> Why:
+    """Why a signature is not by `key` over this content."""
+    return Why.CHANGED if signature.kid == key.thumbprint else Why.OTHER_OFFICE
+
+
+def digest(content: bytes) -> str:
+    """What a file is known by: SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def key_of(text: str) -> PublicKey | None:
+    """The public key in base64url, as `provision.office_key` has it; None if it is none."""
+    try:
+        return PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": text})
+    except ValueError:
+        return None

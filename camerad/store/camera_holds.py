@@ -1,0 +1,122 @@
+"""Holds that were placed on a camera, as they count in an office.
+
+A camera's ledger comes to an office as a copy, with the recordings. What is held in it is held in
+the office too: the office's ledger takes the hold over as its own, once, with the reason
+``on the camera: REASON`` and the same person. It ends when the camera's ledger tells of a release,
+or by a release in the office, after which it is not taken over again. A copy of a ledger that was
+put back to before the hold ends none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+from camerad.base.text import LONGEST
+from camerad.container.keys import KeyRing
+from camerad.ledger.audit import entries_about
+from camerad.ledger.entry_types import HoldPlaced, HoldReleased
+from camerad.ledger.ledger import read_state
+from camerad.ledger.recording_state import Held
+from camerad.ledger.state import LedgerState
+from camerad.store.locations import Holding, Place, PlaceKind
+from camerad.store.store import MOST_HOLDS, Store
+
+ON_CAMERA: Final = "on the camera: "
+"""What the reason of a hold that was taken over begins with."""
+
+
+def pending(
+    place: Place, state: LedgerState | None, own: KeyRing, keys: KeyRing
+) -> dict[str, tuple[Held, ...]]:
+    """The holds of cameras' ledgers that an office has to take over, by the recordings' ids.
+
+    state: what the office's ledger says, None if there is none. own: the keys to read that with.
+    keys: those to read the cameras' with. Raises StorageError if any of them cannot be read.
+    """
+    found: dict[str, tuple[Held, ...]] = {}
+    for holding in _with_ledger(place):
+        for known in read_state(holding.ledger, keys).recordings.values():
+            if not known.held or not place.files_of(known.id):
+                continue
+            ours = state.recordings.get(known.id) if state is not None else None
+            if ours is not None and ours.deleted is not None:
+                continue
+            there = set(ours.holds) if ours is not None else set()
+            if state is not None:
+                there |= _ever_placed(place, own, known.id)
+            new = tuple(one for one in map(_as_ours, known.holds) if one not in there)
+            if new:
+                found[known.id] = (*found.get(known.id, ()), *new)
+    return found
+
+
+def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
+    """Let the store of an office hold what its cameras hold, and no more; yields a sentence on
+    each change. What cannot be read is added to the store's `unread`.
+
+    keys: any that a hold may be signed by. trusted: those that may end one.
+    """
+    place = store.place
+    for holding in _with_ledger(place):
+        part = Place(place.kind, place.root, (holding,), place.unread)
+        try:
+            held = pending(part, store.ledger.state, store.ledger.keys, keys)
+            ended = list(_released(holding, store.ledger.state, trusted))
+        except StorageError as error:
+            store.unread += (error,)
+            continue
+        for recording, holds in held.items():
+            ours = store.ledger.state.recordings.get(recording)
+            room = MOST_HOLDS - (len(ours.holds) if ours is not None else 0)
+            for one in holds[:room]:  # it is held by the others, too
+                store.ledger.append("hold", id=recording, reason=one.reason, who=one.who)
+                yield f"{recording}: it is held {one.reason} ({one.who})"
+        for recording, who in ended:
+            store.ledger.append("release", id=recording, who=who)
+            yield f"{recording}: it was held on the camera, which released it ({who})"
+
+
+def _as_ours(hold: Held) -> Held:
+    """A hold of a camera as the office keeps it."""
+    return Held(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
+
+
+def _with_ledger(place: Place) -> Iterator[Holding]:
+    for one in place.holdings if place.kind is PlaceKind.OFFICE else ():
+        if not one.broken and durable_files.is_directory(one.ledger):
+            yield one
+
+
+def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
+    """The holds that the office's ledger tells of, released ones included."""
+    if not durable_files.is_directory(place.ledger):
+        return set()
+    facts = (one.facts for one in entries_about(place.ledger, own, recording))
+    return {Held(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
+
+
+def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterator[tuple[str, str]]:
+    """What is held in the office only because its camera held it, and the camera's ledger tells
+    that it does not any more: the id, and who released it."""
+    ours = [
+        one
+        for one in state.recordings.values()
+        if one.held and all(hold.reason.startswith(ON_CAMERA) for hold in one.holds)
+    ]
+    if not ours:
+        return
+    theirs = read_state(holding.ledger, trusted).recordings
+    for one in ours:
+        known = theirs.get(one.id)
+        if known is None or known.held:
+            continue
+        told = [
+            entry.facts
+            for entry in entries_about(holding.ledger, trusted, one.id)
+            if isinstance(entry.facts, HoldPlaced | HoldReleased)
+        ]
+        if told and isinstance(told[-1], HoldReleased):
+            yield one.id, told[-1].who

@@ -1,0 +1,208 @@
+"""Files that are a recording by their content, and have another name than it has.
+
+A file manager calls a copy ``ID (1).tar``, "Kopie von ID.tar" or whatever it likes, and anybody can
+rename a file. Each opens like the recording itself. So what goes with a recording is told by
+content, never by name alone:
+
+- **What a copy is.** It begins with the statement that the ledger names as the recording's header,
+  byte for byte: the SHA-256 is the same, and the ledger took it over only from a file that a
+  trusted key vouched for. No other recording has that header. It may be cut off or damaged behind
+  it, but holds no other recording's header. A copy is deleted together with its recording, or
+  later, where it is found when the tombstone is there already.
+- **What only says so.** A file whose header has the id of a recording and is another one is
+  nobody's copy. It is named, and nothing deletes it.
+- **What has another recording's name.** A file with the name of a recording that is deleted, and
+  the content of one that is not, stays: retention and holds are a recording's, not a name's.
+- **What was renamed.** A whole recording that a trusted key vouches for, and that is not here under
+  its own name, gets that back; from then on it is a recording like any other, to be held, and to be
+  deleted in its time. So a copy that comes to an office when even the tombstone has expired is
+  taken over once more, is due at once, and goes. On a device this holds of what its ledger calls
+  missing: its ledger knows what it made, and what it does not know it would call a loss of entries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.durable_files import TEMPORARY
+from camerad.base.errors import CameradError, StorageError
+from camerad.container import jws, ustar
+from camerad.container.chain import HEADER_NAME
+from camerad.container.keys import KeyRing
+from camerad.container.members import regular
+from camerad.container.recording_files import SUFFIX
+from camerad.container.skeleton import Skeleton, header_of, pieces, skeleton
+from camerad.container.statements import RecordingInfo
+from camerad.ledger.recording_state import Known
+from camerad.store.discrepancies import Difference, What
+from camerad.store.listing import Others
+from camerad.store.locations import Place, PlaceKind
+from camerad.store.trust import doubt
+
+_HEADER_FIELD: Final = ustar.header(HEADER_NAME, 0)[:100]
+"""What a recording's first member begins with: its name, filled up with zeros."""
+
+
+class Copies:
+    """The copies in a place. others: what lies there beside the recordings. recordings: what the
+    store's ledger knows. trusted: keys of the devices that are believed."""
+
+    def __init__(
+        self, place: Place, others: Others, recordings: Mapping[str, Known], trusted: KeyRing
+    ) -> None:
+        self._place = place
+        self._others = others
+        self._recordings = recordings
+        self._trusted = trusted
+
+    @property
+    def any(self) -> bool:
+        """Whether anything lies there beside the recordings, as hardly ever."""
+        return bool(self._others.copies or self._others.odd)
+
+    @property
+    def failed(self) -> tuple[StorageError, ...]:
+        """Why some of what lies there could not be read, so that nobody knows what it is."""
+        return self._others.failed
+
+    def files_of(self, known: Known) -> list[str]:
+        """Everything that goes when this recording is deleted: its copies, and last, because they
+        may have to tell what a copy is, the files with its name."""
+        named = [path for path in self._place.files_of(known.id) if not self._is_another(path)]
+        header = known.header or _header_of(named, known.id)
+        return [one.path for one in self._of(known.id) if is_copy(one.path, header)] + named
+
+    def unknown(self) -> set[str]:
+        """Ids of the copies of which the ledger's newest epoch says nothing."""
+        return {one.id for one in self._others.copies} - set(self._recordings)
+
+    def buried(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
+        """Copies of recordings that were deleted. headers: by id, the SHA-256 of their headers."""
+        there = self._others.copies
+        return [one for one in there if is_copy(one.path, headers.get(one.id, ""))]
+
+    def missing(self) -> Iterator[str]:
+        """Ids of the recordings whose file has vanished, and of which there is a copy."""
+        for info in self._others.copies:
+            known = self._recordings.get(info.id)
+            if known is not None and known.missing and is_copy(info.path, known.header):
+                yield info.id
+
+    def rename(self) -> Iterator[Difference]:
+        """Give whole recordings that are not here under their own names these back."""
+        for info in self._others.copies:
+            if not self._may_be_renamed(info):
+                continue
+            name = os.path.basename(info.path)
+            target = os.path.join(os.path.dirname(info.path), info.id + SUFFIX)
+            try:
+                durable_files.rename(info.path, target)
+            except StorageError as error:
+                yield Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+                continue
+            text = f"its file was called {name!r}, and has its own name again"
+            yield Difference(What.RENAMED, info.id, text)
+
+    def told(self) -> Iterator[Difference]:
+        """What lies beside the recordings, for people."""
+        for info in self._others.copies:
+            if info.path.endswith(TEMPORARY):
+                continue  # an offload may be under way
+            known = self._recordings.get(info.id)
+            header = known.header if known is not None else ""
+            header = header or _header_of(self._place.files_of(info.id), info.id)
+            if is_copy(info.path, header):
+                text = f"{info.path} is a copy of it, and is deleted together with it"
+                yield Difference(What.COPY, info.id, text, alarm=True)
+            else:
+                text = (
+                    f"{info.path} says that it is this recording, and it is not known to be a copy "
+                    "of it, so nothing deletes it: look at it, and remove it if nobody needs it"
+                )
+                yield Difference(What.UNVOUCHED, info.id, text, alarm=True)
+        for path, why in self._others.odd:
+            text = f"it is left as it is: {why}; if nobody needs it, remove it"
+            yield Difference(What.UNREADABLE, path, text, alarm=True)
+
+    def _of(self, recording: str) -> Iterator[RecordingInfo]:
+        return (info for info in self._others.copies if info.id == recording)
+
+    def _is_another(self, path: str) -> bool:
+        """Whether a file that has one recording's name is another one, which is not deleted."""
+        if not path.endswith(SUFFIX):
+            return False  # put aside: that is held, and deleted, by its name
+        try:
+            if header_of(path).id + SUFFIX == os.path.basename(path):
+                return False
+        except (CameradError, ValueError, ArithmeticError):
+            return False  # it is none
+        said = _said(path)
+        if said is None:
+            return False
+        known = self._recordings.get(said.header.id)
+        if known is not None and known.header == _digest(said):
+            return known.deleted is None
+        return not doubt(said, self._trusted)
+
+    def _may_be_renamed(self, info: RecordingInfo) -> bool:
+        known = self._recordings.get(info.id)
+        if info.final is None or info.path.endswith(TEMPORARY) or self._place.files_of(info.id):
+            return False
+        said = _said(info.path)
+        if said is None or said.closed_by is None or doubt(said, self._trusted):
+            return False
+        if known is None:
+            return self._place.kind is PlaceKind.OFFICE
+        return (
+            known.deleted is None
+            and known.final in (None, said.closed_by.sha256)
+            and known.header in ("", _digest(said))
+        )
+
+
+def is_copy(path: str, header: str) -> bool:
+    """Whether the file at `path` is the recording with this SHA-256 of its first statement, or a
+    part of it, and no other one. header: "" for one that nobody knows, of which nothing is a copy.
+    """
+    said = _said(path) if header else None
+    if said is None or _digest(said) != header:
+        return False
+    return said.closed_by is not None or not _goes_on_with_another(path, said.stop.offset)
+
+
+def _goes_on_with_another(path: str, offset: int) -> bool:
+    """Whether there is a recording's header in what lies behind `offset`, or nobody can tell."""
+    try:
+        with regular(path) as file:
+            before = b""
+            for piece in pieces(file, offset):
+                if _HEADER_FIELD in before + piece:
+                    return True
+                before = piece[-len(_HEADER_FIELD) :]
+    except (OSError, CameradError):
+        return True
+    return False
+
+
+def _header_of(paths: list[str], recording: str) -> str:
+    """SHA-256 of the header of the first of these files that is this recording; "" if none is."""
+    for path in paths:
+        said = _said(path)
+        if said is not None and said.header.id == recording:
+            return _digest(said)
+    return ""
+
+
+def _said(path: str) -> Skeleton | None:
+    """What a file says of itself; None if it is no recording, or cannot be read, or is a link."""
+    try:
+        return None if durable_files.is_link(path) else skeleton(path)
+    except (CameradError, ValueError, ArithmeticError):
+        return None
+
+
+def _digest(said: Skeleton) -> str:
+    return jws.digest(said.statement.token)

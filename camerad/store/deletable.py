@@ -1,0 +1,113 @@
+"""Whether what lies under a recording's name is that recording, and can be removed.
+
+A tombstone says for ever that a recording was deleted. So it is signed only after its files were
+read, just then, and are what the ledger names:
+
+- a plain file, in a directory where this user may remove it;
+- with the end that the ledger names, or, where it names none, with the header that it names; of
+  what the ledger knows as changed, with the end that this was noted with;
+- a further file, or a copy, with the header that the ledger names.
+
+Of what nobody vouches for, and of what repair put aside, the ledger names nothing: that has to be a
+plain file that can be read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from typing import ClassVar
+
+from camerad.base import durable_files
+from camerad.base.durable_files import explained
+from camerad.base.errors import CameradError, StorageError
+from camerad.container import jws
+from camerad.container.members import regular
+from camerad.container.recording_files import SUFFIX
+from camerad.container.skeleton import Skeleton, skeleton
+from camerad.ledger.recording_state import Known
+
+
+class NotTheRecordingError(StorageError):
+    """Error raised when something else than the recording lies under its name."""
+
+    exit_code: ClassVar[int] = 2  # as `camerad evidence verify` says it
+
+
+def check(known: Known, paths: Sequence[str]) -> None:
+    """Return if these files are the recording, and can be removed. paths: all of them.
+
+    Raises NotTheRecordingError if one is something else, and StorageError if one cannot be read or
+    removed. Nothing is changed.
+    """
+    own = [path for path in paths if os.path.basename(path) == known.id + SUFFIX]
+    others = 0
+    for path in paths:
+        check_plain(path)
+        if path not in own:
+            continue  # put aside; or a copy, which its header made one
+        said = _said(path)
+        if _ends_as_named(known, said):
+            continue
+        if not known.header or said is None or jws.digest(said.statement.token) != known.header:
+            raise _another(known, path)
+        others += 1
+    if own and others == len(own):
+        raise _another(known, own[0])
+
+
+def check_plain(path: str) -> None:
+    """Return if this is a plain file that can be read, in a directory from which it can be removed.
+    Raises as `check`."""
+    if not durable_files.is_file(path):
+        raise NotTheRecordingError(
+            f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
+            "recording: it is left as it is, and nothing is called deleted; see what put it there"
+        )
+    try:
+        with regular(path) as file:
+            file.read(1)
+    except OSError as error:
+        raise explained("read the recording", path, error) from error
+    directory = os.path.dirname(path)
+    try:
+        read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
+    except OSError as error:
+        raise explained("remove the recording", path, error) from error
+    number = errno.EROFS if read_only else errno.EACCES
+    if read_only or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+        refused = OSError(number, os.strerror(number))
+        raise explained("remove the recording", path, refused)
+
+
+def final_of(known: Known) -> str | None:
+    """SHA-256 of the end that the ledger names for what is there now; None if it names none."""
+    return known.final if known.changed is None else known.changed or None
+
+
+def _said(path: str) -> Skeleton | None:
+    """What a file says of itself; None if it is no recording. Raises StorageError."""
+    try:
+        return skeleton(path)
+    except StorageError:
+        raise
+    except (CameradError, ValueError, ArithmeticError):
+        return None
+
+
+def _ends_as_named(known: Known, said: Skeleton | None) -> bool:
+    if known.changed is None and known.final is None:
+        if not known.header:
+            return True  # nobody vouches for it
+        return said is not None and jws.digest(said.statement.token) == known.header
+    closed = None if said is None else said.closed_by
+    return (None if closed is None else closed.sha256) == final_of(known)
+
+
+def _another(known: Known, path: str) -> NotTheRecordingError:
+    return NotTheRecordingError(
+        f"{path}: this file is not the recording {known.id} that the ledger names: it is left as "
+        f"it is, and nothing is called deleted; see what is wrong with 'camerad evidence verify "
+        f"{path}'"
+    )

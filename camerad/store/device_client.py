@@ -1,0 +1,129 @@
+"""A device as an offload sees it: what it has, and its word for what the office has.
+
+Its word is a receipt, signed over copies that were read back, with the head of its ledger; only
+what a receipt names is acknowledged (`camerad.office.offload`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from camerad.base.errors import EX_USAGE, CameradError
+from camerad.container import jws
+from camerad.container.keys import KeyRing, PublicKey, SigningKey
+from camerad.ledger.state import LedgerState
+from camerad.store import receipts
+from camerad.store.locations import Place
+from camerad.store.receipts import Copied, Receipt
+from camerad.store.store import Store
+
+
+class OffloadError(CameradError, ValueError):
+    """Error raised when an offload cannot begin; the text says what to do."""
+
+    exit_code = EX_USAGE
+
+
+class Device(Protocol):
+    """The device whose recordings are offloaded, whether its daemon runs or not."""
+
+    @property
+    def place(self) -> Place:
+        """Its state directory."""
+
+    @property
+    def key(self) -> PublicKey:
+        """The key that it signs with."""
+
+    @property
+    def keys(self) -> KeyRing:
+        """That one, and those that it had before."""
+
+    def state(self) -> LedgerState:
+        """What its ledger says."""
+
+    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+        """A receipt over these copies; see `sign_receipt`."""
+
+    def acknowledge(self, token: bytes) -> None:
+        """Take note of a receipt; see `accept_receipt`."""
+
+
+class OwnedDevice:
+    """A device whose daemon does not run. store: its store, claimed. key: its private key."""
+
+    def __init__(self, store: Store, key: SigningKey, keys: KeyRing) -> None:
+        self._store = store
+        self._signing = key
+        self.keys: Final = keys
+
+    @property
+    def place(self) -> Place:
+        """Its state directory."""
+        return self._store.place
+
+    @property
+    def key(self) -> PublicKey:
+        """The key that it signs with."""
+        return self._signing.public
+
+    def state(self) -> LedgerState:
+        """What its ledger says."""
+        return self._store.ledger.state
+
+    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+        """See `sign_receipt`."""
+        return sign_receipt(self._store, self._signing, device, directory, copied)
+
+    def acknowledge(self, token: bytes) -> None:
+        """See `accept_receipt`."""
+        accept_receipt(self._store, self.keys, token)
+
+
+def sign_receipt(
+    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[Copied]
+) -> bytes:
+    """The device's word that these copies are in the office's directory of that id.
+
+    Raises OffloadError if a copy is of a recording that the ledger does not know, or that ends
+    otherwise; ValueError if there are none or too many.
+    """
+    for one in copied:
+        known = store.ledger.state.recordings.get(one.id)
+        if known is None or known.final != one.final:
+            raise OffloadError(
+                f"{one.id}: the copy ends with {one.final}, which the ledger does not know; "
+                "restart the daemon, which compares files and ledger, and look at its log"
+            )
+    boot_id, now = store.ledger.now()
+    receipt = Receipt(
+        device=device,
+        kid=key.public.thumbprint,
+        directory=directory,
+        recordings=tuple(copied),
+        head=store.ledger.head,
+        boot_id=boot_id,
+        clock=now,
+    )
+    return receipts.sign(key, receipt)
+
+
+def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
+    """Have the ledger call a receipt's recordings acknowledged; returns the ids of those that it
+    did not call so before.
+
+    keys: the device's. Recordings that are gone meanwhile are passed over. Raises JwsError if it is
+    no receipt of this device, and StorageError.
+    """
+    receipt = receipts.parse(token, keys)
+    sha256 = jws.digest(token)
+    told = []
+    for one in receipt.recordings:
+        known = store.ledger.state.recordings.get(one.id)
+        if known is None or not known.here or known.final != one.final:
+            continue
+        if known.acknowledged is None:
+            store.ledger.append("acknowledged", id=one.id, final=one.final, receipt=sha256)
+            told.append(one.id)
+    return told

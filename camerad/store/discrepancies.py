@@ -1,0 +1,64 @@
+"""How files and a store's ledger differ, in words for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from camerad.base.text import printable
+from camerad.container.statements import RecordingInfo
+from camerad.ledger.recording_state import Known
+from camerad.store.trust import is_vouched
+
+
+class What(StrEnum):
+    """How files and ledger differed."""
+
+    FOUND = "found"
+    """A file that the ledger did not know."""
+    RECEIVED = "received"
+    """The same, in an office: the recording was handed over."""
+    ENDED = "ended"
+    """A file with an end that the ledger did not know."""
+    MISSING = "missing"
+    """A file that has vanished without a tombstone."""
+    DELETED = "deleted"
+    """A file with a tombstone: the deletion was completed."""
+    CHANGED = "changed"
+    """A file that ends otherwise than the ledger says, or does so no more."""
+    DOUBLED = "doubled"
+    """A file with the id of another one; whichever a trusted key vouches for counts."""
+    COPY = "copy"
+    """A file that is a copy of a recording, under another name."""
+    RENAMED = "renamed"
+    """A recording that was under another name, and has its own again."""
+    UNVOUCHED = "unvouched"
+    """A file for which no trusted key vouches; the ledger believes nothing of what it says."""
+    UNREADABLE = "unreadable"
+    """A file, or what has its name, that could not be dealt with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference between a file and the ledger. alarm: nothing that is in order explains it."""
+
+    what: What
+    id: str
+    text: str
+    alarm: bool = False
+
+    def __str__(self) -> str:
+        return printable(f"{self.id}: {self.text}")
+
+
+def taken_in(info: RecordingInfo, kind: str, known: Known | None) -> Difference:
+    """What an entry of that kind wrote down about a file. known: what the ledger knew before."""
+    if known is not None and known.missing:
+        return Difference(What.FOUND, info.id, "its file, which had vanished, is back")
+    if kind == "received":
+        return Difference(What.RECEIVED, info.id, f"received from {info.device}")
+    if known is None or not is_vouched(known):
+        return Difference(What.FOUND, info.id, "the ledger did not know it")
+    if kind == "found":
+        return Difference(What.FOUND, info.id, "it has no end, and can get none any more")
+    return Difference(What.ENDED, info.id, f"its file has an end ({info.reason})")

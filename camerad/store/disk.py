@@ -1,0 +1,184 @@
+"""How much room is left for recordings, and whether the storage takes them at all.
+
+Asks the file system only for what it knows without writing (``statvfs(3)``): while nothing is
+recorded, nothing is written (P1). After a write has failed, `probe` finds out whether the storage
+has come back, with an unnamed file of zeros that no directory ever lists (``O_TMPFILE``,
+``open(2)``).
+
+A file system that has found an error in itself may take nothing more and still say that it may be
+written: since Linux 6.12 ext4 refuses everything then without becoming a read-only mount (commit
+d3476f3dad4a, "ext4: don't set SB_RDONLY after filesystem errors"). But it counts such errors.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from camerad.base import durable_files
+from camerad.base.errors import EX_CANTCREAT, StorageError
+
+BLOCK_DEVICES: Final = "/sys/dev/block"
+EXT4: Final = "/sys/fs/ext4"
+PROBE_BYTES = 4096
+_MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What storage says that works again once room is made, or it is mended."""
+
+
+class StateDirectoryError(StorageError):
+    """Error raised at start when the place for recordings cannot be used."""
+
+    exit_code: ClassVar[int] = EX_CANTCREAT
+
+
+class TakenError(StateDirectoryError):
+    """Error raised when another process has the claim to the recordings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
+    mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
+    not count them."""
+
+    free_bytes: int
+    minutes: float
+    writable: bool
+    errors: int = 0
+
+
+def prepare(directory: str) -> None:
+    """Make the directory for recordings, readable by owner and group only; no card is waited for.
+
+    Raises StateDirectoryError if it cannot be made.
+    """
+    try:
+        # What opens the store settles everything before it writes anything.
+        durable_files.make_directory(directory, durable=False)
+    except StorageError as error:
+        raise StateDirectoryError(
+            f"{error}; or set device.state_dir to a directory that the daemon's user may write"
+        ) from error
+
+
+def usable(directory: str) -> StorageError | None:
+    """Whether recordings could be written, which waits for the card.
+
+    Returns what is the matter if the storage is full or failing just now: that may pass, and a
+    camera without storage still shows the self-view and says that it cannot record. Raises
+    StateDirectoryError if this user may not write there.
+    """
+    try:
+        probe(directory)
+    except StorageError as error:
+        if error.errno in _MAY_PASS:
+            return error
+        raise StateDirectoryError(str(error)) from error
+    return None
+
+
+def claim(directory: str, *, linked: bool = False) -> int:
+    """Make sure that this is the only daemon that records into the directory.
+
+    linked: as for `files.open_directory`. Returns a descriptor that holds the claim until it is
+    closed. Raises TakenError if another daemon has it, and StateDirectoryError, with its number, if
+    the directory cannot be claimed.
+    """
+    try:
+        return durable_files.lock_directory(directory, linked=linked)
+    except BlockingIOError as error:
+        raise TakenError(
+            f"another process of camerad is at work in {directory}: end it first, a camera by "
+            "'systemctl stop camerad', and wait for a command's end; or set device.state_dir"
+        ) from error
+    except StorageError as error:
+        said = StateDirectoryError(str(error))
+        said.errno = error.errno
+        raise said from error
+
+
+def room(
+    directory: str, bits_per_second: float, devices: str = BLOCK_DEVICES, ext4: str = EXT4
+) -> Room:
+    """What is left. Raises StorageError if the file system does not even answer.
+
+    devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
+    what ext4 says of each of its file systems (Documentation/ABI/testing/sysfs-fs-ext4).
+    """
+    try:
+        state = os.statvfs(directory)
+        device = os.stat(directory).st_dev
+    except OSError as error:
+        raise StorageError(f"{directory}: {error.strerror}") from error
+    free = state.f_bavail * state.f_frsize
+    return Room(
+        free_bytes=free,
+        minutes=free * 8 / bits_per_second / 60,
+        writable=not state.f_flag & os.ST_RDONLY,
+        errors=_errors(device, devices, ext4),
+    )
+
+
+def _errors(device: int, devices: str, ext4: str) -> int:
+    name = os.path.basename(
+        os.path.realpath(os.path.join(devices, f"{os.major(device)}:{os.minor(device)}"))
+    )
+    try:
+        with open(os.path.join(ext4, name, "errors_count"), encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0  # another kind of file system, or a kernel that tells nobody
+
+
+def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
+    """What `path` would be lost with: a name for its disk, or where no disk is known (a share,
+    memory) for its file system. Equal names: the same disk. Partitions of one disk are one.
+
+    sysfs: the directory of the kernel's links from device numbers to block devices; a partition has
+    a file ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
+    StorageError if the path cannot be looked at.
+    """
+    try:
+        device = os.stat(path).st_dev
+    except OSError as error:
+        raise durable_files.explained("look at", path, error) from error
+    number = f"{os.major(device)}:{os.minor(device)}"
+    block = os.path.realpath(os.path.join(sysfs, number))
+    if not durable_files.is_directory(block):
+        return number
+    return (
+        os.path.dirname(block)
+        if durable_files.is_there(os.path.join(block, "partition"))
+        else block
+    )
+
+
+def probe(directory: str) -> None:
+    """Write and synchronise a few zeros without leaving a trace.
+
+    Raises StorageError saying what is wrong and how to mend it.
+    """
+    try:
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, bytes(PROBE_BYTES))
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        said = StorageError(f"{directory}: {_cure(error)}")
+        said.errno = error.errno
+        raise said from error
+
+
+def _cure(error: OSError) -> str:
+    cures = {
+        errno.ENOSPC: "it is full; free some room",
+        errno.EROFS: "it is mounted read-only; the card may be failing: replace it",
+        errno.EIO: "the storage reports an error; replace the card",
+        errno.EACCES: "it may not be written by the daemon's user; change its owner",
+        errno.ENOTDIR: "it is not a directory; remove the file or set device.state_dir",
+    }
+    return cures.get(error.errno or 0, f"cannot be written: {error.strerror}")

@@ -1,0 +1,168 @@
+"""A recording as a store has it: what its file says, and what the ledger says about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from camerad.base.clock import DAY, SECOND, Moment
+from camerad.container.recording_files import SUFFIX
+from camerad.container.skeleton import skeleton
+from camerad.container.statements import RecordingInfo, rfc3339
+from camerad.ledger.recording_state import Held, Known
+from camerad.ledger.state import LedgerState
+from camerad.store.listing import INTERRUPTED, RECORDING, Listing, Others
+from camerad.store.locations import Place, PlaceKind
+from camerad.store.retention import WARNING_US, days_left, left_us
+from camerad.store.trust import facts_from, is_vouched
+
+LATEST_US: Final = 253_402_300_799 * SECOND
+"""The last second of the year 9999, wall time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A recording that is here.
+
+    info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
+    time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
+    same in whole days, rounded up. urgent: it is flagged, and due soon. told: in an office, whether
+    the copy of its device's ledger names it. copy: its file has another name than it has.
+    """
+
+    info: RecordingInfo
+    known: Known | None
+    expires_us: int | None
+    days_left: int | None
+    urgent: bool
+    told: bool = False
+    copy: bool = False
+    on_camera: tuple[Held, ...] = ()
+
+    @property
+    def holds(self) -> tuple[Held, ...]:
+        """Why it is kept beyond its time."""
+        return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
+
+    def held_on_camera(self, holds: tuple[Held, ...]) -> Stored:
+        """The same with these holds of its camera."""
+        if not holds:
+            return self
+        return replace(self, on_camera=holds, expires_us=None, days_left=None, urgent=False)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it has a mark."""
+        return self.info.flagged or (self.known is not None and self.known.flagged)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether an office has a copy of it."""
+        return self.known is not None and self.known.acknowledged is not None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the ledger says that its file is not what it was."""
+        return self.known is not None and self.known.changed is not None
+
+    @property
+    def vouched(self) -> bool:
+        """Whether a trusted key vouched for what the ledger knows of it, if it knows anything."""
+        return self.known is None or is_vouched(self.known)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON."""
+        return self.info.as_json() | {
+            "flagged": self.flagged,
+            "holds": [{"reason": hold.reason, "who": hold.who} for hold in self.holds],
+            "held": bool(self.holds),
+            "acknowledged": self.acknowledged,
+            "in_ledger": self.known is not None,
+            "in_device_ledger": self.told,
+            "vouched": self.vouched,
+            "copy": self.copy,
+            "changed": self.changed,
+            "expires": None if self.expires_us is None else rfc3339(self.expires_us),
+            "days_left": self.days_left,
+            "expires_soon": self.urgent,
+        }
+
+
+def join(
+    infos: Iterable[RecordingInfo],
+    state: LedgerState | None,
+    boot_id: str,
+    now: Moment,
+    told: Collection[str] = (),
+) -> list[Stored]:
+    """Recordings with what a ledger says about them: flagged first, then the newest.
+
+    state: None where there is no ledger. told: ids that the ledgers of other devices name, as far
+    as their copies are here.
+    """
+    found = [
+        replace(
+            _joined(info, state, boot_id, now),
+            told=info.id in told,
+            copy=os.path.basename(info.path) != info.id + SUFFIX,
+        )
+        for info in infos
+    ]
+    # Stable: within each half the order is that of the listing.
+    return sorted(found, key=lambda one: not one.flagged)
+
+
+def _joined(info: RecordingInfo, state: LedgerState | None, boot_id: str, now: Moment) -> Stored:
+    known = state.recordings.get(info.id) if state is not None else None
+    if state is None or known is None:
+        return Stored(info, None, None, None, urgent=False)
+    left = left_us(known, state, boot_id, now)
+    if left is None:
+        return Stored(info, known, None, None, urgent=False)
+    expires_us = now.wall_us + left if now.trusted else None
+    if expires_us is None and known.ended is not None and known.ended.trusted:
+        expires_us = known.ended.wall_us + known.retention_days * DAY
+    if expires_us is not None and not 0 <= expires_us <= LATEST_US:
+        expires_us = None  # no calendar has that day
+    flagged = info.flagged or known.flagged
+    days = days_left(known, state, boot_id, now)
+    return Stored(info, known, expires_us, days, urgent=flagged and left <= WARNING_US)
+
+
+def list_place(place: Place, listing: Listing | None = None) -> list[RecordingInfo]:
+    """The recordings in a place, the newest first, without those in what could not be looked into
+    (`Place.unread`). Raises StorageError."""
+    listing = listing or Listing()
+    infos = [info for directory in place.shelves for info in listing.read(directory)]
+    infos = [seen_in(place, info) for info in infos]
+    return sorted(infos, key=lambda info: info.id, reverse=True)
+
+
+def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
+    """What a file in a place says of itself, as it counts there: whoever can read a file can lock
+    it, so only on a camera is that a recorder."""
+    if place.kind is PlaceKind.DEVICE or info.state != RECORDING:
+        return info
+    return replace(info, state=INTERRUPTED)
+
+
+def others_in(place: Place, listing: Listing | None = None) -> Others:
+    """What lies beside the recordings in a place, copies of recordings above all, so far as it
+    could be looked into."""
+    listing = listing or Listing()
+    found = [listing.others(directory) for directory in place.shelves]
+    return Others(
+        tuple(seen_in(place, info) for one in found for info in one.copies),
+        tuple(odd for one in found for odd in one.odd),
+        tuple(error for one in found for error in one.failed),
+    )
+
+
+def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
+    """The facts of an entry of that kind about a recording's file: see `intake.facts_from`.
+
+    Raises NotARecordingError and StorageError.
+    """
+    return facts_from(skeleton(path), kind, own=own)

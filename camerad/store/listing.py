@@ -1,0 +1,235 @@
+"""Which recordings a directory holds, from their own files.
+
+There is no index that could disagree with them. What a file says about itself is listed as it is:
+whether it is authentic is not asked here. A recording has one name, its id and ``.tar``; a file
+that is one by its content and has any other name is a copy (`Listing.others`).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from dataclasses import dataclass, replace
+from typing import Final
+
+from camerad.base.durable_files import explained
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.text import printable
+from camerad.container.members import NotARecordingError
+from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
+from camerad.container.skeleton import header_of, skeleton
+from camerad.container.statements import RECOVERED, RecordingInfo, Tally
+
+_log = logging.getLogger(__name__)
+
+RECORDING: Final = "recording"
+"""It runs."""
+CLOSED: Final = "closed"
+"""It has its end; one that repair wrote makes it `RECOVERED` instead."""
+INTERRUPTED: Final = "interrupted"
+"""It has no end, and nobody is writing it."""
+
+_Key = tuple[int, int]
+
+
+class RenamedError(NotARecordingError):
+    """Error raised when a file has the name of another recording than it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What lies in a directory beside its recordings.
+
+    copies: files that are a recording by their content, and have another name than it has. odd:
+    paths of what may be one and cannot be looked at, or is none, each with why, for people. failed:
+    the errors of those that could not be read.
+    """
+
+    copies: tuple[RecordingInfo, ...] = ()
+    odd: tuple[tuple[str, str], ...] = ()
+    failed: tuple[StorageError, ...] = ()
+
+
+class Listing:
+    """Lists directories, and reads no file again that has neither another size nor another time of
+    change. Usable from any thread.
+
+    failed: of the directories that were read, each file that could not be, and why: nobody knows
+    what is in it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[_Key, RecordingInfo | None]] = {}
+        self.failed: dict[str, StorageError] = {}
+        self._renamed: set[str] = set()
+        self._others: dict[str, tuple[_Key, RecordingInfo | str]] = {}
+
+    def read(self, directory: str) -> list[RecordingInfo]:
+        """Every recording in `directory`, the newest first.
+
+        Files that are none of ours are left out; of those that should be, the log says why, once.
+        Raises StorageError if the directory cannot be read.
+        """
+        known, seen = self._known, {}
+        found = []
+        failed = {}
+        for name in names(directory):
+            if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
+                continue
+            path = os.path.join(directory, name)
+            try:
+                key, info = self._look(path, known.get(path))
+            except OSError as error:
+                if error.errno != errno.ENOENT:  # else it was deleted since
+                    _log.warning("this recording cannot be listed: %s", printable(error))
+                    if not isinstance(error, StorageError):
+                        error = explained("look at it", path, error)
+                    failed[path] = error
+                continue
+            except (ValueError, ArithmeticError) as error:
+                # Whatever a file says, it keeps no other one from being listed.
+                _log.error("this recording cannot be listed: %s: %s", path, printable(error))
+                continue
+            seen[path] = key, info
+            if info is not None:
+                found.append(info)
+        kept = {path: entry for path, entry in known.items() if os.path.dirname(path) != directory}
+        self._known = kept | seen
+        others = {
+            path: error for path, error in self.failed.items() if os.path.dirname(path) != directory
+        }
+        self.failed = others | failed
+        return sorted(found, key=lambda info: (number_of(info.id), info.id), reverse=True)
+
+    def _look(
+        self, path: str, known: tuple[_Key, RecordingInfo | None] | None
+    ) -> tuple[_Key, RecordingInfo | None]:
+        # Before the file is read: what changes meanwhile is read again the next time.
+        state = os.stat(path, follow_symlinks=False)
+        key = state.st_size, state.st_mtime_ns
+        if known is not None and known[0] == key:
+            info = known[1]
+            if info is not None and info.state in (RECORDING, INTERRUPTED):
+                info = replace(info, state=RECORDING if _runs(path) else INTERRUPTED)
+            return key, info
+        self._renamed.discard(path)
+        try:
+            if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+                # Not even opened: a symbolic link may lead anywhere. To read a directory fails.
+                raise NotARecordingError(path, "this is no regular file")
+            return key, read_info(path)
+        except NotARecordingError as error:
+            if isinstance(error, RenamedError):
+                self._renamed.add(path)
+            _log.warning("this recording cannot be listed: %s", printable(error))
+            return key, None
+
+    def others(self, directory: str) -> Others:
+        """What else is in `directory`. A directory that cannot be read is odd itself.
+
+        Of files that have a recording's name only those are looked at that the last `read` found to
+        be another one.
+        """
+        seen: dict[str, tuple[_Key, RecordingInfo | str]] = {}
+        copies, odd = [], []
+        failed: list[StorageError] = []
+        try:
+            there = sorted(names(directory))
+        except StorageError as error:
+            return Others((), ((directory, str(error)),), (error,))
+        for name in there:
+            path = os.path.join(directory, name)
+            own = name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
+            if (own and path not in self._renamed) or name.endswith(UNREADABLE):
+                continue
+            try:
+                state = os.stat(path, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                failed.append(explained("look at the file", path, error))
+                odd.append((path, str(failed[-1])))
+                continue
+            key = state.st_size, state.st_mtime_ns
+            known = self._others.get(path)
+            try:
+                entry = known if known and known[0] == key else (key, _other(path, state))
+            except StorageError as error:
+                # Not kept: whether somebody may read a file shows in neither size nor time.
+                failed.append(error)
+                odd.append((path, str(error)))
+                continue
+            seen[path] = entry
+            if isinstance(entry[1], RecordingInfo):
+                if not own or entry[1].id != name.removesuffix(SUFFIX):  # else it was put right
+                    copies.append(entry[1])
+            elif entry[1]:
+                odd.append((path, entry[1]))
+        before = self._others.items()
+        self._others = {one: it for one, it in before if os.path.dirname(one) != directory} | seen
+        copies.sort(key=lambda info: (number_of(info.id), info.id), reverse=True)
+        return Others(tuple(copies), tuple(odd), tuple(failed))
+
+
+def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
+    """The recording that a file of any name is; else why that cannot be told, for people, "" where
+    nothing points to a recording. Raises StorageError if it cannot be read."""
+    if not stat.S_ISREG(state.st_mode):
+        return "this is no file, so whether it holds a copy of a recording is not looked into"
+    try:
+        return info_of(path)
+    except NotARecordingError as error:
+        like_one = path.endswith(SUFFIX) or ID.search(os.path.basename(path)) is not None
+        return printable(error) if like_one else ""
+    except StorageError:
+        raise
+    except (CameradError, ValueError, ArithmeticError) as error:
+        return printable(error)
+
+
+def list_recordings(directory: str) -> list[RecordingInfo]:
+    """Every recording in `directory`, read afresh: see `Listing.read`."""
+    return Listing().read(directory)
+
+
+def read_info(path: str) -> RecordingInfo:
+    """What the recording at `path` says about itself.
+
+    Raises NotARecordingError if it is none, RenamedError if it has another name than its own;
+    StorageError if it cannot be read.
+    """
+    return _info(path, os.path.basename(path).removesuffix(SUFFIX))
+
+
+def info_of(path: str) -> RecordingInfo:
+    """The same, whatever the file's name is."""
+    return _info(path, None)
+
+
+def _info(path: str, name: str | None) -> RecordingInfo:
+    # The lock first: a recording that ends meanwhile has its end when the file is read.
+    runs = _runs(path)
+    header = header_of(path)
+    if name is not None and header.id != name:
+        raise RenamedError(path, f"this is the recording {header.id}, renamed")
+    tally = Tally(header, path, 0)
+    ended = skeleton(path, tally.add).closed_by
+    if ended is None:
+        return tally.info(RECORDING if runs else INTERRUPTED)
+    closing = ended.end.closing
+    tally.finish(closing, ended.sha256)
+    return tally.info(RECOVERED if closing.reason == RECOVERED else CLOSED)
+
+
+def _runs(path: str) -> bool:
+    try:
+        # A named pipe would block here until somebody writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return is_locked(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise explained("read the recording", path, error) from error

@@ -1,0 +1,402 @@
+"""Where recordings lie: in a device's state directory, in an office's directory, or somewhere.
+
+A device's state directory:
+
+======================  ==========================================================================
+``recordings/ID.tar``   its recordings
+``ledger/``             its ledger
+``identity.pem``        its key, unless the service manager brings that
+``keys/``               the public halves of every key that it ever had
+======================  ==========================================================================
+
+An office's directory, as `camerad offload` makes it:
+
+=============================  ===================================================================
+``office/id``                  names this directory in receipts
+``office/ledger/``             the office's own ledger, signed by the office's own key
+``office/keys/``               the public halves of every key that signed it
+``DEVICE/recordings/ID.tar``   copies of a device's recordings; DEVICE is its id, a dash, and the
+                               first eight characters of its key's thumbprint
+``DEVICE/receipts/NNNN.jws``   what the device signed about these copies
+``DEVICE/ledger/``             a copy of the device's ledger
+``DEVICE/earlier-ledger/``     what the device's ledger said that does not go on from that copy
+``DEVICE/device.jwk``          the device's key as it came with the recordings; it proves nothing
+=============================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.durable_files import ForbiddenError, explained
+from camerad.base.errors import CameradError, StorageError
+from camerad.container.keys import PublicKey
+from camerad.container.recording_files import ID, SUFFIX, UNREADABLE
+
+RECORDINGS: Final = "recordings"
+LEDGER: Final = "ledger"
+EARLIER_LEDGER: Final = "earlier-ledger"
+RECEIPTS: Final = "receipts"
+KEYS: Final = "keys"
+DEVICE_KEY: Final = "device.jwk"
+OFFICE: Final = "office"
+DIRECTORY_ID: Final = "id"
+_OF_HOLDING: Final = (RECORDINGS, RECEIPTS, LEDGER, DEVICE_KEY)
+"""Whatever of these is left, recordings of a device are, or were, in a directory."""
+_OF_DEVICE: Final = (RECORDINGS, LEDGER, "identity.pem")
+"""The same of a device's state directory; and this, where the service manager has its key."""
+_CONFIRMED: Final = os.path.join(KEYS, "current")
+_OF_FILE_SYSTEM: Final = "lost+found"
+"""Made with a file system, and root's; what a repair of it puts there has no recording's name."""
+
+_ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+_THUMBPRINT: Final = 8
+"""Characters of a key's thumbprint in the name of a directory."""
+
+
+class NotThereError(CameradError, LookupError):
+    """Error raised when there is no such recording, or nothing where recordings should be."""
+
+    exit_code = 3  # of `camerad evidence`: unreadable
+
+
+class MissingError(NotThereError):
+    """Error raised when there is no such recording, and there should be."""
+
+
+class PlaceKind(StrEnum):
+    """Whose place it is."""
+
+    DEVICE = "device"
+    OFFICE = "office"
+    FILES = "files"
+    """Nobody's: just files. There is no ledger, so nothing can be held or deleted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One device's recordings in a place, and what came with them.
+
+    root: the directory that has all of it; "" for mere files, and then only `recordings` counts.
+    listed: whether the directory of the recordings is there and could be looked into. broken:
+    something else than a directory lies where one of its directories should be, as a symbolic link:
+    nothing in it is read, written or removed, and it is not listed.
+    """
+
+    root: str
+    recordings: str
+    listed: bool = True
+    broken: bool = False
+
+    @property
+    def ledger(self) -> str:
+        """The device's ledger, or a copy of it."""
+        return os.path.join(self.root, LEDGER)
+
+    @property
+    def earlier_ledger(self) -> str:
+        """What its ledger said that does not go on from the copy, and parts of the copy which that
+        did not go on from."""
+        return os.path.join(self.root, EARLIER_LEDGER)
+
+    @property
+    def receipts(self) -> str:
+        """What the device signed about copies."""
+        return os.path.join(self.root, RECEIPTS)
+
+    @property
+    def key(self) -> str:
+        """The device's key as it came with the recordings."""
+        return os.path.join(self.root, DEVICE_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A directory that could not be looked into, so that nobody knows what is in it.
+
+    error: why, and what helps.
+    """
+
+    directory: str
+    error: StorageError
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is not there at all, and should be."""
+        return self.error.errno == errno.ENOENT
+
+    @property
+    def is_no_directory(self) -> bool:
+        """Whether something else lies in its place, which no camera and no office leaves."""
+        return self.error.errno in (errno.ELOOP, errno.ENOTDIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place, and what is in it. root: the store's directory, or that of mere files. unread: of an
+    office, what could not be looked into; elsewhere whoever looks meets the error."""
+
+    kind: PlaceKind
+    root: str
+    holdings: tuple[Holding, ...]
+    unread: tuple[Unread, ...] = ()
+
+    @property
+    def ledger(self) -> str:
+        """The place's own ledger: that says what is held there, and what was deleted."""
+        if self.kind is PlaceKind.OFFICE:
+            return os.path.join(self.root, OFFICE, LEDGER)
+        return os.path.join(self.root, LEDGER)
+
+    def find(self, recording: str) -> str:
+        """The file of the recording with this id.
+
+        Raises NotThereError, and StorageError if that is a symbolic link, or is not seen where
+        something could not be looked into.
+        """
+        for path in self.files_of(recording):
+            if durable_files.is_link(path):
+                error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                raise explained("use the recording", path, error)
+            return path
+        for one in self.unread:
+            raise type(one.error)(f"{recording}: it is not in what could be read: {one.error}")
+        raise NotThereError(f"there is no recording {recording} in {self.root}; list what there is")
+
+    def files_of(self, recording: str) -> list[str]:
+        """Everything that has this recording's name; more than one where it was copied about. It is
+        gone where there is nothing, and `unread` is empty.
+
+        A file that was put aside as unreadable goes by its whole name.
+        """
+        if not is_id(recording.removesuffix(UNREADABLE)):
+            # A ledger has whatever text its key signed: it must not lead out of the directory.
+            return []
+        name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
+        paths = (os.path.join(directory, name) for directory in self.shelves)
+        return [path for path in paths if durable_files.is_there(path)]
+
+    @property
+    def shelves(self) -> tuple[str, ...]:
+        """The directories of recordings that could be looked into."""
+        return tuple(one.recordings for one in self.holdings if one.listed)
+
+    def holding_of(self, path: str) -> Holding | None:
+        """What a recording's file belongs to."""
+        directory = os.path.dirname(path)
+        return next((one for one in self.holdings if one.recordings == directory), None)
+
+
+def holding_name(device: str, key: PublicKey) -> str:
+    """Name of a device's directory in an office's directory."""
+    return f"{device_stem(device)}-{key.thumbprint[:_THUMBPRINT]}"
+
+
+def holding_stem(name: str) -> str:
+    """What the names of a device's directories begin with, from one of them; the thumbprint behind
+    it may have dashes itself."""
+    return name[: -1 - _THUMBPRINT]
+
+
+def device_stem(device: str) -> str:
+    """The same from the device's name."""
+    return _ODD.sub("_", device)
+
+
+def place_of(path: str) -> Place:
+    """The place that a file or a directory is, or is in.
+
+    A store is known by any of its parts, so that one that lost some is looked at all the same. A
+    link is what it leads to, as for `named`. Raises NotThereError if it does not exist, and
+    StorageError if it cannot be read.
+    """
+    path = named(path)
+    if not durable_files.is_there(path):
+        raise NotThereError(f"{path}: there is no such file or directory")
+    directory = path if durable_files.is_directory(path, linked=True) else os.path.dirname(path)
+    if durable_files.is_link(directory):
+        directory = os.path.dirname(directory)  # it is in the place of a store's own directory
+    found = _store(directory, named=True) or _store(os.path.dirname(directory), named=False)
+    return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
+
+
+def named(path: str) -> str:
+    """The absolute path of what a person named, without symbolic links to directories on its way:
+    a person may name a store by any link.
+
+    A link that lies where a store has a directory of its own stays, so that it can be refused.
+    Raises StorageError.
+    """
+    head, tail = os.path.split(os.path.abspath(path))
+    if not tail:
+        return head
+    head = named(head)
+    path = os.path.join(head, tail)
+    if not durable_files.is_link(path) or not durable_files.is_directory(path, linked=True):
+        return path
+    store = None if durable_files.is_link(head) else _store(head, named=False)
+    if store is not None and path in _directories(store):
+        return path
+    return os.path.realpath(path)
+
+
+def _store(root: str, *, named: bool) -> Place | None:
+    """The store whose root, or holding, this directory is. named: it is what was asked for; of one
+    that is only above that, what may not be looked into makes no store."""
+    try:
+        above = os.path.dirname(root)
+        if _has_any(root, (*_OF_HOLDING, *_OF_DEVICE)) or _is_confirmed(root):
+            if not _is_received(root) and not _is_office(above, shut=False):
+                return device_place(root)
+            root = above
+        if _is_office(root, shut=named):
+            return office_place(root)
+        # One whose own part is gone is still known by what devices brought.
+        holdings, _ = _look(root)
+    except ForbiddenError:
+        if named:
+            raise
+        return None
+    return office_place(root) if any(_is_received(one.root) for one in holdings) else None
+
+
+def _has_any(root: str, names: tuple[str, ...]) -> bool:
+    return any(durable_files.is_there(os.path.join(root, name)) for name in names)
+
+
+def _is_office(root: str, *, shut: bool) -> bool:
+    """Whether a directory has an office's own part, or what is left of it. shut: what is said of
+    one that this user may not look into."""
+    try:
+        return _has_any(os.path.join(root, OFFICE), (DIRECTORY_ID, LEDGER, KEYS))
+    except ForbiddenError:
+        # It raises if that is the root itself.
+        return durable_files.is_directory(os.path.join(root, OFFICE)) and shut
+
+
+def _is_confirmed(root: str) -> bool:
+    """Whether the key of a device is told of there that has a ledger."""
+    try:
+        return durable_files.is_there(os.path.join(root, _CONFIRMED))
+    except ForbiddenError:
+        return False
+
+
+def _is_received(root: str) -> bool:
+    """Whether a directory has what comes with recordings that were handed over."""
+    return _has_any(root, (DEVICE_KEY, RECEIPTS))
+
+
+def device_place(state_dir: str) -> Place:
+    """A device's state directory."""
+    root = os.path.abspath(state_dir)
+    return Place(PlaceKind.DEVICE, root, (Holding(root, os.path.join(root, RECORDINGS)),))
+
+
+def office_place(root: str) -> Place:
+    """An office's directory. Raises StorageError if it cannot be read."""
+    root = os.path.abspath(root)
+    return Place(PlaceKind.OFFICE, root, *_look(root))
+
+
+def _look(root: str) -> tuple[tuple[Holding, ...], tuple[Unread, ...]]:
+    """The holdings in an office's directory, and what in it could not be looked into."""
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError as error:
+        raise explained("list the directory", root, error) from error
+    holdings = []
+    unread = []
+    for name in names:
+        directory = os.path.join(root, name)
+        recordings = os.path.join(directory, RECORDINGS)
+        # The office's own ledger makes no holding of the office's own part.
+        parts = (RECORDINGS,) if name == OFFICE else _OF_HOLDING
+        try:
+            if not _has_any(directory, parts):
+                continue
+        except StorageError as error:
+            if name != _OF_FILE_SYSTEM:
+                unread.append(Unread(directory, error))
+            continue
+        own = () if name == OFFICE else (LEDGER, EARLIER_LEDGER, RECEIPTS)
+        found = [Unread(recordings, error) for error in _failure(recordings)]
+        for path in (os.path.join(directory, part) for part in own):
+            found += [Unread(path, error) for error in _no_directory(path)]
+        broken = any(one.is_no_directory for one in found)
+        unread += found
+        holdings.append(Holding(directory, recordings, listed=not found, broken=broken))
+    return tuple(holdings), tuple(unread)
+
+
+def _failure(directory: str) -> Iterator[StorageError]:
+    """Why the names in a directory cannot be looked at; nothing if they can."""
+    try:
+        durable_files.check_directory(directory)
+        durable_files.look_into(directory)
+    except StorageError as error:
+        yield error
+
+
+def _no_directory(path: str) -> Iterator[StorageError]:
+    """That something else than a directory has this name."""
+    try:
+        durable_files.check_directory(path)
+    except StorageError as error:
+        yield error
+
+
+def check_directories(place: Place, *, all_of_it: bool = True) -> None:
+    """Raise StorageError if something else than a directory lies where a store has one: whoever
+    wrote a card, or a stick, may have put symbolic links there, and what is written and removed in
+    a store would be so wherever they lead.
+
+    all_of_it: also in the holdings of an office; otherwise these are only `Holding.broken`, so that
+    the others are dealt with.
+    """
+    if place.kind is PlaceKind.FILES:
+        return
+    theirs = () if all_of_it or place.kind is PlaceKind.DEVICE else place.holdings
+    left = {path for one in theirs for path in _of_holding(one)}
+    for path in _directories(place):
+        if path != place.root and path not in left:
+            _check_directory(path, place)
+
+
+def _directories(place: Place) -> list[str]:
+    """Where a store has directories of its own."""
+    office = os.path.join(place.root, OFFICE)
+    if place.kind is PlaceKind.DEVICE:
+        (holding,) = place.holdings
+        return [place.ledger, os.path.join(place.root, KEYS), holding.recordings]
+    if place.kind is PlaceKind.FILES:
+        return []
+    theirs = (path for one in place.holdings for path in _of_holding(one))
+    return [place.ledger, office, os.path.join(office, KEYS), *theirs]
+
+
+def _of_holding(one: Holding) -> list[str]:
+    return [one.root, one.recordings, one.ledger, one.earlier_ledger, one.receipts]
+
+
+def _check_directory(path: str, place: Place) -> None:
+    """Raise StorageError if something else than a directory has this name."""
+    try:
+        durable_files.check_directory(path)
+    except ForbiddenError:
+        if any(path.startswith(one.directory + os.sep) for one in place.unread):
+            return  # that is told; nothing is written below it either
+        raise
+
+
+def is_id(text: str) -> bool:
+    """Whether this is a recording's id rather than a path."""
+    return ID.fullmatch(text) is not None

@@ -1,0 +1,123 @@
+"""What is known of a recording's end by others than its file, and what its end says then.
+
+A file without an end shows how far footage is kept. Up to when it was wanted, the recorder knew, or
+whoever saw the daemon record until it died. Without either the end can name nothing later than what
+is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from msgspec import UNSET, UnsetType
+
+from camerad.base.clock import SECOND, Moment
+from camerad.container.gaps import HOLE_US, Gap, Kept, up_to
+from camerad.container.skeleton import Point
+from camerad.container.statements import (
+    RECOVERED,
+    Closing,
+    Facts,
+    Header,
+    Microphone,
+    Sound,
+    SoundChange,
+    SoundEnd,
+)
+from camerad.stream.sound import REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Up to when footage was wanted. until_us: media time, in the boot in which the recording was
+    made and is repaired. why: reason of the gap before it, where something is missing. closing: the
+    end that its recorder could not write, None where the recorder died.
+    """
+
+    until_us: int
+    why: str
+    closing: Closing | None = None
+
+
+def recovered(
+    header: Header, point: Point, owed: Owed | None, boot_id: str, moment: Moment
+) -> Closing:
+    """What the end of a repaired recording says. point: how far it is kept. boot_id, moment: when
+    it is repaired; in another boot than the header's nothing that is owed counts."""
+    if owed is None or boot_id != header.boot_id:
+        owed = Owed(point.end_us, "")
+    said = owed.closing
+    if said is None:
+        said = Closing(
+            reason=RECOVERED,
+            frames=0,
+            at_us=max(point.end_us, min(owed.until_us, moment.boot_us)),
+            gaps=(),
+            marks=(),
+            stages=(),
+            boot_id=boot_id,
+            clock=moment,
+            clock_step_us=None,
+            sync_us=None,
+        )
+    elif point.last is not None:
+        said = _unsaid(said, point.last)
+    begun_us = min(header.origin_us, header.trigger_us)
+    kept = Kept(begun_us, begun_us)
+    if point.last is not None and point.seen_us is not None:
+        kept = Kept(point.seen_us, point.last.end_us)
+    return replace(
+        said,
+        reason=RECOVERED,
+        frames=point.frames,
+        gaps=up_to(said.at_us, kept, said.gaps, owed.why, SECOND // header.fps),
+        boot_id=boot_id,
+        clock=moment,
+        sound=_sound(header, point, said, owed.why) if header.sound else UNSET,
+    )
+
+
+def _unsaid(said: Closing, last: Facts) -> Closing:
+    """The recorder's end without what a commit says that the recorder did not know to be there: the
+    storage had refused it, and kept it all the same."""
+    return replace(
+        said,
+        gaps=tuple(one for one in said.gaps if one not in last.gaps),
+        marks=tuple(one for one in said.marks if one not in last.marks),
+        stages=tuple(one for one in said.stages if one not in last.stages),
+        rates=tuple(one for one in said.rates or () if one not in (last.rates or ())) or UNSET,
+    )
+
+
+def _sound(header: Header, point: Point, said: Closing, why: str) -> SoundEnd:
+    gaps: tuple[Gap, ...] = ()
+    states: tuple[SoundChange, ...] = ()
+    if isinstance(said.sound, SoundEnd):
+        before = _sound_of(point.last)
+        gaps = tuple(one for one in said.sound.gaps if before is None or one not in before.gaps)
+        states = tuple(
+            one for one in said.sound.states if before is None or one not in before.states
+        )
+    state = states[-1].state if states else point.sound_state
+    reason = why if state is None else REASONS.get(state, why)
+    return SoundEnd(
+        point.units, up_to(said.at_us, _heard(header, point), gaps, reason, HOLE_US), states
+    )
+
+
+def _sound_of(facts: Facts | None) -> Sound | None:
+    return facts.sound if facts is not None and isinstance(facts.sound, Sound) else None
+
+
+def _heard(header: Header, point: Point) -> Kept:
+    """How far there is sound; without any, from when on it was wanted."""
+    microphone: Microphone | UnsetType = header.microphone
+    unit_us = 0
+    pre_event = False
+    if isinstance(microphone, Microphone):
+        unit_us = microphone.samples * SECOND // microphone.rate
+        pre_event = microphone.pre_event
+    if point.heard_us is not None:
+        return Kept(point.heard_us - unit_us, point.heard_us)
+    begun_us = header.origin_us if pre_event else max(header.origin_us, header.trigger_us)
+    return Kept(begun_us, begun_us)

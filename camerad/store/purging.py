@@ -1,0 +1,344 @@
+"""What a purge did, and why something may be kept beyond its day all the same: for whoever asked.
+
+A purge that deletes nothing looks like one that had nothing to delete. So whatever keeps a
+recording longer than its own days, other than a hold, is a `Reason`, with a sentence that says what
+to do and the exit code of the command. What the reasons follow from is the ledger's state and a
+present; of recordings that nobody vouches for, also the header of their files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from camerad.base import durable_files
+from camerad.base.clock import DAY, Moment
+from camerad.base.durable_files import FORBIDDEN
+from camerad.base.errors import (
+    EX_IOERR,
+    EX_NOPERM,
+    EX_TEMPFAIL,
+    EX_USAGE,
+    CameradError,
+    StorageError,
+)
+from camerad.base.text import count, printable
+from camerad.container.keys import KeyFileError, KeyRing, read_public_key
+from camerad.container.recording_files import UNREADABLE, names
+from camerad.container.severity import Severity
+from camerad.container.skeleton import skeleton
+from camerad.container.statements import RecordingInfo
+from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.ledger.ledger import read_ledger
+from camerad.ledger.recording_state import Known
+from camerad.ledger.state import LedgerState
+from camerad.store.deletable import NotTheRecordingError
+from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
+from camerad.store.reconcile import is_away
+from camerad.store.trust import is_vouched
+
+NOT_AUTHENTIC: Final = 2
+"""As `camerad evidence verify` says it."""
+_GRAVEST_FIRST: Final = (NOT_AUTHENTIC, EX_NOPERM, EX_IOERR, EX_USAGE, EX_TEMPFAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A recording that was deleted. why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.entry_types`.
+    bytes: what its files took."""
+
+    id: str
+    why: str
+    bytes: int
+
+
+class Why(StrEnum):
+    """What keeps recordings beyond their day."""
+
+    LEDGER_UNREAD = "ledger_unread"
+    """The ledger says what this version of camerad cannot read: nothing is deleted."""
+    MISSING = "missing"
+    """A recording's file has vanished, and nothing explains it."""
+    CHANGED = "changed"
+    """A recording's file is not what it was."""
+    AWAY = "away"
+    """A camera's directory is not there."""
+    LEDGER_DAMAGED = "ledger_damaged"
+    """The ledger lost entries, and perhaps holds: what was there counts its days once more."""
+    NOT_VOUCHED = "not_vouched"
+    """A file whose own word is not believed."""
+    UNREADABLE = "unreadable"
+    """Something cannot be read, or cannot be removed."""
+    KEY_UNKNOWN = "key_unknown"
+    """A camera's key is not enrolled, so nothing of what its recordings say is believed."""
+    NOT_TAKEN_OVER = "not_taken_over"
+    """A recording came after the ledger was compared with the files."""
+    CLOCK = "clock_not_trusted"
+    """The time is not trusted, so only uptime counted."""
+
+
+_CODES: Final = {
+    Why.LEDGER_UNREAD: NOT_AUTHENTIC,
+    Why.LEDGER_DAMAGED: NOT_AUTHENTIC,
+    Why.MISSING: NOT_AUTHENTIC,
+    Why.CHANGED: NOT_AUTHENTIC,
+    Why.AWAY: NOT_AUTHENTIC,
+    Why.NOT_VOUCHED: NOT_AUTHENTIC,
+    Why.UNREADABLE: EX_IOERR,
+    Why.KEY_UNKNOWN: EX_USAGE,
+    Why.NOT_TAKEN_OVER: EX_TEMPFAIL,
+    Why.CLOCK: EX_TEMPFAIL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why recordings may be kept beyond their day. text: a sentence, with what to do. exit_code: of
+    a command for which this is the gravest."""
+
+    why: Why
+    text: str
+    exit_code: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON."""
+        return asdict(self)
+
+
+def failed(error: StorageError) -> Reason:
+    """The reason that an error of the storage is."""
+    if isinstance(error, NotTheRecordingError):
+        return Reason(Why.CHANGED, str(error), _CODES[Why.CHANGED])
+    code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[Why.UNREADABLE]
+    return Reason(Why.UNREADABLE, str(error), code)
+
+
+def exit_code(reasons: Iterable[Reason]) -> int:
+    """That of the gravest; 0 without any."""
+    codes = {one.exit_code for one in reasons}
+    return next((code for code in _GRAVEST_FIRST if code in codes), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did. reasons: why it may not have deleted all that is due."""
+
+    deleted: tuple[Deletion, ...]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that is due is deleted."""
+        return not self.reasons
+
+    @property
+    def summary(self) -> str:
+        """The same in a sentence."""
+        deleted = count(len(self.deleted), "recording")
+        if not self.complete:
+            return f"not finished: recordings may be kept beyond their day ({deleted} deleted)"
+        return (
+            f"everything that was due is deleted: {deleted}" if self.deleted else "nothing is due"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for JSON."""
+        return {
+            "complete": self.complete,
+            "deleted": [asdict(one) for one in self.deleted],
+            "reasons": [one.as_json() for one in self.reasons],
+        }
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Purged:
+        """What `as_json` of a daemon of the same version said."""
+        return cls(
+            tuple(Deletion(**one) for one in answer["deleted"]),
+            tuple(
+                Reason(Why(one["why"]), one["text"], one["exit_code"]) for one in answer["reasons"]
+            ),
+        )
+
+
+def reasons(
+    place: Place,
+    state: LedgerState,
+    present: tuple[str, Moment],
+    trusted: KeyRing,
+    *,
+    infos: Sequence[RecordingInfo] = (),
+    errors: Iterable[StorageError] = (),
+) -> tuple[Reason, ...]:
+    """Everything that keeps recordings in `place` beyond their day.
+
+    state: what its ledger says. present: boot and moment. trusted: keys of the devices that are
+    believed. infos: the files that are there, so far as the ledger may not know them yet. errors:
+    what the storage refused.
+    """
+    kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
+    found: list[Reason] = [
+        *_by_ledger(place, state, present, kept),
+        *_by_loss(place, state, present),
+        *_by_device_ledgers(place, state, trusted),
+        *map(failed, errors),
+        *_by_files(place, state, kept, trusted, infos),
+    ]
+    if kept and not present[1].trusted:
+        found.append(Reason(Why.CLOCK, _clock(place), _CODES[Why.CLOCK]))
+    found = list(dict.fromkeys(found))  # what several of these meet is said once
+    order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
+    return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))
+
+
+def damaged(text: str) -> Reason:
+    """The reason that damage of a ledger is. text: what is wrong with it."""
+    return Reason(Why.LEDGER_DAMAGED, text, _CODES[Why.LEDGER_DAMAGED])
+
+
+def _by_ledger(
+    place: Place, state: LedgerState, present: tuple[str, Moment], kept: Sequence[Known]
+) -> Iterator[Reason]:
+    if state.unread:
+        entries = count(len(state.unread), "entry", "entries")
+        text = (
+            f"{place.ledger}: this version of camerad cannot read {entries} of the ledger, and "
+            "there may be holds in them, so nothing is deleted: a later version wrote them; "
+            "install that, and purge again"
+        )
+        yield Reason(Why.LEDGER_UNREAD, text, _CODES[Why.LEDGER_UNREAD])
+    if state.lost is None:
+        return
+    lost_us = state.ages(*present).minimum_us(state.lost)
+    days = [one.retention_days - lost_us // DAY for one in kept]
+    days = [one for one in days if one > 0]
+    if days:
+        yield damaged(
+            f"{place.ledger}: the ledger lost entries, and holds may be among them: place every "
+            "hold again that should be there ('camerad evidence hold'). "
+            f"{count(len(days), 'recording')} that are not held count their days once more since "
+            f"then, for {count(max(days), 'day')} at most"
+        )
+
+
+def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> Iterator[Reason]:
+    """What the ledger knows to be lost, or changed, until it would have been deleted."""
+    ages = state.ages(*present)
+    # One camera's part alone may be asked about.
+    whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place
+    away: Counter[str] = Counter()
+    for known in state.recordings.values():
+        held = ", though it is held" if known.held else ""
+        if known.missing and known.deleted is None and not state.is_due(known, ages):
+            text = (
+                f"{known.id}: its file has vanished, and no deletion of it was ever noted{held}: "
+                "find out where it is, and put it back"
+            )
+            yield Reason(Why.MISSING, text, _CODES[Why.MISSING])
+        elif not known.here:
+            continue
+        elif known.changed is not None:
+            text = (
+                f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
+                f"with 'camerad evidence verify {known.id} --state {place.root}'"
+            )
+            yield Reason(Why.CHANGED, text, _CODES[Why.CHANGED])
+        elif is_away(whole, known) and not whole.files_of(known.id):
+            away[known.device] += 1
+    for device, number in sorted(away.items()):
+        text = (
+            f"{place.root}: the directory of the camera {printable(device)!r} is away, with "
+            f"{count(number, 'recording')}, of which nothing can be said: mount it, or put it back"
+        )
+        yield Reason(Why.AWAY, text, _CODES[Why.AWAY])
+
+
+def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
+    """What is wrong with the copies of the cameras' ledgers in an office."""
+    devices = {device_stem(one.device) for one in state.recordings.values() if one.here}
+    for holding in place.holdings if place.kind is PlaceKind.OFFICE else ():
+        if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
+            continue
+        try:
+            there = durable_files.is_directory(holding.ledger) and names(holding.ledger)
+            keys = trusted
+            with contextlib.suppress(KeyFileError):
+                keys = KeyRing([read_public_key(holding.key)])
+            found = read_ledger(holding.ledger, keys)[1] if there else []
+        except StorageError as error:
+            yield failed(error)
+            continue
+        damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
+        if not there:
+            text = (
+                f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
+                "whether recordings are: offload the camera once more"
+            )
+            yield damaged(text)
+        elif damage is not None:
+            yield damaged(f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}")
+
+
+def _by_files(
+    place: Place,
+    state: LedgerState,
+    kept: Sequence[Known],
+    trusted: KeyRing,
+    infos: Sequence[RecordingInfo],
+) -> Iterator[Reason]:
+    paths = {
+        one.id: place.files_of(one.id)
+        for one in kept
+        if not is_vouched(one) and not one.id.endswith(UNREADABLE)
+    }
+    new = {one.id: [one.path] for one in infos if one.id not in state.recordings}
+    strangers: Counter[tuple[str, str]] = Counter()
+    waiting = 0
+    for recording, (path, *_) in ((name, of) for name, of in (paths | new).items() if of):
+        try:
+            said = skeleton(path)
+        except StorageError as error:
+            yield failed(error)
+            continue
+        except (CameradError, ValueError, ArithmeticError) as error:
+            yield Reason(Why.UNREADABLE, f"{recording}: {error}", _CODES[Why.UNREADABLE])
+            continue
+        if said.kid not in trusted and place.kind is PlaceKind.OFFICE:
+            strangers[said.header.device, said.kid] += 1
+        elif recording in new:
+            waiting += 1
+        else:
+            text = (
+                f"{recording}: nothing of what this file says is believed, and it is kept for up "
+                f"to {LONGEST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
+            )
+            yield Reason(Why.NOT_VOUCHED, text, _CODES[Why.NOT_VOUCHED])
+    for (device, kid), number in sorted(strangers.items()):
+        text = (
+            f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
+            f"nobody vouches for {count(number, 'recording')}, kept for up to {LONGEST_DAYS} days "
+            "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
+            f"key: camerad evidence purge {place.root} --key FILE"
+        )
+        yield Reason(Why.KEY_UNKNOWN, text, _CODES[Why.KEY_UNKNOWN])
+    if waiting:
+        text = (
+            f"{count(waiting, 'recording')} not taken over yet, which may be due: purge does both"
+        )
+        yield Reason(Why.NOT_TAKEN_OVER, text, _CODES[Why.NOT_TAKEN_OVER])
+
+
+def _clock(place: Place) -> str:
+    if place.kind is PlaceKind.DEVICE:
+        return (
+            "the camera's time is not trusted, so only the time for which it ran counted, and "
+            "recordings may be overdue: put it where a time server sets its clock, as its dock"
+        )
+    return (
+        "this computer's time is not trusted, so only uptime counted, and recordings may be "
+        "overdue: set it by a time server, or make sure that it is right and add --trust-clock"
+    )

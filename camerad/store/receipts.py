@@ -1,0 +1,143 @@
+"""Receipts: a device's signed word that a copy of its recordings is at an office.
+
+A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``. It names
+each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
+whether that ledger was put back. It is written where the copies are, durably, before the device's
+ledger calls them acknowledged. It goes when its recordings are deleted there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base import durable_files
+from camerad.base.clock import Moment
+from camerad.base.errors import StorageError
+from camerad.base.safe_read import read_plain
+from camerad.base.text import printable
+from camerad.container import jws
+from camerad.container.keys import KeyRing, SigningKey
+from camerad.ledger.entries import Head
+from camerad.store import verified_copy
+
+_log = logging.getLogger(__name__)
+
+RECEIPT: Final = "camerad-receipt"
+MOST: Final = 8
+"""Recordings in one receipt, so that asking for one takes a short request."""
+_NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A recording's copy. final: SHA-256 of its last statement. sha256, bytes: of the whole
+    file."""
+
+    id: str
+    final: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a device signs. directory: id of the office's directory. head: of the device's ledger;
+    boot_id, clock: when."""
+
+    device: str
+    kid: str
+    directory: str
+    recordings: tuple[Copied, ...]
+    head: Head
+    boot_id: str
+    clock: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A receipt in its file. sha256: of its token."""
+
+    path: str
+    receipt: Receipt
+    token: bytes
+    sha256: str
+
+
+def sign(key: SigningKey, receipt: Receipt) -> bytes:
+    """The receipt as a statement. Raises ValueError if it names none, or more than `MOST`."""
+    if not 0 < len(receipt.recordings) <= MOST:
+        raise ValueError(f"a receipt has 1 to {MOST} recordings, not {len(receipt.recordings)}")
+    return jws.sign(key, RECEIPT, receipt)
+
+
+def parse(token: bytes, keys: KeyRing) -> Receipt:
+    """The receipt that a token is. Raises JwsError unless one of `keys` signed it as its own."""
+    statement = jws.parse(token)
+    jws.check(statement, keys)
+    receipt = jws.decode(statement, RECEIPT, Receipt)
+    if receipt.kid != statement.kid:
+        raise jws.JwsError("this receipt is by another key than the one that it names")
+    return receipt
+
+
+def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
+    """The receipts in a directory, in their order; those that are not by `keys`, or cannot be read,
+    are left out, and the log says so. about: a recording's id; others need not be given out. Raises
+    StorageError if the directory cannot be read, and ForbiddenError if this user may not read all
+    of it; one that is not there has none."""
+    spelled = jws.spellings(jws.canonical(about)[1:-1])
+    for name in _names(directory):
+        path = os.path.join(directory, name)
+        try:
+            token = read_plain(path, "receipt", jws.LONGEST + 1)
+            if about and not any(one in token for one in spelled):
+                continue
+            yield Filed(path, parse(token, keys), token, jws.digest(token))
+        except durable_files.ForbiddenError:
+            raise  # what is there, and unknown, must not be taken for what is not there
+        except (StorageError, jws.JwsError) as error:
+            _log.warning("not counted as a receipt: %s: %s", printable(path), printable(error))
+
+
+def write(directory: str, token: bytes) -> str:
+    """Put a receipt into a file of its own, durably; returns its path. Raises StorageError."""
+    numbers = [int(name.partition(".")[0]) for name in _names(directory)]
+    path = os.path.join(directory, f"{max(numbers, default=0) + 1:04d}.jws")
+    verified_copy.publish(path, token)
+    return path
+
+
+def remove(directory: str, gone: Container[str]) -> None:
+    """Remove the receipts of which every recording is gone. gone: ids. Raises StorageError.
+
+    Nobody's signature is asked for: without its recordings a receipt says nothing.
+    """
+    for name in _names(directory):
+        path = os.path.join(directory, name)
+        try:
+            statement = jws.parse(read_plain(path, "receipt", jws.LONGEST + 1))
+            receipt = jws.decode(statement, RECEIPT, Receipt)
+        except (StorageError, jws.JwsError):
+            continue  # whoever verifies the directory hears of it
+        if all(one.id in gone for one in receipt.recordings):
+            durable_files.remove(path)
+
+
+def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
+    """What the receipts say about each recording; the latest one counts."""
+    return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
+
+
+def _names(directory: str) -> list[str]:
+    durable_files.check_directory(directory)  # no link is followed: receipts are removed as well
+    try:
+        return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise durable_files.explained("list receipts", directory, error) from error

@@ -1,0 +1,235 @@
+"""One comparison of a store's files with its ledger: invariants 3 to 5 of `camerad.store.store`.
+
+Whatever differs is written down once, as what it is; what is wrong with one file never keeps from
+comparing the others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from camerad.base import durable_files
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.safe_read import sha256_plain
+from camerad.container.keys import KeyRing
+from camerad.container.members import NotARecordingError
+from camerad.container.recording_files import ID, UNREADABLE, names
+from camerad.container.skeleton import Skeleton, skeleton
+from camerad.container.statements import RECOVERED, RecordingInfo
+from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.ledger.ledger import Ledger
+from camerad.ledger.recording_state import Known
+from camerad.ledger.state import UNSAID_US
+from camerad.store import receipts
+from camerad.store.discrepancies import Difference, What, taken_in
+from camerad.store.listing import RECORDING, read_info
+from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem
+from camerad.store.receipts import Copied
+from camerad.store.trust import doubt, facts_from, is_vouched, unvouched_facts
+
+
+def is_away(place: Place, known: Known) -> bool:
+    """Whether the directory of a recording's camera is not in an office at all: then nobody can say
+    what became of the recording. Of one that nobody vouches for, whether no directory is there."""
+    if place.kind is not PlaceKind.OFFICE:
+        return False
+    there = [os.path.relpath(one.root, place.root) for one in place.holdings]
+    # What could not be looked into is there.
+    there += [os.path.relpath(one.directory, place.root) for one in place.unread]
+    stems = {holding_stem(one.partition(os.sep)[0]) for one in there}
+    return device_stem(known.device) not in stems if known.device else not stems
+
+
+class Comparison:
+    """infos: what the files say of themselves. trusted: keys of the devices that are believed.
+
+    unread: what could not be read as they were compared, apart from what the place and the listing
+    of its files name.
+    """
+
+    def __init__(
+        self, place: Place, ledger: Ledger, trusted: KeyRing, infos: Sequence[RecordingInfo]
+    ) -> None:
+        self._place = place
+        self._ledger = ledger
+        self._trusted = trusted
+        self._infos = infos
+        counts = Counter(info.id for info in infos)
+        self._doubled = {one for one, count in counts.items() if count > 1}
+        self._closed: set[str] = set()
+        self.unread: list[StorageError] = []
+
+    def run(self) -> list[Difference]:
+        """Everything that differs. Raises StorageError if the ledger or a directory fails; the next
+        comparison finds the rest."""
+        found: list[Difference] = []
+        receipted = self._receipted()
+        compared: set[str] = set()
+        for info in self._infos:
+            if info.id in compared:
+                text = f"it is here more than once: {info.path} has the same id"
+                found.append(Difference(What.DOUBLED, info.id, text, alarm=True))
+            compared.add(info.id)
+            difference = self._compare(info, receipted.get(info.id))
+            if difference is not None:
+                found.append(difference)
+        found += self._put_aside()
+        for known in tuple(self._ledger.state.recordings.values()):
+            if not known.here or known.id in compared:
+                continue
+            paths = self._place.files_of(known.id)
+            if not paths and not self._place.unread and not is_away(self._place, known):
+                self._ledger.append("missing", id=known.id)
+                text = "its file has vanished, and no deletion of it was ever noted"
+                found.append(Difference(What.MISSING, known.id, text, alarm=True))
+            elif paths and known.final is not None:
+                found.append(self._unlisted(known, paths))
+        return found
+
+    def some(self) -> list[Difference]:
+        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
+        `run`."""
+        about = self._infos[0].id if len(self._infos) == 1 else ""
+        receipted = self._receipted(about)
+        compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
+        return [difference for difference in compared if difference is not None]
+
+    def _receipted(self, about: str = "") -> dict[str, Copied]:
+        """What trusted devices signed about the copies in an office. Where that cannot be read,
+        nothing is taken over. about: only of that one."""
+        found: dict[str, Copied] = {}
+        for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
+            try:
+                filed = list(receipts.read(holding.receipts, self._trusted, about))
+            except StorageError as error:
+                self.unread.append(error)
+                self._closed.add(holding.recordings)
+                continue
+            found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
+        return found
+
+    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Difference | None:
+        """A difference between one file and the ledger, written down."""
+        known = self._ledger.state.recordings.get(info.id)
+        running = info.state == RECORDING and (known is None or known.ended is None)
+        if running or (known is not None and known.deleted is not None):
+            return None
+        if known is not None and known.final is not None and known.final != info.final:
+            ends = f"ends with {info.final}" if info.final is not None else "has no end"
+            return self._changed(known, info.final, ends)
+        if known is not None and known.changed is not None and info.id not in self._doubled:
+            self._ledger.append("changed", id=info.id, final=info.final)
+            text = "its file ends again as the ledger says"
+            return Difference(What.CHANGED, info.id, text)
+        told = known is not None and known.here and known.ended is not None
+        if known is not None and told and is_vouched(known) and known.final == info.final:
+            return None
+        if os.path.dirname(info.path) in self._closed:
+            return None
+        try:
+            said = skeleton(info.path)
+            if said.header.id != info.id:
+                raise NotARecordingError(info.path, "it was replaced just now")
+            doubted = doubt(said, self._trusted) or self._doubt_here(said, receipted)
+            kind = self._kind(said, known)
+            facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
+        except (CameradError, ValueError, ArithmeticError) as error:
+            # The file's fault: it is named, and the others are compared nevertheless.
+            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+        if doubted:
+            return self._take_in_unvouched(info.id, doubted, told=told)
+        if known is None and self._place.kind is PlaceKind.DEVICE and not self._ledger.lossy:
+            lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
+            if lasted_us >= UNSAID_US:
+                # Before the recording is known: afterwards nothing would show it any more.
+                self._ledger.note_loss(f"the ledger has lost entries: it says nothing of {info.id}")
+        try:
+            self._ledger.append(kind, **facts)
+        except ValueError as error:
+            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+        return taken_in(info, kind, known)
+
+    def _unlisted(self, known: Known, paths: Sequence[str]) -> Difference:
+        """About files that have a recording's name and are not listed as one.
+
+        What a file that cannot be read has in it was not seen, and nothing is written down of it.
+        """
+        for path in paths:
+            if not durable_files.is_file(path):
+                continue  # whatever it is, it is no recording
+            try:
+                read_info(path)
+            except StorageError as error:
+                return Difference(What.UNREADABLE, known.id, str(error), alarm=True)
+            except (CameradError, ValueError, ArithmeticError):
+                continue
+        return self._changed(known, None, "cannot be read as a recording")
+
+    def _changed(self, known: Known, final: str | None, what: str) -> Difference:
+        """A file that is not what it was, written down unless that was done. final: its end.
+
+        Of several files with one id, only that one of them differs: else each comparison would
+        write down every one of them.
+        """
+        if known.changed is None or (
+            known.changed != (final or "") and known.id not in self._doubled
+        ):
+            self._ledger.append("changed", id=known.id, final=final)
+        text = f"its file {what}, but the ledger knows the end {known.final}"
+        return Difference(What.CHANGED, known.id, text, alarm=True)
+
+    def _put_aside(self) -> Iterator[Difference]:
+        """Files that repair put aside, written down, so that they have an end too."""
+        for directory in self._place.shelves:
+            for name in sorted(names(directory)):
+                if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
+                    continue
+                known = self._ledger.state.recordings.get(name)
+                path = os.path.join(directory, name)
+                if known is not None and not known.missing:
+                    continue
+                try:
+                    sha256 = sha256_plain(path, "file")
+                except StorageError as error:
+                    yield Difference(What.UNREADABLE, name, str(error), alarm=True)
+                    continue
+                self._ledger.append("unreadable", name=name, sha256=sha256)
+                text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
+                yield Difference(What.UNREADABLE, name, text)
+
+    def _kind(self, said: Skeleton, known: Known | None) -> str:
+        """The kind of the entry that tells of a file."""
+        closed = said.closed_by
+        # Only what nobody can close any more has no end here: repair has run before.
+        if closed is None or (known is not None and known.missing):
+            return "found"
+        if self._place.kind is PlaceKind.OFFICE:
+            return "received"
+        if known is None or not is_vouched(known):
+            return "found"
+        return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
+
+    def _doubt_here(self, said: Skeleton, receipted: Copied | None) -> str:
+        """Why an office does not believe what a device signed; "" if nothing is against it."""
+        if self._place.kind is not PlaceKind.OFFICE:
+            return ""
+        closed = said.closed_by
+        if closed is None:
+            return "it has no end that fits its beginning; only whole recordings are handed over"
+        if receipted is not None and receipted.final != closed.sha256:
+            return f"its device signed a receipt for another end, {receipted.final}"
+        return ""
+
+    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Difference:
+        if not told:
+            facts = unvouched_facts(recording, *self._ledger.now())
+            self._ledger.append("found", **facts)
+        text = (
+            f"not taken over: {doubted}; it is kept for up to {LONGEST_DAYS} days from when it was "
+            "noted first, whatever it says"
+        )
+        if self._place.kind is PlaceKind.OFFICE:
+            text += "; if it is in order, name its device's key (--key), or enrol it"
+        return Difference(What.UNVOUCHED, recording, text, alarm=True)

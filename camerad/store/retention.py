@@ -1,0 +1,101 @@
+"""What may go, and when. Pure: everything follows from the ledger's state and a present.
+
+A recording's age is the largest of the lower bounds that the ledger proves
+(`camerad.ledger.timeline`). It is *due* when that age reaches its retention, unless it is held.
+What the office acknowledged may go before, to make room. Nothing else is ever deleted. Where a
+ledger has lost entries, and so perhaps holds, neither happens before the recording's retention has
+passed once more since that was noticed (`LedgerState.counted_us`). Where a ledger says what this
+version of camerad cannot read, nothing goes at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Final
+
+from camerad.base.clock import DAY, Moment
+from camerad.ledger.recording_state import Known
+from camerad.ledger.state import LedgerState, age_us
+
+WARNING_US: Final = 2 * DAY
+"""The holder of a flagged recording is warned so long before it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recording that may be deleted. age_us: how old it is at the least."""
+
+    known: Known
+    age_us: int
+
+
+def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+    """How long it is at most until a recording is due, at least 0; None if it is held, or has not
+    ended: nothing will delete it then."""
+    counted = state.counted_us(known, state.ages(boot_id, now))
+    if counted is None or known.held:
+        return None
+    return max(0, known.retention_days * DAY - counted)
+
+
+def days_left(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+    """The same in whole days, rounded up: 0 is due."""
+    left = left_us(known, state, boot_id, now)
+    return None if left is None else -(-left // DAY)
+
+
+def due(
+    state: LedgerState, boot_id: str, now: Moment, copied: Container[str] = ()
+) -> tuple[Candidate, ...]:
+    """Everything that has to be deleted, oldest first. copied: ids of recordings whose own file has
+    vanished, and of which there are copies."""
+    ages = state.ages(boot_id, now)
+    found = (
+        Candidate(known, age_us(known, ages) or 0)
+        for known in state.recordings.values()
+        if (known.here or (known.deleted is None and known.id in copied))
+        and state.is_due(known, ages)
+    )
+    return tuple(sorted(found, key=_oldest_first))
+
+
+def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
+    """What may be deleted if there is no room: the office has it and nobody holds it, or could not
+    place again a hold that was lost. Oldest first."""
+    if state.unread:
+        return ()
+    ages = state.ages(boot_id, now)
+    lost_us = None if state.lost is None else ages.minimum_us(state.lost)
+    found = (
+        Candidate(known, age_us(known, ages) or 0)
+        for known in state.recordings.values()
+        if known.here
+        and known.acknowledged is not None
+        and not known.held
+        and (lost_us is None or lost_us >= known.retention_days * DAY)
+    )
+    return tuple(sorted(found, key=_oldest_first))
+
+
+def expiring_flagged(
+    state: LedgerState, boot_id: str, now: Moment, within_us: int = WARNING_US
+) -> tuple[Known, ...]:
+    """Flagged recordings that are due within so long, and not held, so that their holder can be
+    warned; the most urgent first."""
+    if state.unread:
+        return ()
+    ages = state.ages(boot_id, now)
+    found = []
+    for known in state.recordings.values():
+        counted = state.counted_us(known, ages)
+        if counted is None or known.held or not known.flagged or not known.here:
+            continue
+        left = known.retention_days * DAY - counted
+        if left <= within_us:
+            found.append((left, known.known_since, known))
+    return tuple(known for _, _, known in sorted(found, key=lambda one: one[:2]))
+
+
+def _oldest_first(candidate: Candidate) -> tuple[int, int]:
+    return -candidate.age_us, candidate.known.known_since

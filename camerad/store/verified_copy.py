@@ -1,0 +1,142 @@
+"""Copies whole files to other storage, often a stick, and makes sure that they have arrived.
+
+Such storage may know neither modes nor owners (FAT), so unlike `files.publish` nothing here sets
+any. Temporary files end in `files.TEMPORARY`; one that a former run left is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from camerad.base import durable_files
+from camerad.base.errors import StorageError
+
+Progress = Callable[[int], None]
+"""Told how many bytes more were done."""
+
+_PIECE: Final = 4 << 20
+
+
+class Digest(NamedTuple):
+    """A file's whole content. sha256: in hexadecimal."""
+
+    sha256: str
+    bytes: int
+
+
+class CopyError(StorageError):
+    """Error raised when a copy does not read back as what was written."""
+
+
+def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
+    """Copy a file durably, over what is at `target`; returns what both contain.
+
+    The copy is read back from the storage, not from memory, before it gets its name. Raises
+    StorageError, and CopyError if other bytes come back; then `target` is as it was.
+    """
+    temporary = target + durable_files.TEMPORARY
+    _discard(temporary)
+    try:
+        written = _write(source, temporary, progress)
+        back = digest(temporary, progress, fresh=True)
+        if back != written:
+            raise CopyError(
+                f"{target}: the copy reads back otherwise than it was written; this storage "
+                "cannot be relied on: take another"
+            )
+        durable_files.rename(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return written
+
+
+def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
+    """What a file contains. fresh: ask the storage, not what is in memory of it
+    (``posix_fadvise(2)``). Raises StorageError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise durable_files.explained("read the file", path, error) from error
+    try:
+        if fresh:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return digest_of(descriptor, path, progress)
+    finally:
+        os.close(descriptor)
+
+
+def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> Digest:
+    """What an open file contains; `path` is for what is said. Raises StorageError."""
+    found = hashlib.sha256()
+    size = 0
+    while piece := _read(descriptor, size, path):
+        found.update(piece)
+        size += len(piece)
+        if progress is not None:
+            progress(len(piece))
+    return Digest(found.hexdigest(), size)
+
+
+def publish(path: str, content: bytes) -> None:
+    """Put a whole file into place, durably: afterwards `path` has exactly `content`, or is as it
+    was. Raises StorageError."""
+    temporary = path + durable_files.TEMPORARY
+    _discard(temporary)
+    descriptor = durable_files.create(temporary)
+    try:
+        durable_files.write(descriptor, [content], 0, temporary)
+        durable_files.sync(descriptor, temporary)
+    except BaseException:
+        durable_files.close(descriptor, temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    durable_files.close(descriptor, temporary)
+    durable_files.rename(temporary, path)
+
+
+def _discard(temporary: str) -> None:
+    """Remove what a former run left, if it left anything."""
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise durable_files.explained("replace the file", temporary, error) from error
+
+
+def _write(source: str, target: str, progress: Progress | None) -> Digest:
+    found = hashlib.sha256()
+    size = 0
+    try:
+        reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise durable_files.explained("read the file", source, error) from error
+    try:
+        writing = durable_files.create(target)
+        try:
+            while piece := _read(reading, size, source):
+                durable_files.write(writing, [piece], size, target)
+                found.update(piece)
+                size += len(piece)
+                if progress is not None:
+                    progress(len(piece))
+            durable_files.sync(writing, target)
+        finally:
+            durable_files.close(writing, target)
+    finally:
+        os.close(reading)
+    return Digest(found.hexdigest(), size)
+
+
+def _read(descriptor: int, offset: int, path: str) -> bytes:
+    try:
+        return os.pread(descriptor, _PIECE, offset)
+    except OSError as error:
+        raise durable_files.explained("read the file", path, error) from error

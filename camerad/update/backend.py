@@ -1,0 +1,81 @@
+"""RAUC's custom boot loader backend: what RAUC asks, and tells, about the slots.
+
+Its interface is RAUC's manual, "Custom bootloader backend interface": one command, its arguments,
+a word on standard output, and an exit code. RAUC marks the target bad before it writes the first
+byte, and primary behind the last one. Here a slot that was written is not started by default, but
+put up for its trial: that is written down where `camerad.update.state` has it, and autoboot.txt
+stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from camerad.behaviour import update
+from camerad.behaviour.update import SLOTS, Effect, Phase
+from camerad.update.boot_selection import Card
+from camerad.update.errors import UpdateError
+from camerad.update.state import Kept
+
+GOOD: Final = "good"
+BAD: Final = "bad"
+_STARTABLE: Final = (Phase.TO_TRY, Phase.TRYING, Phase.CONFIRMED)
+
+
+class Backend:
+    """current: the slot that runs."""
+
+    def __init__(self, card: Card, kept: Kept, current: str) -> None:
+        self._card = card
+        self._kept = kept
+        self._current = current
+
+    def call(self, words: list[str]) -> str | None:
+        """What RAUC wants to know, or None where it only tells. Raises CameradError, UpdateError
+        for what it must not have."""
+        match words:
+            case ["get-current"]:
+                return self._current
+            case ["get-primary"]:
+                return self._card.primary
+            case ["get-state", slot] if slot in SLOTS:
+                return self._state(slot)
+            case ["set-primary", slot] if slot in SLOTS:
+                self._set_primary(slot)
+            case ["set-state", slot, "good" | "bad" as state] if slot in SLOTS:
+                self._set_state(slot, state)
+            case _:
+                raise UpdateError(f"not a question of RAUC's: {' '.join(words)!r:.80}")
+        return None
+
+    def _state(self, slot: str) -> str:
+        state = self._kept.state
+        if slot == self._card.primary:
+            return GOOD
+        if slot == state.slot:
+            return GOOD if state.phase in _STARTABLE else BAD
+        # The system before the one that was confirmed last.
+        return GOOD if state.phase is Phase.CONFIRMED else BAD
+
+    def _set_primary(self, slot: str) -> None:
+        if slot == self._card.primary:
+            return
+        state = self._kept.state
+        if (state.phase, state.slot) != (Phase.INSTALLING, slot):
+            raise UpdateError(
+                f"slot {slot} was not written just now: use 'camerad update install', which looks "
+                "whether the camera may be changed"
+            )
+        after, effects = update.step(state, update.Installed())
+        self._kept.write(after, tell=Effect.TELL in effects)
+
+    def _set_state(self, slot: str, state: str) -> None:
+        if state == GOOD:
+            if self._state(slot) == BAD:
+                raise UpdateError(f"slot {slot} is not good by being called so")
+            return
+        if slot in (self._card.primary, self._current):
+            raise UpdateError(f"slot {slot} is what this camera starts from, and stays")
+        now = self._kept.state
+        if (now.phase, now.slot) != (Phase.INSTALLING, slot):
+            raise UpdateError("use 'camerad update install': nothing else writes a slot")

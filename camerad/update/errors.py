@@ -1,0 +1,31 @@
+"""What stands in an update's way."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from camerad.base.errors import EX_CONFIG, EX_IOERR, EX_REBOOT, EX_TEMPFAIL, CameradError
+
+
+class UpdateError(CameradError):
+    """Error raised when an update cannot be carried out; the text says what to do."""
+
+    exit_code: ClassVar[int] = EX_IOERR
+
+
+class RefusedError(UpdateError):
+    """Error raised when a bundle is not for this camera, or not from whom it trusts."""
+
+    exit_code = EX_CONFIG
+
+
+class NotNowError(UpdateError):
+    """Error raised when the camera must not be changed at the moment."""
+
+    exit_code = EX_TEMPFAIL
+
+
+class TrialFailedError(UpdateError):
+    """Error raised when a system on trial does not work: the machine is to start the former one."""
+
+    exit_code = EX_REBOOT

@@ -1,0 +1,136 @@
+"""RAUC, which checks bundles and writes slots: its program, as a child process.
+
+Its service and its client speak D-Bus, on a bus that lives as long as one installation
+(dbus-run-session(1)): no camera has a bus, or a service with these rights, at any other time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from camerad.behaviour.update import Offer
+from camerad.update.errors import RefusedError, UpdateError
+
+log = logging.getLogger(__name__)
+
+PROGRAM: Final = "/usr/bin/rauc"
+UP_SECONDS: Final = 15.0
+"""From the start of the service until it answers; 0.1 s on a PC."""
+LOOK_SECONDS: Final = 1.0
+"""How often is looked whether the camera may still be changed."""
+END_SECONDS: Final = 10.0
+"""Until RAUC, told to end, is killed."""
+LONGEST_SECONDS: Final = 1800.0
+"""An installation writes some 400 MB; a slow card takes 10 MB/s."""
+
+
+class Rauc:
+    """conf: its system.conf. program: itself."""
+
+    def __init__(self, conf: str, program: str = PROGRAM) -> None:
+        self._command = [program, f"--conf={conf}"]
+        self._program = program
+
+    def info(self, bundle: str) -> Offer:
+        """What a bundle says of itself, once its signature is found to be of a key that this camera
+        trusts. Raises RefusedError, UpdateError."""
+        done = self._run([*self._command, "info", "--output-format=json", bundle])
+        if done.returncode != 0:
+            raise RefusedError(f"{bundle}: not a bundle that this camera trusts: {_last(done)}")
+        try:
+            said: dict[str, Any] = json.loads(done.stdout)
+            return Offer(str(said["compatible"]), str(said["version"]))
+        except (ValueError, KeyError) as error:
+            raise RefusedError(f"{bundle}: RAUC says something else of it: {error}") from error
+
+    def install(self, bundle: str, hindrance: Callable[[], str | None]) -> None:
+        """Write the bundle into the slot that does not run; takes minutes.
+
+        hindrance: asked again and again; as soon as it says why not, nothing is written any more.
+        Raises UpdateError.
+        """
+        environment = {**os.environ, "DBUS_STARTER_BUS_TYPE": "session"}
+        # S603: RAUC, and a path that was opened before.
+        with subprocess.Popen([*self._command, "service"], env=environment) as service:  # noqa: S603
+            try:
+                self._wait_for(service, environment)
+                words = [self._program, "install", bundle]
+                with subprocess.Popen(  # noqa: S603
+                    words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                ) as client:
+                    try:
+                        self._watch(client, hindrance)
+                    finally:
+                        _end(client)
+            finally:
+                _end(service)
+
+    def _run(
+        self, words: list[str], environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(  # noqa: S603
+                words,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=120,
+                check=False,
+            )
+        except OSError as error:
+            raise UpdateError(f"{self._program}: cannot be run: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            raise UpdateError(f"{self._program} does not answer: try again") from error
+
+    def _wait_for(self, service: subprocess.Popen[bytes], environment: dict[str, str]) -> None:
+        deadline = time.monotonic() + UP_SECONDS
+        while self._run([self._program, "status"], environment).returncode != 0:
+            if service.poll() is not None or time.monotonic() > deadline:
+                raise UpdateError("RAUC's service does not start: its words are in the journal")
+            time.sleep(0.1)
+
+    def _watch(self, client: subprocess.Popen[bytes], hindrance: Callable[[], str | None]) -> None:
+        said, deadline = b"", time.monotonic() + LONGEST_SECONDS
+        while True:
+            try:
+                said, _ = client.communicate(timeout=LOOK_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                why = hindrance()
+                if why is not None:
+                    raise UpdateError(
+                        f"the installation was given up, because {why}: put the camera into its "
+                        "dock and try again"
+                    ) from None
+                if time.monotonic() > deadline:
+                    raise UpdateError("the installation takes too long: replace the card") from None
+        lines = said.decode(errors="replace").strip().splitlines()
+        for line in lines:
+            log.debug("rauc: %s", line)
+        if client.returncode != 0:
+            errors = [line for line in lines if line.startswith("LastError: ")]
+            why = (errors or lines or [""])[-1].removeprefix("LastError: ")
+            raise UpdateError(f"RAUC has not installed it: {why}")
+
+
+def _last(done: subprocess.CompletedProcess[str]) -> str:
+    """The last line that says something."""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1] if lines else f"exit code {done.returncode}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that may have ended."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()

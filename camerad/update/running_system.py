@@ -1,0 +1,52 @@
+"""The system that runs, as it says itself, in a root that is checked while it is read.
+
+The version is `IMAGE_VERSION` of os-release(5), for which bundles it is for and the lowest version
+that it lets in are in RAUC's system.conf, and the slot that runs is what the kernel was told by the
+slot's own command line (``rauc.slot=``, RAUC's manual, "Bootloader interaction").
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from typing import Final
+
+from camerad.behaviour.update import SLOTS, Running
+from camerad.update.boot_selection import Card
+from camerad.update.errors import UpdateError
+from camerad.update.image_version import image_version
+
+SYSTEM_CONF: Final = "/etc/rauc/system.conf"
+CMDLINE: Final = "/proc/cmdline"
+
+
+def slot(cmdline: str = CMDLINE) -> str:
+    """The slot that runs. Raises UpdateError if this is no system in a slot."""
+    try:
+        with open(cmdline, encoding="utf-8", errors="replace") as file:
+            words = file.read()
+    except OSError as error:
+        raise UpdateError(f"{cmdline}: cannot be read: {error.strerror}") from error
+    match = re.search(rf"(?:^|\s)rauc\.slot=({'|'.join(SLOTS)})(?:\s|$)", words)
+    if match is None:
+        raise UpdateError(
+            "this camera's card was not made from the image, or before it had updates: flash it "
+            "anew, or install the packages by hand"
+        )
+    return match[1]
+
+
+def running(card: Card, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> Running:
+    """Raises UpdateError."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with open(conf, encoding="utf-8") as file:
+            parser.read_file(file)
+        compatible = parser["system"]["compatible"]
+        minimum = parser["system"]["min-bundle-version"]
+    except (OSError, configparser.Error, KeyError) as error:
+        raise UpdateError(
+            f"{conf}: the system does not say which updates are for it ({error}): it was built "
+            "without a keyring (KEYRING=), so updates are not for it"
+        ) from error
+    return Running(compatible, image_version() or "", minimum, slot(cmdline), card.primary)

@@ -1,0 +1,126 @@
+"""What is kept of an update: its state, and what the ledger is to say of it, in one file.
+
+So there is no instant at which one is there without the other. The file lies where the camera keeps
+its provisioning, which is the same for both systems and out of the daemon's hands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from camerad.base import durable_files
+from camerad.base.safe_read import read_plain
+from camerad.behaviour.update import NONE, State
+from camerad.update.errors import NotNowError
+
+log = logging.getLogger(__name__)
+
+FOLDER: Final = "update"
+"""In `device.provision_dir`."""
+NAME: Final = "update.json"
+PENDING: Final = "pending"
+"""Is there while the next start has to look at the update, and sometimes when it has not: units go
+by its name."""
+MOST: Final = 32
+"""Facts that are kept; the daemon tells them within a minute."""
+_LARGEST: Final = 64 * 1024
+_PUBLIC: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the ledger is to say. outcome: a phase that was reached. before: the version that ran
+    when the update began."""
+
+    id: str
+    outcome: str
+    version: str
+    before: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The file."""
+
+    state: State = NONE
+    facts: tuple[Fact, ...] = ()
+
+
+class Kept:
+    """directory: where the file is; made if need be. Everything raises StorageError."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory: Final = directory
+        self._path = os.path.join(directory, NAME)
+        self._marker = os.path.join(directory, PENDING)
+
+    def read(self) -> Record:
+        """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
+        of is not confirmed, so the system before goes on."""
+        if not durable_files.is_there(self._path):
+            return Record()
+        try:
+            return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)
+        except msgspec.MsgspecError as error:
+            log.error("%s: cannot be read, and counts as none: %s", self._path, error)
+            return Record()
+
+    @property
+    def state(self) -> State:
+        """How far the update is."""
+        return self.read().state
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Whoever begins an installation or a trial does so within this: two installations at once
+        would write one slot. Raises NotNowError, at once, if another process is at it."""
+        try:
+            claim = durable_files.lock_directory(self.directory, linked=True)
+        except BlockingIOError:
+            raise NotNowError(
+                "another command installs an update, or begins its trial: try again when it has "
+                "ended"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(claim)
+
+    def write(self, state: State, *, tell: bool) -> None:
+        """Keep `state`, durably. tell: the ledger is to say so."""
+        record = self.read()
+        facts = record.facts
+        if tell:
+            new = Fact(
+                secrets.token_hex(16), state.phase.value, state.version, state.before, state.slot
+            )
+            facts = (*facts, new)[-MOST:]
+        if state.pending and not os.path.lexists(self._marker):
+            durable_files.publish(self._marker, b"", mode=_PUBLIC)
+        if state != record.state or tell:
+            content = msgspec.json.encode(Record(state, facts))
+            durable_files.publish(self._path, content, mode=_PUBLIC)
+        if not state.pending and os.path.lexists(self._marker):
+            durable_files.remove(self._marker, missing_ok=True)
+
+
+def prepare(directory: str) -> Kept:
+    """Raises StorageError.
+
+    What a loss of power has left unpublished is left alone, since another process may be about to
+    publish it; the next `write` puts its own in that place.
+    """
+    try:
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise durable_files.explained("make the directory", directory, error) from error
+    return Kept(directory)

@@ -1,0 +1,153 @@
+"""Carries out what `camerad.behaviour.update` decides: install, try, look at a start, confirm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+from camerad.base.errors import CameradError
+from camerad.behaviour import update
+from camerad.behaviour.update import Camera, Effect, Phase, Running
+from camerad.update.boot_selection import Card
+from camerad.update.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
+from camerad.update.rauc import Rauc
+from camerad.update.state import Kept
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS: Final = 240.0
+"""What a daemon on trial gets to answer: it starts within `camerad.service`'s time, and once more
+if its first start fails."""
+LOOK_SECONDS: Final = 1.0
+
+Ask = Callable[[], Camera | None]
+"""What the daemon says of itself."""
+Examine = Callable[[], tuple[str, ...] | None]
+"""The doctor's failing checks, each with what it found; None: there is no report."""
+
+
+class Updates:
+    """ask, examine: see above."""
+
+    def __init__(self, card: Card, kept: Kept, ask: Ask, examine: Examine) -> None:
+        self._card = card
+        self._kept = kept
+        self._ask = ask
+        self._examine = examine
+
+    def install(self, bundle: str, running: Running, rauc: Rauc, *, again: bool) -> None:
+        """Install a bundle into the slot that does not run, and put it up for its trial. again: as
+        `camerad.behaviour.update.refusal` has it. Raises UpdateError; the running system is as it
+        was in any case."""
+        with self._kept.alone():
+            self._install(bundle, running, rauc, again=again)
+
+    def _install(self, bundle: str, running: Running, rauc: Rauc, *, again: bool) -> None:
+        self._refuse_unless_idle()
+        if not os.path.isfile(bundle):
+            raise RefusedError(f"{bundle}: there is no such file")
+        offer = rauc.info(bundle)
+        why = update.refusal(offer, running, self._kept.state, again=again)
+        if why is not None:
+            raise RefusedError(f"{bundle}: not installed: {why}")
+        faults = self._examine()
+        if faults is None:
+            raise NotNowError(
+                "the doctor's report could not be made, and without it a fault from before would "
+                "count as the update's: the journal says why; mend that, and try again"
+            )
+        slot = update.other(running.slot)
+        self._carry_out(update.Begun(slot, offer.version, running.version, faults))
+        log.info("version %s is installed into slot %s", offer.version, slot)
+        try:
+            rauc.install(bundle, lambda: update.hindrance(self._ask()))
+        except BaseException:
+            # Once RAUC has activated the slot all of it is written: it stays up for its trial,
+            # whatever went wrong after that.
+            if self._kept.state.phase is Phase.INSTALLING:
+                self._carry_out(update.NotInstalled())
+            raise
+        if self._kept.state.phase is not Phase.TO_TRY:
+            self._carry_out(update.NotInstalled())
+            raise UpdateError("RAUC has ended without activating the slot: see the journal")
+
+    def attempt(self) -> None:
+        """Begin the trial: when this returns, the machine is to start the slot on trial, once.
+        Raises NotNowError if there is nothing to try, or it must not be now."""
+        with self._kept.alone():
+            if self._kept.state.phase is not Phase.TO_TRY:
+                raise NotNowError("no update waits for its trial")
+            self._refuse_unless_idle()
+            self._carry_out(update.Tried())
+        log.info("version %s is tried: the machine starts anew", self._kept.state.version)
+
+    def look(self, running: Running) -> Phase:
+        """After each start, before the daemon's. Returns how far the update is. Raises
+        CameradError."""
+        before = self._kept.state
+        self._carry_out(update.Started(running.slot, running.primary))
+        state = self._kept.state
+        if state.phase is Phase.FELL_BACK and before.phase is Phase.TRYING:
+            log.error(
+                "version %s has not shown that it works: version %s goes on",
+                state.version,
+                state.before,
+            )
+        return state.phase
+
+    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> Phase:
+        """In a system on trial: wait for the daemon, have the doctor look, and have this system
+        start by default if it is as well as the one before, and the one that was judged when it
+        was installed. slot, version: of the system that runs. Returns how far the update is.
+
+        Raises TrialFailedError: the machine is to start the system before. Of any other system
+        nothing is said.
+        """
+        state = self._kept.state
+        if state.phase is not Phase.TRYING or state.slot != slot:
+            return state.phase
+        ready = self._wait(ready_seconds)
+        faults = self._examine() if ready else None
+        known = faults or ()
+        if ready and version != state.version:
+            # A stick may give RAUC one bundle to look at, and another one to install.
+            raise TrialFailedError(
+                f"version {version!r} runs in the place of {state.version}, which was to be "
+                "installed: do not use that stick again"
+            )
+        judged = update.Judged(ready and faults is not None, known)
+        try:
+            effects = self._carry_out(judged)
+        except CameradError as error:
+            # It cannot be committed: as on a card that the new system cannot mount.
+            raise TrialFailedError(f"version {state.version} cannot be kept: {error}") from error
+        if Effect.REBOOT in effects:
+            silent = "the doctor has no report" if ready else "its daemon does not answer"
+            why = ", ".join(update.new_faults(state, known)) or silent
+            log.error("version %s does not work here: %s", state.version, why)
+            raise TrialFailedError(f"version {state.version} does not work here: {why}")
+        log.info("version %s works, and starts by default from now on", state.version)
+        return self._kept.state.phase
+
+    def _refuse_unless_idle(self) -> None:
+        why = update.hindrance(self._ask())
+        if why is not None:
+            raise NotNowError(f"the camera is not changed now, because {why}: put it into its dock")
+
+    def _wait(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._ask() is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_SECONDS)
+        return True
+
+    def _carry_out(self, event: update.Event) -> tuple[Effect, ...]:
+        state, effects = update.step(self._kept.state, event)
+        if Effect.COMMIT in effects:
+            self._card.commit(state.slot)
+        self._kept.write(state, tell=Effect.TELL in effects)
+        return effects

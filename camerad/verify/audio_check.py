@@ -1,0 +1,173 @@
+"""Judges what signed statements say about sound; pure, fed by `camerad.verify.chain_check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from camerad.base.clock import SECOND
+from camerad.container.severity import Severity
+from camerad.container.statements import Facts, Header, Microphone, Sound, SoundEnd
+from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
+from camerad.verify.findings import Kind, Result, Span
+
+AHEAD_US: Final = 60_000_000
+"""What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
+press just before the recorder took over, is called a contradiction."""
+SLACK_US: Final = 5_000
+"""Media times of sound are rounded, and may differ by so much from what its samples add up to."""
+
+_ON: Final = "on"
+"""The state in which there is sound; before the first one that is stated nothing is known."""
+
+
+class Hearing:
+    """Judges the sound of one recording; `result` grows meanwhile."""
+
+    def __init__(self, result: Result) -> None:
+        self._result: Final = result
+        self._until_us: int | None = None
+        """Where the last signed sound ends; None before any, and behind a break of the chain."""
+        self._holes: list[Span] = []
+        """In media time."""
+        self._broken = False
+
+    def header(self, header: Header, name: str) -> None:
+        """What a header says."""
+        wanted = isinstance(header.microphone, Microphone)
+        if header.sound and not wanted:
+            self._cannot_be("a sound track without a microphone", name)
+        elif wanted and not header.sound:
+            text = "sound was wanted, and there is none at all"
+            self._result.findings.say(Kind.SILENT, text, name, severity=Severity.NOTE)
+
+    def skip(self) -> None:
+        """Statements are missing here, or not linked to those before."""
+        self._until_us = None
+        self._broken = True
+
+    def commit(self, facts: Facts, last: Facts | None, name: str, *, linked: bool) -> None:
+        """What a commit says. last: the facts of the one before, None behind a break."""
+        sound, header = facts.sound, self._result.header
+        if not facts.frames:
+            self._alone(facts, last, name)
+        if linked and header is not None and header.sound != isinstance(sound, Sound):
+            self._cannot_be(f"sound: {'no' if header.sound else 'a'} track was announced", name)
+        if isinstance(sound, Sound):
+            self._times(sound, facts, name, linked=linked)
+
+    def end(self, sound: object, at_us: int, name: str) -> None:
+        """What a linked end says. at_us: up to when footage was wanted."""
+        header, result = self._result.header, self._result
+        if header is None or not header.sound:
+            if isinstance(sound, SoundEnd):
+                self._cannot_be("sound: no track was announced", name)
+            return
+        if not isinstance(sound, SoundEnd):
+            self._cannot_be("sound: a track was announced", name)
+            return
+        if not self._broken and sound.units != result.units:
+            self._result.findings.say(
+                Kind.CONTRADICTION,
+                f"counts {sound.units} access units of sound, and the commits {result.units}",
+                name,
+            )
+        if not self._broken and result.commits:
+            self._hole(self._begins_us(header) if self._until_us is None else self._until_us, at_us)
+
+    def report(self) -> None:
+        """Every silence has to be stated, by whichever statement: as gaps, or, where there was
+        nobody any more to state those, by the states that sound was in. What is found are the
+        pieces of it that are not: what only touches a silence explains no more than it covers."""
+        result = self._result
+        for hole in self._holes:
+            bare = uncovered(hole, result.sound_gaps)
+            if lasts_us(bare) <= UNSTATED_US:
+                continue
+            pieces = self._by_state(hole, bare)
+            unexplained = [piece for state, piece in pieces if state == _ON]
+            if lasts_us(unexplained) > UNSTATED_US:
+                for piece in unexplained:
+                    self._no_sound(Kind.SILENT, "no sound, and no statement says why", piece)
+                continue
+            for state, piece in pieces:
+                if state != _ON:
+                    self._no_sound(Kind.QUIET, f"no sound: {state}", piece)
+
+    def _no_sound(self, kind: Kind, text: str, piece: Span) -> None:
+        self._result.findings.say(
+            kind,
+            text,
+            severity=Severity.NOTE,
+            from_us=self._result.time(piece.from_us),
+            to_us=self._result.time(piece.to_us),
+        )
+
+    def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:
+        """`bare`, the pieces of `hole` that no gap covers, each with the state that sound was in;
+        they are cut where that changed."""
+        changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
+        edges = [
+            (hole.from_us, _ON),
+            *((min(max(one.at_us, hole.from_us), hole.to_us), one.state) for one in changes),
+            (hole.to_us, _ON),
+        ]
+        return [
+            (state, Span(max(one.from_us, at_us), min(one.to_us, upto_us)))
+            for (at_us, state), (upto_us, _) in pairwise(edges)
+            for one in bare
+            if max(one.from_us, at_us) < min(one.to_us, upto_us)
+        ]
+
+    def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:
+        """A fragment without a picture has sound, and says where the picture before it ended."""
+        sound = facts.sound
+        if not facts.sequence or not isinstance(sound, Sound) or not sound.units:
+            self._cannot_be("a fragment of nothing", name)
+        elif {facts.first_us, facts.last_us} != {facts.end_us}:
+            self._cannot_be("times of pictures, and there are none", name)
+        elif last is not None and facts.end_us != last.end_us:
+            self._cannot_be("another end of the picture before it", name)
+
+    def _times(self, sound: Sound, facts: Facts, name: str, *, linked: bool) -> None:
+        header = self._result.header
+        first_us, end_us = sound.first_us, sound.end_us
+        if first_us is None or end_us is None:
+            if first_us is not end_us or sound.units:
+                self._cannot_be("sound without its times", name)
+            return
+        if not sound.units or first_us >= end_us:
+            self._cannot_be("times of sound that do not rise", name)
+            return
+        if end_us > facts.clock.boot_us + AHEAD_US:
+            self._cannot_be("sound from after its own signature", name)
+        if self._until_us is not None and first_us < self._until_us - SLACK_US:
+            self._cannot_be("sound that begins before the sound before it ends", name)
+        if header is None or not linked:
+            return
+        microphone = header.microphone
+        if first_us < header.origin_us:
+            self._cannot_be("sound from before the recording's origin", name)
+        if isinstance(microphone, Microphone):
+            lasts_us = sound.units * microphone.samples * SECOND // microphone.rate
+            if lasts_us > end_us - first_us + SLACK_US:
+                self._cannot_be("more sound than there is time for", name)
+        if not self._broken:
+            begins_us = self._begins_us(header) if self._until_us is None else self._until_us
+            self._hole(begins_us, first_us)
+        self._until_us = end_us
+
+    def _begins_us(self, header: Header) -> int:
+        """Media time from which on there should be sound."""
+        microphone = header.microphone
+        if isinstance(microphone, Microphone) and microphone.pre_event:
+            return header.origin_us
+        return max(header.origin_us, header.trigger_us)
+
+    def _hole(self, from_us: int, to_us: int) -> None:
+        if to_us - from_us > UNSTATED_US:
+            self._holes.append(Span(from_us, to_us))
+
+    def _cannot_be(self, what: str, name: str) -> None:
+        self._result.findings.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)

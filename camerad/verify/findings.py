@@ -1,0 +1,328 @@
+"""What a check of a recording says, in the words that programs and people share.
+
+Times of findings and spans are those of the recording: media time minus its origin, microseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from camerad.base.clock import ClockSource
+from camerad.container.chain import HEADER_NAME, INIT_NAME
+from camerad.container.gaps import Gap
+from camerad.container.severity import Severity
+from camerad.container.statements import (
+    Closing,
+    Commit,
+    Facts,
+    Header,
+    RateChange,
+    Sound,
+    SoundChange,
+    SoundEnd,
+    StageChange,
+)
+
+NUMBERED: Final = re.compile(r"(\d{6,18})\.(m4s\.age|jws)", re.ASCII)
+"""Name of a fragment or of its commit."""
+TOUCHING_US: Final = 10_000
+"""Pieces closer than this are one: less than a picture lasts at any rate of the camera."""
+MOST: Final = 1_000
+"""Findings that are kept one by one; those beyond are counted."""
+
+
+class Kind(StrEnum):
+    """What a finding is; programs go by this, people by its text."""
+
+    ARCHIVE = "archive"
+    """The archive around a member is not as it was written; its content is judged by itself."""
+    LOST = "lost"
+    """Bytes that are no member."""
+    FOREIGN = "foreign"
+    """A member that no recording has."""
+    EXTRA = "extra"
+    """A member that is there a second time, or not in its place."""
+    MISSING = "missing"
+    """Members that the statements say were there."""
+    CHANGED = "changed"
+    """A member whose bytes are not those that were signed."""
+    FORGED = "forged"
+    """A statement that is not by the recording's key, or not in its one spelling."""
+    UNKNOWN_KEY = "unknown key"
+    """Statements by a key that is not trusted."""
+    UNLINKED = "unlinked"
+    """Signed statements that nothing links to the beginning of this recording."""
+    UNCOMMITTED = "uncommitted"
+    """Footage that no statement vouches for."""
+    CONTRADICTION = "contradiction"
+    """Signed statements that cannot all be true."""
+    UNCLOSED = "unclosed"
+    """There is no end: whether there was more cannot be proven."""
+    MISNAMED = "misnamed"
+    """The file has the name of another recording."""
+    OTHER_END = "other end"
+    """The ledger knows another end of this recording."""
+    RUNNING = "running"
+    RECOVERED = "recovered"
+    TORN = "torn"
+    """What repair kept from behind the last commit."""
+    UNSTATED = "unstated hole"
+    """Time without pictures that no statement explains."""
+    SILENT = "unstated silence"
+    """Time without sound that no statement explains, though sound was wanted."""
+    QUIET = "stated silence"
+    """Time without sound that no gap states, and that the states of sound explain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, or worth knowing.
+
+    first, last: the members affected, in the order of a recording, and all between them; "" where
+    no member is. from_us, to_us: the time affected, in microseconds of the recording; None where it
+    is not known, or, both, where none is affected.
+    """
+
+    kind: Kind
+    severity: Severity
+    text: str
+    first: str = ""
+    last: str = ""
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of the recording, in its microseconds."""
+
+    from_us: int
+    to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a commit says, once its signature holds.
+
+    fragment, init: SHA-256 of the fragment and of the initialisation segment, None where the bytes
+    that are there are not those that were signed; init is None except in commit 0. linked: an
+    unbroken chain leads from here to the header.
+    """
+
+    facts: Facts
+    fragment: str | None
+    init: str | None
+    linked: bool
+
+
+class Findings:
+    """What was found, in its order: at most `MOST` one by one, those beyond are counted.
+
+    Neighbours of one kind about members that follow one another become one. list: the findings.
+    dropped: how many are not in it. damage: whether any of them is damage.
+    """
+
+    def __init__(self) -> None:
+        self.list: Final[list[Finding]] = []
+        self.dropped = 0
+        self.damage = False
+        self._open: list[int] = []
+        """Indices of findings whose time ends where the next signed fragment begins."""
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.list)
+
+    def add(self, found: Finding) -> None:
+        """Take a finding in."""
+        self.damage = self.damage or found.severity is Severity.DAMAGE
+        if self.list and (joined := _joined(self.list[-1], found)) is not None:
+            self.list[-1] = joined
+        elif len(self.list) < MOST:
+            self.list.append(found)
+        else:
+            self.dropped += 1
+
+    def say(
+        self,
+        kind: Kind,
+        text: str,
+        first: str = "",
+        last: str = "",
+        *,
+        severity: Severity = Severity.DAMAGE,
+        from_us: int | None = None,
+        to_us: int | None = None,
+    ) -> None:
+        """Take in what is found about `first`, or about all from `first` to `last`."""
+        self.add(Finding(kind, severity, text, first, last or first, from_us, to_us))
+
+    def replace(self, index: int, found: Finding) -> None:
+        """Put a finding in the place of one that turned out to be another."""
+        if index < len(self.list):
+            self.list[index] = found
+
+    def open(self, from_us: int) -> None:
+        """The finding before is about footage from `from_us` to where the next signed one is."""
+        if not self.list or self.dropped:
+            return
+        if self.list[-1].from_us is None:
+            self.list[-1] = replace(self.list[-1], from_us=from_us)
+        if len(self.list) - 1 not in self._open:
+            self._open.append(len(self.list) - 1)
+
+    def settle(self, to_us: int) -> None:
+        """The next signed fragment begins at `to_us`."""
+        for index in self._open:
+            begins_us = self.list[index].from_us
+            known = begins_us is not None and begins_us <= to_us
+            self.list[index] = replace(self.list[index], to_us=to_us if known else None)
+        self._open.clear()
+
+    def forget_open(self) -> None:
+        """Leave the findings that are about an open time as they are."""
+        self._open.clear()
+
+
+def _joined(one: Finding, other: Finding) -> Finding | None:
+    """Two findings of the same kind about the same member, or about ones that follow one another,
+    as one."""
+    if (one.kind, one.text) != (other.kind, other.text) or not other.first:
+        return None
+    if other.first == other.last == one.last:
+        return one
+    if _place(other.first) - _place(one.last) not in (1, 2):
+        return None
+    return replace(one, last=other.last, to_us=other.to_us)
+
+
+def _place(name: str) -> int:
+    """Where a member stands among those of a recording, apart from its end."""
+    found = NUMBERED.fullmatch(name)
+    if found is not None:
+        return 2 + 2 * int(found[1]) + (found[2] == "jws")
+    return {HEADER_NAME: 0, INIT_NAME: 1}.get(name, -(1 << 62))
+
+
+@dataclass(slots=True)
+class Result:
+    """All that the members say.
+
+    kid: the key that signed, None if no statement could be read. proven: pieces that are authentic
+    and complete. signed: pieces that are signed, but linked to nothing. origin_us: media time of
+    second 0: the header's, or else the first signed picture's. end_us: where the last signed
+    fragment ends. units: access units of sound; sound_gaps, sound_states: as in `records.Sound`.
+    final: SHA-256 of an end that was signed, and end_linked: whether the chain leads
+    to it. clock_sources: where wall time came from, in the order
+    of first use; clock_steps: (time, how far). slow_syncs: (time, how long).
+
+    What only unlinked statements say is none of this recording's facts: their fragments and
+    pictures are counted, also by themselves (unlinked_commits, unlinked_frames), and nothing else
+    of them is here. header_linked: whether any footage, or the end, is linked to the header.
+    """
+
+    header: Header | None = None
+    closing: Closing | None = None
+    kid: str | None = None
+    commits: int = 0
+    frames: int = 0
+    sealed_bytes: int = 0
+    origin_us: int | None = None
+    end_us: int = 0
+    final: str | None = None
+    end_linked: bool = False
+    header_linked: bool = False
+    unlinked_commits: int = 0
+    unlinked_frames: int = 0
+    findings: Findings = field(default_factory=Findings)
+    proven: list[Span] = field(default_factory=list)
+    signed: list[Span] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    units: int = 0
+    sound_gaps: list[Gap] = field(default_factory=list)
+    sound_states: list[SoundChange] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+    stages: list[StageChange] = field(default_factory=list)
+    rates: list[RateChange] = field(default_factory=list)
+    clock_sources: list[ClockSource] = field(default_factory=list)
+    clock_steps: list[tuple[int, int]] = field(default_factory=list)
+    slow_syncs: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def authentic(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.findings.damage
+
+    def time(self, media_us: int) -> int:
+        """Microseconds of the recording; without a header, after the first signed picture."""
+        if self.origin_us is None:
+            self.origin_us = media_us
+        return media_us - self.origin_us
+
+    @property
+    def strange_header(self) -> bool:
+        """Whether the header is signed, and nothing links it to what else is there."""
+        there = self.commits > 0 or self.closing is not None
+        return self.header is not None and there and not self.header_linked
+
+    def add_commit(self, commit: Commit, *, linked: bool) -> None:
+        """Count what a signed commit says."""
+        facts = commit.facts
+        self.commits += 1
+        self.frames += facts.frames
+        self.sealed_bytes += commit.fragment.bytes + (commit.init.bytes if commit.init else 0)
+        if linked:
+            self._add_linked(facts)
+        else:
+            self.unlinked_commits += 1
+            self.unlinked_frames += facts.frames
+
+    def add_late(self, facts: Facts) -> None:
+        """A commit that was counted turns out to be linked after all."""
+        self.unlinked_commits -= 1
+        self.unlinked_frames -= facts.frames
+        self._add_linked(facts)
+
+    def add_closing(self, closing: Closing, final: str) -> None:
+        """Count what a signed end says. final: SHA-256 of its statement."""
+        self.closing = closing
+        self.final = final
+        if self.end_linked:
+            self._add_facts(closing, closing.at_us)
+
+    def _add_linked(self, facts: Facts) -> None:
+        self.header_linked = True
+        self.end_us = max(self.end_us, self.time(facts.until_us))
+        if isinstance(facts.sound, Sound):
+            self.units += facts.sound.units
+        self._add_facts(facts, facts.end_us)
+
+    def add_source(self, source: ClockSource) -> None:
+        """Take note of where wall time came from."""
+        if source not in self.clock_sources:
+            self.clock_sources.append(source)
+
+    def _add_facts(self, facts: Facts | Closing, media_us: int) -> None:
+        self.gaps += facts.gaps
+        self.marks += facts.marks
+        self.stages += facts.stages
+        self.rates += facts.rates or ()
+        if isinstance(facts.sound, Sound | SoundEnd):
+            self.sound_gaps += facts.sound.gaps
+            self.sound_states += facts.sound.states
+        self.add_source(facts.clock.source)
+        if facts.clock_step_us is not None:
+            self.clock_steps.append((self.time(media_us), facts.clock_step_us))
+        if facts.sync_us is not None:
+            self.slow_syncs.append((self.time(media_us), facts.sync_us))
+
+
+def extend(spans: list[Span], from_us: int, to_us: int) -> None:
+    """Add a piece; one that begins where the last one ends, or in it, makes that one longer."""
+    if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
+        spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))
+    else:
+        spans.append(Span(from_us, to_us))

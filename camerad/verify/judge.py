@@ -1,0 +1,274 @@
+"""Checks a recording with nothing but the device's public key, and without opening it.
+
+One thread reads and hashes, and the caller's judges what was signed, so that a check takes little
+more time than hashing the file does. Memory is constant, however long the recording is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from camerad.base import durable_files
+from camerad.base.errors import CameradError
+from camerad.container import recording_files
+from camerad.container.chain import HEADER_NAME
+from camerad.container.keys import KeyRing
+from camerad.container.reader import Found, Lost, Seen, Tail, TailKind, is_recording, walk
+from camerad.container.severity import Severity
+from camerad.container.statements import Header
+from camerad.verify.checker import Checker
+from camerad.verify.findings import Judged, Kind
+from camerad.verify.report import Report, Verdict
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Told how many bytes of how many were checked, in the caller's thread."""
+MayRun = Callable[[Header], bool]
+"""Whether the ledger of the store in which a recording lies has it that it is being made. Without
+that a lock on its file says nothing: anybody who can read a file can lock it."""
+
+_BATCH: Final = 32
+"""Members that are handed over at once: every handing over costs both threads some time."""
+_BATCH_SEALED: Final = 2
+_DEPTH: Final = 3
+"""Batches that may wait."""
+_JOIN_S: Final = 0.01
+_TRIES: Final = 3
+"""Checks of a running recording before it is called damaged."""
+
+
+class UnreadableError(CameradError, ValueError):
+    """Error raised when there is no recording in a file; `verify` makes a `Report` of it."""
+
+    exit_code = Verdict.UNREADABLE
+
+
+class NoRecordingError(UnreadableError):
+    """Error raised when what is in a file could be read, and is no recording."""
+
+
+class Reader:
+    """The members of a file, read and hashed ahead by a thread of its own; a context manager.
+
+    path: the file. keep_sealed: sealed members are handed over too. locked: whether somebody has
+    locked the file, as a recorder does. Raises UnreadableError when entered if the file cannot be
+    read, and NoRecordingError if it is none.
+    """
+
+    def __init__(self, path: str, *, keep_sealed: bool = False) -> None:
+        self._path = path
+        self._keep_sealed = keep_sealed
+        self._batch = _BATCH_SEALED if keep_sealed else _BATCH
+        self._queue: queue.Queue[list[Found | Exception]] = queue.Queue(_DEPTH)
+        self._thread = threading.Thread(target=self._read, name="evidence-hash", daemon=True)
+        self._stop = False
+        self.size = 0
+        self.locked = False
+
+    def __enter__(self) -> Self:
+        # A named pipe would block here until somebody writes.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            self._descriptor = os.open(self._path, flags)
+        except OSError as error:
+            raise UnreadableError(_cannot_read(self._path, error)) from error
+        try:
+            found = os.fstat(self._descriptor)
+            if stat.S_ISDIR(found.st_mode):
+                raise NoRecordingError("this is a directory; name a recording's file (.tar)")
+            if not stat.S_ISREG(found.st_mode):
+                raise NoRecordingError("this is not a file; name a recording's file (.tar)")
+            if found.st_size == 0:
+                raise NoRecordingError("the file is empty: there is no recording in it")
+            self.size = found.st_size
+            self.locked = _is_locked(self._descriptor, self._path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop = True
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Empty):
+                self._queue.get_nowait()
+            self._thread.join(_JOIN_S)
+        os.close(self._descriptor)
+
+    def __iter__(self) -> Iterator[Found]:
+        """Everything that `walk` finds. Raises UnreadableError if the storage fails."""
+        while True:
+            for found in self._queue.get():
+                if isinstance(found, OSError):
+                    raise UnreadableError(_cannot_read(self._path, found)) from found
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+                if isinstance(found, Tail):
+                    return
+
+    def _read(self) -> None:
+        batch: list[Found | Exception] = []
+        try:
+            for found in walk(self._descriptor, keep_sealed=self._keep_sealed):
+                batch.append(found)
+                if len(batch) >= self._batch:
+                    self._queue.put(batch)
+                    batch = []
+                    if self._stop:
+                        return
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread
+            batch.append(error)
+        self._queue.put(batch)
+
+
+Step = Callable[[Seen, Judged | None], None]
+
+
+def never(_: Header) -> bool:
+    """A `MayRun` for where no camera records."""
+    return False
+
+
+def judge(
+    reader: Reader,
+    path: str,
+    checker: Checker,
+    progress: Progress | None = None,
+    *,
+    step: Step | None = None,
+    may_run: MayRun = never,
+) -> Report:
+    """Let `checker` judge all that `reader` has.
+
+    step: called after each member. Raises NoRecordingError if nothing in the file is a recording's,
+    and UnreadableError if the storage fails.
+    """
+    ours = False
+    for found in reader:
+        if isinstance(found, Tail):
+            if not ours and not (found.kind is TailKind.CUT and found.name == HEADER_NAME):
+                raise NoRecordingError(_foreign(found, reader.size))
+            header = checker.result.header
+            running = reader.locked and header is not None and may_run(header)
+            checker.finish(found, running=running)
+            break
+        if isinstance(found, Lost):
+            checker.lost(found)
+            continue
+        ours = ours or is_recording(found)
+        judged = checker.member(found)
+        if step is not None:
+            step(found, judged)
+        if progress is not None and found.token is not None:
+            progress(found.offset, reader.size)
+    if progress is not None:
+        progress(reader.size, reader.size)
+    header = checker.result.header
+    name = recording_files.ID.match(os.path.basename(path))
+    if header is not None and name is not None and name[0] != header.id:
+        text = f"the file is named like {name[0]}, and holds {header.id}"
+        checker.result.findings.say(Kind.MISNAMED, text)
+    return Report(path, reader.size, checker.result)
+
+
+def verify(
+    path: str,
+    keys: KeyRing,
+    progress: Progress | None = None,
+    *,
+    final: str | None = None,
+    begun: bool = False,
+    may_run: MayRun = never,
+) -> Report:
+    """Check the recording in the file `path`; whatever is wrong is in the report.
+
+    keys: those that are trusted, from wherever the device was enrolled, never from beside the
+    recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
+    end is then found, even if the device signed it. begun: a ledger names the recording, with or
+    without an end: that there is none in the file is damage then.
+    """
+    report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
+    tries = 1
+    while report.state == "running" and report.verdict is Verdict.NOT_AUTHENTIC and tries < _TRIES:
+        # A fragment that was read while it was being written looks like one that was changed.
+        report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
+        tries += 1
+    return report
+
+
+def unreadable(
+    reader: Reader, path: str, error: UnreadableError, final: str | None, *, begun: bool = False
+) -> Report:
+    """The report on a file of which nothing can be judged. final, begun: as in `verify`."""
+    report = Report(path, reader.size, problem=str(error))
+    if isinstance(error, NoRecordingError) and (begun or final is not None):
+        end = "" if final is None else f", with the end {final}"
+        text = f"the ledger knows a recording here{end}: its file was wiped or replaced"
+        report.ledger.append((Severity.DAMAGE, text))
+    return report
+
+
+def compare_end(checker: Checker, final: str | None) -> None:
+    """Say so if a recording has another end than the one that a ledger or a receipt names.
+
+    final: SHA-256 of that one, None if none is known.
+    """
+    if final is not None and checker.result.final != final:
+        text = f"the ledger knows the end {final}, this one is {checker.result.final or 'none'}"
+        checker.result.findings.say(Kind.OTHER_END, text)
+
+
+def _once(
+    path: str,
+    keys: KeyRing,
+    progress: Progress | None,
+    *,
+    final: str | None,
+    begun: bool,
+    may_run: MayRun,
+) -> Report:
+    """Check once."""
+    checker = Checker(keys)
+    reader = Reader(path)
+    try:
+        with reader:
+            report = judge(reader, path, checker, progress, may_run=may_run)
+    except UnreadableError as error:
+        return unreadable(reader, path, error, final, begun=begun)
+    compare_end(checker, final)
+    return report
+
+
+def _is_locked(descriptor: int, path: str) -> bool:
+    try:
+        return recording_files.is_locked(descriptor)
+    except OSError as error:
+        # Some network file systems have no locks; then nobody records there either.
+        _log.debug("%s: cannot ask for its lock: %s", path, error)
+        return False
+
+
+def _cannot_read(path: str, error: OSError) -> str:
+    return str(durable_files.explained("read", path, error)).removeprefix(f"{path}: ")
+
+
+def _foreign(tail: Tail, size: int) -> str:
+    if tail.offset == 0 and tail.kind is TailKind.ZEROS:
+        return f"the file has {size} zeros and nothing else: no recording was begun in it"
+    return "this is not a recording of camerad: there is no signed statement of one in it"

@@ -1,0 +1,211 @@
+"""Writes the tables of docs/operations.md: `python -m generators.operations_tables [--check]`.
+
+What the page says of signals, findings, ledger entries and limits is read from the tables that the
+camera works by, so it cannot say anything else; what stands around the tables is written by hand.
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. With ``--check``
+nothing is written, and the exit code is 1 if the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from camerad.base.message_kinds import Kind
+from camerad.behaviour import signals, stages
+from camerad.behaviour.stages import Condition, CueKind, Stage, State
+from camerad.config import fields
+from camerad.config.sections import ConfigFile
+from camerad.doctor.findings import LEVELS, Level, What
+from camerad.doctor.wording import ENGLISH
+from camerad.ledger.entry_types import KINDS
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "operations.md"
+CATALOG: Final = Path(__file__).parents[2] / "systemd" / "camerad.catalog"
+"""What explains each kind of message of the log (systemd's "Journal Message Catalogs")."""
+_TABLE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->\n)", re.DOTALL)
+_PLACE: Final = re.compile(r"\{(\w+)(?:[:!][^}]*)?\}")
+
+
+def page(text: str) -> str:
+    """`text` with every table as the code has it. Raises KeyError for one that there is not."""
+    return _TABLE.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in cells)} |" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+# ------------------------------------------------------------------------------------ signals
+
+_LIGHTS: Final = {
+    signals.OFF: "dark",
+    signals.ON: "on",
+    signals.BLINK: "blinks",
+    signals.HURRY: "blinks quickly",
+    signals.REST: "flashes every three seconds",
+    signals.TWICE: "flashes twice, again and again",
+}
+_TOLD_AT: Final = {
+    "self_view": "self-view begins, a press is refused",
+    "record": "a recording begins",
+    "remind": "a reminder in a recording",
+}
+
+
+_TELLS: Final = {
+    CueKind.READY: "it is ready, or can record again",
+    CueKind.STARTED: "a recording began, or goes on",
+    CueKind.STILL_RECORDING: "a recording began, or goes on",
+    CueKind.STOPPED: "the recording has ended",
+    CueKind.MARKED: "a mark is set, or self-view is on",
+    CueKind.SELF_VIEW_ON: "a mark is set, or self-view is on",
+    CueKind.SELF_VIEW_OFF: "self-view is off",
+    CueKind.MUTED: "the recording goes on without sound",
+    CueKind.UNMUTED: "the recording's sound is on again",
+    CueKind.REFUSED: "a press was refused: a condition with *no* holds, or the camera is ending",
+    CueKind.CUT_OFF: "the recording before the last start was cut off and does not go on",
+    CueKind.SHIFT_BEGUN: "a shift has begun",
+    CueKind.SHIFT_ENDED: "a shift has ended",
+    CueKind.NOT_READY: "on a shift it could not record; the cause follows",
+}
+"""What is told by the cues that stand for no condition."""
+
+
+def _signals() -> str:
+    """By what is felt, since that is what somebody reports; silent conditions come last."""
+    rows = {(signals.CUE_TABLE[kind][0], says): ("",) * 4 for kind, says in _TELLS.items()}
+    for condition in Condition:
+        look = signals.look(State(Stage.IDLE, 0, frozenset({condition})))
+        lights = {"green": look.green, "amber": look.amber}
+        shown = [f"{name} {_LIGHTS[pattern]}" for name, pattern in lights.items() if pattern.steps]
+        cue = stages.CUES.get(condition)
+        rows["" if cue is None else signals.CUE_TABLE[cue][0], f"`{condition.value}`"] = (
+            ", ".join(shown),
+            ", ".join(
+                _TOLD_AT.get(what.value, what.value)
+                for what, again in stages.SAID_AGAIN.items()
+                if condition in again
+            ),
+            "no" if condition in stages.REFUSES_START else "yes",
+            "ends" if condition in stages.ENDS_RECORDING else "goes on",
+        )
+    order = sorted(rows, key=lambda row: (not row[0], row[0].replace("-", "_"), row[1]))
+    head = ("vibration", "says", "in idle", "again when", "press records", "recording")
+    return _table(head, ((_felt(strokes), says, *rows[strokes, says]) for strokes, says in order))
+
+
+def _felt(strokes: str) -> str:
+    return " ".join("long" if stroke == "-" else "short" for stroke in strokes)
+
+
+# ------------------------------------------------------------------------------------- doctor
+
+
+def _doctor() -> str:
+    """What may be wrong, with its cure; what is well needs no table."""
+    rows = []
+    for what in What:
+        if LEVELS[what] is Level.OK:
+            continue
+        said = ENGLISH.findings[what]
+        level = LEVELS[what].value.replace("_", " ")
+        rows.append((f"`{what.value}`", level, _named(said.sentence), _named(said.cure)))
+    return _table(("finding", "status", "says", "what to do"), rows)
+
+
+def _named(text: str) -> str:
+    """The text with the names of what is put in, as in a manual."""
+    return _PLACE.sub(lambda found: f"*{found[1]}*", text)
+
+
+# ------------------------------------------------------------------------------------- ledger
+
+
+def _ledger() -> str:
+    rows = [(f"`{kind}`", _first_sentence(facts)) for kind, facts in KINDS.items()]
+    return _table(("kind", "says"), rows)
+
+
+def _first_sentence(kind: type) -> str:
+    text = " ".join((kind.__doc__ or "").split())
+    return re.split(r"(?<=\.) ", text)[0]
+
+
+# ---------------------------------------------------------------------------------------- log
+
+
+def _log() -> str:
+    explained = {}
+    for entry in re.split(r"(?m)^-- ", CATALOG.read_text(encoding="utf-8"))[1:]:
+        head, _, body = entry.partition("\n\n")
+        number, *fields_of = head.splitlines()
+        subject = next(line for line in fields_of if line.startswith("Subject: "))
+        explained[number] = (subject.removeprefix("Subject: "), body)
+    rows = [(f"`{kind.value}`", *explained[kind.value]) for kind in Kind]
+    return _table(("id", "subject", "what it means, and what to do"), rows)
+
+
+# ------------------------------------------------------------------------------------- limits
+
+
+def _limits() -> str:
+    return _table(("setting", "unless set", "from", "to", "what it is"), _numbers(ConfigFile, None))
+
+
+def _numbers(kind: type, base: Any, path: str = "") -> Iterator[Sequence[str]]:
+    """Every number of the configuration that has bounds."""
+    for setting in fields.settings_of(kind, base):
+        name = f"{path}{setting.key}"
+        if fields.is_section(setting.kind):
+            inner = setting.default if isinstance(setting.default, setting.kind) else None
+            yield from _numbers(setting.kind, inner, f"{name}.")
+        elif bounds := setting.mark(fields.Range):
+            default = setting.default
+            known = isinstance(default, int | float) and not isinstance(default, bool)
+            yield (
+                f"`{name}`",
+                fields.plain(default) if known else "by the policy",
+                fields.plain(bounds.low),
+                f"{fields.plain(bounds.high)} {bounds.unit}".rstrip(),
+                setting.about,
+            )
+
+
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "signals": _signals,
+    "doctor": _doctor,
+    "ledger": _ledger,
+    "log": _log,
+    "limits": _limits,
+}
+"""Every table, by its name in the page."""
+
+
+def main(arguments: Sequence[str] | None = None, path: Path = PAGE) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m generators.operations_tables")
+    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
+    options = parser.parse_args(arguments)
+    before = path.read_text(encoding="utf-8")
+    after = page(before)
+    if not options.check:
+        path.write_text(after, encoding="utf-8")
+        return 0
+    if after == before:
+        return 0
+    sys.stderr.write(f"{path} is out of date: run python -m generators.operations_tables\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

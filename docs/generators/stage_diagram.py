@@ -1,0 +1,311 @@
+"""Writes docs/stages.md from the tables: `python -m generators.stage_diagram [--check]`.
+
+Every arrow and every line is what `stages.step` answers when it is asked, so the page cannot say
+anything the camera does not do. With ``--check`` nothing is written, and the exit code is 1 if the
+page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from camerad.behaviour import gestures, signals, stages
+from camerad.behaviour.stages import (
+    Condition,
+    CueKind,
+    Effect,
+    Event,
+    Intent,
+    Rules,
+    Stage,
+    State,
+)
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "stages.md"
+
+RULES: Final = Rules(frozenset({Stage.SELF_VIEW}), self_view_timeout_us=60_000_000, may_mute=True)
+"""The rules of the page: a pre-event buffer in self-view only, as most policies have it. Where the
+sound may not be switched off, who asks for that is refused."""
+
+INTRODUCTION: Final = """\
+# Stages, signals and buttons
+
+<!-- Written by `python -m generators.stage_diagram`; change the tables, not this page. -->
+
+What the camera does, as it follows from the tables in `camerad/behaviour/`. The pre-event buffer
+is armed in self-view here, as most policies have it. *Wiping* is the end of self-view: the display
+is dark, and idle shows once the buffer is overwritten. While the camera starts, wipes or stops,
+what is asked of it is remembered and carried out when it can be; wiping and stopping, a press that
+records does so at once. Switching the sound off is allowed
+here; where the policy forbids it, the camera answers with the cue *refused*.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One answer of the stage machine. Nodes are stages, wiping, or ``[*]`` for the end."""
+
+    node: str
+    on: str
+    to: str
+    effects: tuple[Effect, ...]
+    remembered: bool
+
+
+def nodes() -> dict[str, State]:
+    """A typical state of every node, reached as an officer reaches it."""
+    starting = stages.initial(RULES, 0)
+    idle = _after(starting, stages.Ready(0))
+    self_view = _after(idle, _wanted(Intent.ESCALATE))
+    recording = _after(self_view, _wanted(Intent.RECORD), stages.Opened(0, "id"))
+    return {
+        "starting": starting,
+        "idle": idle,
+        "self_view": self_view,
+        "wiping": _after(self_view, _wanted(Intent.DE_ESCALATE)),
+        "recording": recording,
+        "stopping": _after(recording, _wanted(Intent.STOP)),
+    }
+
+
+def _after(state: State, *events: Event) -> State:
+    for event in events:
+        state, _ = stages.step(state, event, RULES)
+    return state
+
+
+def _wanted(intent: Intent) -> stages.Intended:
+    return stages.Intended(0, intent, 0, "button")
+
+
+def events(state: State) -> dict[str, Event]:
+    """Everything that can happen, by its name on the page."""
+    due_us = stages.deadline(state, RULES)
+    time = {Stage.SELF_VIEW: "time-out", Stage.RECORDING: "reminder due"}.get(
+        state.stage, "status time over"
+    )
+    return {
+        **{intent.value: _wanted(intent) for intent in Intent},
+        **({} if due_us is None else {time: stages.Tick(due_us)}),
+        "camera and storage ready": stages.Ready(0),
+        "was cut off": stages.CutOff(0),
+        "camera given up": stages.GivenUp(0),
+        "wiped": stages.Wiped(0),
+        "file closed": stages.Closed(0),
+        "recorder failed": stages.Failed(0, ""),
+        "recorder failed, an earlier file still open": stages.Failed(0, "", others=True),
+        "shutdown": stages.Shutdown(0),
+        **{condition.value: stages.Raised(0, condition) for condition in Condition},
+    }
+
+
+def arrows() -> list[Arrow]:
+    """Every event that does something, in every node; and what it does otherwise if something is
+    remembered, or within the node if the status shows or the sound is off; and what can happen only
+    to a recording that began while an earlier one was being closed."""
+    found: list[Arrow] = []
+    for node, state in nodes().items():
+        plain = dict(_answers(node, state))
+        found += plain.values()
+        for intent in (Intent.ESCALATE, Intent.RECORD):
+            remembering = _after(state, _wanted(intent))
+            if remembering.remembered is not intent:
+                continue
+            for name, arrow in _answers(node, remembering):
+                if name in plain and arrow.to != plain[name].to:
+                    found.append(replace(arrow, on=f"{name}, {intent.value} remembered"))
+        for intent, shown in ((Intent.SHOW_STATUS, "status shown"), (Intent.TOGGLE_MUTE, "muted")):
+            for name, arrow in _answers(node, _after(state, _wanted(intent))):
+                if arrow.to == node and (name not in plain or arrow.effects != plain[name].effects):
+                    found.append(replace(arrow, on=f"{name}, {shown}"))
+    again = _after(nodes()["stopping"], _wanted(Intent.RECORD))
+    named = {arrow.on for arrow in found if arrow.node == "recording"}
+    found += [arrow for name, arrow in _answers("recording", again) if name not in named]
+    return found
+
+
+def _answers(node: str, state: State) -> Iterator[tuple[str, Arrow]]:
+    for name, event in events(state).items():
+        try:
+            after, effects = stages.step(state, event, RULES)
+        except stages.IllegalEvent:
+            continue
+        told = isinstance(event, stages.Raised) and after.stage is state.stage
+        if told or (after == state and not effects):
+            continue  # the cue of a condition has a table of its own
+        remembered = after.remembered is not state.remembered and after.waiting
+        yield name, Arrow(node, name, _node(after), effects, remembered)
+
+
+def _node(state: State) -> str:
+    if state.ended:
+        return "[*]"
+    return "wiping" if state.waiting and state.wiping else state.stage.value
+
+
+# ------------------------------------------------------------------------------------- the page
+
+
+def picture(found: Sequence[Arrow]) -> str:
+    """The state diagram, in Mermaid."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for arrow in found:
+        name = f"{arrow.on} (remembered)" if arrow.remembered else arrow.on
+        labels.setdefault((arrow.node, arrow.to), []).append(name)
+    lines = ["stateDiagram-v2", "    [*] --> starting"]
+    lines += [f"    {node} --> {to}: {'<br/>'.join(names)}" for (node, to), names in labels.items()]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def page() -> str:
+    """The whole of docs/stages.md."""
+    found = arrows()
+    sections = {
+        "From stage to stage": picture(found),
+        "What follows from what": _table(
+            ("in", "on", "goes to", "and does"),
+            (
+                (a.node, a.on, a.to, "remembers it" if a.remembered else _effects(a.effects))
+                for a in found
+            ),
+        ),
+        "Conditions": _conditions(),
+        "Lights": _lights(),
+        "Vibration and tone": _cues(),
+        "Buttons": _buttons(),
+    }
+    body = "".join(f"\n## {title}\n\n{text}\n" for title, text in sections.items())
+    return INTRODUCTION + body
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _effects(effects: Iterable[Effect]) -> str:
+    return ", ".join(_effect(effect) for effect in effects) or "-"
+
+
+def _effect(effect: Effect) -> str:
+    match effect:
+        case stages.Cue(kind):
+            return f"cue {kind.value}"
+        case stages.ShowSelfView(on):
+            return "display on" if on else "display off"
+        case stages.ShowStatus(on):
+            return "status on" if on else "status off"
+        case stages.Mute(on):
+            return "sound off" if on else "sound on"
+        case stages.StartRecording(pre_event=pre_event):
+            return f"start recording {'with' if pre_event else 'without'} pre-event buffer"
+        case stages.StopRecording(reason):
+            return f"stop recording ({reason})"
+        case _:
+            return type(effect).__name__.lower()
+
+
+def _conditions() -> str:
+    rows = []
+    for condition in Condition:
+        cue = stages.CUES.get(condition)
+        told = [what.value for what, again in stages.SAID_AGAIN.items() if condition in again]
+        rows.append(
+            (
+                condition.value,
+                "yes" if condition in stages.REFUSES_START else "-",
+                "yes" if condition in stages.ENDS_RECORDING else "-",
+                f"cue {cue.value}" if cue is not None else "-",
+                ", ".join(told) or "-",
+            )
+        )
+    head = ("condition", "refuses a start", "ends a recording", "when raised", "told again at")
+    return _table(head, rows)
+
+
+def _lights() -> str:
+    rows = [(node, *_look(state)) for node, state in nodes().items()]
+    for condition in Condition:
+        state = State(Stage.IDLE, 0, frozenset({condition}))
+        rows.append((f"idle, {condition.value}", *_look(state)))
+    down = State(Stage.RECORDING, 0, frozenset({Condition.CAMERA_DOWN}))
+    rows.append(("recording, camera_down", *_look(down)))
+    idle = signals.look(State(Stage.IDLE, 0))
+    seeking = signals.on_shift(idle, looking=True, acknowledging=False)
+    begun = signals.on_shift(idle, looking=False, acknowledging=True)
+    rows.append(("idle, looking for a badge", *_patterns(seeking)))
+    rows.append(("a shift has begun, for two seconds", *_patterns(begun)))
+    return _table(("in", "green", "red", "amber"), rows)
+
+
+def _look(state: State) -> tuple[str, str, str]:
+    return _patterns(signals.look(state))
+
+
+def _patterns(look: signals.Look) -> tuple[str, str, str]:
+    return _pattern(look.green), _pattern(look.red), _pattern(look.amber)
+
+
+def _pattern(pattern: signals.Pattern) -> str:
+    names = {
+        signals.OFF: "-",
+        signals.ON: "steady",
+        signals.BLINK: "blinks",
+        signals.HURRY: "blinks fast",
+        signals.REST: "flashes now and then",
+        signals.TWICE: "flashes twice",
+        signals.SEEK: "dark twice a second",
+        signals.ACKNOWLEDGE: "flickers",
+    }
+    return names[pattern]
+
+
+def _cues() -> str:
+    rows = []
+    for kind in CueKind:
+        strokes, hertz = signals.CUE_TABLE[kind]
+        felt = " ".join("long" if stroke == "-" else "short" for stroke in strokes)
+        rows.append((kind.value, felt, f"{hertz} Hz" if hertz else "-"))
+    return _table(("cue", "vibration", "tone in the same rhythm"), rows)
+
+
+def _buttons() -> str:
+    presets = {
+        "two-buttons": gestures.DEFAULT_TWO_BUTTONS,
+        "one-button": gestures.DEFAULT_ONE_BUTTON,
+    }
+    rows = []
+    for preset, tables in presets.items():
+        for table in tables:
+            for binding in table.bindings:
+                seconds = f" {binding.hold_us / 1_000_000:g} s" if binding.hold_us else ""
+                where = ", ".join(stage.value for stage in Stage if stage in binding.stages)
+                gesture = binding.gesture.value.replace("_", " ") + seconds
+                rows.append((preset, table.name, gesture, binding.intent.value, where))
+    return _table(("preset", "button", "gesture", "intent", "in"), rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m generators.stage_diagram")
+    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
+    parser.add_argument("--output", type=Path, default=PAGE, help="the page (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    output: Path = options.output
+    text = page()
+    if not options.check:
+        output.write_text(text, encoding="utf-8")
+        return 0
+    if output.exists() and output.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{output} is out of date: run python -m generators.stage_diagram\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
