@@ -204,7 +204,7 @@ class Daemon(Stepping):
             if rings.sound is not None:
                 self._microphone = Microphone(
                     pre_event=settings.policy.pre_event.sound,
-                    set_mode=self._link.set_sound,
+                    set_mode=self._link.wanted.set_sound,
                     set_condition=lambda what, holds: self.set_condition(what, holds=holds),
                     heard=self._recordings.hear,
                 )
@@ -339,7 +339,7 @@ class Daemon(Stepping):
 
     def _tell_stamp(self) -> None:
         """What is written into the pictures from now on."""
-        self._link.set_stamp(
+        self._link.wanted.set_stamp(
             StampState(
                 pre=self._state.armed and not self._state.keeping,
                 trusted=self._clock.moment().trusted,
@@ -382,7 +382,7 @@ class Daemon(Stepping):
         self._show_lights()
         if self._badges is not None:
             self._badges.look(self._shifts.looking)
-        self._link.set_view(self._state.display_on or self._shifts.looking)
+        self._link.wanted.set_view(self._state.display_on or self._shifts.looking)
         self._show_scene()
         if self._control is not None:
             self._control.changed()

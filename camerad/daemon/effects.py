@@ -65,13 +65,13 @@ class Effects:
             return
         match effect:
             case stages.Arm():
-                self.link.arm()
+                self.link.wanted.arm()
             case stages.Disarm():
                 self._wipe(answer=False)
             case stages.Wipe():
                 self._wipe(answer=True)
             case stages.ShowSelfView(on):
-                self.link.set_view(on)
+                self.link.wanted.set_view(on)
             case stages.StartRecording(trigger, at_us, pre_event):
                 self._recordings.start(trigger, at_us, pre_event=pre_event)
             case stages.StopRecording(reason, at_us):
@@ -98,4 +98,4 @@ class Effects:
                 self.carry_out(effect)
             self._answers.overwritten(answer)
 
-        self.link.wipe().add_done_callback(self._answers.threadsafe(done))
+        self.link.wanted.wipe().add_done_callback(self._answers.threadsafe(done))

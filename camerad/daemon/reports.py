@@ -87,7 +87,7 @@ class Reports(OnLoop, ABC):
 
     def set_fps(self, fps: int, reason: str) -> None:
         """From now on the camera takes so many pictures per second."""
-        self._link.set_fps(fps)
+        self._link.wanted.set_fps(fps)
         self._recordings.rate(fps, reason)
 
     # ------------------------------------------------------------------ camera

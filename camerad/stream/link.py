@@ -10,7 +10,7 @@ While footage flows and nobody waits for it, the thread rests, and packets lie i
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
 that dies meanwhile costs nothing: what it had sent stays in the socket.
 
-What the daemon wants is state, not a queue of orders (`camerad.stream.wanted`). The thread compares
+What the daemon wants is state, not a queue of orders (`camerad.stream.desired_state`). The thread compares
 it with what this process was told and sends the difference, so a process that was restarted is told
 everything anew. Packets of another epoch than the present one are discarded as they arrive, so
 nothing that was encoded before a wipe can come after it.
@@ -38,6 +38,7 @@ from camerad.behaviour import recovery
 from camerad.behaviour.budget import KERNEL_SECONDS, TURN_SECONDS
 from camerad.container.gaps import Gap
 from camerad.stream import frame
+from camerad.stream.desired_state import DesiredState
 from camerad.stream.intake import Intake
 from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.rest import Rest
@@ -46,7 +47,6 @@ from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
 from camerad.stream.vitals import Vitals
-from camerad.stream.wanted import Wanted, wipe, wipe_into
 from camerad.stream.wire import Header, Kind
 
 _AGE_EVERY_US: Final = 250_000
@@ -80,8 +80,10 @@ class Callbacks:
     on_steady: Callable[[], None] = lambda: None
 
 
-class CaptureLink(Wanted):
+class CaptureLink:
     """Feeds `ring` from a capture process, and keeps one running.
+
+    What it is to do is told to `wanted`.
 
     settings: the capture part of the configuration, passed on as JSON. frame_fd: the memfd for the
     newest low-resolution frame (`camerad.stream.frame`); stays the caller's. argv: the program.
@@ -102,7 +104,8 @@ class CaptureLink(Wanted):
         clock: Clock | None = None,
         sound: Ring | None = None,
     ) -> None:
-        super().__init__((ring,) if sound is None else (ring, sound))
+        self.wanted = DesiredState((ring,) if sound is None else (ring, sound))
+        self._wake_fd: int | None = None
         self._ring = ring
         self._settings = json.dumps(settings)
         self._frame_fd = frame_fd
@@ -148,9 +151,13 @@ class CaptureLink(Wanted):
 
     def start(self) -> None:
         """Start the capture process, and from now on keep one running."""
-        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._wake_fd = self.wanted.attach()
         self._poll.register(self._wake_fd, select.POLLIN)
         self._thread.start()
+
+    def stop(self, deadline_us: int) -> None:
+        """Ask the process to end, kill it at `deadline_us` of the clock, then end the thread."""
+        self.wanted.stop(deadline_us)
 
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the end after `stop`; whether it has come."""
@@ -160,8 +167,7 @@ class CaptureLink(Wanted):
     def _reader_waits(self, due_us: int) -> None:
         """A recording waits for the packet of this media time."""
         if self._rest.outlasts(due_us):
-            with self._lock:
-                self._wake()
+            self.wanted.wake()
 
     # The thread
 
@@ -177,8 +183,8 @@ class CaptureLink(Wanted):
     def _turn(self) -> bool:
         """Do what is due, sleep until something happens, deal with that; False at the end."""
         now_us = self.turned_us = self._clock.now_us()
-        if self._stop_us is not None:
-            if not self._stopping(now_us, self._stop_us):
+        if self.wanted.stop_us is not None:
+            if not self._stopping(now_us, self.wanted.stop_us):
                 return False
         elif now_us >= recovery.deadline(self._recovery, self._budget):
             self._advance(recovery.Tick(now_us))
@@ -219,14 +225,14 @@ class CaptureLink(Wanted):
     def _rest_again(self, process: CaptureProcess, now_us: int, *, more: bool) -> None:
         """Packets were taken in; rest again, if there are no more and nothing speaks against it."""
         self._rest.end()
-        if not more and self._fed and self._stop_us is None:
+        if not more and self._fed and self.wanted.stop_us is None:
             self._rest.begin(now_us, process.room)
             leaves_us = self._ring.leaves_us
             if leaves_us is not None:
                 self._age_us = min(self._age_us, leaves_us)
 
     def _timeout_ms(self, now_us: int) -> int:
-        due_us = self._stop_us
+        due_us = self.wanted.stop_us
         if due_us is None:
             due_us = recovery.deadline(self._recovery, self._budget)
         dues = [now_us + _TURN_US, due_us]
@@ -237,48 +243,44 @@ class CaptureLink(Wanted):
             dues.append(sound_due_us)
         if self._rest.lasts(now_us):
             dues.append(self._rest.until_us)
-        if self._wipes:
+        if self.wanted.wipe_waits:
             dues.append(now_us + _RETRY_WIPE_US)
         # Rounded up: a turn that came a fraction too early would find nothing to do.
         return max(0, -(-(min(dues) - now_us) // 1000))
 
     def _obey(self, now_us: int) -> None:
         """Bring about what is wanted now."""
-        with self._lock:
-            epoch, view, stamp, fps = self._epoch, self._view, self._stamp, self._fps
-            sound, sound_epoch = self._sound, self._sound_epoch
-            want_key, self._want_key = self._want_key, False
-            wipes, self._wipes = self._wipes, []
+        wanted = self.wanted.snapshot()
+        epoch, sound, sound_epoch = wanted.epoch, wanted.sound, wanted.sound_epoch
         wiped: int | None = None
         process = self._process
-        if wipes:
+        if wanted.wipes:
             self._intake.arm(None)
             self._intake.arm_sound(None)
             if process is not None and self._listening:
                 # What lies in the socket is footage too.
                 self._receive(process, now_us)
             try:
-                wiped = wipe(self._rings)
+                wiped = self.wanted.overwrite()
             except RingError:
                 # A recording still reads from one; the next turn tries again.
                 epoch = sound_epoch = None
                 sound = not_on(sound)
-                with self._lock:
-                    self._wipes = wipes + self._wipes
+                self.wanted.wipe_later(wanted.wipes)
         self._intake.arm(epoch)
         self._intake.arm_sound(sound_epoch)
         if process is not None:
-            process.tell_stamp(stamp)
-            process.tell_fps(fps)
+            process.tell_stamp(wanted.stamp)
+            process.tell_fps(wanted.fps)
             sound = self._sounds.bearable(sound)
-            process.tell(epoch, view, now_us + self._budget.frame_age_us, sound)
-            self._picture = self._picture or view
-            if want_key:
+            process.tell(epoch, wanted.view, now_us + self._budget.frame_age_us, sound)
+            self._picture = self._picture or wanted.view
+            if wanted.key:
                 process.ask_key_frame(now_us)
-        elif not view:
+        elif not wanted.view:
             self._erase()
         if wiped is not None:
-            for future in wipes:
+            for future in wanted.wipes:
                 future.set_result(wiped)
 
     def _receive(self, process: CaptureProcess, now_us: int) -> bool:
@@ -350,9 +352,9 @@ class CaptureLink(Wanted):
         self.vitals.ended()
         self._callbacks.on_exit()
         self._intake.end()
-        if not self._view:
+        if not self.wanted.view:
             self._erase()
-        if self._stop_us is None:
+        if self.wanted.stop_us is None:
             self._advance(recovery.Exited(now_us, EX_OSERR if code is None else code))
 
     def _let_go(self, process: CaptureProcess) -> None:
@@ -427,10 +429,5 @@ class CaptureLink(Wanted):
         self._intake.arm(None)
         self._intake.arm_sound(None)
         self._erase()
-        with self._lock:
-            if self._wake_fd is not None:
-                os.close(self._wake_fd)
-            self._wake_fd = None
-            wipes, self._wipes = self._wipes, []
-        for future in wipes:
-            wipe_into(future, self._rings)
+        self._wake_fd = None
+        self.wanted.detach()

@@ -159,7 +159,7 @@ def test_it_is_up_when_the_camera_delivers_and_says_what_was_opened(rig: Rig) ->
 
 def test_armed_it_feeds_the_ring_without_loss_beginning_with_a_key_frame(rig: Rig) -> None:
     link = rig.run(GOOD)
-    assert link.arm() == link.arm() == link.epoch == 1
+    assert link.wanted.arm() == link.wanted.arm() == link.wanted.epoch == 1
     infos, gaps = rig.take(rig.follow(), 50)
     assert infos[0].key
     assert [info.frame - infos[0].frame for info in infos] == list(range(50))
@@ -170,10 +170,10 @@ def test_armed_it_feeds_the_ring_without_loss_beginning_with_a_key_frame(rig: Ri
 
 def test_a_key_frame_comes_when_it_is_asked_for(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     reader = rig.follow()
     rig.take(reader, 2)
-    link.request_key_frame()
+    link.wanted.request_key_frame()
     infos, _ = rig.take(reader, 9)
     # The next one by itself would be the tenth after the first.
     assert any(info.key for info in infos[:8])
@@ -181,20 +181,20 @@ def test_a_key_frame_comes_when_it_is_asked_for(rig: Rig) -> None:
 
 def test_the_process_is_told_about_the_self_view(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.set_view(True)
+    link.wanted.set_view(True)
     until(lambda: [command.get("on") for command in rig.commands()] == [True])
-    link.set_view(False)
+    link.wanted.set_view(False)
     until(lambda: [command.get("on") for command in rig.commands()] == [True, False])
 
 
 def test_the_process_is_told_of_the_stamp_before_it_is_armed_and_once(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.set_stamp(StampState(pre=False, trusted=True))
-    link.arm()
-    link.set_stamp(StampState(pre=False, trusted=True))
-    link.request_key_frame()
+    link.wanted.set_stamp(StampState(pre=False, trusted=True))
+    link.wanted.arm()
+    link.wanted.set_stamp(StampState(pre=False, trusted=True))
+    link.wanted.request_key_frame()
     until(lambda: rig.commands() and rig.commands()[-1]["command"] == "key_frame")
-    link.set_stamp(StampState(pre=True, trusted=False, wearer="W-0815"))
+    link.wanted.set_stamp(StampState(pre=True, trusted=False, wearer="W-0815"))
     until(lambda: rig.commands()[-1]["command"] == "stamp")
     told = [{**command, "pid": 0} for command in rig.commands()]
     stamp = {"pid": 0, "command": "stamp", "pre": False, "trusted": True, "wearer": None}
@@ -208,11 +208,11 @@ def test_the_process_is_told_of_the_stamp_before_it_is_armed_and_once(rig: Rig) 
 
 def test_the_process_is_told_how_many_pictures_once_and_each_new_one_again(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.set_fps(20)
+    link.wanted.set_fps(20)
     until(lambda: len(rig.commands()) == 1)
-    link.set_fps(15)
-    link.set_fps(15)
-    link.set_view(True)
+    link.wanted.set_fps(15)
+    link.wanted.set_fps(15)
+    link.wanted.set_view(True)
     until(lambda: len(rig.commands()) == 3)
     assert [command.get("fps") for command in rig.commands()] == [20, 15, None]
     assert link.pid is not None
@@ -227,7 +227,7 @@ def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
     rig.ring.close()
     rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
     link = rig.run([HELLO, {"do": "armed"}, {"do": "play", "frames": 20}, {"do": "hang"}])
-    link.arm()
+    link.wanted.arm()
     until(lambda: rig.ring.bytes_held)
     until(lambda: not rig.ring.bytes_held)
 
@@ -237,13 +237,13 @@ def test_footage_grows_old_though_the_camera_stands_still(rig: Rig) -> None:
 
 def test_wiped_means_that_nothing_older_comes_after_it(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     until(lambda: rig.ring.bytes_held > 50_000)
-    assert link.wipe().result(PATIENCE) > 50_000
+    assert link.wanted.wipe().result(PATIENCE) > 50_000
     wiped_us = CLOCK.now_us()
     assert rig.ring.bytes_held == 0
-    assert link.epoch is None
-    assert link.arm() == 2
+    assert link.wanted.epoch is None
+    assert link.wanted.arm() == 2
     infos, gaps = rig.take(rig.follow(), 20)
     assert {info.epoch for info in infos} == {2}
     assert infos[0].key
@@ -253,11 +253,11 @@ def test_wiped_means_that_nothing_older_comes_after_it(rig: Rig) -> None:
 
 def test_wipe_and_arm_in_one_breath_restart_the_encoder(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     until(lambda: rig.ring.bytes_held)
     for _ in range(20):
-        wiped = link.disarm()
-        link.arm()
+        wiped = link.wanted.disarm()
+        link.wanted.arm()
     wiped.result(PATIENCE)
     infos, _ = rig.take(rig.follow(), 1)
     assert infos[0].epoch <= 21
@@ -269,16 +269,16 @@ def test_wipe_and_arm_in_one_breath_restart_the_encoder(rig: Rig) -> None:
 
 def test_a_wipe_waits_for_the_lease_and_for_nothing_else(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     reader = rig.follow()
     lease = reader.take(10**9, timeout=PATIENCE)
     assert lease is not None
     with lease:
-        wiped = link.wipe()
+        wiped = link.wanted.wipe()
         until(lambda: rig.commands()[-1]["command"] == "disarm")
         # Armed again meanwhile, nothing begins before the wipe is done.
-        link.arm()
-        link.request_key_frame()
+        link.wanted.arm()
+        link.wanted.request_key_frame()
         until(lambda: rig.commands()[-1]["command"] == "key_frame")
         assert not wiped.done()
         assert lease.packets[0][1] == footage("seed", lease.packets[0][0].frame, 6_000)
@@ -290,10 +290,10 @@ def test_a_wipe_waits_for_the_lease_and_for_nothing_else(rig: Rig) -> None:
 def test_a_wipe_needs_no_camera(rig: Rig) -> None:
     rig.run([{"do": "hang"}])
     assert rig.link is not None
-    assert rig.link.wipe().result(PATIENCE) == 0
+    assert rig.link.wanted.wipe().result(PATIENCE) == 0
     rig.link.stop(CLOCK.now_us())
     assert rig.link.join(PATIENCE)
-    assert rig.link.wipe().result(0) == 0
+    assert rig.link.wanted.wipe().result(0) == 0
 
 
 SCAN = r"""
@@ -342,11 +342,11 @@ def test_after_a_wipe_no_byte_of_footage_is_in_the_memory_of_the_controller(rig:
     patient = replace(BUDGET, frame_age_us=60_000_000)
     script = [HELLO, {"do": "armed"}, play, {"do": "cut"}, {"do": "armed"}]
     link = rig.run(script, seed="wipe me", budget=patient)
-    link.arm()
+    link.wanted.arm()
     until(lambda: rig.ring.bytes_held == 3 * 6_000 + 27 * 2_000)
     # Number 30 is the one that is cut and goes on arriving.
     until(lambda: scan("wipe me", 0, 9, 17, 29, 30) == 10)
-    assert link.wipe().result(PATIENCE) >= 3 * 6_000 + 27 * 2_000
+    assert link.wanted.wipe().result(PATIENCE) >= 3 * 6_000 + 27 * 2_000
     assert scan("wipe me", 0, 9, 17, 29, 30) == 0
 
 
@@ -374,7 +374,7 @@ def resting(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> CaptureLink:
     """A link that has its first key frame, nobody who reads it, and packets in its socket."""
     monkeypatch.setattr(rest, "REST_US", REST_US)
     running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY], GOOD, budget=PATIENT)
-    running.arm()
+    running.wanted.arm()
     until(lambda: lying(running) > FOOTAGE)
     return running
 
@@ -434,7 +434,7 @@ def test_a_stop_ends_the_rest(rig: Rig, resting: CaptureLink) -> None:
 
 
 def test_a_wipe_ends_the_rest_and_empties_the_socket(rig: Rig, resting: CaptureLink) -> None:
-    assert resting.wipe().result(PATIENCE) > 0
+    assert resting.wanted.wipe().result(PATIENCE) > 0
     assert rig.ring.bytes_held == 0
     until(lambda: rig.commands()[-1]["command"] == "disarm")
     until(lambda: lying(resting) == 0)
@@ -443,8 +443,8 @@ def test_a_wipe_ends_the_rest_and_empties_the_socket(rig: Rig, resting: CaptureL
 def test_what_comes_after_a_wipe_and_an_arm_in_one_breath_begins_at_once(
     rig: Rig, resting: CaptureLink
 ) -> None:
-    wiped = resting.disarm()
-    assert resting.arm() == 2
+    wiped = resting.wanted.disarm()
+    assert resting.wanted.arm() == 2
     wiped.result(PATIENCE)
     until(lambda: rig.ring.bytes_held)
     infos, gaps = rig.take(rig.follow(), 1)
@@ -456,9 +456,9 @@ def test_what_the_process_is_to_know_ends_the_rest(
     rig: Rig, resting: CaptureLink, wanted: str
 ) -> None:
     if wanted == "view":
-        resting.set_view(True)
+        resting.wanted.set_view(True)
     else:
-        resting.request_key_frame()
+        resting.wanted.request_key_frame()
     until(lambda: rig.commands()[-1]["command"] == wanted)
 
 
@@ -490,7 +490,7 @@ def test_footage_that_grows_too_old_during_a_rest_goes_when_it_is_due(
     rig.ring.close()
     rig.ring = Ring(4_000_000, 0.1, 100_000, lock=False)
     running = rig.run([HELLO, {"do": "armed"}, A_SECOND, PLAY], budget=PATIENT)
-    running.arm()
+    running.wanted.arm()
     until(lambda: rig.ring.bytes_held)
     until(lambda: not rig.ring.bytes_held)
 
@@ -501,7 +501,7 @@ def test_a_socket_with_little_room_makes_short_rests(
     monkeypatch.setattr(rest, "REST_US", REST_US)
     monkeypatch.setattr(process, "SOCKET_BYTES", 75_000)  # The kernel doubles it: socket(7).
     running = rig.run(GOOD, budget=PATIENT)
-    running.arm()
+    running.wanted.arm()
     until(lambda: running._rest.until_us)
     assert running._rest.until_us - CLOCK.now_us() <= REST_US * 150_000 // rest.REST_ROOM
 
@@ -513,9 +513,9 @@ def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.Monkey
     running = rig.run(
         [HELLO, {"do": "armed"}, once, {"do": "play", "packets": False}], budget=PATIENT
     )
-    running.arm()
+    running.wanted.arm()
     until(lambda: running._rest.until_us)
-    running.set_view(True)
+    running.wanted.set_view(True)
     until(lambda: running._intake.body.get("frame", 0) > 10)
     beats = running._intake.body["frame"]
     until(lambda: running._intake.body["frame"] > beats + 10)
@@ -523,7 +523,7 @@ def test_after_beats_alone_there_is_no_rest(rig: Rig, monkeypatch: pytest.Monkey
 
 def test_without_a_key_frame_there_is_no_rest(rig: Rig, resting: CaptureLink) -> None:
     rig.ring.wipe()  # As if bytes or seconds had run out.
-    resting.request_key_frame()
+    resting.wanted.request_key_frame()
     until(lambda: rig.ring.bytes_held)
 
 
@@ -532,7 +532,7 @@ def test_without_a_key_frame_there_is_no_rest(rig: Rig, resting: CaptureLink) ->
 
 def test_a_killed_process_costs_one_stated_gap_and_the_recording_goes_on(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     reader = rig.follow()
     infos, gaps = rig.take(reader, 20)
     for kills in range(1, 3):
@@ -561,7 +561,7 @@ def test_what_a_process_sent_before_it_died_is_kept(rig: Rig) -> None:
     play = {"do": "play", "frames": 200, "beats": False, "interval": 0}
     rig.run([HELLO, {"do": "armed"}, play, {"do": "cut"}, {"do": "exit", "code": 3}], GOOD)
     assert rig.link is not None
-    rig.link.arm()
+    rig.link.wanted.arm()
     infos, gaps = rig.take(rig.follow(), 202)
     assert [info.frame for info in infos[:200]] == list(range(200))
     assert infos[200].key
@@ -580,7 +580,7 @@ def test_what_a_process_sent_before_it_died_is_kept(rig: Rig) -> None:
 )
 def test_a_camera_that_stalls_while_armed_is_replaced(rig: Rig, fault: dict[str, Any]) -> None:
     link = rig.run([HELLO, {"do": "armed"}, {"do": "play", "frames": 20}, fault], GOOD)
-    link.arm()
+    link.wanted.arm()
     reader = rig.follow()
     infos, gaps = rig.take(reader, 40)
     assert [gap.reason for gap in gaps] == [CAPTURE_RESTARTED]
@@ -602,9 +602,9 @@ def test_a_camera_that_stalls_while_idle_is_replaced_too(rig: Rig) -> None:
 
 def test_a_restarted_process_is_told_everything_anew(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.set_stamp(StampState(pre=False, trusted=True))
-    link.arm()
-    link.set_view(True)
+    link.wanted.set_stamp(StampState(pre=False, trusted=True))
+    link.wanted.arm()
+    link.wanted.set_view(True)
     rig.take(rig.follow(), 2)
     first = link.pid
     assert first is not None
@@ -621,7 +621,7 @@ def test_nonsense_on_the_socket_ends_the_process(rig: Rig) -> None:
     rig.run([HELLO, {"do": "beat"}, {"do": "garbage"}, {"do": "hang"}], GOOD, budget=patient)
     assert "it begins with b'Trac'" in rig.wait_for("error")
     assert rig.link is not None
-    rig.link.arm()
+    rig.link.wanted.arm()
     rig.take(rig.follow(), 2)
 
 
@@ -629,7 +629,7 @@ def test_media_time_that_goes_back_ends_the_process(rig: Rig) -> None:
     play = {"do": "play", "frames": 10}
     rig.run([HELLO, {"do": "armed"}, play, {"do": "age", "us": 10_000_000}, PLAY], GOOD)
     assert rig.link is not None
-    rig.link.arm()
+    rig.link.wanted.arm()
     assert "media time goes back" in rig.wait_for("error")
     _, gaps = rig.take(rig.follow(), 20)
     assert [gap.reason for gap in gaps] == [CAPTURE_RESTARTED]
@@ -690,7 +690,7 @@ def test_a_process_that_cannot_be_killed_asks_for_a_reboot(
 def test_a_ring_that_lost_its_key_frame_asks_for_one(rig: Rig) -> None:
     rig.run([HELLO, {"do": "armed"}, {"do": "gap", "reason": "x", "frames": 1}, PLAY])
     assert rig.link is not None
-    rig.link.arm()
+    rig.link.wanted.arm()
     until(lambda: rig.ring.bytes_held)
     rig.ring.wipe()  # As if bytes or seconds had run out.
     until(lambda: "key_frame" in [command["command"] for command in rig.commands()])
@@ -707,21 +707,21 @@ def picture(rig: Rig) -> set[int]:
 
 def test_the_last_picture_of_a_dead_process_goes_when_the_view_does(rig: Rig) -> None:
     link = rig.run([HELLO, {"do": "beat"}, {"do": "hang"}])
-    link.set_view(True)
+    link.wanted.set_view(True)
     rig.wait_for("up")
     until(lambda: link._picture)
     writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     for _ in range(3):
         writer.put(np.full((12, 16), 77, np.uint8), 1)
     assert picture(rig) == {77}
-    link.set_view(False)
+    link.wanted.set_view(False)
     until(lambda: picture(rig) == {16, 128})
     assert (rig.folder / "counter").stat().st_size <= 2  # The next process need not come to it.
 
 
 def test_the_last_picture_goes_with_the_link(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.set_view(True)
+    link.wanted.set_view(True)
     until(lambda: link._picture)
     writer = newest.FrameWriter(rig.frame_fd, frame.Geometry(16, 8, 16))
     writer.put(np.full((12, 16), 77, np.uint8), 1)
@@ -740,8 +740,8 @@ def test_stopped_orderly_the_process_ends_by_itself(rig: Rig) -> None:
     assert link.join(PATIENCE)
     assert rig.commands()[-1]["command"] == "stop"
     assert link.pid is None
-    link.set_view(True)  # Nobody is left to be told; nothing happens.
-    assert link.arm() == 1
+    link.wanted.set_view(True)  # Nobody is left to be told; nothing happens.
+    assert link.wanted.arm() == 1
 
 
 def test_a_process_that_does_not_stop_is_killed_at_the_deadline(rig: Rig) -> None:
@@ -766,16 +766,16 @@ def test_stopping_needs_no_process(rig: Rig) -> None:
 
 def test_a_wipe_that_the_end_overtakes_is_done_or_refused(rig: Rig) -> None:
     link = rig.run(GOOD)
-    link.arm()
+    link.wanted.arm()
     reader = rig.follow()
     lease = reader.take(10**9, timeout=PATIENCE)
     assert lease is not None
     with lease:
-        wiped = link.wipe()
+        wiped = link.wanted.wipe()
         link.stop(CLOCK.now_us())
         assert link.join(PATIENCE)
         assert "while a recording reads" in str(wiped.exception(PATIENCE))
-        assert "while a recording reads" in str(link.wipe().exception(0))
+        assert "while a recording reads" in str(link.wanted.wipe().exception(0))
 
 
 def test_a_mistake_in_the_link_is_never_silent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

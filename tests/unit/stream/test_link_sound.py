@@ -91,8 +91,8 @@ def heard(rig: Rig) -> Iterator[Heard]:
 
 def test_sound_that_is_on_comes_and_nothing_is_missing(heard: Heard) -> None:
     link = heard.run(GOOD)
-    link.set_sound(SoundMode.ON)
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     infos = heard.units(30)
     assert [info.frame for info in infos] == list(range(len(infos)))
     assert {info.epoch for info in infos} == {1}
@@ -103,7 +103,7 @@ def test_sound_that_is_on_comes_and_nothing_is_missing(heard: Heard) -> None:
 def test_each_time_it_is_switched_on_it_is_another_epoch(heard: Heard) -> None:
     link = heard.run(GOOD)
     for mode in (SoundMode.READY, SoundMode.ON, SoundMode.READY, SoundMode.ON, SoundMode.OFF):
-        link.set_sound(mode)
+        link.wanted.set_sound(mode)
         until(lambda mode=mode: heard.told()[-1:] and heard.told()[-1][0] == mode)
     assert heard.told() == [("ready", 0), ("on", 1), ("ready", 0), ("on", 2), ("off", 0)]
 
@@ -113,9 +113,9 @@ def test_what_was_encoded_before_it_was_switched_off_still_comes(heard: Heard) -
     link = heard.run(
         [HELLO, {"do": "loud"}, {"do": "play", "frames": 60, "deaf": True}, {"do": "hang"}]
     )
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held)
-    link.set_sound(SoundMode.OFF)
+    link.wanted.set_sound(SoundMode.OFF)
     assert len(heard.units(60)) == 60
 
 
@@ -123,7 +123,7 @@ def test_a_process_that_was_restarted_is_told_anew_and_the_gap_is_stated(heard: 
     link = heard.run(
         [SAY, {"do": "loud"}, {"do": "play", "frames": 20}, {"do": "exit", "code": 3}], [SAY, PLAY]
     )
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.told() == [("on", 1), ("on", 1)])
     before = heard.ring.bytes_held
     until(lambda: heard.ring.bytes_held > before)
@@ -148,8 +148,8 @@ def test_another_format_after_a_restart_is_silence_and_no_reason_to_restart_agai
     again = {"do": "say", "sound": other}
     link = heard.run([SAY, {"do": "play", "frames": 5}, {"do": "exit", "code": 3}], [again, PLAY])
     heard.rig.wait_for("error")
-    link.set_sound(SoundMode.ON)
-    link.arm()
+    link.wanted.set_sound(SoundMode.ON)
+    link.wanted.arm()
     until(lambda: heard.rig.ring.bytes_held)
     assert "no sound" in heard.rig.all("error")[-1]
     assert heard.ring.bytes_held == 0
@@ -168,7 +168,7 @@ def test_what_the_microphone_does_is_passed_on(heard: Heard) -> None:
 def test_sound_is_no_sign_of_life_of_the_camera(heard: Heard) -> None:
     silent = {"do": "play", "beats": False, "packets": False}
     link = heard.run([SAY, {"do": "beat"}, {"do": "loud"}, silent])
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held > 2_000)
     until(lambda: len(heard.told()) >= 2)  # it was restarted
 
@@ -177,10 +177,10 @@ def test_sound_grows_old_though_none_comes(heard: Heard) -> None:
     heard.ring.close()
     heard.ring = Ring(1_000_000, 0.1, 21_333, lock=False)
     link = heard.run([HELLO, {"do": "armed"}, {"do": "loud"}, {"do": "play", "frames": 20}, PLAY])
-    link.arm()
-    link.set_sound(SoundMode.ON)
+    link.wanted.arm()
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held)
-    link.set_sound(SoundMode.OFF)
+    link.wanted.set_sound(SoundMode.OFF)
     until(lambda: not heard.ring.bytes_held)
 
 
@@ -189,15 +189,15 @@ def test_sound_grows_old_though_none_comes(heard: Heard) -> None:
 
 def test_wiped_means_that_nothing_older_is_heard_after_it(heard: Heard) -> None:
     link = heard.run(GOOD)
-    link.arm()
-    link.set_sound(SoundMode.ON)
+    link.wanted.arm()
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held > 5_000 and heard.rig.ring.bytes_held > 5_000)
-    assert link.wipe().result(PATIENCE) > 10_000
+    assert link.wanted.wipe().result(PATIENCE) > 10_000
     wiped_us = test_link.CLOCK.now_us()
     assert heard.ring.bytes_held == heard.rig.ring.bytes_held == 0
     # It is ready until somebody wants it again, and then of another epoch.
     until(lambda: heard.told()[-1] == ("ready", 0))
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     infos = heard.units(10)
     assert min(info.pts_us for info in infos) > wiped_us
     assert {info.epoch for info in infos} == {3}  # the pictures were epoch 1
@@ -205,14 +205,14 @@ def test_wiped_means_that_nothing_older_is_heard_after_it(heard: Heard) -> None:
 
 def test_a_wipe_waits_for_the_lease_of_sound_too(heard: Heard) -> None:
     link = heard.run(GOOD)
-    link.set_sound(SoundMode.ON)
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held)
     reader = heard.ring.follow()
     lease = reader.take(1 << 50)
     assert lease is not None
     with lease:
-        wiped = link.wipe()
-        link.set_sound(SoundMode.ON)
+        wiped = link.wanted.wipe()
+        link.wanted.set_sound(SoundMode.ON)
         until(lambda: heard.told()[-1] == ("ready", 0))
         assert not wiped.done()
     assert wiped.result(PATIENCE) > 0
@@ -227,10 +227,10 @@ def test_after_a_wipe_no_byte_of_sound_is_in_the_memory_of_the_controller(heard:
     heard.rig.ring.close()
     heard.rig.ring = Ring(4_000_000, 60, lock=False)
     link = heard.run(script, seed="wipe me", budget=test_link.PATIENT)
-    link.arm()
-    link.set_sound(SoundMode.ON)
+    link.wanted.arm()
+    link.wanted.set_sound(SoundMode.ON)
     until(lambda: heard.ring.bytes_held == 30 * 200)
     # Number 30 is the one that is cut and goes on arriving; 64 of its bytes are here.
     assert scan("wipe me sound", 0, 9, 17, 29) >= 4
-    assert link.wipe().result(PATIENCE) >= 30 * 200
+    assert link.wanted.wipe().result(PATIENCE) >= 30 * 200
     assert scan("wipe me sound", 0, 9, 17, 29, 30) == 0

@@ -2,7 +2,7 @@
 
 The armed epoch, whether the self-view is on, what the stamp shows, how many pictures per second
 there are, what is to be done with the microphone; and what happens once: a wipe, a key frame, the
-end. `camerad.stream.link` brings it about.
+end. `camerad.stream.link` holds one, takes its `snapshot` and brings it about.
 
 An epoch is what lies between `arm` and `disarm`; sound has epochs of its own. A wipe overwrites all
 rings and ends both.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from camerad.base.errors import RingError
 from camerad.stream.process import QUIET, Sound, StampState
@@ -21,9 +22,26 @@ from camerad.stream.sound_link import not_on
 from camerad.stream.wire import SoundMode
 
 
-class Wanted:
-    """What is wanted, for the thread of the link that derives from this; `rings` are what a wipe
-    overwrites.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is wanted at one instant, as `DesiredState` says it.
+
+    epoch, sound_epoch: those that are armed, if any. key: the next picture is to be a key frame.
+    wipes: who waits for the rings to be overwritten.
+    """
+
+    epoch: int | None
+    view: bool
+    stamp: StampState | None
+    fps: int | None
+    sound: Sound
+    sound_epoch: int | None
+    key: bool
+    wipes: tuple[Future[int], ...]
+
+
+class DesiredState:
+    """What is wanted; `rings` are what a wipe overwrites.
 
     Every method may be called from any thread, and none waits.
     """
@@ -44,6 +62,73 @@ class Wanted:
         self._want_key = False
         self._wipes: list[Future[int]] = []
         self._stop_us: int | None = None
+
+    # ------------------------------------------------------------------ for the link's thread
+
+    def attach(self) -> int:
+        """From now on every change wakes whoever polls this descriptor, an eventfd(2). A wipe waits
+        for that thread from now on."""
+        with self._lock:
+            self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            return self._wake_fd
+
+    def detach(self) -> None:
+        """Nobody polls any more: the descriptor is closed, and the wipes that wait are done here."""
+        with self._lock:
+            if self._wake_fd is not None:
+                os.close(self._wake_fd)
+            self._wake_fd = None
+            wipes, self._wipes = self._wipes, []
+        for future in wipes:
+            wipe_into(future, self._rings)
+
+    def snapshot(self) -> Snapshot:
+        """What is wanted now. A key frame and wipes are handed out once."""
+        with self._lock:
+            found = Snapshot(
+                self._epoch,
+                self._view,
+                self._stamp,
+                self._fps,
+                self._sound,
+                self._sound_epoch,
+                self._want_key,
+                tuple(self._wipes),
+            )
+            self._want_key = False
+            self._wipes = []
+        return found
+
+    def wipe_later(self, wipes: tuple[Future[int], ...]) -> None:
+        """These wipes cannot be done yet: hand them out again, before those that came since."""
+        with self._lock:
+            self._wipes = [*wipes, *self._wipes]
+
+    def overwrite(self) -> int:
+        """Overwrite the rings; how many bytes. Raises RingError while one of them is read from."""
+        return wipe(self._rings)
+
+    def wake(self) -> None:
+        """End the sleep of the link's thread."""
+        with self._lock:
+            self._wake()
+
+    @property
+    def wipe_waits(self) -> bool:
+        """Whether a wipe has not been handed out yet."""
+        return bool(self._wipes)
+
+    @property
+    def view(self) -> bool:
+        """Whether low-resolution frames are wanted."""
+        return self._view
+
+    @property
+    def stop_us(self) -> int | None:
+        """When the capture process is killed if it has not ended; None before `stop`."""
+        return self._stop_us
+
+    # ------------------------------------------------------------------ for the daemon
 
     @property
     def epoch(self) -> int | None:
