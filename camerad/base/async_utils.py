@@ -30,10 +30,18 @@ def _tell_of_failure(task: asyncio.Task[None]) -> None:
         task.result()
 
 
-class OnLoop:
-    """Something that belongs to one event loop, `_loop`, which is set before anything is called."""
+class EventLoop:
+    """The way onto one event loop and off it, for whatever has threads.
+
+    `attach` comes first, on the loop itself.
+    """
 
     _loop: asyncio.AbstractEventLoop
+
+    def attach(self) -> asyncio.AbstractEventLoop:
+        """Belong to the running loop, which is returned."""
+        self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
         """`handler`, to be called from any thread, run on the loop."""
@@ -45,14 +53,13 @@ class OnLoop:
         return call
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` on the loop, and nobody waits for it; an exception is a mistake of ours, and
-        goes where all of those go."""
-
+        """Run `work` on the loop. Nobody waits for it; an exception goes where all mistakes of ours
+        go."""
         task = watched(work)
         _running.add(task)
         task.add_done_callback(_running.discard)
 
-    def aside(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Do blocking work on a thread of its own, which never keeps the daemon from ending."""
         future: asyncio.Future[_T] = self._loop.create_future()
 
@@ -72,5 +79,5 @@ class OnLoop:
             else:
                 self.threadsafe(settle)(result, None)
 
-        threading.Thread(target=run, name="aside", daemon=True).start()
+        threading.Thread(target=run, name="in-thread", daemon=True).start()
         return future

@@ -229,14 +229,14 @@ def _run(path: str, *, verbose: bool) -> int:
         # Slow to import, and meanwhile a press is remembered already.
         import asyncio  # noqa: PLC0415
 
-        from camerad.daemon.app import Daemon  # noqa: PLC0415
+        from camerad.daemon.app import App  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise HardwareError(
             f"the library {error.name} is missing, which only a camera has: README.md, "
             "'Installing', says how one is set up; an office's machine cannot run one"
         ) from error
 
-    return asyncio.run(Daemon(settings, early=early).run())
+    return asyncio.run(App(settings, early=early).run())
 
 
 def _check(path: str) -> int:

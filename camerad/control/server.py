@@ -100,7 +100,7 @@ class Controlled(Protocol):
     def intend(self, intent: Intent, source: str) -> str | None:
         """Carry out an intent; returns why it was refused, or None."""
 
-    async def recordings(self) -> list[dict[str, Any]]:
+    async def list_recordings(self) -> list[dict[str, Any]]:
         """The recordings in the store, flagged first, then the newest, ready for JSON."""
 
     @property
@@ -284,7 +284,7 @@ class Control:
 
     async def _recordings(self, _request: web.Request) -> web.Response:
         try:
-            return web.json_response(await self._daemon.recordings())
+            return web.json_response(await self._daemon.list_recordings())
         except CameradError as error:
             raise refusal_of(error) from error
 

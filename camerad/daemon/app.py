@@ -1,9 +1,12 @@
 """The daemon: puts the parts together and runs them.
 
 One asyncio loop owns the state. Everything that happens, on whatever thread, becomes an event that
-is posted to the loop, and what follows from it is carried out there (`camerad.daemon.dispatcher`).
-The loop never waits for footage, a disk or a display: receiving, muxing, syncing and wiping have
-threads of their own, and the camera and the display are processes that may be killed at any moment.
+is posted to the dispatcher, and what follows from it is done there, in the order that `App` gives
+to its listeners. The loop never waits for footage, a disk or a display: receiving, muxing, syncing
+and wiping have threads of their own, and the camera and the display are processes that may be
+killed at any moment.
+
+Parts are given what they need, and know no `App`.
 
 What ends the daemon: SIGTERM or SIGINT (in order: a running recording is closed first), and a
 mistake of ours that no part could handle, or a thread that hangs (the same, with exit code 70, so
@@ -15,48 +18,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
-from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final
 
 from camerad import __version__
 from camerad.base import process
 from camerad.base.async_utils import watched
 from camerad.base.clock import SECOND, Clock, SystemClock
-from camerad.base.errors import EX_REBOOT, EX_SOFTWARE
+from camerad.base.errors import EX_SOFTWARE
 from camerad.base.sd_notify import notify
 from camerad.base.wall_clock import TimeKeeper
-from camerad.behaviour import liveness, signals, stages
+from camerad.behaviour import liveness, stages
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import (
-    END_SECONDS,
-    LEDGER_END_SECONDS,
     LINK_END_SECONDS,
-    SHUTDOWN_SECONDS,
     STALLED_SECONDS,
     STOP_SECONDS,
     Part,
 )
-from camerad.behaviour.events import RESTARTED
-from camerad.behaviour.stages import Stage
+from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control import listener
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.buffers import make_rings
-from camerad.daemon.button_input import Body, Hands
-from camerad.daemon.dispatcher import Stepping
+from camerad.daemon.button_input import Hands
+from camerad.daemon.camera_supervisor import CameraSupervisor
+from camerad.daemon.clock_monitor import ClockMonitor
+from camerad.daemon.control_target import ControlTarget
+from camerad.daemon.core import Core
+from camerad.daemon.dispatcher import Step
 from camerad.daemon.early_start import Early
-from camerad.daemon.effects import Answers, Effects
+from camerad.daemon.effects import Effects
+from camerad.daemon.light_monitor import LightMonitor
 from camerad.daemon.metrics_store import Counting
 from camerad.daemon.microphone_control import Microphone
-from camerad.daemon.power_monitor import Resources
+from camerad.daemon.power_monitor import Levers, Resources
+from camerad.daemon.presentation import Presentation
 from camerad.daemon.reboot_log import Rebooting
-from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.recording_manager import Recordings, WhatIsKnown
 from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.shutdown import Shutdown
 from camerad.daemon.status import Status
 from camerad.daemon.watchdog import Watchdog
 from camerad.hardware import from_settings
@@ -66,27 +70,23 @@ from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
-from camerad.stream.process import StampState
+from camerad.stream.sound import SoundNews
 
 if TYPE_CHECKING:
-    from camerad.container.keys import SigningKey
     from camerad.control.server import Control
-    from camerad.store.store import Store
 
 log = logging.getLogger(__name__)
 
 FRAME_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Room for the newest low-resolution frames; only what is used takes memory."""
 
-_T = TypeVar("_T")
 
-
-class Daemon(Stepping):
+class App:
     """The camera, from `run` to its end.
 
     settings: as `camerad.config.load` returns them. clock: the machine's, unless a test brings one,
     which then says itself whether it is to be trusted. early: what was begun before this could be
-    imported, if anything was.
+    imported, if anything was. What is None is not there yet, or not at all.
     """
 
     def __init__(
@@ -94,36 +94,39 @@ class Daemon(Stepping):
     ) -> None:
         self._settings = settings
         self._early = early
-        self._time: TimeKeeper | None = None
+        keeper: TimeKeeper | None = None
         if clock is None:
-            self._time = TimeKeeper(settings.clock.synchronised, settings.clock.rtc)
-            clock = SystemClock(self._time.source)
+            keeper = TimeKeeper(settings.clock.synchronised, settings.clock.rtc)
+            clock = SystemClock(keeper.source)
         self._clock: Clock = clock
-        self._rules = settings.rules
-        self._state = stages.initial(self._rules, self._clock.now_us())
-        body = Body(lambda: self._state.stage, self.post, self._reschedule, self.threadsafe)
-        self._hands = Hands(settings.button_tables, body, self._clock)
-        self._events: deque[stages.Event] = deque()
-        self._dispatching = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._control: Control | None = None
-        self._announcer: Announcer | None = None
-        self._display: SelfView | NoDisplay | None = None
-        self._microphone: Microphone | None = None
         self._badges: BadgeReader | None = None
-        self._shifts = Shifts(self, settings.shift_rules, clock)
-        self._counting = Counting(str(settings.device.state_dir), clock, self.aside)
-        self._exit_code = 0
-        self._ending_us: int | None = None
-        self._ended = asyncio.Event()
-        self._recordings_dir = os.path.join(settings.device.state_dir, "recordings")
-        self._recordings = Recordings(self, settings, self._recordings_dir, self._clock)
-        self._resources = Resources(settings, self._clock, self)
-        self._status = Status(
-            settings, self._clock, self._recordings, self._resources, self._recordings_dir
+        self._control: Control | None = None
+        self._microphone: Microphone | None = None
+
+        state_dir = str(settings.device.state_dir)
+        recordings_dir = os.path.join(state_dir, "recordings")
+        self._core = core = Core.made(settings.rules, clock)
+        self._recordings = Recordings(core, settings, recordings_dir)
+        self._shutdown = Shutdown(core, self._recordings)
+        note = self._recordings.note
+        self._clock_monitor = ClockMonitor(core, keeper, note)
+        self._camera = CameraSupervisor(
+            core, self._recordings, Rebooting(state_dir), self._shutdown.give_up
         )
+        self._lights = LightMonitor(core)
+        self._hands = Hands(core, settings.button_tables)
+        core.dispatcher.keep_time(self._hands)
+        self._shifts = Shifts(
+            core, settings.shift_rules, note, play=self._play, on_change=self._shift_changed
+        )
+        self._counting = Counting(state_dir, clock, core.loop.in_thread)
+        levers = Levers(note, self._slow_syncs, self._set_fps, self._shutdown.begin)
+        self._resources = Resources(core, settings, levers)
+        self._status = Status(settings, clock, self._recordings, self._resources, recordings_dir)
         self._status.shifts = self._shifts
-        self._rebooting = Rebooting(str(settings.device.state_dir))
+        self._presentation = Presentation(
+            core, self._clock_monitor, self._shifts, self._status, self._has_sound
+        )
 
     # ------------------------------------------------------------------ life
 
@@ -133,8 +136,9 @@ class Daemon(Stepping):
         Raises a CameradError, before anything is recorded, if a button, a light, the state
         directory or the control socket cannot be used.
         """
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._unhandled)
+        core = self._core
+        loop = core.loop.attach()
+        loop.set_exception_handler(self._shutdown.mistake)
         if not process.set_priority(process.CAMERA_NICE):
             log.info("no right to go before other programs: a busy machine may cost frames")
         process.forbid_dumps()
@@ -147,22 +151,26 @@ class Daemon(Stepping):
             early = self._early or Early(settings, self._clock)
             parts.callback(os.close, early.claim)
             parts.callback(early.close)
-            self._indicators = Indicators(from_settings.outputs(settings), self._light_fault)
-            parts.callback(self._indicators.close)
-            self._indicators.show(signals.look(self._state))
-            answers = Answers(self._overwritten, self._ended.set, self.threadsafe)
-            self._effects = Effects(self._recordings, self._indicators, answers)
+            indicators = Indicators(from_settings.outputs(settings), self._lights.fault)
+            parts.callback(indicators.close)
+            self._lights.indicators = self._presentation.indicators = indicators
+            self._effects = Effects(
+                core, self._recordings, indicators, self._overwritten, self._shutdown.ended.set
+            )
+            self._listen()
+            self._presentation.show_lights()
             for number in (signal.SIGTERM, signal.SIGINT):
-                self._loop.add_signal_handler(number, self.shut_down)
+                loop.add_signal_handler(number, self._shutdown.begin)
             self._hands.take_over(early)
             parts.callback(self._hands.close)
-            if self._time is not None:
-                clock_watch = watched(self._watch_clock(self._time))
-                parts.callback(clock_watch.cancel)
+            clock_watch = watched(
+                self._clock_monitor.watch(self._recordings.settled, self._presentation.tell_stamp)
+            )
+            parts.callback(clock_watch.cancel)
 
             # Before anything is begun that would only have to be ended again. A card that hangs is
             # not waited for; the wearer is told of it.
-            card = self.aside(early.answer)
+            card = self._core.loop.in_thread(early.answer)
             await asyncio.wait({card}, timeout=STALLED_SECONDS)
             if card.done():
                 card.result()
@@ -174,38 +182,22 @@ class Daemon(Stepping):
             self._rings = rings = make_rings(settings)
             parts.callback(rings.close)
             if not rings.locked:
-                self._rules = from_settings.unarmed(self._rules)
-            parts.push_async_callback(self._close_recordings)
+                core.dispatcher.rules = from_settings.unarmed(core.dispatcher.rules)
+            parts.push_async_callback(self._shutdown.close_recordings)
             if settings.policy.announcement:
-                self._announcer = self._make_announcer()
-                parts.push_async_callback(self._announcer.close)
+                announcer = self._make_announcer()
+                parts.push_async_callback(announcer.close)
+                self._presentation.announcer = announcer
             frame_fd = frame.create(FRAME_LIMIT_BYTES)
             parts.callback(os.close, frame_fd)
-            self._link = CaptureLink(
-                rings.pictures,
-                from_settings.capture(settings),
-                frame_fd,
-                Callbacks(
-                    on_up=self.threadsafe(self._camera_up),
-                    on_down=self.threadsafe(self._camera_down),
-                    on_gap=self.threadsafe(self._camera_gap),
-                    on_error=self.threadsafe(self._camera_error),
-                    on_fatal=self.threadsafe(self._camera_fatal),
-                    on_broken=self.threadsafe(self._link_broken),
-                    on_sound=self.threadsafe(self._microphone_says),
-                    on_exit=self.threadsafe(self._capture_ended),
-                    on_steady=self.threadsafe(self._camera_steady),
-                ),
-                clock=self._clock,
-                sound=rings.sound,
-            )
-            self._effects.link = self._link
-            self._tell_stamp()
+            self._link = self._make_link(frame_fd)
+            self._effects.wanted = self._presentation.wanted = self._link.wanted
+            self._presentation.tell_stamp()
             if rings.sound is not None:
                 self._microphone = Microphone(
                     pre_event=settings.policy.pre_event.sound,
                     set_mode=self._link.wanted.set_sound,
-                    set_condition=lambda what, holds: self.set_condition(what, holds=holds),
+                    set_condition=lambda what, holds: core.conditions.set(what, holds=holds),
                     heard=self._recordings.hear,
                 )
                 self._status.microphone = self._microphone
@@ -215,116 +207,101 @@ class Daemon(Stepping):
             parts.push_async_callback(self._stop_link)
             self._counting.start()
             parts.push_async_callback(self._counting.close)
-            self._recordings.open(rings, lambda: self._link.sound_format)
+            known = WhatIsKnown(
+                self._camera.check_ready, self._shifts.known, self._clock_monitor.learn
+            )
+            self._recordings.open(rings, lambda: self._link.sound_format, known)
             self._recordings.wait_for_card(card, early.asked_us)
             self._resources.start()
             parts.callback(self._resources.close)
             # What a display still shows of the last life goes first thing.
-            self._display = self._make_display(frame_fd)
-            parts.push_async_callback(self._display.close)
-            self._display.start()
-            self._show_scene()
+            display = self._make_display(frame_fd)
+            parts.push_async_callback(display.close)
+            display.start()
+            self._presentation.display = display
+            self._presentation.show_scene()
             # While the camera starts, on a thread: a press is not to wait for imports.
-            self._control = await self.aside(self._make_control)
+            self._control = await self._core.loop.in_thread(self._make_control)
             await self._control.open()
             parts.push_async_callback(self._control.close)
+            core.dispatcher.when_idle(self._control.changed)
             self._badges = BadgeReader(frame_fd, self._shifts.seen)
             parts.push_async_callback(self._badges.close)
             parts.callback(self._shifts.close)
-            watch = watched(self._recordings.watch_storage())
-            parts.callback(watch.cancel)
             beats = Watchdog(self._clock, self._signs, self._stuck)
-            for watching in (beats.run(), self._watch_lights()):
+            watches = (self._recordings.watch_storage(), beats.run(), self._lights.watch())
+            for watching in watches:
                 parts.callback(watched(watching).cancel)
-            self.background(self._after_reboot())
+            self._core.loop.background(self._camera.note_reboot())
             log.info("camerad %s, policy %s", __version__, settings.policy.name)
-            self._reschedule()
+            self._core.post()
             # Buttons and lights work; a camera that is missing shows by its own light.
             notify("READY=1")
-            await self._ended.wait()
+            await self._shutdown.ended.wait()
             notify("STOPPING=1")
             last_beats = watched(beats.see_out())
         last_beats.cancel()
         self._resources.leave_word()
-        return self._exit_code
-
-    def shut_down(self, reason: str = "shutdown") -> None:
-        """End in order: close a running recording, for which the reason is given, then everything
-        else."""
-        self._loop.call_later(SHUTDOWN_SECONDS, self._give_up)
-        if self._ending_us is None:
-            self._ending_us = self._clock.now_us()
-        if self._state.stage is Stage.STOPPING:
-            self._recordings.cut_short(reason)
-        self.post(stages.Shutdown(self._clock.now_us(), reason))
-
-    def _give_up(self) -> None:
-        if not self._ended.is_set():
-            log.critical("the end took longer than %g s; left as it is", SHUTDOWN_SECONDS)
-            self._exit_code = self._exit_code or EX_SOFTWARE
-            self._ended.set()
-
-    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
-            # The kernel has no more of something for whoever connects: they may try again.
-            log.error("%s: %s", context["message"], error)
-            return
-        log.critical("%s", context["message"], exc_info=context.get("exception"))
-        self.give_up(EX_SOFTWARE)
-
-    def give_up(self, exit_code: int) -> None:
-        """End in order, and say with the exit code what the service manager is to do."""
-        if self._exit_code != EX_REBOOT:
-            self._exit_code = exit_code
-        # A recording says for whose sake: the camera's, or that of a daemon that is to start anew.
-        reboots = exit_code == EX_REBOOT
-        self.shut_down(stages.Condition.CAMERA_DOWN.value if reboots else RESTARTED)
+        return self._shutdown.exit_code
 
     def _signs(self) -> tuple[liveness.Sign, ...]:
         link = liveness.Sign(Part.LINK, self._link.turned_us)
         return (link, *self._recordings.signs())
 
     def _stuck(self, _parts: tuple[Part, ...]) -> None:
-        self.give_up(EX_SOFTWARE)
-
-    async def _after_reboot(self) -> None:
-        if await self.aside(self._rebooting.ended_a_recording):
-            log.warning("the camera was recording when the machine was rebooted for its sake")
-            self.post(stages.CutOff(self._clock.now_us()))
-
-    async def _close_recordings(self) -> None:
-        now_us = self._clock.now_us()
-        ending_us = now_us if self._ending_us is None else self._ending_us
-        # It comes last, so what the others did not need of their time is the ledger's.
-        seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - ending_us) / SECOND)
-        if not await self.aside(lambda: self._recordings.close(seconds)):
-            log.error("the ledger could not be brought to its end")
+        self._shutdown.give_up(EX_SOFTWARE)
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
-        if not await self.aside(lambda: self._link.join(LINK_END_SECONDS)):
+        if not await self._core.loop.in_thread(lambda: self._link.join(LINK_END_SECONDS)):
             log.error("the capture process does not end; it is left to the kernel")
 
     # ------------------------------------------------------------------ parts
+
+    def _make_link(self, frame_fd: int) -> CaptureLink:
+        safe, camera = self._core.loop.threadsafe, self._camera
+        return CaptureLink(
+            self._rings.pictures,
+            from_settings.capture(self._settings),
+            frame_fd,
+            Callbacks(
+                on_up=safe(self._camera_up),
+                on_down=safe(camera.down),
+                on_gap=safe(camera.gap),
+                on_error=safe(camera.error),
+                on_fatal=safe(camera.fatal),
+                on_broken=safe(_broken),
+                on_sound=safe(self._microphone_says),
+                on_exit=safe(self._capture_ended),
+                on_steady=safe(camera.steady),
+            ),
+            clock=self._clock,
+            sound=self._rings.sound,
+        )
 
     def _make_control(self) -> Control:
         # The recorder first: a recording that goes on waits for it, and nobody for the other.
         from camerad.recording import recorder  # noqa: F401, I001, PLC0415 - slow to import
         from camerad.control.server import Control  # noqa: PLC0415 - slow to import
 
-        device = self._settings.device
-        return Control(
-            self,
-            str(device.runtime_dir),
-            device.socket_group,
-            self._settings.access,
-            self._entrance,
+        settings, device = self._settings, self._settings.device
+        target = ControlTarget(
+            device=device.id,
+            core=self._core,
+            recordings=self._recordings,
+            shifts=self._shifts,
+            metrics=self._counting.text,
+            status=lambda: self._status.report(self._core.state, self._rings),
+            health=self._health,
         )
+        directory = str(device.runtime_dir)
+        return Control(target, directory, device.socket_group, settings.access, self._entrance)
 
     def _make_announcer(self) -> Announcer:
         def load() -> Awaitable[dict[Announcement, Clip]]:
-            return self.aside(lambda: clips(from_settings.announcements(self._settings)))
+            return self._core.loop.in_thread(
+                lambda: clips(from_settings.announcements(self._settings))
+            )
 
         announcer = Announcer(self._settings.announcements, load, self._recordings.note)
         announcer.start()
@@ -335,73 +312,99 @@ class Daemon(Stepping):
             return NoDisplay()
         return SelfView(from_settings.self_view(self._settings), frame_fd, self._display_state)
 
-    # ------------------------------------------------------------------ camera
+    # ------------------------------------------------------------------ steps
 
-    def _tell_stamp(self) -> None:
-        """What is written into the pictures from now on."""
-        self._link.wanted.set_stamp(
-            StampState(
-                pre=self._state.armed and not self._state.keeping,
-                trusted=self._clock.moment().trusted,
-                wearer=self._shifts.wearer,
-                steps=self._clock_steps,
-            )
+    def _listen(self) -> None:
+        """In this order: red is lit before anything else happens (P3), and the camera is told of
+        its stamp before a recording begins."""
+        shown = self._presentation
+        self._core.dispatcher.listen(
+            shown.show_lights,
+            _log_stage,
+            shown.stepped,
+            shown.show_scene,
+            self._effects.stepped,
+            self._recordings.stepped,
+            shown.announce,
+            lambda _step: self._tell_microphone(),
+            self._shifts.stepped,
+            self._counting.stepped,
         )
 
     def _overwritten(self, answer: bool) -> None:
         self._tell_microphone()
         if answer:
-            self.post(stages.Wiped(self._clock.now_us()))
+            self._core.post(stages.Wiped(self._clock.now_us()))
 
-    async def recordings(self) -> list[dict[str, Any]]:
-        """The recordings in the store, flagged first, then the newest, ready for JSON."""
-        return await self._recordings.listing()
+    def _tell_microphone(self) -> None:
+        """After the effects: a recording follows the ring by the time sound comes into it."""
+        if self._microphone is not None:
+            self._microphone.follow(self._core.state, wiping=self._effects.wiping)
 
-    @property
-    def device(self) -> str:
-        """The device's id."""
-        return self._settings.device.id
+    # ------------------------------------------------------------------ what parts report
 
-    def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
-        """Have `work` done with the store and the device's key, on the store's thread."""
-        return self._recordings.ask(work)
-
-    # ------------------------------------------------------------------ shift
-
-    @property
-    def shifts(self) -> Shifts:
-        """Who wears the camera."""
-        return self._shifts
-
-    def shift_changed(self) -> None:
+    def _shift_changed(self) -> None:
         """Whoever wears the camera goes into stamp and recordings. For a badge, frames are shared
         that nobody sees; they are overwritten once it is no longer looked for."""
-        self._recordings.wearer = self._shifts.wearer
-        self._counting.shift(runs=self._shifts.wearer is not None)
-        self._tell_stamp()
-        self._show_lights()
+        shifts = self._shifts
+        self._recordings.wearer = shifts.wearer
+        self._counting.shift(runs=shifts.wearer is not None)
+        self._presentation.tell_stamp()
+        self._presentation.show_lights()
         if self._badges is not None:
-            self._badges.look(self._shifts.looking)
-        self._link.wanted.set_view(self._state.display_on or self._shifts.looking)
-        self._show_scene()
+            self._badges.look(shifts.looking)
+        self._link.wanted.set_view(self._core.state.display_on or shifts.looking)
+        self._show_change()
+
+    def _camera_up(self, hello: dict[str, Any]) -> None:
+        if self._microphone is not None and hello.get("sound") is None:
+            self._microphone.unknown()
+        self._camera.up(hello)
+
+    def _microphone_says(self, news: SoundNews) -> None:
+        if self._microphone is not None:
+            self._microphone.says(news)
+            self._show_change()
+
+    def _capture_ended(self) -> None:
+        if self._microphone is not None:
+            self._microphone.ended()
+            self._show_change()
+
+    def _show_change(self) -> None:
+        """What is no state of the stage machine is shown and told too."""
+        self._presentation.show_scene()
         if self._control is not None:
             self._control.changed()
 
-    # ------------------------------------------------------------------ status
+    def _display_state(self, fault: str | None) -> None:
+        if fault is not None:
+            log.error("display down: %s", fault)
+        self._core.conditions.set(Condition.DISPLAY_DOWN, holds=fault is not None)
 
-    def metrics(self) -> str:
-        """Counters in Prometheus' text format."""
-        return self._counting.text()
+    def _play(self, kind: stages.CueKind) -> None:
+        self._presentation.play(kind)
 
-    def status(self) -> dict[str, Any]:
-        """What the camera does now, ready for JSON; see `camerad.control.server`."""
-        return self._status.report(self._state, self._rings)
+    def _has_sound(self) -> bool:
+        return self._recordings.has_sound
 
-    def health(self) -> dict[str, Any]:
-        """How the parts do, ready for JSON; see `camerad.control.server`."""
+    def _slow_syncs(self) -> int:
+        return self._recordings.slow_syncs
+
+    def _set_fps(self, fps: int, reason: str) -> None:
+        self._link.wanted.set_fps(fps)
+        self._recordings.rate(fps, reason)
+
+    def _health(self) -> dict[str, Any]:
         camera = self._link.vitals.report(self._clock.now_us())
-        buttons, outputs = self._hands.levels(), self._indicators.faulty
-        return self._status.health(camera, self._display, outputs, buttons)
+        buttons, outputs = self._hands.levels(), self._lights.indicators.faulty
+        return self._status.health(camera, self._presentation.display, outputs, buttons)
 
 
-_SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+def _log_stage(step: Step) -> None:
+    if step.after.stage is not step.before.stage:
+        log.info("%s -> %s", step.before.stage.value, step.after.stage.value)
+
+
+def _broken(error: BaseException) -> None:
+    raise error  # as any mistake of ours: a fresh daemon begins

@@ -10,7 +10,7 @@ from camerad.config import Settings
 from camerad.hardware import from_settings
 from camerad.stream.ring import Ring
 
-_log = logging.getLogger("camerad.daemon.app")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

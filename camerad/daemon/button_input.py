@@ -5,34 +5,19 @@ Used on the event loop; only the lines' own edges come from another thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from camerad.base.clock import Clock
 from camerad.behaviour import gestures, stages
-from camerad.behaviour.stages import Stage
+from camerad.daemon.core import Core
 from camerad.daemon.early_start import Early
 from camerad.hardware.buttons import Buttons
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What hands act on: the stage that the camera is in, the way in for events, and who is told
-    that a deadline may have changed."""
-
-    stage: Callable[[], Stage]
-    post: Callable[[stages.Event], None]
-    reschedule: Callable[[], None]
-    threadsafe: Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Hands:
     """The buttons, from `watch` to `close`. tables: what each button means in each stage."""
 
-    def __init__(self, tables: tuple[gestures.ButtonTable, ...], body: Body, clock: Clock) -> None:
+    def __init__(self, core: Core, tables: tuple[gestures.ButtonTable, ...]) -> None:
         self._tables = tables
-        self._body = body
-        self._clock = clock
+        self._core = core
+        self._clock = core.clock
         self._gestures = gestures.initial(tables)
         self._buttons: Buttons | None = None
 
@@ -54,7 +39,7 @@ class Hands:
 
     def deadline(self) -> int | None:
         """When `tick` is due for a gesture, in microseconds; None while none is under way."""
-        return gestures.deadline(self._gestures, self._body.stage(), self._tables)
+        return gestures.deadline(self._gestures, self._core.state.stage, self._tables)
 
     def tick(self, now_us: int) -> None:
         """Time has passed."""
@@ -66,7 +51,7 @@ class Hands:
         self._gesture(gestures.Edge(button, pressed, at_us))
 
     def _edge_from_thread(self, button: str, pressed: bool, at_us: int) -> None:
-        self._body.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
+        self._core.loop.threadsafe(self._gesture)(gestures.Edge(button, pressed, at_us))
 
     def _look_at_levels(self) -> None:
         if self._buttons is None:
@@ -78,15 +63,16 @@ class Hands:
 
     def _gesture(self, event: gestures.Edge | gestures.Look | gestures.Tick) -> None:
         self._gestures, decisions = gestures.step(
-            self._gestures, event, self._body.stage(), self._tables
+            self._gestures, event, self._core.state.stage, self._tables
         )
-        for decision in decisions:
-            self._body.post(
+        self._core.post(
+            *(
                 stages.Intended(
                     decision.decided_us,
                     decision.intent,
                     decision.edge_us,
                     f"button:{decision.button}",
                 )
+                for decision in decisions
             )
-        self._body.reschedule()
+        )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Final
 
 from camerad.behaviour import signals, stages
+from camerad.daemon.core import Core
+from camerad.daemon.dispatcher import Step
 from camerad.daemon.recording_manager import Recordings
 from camerad.hardware.lights import Indicators
-from camerad.stream.link import CaptureLink
+from camerad.stream.desired_state import DesiredState
 
 _FOOTAGE: Final = (
     stages.Arm,
@@ -29,34 +30,40 @@ _FOOTAGE: Final = (
 """Effects that concern footage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What effects lead to. overwritten: a wipe is done; with True, the state waits to hear of it.
-    end: the daemon is to end."""
-
-    overwritten: Callable[[bool], None]
-    end: Callable[[], None]
-    threadsafe: Callable[[Callable[..., None]], Callable[..., None]]
-
-
 class Effects:
-    """One for each daemon. The camera's `link` is set once there is one: until then the camera is
-    starting, and nothing follows there that concerns it."""
+    """The camera's `wanted` is set once there is a link to it: until then the camera is starting,
+    and nothing follows there that concerns it.
 
-    link: CaptureLink
+    overwritten(answer): a wipe is done; with True, the state waits to hear of it. end: the daemon
+    is to end.
+    """
 
-    def __init__(self, recordings: Recordings, indicators: Indicators, answers: Answers) -> None:
+    wanted: DesiredState
+
+    def __init__(
+        self,
+        core: Core,
+        recordings: Recordings,
+        indicators: Indicators,
+        overwritten: Callable[[bool], None],
+        end: Callable[[], None],
+    ) -> None:
+        self._core = core
         self._recordings = recordings
         self._indicators = indicators
-        self._answers = answers
+        self._overwritten = overwritten
+        self._end = end
         self._after_wipe: list[stages.Effect] | None = None
-        self.refused = False
-        """Whether a press was refused since this was set to False."""
 
     @property
     def wiping(self) -> bool:
         """Whether footage is being overwritten, so that none may come."""
         return self._after_wipe is not None
+
+    def stepped(self, step: Step) -> None:
+        """Carry out what follows from it, in its order."""
+        for effect in step.effects:
+            self.carry_out(effect)
 
     def carry_out(self, effect: stages.Effect) -> None:
         """Do it, or see to it that it is done in its turn."""
@@ -65,13 +72,13 @@ class Effects:
             return
         match effect:
             case stages.Arm():
-                self.link.wanted.arm()
+                self.wanted.arm()
             case stages.Disarm():
                 self._wipe(answer=False)
             case stages.Wipe():
                 self._wipe(answer=True)
             case stages.ShowSelfView(on):
-                self.link.wanted.set_view(on)
+                self.wanted.set_view(on)
             case stages.StartRecording(trigger, at_us, pre_event):
                 self._recordings.start(trigger, at_us, pre_event=pre_event)
             case stages.StopRecording(reason, at_us):
@@ -83,10 +90,9 @@ class Effects:
             case stages.Mute(on, at_us):
                 self._recordings.mute(on, at_us)
             case stages.Cue(kind):
-                self.refused = self.refused or kind is stages.CueKind.REFUSED
                 self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
             case stages.End():
-                self._answers.end()
+                self._end()
 
     def _wipe(self, *, answer: bool) -> None:
         self._after_wipe = []
@@ -96,6 +102,6 @@ class Effects:
             waiting, self._after_wipe = self._after_wipe or [], None
             for effect in waiting:
                 self.carry_out(effect)
-            self._answers.overwritten(answer)
+            self._overwritten(answer)
 
-        self.link.wanted.wipe().add_done_callback(self._answers.threadsafe(done))
+        self.wanted.wipe().add_done_callback(self._core.loop.threadsafe(done))

@@ -21,8 +21,9 @@ from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
 from camerad.behaviour.budget import COUNTERS_END_SECONDS
 from camerad.control.metrics import Metrics
+from camerad.daemon.dispatcher import Step
 
-log = logging.getLogger("camerad.daemon.app")
+log = logging.getLogger(__name__)
 
 NAME: Final = "metrics.json"
 SAVE_SECONDS: Final = 3600.0
@@ -44,6 +45,10 @@ class Counting:
     def start(self) -> None:
         """Add what was counted before, then save now and then."""
         self._task = watched(self._keep())
+
+    def stepped(self, step: Step) -> None:
+        """The stage machine has made a step."""
+        self.metrics.stepped(step.event, step.after, step.effects)
 
     def shift(self, *, runs: bool) -> None:
         """Whether somebody is on a shift."""

@@ -15,7 +15,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
-_log = logging.getLogger("camerad.daemon.app")
+_log = logging.getLogger(__name__)
 DOWN: Final = (SoundState.MISSING, SoundState.FAILED)
 """States in which there is no sound, though it is wanted."""
 

@@ -20,20 +20,21 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from camerad.base import durable_files
 from camerad.base.async_utils import watched
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError, StorageError
-from camerad.behaviour import battery, heat, scarcity, stages
+from camerad.behaviour import battery, heat, scarcity
 from camerad.behaviour.battery import Battery
 from camerad.behaviour.heat import Heat
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
+from camerad.daemon.core import Core, Note
 from camerad.hardware import power, thermal
 from camerad.hardware.power import Power
 from camerad.hardware.thermal import Thermal
@@ -65,39 +66,29 @@ UNDER_VOLTAGE: Final = "under_voltage"
 _T = TypeVar("_T")
 
 
-class Host(Protocol):
-    """What this needs of the daemon."""
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """What heat, battery and memory lead to.
 
-    @property
-    def state(self) -> stages.State:
-        """The state as it is now."""
+    note(kind, **facts): has the ledger say so. slow_syncs: how often the storage was slow since the
+    start. set_fps(fps, reason): so many pictures per second from now on. shut_down(reason): ends
+    the daemon in order.
+    """
 
-    def set_condition(self, condition: Condition, *, holds: bool) -> None:
-        """Raise or clear it."""
-
-    def note(self, kind: str, **facts: Any) -> None:
-        """Have the ledger say so."""
-
-    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
-        """Blocking work, done on a thread."""
-
-    def slow_syncs(self) -> int:
-        """How often the storage was slow since the start."""
-
-    def set_fps(self, fps: int, reason: str) -> None:
-        """From now on so many pictures per second."""
-
-    def shut_down(self, reason: str) -> None:
-        """End in order."""
+    note: Note
+    slow_syncs: Callable[[], int]
+    set_fps: Callable[[int, str], None]
+    shut_down: Callable[[str], None]
 
 
 class Resources:
     """Watches from `start` until `close`. Used on the event loop."""
 
-    def __init__(self, settings: Settings, clock: Clock, host: Host) -> None:
+    def __init__(self, core: Core, settings: Settings, levers: Levers) -> None:
         self._settings = settings
-        self._clock = clock
-        self._host = host
+        self._clock = core.clock
+        self._core = core
+        self._levers = levers
         chosen = settings.battery
         self._limits = battery.Limits(
             chosen.low_minutes, chosen.critical_percent / 100, 1 / chosen.recording_hours
@@ -172,8 +163,8 @@ class Resources:
 
     async def _recall(self) -> None:
         """What an earlier life left; the watch waits for no card."""
-        await self._host.aside(self._forget_word)
-        recording, standby = self._saved = await self._host.aside(self._load)
+        await self._core.loop.in_thread(self._forget_word)
+        recording, standby = self._saved = await self._core.loop.in_thread(self._load)
         known = self.battery
         if known.recording.rate is None and known.standby.rate is None:
             self.battery = replace(
@@ -198,7 +189,7 @@ class Resources:
             self._clock.now_us(),
             seen.level,
             seen.external,
-            self._host.state.keeping,
+            self._core.state.keeping,
             shown=seen.battery is not None,
         )
         before = self.battery
@@ -213,7 +204,7 @@ class Resources:
             (Condition.BATTERY_LOW, now.low),
             (Condition.BATTERY_CRITICAL, now.critical),
         ):
-            self._host.set_condition(condition, holds=holds)
+            self._core.conditions.set(condition, holds=holds)
         if now.low and not before.low:
             log.warning(
                 "battery low: %s %%, about %d minutes of recording", self.percent, now.minutes or 0
@@ -236,7 +227,7 @@ class Resources:
             log.critical("battery critical: %s %%; the camera ends", self.percent)
         elif now_us - self._critical_us >= POWER_OFF_US and self._off is None:
             self._off = f"the battery is at {self.percent} %"
-            self._host.shut_down(REASON)
+            self._levers.shut_down(REASON)
 
     def _load(self) -> tuple[float | None, float | None]:
         try:
@@ -247,9 +238,9 @@ class Resources:
 
     async def _save(self, rates: tuple[float | None, float | None]) -> None:
         recording, standby = rates
-        text = json.dumps({"recording": recording, "standby": standby})
+        content = json.dumps({"recording": recording, "standby": standby}).encode()
         try:
-            await self._host.aside(lambda: durable_files.publish(self._rates, text.encode()))
+            await self._core.loop.in_thread(lambda: durable_files.publish(self._rates, content))
         except StorageError as error:
             log.warning("%s; the next start measures the battery's drain anew", error)
 
@@ -287,12 +278,12 @@ class Resources:
         )
         if before.step != self.heat.step:
             log.warning("%d pictures per second: %s", self.fps, self.heat.cause.value)
-            self._host.set_fps(self.fps, self.heat.cause.value)
-        self._host.set_condition(Condition.HOT, holds=self.heat.hot)
+            self._levers.set_fps(self.fps, self.heat.cause.value)
+        self._core.conditions.set(Condition.HOT, holds=self.heat.hot)
         self._fault(UNDER_VOLTAGE, bool(warmth.under_voltage))
         short = MEMORY_LOW in self._faults
         self._fault(MEMORY_LOW, scarcity.memory_short(short, available_bytes))
-        self._card = scarcity.card_step(self._card, now_us, self._host.slow_syncs())
+        self._card = scarcity.card_step(self._card, now_us, self._levers.slow_syncs())
         self._fault(STORAGE_SLOW, self._card.slow)
 
     # ------------------------------------------------------------------ telling
@@ -302,7 +293,7 @@ class Resources:
             return
         (self._faults.add if holds else self._faults.discard)(name)
         log.warning("%s: %s", name, "it holds" if holds else "it is over")
-        self._host.note("fault", condition=name, holds=holds)
+        self._levers.note("fault", condition=name, holds=holds)
 
     def _say(self, what: str, why: str | None) -> None:
         if why is not None and self._said.get(what) != why:  # once, however often it is seen
@@ -314,7 +305,7 @@ class Resources:
     ) -> None:
         """Look again and again; a look that does not come back is told as None meanwhile."""
         while True:
-            looking = asyncio.ensure_future(self._host.aside(look))
+            looking = asyncio.ensure_future(self._core.loop.in_thread(look))
             try:
                 while not (await asyncio.wait({looking}, timeout=PATIENCE_SECONDS))[0]:
                     take(None)

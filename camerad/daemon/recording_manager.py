@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from camerad.base.clock import SECOND, Clock
+from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.text import count
 from camerad.base.wall_clock import Known
@@ -27,6 +28,9 @@ from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.config import Settings
 from camerad.daemon.audio_manager import Soundtracks
 from camerad.daemon.buffers import Rings
+from camerad.daemon.conditions import changes
+from camerad.daemon.core import Core
+from camerad.daemon.dispatcher import Step
 from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import Opened
 from camerad.daemon.shift_manager import KeptShift
@@ -50,36 +54,17 @@ CONTINUED: Final = "continued"
 _T = TypeVar("_T")
 
 
-class Owner(Protocol):
-    """What recordings need of the daemon."""
+@dataclass(frozen=True, slots=True)
+class WhatIsKnown:
+    """Who is told what the start finds out.
 
-    @property
-    def state(self) -> stages.State:
-        """The state as it is now."""
+    settled: it is known whether recordings can be kept. shift: the ledger knows of a shift that has
+    not ended. time(known): what the ledger knows of right time; from another thread.
+    """
 
-    def post(self, event: stages.Event) -> None:
-        """Take an event."""
-
-    def raise_condition(self, condition: Condition) -> None:
-        """From now on this is the matter."""
-
-    def clear_condition(self, condition: Condition) -> None:
-        """No longer."""
-
-    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """`handler` for any thread, run on the loop."""
-
-    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
-        """Blocking work, done on a thread."""
-
-    def look_whether_ready(self) -> None:
-        """It is known whether recordings can be kept."""
-
-    def shift_known(self, kept: KeptShift) -> None:
-        """The ledger knows of a shift that has not ended."""
-
-    def time_known(self, known: Known) -> None:
-        """This is what the ledger knows of right time; from another thread."""
+    settled: Callable[[], None]
+    shift: Callable[[KeptShift], None]
+    time: Callable[[Known], None]
 
 
 class Recordings:
@@ -89,10 +74,10 @@ class Recordings:
     encoder: str = "unknown"
     wearer: str | None = None
 
-    def __init__(self, owner: Owner, settings: Settings, directory: str, clock: Clock) -> None:
-        self._owner = owner
+    def __init__(self, core: Core, settings: Settings, directory: str) -> None:
+        self._core = core
         self._settings = settings
-        self._clock = clock
+        self._clock = clock = core.clock
         self._recorders: dict[int, Recorder] = {}
         self._begun = 0
         self._refused: set[int] = set()
@@ -106,7 +91,7 @@ class Recordings:
         self._rate: tuple[int, int, str] | None = None
         self._asked_us: int | None = None
         self._card = Card(
-            owner,
+            core,
             settings,
             directory,
             rate=self._bits_per_second,
@@ -118,18 +103,24 @@ class Recordings:
         self._keeping = Keeping(
             settings,
             clock,
-            on_opened=owner.threadsafe(self._keeping_opened),
-            on_trouble=owner.threadsafe(self._keeping_troubled),
-            on_broken=owner.threadsafe(self._keeping_broken),
-            on_time_known=owner.time_known,
+            on_opened=core.loop.threadsafe(self._keeping_opened),
+            on_trouble=core.loop.threadsafe(self._keeping_troubled),
+            on_broken=core.loop.threadsafe(self._keeping_broken),
+            on_time_known=self._time_known,
             heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
         )
 
     # ------------------------------------------------------------------ life
 
-    def open(self, rings: Rings, sound_format: Callable[[], SoundFormat | None]) -> None:
+    def open(
+        self,
+        rings: Rings,
+        sound_format: Callable[[], SoundFormat | None],
+        known: WhatIsKnown,
+    ) -> None:
         """Begin to keep; rings: what recordings are made from. sound_format: see
-        `Soundtracks.open`."""
+        `Soundtracks.open`. known: told what the start finds out."""
+        self._known = known
         self._rings = rings
         self._soundtracks.open(rings, sound_format)
         standing = standing_of(self._settings.device.provision_dir)
@@ -137,14 +128,17 @@ class Recordings:
             log.error(
                 "this camera is not set up: camerad-report.txt on its card says what is wrong"
             )
-            self._owner.raise_condition(Condition.UNPROVISIONED)
+            self._core.conditions.raise_(Condition.UNPROVISIONED)
         elif not self._settings.recipients:
             log.error("nobody is named in 'recipients' who could open a recording: none is made")
-            self._owner.raise_condition(Condition.NO_RECIPIENTS)
+            self._core.conditions.raise_(Condition.NO_RECIPIENTS)
         if standing is Standing.REFUSED:
             log.error("a file on the card was refused: camerad-report.txt beside it says why")
-            self._owner.raise_condition(Condition.PROVISION_REFUSED)
+            self._core.conditions.raise_(Condition.PROVISION_REFUSED)
         self._keeping.start()
+
+    def _time_known(self, known: Known) -> None:
+        self._known.time(known)
 
     def close(self, seconds: float) -> bool:
         """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
@@ -161,28 +155,28 @@ class Recordings:
     def _keeping_opened(self, opened: Opened) -> None:
         log.info("identity %s", opened.thumbprint)
         self._kept = opened
-        self._owner.clear_condition(Condition.LEDGER_FAILED)
+        self._core.conditions.clear(Condition.LEDGER_FAILED)
         if opened.shift is not None:
-            self._owner.shift_known(opened.shift)  # before a recording that goes on bears a name
+            self._known.shift(opened.shift)  # before a recording that goes on bears a name
         if opened.resume is not None:
             log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
             self._continues = opened.resume
             self._goes_on = opened
             now_us = self._clock.now_us()
-            self._owner.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
+            self._core.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
         elif opened.cut_off:
             log.warning("the camera was recording when it ended; it does not go on by itself")
-            self._owner.post(stages.CutOff(self._clock.now_us()))
+            self._core.post(stages.CutOff(self._clock.now_us()))
         self._settle()
 
     def _keeping_troubled(self, error: StorageError | None) -> None:
         if error is None:
-            self._owner.clear_condition(Condition.LEDGER_FAILED)
+            self._core.conditions.clear(Condition.LEDGER_FAILED)
             return
         cause = condition_of(error)
-        if cause is Condition.STORAGE_FAILED or cause not in self._owner.state.conditions:
+        if cause is Condition.STORAGE_FAILED or cause not in self._core.state.conditions:
             # A card that is full or read-only is told as that, and not as a second trouble.
-            self._owner.raise_condition(Condition.LEDGER_FAILED)
+            self._core.conditions.raise_(Condition.LEDGER_FAILED)
         self._settle()
 
     def write_failed(self, error: StorageError) -> None:
@@ -210,7 +204,7 @@ class Recordings:
     def _settle(self) -> None:
         if not self.settled.is_set():
             self.settled.set()
-            self._owner.look_whether_ready()
+            self._known.settled()
 
     # ------------------------------------------------------------------ effects
 
@@ -249,7 +243,7 @@ class Recordings:
         )
         sound = self._soundtracks.begin(
             goes_on=trigger == CONTINUED,
-            muted=self._owner.state.muted,
+            muted=self._core.state.muted,
             muted_us=self._muted_before(before),
         )
         recorder = Recorder(
@@ -258,10 +252,10 @@ class Recordings:
             self._clock,
             new_id=self._keeping.new_id,
             open_sink=self._keeping.open_sink,
-            on_opened=self._owner.threadsafe(partial(self._opened, number)),
-            on_closed=self._owner.threadsafe(partial(self._closed, number)),
-            on_failed=self._owner.threadsafe(partial(self._failed, number)),
-            on_trouble=self._owner.threadsafe(partial(self._stalled, number)),
+            on_opened=self._core.loop.threadsafe(partial(self._opened, number)),
+            on_closed=self._core.loop.threadsafe(partial(self._closed, number)),
+            on_failed=self._core.loop.threadsafe(partial(self._failed, number)),
+            on_trouble=self._core.loop.threadsafe(partial(self._stalled, number)),
             sound=sound,
         )
         recorder.start()
@@ -287,7 +281,7 @@ class Recordings:
         now_us = self._clock.now_us()
         for intent, so in wanted:
             if so:
-                self._owner.post(stages.Intended(now_us, intent, now_us, CONTINUED))
+                self._core.post(stages.Intended(now_us, intent, now_us, CONTINUED))
 
     def _muted_before(self, before: Opened | None) -> int | None:
         """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
@@ -358,18 +352,23 @@ class Recordings:
         """The microphone does something else."""
         self._soundtracks.hear(news)
 
-    def staged(self, at_us: int, stage: Stage, display: bool) -> None:
-        """The camera is in another stage, or its display was switched."""
-        self.note("stage", stage=stage.value, display=display)
-        if self._newest is not None:
-            self._newest.stage(at_us, stage.value, display)
+    def stepped(self, step: Step) -> None:
+        """The camera's state is another: the ledger hears of stages and faults, and the running
+        recording of stages."""
+        for condition, holds in changes(step):
+            self.note("fault", condition=condition.value, holds=holds)
+        before, after = step.before, step.after
+        if (before.stage, before.display_on) != (after.stage, after.display_on):
+            self.note("stage", stage=after.stage.value, display=after.display_on)
+            if self._newest is not None:
+                self._newest.stage(step.event.at_us, after.stage.value, after.display_on)
 
     # ------------------------------------------------------------------ what the recorder says
 
     def _opened(self, number: int, recording_id: str) -> None:
         log.info("recording %s", recording_id)
         if number == self._begun:
-            self._owner.post(stages.Opened(self._clock.now_us(), recording_id))
+            self._core.post(stages.Opened(self._clock.now_us(), recording_id))
 
     def _stalled(self, number: int, error: StorageError | None) -> None:
         """The card refuses what a recording has, or no longer."""
@@ -391,18 +390,18 @@ class Recordings:
             )
         if number == self._begun:
             self._empty = info is None
-        if self._owner.state.stage is not Stage.RECORDING:
+        if self._core.state.stage is not Stage.RECORDING:
             self._tell_end()
 
     def _failed(self, number: int, error: Exception) -> None:
         from camerad.recording.fragment_muxer import ParametersChangedError  # noqa: PLC0415
 
         self._end_recorder(number)
-        recording = self._owner.state.stage is Stage.RECORDING
+        recording = self._core.state.stage is Stage.RECORDING
         newest = number == self._begun
         if isinstance(error, ParametersChangedError) and recording and newest:
             log.warning("%s; it goes on as a new recording", error)
-            self._continues = self._owner.state.recording_id
+            self._continues = self._core.state.recording_id
             self.start(CONTINUED, self._clock.now_us(), pre_event=True)
             return
         log.error("recording failed: %s", error)
@@ -410,8 +409,8 @@ class Recordings:
             return  # repair closes it, and what the card takes now the running one finds out
         if isinstance(error, StorageError):
             self.write_failed(error)
-        if self._recorders and self._owner.state.stage is Stage.RECORDING:
-            self._owner.post(stages.Failed(self._clock.now_us(), str(error), others=True))
+        if self._recorders and self._core.state.stage is Stage.RECORDING:
+            self._core.post(stages.Failed(self._clock.now_us(), str(error), others=True))
             return
         self._failure = str(error)
         self._tell_end()
@@ -422,7 +421,7 @@ class Recordings:
             return
         failure, self._failure = self._failure, None
         now_us = self._clock.now_us()
-        self._owner.post(
+        self._core.post(
             stages.Closed(now_us, empty=self._empty)
             if failure is None
             else stages.Failed(now_us, failure)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from camerad.base.clock import SECOND, Clock, Moment
+from camerad.base.clock import SECOND, Moment
 from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftRules, Source
+from camerad.daemon.core import Core, Note
 
-log = logging.getLogger("camerad.daemon.app")
+log = logging.getLogger(__name__)
 
 _SOURCES: Final = {source.value: source for source in Source}
 
@@ -31,31 +33,28 @@ class KeptShift:
     began_us: int | None
 
 
-class Owner(Protocol):
-    """What shifts need of the daemon."""
-
-    @property
-    def state(self) -> stages.State:
-        """The state as it is now."""
-
-    def note(self, kind: str, **facts: Any) -> None:
-        """Have the ledger say so."""
-
-    def sound(self, kind: stages.CueKind) -> None:
-        """Play a cue."""
-
-    def shift_changed(self) -> None:
-        """Who wears the camera, or what the lights say of it, is another; or badges are looked for,
-        or no longer."""
-
-
 class Shifts:
-    """The present shift, and the one timer that it needs."""
+    """The present shift, and the one timer that it needs.
 
-    def __init__(self, owner: Owner, rules: ShiftRules, clock: Clock) -> None:
-        self._owner = owner
+    note: has the ledger say so. play: plays a cue. on_change: who wears the camera, or what the
+    lights say of it, is another; or badges are looked for, or no longer.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        rules: ShiftRules,
+        note: Note,
+        *,
+        play: Callable[[stages.CueKind], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._core = core
+        self._note = note
+        self._play = play
+        self._on_change = on_change
         self._rules = rules
-        self._clock = clock
+        self._clock = core.clock
         self._state = shift.State()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -88,6 +87,10 @@ class Shifts:
         }
 
     # ------------------------------------------------------------------ what happens
+
+    def stepped(self, _step: object) -> None:
+        """The camera's state is another."""
+        self.look()
 
     def look(self) -> None:
         """The camera's state is another, or time has passed."""
@@ -123,13 +126,13 @@ class Shifts:
 
     def _step(self, event: shift.Event) -> str | None:
         before = self._state
-        self._state, effects = shift.step(before, event, self._owner.state, self._rules)
+        self._state, effects = shift.step(before, event, self._core.state, self._rules)
         refused: str | None = None
         for effect in effects:
             match effect:
                 case shift.Began(begun):
                     log.info("a shift begins")
-                    self._owner.note(
+                    self._note(
                         "shift_begun",
                         wearer=begun.wearer,
                         source=begun.source.value,
@@ -138,14 +141,14 @@ class Shifts:
                     )
                 case shift.Ended(why):
                     log.info("the shift ends: %s", why.value)
-                    self._owner.note("shift_ended", why=why.value)
+                    self._note("shift_ended", why=why.value)
                 case shift.Refused(why_not):
                     refused = why_not.value
                 case stages.Cue(kind):
-                    self._owner.sound(kind)
+                    self._play(kind)
         self._reschedule()
         if _shown(before) != _shown(self._state):
-            self._owner.shift_changed()
+            self._on_change()
         return refused
 
     def _moment_of(self, at_us: int) -> Moment:
@@ -155,7 +158,7 @@ class Shifts:
 
     def _reschedule(self) -> None:
         self.close()
-        due_us = shift.deadline(self._state, self._owner.state, self._rules)
+        due_us = shift.deadline(self._state, self._core.state, self._rules)
         if due_us is not None:
             delay = max(0, due_us - self._clock.now_us()) / SECOND
             self._timer = asyncio.get_running_loop().call_later(delay, self.look)

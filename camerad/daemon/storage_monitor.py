@@ -10,13 +10,14 @@ import asyncio
 import errno
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from camerad.base.errors import StorageError
-from camerad.behaviour import scarcity, stages
+from camerad.behaviour import scarcity
 from camerad.behaviour.budget import CARD_SECONDS, STALLED_SECONDS
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
+from camerad.daemon.core import Core
 from camerad.store import disk
 
 log = logging.getLogger(__name__)
@@ -29,23 +30,6 @@ STORAGE_HYSTERESIS: Final = 1.1
 _T = TypeVar("_T")
 
 
-class Owner(Protocol):
-    """What the card needs of the daemon."""
-
-    @property
-    def state(self) -> stages.State:
-        """The state as it is now."""
-
-    def raise_condition(self, condition: Condition) -> None:
-        """From now on this is the matter."""
-
-    def clear_condition(self, condition: Condition) -> None:
-        """No longer."""
-
-    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
-        """Blocking work, done on a thread."""
-
-
 class Card:
     """directory: where recordings go. rate: bits per second of what is recorded, None where that
     cannot be told. recording: whether something is being written there, which finds out by itself
@@ -55,7 +39,7 @@ class Card:
 
     def __init__(
         self,
-        owner: Owner,
+        core: Core,
         settings: Settings,
         directory: str,
         *,
@@ -63,7 +47,7 @@ class Card:
         recording: Callable[[], bool],
         make_room: Callable[[float], Awaitable[bool]],
     ) -> None:
-        self._owner = owner
+        self._core = core
         self._settings = settings
         self._directory = directory
         self._rate = rate
@@ -82,8 +66,8 @@ class Card:
         self._failed = error
         condition = condition_of(error)
         if condition is not Condition.STORAGE_FAILED:
-            self._owner.clear_condition(Condition.STORAGE_FAILED)  # the card has changed its mind
-        self._owner.raise_condition(condition)
+            self._core.conditions.clear(Condition.STORAGE_FAILED)  # the card has changed its mind
+        self._core.conditions.raise_(condition)
 
     def stalled(self, error: StorageError | None) -> None:
         """The card refuses what is being recorded, or no longer: the recorder rides it out
@@ -107,9 +91,9 @@ class Card:
 
     def _show_stall(self) -> None:
         if self._refuses or self._stalled_us is not None:
-            self._owner.raise_condition(Condition.STORAGE_STALLED)
+            self._core.conditions.raise_(Condition.STORAGE_STALLED)
         else:
-            self._owner.clear_condition(Condition.STORAGE_STALLED)
+            self._core.conditions.clear(Condition.STORAGE_STALLED)
 
     def room(self) -> dict[str, Any] | None:
         """What is left, ready for JSON; None before it was looked at."""
@@ -131,7 +115,7 @@ class Card:
         if self._asked is not None:
             await self._wait_for(self._asked)
             self._asked.exception()  # nobody wants the answer any more
-        asked: asyncio.Future[_T] = asyncio.ensure_future(self._owner.aside(work))
+        asked: asyncio.Future[_T] = asyncio.ensure_future(self._core.loop.in_thread(work))
         self._asked = asked
         await self._wait_for(asked)
         self._asked = None
@@ -148,7 +132,6 @@ class Card:
         """Each condition by what it is about: read-only and room by what the file system says, and
         whatever a failed write has raised by whether one succeeds. While nothing is recorded, one
         is also tried where the file system has found an error in itself."""
-        owner = self._owner
         rate = self._rate() or self._settings.camera.bitrate
         limits = self._settings.storage
         try:
@@ -164,7 +147,7 @@ class Card:
         except StorageError as error:
             if self._refuses:
                 return
-            if condition_of(error) not in owner.state.conditions:
+            if condition_of(error) not in self._core.conditions:
                 log.error("storage: %s", error)
             self.failed(error)
             return
@@ -172,19 +155,19 @@ class Card:
         if failed is not self._failed:
             return  # another write has failed in the meantime: the next look says more
         self._failed = None
-        owner.clear_condition(Condition.STORAGE_FAILED)
+        self._core.conditions.clear(Condition.STORAGE_FAILED)
         if room.writable:
-            owner.clear_condition(Condition.STORAGE_READ_ONLY)
+            self._core.conditions.clear(Condition.STORAGE_READ_ONLY)
         elif not self._recording():
-            owner.raise_condition(Condition.STORAGE_READ_ONLY)
+            self._core.conditions.raise_(Condition.STORAGE_READ_ONLY)
         for condition, minutes in (
             (Condition.STORAGE_FULL, limits.full_minutes),
             (Condition.STORAGE_LOW, limits.low_minutes),
         ):
             if room.minutes < minutes:
-                owner.raise_condition(condition)
+                self._core.conditions.raise_(condition)
             elif room.minutes > minutes * STORAGE_HYSTERESIS:
-                owner.clear_condition(condition)
+                self._core.conditions.clear(condition)
 
 
 _CONDITIONS: Final = {

@@ -73,7 +73,7 @@ class DesiredState:
             return self._wake_fd
 
     def detach(self) -> None:
-        """Nobody polls any more: the descriptor is closed, and the wipes that wait are done here."""
+        """Nobody polls any more: close the descriptor, and do the wipes that wait."""
         with self._lock:
             if self._wake_fd is not None:
                 os.close(self._wake_fd)

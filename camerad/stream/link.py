@@ -10,10 +10,10 @@ While footage flows and nobody waits for it, the thread rests, and packets lie i
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
 that dies meanwhile costs nothing: what it had sent stays in the socket.
 
-What the daemon wants is state, not a queue of orders (`camerad.stream.desired_state`). The thread compares
-it with what this process was told and sends the difference, so a process that was restarted is told
-everything anew. Packets of another epoch than the present one are discarded as they arrive, so
-nothing that was encoded before a wipe can come after it.
+What the daemon wants is state, not a queue of orders (`camerad.stream.desired_state`). The thread
+compares it with what this process was told and sends the difference, so a process that was
+restarted is told everything anew. Packets of another epoch than the present one are discarded as
+they arrive, so nothing that was encoded before a wipe can come after it.
 
 Sound has a ring and epochs of its own. A wipe overwrites both rings and ends both epochs. Whatever
 sound does or leaves undone, the camera is not restarted for it.

@@ -1,0 +1,46 @@
+"""What the control socket may ask of the daemon (`camerad.control.server.Controlled`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from camerad.behaviour.stages import Intent
+from camerad.daemon.core import Core
+from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.shift_manager import Shifts
+
+if TYPE_CHECKING:
+    from camerad.container.keys import SigningKey
+    from camerad.store.store import Store
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTarget:
+    """The parts that answer, all of them on the event loop.
+
+    device: its id. status, health: ready for JSON. metrics: counters in Prometheus' text format.
+    """
+
+    device: str
+    core: Core
+    recordings: Recordings
+    shifts: Shifts
+    metrics: Callable[[], str]
+    status: Callable[[], dict[str, Any]]
+    health: Callable[[], dict[str, Any]]
+
+    def intend(self, intent: Intent, source: str) -> str | None:
+        """Carry out an intent; returns why it was refused, or None."""
+        return self.core.dispatcher.intend(intent, source)
+
+    async def list_recordings(self) -> list[dict[str, Any]]:
+        """The recordings in the store, flagged first, then the newest, ready for JSON."""
+        return await self.recordings.listing()
+
+    def ask(self, work: Callable[[Store, SigningKey], _T]) -> Awaitable[_T]:
+        """Have `work` done with the store and the device's key, on the store's thread."""
+        return self.recordings.ask(work)

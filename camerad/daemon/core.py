@@ -1,0 +1,48 @@
+"""What every part of the daemon stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from camerad.base.async_utils import EventLoop
+from camerad.base.clock import Clock
+from camerad.behaviour import stages
+from camerad.daemon.conditions import Conditions
+from camerad.daemon.dispatcher import Dispatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The state and its events, the conditions, the loop with its threads, and the time."""
+
+    dispatcher: Dispatcher
+    conditions: Conditions
+    loop: EventLoop
+    clock: Clock
+
+    @classmethod
+    def made(cls, rules: stages.Rules, clock: Clock) -> Core:
+        """All of it, for a camera that starts with these rules. A part can be built on it alone."""
+        dispatcher = Dispatcher(rules, clock)
+        return cls(dispatcher, Conditions(dispatcher, clock), EventLoop(), clock)
+
+    @property
+    def state(self) -> stages.State:
+        """The state as it is now."""
+        return self.dispatcher.state
+
+    def post(self, *events: stages.Event) -> None:
+        """As `Dispatcher.post`."""
+        self.dispatcher.post(*events)
+
+    def now_us(self) -> int:
+        """Media time, in microseconds."""
+        return self.clock.now_us()
+
+
+class Note(Protocol):
+    """Has the ledger say something (`camerad.ledger.entry_types`), with the moment at which this is
+    called; returns at once."""
+
+    def __call__(self, kind: str, **facts: Any) -> None: ...

@@ -1,0 +1,95 @@
+"""What the wearer and the person opposite see and hear of the camera's state.
+
+Lights and display follow from the state and from the shift; announcements and cues from what has
+just happened; the stamp in the pictures says what will be asked of them later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from camerad.behaviour import signals, stages
+from camerad.daemon.announcer import Announcer
+from camerad.daemon.clock_monitor import ClockMonitor
+from camerad.daemon.core import Core
+from camerad.daemon.dispatcher import Step
+from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.status import Status
+from camerad.hardware.display import NoDisplay, SelfView
+from camerad.hardware.lights import Indicators
+from camerad.stream.desired_state import DesiredState
+from camerad.stream.process import StampState
+
+
+class Presentation:
+    """Used on the event loop. `indicators` come first, before any event.
+
+    has_sound: whether a recording holds sound unless it is muted.
+    """
+
+    indicators: Indicators
+
+    def __init__(
+        self,
+        core: Core,
+        clock_monitor: ClockMonitor,
+        shifts: Shifts,
+        status: Status,
+        has_sound: Callable[[], bool],
+    ) -> None:
+        self._core = core
+        self._clock_monitor = clock_monitor
+        self._shifts = shifts
+        self._status = status
+        self._has_sound = has_sound
+        self.announcer: Announcer | None = None
+        """Who speaks, once there is anybody."""
+        self.display: SelfView | NoDisplay | None = None
+        """The display, once there is one."""
+        self.wanted: DesiredState | None = None
+        """What the camera is told, once there is a link to it."""
+
+    def show_lights(self, _step: Step | None = None) -> None:
+        """Set the lights to the state. They are set before this returns."""
+        look = signals.look(self._core.state)
+        self.indicators.show(self._shifts.lights(look))
+
+    def show_scene(self, _step: Step | None = None) -> None:
+        """Have the display show the state."""
+        if self.display is not None:
+            self.display.show(self._status.shows(self._core.state))
+
+    def play(self, kind: stages.CueKind) -> None:
+        """Play a cue."""
+        self.indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
+
+    def announce(self, step: Step) -> None:
+        """Say aloud what has happened, where the policy wants it said."""
+        if self.announcer is not None:
+            self.announcer.stepped(
+                step.event.at_us,
+                step.before,
+                step.after,
+                sound=self._has_sound(),
+                failed=stages.is_failure(step.event),
+            )
+
+    def stepped(self, step: Step) -> None:
+        """The stamp changes with the footage: from before the press, or from after it."""
+        before, after = step.before, step.after
+        if (before.armed, before.keeping) != (after.armed, after.keeping):
+            self.tell_stamp()
+
+    def tell_stamp(self) -> None:
+        """Say what is written into the pictures from now on."""
+        if self.wanted is None:
+            return
+        state = self._core.state
+        self.wanted.set_stamp(
+            StampState(
+                pre=state.armed and not state.keeping,
+                trusted=self._core.clock.moment().trusted,
+                wearer=self._shifts.wearer,
+                steps=self._clock_monitor.steps,
+            )
+        )

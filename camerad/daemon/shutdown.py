@@ -1,0 +1,77 @@
+"""How the daemon ends: in order, by itself or because it is told to, and with which exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from typing import Any, Final
+
+from camerad.base.clock import SECOND
+from camerad.base.errors import EX_REBOOT, EX_SOFTWARE
+from camerad.behaviour import stages
+from camerad.behaviour.budget import END_SECONDS, LEDGER_END_SECONDS, SHUTDOWN_SECONDS
+from camerad.behaviour.events import RESTARTED
+from camerad.behaviour.stages import Condition, Stage
+from camerad.daemon.core import Core
+from camerad.daemon.recording_manager import Recordings
+
+log = logging.getLogger(__name__)
+
+_SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Shutdown:
+    """Used on the event loop."""
+
+    def __init__(self, core: Core, recordings: Recordings) -> None:
+        self._core = core
+        self._recordings = recordings
+        self._since_us: int | None = None
+        self.exit_code = 0
+        """What the service manager is to do (`camerad.base.errors`)."""
+        self.ended = asyncio.Event()
+        """Set once the parts may be closed."""
+
+    def begin(self, reason: str = "shutdown") -> None:
+        """End in order: close a running recording, for which the reason is given, then everything
+        else."""
+        asyncio.get_running_loop().call_later(SHUTDOWN_SECONDS, self._late)
+        if self._since_us is None:
+            self._since_us = self._core.now_us()
+        if self._core.state.stage is Stage.STOPPING:
+            self._recordings.cut_short(reason)
+        self._core.post(stages.Shutdown(self._core.now_us(), reason))
+
+    def give_up(self, exit_code: int) -> None:
+        """End in order, and say with the exit code what the service manager is to do."""
+        if self.exit_code != EX_REBOOT:
+            self.exit_code = exit_code
+        # A recording says for whose sake: the camera's, or that of a daemon that is to start anew.
+        reboots = exit_code == EX_REBOOT
+        self.begin(Condition.CAMERA_DOWN.value if reboots else RESTARTED)
+
+    def mistake(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The loop's handler of exceptions: a mistake of ours ends the daemon. Where the kernel has
+        no more of something for whoever connects, they may try again."""
+        error = context.get("exception")
+        if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
+            log.error("%s: %s", context["message"], error)
+            return
+        log.critical("%s", context["message"], exc_info=context.get("exception"))
+        self.give_up(EX_SOFTWARE)
+
+    async def close_recordings(self) -> None:
+        """Bring the ledger to its end. It comes last, so what the other parts did not need of their
+        time is its."""
+        now_us = self._core.now_us()
+        since_us = now_us if self._since_us is None else self._since_us
+        seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - since_us) / SECOND)
+        if not await self._core.loop.in_thread(lambda: self._recordings.close(seconds)):
+            log.error("the ledger could not be brought to its end")
+
+    def _late(self) -> None:
+        if not self.ended.is_set():
+            log.critical("the end took longer than %g s; left as it is", SHUTDOWN_SECONDS)
+            self.exit_code = self.exit_code or EX_SOFTWARE
+            self.ended.set()
