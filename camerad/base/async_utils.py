@@ -25,6 +25,12 @@ def watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return task
 
 
+def raise_error(error: BaseException) -> None:
+    """Raise it, as a handler of what a thread reports: on the loop it goes where all mistakes of
+    ours go."""
+    raise error
+
+
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.result()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from camerad import __version__
 from camerad.base import process
-from camerad.base.async_utils import watched
+from camerad.base.async_utils import raise_error, watched
 from camerad.base.clock import SECOND, Clock, SystemClock
 from camerad.base.errors import EX_SOFTWARE
 from camerad.base.sd_notify import notify
@@ -49,16 +49,17 @@ from camerad.daemon.camera_supervisor import CameraSupervisor
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.control_target import ControlTarget
 from camerad.daemon.core import Core
-from camerad.daemon.dispatcher import Step
+from camerad.daemon.dispatcher import log_stage
 from camerad.daemon.early_start import Early
 from camerad.daemon.effects import Effects
 from camerad.daemon.light_monitor import LightMonitor
 from camerad.daemon.metrics_store import Counting
 from camerad.daemon.microphone_control import Microphone
+from camerad.daemon.open_store import WhatIsKnown
 from camerad.daemon.power_monitor import Levers, Resources
 from camerad.daemon.presentation import Presentation
 from camerad.daemon.reboot_log import Rebooting
-from camerad.daemon.recording_manager import Recordings, WhatIsKnown
+from camerad.daemon.recording_manager import Recordings
 from camerad.daemon.shift_manager import Shifts
 from camerad.daemon.shutdown import Shutdown
 from camerad.daemon.status import Status
@@ -104,28 +105,27 @@ class App:
         self._microphone: Microphone | None = None
 
         state_dir = str(settings.device.state_dir)
-        recordings_dir = os.path.join(state_dir, "recordings")
         self._core = core = Core.made(settings.rules, clock)
-        self._recordings = Recordings(core, settings, recordings_dir)
-        self._shutdown = Shutdown(core, self._recordings)
-        note = self._recordings.note
+        directory = os.path.join(state_dir, "recordings")
+        self._recordings = recordings = Recordings(core, settings, directory)
+        self._shutdown = Shutdown(core, recordings)
+        note = recordings.note
         self._clock_monitor = ClockMonitor(core, keeper, note)
         self._camera = CameraSupervisor(
-            core, self._recordings, Rebooting(state_dir), self._shutdown.give_up
+            core, Rebooting(state_dir), recordings.settled, note, self._shutdown.give_up
         )
-        self._lights = LightMonitor(core)
+        self._lights = LightMonitor(core, note, play=self._play)
         self._hands = Hands(core, settings.button_tables)
         core.dispatcher.keep_time(self._hands)
         self._shifts = Shifts(
             core, settings.shift_rules, note, play=self._play, on_change=self._shift_changed
         )
         self._counting = Counting(state_dir, clock, core.loop.in_thread)
-        levers = Levers(note, self._slow_syncs, self._set_fps, self._shutdown.begin)
+        levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
         self._resources = Resources(core, settings, levers)
-        self._status = Status(settings, clock, self._recordings, self._resources, recordings_dir)
-        self._status.shifts = self._shifts
+        self._status = Status(settings, clock, recordings, self._resources, self._shifts)
         self._presentation = Presentation(
-            core, self._clock_monitor, self._shifts, self._status, self._has_sound
+            core, self._clock_monitor, self._shifts, self._status, lambda: recordings.has_sound
         )
 
     # ------------------------------------------------------------------ life
@@ -155,7 +155,11 @@ class App:
             parts.callback(indicators.close)
             self._lights.indicators = self._presentation.indicators = indicators
             self._effects = Effects(
-                core, self._recordings, indicators, self._overwritten, self._shutdown.ended.set
+                core,
+                self._recordings,
+                self._presentation.play,
+                self._overwritten,
+                self._shutdown.ended.set,
             )
             self._listen()
             self._presentation.show_lights()
@@ -195,9 +199,9 @@ class App:
             self._presentation.tell_stamp()
             if rings.sound is not None:
                 self._microphone = Microphone(
+                    core,
                     pre_event=settings.policy.pre_event.sound,
                     set_mode=self._link.wanted.set_sound,
-                    set_condition=lambda what, holds: core.conditions.set(what, holds=holds),
                     heard=self._recordings.hear,
                 )
                 self._status.microphone = self._microphone
@@ -228,7 +232,9 @@ class App:
             self._badges = BadgeReader(frame_fd, self._shifts.seen)
             parts.push_async_callback(self._badges.close)
             parts.callback(self._shifts.close)
-            beats = Watchdog(self._clock, self._signs, self._stuck)
+            beats = Watchdog(
+                self._clock, self._signs, lambda _parts: self._shutdown.give_up(EX_SOFTWARE)
+            )
             watches = (self._recordings.watch_storage(), beats.run(), self._lights.watch())
             for watching in watches:
                 parts.callback(watched(watching).cancel)
@@ -247,9 +253,6 @@ class App:
     def _signs(self) -> tuple[liveness.Sign, ...]:
         link = liveness.Sign(Part.LINK, self._link.turned_us)
         return (link, *self._recordings.signs())
-
-    def _stuck(self, _parts: tuple[Part, ...]) -> None:
-        self._shutdown.give_up(EX_SOFTWARE)
 
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
@@ -270,7 +273,7 @@ class App:
                 on_gap=safe(camera.gap),
                 on_error=safe(camera.error),
                 on_fatal=safe(camera.fatal),
-                on_broken=safe(_broken),
+                on_broken=safe(raise_error),
                 on_sound=safe(self._microphone_says),
                 on_exit=safe(self._capture_ended),
                 on_steady=safe(camera.steady),
@@ -320,7 +323,7 @@ class App:
         shown = self._presentation
         self._core.dispatcher.listen(
             shown.show_lights,
-            _log_stage,
+            log_stage,
             shown.stepped,
             shown.show_scene,
             self._effects.stepped,
@@ -359,6 +362,7 @@ class App:
     def _camera_up(self, hello: dict[str, Any]) -> None:
         if self._microphone is not None and hello.get("sound") is None:
             self._microphone.unknown()
+        self._recordings.encoder = str(hello.get("encoder", "unknown"))
         self._camera.up(hello)
 
     def _microphone_says(self, news: SoundNews) -> None:
@@ -385,12 +389,6 @@ class App:
     def _play(self, kind: stages.CueKind) -> None:
         self._presentation.play(kind)
 
-    def _has_sound(self) -> bool:
-        return self._recordings.has_sound
-
-    def _slow_syncs(self) -> int:
-        return self._recordings.slow_syncs
-
     def _set_fps(self, fps: int, reason: str) -> None:
         self._link.wanted.set_fps(fps)
         self._recordings.rate(fps, reason)
@@ -399,12 +397,3 @@ class App:
         camera = self._link.vitals.report(self._clock.now_us())
         buttons, outputs = self._hands.levels(), self._lights.indicators.faulty
         return self._status.health(camera, self._presentation.display, outputs, buttons)
-
-
-def _log_stage(step: Step) -> None:
-    if step.after.stage is not step.before.stage:
-        log.info("%s -> %s", step.before.stage.value, step.after.stage.value)
-
-
-def _broken(error: BaseException) -> None:
-    raise error  # as any mistake of ours: a fresh daemon begins

@@ -20,27 +20,29 @@ from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import Gap
-from camerad.daemon.core import Core
+from camerad.daemon.core import Core, Note
 from camerad.daemon.reboot_log import Rebooting
-from camerad.daemon.recording_manager import Recordings
 from camerad.stream.sound import SOUND_LOST
 
 log = logging.getLogger(__name__)
 
 
 class CameraSupervisor:
-    """give_up: ends the daemon in order, with that exit code."""
+    """settled: set once it is known whether recordings can be kept. note: has the ledger say
+    something. give_up: ends the daemon in order, with that exit code."""
 
     def __init__(
         self,
         core: Core,
-        recordings: Recordings,
         reboots: Rebooting,
+        settled: asyncio.Event,
+        note: Note,
         give_up: Callable[[int], None],
     ) -> None:
         self._core = core
-        self._recordings = recordings
         self._reboots = reboots
+        self._settled = settled
+        self._note = note
         self._give_up = give_up
         self._is_up = False
         self._error_logged = ""
@@ -55,7 +57,6 @@ class CameraSupervisor:
             hello.get("platform"),
             hello.get("encoder"),
         )
-        self._recordings.encoder = str(hello.get("encoder", "unknown"))
         self._error_logged = ""
         self._fatal_logged = False
         self._core.conditions.clear(Condition.CAMERA_DOWN)
@@ -65,7 +66,7 @@ class CameraSupervisor:
     def check_ready(self) -> None:
         """Ready once the camera delivers and it is known whether recordings can be kept."""
         starting = self._core.state.stage is Stage.STARTING
-        if starting and self._is_up and self._recordings.settled.is_set():
+        if starting and self._is_up and self._settled.is_set():
             self._core.post(stages.Ready(self._core.now_us()))
 
     def down(self, reason: str) -> None:
@@ -127,7 +128,7 @@ class CameraSupervisor:
         if resolved is None:
             self._no_reboot(reason, silent=silent)
             return
-        self._recordings.note("reboot", reason=reason, count=resolved.count)
+        self._note("reboot", reason=reason, count=resolved.count)
         log.critical("rebooting, attempt %d", resolved.count)
         self._give_up(EX_REBOOT)
 
@@ -135,7 +136,7 @@ class CameraSupervisor:
         """The camera stays as it is, for now; the ledger is told once, until the camera is back.
         A recording of nothing is closed."""
         if not self._fatal_logged:
-            self._recordings.note("reboot", reason=reason, count=None)
+            self._note("reboot", reason=reason, count=None)
         self._fatal_logged = True
         if silent and Condition.CAMERA_DOWN in self._core.conditions:
             self._core.post(stages.GivenUp(self._core.now_us()))

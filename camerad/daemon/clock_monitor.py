@@ -39,7 +39,7 @@ class ClockMonitor:
         watch = ClockWatch(
             keeper, self._core.loop.in_thread, on_source=self._source, on_step=self._stepped
         )
-        looking = asyncio.ensure_future(self._core.loop.in_thread(keeper.look))
+        looking = self._core.loop.in_thread(keeper.look)
         try:
             await settled.wait()
         finally:

@@ -35,6 +35,12 @@ class Step:
 Listener = Callable[[Step], None]
 
 
+def log_stage(step: Step) -> None:
+    """Log the stage, where the step has led to another."""
+    if step.after.stage is not step.before.stage:
+        log.info("%s -> %s", step.before.stage.value, step.after.stage.value)
+
+
 class Timed(Protocol):
     """A part with deadlines of its own, which the daemon's timer keeps."""
 

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final
 
-from camerad.behaviour import signals, stages
+from camerad.behaviour import stages
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.recording_manager import Recordings
-from camerad.hardware.lights import Indicators
 from camerad.stream.desired_state import DesiredState
 
 _FOOTAGE: Final = (
@@ -34,8 +33,8 @@ class Effects:
     """The camera's `wanted` is set once there is a link to it: until then the camera is starting,
     and nothing follows there that concerns it.
 
-    overwritten(answer): a wipe is done; with True, the state waits to hear of it. end: the daemon
-    is to end.
+    play: plays a cue. overwritten(answer): a wipe is done; with True, the state waits to hear of
+    it. end: the daemon is to end.
     """
 
     wanted: DesiredState
@@ -44,13 +43,13 @@ class Effects:
         self,
         core: Core,
         recordings: Recordings,
-        indicators: Indicators,
+        play: Callable[[stages.CueKind], None],
         overwritten: Callable[[bool], None],
         end: Callable[[], None],
     ) -> None:
         self._core = core
         self._recordings = recordings
-        self._indicators = indicators
+        self._play = play
         self._overwritten = overwritten
         self._end = end
         self._after_wipe: list[stages.Effect] | None = None
@@ -90,7 +89,7 @@ class Effects:
             case stages.Mute(on, at_us):
                 self._recordings.mute(on, at_us)
             case stages.Cue(kind):
-                self._indicators.sound(signals.sounding(kind), answer=kind in signals.ANSWERS)
+                self._play(kind)
             case stages.End():
                 self._end()
 

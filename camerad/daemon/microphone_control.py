@@ -12,6 +12,7 @@ from typing import Final
 
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
+from camerad.daemon.core import Core
 from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
@@ -38,21 +39,20 @@ def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
 class Microphone:
     """Used on the event loop.
 
-    pre_event: as in `mode_for`. set_mode: tells the link. set_condition: raises or clears a
-    condition of the camera. heard: told what the microphone says.
+    pre_event: as in `mode_for`. set_mode: tells the link. heard: told what the microphone says.
     """
 
     def __init__(
         self,
+        core: Core,
         *,
         pre_event: bool,
         set_mode: Callable[[SoundMode], None],
-        set_condition: Callable[[Condition, bool], None],
         heard: Callable[[SoundNews], None],
     ) -> None:
+        self._core = core
         self._pre_event = pre_event
         self._set_mode = set_mode
-        self._set_condition = set_condition
         self._heard = heard
         self.state = SoundState.OFF
         """What it does: as it has said last, and off once nobody is there to say it."""
@@ -79,7 +79,7 @@ class Microphone:
             _log.error("microphone %s: %s", news.state.value, news.why)
         self._heard(news)
         if news.state in DOWN or news.state is SoundState.ON:
-            self._set_condition(Condition.MICROPHONE_DOWN, news.state in DOWN)
+            self._core.conditions.set(Condition.MICROPHONE_DOWN, holds=news.state in DOWN)
 
     def ended(self) -> None:
         """The capture process has ended, and its microphone with it. The next one says what it
@@ -89,4 +89,4 @@ class Microphone:
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""
         _log.error("microphone: the capture process has no encoder for sound")
-        self._set_condition(Condition.MICROPHONE_DOWN, True)
+        self._core.conditions.raise_(Condition.MICROPHONE_DOWN)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from camerad.base.clock import Clock
 from camerad.base.wall_clock import Known
-from camerad.behaviour.stages import Stage
+from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
 from camerad.daemon.crash_recovery import Mending
 from camerad.daemon.shift_manager import KeptShift
@@ -48,6 +48,33 @@ class Opened:
     display: bool = False
     muted_us: int | None = None
     shift: KeptShift | None = None
+
+    def muted_by_wearer_us(self, rules: Rules) -> int | None:
+        """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
+        no say in it."""
+        return self.muted_us if rules.may_mute else None
+
+    def decisions(self, rules: Rules) -> tuple[Intent, ...]:
+        """What the wearer had decided for the recording: carried out again, signalled and written
+        down as theirs, it makes the recording that goes on what it was when the daemon died."""
+        wanted = (
+            (Intent.TOGGLE_MUTE, self.muted_by_wearer_us(rules) is not None),
+            (Intent.TOGGLE_SELF_VIEW, self.display is not rules.display_in_recording),
+        )
+        return tuple(intent for intent, so in wanted if so)
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIsKnown:
+    """Who is told what the start finds out.
+
+    settled: it is known whether recordings can be kept. shift: the ledger knows of a shift that has
+    not ended. time(known): what the ledger knows of right time; from another thread.
+    """
+
+    settled: Callable[[], None]
+    shift: Callable[[KeptShift], None]
+    time: Callable[[Known], None]
 
 
 @dataclass(frozen=True, slots=True)

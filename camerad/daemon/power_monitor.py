@@ -305,7 +305,7 @@ class Resources:
     ) -> None:
         """Look again and again; a look that does not come back is told as None meanwhile."""
         while True:
-            looking = asyncio.ensure_future(self._core.loop.in_thread(look))
+            looking = self._core.loop.in_thread(look)
             try:
                 while not (await asyncio.wait({looking}, timeout=PATIENCE_SECONDS))[0]:
                     take(None)

@@ -14,16 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from camerad.base.async_utils import raise_error
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.text import count
 from camerad.base.wall_clock import Known
 from camerad.behaviour import liveness, stages
-from camerad.behaviour.budget import STALL_LOOK_SECONDS, STOP_SECONDS, Part
+from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.config import Settings
 from camerad.daemon.audio_manager import Soundtracks
@@ -32,8 +32,7 @@ from camerad.daemon.conditions import changes
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.heartbeat import Heartbeat
-from camerad.daemon.open_store import Opened
-from camerad.daemon.shift_manager import KeptShift
+from camerad.daemon.open_store import Opened, WhatIsKnown
 from camerad.daemon.storage_monitor import Card, condition_of
 from camerad.daemon.store_worker import Keeping
 from camerad.provisioning.status import Standing, standing_of
@@ -54,19 +53,6 @@ CONTINUED: Final = "continued"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class WhatIsKnown:
-    """Who is told what the start finds out.
-
-    settled: it is known whether recordings can be kept. shift: the ledger knows of a shift that has
-    not ended. time(known): what the ledger knows of right time; from another thread.
-    """
-
-    settled: Callable[[], None]
-    shift: Callable[[KeptShift], None]
-    time: Callable[[Known], None]
-
-
 class Recordings:
     """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
     whoever is on a shift with the camera."""
@@ -75,6 +61,7 @@ class Recordings:
     wearer: str | None = None
 
     def __init__(self, core: Core, settings: Settings, directory: str) -> None:
+        self.directory = directory
         self._core = core
         self._settings = settings
         self._clock = clock = core.clock
@@ -89,13 +76,13 @@ class Recordings:
         self._goes_on: Opened | None = None
         self._slow_syncs = 0
         self._rate: tuple[int, int, str] | None = None
-        self._asked_us: int | None = None
         self._card = Card(
             core,
             settings,
             directory,
             rate=self._bits_per_second,
             recording=lambda: bool(self._recorders),
+            pending_us=self._pending_us,
             make_room=self._make_room,
         )
         self.settled = asyncio.Event()
@@ -105,7 +92,7 @@ class Recordings:
             clock,
             on_opened=core.loop.threadsafe(self._keeping_opened),
             on_trouble=core.loop.threadsafe(self._keeping_troubled),
-            on_broken=core.loop.threadsafe(self._keeping_broken),
+            on_broken=core.loop.threadsafe(raise_error),
             on_time_known=self._time_known,
             heartbeat=Heartbeat(str(settings.device.runtime_dir), clock),
         )
@@ -123,6 +110,14 @@ class Recordings:
         self._known = known
         self._rings = rings
         self._soundtracks.open(rings, sound_format)
+        self._tell_standing()
+        self._keeping.start()
+
+    def _time_known(self, known: Known) -> None:
+        self._known.time(known)
+
+    def _tell_standing(self) -> None:
+        """Whether an office has set the camera up, so that its recordings can be opened."""
         standing = standing_of(self._settings.device.provision_dir)
         if standing is Standing.UNPROVISIONED:
             log.error(
@@ -135,10 +130,6 @@ class Recordings:
         if standing is Standing.REFUSED:
             log.error("a file on the card was refused: camerad-report.txt beside it says why")
             self._core.conditions.raise_(Condition.PROVISION_REFUSED)
-        self._keeping.start()
-
-    def _time_known(self, known: Known) -> None:
-        self._known.time(known)
 
     def close(self, seconds: float) -> bool:
         """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
@@ -184,22 +175,8 @@ class Recordings:
         self._card.failed(error)
 
     def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
-        """The card was asked at `asked_us` whether it takes anything. Until it answers it has as
-        much to take as in a recording, and is told of in the same way."""
-        self._asked_us = asked_us
-
-        def answered(card: asyncio.Future[StorageError | None]) -> None:
-            self._asked_us = None
-            refusal = card.exception()
-            away = refusal if isinstance(refusal, StorageError) else card.result()
-            if away is not None:
-                log.error("%s", away)
-                self.write_failed(away)
-
-        card.add_done_callback(answered)
-
-    def _keeping_broken(self, error: BaseException) -> None:
-        raise error
+        """As `Card.wait_for`."""
+        self._card.wait_for(card, asked_us)
 
     def _settle(self) -> None:
         if not self.settled.is_set():
@@ -244,7 +221,7 @@ class Recordings:
         sound = self._soundtracks.begin(
             goes_on=trigger == CONTINUED,
             muted=self._core.state.muted,
-            muted_us=self._muted_before(before),
+            muted_us=before.muted_by_wearer_us(settings.rules) if before is not None else None,
         )
         recorder = Recorder(
             self._rings.pictures,
@@ -266,27 +243,9 @@ class Recordings:
             since_us, fps, reason = self._rate
             self._tell_rate(since_us, settings.camera.fps, fps, reason)
         if before is not None:
-            self._go_on_as(before)
-
-    def _go_on_as(self, before: Opened) -> None:
-        """Have the recording that goes on be what it was when the daemon died: the wearer's own
-        decisions, carried out, signalled and written down like theirs."""
-        wanted = (
-            (Intent.TOGGLE_MUTE, self._muted_before(before) is not None),
-            (
-                Intent.TOGGLE_SELF_VIEW,
-                before.display is not self._settings.rules.display_in_recording,
-            ),
-        )
-        now_us = self._clock.now_us()
-        for intent, so in wanted:
-            if so:
+            now_us = self._clock.now_us()
+            for intent in before.decisions(settings.rules):
                 self._core.post(stages.Intended(now_us, intent, now_us, CONTINUED))
-
-    def _muted_before(self, before: Opened | None) -> int | None:
-        """Since when the wearer has wanted no sound of what goes on; None if they want it, or have
-        no say in it."""
-        return before.muted_us if before is not None and self._settings.rules.may_mute else None
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
@@ -467,16 +426,13 @@ class Recordings:
 
     async def watch_storage(self) -> None:
         """Look at the storage again and again, until cancelled."""
-        await asyncio.gather(self._card.watch(), self._watch_pending())
+        await self._card.watch()
 
-    async def _watch_pending(self) -> None:
-        """An error tells of itself; a card that does not answer is seen by the time only."""
-        while True:
-            pending = [one.pending_us for one in self._recorders.values()]
-            waits = pending or [self._asked_us]
-            since_us = min((one for one in waits if one is not None), default=None)
-            self._card.pending(self._clock.now_us(), since_us)
-            await asyncio.sleep(STALL_LOOK_SECONDS)
+    def _pending_us(self) -> int | None:
+        """Since when the storage has had something of a recording that it has not yet taken; None:
+        it has not."""
+        pending = (one.pending_us for one in self._recorders.values())
+        return min((one for one in pending if one is not None), default=None)
 
     def _bits_per_second(self) -> float | None:
         """Bits per second of what is recorded, once that can be told."""

@@ -22,8 +22,7 @@ from camerad.update.image_version import image_version
 class Status:
     """Knows the parts that can be asked; the state is told with each question.
 
-    recordings_dir: the path as it is told to whoever asks. Microphone and shifts are set once there
-    are any.
+    The microphone is set once there is one.
     """
 
     def __init__(
@@ -32,17 +31,16 @@ class Status:
         clock: Clock,
         recordings: Recordings,
         resources: Resources,
-        recordings_dir: str,
+        shifts: Shifts,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._recordings = recordings
         self._resources = resources
-        self._recordings_dir = recordings_dir
+        self._shifts = shifts
         self._image = image_version()
         self._sound = from_settings.sound(settings) is not None
         self.microphone: Microphone | None = None
-        self.shifts: Shifts | None = None
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""
@@ -53,7 +51,7 @@ class Status:
                 sound=self._sound,
                 hears=self.microphone is not None and self.microphone.hears,
                 status=self._for_the_officer() if state.status_on else scene.Status(),
-                looking=self.shifts is not None and self.shifts.looking,
+                looking=self._shifts.looking,
             ),
         )
 
@@ -109,12 +107,12 @@ class Status:
             "clock": self._clock.moment().source.value,
             "storage": self._recordings.room(),
             **self._resources.report(),
-            "shift": self.shifts.status() if self.shifts is not None else None,
-            "looking_for_badge": self.shifts is not None and self.shifts.looking,
+            "shift": self._shifts.status(),
+            "looking_for_badge": self._shifts.looking,
             "expiring": list(self._recordings.expiring),
             "policy": self._settings.policy.name,
             "device": self._settings.device.id,
-            "recordings_dir": self._recordings_dir,
+            "recordings_dir": self._recordings.directory,
             "version": __version__,
             "image": self._image,
         }

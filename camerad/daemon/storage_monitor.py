@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from camerad.base.errors import StorageError
 from camerad.behaviour import scarcity
-from camerad.behaviour.budget import CARD_SECONDS, STALLED_SECONDS
+from camerad.behaviour.budget import CARD_SECONDS, STALL_LOOK_SECONDS, STALLED_SECONDS
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.daemon.core import Core
@@ -33,7 +33,8 @@ _T = TypeVar("_T")
 class Card:
     """directory: where recordings go. rate: bits per second of what is recorded, None where that
     cannot be told. recording: whether something is being written there, which finds out by itself
-    what the card takes. make_room: deletes up to so many bytes that an office has already, and
+    what the card takes. pending_us: since when the card has had something of that to take; None: it
+    has taken everything. make_room: deletes up to so many bytes that an office has already, and
     tells whether anything was.
     """
 
@@ -45,6 +46,7 @@ class Card:
         *,
         rate: Callable[[], float | None],
         recording: Callable[[], bool],
+        pending_us: Callable[[], int | None],
         make_room: Callable[[float], Awaitable[bool]],
     ) -> None:
         self._core = core
@@ -52,6 +54,7 @@ class Card:
         self._directory = directory
         self._rate = rate
         self._recording = recording
+        self._pending_us = pending_us
         self._make_room = make_room
         self._room: disk.Room | None = None
         self._failed: StorageError | None = None
@@ -59,6 +62,7 @@ class Card:
         self._refuses = False
         self._stalled_us: int | None = None
         self._asked: asyncio.Future[Any] | None = None
+        self._asked_us: int | None = None
 
     def failed(self, error: StorageError) -> None:
         """Footage could not be written, or would not be: that holds until the card takes something
@@ -68,6 +72,21 @@ class Card:
         if condition is not Condition.STORAGE_FAILED:
             self._core.conditions.clear(Condition.STORAGE_FAILED)  # the card has changed its mind
         self._core.conditions.raise_(condition)
+
+    def wait_for(self, answer: asyncio.Future[StorageError | None], asked_us: int) -> None:
+        """The card was asked at `asked_us` whether it takes anything. Until it answers it has as
+        much to take as in a recording, and is told of in the same way."""
+        self._asked_us = asked_us
+
+        def answered(answer: asyncio.Future[StorageError | None]) -> None:
+            self._asked_us = None
+            error = answer.exception()
+            refusal = error if isinstance(error, StorageError) else answer.result()
+            if refusal is not None:
+                log.error("%s", refusal)
+                self.failed(refusal)
+
+        answer.add_done_callback(answered)
 
     def stalled(self, error: StorageError | None) -> None:
         """The card refuses what is being recorded, or no longer: the recorder rides it out
@@ -90,10 +109,8 @@ class Card:
         self._show_stall()
 
     def _show_stall(self) -> None:
-        if self._refuses or self._stalled_us is not None:
-            self._core.conditions.raise_(Condition.STORAGE_STALLED)
-        else:
-            self._core.conditions.clear(Condition.STORAGE_STALLED)
+        stalled = self._refuses or self._stalled_us is not None
+        self._core.conditions.set(Condition.STORAGE_STALLED, holds=stalled)
 
     def room(self) -> dict[str, Any] | None:
         """What is left, ready for JSON; None before it was looked at."""
@@ -103,9 +120,19 @@ class Card:
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
+        await asyncio.gather(self._watch_room(), self._watch_answers())
+
+    async def _watch_room(self) -> None:
         while True:
             await self.look()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _watch_answers(self) -> None:
+        """An error tells of itself; a card that does not answer is seen by the time only."""
+        while True:
+            since_us = self._pending_us() if self._recording() else self._asked_us
+            self.pending(self._core.now_us(), since_us)
+            await asyncio.sleep(STALL_LOOK_SECONDS)
 
     async def _answer(self, work: Callable[[], _T]) -> _T:
         """Ask the card something. Raises StorageError if it does not answer in time.
@@ -115,7 +142,7 @@ class Card:
         if self._asked is not None:
             await self._wait_for(self._asked)
             self._asked.exception()  # nobody wants the answer any more
-        asked: asyncio.Future[_T] = asyncio.ensure_future(self._core.loop.in_thread(work))
+        asked = self._core.loop.in_thread(work)
         self._asked = asked
         await self._wait_for(asked)
         self._asked = None

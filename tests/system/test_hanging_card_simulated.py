@@ -13,13 +13,15 @@ from typing import Any
 import gpiozero
 import pytest
 
+from camerad.base.async_utils import EventLoop
 from camerad.base.errors import EX_CANTCREAT, StorageError
 from camerad.behaviour import budget, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage
 from camerad.daemon.early_start import Early
 from camerad.store.disk import StateDirectoryError
-from tests.system.test_presses_simulated import Daemon, gpio
+from tests.system.test_presses_simulated import gpio
 from tests.system.test_reboots_simulated import SECOND, Board, always, board
+from tests.unit.core_helpers import at_once
 
 __all__ = ["board", "gpio"]
 
@@ -29,17 +31,19 @@ HANGS_SECONDS = 20.0
 class Card:
     """Answers after `HANGS_SECONDS`, with what is the matter with it."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: StorageError | None) -> None:
+    def __init__(
+        self, board: Board, monkeypatch: pytest.MonkeyPatch, answer: StorageError | None
+    ) -> None:
         self.lit_us: int | None = None
         """When the first light was seen."""
-        aside = Daemon.aside
+        self._board = board
 
-        def hang(daemon: Daemon, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        def hang(_: EventLoop, work: Callable[[], Any]) -> asyncio.Future[Any]:
             if getattr(work, "__func__", None) is not Early.answer:
-                return aside(daemon, work)
-            aside(daemon, work)  # the real card of the test has answered by then
+                return at_once(work)
+            at_once(work)  # the real card of the test has answered by then
             loop = asyncio.get_running_loop()
-            loop.call_later(0.1, self._look, daemon)
+            loop.call_later(0.1, self._look)
             answered: asyncio.Future[Any] = loop.create_future()
             settle = answered.set_result
             if isinstance(answer, StateDirectoryError):
@@ -47,13 +51,13 @@ class Card:
             loop.call_later(HANGS_SECONDS, settle, answer)
             return answered
 
-        monkeypatch.setattr(Daemon, "aside", hang)
+        monkeypatch.setattr(EventLoop, "in_thread", hang)
 
-    def _look(self, daemon: Daemon) -> None:
-        lights = daemon.world.wiring.lights
+    def _look(self) -> None:
+        lights = self._board.settings.lights
         pins = gpiozero.Device.pin_factory
         if any(pins.pin(light.gpio).state for light in (lights.green, lights.red, lights.amber)):
-            self.lit_us = daemon.world.clock.now_us()
+            self.lit_us = self._board.clock.now_us()
 
 
 def conditions_at(board: Board, *seconds: float) -> list[frozenset[Condition]]:
@@ -72,7 +76,7 @@ def conditions_at(board: Board, *seconds: float) -> list[frozenset[Condition]]:
 def test_a_card_that_hangs_at_the_start_delays_no_light_and_is_told_by_its_pattern(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = Card(monkeypatch, None)
+    card = Card(board, monkeypatch, None)
     over_s = HANGS_SECONDS + budget.CALM_SECONDS
     seen = conditions_at(board, 3.0, HANGS_SECONDS, over_s + 1)
     assert card.lit_us == 100_000
@@ -83,7 +87,7 @@ def test_a_card_that_hangs_at_the_start_delays_no_light_and_is_told_by_its_patte
 def test_a_camera_whose_card_hangs_at_the_start_takes_a_press(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Card(monkeypatch, None)
+    Card(board, monkeypatch, None)
 
     def record(board: Board) -> None:
         board.daemon.intend(stages.Intent.RECORD, "test")
@@ -99,7 +103,7 @@ def test_a_camera_whose_card_hangs_at_the_start_takes_a_press(
 def test_what_a_card_says_late_is_a_condition_and_never_an_end(
     board: Board, monkeypatch: pytest.MonkeyPatch, answer: StorageError
 ) -> None:
-    Card(monkeypatch, answer)
+    Card(board, monkeypatch, answer)
     (late,) = conditions_at(board, HANGS_SECONDS + 1)
     assert Condition.STORAGE_FAILED in late
 

@@ -28,20 +28,24 @@ from hw_mocks.contact import NEW, WORN, swings
 from hw_mocks.sim.gauges import Gauges
 
 from camerad.base import process
+from camerad.base.async_utils import EventLoop
 from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.announcements import Announcement, announcement
 from camerad.behaviour.scene import Scene
 from camerad.config import load
 from camerad.daemon import app, recording_manager
+from camerad.daemon.dispatcher import Step
 from camerad.daemon.open_store import Opened
 from camerad.daemon.recording_manager import CONTINUED
+from camerad.daemon.shift_manager import Shifts
 from camerad.recording import recorder
 from camerad.store import disk
 from camerad.stream.wire import SoundMode
 from tests.system import oracle, sealed
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import at_once
 
 PRESSES = 1000
 SETTLE_US = 5_000_000
@@ -61,6 +65,8 @@ class Link:
     def __init__(self, world: World, callbacks: Any) -> None:
         self._world = world
         self._callbacks = callbacks
+        self.wanted = self
+        """It obeys at once, so it is what is wanted of it, too."""
         self.wiping = 0
 
     def start(self) -> None:
@@ -208,15 +214,30 @@ class Keeping:
         return True
 
 
-class Daemon(app.Daemon):
+class Daemon(app.App):
     """The daemon, with every stage that it shows and the lights that go with it."""
 
     world: World
 
-    def aside(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
-        future = self._loop.create_future()
-        future.set_result(work())
-        return future
+    @property
+    def state(self) -> stages.State:
+        return self._core.state
+
+    @property
+    def shifts(self) -> Shifts:
+        return self._shifts
+
+    def intend(self, intent: stages.Intent, source: str) -> str | None:
+        return self._core.dispatcher.intend(intent, source)
+
+    def shut_down(self) -> None:
+        self._shutdown.begin()
+
+    def status(self) -> dict[str, Any]:
+        return self._status.report(self.state, self._rings)
+
+    def metrics(self) -> str:
+        return self._counting.text()
 
     def _make_control(self) -> Any:
         async def nothing() -> None: ...
@@ -232,14 +253,17 @@ class Daemon(app.Daemon):
 
         return SimpleNamespace(stepped=stepped, close=nothing)
 
-    def _make_ring(self) -> Any:
-        return SimpleNamespace(close=lambda: None, seconds_held=0.0)
+    def _listen(self) -> None:
+        super()._listen()
+        self._core.dispatcher.listen(self._seen)
 
-    def _dispatch(self, event: stages.Event) -> None:
-        if isinstance(event, stages.Wiped | stages.Closed):
-            self.world.answers.append((self.world.clock.now_us(), type(event).__name__.lower()))
-        super()._dispatch(event)
-        state = self._state
+    def _seen(self, step: Step) -> None:
+        """Comes last: all that follows from the step is done."""
+        if isinstance(step.event, stages.Wiped | stages.Closed):
+            answer = type(step.event).__name__.lower()
+            self.world.answers.append((self.world.clock.now_us(), answer))
+        state = step.after
+        assert state is self.state
         self.world.saw(state.stage.value)
         if state.stage is stages.Stage.IDLE:
             assert not state.wiping
@@ -401,6 +425,7 @@ def _live(
     monkeypatch.setattr(process, "forbid_dumps", lambda: None)
     monkeypatch.setattr(process, "set_priority", lambda nice: True)
     monkeypatch.setattr(process, "raise_file_limit", lambda: None)
+    monkeypatch.setattr(EventLoop, "in_thread", lambda _, work: at_once(work))
     monkeypatch.setattr(app, "CaptureLink", link)
     monkeypatch.setattr(app, "SelfView", display)
     monkeypatch.setattr(recorder, "Recorder", record)

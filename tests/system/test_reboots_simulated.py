@@ -23,6 +23,7 @@ import pytest
 from hw_mocks.sim.gauges import Gauges
 
 from camerad.base import durable_files, process
+from camerad.base.async_utils import EventLoop
 from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_REBOOT, EX_SOFTWARE, StorageError
 from camerad.behaviour import budget, recovery, stages
@@ -37,6 +38,7 @@ from tests.system import sealed
 from tests.system.harness import configuration
 from tests.system.test_presses_simulated import Daemon, Keeping, Link, Recorder, World, gpio
 from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import at_once
 
 SECOND = 1_000_000
 FRAME_S = 0.5
@@ -150,6 +152,7 @@ class Board:
         monkeypatch.setattr(Effects, "carry_out", hear)
         room = disk.Room(free_bytes=1 << 40, minutes=1e6, writable=True)
         for where, name, what in (
+            (EventLoop, "in_thread", lambda _, work: at_once(work)),
             (process, "forbid_dumps", lambda: None),
             (process, "set_priority", lambda nice: True),
             (process, "raise_file_limit", lambda: None),
@@ -406,10 +409,8 @@ def test_a_card_that_hangs_is_not_waited_for_and_what_it_then_remembers_is_taken
     asked_us: list[int] = []
 
     def hang(board: Board) -> None:
-        aside = board.daemon.aside
-
-        def slowly(work: Callable[[], Any]) -> asyncio.Future[Any]:
-            done = aside(work)
+        def slowly(_: EventLoop, work: Callable[[], Any]) -> asyncio.Future[Any]:
+            done = at_once(work)
             if not isinstance(done.result(), Reboots):
                 return done
             asked_us.append(board.clock.now_us())
@@ -419,7 +420,7 @@ def test_a_card_that_hangs_is_not_waited_for_and_what_it_then_remembers_is_taken
             asyncio.get_event_loop().call_later(100.0, late.set_result, done.result())
             return late
 
-        monkeypatch.setattr(board.daemon, "aside", slowly)
+        monkeypatch.setattr(EventLoop, "in_thread", slowly)
 
     assert board.boot(never, 3600, hang) == EX_REBOOT
     assert board.reboots() == [None, 1], "the one that came too late is not counted"

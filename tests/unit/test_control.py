@@ -53,7 +53,7 @@ class StandIn:
         self.intents.append((intent, source))
         return self.refuse
 
-    async def recordings(self) -> list[dict[str, Any]]:
+    async def list_recordings(self) -> list[dict[str, Any]]:
         return [{"id": "one"}]
 
     device = "camera-07"

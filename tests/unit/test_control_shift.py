@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from camerad.behaviour.shift import Refusal
-from camerad.behaviour.stages import Stage
 from camerad.control.server import Control
+from tests.unit.core_helpers import record
 from tests.unit.test_control import StandIn
 from tests.unit.test_shifts import Bench
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_is_refused_with_its_reason(tmp_path: Path) -> None:
             {"refused": Refusal.NO_SHIFT.value},
         )
         assert (await post({"wearer": "a b"}))[0] == 409
-        bench.owner.state = type(bench.owner.state)(Stage.RECORDING, 0)
+        record(bench.core)
         code, answer = await post({"wearer": "W-1"})
         assert (code, "a recording is running" in answer["refused"]) == (409, True)
         assert bench.kinds == []

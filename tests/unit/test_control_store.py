@@ -49,7 +49,7 @@ class Daemon:
     def intend(self, _intent: Any, _source: str) -> None:
         return None
 
-    async def recordings(self) -> list[dict[str, Any]]:
+    async def list_recordings(self) -> list[dict[str, Any]]:
         return await self.ask(lambda store, _key: [one.as_json() for one in store.recordings()])
 
 

@@ -15,7 +15,7 @@ from camerad.base import process
 def run(code: str, **environment: str) -> str:
     """What a fresh interpreter prints after `code`."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import os, ctypes\nfrom camerad import process\n{code}"],
+        [sys.executable, "-c", f"import os, ctypes\nfrom camerad.base import process\n{code}"],
         capture_output=True,
         text=True,
         check=True,

@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 
 from camerad.base.clock import ManualClock
-from camerad.behaviour import stages
 from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
-from camerad.behaviour.stages import Intent, Stage
-from camerad.daemon.button_input import Body, Hands
+from camerad.behaviour.stages import Intended, Intent
+from camerad.daemon.button_input import Hands
 from camerad.daemon.early_start import Early, EdgeHandler
+from tests.unit.core_helpers import Heard, idle_core, lives
 
 MS = 1_000
 AT = 10_000 * MS
@@ -41,20 +41,19 @@ class Life:
 
     def __init__(self, button: str) -> None:
         self.clock = ManualClock(AT - 100 * MS)
-        self.stage = Stage.IDLE
-        self.intents: list[Intent] = []
+        self.core = idle_core(self.clock)
+        self.heard = Heard(self.core)
         self.lines = Lines(self.clock, button)
-        body = Body(lambda: self.stage, self._post, lambda: None, lambda handler: handler)
-        self.hands = Hands(DEFAULT_TWO_BUTTONS, body, self.clock)
+        self.hands = Hands(self.core, DEFAULT_TWO_BUTTONS)
         self.hands.take_over(cast(Early, self.lines))
         self.edge: Callable[[bool, int], None] = lambda pressed, at_us: self.hands._edge(
             button, pressed, at_us
         )
 
-    def _post(self, event: stages.Event) -> None:
-        assert isinstance(event, stages.Intended)
-        self.intents.append(event.intent)
-        self.stage = Stage.SELF_VIEW
+    @property
+    def intents(self) -> list[Intent]:
+        """What the hands have asked for; the first of it leads to self-view."""
+        return [event.intent for event in self.heard.events if isinstance(event, Intended)]
 
     def look(self, at_us: int, read_us: int, *, down: bool) -> None:
         """Let the hands look from `at_us` on."""
@@ -66,24 +65,31 @@ class Life:
 @pytest.mark.parametrize("button", ["main", "display"])
 def test_a_press_whose_end_is_read_late_is_one_press(button: str) -> None:
     """In self-view, where the first press leads, another one would record."""
-    life = Life(button)
-    life.edge(True, AT)
-    life.edge(False, AT + MS)  # a bounce, of which the other half is not told yet
-    # The look begins in the press, and is held up until that is over.
-    life.look(AT + 60 * MS, 50 * MS, down=False)
-    for at_us, pressed in ((3, True), (100, False), (102, True), (104, False)):
-        life.edge(pressed, AT + at_us * MS)
-    life.look(AT + 200 * MS, 0, down=False)
-    assert len(life.intents) == 1
+
+    def scene() -> None:
+        life = Life(button)
+        life.edge(True, AT)
+        life.edge(False, AT + MS)  # a bounce, of which the other half is not told yet
+        # The look begins in the press, and is held up until that is over.
+        life.look(AT + 60 * MS, 50 * MS, down=False)
+        for at_us, pressed in ((3, True), (100, False), (102, True), (104, False)):
+            life.edge(pressed, AT + at_us * MS)
+        life.look(AT + 200 * MS, 0, down=False)
+        assert len(life.intents) == 1
+
+    lives(ManualClock(), scene)
 
 
 @pytest.mark.parametrize("button", ["main", "display"])
 def test_a_press_whose_bounce_is_told_late_is_one_press(button: str) -> None:
-    life = Life(button)
-    for began, down in ((AT, True), (AT + 100 * MS, False)):
-        life.edge(down, began)
-        life.edge(not down, began + 2 * MS)
-        life.look(began + 30 * MS, 0, down=down)
-        life.edge(down, began + 4 * MS)
-    life.look(AT + 200 * MS, 0, down=False)
-    assert len(life.intents) == 1
+    def scene() -> None:
+        life = Life(button)
+        for began, down in ((AT, True), (AT + 100 * MS, False)):
+            life.edge(down, began)
+            life.edge(not down, began + 2 * MS)
+            life.look(began + 30 * MS, 0, down=down)
+            life.edge(down, began + 4 * MS)
+        life.look(AT + 200 * MS, 0, down=False)
+        assert len(life.intents) == 1
+
+    lives(ManualClock(), scene)

@@ -156,7 +156,7 @@ def test_the_journal_is_used_where_standard_error_is_its_own(
 
 
 def test_lines_in_a_terminal_name_level_and_logger() -> None:
-    code = "import logging; from camerad import journal; journal.set_up(20); "
+    code = "import logging; from camerad.base import journal; journal.set_up(20); "
     code += "logging.getLogger('camerad.x').warning('so %s', 1)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "WARNING camerad.x: so 1\n"

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Rules, Stage
 from camerad.daemon.microphone_control import Microphone, mode_for
 from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
+from tests.unit.core_helpers import Heard, idle_core
 
 RULES = Rules(armed_in=frozenset(), self_view_timeout_us=1)
 STATE = stages.initial(RULES, 0)
@@ -48,12 +50,13 @@ class World:
 
     def __init__(self) -> None:
         self.modes: list[SoundMode] = []
-        self.conditions: list[tuple[Condition, bool]] = []
+        self.core = idle_core(ManualClock())
+        self.listener = Heard(self.core)
         self.heard: list[SoundNews] = []
         self.microphone = Microphone(
+            self.core,
             pre_event=True,
             set_mode=self.modes.append,
-            set_condition=lambda what, holds: self.conditions.append((what, holds)),
             heard=self.heard.append,
         )
 
@@ -74,7 +77,7 @@ def test_a_microphone_that_is_down_is_a_condition_until_samples_arrive(fault: So
     for at_us, what in enumerate(said):
         world.microphone.says(SoundNews(what, at_us, "why" if what is fault else None))
     # In between nobody knows better.
-    assert world.conditions == [
+    assert world.listener.conditions == [
         (Condition.MICROPHONE_DOWN, True),
         (Condition.MICROPHONE_DOWN, False),
     ]
@@ -90,11 +93,12 @@ def test_the_microphone_of_a_process_that_ended_is_not_on() -> None:
     assert not world.microphone.hears
     assert world.microphone.state is SoundState.OFF
     # It is no fault of the microphone, and the recording is told of the gap by what is missing.
-    assert world.conditions == [(Condition.MICROPHONE_DOWN, False)]
+    assert world.listener.conditions == []
+    assert Condition.MICROPHONE_DOWN not in world.core.conditions
     assert len(world.heard) == 1
 
 
 def test_a_process_without_an_encoder_for_sound_is_a_fault() -> None:
     world = World()
     world.microphone.unknown()
-    assert world.conditions == [(Condition.MICROPHONE_DOWN, True)]
+    assert world.listener.conditions == [(Condition.MICROPHONE_DOWN, True)]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from typing import Any
+import threading
 
 import pytest
 
-from camerad.base.async_utils import watched
-from camerad.base.errors import EX_SOFTWARE
-from camerad.daemon.app import Daemon
+from camerad.base.async_utils import EventLoop, watched
 
 
 def heard(*, cancel: bool) -> list[str]:
@@ -45,19 +42,59 @@ def test_a_task_that_was_ended_has_not_failed() -> None:
     assert heard(cancel=True) == []
 
 
-@pytest.mark.parametrize(
-    ("context", "ends"),
-    [
-        ({"socket": None}, []),  # as asyncio's own server says it, which goes on to listen
-        ({}, [EX_SOFTWARE]),  # whatever it was, it is done no more
-    ],
-)
-def test_a_kernel_without_descriptors_costs_a_visitor_but_no_watch(
-    monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], ends: list[int]
-) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(Daemon, "give_up", lambda _, code: codes.append(code))
-    scarce = OSError(errno.EMFILE, "Too many open files")
-    context |= {"message": "it failed", "exception": scarce}
-    Daemon._unhandled(Daemon.__new__(Daemon), None, context)  # type: ignore[arg-type]
-    assert codes == ends
+def test_work_in_the_background_that_fails_is_heard_of_too() -> None:
+    told: list[str] = []
+
+    async def fail() -> None:
+        raise RuntimeError("a mistake")
+
+    async def life() -> None:
+        loop = EventLoop()
+        loop.attach().set_exception_handler(
+            lambda _, context: told.append(str(context["exception"]))
+        )
+        loop.background(fail())
+        while not told:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(life(), 20))
+    assert told == ["a mistake"]
+
+
+def test_blocking_work_has_a_thread_of_its_own_and_answers_on_the_loop() -> None:
+    async def life() -> None:
+        loop = EventLoop()
+        loop.attach()
+        here = threading.get_ident()
+        assert await loop.in_thread(threading.get_ident) != here
+        answered: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        answer = loop.threadsafe(lambda: answered.set_result(threading.get_ident()))
+        await loop.in_thread(answer)
+        assert await answered == here
+
+    asyncio.run(asyncio.wait_for(life(), 20))
+
+
+def test_an_error_of_blocking_work_is_raised_where_its_result_is_awaited() -> None:
+    def fail() -> None:
+        raise OSError("the card")
+
+    async def life() -> None:
+        loop = EventLoop()
+        loop.attach()
+        with pytest.raises(OSError, match="the card"):
+            await loop.in_thread(fail)
+
+    asyncio.run(asyncio.wait_for(life(), 20))
+
+
+def test_a_thread_that_outlives_the_loop_tells_nobody_and_harms_nothing() -> None:
+    loop = EventLoop()
+    told: list[int] = []
+
+    async def life() -> None:
+        loop.attach()
+
+    asyncio.run(life())
+    loop.threadsafe(told.append)(1)
+    assert told == []

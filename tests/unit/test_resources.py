@@ -5,56 +5,59 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hw_mocks.sim.gauges import Gauges
 
 from camerad.base.clock import ManualClock
 from camerad.behaviour.battery import Battery, Meter
-from camerad.behaviour.stages import Condition, Stage, State
+from camerad.behaviour.stages import Condition
 from camerad.config import load
 from camerad.daemon import power_monitor
-from camerad.daemon.power_monitor import Resources
+from camerad.daemon.power_monitor import Levers, Resources
 from camerad.hardware import power, thermal
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import AtOnce, idle_core
+
+_T = TypeVar("_T")
 
 
-class Host:
-    """What the watch needs of the daemon. `hangs`: what never comes back while it is in there."""
+class Hanging(AtOnce):
+    """Work that does not come back while `hangs` says so."""
 
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.state = State(Stage.IDLE, 0)
-        self.conditions: set[Condition] = set()
-        self.notes: list[tuple[str, bool]] = []
-        self.slow = 0
-        self.fps: list[tuple[int, str]] = []
-        self.ended: list[str] = []
+    def __init__(self) -> None:
         self.hangs: Callable[[], bool] = lambda: False
 
-    def set_condition(self, condition: Condition, *, holds: bool) -> None:
-        (self.conditions.add if holds else self.conditions.discard)(condition)
+    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.ensure_future(self._work(work))
 
-    def note(self, kind: str, **facts: Any) -> None:
-        assert kind == "fault"
-        self.notes.append((facts["condition"], facts["holds"]))
-
-    async def aside(self, work: Callable[[], Any]) -> Any:
+    async def _work(self, work: Callable[[], _T]) -> _T:
         result = work()
         while self.hangs():
             await asyncio.sleep(1)
         return result
 
-    def slow_syncs(self) -> int:
-        return self.slow
 
-    def set_fps(self, fps: int, reason: str) -> None:
-        self.fps.append((fps, reason))
+class Pulled:
+    """What the levers were told."""
 
-    def shut_down(self, reason: str) -> None:
-        self.ended.append(reason)
+    def __init__(self) -> None:
+        self.notes: list[tuple[str, bool]] = []
+        self.slow = 0
+        self.fps: list[tuple[int, str]] = []
+        self.ended: list[str] = []
+        self.levers = Levers(
+            self._note,
+            lambda: self.slow,
+            lambda fps, reason: self.fps.append((fps, reason)),
+            self.ended.append,
+        )
+
+    def _note(self, kind: str, **facts: Any) -> None:
+        assert kind == "fault"
+        self.notes.append((facts["condition"], facts["holds"]))
 
 
 class Scene:
@@ -73,10 +76,16 @@ class Scene:
         )
         self.clock = ManualClock(0)
         self.loop = VirtualLoop(self.clock)
-        self.host = Host(self.clock)
+        self.threads = Hanging()
+        self.core = idle_core(self.clock, self.threads)
+        self.pulled = Pulled()
         self.memory = 200 * 1024 * 1024
         monkeypatch.setattr(thermal, "available_bytes", lambda: self.memory)
-        self.watch = Resources(settings, self.clock, self.host)
+        self.watch = Resources(self.core, settings, self.pulled.levers)
+
+    @property
+    def conditions(self) -> frozenset[Condition]:
+        return self.core.state.conditions
 
     def live(self, seconds: float, *then: tuple[float, Callable[[], None]]) -> None:
         """So long, in simulated time; `then`: what happens when."""
@@ -106,16 +115,16 @@ def test_a_gauge_whose_bus_hangs_is_unknown_and_comes_back(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     hanging: list[bool] = []
-    told: list[set[Condition]] = []
-    scene.host.hangs = lambda: bool(hanging)
+    told: list[frozenset[Condition]] = []
+    scene.threads.hangs = lambda: bool(hanging)
     scene.live(
         200,
         (15, lambda: hanging.append(True)),
         # Ten seconds until it counts as failing, and half a minute until that is believed.
-        (48, lambda: told.append(set(scene.host.conditions))),
-        (75, lambda: told.append(set(scene.host.conditions))),
+        (48, lambda: told.append(scene.conditions)),
+        (75, lambda: told.append(scene.conditions)),
         (100, hanging.clear),
-        (125, lambda: told.append(set(scene.host.conditions))),
+        (125, lambda: told.append(scene.conditions)),
     )
     assert told == [set(), {Condition.BATTERY_UNKNOWN}, set()]
     said = [record.message for record in caplog.records if "answer" in record.message]
@@ -127,9 +136,9 @@ def test_a_gauge_whose_bus_hangs_is_unknown_and_comes_back(
 
 
 def test_a_bus_that_hangs_from_the_start_is_no_battery_that_is_known_of(scene: Scene) -> None:
-    scene.host.hangs = lambda: True
+    scene.threads.hangs = lambda: True
     scene.live(120)
-    assert scene.host.conditions == set()
+    assert scene.conditions == set()
     assert scene.watch.percent is None
 
 
@@ -138,7 +147,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         return lambda: setattr(scene, "memory", mib * 1024 * 1024)
 
     def slow(times: int) -> Callable[[], None]:
-        return lambda: setattr(scene.host, "slow", times)
+        return lambda: setattr(scene.pulled, "slow", times)
 
     def firmware(bits: str) -> Callable[[], None]:
         return lambda: bool(scene.gauges.firmware.write_text(bits)) and None
@@ -151,7 +160,7 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         (205, firmware("1")),
         (305, firmware("0")),
     )
-    assert scene.host.notes == [
+    assert scene.pulled.notes == [
         ("memory_low", True),
         ("memory_low", False),
         ("storage_slow", True),
@@ -159,8 +168,8 @@ def test_faults_that_are_no_condition_are_told_once_and_when_they_are_over(scene
         ("under_voltage", False),
         ("storage_slow", False),
     ]
-    assert scene.host.conditions == set()
-    assert scene.host.fps == []
+    assert scene.conditions == set()
+    assert scene.pulled.fps == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +209,7 @@ def test_what_was_measured_by_now_counts_more_than_what_a_slow_card_remembers(
 def test_without_a_battery_nothing_is_the_matter(scene: Scene) -> None:
     (scene.gauges.power_supply / "BAT0/present").write_text("0\n")
     scene.live(30)
-    assert scene.host.conditions == set()
+    assert scene.conditions == set()
     assert scene.watch.report()["battery"] is None
 
 
@@ -210,7 +219,7 @@ def test_a_battery_that_shows_no_more_is_said(
 ) -> None:
     """kept: what an earlier life has measured, and then it is missing from the start."""
     battery = scene.gauges.power_supply / "BAT0"
-    told: list[set[Condition]] = []
+    told: list[frozenset[Condition]] = []
 
     def vanish() -> None:
         battery.rename(scene.folder / "away")
@@ -224,11 +233,11 @@ def test_a_battery_that_shows_no_more_is_said(
     scene.live(
         200,
         *([] if kept else [(5, vanish)]),
-        (100, lambda: told.append(set(scene.host.conditions))),
+        (100, lambda: told.append(scene.conditions)),
         (105, come_back),
     )
     assert told == [{Condition.BATTERY_UNKNOWN}]
-    assert scene.host.conditions == set()
+    assert scene.conditions == set()
     said = [record.message for record in caplog.records if "battery" in record.message]
     assert said == [
         "battery: its gauge shows no more; is its driver loaded, and its chip on the bus?"
@@ -239,18 +248,18 @@ def test_the_dock_is_seen_without_a_battery(scene: Scene) -> None:
     (scene.gauges.power_supply / "BAT0/present").write_text("0\n")
     (scene.gauges.power_supply / "usb/online").write_text("1\n")
     scene.live(30)
-    assert scene.host.conditions == {Condition.DOCKED}
+    assert scene.conditions == {Condition.DOCKED}
 
 
 @pytest.mark.parametrize("from_s", [20.1, 21.0, 23.3, 27.9])
 def test_a_dock_of_three_seconds_is_seen(scene: Scene, from_s: float) -> None:
-    told: list[set[Condition]] = []
+    told: list[frozenset[Condition]] = []
     scene.live(
         40,
         (from_s, lambda: scene.gauges.show("docked")),
-        (from_s + 2.9, lambda: told.append(set(scene.host.conditions))),
+        (from_s + 2.9, lambda: told.append(scene.conditions)),
         (from_s + 3, scene.gauges.show),
-        (from_s + 5.9, lambda: told.append(set(scene.host.conditions))),
+        (from_s + 5.9, lambda: told.append(scene.conditions)),
     )
     assert told == [{Condition.DOCKED}, set()]
 
@@ -259,8 +268,8 @@ def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
     scene.gauges.show("hot")
     scene.live(15)
     # 78 °C are past both steps: half of the 30 that are configured.
-    assert scene.host.fps == [(15, "heat")]
-    assert scene.host.conditions == {Condition.HOT}
+    assert scene.pulled.fps == [(15, "heat")]
+    assert scene.conditions == {Condition.HOT}
     assert scene.watch.report() == {
         "battery": {"percent": 87, "minutes_left": 123, "docked": False},
         "celsius": 78.0,
@@ -271,7 +280,7 @@ def test_heat_is_told_with_its_pictures_per_second(scene: Scene) -> None:
 def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene) -> None:
     scene.gauges.show("battery_critical")
     scene.live(300)
-    assert scene.host.ended == ["battery_critical"]
+    assert scene.pulled.ended == ["battery_critical"]
     assert not (scene.folder / "run/power-off").exists()
     scene.watch.leave_word()
     assert (scene.folder / "run/power-off").read_text() == "the battery is at 2 %\n"
@@ -280,7 +289,7 @@ def test_an_empty_battery_ends_the_camera_once_and_leaves_word_last(scene: Scene
 def test_an_end_that_is_called_off_is_said(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.gauges.show("battery_critical")
     scene.live(300, (55, lambda: scene.gauges.show("battery_critical", "docked")))
-    assert scene.host.ended == []
+    assert scene.pulled.ended == []
     told = [record.message for record in caplog.records if "critical" in record.message]
     assert told == [
         "battery critical: 2 %; the camera ends",
@@ -299,7 +308,7 @@ def test_a_gauge_that_says_this_and_that_is_said(
 
     (scene.gauges.power_supply / "BAT0/capacity").write_text("50\n")
     scene.live(200, (5, jump))
-    assert scene.host.conditions == {Condition.BATTERY_UNKNOWN}
+    assert scene.conditions == {Condition.BATTERY_UNKNOWN}
     told = [record.message for record in caplog.records if "battery" in record.message]
     assert told == ["battery: its gauge says now this, now that"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,58 +10,43 @@ import pytest
 from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import signals
 from camerad.behaviour.shift import ShiftRules
-from camerad.behaviour.stages import Condition, CueKind, Stage, State
+from camerad.behaviour.stages import Condition, CueKind
 from camerad.daemon.shift_manager import KeptShift, Shifts
-from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import end_recording, idle_core, lives, record
 
 HOUR = 3600 * SECOND
 RULES = ShiftRules(longest_us=14 * HOUR, reminder_us=120 * SECOND, badge_us=60 * SECOND)
-IDLE = State(Stage.IDLE, 0)
-
-
-class Owner:
-    """A daemon that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.state = IDLE
-        self.notes: list[tuple[str, dict[str, Any]]] = []
-        self.cues: list[CueKind] = []
-        self.changes = 0
-
-    def note(self, kind: str, **facts: Any) -> None:
-        self.notes.append((kind, facts))
-
-    def sound(self, kind: CueKind) -> None:
-        self.cues.append(kind)
-
-    def shift_changed(self) -> None:
-        self.changes += 1
 
 
 class Bench:
+    """Shifts of a camera in idle, and what they tell."""
+
     def __init__(self) -> None:
         self.clock = ManualClock(1000 * SECOND)
-        self.owner = Owner()
-        self.shifts = Shifts(self.owner, RULES, self.clock)
+        self.core = idle_core(self.clock)
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.cues: list[CueKind] = []
+        self.changes = 0
+        self.shifts = Shifts(
+            self.core, RULES, self._note, play=self.cues.append, on_change=self._changed
+        )
+        self.core.dispatcher.listen(self.shifts.stepped)
+
+    def _note(self, kind: str, **facts: Any) -> None:
+        self.notes.append((kind, facts))
+
+    def _changed(self) -> None:
+        self.changes += 1
 
     def plays(self, scene: Callable[[Bench], None], seconds: float = 0.0) -> Bench:
         """The scene, then so much time."""
 
-        async def run() -> None:
-            scene(self)
-            await asyncio.sleep(seconds)
-            self.shifts.close()
-
-        loop = VirtualLoop(self.clock)
-        try:
-            loop.run_until_complete(run())
-        finally:
-            loop.close()
+        lives(self.clock, lambda: scene(self), seconds)
         return self
 
     @property
     def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.owner.notes]
+        return [kind for kind, _ in self.notes]
 
 
 @pytest.fixture
@@ -74,13 +57,13 @@ def bench() -> Bench:
 def test_a_shift_is_in_the_ledger_with_who_and_when(bench: Bench) -> None:
     moment, boot = bench.clock.moment(), bench.clock.boot_id
     bench.plays(lambda one: one.shifts.begin("W-0815"))
-    assert bench.owner.notes == [
+    assert bench.notes == [
         (
             "shift_begun",
             {"wearer": "W-0815", "source": "control", "began": moment, "began_boot": boot},
         )
     ]
-    assert bench.owner.cues == [CueKind.SHIFT_BEGUN]
+    assert bench.cues == [CueKind.SHIFT_BEGUN]
     assert bench.shifts.wearer == "W-0815"
 
 
@@ -89,7 +72,7 @@ def test_it_ends_by_itself_after_its_hours_though_nothing_happens(bench: Bench) 
     assert bench.shifts.wearer == "W-0815"
     bench.plays(lambda one: one.shifts.look(), 1.1)
     assert bench.shifts.wearer is None
-    assert bench.owner.notes[-1] == ("shift_ended", {"why": "time"})
+    assert bench.notes[-1] == ("shift_ended", {"why": "time"})
 
 
 def test_a_program_is_told_why_nothing_comes_of_it(bench: Bench) -> None:
@@ -97,9 +80,9 @@ def test_a_program_is_told_why_nothing_comes_of_it(bench: Bench) -> None:
         assert one.shifts.end() == "there is no shift that could end: nobody wears the camera"
         assert one.shifts.begin("W 1") == "that is no wearer's id"
         assert one.shifts.begin("W-1") is None
-        one.owner.state = replace(IDLE, stage=Stage.RECORDING)
+        record(one.core)
         assert one.shifts.end() == "a recording is running, and keeps its wearer: stop it first"
-        one.owner.state = IDLE
+        end_recording(one.core)
         assert one.shifts.end() is None
 
     assert bench.plays(scene).kinds == ["shift_begun", "shift_ended"]
@@ -119,7 +102,7 @@ def test_what_the_ledger_knows_goes_on_and_is_not_written_again(bench: Bench) ->
 
 def test_a_shift_whose_age_nobody_knows_is_over(bench: Bench) -> None:
     bench.plays(lambda one: one.shifts.known(KeptShift("W-1", "badge", None)))
-    assert bench.owner.notes == [("shift_ended", {"why": "unknown_time"})]
+    assert bench.notes == [("shift_ended", {"why": "unknown_time"})]
     assert bench.shifts.status() is None
 
 
@@ -129,18 +112,18 @@ def test_a_source_that_a_newer_version_wrote_is_no_obstacle(bench: Bench) -> Non
 
 
 def test_a_badge_is_looked_for_for_a_minute_and_the_lights_say_so(bench: Bench) -> None:
-    plain = signals.look(IDLE)
+    plain = signals.look(bench.core.state)
     bench.plays(lambda one: one.shifts.look(), 59)
     assert bench.shifts.looking
     assert bench.shifts.lights(plain).green is signals.SEEK
     bench.plays(lambda one: one.shifts.look(), 1.1)
     assert not bench.shifts.looking
     assert bench.shifts.lights(plain) == plain
-    assert bench.owner.changes == 2
+    assert bench.changes == 2
 
 
 def test_a_badge_begins_a_shift_and_is_acknowledged_by_light_and_vibration(bench: Bench) -> None:
-    plain = signals.look(IDLE)
+    plain = signals.look(bench.core.state)
 
     def scene(one: Bench) -> None:
         one.shifts.look()
@@ -149,8 +132,8 @@ def test_a_badge_begins_a_shift_and_is_acknowledged_by_light_and_vibration(bench
 
     bench.plays(scene, 2.1)
     assert bench.shifts.lights(plain) == plain
-    assert bench.owner.cues == [CueKind.SHIFT_BEGUN]
-    assert bench.owner.notes[0][1]["source"] == "badge"
+    assert bench.cues == [CueKind.SHIFT_BEGUN]
+    assert bench.notes[0][1]["source"] == "badge"
 
 
 def test_a_reader_that_runs_wild_begins_nothing(
@@ -167,9 +150,8 @@ def test_a_reader_that_runs_wild_begins_nothing(
 def test_a_wearer_is_reminded_of_a_camera_that_cannot_record(bench: Bench) -> None:
     def scene(one: Bench) -> None:
         one.shifts.begin("W-1")
-        one.owner.state = replace(IDLE, conditions=frozenset({Condition.STORAGE_FULL}))
-        one.shifts.look()
+        one.core.conditions.raise_(Condition.STORAGE_FULL)
 
     bench.plays(scene, 250)
     reminder = [CueKind.NOT_READY, CueKind.STORAGE_FULL]
-    assert bench.owner.cues == [CueKind.SHIFT_BEGUN, *reminder, *reminder]  # at 120 s and 240 s
+    assert bench.cues == [CueKind.SHIFT_BEGUN, *reminder, *reminder]  # at 120 s and 240 s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -13,16 +13,15 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
-from camerad.base.wall_clock import Known
-from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
-from camerad.behaviour.stages import Condition, CutOff, Intended, State
+from camerad.behaviour.stages import Condition, CutOff, Intended, Stage
 from camerad.config import load
-from camerad.daemon.open_store import Opened
+from camerad.daemon.open_store import Opened, WhatIsKnown
 from camerad.daemon.recording_manager import CONTINUED, Recordings
 from camerad.store import disk
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import AtOnce, Heard, idle_core, lives
 
 _T = TypeVar("_T")
 FAILED, READ_ONLY = Condition.STORAGE_FAILED, Condition.STORAGE_READ_ONLY
@@ -30,38 +29,19 @@ FULL, LEDGER = Condition.STORAGE_FULL, Condition.LEDGER_FAILED
 PLENTY = 1e6
 
 
-class Daemon:
-    """What recordings need of the daemon, on no loop."""
+class Threads(AtOnce):
+    """Those that ask the card. hangs: it does not answer, and what was asked waits in `asked`."""
 
     def __init__(self) -> None:
-        self.conditions: set[Condition] = set()
-        self.events: list[stages.Event] = []
+        self.hangs = False
+        self.asked: list[asyncio.Future[Any]] = []
 
-    @property
-    def state(self) -> State:
-        return State(stages.Stage.IDLE, 0, frozenset(self.conditions))
-
-    def post(self, event: stages.Event) -> None:
-        self.events.append(event)
-
-    def raise_condition(self, condition: Condition) -> None:
-        self.conditions.add(condition)
-
-    def clear_condition(self, condition: Condition) -> None:
-        self.conditions.discard(condition)
-
-    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
-        return handler
-
-    async def _done(self, work: Callable[[], _T]) -> _T:
-        return work()
-
-    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
-        return self._done(work)
-
-    def look_whether_ready(self) -> None: ...
-
-    def time_known(self, known: Known) -> None: ...
+    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        if not self.hangs:
+            return super().in_thread(work)
+        hanging: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self.asked.append(hanging)
+        return hanging
 
 
 class Card:
@@ -97,15 +77,20 @@ class Scene:
         self.card = Card()
         monkeypatch.setattr(disk, "room", self.card.room)
         monkeypatch.setattr(disk, "probe", self.card.probe)
-        self.daemon = Daemon()
-        settings = load(configuration(directory))
-        self.recordings = Recordings(
-            self.daemon, settings, str(directory), ManualClock(100 * SECOND)
-        )
+        self.clock = ManualClock(100 * SECOND)
+        self.threads = Threads()
+        self.core = idle_core(self.clock, self.threads)
+        self.heard = Heard(self.core)
+        self.recordings = Recordings(self.core, load(configuration(directory)), str(directory))
+        self.recordings._known = WhatIsKnown(lambda: None, lambda _: None, lambda _: None)
 
-    def look(self) -> set[Condition]:
+    @property
+    def conditions(self) -> frozenset[Condition]:
+        return self.core.state.conditions
+
+    def look(self) -> frozenset[Condition]:
         asyncio.run(self.recordings._card.look())
-        return self.daemon.conditions
+        return self.conditions
 
 
 @pytest.fixture
@@ -127,7 +112,7 @@ def test_a_failed_write_is_over_when_one_succeeds(
 ) -> None:
     scene.card.refuses = number
     scene.recordings.write_failed(refusal(number))
-    assert scene.daemon.conditions == {condition}
+    assert scene.conditions == {condition}
     # The file system says that it takes writes and has room: only a write can tell.
     assert scene.look() == {condition}
     scene.card.refuses = None
@@ -147,9 +132,9 @@ def test_a_ledger_on_a_full_or_read_only_card_is_no_second_trouble_until_it_is_t
 ) -> None:
     scene.card.refuses = number
     scene.recordings.write_failed(refusal(number))
-    (told,) = scene.daemon.conditions
+    (told,) = scene.conditions
     scene.recordings._keeping_troubled(refusal(number))
-    assert scene.daemon.conditions == {told}
+    assert scene.conditions == {told}
     scene.card.refuses = None
     assert scene.look() == set()
     scene.recordings._keeping_troubled(refusal(number))  # it is tried again, and fails again
@@ -234,36 +219,34 @@ def test_a_write_that_fails_while_the_storage_is_looked_at_is_not_forgotten(scen
 def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene: Scene) -> None:
     stalled = {Condition.STORAGE_STALLED}
     scene.recordings._card.stalled(refusal(errno.EROFS))
-    assert scene.daemon.conditions == stalled
+    assert scene.conditions == stalled
     scene.recordings._recorders[0] = SimpleNamespace(info=None)  # type: ignore[assignment]
     scene.card.writable = False
     assert scene.look() == stalled
     scene.card.answers = False
     assert scene.look() == stalled
     scene.recordings._card.stalled(None)
-    assert scene.daemon.conditions == set()
+    assert scene.conditions == set()
 
 
 def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_failed(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, daemon = ManualClock(), scene.daemon
-    scene.recordings._clock = clock
-    loop = VirtualLoop(clock)
+    loop = VirtualLoop(scene.clock)
 
     async def life() -> None:
         watch = asyncio.ensure_future(scene.recordings.watch_storage())
-        recorder = SimpleNamespace(info=None, pending_us=clock.now_us())
+        recorder = SimpleNamespace(info=None, pending_us=scene.clock.now_us())
         scene.recordings._recorders[0] = recorder  # type: ignore[assignment]
         await asyncio.sleep(1.4)
-        assert daemon.conditions == set()
+        assert scene.conditions == set()
         await asyncio.sleep(0.6)
-        assert daemon.conditions == {Condition.STORAGE_STALLED}
+        assert scene.conditions == {Condition.STORAGE_STALLED}
         await asyncio.sleep(20)
-        assert daemon.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
+        assert scene.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
         scene.recordings._recorders.clear()
         await asyncio.sleep(6)
-        assert daemon.conditions == set()
+        assert scene.conditions == set()
         watch.cancel()
         await asyncio.wait({watch})
 
@@ -282,58 +265,53 @@ def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: S
     card.pending(10 * SECOND, 0)
     card.stalled(refusal(errno.EIO))
     card.pending(20 * SECOND, None)
-    assert scene.daemon.conditions == stalled
+    assert scene.conditions == stalled
     card.stalled(None)
-    assert scene.daemon.conditions == set()
+    assert scene.conditions == set()
     card.stalled(refusal(errno.EIO))
     card.pending(30 * SECOND, 0)
     card.stalled(None)
-    assert scene.daemon.conditions == stalled
+    assert scene.conditions == stalled
 
 
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_the_wearer_is_told_of_a_recording_that_does_not_go_on(scene: Scene, cut_off: bool) -> None:
     scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=cut_off))
-    told: list[Any] = [one for one in scene.daemon.events if isinstance(one, CutOff)]
+    told: list[Any] = [one for one in scene.heard.events if isinstance(one, CutOff)]
     assert len(told) == cut_off
 
 
 def test_a_recording_that_goes_on_is_told_by_its_start(scene: Scene) -> None:
-    scene.recordings._keeping_opened(Opened("x" * 43, resume="ID", cut_off=False))
-    (event,) = scene.daemon.events
-    assert isinstance(event, Intended)
-    assert event.source == CONTINUED
+    opened = Opened("x" * 43, resume="ID", cut_off=False)
+    lives(scene.clock, lambda: scene.recordings._keeping_opened(opened))
+    (step,) = scene.heard.steps
+    assert isinstance(step.event, Intended)
+    assert step.event.source == CONTINUED
+    assert step.after.stage is Stage.RECORDING
 
 
 def test_a_card_that_does_not_answer_has_failed_and_is_asked_one_thing_at_a_time(
     scene: Scene,
 ) -> None:
     """A question that hangs holds a thread: however long it hangs, it is one."""
-    asked: list[asyncio.Future[Any]] = []
-    loop = VirtualLoop(ManualClock())
-
-    def hang(_work: Callable[[], Any]) -> asyncio.Future[Any]:
-        asked.append(loop.create_future())
-        return asked[-1]
-
-    def answer(work: Callable[[], Any]) -> Awaitable[Any]:
-        return scene.daemon._done(work)
+    began = scene.clock.now_us() / SECOND
+    loop = VirtualLoop(scene.clock)
+    threads = scene.threads
 
     async def life() -> None:
         card = scene.recordings._card
-        for aside, looks in ((hang, 3), (answer, 1)):
-            scene.daemon.aside = aside  # type: ignore[method-assign]
+        for threads.hangs, looks in ((True, 3), (False, 1)):
             for _ in range(looks):
                 await card.look()
-                assert scene.daemon.conditions == {FAILED}
-        assert len(asked) == 1
+                assert scene.conditions == {FAILED}
+        assert len(threads.asked) == 1
         # It answers after all, with an error that is an old one; then all is well.
-        asked[0].set_exception(refusal(errno.EIO))
+        threads.asked[0].set_exception(refusal(errno.EIO))
         await card.look()
-        assert scene.daemon.conditions == set()
+        assert scene.conditions == set()
 
     try:
         loop.run_until_complete(life())
     finally:
         loop.close()
-    assert 4 * CARD_SECONDS <= loop.time() < 5 * CARD_SECONDS
+    assert 4 * CARD_SECONDS <= loop.time() - began < 5 * CARD_SECONDS

@@ -8,7 +8,7 @@ import pytest
 
 from camerad.base.clock import ManualClock
 from camerad.config import load
-from camerad.daemon.app import Daemon
+from camerad.daemon.app import App
 from camerad.hardware import from_settings
 from camerad.hardware.display import NoDisplay, SelfView
 from camerad.hardware.lights import Output
@@ -53,8 +53,7 @@ def test_a_camera_without_a_display_runs_no_process_for_one(
 ) -> None:
     path = tmp_path / "camerad.yaml"
     path.write_text(f"policy: generic\nself_view: {{driver: {driver}}}\n")
-    daemon = Daemon(load(path), ManualClock(0))
-    assert type(daemon._make_display(0)) is kind
+    assert type(App(load(path), ManualClock(0))._make_display(0)) is kind
 
 
 def test_the_display_is_told_its_texts_in_the_configured_language(tmp_path: Path) -> None:

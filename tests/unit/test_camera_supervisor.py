@@ -1,0 +1,211 @@
+"""What the camera reports becomes a condition, a line in the log, a note, a reboot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from camerad.base.clock import ManualClock
+from camerad.base.errors import EX_REBOOT
+from camerad.behaviour import stages
+from camerad.behaviour.budget import CARD_SECONDS, MOST_REBOOTS
+from camerad.behaviour.reboots import Reboots, to_json
+from camerad.behaviour.stages import Condition, Stage
+from camerad.container.gaps import FRAMES_LOST, Gap
+from camerad.daemon.camera_supervisor import CameraSupervisor
+from camerad.daemon.reboot_log import NAME, Rebooting
+from tests.system.virtual_time import VirtualLoop
+from tests.unit.core_helpers import AtOnce, Heard, record, starting_core
+
+_T = TypeVar("_T")
+DOWN = Condition.CAMERA_DOWN
+HELLO = {"camera": "imx708", "platform": "vc4", "encoder": "h264_v4l2m2m"}
+
+
+class SlowCard(AtOnce):
+    """Threads whose first work comes back after `seconds`; later work at once."""
+
+    seconds = 0.0
+
+    def in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        seconds, self.seconds = self.seconds, 0.0
+        if not seconds:
+            return super().in_thread(work)
+        return asyncio.ensure_future(self._work(work, seconds))
+
+    async def _work(self, work: Callable[[], _T], seconds: float) -> _T:
+        result = work()
+        await asyncio.sleep(seconds)
+        return result
+
+
+class Scene:
+    """A camera that starts; its card is settled unless a test says otherwise."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = ManualClock()
+        self.threads = SlowCard()
+        self.core = starting_core(self.clock, self.threads)
+        self.heard = Heard(self.core)
+        self.notes: list[tuple[str, dict[str, Any]]] = []
+        self.codes: list[int] = []
+        self.settled = asyncio.Event()
+        self.settled.set()
+        self.camera = CameraSupervisor(
+            self.core, Rebooting(str(directory)), self.settled, self._note, self.codes.append
+        )
+
+    def _note(self, kind: str, **facts: Any) -> None:
+        self.notes.append((kind, facts))
+
+    def live(self, scene: Callable[[], None], seconds: float = 1.0) -> None:
+        async def run() -> None:
+            scene()
+            await asyncio.sleep(seconds)
+
+        loop = VirtualLoop(self.clock)
+        try:
+            loop.run_until_complete(run())
+        finally:
+            loop.close()
+
+    def reboots(self) -> int:
+        """How many reboots the card remembers."""
+        path = self.directory / NAME
+        return int(json.loads(path.read_text())["count"]) if path.exists() else 0
+
+    def spend_reboots(self) -> None:
+        (self.directory / NAME).write_text(json.dumps(to_json(Reboots(MOST_REBOOTS))))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.mark.parametrize("settles_first", [True, False])
+def test_the_camera_is_ready_once_it_delivers_and_recordings_can_be_kept(
+    scene: Scene, settles_first: bool
+) -> None:
+    if not settles_first:
+        scene.settled.clear()
+    scene.camera.check_ready()
+    assert scene.core.state.stage is Stage.STARTING
+    scene.camera.up(HELLO)
+    if not settles_first:
+        assert scene.core.state.stage is Stage.STARTING
+        scene.settled.set()
+        scene.camera.check_ready()
+    assert scene.core.state.stage is Stage.IDLE
+    scene.camera.up(HELLO)
+    assert [type(event) for event in scene.heard.events] == [stages.Ready]
+
+
+def test_a_camera_that_is_down_is_a_condition_until_it_is_up(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.camera.down("no frame for 1.2 s")
+    scene.camera.down("no frame for 1.2 s")
+    assert caplog.messages == ["camera down: no frame for 1.2 s"]
+    scene.camera.up(HELLO)
+    assert scene.heard.conditions == [(DOWN, True), (DOWN, False)]
+
+
+def test_missing_footage_is_logged_in_words(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.camera.gap(Gap(FRAMES_LOST, 1, 1_000_000, 1_066_000))
+    assert caplog.messages == ["footage is missing: frames lost, 1 picture, 0.07 s"]
+
+
+def test_an_error_is_said_once_until_the_camera_is_up_again(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    for message in ("no sensor", "no sensor", "no bus"):
+        scene.camera.error(message)
+    scene.camera.up(HELLO)
+    scene.camera.error("no bus")
+    assert caplog.messages == [f"camera: {what}" for what in ("no sensor", "no bus", "no bus")]
+
+
+def test_a_camera_that_does_not_come_back_ends_the_daemon_for_a_reboot_that_is_remembered(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.live(lambda: scene.camera.fatal("it is missing"))
+    assert scene.codes == [EX_REBOOT]
+    assert scene.notes == [("reboot", {"reason": "it is missing", "count": 1})]
+    assert scene.reboots() == 1
+    assert DOWN in scene.core.conditions
+    assert caplog.messages[-1] == "rebooting, attempt 1"
+
+
+def test_without_a_reboot_left_the_ledger_is_told_once_until_the_camera_was_up(
+    scene: Scene,
+) -> None:
+    scene.spend_reboots()
+
+    def fail() -> None:
+        scene.camera.fatal("it is missing")
+
+    for _ in range(2):
+        scene.live(fail)
+    no_reboot = ("reboot", {"reason": "it is missing", "count": None})
+    assert scene.notes == [no_reboot]
+    scene.camera.up(HELLO)
+    scene.live(fail)
+    assert scene.notes == [no_reboot, no_reboot]
+    assert scene.codes == []
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_without_a_reboot_left_only_a_recording_of_nothing_is_given_up(
+    scene: Scene, silent: bool
+) -> None:
+    """A camera that delivers now and then has something to be recorded."""
+    scene.spend_reboots()
+    scene.camera.up(HELLO)
+
+    def fail() -> None:
+        record(scene.core)
+        if silent:
+            scene.camera.down("no frame")
+        scene.camera.fatal("it fails again and again")
+
+    scene.live(fail)
+    assert scene.core.state.stage is (Stage.STOPPING if silent else Stage.RECORDING)
+
+
+def test_a_card_that_hangs_is_not_waited_for_and_its_late_reboot_is_taken_back(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.threads.seconds = CARD_SECONDS + 10
+
+    def fail() -> None:
+        scene.camera.fatal("it is missing")
+        # Nothing else is asked of a card that has not answered.
+        asyncio.get_running_loop().call_later(CARD_SECONDS + 1, scene.camera.fatal, "it is missing")
+
+    scene.live(fail, CARD_SECONDS + 20)
+    assert "no reboot yet: the card has not answered for 15 s" in caplog.messages
+    assert (scene.codes, scene.reboots()) == ([], 0)
+    scene.live(lambda: scene.camera.fatal("it is missing"))
+    assert (scene.codes, scene.reboots()) == ([EX_REBOOT], 1)
+
+
+def test_a_camera_that_has_worked_for_long_makes_reboots_forgotten(scene: Scene) -> None:
+    scene.spend_reboots()
+    scene.live(scene.camera.steady)
+    assert scene.reboots() == 0
+
+
+@pytest.mark.parametrize("recording", [True, False])
+def test_the_wearer_is_told_of_a_reboot_that_ended_a_recording(
+    scene: Scene, recording: bool
+) -> None:
+    Rebooting(str(scene.directory)).resolve(recording=recording)
+    scene.live(lambda: scene.threads.background(scene.camera.note_reboot()))
+    assert scene.heard.effects.count(stages.Cue(stages.CueKind.CUT_OFF)) == recording

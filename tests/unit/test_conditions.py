@@ -1,0 +1,67 @@
+"""Conditions are raised and cleared as events, once each."""
+
+from __future__ import annotations
+
+from camerad.base.clock import SECOND, ManualClock
+from camerad.behaviour import stages
+from camerad.behaviour.stages import Condition
+from camerad.daemon.conditions import changes
+from tests.unit.core_helpers import Heard, idle_core
+
+AT_US = 10 * SECOND
+HOT = Condition.HOT
+
+
+def test_what_is_raised_holds_until_it_is_cleared() -> None:
+    core = idle_core(ManualClock(AT_US))
+    assert HOT not in core.conditions
+    core.conditions.raise_(HOT)
+    assert HOT in core.conditions
+    assert core.state.conditions == {HOT}
+    core.conditions.clear(HOT)
+    assert HOT not in core.conditions
+
+
+def test_to_raise_or_clear_again_is_no_event() -> None:
+    core = idle_core(ManualClock(AT_US))
+    heard = Heard(core)
+    core.conditions.clear(HOT)
+    for _ in range(2):
+        core.conditions.raise_(HOT)
+    for _ in range(2):
+        core.conditions.clear(HOT)
+    assert heard.events == [stages.Raised(AT_US, HOT), stages.Cleared(AT_US, HOT)]
+
+
+def test_setting_raises_or_clears() -> None:
+    core = idle_core(ManualClock(AT_US))
+    heard = Heard(core)
+    for holds in (False, True, True, False):
+        core.conditions.set(HOT, holds=holds)
+    assert heard.conditions == [(HOT, True), (HOT, False)]
+
+
+def test_an_event_bears_the_time_at_which_the_condition_began() -> None:
+    clock = ManualClock(AT_US)
+    core = idle_core(clock)
+    heard = Heard(core)
+    clock.advance(SECOND)
+    core.conditions.raise_(HOT)
+    assert [event.at_us for event in heard.events] == [AT_US + SECOND]
+
+
+def test_a_step_that_changes_no_condition_has_no_changes() -> None:
+    core = idle_core(ManualClock(AT_US))
+    core.conditions.raise_(HOT)
+    heard = Heard(core)
+    core.post(stages.CutOff(AT_US))
+    (step,) = heard.steps
+    assert changes(step) == ()
+
+
+def test_what_is_raised_while_a_step_is_told_of_belongs_to_the_next_one() -> None:
+    core = idle_core(ManualClock(AT_US))
+    heard = Heard(core)
+    core.dispatcher.listen(lambda _: core.conditions.raise_(Condition.DOCKED))
+    core.conditions.raise_(HOT)
+    assert [changes(step) for step in heard.steps] == [((HOT, True),), ((Condition.DOCKED, True),)]

@@ -1,0 +1,208 @@
+"""Lights, display, announcements and stamp follow the state, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import gpiozero
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from camerad.base.clock import SECOND, ClockSource, ManualClock
+from camerad.behaviour import scene as scenes
+from camerad.behaviour import signals, stages
+from camerad.behaviour.announcements import Announcement
+from camerad.behaviour.shift import ShiftRules
+from camerad.behaviour.stages import Stage, State
+from camerad.config import load
+from camerad.config.controls import Announcements
+from camerad.daemon.announcer import Announcer
+from camerad.daemon.clock_monitor import ClockMonitor
+from camerad.daemon.power_monitor import Levers, Resources
+from camerad.daemon.presentation import Presentation
+from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.status import Status
+from camerad.hardware import from_settings
+from camerad.hardware.display import NoDisplay
+from camerad.hardware.lights import Indicators
+from camerad.stream.desired_state import DesiredState
+from camerad.stream.process import StampState
+from tests.system.harness import configuration
+from tests.unit.core_helpers import RULES, idle_core, lives, record
+
+ARMED = replace(RULES, armed_in=frozenset({Stage.SELF_VIEW}))
+
+
+class Display(NoDisplay):
+    """Keeps what it was to show."""
+
+    def __init__(self) -> None:
+        self.shown: list[scenes.Scene] = []
+
+    def show(self, scene: scenes.Scene) -> None:
+        self.shown.append(scene)
+
+
+class Voice(Announcer):
+    """Keeps what it was told, and says nothing."""
+
+    def __init__(self) -> None:
+        async def nothing() -> dict[Announcement, object]:
+            return {}
+
+        super().__init__(Announcements(), nothing, lambda kind, **facts: None)  # type: ignore[arg-type]
+        self.told: list[tuple[Stage, bool, bool]] = []
+
+    def stepped(
+        self, at_us: int, before: State, after: State, *, sound: bool, failed: bool = False
+    ) -> None:
+        self.told.append((after.stage, sound, failed))
+
+
+def note_nothing(kind: str, **facts: object) -> None:
+    """The ledger is no matter here."""
+
+
+class Scene:
+    """All that is shown of a camera in idle, with real lights on simulated lines."""
+
+    def __init__(self, directory: Path, pins: MockFactory) -> None:
+        settings = load(configuration(directory))
+        self.pins, self.lines = pins, settings.lights
+        self.clock = clock = ManualClock(100 * SECOND)
+        self.core = core = idle_core(clock, rules=ARMED)
+        recordings = Recordings(core, settings, str(directory))
+        levers = Levers(note_nothing, lambda: 0, lambda fps, reason: None, lambda reason: None)
+        rules = ShiftRules(longest_us=3600 * SECOND, reminder_us=60 * SECOND, badge_us=60 * SECOND)
+        self.cues: list[stages.CueKind] = []
+        self.shifts = Shifts(
+            core, rules, note_nothing, play=self.cues.append, on_change=lambda: None
+        )
+        self.clock_monitor = ClockMonitor(core, None, note_nothing)
+        status = Status(settings, clock, recordings, Resources(core, settings, levers), self.shifts)
+        self.shown = Presentation(core, self.clock_monitor, self.shifts, status, lambda: True)
+        self.outputs = from_settings.outputs(settings)
+        self.shown.indicators = Indicators(self.outputs, lambda output, what: None)
+        core.dispatcher.listen(
+            self.shown.show_lights, self.shown.stepped, self.shown.show_scene, self.shown.announce
+        )
+
+    @property
+    def red(self) -> bool:
+        return bool(self.pins.pin(self.lines.red.gpio).state)
+
+    @property
+    def vibrates(self) -> bool:
+        (vibration,) = [one for one in self.outputs if one.name == "vibration"]
+        return bool(self.pins.pin(vibration.gpio).state)
+
+    def live(self, scene: Callable[[], None]) -> None:
+        lives(self.clock, scene)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    before = gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory = pins = MockFactory()
+    made = Scene(tmp_path, pins)
+    yield made
+    made.shown.indicators.close()
+    pins.reset()
+    gpiozero.Device.pin_factory = before
+
+
+def test_red_is_on_before_the_next_listener_is_told(scene: Scene) -> None:
+    lit: list[tuple[Stage, bool]] = []
+    scene.core.dispatcher.listen(lambda step: lit.append((step.after.stage, scene.red)))
+
+    def life() -> None:
+        scene.shown.show_lights()
+        assert not scene.red
+        record(scene.core)
+
+    scene.live(life)
+    assert lit == [(Stage.RECORDING, True)]
+
+
+def test_lights_are_set_before_show_lights_returns(scene: Scene) -> None:
+    def life() -> None:
+        record(scene.core)
+        scene.shown.indicators.show(signals.Look(signals.OFF, signals.OFF, signals.OFF))
+        assert not scene.red
+        scene.shown.show_lights()
+        assert scene.red
+
+    scene.live(life)
+
+
+def test_the_display_shows_each_state_once_there_is_one(scene: Scene) -> None:
+    scene.live(scene.shown.show_scene)  # nobody is there to see it
+    display = Display()
+    scene.shown.display = display
+    scene.live(lambda: record(scene.core))
+    assert [type(shown) for shown in display.shown] == [scenes.Recording]
+
+
+def test_what_happened_is_announced_with_whether_it_is_heard(scene: Scene) -> None:
+    voice = Voice()
+    scene.shown.announcer = voice
+
+    def life() -> None:
+        record(scene.core)
+        scene.core.post(stages.Failed(scene.core.now_us(), "the card is gone"))
+
+    scene.live(life)
+    assert voice.told[0] == (Stage.RECORDING, True, False)
+    assert voice.told[-1][1:] == (True, True)
+
+
+def stamp_of(wanted: DesiredState) -> StampState:
+    stamp = wanted.snapshot().stamp
+    assert stamp is not None
+    return stamp
+
+
+def test_the_stamp_says_pre_only_of_what_was_before_the_press(scene: Scene) -> None:
+    scene.shown.wanted = wanted = DesiredState(())
+    stamps: list[bool] = []
+
+    def life() -> None:
+        scene.shown.tell_stamp()
+        stamps.append(stamp_of(wanted).pre)
+        assert scene.core.dispatcher.intend(stages.Intent.ESCALATE, "test") is None
+        stamps.append(stamp_of(wanted).pre)
+        record(scene.core)
+        stamps.append(stamp_of(wanted).pre)
+
+    scene.live(life)
+    assert stamps == [False, True, False]
+
+
+def test_the_stamp_says_who_wears_the_camera_and_what_the_time_is_worth(scene: Scene) -> None:
+    scene.shown.tell_stamp()  # there is no camera yet that could be told
+    scene.shown.wanted = wanted = DesiredState(())
+    scene.live(lambda: scene.shifts.begin("W-0815"))
+    scene.clock_monitor.steps = 2
+    scene.shown.tell_stamp()
+    assert stamp_of(wanted) == StampState(pre=False, trusted=True, wearer="W-0815", steps=2)
+    scene.clock.source = ClockSource.UNKNOWN
+    scene.shown.tell_stamp()
+    assert not stamp_of(wanted).trusted
+
+
+def test_a_step_that_concerns_no_footage_leaves_the_stamp_alone(scene: Scene) -> None:
+    scene.shown.wanted = wanted = DesiredState(())
+    scene.live(lambda: scene.core.conditions.raise_(stages.Condition.HOT))
+    assert wanted.snapshot().stamp is None
+
+
+def test_a_cue_is_felt_at_once(scene: Scene) -> None:
+    def life() -> None:
+        assert not scene.vibrates
+        scene.shown.play(stages.CueKind.STARTED)
+        assert scene.vibrates
+
+    scene.live(life)
