@@ -1,4 +1,9 @@
-"""Configuration: a YAML file becomes typed settings, or every mistake in it is named at once."""
+"""From a YAML file to typed settings; every mistake in it is named at once, with its line.
+
+Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, where every
+setting is declared, and `loader`, which reads a file. `policies` holds the limits of the law,
+`provisioning` the file that sets a camera up.
+"""
 
 from camerad.config.controls import Lights, Output, SelfView
 from camerad.config.loader import DEFAULT_PATH, check_file, load

@@ -1,0 +1,6 @@
+"""What a recording's file looks like: its statements, their signatures, their chain, the archive.
+
+Rooms that write, keep or judge recordings import it; it imports only `base`. Begin with `chain`,
+which lists the members of a recording, then `statements` (what each says), `jws` (the one spelling)
+and `ustar` (the archive). docs/evidence-format.md is the same for strangers.
+"""

@@ -1,0 +1,5 @@
+"""The child that owns the front display. It may crash or hang without consequence.
+
+Nobody imports it: it is a program, `python -m camerad.selfview`. It imports `base`, `behaviour` and
+`stream`. Begin with `__main__`, then `serving`; `overlay` draws what stands over the picture.
+"""

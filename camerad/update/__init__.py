@@ -1,5 +1,6 @@
-"""Updates of a card that was made from the image: installed by RAUC, tried once, kept or given up.
+"""Another version of the whole system: installed by RAUC, tried once, kept or given up.
 
-What is decided is in `camerad.behaviour.update`; docs/updates.md has the whole, with the order in
-which things are written.
+The command and the daemon import it; it imports `base`, `behaviour` and `ledger`. What is decided
+is in `camerad.behaviour.update`. Begin with `updater`, which carries it out; docs/updates.md has
+the order in which things are written.
 """
