@@ -56,8 +56,7 @@ from camerad.control.client import SOCKET_NAME
 from camerad.control.listener import BACKLOG, Entrance, take
 from camerad.control.metrics import CONTENT_TYPE
 from camerad.control.routes import StoreRequests, refusal_of
-from camerad.control.shift_routes import ShiftRequests
-from camerad.daemon.shift_manager import Shifts
+from camerad.control.shift_routes import CurrentShift, ShiftRequests
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -108,7 +107,7 @@ class Controlled(Protocol):
         """The device's id."""
 
     @property
-    def shifts(self) -> Shifts:
+    def shifts(self) -> CurrentShift:
         """Who wears the camera."""
 
     def metrics(self) -> str:
@@ -193,7 +192,7 @@ class Control:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
-        ShiftRequests(self._daemon).add_to(app.router)
+        ShiftRequests(self._daemon.shifts).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
             app,

@@ -4,32 +4,36 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from camerad.control.routes import body
-from camerad.daemon.shift_manager import Shifts
 
 
 class _Shift(msgspec.Struct, forbid_unknown_fields=True):
     wearer: str | None
 
 
-class OnShift(Protocol):
-    """What these requests need of the daemon."""
+class CurrentShift(Protocol):
+    """Who wears the camera."""
 
-    @property
-    def shifts(self) -> Shifts:
-        """Who wears the camera."""
+    def begin(self, wearer: str) -> str | None:
+        """Begin a shift; returns why it does not count, or None."""
+
+    def end(self) -> str | None:
+        """End the shift; returns why that does not count, or None."""
+
+    def status(self) -> dict[str, Any] | None:
+        """The present shift, ready for JSON; None if there is none."""
 
 
 class ShiftRequests:
     """Answers them. What cannot be becomes 409, with the reason."""
 
-    def __init__(self, daemon: OnShift) -> None:
-        self._daemon = daemon
+    def __init__(self, shifts: CurrentShift) -> None:
+        self._shifts = shifts
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Have `router` route to these requests."""
@@ -37,7 +41,7 @@ class ShiftRequests:
 
     async def _shift(self, request: web.Request) -> web.Response:
         asked = await body(request, _Shift)
-        shifts = self._daemon.shifts
+        shifts = self._shifts
         refused = shifts.end() if asked.wearer is None else shifts.begin(asked.wearer)
         if refused is not None:
             return web.json_response({"refused": refused}, status=409)
