@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, StorageError
+from camerad.base.message_ids import MessageId
 
 _log = logging.getLogger(__name__)
 
@@ -215,7 +216,11 @@ def _leave_to_owner(descriptor: int, path: str) -> None:
         os.fchown(descriptor, above.st_uid, above.st_gid)
         os.fsync(descriptor)
     except OSError as error:
-        _log.warning("%s", explained("give it to the directory's owner", path, error))
+        _log.warning(
+            "%s",
+            explained("give it to the directory's owner", path, error),
+            extra=MessageId.STORAGE.extra,
+        )
 
 
 def create_unnamed(directory: str, mode: int = MODE) -> int | None:
@@ -415,7 +420,7 @@ def close(descriptor: int, path: str) -> None:
     try:
         os.close(descriptor)
     except OSError as error:
-        _log.warning("%s", explained("close", path, error))
+        _log.warning("%s", explained("close", path, error), extra=MessageId.STORAGE.extra)
 
 
 def rename(path: str, to: str) -> None:
@@ -495,7 +500,11 @@ def remove_unpublished(directory: str, *, linked: bool = False) -> None:
     for name in names:
         path = os.path.join(directory, name)
         if is_directory(path):
-            _log.warning("%s: left as it is: `publish` makes no directory", ascii(path))
+            _log.warning(
+                "%s: left as it is: `publish` makes no directory",
+                ascii(path),
+                extra=MessageId.MISTAKE.extra,
+            )
             continue
         remove(path)
 

@@ -2,7 +2,7 @@
 
 Each message goes to the journal's socket as one datagram of named fields (systemd's "Native Journal
 Protocol"): its text, priority, place in the code, and the id of its kind
-(`camerad.base.message_kinds`), by which it can be found and is explained. Where the daemon's
+(`camerad.base.message_ids`), by which it can be found and is explained. Where the daemon's
 standard error is no journal, in a terminal or a test, messages are lines there.
 
 A journal that does not listen, or has no room just now, must not hold up a camera: the message is
@@ -18,7 +18,7 @@ import struct
 import sys
 from typing import Final
 
-from camerad.base.message_kinds import KINDS
+from camerad.base.message_ids import MessageId
 
 SOCKET: Final = "/run/systemd/journal/socket"
 LINES: Final = "%(levelname)s %(name)s: %(message)s"
@@ -83,8 +83,8 @@ class JournalHandler(logging.Handler):
             "CODE_LINE": str(record.lineno),
             "CODE_FUNC": record.funcName,
         }
-        kind = KINDS.get((record.name, record.levelname, str(record.msg)))
-        if kind is not None:
+        kind = getattr(record, "message_id", None)
+        if isinstance(kind, MessageId):
             fields |= {"MESSAGE_ID": kind.value, "CAMERAD_KIND": kind.name.lower()}
         if self._lost:
             fields["CAMERAD_LOST"] = str(self._lost)

@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, both
+from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +283,9 @@ class TimeKeeper:
 
     def _say(self, path: Path, what: str) -> None:
         if self._said.get(path) != what:  # once, however often it is looked at
-            log.warning("%s: %s; wall time is not trusted by it", path, what)
+            log.warning(
+                "%s: %s; wall time is not trusted by it", path, what, extra=MessageId.CLOCK.extra
+            )
         self._said[path] = what
 
 
@@ -328,7 +331,10 @@ class ClockWatch:
         try:
             await asyncio.wait({looking}, timeout=VERDICT_US / SECOND)
             if not looking.done():
-                log.error("the real-time clock does not answer; wall time is not trusted")
+                log.error(
+                    "the real-time clock does not answer; wall time is not trusted",
+                    extra=MessageId.CLOCK.extra,
+                )
                 self._tell(ClockSource.UNKNOWN)
             found = await looking
         finally:

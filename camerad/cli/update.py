@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import CameradError, ControlError
+from camerad.base.message_ids import MessageId
 
 if TYPE_CHECKING:
     from camerad.behaviour.update import Camera
@@ -132,7 +133,7 @@ def _confirm(options: argparse.Namespace) -> int:
         # where this cannot come true again: it is never rebooted for ever.
         if not _on_trial(options):
             raise
-        log.exception("the system on trial cannot be judged")
+        log.exception("the system on trial cannot be judged", extra=MessageId.UPDATE_FAILED.extra)
         raise TrialFailedError(f"the system on trial cannot be judged: {error!r}") from error
     sys.stdout.write(f"{phase}\n")
     return 0
@@ -217,7 +218,12 @@ def examine(program: str) -> tuple[str, ...] | None:
         failing = [one for one in results if one["status"] == "fail"]
         return tuple(f"{one['check']}: {one['finding']}" for one in failing)
     except (OSError, subprocess.TimeoutExpired, ValueError, LookupError, TypeError) as error:
-        log.warning("%s: there is no report of the doctor: %r", program, error)
+        log.warning(
+            "%s: there is no report of the doctor: %r",
+            program,
+            error,
+            extra=MessageId.UPDATE_FAILED.extra,
+        )
         return None
 
 

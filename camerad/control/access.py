@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Final
 
 from camerad.base.errors import ControlError
+from camerad.base.message_ids import MessageId
 from camerad.config.access import Access
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def peer_of(transport: asyncio.BaseTransport | None) -> Peer | None:
             end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         )
     except OSError as error:
-        log.debug("control: no credentials: %s", error)
+        log.debug("control: no credentials: %s", error, extra=MessageId.DETAIL.extra)
         return None
     return Peer(uid, frozenset({gid, *_supplementary(end)}))
 
@@ -88,7 +89,7 @@ def _supplementary(end: socket.socket) -> Iterable[int]:
     try:
         packed = end.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * MOST_GROUPS)
     except OSError as error:  # more of them, or an old kernel: fewer groups are fewer rights
-        log.debug("control: no supplementary groups: %s", error)
+        log.debug("control: no supplementary groups: %s", error, extra=MessageId.DETAIL.extra)
         return ()
     return struct.unpack(f"{len(packed) // 4}I", packed)
 

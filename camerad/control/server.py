@@ -48,6 +48,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from aiohttp import web
 
 from camerad.base.errors import CameradError, ControlError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
 from camerad.config.access import Access
@@ -130,7 +131,9 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except (ConnectionResetError, asyncio.CancelledError):
         raise
     except Exception:
-        log.exception("control: %s %s failed", request.method, request.path)
+        log.exception(
+            "control: %s %s failed", request.method, request.path, extra=MessageId.MISTAKE.extra
+        )
         return web.json_response({"error": "internal error; see the daemon's log"}, status=500)
 
 
@@ -325,7 +328,7 @@ class Control:
                     line = ":\n\n"
                 await response.write(line.encode())
         except ConnectionResetError:
-            log.debug("control: a listener went away")
+            log.debug("control: a listener went away", extra=MessageId.DETAIL.extra)
         finally:
             self._listeners.pop(queue, None)
         return response

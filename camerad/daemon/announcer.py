@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from camerad.base.message_ids import MessageId
 from camerad.base.text import LONGEST, printable
 from camerad.behaviour.announcements import OF_SELF_VIEW, Announcement, announcement
 from camerad.behaviour.stages import Stage, State
@@ -92,6 +93,7 @@ class Announcer:
                 "configuration (aplay -L lists the devices)",
                 what.value,
                 spoken.why,
+                extra=MessageId.SPEAKER.extra,
             )
         down = spoken.outcome == FAILED or (self._down and spoken.outcome != PLAYED)
         if down != self._down:

@@ -29,6 +29,7 @@ from camerad.base import process
 from camerad.base.async_utils import raise_error, watched
 from camerad.base.clock import SECOND, Clock, SystemClock
 from camerad.base.errors import EX_SOFTWARE
+from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.base.wall_clock import TimeKeeper
 from camerad.behaviour import liveness, stages
@@ -140,7 +141,10 @@ class App:
         loop = core.loop.attach()
         loop.set_exception_handler(self._shutdown.mistake)
         if not process.set_priority(process.CAMERA_NICE):
-            log.info("no right to go before other programs: a busy machine may cost frames")
+            log.info(
+                "no right to go before other programs: a busy machine may cost frames",
+                extra=MessageId.PRIORITY.extra,
+            )
         process.forbid_dumps()
         process.overwrite_freed_memory()
         process.return_freed_memory()
@@ -239,7 +243,12 @@ class App:
             for watching in watches:
                 parts.callback(watched(watching).cancel)
             self._core.loop.background(self._camera.note_reboot())
-            log.info("camerad %s, policy %s", __version__, settings.policy.name)
+            log.info(
+                "camerad %s, policy %s",
+                __version__,
+                settings.policy.name,
+                extra=MessageId.STARTED.extra,
+            )
             self._core.post()
             # Buttons and lights work; a camera that is missing shows by its own light.
             notify("READY=1")
@@ -257,7 +266,10 @@ class App:
     async def _stop_link(self) -> None:
         self._link.stop(self._clock.now_us() + round(STOP_SECONDS * SECOND))
         if not await self._core.loop.in_thread(lambda: self._link.join(LINK_END_SECONDS)):
-            log.error("the capture process does not end; it is left to the kernel")
+            log.error(
+                "the capture process does not end; it is left to the kernel",
+                extra=MessageId.END_LATE.extra,
+            )
 
     # ------------------------------------------------------------------ parts
 
@@ -383,7 +395,7 @@ class App:
 
     def _display_state(self, fault: str | None) -> None:
         if fault is not None:
-            log.error("display down: %s", fault)
+            log.error("display down: %s", fault, extra=MessageId.DISPLAY.extra)
         self._core.conditions.set(Condition.DISPLAY_DOWN, holds=fault is not None)
 
     def _play(self, kind: stages.CueKind) -> None:

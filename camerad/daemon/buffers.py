@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from camerad.base.errors import RingError, RingLockError
+from camerad.base.message_ids import MessageId
 from camerad.config import Settings
 from camerad.hardware import from_settings
 from camerad.stream.ring import Ring
@@ -30,7 +31,7 @@ class Rings:
                     ring.close()
             except RingError as error:
                 # Storage that never answered still holds a lease; the kernel frees the memory.
-                _log.error("%s", error)
+                _log.error("%s", error, extra=MessageId.STORAGE.extra)
 
 
 def make_rings(settings: Settings) -> Rings:
@@ -41,7 +42,7 @@ def make_rings(settings: Settings) -> Rings:
     try:
         return _make(settings, lock=True)
     except RingLockError as error:
-        _log.error("no pre-event buffer: %s", error)
+        _log.error("no pre-event buffer: %s", error, extra=MessageId.NO_BUFFER.extra)
         return _make(settings, lock=False)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from camerad.base.clock import SECOND
 from camerad.base.errors import EX_REBOOT
+from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.behaviour import stages
 from camerad.behaviour.budget import CARD_SECONDS
@@ -56,6 +57,7 @@ class CameraSupervisor:
             hello.get("camera"),
             hello.get("platform"),
             hello.get("encoder"),
+            extra=MessageId.CAMERA_UP.extra,
         )
         self._error_logged = ""
         self._fatal_logged = False
@@ -72,23 +74,23 @@ class CameraSupervisor:
     def down(self, reason: str) -> None:
         """The camera has failed, and recovery goes on."""
         if Condition.CAMERA_DOWN not in self._core.conditions:
-            log.error("camera down: %s", reason)
+            log.error("camera down: %s", reason, extra=MessageId.CAMERA_DOWN.extra)
         self._core.conditions.raise_(Condition.CAMERA_DOWN)
 
     def gap(self, gap: Gap) -> None:
         """Footage is missing in the ring."""
-        log.warning("footage is missing: %s", describe(gap))
+        log.warning("footage is missing: %s", describe(gap), extra=MessageId.FOOTAGE_MISSING.extra)
 
     def error(self, message: str) -> None:
         """Something went wrong, for the log."""
         if message != self._error_logged:  # said once, however often it is tried again
-            log.error("camera: %s", message)
+            log.error("camera: %s", message, extra=MessageId.CAMERA_ERROR.extra)
         self._error_logged = message
 
     def fatal(self, reason: str) -> None:
         """Only a reboot can help."""
         if not self._fatal_logged:
-            log.critical("the camera does not come back: %s", reason)
+            log.critical("the camera does not come back: %s", reason, extra=MessageId.REBOOT.extra)
         # One that fails again and again but delivers in between has something to be recorded.
         silent = Condition.CAMERA_DOWN in self._core.conditions
         self._core.conditions.raise_(Condition.CAMERA_DOWN)
@@ -102,7 +104,10 @@ class CameraSupervisor:
     async def note_reboot(self) -> None:
         """Tell the wearer if the machine was rebooted for the camera's sake while it recorded."""
         if await self._core.loop.in_thread(self._reboots.ended_a_recording):
-            log.warning("the camera was recording when the machine was rebooted for its sake")
+            log.warning(
+                "the camera was recording when the machine was rebooted for its sake",
+                extra=MessageId.CUT_OFF.extra,
+            )
             self._core.post(stages.CutOff(self._core.now_us()))
 
     async def _reboot(self, reason: str, *, silent: bool) -> None:
@@ -117,7 +122,11 @@ class CameraSupervisor:
             asked = self._core.loop.in_thread(lambda: self._reboots.resolve(recording=recording))
             await asyncio.wait({asked}, timeout=CARD_SECONDS)
             if not asked.done():
-                log.error("no reboot yet: the card has not answered for %g s", CARD_SECONDS)
+                log.error(
+                    "no reboot yet: the card has not answered for %g s",
+                    CARD_SECONDS,
+                    extra=MessageId.REBOOT.extra,
+                )
                 self._no_reboot(reason, silent=silent)
                 if await asked is not None:
                     await self._core.loop.in_thread(self._reboots.take_back)
@@ -129,7 +138,7 @@ class CameraSupervisor:
             self._no_reboot(reason, silent=silent)
             return
         self._note("reboot", reason=reason, count=resolved.count)
-        log.critical("rebooting, attempt %d", resolved.count)
+        log.critical("rebooting, attempt %d", resolved.count, extra=MessageId.REBOOT.extra)
         self._give_up(EX_REBOOT)
 
     def _no_reboot(self, reason: str, *, silent: bool) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from camerad.base.clock import SECOND, ClockSource
+from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import ClockWatch, Known, TimeKeeper
 from camerad.behaviour.stages import Condition
 from camerad.daemon.core import Core, Note
@@ -52,13 +53,13 @@ class ClockMonitor:
             self._keeper.learn(known)
 
     def _source(self, source: ClockSource) -> None:
-        log.info("wall time: %s", source.value)
+        log.info("wall time: %s", source.value, extra=MessageId.CLOCK.extra)
         self._core.conditions.set(Condition.CLOCK_UNTRUSTED, holds=source is ClockSource.UNKNOWN)
         self._note("clock", step_us=None, source=source)
         self._on_change()
 
     def _stepped(self, step_us: int) -> None:
-        log.warning("wall time was set by %+.1f s", step_us / SECOND)
+        log.warning("wall time was set by %+.1f s", step_us / SECOND, extra=MessageId.CLOCK.extra)
         self._note("clock", step_us=step_us, source=None)
         self.steps += 1
         self._on_change()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.daemon.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Mending:
                 "%s: somebody put another file in its place while it is recorded: what is recorded "
                 "goes with its last moment; find out who can write there",
                 path,
+                extra=MessageId.REPLACED.extra,
             )
             self._note("replaced", id=recording)
         return True
@@ -130,11 +132,17 @@ class Mending:
         if known is not None and known.final is not None and skeleton.end_of(path) is None:
             # It had its end: what became of it since is damage, and nothing to be signed.
             text = f"the ledger knows its end {known.final}, and its file has none; it was left"
-            log.error("%s: %s", recording, text)
+            log.error("%s: %s", recording, text, extra=MessageId.REPAIRED.extra)
             return recovery.Repaired(recording, path, recovery.Outcome.DAMAGED, text)
         repaired = recovery.repair(path, key, self._clock, self._owed(recording))
         if repaired.outcome not in (recovery.Outcome.RUNNING, recovery.Outcome.WHOLE):
-            log.warning("%s: %s: %s", repaired.id, repaired.outcome.value, repaired.text)
+            log.warning(
+                "%s: %s: %s",
+                repaired.id,
+                repaired.outcome.value,
+                repaired.text,
+                extra=MessageId.REPAIRED.extra,
+            )
         if repaired.outcome is recovery.Outcome.EMPTY:
             self._note("removed_empty", name=os.path.basename(path))
         if repaired.outcome is recovery.Outcome.RECOVERED:
@@ -173,7 +181,7 @@ class Mending:
                 left[path] = str(error)
         for path, text in left.items():
             if self._told.get(path) != text:  # once, however often it is tried
-                log.error("%s", text)
+                log.error("%s", text, extra=MessageId.REPAIRED.extra)
         self._told = left
         return bool(left)
 
@@ -187,10 +195,14 @@ class Mending:
         try:
             verdict = verify(path, KeyRing([key.public])).verdict
         except Exception:
-            log.exception("%s: cannot be checked", path)
+            log.exception("%s: cannot be checked", path, extra=MessageId.REPAIRED.extra)
             return
         if verdict in (Verdict.NOT_AUTHENTIC, Verdict.UNREADABLE):
-            log.error("%s: after its repair it is not authentic as a whole", path)
+            log.error(
+                "%s: after its repair it is not authentic as a whole",
+                path,
+                extra=MessageId.NOT_AUTHENTIC.extra,
+            )
             self._note("fault", condition="recording_damaged", holds=True)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Intent
 
@@ -38,7 +39,9 @@ Listener = Callable[[Step], None]
 def log_stage(step: Step) -> None:
     """Log the stage, where the step has led to another."""
     if step.after.stage is not step.before.stage:
-        log.info("%s -> %s", step.before.stage.value, step.after.stage.value)
+        log.info(
+            "%s -> %s", step.before.stage.value, step.after.stage.value, extra=MessageId.STAGE.extra
+        )
 
 
 class Timed(Protocol):
@@ -119,7 +122,7 @@ class Dispatcher:
         try:
             self.state, effects = stages.step(before, event, self.rules)
         except stages.IllegalEvent as error:
-            log.warning("ignored: %s", error)
+            log.warning("ignored: %s", error, extra=MessageId.IMPOSSIBLE.extra)
             return
         self._refused = self._refused or stages.Cue(stages.CueKind.REFUSED) in effects
         step = Step(event, before, self.state, effects)

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from camerad.base.clock import SECOND, Clock
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import STALLED_SECONDS
 from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
 
@@ -183,5 +184,8 @@ class Heartbeat:
         if not self._failed:
             self._failed = True
             log.error(
-                "%s: up to when recordings are wanted cannot be noted: %s", self._directory, error
+                "%s: up to when recordings are wanted cannot be noted: %s",
+                self._directory,
+                error,
+                extra=MessageId.STORAGE.extra,
             )

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.behaviour.stages import Condition, CueKind
 from camerad.daemon.core import Core, Note
@@ -29,7 +30,7 @@ class LightMonitor:
         """An output cannot be driven, or can again (None). It may be told of while lights are being
         set, so the condition follows afterwards."""
         if what is not None:
-            log.error("%s cannot be driven: %s", output, what)
+            log.error("%s cannot be driven: %s", output, what, extra=MessageId.LIGHT.extra)
         if what is not None and output == "red" and Condition.LIGHT_DOWN in self._core.conditions:
             # That of another light was told; this one is the one that says that footage is kept.
             self._play(CueKind.LIGHT_DOWN)

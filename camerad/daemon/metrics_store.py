@@ -19,6 +19,7 @@ from camerad import __version__
 from camerad.base.async_utils import watched
 from camerad.base.clock import Clock
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import COUNTERS_END_SECONDS
 from camerad.control.metrics import Metrics
 from camerad.daemon.dispatcher import Step
@@ -68,7 +69,10 @@ class Counting:
         try:
             await asyncio.wait_for(self._save(), COUNTERS_END_SECONDS)
         except TimeoutError:
-            log.warning("the counters are not saved: the card takes too long")
+            log.warning(
+                "the counters are not saved: the card takes too long",
+                extra=MessageId.COUNTERS.extra,
+            )
 
     async def _keep(self) -> None:
         await self._join_former()
@@ -100,7 +104,7 @@ class Counting:
         try:
             durable_files.publish(self._path, content)
         except StorageError as error:
-            log.warning("the counters are not saved: %s", error)
+            log.warning("the counters are not saved: %s", error, extra=MessageId.COUNTERS.extra)
 
     def _load(self) -> tuple[bool, Any]:
         """Whether it is known what was counted before, and that; None if it is nothing."""
@@ -111,7 +115,12 @@ class Counting:
         except FileNotFoundError:
             return True, None
         except OSError as error:
-            log.warning("%s cannot be read, and is left as it is: %s", self._path, error.strerror)
+            log.warning(
+                "%s cannot be read, and is left as it is: %s",
+                self._path,
+                error.strerror,
+                extra=MessageId.COUNTERS.extra,
+            )
             return False, None
         except (ValueError, RecursionError) as error:
             return self._set_aside(error), None
@@ -126,10 +135,11 @@ class Counting:
             self._path,
             error,
             kept,
+            extra=MessageId.COUNTERS.extra,
         )
         try:
             durable_files.rename(self._path, kept)
         except StorageError as trouble:
-            log.warning("%s", trouble)
+            log.warning("%s", trouble, extra=MessageId.COUNTERS.extra)
             return False
         return True

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
@@ -76,7 +77,9 @@ class Microphone:
         before whether it works."""
         self.state, self.why = news.state, news.why
         if news.state in DOWN:
-            _log.error("microphone %s: %s", news.state.value, news.why)
+            _log.error(
+                "microphone %s: %s", news.state.value, news.why, extra=MessageId.MICROPHONE.extra
+            )
         self._heard(news)
         if news.state in DOWN or news.state is SoundState.ON:
             self._core.conditions.set(Condition.MICROPHONE_DOWN, holds=news.state in DOWN)
@@ -88,5 +91,8 @@ class Microphone:
 
     def unknown(self) -> None:
         """The capture process cannot say what it would send: recordings are silent."""
-        _log.error("microphone: the capture process has no encoder for sound")
+        _log.error(
+            "microphone: the capture process has no encoder for sound",
+            extra=MessageId.MICROPHONE.extra,
+        )
         self._core.conditions.raise_(Condition.MICROPHONE_DOWN)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from camerad.base.clock import Clock
+from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import Known
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
@@ -117,6 +118,7 @@ def open_books(
             "half to the office ('camerad identity show'), or put the former key back",
             found.key.public.thumbprint,
             found.replaced,
+            extra=MessageId.IDENTITY_CHANGED.extra,
         )
     ledger = Ledger.open(
         os.path.join(root, "ledger"),

@@ -29,6 +29,7 @@ from camerad.base import durable_files
 from camerad.base.async_utils import watched
 from camerad.base.clock import SECOND
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import battery, heat, scarcity
 from camerad.behaviour.battery import Battery
 from camerad.behaviour.heat import Heat
@@ -132,7 +133,12 @@ class Resources:
         try:
             Path(self._word).write_text(f"{self._off}\n", encoding="ascii")
         except OSError as error:
-            log.critical("%s: cannot ask for power-off: %s", self._word, error.strerror)
+            log.critical(
+                "%s: cannot ask for power-off: %s",
+                self._word,
+                error.strerror,
+                extra=MessageId.POWER_OFF.extra,
+            )
 
     # ------------------------------------------------------------------ what is known
 
@@ -207,7 +213,10 @@ class Resources:
             self._core.conditions.set(condition, holds=holds)
         if now.low and not before.low:
             log.warning(
-                "battery low: %s %%, about %d minutes of recording", self.percent, now.minutes or 0
+                "battery low: %s %%, about %d minutes of recording",
+                self.percent,
+                now.minutes or 0,
+                extra=MessageId.BATTERY.extra,
             )
         self._count_down(now)
         rates = (now.recording.rate, now.standby.rate)
@@ -218,13 +227,21 @@ class Resources:
     def _count_down(self, now: Battery) -> None:
         if not now.critical:
             if self._critical_us is not None and self._off is None:
-                log.warning("battery no longer critical: %s %%; the camera stays on", self.percent)
+                log.warning(
+                    "battery no longer critical: %s %%; the camera stays on",
+                    self.percent,
+                    extra=MessageId.BATTERY.extra,
+                )
             self._critical_us = None
             return
         now_us = self._clock.now_us()
         if self._critical_us is None:
             self._critical_us = now_us
-            log.critical("battery critical: %s %%; the camera ends", self.percent)
+            log.critical(
+                "battery critical: %s %%; the camera ends",
+                self.percent,
+                extra=MessageId.BATTERY.extra,
+            )
         elif now_us - self._critical_us >= POWER_OFF_US and self._off is None:
             self._off = f"the battery is at {self.percent} %"
             self._levers.shut_down(REASON)
@@ -233,7 +250,9 @@ class Resources:
         try:
             return read_rates(self._rates)
         except NoRatesError as error:
-            log.warning("%s; the battery's drain is measured anew", error)
+            log.warning(
+                "%s; the battery's drain is measured anew", error, extra=MessageId.BATTERY.extra
+            )
             return None, None
 
     async def _save(self, rates: tuple[float | None, float | None]) -> None:
@@ -242,7 +261,11 @@ class Resources:
         try:
             await self._core.loop.in_thread(lambda: durable_files.publish(self._rates, content))
         except StorageError as error:
-            log.warning("%s; the next start measures the battery's drain anew", error)
+            log.warning(
+                "%s; the next start measures the battery's drain anew",
+                error,
+                extra=MessageId.BATTERY.extra,
+            )
 
     def _forget_word(self) -> None:
         try:
@@ -250,7 +273,12 @@ class Resources:
         except FileNotFoundError:
             pass
         except OSError as error:
-            log.error("%s: an old word cannot be removed: %s", self._word, error.strerror)
+            log.error(
+                "%s: an old word cannot be removed: %s",
+                self._word,
+                error.strerror,
+                extra=MessageId.POWER_OFF.extra,
+            )
 
     # ------------------------------------------------------------------ heat, memory, card
 
@@ -277,7 +305,12 @@ class Resources:
             heat.step(self.heat, reading, self._settings.thermal.hot_celsius),
         )
         if before.step != self.heat.step:
-            log.warning("%d pictures per second: %s", self.fps, self.heat.cause.value)
+            log.warning(
+                "%d pictures per second: %s",
+                self.fps,
+                self.heat.cause.value,
+                extra=MessageId.HEAT.extra,
+            )
             self._levers.set_fps(self.fps, self.heat.cause.value)
         self._core.conditions.set(Condition.HOT, holds=self.heat.hot)
         self._fault(UNDER_VOLTAGE, bool(warmth.under_voltage))
@@ -292,12 +325,14 @@ class Resources:
         if holds is (name in self._faults):
             return
         (self._faults.add if holds else self._faults.discard)(name)
-        log.warning("%s: %s", name, "it holds" if holds else "it is over")
+        log.warning(
+            "%s: %s", name, "it holds" if holds else "it is over", extra=MessageId.GAUGE.extra
+        )
         self._levers.note("fault", condition=name, holds=holds)
 
     def _say(self, what: str, why: str | None) -> None:
         if why is not None and self._said.get(what) != why:  # once, however often it is seen
-            log.error("%s: %s", what, why)
+            log.error("%s: %s", what, why, extra=MessageId.GAUGE.extra)
         self._said[what] = why or ""
 
     async def _watch(

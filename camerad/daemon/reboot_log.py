@@ -13,6 +13,7 @@ import os
 from typing import Final
 
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import reboots
 from camerad.behaviour.budget import MOST_REBOOTS
 from camerad.behaviour.reboots import Reboots
@@ -42,14 +43,20 @@ class Rebooting:
         if wanted is None:
             if self._news("no more"):
                 log.error(
-                    "%d reboots have not brought the camera back: no more of them", MOST_REBOOTS
+                    "%d reboots have not brought the camera back: no more of them",
+                    MOST_REBOOTS,
+                    extra=MessageId.REBOOT.extra,
                 )
             return None
         try:
             self._write(wanted)
         except StorageError as error:
             if self._news(str(error)):
-                log.error("no reboot, because it could not be remembered: %s", error)
+                log.error(
+                    "no reboot, because it could not be remembered: %s",
+                    error,
+                    extra=MessageId.REBOOT.extra,
+                )
             return None
         return wanted
 
@@ -74,7 +81,11 @@ class Rebooting:
         try:
             self._write(known)
         except StorageError as error:
-            log.error("what is known of reboots could not be written: %s", error)
+            log.error(
+                "what is known of reboots could not be written: %s",
+                error,
+                extra=MessageId.REBOOT.extra,
+            )
 
     def _write(self, known: Reboots) -> None:
         from camerad.base import durable_files  # noqa: PLC0415 - slow to import
@@ -93,7 +104,10 @@ class Rebooting:
         except (OSError, ValueError, RecursionError) as error:
             if self._news(str(error)):
                 log.error(
-                    "%s: %s; there are to be no reboots until the camera works", self._path, error
+                    "%s: %s; there are to be no reboots until the camera works",
+                    self._path,
+                    error,
+                    extra=MessageId.REBOOT.extra,
                 )
             return Reboots(MOST_REBOOTS)
 

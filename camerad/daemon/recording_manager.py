@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from camerad.base.async_utils import raise_error
 from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.text import count
 from camerad.base.wall_clock import Known
 from camerad.behaviour import liveness, stages
@@ -121,14 +122,21 @@ class Recordings:
         standing = standing_of(self._settings.device.provision_dir)
         if standing is Standing.UNPROVISIONED:
             log.error(
-                "this camera is not set up: camerad-report.txt on its card says what is wrong"
+                "this camera is not set up: camerad-report.txt on its card says what is wrong",
+                extra=MessageId.PROVISIONED.extra,
             )
             self._core.conditions.raise_(Condition.UNPROVISIONED)
         elif not self._settings.recipients:
-            log.error("nobody is named in 'recipients' who could open a recording: none is made")
+            log.error(
+                "nobody is named in 'recipients' who could open a recording: none is made",
+                extra=MessageId.NO_RECIPIENTS.extra,
+            )
             self._core.conditions.raise_(Condition.NO_RECIPIENTS)
         if standing is Standing.REFUSED:
-            log.error("a file on the card was refused: camerad-report.txt beside it says why")
+            log.error(
+                "a file on the card was refused: camerad-report.txt beside it says why",
+                extra=MessageId.PROVISION_REFUSED.extra,
+            )
             self._core.conditions.raise_(Condition.PROVISION_REFUSED)
 
     def close(self, seconds: float) -> bool:
@@ -144,19 +152,26 @@ class Recordings:
         return asyncio.wrap_future(self._keeping.ask(work))
 
     def _keeping_opened(self, opened: Opened) -> None:
-        log.info("identity %s", opened.thumbprint)
+        log.info("identity %s", opened.thumbprint, extra=MessageId.IDENTITY.extra)
         self._kept = opened
         self._core.conditions.clear(Condition.LEDGER_FAILED)
         if opened.shift is not None:
             self._known.shift(opened.shift)  # before a recording that goes on bears a name
         if opened.resume is not None:
-            log.warning("the recording %s was cut off: it goes on as a new one", opened.resume)
+            log.warning(
+                "the recording %s was cut off: it goes on as a new one",
+                opened.resume,
+                extra=MessageId.RECORDING_GOES_ON.extra,
+            )
             self._continues = opened.resume
             self._goes_on = opened
             now_us = self._clock.now_us()
             self._core.post(stages.Intended(now_us, Intent.RECORD, now_us, CONTINUED))
         elif opened.cut_off:
-            log.warning("the camera was recording when it ended; it does not go on by itself")
+            log.warning(
+                "the camera was recording when it ended; it does not go on by itself",
+                extra=MessageId.CUT_OFF.extra,
+            )
             self._core.post(stages.CutOff(self._clock.now_us()))
         self._settle()
 
@@ -303,7 +318,7 @@ class Recordings:
 
     def mute(self, on: bool, at_us: int) -> None:
         """The wearer wants no sound from `at_us` on, or wants it again."""
-        log.info("sound %s", "off" if on else "on")
+        log.info("sound %s", "off" if on else "on", extra=MessageId.SOUND_SWITCHED.extra)
         self.note("mute", on=on, at_us=at_us)
         self._soundtracks.mute(on, at_us)
 
@@ -325,7 +340,7 @@ class Recordings:
     # ------------------------------------------------------------------ what the recorder says
 
     def _opened(self, number: int, recording_id: str) -> None:
-        log.info("recording %s", recording_id)
+        log.info("recording %s", recording_id, extra=MessageId.RECORDING_OPENED.extra)
         if number == self._begun:
             self._core.post(stages.Opened(self._clock.now_us(), recording_id))
 
@@ -338,7 +353,10 @@ class Recordings:
     def _closed(self, number: int, info: RecordingInfo | None) -> None:
         self._end_recorder(number)
         if info is None:
-            log.error("the recording is empty: the camera delivered nothing")
+            log.error(
+                "the recording is empty: the camera delivered nothing",
+                extra=MessageId.RECORDING_FAILED.extra,
+            )
         else:
             log.info(
                 "closed %s: %.1f s, %s, %s",
@@ -346,6 +364,7 @@ class Recordings:
                 info.seconds,
                 count(info.frames, "picture"),
                 count(len(info.gaps), "gap"),
+                extra=MessageId.RECORDING_CLOSED.extra,
             )
         if number == self._begun:
             self._empty = info is None
@@ -359,11 +378,13 @@ class Recordings:
         recording = self._core.state.stage is Stage.RECORDING
         newest = number == self._begun
         if isinstance(error, ParametersChangedError) and recording and newest:
-            log.warning("%s; it goes on as a new recording", error)
+            log.warning(
+                "%s; it goes on as a new recording", error, extra=MessageId.RECORDING_GOES_ON.extra
+            )
             self._continues = self._core.state.recording_id
             self.start(CONTINUED, self._clock.now_us(), pre_event=True)
             return
-        log.error("recording failed: %s", error)
+        log.error("recording failed: %s", error, extra=MessageId.RECORDING_FAILED.extra)
         if recording and not newest:
             return  # repair closes it, and what the card takes now the running one finds out
         if isinstance(error, StorageError):
@@ -445,5 +466,7 @@ class Recordings:
             return False
         deleted = await self.ask(lambda store, _key: store.make_room(round(wanted)))
         for one in deleted:
-            log.info("deleted %s to make room: the office has it", one.id)
+            log.info(
+                "deleted %s to make room: the office has it", one.id, extra=MessageId.DELETED.extra
+            )
         return bool(deleted)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from camerad.base.clock import SECOND, Moment
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import shift, signals, stages
 from camerad.behaviour.badge import badge
 from camerad.behaviour.shift import ShiftRules, Source
@@ -109,7 +110,7 @@ class Shifts:
         try:
             text = badge(wearer)
         except ValueError as error:
-            log.error("the reader of badges is wrong: %s", error)
+            log.error("the reader of badges is wrong: %s", error, extra=MessageId.BADGE.extra)
             return
         self._step(shift.Seen(self._clock.now_us(), text))
 
@@ -131,7 +132,7 @@ class Shifts:
         for effect in effects:
             match effect:
                 case shift.Began(begun):
-                    log.info("a shift begins")
+                    log.info("a shift begins", extra=MessageId.SHIFT.extra)
                     self._note(
                         "shift_begun",
                         wearer=begun.wearer,
@@ -140,7 +141,7 @@ class Shifts:
                         began_boot=self._clock.boot_id,
                     )
                 case shift.Ended(why):
-                    log.info("the shift ends: %s", why.value)
+                    log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
                     self._note("shift_ended", why=why.value)
                 case shift.Refused(why_not):
                     refused = why_not.value

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND
 from camerad.base.errors import EX_REBOOT, EX_SOFTWARE
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.budget import END_SECONDS, LEDGER_END_SECONDS, SHUTDOWN_SECONDS
 from camerad.behaviour.events import RESTARTED
@@ -56,9 +57,14 @@ class Shutdown:
         no more of something for whoever connects, they may try again."""
         error = context.get("exception")
         if "socket" in context and isinstance(error, OSError) and error.errno in _SCARCE:
-            log.error("%s: %s", context["message"], error)
+            log.error("%s: %s", context["message"], error, extra=MessageId.SCARCE.extra)
             return
-        log.critical("%s", context["message"], exc_info=context.get("exception"))
+        log.critical(
+            "%s",
+            context["message"],
+            exc_info=context.get("exception"),
+            extra=MessageId.MISTAKE.extra,
+        )
         self.give_up(EX_SOFTWARE)
 
     async def close_recordings(self) -> None:
@@ -68,10 +74,14 @@ class Shutdown:
         since_us = now_us if self._since_us is None else self._since_us
         seconds = max(LEDGER_END_SECONDS, END_SECONDS - (now_us - since_us) / SECOND)
         if not await self._core.loop.in_thread(lambda: self._recordings.close(seconds)):
-            log.error("the ledger could not be brought to its end")
+            log.error("the ledger could not be brought to its end", extra=MessageId.END_LATE.extra)
 
     def _late(self) -> None:
         if not self.ended.is_set():
-            log.critical("the end took longer than %g s; left as it is", SHUTDOWN_SECONDS)
+            log.critical(
+                "the end took longer than %g s; left as it is",
+                SHUTDOWN_SECONDS,
+                extra=MessageId.END_LATE.extra,
+            )
             self.exit_code = self.exit_code or EX_SOFTWARE
             self.ended.set()

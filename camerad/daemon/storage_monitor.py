@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import scarcity
 from camerad.behaviour.budget import CARD_SECONDS, STALL_LOOK_SECONDS, STALLED_SECONDS
 from camerad.behaviour.stages import Condition
@@ -83,7 +84,7 @@ class Card:
             error = answer.exception()
             refusal = error if isinstance(error, StorageError) else answer.result()
             if refusal is not None:
-                log.error("%s", refusal)
+                log.error("%s", refusal, extra=MessageId.STORAGE.extra)
                 self.failed(refusal)
 
         answer.add_done_callback(answered)
@@ -103,9 +104,12 @@ class Card:
                 "%s: the card has not answered for %g s; what is to be kept waits in memory",
                 self._directory,
                 STALLED_SECONDS,
+                extra=MessageId.STORAGE.extra,
             )
         elif was is not None and self._stalled_us is None:
-            log.warning("%s: the card answers again", self._directory)
+            log.warning(
+                "%s: the card answers again", self._directory, extra=MessageId.STORAGE.extra
+            )
         self._show_stall()
 
     def _show_stall(self) -> None:
@@ -175,7 +179,7 @@ class Card:
             if self._refuses:
                 return
             if condition_of(error) not in self._core.conditions:
-                log.error("storage: %s", error)
+                log.error("storage: %s", error, extra=MessageId.STORAGE.extra)
             self.failed(error)
             return
         self._room = room

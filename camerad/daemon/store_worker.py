@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock, Moment
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import Known
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
@@ -312,7 +313,7 @@ class Keeping:
         except StorageError as error:
             now_us = self._clock.now_us()
             if what not in self._troubles:
-                log.error("%s", error)
+                log.error("%s", error, extra=MessageId.STORAGE.extra)
             since_us = self._troubles.setdefault(what, now_us)
             # Before the store is open nothing can be recorded, whatever the card does in a moment.
             may_pass = self._store is not None and error.errno in PASSING
@@ -344,7 +345,7 @@ class Keeping:
         while len(self._unwritten) > MOST_UNWRITTEN:
             kind, _, facts = self._unwritten.popleft()
             self._forget(kind, facts)
-            log.error("the ledger does not get to know: %s", kind)
+            log.error("the ledger does not get to know: %s", kind, extra=MessageId.LEDGER.extra)
 
     def _forget(self, kind: str, facts: dict[str, Any]) -> None:
         """From when the ledger knows the end of a recording, its file is like any other."""
@@ -385,14 +386,18 @@ class Keeping:
         if self._clock.now_us() - self._uptime_us >= UPTIME_US:
             self.note("uptime")
         for deletion in store.purge():
-            log.info("deleted %s: %s", deletion.id, deletion.why)
+            log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
         if self._updates is not None:
             self._updates.tell(store.ledger)
         store.ledger.keep_house(self._settings.policy.retention_days)
         soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:
             if known.id not in self.expiring:
-                log.warning("%s is flagged and will be deleted soon unless it is held", known.id)
+                log.warning(
+                    "%s is flagged and will be deleted soon unless it is held",
+                    known.id,
+                    extra=MessageId.EXPIRING.extra,
+                )
         self.expiring = tuple(known.id for known in soon)
 
     def _compare(self, store: Store) -> None:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 
 from camerad.base.clock import Clock
+from camerad.base.message_ids import MessageId
 from camerad.base.sd_notify import notify
 from camerad.behaviour import liveness
 from camerad.behaviour.budget import BEAT_SECONDS, END_SECONDS, Part
@@ -44,7 +45,11 @@ class Watchdog:
         while True:
             seen, stuck = liveness.look(seen, self._signs(), self._clock.now_us())
             if stuck:
-                log.critical("stuck: %s; the daemon is given up", ", ".join(stuck))
+                log.critical(
+                    "stuck: %s; the daemon is given up",
+                    ", ".join(stuck),
+                    extra=MessageId.STUCK.extra,
+                )
                 self._given_up = True
                 self._on_stuck(stuck)
                 return

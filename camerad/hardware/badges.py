@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from camerad.base.async_utils import watched
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import BADGES_END_SECONDS, KERNEL_SECONDS, LEAVE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class BadgeReader:
             except OSError as error:
                 what = f"it cannot be started: {error}"
             if what != self._told:  # once, however often it is tried again
-                log.error("no badge can be read: %s", what)
+                log.error("no badge can be read: %s", what, extra=MessageId.BADGE.extra)
             self._told = what
             await asyncio.sleep(AGAIN_SECONDS)
 
@@ -118,7 +119,11 @@ async def _end(process: asyncio.subprocess.Process, leave_seconds: float = 0.0) 
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         if not await _gone(process, KERNEL_SECONDS):
-            log.error("the process %d that looks for badges cannot be killed", process.pid)
+            log.error(
+                "the process %d that looks for badges cannot be killed",
+                process.pid,
+                extra=MessageId.BADGE.extra,
+            )
     return process.returncode
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from camerad.base.async_utils import watched
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import (
     DISPLAY_ANSWER_SECONDS,
     DISPLAY_START_SECONDS,
@@ -163,7 +164,9 @@ class SelfView:
         except ValueError as error:
             fault = f"the self-view process talks nonsense: {error}"
         except OSError as error:
-            log.debug("self-view: %s", error)  # it died; that is what fault says already
+            log.debug(
+                "self-view: %s", error, extra=MessageId.DISPLAY.extra
+            )  # it died; that is what fault says already
         finally:
             self._writer.close()
             self._writer = None
@@ -206,7 +209,11 @@ class SelfView:
         if not await self._gone(process, LEAVE_SECONDS):
             process.kill()
             if not await self._gone(process, KERNEL_SECONDS):
-                log.error("the self-view process %d cannot be killed", process.pid)
+                log.error(
+                    "the self-view process %d cannot be killed",
+                    process.pid,
+                    extra=MessageId.DISPLAY.extra,
+                )
         self._process = None
 
     @staticmethod

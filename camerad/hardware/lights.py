@@ -19,6 +19,7 @@ import gpiozero
 from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.base.errors import HardwareError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Look, Pattern, Sounding
 from camerad.hardware import pins
 from camerad.hardware.buttons import explain
@@ -59,6 +60,7 @@ def _open(output: Output) -> Any:
                 "lgpio, or an active buzzer with buzzer.kind: active",
                 output.name,
                 output.gpio,
+                extra=MessageId.LIGHT.extra,
             )
     return gpiozero.DigitalOutputDevice(
         output.gpio, active_high=output.active_high, initial_value=False

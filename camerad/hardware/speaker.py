@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.base.async_utils import watched
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.announcements import Announcement
 from camerad.behaviour.budget import KERNEL_SECONDS, SPEAKER_END_SECONDS
 
@@ -88,12 +89,22 @@ def clips(directories: Sequence[Path]) -> dict[Announcement, Clip]:
             except FileNotFoundError:
                 continue
             except (OSError, EOFError, wave.Error, ValueError) as error:
-                log.error("%s is not played: %s; a WAV file with PCM is needed", path, error)
+                log.error(
+                    "%s is not played: %s; a WAV file with PCM is needed",
+                    path,
+                    error,
+                    extra=MessageId.SPEAKER.extra,
+                )
                 continue
             break
         else:
             searched = ", ".join(str(directory) for directory in directories)
-            log.error("there is no %s.wav to be played: put one into %s", what.value, searched)
+            log.error(
+                "there is no %s.wav to be played: put one into %s",
+                what.value,
+                searched,
+                extra=MessageId.SPEAKER.extra,
+            )
     return found
 
 
@@ -227,4 +238,4 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await asyncio.wait({ended}, timeout=KILL_SECONDS)
     if not ended.done():
         ended.cancel()
-        log.error("the player %d cannot be killed", process.pid)
+        log.error("the player %d cannot be killed", process.pid, extra=MessageId.SPEAKER.extra)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from camerad.base import durable_files
 from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger import entries, log_segments
@@ -129,9 +130,14 @@ class Ledger:
             ledger.close()
             raise
         for text in ledger.repairs:
-            _log.warning("%s", text)
+            _log.warning("%s", text, extra=MessageId.LEDGER.extra)
         if ledger.lossy:
-            _log.critical("%s: the ledger has lost entries. %s", directory, _WHAT_TO_DO)
+            _log.critical(
+                "%s: the ledger has lost entries. %s",
+                directory,
+                _WHAT_TO_DO,
+                extra=MessageId.LEDGER.extra,
+            )
         return ledger
 
     @property
@@ -175,7 +181,9 @@ class Ledger:
         with self._lock:
             self._append(Damaged(log_segments.epoch_name(self._state.head.epoch), ""))
             self.lossy = True
-        _log.critical("%s: %s. %s", self._directory, shown_by, _WHAT_TO_DO)
+        _log.critical(
+            "%s: %s. %s", self._directory, shown_by, _WHAT_TO_DO, extra=MessageId.LEDGER.extra
+        )
 
     def rotate(self) -> None:
         """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun

@@ -17,6 +17,7 @@ from typing import Final
 
 from camerad.base import durable_files
 from camerad.base.errors import EX_CONFIG, CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, PublicKey, SigningKey, public_half
@@ -141,7 +142,12 @@ def known_keys(place: Place) -> KeyRing:
         try:
             found.append(PublicKey.from_jwk(json.loads(read_plain(path, "key", _LARGEST))))
         except (StorageError, ValueError, RecursionError) as error:
-            _log.warning("not counted as a key: %s: %s", printable(path), printable(error))
+            _log.warning(
+                "not counted as a key: %s: %s",
+                printable(path),
+                printable(error),
+                extra=MessageId.NOT_LISTED.extra,
+            )
     return KeyRing(found)
 
 

@@ -28,6 +28,7 @@ from typing import Protocol
 
 from camerad.base import durable_files
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -343,7 +344,9 @@ def _deleted_in(target: str) -> frozenset[str]:
     except durable_files.ForbiddenError:
         raise
     except (CameradError, OSError) as error:
-        _log.debug("%s: no ledger of the office is read: %s", office, error)
+        _log.debug(
+            "%s: no ledger of the office is read: %s", office, error, extra=MessageId.DETAIL.extra
+        )
         return frozenset()
     return frozenset(known.id for known in state.recordings.values() if known.deleted is not None)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import KeyFileError
 from camerad.provisioning import derived_files, orders, signing, validation
@@ -79,7 +80,7 @@ def camera_of(state_dir: str) -> str | None:
     except identity.NoIdentityError:
         return None
     except (StorageError, KeyFileError) as error:
-        _log.error("%s", error)
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return None
 
 
@@ -94,14 +95,14 @@ def apply(card: Card, kept: Kept, camera: str | None, *, programs: str = PROGRAM
     try:
         pending = kept.pending
     except DamagedError as error:
-        _log.error("%s", error)
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return _judge(card, kept, camera, Found(None, damaged=True), programs)
     if pending is not None:
         return _finish(card, kept, pending, programs)
     try:
         found = Found(kept.accepted, damaged=False)
     except DamagedError as error:
-        _log.error("%s", error)
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         found = Found(None, damaged=True)
     return _judge(card, kept, camera, found, programs)
 
@@ -117,7 +118,7 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: s
         token = card.read(signing.NAME, signing.LONGEST + 1)
         read_only = card.read_only
     except StorageError as error:
-        _log.error("%s", error)
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return _refuse(card, kept, found, Refused(Why.UNREADABLE))
     verdict = validation.judge(
         content,
@@ -169,14 +170,19 @@ def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcom
         scrubbed = _clear(card, decision)
         another = card.read(NAME, 1) is not None
     except StorageError as error:
-        _log.error("%s", error)
+        _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         kept.complain(_LEFT)
         _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
         return Outcome.LEFT
     said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
     if _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed)):
         kept.settle()
-    _log.info("set up as %s by the office's key %s", order.device, order.office)
+    _log.info(
+        "set up as %s by the office's key %s",
+        order.device,
+        order.office,
+        extra=MessageId.PROVISIONED.extra,
+    )
     return Outcome.APPLIED
 
 
@@ -185,7 +191,11 @@ def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
     for cameras of several kinds."""
     for name, (program, said) in _NEEDS.items():
         if name in decision.made and not os.path.exists(os.path.join(programs, program)):
-            _log.warning("what the file asks for has no effect on this system: %s", said)
+            _log.warning(
+                "what the file asks for has no effect on this system: %s",
+                said,
+                extra=MessageId.PROVISIONED.extra,
+            )
             yield said
 
 
@@ -211,7 +221,7 @@ def _nothing(card: Card, kept: Kept, found: Found) -> Outcome:
     kept.no_file()
     if found.decision is None:
         advice = TOLD[Why.STATE_DAMAGED] if found.damaged else _missing(card)
-        _log.warning("this camera is not set up: %s", advice)
+        _log.warning("this camera is not set up: %s", advice, extra=MessageId.PROVISIONED.extra)
         _report(card, Told(None, None, (advice,)))
     return Outcome.NOTHING
 
@@ -243,7 +253,7 @@ def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
         retires=None,
     )
     kept.refuse(order, why)
-    _log.error("%s was refused: %s", NAME, why)
+    _log.error("%s was refused: %s", NAME, why, extra=MessageId.PROVISION_REFUSED.extra)
     _report(card, Told(found.decision, refused.why, (why, *refused.mistakes)))
     return Outcome.REFUSED
 
@@ -256,8 +266,12 @@ def _report(card: Card, told: Told) -> bool:
     try:
         card.write(REPORT, report.encode())
     except StorageError as error:
-        _log.error("the report cannot be left on the card: %s", error)
+        _log.error(
+            "the report cannot be left on the card: %s",
+            error,
+            extra=MessageId.PROVISION_REFUSED.extra,
+        )
         for line in report.splitlines():
-            _log.info("%s", line)
+            _log.info("%s", line, extra=MessageId.PROVISION_REFUSED.extra)
         return error.errno in (errno.ENOSPC, errno.ENOENT, errno.EISDIR)
     return True

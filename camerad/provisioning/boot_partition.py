@@ -14,6 +14,7 @@ from typing import Final
 
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 
@@ -76,21 +77,21 @@ class Card:
         try:
             folders = ["", *self._folders()]
         except StorageError as error:
-            _log.warning("%s", error)
+            _log.warning("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
             return ()
         for folder in folders:
             try:
                 names = [os.path.join(folder, name) for name in self._names(folder)]
             except StorageError as error:
                 # One that cannot be read hides nothing of the others.
-                _log.warning("%s", error)
+                _log.warning("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
                 continue
             for name in names:
                 try:
                     if name != but and secret in read_plain(self._path(name), "file", _LARGEST):
                         found.append(printable(name)[:100])
                 except StorageError as error:
-                    _log.warning("%s", error)
+                    _log.warning("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         return tuple(found)
 
     def write(self, name: str, content: bytes) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.provisioning import orders
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ class Orders:
             try:
                 self._untold = orders.untold(str(directory), state_dir)
             except StorageError as error:
-                _log.error("what the office's file did is not told to the ledger: %s", error)
+                _log.error(
+                    "what the office's file did is not told to the ledger: %s",
+                    error,
+                    extra=MessageId.PROVISION_REFUSED.extra,
+                )
 
     @property
     def retired(self) -> frozenset[str]:

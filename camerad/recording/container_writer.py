@@ -31,6 +31,7 @@ from typing import Final, Protocol
 
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.container import chain, ustar
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
@@ -109,7 +110,7 @@ def _take_back(descriptor: int, path: str) -> None:
     try:
         durable_files.remove(path)
     except StorageError as error:
-        _log.warning("%s", error)
+        _log.warning("%s", error, extra=MessageId.STORAGE.extra)
 
 
 @dataclass(frozen=True, slots=True)

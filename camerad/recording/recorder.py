@@ -32,6 +32,7 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SHORT
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
@@ -267,7 +268,7 @@ class Recorder:
             info = self._writing.end(stop.reason, stop.at_us, self._cutter.take_gaps())
         except Exception as error:  # noqa: BLE001  (it goes to whoever started the recording)
             if not isinstance(error, CameradError):
-                _log.error("the recorder failed", exc_info=error)
+                _log.error("the recorder failed", exc_info=error, extra=MessageId.MISTAKE.extra)
             self._give_up(error)
             _tell(self._on_failed, error)
         else:
@@ -437,11 +438,16 @@ class Recorder:
         try:
             self._writing.end(reason, at_us, self._cutter.take_gaps(), lost)
         except Exception as second:  # noqa: BLE001  (the first error is the one to be told)
-            _log.warning("the recording has no end: %s", second)
+            _log.warning(
+                "the recording has no end: %s", second, extra=MessageId.RECORDING_FAILED.extra
+            )
 
 
 def _tell(callback: Callable[[_T], None], what: _T) -> None:
     try:
         callback(what)
     except Exception:  # noqa: BLE001  (whatever it is, the recording goes on)
-        _log.exception("whoever asked for this recording could not be told about it")
+        _log.exception(
+            "whoever asked for this recording could not be told about it",
+            extra=MessageId.MISTAKE.extra,
+        )

@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,11 @@ class Riding:
         if error.errno not in PASSING:
             return False
         until_us = self._clock.now_us() + LONGEST_US
-        _log.error("%s; it is tried again, and what comes meanwhile waits in memory", error)
+        _log.error(
+            "%s; it is tried again, and what comes meanwhile waits in memory",
+            error,
+            extra=MessageId.STORAGE.extra,
+        )
         self._told(error)
         self.refused = True
         try:
@@ -104,7 +109,9 @@ class Riding:
                     if refused.errno not in PASSING:
                         return False
                 else:
-                    _log.warning("%s: the storage takes it again", what)
+                    _log.warning(
+                        "%s: the storage takes it again", what, extra=MessageId.STORAGE.extra
+                    )
                     return True
             return False
         finally:

@@ -39,6 +39,7 @@ from typing import ClassVar, Final
 
 from camerad.base import durable_files
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 
@@ -153,7 +154,11 @@ def ring(state_dir: str) -> KeyRing:
         try:
             keys.append(read_public_key(os.path.join(directory, thumbprint + _JWK)))
         except KeyFileError as error:
-            _log.error("%s; what it signed cannot be checked here", error)
+            _log.error(
+                "%s; what it signed cannot be checked here",
+                error,
+                extra=MessageId.IDENTITY_CHANGED.extra,
+            )
     return KeyRing(keys)
 
 
@@ -174,11 +179,21 @@ def _credential(retired: Collection[str]) -> SigningKey | None:
         return None
     except ValueError as error:
         # The camera has to record all the same; the ledger tells of the other key.
-        _log.error("%s: %s; the key in the state directory takes its place", path, error)
+        _log.error(
+            "%s: %s; the key in the state directory takes its place",
+            path,
+            error,
+            extra=MessageId.IDENTITY_CHANGED.extra,
+        )
         return None
     if key.public.thumbprint in retired:
         why = "it was given up by a reset, and lies where only the service manager can remove it"
-        _log.error("%s: %s; the key in the state directory takes its place", path, why)
+        _log.error(
+            "%s: %s; the key in the state directory takes its place",
+            path,
+            why,
+            extra=MessageId.IDENTITY_CHANGED.extra,
+        )
         return None
     return key
 
@@ -191,7 +206,11 @@ def _kept(path: str, retired: Collection[str]) -> SigningKey:
             return kept
         _destroy(path)
     except FileNotFoundError:
-        _log.info("%s: there is none, so a key is made for this device", path)
+        _log.info(
+            "%s: there is none, so a key is made for this device",
+            path,
+            extra=MessageId.IDENTITY.extra,
+        )
     except ValueError as error:
         _set_aside(path, str(error))
     key = SigningKey.generate()
@@ -248,6 +267,7 @@ def _destroy(path: str) -> None:
         "%s: given up by a reset: a new key is made, and recordings from now on are signed by it; "
         "give its public half to the office ('camerad identity show')",
         path,
+        extra=MessageId.IDENTITY_CHANGED.extra,
     )
     descriptor = durable_files.open_existing(path)
     try:
@@ -270,6 +290,7 @@ def _set_aside(path: str, what: str) -> None:
         path,
         what,
         aside,
+        extra=MessageId.IDENTITY_CHANGED.extra,
     )
     durable_files.rename(path, aside)
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from camerad.base.durable_files import explained
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
@@ -83,14 +84,23 @@ class Listing:
                 key, info = self._look(path, known.get(path))
             except OSError as error:
                 if error.errno != errno.ENOENT:  # else it was deleted since
-                    _log.warning("this recording cannot be listed: %s", printable(error))
+                    _log.warning(
+                        "this recording cannot be listed: %s",
+                        printable(error),
+                        extra=MessageId.NOT_LISTED.extra,
+                    )
                     if not isinstance(error, StorageError):
                         error = explained("look at it", path, error)
                     failed[path] = error
                 continue
             except (ValueError, ArithmeticError) as error:
                 # Whatever a file says, it keeps no other one from being listed.
-                _log.error("this recording cannot be listed: %s: %s", path, printable(error))
+                _log.error(
+                    "this recording cannot be listed: %s: %s",
+                    path,
+                    printable(error),
+                    extra=MessageId.NOT_LISTED.extra,
+                )
                 continue
             seen[path] = key, info
             if info is not None:
@@ -123,7 +133,11 @@ class Listing:
         except NotARecordingError as error:
             if isinstance(error, RenamedError):
                 self._renamed.add(path)
-            _log.warning("this recording cannot be listed: %s", printable(error))
+            _log.warning(
+                "this recording cannot be listed: %s",
+                printable(error),
+                extra=MessageId.NOT_LISTED.extra,
+            )
             return key, None
 
     def others(self, directory: str) -> Others:

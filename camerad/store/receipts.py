@@ -18,6 +18,7 @@ from typing import Final
 from camerad.base import durable_files
 from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.container import jws
@@ -101,7 +102,12 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
         except durable_files.ForbiddenError:
             raise  # what is there, and unknown, must not be taken for what is not there
         except (StorageError, jws.JwsError) as error:
-            _log.warning("not counted as a receipt: %s: %s", printable(path), printable(error))
+            _log.warning(
+                "not counted as a receipt: %s: %s",
+                printable(path),
+                printable(error),
+                extra=MessageId.NOT_LISTED.extra,
+            )
 
 
 def write(directory: str, token: bytes) -> str:

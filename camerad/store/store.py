@@ -33,6 +33,7 @@ from typing import ClassVar, Final
 from camerad.base import durable_files
 from camerad.base.clock import DAY, Clock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
+from camerad.base.message_ids import MessageId
 from camerad.base.text import LONGEST, is_plain, printable
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, names
@@ -227,7 +228,11 @@ class Store:
             except StorageError as error:
                 failed.append(error)
             except (CameradError, ValueError, ArithmeticError) as error:
-                _log.warning("this recording is not looked at: %s", printable(error))
+                _log.warning(
+                    "this recording is not looked at: %s",
+                    printable(error),
+                    extra=MessageId.NOT_LISTED.extra,
+                )
         comparison = Comparison(place, self.ledger, self._trusted, infos)
         found = comparison.some()
         self.unread = (*(one.error for one in place.unread), *failed, *comparison.unread)
@@ -319,7 +324,7 @@ class Store:
         for error in errors:
             if isinstance(error, deletable.NotTheRecordingError):
                 if str(error) not in self._told:
-                    _log.error("%s", error)  # the storage is well
+                    _log.error("%s", error, extra=MessageId.STORAGE.extra)  # the storage is well
                 self._told.add(str(error))
             else:
                 raise error
@@ -350,7 +355,7 @@ class Store:
         errors: list[StorageError] = []
         for one in self._complete_deletions(copies, errors):
             if not one.alarm:  # what is left there is in `errors`
-                _log.info("%s", one)
+                _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
         for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
             known = candidate.known
             try:
@@ -366,7 +371,7 @@ class Store:
                 continue
             if not paths:
                 self.ledger.append("missing", id=known.id)
-                _log.error("%s: its file has vanished", known.id)
+                _log.error("%s: its file has vanished", known.id, extra=MessageId.STORAGE.extra)
                 continue
             self._note_deletion(candidate, EXPIRED)
             try:
@@ -401,7 +406,7 @@ class Store:
                 deletable.check(candidate.known, paths)
             except StorageError as error:
                 if str(error) not in self._told:
-                    _log.error("%s", error)  # others may make room
+                    _log.error("%s", error, extra=MessageId.STORAGE.extra)  # others may make room
                 self._told.add(str(error))
                 continue
             if not paths:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from camerad.base.errors import StorageError
+from camerad.base.message_ids import MessageId
 from camerad.ledger import outbox
 from camerad.update.state import FOLDER, NAME, Fact, Kept
 
@@ -64,5 +65,9 @@ class Facts:
         try:
             return outbox.untold(kept.read().facts, self._told)
         except StorageError as error:
-            log.error("what became of an update is not told to the ledger: %s", error)
+            log.error(
+                "what became of an update is not told to the ledger: %s",
+                error,
+                extra=MessageId.UPDATE_FAILED.extra,
+            )
             return ()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from camerad.base.message_ids import MessageId
 from camerad.behaviour.update import Offer
 from camerad.update.errors import RefusedError, UpdateError
 
@@ -113,7 +114,7 @@ class Rauc:
                     raise UpdateError("the installation takes too long: replace the card") from None
         lines = said.decode(errors="replace").strip().splitlines()
         for line in lines:
-            log.debug("rauc: %s", line)
+            log.debug("rauc: %s", line, extra=MessageId.DETAIL.extra)
         if client.returncode != 0:
             errors = [line for line in lines if line.startswith("LastError: ")]
             why = (errors or lines or [""])[-1].removeprefix("LastError: ")

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from camerad.base import durable_files
+from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.behaviour.update import NONE, State
 from camerad.update.errors import NotNowError
@@ -71,7 +72,12 @@ class Kept:
         try:
             return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)
         except msgspec.MsgspecError as error:
-            log.error("%s: cannot be read, and counts as none: %s", self._path, error)
+            log.error(
+                "%s: cannot be read, and counts as none: %s",
+                self._path,
+                error,
+                extra=MessageId.UPDATE_FAILED.extra,
+            )
             return Record()
 
     @property

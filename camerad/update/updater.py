@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import update
 from camerad.behaviour.update import Camera, Effect, Phase, Running
 from camerad.update.boot_selection import Card
@@ -61,7 +62,12 @@ class Updates:
             )
         slot = update.other(running.slot)
         self._carry_out(update.Begun(slot, offer.version, running.version, faults))
-        log.info("version %s is installed into slot %s", offer.version, slot)
+        log.info(
+            "version %s is installed into slot %s",
+            offer.version,
+            slot,
+            extra=MessageId.UPDATED.extra,
+        )
         try:
             rauc.install(bundle, lambda: update.hindrance(self._ask()))
         except BaseException:
@@ -82,7 +88,11 @@ class Updates:
                 raise NotNowError("no update waits for its trial")
             self._refuse_unless_idle()
             self._carry_out(update.Tried())
-        log.info("version %s is tried: the machine starts anew", self._kept.state.version)
+        log.info(
+            "version %s is tried: the machine starts anew",
+            self._kept.state.version,
+            extra=MessageId.UPDATED.extra,
+        )
 
     def look(self, running: Running) -> Phase:
         """After each start, before the daemon's. Returns how far the update is. Raises
@@ -95,6 +105,7 @@ class Updates:
                 "version %s has not shown that it works: version %s goes on",
                 state.version,
                 state.before,
+                extra=MessageId.UPDATE_FAILED.extra,
             )
         return state.phase
 
@@ -127,9 +138,18 @@ class Updates:
         if Effect.REBOOT in effects:
             silent = "the doctor has no report" if ready else "its daemon does not answer"
             why = ", ".join(update.new_faults(state, known)) or silent
-            log.error("version %s does not work here: %s", state.version, why)
+            log.error(
+                "version %s does not work here: %s",
+                state.version,
+                why,
+                extra=MessageId.UPDATE_FAILED.extra,
+            )
             raise TrialFailedError(f"version {state.version} does not work here: {why}")
-        log.info("version %s works, and starts by default from now on", state.version)
+        log.info(
+            "version %s works, and starts by default from now on",
+            state.version,
+            extra=MessageId.UPDATED.extra,
+        )
         return self._kept.state.phase
 
     def _refuse_unless_idle(self) -> None:

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from camerad.base import durable_files
 from camerad.base.errors import CameradError
+from camerad.base.message_ids import MessageId
 from camerad.container import recording_files
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
@@ -260,7 +261,7 @@ def _is_locked(descriptor: int, path: str) -> bool:
         return recording_files.is_locked(descriptor)
     except OSError as error:
         # Some network file systems have no locks; then nobody records there either.
-        _log.debug("%s: cannot ask for its lock: %s", path, error)
+        _log.debug("%s: cannot ask for its lock: %s", path, error, extra=MessageId.DETAIL.extra)
         return False
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from camerad.base.message_kinds import Kind
+from camerad.base.message_ids import MessageId
 from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
@@ -151,7 +151,7 @@ def _log() -> str:
         number, *fields_of = head.splitlines()
         subject = next(line for line in fields_of if line.startswith("Subject: "))
         explained[number] = (subject.removeprefix("Subject: "), body)
-    rows = [(f"`{kind.value}`", *explained[kind.value]) for kind in Kind]
+    rows = [(f"`{kind.value}`", *explained[kind.value]) for kind in MessageId]
     return _table(("id", "subject", "what it means, and what to do"), rows)
 
 

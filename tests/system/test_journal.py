@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.base.message_kinds import Kind
+from camerad.base.message_ids import MessageId
 
 pytestmark = [pytest.mark.system, pytest.mark.patient]
 
@@ -58,6 +58,6 @@ def test_a_message_is_found_by_its_kind_and_is_whole() -> None:
         pytest.skip(f"no name space: {done.stderr.strip()}")
     entry = json.loads(done.stdout)
     assert entry["MESSAGE"] == "recording failed: two\nlines"
-    assert entry["MESSAGE_ID"] == Kind.RECORDING_FAILED.value
+    assert entry["MESSAGE_ID"] == MessageId.RECORDING_FAILED.value
     assert entry["PRIORITY"] == "3"
     assert entry["SYSLOG_IDENTIFIER"] == "camerad"

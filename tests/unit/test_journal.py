@@ -18,7 +18,7 @@ import pytest
 
 from camerad.base import journal
 from camerad.base.journal import JournalHandler
-from camerad.base.message_kinds import KINDS, Kind
+from camerad.base.message_ids import MessageId
 from tests.unit.systemd.units import SOURCE
 
 PACKAGE = SOURCE.parent / "camerad"
@@ -68,13 +68,13 @@ def logger(tmp_path: Path) -> Iterator[logging.Logger]:
 def test_a_message_has_its_text_its_priority_its_place_and_the_id_of_its_kind(
     logger: logging.Logger, listening: socket.socket
 ) -> None:
-    logger.info("recording %s", "R-1")
+    logger.info("recording %s", "R-1", extra=MessageId.RECORDING_OPENED.extra)
     fields = parse(listening.recv(1 << 16))
     assert fields["MESSAGE"] == "recording R-1"
     assert fields["PRIORITY"] == "6"  # LOG_INFO of syslog(3)
     assert fields["SYSLOG_IDENTIFIER"] == "camerad"
     assert fields["LOGGER"] == "camerad.daemon.recording_manager"
-    assert fields["MESSAGE_ID"] == Kind.RECORDING_OPENED.value
+    assert fields["MESSAGE_ID"] == MessageId.RECORDING_OPENED.value
     assert fields["CAMERAD_KIND"] == "recording_opened"
     assert fields["CODE_FILE"] == __file__
     assert "CAMERAD_LOST" not in fields
@@ -106,11 +106,11 @@ def test_a_journal_that_does_not_listen_holds_up_nobody_and_hears_what_it_missed
     logger: logging.Logger, tmp_path: Path
 ) -> None:
     for _ in range(3):
-        logger.info("recording %s", "R-1")
+        logger.info("recording %s", "R-1", extra=MessageId.RECORDING_OPENED.extra)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as late:
         late.bind(str(tmp_path / "socket"))
-        logger.info("recording %s", "R-2")
-        logger.info("recording %s", "R-3")
+        logger.info("recording %s", "R-2", extra=MessageId.RECORDING_OPENED.extra)
+        logger.info("recording %s", "R-3", extra=MessageId.RECORDING_OPENED.extra)
         first, second = parse(late.recv(1 << 16)), parse(late.recv(1 << 16))
     assert (first["MESSAGE"], first["CAMERAD_LOST"]) == ("recording R-2", "3")
     assert "CAMERAD_LOST" not in second
@@ -121,7 +121,7 @@ def test_a_journal_that_has_no_room_holds_up_nobody(
 ) -> None:
     # More than any queue of datagrams holds (net.unix.max_dgram_qlen), and nobody reads.
     for _ in range(int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 100):
-        logger.info("recording %s", "R-1")
+        logger.info("recording %s", "R-1", extra=MessageId.RECORDING_OPENED.extra)
     assert listening.recv(1 << 16)
 
 
@@ -186,20 +186,34 @@ def calls() -> list[tuple[Path, ast.Call, str]]:
     return found
 
 
+def kind_of(call: ast.Call) -> str | None:
+    """The name of the kind that a call gives its message."""
+    for keyword in call.keywords:
+        match keyword:
+            case ast.keyword(
+                arg="extra",
+                value=ast.Attribute(
+                    value=ast.Attribute(value=ast.Name(id="MessageId"), attr=name), attr="extra"
+                ),
+            ):
+                return name
+    return None
+
+
 def test_every_message_in_the_code_is_of_a_kind_and_every_kind_is_in_the_code() -> None:
-    said = set()
-    for path, call, name in calls():
+    used = set()
+    for path, call, _ in calls():
         text = call.args[0]
         assert isinstance(text, ast.Constant), f"{path}:{call.lineno}: its text is not a constant"
-        said.add((name, LEVELS[call.func.attr], text.value))  # type: ignore[attr-defined]
-    assert said - set(KINDS) == set(), "messages without a kind: camerad/base/message_kinds.py"
-    assert set(KINDS) - said == set(), "kinds of messages that are nowhere in the code"
-    assert set(KINDS.values()) == set(Kind)
+        kind = kind_of(call)
+        assert kind is not None, f"{path}:{call.lineno}: extra=MessageId.KIND.extra is missing"
+        used.add(kind)
+    assert used == {kind.name for kind in MessageId}
 
 
 def test_ids_are_128_bits_and_no_two_kinds_have_the_same() -> None:
-    assert all(re.fullmatch("[0-9a-f]{32}", kind.value) for kind in Kind)
-    assert len({kind.value for kind in Kind}) == len(Kind)
+    assert all(re.fullmatch("[0-9a-f]{32}", kind.value) for kind in MessageId)
+    assert len({kind.value for kind in MessageId}) == len(MessageId)
 
 
 PERSONAL = re.compile(r"\b(who|wearer\w*|authorised_by|overrides?|facts|body|passphrase|secret)\b")
@@ -222,7 +236,7 @@ def test_no_message_names_a_person_or_holds_footage() -> None:
 @pytest.mark.parametrize("name", ["camerad.catalog", "camerad.de.catalog"])
 def test_every_kind_is_explained_in_both_languages(name: str, tmp_path: Path) -> None:
     text = (SOURCE / name).read_text()
-    assert re.findall(r"^-- (\w+)$", text, re.MULTILINE) == [kind.value for kind in Kind]
+    assert re.findall(r"^-- (\w+)$", text, re.MULTILINE) == [kind.value for kind in MessageId]
     journalctl = shutil.which("journalctl")
     if journalctl is None:
         pytest.skip("journalctl is not installed")
