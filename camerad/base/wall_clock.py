@@ -139,7 +139,7 @@ def detect_step(previous: Signs | Moment, now: Signs | Moment) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClockReading:
     """What a look at the clocks found. step_us: how far wall time was set since the look before,
     None if it was not."""
 
@@ -148,7 +148,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownTime:
     """What a ledger knows of right time.
 
     synchronised_us: the newest wall time that was synchronised, None if none was. this_boot: a
@@ -171,7 +171,7 @@ class TimeKeeper:
         self,
         synchronised: Path = SYNCHRONISED,
         rtc: Path = RTC,
-        known: Known | None = None,
+        known: KnownTime | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._synchronised = synchronised
@@ -209,7 +209,7 @@ class TimeKeeper:
         with self._lock:
             return self._last_synchronised_us
 
-    def learn(self, known: Known) -> None:
+    def learn(self, known: KnownTime) -> None:
         """Tell what the ledger knows. What the last look found is judged by it at once; only the
         first word counts, since from then on each look is compared with the one before."""
         with self._lock:
@@ -232,7 +232,7 @@ class TimeKeeper:
             last_us = self._last_synchronised_us
             self._last_synchronised_us = max(signs.wall_us, last_us or signs.wall_us)
 
-    def look(self) -> Look:
+    def look(self) -> ClockReading:
         """Read the files, judge afresh, and find out whether wall time was set since the last look.
 
         Blocks as long as the RTC's driver does, so never on the event loop. Never raises for what
@@ -251,7 +251,7 @@ class TimeKeeper:
                 self._judge(now)
                 source = self._source
             step_us = None if previous is None else detect_step(previous, now)
-            return Look(Moment(boot_us, wall_us, source), step_us)
+            return ClockReading(Moment(boot_us, wall_us, source), step_us)
 
     def _read_touched(self) -> int | None:
         try:
@@ -293,7 +293,7 @@ class TimeKeeper:
 
 
 class _Aside(Protocol):
-    def __call__(self, work: Callable[[], Look], /) -> Awaitable[Look]: ...
+    def __call__(self, work: Callable[[], ClockReading], /) -> Awaitable[ClockReading]: ...
 
 
 class ClockWatch:

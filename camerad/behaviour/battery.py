@@ -1,6 +1,7 @@
 """How much the battery holds, how long a recording may still last, and what follows from that.
 
-Pure: what the gauge says comes in as a `Reading`, time with it; `step` gives the next `Battery`.
+Pure: what the gauge says comes in as a `GaugeReading`, time with it; `step` gives the next
+`Battery`.
 
 Theory of operation
 -------------------
@@ -80,7 +81,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GaugeReading:
     """What the gauge says at `at_us`.
 
     level: 0 to 1; None: it says nothing that can be. external: a charger supplies the camera.
@@ -151,7 +152,7 @@ class Battery:
         return MARGIN * max(recording, self.standby.rate or 0.0)
 
 
-def step(battery: Battery, reading: Reading, limits: Limits) -> Battery:
+def step(battery: Battery, reading: GaugeReading, limits: Limits) -> Battery:
     """What is known after a reading."""
     battery = replace(battery, present=battery.present or reading.shown, docked=reading.external)
     if not battery.present:
@@ -180,7 +181,7 @@ def step(battery: Battery, reading: Reading, limits: Limits) -> Battery:
     return _judge(battery, reading.level, limits)
 
 
-def _failing(battery: Battery, reading: Reading) -> Battery:
+def _failing(battery: Battery, reading: GaugeReading) -> Battery:
     """The gauge fails: what was low stays so, and nothing becomes it."""
     since_us = reading.at_us if battery.failing_us is None else battery.failing_us
     unknown = reading.at_us - since_us >= CONFIRM_US
@@ -194,7 +195,7 @@ def _failing(battery: Battery, reading: Reading) -> Battery:
     )
 
 
-def _learn(battery: Battery, reading: Reading, level: float) -> Battery:
+def _learn(battery: Battery, reading: GaugeReading, level: float) -> Battery:
     """Take over the reading, and what fell since the last one, if it is known what that was for."""
     recording, standby = battery.recording, battery.standby
     lasted_us = reading.at_us - battery.at_us

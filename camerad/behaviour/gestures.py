@@ -115,7 +115,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LevelsRead:
     """What every line read by `at_us`, by name of its button. They are told together: with what one
     of them says time passes for all, and a bounce whose other half is on its way would be over
     before its own line is heard."""
@@ -129,14 +129,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class GestureTick:
     """Time has passed; due when `deadline` says, and harmless at any other time."""
 
     at_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecidedGesture:
     """A gesture and what it means.
 
     edge_us: the first edge of the gesture. decided_us: the instant from which only this intent was
@@ -241,7 +241,7 @@ class GestureState:
     queue: tuple[Edge, ...] = ()
 
 
-_Result: TypeAlias = tuple[_Button, Decision | None]
+_Result: TypeAlias = tuple[_Button, DecidedGesture | None]
 
 
 def initial(tables: Sequence[ButtonTable]) -> GestureState:
@@ -261,8 +261,11 @@ def deadline(gs: GestureState, stage: Stage, tables: Sequence[ButtonTable]) -> i
 
 
 def step(
-    gs: GestureState, event: Edge | Look | Tick, stage: Stage, tables: Sequence[ButtonTable]
-) -> tuple[GestureState, tuple[Decision, ...]]:
+    gs: GestureState,
+    event: Edge | LevelsRead | GestureTick,
+    stage: Stage,
+    tables: Sequence[ButtonTable],
+) -> tuple[GestureState, tuple[DecidedGesture, ...]]:
     """The state after `event`, and what was decided: nothing or one decision.
 
     stage: that of the camera now. A decision may change it, so what comes after one, such as the
@@ -271,7 +274,7 @@ def step(
     table names.
     """
     queue = list(gs.queue)
-    if not isinstance(event, Tick):
+    if not isinstance(event, GestureTick):
         edges = [event] if isinstance(event, Edge) else event.edges()
         for edge in edges:
             _index(edge, tables)
@@ -432,4 +435,4 @@ def _judge(
     binding = left[0]
     if binding is None or outcomes == {None}:
         return button, None
-    return button, Decision(table.name, binding.intent, button.edge_us, at_us)
+    return button, DecidedGesture(table.name, binding.intent, button.edge_us, at_us)

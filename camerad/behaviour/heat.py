@@ -1,6 +1,6 @@
 """How hot the camera is, and at how many pictures per second it may therefore run.
 
-Pure: a `Reading` comes in, `step` gives the next `Heat`.
+Pure: a `HeatReading` comes in, `step` gives the next `Heat`.
 
 A Raspberry Pi lowers the clock of its processor from 80 °C on and, from 85 °C on, that of the part
 that encodes too, on every model (Raspberry Pi documentation, "Frequency management and thermal
@@ -49,7 +49,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HeatReading:
     """celsius: temperature of the processor; None: it cannot be told. throttled: whether the
     firmware has lowered the processor's clock; None: it does not say."""
 
@@ -69,7 +69,7 @@ class Heat:
     held_us: int = 0
 
 
-def step(heat: Heat, reading: Reading, hot_celsius: float) -> Heat:
+def step(heat: Heat, reading: HeatReading, hot_celsius: float) -> Heat:
     """What follows from a reading. hot_celsius: where the first step begins.
 
     Where nothing can be told, nothing changes.

@@ -27,17 +27,17 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MarkSeen:
     """When each part's mark was last seen to change, and what it was then."""
 
     since_us: Mapping[Part, int]
     marks: Mapping[Part, int]
 
 
-NOTHING = Seen({}, {})
+NOTHING = MarkSeen({}, {})
 
 
-def look(seen: Seen, signs: tuple[Sign, ...], now_us: int) -> tuple[Seen, tuple[Part, ...]]:
+def look(seen: MarkSeen, signs: tuple[Sign, ...], now_us: int) -> tuple[MarkSeen, tuple[Part, ...]]:
     """What is known after a look at all parts, and which of them are stuck."""
     since, marks, stuck = {}, {}, []
     for sign in signs:

@@ -92,7 +92,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class ProcessStarted:
     """The process runs."""
 
     at_us: int
@@ -114,13 +114,13 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class RecoveryTick:
     """Time has passed; due when `deadline` says, and harmless at any other time."""
 
     at_us: int
 
 
-Event: TypeAlias = Started | FrameSeen | Exited | Tick
+Event: TypeAlias = ProcessStarted | FrameSeen | Exited | RecoveryTick
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ Action: TypeAlias = Start | AskStop | Kill | Down | Up | Reboot | Steady
 # ----------------------------------------------------------------------------------------- state
 
 
-class Phase(Enum):
+class ProcessPhase(Enum):
     """Where the present process is."""
 
     WAITING = "waiting"
@@ -179,7 +179,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RecoveryState:
     """What is known of the camera.
 
     since_us: when the phase began; for WAITING, when it ends. delivering_us: first frame of this
@@ -187,7 +187,7 @@ class State:
     said last, Up (True) or Down (False). steady: whether Steady was said of this process.
     """
 
-    phase: Phase
+    phase: ProcessPhase
     since_us: int
     delivering_us: int | None = None
     seen_us: int | None = None
@@ -196,27 +196,27 @@ class State:
     steady: bool = False
 
 
-Result: TypeAlias = tuple[State, tuple[Action, ...]]
+Result: TypeAlias = tuple[RecoveryState, tuple[Action, ...]]
 
 
-def initial(now_us: int) -> State:
+def initial(now_us: int) -> RecoveryState:
     """No process yet; the first Tick is due at once and starts one."""
-    return State(Phase.WAITING, now_us)
+    return RecoveryState(ProcessPhase.WAITING, now_us)
 
 
-def deadline(state: State, budget: Budget) -> int:
+def deadline(state: RecoveryState, budget: Budget) -> int:
     """When the next Tick is due; there is always one."""
     due_us, down_us = _phase_due(state, budget), _down_due(state, budget)
     return due_us if down_us is None else min(due_us, down_us)
 
 
-def step(state: State, event: Event, budget: Budget) -> Result:
+def step(state: RecoveryState, event: Event, budget: Budget) -> Result:
     """The state after `event`, and what to do, in this order."""
     match event:
-        case Tick(at_us):
+        case RecoveryTick(at_us):
             return _tick(state, at_us, budget)
-        case Started(at_us):
-            started = state.phase is Phase.STARTING
+        case ProcessStarted(at_us):
+            started = state.phase is ProcessPhase.STARTING
             return replace(state, since_us=at_us) if started else state, ()
         case FrameSeen(at_us):
             return _frame(state, at_us, budget)
@@ -224,30 +224,30 @@ def step(state: State, event: Event, budget: Budget) -> Result:
             return _exited(state, event.at_us, event.code, budget)
 
 
-def _phase_due(state: State, budget: Budget) -> int:
+def _phase_due(state: RecoveryState, budget: Budget) -> int:
     """When patience with the present phase ends."""
     patience = {
-        Phase.WAITING: 0,
-        Phase.STARTING: budget.first_frame_us,
-        Phase.DELIVERING: budget.frame_age_us,
-        Phase.STOPPING: budget.stop_us,
-        Phase.KILLED: budget.kill_us,
-        Phase.STUCK: budget.refused_us,
+        ProcessPhase.WAITING: 0,
+        ProcessPhase.STARTING: budget.first_frame_us,
+        ProcessPhase.DELIVERING: budget.frame_age_us,
+        ProcessPhase.STOPPING: budget.stop_us,
+        ProcessPhase.KILLED: budget.kill_us,
+        ProcessPhase.STUCK: budget.refused_us,
     }
     since_us = state.since_us
-    if state.phase is Phase.DELIVERING and state.seen_us is not None:
+    if state.phase is ProcessPhase.DELIVERING and state.seen_us is not None:
         since_us = state.seen_us
     return since_us + patience[state.phase]
 
 
-def _down_due(state: State, budget: Budget) -> int | None:
+def _down_due(state: RecoveryState, budget: Budget) -> int | None:
     """When silence becomes a failed camera."""
     if state.seen_us is None or not state.up:
         return None
     return state.seen_us + budget.down_us
 
 
-def _tick(state: State, at_us: int, budget: Budget) -> Result:
+def _tick(state: RecoveryState, at_us: int, budget: Budget) -> Result:
     actions: tuple[Action, ...] = ()
     down_us, due_us = _down_due(state, budget), _phase_due(state, budget)
     if down_us is not None and at_us >= down_us:
@@ -255,26 +255,26 @@ def _tick(state: State, at_us: int, budget: Budget) -> Result:
     if at_us < due_us:
         return state, actions
     match state.phase:
-        case Phase.WAITING:
-            state = replace(state, phase=Phase.STARTING, delivering_us=None, steady=False)
+        case ProcessPhase.WAITING:
+            state = replace(state, phase=ProcessPhase.STARTING, delivering_us=None, steady=False)
             actions += (Start(),)
-        case Phase.STARTING | Phase.DELIVERING:
-            state = replace(state, phase=Phase.STOPPING)
+        case ProcessPhase.STARTING | ProcessPhase.DELIVERING:
+            state = replace(state, phase=ProcessPhase.STOPPING)
             actions += (AskStop(),)
-        case Phase.STOPPING:
-            state = replace(state, phase=Phase.KILLED)
+        case ProcessPhase.STOPPING:
+            state = replace(state, phase=ProcessPhase.KILLED)
             actions += (Kill(),)
         case _:
-            state = replace(state, phase=Phase.STUCK)
+            state = replace(state, phase=ProcessPhase.STUCK)
             actions += (Reboot("a killed capture process does not end"),)
     return replace(state, since_us=at_us), actions
 
 
-def _frame(state: State, at_us: int, budget: Budget) -> Result:
-    if state.phase is Phase.STARTING:
-        state = replace(state, phase=Phase.DELIVERING, delivering_us=at_us, seen_us=at_us)
+def _frame(state: RecoveryState, at_us: int, budget: Budget) -> Result:
+    if state.phase is ProcessPhase.STARTING:
+        state = replace(state, phase=ProcessPhase.DELIVERING, delivering_us=at_us, seen_us=at_us)
         return (state, ()) if state.up else (replace(state, up=True), (Up(),))
-    if state.phase is not Phase.DELIVERING or state.delivering_us is None:
+    if state.phase is not ProcessPhase.DELIVERING or state.delivering_us is None:
         return state, ()  # of a process that is being ended
     lasted_us = at_us - state.delivering_us
     state = replace(state, seen_us=at_us)
@@ -285,12 +285,12 @@ def _frame(state: State, at_us: int, budget: Budget) -> Result:
     return state, ()
 
 
-def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
-    if state.phase is Phase.WAITING:
+def _exited(state: RecoveryState, at_us: int, code: int, budget: Budget) -> Result:
+    if state.phase is ProcessPhase.WAITING:
         return state, ()
     actions: tuple[Action, ...] = ()
     delivered = state.delivering_us is not None
-    ended = state.phase not in (Phase.STARTING, Phase.DELIVERING)
+    ended = state.phase not in (ProcessPhase.STARTING, ProcessPhase.DELIVERING)
     state = replace(state, failures=state.failures + 1)
     if not delivered:
         state, actions = _down(
@@ -303,10 +303,10 @@ def _exited(state: State, at_us: int, code: int, budget: Budget) -> Result:
     if state.failures >= budget.failures_before_reboot:
         actions += (Reboot(f"the camera failed {state.failures} times in a row"),)
         wait_us = budget.refused_us
-    return replace(state, phase=Phase.WAITING, since_us=at_us + wait_us), actions
+    return replace(state, phase=ProcessPhase.WAITING, since_us=at_us + wait_us), actions
 
 
-def _down(state: State, reason: str) -> Result:
+def _down(state: RecoveryState, reason: str) -> Result:
     return (state, ()) if state.up is False else (replace(state, up=False), (Down(reason),))
 
 

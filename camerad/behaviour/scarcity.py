@@ -33,7 +33,7 @@ def memory_short(short: bool, available_bytes: int | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class SlowCard:
     """slow: it stalls again and again. seen: slow synchronisations so far; times_us: when the
     latest of them were noticed."""
 
@@ -42,7 +42,7 @@ class Card:
     times_us: tuple[int, ...] = ()
 
 
-def card_step(card: Card, at_us: int, slow_syncs: int) -> Card:
+def card_step(card: SlowCard, at_us: int, slow_syncs: int) -> SlowCard:
     """What is known at `at_us`, after so many slow synchronisations since the start."""
     new = min(slow_syncs - card.seen, SLOW_SYNCS)
     times_us = (*card.times_us, *[at_us] * new)[-SLOW_SYNCS:]

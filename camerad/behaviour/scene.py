@@ -7,7 +7,7 @@ Rules of this file
    buffer that a recording would begin with.
 2. A scene says what, never how: words, sizes and colours belong to the display's own process.
 3. A scene holds nothing that changes by itself. The running time of a recording is counted by the
-   display from `Recording.since_us`, on the clock that nobody can set.
+   display from `RecordingScene.since_us`, on the clock that nobody can set.
 
 The controller tells a scene to the display's process as a JSON object: `to_wire` and `from_wire`.
 """
@@ -23,7 +23,7 @@ from camerad.behaviour.events import Condition, Stage
 from camerad.behaviour.state import State
 
 
-class Sound(Enum):
+class SoundScene(Enum):
     """What a recording hears."""
 
     ON = "on"
@@ -51,15 +51,15 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordingScene:
     """The same picture while footage is kept. since_us: media time of the press, microseconds."""
 
     since_us: int
-    sound: Sound = Sound.NONE
+    sound: SoundScene = SoundScene.NONE
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class OfficerStatus:
     """How the camera is, for the officer who wears it; no picture.
 
     battery_percent: None where nothing measures it. minutes_left: of recording on the card; None
@@ -78,17 +78,17 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class PatternPicture:
     """A test picture, for whoever looks after the camera; no state asks for it."""
 
 
-Scene: TypeAlias = Dark | Mirror | Recording | Status | Badge | Pattern
+Scene: TypeAlias = Dark | Mirror | RecordingScene | OfficerStatus | Badge | PatternPicture
 
 DARK: Final = Dark()
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SceneFacts:
     """What the state does not know and the display is to say.
 
     pre_event_seconds: length of the pre-event buffer. sound: whether recordings are to have sound.
@@ -99,14 +99,14 @@ class Facts:
     pre_event_seconds: float = 0.0
     sound: bool = False
     hears: bool = False
-    status: Status = Status()
+    status: OfficerStatus = OfficerStatus()
     looking: bool = False
 
 
-def scene(state: State, facts: Facts) -> Scene:
+def scene(state: State, facts: SceneFacts) -> Scene:
     """What the display is to show in `state`."""
     if state.display_on and state.keeping:
-        return Recording(state.entered_us, _sound(state, facts))
+        return RecordingScene(state.entered_us, _sound(state, facts))
     if state.display_on and state.stage is Stage.SELF_VIEW:
         return Mirror(facts.pre_event_seconds if state.armed else 0.0)
     if state.status_on:
@@ -114,22 +114,22 @@ def scene(state: State, facts: Facts) -> Scene:
     return Badge() if facts.looking and state.stage is Stage.IDLE else DARK
 
 
-def _sound(state: State, facts: Facts) -> Sound:
+def _sound(state: State, facts: SceneFacts) -> SoundScene:
     if not facts.sound or Condition.MICROPHONE_DOWN in state.conditions:
-        return Sound.NONE
+        return SoundScene.NONE
     if state.muted:
-        return Sound.MUTED
+        return SoundScene.MUTED
     # Not what is wanted of it: for as long as it takes to come on, nobody is heard.
-    return Sound.ON if facts.hears else Sound.NONE
+    return SoundScene.ON if facts.hears else SoundScene.NONE
 
 
 _NAMES: Final[Mapping[str, type[Scene]]] = {
     "dark": Dark,
     "mirror": Mirror,
-    "recording": Recording,
-    "status": Status,
+    "recording": RecordingScene,
+    "status": OfficerStatus,
     "badge": Badge,
-    "pattern": Pattern,
+    "pattern": PatternPicture,
 }
 
 
@@ -137,7 +137,7 @@ def to_wire(shown: Scene) -> dict[str, Any]:
     """The scene as an object for JSON."""
     name = next(name for name, kind in _NAMES.items() if kind is type(shown))
     fields = asdict(shown)
-    if isinstance(shown, Recording):
+    if isinstance(shown, RecordingScene):
         fields["sound"] = shown.sound.value
     return {"scene": name, **fields}
 
@@ -160,7 +160,7 @@ def from_wire(told: Any) -> Scene:
         if wrong:
             raise TypeError(f"{wrong[0]} is not a number")
         if sound is not None:
-            fields["sound"] = Sound(sound)
+            fields["sound"] = SoundScene(sound)
         return kind(**fields)
     except (TypeError, ValueError) as error:
         raise ValueError(f"no scene {told['scene']!r} can be made: {error}") from None

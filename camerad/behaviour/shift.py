@@ -44,7 +44,7 @@ class Source(StrEnum):
     """A badge that was shown to the camera."""
 
 
-class Why(StrEnum):
+class ShiftEndReason(StrEnum):
     """What ended a shift."""
 
     ENDED = "ended"
@@ -94,7 +94,7 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ShiftState:
     """shift: the present one. due: what has ended it already but for a recording. looking_until_us:
     badges are looked for until then, None: they are not. to_look: they are to be, from the next
     idle on. docked: as it was when last looked at. acknowledged_us: when the light began to say
@@ -102,7 +102,7 @@ class State:
     when that was last said; None: nothing is to be said."""
 
     shift: Shift | None = None
-    due: Why | None = None
+    due: ShiftEndReason | None = None
     looking_until_us: int | None = None
     to_look: bool = True
     docked: bool = False
@@ -124,14 +124,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ShiftLook:
     """The camera's state may be another, or time has passed."""
 
     at_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BeginShift:
     """A program says who wears the camera from now on."""
 
     at_us: int
@@ -139,14 +139,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndShift:
     """A program says that nobody does."""
 
     at_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class BadgeSeen:
     """A QR code is before the camera. text: what it says, whatever that is."""
 
     at_us: int
@@ -154,7 +154,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ShiftKnown:
     """The ledger knows of a shift that has not ended. began_us: media time; None if that is not
     known."""
 
@@ -164,48 +164,48 @@ class Known:
     began_us: int | None
 
 
-Event: TypeAlias = Look | Begin | End | Seen | Known
+Event: TypeAlias = ShiftLook | BeginShift | EndShift | BadgeSeen | ShiftKnown
 
 # --------------------------------------------------------------------------------------- effects
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class ShiftBegan:
     """Write down that a shift has begun."""
 
     shift: Shift
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ShiftEnded:
     """Write down that a shift has ended."""
 
-    why: Why
+    why: ShiftEndReason
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ShiftRefused:
     """Nothing comes of it."""
 
     why: Refusal
 
 
-Effect: TypeAlias = Began | Ended | Refused | Cue
-Result: TypeAlias = tuple[State, tuple[Effect, ...]]
+Effect: TypeAlias = ShiftBegan | ShiftEnded | ShiftRefused | Cue
+Result: TypeAlias = tuple[ShiftState, tuple[Effect, ...]]
 
 
-def step(state: State, event: Event, camera: Camera, rules: ShiftRules) -> Result:
+def step(state: ShiftState, event: Event, camera: Camera, rules: ShiftRules) -> Result:
     """The state after `event`, and the effects to carry out, in their order. camera: as it is."""
     at_us = event.at_us
     state, effects = _look(state, at_us, camera, rules)
     match event:
-        case Begin(wearer=wearer):
+        case BeginShift(wearer=wearer):
             state, then = _asked(state, Shift(wearer, at_us, Source.CONTROL), camera)
-        case Seen(text=text):
+        case BadgeSeen(text=text):
             state, then = _seen(state, at_us, text)
-        case End():
+        case EndShift():
             state, then = _end(state, camera)
-        case Known():
+        case ShiftKnown():
             state, then = _known(state, event)
             # It may have lasted too long already.
             state, late = _over(state, at_us, camera, rules)
@@ -216,7 +216,7 @@ def step(state: State, event: Event, camera: Camera, rules: ShiftRules) -> Resul
     return state, effects + then + reminders
 
 
-def deadline(state: State, camera: Camera, rules: ShiftRules) -> int | None:
+def deadline(state: ShiftState, camera: Camera, rules: ShiftRules) -> int | None:
     """When the next Look is due, or None: only an event changes anything."""
     due = []
     if state.shift is not None and not camera.keeping:
@@ -233,14 +233,14 @@ def deadline(state: State, camera: Camera, rules: ShiftRules) -> int | None:
 # --------------------------------------------------------------------------- what happens by itself
 
 
-def _look(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+def _look(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
     """What follows from the camera's state, and from time that has passed."""
     acknowledged_us = state.acknowledged_us
     if acknowledged_us is not None and at_us - acknowledged_us >= ACKNOWLEDGED_US:
         state = replace(state, acknowledged_us=None)
     docked = Condition.DOCKED in camera.conditions
     if docked and not state.docked and state.shift is not None:
-        state = replace(state, due=Why.DOCKED)
+        state = replace(state, due=ShiftEndReason.DOCKED)
     elif state.docked and not docked:
         # Who undocks in mid-recording goes on wearing it.
         state = replace(state, due=None, to_look=True)
@@ -249,17 +249,19 @@ def _look(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result
     return _whether_to_look(state, at_us, camera, rules), ended
 
 
-def _over(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+def _over(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
     """The shift ends if it has to, and no recording runs."""
     if state.shift is None or camera.keeping:
         return state, ()
     why = state.due
     if why is None and at_us - state.shift.began_us >= rules.longest_us:
-        why = Why.TIME
+        why = ShiftEndReason.TIME
     return (state, ()) if why is None else _close(state, why)
 
 
-def _whether_to_look(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> State:
+def _whether_to_look(
+    state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules
+) -> ShiftState:
     until_us = state.looking_until_us
     idle = camera.stage is Stage.IDLE and not state.docked and not camera.ending
     if until_us is not None and (not idle or at_us >= until_us):
@@ -274,7 +276,7 @@ def _whether_to_look(state: State, at_us: int, camera: Camera, rules: ShiftRules
     )
 
 
-def _remind(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
+def _remind(state: ShiftState, at_us: int, camera: Camera, rules: ShiftRules) -> Result:
     """Whoever wears a camera that would refuse a press is told again and again, and why."""
     ready = camera.keeping or (camera.stage in ARMABLE and camera.can_record)
     if state.shift is None or state.docked or ready or camera.ending:
@@ -293,40 +295,42 @@ def _remind(state: State, at_us: int, camera: Camera, rules: ShiftRules) -> Resu
 # ------------------------------------------------------------------------------- what people want
 
 
-def _asked(state: State, shift: Shift, camera: Camera) -> Result:
+def _asked(state: ShiftState, shift: Shift, camera: Camera) -> Result:
     if not is_wearer(shift.wearer):
-        return state, (Refused(Refusal.NO_WEARER),)
+        return state, (ShiftRefused(Refusal.NO_WEARER),)
     if camera.keeping:
-        return state, (Refused(Refusal.RECORDING),)
+        return state, (ShiftRefused(Refusal.RECORDING),)
     return _begin(state, shift)
 
 
-def _seen(state: State, at_us: int, text: str) -> Result:
+def _seen(state: ShiftState, at_us: int, text: str) -> Result:
     wearer = wearer_on(text)
     if wearer is None or not state.looking:
         return state, ()
     return _begin(state, Shift(wearer, at_us, Source.BADGE))
 
 
-def _end(state: State, camera: Camera) -> Result:
+def _end(state: ShiftState, camera: Camera) -> Result:
     if state.shift is None:
-        return state, (Refused(Refusal.NO_SHIFT),)
+        return state, (ShiftRefused(Refusal.NO_SHIFT),)
     if camera.keeping:
-        return state, (Refused(Refusal.RECORDING),)
-    return _close(state, Why.ENDED)
+        return state, (ShiftRefused(Refusal.RECORDING),)
+    return _close(state, ShiftEndReason.ENDED)
 
 
-def _known(state: State, known: Known) -> Result:
+def _known(state: ShiftState, known: ShiftKnown) -> Result:
     if state.shift is not None:
         return state, ()  # a newer one, while the ledger could not be opened
     if known.began_us is None:
-        return state, (Ended(Why.UNKNOWN_TIME),)
+        return state, (ShiftEnded(ShiftEndReason.UNKNOWN_TIME),)
     shift = Shift(known.wearer, known.began_us, known.source)
     return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
 
 
-def _begin(state: State, shift: Shift) -> Result:
-    relieved: tuple[Effect, ...] = () if state.shift is None else (Ended(Why.RELIEVED),)
+def _begin(state: ShiftState, shift: Shift) -> Result:
+    relieved: tuple[Effect, ...] = (
+        () if state.shift is None else (ShiftEnded(ShiftEndReason.RELIEVED),)
+    )
     state = replace(
         state,
         shift=shift,
@@ -335,9 +339,9 @@ def _begin(state: State, shift: Shift) -> Result:
         to_look=False,
         acknowledged_us=shift.began_us,
     )
-    return state, (*relieved, Began(shift), Cue(CueKind.SHIFT_BEGUN))
+    return state, (*relieved, ShiftBegan(shift), Cue(CueKind.SHIFT_BEGUN))
 
 
-def _close(state: State, why: Why) -> Result:
+def _close(state: ShiftState, why: ShiftEndReason) -> Result:
     state = replace(state, shift=None, due=None, acknowledged_us=None)
-    return state, (Ended(why), Cue(CueKind.SHIFT_ENDED))
+    return state, (ShiftEnded(why), Cue(CueKind.SHIFT_ENDED))

@@ -53,7 +53,7 @@ ACKNOWLEDGE: Final = Pattern(((True, 60), (False, 60)), repeat=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Indication:
     """The three lights."""
 
     green: Pattern
@@ -87,23 +87,23 @@ ATTENTION: Final[Mapping[Condition, Pattern]] = {
 """What green does while the camera is ready but something is the matter; the first one counts."""
 
 
-def look(state: State) -> Look:
+def look(state: State) -> Indication:
     """The lights in `state`. They are set before any effect of reaching it is carried out."""
     if state.ended:
-        return Look(OFF, OFF, OFF)
+        return Indication(OFF, OFF, OFF)
     amber = OFF if state.can_record else ON
     if amber is ON and Condition.UNPROVISIONED in state.conditions:
         amber = TWICE
     if state.keeping:
-        return Look(OFF, ON, amber)
+        return Indication(OFF, ON, amber)
     if not state.can_record:
-        return Look(OFF, OFF, amber)
+        return Indication(OFF, OFF, amber)
     if state.stage is Stage.STARTING:
-        return Look(OFF, OFF, BLINK)
-    return Look(_ready(state), OFF, amber)
+        return Indication(OFF, OFF, BLINK)
+    return Indication(_ready(state), OFF, amber)
 
 
-def on_shift(look: Look, *, looking: bool, acknowledging: bool) -> Look:
+def on_shift(look: Indication, *, looking: bool, acknowledging: bool) -> Indication:
     """The lights of a camera that looks for a badge, or has just read one or been told of a shift.
 
     Green alone says so, and only where it is lit: a badge changes nothing about a promise that the

@@ -49,7 +49,7 @@ def other(slot: str) -> str:
     return SLOTS[1 - SLOTS.index(slot)]
 
 
-class Phase(StrEnum):
+class UpdatePhase(StrEnum):
     """How far an update is."""
 
     IDLE = "idle"
@@ -62,12 +62,12 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class UpdateState:
     """slot, version: what is or was installed, and into which slot. before: the version that ran
     when it began. faults: what the doctor found failing by then, which is not the update's fault.
     """
 
-    phase: Phase = Phase.IDLE
+    phase: UpdatePhase = UpdatePhase.IDLE
     slot: str = ""
     version: str = ""
     before: str = ""
@@ -76,10 +76,10 @@ class State:
     @property
     def pending(self) -> bool:
         """Whether the next start has to look at it."""
-        return self.phase in (Phase.INSTALLING, Phase.TO_TRY, Phase.TRYING)
+        return self.phase in (UpdatePhase.INSTALLING, UpdatePhase.TO_TRY, UpdatePhase.TRYING)
 
 
-NONE: Final = State()
+NONE: Final = UpdateState()
 
 
 # ---------------------------------------------------------------------------------------- events
@@ -111,7 +111,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class MachineStarted:
     """The machine has started. booted: the slot that runs; primary: what starts by default."""
 
     booted: str
@@ -119,14 +119,14 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TrialJudged:
     """The trial was looked at: the daemon answers or not, and what the doctor finds failing."""
 
     ready: bool
     faults: tuple[str, ...]
 
 
-Event: TypeAlias = Begun | Installed | NotInstalled | Tried | Started | Judged
+Event: TypeAlias = Begun | Installed | NotInstalled | Tried | MachineStarted | TrialJudged
 
 
 class Effect(StrEnum):
@@ -147,71 +147,73 @@ class ImpossibleError(ValueError):
     """Error raised when an event cannot be in this phase; the state is as it was."""
 
 
-Result: TypeAlias = tuple[State, tuple[Effect, ...]]
+Result: TypeAlias = tuple[UpdateState, tuple[Effect, ...]]
 
 
-def _begun(_state: State, event: Begun) -> Result:
-    begun = State(Phase.INSTALLING, event.slot, event.version, event.before, event.faults)
+def _begun(_state: UpdateState, event: Begun) -> Result:
+    begun = UpdateState(
+        UpdatePhase.INSTALLING, event.slot, event.version, event.before, event.faults
+    )
     return begun, ()
 
 
-def _installed(state: State, _event: Installed) -> Result:
-    return replace(state, phase=Phase.TO_TRY), (Effect.TELL,)
+def _installed(state: UpdateState, _event: Installed) -> Result:
+    return replace(state, phase=UpdatePhase.TO_TRY), (Effect.TELL,)
 
 
-def _not_installed(_state: State, _event: NotInstalled) -> Result:
+def _not_installed(_state: UpdateState, _event: NotInstalled) -> Result:
     return NONE, ()
 
 
-def _tried(state: State, _event: Tried) -> Result:
-    return replace(state, phase=Phase.TRYING), (Effect.REBOOT_INTO_TRIAL,)
+def _tried(state: UpdateState, _event: Tried) -> Result:
+    return replace(state, phase=UpdatePhase.TRYING), (Effect.REBOOT_INTO_TRIAL,)
 
 
-def _cut_off(_state: State, _event: Started) -> Result:
+def _cut_off(_state: UpdateState, _event: MachineStarted) -> Result:
     return NONE, ()
 
 
-def _nothing(state: State, _event: Started) -> Result:
+def _nothing(state: UpdateState, _event: MachineStarted) -> Result:
     return state, ()
 
 
-def _still_to_try(state: State, event: Started) -> Result:
+def _still_to_try(state: UpdateState, event: MachineStarted) -> Result:
     """A boot loader that starts the slot unasked has begun the trial."""
-    phase = Phase.TRYING if event.booted == state.slot else Phase.TO_TRY
+    phase = UpdatePhase.TRYING if event.booted == state.slot else UpdatePhase.TO_TRY
     return replace(state, phase=phase), ()
 
 
-def _trial(state: State, event: Started) -> Result:
+def _trial(state: UpdateState, event: MachineStarted) -> Result:
     if event.booted != state.slot:
-        return replace(state, phase=Phase.FELL_BACK), (Effect.TELL,)
+        return replace(state, phase=UpdatePhase.FELL_BACK), (Effect.TELL,)
     if event.primary == state.slot:
-        return replace(state, phase=Phase.CONFIRMED), (Effect.TELL,)
+        return replace(state, phase=UpdatePhase.CONFIRMED), (Effect.TELL,)
     return state, ()
 
 
-def _judged(state: State, event: Judged) -> Result:
+def _judged(state: UpdateState, event: TrialJudged) -> Result:
     if event.ready and not new_faults(state, event.faults):
-        return replace(state, phase=Phase.CONFIRMED), (Effect.COMMIT, Effect.TELL)
+        return replace(state, phase=UpdatePhase.CONFIRMED), (Effect.COMMIT, Effect.TELL)
     return state, (Effect.REBOOT,)
 
 
-_READY: Final = (Phase.IDLE, Phase.TO_TRY, Phase.CONFIRMED, Phase.FELL_BACK)
-_TABLE: Final[Mapping[tuple[Phase, type[Event]], Callable[[State, Any], Result]]] = {
+_READY: Final = (UpdatePhase.IDLE, UpdatePhase.TO_TRY, UpdatePhase.CONFIRMED, UpdatePhase.FELL_BACK)
+_TABLE: Final[Mapping[tuple[UpdatePhase, type[Event]], Callable[[UpdateState, Any], Result]]] = {
     **{(phase, Begun): _begun for phase in _READY},
-    (Phase.INSTALLING, Installed): _installed,
-    (Phase.INSTALLING, NotInstalled): _not_installed,
-    (Phase.TO_TRY, Tried): _tried,
-    (Phase.TRYING, Judged): _judged,
-    (Phase.IDLE, Started): _nothing,
-    (Phase.INSTALLING, Started): _cut_off,
-    (Phase.TO_TRY, Started): _still_to_try,
-    (Phase.TRYING, Started): _trial,
-    (Phase.CONFIRMED, Started): _nothing,
-    (Phase.FELL_BACK, Started): _nothing,
+    (UpdatePhase.INSTALLING, Installed): _installed,
+    (UpdatePhase.INSTALLING, NotInstalled): _not_installed,
+    (UpdatePhase.TO_TRY, Tried): _tried,
+    (UpdatePhase.TRYING, TrialJudged): _judged,
+    (UpdatePhase.IDLE, MachineStarted): _nothing,
+    (UpdatePhase.INSTALLING, MachineStarted): _cut_off,
+    (UpdatePhase.TO_TRY, MachineStarted): _still_to_try,
+    (UpdatePhase.TRYING, MachineStarted): _trial,
+    (UpdatePhase.CONFIRMED, MachineStarted): _nothing,
+    (UpdatePhase.FELL_BACK, MachineStarted): _nothing,
 }
 
 
-def step(state: State, event: Event) -> Result:
+def step(state: UpdateState, event: Event) -> Result:
     """The state after `event`, and what is to be done, in its order. Raises ImpossibleError."""
     carry_out = _TABLE.get((state.phase, type(event)))
     if carry_out is None:
@@ -219,7 +221,7 @@ def step(state: State, event: Event) -> Result:
     return carry_out(state, event)
 
 
-def new_faults(state: State, faults: tuple[str, ...]) -> tuple[str, ...]:
+def new_faults(state: UpdateState, faults: tuple[str, ...]) -> tuple[str, ...]:
     """Those of `faults` that were not there before the update."""
     return tuple(one for one in faults if one not in state.faults)
 
@@ -228,14 +230,14 @@ def new_faults(state: State, faults: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraStatus:
     """What the daemon says of itself; None: it does not answer."""
 
     stage: str
     conditions: tuple[str, ...]
 
 
-def hindrance(camera: Camera | None) -> str | None:
+def hindrance(camera: CameraStatus | None) -> str | None:
     """Why the camera must not be changed now, in a few words; None: it may be."""
     if camera is None:
         return "its daemon does not answer"
@@ -260,7 +262,7 @@ def version(text: str) -> tuple[int, ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningVersion:
     """The system that runs. compatible: which bundles are for it; minimum: the lowest version that
     it lets in; slot: the one that runs; primary: the one that starts by default."""
 
@@ -279,7 +281,9 @@ class Offer:
     version: str
 
 
-def refusal(offer: Offer, running: Running, state: State, *, again: bool) -> str | None:
+def refusal(
+    offer: Offer, running: RunningVersion, state: UpdateState, *, again: bool
+) -> str | None:
     """Why a bundle is not installed, in a few words; None: it may be.
 
     again: whether it was asked for by hand: then one that was tried in vain may be tried anew. A
@@ -294,15 +298,15 @@ def refusal(offer: Offer, running: Running, state: State, *, again: bool) -> str
         return f"the minimum {running.minimum!r} of the running system cannot be compared with it"
     if new < least:
         return f"its version {offer.version} is below the minimum, which is {running.minimum}"
-    if running.slot != running.primary or state.phase is Phase.TRYING:
+    if running.slot != running.primary or state.phase is UpdatePhase.TRYING:
         return "the running system is on trial itself"
-    if state.phase is Phase.INSTALLING:
+    if state.phase is UpdatePhase.INSTALLING:
         return "another one is being installed; if that was ended, start the camera anew"
     if offer.version == running.version:
         return f"version {offer.version} is running"
     if state.version == offer.version and not again:
-        if state.phase is Phase.FELL_BACK:
+        if state.phase is UpdatePhase.FELL_BACK:
             return f"version {offer.version} was tried in vain"
-        if state.phase is Phase.TO_TRY:
+        if state.phase is UpdatePhase.TO_TRY:
             return f"version {offer.version} is installed, and waits for its trial"
     return None

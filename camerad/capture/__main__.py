@@ -35,7 +35,7 @@ from camerad.stream import wire
 
 if TYPE_CHECKING:
     from camerad.capture.camera import Camera
-    from camerad.capture.microphone import Microphone
+    from camerad.capture.microphone import MicrophoneReader
 
 QUEUE_SECONDS: Final = 2.0
 """How much footage at the maximum bitrate may wait for the controller."""
@@ -44,7 +44,7 @@ LAST_WORDS_SECONDS: Final = 0.5
 _MODES: Final = frozenset(wire.SoundMode)
 
 
-class CaptureProcess:
+class CaptureServer:
     """Connects the controller's commands with the camera."""
 
     def __init__(
@@ -73,7 +73,7 @@ class CaptureProcess:
         text = " ".join(text.split())
         with contextlib.suppress(OSError):
             print(f"camerad.capture: {text}", file=sys.stderr, flush=True)  # noqa: T201
-        self._outbox.send(wire.message(wire.Kind.ERROR, {"message": text}))
+        self._outbox.send(wire.message(wire.MessageKind.ERROR, {"message": text}))
         self._outbox.flush(LAST_WORDS_SECONDS)
         os._exit(error.exit_code if isinstance(error, CameradError) else EX_SOFTWARE)
 
@@ -82,12 +82,12 @@ class CaptureProcess:
         # Imported here, so that a wrong argument or a missing library is reported like the rest.
         preview.stand_in()
         from camerad.capture.camera import Camera  # noqa: PLC0415
-        from camerad.capture.microphone import Microphone  # noqa: PLC0415
+        from camerad.capture.microphone import MicrophoneReader  # noqa: PLC0415
 
         clock = SystemClock()
         microphone = heard = None
         if self._settings.sound is not None:
-            microphone = Microphone(self._settings.sound, self._outbox, clock)
+            microphone = MicrophoneReader(self._settings.sound, self._outbox, clock)
             heard = microphone.description
         camera = Camera(self._settings, self._outbox, self._frame_fd, clock, self.fail, sound=heard)
         commands = wire.CommandReader()
@@ -118,7 +118,9 @@ class CaptureProcess:
             return b""
 
 
-def _carry_out(camera: Camera, microphone: Microphone | None, command: dict[str, Any]) -> None:
+def _carry_out(
+    camera: Camera, microphone: MicrophoneReader | None, command: dict[str, Any]
+) -> None:
     match command:
         case {"command": "arm", "epoch": int(epoch)}:
             camera.arm(epoch)
@@ -145,7 +147,7 @@ def _carry_out(camera: Camera, microphone: Microphone | None, command: dict[str,
 
 
 def _keep_quiet() -> None:
-    """Let no library write to stderr: what went wrong is said once, by `CaptureProcess.fail`."""
+    """Let no library write to stderr: what went wrong is said once, by `CaptureServer.fail`."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")
     logging.getLogger("picamera2").addHandler(logging.NullHandler())
     logging.getLogger("picamera2").propagate = False
@@ -171,7 +173,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _keep_quiet()
-    running = CaptureProcess(settings, connection, arguments.frame_fd)
+    running = CaptureServer(settings, connection, arguments.frame_fd)
     threading.excepthook = lambda hook: running.fail(hook.exc_value or hook.exc_type())
     try:
         running.run()

@@ -114,7 +114,7 @@ class Camera:
                 self._encoder = HardwareEncoder(settings, self._wiring)
                 self._picam2.start_encoder(self._encoder)
             # Before the first beat: who hears of a frame knows what camera it is from.
-            outbox.send(wire.message(wire.Kind.HELLO, self.description()))
+            outbox.send(wire.message(wire.MessageKind.HELLO, self.description()))
             self._picam2.post_callback = self._take
         except Exception as error:
             raise CaptureError(f"the camera cannot be started: {error}") from error

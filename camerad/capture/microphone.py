@@ -48,7 +48,7 @@ class SoundBytes(bytearray):
     """An access unit on its way out; known by its class to what forgets sound."""
 
 
-class Device(Protocol):
+class AudioDevice(Protocol):
     """An open microphone."""
 
     def packets(self) -> Iterator[memoryview]:
@@ -69,12 +69,12 @@ class AlsaDevice:
         self._container: Any = av.open(settings.device, format="alsa", options=options)
 
     def packets(self) -> Iterator[memoryview]:
-        """See `Device`."""
+        """See `AudioDevice`."""
         for packet in self._container.demux(audio=0):
             yield memoryview(packet)
 
     def close(self) -> None:
-        """See `Device`."""
+        """See `AudioDevice`."""
         self._container.close()
 
 
@@ -94,7 +94,7 @@ def _silence_alsa() -> None:
         ctypes.CDLL(path).snd_lib_error_set_handler(nothing)
 
 
-class Microphone:
+class MicrophoneReader:
     """Reads one device as it is told, and sends sound and its state.
 
     outbox: where they go. open_device: gives an open device, or raises OSError. Raises CaptureError
@@ -106,7 +106,7 @@ class Microphone:
         settings: SoundSettings,
         outbox: Outbox,
         clock: Clock,
-        open_device: Callable[[SoundSettings], Device] = AlsaDevice,
+        open_device: Callable[[SoundSettings], AudioDevice] = AlsaDevice,
     ) -> None:
         self.description: Final = sound.describe(settings)
         """The "sound" of the HELLO message."""
@@ -169,7 +169,7 @@ class Microphone:
             return
         self._state = (state, why)
         body = {"state": state, "at_us": self._clock.now_us(), "why": why}
-        self._outbox.send(wire.message(wire.Kind.SOUND_STATE, body))
+        self._outbox.send(wire.message(wire.MessageKind.SOUND_STATE, body))
 
     def _send(self, unit: memoryview, number: int, at_us: int) -> None:
         body = memoryview(SoundBytes(unit))
@@ -178,7 +178,9 @@ class Microphone:
             # The number of the next one will tell.
             overwrite(body)
             return
-        header = wire.Header(wire.Kind.SOUND, False, self._epoch, number % 2**32, at_us, len(body))
+        header = wire.MessageHeader(
+            wire.MessageKind.SOUND, False, self._epoch, number % 2**32, at_us, len(body)
+        )
         self._outbox.send(header.pack(), body)
 
     # The thread that may hang
@@ -244,7 +246,7 @@ class Microphone:
         self._waiting.clear()
         self._encoder.end_run()
 
-    def _read(self, device: Device) -> None:
+    def _read(self, device: AudioDevice) -> None:
         block = bytearray(self._block_bytes)
         filled = 0
         for packet in device.packets():

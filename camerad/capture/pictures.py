@@ -46,7 +46,7 @@ class Picture:
     stale: int = 0
 
 
-class Outbox(Protocol):
+class MessageSink(Protocol):
     """Where messages go; see `camerad.capture.outbox.Outbox`."""
 
     def send(self, *parts: bytes | memoryview) -> None: ...
@@ -61,7 +61,7 @@ class Pictures:
     `encoded` from the encoder's, the rest from the thread that takes commands.
     """
 
-    def __init__(self, outbox: Outbox, frame_us: int, want_key: Callable[[], None]) -> None:
+    def __init__(self, outbox: MessageSink, frame_us: int, want_key: Callable[[], None]) -> None:
         self._outbox = outbox
         self._frame_us = frame_us
         self._want_key = want_key
@@ -170,7 +170,7 @@ class Pictures:
 
     def _beat(self, picture: Picture, luma: int | None) -> None:
         message = wire.message(
-            wire.Kind.BEAT,
+            wire.MessageKind.BEAT,
             {
                 "frame": picture.frame,
                 "pts_us": picture.pts_us,
@@ -221,8 +221,8 @@ class Pictures:
                 return False
             self._state_gaps(picture.pts_us)
             self._last_sent_us = picture.pts_us
-            header = wire.Header(
-                wire.Kind.PACKET, key, self._epoch, picture.frame, picture.pts_us, len(body)
+            header = wire.MessageHeader(
+                wire.MessageKind.PACKET, key, self._epoch, picture.frame, picture.pts_us, len(body)
             )
             self._outbox.send(header.pack(), body)
             return True
@@ -256,7 +256,7 @@ class Pictures:
         for reason, frames in self._missing.items():
             self._outbox.send(
                 wire.message(
-                    wire.Kind.GAP,
+                    wire.MessageKind.GAP,
                     {
                         "reason": reason,
                         "frames": frames,

@@ -56,7 +56,7 @@ APART: Final = "  "
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StampWords:
     """What the stamp was told. from_us: media time from which `pre` holds."""
 
     pre: bool = True
@@ -85,7 +85,7 @@ class Stamp:
         self._glyphs = choose(width, height)
         self._columns = width // self._glyphs.width - 2
         self._lock = threading.Lock()
-        self._said = Said()
+        self._said = StampWords()
         self._offset_us = 0
         self._pts_us = 0
         self._was_set = False
@@ -104,7 +104,7 @@ class Stamp:
             before = self._said
             if pre == before.pre:
                 from_us = before.from_us
-            self._said = Said(pre, trusted, wearer, from_us)
+            self._said = StampWords(pre, trusted, wearer, from_us)
             self._offset_us = self._read_offset()
             self._was_set = False
 

@@ -23,7 +23,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.ledger import LedgerFinding
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state import LedgerState, harm
 from camerad.store import receipts
 from camerad.store.locations import (
@@ -169,7 +169,7 @@ class _Comparison:
             if one.acknowledged is not None and one.id not in received:
                 yield from self._without_receipt(holding, one, state)
 
-    def _lost_on_device(self, one: Known, state: LedgerState) -> Iterator[Remark]:
+    def _lost_on_device(self, one: RecordingState, state: LedgerState) -> Iterator[Remark]:
         """About a recording of which the device's ledger itself says that its file came to harm, or
         that it never got an end, and of which no whole copy is here."""
         own = self._known.get(one.id)
@@ -187,7 +187,7 @@ class _Comparison:
             yield Severity.DAMAGE, f"{one.id}: on the device {what}, and no copy of it is here"
 
     def _without_receipt(
-        self, holding: Holding, one: Known, state: LedgerState
+        self, holding: Holding, one: RecordingState, state: LedgerState
     ) -> Iterator[Remark]:
         """About a recording whose receipt the device's ledger names, and that has none here."""
         if one.id in self._told:

@@ -38,7 +38,7 @@ from camerad.base.clock import ClockSource, SystemClock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
-from camerad.base.wall_clock import Known, TimeKeeper, office_clock
+from camerad.base.wall_clock import KnownTime, TimeKeeper, office_clock
 from camerad.cli.options import config_home
 from camerad.cli.running import RunningDevice
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
@@ -369,7 +369,7 @@ def clock_of(options: argparse.Namespace, place: Place) -> SystemClock:
         here = None
         if state is not None:
             here = state.timeline.synchronised_in(SystemClock().boot_id)
-        keeper = TimeKeeper(known=Known(max(known, default=None), here))
+        keeper = TimeKeeper(known=KnownTime(max(known, default=None), here))
         keeper.look()
         return SystemClock(keeper.source)
     if state is not None:

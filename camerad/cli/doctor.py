@@ -15,8 +15,8 @@ from camerad.cli.language import here
 from camerad.doctor.checks import BEFORE, CHECKS
 
 if TYPE_CHECKING:
-    from camerad.doctor.report import Report
-    from camerad.doctor.wording import Wording
+    from camerad.doctor.report import DoctorReport
+    from camerad.doctor.wording import DoctorWording
 
 DEFAULT_CONFIG: Final = "/etc/camerad/camerad.yaml"
 
@@ -84,7 +84,7 @@ def _checks(text: str) -> frozenset[str]:
 class _Progress:
     """One line on a terminal that says what is being tested, and is gone again."""
 
-    def __init__(self, wording: Wording, *, shown: bool) -> None:
+    def __init__(self, wording: DoctorWording, *, shown: bool) -> None:
         self._wording = wording
         self._shown = shown
 
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _report(options: argparse.Namespace, wording: Wording) -> Report:
+def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
     try:
         return asyncio.run(_examine(options, wording))
     except ModuleNotFoundError as error:
@@ -139,10 +139,10 @@ def _report(options: argparse.Namespace, wording: Wording) -> Report:
         ) from error
 
 
-async def _examine(options: argparse.Namespace, wording: Wording) -> Report:
+async def _examine(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
     from camerad.doctor.prompts import Terminal  # noqa: PLC0415
-    from camerad.doctor.report import Report, lines  # noqa: PLC0415
+    from camerad.doctor.report import DoctorReport, lines  # noqa: PLC0415
     from camerad.doctor.runner import Examination  # noqa: PLC0415 - slow to import
 
     examination = Examination(
@@ -162,7 +162,7 @@ async def _examine(options: argparse.Namespace, wording: Wording) -> Report:
             sys.stdout.write(lines(finding, wording, colour=colour))
             sys.stdout.flush()
     settings = examination.settings
-    return Report(
+    return DoctorReport(
         findings,
         None if settings is None else settings.device.id,
         examination.moment or SystemClock().moment(),

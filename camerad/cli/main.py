@@ -223,9 +223,9 @@ def _run(path: str, *, verbose: bool) -> int:
     journal.set_up(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     try:
-        from camerad.daemon.early_start import Early  # noqa: PLC0415 - a mistake above costs no slow imports
+        from camerad.daemon.early_start import EarlyStart  # noqa: PLC0415 - a mistake above costs no slow imports
 
-        early = Early(settings)
+        early = EarlyStart(settings)
         # Slow to import, and meanwhile a press is remembered already.
         import asyncio  # noqa: PLC0415
 

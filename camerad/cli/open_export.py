@@ -23,7 +23,7 @@ from camerad.container.statements import utc
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.recording_state import Held
 from camerad.office.decrypt import Identities, open_recording, read_identities
-from camerad.office.export import Extract, Order, export
+from camerad.office.export import ExportRequest, Extract, export
 from camerad.office.wording import LANGUAGES
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.store import required
@@ -75,7 +75,7 @@ def _export(options: argparse.Namespace) -> int:
     zone, zone_name = _zone(options.time_zone)
     who = required("the authorised person", options.who)
     clock = desk.clock_of(options, place)
-    order = Order(
+    order = ExportRequest(
         path=path,
         keys=keys,
         identities=identities,

@@ -84,21 +84,25 @@ def run(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     from camerad.base import journal  # noqa: PLC0415 - slow to import
-    from camerad.provisioning.apply import Outcome, apply, camera_of  # noqa: PLC0415
-    from camerad.provisioning.boot_partition import Card  # noqa: PLC0415
-    from camerad.provisioning.state import Kept  # noqa: PLC0415
+    from camerad.provisioning.apply import ApplyOutcome, apply, camera_of  # noqa: PLC0415
+    from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415
+    from camerad.provisioning.state import ProvisioningState  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
-    outcome = apply(Card(options.boot), Kept(options.data), camera_of(options.state))
-    return {Outcome.REFUSED: EX_CONFIG, Outcome.LEFT: EX_IOERR}.get(outcome, 0)
+    outcome = apply(
+        BootPartition(options.boot), ProvisioningState(options.data), camera_of(options.state)
+    )
+    return {ApplyOutcome.REFUSED: EX_CONFIG, ApplyOutcome.LEFT: EX_IOERR}.get(outcome, 0)
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from camerad.provisioning.boot_partition import Card  # noqa: PLC0415 - slow to import
+    from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415 - slow to import
     from camerad.provisioning.publishing import publish  # noqa: PLC0415
-    from camerad.provisioning.state import Kept  # noqa: PLC0415
+    from camerad.provisioning.state import ProvisioningState  # noqa: PLC0415
 
-    device = publish(Card(options.boot), Kept(options.data), options.state, options.doctor)
+    device = publish(
+        BootPartition(options.boot), ProvisioningState(options.data), options.state, options.doctor
+    )
     sys.stdout.write(f"{device.device or 'not set up'}  {device.thumbprint}\n")
     return 0
 

@@ -223,7 +223,7 @@ def _new(options: argparse.Namespace) -> int:
         provisioning_files,
     )
 
-    wanted = provisioning_files.Wanted(
+    wanted = provisioning_files.NewFileSpec(
         device=options.device,
         policy=options.policy,
         recipients=options.recipient,

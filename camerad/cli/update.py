@@ -14,9 +14,9 @@ from camerad.base.errors import CameradError, ControlError
 from camerad.base.message_ids import MessageId
 
 if TYPE_CHECKING:
-    from camerad.behaviour.update import Camera
-    from camerad.update.boot_selection import Card
-    from camerad.update.state import Kept
+    from camerad.behaviour.update import CameraStatus
+    from camerad.update.boot_selection import BootSelection
+    from camerad.update.state import UpdateFile
     from camerad.update.updater import Updates
 
 log = logging.getLogger(__name__)
@@ -173,14 +173,14 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _places(options: argparse.Namespace) -> tuple[Card, Kept]:
+def _places(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile]:
     from camerad.update import state as kept  # noqa: PLC0415 - slow to import
-    from camerad.update.boot_selection import Card  # noqa: PLC0415
+    from camerad.update.boot_selection import BootSelection  # noqa: PLC0415
 
-    return Card(options.boot), kept.Kept(os.path.join(options.data, kept.FOLDER))
+    return BootSelection(options.boot), kept.UpdateFile(os.path.join(options.data, kept.FOLDER))
 
 
-def _parts(options: argparse.Namespace) -> tuple[Card, Kept, Updates]:
+def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updates]:
     from camerad.update import state as kept  # noqa: PLC0415 - slow to import
     from camerad.update.updater import Updates  # noqa: PLC0415
 
@@ -190,14 +190,14 @@ def _parts(options: argparse.Namespace) -> tuple[Card, Kept, Updates]:
     return card, there, asked
 
 
-def ask(socket: str) -> Camera | None:
+def ask(socket: str) -> CameraStatus | None:
     """What the daemon behind that socket says of itself; None if it does not answer."""
-    from camerad.behaviour.update import Camera  # noqa: PLC0415 - slow to import
+    from camerad.behaviour.update import CameraStatus  # noqa: PLC0415 - slow to import
     from camerad.control.client import request  # noqa: PLC0415
 
     try:
         _, status = request(socket, "GET", "/status")
-        return Camera(str(status["stage"]), tuple(status["conditions"]))
+        return CameraStatus(str(status["stage"]), tuple(status["conditions"]))
     except (ControlError, KeyError, TypeError):
         return None
 

@@ -5,14 +5,14 @@ setting is declared, and `loader`, which reads a file. `policies` holds the limi
 `provisioning` the file that sets a camera up.
 """
 
-from camerad.config.controls import Lights, Output, SelfView
+from camerad.config.controls import Lights, OutputSettings, SelfViewSettings
 from camerad.config.loader import DEFAULT_PATH, check_file, load
 from camerad.config.render import render
 from camerad.config.sections import (
-    Camera,
-    Device,
+    CameraSettings,
+    DeviceSettings,
     Overrides,
-    Recording,
+    RecordingSettings,
     RingBuffer,
     Storage,
     WallClock,
@@ -22,17 +22,17 @@ from camerad.config.settings import Button, Overridden, Policy, PreEvent, Settin
 __all__ = [
     "DEFAULT_PATH",
     "Button",
-    "Camera",
-    "Device",
+    "CameraSettings",
+    "DeviceSettings",
     "Lights",
-    "Output",
+    "OutputSettings",
     "Overridden",
     "Overrides",
     "Policy",
     "PreEvent",
-    "Recording",
+    "RecordingSettings",
     "RingBuffer",
-    "SelfView",
+    "SelfViewSettings",
     "Settings",
     "Storage",
     "WallClock",

@@ -16,7 +16,7 @@ from camerad.behaviour.gestures import (
 )
 from camerad.behaviour.stages import Intent, Stage, outcome
 from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
-from camerad.config.reader import Reader
+from camerad.config.reader import SettingsReader
 from camerad.config.scalars import suggest
 from camerad.config.settings import Button
 
@@ -26,7 +26,7 @@ PRESET_GPIO: Final = {"main": 17, "display": 27}
 _MS: Final = SECOND // 1000
 
 
-def build(entry: ButtonsEntry, reader: Reader) -> tuple[Button, ...]:
+def build(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
     """The buttons of a camera; what cannot work is a mistake noted in `reader`."""
     own = any(reader.given(f"buttons.{name}.gestures") for name in entry.buttons)
     if own and not reader.given("buttons.preset"):
@@ -34,7 +34,7 @@ def build(entry: ButtonsEntry, reader: Reader) -> tuple[Button, ...]:
     return _preset(entry, entry.preset or "two-buttons", reader)
 
 
-def _preset(entry: ButtonsEntry, preset: str, reader: Reader) -> tuple[Button, ...]:
+def _preset(entry: ButtonsEntry, preset: str, reader: SettingsReader) -> tuple[Button, ...]:
     tables = {table.name: table for table in PRESETS[preset]}
     for name in entry.buttons:
         where = f"buttons.{name}"
@@ -51,7 +51,7 @@ def _preset(entry: ButtonsEntry, preset: str, reader: Reader) -> tuple[Button, .
     )
 
 
-def _explicit(entry: ButtonsEntry, reader: Reader) -> tuple[Button, ...]:
+def _explicit(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
     buttons = []
     for name, button in entry.buttons.items():
         where = f"buttons.{name}"
@@ -75,7 +75,9 @@ def _button(table: ButtonTable, gpio: int, entry: ButtonEntry) -> Button:
     return Button(table.name, gpio if entry.gpio is None else entry.gpio, entry.active_low, table)
 
 
-def _bindings(entries: tuple[GestureEntry, ...], where: str, reader: Reader) -> tuple[Binding, ...]:
+def _bindings(
+    entries: tuple[GestureEntry, ...], where: str, reader: SettingsReader
+) -> tuple[Binding, ...]:
     """The meanings of one button's gestures; empty if there is any mistake in them."""
     taken: dict[tuple[Gesture, float | None, Stage], int] = {}
     for index, entry in enumerate(entries):
@@ -104,7 +106,7 @@ def _bindings(entries: tuple[GestureEntry, ...], where: str, reader: Reader) -> 
     )
 
 
-def _check_ways(buttons: list[Button], reader: Reader) -> None:
+def _check_ways(buttons: list[Button], reader: SettingsReader) -> None:
     """A recording can be started from idle and from self-view by one gesture, and be stopped."""
     ways = {
         (stage, outcome(stage, binding.intent))

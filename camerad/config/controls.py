@@ -16,7 +16,7 @@ from camerad.config.fields import ABSOLUTE_PATH, Gpio, Key, Matches, Named, Rang
 
 
 @dataclass(frozen=True, slots=True)
-class SelfView:
+class SelfViewSettings:
     """The front display, on which people see themselves."""
 
     timeout_seconds: Annotated[
@@ -115,7 +115,7 @@ class ButtonsEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputSettings:
     """A light or the vibration motor."""
 
     gpio: Annotated[int, "GPIO number (BCM).", Gpio()]
@@ -123,7 +123,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Buzzer(Output):
+class Buzzer(OutputSettings):
     """The buzzer."""
 
     kind: Annotated[
@@ -137,9 +137,9 @@ class Buzzer(Output):
 class Lights:
     """The three lights. None can be left out: a recording must show."""
 
-    green: Annotated[Output, "Ready, or self-view."] = Output(22)
-    red: Annotated[Output, "Recording."] = Output(23)
-    amber: Annotated[Output, "Cannot record."] = Output(24)
+    green: Annotated[OutputSettings, "Ready, or self-view."] = OutputSettings(22)
+    red: Annotated[OutputSettings, "Recording."] = OutputSettings(23)
+    amber: Annotated[OutputSettings, "Cannot record."] = OutputSettings(24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Announcements:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class ShiftSettings:
     """The shift of whoever wears the camera. Recordings and their stamp bear the wearer's id."""
 
     hours: Annotated[

@@ -44,7 +44,7 @@ class Mistake:
         return f"{place}: {self.where}: {self.text}" if self.where else f"{place}: {self.text}"
 
 
-class UnreadableError(ConfigError):
+class NoDocumentError(ConfigError):
     """Error raised when a file has no YAML document to read settings from."""
 
     def __init__(self, mistake: Mistake) -> None:
@@ -79,18 +79,18 @@ def parse_document(file: str, data: bytes, hint: str = "") -> yaml.Node:
     try:
         node = yaml.SafeLoader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise UnreadableError(_broken(file, error)) from None
+        raise NoDocumentError(_broken(file, error)) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         column = len(before) - (before.rfind("\n") + 1) + 1
         found = f"not valid YAML: a character that cannot be typed (code {error.character:#x})"
         line = before.count("\n") + 1
-        raise UnreadableError(Mistake(file, line, "", f"{found}; delete it", column)) from None
+        raise NoDocumentError(Mistake(file, line, "", f"{found}; delete it", column)) from None
     except RecursionError:
         found = "not a configuration: far too deeply nested; at most six levels are needed"
-        raise UnreadableError(Mistake(file, 1, "", found)) from None
+        raise NoDocumentError(Mistake(file, 1, "", found)) from None
     if node is None:
-        raise UnreadableError(Mistake(file, 0, "", f"the file is empty{hint}"))
+        raise NoDocumentError(Mistake(file, 0, "", f"the file is empty{hint}"))
     return node
 
 
@@ -100,20 +100,20 @@ def read_bytes(path: Path, hint: str = "") -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UnreadableError(Mistake(str(path), 0, "", f"there is no such file{hint}")) from None
+        raise NoDocumentError(Mistake(str(path), 0, "", f"there is no such file{hint}")) from None
     except IsADirectoryError:
         found = "this is a directory; name the file in it"
-        raise UnreadableError(Mistake(str(path), 0, "", found)) from None
+        raise NoDocumentError(Mistake(str(path), 0, "", found)) from None
     except PermissionError:
         found = "the file may not be read by this user; run this as root, or chmod it"
-        raise UnreadableError(Mistake(str(path), 0, "", found)) from None
+        raise NoDocumentError(Mistake(str(path), 0, "", found)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         found = f"the file cannot be read: {reason}; check the name and the card"
-        raise UnreadableError(Mistake(printable(str(path)), 0, "", found)) from None
+        raise NoDocumentError(Mistake(printable(str(path)), 0, "", found)) from None
     if len(data) > MAX_BYTES:
         found = f"larger than {MAX_BYTES // 1024} KiB, so this is no configuration"
-        raise UnreadableError(Mistake(str(path), 0, "", f"{found}; name a YAML file of camerad"))
+        raise NoDocumentError(Mistake(str(path), 0, "", f"{found}; name a YAML file of camerad"))
     return data
 
 
@@ -126,7 +126,7 @@ def _decode(file: str, data: bytes) -> str:
         found = f"not UTF-8 text (byte {data[error.start]:#04x})"
         line = before.count(b"\n") + 1
         mistake = Mistake(file, line, "", f"{found}; save the file as UTF-8", column)
-        raise UnreadableError(mistake) from None
+        raise NoDocumentError(mistake) from None
 
 
 _EXPLAINED = (

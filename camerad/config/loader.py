@@ -11,7 +11,7 @@ from camerad.behaviour.stages import Stage
 from camerad.config import buttons, policies
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain
-from camerad.config.reader import Reader
+from camerad.config.reader import SettingsReader
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
 from camerad.config.wording import display_wording
@@ -27,12 +27,14 @@ def load(path: str | Path) -> Settings:
     in the order of the lines, each as ``FILE:LINE: key.path: what was found; what is allowed``.
     """
     path = Path(path)
-    reader = Reader(str(path))
+    reader = SettingsReader(str(path))
     values = reader.values(read_document(path, _hint()), ConfigFile)
     return checked(ConfigFile(**values), reader, path, policies.folders(path))
 
 
-def checked(file: ConfigFile, reader: Reader, path: Path, places: tuple[Path, ...]) -> Settings:
+def checked(
+    file: ConfigFile, reader: SettingsReader, path: Path, places: tuple[Path, ...]
+) -> Settings:
     """The settings that a configuration makes, once its sections have been read.
 
     reader: has read it, and knows lines and mistakes. path: where it will be used. places: the
@@ -102,7 +104,7 @@ def _hint() -> str:
     return f"; begin with a copy of {example}"
 
 
-def _check_numbers(file: ConfigFile, reader: Reader) -> None:
+def _check_numbers(file: ConfigFile, reader: SettingsReader) -> None:
     """Numbers that are right each for itself and wrong together."""
     camera = file.camera
     _at_most(reader, "camera.bitrate", camera.bitrate, "camera.max_bitrate", camera.max_bitrate)
@@ -117,7 +119,7 @@ def _check_numbers(file: ConfigFile, reader: Reader) -> None:
     _at_most(reader, "storage.full_minutes", full, "storage.low_minutes", low)
 
 
-def _check_idle(file: ConfigFile, armed: bool, reader: Reader) -> None:
+def _check_idle(file: ConfigFile, armed: bool, reader: SettingsReader) -> None:
     """Encoded is in idle exactly where the pre-event buffer is armed there."""
     chosen = file.idle.camera
     if armed and chosen in {"sensor", "none"}:
@@ -130,7 +132,7 @@ def _check_idle(file: ConfigFile, armed: bool, reader: Reader) -> None:
         reader.add("idle.camera", f"{text} pre_event.armed_in")
 
 
-def _at_most(reader: Reader, small: str, value: float, large: str, bound: float) -> None:
+def _at_most(reader: SettingsReader, small: str, value: float, large: str, bound: float) -> None:
     if value <= bound or not reader.good(small, large):
         return
     here, there = (small, large) if reader.given(small) else (large, small)
@@ -140,7 +142,7 @@ def _at_most(reader: Reader, small: str, value: float, large: str, bound: float)
     reader.add(here, text)
 
 
-def _check_gpio(file: ConfigFile, made: tuple[Button, ...], reader: Reader) -> None:
+def _check_gpio(file: ConfigFile, made: tuple[Button, ...], reader: SettingsReader) -> None:
     """Each GPIO has one use."""
     used = {f"buttons.{button.name}.gpio": button.gpio for button in made}
     used |= {

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from camerad.behaviour.stages import Stage
-from camerad.config.document import Mistake, UnreadableError, read_document
+from camerad.config.document import Mistake, NoDocumentError, read_document
 from camerad.config.fields import plain
-from camerad.config.reader import Reader
+from camerad.config.reader import SettingsReader
 from camerad.config.scalars import quoted, suggest
 from camerad.config.sections import ConfigFile, PolicyFile
 from camerad.config.settings import Overridden, Policy, PreEvent
@@ -46,7 +46,7 @@ def known(places: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def resolve(
-    file: ConfigFile, reader: Reader, places: tuple[Path, ...]
+    file: ConfigFile, reader: SettingsReader, places: tuple[Path, ...]
 ) -> tuple[Policy | None, tuple[Overridden, ...], list[Mistake]]:
     """The policy as it holds on this camera, what of it is overridden, and its file's mistakes.
 
@@ -56,10 +56,10 @@ def resolve(
     path = _find(file.policy, places, reader)
     if file.policy is None or path is None:
         return None, (), []
-    policy_reader = Reader(str(path))
+    policy_reader = SettingsReader(str(path))
     try:
         preset = policy_reader.section(read_document(path, _EMPTY), PolicyFile)
-    except UnreadableError as error:
+    except NoDocumentError as error:
         return None, (), [error.mistake]
     if preset is None or policy_reader.mistakes:
         return None, (), policy_reader.mistakes
@@ -67,7 +67,7 @@ def resolve(
     return limits.effective(), tuple(limits.overridden), policy_reader.mistakes
 
 
-def _find(name: str | None, places: tuple[Path, ...], reader: Reader) -> Path | None:
+def _find(name: str | None, places: tuple[Path, ...], reader: SettingsReader) -> Path | None:
     """The file of a policy; if there is none, that is a mistake of the configuration."""
     for place in places:
         if name in _names(place):
@@ -91,7 +91,12 @@ class _Limits:
     """
 
     def __init__(
-        self, name: str, file: ConfigFile, reader: Reader, preset: PolicyFile, preset_reader: Reader
+        self,
+        name: str,
+        file: ConfigFile,
+        reader: SettingsReader,
+        preset: PolicyFile,
+        preset_reader: SettingsReader,
     ) -> None:
         self.overridden: list[Overridden] = []
         self._file = file

@@ -20,7 +20,7 @@ from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
 from camerad.config.loader import DEFAULT_PATH, checked
-from camerad.config.reader import Reader
+from camerad.config.reader import SettingsReader
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
 
@@ -151,7 +151,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     the camera has its own, never beside the file: nobody has signed what lies there.
     """
     document = parse_document(name, data)
-    reader = Reader(name)
+    reader = SettingsReader(name)
     values = reader.values(document, ProvisionFile)
     if not values:
         raise ConfigError([str(mistake) for mistake in reader.mistakes])
@@ -170,7 +170,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
     return Provisioning(file, settings, _configuration(document, language, provision_dir))
 
 
-def _check_device(reader: Reader, name: str) -> None:
+def _check_device(reader: SettingsReader, name: str) -> None:
     if not reader.given("device.id") and reader.good("device"):
         reader.add("device.id", "missing; write the name that is on the camera's housing")
     # Only of such a file: a camera that has the name already goes on with its configuration.

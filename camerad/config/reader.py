@@ -18,7 +18,7 @@ _BAD: Final[Any] = object()
 """Stands for a value that had a mistake, so that reading can go on and find the next one."""
 
 
-class Reader:
+class SettingsReader:
     """Reads one file; `mistakes` grows meanwhile."""
 
     def __init__(self, file: str) -> None:

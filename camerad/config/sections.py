@@ -21,9 +21,9 @@ from camerad.config.controls import (
     ButtonsEntry,
     Buzzer,
     Lights,
-    Output,
-    SelfView,
-    Shift,
+    OutputSettings,
+    SelfViewSettings,
+    ShiftSettings,
 )
 from camerad.config.fields import (
     ABSOLUTE_PATH,
@@ -51,7 +51,7 @@ def host_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceSettings:
     """This one camera and where it keeps its files."""
 
     id: Annotated[
@@ -120,7 +120,7 @@ class RetentionChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraSettings:
     """Picture and encoder."""
 
     width: Annotated[int, "Width of the recorded picture.", Range(160, 1920, "pixels"), Even()] = (
@@ -163,7 +163,7 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
-class Microphone:
+class MicrophoneSettings:
     """The microphone. Whether recordings have sound is the policy's decision."""
 
     enabled: Annotated[
@@ -195,7 +195,9 @@ class Microphone:
 
 
 AAC_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-"""The sampling rates of AAC within the range of `Microphone.rate` (ISO/IEC 14496-3, table 1.18)."""
+"""The sampling rates of AAC within the range of `MicrophoneSettings.rate` (ISO/IEC 14496-3, table
+1.18).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class RingBuffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordingSettings:
     """What a recording holds and how it reaches the card."""
 
     post_event_seconds: Annotated[
@@ -350,21 +352,21 @@ class ConfigFile:
         ),
         Recipient(),
     ] = ()
-    device: Device = field(default_factory=Device)
+    device: DeviceSettings = field(default_factory=DeviceSettings)
     pre_event: PreEventChoice = PreEventChoice()
     sound: SoundChoice = SoundChoice()
     retention: RetentionChoice = RetentionChoice()
-    camera: Camera = Camera()
-    microphone: Microphone = Microphone()
+    camera: CameraSettings = CameraSettings()
+    microphone: MicrophoneSettings = MicrophoneSettings()
     ring: RingBuffer = RingBuffer()
-    recording: Recording = Recording()
-    self_view: SelfView = SelfView()
+    recording: RecordingSettings = RecordingSettings()
+    self_view: SelfViewSettings = SelfViewSettings()
     buttons: ButtonsEntry = field(default_factory=ButtonsEntry)
     lights: Lights = Lights()
-    vibration: Annotated[Output, "The vibration motor."] = Output(25)
+    vibration: Annotated[OutputSettings, "The vibration motor."] = OutputSettings(25)
     buzzer: Buzzer = Buzzer(18)
     announcements: Announcements = Announcements()
-    shift: Shift = Shift()
+    shift: ShiftSettings = ShiftSettings()
     access: Access = Access()
     storage: Storage = Storage()
     idle: Idle = Idle()

@@ -10,14 +10,21 @@ from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config.access import Access
-from camerad.config.controls import Announcements, Buzzer, Lights, Output, SelfView, Shift
+from camerad.config.controls import (
+    Announcements,
+    Buzzer,
+    Lights,
+    OutputSettings,
+    SelfViewSettings,
+    ShiftSettings,
+)
 from camerad.config.sections import (
     BatteryWatch,
-    Camera,
-    Device,
-    Microphone,
+    CameraSettings,
+    DeviceSettings,
+    MicrophoneSettings,
     Overrides,
-    Recording,
+    RecordingSettings,
     RingBuffer,
     Storage,
     ThermalWatch,
@@ -84,21 +91,21 @@ class Settings:
     """
 
     path: Path = field(compare=False)
-    device: Device
+    device: DeviceSettings
     policy: Policy
     recipients: tuple[str, ...]
-    camera: Camera
-    microphone: Microphone
+    camera: CameraSettings
+    microphone: MicrophoneSettings
     ring: RingBuffer
-    recording: Recording
-    self_view: SelfView
+    recording: RecordingSettings
+    self_view: SelfViewSettings
     display_wording: DisplayWording
     buttons: tuple[Button, ...]
     lights: Lights
-    vibration: Output
+    vibration: OutputSettings
     buzzer: Buzzer
     announcements: Announcements
-    shift: Shift
+    shift: ShiftSettings
     access: Access
     storage: Storage
     idle: str

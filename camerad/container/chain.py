@@ -10,7 +10,7 @@ A recording's members, in their order:
 ``000001.m4s.age``   and so on; a number has six digits, or as many as it needs
 ``000001.jws``
 ``torn.bin``         what repair found behind the last commit, if anything, whatever it is
-``end.jws``          closes the recording (`End`)
+``end.jws``          closes the recording (`RecordingEnd`)
 ===================  ==============================================================================
 
 Every statement names the SHA-256 of the statement before and of the members that it commits, so
@@ -32,9 +32,9 @@ from camerad.container.statements import (
     Closing,
     Commit,
     Content,
-    End,
-    Facts,
+    FragmentFacts,
     Header,
+    RecordingEnd,
 )
 
 HEADER_NAME: Final = "header.jws"
@@ -74,7 +74,7 @@ class Chain:
         """The first statement."""
         return self._sign(HEADER, header)
 
-    def commit(self, fragment: Content, facts: Facts, init: Content | None = None) -> bytes:
+    def commit(self, fragment: Content, facts: FragmentFacts, init: Content | None = None) -> bytes:
         """Commits a sealed fragment, the first one together with the initialisation segment."""
         token = self._sign(COMMIT, Commit(self.previous, init, fragment, facts))
         self.commits += 1
@@ -82,9 +82,9 @@ class Chain:
 
     def end(self, closing: Closing, torn: Content | None = None) -> bytes:
         """The last statement."""
-        return self._sign(END, End(self.previous, self.commits, torn, closing))
+        return self._sign(END, RecordingEnd(self.previous, self.commits, torn, closing))
 
-    def _sign(self, kind: str, payload: Header | Commit | End) -> bytes:
+    def _sign(self, kind: str, payload: Header | Commit | RecordingEnd) -> bytes:
         token = jws.sign(self._key, kind, payload)
         self.previous = jws.digest(token)
         return token

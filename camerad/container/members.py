@@ -20,7 +20,7 @@ _READ_AHEAD: Final = 8192
 """A fragment's padding, its commit and the next header are usually within so many bytes."""
 
 
-class Why(StrEnum):
+class StopReason(StrEnum):
     """Why a walk stopped."""
 
     END = "end"
@@ -37,7 +37,7 @@ class Stop(NamedTuple):
     """Where and why a walk stopped. offset: of the first byte that was not understood."""
 
     offset: int
-    why: Why
+    why: StopReason
     text: str
 
 
@@ -79,7 +79,7 @@ class Walk:
         self._file = file
         self.size: Final = file.seek(0, io.SEEK_END)
         """Bytes of the file as the walk began."""
-        self.stop: Stop = Stop(0, Why.CUT, "nothing was read yet")
+        self.stop: Stop = Stop(0, StopReason.CUT, "nothing was read yet")
 
     def __iter__(self) -> Iterator[Located]:
         offset = padding = 0
@@ -88,7 +88,7 @@ class Walk:
             # The padding of the member before comes with the header of the next, in one read.
             block = self._read(offset - padding, padding + ustar.BLOCK)
             if any(block[:padding]):
-                self.stop = Stop(offset - padding, Why.DAMAGED, "the padding is not zeros")
+                self.stop = Stop(offset - padding, StopReason.DAMAGED, "the padding is not zeros")
                 return
             if held is not None:
                 yield held
@@ -101,19 +101,19 @@ class Walk:
 
     def _next(self, offset: int, block: bytes) -> Located | Stop:
         if len(block) < ustar.BLOCK:
-            return Stop(offset, Why.CUT, "the file ends here, without the archive's end")
+            return Stop(offset, StopReason.CUT, "the file ends here, without the archive's end")
         if not any(block):
             whole = offset + len(ustar.END) == self.size and not any(self._read(offset, self.size))
             if whole:
-                return Stop(offset, Why.END, "the archive ends here")
-            return Stop(offset, Why.ROOM, "a block of zeros, which is not the archive's end")
+                return Stop(offset, StopReason.END, "the archive ends here")
+            return Stop(offset, StopReason.ROOM, "a block of zeros, which is not the archive's end")
         try:
             member = ustar.parse(block)
         except ustar.TarError as error:
-            return Stop(offset, Why.DAMAGED, str(error))
+            return Stop(offset, StopReason.DAMAGED, str(error))
         found = Located(member, offset, offset + ustar.BLOCK)
         if found.end_offset > self.size:
-            return Stop(offset, Why.CUT, f"the file ends within the member {member.name!r}")
+            return Stop(offset, StopReason.CUT, f"the file ends within the member {member.name!r}")
         return found
 
     def _read(self, offset: int, size: int) -> bytes:

@@ -49,7 +49,7 @@ PADDING_DAMAGED: Final = "the padding behind it is not zeros"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MemberSeen:
     """A member as it lies in the file.
 
     name: from its archive header; "" where that is damaged so that it cannot be known. size: bytes
@@ -103,7 +103,7 @@ class Tail:
     name: str = ""
 
 
-Found = Seen | Lost | Tail
+Found = MemberSeen | Lost | Tail
 
 
 class _Fragment(msgspec.Struct):
@@ -183,7 +183,7 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
             member = _leniently(source, block, offset)
             if member is not None and (name := _foreign(block)) is not None:
                 source.seek(offset + ustar.BLOCK + member.blocks_bytes)
-                yield Seen(name, member.size, "", offset, foreign=True)
+                yield MemberSeen(name, member.size, "", offset, foreign=True)
                 continue
             if member is not None and member.size > ustar.LARGEST:
                 member = None
@@ -209,7 +209,7 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
 
 def _content(
     source: _Source, member: ustar.Member, offset: int, damage: str | None, keep_sealed: bool
-) -> Seen:
+) -> MemberSeen:
     statement = _STATEMENT.fullmatch(member.name) is not None
     token_like = member.size <= jws.LONGEST and (statement or not member.name)
     kept = token_like or (keep_sealed and not statement and member.size <= LARGEST_KEPT)
@@ -227,7 +227,7 @@ def _content(
         damage = f"{damage}, and {PADDING_DAMAGED}" if damage else PADDING_DAMAGED
     token = content if token_like else None
     sealed = None if statement else content
-    return Seen(member.name, member.size, digest.hexdigest(), offset, token, sealed, damage)
+    return MemberSeen(member.name, member.size, digest.hexdigest(), offset, token, sealed, damage)
 
 
 def _only_zeros(source: _Source, offset: int) -> bool:
@@ -343,7 +343,7 @@ def _between(source: _Source, start: int, end: int) -> ustar.Member | None:
     return found if fits else None
 
 
-def is_recording(found: Seen) -> bool:
+def is_recording(found: MemberSeen) -> bool:
     """Whether this member is a statement of a recording, whoever signed it: what else is in the
     file is then a recording's, damaged or not."""
     if found.token is None or _STATEMENT.fullmatch(found.name or END_NAME) is None:

@@ -23,17 +23,17 @@ from camerad.container.chain import (
     commit_name,
     fragment_name,
 )
-from camerad.container.members import Located, NotARecordingError, Stop, Why, regular, walk
+from camerad.container.members import Located, NotARecordingError, Stop, StopReason, regular, walk
 from camerad.container.statements import (
     COMMIT,
     END,
     FORMAT,
     HEADER,
     Commit,
-    End,
-    Facts,
+    FragmentFacts,
+    FragmentSound,
     Header,
-    Sound,
+    RecordingEnd,
 )
 
 _END_WITHIN: Final = 1 << 18
@@ -46,7 +46,7 @@ _MOST_RESERVED: Final = 64 << 20
 """Bytes; four times what a recorder reserves at once (`camerad.recording.container_writer.STEP`).
 """
 
-_T = TypeVar("_T", Header, Commit, End)
+_T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
 class Point(NamedTuple):
@@ -66,7 +66,7 @@ class Point(NamedTuple):
     units: int
     marks: int
     end_us: int
-    last: Facts | None = None
+    last: FragmentFacts | None = None
     seen_us: int | None = None
     heard_us: int | None = None
     sound_state: str | None = None
@@ -85,10 +85,10 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ClosedBy:
     """The end, its statement, and the member that it is."""
 
-    end: End
+    end: RecordingEnd
     statement: jws.Statement
     located: Located
 
@@ -115,7 +115,7 @@ class Skeleton:
     last: Committed | None
     before_last: Committed | None
     torn: Located | None
-    end: Ended | None
+    end: ClosedBy | None
     stop: Stop
 
     @property
@@ -124,12 +124,12 @@ class Skeleton:
         return self.statement.kid
 
     @property
-    def closed_by(self) -> Ended | None:
+    def closed_by(self) -> ClosedBy | None:
         """The end, if nothing follows it but the archive's."""
-        return self.end if self.stop.why is Why.END else None
+        return self.end if self.stop.why is StopReason.END else None
 
 
-def skeleton(path: str, on_commit: Callable[[Facts, int], None] | None = None) -> Skeleton:
+def skeleton(path: str, on_commit: Callable[[FragmentFacts, int], None] | None = None) -> Skeleton:
     """Read what the file at `path` says about itself, fragments left out.
 
     on_commit: told the facts of every commit and the size of the sealed fragment, in their order.
@@ -154,7 +154,7 @@ def header_of(path: str) -> Header:
         raise explained("read the recording", path, error) from error
 
 
-def end_of(path: str) -> tuple[End, jws.Statement] | None:
+def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     """The end of a whole file; None if it has none, or something behind it.
 
     Looks at the last bytes only, so that a start need not go through every recording. Raises
@@ -180,7 +180,7 @@ def end_of(path: str) -> tuple[End, jws.Statement] | None:
             if at + ustar.BLOCK + member.blocks_bytes == len(tail):
                 token = tail[at + ustar.BLOCK : at + ustar.BLOCK + member.size]
                 statement = jws.parse(token)
-                return jws.decode(statement, END, End), statement
+                return jws.decode(statement, END, RecordingEnd), statement
         except (ustar.TarError, jws.JwsError):
             pass
         at = tail.rfind(name, 0, at)
@@ -218,7 +218,7 @@ class _MisplacedError(Exception):
     """A member that does not belong where it is, or a statement that does not fit."""
 
     def __init__(self, found: Located, text: str) -> None:
-        self.stop: Final = Stop(found.header_offset, Why.DAMAGED, text)
+        self.stop: Final = Stop(found.header_offset, StopReason.DAMAGED, text)
         super().__init__(text)
 
 
@@ -226,7 +226,7 @@ class _Reader:
     """Reads one skeleton."""
 
     def __init__(
-        self, path: str, file: BinaryIO, on_commit: Callable[[Facts, int], None] | None
+        self, path: str, file: BinaryIO, on_commit: Callable[[FragmentFacts, int], None] | None
     ) -> None:
         self._path = path
         self._file = file
@@ -238,7 +238,7 @@ class _Reader:
         self._last: Committed | None = None
         self._before_last: Committed | None = None
         self._torn: Located | None = None
-        self._end: Ended | None = None
+        self._end: ClosedBy | None = None
 
     def read(self) -> Skeleton:
         """Everything."""
@@ -333,7 +333,7 @@ class _Reader:
             raise _MisplacedError(found, f"{found.member.name} does not commit what lies before it")
         facts, sound = commit.facts, commit.facts.sound
         heard_us, state, units = before.heard_us, before.sound_state, 0
-        if isinstance(sound, Sound):
+        if isinstance(sound, FragmentSound):
             heard_us = heard_us if sound.end_us is None else sound.end_us
             state = sound.states[-1].state if sound.states else state
             units = sound.units
@@ -357,7 +357,7 @@ class _Reader:
             self._on_commit(facts, fragment.member.size + (size or 0))
 
     def _take_end(self, found: Located) -> None:
-        statement, end = self._read(found, END, End)
+        statement, end = self._read(found, END, RecordingEnd)
         kept = None if self._torn is None else self._torn.member.size
         if (
             statement.kid != self._kid
@@ -366,7 +366,7 @@ class _Reader:
             or (None if end.torn is None else end.torn.bytes) != kept
         ):
             raise _MisplacedError(found, "the end does not fit what lies before it")
-        self._end = Ended(end, statement, found)
+        self._end = ClosedBy(end, statement, found)
 
     def _read(self, found: Located, kind: str, payload: type[_T]) -> tuple[jws.Statement, _T]:
         if found.member.size > jws.LONGEST:

@@ -1,11 +1,12 @@
 """What is known about a recording; how its file looks is `camerad.recording.container_writer`'s
 matter.
 
-The dataclasses with which statements are made (`Header`, `Commit`, `End`) are their payloads, field
-by field: see `camerad.container.jws` for the one spelling, and docs/evidence-format.md. A field
-that is `UNSET` is not there: what says something about sound exists only where there is some. They
-have whole numbers only. Media times are microseconds of CLOCK_BOOTTIME, wall times microseconds
-since the Unix epoch. What a number or a text may be at all: `camerad.container.limits`.
+The dataclasses with which statements are made (`Header`, `Commit`, `RecordingEnd`) are their
+payloads, field by field: see `camerad.container.jws` for the one spelling, and
+docs/evidence-format.md. A field that is `UNSET` is not there: what says something about sound
+exists only where there is some. They have whole numbers only. Media times are microseconds of
+CLOCK_BOOTTIME, wall times microseconds since the Unix epoch. What a number or a text may be at all:
+`camerad.container.limits`.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ Rates = Annotated[tuple[RateChange, ...], msgspec.Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class FragmentSound:
     """The sound of a fragment.
 
     units: access units. first_us: media time at which the first one begins; end_us: where the last
@@ -116,7 +117,8 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class SoundEnd:
-    """What the end says about sound. units: access units in all fragments. The rest as in `Sound`,
+    """What the end says about sound. units: access units in all fragments. The rest as in
+    `FragmentSound`,
     since the last commit."""
 
     units: int
@@ -166,7 +168,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FragmentFacts:
     """What a recorder knows about a fragment; the container makes a Commit of it.
 
     sequence: counted from 0. first_us, last_us: its first and last picture; end_us: where the last
@@ -191,7 +193,7 @@ class Facts:
     clock: Moment
     clock_step_us: int | None
     sync_us: int | None
-    sound: Sound | UnsetType = UNSET
+    sound: FragmentSound | UnsetType = UNSET
     rates: Rates | UnsetType = UNSET
 
     @property
@@ -200,9 +202,9 @@ class Facts:
         return max(self.end_us, sound_end_us(self.sound) or 0)
 
 
-def sound_end_us(sound: Sound | UnsetType) -> int | None:
+def sound_end_us(sound: FragmentSound | UnsetType) -> int | None:
     """Where the sound of a fragment ends, None if it has none."""
-    return sound.end_us if isinstance(sound, Sound) else None
+    return sound.end_us if isinstance(sound, FragmentSound) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +213,13 @@ class Commit:
 
     previous: SHA-256 of the statement before (the header's, or that of the commit before).
     fragment: the sealed fragment. init: the sealed initialisation segment, in commit 0 only. The
-    rest as in `Facts`.
+    rest as in `FragmentFacts`.
     """
 
     previous: str
     init: Content | None
     fragment: Content
-    facts: Facts
+    facts: FragmentFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class RecordingEnd:
     """How a recording ended; the payload of ``end.jws``.
 
     previous: SHA-256 of the statement before. commits: how many there are. torn: what lay behind
@@ -337,7 +339,7 @@ class Tally:
         self._marks: list[int] = []
         self._rates: list[RateChange] = []
 
-    def add(self, facts: Facts, size: int) -> None:
+    def add(self, facts: FragmentFacts, size: int) -> None:
         """Count a fragment of `size` bytes."""
         self.commits += 1
         self.frames += facts.frames
@@ -346,7 +348,7 @@ class Tally:
         self._gaps += facts.gaps
         self._marks += facts.marks
         self._rates += facts.rates or ()
-        if isinstance(facts.sound, Sound):
+        if isinstance(facts.sound, FragmentSound):
             self.units += facts.sound.units
             self._sound_gaps += facts.sound.gaps
 

@@ -50,7 +50,7 @@ class _Copies(msgspec.Struct, forbid_unknown_fields=True):
     recordings: Annotated[list[_CopiedOne], msgspec.Meta(min_length=1, max_length=MOST)]
 
 
-class Keeper(Protocol):
+class StoreAccess(Protocol):
     """What these requests need of the daemon."""
 
     @property
@@ -65,7 +65,7 @@ class StoreRequests:
     """Answers them. What the store refuses becomes 409, with its sentence, and 503 if the storage
     fails."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: StoreAccess) -> None:
         self._keeper = keeper
 
     def add_to(self, router: web.UrlDispatcher) -> None:

@@ -10,7 +10,7 @@ GET /events            the same object at every change, as server-sent events (W
 POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
                        taken, 409 when it was refused, with the reason
 GET /health            how its parts do: camera, microphone, display, outputs, buttons; see
-                       `camerad.daemon.status.Status.health`. For whoever may configure
+                       `camerad.daemon.status.StatusReporter.health`. For whoever may configure
 GET /metrics           counters without personal data, as Prometheus reads them
 GET /recordings        the recordings in the store: flagged first, then the newest
 GET /identity          the device's id and its public key, as JWK

@@ -45,29 +45,29 @@ from camerad.config import Settings
 from camerad.control import listener
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.buffers import make_rings
-from camerad.daemon.button_input import Hands
+from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.camera_supervisor import CameraSupervisor
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.control_target import ControlTarget
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import log_stage
-from camerad.daemon.early_start import Early
+from camerad.daemon.early_start import EarlyStart
 from camerad.daemon.effects import Effects
 from camerad.daemon.light_monitor import LightMonitor
-from camerad.daemon.metrics_store import Counting
-from camerad.daemon.microphone_control import Microphone
+from camerad.daemon.metrics_store import MetricsStore
+from camerad.daemon.microphone_control import MicrophoneControl
 from camerad.daemon.open_store import WhatIsKnown
-from camerad.daemon.power_monitor import Levers, Resources
+from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.daemon.presentation import Presentation
-from camerad.daemon.reboot_log import Rebooting
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shift_manager import Shifts
-from camerad.daemon.shutdown import Shutdown
-from camerad.daemon.status import Status
+from camerad.daemon.reboot_log import RebootLog
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shift_manager import ShiftManager
+from camerad.daemon.shutdown import ShutdownSequence
+from camerad.daemon.status import StatusReporter
 from camerad.daemon.watchdog import Watchdog
 from camerad.hardware import from_settings
 from camerad.hardware.badges import BadgeReader
-from camerad.hardware.display import NoDisplay, SelfView
+from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.hardware.lights import Indicators
 from camerad.hardware.speaker import Clip, clips
 from camerad.stream import frame
@@ -92,7 +92,7 @@ class App:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock | None = None, early: Early | None = None
+        self, settings: Settings, clock: Clock | None = None, early: EarlyStart | None = None
     ) -> None:
         self._settings = settings
         self._early = early
@@ -103,28 +103,28 @@ class App:
         self._clock: Clock = clock
         self._badges: BadgeReader | None = None
         self._control: Control | None = None
-        self._microphone: Microphone | None = None
+        self._microphone: MicrophoneControl | None = None
 
         state_dir = str(settings.device.state_dir)
         self._core = core = Core.made(settings.rules, clock)
         directory = os.path.join(state_dir, "recordings")
-        self._recordings = recordings = Recordings(core, settings, directory)
-        self._shutdown = Shutdown(core, recordings)
+        self._recordings = recordings = RecordingManager(core, settings, directory)
+        self._shutdown = ShutdownSequence(core, recordings)
         note = recordings.note
         self._clock_monitor = ClockMonitor(core, keeper, note)
         self._camera = CameraSupervisor(
-            core, Rebooting(state_dir), recordings.settled, note, self._shutdown.give_up
+            core, RebootLog(state_dir), recordings.settled, note, self._shutdown.give_up
         )
         self._lights = LightMonitor(core, note, play=self._play)
-        self._hands = Hands(core, settings.button_tables)
+        self._hands = ButtonInput(core, settings.button_tables)
         core.dispatcher.keep_time(self._hands)
-        self._shifts = Shifts(
+        self._shifts = ShiftManager(
             core, settings.shift_rules, note, play=self._play, on_change=self._shift_changed
         )
-        self._counting = Counting(state_dir, clock, core.loop.in_thread)
+        self._counting = MetricsStore(state_dir, clock, core.loop.in_thread)
         levers = Levers(note, lambda: recordings.slow_syncs, self._set_fps, self._shutdown.begin)
-        self._resources = Resources(core, settings, levers)
-        self._status = Status(settings, clock, recordings, self._resources, self._shifts)
+        self._resources = PowerMonitor(core, settings, levers)
+        self._status = StatusReporter(settings, clock, recordings, self._resources, self._shifts)
         self._presentation = Presentation(
             core, self._clock_monitor, self._shifts, self._status, lambda: recordings.has_sound
         )
@@ -152,7 +152,7 @@ class App:
         settings = self._settings
         async with contextlib.AsyncExitStack() as parts:
             # What an officer touches comes first: a press is remembered from there on.
-            early = self._early or Early(settings, self._clock)
+            early = self._early or EarlyStart(settings, self._clock)
             parts.callback(os.close, early.claim)
             parts.callback(early.close)
             indicators = Indicators(from_settings.outputs(settings), self._lights.fault)
@@ -202,7 +202,7 @@ class App:
             self._effects.wanted = self._presentation.wanted = self._link.wanted
             self._presentation.tell_stamp()
             if rings.sound is not None:
-                self._microphone = Microphone(
+                self._microphone = MicrophoneControl(
                     core,
                     pre_event=settings.policy.pre_event.sound,
                     set_mode=self._link.wanted.set_sound,
@@ -322,10 +322,12 @@ class App:
         announcer.start()
         return announcer
 
-    def _make_display(self, frame_fd: int) -> SelfView | NoDisplay:
+    def _make_display(self, frame_fd: int) -> SelfViewProcess | NoDisplay:
         if self._settings.self_view.driver == "none":
             return NoDisplay()
-        return SelfView(from_settings.self_view(self._settings), frame_fd, self._display_state)
+        return SelfViewProcess(
+            from_settings.self_view(self._settings), frame_fd, self._display_state
+        )
 
     # ------------------------------------------------------------------ steps
 

@@ -10,29 +10,29 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from camerad.config import Settings
-from camerad.daemon.buffers import Rings
+from camerad.daemon.buffers import Buffers
 from camerad.daemon.microphone_control import DOWN
 from camerad.hardware.from_settings import CHANNELS
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews
 
 if TYPE_CHECKING:
-    from camerad.recording.audio_track import SoundTrack
+    from camerad.recording.audio_track import AudioTrack
 
 
-class Soundtracks:
+class AudioManager:
     """Of one daemon. One recording runs at a time; those before it may still be being closed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ring: Ring | None = None
         self._format: Callable[[], SoundFormat | None] = lambda: None
-        self._tracks: dict[int, SoundTrack] = {}
+        self._tracks: dict[int, AudioTrack] = {}
         self._newest = 0
         self._heard: SoundNews | None = None
         self._muted_us = 0
 
-    def open(self, rings: Rings, sound_format: Callable[[], SoundFormat | None]) -> None:
+    def open(self, rings: Buffers, sound_format: Callable[[], SoundFormat | None]) -> None:
         """Take sound from the ring for it, if there is one. sound_format: how it is encoded, once
         that is known; asked from the recording's thread."""
         self._ring = rings.sound
@@ -48,20 +48,20 @@ class Soundtracks:
         down = self._heard is not None and self._heard.state in DOWN
         return self._ring is not None and not down
 
-    def begin(self, *, goes_on: bool, muted: bool, muted_us: int | None) -> SoundTrack | None:
+    def begin(self, *, goes_on: bool, muted: bool, muted_us: int | None) -> AudioTrack | None:
         """The sound of the recording that begins now; None where it is to have none.
 
         goes_on: it goes on from another one. muted: the wearer wants no sound of that. muted_us:
         since when they wanted none of one that the daemon's death has ended; None if they did.
         """
-        from camerad.recording.audio_track import SoundTrack, Wanted  # noqa: PLC0415 - slow to import
+        from camerad.recording.audio_track import AudioSpec, AudioTrack  # noqa: PLC0415 - slow to import
 
         wanted, ring = self._settings.microphone, self._ring
         if ring is None:
             return None
         pre_event = goes_on or self._settings.policy.pre_event.sound
-        track = SoundTrack(
-            ring, Wanted(wanted.device, wanted.rate, CHANNELS, pre_event), self._format
+        track = AudioTrack(
+            ring, AudioSpec(wanted.device, wanted.rate, CHANNELS, pre_event), self._format
         )
         # Muted first: what the microphone does then is not stated, and would seem to follow on it.
         if muted_us is not None:
@@ -73,7 +73,7 @@ class Soundtracks:
             track.changed(self._heard)
         return track
 
-    def runs(self, number: int, track: SoundTrack | None) -> None:
+    def runs(self, number: int, track: AudioTrack | None) -> None:
         """The recording of this number has begun, with this track if it has sound; None: or it is
         over."""
         self._newest = max(self._newest, number)

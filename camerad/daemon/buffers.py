@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rings:
+class Buffers:
     """pictures, sound: the rings; sound is None where recordings are to have none. locked: whether
     they may hold footage while nothing is recorded."""
 
@@ -34,7 +34,7 @@ class Rings:
                 _log.error("%s", error, extra=MessageId.STORAGE.extra)
 
 
-def make_rings(settings: Settings) -> Rings:
+def make_rings(settings: Settings) -> Buffers:
     """The rings for the pre-event buffer, or, where they cannot be locked, without one.
 
     Rings that are not locked are only ever queues to the storage while something is recorded.
@@ -46,7 +46,7 @@ def make_rings(settings: Settings) -> Rings:
         return _make(settings, lock=False)
 
 
-def _make(settings: Settings, *, lock: bool) -> Rings:
+def _make(settings: Settings, *, lock: bool) -> Buffers:
     buffer = settings.policy.pre_event
     pictures = Ring(
         from_settings.ring_bytes(settings),
@@ -67,4 +67,4 @@ def _make(settings: Settings, *, lock: bool) -> Rings:
     except BaseException:
         pictures.close()
         raise
-    return Rings(pictures, sound, lock)
+    return Buffers(pictures, sound, lock)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from camerad.behaviour import gestures, stages
 from camerad.daemon.core import Core
-from camerad.daemon.early_start import Early
+from camerad.daemon.early_start import EarlyStart
 from camerad.hardware.buttons import Buttons
 
 
-class Hands:
+class ButtonInput:
     """The buttons, from `watch` to `close`. tables: what each button means in each stage."""
 
     def __init__(self, core: Core, tables: tuple[gestures.ButtonTable, ...]) -> None:
@@ -21,7 +21,7 @@ class Hands:
         self._gestures = gestures.initial(tables)
         self._buttons: Buttons | None = None
 
-    def take_over(self, early: Early) -> None:
+    def take_over(self, early: EarlyStart) -> None:
         """What the buttons did so far counts, and what they do; one held by now that was never seen
         to be pressed counts from now."""
         self._buttons = early.hand_over(self._edge, self._edge_from_thread)
@@ -45,7 +45,7 @@ class Hands:
         """Time has passed."""
         # A missed interrupt shows in the line's level; a level already known changes nothing.
         self._look_at_levels()
-        self._gesture(gestures.Tick(now_us))
+        self._gesture(gestures.GestureTick(now_us))
 
     def _edge(self, button: str, pressed: bool, at_us: int) -> None:
         self._gesture(gestures.Edge(button, pressed, at_us))
@@ -59,9 +59,9 @@ class Hands:
         levels = tuple(self._buttons.levels().items())
         # The time comes second: a release that was read belongs before it. A release dated before
         # the true one, by a loop that was held up in between, would make a press of its bounce.
-        self._gesture(gestures.Look(levels, self._clock.now_us()))
+        self._gesture(gestures.LevelsRead(levels, self._clock.now_us()))
 
-    def _gesture(self, event: gestures.Edge | gestures.Look | gestures.Tick) -> None:
+    def _gesture(self, event: gestures.Edge | gestures.LevelsRead | gestures.GestureTick) -> None:
         self._gestures, decisions = gestures.step(
             self._gestures, event, self._core.state.stage, self._tables
         )

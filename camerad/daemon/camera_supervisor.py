@@ -22,7 +22,7 @@ from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import Gap
 from camerad.daemon.core import Core, Note
-from camerad.daemon.reboot_log import Rebooting
+from camerad.daemon.reboot_log import RebootLog
 from camerad.stream.sound import SOUND_LOST
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class CameraSupervisor:
     def __init__(
         self,
         core: Core,
-        reboots: Rebooting,
+        reboots: RebootLog,
         settled: asyncio.Event,
         note: Note,
         give_up: Callable[[int], None],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from camerad.base.clock import SECOND, ClockSource
 from camerad.base.message_ids import MessageId
-from camerad.base.wall_clock import ClockWatch, Known, TimeKeeper
+from camerad.base.wall_clock import ClockWatch, KnownTime, TimeKeeper
 from camerad.behaviour.stages import Condition
 from camerad.daemon.core import Core, Note
 
@@ -47,7 +47,7 @@ class ClockMonitor:
             looking.cancel()
         await watch.run()
 
-    def learn(self, known: Known) -> None:
+    def learn(self, known: KnownTime) -> None:
         """What the ledger knows of right time; from any thread."""
         if self._keeper is not None:
             self._keeper.learn(known)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from camerad.behaviour.stages import Intent
 from camerad.daemon.core import Core
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shift_manager import ShiftManager
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -27,8 +27,8 @@ class ControlTarget:
 
     device: str
     core: Core
-    recordings: Recordings
-    shifts: Shifts
+    recordings: RecordingManager
+    shifts: ShiftManager
     metrics: Callable[[], str]
     status: Callable[[], dict[str, Any]]
     health: Callable[[], dict[str, Any]]

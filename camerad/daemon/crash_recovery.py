@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from camerad.base.clock import SECOND, Clock
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
+from camerad.daemon.core import Note
 from camerad.daemon.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
@@ -34,14 +35,7 @@ CHECKING_NICE: Final = 10
 """Checking what was repaired waits for everything else."""
 
 
-class Note(Protocol):
-    """Has the ledger say so; may be called from any thread."""
-
-    def __call__(self, kind: str, **facts: Any) -> None:
-        """kind, facts: as in `camerad.ledger.entry_types`."""
-
-
-class Mending:
+class CrashRecovery:
     """recordings_dir: where the recordings are. note: tells the ledger what was found. heartbeat:
     has up to when footage was wanted; None if nobody notes that."""
 
@@ -127,15 +121,15 @@ class Mending:
         if self.look_at(recording):
             # It may well be what an interruption leaves: a copy. But nothing was interrupted.
             text = "it is not the file that is being recorded; it was left"
-            return recovery.Repaired(recording, path, recovery.Outcome.DAMAGED, text)
+            return recovery.Repaired(recording, path, recovery.RepairOutcome.DAMAGED, text)
         known = store.ledger.state.recordings.get(recording)
         if known is not None and known.final is not None and skeleton.end_of(path) is None:
             # It had its end: what became of it since is damage, and nothing to be signed.
             text = f"the ledger knows its end {known.final}, and its file has none; it was left"
             log.error("%s: %s", recording, text, extra=MessageId.REPAIRED.extra)
-            return recovery.Repaired(recording, path, recovery.Outcome.DAMAGED, text)
+            return recovery.Repaired(recording, path, recovery.RepairOutcome.DAMAGED, text)
         repaired = recovery.repair(path, key, self._clock, self._owed(recording))
-        if repaired.outcome not in (recovery.Outcome.RUNNING, recovery.Outcome.WHOLE):
+        if repaired.outcome not in (recovery.RepairOutcome.RUNNING, recovery.RepairOutcome.WHOLE):
             log.warning(
                 "%s: %s: %s",
                 repaired.id,
@@ -143,9 +137,9 @@ class Mending:
                 repaired.text,
                 extra=MessageId.REPAIRED.extra,
             )
-        if repaired.outcome is recovery.Outcome.EMPTY:
+        if repaired.outcome is recovery.RepairOutcome.EMPTY:
             self._note("removed_empty", name=os.path.basename(path))
-        if repaired.outcome is recovery.Outcome.RECOVERED:
+        if repaired.outcome is recovery.RepairOutcome.RECOVERED:
             threading.Thread(target=self._check, args=[path, key], daemon=True).start()
         if repaired.end is not None:
             self.left.pop(recording, None)

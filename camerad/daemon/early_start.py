@@ -21,7 +21,7 @@ from camerad.hardware.from_settings import lines
 from camerad.store import disk
 
 
-class Early:
+class EarlyStart:
     """The claim and the buttons of a daemon that has not begun yet.
 
     claim: the descriptor that holds the claim; whoever takes it over closes it. asked_us: when the

@@ -14,7 +14,7 @@ from typing import Final
 from camerad.behaviour import stages
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
-from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.recording_manager import RecordingManager
 from camerad.stream.desired_state import DesiredState
 
 _FOOTAGE: Final = (
@@ -42,7 +42,7 @@ class Effects:
     def __init__(
         self,
         core: Core,
-        recordings: Recordings,
+        recordings: RecordingManager,
         play: Callable[[stages.CueKind], None],
         overwritten: Callable[[bool], None],
         end: Callable[[], None],

@@ -44,7 +44,7 @@ _LONGEST: Final = 4096
 _STALLED_US: Final = round(STALLED_SECONDS * SECOND)
 
 
-class Running(Protocol):
+class WantedRecording(Protocol):
     """A recording that is made (`camerad.recording.recorder.Recorder`); asked from any thread."""
 
     @property
@@ -72,7 +72,7 @@ class Running(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class WantedNote:
     """until_us: media time in the boot boot_id up to which footage was wanted. why: what the matter
     was with anything that is missing before. stopped: why it was to end, None if it was not.
     """
@@ -90,13 +90,13 @@ class Heartbeat:
         self._directory: Final = os.path.join(runtime_dir, DIRECTORY)
         self._clock = clock
         self._lock = threading.Lock()
-        self._new: queue.SimpleQueue[Running] = queue.SimpleQueue()
-        self._running: list[Running] = []
+        self._new: queue.SimpleQueue[WantedRecording] = queue.SimpleQueue()
+        self._running: list[WantedRecording] = []
         self._over: set[str] = set()
         self._thread: threading.Thread | None = None
         self._failed = False
 
-    def follow(self, running: Running) -> None:
+    def follow(self, running: WantedRecording) -> None:
         """Note of it, from when it has a file until it has ended, up to when it is wanted. For the
         loop; it waits for nothing."""
         self._new.put(running)
@@ -109,14 +109,14 @@ class Heartbeat:
     def begun(self, recording: str) -> None:
         """It has a file from now on."""
         with self._lock:
-            self._write(recording, Note(self._clock.boot_id, self._clock.now_us()))
+            self._write(recording, WantedNote(self._clock.boot_id, self._clock.now_us()))
 
     def left(self, recording: str, until_us: int, reason: str) -> None:
         """Its recorder has ended for this reason, and could not write its end: nothing more is
         wanted of it."""
         with self._lock:
             self._over.add(recording)
-            self._write(recording, Note(self._clock.boot_id, until_us, NOT_STORED, reason))
+            self._write(recording, WantedNote(self._clock.boot_id, until_us, NOT_STORED, reason))
 
     def forget(self, recording: str) -> None:
         """It has its end."""
@@ -129,11 +129,11 @@ class Heartbeat:
             except OSError as error:
                 self._complain(error)
 
-    def read(self, recording: str) -> Note | None:
+    def read(self, recording: str) -> WantedNote | None:
         """What is noted of it in this boot; None if nothing is that can be believed."""
         try:
             with open(self._path(recording), "rb") as file:
-                note = msgspec.json.decode(file.read(_LONGEST), type=Note)
+                note = msgspec.json.decode(file.read(_LONGEST), type=WantedNote)
         except (OSError, msgspec.DecodeError):
             return None
         this_boot = note.boot_id == self._clock.boot_id
@@ -156,7 +156,7 @@ class Heartbeat:
             info = running.info
             if info is None or info.id in self._over:
                 continue
-            note = Note(self._clock.boot_id, running.wanted_us, stopped=running.stopped_for)
+            note = WantedNote(self._clock.boot_id, running.wanted_us, stopped=running.stopped_for)
             pending_us = running.pending_us
             if running.refused:
                 note = replace(note, why=NOT_STORED)
@@ -167,7 +167,7 @@ class Heartbeat:
     def _path(self, recording: str) -> str:
         return os.path.join(self._directory, recording)
 
-    def _write(self, recording: str, note: Note) -> None:
+    def _write(self, recording: str, note: WantedNote) -> None:
         """In place, by one call that no signal divides; a shorter note is filled up with spaces."""
         content = msgspec.json.encode(note).ljust(_LONGEST // 8)
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from camerad.base.errors import CameradError
 
 if TYPE_CHECKING:
-    from camerad.container.statements import Closing, Facts, Header
+    from camerad.container.statements import Closing, FragmentFacts, Header
     from camerad.recording.container_writer import Sink
 
 
@@ -61,7 +61,7 @@ class KeptSink:
             self._witness.lost_its_name(self._header.id)
             raise
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         """As its sink does."""
         # Also of a fragment that is tried again: nobody but `retry` goes on from it.
         self._flagged = self._flagged or bool(facts.marks)

@@ -30,7 +30,7 @@ NAME: Final = "metrics.json"
 SAVE_SECONDS: Final = 3600.0
 
 
-class Counting:
+class MetricsStore:
     """Used on the event loop, which waits for no file. aside: does blocking work on a thread."""
 
     def __init__(

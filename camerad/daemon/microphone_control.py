@@ -37,7 +37,7 @@ def mode_for(state: stages.State, *, pre_event: bool) -> SoundMode:
     return SoundMode.OFF
 
 
-class Microphone:
+class MicrophoneControl:
     """Used on the event loop.
 
     pre_event: as in `mode_for`. set_mode: tells the link. heard: told what the microphone says.

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from camerad.base.clock import Clock
 from camerad.base.message_ids import MessageId
-from camerad.base.wall_clock import Known
+from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
-from camerad.daemon.crash_recovery import Mending
+from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.shift_manager import KeptShift
 from camerad.update.image_version import software
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedStore:
     """What the start found.
 
     resume: id of a recording that ran in this boot until the daemon died a moment ago, if any;
@@ -75,7 +75,7 @@ class WhatIsKnown:
 
     settled: Callable[[], None]
     shift: Callable[[KeptShift], None]
-    time: Callable[[Known], None]
+    time: Callable[[KnownTime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ class Books:
     store: Store
     key: SigningKey
     sealer: Sealer | None
-    opened: Opened
+    opened: OpenedStore
 
 
 def open_books(
     root: str,
     settings: Settings,
     clock: Clock,
-    mending: Mending,
-    on_time_known: Callable[[Known], None],
+    mending: CrashRecovery,
+    on_time_known: Callable[[KnownTime], None],
 ) -> Books:
     """Open them, in the daemon's directory `root`. Raises StorageError, and may be tried again.
 
@@ -134,7 +134,9 @@ def open_books(
         timeline = ledger.state.timeline
         right = timeline.synchronised
         on_time_known(
-            Known(None if right is None else right.wall_us, timeline.synchronised_in(clock.boot_id))
+            KnownTime(
+                None if right is None else right.wall_us, timeline.synchronised_in(clock.boot_id)
+            )
         )
         identity.confirm(root, found)
         # What the ledger says last about the stage, before this start says more.
@@ -148,7 +150,7 @@ def open_books(
         # The claim too, or the next attempt would find the store taken.
         (store or ledger).close()
         raise
-    opened = Opened(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
+    opened = OpenedStore(found.key.public.thumbprint, resume, cut_off, shift=_kept_shift(store))
     if resume is not None:
         opened = replace(opened, display=before.display, muted_us=before.muted_us)
     sealer = Sealer(settings.recipients) if settings.recipients else None

@@ -82,7 +82,7 @@ class Levers:
     shut_down: Callable[[str], None]
 
 
-class Resources:
+class PowerMonitor:
     """Watches from `start` until `close`. Used on the event loop."""
 
     def __init__(self, core: Core, settings: Settings, levers: Levers) -> None:
@@ -103,7 +103,7 @@ class Resources:
         self._critical_us: int | None = None
         self._off: str | None = None
         self._celsius: float | None = None
-        self._card = scarcity.Card()
+        self._card = scarcity.SlowCard()
         self.battery: Battery = Battery()
         """The battery, as it was seen last."""
         self.heat: Heat = Heat()
@@ -191,7 +191,7 @@ class Resources:
             return  # whether there is a battery at all is not known
         if seen is None:
             seen = Power("", None, "its gauge does not answer", self.battery.docked)
-        reading = battery.Reading(
+        reading = battery.GaugeReading(
             self._clock.now_us(),
             seen.level,
             seen.external,
@@ -299,7 +299,7 @@ class Resources:
         self._say("temperature", warmth.why)
         self._celsius = warmth.celsius
         now_us = self._clock.now_us()
-        reading = heat.Reading(now_us, warmth.celsius, warmth.throttled)
+        reading = heat.HeatReading(now_us, warmth.celsius, warmth.throttled)
         before, self.heat = (
             self.heat,
             heat.step(self.heat, reading, self._settings.thermal.hot_celsius),

@@ -13,9 +13,9 @@ from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
-from camerad.daemon.shift_manager import Shifts
-from camerad.daemon.status import Status
-from camerad.hardware.display import NoDisplay, SelfView
+from camerad.daemon.shift_manager import ShiftManager
+from camerad.daemon.status import StatusReporter
+from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.hardware.lights import Indicators
 from camerad.stream.desired_state import DesiredState
 from camerad.stream.process import StampState
@@ -33,8 +33,8 @@ class Presentation:
         self,
         core: Core,
         clock_monitor: ClockMonitor,
-        shifts: Shifts,
-        status: Status,
+        shifts: ShiftManager,
+        status: StatusReporter,
         has_sound: Callable[[], bool],
     ) -> None:
         self._core = core
@@ -44,7 +44,7 @@ class Presentation:
         self._has_sound = has_sound
         self.announcer: Announcer | None = None
         """Who speaks, once there is anybody."""
-        self.display: SelfView | NoDisplay | None = None
+        self.display: SelfViewProcess | NoDisplay | None = None
         """The display, once there is one."""
         self.wanted: DesiredState | None = None
         """What the camera is told, once there is a link to it."""

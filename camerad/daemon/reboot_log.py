@@ -25,7 +25,7 @@ NAME: Final = "reboots.json"
 _LARGEST: Final = 4096
 
 
-class Rebooting:
+class RebootLog:
     """state_dir: the daemon's directory. Every method waits for the card, so none is for the loop;
     one is called after the other has returned. Why there is no reboot is said once, however often
     it is asked for, until something can be written again or the camera works."""

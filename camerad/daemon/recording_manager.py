@@ -22,20 +22,20 @@ from camerad.base.clock import SECOND
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import count
-from camerad.base.wall_clock import Known
+from camerad.base.wall_clock import KnownTime
 from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.config import Settings
-from camerad.daemon.audio_manager import Soundtracks
-from camerad.daemon.buffers import Rings
+from camerad.daemon.audio_manager import AudioManager
+from camerad.daemon.buffers import Buffers
 from camerad.daemon.conditions import changes
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.heartbeat import Heartbeat
-from camerad.daemon.open_store import Opened, WhatIsKnown
-from camerad.daemon.storage_monitor import Card, condition_of
-from camerad.daemon.store_worker import Keeping
+from camerad.daemon.open_store import OpenedStore, WhatIsKnown
+from camerad.daemon.storage_monitor import StorageMonitor, condition_of
+from camerad.daemon.store_worker import StoreWorker
 from camerad.provisioning.status import Standing, standing_of
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.update.image_version import software
@@ -54,7 +54,7 @@ CONTINUED: Final = "continued"
 _T = TypeVar("_T")
 
 
-class Recordings:
+class RecordingManager:
     """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
     whoever is on a shift with the camera."""
 
@@ -71,13 +71,13 @@ class Recordings:
         self._refused: set[int] = set()
         self._empty = False
         self._failure: str | None = None
-        self._soundtracks = Soundtracks(settings)
-        self._kept: Opened | None = None
+        self._soundtracks = AudioManager(settings)
+        self._kept: OpenedStore | None = None
         self._continues: str | None = None
-        self._goes_on: Opened | None = None
+        self._goes_on: OpenedStore | None = None
         self._slow_syncs = 0
         self._rate: tuple[int, int, str] | None = None
-        self._card = Card(
+        self._card = StorageMonitor(
             core,
             settings,
             directory,
@@ -88,7 +88,7 @@ class Recordings:
         )
         self.settled = asyncio.Event()
         """Set once it is known if recordings can be kept."""
-        self._keeping = Keeping(
+        self._keeping = StoreWorker(
             settings,
             clock,
             on_opened=core.loop.threadsafe(self._keeping_opened),
@@ -102,19 +102,19 @@ class Recordings:
 
     def open(
         self,
-        rings: Rings,
+        rings: Buffers,
         sound_format: Callable[[], SoundFormat | None],
         known: WhatIsKnown,
     ) -> None:
         """Begin to keep; rings: what recordings are made from. sound_format: see
-        `Soundtracks.open`. known: told what the start finds out."""
+        `AudioManager.open`. known: told what the start finds out."""
         self._known = known
         self._rings = rings
         self._soundtracks.open(rings, sound_format)
         self._tell_standing()
         self._keeping.start()
 
-    def _time_known(self, known: Known) -> None:
+    def _time_known(self, known: KnownTime) -> None:
         self._known.time(known)
 
     def _tell_standing(self) -> None:
@@ -151,7 +151,7 @@ class Recordings:
         """Have `work` done with the store and the device's key, on the store's thread."""
         return asyncio.wrap_future(self._keeping.ask(work))
 
-    def _keeping_opened(self, opened: Opened) -> None:
+    def _keeping_opened(self, opened: OpenedStore) -> None:
         log.info("identity %s", opened.thumbprint, extra=MessageId.IDENTITY.extra)
         self._kept = opened
         self._core.conditions.clear(Condition.LEDGER_FAILED)
@@ -190,7 +190,7 @@ class Recordings:
         self._card.failed(error)
 
     def wait_for_card(self, card: asyncio.Future[StorageError | None], asked_us: int) -> None:
-        """As `Card.wait_for`."""
+        """As `StorageMonitor.wait_for`."""
         self._card.wait_for(card, asked_us)
 
     def _settle(self) -> None:
@@ -207,7 +207,7 @@ class Recordings:
         first any more.
         """
         from camerad.recording.recorder import Recorder  # noqa: PLC0415 - slow to import
-        from camerad.recording.recording_spec import Plan  # noqa: PLC0415 - slow to import
+        from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
 
         settings = self._settings
         continues = self._continues if trigger == CONTINUED else None
@@ -217,7 +217,7 @@ class Recordings:
         self._begun = number = self._begun + 1
         self._empty, self._failure = False, None
         wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
-        plan = Plan(
+        plan = RecordingSpec(
             device=settings.device.id,
             trigger=trigger,
             trigger_us=at_us,
@@ -313,7 +313,7 @@ class Recordings:
 
     @property
     def has_sound(self) -> bool:
-        """As `Soundtracks.has_sound`."""
+        """As `AudioManager.has_sound`."""
         return self._soundtracks.has_sound
 
     def mute(self, on: bool, at_us: int) -> None:

@@ -34,7 +34,7 @@ class KeptShift:
     began_us: int | None
 
 
-class Shifts:
+class ShiftManager:
     """The present shift, and the one timer that it needs.
 
     note: has the ledger say so. play: plays a cue. on_change: who wears the camera, or what the
@@ -56,7 +56,7 @@ class Shifts:
         self._on_change = on_change
         self._rules = rules
         self._clock = core.clock
-        self._state = shift.State()
+        self._state = shift.ShiftState()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -69,7 +69,7 @@ class Shifts:
         """Whether badges are looked for."""
         return self._state.looking
 
-    def lights(self, look: signals.Look) -> signals.Look:
+    def lights(self, look: signals.Indication) -> signals.Indication:
         """The lights, with what they say of shifts."""
         state = self._state
         return signals.on_shift(look, looking=state.looking, acknowledging=state.acknowledging)
@@ -95,15 +95,15 @@ class Shifts:
 
     def look(self) -> None:
         """The camera's state is another, or time has passed."""
-        self._step(shift.Look(self._clock.now_us()))
+        self._step(shift.ShiftLook(self._clock.now_us()))
 
     def begin(self, wearer: str) -> str | None:
         """A program says who wears the camera; returns why it does not count, or None."""
-        return self._step(shift.Begin(self._clock.now_us(), wearer))
+        return self._step(shift.BeginShift(self._clock.now_us(), wearer))
 
     def end(self) -> str | None:
         """A program says that nobody does; returns why it does not count, or None."""
-        return self._step(shift.End(self._clock.now_us()))
+        return self._step(shift.EndShift(self._clock.now_us()))
 
     def seen(self, wearer: str) -> None:
         """Somebody's badge is before the camera; from its process, so it is checked anew."""
@@ -112,12 +112,12 @@ class Shifts:
         except ValueError as error:
             log.error("the reader of badges is wrong: %s", error, extra=MessageId.BADGE.extra)
             return
-        self._step(shift.Seen(self._clock.now_us(), text))
+        self._step(shift.BadgeSeen(self._clock.now_us(), text))
 
     def known(self, kept: KeptShift) -> None:
         """The ledger knows of one that has not ended."""
         source = _SOURCES.get(kept.source, Source.CONTROL)
-        self._step(shift.Known(self._clock.now_us(), kept.wearer, source, kept.began_us))
+        self._step(shift.ShiftKnown(self._clock.now_us(), kept.wearer, source, kept.began_us))
 
     def close(self) -> None:
         """No timer fires any more. The shift goes on: it is in the ledger."""
@@ -131,7 +131,7 @@ class Shifts:
         refused: str | None = None
         for effect in effects:
             match effect:
-                case shift.Began(begun):
+                case shift.ShiftBegan(begun):
                     log.info("a shift begins", extra=MessageId.SHIFT.extra)
                     self._note(
                         "shift_begun",
@@ -140,10 +140,10 @@ class Shifts:
                         began=self._moment_of(begun.began_us),
                         began_boot=self._clock.boot_id,
                     )
-                case shift.Ended(why):
+                case shift.ShiftEnded(why):
                     log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
                     self._note("shift_ended", why=why.value)
-                case shift.Refused(why_not):
+                case shift.ShiftRefused(why_not):
                     refused = why_not.value
                 case stages.Cue(kind):
                     self._play(kind)
@@ -165,5 +165,5 @@ class Shifts:
             self._timer = asyncio.get_running_loop().call_later(delay, self.look)
 
 
-def _shown(state: shift.State) -> tuple[object, ...]:
+def _shown(state: shift.ShiftState) -> tuple[object, ...]:
     return state.shift, state.looking, state.acknowledging

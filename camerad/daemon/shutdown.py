@@ -15,17 +15,17 @@ from camerad.behaviour.budget import END_SECONDS, LEDGER_END_SECONDS, SHUTDOWN_S
 from camerad.behaviour.events import RESTARTED
 from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
-from camerad.daemon.recording_manager import Recordings
+from camerad.daemon.recording_manager import RecordingManager
 
 log = logging.getLogger(__name__)
 
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class Shutdown:
+class ShutdownSequence:
     """Used on the event loop."""
 
-    def __init__(self, core: Core, recordings: Recordings) -> None:
+    def __init__(self, core: Core, recordings: RecordingManager) -> None:
         self._core = core
         self._recordings = recordings
         self._since_us: int | None = None

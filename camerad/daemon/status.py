@@ -9,17 +9,17 @@ from camerad.base.clock import SECOND, Clock
 from camerad.behaviour import scene, stages
 from camerad.behaviour.stages import Stage
 from camerad.config import Settings
-from camerad.daemon.buffers import Rings
-from camerad.daemon.microphone_control import Microphone
-from camerad.daemon.power_monitor import Resources
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.buffers import Buffers
+from camerad.daemon.microphone_control import MicrophoneControl
+from camerad.daemon.power_monitor import PowerMonitor
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shift_manager import ShiftManager
 from camerad.hardware import from_settings
-from camerad.hardware.display import NoDisplay, SelfView
+from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.update.image_version import image_version
 
 
-class Status:
+class StatusReporter:
     """Knows the parts that can be asked; the state is told with each question.
 
     The microphone is set once there is one.
@@ -29,9 +29,9 @@ class Status:
         self,
         settings: Settings,
         clock: Clock,
-        recordings: Recordings,
-        resources: Resources,
-        shifts: Shifts,
+        recordings: RecordingManager,
+        resources: PowerMonitor,
+        shifts: ShiftManager,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -40,25 +40,25 @@ class Status:
         self._shifts = shifts
         self._image = image_version()
         self._sound = from_settings.sound(settings) is not None
-        self.microphone: Microphone | None = None
+        self.microphone: MicrophoneControl | None = None
 
     def shows(self, state: stages.State) -> scene.Scene:
         """What the display is to show."""
         return scene.scene(
             state,
-            scene.Facts(
+            scene.SceneFacts(
                 pre_event_seconds=self._settings.policy.pre_event.seconds,
                 sound=self._sound,
                 hears=self.microphone is not None and self.microphone.hears,
-                status=self._for_the_officer() if state.status_on else scene.Status(),
+                status=self._for_the_officer() if state.status_on else scene.OfficerStatus(),
                 looking=self._shifts.looking,
             ),
         )
 
-    def _for_the_officer(self) -> scene.Status:
+    def _for_the_officer(self) -> scene.OfficerStatus:
         room, moment = self._recordings.room(), self._clock.moment()
         minute_us = 60 * SECOND
-        return scene.Status(
+        return scene.OfficerStatus(
             battery_percent=self._resources.percent,
             minutes_left=None if room is None else int(room["minutes_left"]),
             wall_us=moment.wall_us // minute_us * minute_us if moment.trusted else None,
@@ -67,7 +67,7 @@ class Status:
     def health(
         self,
         camera: dict[str, Any],
-        display: SelfView | NoDisplay | None,
+        display: SelfViewProcess | NoDisplay | None,
         outputs: tuple[str, ...],
         buttons: dict[str, bool],
     ) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Status:
             "buttons": buttons,
         }
 
-    def report(self, state: stages.State, rings: Rings) -> dict[str, Any]:
+    def report(self, state: stages.State, rings: Buffers) -> dict[str, Any]:
         """What the camera does now, ready for JSON; see `camerad.control.server`."""
         recording = self._recordings.present() if state.keeping else None
         since_us = state.entered_us if state.stage is Stage.RECORDING else None

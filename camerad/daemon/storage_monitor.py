@@ -31,7 +31,7 @@ STORAGE_HYSTERESIS: Final = 1.1
 _T = TypeVar("_T")
 
 
-class Card:
+class StorageMonitor:
     """directory: where recordings go. rate: bits per second of what is recorded, None where that
     cannot be told. recording: whether something is being written there, which finds out by itself
     what the card takes. pending_us: since when the card has had something of that to take; None: it

@@ -34,14 +34,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from camerad.base.clock import SECOND, Clock, Moment
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.wall_clock import Known
+from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
 from camerad.daemon import open_store
-from camerad.daemon.crash_recovery import Mending
-from camerad.daemon.heartbeat import Heartbeat, Running
+from camerad.daemon.crash_recovery import CrashRecovery
+from camerad.daemon.heartbeat import Heartbeat, WantedRecording
 from camerad.daemon.kept_sink import KeptSink
-from camerad.daemon.open_store import Opened
+from camerad.daemon.open_store import OpenedStore
 from camerad.recording.write_retry import PASSING
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from camerad.container.statements import Closing, Header
     from camerad.recording.container_writer import Sink
     from camerad.store.store import Store
-    from camerad.update.outbox import Facts
+    from camerad.update.outbox import UpdateOutbox
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ MOST_UNWRITTEN: Final = 10_000
 _T = TypeVar("_T")
 
 
-class Keeping:
+class StoreWorker:
     """state_dir: the daemon's directory. on_opened: recordings can be kept from now on.
     on_trouble(error): the card does not take it, or does again (None); where it may be well again
     in a moment (`camerad.recording.write_retry.PASSING`), only when it was not. on_broken(error): a
@@ -89,10 +89,10 @@ class Keeping:
         settings: Settings,
         clock: Clock,
         *,
-        on_opened: Callable[[Opened], None],
+        on_opened: Callable[[OpenedStore], None],
         on_trouble: Callable[[StorageError | None], None],
         on_broken: Callable[[BaseException], None],
-        on_time_known: Callable[[Known], None] = lambda _: None,
+        on_time_known: Callable[[KnownTime], None] = lambda _: None,
         heartbeat: Heartbeat | None = None,
     ) -> None:
         self._settings = settings
@@ -114,11 +114,11 @@ class Keeping:
         self._naming = threading.Lock()
         self._named: dict[int, str] = {}
         """Names of recordings that may have no file yet, by the thread that makes it."""
-        self._mending = Mending(self._recordings_dir, clock, self.note, heartbeat)
+        self._mending = CrashRecovery(self._recordings_dir, clock, self.note, heartbeat)
         self.expiring: tuple[str, ...] = ()
         """Ids of flagged recordings that will be deleted soon unless they are held."""
         self._store: Store | None = None
-        self._updates: Facts | None = None
+        self._updates: UpdateOutbox | None = None
         self._key: SigningKey | None = None
         self._sealer: Sealer | None = None
         self._uptime_us = clock.now_us()
@@ -171,11 +171,11 @@ class Keeping:
 
         Only after `on_opened`, and only where there are recipients.
         """
-        from camerad.recording.container_writer import SealedContainer  # noqa: PLC0415 - slow to import
+        from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415 - slow to import
 
         if self._key is None or self._sealer is None:
             raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
-        container = SealedContainer(self._recordings_dir, header, init, self._key, self._sealer)
+        container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
         self._mending.being_made[header.id] = container.path, container.identity
         if self._heartbeat is not None:
             self._heartbeat.begun(header.id)
@@ -183,7 +183,7 @@ class Keeping:
         self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)
 
-    def follow(self, running: Running) -> None:
+    def follow(self, running: WantedRecording) -> None:
         """From now on it is noted up to when its footage is wanted; returns at once."""
         if self._heartbeat is not None:
             self._heartbeat.follow(running)
@@ -357,13 +357,13 @@ class Keeping:
     # ------------------------------------------------------------------ start
 
     def _open(self) -> None:
-        from camerad.update.outbox import Facts  # noqa: PLC0415 - slow to import
+        from camerad.update.outbox import UpdateOutbox  # noqa: PLC0415 - slow to import
 
         books = open_store.open_books(
             self._root, self._settings, self._clock, self._mending, self._on_time_known
         )
         self._sealer, self._key, self._store = books.sealer, books.key, books.store
-        self._updates = Facts(self._settings.device.provision_dir, self._root)
+        self._updates = UpdateOutbox(self._settings.device.provision_dir, self._root)
         self._goes_on = books.opened.resume is not None
         self._due_us = self._clock.now_us() + (GOES_ON_US if self._goes_on else 0)
         self._on_opened(books.opened)

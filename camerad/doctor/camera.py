@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.config import Settings
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.hardware import from_settings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
@@ -41,7 +41,7 @@ lens adds its noise, and a street at night has more by the sensor's own gain."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CameraSeen:
     """report: of `camerad.stream.vitals`. error: what the capture process said it failed of, None
     if it did not. waited: seconds since the camera was opened."""
 
@@ -50,7 +50,7 @@ class Seen:
     waited: float = 0.0
 
 
-async def watch(settings: Settings) -> Seen:
+async def watch(settings: Settings) -> CameraSeen:
     """Open the camera, watch it for two seconds, and close it."""
     clock = SystemClock()
     loop = asyncio.get_running_loop()
@@ -79,28 +79,30 @@ async def watch(settings: Settings) -> Seen:
             ring.close()
 
 
-async def _watch(link: CaptureLink, clock: SystemClock, errors: list[str]) -> Seen:
+async def _watch(link: CaptureLink, clock: SystemClock, errors: list[str]) -> CameraSeen:
     began_us = clock.now_us()
     opened_us: int | None = None
     while True:
         now_us = clock.now_us()
         report = link.vitals.report(now_us)
         if errors:
-            return Seen(report, errors[0])
+            return CameraSeen(report, errors[0])
         if opened_us is None and report["camera"] is not None:
             opened_us = now_us
         if opened_us is None:
             if now_us - began_us > OPENING_SECONDS * SECOND:
-                return Seen(report, f"it was not opened within {OPENING_SECONDS:.0f} s")
+                return CameraSeen(report, f"it was not opened within {OPENING_SECONDS:.0f} s")
         else:
             waited = (now_us - opened_us) / SECOND
             silent = report["age_ms"] is None or report["age_ms"] > SILENCE_SECONDS * 1000
             if report["seconds"] >= WATCHED_SECONDS or (silent and waited > SILENCE_SECONDS):
-                return Seen(report, waited=waited)
+                return CameraSeen(report, waited=waited)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def judge(seen: Seen, width: int, height: int, fps: float, *, slowed: bool = False) -> Finding:
+def judge(
+    seen: CameraSeen, width: int, height: int, fps: float, *, slowed: bool = False
+) -> CheckResult:
     """What it means. width, height: pixels, fps: pictures a second, as they are configured. slowed:
     the daemon takes fewer of them, because it is hot."""
     report = seen.report
@@ -108,20 +110,22 @@ def judge(seen: Seen, width: int, height: int, fps: float, *, slowed: bool = Fal
     age_ms, rate, lost = report.get("age_ms"), report.get("rate"), report.get("lost")
     if seen.error is not None or report.get("camera") is None:
         why = seen.error or "the capture process does not run"
-        return Finding("camera", What.CAMERA_DOWN, {"why": why})
+        return CheckResult("camera", FindingId.CAMERA_DOWN, {"why": why})
     if age_ms is None or age_ms > SILENCE_SECONDS * 1000:
         age_s = seen.waited if age_ms is None else age_ms / 1000
-        return Finding("camera", What.CAMERA_SILENT, values | {"age_s": round(age_s, 1)})
+        return CheckResult("camera", FindingId.CAMERA_SILENT, values | {"age_s": round(age_s, 1)})
     if (report["width"], report["height"]) != (width, height):
         values |= {"wanted_width": width, "wanted_height": height}
-        return Finding("camera", What.CAMERA_SIZE, values)
+        return CheckResult("camera", FindingId.CAMERA_SIZE, values)
     values |= {"rate": rate, "wanted": fps}
     most = fps * (1 + RATE_TOLERANCE)
     least = 0.0 if slowed else fps * (1 - RATE_TOLERANCE)
     if rate is not None and not least <= rate <= most:
-        return Finding("camera", What.CAMERA_RATE, values)
+        return CheckResult("camera", FindingId.CAMERA_RATE, values)
     if values["luma"] is not None and values["luma"] <= BLACK:
-        return Finding("camera", What.CAMERA_BLACK, values)
+        return CheckResult("camera", FindingId.CAMERA_BLACK, values)
     if lost is not None and lost > MOST_LOST:
-        return Finding("camera", What.CAMERA_LOSES, values | {"percent": round(lost * 100)})
-    return Finding("camera", What.CAMERA_OK, values | {"rate": rate or 0.0})
+        return CheckResult(
+            "camera", FindingId.CAMERA_LOSES, values | {"percent": round(lost * 100)}
+        )
+    return CheckResult("camera", FindingId.CAMERA_OK, values | {"rate": rate or 0.0})

@@ -17,7 +17,7 @@ from typing import Final
 
 from camerad.base.errors import StorageError
 from camerad.config import Settings
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.store import disk
 
 FRAGMENTS: Final = 12
@@ -33,28 +33,28 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 # -------------------------------------------------------------------------------------- space
 
 
-def space(settings: Settings, directory: str) -> Finding:
+def space(settings: Settings, directory: str) -> CheckResult:
     """How much is left for recordings in `directory`."""
     try:
         room = disk.room(directory, settings.camera.bitrate)
     except StorageError as error:
-        return Finding("space", What.SPACE_MISSING, {"why": str(error)})
+        return CheckResult("space", FindingId.SPACE_MISSING, {"why": str(error)})
     limits = settings.storage
     return judge_space(room, limits.low_minutes, limits.full_minutes, directory)
 
 
 def judge_space(
     room: disk.Room, low_minutes: float, full_minutes: float, directory: str
-) -> Finding:
+) -> CheckResult:
     """What that means, by the limits at which the camera itself warns and refuses."""
     values = {"minutes": round(room.minutes, 1), "directory": directory}
     if not room.writable:
-        return Finding("space", What.SPACE_READ_ONLY, values)
+        return CheckResult("space", FindingId.SPACE_READ_ONLY, values)
     if room.minutes < full_minutes:
-        return Finding("space", What.SPACE_FULL, values | {"limit": full_minutes})
+        return CheckResult("space", FindingId.SPACE_FULL, values | {"limit": full_minutes})
     if room.minutes < low_minutes:
-        return Finding("space", What.SPACE_LOW, values | {"limit": low_minutes})
-    return Finding("space", What.SPACE_OK, values)
+        return CheckResult("space", FindingId.SPACE_LOW, values | {"limit": low_minutes})
+    return CheckResult("space", FindingId.SPACE_OK, values)
 
 
 # --------------------------------------------------------------------------------------- card
@@ -75,20 +75,20 @@ class Measured:
         return self.size * len(self.pieces) / max(sum(self.pieces), 1e-9)
 
 
-def try_out(settings: Settings, directory: str) -> Finding:
+def try_out(settings: Settings, directory: str) -> CheckResult:
     """Write to the card for a moment, and judge what that took."""
     bitrate = settings.camera.bitrate
     size = round(bitrate / 8 * settings.recording.fragment_seconds)
     try:
         measured = measure(directory, size)
     except FileNotFoundError:
-        return Finding("card", What.CARD_MISSING)
+        return CheckResult("card", FindingId.CARD_MISSING)
     except PermissionError:
-        return Finding("card", What.CARD_FORBIDDEN, {"directory": directory})
+        return CheckResult("card", FindingId.CARD_FORBIDDEN, {"directory": directory})
     except OSError as error:
         if error.errno in _FULL:
-            return Finding("card", What.CARD_NO_ROOM)
-        return Finding("card", What.CARD_FAILS, {"why": f"{directory}: {error.strerror}"})
+            return CheckResult("card", FindingId.CARD_NO_ROOM)
+        return CheckResult("card", FindingId.CARD_FAILS, {"why": f"{directory}: {error.strerror}"})
     return judge_card(measured, settings.camera.max_bitrate / 8)
 
 
@@ -127,7 +127,7 @@ def _unnamed(directory: str) -> int:
     return descriptor
 
 
-def judge_card(measured: Measured, needed: float) -> Finding:
+def judge_card(measured: Measured, needed: float) -> CheckResult:
     """Whether the card is fast enough. needed: bytes per second that a recording takes at most."""
     worst_ms = max(measured.syncs) * 1000
     values = {
@@ -138,6 +138,6 @@ def judge_card(measured: Measured, needed: float) -> Finding:
         "limit_ms": SLOW_SYNC_MS,
     }
     if measured.rate < needed:
-        return Finding("card", What.CARD_SLOW, values)
-    what = What.CARD_HESITATES if worst_ms > SLOW_SYNC_MS else What.CARD_OK
-    return Finding("card", what, values)
+        return CheckResult("card", FindingId.CARD_SLOW, values)
+    what = FindingId.CARD_HESITATES if worst_ms > SLOW_SYNC_MS else FindingId.CARD_OK
+    return CheckResult("card", what, values)

@@ -7,27 +7,29 @@ from pathlib import Path
 from camerad.base.errors import ConfigError
 from camerad.config import Settings, load
 from camerad.container.encryption import RecipientError, Sealer
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 
 
-def read(path: Path) -> tuple[Settings | None, Finding]:
+def read(path: Path) -> tuple[Settings | None, CheckResult]:
     """The settings in the file at `path`, None if they are not in order; and what is to be said."""
     try:
         settings = load(path)
     except ConfigError as error:
         values = {"file": str(path), "mistakes": "\n".join(error.mistakes)}
-        return None, Finding("configuration", What.CONFIGURATION_WRONG, values)
+        return None, CheckResult("configuration", FindingId.CONFIGURATION_WRONG, values)
     values = {"file": str(path), "policy": settings.policy.name}
-    return settings, Finding("configuration", What.CONFIGURATION_OK, values)
+    return settings, CheckResult("configuration", FindingId.CONFIGURATION_OK, values)
 
 
-def recipients(settings: Settings) -> Finding:
+def recipients(settings: Settings) -> CheckResult:
     """Whether recordings can be sealed to somebody."""
     file = str(settings.path)
     if not settings.recipients:
-        return Finding("recipients", What.RECIPIENTS_NONE, {"file": file})
+        return CheckResult("recipients", FindingId.RECIPIENTS_NONE, {"file": file})
     try:
         Sealer(settings.recipients)
     except RecipientError as error:
-        return Finding("recipients", What.RECIPIENTS_WRONG, {"file": file, "why": str(error)})
-    return Finding("recipients", What.RECIPIENTS_OK, {"count": len(settings.recipients)})
+        return CheckResult(
+            "recipients", FindingId.RECIPIENTS_WRONG, {"file": file, "why": str(error)}
+        )
+    return CheckResult("recipients", FindingId.RECIPIENTS_OK, {"count": len(settings.recipients)})

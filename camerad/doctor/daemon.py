@@ -15,7 +15,7 @@ from camerad.config import Settings
 from camerad.control.client import request
 from camerad.doctor import camera
 from camerad.doctor.checks import OUTPUTS
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.store import disk
 
 PATIENCE_SECONDS: Final = 10.0
@@ -35,7 +35,7 @@ class Owner:
     the devices may be tried.
     """
 
-    finding: Finding
+    finding: CheckResult
     claim: int | None = None
     health: Mapping[str, Any] | None = None
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Owner:
     @property
     def free(self) -> bool:
         """Whether the devices may be tried."""
-        return self.finding.what is What.DAEMON_STOPPED
+        return self.finding.what is FindingId.DAEMON_STOPPED
 
     def close(self) -> None:
         """Let the next daemon start; safe to call again."""
@@ -59,7 +59,7 @@ def find(directory: str, socket: str) -> Owner:
     Blocks for as long as that may take to answer.
     """
     try:
-        return Owner(Finding("daemon", What.DAEMON_STOPPED), claim=disk.claim(directory))
+        return Owner(CheckResult("daemon", FindingId.DAEMON_STOPPED), claim=disk.claim(directory))
     except disk.TakenError:
         pass
     except disk.StateDirectoryError as error:
@@ -67,14 +67,14 @@ def find(directory: str, socket: str) -> Owner:
         if (running := ask(socket)) is not None:
             return running
         if error.errno in durable_files.FORBIDDEN:
-            return Owner(Finding("daemon", What.DAEMON_FORBIDDEN, {"why": str(error)}))
+            return Owner(CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)}))
         # No store yet, so no daemon has it; `space` says that it is missing.
-        return Owner(Finding("daemon", What.DAEMON_STOPPED))
+        return Owner(CheckResult("daemon", FindingId.DAEMON_STOPPED))
     end = time.monotonic() + PATIENCE_SECONDS
     while (running := ask(socket)) is None:
         if time.monotonic() > end:
             values = {"why": f"nobody listens at {socket}"}
-            return Owner(Finding("daemon", What.DAEMON_SILENT, values))
+            return Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, values))
         time.sleep(_PAUSE_SECONDS)
     return running
 
@@ -86,19 +86,19 @@ def ask(socket: str) -> Owner | None:
         _, status = request(socket, "GET", "/status")
         if code != HTTP_OK:
             why = str(health.get("error", code))
-            what = What.DAEMON_FORBIDDEN if code == HTTP_FORBIDDEN else What.DAEMON_SILENT
-            return Owner(Finding("daemon", what, {"why": why}))
+            what = FindingId.DAEMON_FORBIDDEN if code == HTTP_FORBIDDEN else FindingId.DAEMON_SILENT
+            return Owner(CheckResult("daemon", what, {"why": why}))
         found, identity = request(socket, "GET", "/identity")
     except NoDaemonError:
         return None
     except ControlError as error:
         forbidden = isinstance(error.__cause__ or error.__context__, PermissionError)
-        what = What.DAEMON_FORBIDDEN if forbidden else What.DAEMON_SILENT
-        return Owner(Finding("daemon", what, {"why": str(error)}))
+        what = FindingId.DAEMON_FORBIDDEN if forbidden else FindingId.DAEMON_SILENT
+        return Owner(CheckResult("daemon", what, {"why": str(error)}))
     except CameradError as error:
-        return Owner(Finding("daemon", What.DAEMON_SILENT, {"why": str(error)}))
+        return Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": str(error)}))
     return Owner(
-        Finding("daemon", What.DAEMON_RUNS, {"stage": status.get("stage")}),
+        CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": status.get("stage")}),
         health=health,
         status=status,
         key=identity.get("thumbprint") if found == HTTP_OK else None,
@@ -108,54 +108,56 @@ def ask(socket: str) -> Owner | None:
 # ------------------------------------------------------------------------------ what it says
 
 
-def judge_camera(owner: Owner, settings: Settings) -> Finding:
+def judge_camera(owner: Owner, settings: Settings) -> CheckResult:
     """The camera, by the daemon's word."""
-    wanted, seen = settings.camera, camera.Seen((owner.health or {})["camera"])
+    wanted, seen = settings.camera, camera.CameraSeen((owner.health or {})["camera"])
     slowed = Condition.HOT.value in owner.status.get("conditions", ())
     return camera.judge(seen, wanted.width, wanted.height, wanted.fps, slowed=slowed)
 
 
-def judge_microphone(health: Mapping[str, Any]) -> Finding:
+def judge_microphone(health: Mapping[str, Any]) -> CheckResult:
     """The microphone, by the daemon's word."""
     told = health["microphone"]
     if told is None:
-        return Finding("microphone", What.MICROPHONE_UNWANTED)
+        return CheckResult("microphone", FindingId.MICROPHONE_UNWANTED)
     values = {"state": told["state"]}
     if told["why"] is not None:
-        return Finding("microphone", What.MICROPHONE_MISSING, values | {"why": told["why"]})
+        return CheckResult(
+            "microphone", FindingId.MICROPHONE_MISSING, values | {"why": told["why"]}
+        )
     serves = told["state"] == "on"
-    what = What.MICROPHONE_SERVES if serves else What.MICROPHONE_CLOSED
-    return Finding("microphone", what, values)
+    what = FindingId.MICROPHONE_SERVES if serves else FindingId.MICROPHONE_CLOSED
+    return CheckResult("microphone", what, values)
 
 
-def judge_loudspeaker(settings: Settings) -> Finding:
+def judge_loudspeaker(settings: Settings) -> CheckResult:
     """The loudspeaker: the daemon says nothing of it that could be known without a sound."""
     wanted = settings.policy.announcement
-    what = What.LOUDSPEAKER_CLOSED if wanted else What.LOUDSPEAKER_UNWANTED
-    return Finding("loudspeaker", what)
+    what = FindingId.LOUDSPEAKER_CLOSED if wanted else FindingId.LOUDSPEAKER_UNWANTED
+    return CheckResult("loudspeaker", what)
 
 
-def judge_display(health: Mapping[str, Any], settings: Settings) -> Finding:
+def judge_display(health: Mapping[str, Any], settings: Settings) -> CheckResult:
     """The display, by the daemon's word."""
     if settings.self_view.driver == "none":
-        return Finding("display", What.DISPLAY_NONE)
+        return CheckResult("display", FindingId.DISPLAY_NONE)
     fault = health["display"]["fault"]
     if fault is not None:
-        return Finding("display", What.DISPLAY_DOWN, {"why": fault})
-    return Finding("display", What.DISPLAY_SERVES)
+        return CheckResult("display", FindingId.DISPLAY_DOWN, {"why": fault})
+    return CheckResult("display", FindingId.DISPLAY_SERVES)
 
 
-def judge_output(health: Mapping[str, Any], check: str, gpio: int) -> Finding:
+def judge_output(health: Mapping[str, Any], check: str, gpio: int) -> CheckResult:
     """A light, the vibration or the buzzer, by the daemon's word."""
     if OUTPUTS[check] in health["faulty"]:
-        return Finding(check, What.OUTPUT_DEAD, {"gpio": gpio, "state": "on"})
-    return Finding(check, What.OUTPUT_SERVES, {"gpio": gpio})
+        return CheckResult(check, FindingId.OUTPUT_DEAD, {"gpio": gpio, "state": "on"})
+    return CheckResult(check, FindingId.OUTPUT_SERVES, {"gpio": gpio})
 
 
 def judge_button(
     before: Mapping[str, Any], after: Mapping[str, Any], name: str, gpio: int
-) -> Finding:
+) -> CheckResult:
     """A button, by two of the daemon's words some time apart."""
     stuck = before["buttons"].get(name) and after["buttons"].get(name)
-    what = What.BUTTON_STUCK if stuck else What.BUTTON_FREE
-    return Finding(f"button_{name}", what, {"gpio": gpio})
+    what = FindingId.BUTTON_STUCK if stuck else FindingId.BUTTON_FREE
+    return CheckResult(f"button_{name}", what, {"gpio": gpio})

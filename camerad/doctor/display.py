@@ -6,12 +6,12 @@ import asyncio
 import os
 from typing import Final
 
-from camerad.behaviour.scene import Pattern
+from camerad.behaviour.scene import PatternPicture
 from camerad.config import Settings
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
-from camerad.hardware.display import SelfView
+from camerad.hardware.display import SelfViewProcess
 from camerad.stream import frame
 
 START_SECONDS: Final = 20.0
@@ -21,15 +21,17 @@ SHOWN_SECONDS: Final = 1.0
 _FRAME_BYTES: Final = 4096
 
 
-async def show(settings: Settings, person: Person | None) -> Finding:
+async def show(settings: Settings, person: Person | None) -> CheckResult:
     """Show the test picture for a moment. person: who is asked whether they see it."""
     if settings.self_view.driver == "none":
-        return Finding("display", What.DISPLAY_NONE)
+        return CheckResult("display", FindingId.DISPLAY_NONE)
     told: asyncio.Queue[str | None] = asyncio.Queue()
     descriptor = frame.create(_FRAME_BYTES)
-    view = SelfView(from_settings.self_view(settings), descriptor, told.put_nowait, quiet=True)
+    view = SelfViewProcess(
+        from_settings.self_view(settings), descriptor, told.put_nowait, quiet=True
+    )
     try:
-        view.show(Pattern())
+        view.show(PatternPicture())
         view.start()
         fault = await asyncio.wait_for(told.get(), START_SECONDS)
         seen = True
@@ -47,8 +49,8 @@ async def show(settings: Settings, person: Person | None) -> Finding:
     return judge(fault, seen=seen)
 
 
-def judge(fault: str | None, *, seen: bool) -> Finding:
+def judge(fault: str | None, *, seen: bool) -> CheckResult:
     """What it means. fault: what the process said. seen: nobody has said that they saw nothing."""
     if fault is not None:
-        return Finding("display", What.DISPLAY_DOWN, {"why": fault})
-    return Finding("display", What.DISPLAY_OK if seen else What.DISPLAY_UNSEEN)
+        return CheckResult("display", FindingId.DISPLAY_DOWN, {"why": fault})
+    return CheckResult("display", FindingId.DISPLAY_OK if seen else FindingId.DISPLAY_UNSEEN)

@@ -16,7 +16,7 @@ from camerad.base import durable_files
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.ledger.audit import LedgerFinding, read_ledger
 from camerad.ledger.state import LedgerState
 from camerad.store import identity
@@ -76,30 +76,30 @@ def _published(state_dir: str) -> str | None:
         return None
 
 
-def judge(signs: KeySigns) -> Finding:
+def judge(signs: KeySigns) -> CheckResult:
     """What the signs mean."""
     path, known = signs.path, signs.known
     if signs.forbidden:
-        return Finding("key", What.KEY_FORBIDDEN, {"path": path})
+        return CheckResult("key", FindingId.KEY_FORBIDDEN, {"path": path})
     if signs.credential and known is not None and signs.thumbprint != known:
         # Whether it is the one that is brought, only the daemon can tell.
-        return Finding("key", What.KEY_CREDENTIAL)
+        return CheckResult("key", FindingId.KEY_CREDENTIAL)
     if signs.mode is None:
         if known is None:
-            return Finding("key", What.KEY_NONE, {"path": path})
-        return Finding("key", What.KEY_LOST, {"path": path, "thumbprint": known})
+            return CheckResult("key", FindingId.KEY_NONE, {"path": path})
+        return CheckResult("key", FindingId.KEY_LOST, {"path": path, "thumbprint": known})
     if signs.mode & 0o077:
-        return Finding("key", What.KEY_OPEN, {"path": path, "mode": f"{signs.mode:04o}"})
+        return CheckResult("key", FindingId.KEY_OPEN, {"path": path, "mode": f"{signs.mode:04o}"})
     if signs.thumbprint is None:
-        return Finding("key", What.KEY_DAMAGED, {"path": path, "why": signs.why})
+        return CheckResult("key", FindingId.KEY_DAMAGED, {"path": path, "why": signs.why})
     return agrees(signs.thumbprint, known)
 
 
-def agrees(thumbprint: str, known: str | None) -> Finding:
+def agrees(thumbprint: str, known: str | None) -> CheckResult:
     """Whether the key in use is the one that the ledger knows, if it knows one."""
     if known is not None and known != thumbprint:
-        return Finding("key", What.KEY_OTHER, {"thumbprint": thumbprint, "known": known})
-    return Finding("key", What.KEY_OK, {"thumbprint": thumbprint})
+        return CheckResult("key", FindingId.KEY_OTHER, {"thumbprint": thumbprint, "known": known})
+    return CheckResult("key", FindingId.KEY_OK, {"thumbprint": thumbprint})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,15 @@ def read(state_dir: str) -> LedgerSigns:
     return LedgerSigns(state, findings)
 
 
-def judge_ledger(signs: LedgerSigns, state_dir: str) -> Finding:
+def judge_ledger(signs: LedgerSigns, state_dir: str) -> CheckResult:
     """What they mean."""
     if signs.why is not None:
-        return Finding("ledger", What.LEDGER_UNREADABLE, {"why": signs.why})
+        return CheckResult("ledger", FindingId.LEDGER_UNREADABLE, {"why": signs.why})
     if signs.state is None:
-        return Finding("ledger", What.LEDGER_NONE)
+        return CheckResult("ledger", FindingId.LEDGER_NONE)
     # Notes are not counted: of what a ledger alone cannot prove, and of an append that was cut off.
     damages = [one for one in signs.findings if one.severity is Severity.DAMAGE]
     if damages:
         values = {"why": str(damages[0]), "count": len(damages), "directory": state_dir}
-        return Finding("ledger", What.LEDGER_DAMAGED, values)
-    return Finding("ledger", What.LEDGER_OK, {"entries": signs.state.entries})
+        return CheckResult("ledger", FindingId.LEDGER_DAMAGED, values)
+    return CheckResult("ledger", FindingId.LEDGER_OK, {"entries": signs.state.entries})

@@ -16,7 +16,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import HardwareError
 from camerad.config import Settings
 from camerad.doctor.checks import BUTTON, OUTPUTS
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
 from camerad.hardware.buttons import Buttons
@@ -33,14 +33,14 @@ _LOOK_SECONDS: Final = 0.02
 # ----------------------------------------------------------------------------------- outputs
 
 
-async def output(settings: Settings, check: str, person: Person | None) -> Finding:
+async def output(settings: Settings, check: str, person: Person | None) -> CheckResult:
     """Switch one of `checks.OUTPUTS` on and off. A line that cannot be opened is a finding."""
     wired = next(one for one in from_settings.outputs(settings) if one.name == OUTPUTS[check])
     faults: list[str] = []
     try:
         indicators = Indicators((wired,), lambda _, what: faults.append(what or ""))
     except HardwareError as error:
-        return Finding(check, What.OUTPUT_TAKEN, {"gpio": wired.gpio, "why": str(error)})
+        return CheckResult(check, FindingId.OUTPUT_TAKEN, {"gpio": wired.gpio, "why": str(error)})
     try:
         rises = indicators.switch(wired.name, on=True)
         if person is not None and rises:
@@ -54,20 +54,24 @@ async def output(settings: Settings, check: str, person: Person | None) -> Findi
     return judge_output(check, wired.gpio, rises=rises, falls=falls, seen=seen)
 
 
-def judge_output(check: str, gpio: int, *, rises: bool, falls: bool, seen: bool | None) -> Finding:
+def judge_output(
+    check: str, gpio: int, *, rises: bool, falls: bool, seen: bool | None
+) -> CheckResult:
     """What it means. rises, falls: the line was on, and off, when it was driven so. seen: what a
     person said, None if nobody was asked."""
     if not (rises and falls):
         state = "off" if rises else "on"
-        return Finding(check, What.OUTPUT_DEAD, {"gpio": gpio, "state": state})
-    what = {None: What.OUTPUT_OK, True: What.OUTPUT_SEEN, False: What.OUTPUT_UNSEEN}[seen]
-    return Finding(check, what, {"gpio": gpio})
+        return CheckResult(check, FindingId.OUTPUT_DEAD, {"gpio": gpio, "state": state})
+    what = {None: FindingId.OUTPUT_OK, True: FindingId.OUTPUT_SEEN, False: FindingId.OUTPUT_UNSEEN}[
+        seen
+    ]
+    return CheckResult(check, what, {"gpio": gpio})
 
 
 # ----------------------------------------------------------------------------------- buttons
 
 
-async def button(settings: Settings, check: str, person: Person | None) -> Finding:
+async def button(settings: Settings, check: str, person: Person | None) -> CheckResult:
     """Look whether a button is stuck; with a person, whether a press arrives."""
     line = next(one for one in from_settings.lines(settings) if check == BUTTON + one.button)
     values: dict[str, Any] = {"gpio": line.gpio}
@@ -81,24 +85,24 @@ async def button(settings: Settings, check: str, person: Person | None) -> Findi
     try:
         watched = Buttons((line,), edge, SystemClock())
     except HardwareError as error:
-        return Finding(check, What.BUTTON_TAKEN, values | {"why": str(error)})
+        return CheckResult(check, FindingId.BUTTON_TAKEN, values | {"why": str(error)})
 
     def is_free() -> bool:
         return not watched.levels()[line.button]
 
     try:
         if not await _within(STUCK_SECONDS, is_free):
-            return Finding(check, What.BUTTON_STUCK, values)
+            return CheckResult(check, FindingId.BUTTON_STUCK, values)
         if person is None:
-            return Finding(check, What.BUTTON_FREE, values)
+            return CheckResult(check, FindingId.BUTTON_FREE, values)
         arrived.clear()
         person.asked_to_press(check, PRESS_SECONDS)
         if not await _within(PRESS_SECONDS, lambda: arrived.is_set() or not is_free()):
             values |= {"seconds": PRESS_SECONDS}
-            return Finding(check, What.BUTTON_UNPRESSED, values)
+            return CheckResult(check, FindingId.BUTTON_UNPRESSED, values)
         if not await _within(PRESS_SECONDS, is_free):
-            return Finding(check, What.BUTTON_STUCK, values)
-        return Finding(check, What.BUTTON_WORKS, values)
+            return CheckResult(check, FindingId.BUTTON_STUCK, values)
+        return CheckResult(check, FindingId.BUTTON_WORKS, values)
     finally:
         watched.close()
 

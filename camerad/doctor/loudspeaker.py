@@ -22,7 +22,7 @@ from camerad.capture.outbox import overwrite
 from camerad.capture.settings import SoundSettings
 from camerad.config import Settings
 from camerad.doctor import tone
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.microphone import SILENT_PEAK
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
@@ -37,13 +37,15 @@ OPEN_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 0.02
 
 
-async def examine(settings: Settings, person: Person | None) -> Finding:
+async def examine(settings: Settings, person: Person | None) -> CheckResult:
     """Play the tone. person: who is asked whether they heard it."""
     if not settings.policy.announcement:
-        return Finding("loudspeaker", What.LOUDSPEAKER_UNWANTED)
+        return CheckResult("loudspeaker", FindingId.LOUDSPEAKER_UNWANTED)
     missing = missing_files(settings)
     if missing:
-        return Finding("loudspeaker", What.LOUDSPEAKER_NO_FILE, {"missing": ", ".join(missing)})
+        return CheckResult(
+            "loudspeaker", FindingId.LOUDSPEAKER_NO_FILE, {"missing": ", ".join(missing)}
+        )
     wanted = from_settings.sound(settings)
     listener = None if wanted is None else Listener(SoundSettings(**wanted))
     try:
@@ -145,15 +147,17 @@ class Listener:
             device.close()
 
 
-def judge(spoken: Spoken, *, noticed: bool | None = None, heard: bool | None = None) -> Finding:
+def judge(spoken: Spoken, *, noticed: bool | None = None, heard: bool | None = None) -> CheckResult:
     """What it means. noticed: what a person said; heard: by the microphone; None: it cannot be
     told."""
     if spoken.outcome != PLAYED:
-        return Finding("loudspeaker", What.LOUDSPEAKER_FAILS, {"why": spoken.why or spoken.outcome})
+        return CheckResult(
+            "loudspeaker", FindingId.LOUDSPEAKER_FAILS, {"why": spoken.why or spoken.outcome}
+        )
     if noticed is not None:
-        what = What.LOUDSPEAKER_HEARD if noticed else What.LOUDSPEAKER_UNHEARD
+        what = FindingId.LOUDSPEAKER_HEARD if noticed else FindingId.LOUDSPEAKER_UNHEARD
     elif heard is not None:
-        what = What.LOUDSPEAKER_HEARD if heard else What.LOUDSPEAKER_FAINT
+        what = FindingId.LOUDSPEAKER_HEARD if heard else FindingId.LOUDSPEAKER_FAINT
     else:
-        what = What.LOUDSPEAKER_PLAYED
-    return Finding("loudspeaker", what)
+        what = FindingId.LOUDSPEAKER_PLAYED
+    return CheckResult("loudspeaker", what)

@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from camerad.capture.microphone import AlsaDevice, Device
+from camerad.capture.microphone import AlsaDevice, AudioDevice
 from camerad.capture.outbox import overwrite
 from camerad.capture.settings import SoundSettings
 from camerad.config import Settings
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
 
@@ -51,11 +51,11 @@ class Heard:
         return max(0, self.highest - self.lowest + 1) // 2
 
 
-async def examine(settings: Settings, person: Person | None) -> Finding:
+async def examine(settings: Settings, person: Person | None) -> CheckResult:
     """Listen to the microphone that is configured. person: who is asked to speak."""
     wanted = from_settings.sound(settings)
     if wanted is None:
-        return Finding("microphone", What.MICROPHONE_UNWANTED)
+        return CheckResult("microphone", FindingId.MICROPHONE_UNWANTED)
     if person is not None:
         person.asked_to_speak()
     return judge(await asyncio.to_thread(listen, SoundSettings(**wanted)))
@@ -79,7 +79,7 @@ def listen(settings: SoundSettings, seconds: float = LISTEN_SECONDS) -> Heard:
     return heard
 
 
-def read_device(device: Device, heard: Heard, count: int) -> None:
+def read_device(device: AudioDevice, heard: Heard, count: int) -> None:
     """Take `count` samples from `device`, if it gives so many, and close it. Raises OSError."""
     try:
         for packet in device.packets():
@@ -96,16 +96,16 @@ def read_device(device: Device, heard: Heard, count: int) -> None:
         device.close()
 
 
-def judge(heard: Heard) -> Finding:
+def judge(heard: Heard) -> CheckResult:
     """What it means."""
     if heard.error is not None:
-        return Finding("microphone", What.MICROPHONE_MISSING, {"why": heard.error})
+        return CheckResult("microphone", FindingId.MICROPHONE_MISSING, {"why": heard.error})
     if not heard.ended.is_set() or not heard.samples:
-        return Finding("microphone", What.MICROPHONE_HANGS)
+        return CheckResult("microphone", FindingId.MICROPHONE_HANGS)
     if heard.peak <= SILENT_PEAK:
-        return Finding("microphone", What.MICROPHONE_SILENT, {"peak": heard.peak})
+        return CheckResult("microphone", FindingId.MICROPHONE_SILENT, {"peak": heard.peak})
     percent = round(heard.clipped / heard.samples * 100, 1)
     values = {"peak_db": round(-20 * log10(heard.peak / FULL), 1), "percent": percent}
     loud = heard.clipped > heard.samples * MOST_CLIPPED
-    what = What.MICROPHONE_CLIPS if loud else What.MICROPHONE_OK
-    return Finding("microphone", what, values)
+    what = FindingId.MICROPHONE_CLIPS if loud else FindingId.MICROPHONE_OK
+    return CheckResult("microphone", what, values)

@@ -7,11 +7,11 @@ from typing import Any
 
 from camerad.config import Settings
 from camerad.daemon.power_monitor import RATES, NoRatesError, read_rates
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.hardware import power, thermal
 
 
-def examine(settings: Settings, check: str) -> Finding:
+def examine(settings: Settings, check: str) -> CheckResult:
     """One of the two. Blocks as long as a gauge takes to answer."""
     if check == "battery":
         watch = settings.battery
@@ -37,32 +37,32 @@ def _measured(rates: Path) -> bool:
 
 def judge_battery(
     found: power.Power, critical: float, low: float, directory: Path, rates: Path | None
-) -> Finding:
+) -> CheckResult:
     """What the gauge means. critical, low: levels, 0 to 1, at which the camera ends and warns.
     rates: the file that says that there was a battery, if there is one."""
     values: dict[str, Any] = {"directory": str(directory), "external": found.external}
     if found.why is not None:
-        return Finding("battery", What.BATTERY_SILENT, values | {"why": found.why})
+        return CheckResult("battery", FindingId.BATTERY_SILENT, values | {"why": found.why})
     if found.level is None and rates is not None:
-        return Finding("battery", What.BATTERY_GONE, values | {"rates": str(rates)})
+        return CheckResult("battery", FindingId.BATTERY_GONE, values | {"rates": str(rates)})
     if found.level is None:
-        return Finding("battery", What.BATTERY_NONE, values)
+        return CheckResult("battery", FindingId.BATTERY_NONE, values)
     values |= {"percent": round(found.level * 100)}
     if found.level <= critical and not found.external:
-        return Finding("battery", What.BATTERY_CRITICAL, values)
-    what = What.BATTERY_LOW if found.level < low else What.BATTERY_OK
-    return Finding("battery", what, values)
+        return CheckResult("battery", FindingId.BATTERY_CRITICAL, values)
+    what = FindingId.BATTERY_LOW if found.level < low else FindingId.BATTERY_OK
+    return CheckResult("battery", what, values)
 
 
-def judge_temperature(found: thermal.Thermal, hot: float) -> Finding:
+def judge_temperature(found: thermal.Thermal, hot: float) -> CheckResult:
     """What the thermometer and the firmware mean. hot: degrees Celsius from which the camera takes
     fewer pictures."""
     if found.under_voltage:
-        return Finding("temperature", What.TEMPERATURE_VOLTAGE)
+        return CheckResult("temperature", FindingId.TEMPERATURE_VOLTAGE)
     if found.celsius is None:
         why = found.why or "-"
-        return Finding("temperature", What.TEMPERATURE_NONE, {"why": why})
+        return CheckResult("temperature", FindingId.TEMPERATURE_NONE, {"why": why})
     values = {"celsius": round(found.celsius, 1), "limit": hot}
     if found.celsius >= hot or found.throttled:
-        return Finding("temperature", What.TEMPERATURE_HOT, values)
-    return Finding("temperature", What.TEMPERATURE_OK, values)
+        return CheckResult("temperature", FindingId.TEMPERATURE_HOT, values)
+    return CheckResult("temperature", FindingId.TEMPERATURE_OK, values)

@@ -8,7 +8,7 @@ import select
 import sys
 from typing import Final, Protocol
 
-from camerad.doctor.wording import Wording
+from camerad.doctor.wording import DoctorWording
 
 _LOOK_SECONDS: Final = 0.05
 
@@ -32,7 +32,7 @@ class Person(Protocol):
 class Terminal:
     """A person at the terminal: questions on standard error, answers from standard input."""
 
-    def __init__(self, wording: Wording) -> None:
+    def __init__(self, wording: DoctorWording) -> None:
         self._wording = wording
         self._typed = b""
 

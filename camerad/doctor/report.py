@@ -30,8 +30,8 @@ from camerad import __version__
 from camerad.base.clock import Moment
 from camerad.base.text import printable
 from camerad.container.statements import rfc3339
-from camerad.doctor.findings import Finding, Level, exit_code
-from camerad.doctor.wording import Wording
+from camerad.doctor.findings import CheckResult, Level, exit_code
+from camerad.doctor.wording import DoctorWording
 
 VERSION: Final = 1
 WIDTH: Final = 100
@@ -46,7 +46,7 @@ _COLOURS: Final = {
 _PLAIN: Final = "\x1b[0m"
 
 
-def lines(finding: Finding, wording: Wording, *, colour: bool) -> str:
+def lines(finding: CheckResult, wording: DoctorWording, *, colour: bool) -> str:
     """One finding for people: how bad, what, the sentence, and below it the cure; ends with a line
     break."""
     level, name = wording.levels[finding.level], wording.name(finding.check)
@@ -81,10 +81,10 @@ def _paragraphs(text: str, indent: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoctorReport:
     """Everything that was found. device: id, None where it is not known. moment: when."""
 
-    findings: Sequence[Finding]
+    findings: Sequence[CheckResult]
     device: str | None
     moment: Moment
     running: bool
@@ -100,11 +100,11 @@ class Report:
         counted = Counter(finding.level for finding in self.findings)
         return {level.value: counted[level] for level in Level}
 
-    def summary(self, wording: Wording) -> str:
+    def summary(self, wording: DoctorWording) -> str:
         """One line for people; ends with a line break."""
         return wording.summary.format(**self.counts) + "\n"
 
-    def as_json(self, wording: Wording) -> dict[str, Any]:
+    def as_json(self, wording: DoctorWording) -> dict[str, Any]:
         """The object that is described above."""
         return {
             "version": VERSION,
@@ -129,7 +129,7 @@ class Report:
             "exit_code": self.exit_code,
         }
 
-    def document(self, wording: Wording) -> str:
+    def document(self, wording: DoctorWording) -> str:
         """What is saved for the camera's records: the report for people, and as its last line the
         object, so that ``tail -n 1`` gives it to a program."""
         title = wording.title.format(device=self.device or "?")

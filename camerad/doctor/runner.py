@@ -29,7 +29,7 @@ from camerad.doctor.checks import (
     OUTPUTS,
     STILL,
 )
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.isolated_check import Looker, NoAnswerError
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
@@ -39,9 +39,9 @@ _END_SECONDS: Final = 10.0
 """What devices may take to be let go of."""
 
 
-def no_answer(check: str, error: NoAnswerError) -> Finding:
+def no_answer(check: str, error: NoAnswerError) -> CheckResult:
     """A check that has not come to its end."""
-    return Finding(check, What.NO_ANSWER, {"seconds": error.seconds})
+    return CheckResult(check, FindingId.NO_ANSWER, {"seconds": error.seconds})
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Examination:
     running: bool = field(default=False, init=False)
     _plan: list[str] = field(default_factory=list, init=False)
 
-    async def run(self) -> AsyncIterator[Finding]:
+    async def run(self) -> AsyncIterator[CheckResult]:
         """Every finding, in the order of the checks."""
         process.forbid_dumps()
         process.overwrite_freed_memory()
@@ -75,7 +75,7 @@ class Examination:
         finally:
             looker.close()
 
-    async def _run(self, looker: Looker) -> AsyncIterator[Finding]:
+    async def _run(self, looker: Looker) -> AsyncIterator[CheckResult]:
         self._plan = plan = [check for check in CHECKS if self._chosen(check)]
         self._begin("configuration")
         try:
@@ -90,7 +90,7 @@ class Examination:
                 if check == "uptime":
                     yield system_checks.judge_uptime(SystemClock().now_us())
                 else:
-                    yield Finding(check, What.CONFIGURATION_NEEDED)
+                    yield CheckResult(check, FindingId.CONFIGURATION_NEEDED)
             return
         settings = self.settings
         names = [BUTTON + button.name for button in settings.buttons]
@@ -121,7 +121,7 @@ class Examination:
                 return
             for check in devices:
                 self._begin(check)
-                taken = Finding(check, What.DEVICES_TAKEN)
+                taken = CheckResult(check, FindingId.DEVICES_TAKEN)
                 yield await trials.examine(check) if owner.free else taken
         finally:
             await trials.close()
@@ -140,7 +140,7 @@ class Examination:
         socket: str,
         devices: list[str],
         looker: Looker,
-    ) -> AsyncIterator[Finding]:
+    ) -> AsyncIterator[CheckResult]:
         """What the daemon says of them."""
         before = owner.health or {}
         gpios = {output.name: output.gpio for output in from_settings.outputs(settings)}
@@ -165,7 +165,7 @@ class Examination:
                 again = await looker.look(daemon, "ask", socket, seconds=DEADLINES["daemon"])
             for check in names:
                 if again is None or again.health is None:  # it ended, or hangs, in that second
-                    yield Finding(check, What.DEVICES_TAKEN)
+                    yield CheckResult(check, FindingId.DEVICES_TAKEN)
                     continue
                 button = check.removeprefix(BUTTON)
                 yield daemon.judge_button(before, again.health, button, gpios[check])
@@ -220,7 +220,7 @@ class _Trials:
             check: loop.create_task(self._examine(check)) for check in devices if check in early
         }
 
-    async def examine(self, check: str) -> Finding:
+    async def examine(self, check: str) -> CheckResult:
         """The finding of one check."""
         begun = self._begun.get(check)
         if begun is None:
@@ -232,7 +232,7 @@ class _Trials:
             return no_answer(check, NoAnswerError(DEVICE_SECONDS))
         return begun.result()
 
-    async def _examine(self, check: str) -> Finding:
+    async def _examine(self, check: str) -> CheckResult:
         # They need the camera's libraries, which take their time to be imported.
         from camerad.doctor import camera, display, io_checks, loudspeaker, microphone  # noqa: PLC0415
 
@@ -273,7 +273,7 @@ class _Still:
         self._ledger: identity.LedgerSigns | NoAnswerError | None = None
         self._moment: Moment | None = None
 
-    async def examine(self, check: str) -> Finding:
+    async def examine(self, check: str) -> CheckResult:
         """The finding of one check."""
         settings, owner = self._settings, self._owner
         if check == "recipients":
@@ -288,7 +288,7 @@ class _Still:
         if check == "uptime":
             return system_checks.judge_uptime(SystemClock().now_us())
         if check == "card" and owner.status.get("recording") is not None:
-            return Finding("card", What.CARD_BUSY)
+            return CheckResult("card", FindingId.CARD_BUSY)
         if check in ("battery", "temperature"):
             found = await self._look(check, power, "examine", settings, check)
         elif check == "space":
@@ -297,7 +297,7 @@ class _Still:
             found = await self._store.look(check, card, "try_out", settings, self._directory)
         else:
             found = await self._look(check, sys.modules[__name__], "look_at_service")
-        return cast("Finding", found)
+        return cast("CheckResult", found)
 
     async def _read(self) -> identity.LedgerSigns:
         if self._ledger is None:
@@ -325,21 +325,21 @@ class _Still:
             self._moment = await self._look("clock", *here)
         return cast("Moment", self._moment)
 
-    async def _key(self) -> Finding:
+    async def _key(self) -> CheckResult:
         known = (await self._read()).known
         if self._owner.key is not None:
             return identity.agrees(self._owner.key, known)
         here = (sys.modules[__name__], "look_at_key", self._state_dir, known)
-        return cast("Finding", await self._store.look("key", *here))
+        return cast("CheckResult", await self._store.look("key", *here))
 
 
-def look_at_key(state_dir: str, known: str | None) -> Finding:
+def look_at_key(state_dir: str, known: str | None) -> CheckResult:
     """Whether the device has the key that the ledger knows."""
     credential = system_checks.brings_key(system_checks.unit_files())
     return identity.judge(identity.look(state_dir, known, credential=credential))
 
 
-def look_at_service() -> Finding:
+def look_at_service() -> CheckResult:
     """How the service is confined, and whether it has what it needs beside it."""
     return system_checks.judge_hardening(
         system_checks.analyse(system_checks.unit_files()), system_checks.missing_companions()

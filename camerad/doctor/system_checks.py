@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from camerad.base.clock import SECOND, ClockSource, Moment, SystemClock
-from camerad.base.wall_clock import Known, TimeKeeper
+from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.config import Settings
 from camerad.container.statements import rfc3339
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.ledger.state import LedgerState
 from camerad.store.identity import KEY_NAME
 
@@ -52,28 +52,28 @@ CREDENTIAL_STORES: Final = tuple(
 
 def look_at_clock(settings: Settings, ledger: LedgerState | None) -> Moment:
     """What the machine's clock is worth. ledger: what it knows of right time."""
-    known = Known()
+    known = KnownTime()
     if ledger is not None:
         right = ledger.timeline.synchronised
         here = ledger.timeline.synchronised_in(SystemClock().boot_id)
-        known = Known(None if right is None else right.wall_us, here)
+        known = KnownTime(None if right is None else right.wall_us, here)
     keeper = TimeKeeper(settings.clock.synchronised, settings.clock.rtc, known)
     return keeper.look().moment
 
 
 _CLOCKS: Final = {
-    ClockSource.SYNCHRONISED: What.CLOCK_SYNCHRONISED,
-    ClockSource.RTC: What.CLOCK_RTC,
-    ClockSource.UNKNOWN: What.CLOCK_UNKNOWN,
+    ClockSource.SYNCHRONISED: FindingId.CLOCK_SYNCHRONISED,
+    ClockSource.RTC: FindingId.CLOCK_RTC,
+    ClockSource.UNKNOWN: FindingId.CLOCK_UNKNOWN,
 }
 
 
-def judge_clock(source: ClockSource, wall_us: int) -> Finding:
+def judge_clock(source: ClockSource, wall_us: int) -> CheckResult:
     """Whether date and time can be trusted."""
-    return Finding("clock", _CLOCKS[source], {"time": rfc3339(wall_us)})
+    return CheckResult("clock", _CLOCKS[source], {"time": rfc3339(wall_us)})
 
 
-def judge_uptime(boot_us: int) -> Finding:
+def judge_uptime(boot_us: int) -> CheckResult:
     """boot_us: of CLOCK_BOOTTIME."""
     minutes = boot_us // (60 * SECOND)
     days, rest = divmod(minutes, 24 * 60)
@@ -84,7 +84,7 @@ def judge_uptime(boot_us: int) -> Finding:
         "hours": hours,
         "minutes": minutes,
     }
-    return Finding("uptime", What.UPTIME, values)
+    return CheckResult("uptime", FindingId.UPTIME, values)
 
 
 # ------------------------------------------------------------------------------------ service
@@ -161,16 +161,16 @@ def analyse(files: Sequence[Path]) -> Analysis:
     return Analysis(installed=True, said=said[-1].strip() if said else "")
 
 
-def judge_hardening(analysis: Analysis, missing: Sequence[str] = ()) -> Finding:
+def judge_hardening(analysis: Analysis, missing: Sequence[str] = ()) -> CheckResult:
     """Whether the service is confined as the shipped one is, and has what it needs beside it."""
     if not analysis.installed:
-        return Finding("hardening", What.HARDENING_NO_UNIT, {"unit": UNIT})
+        return CheckResult("hardening", FindingId.HARDENING_NO_UNIT, {"unit": UNIT})
     if missing:
-        return Finding("hardening", What.HARDENING_ALONE, {"missing": ", ".join(missing)})
+        return CheckResult("hardening", FindingId.HARDENING_ALONE, {"missing": ", ".join(missing)})
     found = _OVERALL.search(analysis.said)
     if found is None:
-        return Finding("hardening", What.HARDENING_NO_TOOL, {"why": analysis.said})
+        return CheckResult("hardening", FindingId.HARDENING_NO_TOOL, {"why": analysis.said})
     exposure = float(found[1])
-    what = What.HARDENING_OK if exposure <= MOST_EXPOSED else What.HARDENING_WEAK
+    what = FindingId.HARDENING_OK if exposure <= MOST_EXPOSED else FindingId.HARDENING_WEAK
     values = {"exposure": exposure, "limit": MOST_EXPOSED, "unit": UNIT}
-    return Finding("hardening", what, values)
+    return CheckResult("hardening", what, values)

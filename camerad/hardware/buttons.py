@@ -35,7 +35,7 @@ EdgeHandler = Callable[[str, bool, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ButtonLine:
     """Where a button is wired.
 
     gpio: BCM number; active_low: pressed pulls the line to ground, the pull-up is switched on.
@@ -67,7 +67,7 @@ class Buttons:
     Raises HardwareError, and leaves no line open, if one of them cannot be opened.
     """
 
-    def __init__(self, lines: tuple[Line, ...], on_edge: EdgeHandler, clock: Clock) -> None:
+    def __init__(self, lines: tuple[ButtonLine, ...], on_edge: EdgeHandler, clock: Clock) -> None:
         self._on_edge = on_edge
         self._clock = clock
         self._devices: dict[str, Any] = {}

@@ -46,7 +46,7 @@ StateHandler = Callable[[str | None], None]
 """Called on the event loop with what is wrong with the display, or None once it works."""
 
 
-class SelfView:
+class SelfViewProcess:
     """Starts, feeds and restarts `python -m camerad.selfview`.
 
     settings: the JSON object that the process gets as ``--settings``. frame_fd: the memfd with the
@@ -244,7 +244,9 @@ class SelfView:
 
 
 class NoDisplay:
-    """In the place of `SelfView` on a camera that has no display: nothing can be wrong with it."""
+    """In the place of `SelfViewProcess` on a camera that has no display: nothing can be wrong with
+    it.
+    """
 
     def start(self) -> None:
         """There is nothing to start."""

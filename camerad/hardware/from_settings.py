@@ -10,8 +10,8 @@ from typing import Any, Final
 from camerad.base.clock import SECOND
 from camerad.behaviour.stages import Rules
 from camerad.config import Settings, policies
-from camerad.config.controls import Output as WiredOutput
-from camerad.hardware.buttons import Line
+from camerad.config.controls import OutputSettings as WiredOutput
+from camerad.hardware.buttons import ButtonLine
 from camerad.hardware.lights import Output
 
 ARENA_SLACK: Final = 1.01
@@ -144,6 +144,8 @@ def outputs(settings: Settings) -> tuple[Output, ...]:
     )
 
 
-def lines(settings: Settings) -> tuple[Line, ...]:
+def lines(settings: Settings) -> tuple[ButtonLine, ...]:
     """Where the buttons are wired."""
-    return tuple(Line(button.name, button.gpio, button.active_low) for button in settings.buttons)
+    return tuple(
+        ButtonLine(button.name, button.gpio, button.active_low) for button in settings.buttons
+    )

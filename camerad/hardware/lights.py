@@ -20,7 +20,7 @@ from gpiozero.exc import GPIOZeroError, PinPWMUnsupported
 
 from camerad.base.errors import HardwareError
 from camerad.base.message_ids import MessageId
-from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Look, Pattern, Sounding
+from camerad.behaviour.signals import BETWEEN_MS, OFF, ON, Indication, Pattern, Sounding
 from camerad.hardware import pins
 from camerad.hardware.buttons import explain
 
@@ -201,7 +201,7 @@ class Indicators:
                 self.close()
                 raise
 
-    def show(self, look: Look) -> None:
+    def show(self, look: Indication) -> None:
         """Switch the lights. A steady light has changed when this returns."""
         # Red first: it must never be later than what it announces.
         self._players["red"].play(look.red)

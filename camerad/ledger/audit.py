@@ -25,12 +25,12 @@ from camerad.ledger.entry_types import (
     Changed,
     Damaged,
     Deleted,
-    Found,
-    Identity,
-    Opened,
+    FoundEntry,
+    IdentityEntry,
+    OpenedEntry,
     Received,
-    Repaired,
-    Unread,
+    RepairedEntry,
+    UnreadEntry,
 )
 from camerad.ledger.log_segments import Checkpoint
 from camerad.ledger.state import LedgerState
@@ -158,7 +158,7 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
             facts = entry.facts
             if isinstance(facts, Carried):
                 headers |= {one.id: one.header for one in facts.recordings if one.header}
-            elif isinstance(facts, Opened | Received | Found) and facts.header:
+            elif isinstance(facts, OpenedEntry | Received | FoundEntry) and facts.header:
                 headers[facts.id] = facts.header
                 deleted.discard(facts.id)
             elif isinstance(facts, Deleted):
@@ -224,7 +224,7 @@ class _Audit:
         self._last = LedgerState()
         self._findings: list[LedgerFinding] = []
         self._seen = False
-        self._torn: tuple[Repaired, int] | None = None
+        self._torn: tuple[RepairedEntry, int] | None = None
         self._read = ""
         self._named: set[str] = set()
         self._unread: dict[str, tuple[str, int, str]] = {}
@@ -335,7 +335,7 @@ class _Audit:
         if reading.torn:
             line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
             sha256 = hashlib.sha256(reading.torn).hexdigest()
-            self._torn = Repaired(name, len(reading.torn), sha256), line
+            self._torn = RepairedEntry(name, len(reading.torn), sha256), line
         state = reading.state if reading.entries else None
         if checkpoint is not None and state is not None:
             head = Head(number, checkpoint.last, checkpoint.final)
@@ -348,7 +348,7 @@ class _Audit:
         facts = entry.facts
         if entry.unread:
             self._unread[entry.token.decode("ascii")] = (name, line, entry.kind)
-        if isinstance(facts, Unread) and parse_carried(facts.token) is None:
+        if isinstance(facts, UnreadEntry) and parse_carried(facts.token) is None:
             self._unread.setdefault(facts.token, (name, line, entry.kind))
         if isinstance(facts, Damaged):
             what = "all that the ledger had said" if facts.file == WHOLE_LEDGER else facts.file
@@ -358,20 +358,20 @@ class _Audit:
             ends = f"with {facts.final}" if facts.final is not None else "without an end"
             text = f"the file of {facts.id} had changed: it was found {ends}"
             self._note(name, line, text, qualifies=True)
-        elif isinstance(facts, Found) and not facts.device and facts.header:
+        elif isinstance(facts, FoundEntry) and not facts.device and facts.header:
             if facts.id not in self._named:
                 text = (
                     f"{facts.id} was found, and nothing had been said of it: either entries are "
                     "lost, or power was lost as it began"
                 )
                 self._note(name, line, text, qualifies=True)
-        elif isinstance(facts, Repaired):
+        elif isinstance(facts, RepairedEntry):
             self._note(name, line, f"{facts.file} ends with an append that was interrupted")
             if self._torn is not None and self._torn[0] == facts:
                 self._torn = None
             elif self._torn is None and self._read == facts.file:
                 self._damage(facts.file, 0, "it does not end with the bytes that were told of")
-        elif isinstance(facts, Identity) and facts.replaces is not None:
+        elif isinstance(facts, IdentityEntry) and facts.replaces is not None:
             self._note(name, line, f"the key {facts.replaces} was replaced by {facts.kid}")
         if isinstance(facts, Carried):
             self._named |= {known.id for known in facts.recordings}

@@ -167,7 +167,8 @@ def parse(token: bytes, keys: KeyRing) -> Entry:
 
 
 def parse_carried(token: str) -> Entry | None:
-    """The entry that another one carries (`camerad.ledger.entry_types.Unread`), whose signature is
+    """The entry that another one carries (`camerad.ledger.entry_types.UnreadEntry`), whose
+    signature is
     vouched for by that one's; None if it is still not to be read as a whole."""
     try:
         found = _taken_apart(jws.parse(token.encode("ascii", "replace")))
@@ -208,7 +209,7 @@ def _taken_apart(statement: jws.Statement) -> Entry:
     )
 
 
-class Line(NamedTuple):
+class LedgerLine(NamedTuple):
     """A line of an epoch's file.
 
     number: counted from 1. begin, end: offsets in bytes, the newline included. entry: None if it is
@@ -224,7 +225,7 @@ class Line(NamedTuple):
     whole: bool
 
 
-def lines(content: bytes, keys: KeyRing) -> Iterator[Line]:
+def lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
     """The lines of an epoch's file; the last one has no newline only if it was cut short."""
     begin = 0
     number = 0
@@ -234,13 +235,13 @@ def lines(content: bytes, keys: KeyRing) -> Iterator[Line]:
         if end == 0:
             rest = content[begin:]
             whole = b"\0" not in rest and _BEGINNING.fullmatch(rest) is None
-            yield Line(number, begin, len(content), None, "the line was cut short", whole)
+            yield LedgerLine(number, begin, len(content), None, "the line was cut short", whole)
             return
         token = content[begin : end - 1]
         try:
-            yield Line(number, begin, end, parse(token, keys), "", whole=True)
+            yield LedgerLine(number, begin, end, parse(token, keys), "", whole=True)
         except jws.JwsError as error:
-            yield Line(number, begin, end, None, str(error), b"\0" not in token)
+            yield LedgerLine(number, begin, end, None, str(error), b"\0" not in token)
         begin = end
 
 

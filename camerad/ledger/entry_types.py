@@ -12,8 +12,8 @@ from typing import Final
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.container.limits import MOST_DAYS
-from camerad.ledger.recording_state import ClosedEpoch, Known
-from camerad.ledger.timeline import Instant, Run, Synchronised
+from camerad.ledger.recording_state import ClosedEpoch, RecordingState
+from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
 EXPIRED: Final = "expired"
 """A recording was deleted because it was as old as it may get."""
@@ -48,13 +48,13 @@ class EpochBegun:
 class Carried:
     """A part of what is still needed of the epochs before."""
 
-    runs: tuple[Run, ...]
-    recordings: tuple[Known, ...]
+    runs: tuple[BootRun, ...]
+    recordings: tuple[RecordingState, ...]
     epochs: tuple[ClosedEpoch, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedEntry:
     """The daemon began. settings: SHA-256 of the settings in use."""
 
     software: str
@@ -76,7 +76,7 @@ class StageReached:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedEntry:
     """A recording began. header: SHA-256 of its first statement."""
 
     id: str
@@ -84,7 +84,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedEntry:
     """A recording ended. ended_boot: "" stands for the boot of this entry."""
 
     id: str
@@ -128,7 +128,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEntry:
     """A recording is there that the ledger did not know, or had given up as missing."""
 
     id: str
@@ -203,7 +203,7 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Overridden:
+class OverriddenSetting:
     """A setting beyond what the policy allows."""
 
     key: str
@@ -217,7 +217,7 @@ class SettingsChanged:
     word they go beyond the policy."""
 
     settings: str
-    overridden: tuple[Overridden, ...]
+    overridden: tuple[OverriddenSetting, ...]
     reason: str | None
     authorised_by: str | None
 
@@ -326,7 +326,7 @@ class Uptime:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class IdentityEntry:
     """The key that signs from here on, this entry included. replaces: the one before."""
 
     kid: str
@@ -334,7 +334,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairedEntry:
     """The last append to the epoch before was cut short. What it left is still there, behind the
     entries in this file: so many bytes with this SHA-256."""
 
@@ -379,7 +379,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadEntry:
     """An entry of an epoch before, as it is, that the version of camerad which began this epoch
     could not read, or not all of it. Whatever can read it takes it for what it says; until then
     nothing is deleted. token: all of the entry."""
@@ -390,14 +390,14 @@ class Unread:
 Fact = (
     EpochBegun
     | Carried
-    | Started
+    | StartedEntry
     | Stopped
     | StageReached
-    | Opened
-    | Closed
+    | OpenedEntry
+    | ClosedEntry
     | Recovered
     | Received
-    | Found
+    | FoundEntry
     | Missing
     | Replaced
     | Changed
@@ -416,26 +416,26 @@ Fact = (
     | RebootWanted
     | ClockChanged
     | Uptime
-    | Identity
-    | Repaired
+    | IdentityEntry
+    | RepairedEntry
     | Damaged
     | EpochExpired
     | RemovedEmpty
     | Unreadable
-    | Unread
+    | UnreadEntry
 )
 
 KINDS: Final[dict[str, type[Fact]]] = {
     "epoch": EpochBegun,
     "carried": Carried,
-    "start": Started,
+    "start": StartedEntry,
     "stop": Stopped,
     "stage": StageReached,
-    "opened": Opened,
-    "closed": Closed,
+    "opened": OpenedEntry,
+    "closed": ClosedEntry,
     "recovered": Recovered,
     "received": Received,
-    "found": Found,
+    "found": FoundEntry,
     "missing": Missing,
     "replaced": Replaced,
     "changed": Changed,
@@ -454,12 +454,12 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "reboot": RebootWanted,
     "clock": ClockChanged,
     "uptime": Uptime,
-    "identity": Identity,
-    "repaired": Repaired,
+    "identity": IdentityEntry,
+    "repaired": RepairedEntry,
     "damaged": Damaged,
     "epoch_expired": EpochExpired,
     "removed_empty": RemovedEmpty,
     "unreadable": Unreadable,
-    "unread": Unread,
+    "unread": UnreadEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

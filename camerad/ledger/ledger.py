@@ -30,12 +30,12 @@ from camerad.ledger.entry_types import (
     Deleted,
     EpochExpired,
     Fact,
-    Identity,
-    Repaired,
+    IdentityEntry,
+    RepairedEntry,
     SettingsChanged,
-    Started,
+    StartedEntry,
 )
-from camerad.ledger.recording_state import ClosedEpoch, Known
+from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
 from camerad.ledger.state import LedgerState
 
@@ -43,10 +43,10 @@ __all__ = [
     "Entry",
     "Head",
     "HeldError",
-    "Known",
     "Ledger",
     "LedgerFinding",
     "LedgerState",
+    "RecordingState",
     "Witnessed",
     "entries_about",
     "read_ledger",
@@ -66,7 +66,7 @@ _WHAT_TO_DO: Final = (
     "and compare with what was offloaded ('camerad evidence verify')"
 )
 
-_URGENT: Final = (Deleted, Started, SettingsChanged, Identity)
+_URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
 """What has to be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset(
     {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
@@ -240,13 +240,13 @@ class Ledger:
         elif shelf.checkpoints:
             self._restart(max(shelf.checkpoints), keys)
         else:
-            facts: list[Fact] = [Identity(self._key.public.thumbprint, None)]
+            facts: list[Fact] = [IdentityEntry(self._key.public.thumbprint, None)]
             if expected:
                 self._lost(f"{self._directory}: the ledger is gone, with every hold that it had")
                 facts.append(Damaged(WHOLE_LEDGER, ""))
             self._begin(LedgerState(), 1, facts)
         if self._state.kid != self._key.public.thumbprint:
-            self._append(Identity(self._key.public.thumbprint, self._state.kid))
+            self._append(IdentityEntry(self._key.public.thumbprint, self._state.kid))
 
     def _resume(self, shelf: log_segments.Shelf, number: int, keys: KeyRing) -> None:
         """Go on with the newest epoch, mended where needed."""
@@ -267,7 +267,7 @@ class Ledger:
         elif reading.torn:
             # Never written over: a write over it, cut short in its turn, could look like damage.
             torn = reading.torn
-            repaired = Repaired(name, len(torn), hashlib.sha256(torn).hexdigest())
+            repaired = RepairedEntry(name, len(torn), hashlib.sha256(torn).hexdigest())
             self._begin(state, number + 1, [repaired])
             self._mended(f"{path}: the last entry was cut short; the next epoch tells of it")
         else:
@@ -316,7 +316,7 @@ class Ledger:
         replaces = None if state.kid in ("", thumbprint) else state.kid
         begun, carried = state.carry(boot_id, now, number, replaces)
         if replaces is not None:
-            facts = [Identity(thumbprint, replaces), *facts]
+            facts = [IdentityEntry(thumbprint, replaces), *facts]
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""

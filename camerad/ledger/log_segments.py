@@ -21,8 +21,8 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entries import Entry, Head, Line, lines, misfit, parse_carried
-from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, Unread
+from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
+from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, UnreadEntry
 from camerad.ledger.recording_state import ClosedEpoch
 from camerad.ledger.state import LedgerState
 
@@ -160,7 +160,7 @@ def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
 
 
 @dataclass(slots=True)
-class Reading:
+class SegmentReading:
     """What an epoch's file says.
 
     state: after its last entry, None if it has no entry that can be used. end: offset behind the
@@ -177,16 +177,18 @@ class Reading:
     entries: list[tuple[int, Entry]] = field(default_factory=list)
 
 
-def follow(before: LedgerState | None, number: int, content: bytes, keys: KeyRing) -> Reading:
+def follow(
+    before: LedgerState | None, number: int, content: bytes, keys: KeyRing
+) -> SegmentReading:
     """Read an epoch's file. before: the state at the end of the epoch before, None if that is not
     known; then the epoch's own word is taken for it.
 
     Every entry that is signed and of this epoch counts, also behind damage: a hold must not be lost
     because a line before it was. Those that come twice or out of their order do not.
     """
-    reading = Reading(before)
+    reading = SegmentReading(before)
     reader = _Reader(reading, before, number)
-    suspects: list[Line] = []
+    suspects: list[LedgerLine] = []
     for line in lines(content, keys):
         if line.entry is None:
             suspects.append(line)
@@ -207,7 +209,7 @@ def follow(before: LedgerState | None, number: int, content: bytes, keys: KeyRin
 class _Reader:
     """Takes an epoch's entries one by one. number: of the epoch."""
 
-    def __init__(self, reading: Reading, before: LedgerState | None, number: int) -> None:
+    def __init__(self, reading: SegmentReading, before: LedgerState | None, number: int) -> None:
         self._reading = reading
         self._before = before
         self._number = number
@@ -217,7 +219,7 @@ class _Reader:
         """Findings before the last of what is carried, its line, and the state after it."""
         self._late: set[str] = set()
 
-    def take(self, line: Line, entry: Entry) -> None:
+    def take(self, line: LedgerLine, entry: Entry) -> None:
         """Take a signed entry."""
         reading = self._reading
         state = reading.state
@@ -246,7 +248,7 @@ class _Reader:
         if opening and self._complete and not reading.state.awaited:
             reading.preamble = True
             self._begun = len(reading.damage), line.number, reading.state
-        if isinstance(entry.facts, Unread):
+        if isinstance(entry.facts, UnreadEntry):
             self._late |= _told_late(entry.facts.token)
 
     def finish(self) -> None:
@@ -314,5 +316,5 @@ def contradiction(state: LedgerState, entry: Entry) -> str:
     return ""
 
 
-def _told(suspects: list[Line]) -> Iterator[tuple[int, str]]:
+def _told(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
     return ((line.number, line.problem) for line in suspects)

@@ -21,7 +21,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class Tombstone:
     """Why a recording was deleted, how old it was at the least, and in which epoch that was."""
 
     why: str
@@ -30,7 +30,7 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordingState:
     """What a ledger knows about a recording.
 
     device: who made it, "" for this device. header, final: SHA-256 of its first and last statement;
@@ -57,7 +57,7 @@ class Known:
     acknowledged: str | None
     missing: bool
     changed: str | None
-    deleted: Deletion | None
+    deleted: Tombstone | None
     known_since: int
 
     @property

@@ -16,27 +16,27 @@ from camerad.ledger.entry_types import (
     Acknowledged,
     Carried,
     Changed,
-    Closed,
+    ClosedEntry,
     Damaged,
     Deleted,
     EpochBegun,
     EpochExpired,
-    Found,
+    FoundEntry,
     HoldPlaced,
     HoldReleased,
     MuteSwitched,
-    Opened,
+    OpenedEntry,
     Received,
     Recovered,
     Replaced,
     ShiftBegun,
     ShiftEnded,
     StageReached,
-    Started,
-    Unread,
+    StartedEntry,
     Unreadable,
+    UnreadEntry,
 )
-from camerad.ledger.recording_state import ClosedEpoch, Deletion, Held, Known
+from camerad.ledger.recording_state import ClosedEpoch, Held, RecordingState, Tombstone
 from camerad.ledger.timeline import Ages, Instant, Timeline
 
 CHUNK: Final = 256
@@ -49,7 +49,7 @@ UNSAID_US: Final = 10 * SECOND
 """A device's ledger says that a recording began within moments. A loss of power may come before; a
 recording that went on for longer, and of which nothing is said, shows that entries are lost."""
 
-_Ended = Closed | Recovered | Received | Found
+_Ended = ClosedEntry | Recovered | Received | FoundEntry
 _T = TypeVar("_T")
 
 
@@ -79,7 +79,7 @@ class LedgerState:
     first: int = 0
     previous: str = ""
     awaited: int = 0
-    recordings: Mapping[str, Known] = field(default_factory=dict)
+    recordings: Mapping[str, RecordingState] = field(default_factory=dict)
     epochs: tuple[ClosedEpoch, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
     lost: Instant | None = None
@@ -133,13 +133,13 @@ class LedgerState:
             return replace(state, stage=facts.stage, display=facts.display, muted_us=muted_us)
         if isinstance(facts, MuteSwitched):
             return replace(state, muted_us=facts.at_us if facts.on else None)
-        if isinstance(facts, Started):
+        if isinstance(facts, StartedEntry):
             return replace(state, started=entry.sequence)
         if isinstance(facts, ShiftBegun | ShiftEnded):
             return replace(state, shift=facts if isinstance(facts, ShiftBegun) else None)
         if isinstance(facts, Damaged):
             return replace(state, lost=_here(state.timeline, entry))
-        if isinstance(facts, Unread):
+        if isinstance(facts, UnreadEntry):
             return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
             known = _unreadable(state, entry, facts.name)
@@ -171,7 +171,7 @@ class LedgerState:
         """Tells ages at `now`, in the boot `boot_id`."""
         return Ages(self.timeline, boot_id, now)
 
-    def counted_us(self, known: Known, ages: Ages) -> int | None:
+    def counted_us(self, known: RecordingState, ages: Ages) -> int | None:
         """The age of a recording that counts towards its retention, microseconds; None while it has
         not ended.
 
@@ -183,7 +183,7 @@ class LedgerState:
             return age
         return min(age, max(0, ages.minimum_us(self.lost)))
 
-    def is_due(self, known: Known, ages: Ages) -> bool:
+    def is_due(self, known: RecordingState, ages: Ages) -> bool:
         """Whether a recording is as old as it may get, and not held."""
         if self.unread:
             return False
@@ -231,12 +231,12 @@ class LedgerState:
         )
         return begun, parts
 
-    def restated(self) -> tuple[StageReached | MuteSwitched | Unread, ...]:
+    def restated(self) -> tuple[StageReached | MuteSwitched | UnreadEntry, ...]:
         """What the next epoch says again: about the present, so that a recording which is cut off
         can go on from that epoch alone as it was; and what this version could not read."""
         display = (StageReached(self.stage, True),) if self.display else ()
         muted = (MuteSwitched(True, self.muted_us),) if self.muted_us is not None else ()
-        return (*display, *muted, *map(Unread, self.unread))
+        return (*display, *muted, *map(UnreadEntry, self.unread))
 
     def resumed(self, entry: Entry) -> LedgerState:
         """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
@@ -284,7 +284,7 @@ class LedgerState:
         head = self.head
         return ClosedEpoch(head.epoch, self.first, head.sequence, self.previous, head.sha256, ended)
 
-    def _needed(self, known: Known, ages: Ages) -> bool:
+    def _needed(self, known: RecordingState, ages: Ages) -> bool:
         if known.deleted is not None:
             return known.deleted.epoch == self.head.epoch
         return not (known.missing and self.is_due(known, ages))
@@ -305,15 +305,15 @@ def _chunks(items: Iterable[_T]) -> list[tuple[_T, ...]]:
     return [*chunks, tuple(chunk)] if chunk else chunks
 
 
-def _known(state: LedgerState, entry: Entry, recording: str) -> Known:
+def _known(state: LedgerState, entry: Entry, recording: str) -> RecordingState:
     """What is known of the recording that an entry is about; never nothing, so that no hold is
     lost because the ledger does not know of what."""
     return state.recordings.get(recording) or _nothing_known(state, entry, recording)
 
 
-def _nothing_known(state: LedgerState, entry: Entry, recording: str) -> Known:
+def _nothing_known(state: LedgerState, entry: Entry, recording: str) -> RecordingState:
     """A recording that an entry is the first to name."""
-    return Known(
+    return RecordingState(
         id=recording,
         device="",
         header="",
@@ -333,7 +333,7 @@ def _nothing_known(state: LedgerState, entry: Entry, recording: str) -> Known:
     )
 
 
-def _unreadable(state: LedgerState, entry: Entry, name: str) -> Known:
+def _unreadable(state: LedgerState, entry: Entry, name: str) -> RecordingState:
     """A file that was put aside: kept as long as any recording may be, from when it was found. What
     was held stays so."""
     known = state.recordings.get(name)
@@ -352,8 +352,8 @@ def _here(timeline: Timeline, entry: Entry) -> Instant:
 
 
 def _ended(
-    before: Known, timeline: Timeline, entry: Entry, facts: _Ended
-) -> tuple[Known, Timeline]:
+    before: RecordingState, timeline: Timeline, entry: Entry, facts: _Ended
+) -> tuple[RecordingState, Timeline]:
     """A recording, and the timeline, after an entry that tells of all of it."""
     known = replace(
         before,
@@ -366,7 +366,7 @@ def _ended(
         changed=None,
         deleted=None,
     )
-    if isinstance(facts, Received | Found):
+    if isinstance(facts, Received | FoundEntry):
         known = replace(known, device=facts.device, header=facts.header)
     if before.final != facts.final:
         known = replace(known, acknowledged=None)
@@ -382,21 +382,21 @@ def _ended(
     return _placed_anew(known, _here(timeline, entry)), timeline
 
 
-def _placed_anew(known: Known, here: Instant) -> Known:
+def _placed_anew(known: RecordingState, here: Instant) -> RecordingState:
     """A recording of whose boot the timeline knows nothing, at `here`."""
     ended = known.ended
     stated_us = ended.wall_us if ended is not None and ended.trusted else None
     return replace(known, instant=here, stated_us=stated_us)
 
 
-def age_us(known: Known, ages: Ages) -> int | None:
+def age_us(known: RecordingState, ages: Ages) -> int | None:
     """How long ago a recording ended at the least; None while it has not ended."""
     if known.ended is None:
         return None
     return max(0, ages.minimum_us(known.instant, known.stated_us))
 
 
-def harm(known: Known, state: LedgerState) -> str | None:
+def harm(known: RecordingState, state: LedgerState) -> str | None:
     """What a device's ledger says that came to one of its recordings, for people; None if nothing
     did.
 
@@ -443,16 +443,16 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     return replace(state, recordings={**state.recordings, known.id: known})
 
 
-def _with_holds(known: Known, holds: Iterable[Held]) -> Known:
+def _with_holds(known: RecordingState, holds: Iterable[Held]) -> RecordingState:
     """A recording that has these holds besides its own."""
     more = (one for one in holds if one not in known.holds)
     return replace(known, holds=(*known.holds, *more))
 
 
-def _changed(known: Known, entry: Entry) -> Known:
+def _changed(known: RecordingState, entry: Entry) -> RecordingState:
     """A recording after an entry about it."""
     facts = entry.facts
-    if isinstance(facts, Opened):
+    if isinstance(facts, OpenedEntry):
         return replace(known, header=facts.header, ended_boot=entry.boot_id)
     if isinstance(facts, HoldPlaced):
         return replace(known, holds=(*known.holds, Held(facts.reason, facts.who)))
@@ -465,7 +465,7 @@ def _changed(known: Known, entry: Entry) -> Known:
         changed = None if facts.final == known.final else facts.final or ""
         return replace(known, changed=changed, missing=False)
     if isinstance(facts, Deleted):
-        return replace(known, deleted=Deletion(facts.why, facts.age_us, entry.epoch))
+        return replace(known, deleted=Tombstone(facts.why, facts.age_us, entry.epoch))
     if isinstance(facts, Replaced):
         return known
     if known.ended is not None:

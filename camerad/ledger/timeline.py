@@ -7,8 +7,8 @@ of one boot are a *run*. What can be concluded, and nothing beyond it:
    proven. So *uptime*, the sum over all runs, never runs ahead of true time, however often or long
    the power was off, and also if several machines write one ledger in turns.
 2. A trusted wall time fixes where the whole run lies. Synchronised beats RTC. Where two trusted
-   ones of the same kind differ, neither is believed alone: `Run.low_us` and `Run.high_us` keep
-   both, until synchronised time has not jumped for a day of boot time.
+   ones of the same kind differ, neither is believed alone: `BootRun.low_us` and `BootRun.high_us`
+   keep both, until synchronised time has not jumped for a day of boot time.
 3. True time is at least the last synchronised one plus uptime since. An RTC that shows less is
    taken to show that.
 4. What ended before an entry is no younger than that entry. What an entry tells of may have
@@ -53,7 +53,7 @@ class Synchronised:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BootRun:
     """Consecutive entries of one boot.
 
     number: counted over the whole ledger. first_us, last_us: boot time of its first and last entry.
@@ -87,7 +87,7 @@ class Run:
         """Uptime of the ledger at a boot time of this run; outside of the run, at its border."""
         return self.uptime_us + min(max(boot_us, self.first_us), self.last_us) - self.first_us
 
-    def seeing(self, moment: Moment, floor_us: int | None = None) -> Run:
+    def seeing(self, moment: Moment, floor_us: int | None = None) -> BootRun:
         """The run with what `moment` says about wall time.
 
         floor_us: true wall time is at least this, if anything is known.
@@ -121,7 +121,7 @@ class Run:
 class Timeline:
     """The runs of a ledger, oldest first, as far as anything still depends on them."""
 
-    runs: tuple[Run, ...] = ()
+    runs: tuple[BootRun, ...] = ()
     synchronised: Synchronised | None = None
 
     @property
@@ -146,7 +146,7 @@ class Timeline:
             before = self.runs[:-1]
         else:
             number = 1 if last is None else last.number + 1
-            run = Run(number, boot_id, boot_us, boot_us, self.uptime_us)
+            run = BootRun(number, boot_id, boot_us, boot_us, self.uptime_us)
             before = self.runs
         there = Timeline((*before, run), self.synchronised)
         unsure, run = run, run.seeing(moment, there.wall_at_least_us)
@@ -158,7 +158,7 @@ class Timeline:
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
         return Timeline((*before, run), synchronised)
 
-    def find(self, boot_id: str) -> Run | None:
+    def find(self, boot_id: str) -> BootRun | None:
         """The latest run of a boot."""
         return next((run for run in reversed(self.runs) if run.boot_id == boot_id), None)
 
@@ -205,7 +205,7 @@ class Ages:
         self._now_us = (
             present.low_us + now.boot_us if present.trusted else self.timeline.wall_at_least_us
         )
-        self._bounds: dict[int, tuple[Run, int | None, int | None]] = {}
+        self._bounds: dict[int, tuple[BootRun, int | None, int | None]] = {}
         trusted: int | None = None
         best: int | None = None
         for run in reversed(runs):
@@ -235,7 +235,7 @@ class Ages:
         return max(uptime_us, self._now_us - latest)
 
 
-def _later(runs: tuple[Run, ...], by_us: int) -> tuple[Run, ...]:
+def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:
     """The runs, those that the same RTC has dated since synchronised time so much later."""
     last = max((at for at, run in enumerate(runs, 1) if run.synchronised), default=0)
     return runs[:last] + tuple(
@@ -243,7 +243,7 @@ def _later(runs: tuple[Run, ...], by_us: int) -> tuple[Run, ...]:
     )
 
 
-def _start_us(run: Run) -> int:
+def _start_us(run: BootRun) -> int:
     """Wall time of a trusted run's first entry, at the latest."""
     return run.high_us + run.first_us
 

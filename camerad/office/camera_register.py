@@ -21,7 +21,7 @@ from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.safe_read import read_plain
 from camerad.base.text import printable
 from camerad.config.sections import DEVICE_ID
-from camerad.provisioning.publishing import DEVICE, VERSION, Device
+from camerad.provisioning.publishing import DEVICE, VERSION, PublishedDevice
 
 _LARGEST: Final = 64 << 20
 _LARGEST_DEVICE: Final = 64 << 10
@@ -45,9 +45,9 @@ class ConflictError(CameradError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class RegisteredCamera:
     """One camera. former: thumbprints of keys that went with its name before. collected: when, as
-    RFC 3339. The rest is as in `Device`."""
+    RFC 3339. The rest is as in `PublishedDevice`."""
 
     name: str
     thumbprint: str
@@ -63,13 +63,13 @@ class Camera:
 class Register:
     """All cameras, by name."""
 
-    cameras: tuple[Camera, ...] = ()
+    cameras: tuple[RegisteredCamera, ...] = ()
 
-    def named(self, name: str) -> Camera | None:
+    def named(self, name: str) -> RegisteredCamera | None:
         """The camera of that name."""
         return next((one for one in self.cameras if one.name == name), None)
 
-    def keyed(self, thumbprint: str) -> Camera | None:
+    def keyed(self, thumbprint: str) -> RegisteredCamera | None:
         """The camera with that key."""
         return next((one for one in self.cameras if one.thumbprint == thumbprint), None)
 
@@ -120,7 +120,7 @@ def write(path: str, register: Register) -> None:
     durable_files.publish(os.path.abspath(path), content + b"\n", mode=_MODE)
 
 
-def brought(directory: str) -> Device:
+def brought(directory: str) -> PublishedDevice:
     """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
     path = os.path.join(directory, DEVICE)
     if not durable_files.is_there(path):
@@ -135,7 +135,7 @@ def brought(directory: str) -> Device:
             "the file, and start the camera with this card again"
         )
     try:
-        device = msgspec.json.decode(content, type=Device)
+        device = msgspec.json.decode(content, type=PublishedDevice)
         _ = device.key  # raises if it is another one than it says
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RegisterError(f"{path}: cannot be read: {printable(error)}") from None
@@ -158,7 +158,7 @@ def brought(directory: str) -> Device:
 
 def taken(
     register: Register,
-    device: Device,
+    device: PublishedDevice,
     collected: str,
     replacing: Collection[str] = (),
     *,
@@ -202,7 +202,7 @@ def taken(
             )
     if same is not None and same.thumbprint != device.thumbprint:
         former = (*former, same.thumbprint)
-    made = Camera(
+    made = RegisteredCamera(
         name=name,
         thumbprint=device.thumbprint,
         # Of the key as it was understood: any computer can write more into the file on the card.

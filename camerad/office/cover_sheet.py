@@ -20,8 +20,8 @@ from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, utc
 from camerad.ledger.recording_state import Held
 from camerad.office.sheet_page import PAGE
-from camerad.office.wording import Wording
-from camerad.verify.findings import Finding, Kind, Result, Span
+from camerad.office.wording import ReportWording
+from camerad.verify.findings import Finding, FindingKind, Result, Span
 from camerad.verify.report import Report, Verdict
 
 LINES: Final = 3
@@ -72,13 +72,13 @@ class Sheet:
     instructions: str
 
 
-def render(sheet: Sheet, wording: Wording) -> str:
+def render(sheet: Sheet, wording: ReportWording) -> str:
     """The page. Raises ValueError if the recording has no authentic header."""
     return _Page(sheet, wording).html()
 
 
 class _Page:
-    def __init__(self, sheet: Sheet, wording: Wording) -> None:
+    def __init__(self, sheet: Sheet, wording: ReportWording) -> None:
         result = sheet.report.result
         if result is None or result.header is None:
             raise ValueError(f"{sheet.report.path}: without its header there is nothing to say")
@@ -246,9 +246,21 @@ class _Page:
         words, sheet, result = self._words, self._sheet, self._result
         bad = {finding.kind for finding in result.findings}
         statements = 1 + result.commits + (result.closing is not None)
-        signed = not bad & {Kind.FORGED, Kind.UNKNOWN_KEY, Kind.CONTRADICTION}
-        linked = not bad & {Kind.UNLINKED, Kind.MISSING, Kind.EXTRA, Kind.FOREIGN, Kind.LOST}
-        whole = not bad & {Kind.CHANGED, Kind.MISSING, Kind.UNCOMMITTED, Kind.ARCHIVE, Kind.LOST}
+        signed = not bad & {FindingKind.FORGED, FindingKind.UNKNOWN_KEY, FindingKind.CONTRADICTION}
+        linked = not bad & {
+            FindingKind.UNLINKED,
+            FindingKind.MISSING,
+            FindingKind.EXTRA,
+            FindingKind.FOREIGN,
+            FindingKind.LOST,
+        }
+        whole = not bad & {
+            FindingKind.CHANGED,
+            FindingKind.MISSING,
+            FindingKind.UNCOMMITTED,
+            FindingKind.ARCHIVE,
+            FindingKind.LOST,
+        }
         whole_video = sheet.report.verdict < Verdict.NOT_AUTHENTIC
         yield self._check(signed, words.check_signatures.format(statements=statements))
         yield self._check(linked, words.check_chain)

@@ -28,15 +28,15 @@ from camerad.base.errors import EX_CONFIG, EX_NOPERM, CameradError
 from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
-from camerad.container.reader import Seen
+from camerad.container.reader import MemberSeen
 from camerad.office.remux import Mp4Writer
 from camerad.store import verified_copy
 from camerad.verify.checker import Checker
-from camerad.verify.findings import Judged, Span, extend
+from camerad.verify.findings import JudgedCommit, Span, extend
 from camerad.verify.judge import (
     MayRun,
+    MemberReader,
     Progress,
-    Reader,
     UnreadableError,
     compare_end,
     judge,
@@ -141,7 +141,7 @@ def salvage_name(output: str) -> str:
     return f"{stem}{SALVAGED}{ending}"
 
 
-class Opened:
+class OpenedRecording:
     """A recording that was checked and opened, and whose MP4 has no name yet.
 
     report: what was found; its output is the MP4's name to be, None where there is nothing to open.
@@ -203,7 +203,7 @@ def opened(
     progress: Progress | None = None,
     final: str | None = None,
     may_run: MayRun = never,
-) -> Iterator[Opened]:
+) -> Iterator[OpenedRecording]:
     """Check the recording in `path` and open it; the MP4 is gone at the end, unless it was
     published as `output`.
 
@@ -228,7 +228,7 @@ def opened(
                 authentic = report.verdict < Verdict.NOT_AUTHENTIC
                 report.output = output if authentic else salvage_name(output)
                 report.written = tuple(opener.written)
-        yield Opened(report, target_file)
+        yield OpenedRecording(report, target_file)
 
 
 @contextlib.contextmanager
@@ -362,7 +362,7 @@ class _Opener:
         self._next = 0
         self._given_up = False
 
-    def step(self, seen: Seen, judged: Judged | None) -> None:
+    def step(self, seen: MemberSeen, judged: JudgedCommit | None) -> None:
         """Take a member, and if it is a commit, open what it has proven."""
         if self._given_up:
             return
@@ -381,7 +381,7 @@ class _Opener:
                 self._open(judged)
             self._sealed.clear()
 
-    def _open(self, judged: Judged) -> None:
+    def _open(self, judged: JudgedCommit) -> None:
         init = self._sealed.get(judged.init or "")
         fragment = self._sealed.get(judged.fragment or "")
         facts = judged.facts
@@ -421,7 +421,7 @@ class _Opener:
         self, path: str, progress: Progress | None, final: str | None, may_run: MayRun
     ) -> Report:
         """Check the recording, and open it on the way."""
-        reader = Reader(path, keep_sealed=True)
+        reader = MemberReader(path, keep_sealed=True)
         try:
             with reader:
                 report = judge(

@@ -45,8 +45,8 @@ from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.recording_state import Held
 from camerad.office.cover_sheet import Delivered, Sheet, render
-from camerad.office.decrypt import Identities, Opened, UnsealError, opened, terminable
-from camerad.office.wording import Wording
+from camerad.office.decrypt import Identities, OpenedRecording, UnsealError, opened, terminable
+from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never
 from camerad.verify.report import Report
@@ -81,7 +81,7 @@ class FileNameError(CameradError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ExportRequest:
     """What is to be handed over, and how.
 
     path: the recording's file. keys: the devices' keys that are trusted. identities: the office's
@@ -95,7 +95,7 @@ class Order:
     keys: KeyRing
     identities: Identities
     directory: str
-    wording: Wording
+    wording: ReportWording
     zone: tzinfo
     zone_name: str
     who: str
@@ -124,7 +124,7 @@ class Exported:
 
 
 def export(
-    order: Order,
+    order: ExportRequest,
     hold: Callable[[str], Held | None],
     extract: Callable[[str], Extract],
     progress: Progress | None = None,
@@ -198,7 +198,7 @@ class _Steps:
 class _Package:
     """The package while it is made. directory: its temporary name."""
 
-    def __init__(self, order: Order, directory: str, stem: str, steps: _Steps) -> None:
+    def __init__(self, order: ExportRequest, directory: str, stem: str, steps: _Steps) -> None:
         self._order = order
         self._directory = directory
         self._stem = stem
@@ -213,7 +213,7 @@ class _Package:
         self._sums[self._stem + SUFFIX] = copied.sha256
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[Opened]:
+    def opened(self) -> Iterator[OpenedRecording]:
         """Check the copy and open its footage, which has no name before it is published."""
         order = self._order
         opening = opened(

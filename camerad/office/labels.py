@@ -13,8 +13,8 @@ from string import Template
 from typing import Final
 
 from camerad.base.text import printable
-from camerad.office.camera_register import Camera, Register
-from camerad.office.wording import Wording
+from camerad.office.camera_register import Register, RegisteredCamera
+from camerad.office.wording import ReportWording
 
 URN: Final = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
 ON_A_PAGE: Final = 24
@@ -70,7 +70,7 @@ _LABEL: Final = (
 )
 
 
-def sheet(register: Register, wording: Wording, made: datetime) -> str:
+def sheet(register: Register, wording: ReportWording, made: datetime) -> str:
     """The page. made: now, in the time zone of all dates."""
     cameras = register.cameras
     pages = [cameras[at : at + ON_A_PAGE] for at in range(0, len(cameras), ON_A_PAGE)]
@@ -89,7 +89,7 @@ def sheet(register: Register, wording: Wording, made: datetime) -> str:
     )
 
 
-def _label(camera: Camera, wording: Wording, zone: tzinfo | None) -> str:
+def _label(camera: RegisteredCamera, wording: ReportWording, zone: tzinfo | None) -> str:
     text = camera.thumbprint
     groups = [text[at : at + GROUP] for at in range(0, len(text), GROUP)]
     return _LABEL.format(
@@ -114,7 +114,7 @@ def _size(name: str) -> float:
     return min(2 * one_line, _LARGEST_OF_TWO_LINES_PT)
 
 
-def _day(collected: str, wording: Wording, zone: tzinfo | None) -> str:
+def _day(collected: str, wording: ReportWording, zone: tzinfo | None) -> str:
     """The day of an RFC 3339 time in the language's own form; what is none is shown as it is."""
     try:
         return datetime.fromisoformat(collected).astimezone(zone).strftime(wording.day_format)

@@ -38,7 +38,7 @@ from camerad.ledger.ledger import read_ledger
 from camerad.ledger.state import LedgerState, harm
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
-from camerad.store.device_client import Device, OffloadError
+from camerad.store.device_client import OffloadError, OffloadSource
 from camerad.store.inventory import list_place
 from camerad.store.listing import INTERRUPTED, RECORDING, read_info
 from camerad.store.locations import (
@@ -86,7 +86,9 @@ class Offloaded:
     problems: list[str] = field(default_factory=list)
 
 
-def offload(device: Device, target: str, watcher: Watcher, *, same_disk: bool = False) -> Offloaded:
+def offload(
+    device: OffloadSource, target: str, watcher: Watcher, *, same_disk: bool = False
+) -> Offloaded:
     """Copy what is new to the office's directory `target`, which must exist.
 
     same_disk: it may lie on the disk that has the device's own recordings, which is then no second
@@ -105,7 +107,7 @@ def offload(device: Device, target: str, watcher: Watcher, *, same_disk: bool = 
 
 
 class _Offload:
-    def __init__(self, device: Device, target: str, watcher: Watcher) -> None:
+    def __init__(self, device: OffloadSource, target: str, watcher: Watcher) -> None:
         self._device = device
         self._target = target
         self._watcher = watcher
@@ -362,7 +364,7 @@ def _read(path: str) -> bytes | None:
 
 
 @contextlib.contextmanager
-def _alone(device: Device) -> Iterator[None]:
+def _alone(device: OffloadSource) -> Iterator[None]:
     """Make sure that only one offload of a device runs; the claim is on the device, since not all
     other storage knows locks."""
     try:

@@ -57,7 +57,7 @@ class OtherKeyError(CameradError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewFileSpec:
     """What `new_file` puts into a file. camera_key, reset: see `Provision`."""
 
     device: str
@@ -79,7 +79,7 @@ def raw(key: PublicKey) -> str:
     return encode_base64url(key.raw)
 
 
-def new_file(office: PublicKey, wanted: Wanted) -> bytes:
+def new_file(office: PublicKey, wanted: NewFileSpec) -> bytes:
     """A file with comments. Raises ConfigError if what is wanted cannot be."""
     more = "".join(
         f'  {key}: "{value}"\n'
@@ -109,7 +109,7 @@ def new_file(office: PublicKey, wanted: Wanted) -> bytes:
 def checked(name: str, content: bytes) -> Provisioning:
     """Check a file as a camera does. name: what messages call it. Raises ConfigError."""
     if len(content) > MAX_BYTES:
-        raise ConfigError([f"{name}: {validation.TOLD[validation.Why.TOO_LARGE]}"])
+        raise ConfigError([f"{name}: {validation.TOLD[validation.RefusalReason.TOO_LARGE]}"])
     found = read_provisioning(name, content, CAMERA_DIR)
     named_key(name, found.file.provision.office_key)
     return found
@@ -161,9 +161,9 @@ def verdict(name: str, content: bytes, token: bytes | None, own: PublicKey | Non
         camera=wanted.reset or wanted.camera_key,
         provision_dir=CAMERA_DIR,
     )
-    if isinstance(found, validation.Refused):
+    if isinstance(found, validation.FileRefused):
         raise ConfigError([f"{name}: {validation.TOLD[found.why]}"])
-    office = found.office if isinstance(found, validation.Taken) else ""
+    office = found.office if isinstance(found, validation.FileAccepted) else ""
     if own is not None and wanted.office_key != raw(own):
         raise OtherKeyError(
             f"{name}: signed by another office's key, {office}, than yours, {own.thumbprint}: "

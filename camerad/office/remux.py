@@ -31,7 +31,7 @@ _UNREADABLE: Final = (struct.error, IndexError, KeyError, OverflowError)
 """What reading raises where numbers or lengths are none that a recorder writes."""
 
 
-class Output(Protocol):
+class OutputFile(Protocol):
     """Where the file goes; its methods may raise StorageError."""
 
     def write(self, data: bytes | memoryview) -> None:
@@ -225,7 +225,7 @@ class Mp4Writer:
     raises.
     """
 
-    def __init__(self, output: Output, init: bytes) -> None:
+    def __init__(self, output: OutputFile, init: bytes) -> None:
         self._output = output
         self._init = init
         self.pictures = 0

@@ -19,12 +19,12 @@ from camerad.base.message_ids import MessageId
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import KeyFileError
 from camerad.provisioning import derived_files, orders, signing, validation
-from camerad.provisioning.boot_partition import Card
-from camerad.provisioning.orders import Order
+from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.report import Told, text
-from camerad.provisioning.state import SSH, WIFI, DamagedError, Decision, Kept
-from camerad.provisioning.validation import TOLD, Refused, Taken, Why
+from camerad.provisioning.state import SSH, WIFI, AcceptedFile, DamagedError, ProvisioningState
+from camerad.provisioning.validation import TOLD, FileAccepted, FileRefused, RefusalReason
 from camerad.store import identity
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ _NEEDS: Final = {
 """By the file that is made: the program that reads it, and what is said if it is not there."""
 
 
-class Outcome(Enum):
+class ApplyOutcome(Enum):
     """What became of what lay on the card."""
 
     NOTHING = "nothing"
@@ -65,10 +65,10 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class KnownBefore:
     """What is known from before. decision: None also where it is damaged."""
 
-    decision: Decision | None
+    decision: AcceptedFile | None
     damaged: bool
 
 
@@ -84,7 +84,9 @@ def camera_of(state_dir: str) -> str | None:
         return None
 
 
-def apply(card: Card, kept: Kept, camera: str | None, *, programs: str = PROGRAMS) -> Outcome:
+def apply(
+    card: BootPartition, kept: ProvisioningState, camera: str | None, *, programs: str = PROGRAMS
+) -> ApplyOutcome:
     """Take over what lies on the card. camera: thumbprint of the camera's own key, if it has one.
     programs: the directory of the system's programs; what is asked for and missing there is told.
 
@@ -96,18 +98,24 @@ def apply(card: Card, kept: Kept, camera: str | None, *, programs: str = PROGRAM
         pending = kept.pending
     except DamagedError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        return _judge(card, kept, camera, Found(None, damaged=True), programs)
+        return _judge(card, kept, camera, KnownBefore(None, damaged=True), programs)
     if pending is not None:
         return _finish(card, kept, pending, programs)
     try:
-        found = Found(kept.accepted, damaged=False)
+        found = KnownBefore(kept.accepted, damaged=False)
     except DamagedError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        found = Found(None, damaged=True)
+        found = KnownBefore(None, damaged=True)
     return _judge(card, kept, camera, found, programs)
 
 
-def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: str) -> Outcome:
+def _judge(
+    card: BootPartition,
+    kept: ProvisioningState,
+    camera: str | None,
+    found: KnownBefore,
+    programs: str,
+) -> ApplyOutcome:
     unprovisioned = found.decision is None and not found.damaged
     if unprovisioned:
         kept.keep_unprovisioned()
@@ -119,7 +127,7 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: s
         read_only = card.read_only
     except StorageError as error:
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
-        return _refuse(card, kept, found, Refused(Why.UNREADABLE))
+        return _refuse(card, kept, found, FileRefused(RefusalReason.UNREADABLE))
     verdict = validation.judge(
         content,
         token,
@@ -128,20 +136,20 @@ def _judge(card: Card, kept: Kept, camera: str | None, found: Found, programs: s
         camera=camera,
         provision_dir=Path(kept.directory),
     )
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, FileRefused):
         return _refuse(card, kept, found, verdict)
     if read_only:
-        return _refuse(card, kept, found, Refused(Why.CARD_READ_ONLY, verdict.sha256))
+        return _refuse(card, kept, found, FileRefused(RefusalReason.CARD_READ_ONLY, verdict.sha256))
     # What is known was carried out once already, and is done again: only what differs is written.
-    decision = _decision(card, verdict) if isinstance(verdict, Taken) else verdict.decision
+    decision = _decision(card, verdict) if isinstance(verdict, FileAccepted) else verdict.decision
     kept.decide(decision)
     return _finish(card, kept, decision, programs)
 
 
-def _decision(card: Card, taken: Taken) -> Decision:
+def _decision(card: BootPartition, taken: FileAccepted) -> AcceptedFile:
     wanted = taken.provisioning.file.provision
     wifi = taken.provisioning.file.wifi
-    order = Order(
+    order = LedgerOrder(
         id=orders.new_id(),
         outcome="applied" if wanted.reset is None else "reset",
         sha256=taken.sha256,
@@ -151,7 +159,7 @@ def _decision(card: Card, taken: Taken) -> Decision:
         why=None,
         retires=wanted.reset,
     )
-    return Decision(
+    return AcceptedFile(
         order=order,
         office_key=wanted.office_key,
         serial=wanted.serial,
@@ -162,7 +170,9 @@ def _decision(card: Card, taken: Taken) -> Decision:
     )
 
 
-def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcome:
+def _finish(
+    card: BootPartition, kept: ProvisioningState, decision: AcceptedFile, programs: str
+) -> ApplyOutcome:
     """Carry out a decision, for the first time or again."""
     kept.carry_out(decision)
     order = decision.order
@@ -173,7 +183,7 @@ def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcom
         _log.error("%s", error, extra=MessageId.PROVISION_REFUSED.extra)
         kept.complain(_LEFT)
         _report(card, Told(decision, None, (f"{_LEFT} ({error})",)))
-        return Outcome.LEFT
+        return ApplyOutcome.LEFT
     said = (_ANOTHER if another else _REMOVED, *_without_effect(decision, programs))
     if _report(card, Told(decision, None, said, left=decision.left, scrubbed=scrubbed)):
         kept.settle()
@@ -183,10 +193,10 @@ def _finish(card: Card, kept: Kept, decision: Decision, programs: str) -> Outcom
         order.office,
         extra=MessageId.PROVISIONED.extra,
     )
-    return Outcome.APPLIED
+    return ApplyOutcome.APPLIED
 
 
-def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
+def _without_effect(decision: AcceptedFile, programs: str) -> Iterator[str]:
     """What the file asks for and the system cannot do. That is no mistake of the file: it may hold
     for cameras of several kinds."""
     for name, (program, said) in _NEEDS.items():
@@ -199,7 +209,7 @@ def _without_effect(decision: Decision, programs: str) -> Iterator[str]:
             yield said
 
 
-def _clear(card: Card, decision: Decision) -> bool | None:
+def _clear(card: BootPartition, decision: AcceptedFile) -> bool | None:
     """Remove the file from the card; whether free room was overwritten, None if it need not be.
 
     Another one, that was put there meanwhile, is for the next start; what was half removed before
@@ -217,16 +227,16 @@ def _clear(card: Card, decision: Decision) -> bool | None:
     return card.overwrite_free_room() if decision.secret else None
 
 
-def _nothing(card: Card, kept: Kept, found: Found) -> Outcome:
+def _nothing(card: BootPartition, kept: ProvisioningState, found: KnownBefore) -> ApplyOutcome:
     kept.no_file()
     if found.decision is None:
-        advice = TOLD[Why.STATE_DAMAGED] if found.damaged else _missing(card)
+        advice = TOLD[RefusalReason.STATE_DAMAGED] if found.damaged else _missing(card)
         _log.warning("this camera is not set up: %s", advice, extra=MessageId.PROVISIONED.extra)
         _report(card, Told(None, None, (advice,)))
-    return Outcome.NOTHING
+    return ApplyOutcome.NOTHING
 
 
-def _missing(card: Card) -> str:
+def _missing(card: BootPartition) -> str:
     """What is said where there is no file."""
     advice = f"there is no {NAME} on this partition of the card"
     if others := card.named_otherwise((NAME, signing.NAME)):
@@ -240,9 +250,11 @@ def _missing(card: Card) -> str:
     return f"{advice}; copy it here"
 
 
-def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
+def _refuse(
+    card: BootPartition, kept: ProvisioningState, found: KnownBefore, refused: FileRefused
+) -> ApplyOutcome:
     why = TOLD[refused.why]
-    order = Order(
+    order = LedgerOrder(
         id=orders.new_id(),
         outcome="refused",
         sha256=refused.sha256,
@@ -255,10 +267,10 @@ def _refuse(card: Card, kept: Kept, found: Found, refused: Refused) -> Outcome:
     kept.refuse(order, why)
     _log.error("%s was refused: %s", NAME, why, extra=MessageId.PROVISION_REFUSED.extra)
     _report(card, Told(found.decision, refused.why, (why, *refused.mistakes)))
-    return Outcome.REFUSED
+    return ApplyOutcome.REFUSED
 
 
-def _report(card: Card, told: Told) -> bool:
+def _report(card: BootPartition, told: Told) -> bool:
     """Leave the report on the card; where that cannot be, the log has it. Whether that is enough:
     a full card stays full, and a directory in the report's place stays there, while the next start
     may well write to one that refuses now."""

@@ -32,7 +32,7 @@ _SALVAGED: Final = re.compile(r"FSCK\d{4}\.REC", re.IGNORECASE)
 """The names that fsck.vfat gives (its manual, under FILES)."""
 
 
-class Card:
+class BootPartition:
     """directory: where the partition is mounted. If it is not, nothing is there."""
 
     def __init__(self, directory: str) -> None:

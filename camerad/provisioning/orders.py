@@ -35,7 +35,7 @@ class OrdersError(StorageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order(Provisioned):
+class LedgerOrder(Provisioned):
     """What the ledger is to say of what was decided. id: of this order."""
 
     id: str
@@ -45,7 +45,7 @@ class Order(Provisioned):
         """What the ledger's entry says."""
         return {field.name: getattr(self, field.name) for field in fields(Provisioned)}
 
-    def says_the_same_as(self, other: Order) -> bool:
+    def says_the_same_as(self, other: LedgerOrder) -> bool:
         """Whether both tell of the same decision, whenever it was."""
         mine = (self.outcome, self.sha256, self.why, self.retires)
         return mine == (other.outcome, other.sha256, other.why, other.retires)
@@ -56,18 +56,20 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def read(directory: str) -> tuple[Order, ...]:
+def read(directory: str) -> tuple[LedgerOrder, ...]:
     """All orders that are kept. Raises OrdersError."""
     path = os.path.join(directory, NAME)
     if not durable_files.is_there(path):
         return ()
     try:
-        return msgspec.json.decode(read_plain(path, "orders", _LARGEST), type=tuple[Order, ...])
+        return msgspec.json.decode(
+            read_plain(path, "orders", _LARGEST), type=tuple[LedgerOrder, ...]
+        )
     except msgspec.MsgspecError as error:
         raise OrdersError(f"{path}: the orders cannot be read: {error}; remove the file") from None
 
 
-def give(directory: str, order: Order) -> None:
+def give(directory: str, order: LedgerOrder) -> None:
     """Add an order, durably, unless it is there, or the last one says the same. Raises
     StorageError."""
     try:
@@ -83,11 +85,11 @@ def give(directory: str, order: Order) -> None:
     durable_files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
 
 
-def untold(directory: str, state_dir: str) -> tuple[Order, ...]:
+def untold(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
     """The orders behind the last one that was told. Raises StorageError."""
     return outbox.untold(read(directory), os.path.join(state_dir, TOLD))
 
 
-def remember(state_dir: str, order: Order) -> None:
+def remember(state_dir: str, order: LedgerOrder) -> None:
     """Call this when the ledger says durably what `order` wants. Raises StorageError."""
     outbox.remember(os.path.join(state_dir, TOLD), order)

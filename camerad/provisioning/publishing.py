@@ -22,8 +22,8 @@ from camerad.base.errors import EX_TEMPFAIL, StorageError
 from camerad.base.safe_read import read_plain
 from camerad.container.keys import PublicKey
 from camerad.provisioning import orders
-from camerad.provisioning.boot_partition import Card
-from camerad.provisioning.state import PUBLISH, Kept
+from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.state import PUBLISH, ProvisioningState
 from camerad.store import identity
 
 DEVICE: Final = "camerad-device.json"
@@ -43,7 +43,7 @@ class NoKeyYetError(StorageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class PublishedDevice:
     """What `DEVICE` says. device: the camera's name, None before its first file, as serial, office
     and file are: the number of the file that it was set up by, the thumbprint of the key that
     signed it, its SHA-256. doctor: how many findings are of which level, None if it was not run."""
@@ -68,14 +68,14 @@ class Device:
 
 
 def publish(
-    card: Card,
-    kept: Kept,
+    card: BootPartition,
+    kept: ProvisioningState,
     state_dir: str,
     doctor: str | None,
     *,
     now: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
-) -> Device:
+) -> PublishedDevice:
     """Leave it on the card. doctor: file of the doctor's report, if it was run.
 
     Waits until the daemon has carried out what it was told, since a reset changes its key. Raises
@@ -86,7 +86,7 @@ def publish(
     report = (
         None if doctor is None else read_plain(doctor, "doctor's report", _LARGEST, linked=True)
     )
-    found = Device(
+    found = PublishedDevice(
         version=VERSION,
         software=__version__,
         device=None if accepted is None else accepted.order.device,
@@ -106,7 +106,10 @@ def publish(
 
 
 def _key(
-    kept: Kept, state_dir: str, now: Callable[[], float], pause: Callable[[float], None]
+    kept: ProvisioningState,
+    state_dir: str,
+    now: Callable[[], float],
+    pause: Callable[[float], None],
 ) -> PublicKey:
     until = now() + PATIENCE_SECONDS
     while True:

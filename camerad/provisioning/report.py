@@ -8,8 +8,8 @@ from typing import Final
 from camerad import __version__
 from camerad.base.text import printable
 from camerad.config.provisioning import NAME as FILE
-from camerad.provisioning.state import Decision
-from camerad.provisioning.validation import Why
+from camerad.provisioning.state import AcceptedFile
+from camerad.provisioning.validation import RefusalReason
 
 NAME: Final = "camerad-report.txt"
 MOST_LINES: Final = 50
@@ -24,8 +24,8 @@ class Told:
     card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
     need not be."""
 
-    decision: Decision | None
-    refused: Why | None
+    decision: AcceptedFile | None
+    refused: RefusalReason | None
     lines: tuple[str, ...]
     left: tuple[str, ...] = ()
     scrubbed: bool | None = None
@@ -63,7 +63,7 @@ def _headline(told: Told) -> str:
     return f"SET UP as {told.decision.order.device}."
 
 
-def _holds(decision: Decision) -> list[str]:
+def _holds(decision: AcceptedFile) -> list[str]:
     order = decision.order
     lines = [
         f"What holds: {order.device}, serial {decision.serial}",

@@ -18,7 +18,7 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.provisioning import orders
-from camerad.provisioning.orders import Order
+from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.status import ACCEPTED, PENDING, REFUSED
 
 PUBLISH: Final = "publish"
@@ -51,7 +51,7 @@ class DamagedError(StorageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AcceptedFile:
     """A file that was taken over, and what follows from it.
 
     office_key: the office's public key, in base64url; it is pinned. sha256: of the file. secret:
@@ -59,7 +59,7 @@ class Decision:
     files on the card in which it stands too. made: content of the files to be made, by name.
     """
 
-    order: Order
+    order: LedgerOrder
     office_key: str
     serial: int
     sha256: str
@@ -68,19 +68,19 @@ class Decision:
     made: dict[str, str]
 
 
-class Kept:
+class ProvisioningState:
     """directory: where it is kept; it must be there. Everything raises StorageError."""
 
     def __init__(self, directory: str) -> None:
         self.directory: Final = os.path.abspath(directory)
 
     @property
-    def pending(self) -> Decision | None:
+    def pending(self) -> AcceptedFile | None:
         """What is being carried out. Raises DamagedError."""
         return self._decision(PENDING)
 
     @property
-    def accepted(self) -> Decision | None:
+    def accepted(self) -> AcceptedFile | None:
         """What was carried out last. Raises DamagedError."""
         return self._decision(ACCEPTED)
 
@@ -88,11 +88,11 @@ class Kept:
         """Remove what was not put into place when the power was lost."""
         durable_files.remove_unpublished(self.directory, linked=True)
 
-    def decide(self, decision: Decision) -> None:
+    def decide(self, decision: AcceptedFile) -> None:
         """From here on the decision holds."""
         durable_files.publish(self._path(PENDING), msgspec.json.encode(decision), mode=_PRIVATE)
 
-    def carry_out(self, decision: Decision) -> None:
+    def carry_out(self, decision: AcceptedFile) -> None:
         """Make everything that follows from a decision, except on the card."""
         for name, mode in _MODES.items():
             if name in decision.made:
@@ -107,7 +107,7 @@ class Kept:
         self._put(PUBLISH, b"", _PUBLIC)
         durable_files.rename(self._path(PENDING), self._path(ACCEPTED))
 
-    def refuse(self, order: Order, why: str) -> None:
+    def refuse(self, order: LedgerOrder, why: str) -> None:
         """Nothing is changed; it is said why."""
         orders.give(self.directory, order)
         self.complain(why)
@@ -135,12 +135,12 @@ class Kept:
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
-    def _decision(self, name: str) -> Decision | None:
+    def _decision(self, name: str) -> AcceptedFile | None:
         path = self._path(name)
         if not durable_files.is_there(path):
             return None
         try:
-            return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=Decision)
+            return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=AcceptedFile)
         except msgspec.MsgspecError as error:
             raise DamagedError(
                 f"{path}: cannot be read: {error}; set the camera up by a file with "

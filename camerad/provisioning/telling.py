@@ -28,7 +28,7 @@ class Orders:
 
     def __init__(self, directory: Path | None, state_dir: str) -> None:
         self._state_dir = state_dir
-        self._untold: tuple[orders.Order, ...] = ()
+        self._untold: tuple[orders.LedgerOrder, ...] = ()
         if directory is not None:
             try:
                 self._untold = orders.untold(str(directory), state_dir)

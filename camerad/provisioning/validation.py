@@ -17,10 +17,10 @@ from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_prov
 from camerad.container.keys import PublicKey
 from camerad.provisioning import signing
 from camerad.provisioning.signing import Signature, SignatureFileError
-from camerad.provisioning.state import Decision
+from camerad.provisioning.state import AcceptedFile
 
 
-class Why(StrEnum):
+class RefusalReason(StrEnum):
     """Why a file is refused. The values are what the ledger says."""
 
     UNREADABLE = "unreadable"
@@ -39,38 +39,52 @@ class Why(StrEnum):
     STATE_DAMAGED = "state_damaged"
 
 
-TOLD: Final[Mapping[Why, str]] = {
-    Why.UNREADABLE: f"{NAME} cannot be read from the card; check the card, or copy the file again",
-    Why.CARD_READ_ONLY: "this partition of the card cannot be written, so the file could not be "
+TOLD: Final[Mapping[RefusalReason, str]] = {
+    RefusalReason.UNREADABLE: f"{NAME} cannot be read from the card; check the card, or copy the "
+    f"file again",
+    RefusalReason.CARD_READ_ONLY: "this partition of the card cannot be written, so the file "
+    "could not be "
     "removed from it; check it (fsck.vfat), or flash the card anew",
-    Why.TOO_LARGE: f"{NAME} is larger than {MAX_BYTES // 1024} KiB, so it is some other file",
-    Why.UNSIGNED: f"the office's signature, {signing.NAME}, is not beside the file; copy both "
+    RefusalReason.TOO_LARGE: f"{NAME} is larger than {MAX_BYTES // 1024} KiB, so it is some other "
+    f"file",
+    RefusalReason.UNSIGNED: f"the office's signature, {signing.NAME}, is not beside the file; "
+    f"copy both "
     "files, or sign it: camerad provision sign",
-    Why.SIGNATURE_SPOILT: f"{signing.NAME} is no signature any more; copy it again, byte for byte, "
+    RefusalReason.SIGNATURE_SPOILT: f"{signing.NAME} is no signature any more; copy it again, "
+    f"byte for byte, "
     "or sign the file anew: camerad provision sign",
-    Why.CHANGED: "the file is not as it was when it was signed: an editor that exchanges line "
+    RefusalReason.CHANGED: "the file is not as it was when it was signed: an editor that "
+    "exchanges line "
     "endings is enough; copy it again, or sign it anew: camerad provision sign",
-    Why.OTHER_OFFICE: "the file is signed by another key than that of the office whose this camera "
+    RefusalReason.OTHER_OFFICE: "the file is signed by another key than that of the office whose "
+    "this camera "
     "is; sign it with the office's key (--office-key)",
-    Why.OFFICE_KEY_CHANGED: "provision.office_key is another key than that of the office whose "
+    RefusalReason.OFFICE_KEY_CHANGED: "provision.office_key is another key than that of the "
+    "office whose "
     "this camera is; write that one, and sign the file anew",
-    Why.MISTAKES: "the file has mistakes; mend them, and sign it anew: camerad provision sign",
-    Why.OTHER_CAMERA: "provision.camera_key is the key of another camera; put the file that was "
+    RefusalReason.MISTAKES: "the file has mistakes; mend them, and sign it anew: camerad "
+    "provision sign",
+    RefusalReason.OTHER_CAMERA: "provision.camera_key is the key of another camera; put the file "
+    "that was "
     "made for this one onto the card",
-    Why.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's first needs it; "
+    RefusalReason.NO_CAMERA: "provision.camera_key is missing, and every file but a camera's "
+    "first needs it; "
     "see that the file is for this camera, write this camera's thumbprint, and sign it anew",
-    Why.OLD: "provision.serial is not above that of the file which this camera has taken over "
+    RefusalReason.OLD: "provision.serial is not above that of the file which this camera has "
+    "taken over "
     "last; make a new file, or write a higher number and sign it anew: camerad provision sign",
-    Why.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; write that "
+    RefusalReason.RESET_OF_ANOTHER: "provision.reset is not the key that this camera has now; "
+    "write that "
     "one, and sign the file anew",
-    Why.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file with "
+    RefusalReason.STATE_DAMAGED: "what this camera knows of its office is damaged; only a file "
+    "with "
     "provision.reset can set it up again",
 }
 """What is said of each, and what helps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class FileAccepted:
     """The file holds. office: thumbprint of the key that signed it."""
 
     provisioning: Provisioning
@@ -79,10 +93,10 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SameFile:
     """It is the very file that was taken over last."""
 
-    decision: Decision
+    decision: AcceptedFile
 
     @property
     def sha256(self) -> str:
@@ -91,24 +105,24 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class FileRefused:
     """It does not hold. mistakes: one line each. office: thumbprint of the key that the signature
     names, "" if there is none."""
 
-    why: Why
+    why: RefusalReason
     sha256: str = ""
     office: str = ""
     mistakes: tuple[str, ...] = ()
 
 
-Verdict = Taken | Known | Refused
+Verdict = FileAccepted | SameFile | FileRefused
 
 
 def judge(
     content: bytes,
     token: bytes | None,
     *,
-    pin: Decision | None,
+    pin: AcceptedFile | None,
     damaged: bool,
     camera: str | None,
     provision_dir: Path,
@@ -122,59 +136,59 @@ def judge(
     """
     sha256 = digest(content)
     if len(content) > MAX_BYTES:
-        return Refused(Why.TOO_LARGE)
+        return FileRefused(RefusalReason.TOO_LARGE)
     if token is None:
-        return Refused(Why.UNSIGNED, sha256)
+        return FileRefused(RefusalReason.UNSIGNED, sha256)
     try:
         signature = signing.parse(token)
     except SignatureFileError:
-        return Refused(Why.SIGNATURE_SPOILT, sha256)
+        return FileRefused(RefusalReason.SIGNATURE_SPOILT, sha256)
 
-    def refused(why: Why, mistakes: tuple[str, ...] = ()) -> Refused:
-        return Refused(why, sha256, signature.kid, mistakes)
+    def refused(why: RefusalReason, mistakes: tuple[str, ...] = ()) -> FileRefused:
+        return FileRefused(why, sha256, signature.kid, mistakes)
 
     pinned = None if pin is None else key_of(pin.office_key)
     vouched = pinned is not None and signature.is_by(pinned, content)
     if pin is not None and vouched and pin.sha256 == sha256:
-        return Known(pin)
+        return SameFile(pin)
     unsaid = pin is not None and not vouched
-    strange = Why.OTHER_OFFICE if pinned is None else _strange(signature, pinned)
+    strange = RefusalReason.OTHER_OFFICE if pinned is None else _strange(signature, pinned)
     try:
         provisioning = read_provisioning(NAME, content, provision_dir)
     except ConfigError as error:
         # Of a file that the office did not sign nothing is said but that.
-        return refused(strange) if unsaid else refused(Why.MISTAKES, error.mistakes)
+        return refused(strange) if unsaid else refused(RefusalReason.MISTAKES, error.mistakes)
     wanted = provisioning.file.provision
     if wanted.reset is None:
         if damaged:
-            return refused(Why.STATE_DAMAGED)
+            return refused(RefusalReason.STATE_DAMAGED)
         if unsaid:
             return refused(strange)
     if pin is None or wanted.reset is not None:
         own = key_of(wanted.office_key)
         if own is None:
             told = f"{NAME}: provision.office_key: this is no key; write the office's public key"
-            return refused(Why.MISTAKES, (told,))
+            return refused(RefusalReason.MISTAKES, (told,))
         if not signature.is_by(own, content):
             return refused(_strange(signature, own))
     elif wanted.office_key != pin.office_key:
-        return refused(Why.OFFICE_KEY_CHANGED)
+        return refused(RefusalReason.OFFICE_KEY_CHANGED)
     if wanted.camera_key not in (None, camera):
-        return refused(Why.OTHER_CAMERA)
+        return refused(RefusalReason.OTHER_CAMERA)
     if wanted.reset is not None:
         if wanted.reset != camera:
-            return refused(Why.RESET_OF_ANOTHER)
+            return refused(RefusalReason.RESET_OF_ANOTHER)
     elif pin is not None:
         if wanted.camera_key is None:
-            return refused(Why.NO_CAMERA)
+            return refused(RefusalReason.NO_CAMERA)
         if wanted.serial <= pin.serial:
-            return refused(Why.OLD)
-    return Taken(provisioning, sha256, signature.kid)
+            return refused(RefusalReason.OLD)
+    return FileAccepted(provisioning, sha256, signature.kid)
 
 
-def _strange(signature: Signature, key: PublicKey) -> Why:
+def _strange(signature: Signature, key: PublicKey) -> RefusalReason:
     """Why a signature is not by `key` over this content."""
-    return Why.CHANGED if signature.kid == key.thumbprint else Why.OTHER_OFFICE
+    return RefusalReason.CHANGED if signature.kid == key.thumbprint else RefusalReason.OTHER_OFFICE
 
 
 def digest(content: bytes) -> str:

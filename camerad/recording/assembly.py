@@ -8,7 +8,7 @@ from itertools import zip_longest
 from camerad.container.gaps import Gap
 from camerad.recording.audio_segmenter import NO_SOUNDS, SoundChunk
 from camerad.recording.fragment_muxer import FragmentMaker, ParametersChangedError
-from camerad.recording.segmenter import Chunk, Run
+from camerad.recording.segmenter import Chunk, PictureRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Made:
     them. changed: what kept the rest of the pictures out."""
 
     data: bytes
-    runs: tuple[Run, ...]
+    runs: tuple[PictureRun, ...]
     gaps: tuple[Gap, ...]
     heard: SoundChunk
     changed: ParametersChangedError | None
@@ -35,7 +35,7 @@ def assemble(maker: FragmentMaker, chunk: Chunk | None, heard: SoundChunk, origi
     has fragments of its own. Raises FragmentError as `FragmentMaker.make` does.
     """
     data = []
-    runs: list[Run] = []
+    runs: list[PictureRun] = []
     changed = None
     pictures = () if chunk is None else chunk.runs
     for run, heard_run in zip_longest(pictures, heard.runs):

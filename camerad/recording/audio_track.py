@@ -16,9 +16,9 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.text import LONGEST, printable
 from camerad.container.gaps import Gap
-from camerad.container.statements import MUTED, Microphone, Sound, SoundChange, SoundEnd
+from camerad.container.statements import MUTED, FragmentSound, Microphone, SoundChange, SoundEnd
 from camerad.recording.audio_segmenter import SoundChunk, SoundCutter
-from camerad.stream.ring import Reader, Ring
+from camerad.stream.ring import Ring, RingReader
 from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.wire import SoundState
 
@@ -34,7 +34,7 @@ NOTHING_HEARD: Final = SoundChunk()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AudioSpec:
     """What sound is wanted, known at the press.
 
     device: its name for ALSA; rate, channels: as configured. pre_event: sound from before the
@@ -47,20 +47,22 @@ class Wanted:
     pre_event: bool
 
 
-class SoundTrack:
+class AudioTrack:
     """Follows `ring` for one recording.
 
     form: tells how sound is encoded, once that is known; asked when the file is made. `changed`
     and `mute` may be called from any thread, the rest is the recorder's.
     """
 
-    def __init__(self, ring: Ring, wanted: Wanted, form: Callable[[], SoundFormat | None]) -> None:
+    def __init__(
+        self, ring: Ring, wanted: AudioSpec, form: Callable[[], SoundFormat | None]
+    ) -> None:
         self.wanted: Final = wanted
         self.form: SoundFormat | None = None
         """How it is encoded; None before `begin`, and if there is no sound track."""
         self._ring = ring
         self._ask_form = form
-        self._reader: Reader | None = None
+        self._reader: RingReader | None = None
         self._cutter: SoundCutter | None = None
         self._until_us: int | None = None
         self._kept_us: int | None = None
@@ -164,11 +166,13 @@ class SoundTrack:
         """The changes that no commit has stated yet."""
         return tuple(self._pending)
 
-    def facts(self, heard: SoundChunk, states: tuple[SoundChange, ...]) -> Sound | UnsetType:
+    def facts(
+        self, heard: SoundChunk, states: tuple[SoundChange, ...]
+    ) -> FragmentSound | UnsetType:
         """What a commit says about sound."""
         if self._cutter is None:
             return UNSET
-        return Sound(heard.units, heard.first_us, heard.end_us, heard.gaps, states)
+        return FragmentSound(heard.units, heard.first_us, heard.end_us, heard.gaps, states)
 
     def committed(self, heard: SoundChunk, states: tuple[SoundChange, ...]) -> None:
         """This is kept, and these changes were stated."""

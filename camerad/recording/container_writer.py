@@ -36,7 +36,7 @@ from camerad.container import chain, ustar
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
 from camerad.container.recording_files import SUFFIX, lock
-from camerad.container.statements import Closing, Content, Facts, Header
+from camerad.container.statements import Closing, Content, FragmentFacts, Header
 from camerad.container.ustar import member
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Sink(Protocol):
     def sealed_bytes(self) -> int:
         """Bytes of the committed fragments, and of the segment with the first of them; sealed."""
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         """Add a fragment; it is durable when this returns.
 
         Raises StorageError; what was added before stays, and only `retry` or `close` may follow.
@@ -125,7 +125,7 @@ class _Pending:
     after: str
 
 
-class SealedContainer:
+class ContainerWriter:
     """The file of the recording `header.id` in `directory`, made, and durable once this returns.
 
     init: the initialisation segment. key: signs every statement. sealer: its recipients are those
@@ -169,7 +169,7 @@ class SealedContainer:
         """Bytes of the committed fragments, and of the segment with the first of them; sealed."""
         return self._sealed_bytes
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         """Seal and add a fragment, and commit it; it is durable when this returns.
 
         Raises StorageError; what was added before stays, and only `retry` or `close` may follow.

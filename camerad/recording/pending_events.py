@@ -34,7 +34,7 @@ class Noted:
     sync_us: int | None
 
 
-class Notes:
+class PendingEvents:
     """Of one recording. `mark`, `stage` and `rate` may be called from any thread."""
 
     def __init__(self, clock: Clock) -> None:

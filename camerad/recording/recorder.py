@@ -37,14 +37,14 @@ from camerad.behaviour.budget import COMBINED_SECONDS
 from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SHORT
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
 from camerad.recording.assembly import Made, assemble
-from camerad.recording.audio_track import ALONE_US, NOTHING_HEARD, SoundTrack
+from camerad.recording.audio_track import ALONE_US, NOTHING_HEARD, AudioTrack
 from camerad.recording.fragment_muxer import FragmentMaker, ParametersChangedError
-from camerad.recording.pending_events import Notes
-from camerad.recording.recording_file import OpenSink, Writing
-from camerad.recording.recording_spec import Plan
-from camerad.recording.segmenter import Chunk, Cutter
-from camerad.recording.write_retry import Riding
-from camerad.stream.ring import Gap, Lease, PacketInfo, Reader, Ring
+from camerad.recording.pending_events import PendingEvents
+from camerad.recording.recording_file import OpenSink, RecordingFile
+from camerad.recording.recording_spec import RecordingSpec
+from camerad.recording.segmenter import Chunk, Segmenter
+from camerad.recording.write_retry import WriteRetry
+from camerad.stream.ring import Gap, Lease, PacketInfo, Ring, RingReader
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class _Course:
     clock: Clock
     turned_us: int
     stop: _Stop | None = None
-    reader: Reader | None = None
+    reader: RingReader | None = None
 
     def turn(self) -> None:
         """A turn begins."""
@@ -123,7 +123,7 @@ class Recorder:
     def __init__(
         self,
         ring: Ring,
-        plan: Plan,
+        plan: RecordingSpec,
         clock: Clock,
         *,
         new_id: Callable[[int], str],
@@ -132,7 +132,7 @@ class Recorder:
         on_closed: Callable[[RecordingInfo | None], None],
         on_failed: Callable[[Exception], None],
         on_trouble: Callable[[StorageError | None], None] = lambda _: None,
-        sound: SoundTrack | None = None,
+        sound: AudioTrack | None = None,
     ) -> None:
         self.plan: Final = plan
         self._ring = ring
@@ -141,17 +141,17 @@ class Recorder:
         self._on_failed = on_failed
         self._sound = sound
         self._microphone: Microphone | UnsetType = UNSET
-        self._cutter = Cutter(round(SECOND / plan.fps))
-        self._notes = Notes(clock)
+        self._cutter = Segmenter(round(SECOND / plan.fps))
+        self._notes = PendingEvents(clock)
         self._course = course = _Course(clock, clock.now_us())
-        riding = Riding(
+        riding = WriteRetry(
             clock,
             course.overrun,
             course.limit_us,
             lambda trouble: _tell(on_trouble, trouble),
             course.turn,
         )
-        self._writing = Writing(
+        self._writing = RecordingFile(
             plan,
             clock,
             self._notes,

@@ -15,19 +15,26 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Clock
 from camerad.container.gaps import Gap, Kept, up_to
-from camerad.container.statements import Closing, Facts, Header, Microphone, RecordingInfo, Tally
+from camerad.container.statements import (
+    Closing,
+    FragmentFacts,
+    Header,
+    Microphone,
+    RecordingInfo,
+    Tally,
+)
 from camerad.recording.assembly import Made
-from camerad.recording.audio_track import SoundTrack
+from camerad.recording.audio_track import AudioTrack
 from camerad.recording.container_writer import Sink
-from camerad.recording.pending_events import Notes
-from camerad.recording.recording_spec import Plan
-from camerad.recording.write_retry import Riding
+from camerad.recording.pending_events import PendingEvents
+from camerad.recording.recording_spec import RecordingSpec
+from camerad.recording.write_retry import WriteRetry
 
 OpenSink = Callable[[Header, bytes], Sink]
 """Makes the file of a recording, given its header and initialisation segment."""
 
 
-class Writing:
+class RecordingFile:
     """Used by the recording's thread; its facts may be read by any.
 
     new_id(wall_us): names the recording, given the wall time of its trigger. open_sink: makes its
@@ -36,15 +43,15 @@ class Writing:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RecordingSpec,
         clock: Clock,
-        notes: Notes,
-        riding: Riding,
+        notes: PendingEvents,
+        riding: WriteRetry,
         *,
         new_id: Callable[[int], str],
         open_sink: OpenSink,
         on_opened: Callable[[str], None],
-        sound: SoundTrack | None,
+        sound: AudioTrack | None,
     ) -> None:
         self.info: RecordingInfo | None = None
         """What is on the disk by now; None before there is a file."""
@@ -72,12 +79,12 @@ class Writing:
 
     @property
     def pending_us(self) -> int | None:
-        """As `Riding.pending_us`."""
+        """As `WriteRetry.pending_us`."""
         return self._riding.pending_us
 
     @property
     def refused(self) -> bool:
-        """As `Riding.refused`."""
+        """As `WriteRetry.refused`."""
         return self._riding.refused
 
     @property
@@ -89,7 +96,7 @@ class Writing:
         self, init: bytes, origin_us: int, shortfall: str | None, microphone: Microphone | UnsetType
     ) -> None:
         """Make the file. Raises StorageError. init: the initialisation segment; the rest is as in
-        `Plan.header`."""
+        `RecordingSpec.header`."""
         clock = self._clock
         first_us = min(origin_us, self._plan.trigger_us)
         self._kept = Kept(first_us, first_us)
@@ -125,7 +132,7 @@ class Writing:
         noted = self._notes.now()
         changes = () if sound is None else sound.states()
         runs = made.runs
-        facts = Facts(
+        facts = FragmentFacts(
             sequence=tally.commits,
             first_us=runs[0].first_us if runs else self._end_us,
             last_us=runs[-1].last_us if runs else self._end_us,

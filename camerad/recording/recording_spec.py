@@ -12,7 +12,7 @@ from camerad.container.statements import FORMAT, Header, Microphone
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordingSpec:
     """What is to be recorded, known at the press.
 
     trigger: what started it; trigger_us: the instant of the press, media time.

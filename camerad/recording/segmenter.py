@@ -28,7 +28,7 @@ freed, and larger ones are overwritten (`camerad.base.process.overwrite_freed_me
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PictureRun:
     """Packets without a hole between them. end_us: media time at which the last of them ends."""
 
     packets: tuple[Packet, ...]
@@ -47,11 +47,11 @@ class Run:
 class Chunk:
     """Runs to be committed at once, and the gaps before and between them."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[PictureRun, ...]
     gaps: tuple[Gap, ...]
 
 
-class Cutter:
+class Segmenter:
     """Cuts one recording. nominal_us: how long a picture lasts whose follower is unknown.
 
     until_us: media time of the stop once it is known; later pictures are left out.
@@ -85,7 +85,7 @@ class Cutter:
         nothing is held back. The chunk refers to the packets' memory.
         """
         kept: list[Packet] = [] if self._held is None else [self._held]
-        runs: list[Run] = []
+        runs: list[PictureRun] = []
         open_gaps = list(gaps)
         for info, unit in packets:
             if self.until_us is not None and info.pts_us > self.until_us:
@@ -110,13 +110,13 @@ class Cutter:
         if kept:
             info, unit = kept[-1]
             if next_us is not None and next_us - info.pts_us <= self._adjacent_us:
-                runs.append(Run(tuple(kept), next_us))
+                runs.append(PictureRun(tuple(kept), next_us))
             elif final:
                 runs.append(self._run(kept, next_us))
             else:
                 self._held = (info, _copied(unit))
                 if len(kept) > 1:
-                    runs.append(Run(tuple(kept[:-1]), info.pts_us))
+                    runs.append(PictureRun(tuple(kept[:-1]), info.pts_us))
         return self._chunk(runs)
 
     def flush(self) -> Chunk | None:
@@ -133,12 +133,12 @@ class Cutter:
         gaps, self._gaps = tuple(self._gaps), []
         return gaps
 
-    def _chunk(self, runs: list[Run]) -> Chunk | None:
+    def _chunk(self, runs: list[PictureRun]) -> Chunk | None:
         return Chunk(tuple(runs), self.take_gaps()) if runs else None
 
-    def _run(self, packets: list[Packet], next_us: int | None) -> Run:
+    def _run(self, packets: list[Packet], next_us: int | None) -> PictureRun:
         end_us = packets[-1][0].pts_us + self.nominal_us
-        return Run(tuple(packets), end_us if next_us is None else min(end_us, next_us))
+        return PictureRun(tuple(packets), end_us if next_us is None else min(end_us, next_us))
 
     def _is_hole(self, last: PacketInfo, info: PacketInfo, gaps: list[Gap]) -> bool:
         """Whether something is missing between the two; if so it is stated, and leaves `gaps`."""

@@ -37,7 +37,7 @@ LONGEST_US: Final = 60 * SECOND
 _T = TypeVar("_T")
 
 
-class Riding:
+class WriteRetry:
     """Has a storage take what is given to it, and tries again.
 
     clock: for the deadline. overrun: whether the ring loses what was not read. limit_us: when the

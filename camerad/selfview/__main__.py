@@ -32,7 +32,7 @@ from camerad.base import process
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, HardwareError
 from camerad.behaviour.budget import DISPLAY_HUNG_SECONDS, DISPLAY_START_SECONDS
 from camerad.selfview.display import Framebuffer, read_panel
-from camerad.selfview.settings import SelfViewSettings, parse
+from camerad.selfview.settings import ViewerSettings, parse
 
 LAST_SECONDS: Final = 1.0
 """How long it may take to leave a dark display behind once the controller has died."""
@@ -54,7 +54,7 @@ def _alive() -> None:
     signal.setitimer(signal.ITIMER_REAL, DISPLAY_HUNG_SECONDS)
 
 
-def _show(settings: SelfViewSettings, frame_fd: int, control: socket.socket) -> None:
+def _show(settings: ViewerSettings, frame_fd: int, control: socket.socket) -> None:
     """Show what is wanted until nothing is wanted any more. Raises CameradError."""
     _alive()
     panel = read_panel(settings.sysfs)

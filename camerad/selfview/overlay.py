@@ -19,7 +19,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from camerad.behaviour.scene import Badge, Dark, Mirror, Pattern, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import (
+    Badge,
+    Dark,
+    Mirror,
+    OfficerStatus,
+    PatternPicture,
+    RecordingScene,
+    Scene,
+    SoundScene,
+)
 from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
 from camerad.selfview.panel import Rect
 from camerad.selfview.settings import Texts
@@ -101,15 +110,15 @@ class Designer:
                 return Overlay(self._blank(), Rect(0, 0, 0, 0))
             case Mirror(seconds):
                 return self._mirror(seconds)
-            case Recording():
+            case RecordingScene():
                 return self._recording(scene.sound, running)
-            case Status():
+            case OfficerStatus():
                 return self._status(scene)
             case Badge():
                 whole = Rect(0, 0, self._width, self._height)
                 picture = self.message(self._texts["badge"], whole, WHITE)
                 return Overlay(picture, Rect(0, 0, 0, 0))
-            case Pattern():
+            case PatternPicture():
                 return Overlay(colour_bars(self._width, self._height), Rect(0, 0, 0, 0))
 
     def message(self, text: str, place: Rect, colour: tuple[int, int, int] = GREY) -> NDArray[Any]:
@@ -163,7 +172,7 @@ class Designer:
         self._write(picture, rows, self._height - band + self._pad(size))
         return Overlay(picture, Rect(0, 0, self._width, self._height - band), band)
 
-    def _recording(self, sound: Sound, running: str) -> Overlay:
+    def _recording(self, sound: SoundScene, running: str) -> Overlay:
         edge = max(4, self._height // 36)
         room = self._width - 2 * edge - max(4, self._width // 32)
         size = self._main
@@ -194,7 +203,7 @@ class Designer:
         hole = Rect(edge, edge, self._width - 2 * edge, self._height - 2 * edge - band)
         return Overlay(picture, hole, band + edge, place)
 
-    def _status(self, status: Status) -> Overlay:
+    def _status(self, status: OfficerStatus) -> Overlay:
         texts = self._texts
         battery, storage, clock = (
             texts["battery_unknown"],
@@ -249,9 +258,13 @@ class Designer:
 
     # ------------------------------------------------------------------ recording
 
-    def _parts(self, sound: Sound, running: str, size: int) -> list[_Part]:
+    def _parts(self, sound: SoundScene, running: str, size: int) -> list[_Part]:
         small = max(6, round(size * 0.8))
-        said = {Sound.ON: "sound_on", Sound.MUTED: "sound_muted", Sound.NONE: "sound_none"}[sound]
+        said = {
+            SoundScene.ON: "sound_on",
+            SoundScene.MUTED: "sound_muted",
+            SoundScene.NONE: "sound_none",
+        }[sound]
         return [
             _Part(self._letters, self._texts["recording"], size, _dot(round(size * CAPITAL))),
             _Part(self._letters, running, size, None, is_time=True),
@@ -259,7 +272,7 @@ class Designer:
                 self._letters,
                 self._texts[said],
                 small,
-                _microphone(round(small * 1.05), crossed=sound is not Sound.ON),
+                _microphone(round(small * 1.05), crossed=sound is not SoundScene.ON),
             ),
         ]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
+from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
 from camerad.selfview.overlay import Designer, Overlay, running_time
 from camerad.selfview.panel import Panel
 from camerad.selfview.picture import Painter
@@ -38,7 +38,7 @@ class Screen:
         self._time = ""
         self._seconds = -1
         # What people wait for is drawn before they do.
-        for scene in (Mirror(), Recording(0)):
+        for scene in (Mirror(), RecordingScene(0)):
             self._design(scene, len("00:00"))
 
     @property
@@ -54,13 +54,13 @@ class Screen:
     @property
     def has_picture(self) -> bool:
         """Whether the camera's picture belongs to the scene."""
-        return isinstance(self._scene, Mirror | Recording)
+        return isinstance(self._scene, Mirror | RecordingScene)
 
     def show(self, scene: Scene, now_us: int) -> None:
         """Begin a scene at the media time `now_us`, without a picture yet."""
         self._scene = scene
         self._time = ""
-        if isinstance(scene, Recording):
+        if isinstance(scene, RecordingScene):
             self._seconds = (now_us - scene.since_us) // SECOND
             self._time = running_time(self._seconds)
         self._overlay = self._design(scene, len(self._time))
@@ -71,7 +71,7 @@ class Screen:
 
     def tick(self, now_us: int) -> bool:
         """Bring the running time up to date; whether it is another one now."""
-        if not isinstance(self._scene, Recording):
+        if not isinstance(self._scene, RecordingScene):
             return False
         seconds = (now_us - self._scene.since_us) // SECOND
         if seconds == self._seconds:
@@ -89,7 +89,7 @@ class Screen:
 
     def next_tick_us(self, now_us: int) -> int | None:
         """Media time at which `tick` will have something to do; None if never."""
-        if not isinstance(self._scene, Recording):
+        if not isinstance(self._scene, RecordingScene):
             return None
         since_us = self._scene.since_us
         return since_us + (max(0, now_us - since_us) // SECOND + 1) * SECOND
@@ -109,7 +109,10 @@ class Screen:
 
     def _design(self, scene: Scene, length: int) -> Overlay:
         """The overlay for a scene; what differs in its running time only looks the same."""
-        key = (Recording(0, scene.sound) if isinstance(scene, Recording) else scene, length)
+        key = (
+            RecordingScene(0, scene.sound) if isinstance(scene, RecordingScene) else scene,
+            length,
+        )
         if key not in self._ready:
             running = "0:00:00"[-length:] if length > len("00:00") else "00:00"
             if len(self._ready) >= _KEPT:

@@ -20,7 +20,7 @@ from camerad.behaviour.scene import DARK, from_wire
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
-from camerad.selfview.settings import SelfViewSettings
+from camerad.selfview.settings import ViewerSettings
 from camerad.selfview.viewer import Viewer
 from camerad.stream.newest import FrameReader
 
@@ -32,7 +32,7 @@ ALIVE_MS: Final = 1_000
 def run(
     display: Framebuffer,
     panel: Panel,
-    settings: SelfViewSettings,
+    settings: ViewerSettings,
     *,
     frame_fd: int,
     control: socket.socket,

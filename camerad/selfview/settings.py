@@ -35,7 +35,7 @@ TEXTS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class SelfViewSettings:
+class ViewerSettings:
     """The object of ``--settings``. device: file of the framebuffer. sysfs: directory that
     describes it. mirror: show people as a mirror does. fps: pictures per second at most. texts:
     what the display says, by the names of `camerad.config.wording.DisplayWording`."""
@@ -47,11 +47,11 @@ class SelfViewSettings:
     texts: Texts = field(default_factory=dict)
 
 
-def parse(text: str) -> SelfViewSettings:
+def parse(text: str) -> ViewerSettings:
     """The settings in a JSON object. Raises ConfigError."""
     try:
         given = json.loads(text)
-        settings = SelfViewSettings(**given)
+        settings = ViewerSettings(**given)
     except (ValueError, TypeError) as error:
         raise ConfigError([f"--settings: {error}"]) from None
     if not isinstance(settings.device, str) or not isinstance(settings.sysfs, str):

@@ -36,8 +36,8 @@ from camerad.container.members import regular
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, header_of, pieces, skeleton
 from camerad.container.statements import RecordingInfo
-from camerad.ledger.recording_state import Known
-from camerad.store.discrepancies import Difference, What
+from camerad.ledger.recording_state import RecordingState
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
 from camerad.store.listing import Others
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.trust import doubt
@@ -51,7 +51,11 @@ class Copies:
     store's ledger knows. trusted: keys of the devices that are believed."""
 
     def __init__(
-        self, place: Place, others: Others, recordings: Mapping[str, Known], trusted: KeyRing
+        self,
+        place: Place,
+        others: Others,
+        recordings: Mapping[str, RecordingState],
+        trusted: KeyRing,
     ) -> None:
         self._place = place
         self._others = others
@@ -68,7 +72,7 @@ class Copies:
         """Why some of what lies there could not be read, so that nobody knows what it is."""
         return self._others.failed
 
-    def files_of(self, known: Known) -> list[str]:
+    def files_of(self, known: RecordingState) -> list[str]:
         """Everything that goes when this recording is deleted: its copies, and last, because they
         may have to tell what a copy is, the files with its name."""
         named = [path for path in self._place.files_of(known.id) if not self._is_another(path)]
@@ -91,7 +95,7 @@ class Copies:
             if known is not None and known.missing and is_copy(info.path, known.header):
                 yield info.id
 
-    def rename(self) -> Iterator[Difference]:
+    def rename(self) -> Iterator[Discrepancy]:
         """Give whole recordings that are not here under their own names these back."""
         for info in self._others.copies:
             if not self._may_be_renamed(info):
@@ -101,12 +105,12 @@ class Copies:
             try:
                 durable_files.rename(info.path, target)
             except StorageError as error:
-                yield Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+                yield Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
                 continue
             text = f"its file was called {name!r}, and has its own name again"
-            yield Difference(What.RENAMED, info.id, text)
+            yield Discrepancy(DiscrepancyKind.RENAMED, info.id, text)
 
-    def told(self) -> Iterator[Difference]:
+    def told(self) -> Iterator[Discrepancy]:
         """What lies beside the recordings, for people."""
         for info in self._others.copies:
             if info.path.endswith(TEMPORARY):
@@ -116,16 +120,16 @@ class Copies:
             header = header or _header_of(self._place.files_of(info.id), info.id)
             if is_copy(info.path, header):
                 text = f"{info.path} is a copy of it, and is deleted together with it"
-                yield Difference(What.COPY, info.id, text, alarm=True)
+                yield Discrepancy(DiscrepancyKind.COPY, info.id, text, alarm=True)
             else:
                 text = (
                     f"{info.path} says that it is this recording, and it is not known to be a copy "
                     "of it, so nothing deletes it: look at it, and remove it if nobody needs it"
                 )
-                yield Difference(What.UNVOUCHED, info.id, text, alarm=True)
+                yield Discrepancy(DiscrepancyKind.UNVOUCHED, info.id, text, alarm=True)
         for path, why in self._others.odd:
             text = f"it is left as it is: {why}; if nobody needs it, remove it"
-            yield Difference(What.UNREADABLE, path, text, alarm=True)
+            yield Discrepancy(DiscrepancyKind.UNREADABLE, path, text, alarm=True)
 
     def _of(self, recording: str) -> Iterator[RecordingInfo]:
         return (info for info in self._others.copies if info.id == recording)

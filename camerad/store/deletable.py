@@ -26,7 +26,7 @@ from camerad.container import jws
 from camerad.container.members import regular
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, skeleton
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 
 
 class NotTheRecordingError(StorageError):
@@ -35,7 +35,7 @@ class NotTheRecordingError(StorageError):
     exit_code: ClassVar[int] = 2  # as `camerad evidence verify` says it
 
 
-def check(known: Known, paths: Sequence[str]) -> None:
+def check(known: RecordingState, paths: Sequence[str]) -> None:
     """Return if these files are the recording, and can be removed. paths: all of them.
 
     Raises NotTheRecordingError if one is something else, and StorageError if one cannot be read or
@@ -81,7 +81,7 @@ def check_plain(path: str) -> None:
         raise explained("remove the recording", path, refused)
 
 
-def final_of(known: Known) -> str | None:
+def final_of(known: RecordingState) -> str | None:
     """SHA-256 of the end that the ledger names for what is there now; None if it names none."""
     return known.final if known.changed is None else known.changed or None
 
@@ -96,7 +96,7 @@ def _said(path: str) -> Skeleton | None:
         return None
 
 
-def _ends_as_named(known: Known, said: Skeleton | None) -> bool:
+def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:
     if known.changed is None and known.final is None:
         if not known.header:
             return True  # nobody vouches for it
@@ -105,7 +105,7 @@ def _ends_as_named(known: Known, said: Skeleton | None) -> bool:
     return (None if closed is None else closed.sha256) == final_of(known)
 
 
-def _another(known: Known, path: str) -> NotTheRecordingError:
+def _another(known: RecordingState, path: str) -> NotTheRecordingError:
     return NotTheRecordingError(
         f"{path}: this file is not the recording {known.id} that the ledger names: it is left as "
         f"it is, and nothing is called deleted; see what is wrong with 'camerad evidence verify "

@@ -25,7 +25,7 @@ class OffloadError(CameradError, ValueError):
     exit_code = EX_USAGE
 
 
-class Device(Protocol):
+class OffloadSource(Protocol):
     """The device whose recordings are offloaded, whether its daemon runs or not."""
 
     @property

@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from camerad.base.text import printable
 from camerad.container.statements import RecordingInfo
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.store.trust import is_vouched
 
 
-class What(StrEnum):
+class DiscrepancyKind(StrEnum):
     """How files and ledger differed."""
 
     FOUND = "found"
@@ -39,10 +39,10 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Discrepancy:
     """A difference between a file and the ledger. alarm: nothing that is in order explains it."""
 
-    what: What
+    what: DiscrepancyKind
     id: str
     text: str
     alarm: bool = False
@@ -51,14 +51,16 @@ class Difference:
         return printable(f"{self.id}: {self.text}")
 
 
-def taken_in(info: RecordingInfo, kind: str, known: Known | None) -> Difference:
+def taken_in(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
     """What an entry of that kind wrote down about a file. known: what the ledger knew before."""
     if known is not None and known.missing:
-        return Difference(What.FOUND, info.id, "its file, which had vanished, is back")
+        return Discrepancy(DiscrepancyKind.FOUND, info.id, "its file, which had vanished, is back")
     if kind == "received":
-        return Difference(What.RECEIVED, info.id, f"received from {info.device}")
+        return Discrepancy(DiscrepancyKind.RECEIVED, info.id, f"received from {info.device}")
     if known is None or not is_vouched(known):
-        return Difference(What.FOUND, info.id, "the ledger did not know it")
+        return Discrepancy(DiscrepancyKind.FOUND, info.id, "the ledger did not know it")
     if kind == "found":
-        return Difference(What.FOUND, info.id, "it has no end, and can get none any more")
-    return Difference(What.ENDED, info.id, f"its file has an end ({info.reason})")
+        return Discrepancy(
+            DiscrepancyKind.FOUND, info.id, "it has no end, and can get none any more"
+        )
+    return Discrepancy(DiscrepancyKind.ENDED, info.id, f"its file has an end ({info.reason})")

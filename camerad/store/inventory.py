@@ -11,7 +11,7 @@ from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
-from camerad.ledger.recording_state import Held, Known
+from camerad.ledger.recording_state import Held, RecordingState
 from camerad.ledger.state import LedgerState
 from camerad.store.listing import INTERRUPTED, RECORDING, Listing, Others
 from camerad.store.locations import Place, PlaceKind
@@ -33,7 +33,7 @@ class Stored:
     """
 
     info: RecordingInfo
-    known: Known | None
+    known: RecordingState | None
     expires_us: int | None
     days_left: int | None
     urgent: bool

@@ -118,7 +118,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadPlace:
     """A directory that could not be looked into, so that nobody knows what is in it.
 
     error: why, and what helps.
@@ -146,7 +146,7 @@ class Place:
     kind: PlaceKind
     root: str
     holdings: tuple[Holding, ...]
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadPlace, ...] = ()
 
     @property
     def ledger(self) -> str:
@@ -306,7 +306,7 @@ def office_place(root: str) -> Place:
     return Place(PlaceKind.OFFICE, root, *_look(root))
 
 
-def _look(root: str) -> tuple[tuple[Holding, ...], tuple[Unread, ...]]:
+def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
     """The holdings in an office's directory, and what in it could not be looked into."""
     try:
         with os.scandir(root) as entries:
@@ -325,12 +325,12 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[Unread, ...]]:
                 continue
         except StorageError as error:
             if name != _OF_FILE_SYSTEM:
-                unread.append(Unread(directory, error))
+                unread.append(UnreadPlace(directory, error))
             continue
         own = () if name == OFFICE else (LEDGER, EARLIER_LEDGER, RECEIPTS)
-        found = [Unread(recordings, error) for error in _failure(recordings)]
+        found = [UnreadPlace(recordings, error) for error in _failure(recordings)]
         for path in (os.path.join(directory, part) for part in own):
-            found += [Unread(path, error) for error in _no_directory(path)]
+            found += [UnreadPlace(path, error) for error in _no_directory(path)]
         broken = any(one.is_no_directory for one in found)
         unread += found
         holdings.append(Holding(directory, recordings, listed=not found, broken=broken))

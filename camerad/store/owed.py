@@ -17,10 +17,10 @@ from camerad.container.skeleton import Point
 from camerad.container.statements import (
     RECOVERED,
     Closing,
-    Facts,
+    FragmentFacts,
+    FragmentSound,
     Header,
     Microphone,
-    Sound,
     SoundChange,
     SoundEnd,
 )
@@ -77,7 +77,7 @@ def recovered(
     )
 
 
-def _unsaid(said: Closing, last: Facts) -> Closing:
+def _unsaid(said: Closing, last: FragmentFacts) -> Closing:
     """The recorder's end without what a commit says that the recorder did not know to be there: the
     storage had refused it, and kept it all the same."""
     return replace(
@@ -105,8 +105,8 @@ def _sound(header: Header, point: Point, said: Closing, why: str) -> SoundEnd:
     )
 
 
-def _sound_of(facts: Facts | None) -> Sound | None:
-    return facts.sound if facts is not None and isinstance(facts.sound, Sound) else None
+def _sound_of(facts: FragmentFacts | None) -> FragmentSound | None:
+    return facts.sound if facts is not None and isinstance(facts.sound, FragmentSound) else None
 
 
 def _heard(header: Header, point: Point) -> Kept:

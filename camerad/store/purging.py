@@ -35,7 +35,7 @@ from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state import LedgerState
 from camerad.store.deletable import NotTheRecordingError
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
@@ -201,7 +201,7 @@ def damaged(text: str) -> Reason:
 
 
 def _by_ledger(
-    place: Place, state: LedgerState, present: tuple[str, Moment], kept: Sequence[Known]
+    place: Place, state: LedgerState, present: tuple[str, Moment], kept: Sequence[RecordingState]
 ) -> Iterator[Reason]:
     if state.unread:
         entries = count(len(state.unread), "entry", "entries")
@@ -286,7 +286,7 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
 def _by_files(
     place: Place,
     state: LedgerState,
-    kept: Sequence[Known],
+    kept: Sequence[RecordingState],
     trusted: KeyRing,
     infos: Sequence[RecordingInfo],
 ) -> Iterator[Reason]:

@@ -20,17 +20,17 @@ from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
 from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import Ledger
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state import UNSAID_US
 from camerad.store import receipts
-from camerad.store.discrepancies import Difference, What, taken_in
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, taken_in
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem
 from camerad.store.receipts import Copied
 from camerad.store.trust import doubt, facts_from, is_vouched, unvouched_facts
 
 
-def is_away(place: Place, known: Known) -> bool:
+def is_away(place: Place, known: RecordingState) -> bool:
     """Whether the directory of a recording's camera is not in an office at all: then nobody can say
     what became of the recording. Of one that nobody vouches for, whether no directory is there."""
     if place.kind is not PlaceKind.OFFICE:
@@ -61,16 +61,16 @@ class Comparison:
         self._closed: set[str] = set()
         self.unread: list[StorageError] = []
 
-    def run(self) -> list[Difference]:
+    def run(self) -> list[Discrepancy]:
         """Everything that differs. Raises StorageError if the ledger or a directory fails; the next
         comparison finds the rest."""
-        found: list[Difference] = []
+        found: list[Discrepancy] = []
         receipted = self._receipted()
         compared: set[str] = set()
         for info in self._infos:
             if info.id in compared:
                 text = f"it is here more than once: {info.path} has the same id"
-                found.append(Difference(What.DOUBLED, info.id, text, alarm=True))
+                found.append(Discrepancy(DiscrepancyKind.DOUBLED, info.id, text, alarm=True))
             compared.add(info.id)
             difference = self._compare(info, receipted.get(info.id))
             if difference is not None:
@@ -83,12 +83,12 @@ class Comparison:
             if not paths and not self._place.unread and not is_away(self._place, known):
                 self._ledger.append("missing", id=known.id)
                 text = "its file has vanished, and no deletion of it was ever noted"
-                found.append(Difference(What.MISSING, known.id, text, alarm=True))
+                found.append(Discrepancy(DiscrepancyKind.MISSING, known.id, text, alarm=True))
             elif paths and known.final is not None:
                 found.append(self._unlisted(known, paths))
         return found
 
-    def some(self) -> list[Difference]:
+    def some(self) -> list[Discrepancy]:
         """What differs about the recordings of `infos`, nothing being said of the others. Raises as
         `run`."""
         about = self._infos[0].id if len(self._infos) == 1 else ""
@@ -110,7 +110,7 @@ class Comparison:
             found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
-    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Difference | None:
+    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Discrepancy | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
         running = info.state == RECORDING and (known is None or known.ended is None)
@@ -122,7 +122,7 @@ class Comparison:
         if known is not None and known.changed is not None and info.id not in self._doubled:
             self._ledger.append("changed", id=info.id, final=info.final)
             text = "its file ends again as the ledger says"
-            return Difference(What.CHANGED, info.id, text)
+            return Discrepancy(DiscrepancyKind.CHANGED, info.id, text)
         told = known is not None and known.here and known.ended is not None
         if known is not None and told and is_vouched(known) and known.final == info.final:
             return None
@@ -137,7 +137,7 @@ class Comparison:
             facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
         except (CameradError, ValueError, ArithmeticError) as error:
             # The file's fault: it is named, and the others are compared nevertheless.
-            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+            return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
         if doubted:
             return self._take_in_unvouched(info.id, doubted, told=told)
         if known is None and self._place.kind is PlaceKind.DEVICE and not self._ledger.lossy:
@@ -148,10 +148,10 @@ class Comparison:
         try:
             self._ledger.append(kind, **facts)
         except ValueError as error:
-            return Difference(What.UNREADABLE, info.id, str(error), alarm=True)
+            return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
         return taken_in(info, kind, known)
 
-    def _unlisted(self, known: Known, paths: Sequence[str]) -> Difference:
+    def _unlisted(self, known: RecordingState, paths: Sequence[str]) -> Discrepancy:
         """About files that have a recording's name and are not listed as one.
 
         What a file that cannot be read has in it was not seen, and nothing is written down of it.
@@ -162,12 +162,12 @@ class Comparison:
             try:
                 read_info(path)
             except StorageError as error:
-                return Difference(What.UNREADABLE, known.id, str(error), alarm=True)
+                return Discrepancy(DiscrepancyKind.UNREADABLE, known.id, str(error), alarm=True)
             except (CameradError, ValueError, ArithmeticError):
                 continue
         return self._changed(known, None, "cannot be read as a recording")
 
-    def _changed(self, known: Known, final: str | None, what: str) -> Difference:
+    def _changed(self, known: RecordingState, final: str | None, what: str) -> Discrepancy:
         """A file that is not what it was, written down unless that was done. final: its end.
 
         Of several files with one id, only that one of them differs: else each comparison would
@@ -178,9 +178,9 @@ class Comparison:
         ):
             self._ledger.append("changed", id=known.id, final=final)
         text = f"its file {what}, but the ledger knows the end {known.final}"
-        return Difference(What.CHANGED, known.id, text, alarm=True)
+        return Discrepancy(DiscrepancyKind.CHANGED, known.id, text, alarm=True)
 
-    def _put_aside(self) -> Iterator[Difference]:
+    def _put_aside(self) -> Iterator[Discrepancy]:
         """Files that repair put aside, written down, so that they have an end too."""
         for directory in self._place.shelves:
             for name in sorted(names(directory)):
@@ -193,13 +193,13 @@ class Comparison:
                 try:
                     sha256 = sha256_plain(path, "file")
                 except StorageError as error:
-                    yield Difference(What.UNREADABLE, name, str(error), alarm=True)
+                    yield Discrepancy(DiscrepancyKind.UNREADABLE, name, str(error), alarm=True)
                     continue
                 self._ledger.append("unreadable", name=name, sha256=sha256)
                 text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
-                yield Difference(What.UNREADABLE, name, text)
+                yield Discrepancy(DiscrepancyKind.UNREADABLE, name, text)
 
-    def _kind(self, said: Skeleton, known: Known | None) -> str:
+    def _kind(self, said: Skeleton, known: RecordingState | None) -> str:
         """The kind of the entry that tells of a file."""
         closed = said.closed_by
         # Only what nobody can close any more has no end here: repair has run before.
@@ -222,7 +222,7 @@ class Comparison:
             return f"its device signed a receipt for another end, {receipted.final}"
         return ""
 
-    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Difference:
+    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Discrepancy:
         if not told:
             facts = unvouched_facts(recording, *self._ledger.now())
             self._ledger.append("found", **facts)
@@ -232,4 +232,4 @@ class Comparison:
         )
         if self._place.kind is PlaceKind.OFFICE:
             text += "; if it is in order, name its device's key (--key), or enrol it"
-        return Difference(What.UNVOUCHED, recording, text, alarm=True)
+        return Discrepancy(DiscrepancyKind.UNVOUCHED, recording, text, alarm=True)

@@ -46,8 +46,8 @@ from camerad.container.recording_files import (
     names,
     number_of,
 )
-from camerad.container.skeleton import Committed, Ended, Point, Skeleton, end_of, skeleton
-from camerad.container.statements import END, End, Header
+from camerad.container.skeleton import ClosedBy, Committed, Point, Skeleton, end_of, skeleton
+from camerad.container.statements import END, Header, RecordingEnd
 from camerad.container.ustar import member
 from camerad.recording.container_writer import STEP
 from camerad.store.owed import Owed, recovered
@@ -62,7 +62,7 @@ _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.
 """Why nothing can be done to what another user put there; the storage is all right then."""
 
 
-class Outcome(StrEnum):
+class RepairOutcome(StrEnum):
     """What repair found and did."""
 
     WHOLE = "whole"
@@ -95,10 +95,10 @@ class Repaired:
 
     id: str
     path: str
-    outcome: Outcome
+    outcome: RepairOutcome
     text: str
     header: Header | None = None
-    end: End | None = None
+    end: RecordingEnd | None = None
     final: str | None = None
     torn_bytes: int = 0
     marks: int = 0
@@ -143,13 +143,13 @@ def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repair
     """Repair every recording without an end, the newest first; one result for each.
 
     Raises StorageError if the directory cannot be read. An error with one recording is its result
-    (`Outcome.FAILED`), and the others are repaired all the same.
+    (`RepairOutcome.FAILED`), and the others are repaired all the same.
     """
     for path in unfinished(directory):
         try:
             yield repair(path, key, clock)
         except StorageError as error:
-            yield _result(path, Outcome.FAILED, str(error))
+            yield _result(path, RepairOutcome.FAILED, str(error))
 
 
 def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -> Repaired:
@@ -162,7 +162,9 @@ def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -
     """
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            return _result(path, Outcome.DAMAGED, "it is no regular file; it was left as it is")
+            return _result(
+                path, RepairOutcome.DAMAGED, "it is no regular file; it was left as it is"
+            )
     except OSError as error:
         raise durable_files.explained("look at the file", path, error) from error
     try:
@@ -170,14 +172,14 @@ def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -
     except StorageError as error:
         if error.errno not in _NOT_OURS:
             raise
-        return _result(path, Outcome.FAILED, str(error))
+        return _result(path, RepairOutcome.FAILED, str(error))
 
 
 def _repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None) -> Repaired:
     descriptor = durable_files.open_existing(path)
     try:
         if _runs(descriptor, path):
-            return _result(path, Outcome.RUNNING, "it is being recorded")
+            return _result(path, RepairOutcome.RUNNING, "it is being recorded")
         lock(descriptor, path)
         return _Repair(descriptor, path, key, clock, owed).run()
     finally:
@@ -203,7 +205,7 @@ class _Repair:
         except NotARecordingError as error:
             return self._put_aside(error)
         result = replace(
-            _result(self._path, Outcome.WHOLE, "it has its end"),
+            _result(self._path, RepairOutcome.WHOLE, "it has its end"),
             header=found.header,
             marks=found.point.marks,
         )
@@ -211,12 +213,12 @@ class _Repair:
         try:
             kept = self._kept()
         except NotARecordingError as error:
-            return replace(result, outcome=Outcome.DAMAGED, text=str(error))
+            return replace(result, outcome=RepairOutcome.DAMAGED, text=str(error))
         if ended is not None and kept is None:
             return _ended(result, ended)
         if found.statement.kid != self._key.public.thumbprint:
             text = f"it was begun with the key {found.statement.kid}, which is not there any more"
-            return replace(result, outcome=Outcome.FORMER_KEY, text=text)
+            return replace(result, outcome=RepairOutcome.FORMER_KEY, text=text)
         try:
             if ended is not None and kept is not None:
                 return self._complete(result, found, ended, kept)
@@ -224,17 +226,19 @@ class _Repair:
                 return self._cut(result, found.end)
             return self._recover(result, found.header, self._point(found), kept)
         except _DamagedError as error:
-            return replace(result, outcome=Outcome.DAMAGED, text=str(error))
+            return replace(result, outcome=RepairOutcome.DAMAGED, text=str(error))
 
     def _put_aside(self, error: NotARecordingError) -> Repaired:
         if error.blank:
             durable_files.remove(self._path)
-            return _result(self._path, Outcome.EMPTY, "there was nothing in it")
+            return _result(self._path, RepairOutcome.EMPTY, "there was nothing in it")
         to = self._path.removesuffix(SUFFIX) + UNREADABLE
         durable_files.rename(self._path, to)
-        return replace(_result(self._path, Outcome.UNREADABLE, str(error)), path=to)
+        return replace(_result(self._path, RepairOutcome.UNREADABLE, str(error)), path=to)
 
-    def _complete(self, result: Repaired, found: Skeleton, ended: Ended, kept: bytes) -> Repaired:
+    def _complete(
+        self, result: Repaired, found: Skeleton, ended: ClosedBy, kept: bytes
+    ) -> Repaired:
         """The end is there, and so is the side file: only its removal may be missing."""
         if found.torn is None:
             raise _DamagedError(f"{self._side} is not its own: it is whole without")
@@ -242,9 +246,9 @@ class _Repair:
         if not copied or not self._holds(ended.statement):
             return self._recover(result, found.header, self._point(found), kept)
         durable_files.discard(self._side)
-        return _ended(replace(result, outcome=Outcome.RECOVERED, torn_bytes=len(kept)), ended)
+        return _ended(replace(result, outcome=RepairOutcome.RECOVERED, torn_bytes=len(kept)), ended)
 
-    def _cut(self, result: Repaired, ended: Ended) -> Repaired:
+    def _cut(self, result: Repaired, ended: ClosedBy) -> Repaired:
         """The end is there, but not the archive's."""
         at = ended.located.end_offset
         if any(any(piece) for _, piece in self._stored(at)):
@@ -253,7 +257,7 @@ class _Repair:
         durable_files.truncate(self._descriptor, size, self._path)
         durable_files.sync(self._descriptor, self._path)
         text = "it has its end; the room behind it was cut off"
-        return _ended(replace(result, outcome=Outcome.FINISHED, text=text), ended)
+        return _ended(replace(result, outcome=RepairOutcome.FINISHED, text=text), ended)
 
     def _recover(
         self, result: Repaired, header: Header, point: Point, kept: bytes | None
@@ -281,9 +285,9 @@ class _Repair:
             text += f", and {len(tail)} bytes of one that was not finished are kept"
         return replace(
             result,
-            outcome=Outcome.RECOVERED,
+            outcome=RepairOutcome.RECOVERED,
             text=text,
-            end=jws.decode(jws.parse(token), END, End),
+            end=jws.decode(jws.parse(token), END, RecordingEnd),
             final=statements.previous,
             torn_bytes=len(tail),
             marks=point.marks,
@@ -379,11 +383,11 @@ class _Repair:
             raise durable_files.explained("read the file", self._side, error) from error
 
 
-def _result(path: str, outcome: Outcome, text: str) -> Repaired:
+def _result(path: str, outcome: RepairOutcome, text: str) -> Repaired:
     return Repaired(os.path.basename(path).removesuffix(SUFFIX), path, outcome, text)
 
 
-def _ended(result: Repaired, ended: Ended) -> Repaired:
+def _ended(result: Repaired, ended: ClosedBy) -> Repaired:
     return replace(result, end=ended.end, final=ended.sha256)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state import LedgerState, age_us
 
 WARNING_US: Final = 2 * DAY
@@ -26,11 +26,11 @@ WARNING_US: Final = 2 * DAY
 class Candidate:
     """A recording that may be deleted. age_us: how old it is at the least."""
 
-    known: Known
+    known: RecordingState
     age_us: int
 
 
-def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+def left_us(known: RecordingState, state: LedgerState, boot_id: str, now: Moment) -> int | None:
     """How long it is at most until a recording is due, at least 0; None if it is held, or has not
     ended: nothing will delete it then."""
     counted = state.counted_us(known, state.ages(boot_id, now))
@@ -39,7 +39,7 @@ def left_us(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int 
     return max(0, known.retention_days * DAY - counted)
 
 
-def days_left(known: Known, state: LedgerState, boot_id: str, now: Moment) -> int | None:
+def days_left(known: RecordingState, state: LedgerState, boot_id: str, now: Moment) -> int | None:
     """The same in whole days, rounded up: 0 is due."""
     left = left_us(known, state, boot_id, now)
     return None if left is None else -(-left // DAY)
@@ -80,7 +80,7 @@ def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candid
 
 def expiring_flagged(
     state: LedgerState, boot_id: str, now: Moment, within_us: int = WARNING_US
-) -> tuple[Known, ...]:
+) -> tuple[RecordingState, ...]:
     """Flagged recordings that are due within so long, and not held, so that their holder can be
     warned; the most urgent first."""
     if state.unread:

@@ -9,7 +9,7 @@ Invariants:
 3. Whatever files and ledger disagree about is written into the ledger once, as what it is.
 4. The ledger takes over what a file says only if a trusted key vouches for it
    (`camerad.store.trust`).
-5. No file keeps from dealing with the others: what is wrong with one is a `Difference`.
+5. No file keeps from dealing with the others: what is wrong with one is a `Discrepancy`.
 6. A file is the recording that its content says, whatever it is called: see
    `camerad.store.copies`.
 
@@ -40,11 +40,11 @@ from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, names
 from camerad.ledger.audit import tombstones
 from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
 from camerad.ledger.ledger import Ledger
-from camerad.ledger.recording_state import Held, Known
+from camerad.ledger.recording_state import Held, RecordingState
 from camerad.ledger.reserved_space import Reserve
 from camerad.store import deletable, disk, identity, receipts
 from camerad.store.copies import Copies
-from camerad.store.discrepancies import Difference, What
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
 from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
 from camerad.store.listing import Listing, read_info
 from camerad.store.locations import (
@@ -60,7 +60,7 @@ from camerad.store.reconcile import Comparison, is_away
 from camerad.store.recovery import TORN
 from camerad.store.retention import Candidate, due, may_make_room
 
-__all__ = ["Deletion", "Difference", "HoldError", "Store", "What", "required"]
+__all__ = ["Deletion", "Discrepancy", "DiscrepancyKind", "HoldError", "Store", "required"]
 
 _log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Store:
         others = others_in(place, self._listing)
         return Copies(place, others, self.ledger.state.recordings, self._trusted)
 
-    def reconcile(self) -> list[Difference]:
+    def reconcile(self) -> list[Discrepancy]:
         """Compare files with the ledger, and write down what differs; for the start, after repair.
 
         Everything is written once, and logged, alarms as errors: the next call finds only alarms
@@ -212,7 +212,7 @@ class Store:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
         return found
 
-    def reconcile_for(self, recording: str) -> list[Difference]:
+    def reconcile_for(self, recording: str) -> list[Discrepancy]:
         """Compare one recording, and those of which the ledger has never heard, for whoever asks
         about that one alone; otherwise as `reconcile`. No other file is read: what became of those
         is a matter of that."""
@@ -242,7 +242,7 @@ class Store:
 
     def _complete_deletions(
         self, copies: Copies, errors: list[StorageError]
-    ) -> Iterator[Difference]:
+    ) -> Iterator[Discrepancy]:
         """errors: what could not be removed is added here, and the others are removed all the
         same."""
         if self.ledger.state.unread:
@@ -256,11 +256,11 @@ class Store:
                 except StorageError as error:
                     text = f"{known.id} is deleted by the ledger, and still here: {error}"
                     errors.append(_again(error, text))
-                    yield Difference(What.UNREADABLE, known.id, text, alarm=True)
+                    yield Discrepancy(DiscrepancyKind.UNREADABLE, known.id, text, alarm=True)
                     continue
-                yield Difference(What.DELETED, known.id, "its deletion was completed")
+                yield Discrepancy(DiscrepancyKind.DELETED, known.id, "its deletion was completed")
 
-    def _remove_buried(self, copies: Copies) -> Iterator[Difference]:
+    def _remove_buried(self, copies: Copies) -> Iterator[Discrepancy]:
         """Remove copies of what was deleted so long ago that only older epochs know it."""
         unknown = copies.unknown()
         if not unknown or self.ledger.state.unread:
@@ -268,7 +268,9 @@ class Store:
         headers = tombstones(self.ledger.directory, self.ledger.keys, unknown)
         for info in copies.buried(headers):
             durable_files.remove(info.path, missing_ok=True)
-            yield Difference(What.DELETED, info.id, f"{info.path} was a copy of it, and is deleted")
+            yield Discrepancy(
+                DiscrepancyKind.DELETED, info.id, f"{info.path} was a copy of it, and is deleted"
+            )
 
     # ------------------------------------------------------------------ holds
 
@@ -441,7 +443,7 @@ class Store:
             )
         )
 
-    def _is_gone(self, place: Place, known: Known) -> bool:
+    def _is_gone(self, place: Place, known: RecordingState) -> bool:
         """Whether a recording that has no file is gone, and not only out of sight. Raises
         NotTheRecordingError if another one has its name."""
         if others := place.files_of(known.id):

@@ -18,7 +18,7 @@ from camerad.container.members import NotARecordingError
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RECOVERED
 from camerad.ledger.entry_types import LONGEST_DAYS
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 
 
 def doubt(said: Skeleton, keys: KeyRing) -> str:
@@ -96,6 +96,6 @@ def unvouched_facts(recording: str, boot_id: str, now: Moment) -> dict[str, Any]
     }
 
 
-def is_vouched(known: Known) -> bool:
+def is_vouched(known: RecordingState) -> bool:
     """Whether what a ledger knows of a recording is more than `unvouched_facts`."""
     return known.ended is None or known.final is not None or bool(known.header)

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from camerad.base.errors import RingError
-from camerad.stream.process import QUIET, Sound, StampState
+from camerad.stream.process import QUIET, SoundOrder, StampState
 from camerad.stream.ring import Ring
 from camerad.stream.sound_link import not_on
 from camerad.stream.wire import SoundMode
@@ -34,7 +34,7 @@ class Snapshot:
     view: bool
     stamp: StampState | None
     fps: int | None
-    sound: Sound
+    sound: SoundOrder
     sound_epoch: int | None
     key: bool
     wipes: tuple[Future[int], ...]
@@ -204,7 +204,7 @@ class DesiredState:
             if mode is SoundMode.ON:
                 self._epochs += 1
                 self._sound_epoch = self._epochs
-            self._sound = Sound(mode, self._epochs if mode is SoundMode.ON else 0)
+            self._sound = SoundOrder(mode, self._epochs if mode is SoundMode.ON else 0)
             self._wake()
 
     def request_key_frame(self) -> None:

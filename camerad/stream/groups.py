@@ -9,7 +9,7 @@ from camerad.container.gaps import Gap
 from camerad.stream.packets import PacketInfo
 
 
-class Run:
+class ByteRun:
     """Bytes `start` to `end` of the arena: packets of one group that lie side by side."""
 
     __slots__ = ("end", "group", "start")
@@ -49,7 +49,7 @@ class Group:
         self.before_us = before_us
         self.packets: list[tuple[PacketInfo, int]] = []
         self.gaps: dict[int, tuple[Gap, ...]] = {}
-        self.runs: list[Run] = []
+        self.runs: list[ByteRun] = []
         self.bytes = 0
         self.leased = 0
         self.gone = False

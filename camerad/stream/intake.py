@@ -22,7 +22,15 @@ from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, Gap, add_fram
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound_intake import SoundIntake
-from camerad.stream.wire import FOOTAGE, HEADER, MAX_JSON, Header, Kind, parse_body, unpack
+from camerad.stream.wire import (
+    FOOTAGE,
+    HEADER,
+    MAX_JSON,
+    MessageHeader,
+    MessageKind,
+    parse_body,
+    unpack,
+)
 
 _NUMBERS = 2**32
 
@@ -50,12 +58,12 @@ class Intake:
         self._forget_frames()
 
     def _forget_message(self) -> None:
-        self._header: Header | None = None
+        self._header: MessageHeader | None = None
         self._room: memoryview | None = None
         self._got = 0
 
     def _forget_frames(self) -> None:
-        self._last: Header | None = None
+        self._last: MessageHeader | None = None
         self._stated: int | None = 0
         """Frames after the last packet that the process has accounted for; None: all of them."""
         self._jumps: deque[tuple[int, int]] = deque(maxlen=16)
@@ -75,7 +83,7 @@ class Intake:
     def _abandon(self) -> None:
         """What is arriving of a picture goes."""
         header = self._header
-        if self._room is not None and header is not None and header.kind is Kind.PACKET:
+        if self._room is not None and header is not None and header.kind is MessageKind.PACKET:
             self._room = None
             self._ring.abandon()
 
@@ -91,7 +99,7 @@ class Intake:
             if self._ring.note_gap(CAPTURE_RESTARTED, None, last_us, None, broken=True):
                 self._on_gap(Gap(CAPTURE_RESTARTED, None, last_us, None))
 
-    def pump(self, source: socket.socket, now_us: int) -> Header | None:
+    def pump(self, source: socket.socket, now_us: int) -> MessageHeader | None:
         """Receive one message, or as much of it as is there; its header once it is complete.
 
         Never blocks. Raises WireError if what arrives is not of the wire format or does not go on
@@ -113,7 +121,7 @@ class Intake:
                 self._forget_message()
                 return header
 
-    def _target(self, header: Header) -> memoryview:
+    def _target(self, header: MessageHeader) -> memoryview:
         if self._room is not None:
             return self._room[self._got :]
         if header.kind in FOOTAGE:
@@ -132,11 +140,11 @@ class Intake:
             self._ring.scrub(size)
         return True
 
-    def _begin(self, header: Header) -> None:
-        if header.kind is Kind.SOUND:
+    def _begin(self, header: MessageHeader) -> None:
+        if header.kind is MessageKind.SOUND:
             self._room = None if self._sound is None else self._sound.begin(header)
             return
-        if header.kind is not Kind.PACKET or header.epoch != self.epoch:
+        if header.kind is not MessageKind.PACKET or header.epoch != self.epoch:
             return
         last = self._last
         if last is not None and header.pts_us <= last.pts_us:
@@ -149,14 +157,14 @@ class Intake:
             # The ring has counted it; its bytes have to be read all the same.
             self._room = None
 
-    def _complete(self, header: Header, now_us: int) -> None:
-        if header.kind is Kind.SOUND:
+    def _complete(self, header: MessageHeader, now_us: int) -> None:
+        if header.kind is MessageKind.SOUND:
             if self._sound is not None and self._room is not None:
                 self._room = None
                 self._sound.complete(header, now_us)
-        elif header.kind is not Kind.PACKET:
+        elif header.kind is not MessageKind.PACKET:
             self.body = parse_body(self._json[: header.length])
-            if header.kind is Kind.GAP:
+            if header.kind is MessageKind.GAP:
                 self._note(self.body)
         elif header.epoch == self.epoch:
             self._count(header)
@@ -171,7 +179,7 @@ class Intake:
                     self._ring.abandon()
                     raise WireError(str(error)) from None
 
-    def _count(self, header: Header) -> None:
+    def _count(self, header: MessageHeader) -> None:
         """State the frames between the last packet and this one that nobody has accounted for."""
         last = self._last
         if last is not None and self._stated is not None:

@@ -47,7 +47,7 @@ from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
 from camerad.stream.vitals import Vitals
-from camerad.stream.wire import Header, Kind
+from camerad.stream.wire import MessageHeader, MessageKind
 
 _AGE_EVERY_US: Final = 250_000
 """How often a ring is told the time while no packets come."""
@@ -187,7 +187,7 @@ class CaptureLink:
             if not self._stopping(now_us, self.wanted.stop_us):
                 return False
         elif now_us >= recovery.deadline(self._recovery, self._budget):
-            self._advance(recovery.Tick(now_us))
+            self._advance(recovery.RecoveryTick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
         now_us = self._clock.now_us()
@@ -302,10 +302,10 @@ class CaptureLink:
             self._stop_listening(process)
         return self._listening
 
-    def _take(self, process: CaptureProcess, header: Header, now_us: int) -> None:
+    def _take(self, process: CaptureProcess, header: MessageHeader, now_us: int) -> None:
         """What a message means beyond the ring."""
         match header.kind:
-            case Kind.PACKET:
+            case MessageKind.PACKET:
                 if header.epoch == self._intake.epoch:
                     self._fed = True
                     self._age_us = now_us + _AGE_EVERY_US
@@ -313,19 +313,19 @@ class CaptureLink:
                     self._advance(recovery.FrameSeen(now_us))
                     if self._ring.wants_key:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
-            case Kind.BEAT:
+            case MessageKind.BEAT:
                 self.vitals.beat(self._intake.body)
                 beat_us = self._intake.body.get("pts_us")
                 patience_us = self._budget.frame_age_us
                 if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
                     self._advance(recovery.FrameSeen(now_us))
-            case Kind.HELLO:
+            case MessageKind.HELLO:
                 self._hello = self._intake.body
                 self.vitals.hello(self._hello)
                 self._sounds.hello(self._hello)
-            case Kind.SOUND_STATE:
+            case MessageKind.SOUND_STATE:
                 self._sounds.news(self._intake.body)
-            case Kind.ERROR:
+            case MessageKind.ERROR:
                 self._callbacks.on_error(str(self._intake.body.get("message")))
 
     def _stop_listening(self, process: CaptureProcess) -> None:
@@ -409,7 +409,7 @@ class CaptureLink:
         self._listening = self._hearing = True
         self._poll.register(process.stderr, select.POLLIN)
         self._poll.register(process.pidfd, select.POLLIN)
-        self._advance(recovery.Started(self._clock.now_us()))
+        self._advance(recovery.ProcessStarted(self._clock.now_us()))
 
     def _stopping(self, now_us: int, stop_us: int) -> bool:
         """Carry `stop` out; whether there is something left to wait for."""

@@ -58,14 +58,14 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {**base, "GLIBC_TUNABLES": ":".join(tunables)}
 
 
-class Sound(NamedTuple):
+class SoundOrder(NamedTuple):
     """What is to be done with the microphone; epoch: that sound is to carry in the mode ON."""
 
     mode: wire.SoundMode
     epoch: int
 
 
-QUIET: Final = Sound(wire.SoundMode.OFF, 0)
+QUIET: Final = SoundOrder(wire.SoundMode.OFF, 0)
 
 
 class CaptureProcess:
@@ -130,7 +130,7 @@ class CaptureProcess:
         return bool(self._outbox)
 
     def tell(
-        self, epoch: int | None, view: bool, encoder_due_us: int, sound: Sound = QUIET
+        self, epoch: int | None, view: bool, encoder_due_us: int, sound: SoundOrder = QUIET
     ) -> None:
         """Tell it what it does not know yet.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from camerad.stream.ring import Ring
 
 
-class Reader:
+class RingReader:
     """Follows the ring; made by `Ring.follow`. Close it, or use it as a context manager.
 
     shortfall_us: by how much the window fell short of `seconds` when the reading began, because

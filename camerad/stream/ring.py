@@ -41,7 +41,7 @@ from camerad.base.errors import RingError
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 from camerad.stream.arena import Arena
 from camerad.stream.packets import PacketInfo
-from camerad.stream.reading import Lease, Reader
+from camerad.stream.reading import Lease, RingReader
 from camerad.stream.window import Window
 
 __all__ = [
@@ -51,8 +51,8 @@ __all__ = [
     "Gap",
     "Lease",
     "PacketInfo",
-    "Reader",
     "Ring",
+    "RingReader",
 ]
 
 SCRATCH_BYTES: Final = 64 * 1024
@@ -245,12 +245,12 @@ class Ring:
 
     # The readers
 
-    def follow(self, from_us: int | None = None) -> Reader:
+    def follow(self, from_us: int | None = None) -> RingReader:
         """Read from the oldest group on, or from the first key frame at or after `from_us`, whoever
         else reads."""
         with self._lock:
             cursor = self._window.follow(from_us)
             short_us = self._window.shortfall_us
-        return Reader(
+        return RingReader(
             self, self._window, self._arena, self._condition, cursor, shortfall_us=short_us
         )

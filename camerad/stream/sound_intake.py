@@ -15,7 +15,7 @@ from camerad.container.gaps import CAPTURE_RESTARTED, Gap
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST
-from camerad.stream.wire import Header
+from camerad.stream.wire import MessageHeader
 
 _NUMBERS: Final = 2**32
 
@@ -31,7 +31,7 @@ class SoundIntake:
         self._ring = ring
         self._on_gap = on_gap
         self._receiving = False
-        self._last: Header | None = None
+        self._last: MessageHeader | None = None
         self.epoch: int | None = None
 
     def arm(self, epoch: int | None) -> bool:
@@ -56,7 +56,7 @@ class SoundIntake:
         if self.epoch is not None:
             self._ring.note_gap(CAPTURE_RESTARTED, None, self._ring.last_pts_us, None, broken=True)
 
-    def begin(self, header: Header) -> memoryview | None:
+    def begin(self, header: MessageHeader) -> memoryview | None:
         """Where the body of this unit belongs; None if it is to be discarded."""
         if header.epoch != self.epoch:
             return None
@@ -76,7 +76,7 @@ class SoundIntake:
         self._receiving = True
         return room
 
-    def complete(self, header: Header, now_us: int) -> None:
+    def complete(self, header: MessageHeader, now_us: int) -> None:
         """All of a unit is in its room."""
         self._receiving = False
         info = PacketInfo(header.epoch, header.frame, header.pts_us, True, header.length)

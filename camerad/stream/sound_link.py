@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from camerad.base.errors import WireError
-from camerad.stream.process import QUIET, Sound
+from camerad.stream.process import QUIET, SoundOrder
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
 from camerad.stream.wire import SoundMode
@@ -16,9 +16,9 @@ _AGE_EVERY_US: Final = 250_000
 other way round."""
 
 
-def not_on(sound: Sound) -> Sound:
+def not_on(sound: SoundOrder) -> SoundOrder:
     """The same, but nothing is encoded."""
-    return Sound(SoundMode.READY, 0) if sound.mode is SoundMode.ON else sound
+    return SoundOrder(SoundMode.READY, 0) if sound.mode is SoundMode.ON else sound
 
 
 class SoundLink:
@@ -67,7 +67,7 @@ class SoundLink:
         else:
             self._on_news(news)
 
-    def bearable(self, sound: Sound) -> Sound:
+    def bearable(self, sound: SoundOrder) -> SoundOrder:
         """What the present process may be told of this."""
         return sound if self._fits else QUIET
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from camerad.container.gaps import RING_FULL, Gap, add_frames, join
-from camerad.stream.groups import Cursor, Group, Run, Taken
+from camerad.stream.groups import ByteRun, Cursor, Group, Taken
 from camerad.stream.packets import PacketInfo
 
 
@@ -59,7 +59,7 @@ class Window:
         self.last_us: int | None = None
         self.bytes_held = 0
         self.pending: list[Gap] = []
-        self._runs: deque[Run] = deque()
+        self._runs: deque[ByteRun] = deque()
         self._hand = 0
         for cursor in self.cursors:
             cursor.closed = True
@@ -129,7 +129,7 @@ class Window:
         if self._runs and self._runs[-1].group is group and self._runs[-1].end == offset:
             self._runs[-1].end = end
         else:
-            run = Run(offset, end, group)
+            run = ByteRun(offset, end, group)
             self._runs.append(run)
             group.runs.append(run)
         self._hand = end

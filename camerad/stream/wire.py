@@ -35,7 +35,7 @@ MAX_JSON: Final = 64 * 1024
 MAX_COMMAND: Final = 4096
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message is."""
 
     PACKET = 1
@@ -68,7 +68,7 @@ class Kind(IntEnum):
     "why": str for MISSING and FAILED, else null}."""
 
 
-FOOTAGE: Final = frozenset({Kind.PACKET, Kind.SOUND})
+FOOTAGE: Final = frozenset({MessageKind.PACKET, MessageKind.SOUND})
 """The kinds whose body is footage."""
 
 
@@ -99,7 +99,7 @@ class SoundMode(StrEnum):
     """Sound is encoded and sent."""
 
 
-class Header(NamedTuple):
+class MessageHeader(NamedTuple):
     """The header of one message. A tuple, since two are made for every picture.
 
     epoch: number of the command under which footage was encoded, `arm` for a PACKET and `sound` for
@@ -109,7 +109,7 @@ class Header(NamedTuple):
     length: bytes of the body.
     """
 
-    kind: Kind
+    kind: MessageKind
     key: bool
     epoch: int
     frame: int
@@ -124,11 +124,11 @@ class Header(NamedTuple):
         )
 
 
-_KINDS: Final = {kind.value: kind for kind in Kind}
-_LIMITS: Final = {Kind.PACKET: MAX_PACKET, Kind.SOUND: MAX_SOUND}
+_KINDS: Final = {kind.value: kind for kind in MessageKind}
+_LIMITS: Final = {MessageKind.PACKET: MAX_PACKET, MessageKind.SOUND: MAX_SOUND}
 
 
-def unpack(data: bytes | bytearray | memoryview) -> Header:
+def unpack(data: bytes | bytearray | memoryview) -> MessageHeader:
     """The header in exactly `HEADER.size` bytes.
 
     Raises WireError if the magic, the kind, a flag or the length is not of this format.
@@ -139,18 +139,18 @@ def unpack(data: bytes | bytearray | memoryview) -> Header:
     known = _KINDS.get(kind)
     if known is None:
         raise WireError(f"unknown kind of message: {kind}")
-    if flags & ~(FLAG_KEY if known is not Kind.SOUND else 0) or reserved:
+    if flags & ~(FLAG_KEY if known is not MessageKind.SOUND else 0) or reserved:
         raise WireError(f"unknown flags in a {known.name} message: {flags:#x}, {reserved:#x}")
     limit = _LIMITS.get(known, MAX_JSON)
     if not 0 < length <= limit:
         raise WireError(f"a {known.name} message of {length} bytes; allowed are 1 to {limit}")
-    return Header(known, bool(flags & FLAG_KEY), epoch, frame, pts_us, length)
+    return MessageHeader(known, bool(flags & FLAG_KEY), epoch, frame, pts_us, length)
 
 
-def message(kind: Kind, body: dict[str, Any]) -> bytes:
+def message(kind: MessageKind, body: dict[str, Any]) -> bytes:
     """A whole JSON message."""
     data = json.dumps(body, separators=(",", ":")).encode()
-    return Header(kind, False, 0, 0, 0, len(data)).pack() + data
+    return MessageHeader(kind, False, 0, 0, 0, len(data)).pack() + data
 
 
 def parse_body(data: bytes | bytearray | memoryview) -> dict[str, Any]:

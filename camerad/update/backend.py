@@ -12,20 +12,20 @@ from __future__ import annotations
 from typing import Final
 
 from camerad.behaviour import update
-from camerad.behaviour.update import SLOTS, Effect, Phase
-from camerad.update.boot_selection import Card
+from camerad.behaviour.update import SLOTS, Effect, UpdatePhase
+from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import UpdateError
-from camerad.update.state import Kept
+from camerad.update.state import UpdateFile
 
 GOOD: Final = "good"
 BAD: Final = "bad"
-_STARTABLE: Final = (Phase.TO_TRY, Phase.TRYING, Phase.CONFIRMED)
+_STARTABLE: Final = (UpdatePhase.TO_TRY, UpdatePhase.TRYING, UpdatePhase.CONFIRMED)
 
 
 class Backend:
     """current: the slot that runs."""
 
-    def __init__(self, card: Card, kept: Kept, current: str) -> None:
+    def __init__(self, card: BootSelection, kept: UpdateFile, current: str) -> None:
         self._card = card
         self._kept = kept
         self._current = current
@@ -55,13 +55,13 @@ class Backend:
         if slot == state.slot:
             return GOOD if state.phase in _STARTABLE else BAD
         # The system before the one that was confirmed last.
-        return GOOD if state.phase is Phase.CONFIRMED else BAD
+        return GOOD if state.phase is UpdatePhase.CONFIRMED else BAD
 
     def _set_primary(self, slot: str) -> None:
         if slot == self._card.primary:
             return
         state = self._kept.state
-        if (state.phase, state.slot) != (Phase.INSTALLING, slot):
+        if (state.phase, state.slot) != (UpdatePhase.INSTALLING, slot):
             raise UpdateError(
                 f"slot {slot} was not written just now: use 'camerad update install', which looks "
                 "whether the camera may be changed"
@@ -77,5 +77,5 @@ class Backend:
         if slot in (self._card.primary, self._current):
             raise UpdateError(f"slot {slot} is what this camera starts from, and stays")
         now = self._kept.state
-        if (now.phase, now.slot) != (Phase.INSTALLING, slot):
+        if (now.phase, now.slot) != (UpdatePhase.INSTALLING, slot):
             raise UpdateError("use 'camerad update install': nothing else writes a slot")

@@ -50,7 +50,7 @@ def parse(text: bytes) -> Autoboot | None:
     return next((one for one in found if one.text() == text), None)
 
 
-class Card:
+class BootSelection:
     """The FAT partition of the card, mounted at `directory`. Everything raises CameradError."""
 
     def __init__(self, directory: str) -> None:

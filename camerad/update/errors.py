@@ -13,13 +13,13 @@ class UpdateError(CameradError):
     exit_code: ClassVar[int] = EX_IOERR
 
 
-class RefusedError(UpdateError):
+class BundleRefusedError(UpdateError):
     """Error raised when a bundle is not for this camera, or not from whom it trusts."""
 
     exit_code = EX_CONFIG
 
 
-class NotNowError(UpdateError):
+class UpdateNotNowError(UpdateError):
     """Error raised when the camera must not be changed at the moment."""
 
     exit_code = EX_TEMPFAIL

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.ledger import outbox
-from camerad.update.state import FOLDER, NAME, Fact, Kept
+from camerad.update.state import FOLDER, NAME, Fact, UpdateFile
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger
@@ -25,12 +25,12 @@ TOLD: Final = "update-told"
 """In the daemon's state directory: id of the last fact that is in the ledger."""
 
 
-class Facts:
+class UpdateOutbox:
     """provision_dir: `device.provision_dir`; without one there are no updates. state_dir: the
     daemon's. Facts that cannot be read are logged: they must not keep a camera from recording."""
 
     def __init__(self, provision_dir: Path | None, state_dir: str) -> None:
-        self._kept = None if provision_dir is None else Kept(str(provision_dir / FOLDER))
+        self._kept = None if provision_dir is None else UpdateFile(str(provision_dir / FOLDER))
         self._told = os.path.join(state_dir, TOLD)
         self._seen: tuple[int, int] | None = None
 
@@ -61,7 +61,7 @@ class Facts:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def _untold(self, kept: Kept) -> tuple[Fact, ...]:
+    def _untold(self, kept: UpdateFile) -> tuple[Fact, ...]:
         try:
             return outbox.untold(kept.read().facts, self._told)
         except StorageError as error:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.update import Offer
-from camerad.update.errors import RefusedError, UpdateError
+from camerad.update.errors import BundleRefusedError, UpdateError
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,16 @@ class Rauc:
         trusts. Raises RefusedError, UpdateError."""
         done = self._run([*self._command, "info", "--output-format=json", bundle])
         if done.returncode != 0:
-            raise RefusedError(f"{bundle}: not a bundle that this camera trusts: {_last(done)}")
+            raise BundleRefusedError(
+                f"{bundle}: not a bundle that this camera trusts: {_last(done)}"
+            )
         try:
             said: dict[str, Any] = json.loads(done.stdout)
             return Offer(str(said["compatible"]), str(said["version"]))
         except (ValueError, KeyError) as error:
-            raise RefusedError(f"{bundle}: RAUC says something else of it: {error}") from error
+            raise BundleRefusedError(
+                f"{bundle}: RAUC says something else of it: {error}"
+            ) from error
 
     def install(self, bundle: str, hindrance: Callable[[], str | None]) -> None:
         """Write the bundle into the slot that does not run; takes minutes.

@@ -11,8 +11,8 @@ import configparser
 import re
 from typing import Final
 
-from camerad.behaviour.update import SLOTS, Running
-from camerad.update.boot_selection import Card
+from camerad.behaviour.update import SLOTS, RunningVersion
+from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import UpdateError
 from camerad.update.image_version import image_version
 
@@ -36,7 +36,7 @@ def slot(cmdline: str = CMDLINE) -> str:
     return match[1]
 
 
-def running(card: Card, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> Running:
+def running(card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> RunningVersion:
     """Raises UpdateError."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -49,4 +49,4 @@ def running(card: Card, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> Runn
             f"{conf}: the system does not say which updates are for it ({error}): it was built "
             "without a keyring (KEYRING=), so updates are not for it"
         ) from error
-    return Running(compatible, image_version() or "", minimum, slot(cmdline), card.primary)
+    return RunningVersion(compatible, image_version() or "", minimum, slot(cmdline), card.primary)

@@ -19,8 +19,8 @@ import msgspec
 from camerad.base import durable_files
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
-from camerad.behaviour.update import NONE, State
-from camerad.update.errors import NotNowError
+from camerad.behaviour.update import NONE, UpdateState
+from camerad.update.errors import UpdateNotNowError
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ class Fact:
 class Record:
     """The file."""
 
-    state: State = NONE
+    state: UpdateState = NONE
     facts: tuple[Fact, ...] = ()
 
 
-class Kept:
+class UpdateFile:
     """directory: where the file is; made if need be. Everything raises StorageError."""
 
     def __init__(self, directory: str) -> None:
@@ -81,7 +81,7 @@ class Kept:
             return Record()
 
     @property
-    def state(self) -> State:
+    def state(self) -> UpdateState:
         """How far the update is."""
         return self.read().state
 
@@ -92,7 +92,7 @@ class Kept:
         try:
             claim = durable_files.lock_directory(self.directory, linked=True)
         except BlockingIOError:
-            raise NotNowError(
+            raise UpdateNotNowError(
                 "another command installs an update, or begins its trial: try again when it has "
                 "ended"
             ) from None
@@ -101,7 +101,7 @@ class Kept:
         finally:
             os.close(claim)
 
-    def write(self, state: State, *, tell: bool) -> None:
+    def write(self, state: UpdateState, *, tell: bool) -> None:
         """Keep `state`, durably. tell: the ledger is to say so."""
         record = self.read()
         facts = record.facts
@@ -119,7 +119,7 @@ class Kept:
             durable_files.remove(self._marker, missing_ok=True)
 
 
-def prepare(directory: str) -> Kept:
+def prepare(directory: str) -> UpdateFile:
     """Raises StorageError.
 
     What a loss of power has left unpublished is left alone, since another process may be about to
@@ -129,4 +129,4 @@ def prepare(directory: str) -> Kept:
         os.makedirs(directory, mode=0o755, exist_ok=True)
     except OSError as error:
         raise durable_files.explained("make the directory", directory, error) from error
-    return Kept(directory)
+    return UpdateFile(directory)

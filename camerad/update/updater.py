@@ -11,11 +11,16 @@ from typing import Final
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour import update
-from camerad.behaviour.update import Camera, Effect, Phase, Running
-from camerad.update.boot_selection import Card
-from camerad.update.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
+from camerad.behaviour.update import CameraStatus, Effect, RunningVersion, UpdatePhase
+from camerad.update.boot_selection import BootSelection
+from camerad.update.errors import (
+    BundleRefusedError,
+    TrialFailedError,
+    UpdateError,
+    UpdateNotNowError,
+)
 from camerad.update.rauc import Rauc
-from camerad.update.state import Kept
+from camerad.update.state import UpdateFile
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +29,7 @@ READY_SECONDS: Final = 240.0
 if its first start fails."""
 LOOK_SECONDS: Final = 1.0
 
-Ask = Callable[[], Camera | None]
+Ask = Callable[[], CameraStatus | None]
 """What the daemon says of itself."""
 Examine = Callable[[], tuple[str, ...] | None]
 """The doctor's failing checks, each with what it found; None: there is no report."""
@@ -33,30 +38,30 @@ Examine = Callable[[], tuple[str, ...] | None]
 class Updates:
     """ask, examine: see above."""
 
-    def __init__(self, card: Card, kept: Kept, ask: Ask, examine: Examine) -> None:
+    def __init__(self, card: BootSelection, kept: UpdateFile, ask: Ask, examine: Examine) -> None:
         self._card = card
         self._kept = kept
         self._ask = ask
         self._examine = examine
 
-    def install(self, bundle: str, running: Running, rauc: Rauc, *, again: bool) -> None:
+    def install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
         """Install a bundle into the slot that does not run, and put it up for its trial. again: as
         `camerad.behaviour.update.refusal` has it. Raises UpdateError; the running system is as it
         was in any case."""
         with self._kept.alone():
             self._install(bundle, running, rauc, again=again)
 
-    def _install(self, bundle: str, running: Running, rauc: Rauc, *, again: bool) -> None:
+    def _install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
         self._refuse_unless_idle()
         if not os.path.isfile(bundle):
-            raise RefusedError(f"{bundle}: there is no such file")
+            raise BundleRefusedError(f"{bundle}: there is no such file")
         offer = rauc.info(bundle)
         why = update.refusal(offer, running, self._kept.state, again=again)
         if why is not None:
-            raise RefusedError(f"{bundle}: not installed: {why}")
+            raise BundleRefusedError(f"{bundle}: not installed: {why}")
         faults = self._examine()
         if faults is None:
-            raise NotNowError(
+            raise UpdateNotNowError(
                 "the doctor's report could not be made, and without it a fault from before would "
                 "count as the update's: the journal says why; mend that, and try again"
             )
@@ -73,10 +78,10 @@ class Updates:
         except BaseException:
             # Once RAUC has activated the slot all of it is written: it stays up for its trial,
             # whatever went wrong after that.
-            if self._kept.state.phase is Phase.INSTALLING:
+            if self._kept.state.phase is UpdatePhase.INSTALLING:
                 self._carry_out(update.NotInstalled())
             raise
-        if self._kept.state.phase is not Phase.TO_TRY:
+        if self._kept.state.phase is not UpdatePhase.TO_TRY:
             self._carry_out(update.NotInstalled())
             raise UpdateError("RAUC has ended without activating the slot: see the journal")
 
@@ -84,8 +89,8 @@ class Updates:
         """Begin the trial: when this returns, the machine is to start the slot on trial, once.
         Raises NotNowError if there is nothing to try, or it must not be now."""
         with self._kept.alone():
-            if self._kept.state.phase is not Phase.TO_TRY:
-                raise NotNowError("no update waits for its trial")
+            if self._kept.state.phase is not UpdatePhase.TO_TRY:
+                raise UpdateNotNowError("no update waits for its trial")
             self._refuse_unless_idle()
             self._carry_out(update.Tried())
         log.info(
@@ -94,13 +99,13 @@ class Updates:
             extra=MessageId.UPDATED.extra,
         )
 
-    def look(self, running: Running) -> Phase:
+    def look(self, running: RunningVersion) -> UpdatePhase:
         """After each start, before the daemon's. Returns how far the update is. Raises
         CameradError."""
         before = self._kept.state
-        self._carry_out(update.Started(running.slot, running.primary))
+        self._carry_out(update.MachineStarted(running.slot, running.primary))
         state = self._kept.state
-        if state.phase is Phase.FELL_BACK and before.phase is Phase.TRYING:
+        if state.phase is UpdatePhase.FELL_BACK and before.phase is UpdatePhase.TRYING:
             log.error(
                 "version %s has not shown that it works: version %s goes on",
                 state.version,
@@ -109,7 +114,7 @@ class Updates:
             )
         return state.phase
 
-    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> Phase:
+    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> UpdatePhase:
         """In a system on trial: wait for the daemon, have the doctor look, and have this system
         start by default if it is as well as the one before, and the one that was judged when it
         was installed. slot, version: of the system that runs. Returns how far the update is.
@@ -118,7 +123,7 @@ class Updates:
         nothing is said.
         """
         state = self._kept.state
-        if state.phase is not Phase.TRYING or state.slot != slot:
+        if state.phase is not UpdatePhase.TRYING or state.slot != slot:
             return state.phase
         ready = self._wait(ready_seconds)
         faults = self._examine() if ready else None
@@ -129,7 +134,7 @@ class Updates:
                 f"version {version!r} runs in the place of {state.version}, which was to be "
                 "installed: do not use that stick again"
             )
-        judged = update.Judged(ready and faults is not None, known)
+        judged = update.TrialJudged(ready and faults is not None, known)
         try:
             effects = self._carry_out(judged)
         except CameradError as error:
@@ -155,7 +160,9 @@ class Updates:
     def _refuse_unless_idle(self) -> None:
         why = update.hindrance(self._ask())
         if why is not None:
-            raise NotNowError(f"the camera is not changed now, because {why}: put it into its dock")
+            raise UpdateNotNowError(
+                f"the camera is not changed now, because {why}: put it into its dock"
+            )
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

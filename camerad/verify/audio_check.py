@@ -8,9 +8,9 @@ from typing import Final
 
 from camerad.base.clock import SECOND
 from camerad.container.severity import Severity
-from camerad.container.statements import Facts, Header, Microphone, Sound, SoundEnd
+from camerad.container.statements import FragmentFacts, FragmentSound, Header, Microphone, SoundEnd
 from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
-from camerad.verify.findings import Kind, Result, Span
+from camerad.verify.findings import FindingKind, Result, Span
 
 AHEAD_US: Final = 60_000_000
 """What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
@@ -22,7 +22,7 @@ _ON: Final = "on"
 """The state in which there is sound; before the first one that is stated nothing is known."""
 
 
-class Hearing:
+class AudioCheck:
     """Judges the sound of one recording; `result` grows meanwhile."""
 
     def __init__(self, result: Result) -> None:
@@ -40,21 +40,23 @@ class Hearing:
             self._cannot_be("a sound track without a microphone", name)
         elif wanted and not header.sound:
             text = "sound was wanted, and there is none at all"
-            self._result.findings.say(Kind.SILENT, text, name, severity=Severity.NOTE)
+            self._result.findings.say(FindingKind.SILENT, text, name, severity=Severity.NOTE)
 
     def skip(self) -> None:
         """Statements are missing here, or not linked to those before."""
         self._until_us = None
         self._broken = True
 
-    def commit(self, facts: Facts, last: Facts | None, name: str, *, linked: bool) -> None:
+    def commit(
+        self, facts: FragmentFacts, last: FragmentFacts | None, name: str, *, linked: bool
+    ) -> None:
         """What a commit says. last: the facts of the one before, None behind a break."""
         sound, header = facts.sound, self._result.header
         if not facts.frames:
             self._alone(facts, last, name)
-        if linked and header is not None and header.sound != isinstance(sound, Sound):
+        if linked and header is not None and header.sound != isinstance(sound, FragmentSound):
             self._cannot_be(f"sound: {'no' if header.sound else 'a'} track was announced", name)
-        if isinstance(sound, Sound):
+        if isinstance(sound, FragmentSound):
             self._times(sound, facts, name, linked=linked)
 
     def end(self, sound: object, at_us: int, name: str) -> None:
@@ -69,7 +71,7 @@ class Hearing:
             return
         if not self._broken and sound.units != result.units:
             self._result.findings.say(
-                Kind.CONTRADICTION,
+                FindingKind.CONTRADICTION,
                 f"counts {sound.units} access units of sound, and the commits {result.units}",
                 name,
             )
@@ -89,13 +91,13 @@ class Hearing:
             unexplained = [piece for state, piece in pieces if state == _ON]
             if lasts_us(unexplained) > UNSTATED_US:
                 for piece in unexplained:
-                    self._no_sound(Kind.SILENT, "no sound, and no statement says why", piece)
+                    self._no_sound(FindingKind.SILENT, "no sound, and no statement says why", piece)
                 continue
             for state, piece in pieces:
                 if state != _ON:
-                    self._no_sound(Kind.QUIET, f"no sound: {state}", piece)
+                    self._no_sound(FindingKind.QUIET, f"no sound: {state}", piece)
 
-    def _no_sound(self, kind: Kind, text: str, piece: Span) -> None:
+    def _no_sound(self, kind: FindingKind, text: str, piece: Span) -> None:
         self._result.findings.say(
             kind,
             text,
@@ -120,17 +122,19 @@ class Hearing:
             if max(one.from_us, at_us) < min(one.to_us, upto_us)
         ]
 
-    def _alone(self, facts: Facts, last: Facts | None, name: str) -> None:
+    def _alone(self, facts: FragmentFacts, last: FragmentFacts | None, name: str) -> None:
         """A fragment without a picture has sound, and says where the picture before it ended."""
         sound = facts.sound
-        if not facts.sequence or not isinstance(sound, Sound) or not sound.units:
+        if not facts.sequence or not isinstance(sound, FragmentSound) or not sound.units:
             self._cannot_be("a fragment of nothing", name)
         elif {facts.first_us, facts.last_us} != {facts.end_us}:
             self._cannot_be("times of pictures, and there are none", name)
         elif last is not None and facts.end_us != last.end_us:
             self._cannot_be("another end of the picture before it", name)
 
-    def _times(self, sound: Sound, facts: Facts, name: str, *, linked: bool) -> None:
+    def _times(
+        self, sound: FragmentSound, facts: FragmentFacts, name: str, *, linked: bool
+    ) -> None:
         header = self._result.header
         first_us, end_us = sound.first_us, sound.end_us
         if first_us is None or end_us is None:
@@ -170,4 +174,4 @@ class Hearing:
             self._holes.append(Span(from_us, to_us))
 
     def _cannot_be(self, what: str, name: str) -> None:
-        self._result.findings.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
+        self._result.findings.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)

@@ -12,10 +12,18 @@ from typing import Final
 from camerad.container.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
 from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
-from camerad.container.statements import Closing, Commit, Content, Facts, Header, Sound, SoundEnd
-from camerad.verify.audio_check import AHEAD_US, Hearing
+from camerad.container.statements import (
+    Closing,
+    Commit,
+    Content,
+    FragmentFacts,
+    FragmentSound,
+    Header,
+    SoundEnd,
+)
+from camerad.verify.audio_check import AHEAD_US, AudioCheck
 from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
-from camerad.verify.findings import Finding, Judged, Kind, Result, Span, extend
+from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
@@ -25,7 +33,7 @@ MISPLACED: Final = "is not in its place, or there twice"
 
 
 @dataclass(slots=True)
-class Place:
+class ChainPosition:
     """Where in the chain the next statement belongs.
 
     next: sequence of the next commit. previous: digest of the statement right before, None where
@@ -37,7 +45,7 @@ class Place:
     next: int = 0
     previous: str | None = None
     linked: bool = False
-    last: Facts | None = None
+    last: FragmentFacts | None = None
     until_us: int = 0
     fps: int | None = None
 
@@ -46,20 +54,20 @@ class Place:
 class _Jump:
     """A signed commit that came too early, and the place where it came."""
 
-    place: Place
+    place: ChainPosition
     finding: int
     commit: Commit
     digest: str
 
 
-class Links:
+class ChainCheck:
     """Judges fragments and commits; `result` grows meanwhile.
 
     at: where the next statement belongs. init: the initialisation segment that is there, if any.
     """
 
     def __init__(self, result: Result) -> None:
-        self.at = Place()
+        self.at = ChainPosition()
         self.init: Content | None = None
         self._result: Final = result
         self._found: Final = result.findings
@@ -69,7 +77,7 @@ class Links:
         self._unlinked: tuple[int, int] | None = None
         """First and last commit that nothing links to the beginning."""
         self._holes: list[Span] = []
-        self._hearing: Final = Hearing(result)
+        self._hearing: Final = AudioCheck(result)
 
     @property
     def waiting(self) -> list[int]:
@@ -99,7 +107,7 @@ class Links:
     def fragment(self, sequence: int, content: Content) -> None:
         """A fragment comes; its commit decides what it is worth."""
         if sequence in self._waiting or self.is_past(sequence):
-            self._found.say(Kind.EXTRA, MISPLACED, fragment_name(sequence))
+            self._found.say(FindingKind.EXTRA, MISPLACED, fragment_name(sequence))
             return
         self._waiting[sequence] = content
         if len(self._waiting) > MOST_WAITING:
@@ -112,12 +120,12 @@ class Links:
             self._waiting.pop(sequence, None)
             self._skip(sequence + 1)
 
-    def commit(self, commit: Commit, digest: str) -> Judged | None:
+    def commit(self, commit: Commit, digest: str) -> JudgedCommit | None:
         """A signed commit comes, under the name that its sequence number has."""
         sequence = commit.facts.sequence
         if sequence < self.at.next:
             if self._jump is None or commit.previous != self._jump.place.previous:
-                self._found.say(Kind.EXTRA, MISPLACED, commit_name(sequence))
+                self._found.say(FindingKind.EXTRA, MISPLACED, commit_name(sequence))
                 return None
             return self._return(self._jump, commit, digest)
         if sequence > self.at.next:
@@ -132,13 +140,13 @@ class Links:
             self._skip(commits)
         elif commits < at.next:
             text = f"says that there are {commits} fragments, and there are {at.next}"
-            self._found.say(Kind.CONTRADICTION, text, name)
+            self._found.say(FindingKind.CONTRADICTION, text, name)
         self._result.end_linked = previous == at.previous
         if self._result.end_linked and at.linked:
             self._result.header_linked = True
         if not self._result.end_linked:
             text = "signed, and nothing links it to the statements before it"
-            self._found.say(Kind.UNLINKED, text, name)
+            self._found.say(FindingKind.UNLINKED, text, name)
             at.linked = False
 
     def finish(self) -> None:
@@ -155,13 +163,13 @@ class Links:
     def uncommitted(self, sequence: int) -> None:
         """A fragment whose commit did not come."""
         del self._waiting[sequence]
-        self._found.say(Kind.MISSING, "is missing", commit_name(sequence))
+        self._found.say(FindingKind.MISSING, "is missing", commit_name(sequence))
         text = "is vouched for by no statement"
-        self._found.say(Kind.UNCOMMITTED, text, fragment_name(sequence))
+        self._found.say(FindingKind.UNCOMMITTED, text, fragment_name(sequence))
         self._found.open(self.at.until_us)
 
     def _missing(self, first: int, last: int) -> None:
-        self._found.say(Kind.MISSING, "missing", fragment_name(first), commit_name(last))
+        self._found.say(FindingKind.MISSING, "missing", fragment_name(first), commit_name(last))
         self._found.open(self.at.until_us)
 
     def _leap(self, commit: Commit, digest: str) -> None:
@@ -182,12 +190,12 @@ class Links:
             self._missing(self.at.next, sequence - 1)
         self._skip(sequence)
 
-    def _return(self, jump: _Jump, commit: Commit, digest: str) -> Judged:
+    def _return(self, jump: _Jump, commit: Commit, digest: str) -> JudgedCommit:
         """The place that was left too early goes on: what came in between did not belong there."""
         self._jump = None
         early = jump.commit.facts
         found = Finding(
-            Kind.EXTRA,
+            FindingKind.EXTRA,
             Severity.DAMAGE,
             "is not in its place",
             fragment_name(early.sequence),
@@ -213,7 +221,7 @@ class Links:
                 extend(self._result.proven, span.from_us, span.to_us)
         return judged
 
-    def _judge(self, commit: Commit, digest: str) -> Judged:
+    def _judge(self, commit: Commit, digest: str) -> JudgedCommit:
         facts, result = commit.facts, self._result
         name = fragment_name(facts.sequence)
         self._link(commit)
@@ -224,15 +232,15 @@ class Links:
         there = self._waiting.pop(facts.sequence, None)
         for number in self._waiting:
             if number > facts.sequence:
-                self._found.say(Kind.EXTRA, "is not in its place", fragment_name(number))
+                self._found.say(FindingKind.EXTRA, "is not in its place", fragment_name(number))
         content_ok = there == commit.fragment
         if there is None:
-            self._found.say(Kind.MISSING, "is missing", name, from_us=from_us, to_us=to_us)
+            self._found.say(FindingKind.MISSING, "is missing", name, from_us=from_us, to_us=to_us)
         elif not content_ok:
             text = "has other bytes than those that were signed"
             if there.bytes != commit.fragment.bytes:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
-            self._found.say(Kind.CHANGED, text, name, from_us=from_us, to_us=to_us)
+            self._found.say(FindingKind.CHANGED, text, name, from_us=from_us, to_us=to_us)
         self._check_times(facts)
         self._hearing.commit(
             facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked
@@ -248,13 +256,13 @@ class Links:
         if content_ok:
             extend(result.proven if at.linked else result.signed, from_us, to_us)
         proven = commit.fragment.sha256 if content_ok else None
-        return Judged(facts, proven, init, at.linked)
+        return JudgedCommit(facts, proven, init, at.linked)
 
     def _judge_init(self, commit: Commit) -> str | None:
         first = commit.facts.sequence == 0
         if (commit.init is not None) != first:
             self._found.say(
-                Kind.CONTRADICTION,
+                FindingKind.CONTRADICTION,
                 "commits no initialisation segment" if first else "commits a second segment",
                 commit_name(commit.facts.sequence),
             )
@@ -263,10 +271,12 @@ class Links:
         if self.init == commit.init:
             return commit.init.sha256
         if self.init is None:
-            self._found.say(Kind.MISSING, "is missing: the footage cannot be opened", INIT_NAME)
+            self._found.say(
+                FindingKind.MISSING, "is missing: the footage cannot be opened", INIT_NAME
+            )
         else:
             self._found.say(
-                Kind.CHANGED,
+                FindingKind.CHANGED,
                 "has other bytes than those that were signed: the footage cannot be opened",
                 INIT_NAME,
             )
@@ -281,10 +291,10 @@ class Links:
             name = commit_name(commit.facts.sequence)
             if self._result.commits:
                 text = "names another statement before it than the one that is there"
-                self._found.say(Kind.UNLINKED, text, name)
+                self._found.say(FindingKind.UNLINKED, text, name)
             else:
                 text = "the header is not the one with which this recording began"
-                self._found.say(Kind.UNLINKED, text, HEADER_NAME, name)
+                self._found.say(FindingKind.UNLINKED, text, HEADER_NAME, name)
         if not self._result.commits:
             # The header is another recording's, and so is its origin.
             self._result.origin_us = None
@@ -296,11 +306,11 @@ class Links:
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
         self._hearing.skip()
 
-    def _span(self, facts: Facts) -> Span:
+    def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
         sound, time = facts.sound, self._result.time
         first_us, end_us = facts.first_us, facts.end_us
-        if not facts.frames and isinstance(sound, Sound):
+        if not facts.frames and isinstance(sound, FragmentSound):
             first_us = max(first_us, sound.first_us or 0)
             end_us = max(first_us, facts.until_us)
         return Span(time(first_us), time(end_us))
@@ -312,7 +322,7 @@ class Links:
         first, last = self._unlinked
         spans = self._result.signed
         self._found.say(
-            Kind.UNLINKED,
+            FindingKind.UNLINKED,
             "signed, and nothing links it to the beginning: it may be another recording's",
             fragment_name(first),
             commit_name(last),
@@ -320,12 +330,12 @@ class Links:
             to_us=spans[-1].to_us if spans else None,
         )
 
-    def _check_times(self, facts: Facts) -> None:
+    def _check_times(self, facts: FragmentFacts) -> None:
         name = commit_name(facts.sequence)
         last, linked = self.at.last, self.at.linked
-        # `Hearing` judges those of a fragment that has sound only.
+        # `AudioCheck` judges those of a fragment that has sound only.
         if facts.frames and not facts.first_us <= facts.last_us < facts.end_us:
-            self._found.say(Kind.CONTRADICTION, "gives times that do not rise", name)
+            self._found.say(FindingKind.CONTRADICTION, "gives times that do not rise", name)
         if facts.end_us - facts.last_us > LONGEST_PICTURE_US:
             self._cannot_be("a picture that lasts for seconds", name)
         if facts.last_us > facts.clock.boot_us + AHEAD_US:
@@ -336,9 +346,11 @@ class Links:
             facts.first_us <= last.last_us if last.frames else facts.first_us < last.end_us
         )
         if begins_early:
-            self._found.say(Kind.CONTRADICTION, "begins before the fragment before it ends", name)
+            self._found.say(
+                FindingKind.CONTRADICTION, "begins before the fragment before it ends", name
+            )
         elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
-            self._found.say(Kind.CONTRADICTION, "begins before the recording's origin", name)
+            self._found.say(FindingKind.CONTRADICTION, "begins before the recording's origin", name)
         if linked and begins_us is not None:
             self._hole(begins_us, facts.first_us)
 
@@ -351,7 +363,7 @@ class Links:
             self._hole(ends_us, closing.at_us)
         self._hearing.end(closing.sound, closing.at_us, name)
 
-    def check_said(self, said: Facts | Closing, until_us: int, name: str) -> None:
+    def check_said(self, said: FragmentFacts | Closing, until_us: int, name: str) -> None:
         """Compare what a signed statement tells of with when that can have been.
 
         until_us: media time at which it was made, or its footage ends.
@@ -369,7 +381,7 @@ class Links:
             self._cannot_be("a stage from after it", name)
         self._check_rates(said, latest_us, name)
         sound_gaps: tuple[Gap, ...] = ()
-        if isinstance(said.sound, Sound | SoundEnd):
+        if isinstance(said.sound, FragmentSound | SoundEnd):
             sound_gaps = said.sound.gaps
             if any(one.at_us > latest_us for one in said.sound.states):
                 self._cannot_be("a state of its sound from after it", name)
@@ -380,7 +392,7 @@ class Links:
             elif times and times[-1] > latest_us:
                 self._cannot_be("a gap from after it", name)
 
-    def _check_rates(self, said: Facts | Closing, latest_us: int, name: str) -> None:
+    def _check_rates(self, said: FragmentFacts | Closing, latest_us: int, name: str) -> None:
         """Each change begins with the pictures per second that the one before led to, and the
         first with those of the header."""
         for change in said.rates or ():
@@ -392,7 +404,7 @@ class Links:
             self.at.fps = change.to_fps
 
     def _cannot_be(self, what: str, name: str) -> None:
-        self._found.say(Kind.CONTRADICTION, f"says what cannot be: {what}", name)
+        self._found.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
 
     def _hole(self, from_us: int, to_us: int) -> None:
         """Between these two there are no pictures, in media time."""
@@ -408,7 +420,7 @@ class Links:
                 continue
             for piece in bare:
                 self._found.say(
-                    Kind.UNSTATED,
+                    FindingKind.UNSTATED,
                     "no pictures, and no statement says why",
                     severity=Severity.NOTE,
                     from_us=self._result.time(piece.from_us),

@@ -23,7 +23,7 @@ from camerad.container.chain import (
     fragment_name,
 )
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Lost, Seen, Tail, TailKind
+from camerad.container.reader import Lost, MemberSeen, Tail, TailKind
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     COMMIT,
@@ -34,15 +34,15 @@ from camerad.container.statements import (
     Closing,
     Commit,
     Content,
-    End,
     Header,
+    RecordingEnd,
 )
 from camerad.container.ustar import END as ARCHIVE_END
 from camerad.verify.audio_check import AHEAD_US
-from camerad.verify.chain_check import MISPLACED, Links
-from camerad.verify.findings import NUMBERED, Judged, Kind, Result
+from camerad.verify.chain_check import MISPLACED, ChainCheck
+from camerad.verify.findings import NUMBERED, FindingKind, JudgedCommit, Result
 
-_T = TypeVar("_T", Header, Commit, End)
+_T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
 class Checker:
@@ -55,7 +55,7 @@ class Checker:
         self.result: Final = Result()
         self._found: Final = self.result.findings
         self._keys = keys
-        self._links: Final = Links(self.result)
+        self._links: Final = ChainCheck(self.result)
         self._add: Final = self._found.say
         self._header_seen = False
         self._torn: Content | None = None
@@ -63,17 +63,17 @@ class Checker:
 
     # -- what the file has -----------------------------------------------------------------------
 
-    def member(self, seen: Seen) -> Judged | None:
+    def member(self, seen: MemberSeen) -> JudgedCommit | None:
         """Judge the next member; what a commit says is returned if it is signed."""
         if seen.foreign:
             text = "is not a member that a recording has; it was passed over"
-            self._add(Kind.FOREIGN, text, seen.name)
+            self._add(FindingKind.FOREIGN, text, seen.name)
             return None
         name = seen.name or self._expected(statement=_is_token(seen.token))
         if seen.damage is not None:
-            self._add(Kind.ARCHIVE, f"{seen.damage}; its content counts by itself", name)
+            self._add(FindingKind.ARCHIVE, f"{seen.damage}; its content counts by itself", name)
         if self._ended:
-            self._add(Kind.EXTRA, "stands behind the end of the recording", name)
+            self._add(FindingKind.EXTRA, "stands behind the end of the recording", name)
             return None
         found = NUMBERED.fullmatch(name)
         if name == HEADER_NAME:
@@ -88,7 +88,7 @@ class Checker:
             fragment_name(int(found[1])),
             commit_name(int(found[1])),
         ):
-            self._add(Kind.FOREIGN, "is not a member that a recording has", name)
+            self._add(FindingKind.FOREIGN, "is not a member that a recording has", name)
         else:
             return self._footage(int(found[1]), seen, statement=found[2] == "jws")
         return None
@@ -96,7 +96,7 @@ class Checker:
     def lost(self, lost: Lost) -> None:
         """Take note of bytes that are no member."""
         self._add(
-            Kind.LOST,
+            FindingKind.LOST,
             f"{lost.size} bytes at {lost.offset} cannot be read as a member",
             self._expected(statement=bool(self._links.waiting)),
         )
@@ -109,7 +109,7 @@ class Checker:
         if self._ended:
             if tail.kind is not TailKind.ZEROS or tail.size != len(ARCHIVE_END):
                 self._add(
-                    Kind.ARCHIVE,
+                    FindingKind.ARCHIVE,
                     f"{tail.size} bytes follow the end instead of {len(ARCHIVE_END)} zeros",
                     END_NAME,
                 )
@@ -120,9 +120,9 @@ class Checker:
 
     # -- members ---------------------------------------------------------------------------------
 
-    def _header(self, seen: Seen) -> None:
+    def _header(self, seen: MemberSeen) -> None:
         if self._header_seen or self._links.begun:
-            self._add(Kind.EXTRA, MISPLACED, HEADER_NAME)
+            self._add(FindingKind.EXTRA, MISPLACED, HEADER_NAME)
             return
         self._header_seen = True
         header = self._statement(seen, HEADER, Header, HEADER_NAME, "everything")
@@ -130,7 +130,7 @@ class Checker:
             return
         if header.format != FORMAT:
             self._add(
-                Kind.FORGED,
+                FindingKind.FORGED,
                 f"is of format {header.format}, and this program knows {FORMAT}; use a later one",
                 HEADER_NAME,
             )
@@ -143,59 +143,59 @@ class Checker:
     def _header_missing(self) -> None:
         self._header_seen = True
         self._add(
-            Kind.MISSING,
+            FindingKind.MISSING,
             "the header is missing: nothing says which recording this is",
             HEADER_NAME,
         )
 
-    def _initialisation(self, seen: Seen) -> None:
+    def _initialisation(self, seen: MemberSeen) -> None:
         if not self._header_seen:
             self._header_missing()
         if self._links.init is not None or self._links.begun:
-            self._add(Kind.EXTRA, MISPLACED, INIT_NAME)
+            self._add(FindingKind.EXTRA, MISPLACED, INIT_NAME)
             return
         self._links.init = Content(seen.size, seen.sha256)
 
-    def _footage(self, sequence: int, seen: Seen, *, statement: bool) -> Judged | None:
+    def _footage(self, sequence: int, seen: MemberSeen, *, statement: bool) -> JudgedCommit | None:
         if not self._header_seen:
             self._header_missing()
         if self._torn is not None:
-            self._add(Kind.EXTRA, "is not in its place", TORN_NAME)
+            self._add(FindingKind.EXTRA, "is not in its place", TORN_NAME)
         if statement:
             return self._commit(sequence, seen)
         self._links.fragment(sequence, Content(seen.size, seen.sha256))
         return None
 
-    def _commit(self, sequence: int, seen: Seen) -> Judged | None:
+    def _commit(self, sequence: int, seen: MemberSeen) -> JudgedCommit | None:
         name = commit_name(sequence)
         if self._links.is_past(sequence):
-            self._add(Kind.EXTRA, MISPLACED, name)
+            self._add(FindingKind.EXTRA, MISPLACED, name)
             return None
         commit = self._statement(seen, COMMIT, Commit, name, "the fragment it is to commit")
         if commit is not None and commit.facts.sequence != sequence:
             text = f"is the commit of fragment {commit.facts.sequence}, in another one's place"
-            self._add(Kind.FORGED, text, name)
+            self._add(FindingKind.FORGED, text, name)
             commit = None
         if commit is None:
             self._links.forged(sequence)
             return None
         return self._links.commit(commit, seen.sha256)
 
-    def _torn_tail(self, seen: Seen) -> None:
+    def _torn_tail(self, seen: MemberSeen) -> None:
         if not self._header_seen:
             self._header_missing()
         if self._torn is not None:
-            self._add(Kind.EXTRA, "is there twice", TORN_NAME)
+            self._add(FindingKind.EXTRA, "is there twice", TORN_NAME)
             return
         self._torn = Content(seen.size, seen.sha256)
 
-    def _end(self, seen: Seen) -> None:
+    def _end(self, seen: MemberSeen) -> None:
         if not self._header_seen:
             self._header_missing()
         self._ended = True
         for number in self._links.waiting:
             self._links.uncommitted(number)
-        end = self._statement(seen, END, End, END_NAME, "how the recording ended")
+        end = self._statement(seen, END, RecordingEnd, END_NAME, "how the recording ended")
         if end is None:
             self._found.open(self._links.at.until_us)
             return
@@ -203,34 +203,36 @@ class Checker:
         self._judge_end(end)
         self.result.add_closing(end.closing, seen.sha256)
 
-    def _judge_end(self, end: End) -> None:
+    def _judge_end(self, end: RecordingEnd) -> None:
         closing, result = end.closing, self.result
         if self._torn != end.torn:
             if self._torn is None:
-                self._add(Kind.MISSING, "is missing, and the end describes it", TORN_NAME)
+                self._add(FindingKind.MISSING, "is missing, and the end describes it", TORN_NAME)
             elif end.torn is None:
-                self._add(Kind.FOREIGN, "is there, and the end does not know it", TORN_NAME)
+                self._add(FindingKind.FOREIGN, "is there, and the end does not know it", TORN_NAME)
             else:
-                self._add(Kind.CHANGED, "has other bytes than those that were signed", TORN_NAME)
+                self._add(
+                    FindingKind.CHANGED, "has other bytes than those that were signed", TORN_NAME
+                )
         elif end.torn is not None:
             text = f"repair kept {end.torn.bytes} bytes from behind the last commit; no footage"
-            self._add(Kind.TORN, text, TORN_NAME, severity=Severity.NOTE)
+            self._add(FindingKind.TORN, text, TORN_NAME, severity=Severity.NOTE)
         if self._links.init is not None and not end.commits:
-            self._add(Kind.UNCOMMITTED, "is vouched for by no statement", INIT_NAME)
+            self._add(FindingKind.UNCOMMITTED, "is vouched for by no statement", INIT_NAME)
         if (
             self._links.at.linked
             and result.commits == end.commits
             and closing.frames != result.frames
         ):
             self._add(
-                Kind.CONTRADICTION,
+                FindingKind.CONTRADICTION,
                 f"counts {closing.frames} pictures, and the commits {result.frames}",
                 END_NAME,
             )
         self._check_closing(closing)
         if closing.reason == RECOVERED:
             text = "the recording was interrupted and closed by repair"
-            self._add(Kind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
+            self._add(FindingKind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
 
     def _check_closing(self, closing: Closing) -> None:
         """An end tells of nothing from after it; only times of the header's boot compare."""
@@ -242,7 +244,7 @@ class Checker:
         known_us = max(header.trigger_us, ends_us, now_us)
         if closing.at_us > known_us + AHEAD_US:
             text = "says what cannot be: footage was wanted until after it"
-            self._add(Kind.CONTRADICTION, text, END_NAME)
+            self._add(FindingKind.CONTRADICTION, text, END_NAME)
         self._links.check_said(closing, max(known_us, closing.at_us), END_NAME)
         self._links.check_end(closing, END_NAME)
 
@@ -250,19 +252,21 @@ class Checker:
         torn = tail.size if tail.kind is not TailKind.ZEROS else 0
         if running:
             self._add(
-                Kind.RUNNING,
+                FindingKind.RUNNING,
                 "the recording goes on: proven is what was committed up to now",
                 severity=Severity.NOTE,
             )
             return
         what = tail.name or self._expected(statement=bool(self._links.waiting))
         for number in self._links.waiting:
-            self._add(Kind.UNCOMMITTED, "is vouched for by no statement", fragment_name(number))
+            self._add(
+                FindingKind.UNCOMMITTED, "is vouched for by no statement", fragment_name(number)
+            )
         if torn:
             text = f"is cut or damaged: {torn} bytes at {tail.offset}, and no member behind them"
-            self._add(Kind.LOST, text, what)
+            self._add(FindingKind.LOST, text, what)
         self._add(
-            Kind.UNCLOSED,
+            FindingKind.UNCLOSED,
             "the end is missing: the recording was interrupted and not repaired yet, or cut; "
             "whether there was more cannot be proven",
             END_NAME,
@@ -272,11 +276,11 @@ class Checker:
     # -- statements ------------------------------------------------------------------------------
 
     def _statement(
-        self, seen: Seen, kind: str, payload: type[_T], name: str, worth: str
+        self, seen: MemberSeen, kind: str, payload: type[_T], name: str, worth: str
     ) -> _T | None:
         """What a statement says, None if it is not authentic."""
         if seen.token is None:
-            self._add(Kind.FORGED, f"is too long for a statement: {seen.size} bytes", name)
+            self._add(FindingKind.FORGED, f"is too long for a statement: {seen.size} bytes", name)
             return None
         try:
             statement = jws.parse(seen.token)
@@ -285,15 +289,15 @@ class Checker:
             jws.check(statement, self._keys)
             said = jws.decode(statement, kind, payload)
         except jws.UnknownKeyError as error:
-            self._add(Kind.UNKNOWN_KEY, f"is {error}", name)
+            self._add(FindingKind.UNKNOWN_KEY, f"is {error}", name)
             return None
         except jws.JwsError as error:
-            self._add(Kind.FORGED, f"is not authentic, and with it {worth}: {error}", name)
+            self._add(FindingKind.FORGED, f"is not authentic, and with it {worth}: {error}", name)
             return None
         if statement.kid != self.result.kid:
             if self._links.has_key:
                 text = f"is signed by another trusted key ({statement.kid}) than the recording's"
-                self._add(Kind.FORGED, text, name)
+                self._add(FindingKind.FORGED, text, name)
                 return None
             self.result.kid = statement.kid
         return said

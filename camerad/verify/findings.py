@@ -18,10 +18,10 @@ from camerad.container.severity import Severity
 from camerad.container.statements import (
     Closing,
     Commit,
-    Facts,
+    FragmentFacts,
+    FragmentSound,
     Header,
     RateChange,
-    Sound,
     SoundChange,
     SoundEnd,
     StageChange,
@@ -35,7 +35,7 @@ MOST: Final = 1_000
 """Findings that are kept one by one; those beyond are counted."""
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What a finding is; programs go by this, people by its text."""
 
     ARCHIVE = "archive"
@@ -87,7 +87,7 @@ class Finding:
     is not known, or, both, where none is affected.
     """
 
-    kind: Kind
+    kind: FindingKind
     severity: Severity
     text: str
     first: str = ""
@@ -105,7 +105,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedCommit:
     """What a commit says, once its signature holds.
 
     fragment, init: SHA-256 of the fragment and of the initialisation segment, None where the bytes
@@ -113,7 +113,7 @@ class Judged:
     unbroken chain leads from here to the header.
     """
 
-    facts: Facts
+    facts: FragmentFacts
     fragment: str | None
     init: str | None
     linked: bool
@@ -148,7 +148,7 @@ class Findings:
 
     def say(
         self,
-        kind: Kind,
+        kind: FindingKind,
         text: str,
         first: str = "",
         last: str = "",
@@ -280,7 +280,7 @@ class Result:
             self.unlinked_commits += 1
             self.unlinked_frames += facts.frames
 
-    def add_late(self, facts: Facts) -> None:
+    def add_late(self, facts: FragmentFacts) -> None:
         """A commit that was counted turns out to be linked after all."""
         self.unlinked_commits -= 1
         self.unlinked_frames -= facts.frames
@@ -293,10 +293,10 @@ class Result:
         if self.end_linked:
             self._add_facts(closing, closing.at_us)
 
-    def _add_linked(self, facts: Facts) -> None:
+    def _add_linked(self, facts: FragmentFacts) -> None:
         self.header_linked = True
         self.end_us = max(self.end_us, self.time(facts.until_us))
-        if isinstance(facts.sound, Sound):
+        if isinstance(facts.sound, FragmentSound):
             self.units += facts.sound.units
         self._add_facts(facts, facts.end_us)
 
@@ -305,12 +305,12 @@ class Result:
         if source not in self.clock_sources:
             self.clock_sources.append(source)
 
-    def _add_facts(self, facts: Facts | Closing, media_us: int) -> None:
+    def _add_facts(self, facts: FragmentFacts | Closing, media_us: int) -> None:
         self.gaps += facts.gaps
         self.marks += facts.marks
         self.stages += facts.stages
         self.rates += facts.rates or ()
-        if isinstance(facts.sound, Sound | SoundEnd):
+        if isinstance(facts.sound, FragmentSound | SoundEnd):
             self.sound_gaps += facts.sound.gaps
             self.sound_states += facts.sound.states
         self.add_source(facts.clock.source)

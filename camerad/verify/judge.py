@@ -22,11 +22,11 @@ from camerad.base.message_ids import MessageId
 from camerad.container import recording_files
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Found, Lost, Seen, Tail, TailKind, is_recording, walk
+from camerad.container.reader import Found, Lost, MemberSeen, Tail, TailKind, is_recording, walk
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.verify.checker import Checker
-from camerad.verify.findings import Judged, Kind
+from camerad.verify.findings import FindingKind, JudgedCommit
 from camerad.verify.report import Report, Verdict
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class NoRecordingError(UnreadableError):
     """Error raised when what is in a file could be read, and is no recording."""
 
 
-class Reader:
+class MemberReader:
     """The members of a file, read and hashed ahead by a thread of its own; a context manager.
 
     path: the file. keep_sealed: sealed members are handed over too. locked: whether somebody has
@@ -138,7 +138,7 @@ class Reader:
         self._queue.put(batch)
 
 
-Step = Callable[[Seen, Judged | None], None]
+Step = Callable[[MemberSeen, JudgedCommit | None], None]
 
 
 def never(_: Header) -> bool:
@@ -147,7 +147,7 @@ def never(_: Header) -> bool:
 
 
 def judge(
-    reader: Reader,
+    reader: MemberReader,
     path: str,
     checker: Checker,
     progress: Progress | None = None,
@@ -184,7 +184,7 @@ def judge(
     name = recording_files.ID.match(os.path.basename(path))
     if header is not None and name is not None and name[0] != header.id:
         text = f"the file is named like {name[0]}, and holds {header.id}"
-        checker.result.findings.say(Kind.MISNAMED, text)
+        checker.result.findings.say(FindingKind.MISNAMED, text)
     return Report(path, reader.size, checker.result)
 
 
@@ -214,7 +214,12 @@ def verify(
 
 
 def unreadable(
-    reader: Reader, path: str, error: UnreadableError, final: str | None, *, begun: bool = False
+    reader: MemberReader,
+    path: str,
+    error: UnreadableError,
+    final: str | None,
+    *,
+    begun: bool = False,
 ) -> Report:
     """The report on a file of which nothing can be judged. final, begun: as in `verify`."""
     report = Report(path, reader.size, problem=str(error))
@@ -232,7 +237,7 @@ def compare_end(checker: Checker, final: str | None) -> None:
     """
     if final is not None and checker.result.final != final:
         text = f"the ledger knows the end {final}, this one is {checker.result.final or 'none'}"
-        checker.result.findings.say(Kind.OTHER_END, text)
+        checker.result.findings.say(FindingKind.OTHER_END, text)
 
 
 def _once(
@@ -246,7 +251,7 @@ def _once(
 ) -> Report:
     """Check once."""
     checker = Checker(keys)
-    reader = Reader(path)
+    reader = MemberReader(path)
     try:
         with reader:
             report = judge(reader, path, checker, progress, may_run=may_run)

@@ -14,7 +14,7 @@ from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import RECOVERED, Header, Microphone, SoundChange, rfc3339
 from camerad.stream.wire import SoundState
-from camerad.verify.findings import TOUCHING_US, Finding, Kind, Result, Span
+from camerad.verify.findings import TOUCHING_US, Finding, FindingKind, Result, Span
 
 _LISTED: Final = 20
 """Lines of one sort that are printed; a program gets all of them."""
@@ -73,7 +73,7 @@ class Report:
             return Verdict.UNREADABLE
         if not result.authentic:
             return Verdict.NOT_AUTHENTIC
-        qualifying = any(finding.kind is not Kind.TORN for finding in result.findings)
+        qualifying = any(finding.kind is not FindingKind.TORN for finding in result.findings)
         qualifying = qualifying or bool(result.gaps or result.sound_gaps)
         return Verdict.QUALIFIED if qualifying else Verdict.AUTHENTIC
 
@@ -84,7 +84,7 @@ class Report:
             return "unreadable"
         if self.result.closing is not None and self.result.end_linked:
             return "recovered" if self.result.closing.reason == RECOVERED else "closed"
-        running = any(finding.kind is Kind.RUNNING for finding in self.result.findings)
+        running = any(finding.kind is FindingKind.RUNNING for finding in self.result.findings)
         return "running" if running else "unclosed"
 
     @property

@@ -20,7 +20,7 @@ from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
-from camerad.doctor.findings import LEVELS, Level, What
+from camerad.doctor.findings import LEVELS, FindingId, Level
 from camerad.doctor.wording import ENGLISH
 from camerad.ledger.entry_types import KINDS
 
@@ -114,7 +114,7 @@ def _felt(strokes: str) -> str:
 def _doctor() -> str:
     """What may be wrong, with its cure; what is well needs no table."""
     rows = []
-    for what in What:
+    for what in FindingId:
         if LEVELS[what] is Level.OK:
             continue
         said = ENGLISH.findings[what]

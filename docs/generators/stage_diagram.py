@@ -247,7 +247,7 @@ def _look(state: State) -> tuple[str, str, str]:
     return _patterns(signals.look(state))
 
 
-def _patterns(look: signals.Look) -> tuple[str, str, str]:
+def _patterns(look: signals.Indication) -> tuple[str, str, str]:
     return _pattern(look.green), _pattern(look.red), _pattern(look.amber)
 
 

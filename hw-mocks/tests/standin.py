@@ -24,7 +24,7 @@ import gpiozero
 from aiohttp import web
 from camerad.base.clock import SystemClock
 from camerad.config import Settings, load
-from camerad.hardware.buttons import Buttons, Line
+from camerad.hardware.buttons import ButtonLine, Buttons
 
 STAGES = ["idle", "self_view", "recording"]
 WHITE = b"\xff\xff"
@@ -76,7 +76,7 @@ class StandIn:
         self.amber = gpiozero.DigitalOutputDevice(lights.amber.gpio)
         self.buzzer = gpiozero.DigitalOutputDevice(settings.buzzer.gpio)
         self.vibration = gpiozero.DigitalOutputDevice(settings.vibration.gpio)
-        lines = [Line(one.name, one.gpio, one.active_low) for one in settings.buttons]
+        lines = [ButtonLine(one.name, one.gpio, one.active_low) for one in settings.buttons]
         self.buttons = Buttons(tuple(lines), self.edge, SystemClock())
         self.child = subprocess.Popen([sys.executable, "-m", "capture_standin", "camerad.capture"])
 

@@ -25,7 +25,7 @@ import pyrage
 
 from camerad.base import durable_files, process
 from camerad.base.clock import SECOND, ManualClock
-from camerad.behaviour.scene import Recording
+from camerad.behaviour.scene import RecordingScene
 from camerad.capture.encoding import Emptied
 from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Pictures
@@ -35,9 +35,9 @@ from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
 from camerad.recording.assembly import assemble
 from camerad.recording.audio_track import NOTHING_HEARD
-from camerad.recording.container_writer import SealedContainer
+from camerad.recording.container_writer import ContainerWriter
 from camerad.recording.fragment_muxer import FragmentMaker
-from camerad.recording.segmenter import Cutter
+from camerad.recording.segmenter import Segmenter
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.picture import Panel
 from camerad.selfview.screen import Screen
@@ -160,7 +160,9 @@ def taken_in(packets: Packets, ends: tuple[socket.socket, socket.socket]) -> Non
 
     def take(number: int) -> None:
         info, unit = packets[number]
-        header = wire.Header(wire.Kind.PACKET, info.key, 1, number, at_us(number), len(unit))
+        header = wire.MessageHeader(
+            wire.MessageKind.PACKET, info.key, 1, number, at_us(number), len(unit)
+        )
         near.sendmsg([header.pack(), unit])
         while intake.pump(far, at_us(number)) is not None:
             pass
@@ -173,7 +175,7 @@ def fragments(packets: Packets) -> list[bytes]:
     """From the ring to fragments, fifteen pictures each; the fragments, each after its first."""
     ring = Ring(BITRATE, 1.0, lock=False)
     reader = ring.follow()
-    cutter = Cutter(SECOND // FPS)
+    cutter = Segmenter(SECOND // FPS)
     made: list[bytes] = []
     maker: list[FragmentMaker] = []
 
@@ -211,7 +213,7 @@ def written(made: list[bytes], directory: Path, clock: ManualClock) -> None:
     header = sealing.a_header(_Size(), directory, clock, sealer)
     key = SigningKey.generate()
     with mock.patch.object(durable_files, "sync", lambda *_: None):
-        container = SealedContainer(str(directory / "recordings"), header, init, key, sealer)
+        container = ContainerWriter(str(directory / "recordings"), header, init, key, sealer)
 
         def append(number: int) -> None:
             clock.advance(SECOND * PICTURES // FPS)
@@ -241,7 +243,7 @@ def shown(fd: int, clock: ManualClock) -> None:
     display = Framebuffer(f"/proc/self/fd/{device}", panel)
     screen = Screen(panel, True, asdict(LANGUAGES["en"]))
     viewer = Viewer(display, screen, FrameReader(fd), clock, FPS)
-    viewer.show(Recording(clock.now_us()))
+    viewer.show(RecordingScene(clock.now_us()))
 
     def show(number: int) -> None:
         clock.advance(SECOND // FPS)

@@ -31,9 +31,9 @@ from camerad.base.clock import SECOND, Clock, ManualClock, SystemClock
 from camerad.container import recording_files
 from camerad.container.encryption import Sealer
 from camerad.container.keys import SigningKey
-from camerad.container.statements import FORMAT, Closing, Facts, Header
+from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
 from camerad.ledger.ledger import Ledger
-from camerad.recording.container_writer import SealedContainer
+from camerad.recording.container_writer import ContainerWriter
 from tests.bench.film import FRAGMENT_US, KINDS, PICTURES, Film
 from tests.bench.machine import cpu_of_thread_ns, written_bytes
 from tests.bench.plan import FPS, answer
@@ -75,7 +75,7 @@ def main() -> None:
         began = time.monotonic()
         ledger.append("stage", stage="recording", display=True)
         header = a_header(film, directory, clock, sealer)
-        written = SealedContainer(str(directory / "recordings"), header, film.init, key, sealer)
+        written = ContainerWriter(str(directory / "recordings"), header, film.init, key, sealer)
         ledger.append("opened", id=header.id, header=written.header_sha256)
         sealed_ns = age_ns = footage = 0
         marks = []
@@ -160,11 +160,11 @@ def a_header(film: Film, directory: Path, clock: Clock, sealer: Sealer) -> Heade
     )
 
 
-def facts(number: int, clock: Clock) -> Facts:
+def facts(number: int, clock: Clock) -> FragmentFacts:
     """What a recorder says of a fragment that ends now and in which nothing happened."""
     now = clock.moment()
     first, last = now.boot_us - FRAGMENT_US, now.boot_us - SECOND // FPS
-    return Facts(number, first, last, now.boot_us, PICTURES, (), (), (), now, None, None)
+    return FragmentFacts(number, first, last, now.boot_us, PICTURES, (), (), (), now, None, None)
 
 
 def closing(count: int, clock: Clock) -> Closing:

@@ -28,7 +28,7 @@ from hw_mocks.footage import PreparedSource
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.capture import sound
-from camerad.capture.microphone import Microphone
+from camerad.capture.microphone import MicrophoneReader
 from camerad.capture.outbox import Outbox
 from camerad.capture.settings import SoundSettings
 from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
@@ -102,7 +102,7 @@ class Device:
         self.over = threading.Event()
 
     def packets(self) -> Iterator[memoryview]:
-        """See `camerad.capture.microphone.Device`."""
+        """See `camerad.capture.microphone.AudioDevice`."""
         size = BLOCK * sound.SAMPLE_BYTES
         began = time.thread_time_ns()
         for start in range(0, len(self._samples), size):
@@ -111,7 +111,7 @@ class Device:
         self.spent_ns = time.thread_time_ns() - began
 
     def close(self) -> None:
-        """See `camerad.capture.microphone.Device`; what it held has been sent by now."""
+        """See `camerad.capture.microphone.AudioDevice`; what it held has been sent by now."""
         self.over.set()
 
 
@@ -130,7 +130,7 @@ def hear(samples: bytes) -> tuple[float, SoundFormat, list[bytes]]:
         return devices.pop()
 
     outbox = Outbox(theirs, len(samples), _fail)
-    microphone = Microphone(SETTINGS, outbox, clock, opened)
+    microphone = MicrophoneReader(SETTINGS, outbox, clock, opened)
     received: list[bytes] = []
     reader = threading.Thread(target=_receive, args=[mine, received], daemon=True)
     reader.start()
@@ -162,7 +162,7 @@ def _units(data: bytes) -> list[bytes]:
     while at < len(data):
         header = wire.unpack(memoryview(data)[at : at + wire.HEADER.size])
         at += wire.HEADER.size
-        if header.kind is wire.Kind.SOUND:
+        if header.kind is wire.MessageKind.SOUND:
             found.append(data[at : at + header.length])
         at += header.length
     return found

@@ -28,10 +28,10 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
 from camerad.container.keys import SigningKey
 from camerad.provisioning import signing
-from camerad.provisioning.apply import Outcome, apply, camera_of
-from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
+from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import CONFIG, Kept
+from camerad.provisioning.state import CONFIG, ProvisioningState
 from camerad.provisioning.status import PENDING, Standing, standing_of
 from tests.campaign import blocklog
 from tests.campaign.blockstates import Entry, Log, State, certain, some, volatile
@@ -69,7 +69,7 @@ class _Stage:
     content: bytes
     by: SigningKey
     language: str
-    outcome: Outcome
+    outcome: ApplyOutcome
     told: list[tuple[str, int | None]]
     began_us: int = 0
     ended_us: int = 0
@@ -102,11 +102,11 @@ def _fat(directory: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(directory)], check=True)
 
 
-def _start(root: Path, boot: Path, clock: ManualClock) -> tuple[Outcome, Device]:
+def _start(root: Path, boot: Path, clock: ManualClock) -> tuple[ApplyOutcome, Device]:
     """What a camera's start does: first the file on the card, then the daemon."""
     provision = root / _PROVISION
     camera = camera_of(str(root / STATE))
-    outcome = apply(Card(str(boot)), Kept(str(provision)), camera)
+    outcome = apply(BootPartition(str(boot)), ProvisioningState(str(provision)), camera)
     device = Device(str(root), clock, provision)
     device.start()
     return outcome, device
@@ -159,7 +159,7 @@ class _Life:
         self._set_up(root, boot, "later", content, OFFICE, "en", told)
         told = [*told, ("refused", None)]
         content = document(3, office=STRANGER, camera=camera)
-        self._set_up(root, boot, "stranger's", content, STRANGER, "en", told, Outcome.REFUSED)
+        self._set_up(root, boot, "stranger's", content, STRANGER, "en", told, ApplyOutcome.REFUSED)
         told = [*told, ("applied", 4)]
         content = document(4, "language: de\n", camera=camera)
         self._set_up(root, boot, "mended", content, OFFICE, "de", told)
@@ -177,7 +177,7 @@ class _Life:
         by: SigningKey,
         language: str,
         told: list[tuple[str, int | None]],
-        outcome: Outcome = Outcome.APPLIED,
+        outcome: ApplyOutcome = ApplyOutcome.APPLIED,
     ) -> None:
         """A file is put on the card, and the camera is started and used."""
         stage = _Stage(name, content, by, language, outcome, told)
@@ -333,7 +333,7 @@ def _raised(life: _Life, root: Path, boot: Path) -> Exception | None:
 def _set_up_as(stage: _Stage, root: Path, boot: Path, after: Tree) -> list[str]:
     """What is wrong with a camera that was started with this file on its card."""
     found = []
-    refused = stage.outcome is Outcome.REFUSED
+    refused = stage.outcome is ApplyOutcome.REFUSED
     on_card = {path.name for path in boot.iterdir()}
     wanted = {REPORT, NAME, signing.NAME} if refused else {REPORT}
     if on_card != wanted:

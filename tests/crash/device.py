@@ -1,7 +1,7 @@
 """A device's keeping, run step by step on a clock that stands still in between.
 
-It is the production code's `Keeping`, without its thread: what the thread would do happens when the
-life asks for it, so that every run does the same in the same order.
+It is the production code's `StoreWorker`, without its thread: what the thread would do happens when
+the life asks for it, so that every run does the same in the same order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from camerad import config
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.config import Settings
-from camerad.container.statements import FORMAT, Closing, Facts, Header
-from camerad.daemon.store_worker import Keeping
+from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
+from camerad.daemon.store_worker import StoreWorker
 from camerad.office.offload import Offloaded, offload
 from camerad.recording.container_writer import Sink
 from camerad.store import disk, identity
@@ -78,7 +78,7 @@ class Device:
         self.root: Final = os.path.realpath(root)  # as the kernel tells it (`abandon`)
         self.clock: Final = clock
         self.settings: Final = settings(root, provision_dir)
-        self._keeping = Keeping(
+        self._keeping = StoreWorker(
             self.settings,
             clock,
             on_opened=lambda _: None,
@@ -207,7 +207,7 @@ class Recording:
         end_us = self._clock.advance(FRAGMENT_US)
         self.sink.append(
             self._random.randbytes(size),
-            Facts(
+            FragmentFacts(
                 sequence=self._sequence,
                 first_us=first_us,
                 last_us=end_us - SECOND // FPS,

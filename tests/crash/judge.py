@@ -24,13 +24,13 @@ from camerad.container.severity import Severity
 from camerad.ledger.audit import read_ledger
 from camerad.ledger.entries import Head
 from camerad.ledger.entry_types import EXPIRED
-from camerad.ledger.recording_state import Known
+from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.state import LedgerState
 from camerad.store import receipts
 from camerad.store.locations import EARLIER_LEDGER
 from camerad.store.receipts import Receipt
 from camerad.store.recovery import TORN
-from camerad.verify.findings import Kind as Finding
+from camerad.verify.findings import FindingKind as Finding
 from camerad.verify.judge import verify
 from tests.crash.device import OFFICE, STATE
 from tests.crash.model import Stored, Tree, parent
@@ -311,7 +311,7 @@ class LifeJudge:
             return [*wrong, f"{path} ends with {final}, but the ledger says {known.final}"]
         return wrong
 
-    def _known(self, known: Known, there: set[str]) -> list[str]:
+    def _known(self, known: RecordingState, there: set[str]) -> list[str]:
         path = f"{RECORDINGS}{known.id}{_TAR}"
         wrong = []
         if known.missing:

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from camerad.behaviour.update import Phase
+from camerad.behaviour.update import UpdatePhase
 from camerad.update.boot_selection import Autoboot
 from camerad_image import layout
 from tests.campaign import lives, logwrites
@@ -40,9 +40,9 @@ _SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "idle": {"camera": "none"},
 }
 _SAID: Final = {
-    "is installed into slot": Phase.INSTALLING,
-    "is tried: the machine starts anew": Phase.TRYING,
-    "works, and starts by default": Phase.CONFIRMED,
+    "is installed into slot": UpdatePhase.INSTALLING,
+    "is tried: the machine starts anew": UpdatePhase.TRYING,
+    "works, and starts by default": UpdatePhase.CONFIRMED,
 }
 """What camerad says once a phase is durable."""
 _STAMP: Final = re.compile(r"\[\s*(\d+)\.(\d{6})\]")
@@ -62,7 +62,7 @@ class Half:
     directory: Path
     windows: dict[str, Window]
     life: Life
-    promised: list[tuple[int, Phase]]
+    promised: list[tuple[int, UpdatePhase]]
 
     @property
     def before(self) -> Path:
@@ -80,7 +80,7 @@ class Half:
         log.close()
         return log.entries
 
-    def reached(self, at_us: int) -> Phase:
+    def reached(self, at_us: int) -> UpdatePhase:
         """The last phase that had been told by then."""
         return [phase for since_us, phase in self.promised if since_us <= at_us][-1]
 
@@ -135,7 +135,7 @@ def live(base: Path, folder: Path, seed: int) -> UpdateLife:
         power.keep_files(card, data, directory)
     log.unlink()
     card.disk.unlink()
-    assert found[1].came_up()["phase"] == Phase.CONFIRMED
+    assert found[1].came_up()["phase"] == UpdatePhase.CONFIRMED
     journals = (found[1].before, (found[1].folder / "journal.txt").read_text())
     halves = [
         {**power.facts_of(*one, recorded), "said": said(journal)}
@@ -163,7 +163,7 @@ def load(folder: Path) -> UpdateLife | None:
         facts = json.loads((folder / _FACTS).read_text())
     except FileNotFoundError:
         return None
-    phases = (Phase.IDLE, Phase.TRYING)
+    phases = (UpdatePhase.IDLE, UpdatePhase.TRYING)
     first, second = (
         _half(folder / f"half-{number}", *one)
         for number, one in enumerate(zip(facts["halves"], phases, strict=True), 1)
@@ -174,11 +174,11 @@ def load(folder: Path) -> UpdateLife | None:
     return UpdateLife(folder, image, versions, made / "taken" / "boot.img", (first, second))
 
 
-def _half(directory: Path, facts: Mapping[str, Any], before: Phase) -> Half:
+def _half(directory: Path, facts: Mapping[str, Any], before: UpdatePhase) -> Half:
     life = power.life_of(directory, facts)
-    promised = [(0, before), *((at_us, Phase(phase)) for at_us, phase in facts["said"])]
+    promised = [(0, before), *((at_us, UpdatePhase(phase)) for at_us, phase in facts["said"])]
     half = Half(directory, {}, life, promised)
-    windows = _installation(half) if before is Phase.IDLE else _trial(half)
+    windows = _installation(half) if before is UpdatePhase.IDLE else _trial(half)
     return Half(directory, windows, life, promised)
 
 

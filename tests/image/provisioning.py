@@ -19,10 +19,10 @@ from camerad import config
 from camerad.base.clock import SECOND, ManualClock
 from camerad.config.provisioning import NAME
 from camerad.provisioning import signing
-from camerad.provisioning.apply import Outcome, apply, camera_of
-from camerad.provisioning.boot_partition import Card as CommonCard
+from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
+from camerad.provisioning.boot_partition import BootPartition as CommonCard
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import CONFIG, Kept
+from camerad.provisioning.state import CONFIG, ProvisioningState
 from camerad.provisioning.status import PENDING, Standing, standing_of
 from camerad_image import layout
 from camerad_image.rootfs import FILES
@@ -158,8 +158,10 @@ def _raised(judge: LifeJudge, root: Path, boot: Path) -> Exception | None:
     provision = root / _PROVISION
     device = Device(str(root), clock, provision)
     try:
-        outcome = apply(CommonCard(str(boot)), Kept(str(provision)), camera_of(str(root / STATE)))
-        if outcome not in (Outcome.APPLIED, Outcome.NOTHING):
+        outcome = apply(
+            CommonCard(str(boot)), ProvisioningState(str(provision)), camera_of(str(root / STATE))
+        )
+        if outcome not in (ApplyOutcome.APPLIED, ApplyOutcome.NOTHING):
             raise AssertionError(f"the office's file is {outcome}")
         device.start()
     except Exception as error:  # noqa: BLE001 - whatever it is, the judge is told

@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from camerad.base.errors import CameradError
-from camerad.behaviour.update import Phase, Running
+from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update import boot_selection
 from camerad.update.state import FOLDER, NAME, PENDING, Record, prepare
 from camerad.update.updater import Updates
@@ -47,19 +47,25 @@ from tests.image.power_update import PARTITIONS, PHASES, Half, UpdateLife, place
 from tests.image.provisioning import check_common
 from tests.updates.card import verity_fits
 
-_ORDER: Final = (Phase.IDLE, Phase.INSTALLING, Phase.TO_TRY, Phase.TRYING, Phase.CONFIRMED)
-_TELLS: Final = {"marking": Phase.TRYING, "confirming": Phase.CONFIRMED}
+_ORDER: Final = (
+    UpdatePhase.IDLE,
+    UpdatePhase.INSTALLING,
+    UpdatePhase.TO_TRY,
+    UpdatePhase.TRYING,
+    UpdatePhase.CONFIRMED,
+)
+_TELLS: Final = {"marking": UpdatePhase.TRYING, "confirming": UpdatePhase.CONFIRMED}
 """What is told of an update at the end of a phase."""
 _ONE_CONTROL_PER: Final = 5
 _STARTS: Final = 3
 """An update that is cut takes at most so many to its end: it is looked at, tried, and given up."""
 _ENDS: Final = {
-    "IDLE A": ("A", Phase.IDLE),
-    "INSTALLING A": ("A", Phase.IDLE),
-    "TO_TRY A": ("B", Phase.CONFIRMED),
-    "TRYING A": ("A", Phase.FELL_BACK),
-    "TRYING B": ("B", Phase.CONFIRMED),
-    "CONFIRMED B": ("B", Phase.CONFIRMED),
+    "IDLE A": ("A", UpdatePhase.IDLE),
+    "INSTALLING A": ("A", UpdatePhase.IDLE),
+    "TO_TRY A": ("B", UpdatePhase.CONFIRMED),
+    "TRYING A": ("A", UpdatePhase.FELL_BACK),
+    "TRYING B": ("B", UpdatePhase.CONFIRMED),
+    "CONFIRMED B": ("B", UpdatePhase.CONFIRMED),
 }
 """Of each kind of a state, which says how far the update was and what starts by default: which slot
 runs at last, and what has become of the update."""
@@ -144,9 +150,11 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
             record, unreadable = _kept(provision)
             found += unreadable
             kept = prepare(str(provision / FOLDER))
-            carrying = Updates(boot_selection.Card(str(boot)), kept, lambda: None, lambda: None)
+            carrying = Updates(
+                boot_selection.BootSelection(str(boot)), kept, lambda: None, lambda: None
+            )
             version = life.versions[primary]
-            now = Running(releases.NAME, version, updates.MINIMUM, primary, primary)
+            now = RunningVersion(releases.NAME, version, updates.MINIMUM, primary, primary)
             phase = carrying.look(now)
             if kept.state.pending != (provision / FOLDER / PENDING).exists():
                 found.append("the units look at something else than is so")
@@ -157,9 +165,9 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
     reached, promised = record.state.phase, half.reached(at_us)
     if reached not in _ORDER or _ORDER.index(reached) < _ORDER.index(promised):
         found.append(f"the update is {reached}, and {promised} had been told")
-    if (primary == "B") != (phase is Phase.CONFIRMED):
+    if (primary == "B") != (phase is UpdatePhase.CONFIRMED):
         found.append(f"slot {primary} starts, and the update is {phase}")
-    if primary == "B" or phase in (Phase.TO_TRY, Phase.FELL_BACK):
+    if primary == "B" or phase in (UpdatePhase.TO_TRY, UpdatePhase.FELL_BACK):
         found += _slot_b(life, cut)
     return Verdict(f"{reached.name} {primary}", found)
 

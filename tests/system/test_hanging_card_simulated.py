@@ -17,7 +17,7 @@ from camerad.base.async_utils import EventLoop
 from camerad.base.errors import EX_CANTCREAT, StorageError
 from camerad.behaviour import budget, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage
-from camerad.daemon.early_start import Early
+from camerad.daemon.early_start import EarlyStart
 from camerad.store.disk import StateDirectoryError
 from tests.system.test_presses_simulated import gpio
 from tests.system.test_reboots_simulated import SECOND, Board, always, board
@@ -39,7 +39,7 @@ class Card:
         self._board = board
 
         def hang(_: EventLoop, work: Callable[[], Any]) -> asyncio.Future[Any]:
-            if getattr(work, "__func__", None) is not Early.answer:
+            if getattr(work, "__func__", None) is not EarlyStart.answer:
                 return at_once(work)
             at_once(work)  # the real card of the test has answered by then
             loop = asyncio.get_running_loop()
@@ -111,10 +111,10 @@ def test_what_a_card_says_late_is_a_condition_and_never_an_end(
 def test_a_place_that_may_not_be_written_ends_the_start(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_early: Early) -> None:
+    def refuse(_early: EarlyStart) -> None:
         raise StateDirectoryError("it may not be written by the daemon's user")
 
-    monkeypatch.setattr(Early, "answer", refuse)
+    monkeypatch.setattr(EarlyStart, "answer", refuse)
     with pytest.raises(StateDirectoryError) as refused:
         board.boot(always, 10)
     assert refused.value.exit_code == EX_CANTCREAT

@@ -69,7 +69,7 @@ def hearing(folder: Path, order: dict[str, Any], **variables: str) -> Iterator[d
 
 
 def states(child: Child) -> list[str]:
-    return [body["state"] for body in child.of(wire.Kind.SOUND_STATE)]
+    return [body["state"] for body in child.of(wire.MessageKind.SOUND_STATE)]
 
 
 def until_state(child: Child, state: str) -> None:

@@ -36,9 +36,9 @@ from camerad.behaviour.scene import Scene
 from camerad.config import load
 from camerad.daemon import app, recording_manager
 from camerad.daemon.dispatcher import Step
-from camerad.daemon.open_store import Opened
+from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.recording_manager import CONTINUED
-from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.shift_manager import ShiftManager
 from camerad.recording import recorder
 from camerad.store import disk
 from camerad.stream.wire import SoundMode
@@ -56,7 +56,7 @@ ABSURD = ([25, 40, 80, 1100, 2100], [10, 8, 4, 1, 2], (25, 120))
 # Nobody can tell these from bounce: no table says where they lead.
 BELOW_BOUNCE = ([1, 3, 9, 19, 30, 1100], [4, 4, 4, 4, 4, 1], (1, 40))
 
-FOUND = Opened(thumbprint="x" * 43, resume=None, cut_off=False)
+FOUND = OpenedStore(thumbprint="x" * 43, resume=None, cut_off=False)
 
 
 class Link:
@@ -191,7 +191,7 @@ class Recorder:
 class Keeping:
     """In place of identity, ledger and store: a card that takes everything at once."""
 
-    def __init__(self, world: World, on_opened: Callable[[Opened], None]) -> None:
+    def __init__(self, world: World, on_opened: Callable[[OpenedStore], None]) -> None:
         self._world = world
         self._on_opened = on_opened
 
@@ -224,7 +224,7 @@ class Daemon(app.App):
         return self._core.state
 
     @property
-    def shifts(self) -> Shifts:
+    def shifts(self) -> ShiftManager:
         return self._shifts
 
     def intend(self, intent: stages.Intent, source: str) -> str | None:
@@ -351,7 +351,7 @@ def run(
     hands: Callable[[random.Random], list[oracle.Press]],
     *,
     around: Callable[[World], None] = lambda world: None,
-    found: Opened = FOUND,
+    found: OpenedStore = FOUND,
     **sections: Any,
 ) -> tuple[World, list[oracle.Press]]:
     """Let the daemon live through the presses of `hands`, and end it, if it has not ended itself.
@@ -377,7 +377,7 @@ def _live(
     hands: Callable[[random.Random], list[oracle.Press]],
     *,
     around: Callable[[World], None],
-    found: Opened,
+    found: OpenedStore,
     sections: dict[str, Any],
 ) -> tuple[World, list[oracle.Press]]:
     chance = random.Random(seed)
@@ -427,9 +427,9 @@ def _live(
     monkeypatch.setattr(process, "raise_file_limit", lambda: None)
     monkeypatch.setattr(EventLoop, "in_thread", lambda _, work: at_once(work))
     monkeypatch.setattr(app, "CaptureLink", link)
-    monkeypatch.setattr(app, "SelfView", display)
+    monkeypatch.setattr(app, "SelfViewProcess", display)
     monkeypatch.setattr(recorder, "Recorder", record)
-    monkeypatch.setattr(recording_manager, "Keeping", keep)
+    monkeypatch.setattr(recording_manager, "StoreWorker", keep)
     monkeypatch.setattr(disk, "prepare", lambda directory: None)
     monkeypatch.setattr(disk, "usable", lambda directory: None)
     monkeypatch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
@@ -514,7 +514,7 @@ def test_presses_shorter_than_bounce_do_no_harm(
 
 
 MUTED_US = 123
-DIED = Opened("x" * 43, resume="ID", cut_off=False, display=True, muted_us=MUTED_US)
+DIED = OpenedStore("x" * 43, resume="ID", cut_off=False, display=True, muted_us=MUTED_US)
 
 
 def test_a_daemon_lives_below_a_path_that_is_too_long_for_a_socket(

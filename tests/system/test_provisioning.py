@@ -9,7 +9,7 @@ import pytest
 
 from camerad.ledger import log_segments
 from camerad.provisioning import orders, status
-from camerad.provisioning.orders import Order
+from camerad.provisioning.orders import LedgerOrder
 from camerad.store import identity
 from tests.system.gaps import edges
 from tests.system.harness import PATIENCE, body_camera, configuration, now_us, until
@@ -34,7 +34,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     place = tmp_path / "provision"
     place.mkdir()
     device = {"provision_dir": str(place)}
-    refused = Order("refused", "0" * 64, None, "", "", "unsigned", None, id=orders.new_id())
+    refused = LedgerOrder("refused", "0" * 64, None, "", "", "unsigned", None, id=orders.new_id())
     orders.give(str(place), refused)
     config = configuration(tmp_path, "generic", recipients=[], device=device)
     with body_camera(tmp_path, config, ready=False) as camera:
@@ -54,7 +54,9 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
     assert told(state) == ["refused"]
 
     # The office's file was taken over; another one lies on the card now, which was refused.
-    applied = Order("applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id())
+    applied = LedgerOrder(
+        "applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id()
+    )
     orders.give(str(place), applied)
     for name in (status.ACCEPTED, status.REFUSED):
         (place / name).touch()

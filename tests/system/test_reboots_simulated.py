@@ -70,7 +70,7 @@ class Camera(Link):
         return now_us if self._hangs_us is None else min(now_us, self._hangs_us)
 
     def start(self) -> None:
-        self._take(recovery.Tick(self._world.clock.now_us()))
+        self._take(recovery.RecoveryTick(self._world.clock.now_us()))
 
     def stop(self, deadline_us: int) -> None:
         self._stopped = True
@@ -97,13 +97,13 @@ class Camera(Link):
         self._timer = self._world.loop.call_at(due_us / 1e6, self._tick)
 
     def _tick(self) -> None:
-        self._take(recovery.Tick(self._world.clock.now_us()))
+        self._take(recovery.RecoveryTick(self._world.clock.now_us()))
 
     def _launch(self) -> None:
         self.starts.append(self._world.clock.now_us())
         self._running += 1
         number = self._running
-        self._world.loop.call_soon(self._take, recovery.Started(self._world.clock.now_us()))
+        self._world.loop.call_soon(self._take, recovery.ProcessStarted(self._world.clock.now_us()))
         self._world.loop.call_later(1.0, self._lives, number)
 
     def _lives(self, number: int) -> None:
@@ -197,9 +197,9 @@ class Board:
             return Recorder(world, plan, **callbacks)
 
         self._patch.setattr(app, "CaptureLink", link)
-        self._patch.setattr(app, "SelfView", display)
+        self._patch.setattr(app, "SelfViewProcess", display)
         self._patch.setattr(recorder, "Recorder", record)
-        self._patch.setattr(recording_manager, "Keeping", keep)
+        self._patch.setattr(recording_manager, "StoreWorker", keep)
         self._patch.setattr(disk, "claim", lambda directory: os.open(os.devnull, os.O_RDONLY))
         self.daemon = Daemon(self.settings, self.clock)
         self.daemon.world = world

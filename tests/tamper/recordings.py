@@ -32,7 +32,7 @@ from sound_helpers import made_with_sound
 from camerad.container import ustar
 from camerad.container.chain import commit_name, fragment_name
 from camerad.container.keys import SigningKey, decode_base64url, encode_base64url
-from camerad.container.statements import Facts
+from camerad.container.statements import FragmentFacts
 
 ATTACKER = SigningKey.generate()
 
@@ -458,7 +458,9 @@ def _with_header(token: bytes, key: SigningKey, more: dict[str, object]) -> byte
     return _token(changed.encode(), payload, key)
 
 
-def _forged(it: Made, facts: Sequence[Facts], key: SigningKey, closing: object = None) -> Members:
+def _forged(
+    it: Made, facts: Sequence[FragmentFacts], key: SigningKey, closing: object = None
+) -> Members:
     segments = [data for name, data in it.members if name.endswith(".age")][: 1 + len(facts)]
     frames = sum(one.frames for one in facts)
     ended = closing or some_closing(frames, it.header.origin_us + it.end_us)

@@ -18,7 +18,7 @@ from camerad.behaviour.reboots import Reboots, to_json
 from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.daemon.camera_supervisor import CameraSupervisor
-from camerad.daemon.reboot_log import NAME, Rebooting
+from camerad.daemon.reboot_log import NAME, RebootLog
 from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import AtOnce, Heard, record, starting_core
 
@@ -58,7 +58,7 @@ class Scene:
         self.settled = asyncio.Event()
         self.settled.set()
         self.camera = CameraSupervisor(
-            self.core, Rebooting(str(directory)), self.settled, self._note, self.codes.append
+            self.core, RebootLog(str(directory)), self.settled, self._note, self.codes.append
         )
 
     def _note(self, kind: str, **facts: Any) -> None:
@@ -206,6 +206,6 @@ def test_a_camera_that_has_worked_for_long_makes_reboots_forgotten(scene: Scene)
 def test_the_wearer_is_told_of_a_reboot_that_ended_a_recording(
     scene: Scene, recording: bool
 ) -> None:
-    Rebooting(str(scene.directory)).resolve(recording=recording)
+    RebootLog(str(scene.directory)).resolve(recording=recording)
     scene.live(lambda: scene.threads.background(scene.camera.note_reboot()))
     assert scene.heard.effects.count(stages.Cue(stages.CueKind.CUT_OFF)) == recording

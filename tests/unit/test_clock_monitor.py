@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from camerad.base.clock import SECOND, ClockSource, ManualClock
-from camerad.base.wall_clock import Known, TimeKeeper
+from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.behaviour.stages import Condition
 from camerad.daemon.clock_monitor import ClockMonitor
 from tests.system.virtual_time import VirtualLoop
@@ -69,7 +69,7 @@ def test_before_the_ledger_was_read_nothing_is_told_of_the_clock(scene: Scene) -
 
 def test_a_clock_that_nothing_confirms_is_a_condition_and_in_the_ledger(scene: Scene) -> None:
     async def settle() -> None:
-        scene.monitor.learn(Known())
+        scene.monitor.learn(KnownTime())
         scene.settled.set()
         await asyncio.sleep(60)
 
@@ -81,7 +81,7 @@ def test_a_clock_that_nothing_confirms_is_a_condition_and_in_the_ledger(scene: S
 
 def test_a_clock_that_is_set_right_is_counted_told_and_trusted(scene: Scene) -> None:
     async def settle() -> None:
-        scene.monitor.learn(Known())
+        scene.monitor.learn(KnownTime())
         scene.settled.set()
         await asyncio.sleep(12)
         scene.clock.step_wall(3600 * SECOND)
@@ -100,6 +100,6 @@ def test_a_clock_that_is_set_right_is_counted_told_and_trusted(scene: Scene) -> 
 
 def test_a_clock_that_a_test_brings_is_believed(scene: Scene) -> None:
     monitor = ClockMonitor(scene.core, None, scene._note)
-    monitor.learn(Known())
+    monitor.learn(KnownTime())
     asyncio.run(asyncio.wait_for(monitor.watch(scene.settled, lambda: None), 20))
     assert scene.notes == []

@@ -19,7 +19,7 @@ from camerad.config import load
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.control import routes
 from camerad.control.server import Control
-from camerad.daemon.store_worker import Keeping
+from camerad.daemon.store_worker import StoreWorker
 from camerad.store import receipts
 from camerad.store.store import Store
 from tests.system.harness import configuration
@@ -37,7 +37,7 @@ class Daemon:
 
     device = "camera-07"
 
-    def __init__(self, keeping: Keeping) -> None:
+    def __init__(self, keeping: StoreWorker) -> None:
         self._keeping = keeping
 
     def ask(self, work: Callable[..., Any]) -> Awaitable[Any]:
@@ -59,7 +59,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[Keeping]:
+def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[StoreWorker]:
     """A keeping thread with one recording."""
     settings = load(
         configuration(
@@ -68,7 +68,7 @@ def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[Keeping]:
     )
     os.makedirs(tmp_path / "recordings")
     broken: list[BaseException] = []
-    made = Keeping(
+    made = StoreWorker(
         settings,
         clock,
         on_opened=lambda _opened: None,
@@ -91,7 +91,7 @@ def keeping(tmp_path: Path, clock: ManualClock) -> Iterator[Keeping]:
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
-def play(keeping: Keeping, directory: Path, scene: Callable[[Ask], Awaitable[None]]) -> None:
+def play(keeping: StoreWorker, directory: Path, scene: Callable[[Ask], Awaitable[None]]) -> None:
     async def run() -> None:
         control = Control(Daemon(keeping), str(directory / "run"), None)
         await control.open()
@@ -115,7 +115,7 @@ def test_the_most_copies_in_a_request_are_the_most_in_a_receipt() -> None:
     assert routes.MOST == receipts.MOST
 
 
-def test_identity_and_head_are_those_of_the_device(keeping: Keeping, tmp_path: Path) -> None:
+def test_identity_and_head_are_those_of_the_device(keeping: StoreWorker, tmp_path: Path) -> None:
     async def scene(ask: Ask) -> None:
         status, identity = await ask("GET", "/identity")
         assert (status, identity["device"]) == (200, "camera-07")
@@ -133,7 +133,7 @@ def test_identity_and_head_are_those_of_the_device(keeping: Keeping, tmp_path: P
 
 
 def test_what_is_held_stays_until_it_is_released(
-    keeping: Keeping, tmp_path: Path, clock: ManualClock
+    keeping: StoreWorker, tmp_path: Path, clock: ManualClock
 ) -> None:
     async def scene(ask: Ask) -> None:
         who = "A. Beck, evidence desk"
@@ -155,7 +155,7 @@ def test_what_is_held_stays_until_it_is_released(
     play(keeping, tmp_path, scene)
 
 
-def test_a_receipt_is_signed_and_then_noted(keeping: Keeping, tmp_path: Path) -> None:
+def test_a_receipt_is_signed_and_then_noted(keeping: StoreWorker, tmp_path: Path) -> None:
     async def scene(ask: Ask) -> None:
         ((listed,),) = [(await ask("GET", "/recordings"))[1]]
         copied = {"id": ID, "final": listed["final"], "sha256": "0" * 64, "bytes": 5}
@@ -176,7 +176,7 @@ def test_a_receipt_is_signed_and_then_noted(keeping: Keeping, tmp_path: Path) ->
 
 
 def test_a_storage_that_fails_is_told_from_what_cannot_be(
-    keeping: Keeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keeping: StoreWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise StorageError("the card takes nothing")
@@ -209,7 +209,7 @@ def test_a_storage_that_fails_is_told_from_what_cannot_be(
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(
-    keeping: Keeping, tmp_path: Path, target: str, body: Any, answer: tuple[int, str]
+    keeping: StoreWorker, tmp_path: Path, target: str, body: Any, answer: tuple[int, str]
 ) -> None:
     async def scene(ask: Ask) -> None:
         status, said = await ask("POST", target, body)

@@ -16,8 +16,8 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.config import load
 from camerad.control.server import Control
 from camerad.daemon.control_target import ControlTarget
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shift_manager import Shifts
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shift_manager import ShiftManager
 from tests.system.harness import configuration
 from tests.unit.core_helpers import idle_core
 
@@ -30,12 +30,12 @@ class Scene:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.core = core = idle_core(ManualClock(100 * SECOND))
-        self.recordings = Recordings(core, load(configuration(directory)), str(directory))
+        self.recordings = RecordingManager(core, load(configuration(directory)), str(directory))
         self.target = ControlTarget(
             device="camera-07",
             core=core,
             recordings=self.recordings,
-            shifts=Shifts(
+            shifts=ShiftManager(
                 core,
                 SHIFT_RULES,
                 lambda kind, **facts: None,

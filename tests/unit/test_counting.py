@@ -14,7 +14,7 @@ from camerad.base import durable_files
 from camerad.base.clock import SECOND, ManualClock
 from camerad.base.errors import StorageError
 from camerad.daemon import metrics_store
-from camerad.daemon.metrics_store import NAME, SAVE_SECONDS, Counting
+from camerad.daemon.metrics_store import NAME, SAVE_SECONDS, MetricsStore
 from tests.system.virtual_time import VirtualLoop
 
 
@@ -28,10 +28,10 @@ def life(
     seconds: float,
     clock: ManualClock | None = None,
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = at_once,
-) -> Counting:
+) -> MetricsStore:
     """One life of a daemon that long, closed in order."""
     clock = clock or ManualClock()
-    one = Counting(str(directory), clock, aside)
+    one = MetricsStore(str(directory), clock, aside)
 
     async def run() -> None:
         one.start()
@@ -47,7 +47,7 @@ def life(
     return one
 
 
-def running(one: Counting) -> float:
+def running(one: MetricsStore) -> float:
     microseconds: int = one.metrics.dump()["us"][0]
     return microseconds / SECOND
 

@@ -14,7 +14,7 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Condition, Intent, Stage
-from camerad.daemon.button_input import Hands
+from camerad.daemon.button_input import ButtonInput
 from camerad.daemon.dispatcher import Step, log_stage
 from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import RULES, Heard, idle_core, lives, record, starting_core
@@ -167,7 +167,7 @@ def test_the_timer_is_armed_once_for_an_event_whatever_follows_from_it() -> None
 def test_the_timer_is_armed_once_for_an_edge_and_once_for_what_the_edge_decides() -> None:
     clock = ManualClock(AT_US)
     core = idle_core(clock)
-    hands = Hands(core, DEFAULT_TWO_BUTTONS)
+    hands = ButtonInput(core, DEFAULT_TWO_BUTTONS)
     core.dispatcher.keep_time(hands)
     heard = Heard(core)
 

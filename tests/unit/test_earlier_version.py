@@ -20,7 +20,7 @@ import pytest
 from camerad.base.clock import DAY, ClockSource, ManualClock, Moment
 from camerad.cli.main import main
 from camerad.container.keys import SigningKey
-from camerad.store.recovery import Outcome, repair
+from camerad.store.recovery import RepairOutcome, repair
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "version-0.1.tar.xz"
 DEMO_KEY = Path(__file__).parents[2] / "hw-mocks" / "demo-office.txt"
@@ -91,7 +91,7 @@ def test_what_a_loss_of_power_cut_off_is_repaired(made: Path) -> None:
     recordings = sorted((made / "device/recordings").glob("*.tar"))
     key = SigningKey.from_pem((made / "device/identity.pem").read_bytes())
     outcomes = [repair(str(path), key, ManualClock()).outcome for path in recordings]
-    assert outcomes == [Outcome.WHOLE] * 4 + [Outcome.RECOVERED]
+    assert outcomes == [RepairOutcome.WHOLE] * 4 + [RepairOutcome.RECOVERED]
 
 
 def test_all_that_is_not_held_expires(

@@ -15,7 +15,7 @@ from gpiozero.pins.mock import MockFactory
 from camerad.base.clock import ManualClock
 from camerad.base.errors import HardwareError, StorageError
 from camerad.config import Settings, load
-from camerad.daemon.early_start import Early
+from camerad.daemon.early_start import EarlyStart
 from camerad.hardware.from_settings import lines
 from camerad.store import disk
 from tests.system.harness import PATIENCE, configuration
@@ -41,7 +41,7 @@ def test_what_the_buttons_do_before_the_daemon_is_there_reaches_it_in_order_and_
     settings: Settings, factory: MockFactory
 ) -> None:
     clock = ManualClock(1_000)
-    early = Early(settings, clock)
+    early = EarlyStart(settings, clock)
     main = lines(settings)[0]
     pin = factory.pin(main.gpio)
     pin.drive_low()  # pressed: the contact pulls the line to ground
@@ -73,7 +73,7 @@ def test_a_card_that_takes_its_time_delays_no_button_and_nobody_who_does_not_ask
         refuse(directory, errno.EIO)
 
     monkeypatch.setattr(disk, "probe", hang)
-    early = Early(settings, clock)
+    early = EarlyStart(settings, clock)
     clock.advance(2_000_000)
     factory.pin(main.gpio).drive_low()
     past: list[tuple[str, bool, int]] = []
@@ -98,7 +98,7 @@ def test_a_place_that_may_not_be_written_is_the_card_s_answer(
     settings: Settings, factory: MockFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disk, "probe", refuse)
-    early = Early(settings)
+    early = EarlyStart(settings)
     with pytest.raises(disk.StateDirectoryError, match="may not be written"):
         early.answer()
     early.close()
@@ -106,10 +106,10 @@ def test_a_place_that_may_not_be_written_is_the_card_s_answer(
 
 
 def test_a_second_daemon_touches_no_line(settings: Settings, factory: MockFactory) -> None:
-    early = Early(settings)
+    early = EarlyStart(settings)
     touched = len(factory.pins)
     with pytest.raises(StorageError, match="another process of camerad"):
-        Early(settings)
+        EarlyStart(settings)
     assert len(factory.pins) == touched
     early.close()
     os.close(early.claim)
@@ -120,8 +120,8 @@ def test_a_line_that_cannot_be_watched_leaves_the_claim_to_the_next(
 ) -> None:
     taken = gpiozero.DigitalInputDevice(lines(settings)[0].gpio)
     with pytest.raises(HardwareError):
-        Early(settings)
+        EarlyStart(settings)
     taken.close()
-    early = Early(settings)
+    early = EarlyStart(settings)
     early.close()
     os.close(early.claim)

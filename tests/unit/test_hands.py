@@ -10,8 +10,8 @@ import pytest
 from camerad.base.clock import ManualClock
 from camerad.behaviour.gestures import DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Intended, Intent
-from camerad.daemon.button_input import Hands
-from camerad.daemon.early_start import Early, EdgeHandler
+from camerad.daemon.button_input import ButtonInput
+from camerad.daemon.early_start import EarlyStart, EdgeHandler
 from tests.unit.core_helpers import Heard, idle_core, lives
 
 MS = 1_000
@@ -44,8 +44,8 @@ class Life:
         self.core = idle_core(self.clock)
         self.heard = Heard(self.core)
         self.lines = Lines(self.clock, button)
-        self.hands = Hands(self.core, DEFAULT_TWO_BUTTONS)
-        self.hands.take_over(cast(Early, self.lines))
+        self.hands = ButtonInput(self.core, DEFAULT_TWO_BUTTONS)
+        self.hands.take_over(cast(EarlyStart, self.lines))
         self.edge: Callable[[bool, int], None] = lambda pressed, at_us: self.hands._edge(
             button, pressed, at_us
         )

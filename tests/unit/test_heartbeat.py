@@ -12,7 +12,7 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock
 from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED
-from camerad.daemon.heartbeat import DIRECTORY, Heartbeat, Note
+from camerad.daemon.heartbeat import DIRECTORY, Heartbeat, WantedNote
 from tests.waiting import until
 
 ID = "20261124T153000Z-000001-00000001"
@@ -61,7 +61,7 @@ def running(heartbeat: Heartbeat, clock: ManualClock) -> Iterator[Recorded]:
 
 def noted(heartbeat: Heartbeat, clock: ManualClock, **facts: Any) -> None:
     """Wait for the note that says so of now."""
-    wanted = Note(clock.boot_id, **({"until_us": clock.now_us()} | facts))
+    wanted = WantedNote(clock.boot_id, **({"until_us": clock.now_us()} | facts))
     until(lambda: heartbeat.read(ID) == wanted, WAIT, lambda: f"{wanted}, not {heartbeat.read(ID)}")
 
 
@@ -114,12 +114,12 @@ def test_nothing_is_noted_of_what_is_over(
     heartbeat.follow(second)
     clock.advance(SECOND)
     until(lambda: heartbeat.read(OTHER), WAIT, "another beat")
-    assert heartbeat.read(ID) == Note(
+    assert heartbeat.read(ID) == WantedNote(
         clock.boot_id, clock.now_us() - SECOND - 7, NOT_STORED, "stop"
     )
     heartbeat.forget(ID)
     clock.advance(SECOND)
-    wanted = Note(clock.boot_id, clock.now_us())
+    wanted = WantedNote(clock.boot_id, clock.now_us())
     until(lambda: heartbeat.read(OTHER) == wanted, WAIT, "another beat")
     assert heartbeat.read(ID) is None
     heartbeat.forget(ID)  # there is none any more, which is right
@@ -131,7 +131,7 @@ def test_a_note_that_becomes_shorter_is_read_as_it_is(
 ) -> None:
     heartbeat.left(ID, clock.now_us(), "failed")
     heartbeat.begun(ID)
-    assert heartbeat.read(ID) == Note(clock.boot_id, clock.now_us())
+    assert heartbeat.read(ID) == WantedNote(clock.boot_id, clock.now_us())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_note_that_cannot_be_right_is_none(
     path = tmp_path / DIRECTORY / ID
     right = b'{"boot_id":"BOOT","until_us":5}'.replace(b"BOOT", clock.boot_id.encode())
     path.write_bytes(right)
-    assert heartbeat.read(ID) == Note(clock.boot_id, 5)
+    assert heartbeat.read(ID) == WantedNote(clock.boot_id, 5)
     path.write_bytes(content.replace(b"BOOT", clock.boot_id.encode()))
     assert heartbeat.read(ID) is None
 

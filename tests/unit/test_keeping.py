@@ -18,7 +18,7 @@ import pytest
 from camerad.base import durable_files
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.base.errors import StorageError
-from camerad.base.wall_clock import Known
+from camerad.base.wall_clock import KnownTime
 from camerad.behaviour import update
 from camerad.config import load
 from camerad.container import skeleton
@@ -29,13 +29,13 @@ from camerad.daemon import open_store
 from camerad.daemon import store_worker as keeping
 from camerad.daemon.crash_recovery import RESUME_US
 from camerad.daemon.heartbeat import Heartbeat
-from camerad.daemon.open_store import Opened
+from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
-from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, Keeping
+from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, StoreWorker
 from camerad.ledger.entries import Entry, parse
 from camerad.ledger.ledger import read_ledger
 from camerad.provisioning import orders
-from camerad.provisioning.orders import Order
+from camerad.provisioning.orders import LedgerOrder
 from camerad.recording.container_writer import FileGoneError
 from camerad.store import identity, listing, recovery
 from camerad.store.store import Store
@@ -63,11 +63,11 @@ class Scene:
         os.makedirs(directory / "recordings", exist_ok=True)
         self.directory = directory
         self.clock = clock
-        self.opened: list[Opened] = []
+        self.opened: list[OpenedStore] = []
         self.troubles: list[StorageError | None] = []
         self.broken: list[BaseException] = []
-        self.known: list[Known] = []
-        self.keeping = Keeping(
+        self.known: list[KnownTime] = []
+        self.keeping = StoreWorker(
             settings,
             clock,
             on_opened=self.opened.append,
@@ -86,7 +86,7 @@ class Scene:
         self.keeping._keep_house = counted  # type: ignore[method-assign]
         self.keeping.start()
 
-    def _time_known(self, known: Known) -> None:
+    def _time_known(self, known: KnownTime) -> None:
         """As the daemon's clock, which says what it is worth from here on."""
         self.known.append(known)
         before, now = known.this_boot, self.clock.moment()
@@ -169,7 +169,7 @@ def test_right_time_is_told_before_the_ledger_hears_of_a_start(scenes: Any) -> N
     clock.step_wall(40 * DAY)
     second = scenes(clock)
     second.kinds()
-    assert second.known == [Known(noted.wall_us, noted)]
+    assert second.known == [KnownTime(noted.wall_us, noted)]
     starts = [entry.clock.source for entry in second.written() if entry.kind == "start"]
     assert starts == [ClockSource.SYNCHRONISED, ClockSource.UNKNOWN]
 
@@ -277,7 +277,7 @@ def test_what_never_began_has_nothing_to_end(tmp_path: Path) -> None:
     """A daemon that cannot start ends its parts in order, also those that it did not come to."""
     settings = load(configuration(tmp_path, device={"state_dir": str(tmp_path)}))
     nothing: Any = None
-    keeping = Keeping(
+    keeping = StoreWorker(
         settings, ManualClock(), on_opened=nothing, on_trouble=nothing, on_broken=nothing
     )
     assert keeping.close(WAIT)
@@ -909,9 +909,9 @@ def test_another_key_is_said_loudly(
 # ----------------------------------------------------------------------------------- provisioning
 
 
-def ordered(place: Path, serial: int, retires: str | None = None) -> Order:
+def ordered(place: Path, serial: int, retires: str | None = None) -> LedgerOrder:
     """`camerad provision apply` has left an order."""
-    order = Order(
+    order = LedgerOrder(
         id=orders.new_id(),
         outcome="applied" if retires is None else "reset",
         sha256=f"{serial:064}",
@@ -1000,7 +1000,7 @@ def begin_shift(scene: Scene, wearer: str = "W-0815") -> int:
     return moment.boot_us
 
 
-def opened(scene: Scene) -> Opened:
+def opened(scene: Scene) -> OpenedStore:
     until(lambda: scene.opened, WAIT, "recordings can be kept")
     return scene.opened[0]
 
@@ -1044,7 +1044,7 @@ def test_what_became_of_an_update_is_told_while_the_daemon_runs(
 ) -> None:
     place = tmp_path / "provision"
     left = kept.prepare(str(place / kept.FOLDER))
-    state = update.State(update.Phase.TO_TRY, "B", "0.2.0-2", "0.1.0-1")
+    state = update.UpdateState(update.UpdatePhase.TO_TRY, "B", "0.2.0-2", "0.1.0-1")
     left.write(state, tell=True)
     scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})
 
@@ -1053,7 +1053,7 @@ def test_what_became_of_an_update_is_told_while_the_daemon_runs(
 
     housekept(scene)
     assert told() == ["to_try"]
-    left.write(replace(state, phase=update.Phase.CONFIRMED), tell=True)
+    left.write(replace(state, phase=update.UpdatePhase.CONFIRMED), tell=True)
     housekept(scene)
     housekept(scene)
     assert told() == ["to_try", "confirmed"]

@@ -12,7 +12,7 @@ from hw_mocks.pins import SimulatedFactory
 
 from camerad.base.clock import ManualClock
 from camerad.behaviour.budget import BEAT_SECONDS
-from camerad.behaviour.signals import ANSWERS, OFF, ON, Look
+from camerad.behaviour.signals import ANSWERS, OFF, ON, Indication
 from camerad.behaviour.stages import Condition, CueKind
 from camerad.daemon.light_monitor import LightMonitor
 from camerad.hardware.lights import Indicators, Output
@@ -72,7 +72,7 @@ def test_a_light_that_goes_out_by_itself_is_a_condition_until_it_burns_again(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def short() -> None:
-        scene.monitor.indicators.show(Look(green=OFF, red=ON, amber=OFF))
+        scene.monitor.indicators.show(Indication(green=OFF, red=ON, amber=OFF))
         await asyncio.sleep(3 * BEAT_SECONDS)
         assert scene.heard.events == []
         scene.pins.short(RED_GPIO, 2**60)
@@ -96,7 +96,7 @@ def test_a_fault_while_lights_are_set_is_a_condition_only_after_they_are_set(
     async def break_red() -> None:
         with monkeypatch.context() as broken:
             broken.setattr(gpiozero.DigitalOutputDevice, "on", refuse)
-            scene.monitor.indicators.show(Look(green=OFF, red=ON, amber=OFF))
+            scene.monitor.indicators.show(Indication(green=OFF, red=ON, amber=OFF))
             assert scene.heard.events == [], "no event comes from within"
         await asyncio.sleep(0)
         assert scene.heard.conditions == [(DOWN, True)]

@@ -10,7 +10,7 @@ import pytest
 from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Rules, Stage
-from camerad.daemon.microphone_control import Microphone, mode_for
+from camerad.daemon.microphone_control import MicrophoneControl, mode_for
 from camerad.stream.sound import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 from tests.unit.core_helpers import Heard, idle_core
@@ -53,7 +53,7 @@ class World:
         self.core = idle_core(ManualClock())
         self.listener = Heard(self.core)
         self.heard: list[SoundNews] = []
-        self.microphone = Microphone(
+        self.microphone = MicrophoneControl(
             self.core,
             pre_event=True,
             set_mode=self.modes.append,

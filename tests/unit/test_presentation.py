@@ -20,11 +20,11 @@ from camerad.config import load
 from camerad.config.controls import Announcements
 from camerad.daemon.announcer import Announcer
 from camerad.daemon.clock_monitor import ClockMonitor
-from camerad.daemon.power_monitor import Levers, Resources
+from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.daemon.presentation import Presentation
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shift_manager import Shifts
-from camerad.daemon.status import Status
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shift_manager import ShiftManager
+from camerad.daemon.status import StatusReporter
 from camerad.hardware import from_settings
 from camerad.hardware.display import NoDisplay
 from camerad.hardware.lights import Indicators
@@ -74,15 +74,17 @@ class Scene:
         self.pins, self.lines = pins, settings.lights
         self.clock = clock = ManualClock(100 * SECOND)
         self.core = core = idle_core(clock, rules=ARMED)
-        recordings = Recordings(core, settings, str(directory))
+        recordings = RecordingManager(core, settings, str(directory))
         levers = Levers(note_nothing, lambda: 0, lambda fps, reason: None, lambda reason: None)
         rules = ShiftRules(longest_us=3600 * SECOND, reminder_us=60 * SECOND, badge_us=60 * SECOND)
         self.cues: list[stages.CueKind] = []
-        self.shifts = Shifts(
+        self.shifts = ShiftManager(
             core, rules, note_nothing, play=self.cues.append, on_change=lambda: None
         )
         self.clock_monitor = ClockMonitor(core, None, note_nothing)
-        status = Status(settings, clock, recordings, Resources(core, settings, levers), self.shifts)
+        status = StatusReporter(
+            settings, clock, recordings, PowerMonitor(core, settings, levers), self.shifts
+        )
         self.shown = Presentation(core, self.clock_monitor, self.shifts, status, lambda: True)
         self.outputs = from_settings.outputs(settings)
         self.shown.indicators = Indicators(self.outputs, lambda output, what: None)
@@ -130,7 +132,7 @@ def test_red_is_on_before_the_next_listener_is_told(scene: Scene) -> None:
 def test_lights_are_set_before_show_lights_returns(scene: Scene) -> None:
     def life() -> None:
         record(scene.core)
-        scene.shown.indicators.show(signals.Look(signals.OFF, signals.OFF, signals.OFF))
+        scene.shown.indicators.show(signals.Indication(signals.OFF, signals.OFF, signals.OFF))
         assert not scene.red
         scene.shown.show_lights()
         assert scene.red
@@ -143,7 +145,7 @@ def test_the_display_shows_each_state_once_there_is_one(scene: Scene) -> None:
     display = Display()
     scene.shown.display = display
     scene.live(lambda: record(scene.core))
-    assert [type(shown) for shown in display.shown] == [scenes.Recording]
+    assert [type(shown) for shown in display.shown] == [scenes.RecordingScene]
 
 
 def test_what_happened_is_announced_with_whether_it_is_heard(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from camerad.behaviour import stages
 from camerad.behaviour.stages import Closed, Condition, Failed, Opened, Stage, State
 from camerad.config import load
 from camerad.daemon.buffers import make_rings
-from camerad.daemon.recording_manager import CONTINUED, Recordings
+from camerad.daemon.recording_manager import CONTINUED, RecordingManager
 from camerad.recording import recorder
 from camerad.recording.fragment_muxer import ParametersChangedError
 from tests.system.harness import configuration
@@ -66,7 +66,7 @@ class Camera:
         self.recorders: list[Recorder] = []
         self.clock = ManualClock(NOW_US)
         settings = load(configuration(directory, recording={"post_event_seconds": 20}))
-        self.recordings = Recordings(self, settings, str(directory), self.clock)
+        self.recordings = RecordingManager(self, settings, str(directory), self.clock)
         self.rings = make_rings(settings)
         self.recordings._rings = self.rings
         self.recordings._soundtracks.open(self.rings, lambda: None)

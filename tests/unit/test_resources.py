@@ -15,7 +15,7 @@ from camerad.behaviour.battery import Battery, Meter
 from camerad.behaviour.stages import Condition
 from camerad.config import load
 from camerad.daemon import power_monitor
-from camerad.daemon.power_monitor import Levers, Resources
+from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.hardware import power, thermal
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
@@ -81,7 +81,7 @@ class Scene:
         self.pulled = Pulled()
         self.memory = 200 * 1024 * 1024
         monkeypatch.setattr(thermal, "available_bytes", lambda: self.memory)
-        self.watch = Resources(self.core, settings, self.pulled.levers)
+        self.watch = PowerMonitor(self.core, settings, self.pulled.levers)
 
     @property
     def conditions(self) -> frozenset[Condition]:

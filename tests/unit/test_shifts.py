@@ -11,7 +11,7 @@ from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour import signals
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Condition, CueKind
-from camerad.daemon.shift_manager import KeptShift, Shifts
+from camerad.daemon.shift_manager import KeptShift, ShiftManager
 from tests.unit.core_helpers import end_recording, idle_core, lives, record
 
 HOUR = 3600 * SECOND
@@ -27,7 +27,7 @@ class Bench:
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.cues: list[CueKind] = []
         self.changes = 0
-        self.shifts = Shifts(
+        self.shifts = ShiftManager(
             self.core, RULES, self._note, play=self.cues.append, on_change=self._changed
         )
         self.core.dispatcher.listen(self.shifts.stepped)

@@ -16,8 +16,8 @@ from camerad.behaviour import stages
 from camerad.behaviour.budget import END_SECONDS, LEDGER_END_SECONDS, SHUTDOWN_SECONDS
 from camerad.behaviour.stages import Stage
 from camerad.config import load
-from camerad.daemon.recording_manager import Recordings
-from camerad.daemon.shutdown import Shutdown
+from camerad.daemon.recording_manager import RecordingManager
+from camerad.daemon.shutdown import ShutdownSequence
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
 from tests.unit.core_helpers import Heard, idle_core, record
@@ -33,10 +33,10 @@ class Scene:
         self.cuts: list[str] = []
         self.given: list[float] = []
         self.ends = True
-        recordings = Recordings(self.core, load(configuration(directory)), str(directory))
+        recordings = RecordingManager(self.core, load(configuration(directory)), str(directory))
         monkeypatch.setattr(recordings, "cut_short", self.cuts.append)
         monkeypatch.setattr(recordings, "close", self._close)
-        self.shutdown = Shutdown(self.core, recordings)
+        self.shutdown = ShutdownSequence(self.core, recordings)
 
     def _close(self, seconds: float) -> bool:
         self.given.append(seconds)

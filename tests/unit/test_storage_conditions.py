@@ -16,8 +16,8 @@ from camerad.base.errors import StorageError
 from camerad.behaviour.budget import CARD_SECONDS
 from camerad.behaviour.stages import Condition, CutOff, Intended, Stage
 from camerad.config import load
-from camerad.daemon.open_store import Opened, WhatIsKnown
-from camerad.daemon.recording_manager import CONTINUED, Recordings
+from camerad.daemon.open_store import OpenedStore, WhatIsKnown
+from camerad.daemon.recording_manager import CONTINUED, RecordingManager
 from camerad.store import disk
 from tests.system.harness import configuration
 from tests.system.virtual_time import VirtualLoop
@@ -81,7 +81,9 @@ class Scene:
         self.threads = Threads()
         self.core = idle_core(self.clock, self.threads)
         self.heard = Heard(self.core)
-        self.recordings = Recordings(self.core, load(configuration(directory)), str(directory))
+        self.recordings = RecordingManager(
+            self.core, load(configuration(directory)), str(directory)
+        )
         self.recordings._known = WhatIsKnown(lambda: None, lambda _: None, lambda _: None)
 
     @property
@@ -147,14 +149,14 @@ def test_a_ledger_that_opens_says_nothing_about_footage(scene: Scene) -> None:
     scene.card.refuses = errno.EIO
     scene.recordings.write_failed(refusal(errno.EIO))
     scene.recordings._keeping_troubled(refusal(errno.EIO))
-    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=False))
+    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=False))
     assert scene.look() == {FAILED}
 
 
 def test_read_only_is_over_when_the_file_system_says_so(scene: Scene) -> None:
     scene.card.writable = False
     assert scene.look() == {READ_ONLY}
-    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=False))
+    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=False))
     assert scene.look() == {READ_ONLY}
     scene.card.writable = True
     assert scene.look() == set()
@@ -276,13 +278,13 @@ def test_a_card_that_refuses_while_it_hangs_is_told_until_both_are_over(scene: S
 
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_the_wearer_is_told_of_a_recording_that_does_not_go_on(scene: Scene, cut_off: bool) -> None:
-    scene.recordings._keeping_opened(Opened("x" * 43, resume=None, cut_off=cut_off))
+    scene.recordings._keeping_opened(OpenedStore("x" * 43, resume=None, cut_off=cut_off))
     told: list[Any] = [one for one in scene.heard.events if isinstance(one, CutOff)]
     assert len(told) == cut_off
 
 
 def test_a_recording_that_goes_on_is_told_by_its_start(scene: Scene) -> None:
-    opened = Opened("x" * 43, resume="ID", cut_off=False)
+    opened = OpenedStore("x" * 43, resume="ID", cut_off=False)
     lives(scene.clock, lambda: scene.recordings._keeping_opened(opened))
     (step,) = scene.heard.steps
     assert isinstance(step.event, Intended)

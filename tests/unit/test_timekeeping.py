@@ -20,9 +20,9 @@ from camerad.base.wall_clock import (
     RTC_TOLERANCE_US,
     STEP_US,
     VERDICT_US,
+    ClockReading,
     ClockWatch,
-    Known,
-    Look,
+    KnownTime,
     Signs,
     TimeKeeper,
     detect_step,
@@ -120,7 +120,7 @@ class Machine:
         self.rtc = directory / "rtc0"
 
     def keeper(self, last_synchronised_us: int | None = None) -> TimeKeeper:
-        return TimeKeeper(self.synchronised, self.rtc, Known(last_synchronised_us), self.clock)
+        return TimeKeeper(self.synchronised, self.rtc, KnownTime(last_synchronised_us), self.clock)
 
     def starting(self) -> TimeKeeper:
         """One that has yet to be told what the ledger knows."""
@@ -193,7 +193,7 @@ def test_nothing_is_trusted_before_the_ledger_was_read_and_then_at_once(machine:
     keeper = machine.starting()
     machine.touch()
     assert looked(keeper) is ClockSource.UNKNOWN
-    keeper.learn(Known())
+    keeper.learn(KnownTime())
     assert keeper.source() is ClockSource.SYNCHRONISED, "without another look"
     assert keeper.last_synchronised_us == WALL_US
 
@@ -202,10 +202,10 @@ def test_an_rtc_is_held_against_what_the_ledger_knows(machine: Machine) -> None:
     keeper = machine.starting()
     machine.show()
     assert looked(keeper) is ClockSource.UNKNOWN
-    keeper.learn(Known(WALL_US - DAY))
+    keeper.learn(KnownTime(WALL_US - DAY))
     assert keeper.source() is ClockSource.RTC
     assert keeper.last_synchronised_us == WALL_US - DAY
-    keeper.learn(Known(WALL_US - 400 * DAY))
+    keeper.learn(KnownTime(WALL_US - 400 * DAY))
     assert keeper.last_synchronised_us == WALL_US - DAY, "only its first word counts"
 
 
@@ -221,7 +221,7 @@ def test_a_clock_that_was_set_is_not_trusted_after_a_restart_of_the_daemon_eithe
     keeper = machine.starting()
     if looks_first:
         keeper.look()
-    keeper.learn(Known(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
+    keeper.learn(KnownTime(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
     assert looked(keeper) is ClockSource.UNKNOWN
     machine.clock.advance(60 * SECOND)
     assert looked(keeper) is ClockSource.UNKNOWN
@@ -240,7 +240,7 @@ def test_a_clock_that_was_not_set_is_as_good_after_a_restart_as_before(
     keeper = machine.starting()
     if looks_first:
         keeper.look()
-    keeper.learn(Known(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
+    keeper.learn(KnownTime(known.wall_us, replace(known, source=ClockSource.SYNCHRONISED)))
     assert looked(keeper) is ClockSource.SYNCHRONISED
 
 
@@ -279,7 +279,7 @@ def test_files_that_cannot_be_read_are_no_reason_and_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # A name that no file system takes: neither of the two can be asked for.
-    known = Known(WALL_US)
+    known = KnownTime(WALL_US)
     keeper = TimeKeeper(tmp_path / ("x" * 300), tmp_path / ("y" * 300), known, ManualClock())
     with caplog.at_level(logging.WARNING):
         assert looked(keeper) is ClockSource.UNKNOWN
@@ -392,7 +392,7 @@ def test_a_thread_that_loses_the_processor_sees_no_step(machine: Machine) -> Non
 
 def test_a_machine_clock_takes_its_word_from_the_keeper(machine: Machine) -> None:
     machine.synchronised.touch()
-    keeper = TimeKeeper(machine.synchronised, machine.rtc, Known())
+    keeper = TimeKeeper(machine.synchronised, machine.rtc, KnownTime())
     clock = SystemClock(keeper.source)
     assert not clock.moment().trusted
     keeper.look()
@@ -408,11 +408,13 @@ class Told:
     def __init__(self) -> None:
         self.all: list[ClockSource | int] = []
 
-    def watch(self, keeper: TimeKeeper, aside: Callable[..., asyncio.Future[Look]]) -> ClockWatch:
+    def watch(
+        self, keeper: TimeKeeper, aside: Callable[..., asyncio.Future[ClockReading]]
+    ) -> ClockWatch:
         return ClockWatch(keeper, aside, on_source=self.all.append, on_step=self.all.append)
 
 
-def aside(work: Callable[[], Look]) -> asyncio.Future[Look]:
+def aside(work: Callable[[], ClockReading]) -> asyncio.Future[ClockReading]:
     return asyncio.ensure_future(asyncio.to_thread(work))
 
 
@@ -448,7 +450,7 @@ def test_an_rtc_that_hangs_ends_the_trust_until_it_answers(
     machine.touch()
     answer = threading.Event()
 
-    def hang() -> Look:
+    def hang() -> ClockReading:
         assert answer.wait(10)
         return keeper.look()
 

@@ -10,7 +10,7 @@ from camerad.base.clock import ManualClock
 from camerad.config import load
 from camerad.daemon.app import App
 from camerad.hardware import from_settings
-from camerad.hardware.display import NoDisplay, SelfView
+from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.hardware.lights import Output
 from camerad.selfview.settings import TEXTS
 
@@ -47,7 +47,7 @@ def test_the_policy_says_whether_pictures_are_stamped(
     assert from_settings.capture(load(path))["stamp"] == told
 
 
-@pytest.mark.parametrize(("driver", "kind"), [("fbdev", SelfView), ("none", NoDisplay)])
+@pytest.mark.parametrize(("driver", "kind"), [("fbdev", SelfViewProcess), ("none", NoDisplay)])
 def test_a_camera_without_a_display_runs_no_process_for_one(
     tmp_path: Path, driver: str, kind: type
 ) -> None:

@@ -22,8 +22,8 @@ from random import Random
 import pytest
 
 from camerad.base.errors import CameradError
-from camerad.behaviour.update import Phase, Running
-from camerad.update.boot_selection import Card
+from camerad.behaviour.update import RunningVersion, UpdatePhase
+from camerad.update.boot_selection import BootSelection
 from camerad.update.state import prepare
 from camerad.update.updater import Updates
 from camerad_image import updates
@@ -94,7 +94,9 @@ class Life:
             if any(at <= one.offset < at + part.size and one.kind == WRITE for part, at in slot)
         )
 
-    def lying(self, window: tuple[int, int], phase: Phase, count: int, seed: int) -> list[State]:
+    def lying(
+        self, window: tuple[int, int], phase: UpdatePhase, count: int, seed: int
+    ) -> list[State]:
         """As a card is found after a start that came to its end, if none of its flushes did
         anything from some moment on, before the update reached a phase, which then was told."""
         log, random = Log(self.log, self.base), Random(seed)
@@ -108,13 +110,13 @@ class Life:
         ]
         return sorted(found, key=lambda one: (one.certain, one.issued, one.kept))
 
-    def told(self, at_us: int) -> tuple[Phase, ...]:
+    def told(self, at_us: int) -> tuple[UpdatePhase, ...]:
         """What may have become of the update in the next start, by what had been told."""
         if at_us >= self.trying[1]:
-            return (Phase.CONFIRMED,)
+            return (UpdatePhase.CONFIRMED,)
         if at_us >= self.installing[1]:
-            return (Phase.FELL_BACK, Phase.CONFIRMED)
-        return tuple(Phase)
+            return (UpdatePhase.FELL_BACK, UpdatePhase.CONFIRMED)
+        return tuple(UpdatePhase)
 
     def torn(self, window: tuple[int, int]) -> list[State]:
         """Those in which the data partition's superblock is torn."""
@@ -164,7 +166,9 @@ def is_whole(life: Life, disk: Path, start: Start, work: Path) -> bool:
     return same and card.is_whole(disk, start, work)
 
 
-def judged(life: Life, at_us: int, disk: Path, work: Path) -> tuple[str, Phase | None, list[str]]:
+def judged(
+    life: Life, at_us: int, disk: Path, work: Path
+) -> tuple[str, UpdatePhase | None, list[str]]:
     """The start after: which slot, how far the update is then (None: that cannot be told), and what
     is wrong."""
     try:
@@ -189,15 +193,17 @@ def judged(life: Life, at_us: int, disk: Path, work: Path) -> tuple[str, Phase |
                 if (work / "mnt/camerad" / name).read_bytes() != content:
                     wrong.append(f"{name} is another")
             kept = prepare(str(work / "mnt/provision/update"))
-            carrying = Updates(Card(str(boot)), kept, lambda: DOCKED, lambda: ())
+            carrying = Updates(BootSelection(str(boot)), kept, lambda: DOCKED, lambda: ())
             version = {"A": OLD, "B": NEW}[start.slot]
-            now = Running(IMAGE, version, updates.MINIMUM, start.slot, Card(str(boot)).primary)
+            now = RunningVersion(
+                IMAGE, version, updates.MINIMUM, start.slot, BootSelection(str(boot)).primary
+            )
             phase = carrying.look(now)
             if kept.state.pending != (work / "mnt/provision/update/pending").exists():
                 wrong.append("the units look at something else than is so")
     except (OSError, subprocess.CalledProcessError, CameradError) as error:
         return start.slot, None, [*wrong, f"what is kept cannot be used: {error}"]
-    if phase in (Phase.TO_TRY, Phase.FELL_BACK):
+    if phase in (UpdatePhase.TO_TRY, UpdatePhase.FELL_BACK):
         try:
             trial = card.firmware(disk, tryboot=True)
         except card.NoStartError as error:
@@ -207,14 +213,14 @@ def judged(life: Life, at_us: int, disk: Path, work: Path) -> tuple[str, Phase |
                 wrong.append("what waits for its trial, or had it, is not whole")
     if phase not in life.told(at_us):
         wrong.append(f"the update is {phase}, which it cannot be by what had been told")
-    if (start.slot == "B") != (phase is Phase.CONFIRMED):
+    if (start.slot == "B") != (phase is UpdatePhase.CONFIRMED):
         wrong.append(f"slot {start.slot} starts, and the update is {phase}")
     return start.slot, phase, wrong
 
 
 def judge_all(
     life: Life, work: Path, found: list[State]
-) -> list[tuple[str, Phase | None, list[str]]]:
+) -> list[tuple[str, UpdatePhase | None, list[str]]]:
     forward = work / "forward.img"
     shutil.copy(life.base, forward)
     log = Log(life.log, forward)
@@ -242,14 +248,17 @@ def test_whenever_the_power_is_lost_a_whole_system_starts_with_all_that_was_reco
     sys.stdout.write(f"{len(found)} states ({len(torn)} torn superblocks): {dict(counted)}\n")
     assert [wrong for _, _, wrong in verdicts if wrong] == []
     phases = [phase for _, phase, _ in verdicts]
-    assert phases[0] is Phase.IDLE
-    assert {Phase.TO_TRY, Phase.FELL_BACK} & set(phases)
-    assert phases[-1] is Phase.CONFIRMED, "the last ones are those of the end"
+    assert phases[0] is UpdatePhase.IDLE
+    assert {UpdatePhase.TO_TRY, UpdatePhase.FELL_BACK} & set(phases)
+    assert phases[-1] is UpdatePhase.CONFIRMED, "the last ones are those of the end"
 
 
 def test_a_card_that_lies_about_its_flushes_is_found_out(life: Life, work: Path) -> None:
     """The test before would otherwise pass where nothing is looked at."""
-    for window, told in ((life.installing, Phase.TRYING), (life.trying, Phase.CONFIRMED)):
+    for window, told in (
+        (life.installing, UpdatePhase.TRYING),
+        (life.trying, UpdatePhase.CONFIRMED),
+    ):
         found = life.lying(window, told, COUNT // 2, 2)
         caught = [wrong for _, _, wrong in judge_all(life, work, found) if wrong]
         sys.stdout.write(f"{len(caught)} of {len(found)} states of a card that lies found out\n")

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour import update
-from camerad.behaviour.update import Phase
-from camerad.update.errors import RefusedError, UpdateError
+from camerad.behaviour.update import UpdatePhase
+from camerad.update.errors import BundleRefusedError, UpdateError
 from camerad.update.rauc import Rauc
 from camerad_image import updates
 from camerad_image.boards import SLOTS
@@ -142,7 +142,7 @@ def test_a_bundle_is_written_into_the_slot_that_does_not_run_and_waits_for_its_t
     assert camera.slot_b() == tuple(padded(content) for content in CONTENT.values())
     for name in ("root-a", "boot-a"):
         assert (camera.root / name).read_bytes() == bytes(ROOM), "the system that runs"
-    assert camera.kept.state.phase is Phase.TO_TRY
+    assert camera.kept.state.phase is UpdatePhase.TO_TRY
     assert camera.card.primary == "A"
     # What RAUC does, the unit tests' played RAUC does too, in this order.
     assert [line for line in camera.asked() if line.startswith("set")] == [
@@ -174,9 +174,9 @@ def another(authority: pki.Authority, folder: Path) -> tuple[str, str]:
 
 def test_a_stranger_s_bundle_is_refused(camera: Camera, authority: pki.Authority) -> None:
     bundle = camera.make_bundle(another(authority, camera.root))
-    with pytest.raises(RefusedError, match="not a bundle that this camera trusts"):
+    with pytest.raises(BundleRefusedError, match="not a bundle that this camera trusts"):
         install(camera, bundle)
-    assert camera.kept.state.phase is Phase.IDLE
+    assert camera.kept.state.phase is UpdatePhase.IDLE
     assert camera.slot_b() == (bytes(ROOM), bytes(ROOM))
 
 
@@ -195,7 +195,7 @@ def test_a_bundle_that_is_not_whole_is_refused(
 ) -> None:
     bundle = camera.make_bundle(authority.signer)
     bundle.write_bytes(damage(bundle.read_bytes()))
-    with pytest.raises(RefusedError):
+    with pytest.raises(BundleRefusedError):
         install(camera, bundle)
     assert camera.slot_b() == (bytes(ROOM), bytes(ROOM))
 
@@ -211,7 +211,7 @@ def test_an_older_system_than_the_minimum_is_refused_by_us_and_by_rauc(
     with pytest.raises(UpdateError, match=r"(?i)version"):
         camera.updates.install(str(bundle), camera.running, rauc, again=False)
     assert camera.slot_b() == (bytes(ROOM), bytes(ROOM))
-    assert camera.kept.state.phase is Phase.IDLE
+    assert camera.kept.state.phase is UpdatePhase.IDLE
 
 
 def test_an_installation_that_must_not_go_on_is_ended(
@@ -220,11 +220,11 @@ def test_an_installation_that_must_not_go_on_is_ended(
     monkeypatch.setattr("camerad.update.rauc.LOOK_SECONDS", 0.001)
     bundle = camera.make_bundle(authority.signer)
     rauc = Rauc(str(camera.root / "system.conf"))
-    camera.kept.write(update.State(Phase.INSTALLING, "B", NEW, OLD), tell=False)
+    camera.kept.write(update.UpdateState(UpdatePhase.INSTALLING, "B", NEW, OLD), tell=False)
     with pytest.raises(UpdateError, match="given up, because it is not in its dock"):
         rauc.install(str(bundle), lambda: "it is not in its dock")
     assert camera.card.primary == "A"
-    assert camera.kept.state.phase is Phase.INSTALLING, "whoever called it says that it ended"
+    assert camera.kept.state.phase is UpdatePhase.INSTALLING, "whoever called it says that it ended"
 
 
 def test_a_rauc_that_cannot_be_run_is_told(tmp_path: Path) -> None:

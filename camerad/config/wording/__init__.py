@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from camerad.config.document import Mistake, UnreadableError, read_document
-from camerad.config.reader import Reader
+from camerad.config.document import Mistake, NoDocumentError, read_document
+from camerad.config.reader import SettingsReader
 from camerad.config.wording.catalogue import DisplayWording
 from camerad.config.wording.english import ENGLISH
 from camerad.config.wording.german import GERMAN
@@ -19,7 +19,7 @@ LANGUAGES: Final[dict[str, DisplayWording]] = {"de": GERMAN, "en": ENGLISH}
 
 
 def display_wording(
-    language: str, own: Path | None, reader: Reader
+    language: str, own: Path | None, reader: SettingsReader
 ) -> tuple[DisplayWording, list[Mistake]]:
     """The texts of `language`, single ones replaced by those of the file `own`, if there is one;
     and every mistake in that file.
@@ -32,10 +32,10 @@ def display_wording(
         return base, []
     try:
         node = read_document(own, "; it holds texts of the display, such as recording: AUFNAHME")
-    except UnreadableError as error:
+    except NoDocumentError as error:
         reader.add("self_view.wording", str(error))
         return base, []
-    texts = Reader(str(own))
+    texts = SettingsReader(str(own))
     return texts.section(node, DisplayWording, base=base) or base, texts.mistakes
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from camerad.doctor.wording.catalogue import Said, Wording
+from camerad.doctor.wording.catalogue import DoctorWording, Sentence
 from camerad.doctor.wording.english import ENGLISH
 from camerad.doctor.wording.german import GERMAN
 
-LANGUAGES: Final[dict[str, Wording]] = {"de": GERMAN, "en": ENGLISH}
+LANGUAGES: Final[dict[str, DoctorWording]] = {"de": GERMAN, "en": ENGLISH}
 """Every language, by its code (ISO 639-1)."""
 
-__all__ = ["ENGLISH", "GERMAN", "LANGUAGES", "Said", "Wording"]
+__all__ = ["ENGLISH", "GERMAN", "LANGUAGES", "DoctorWording", "Sentence"]

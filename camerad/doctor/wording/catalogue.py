@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from camerad.doctor.findings import Finding, Level, What
+from camerad.doctor.findings import CheckResult, FindingId, Level
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Sentence:
     """A plain sentence, and what to do about it; "" where nothing is to be done.
 
     Names in braces are values of the finding, put in by ``str.format``.
@@ -21,7 +21,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class DoctorWording:
     """A language's texts.
 
     checks: what a person calls each check; `name` has the rest. states: what "on" and "off" are
@@ -35,7 +35,7 @@ class Wording:
     checks: Mapping[str, str]
     states: Mapping[str, str]
     button: str
-    findings: Mapping[What, Said]
+    findings: Mapping[FindingId, Sentence]
     title: str
     subtitle: str
     summary: str
@@ -54,15 +54,15 @@ class Wording:
             return self.checks[check]
         return self.button.format(name=rest) if kind == "button" else check
 
-    def sentence(self, finding: Finding) -> str:
+    def sentence(self, finding: CheckResult) -> str:
         """The finding in one sentence."""
         return self._put(self.findings[finding.what].sentence, finding)
 
-    def cure_of(self, finding: Finding) -> str:
+    def cure_of(self, finding: CheckResult) -> str:
         """What to do about it; "" for nothing."""
         return self._put(self.findings[finding.what].cure, finding)
 
-    def _put(self, text: str, finding: Finding) -> str:
+    def _put(self, text: str, finding: CheckResult) -> str:
         values: dict[str, Any] = {"part": self.name(finding.check), **finding.values}
         if "state" in values:
             values["state"] = self.states.get(values["state"], values["state"])

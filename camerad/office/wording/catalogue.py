@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class ReportWording:
     """A language's texts.
 
     Names in braces are put in by ``str.format``. Mappings translate the words that the records use:

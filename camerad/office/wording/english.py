@@ -15,11 +15,11 @@ from camerad.container.gaps import (
     STOPPED_SHORT,
 )
 from camerad.container.statements import RECOVERED
-from camerad.office.wording.catalogue import Wording
+from camerad.office.wording.catalogue import ReportWording
 from camerad.stream.sound import NO_SOUND, SOUND_LOST
-from camerad.verify.findings import Kind
+from camerad.verify.findings import FindingKind
 
-ENGLISH: Final = Wording(
+ENGLISH: Final = ReportWording(
     code="en",
     decimal=".",
     date_format="%d %B %Y, %H:%M:%S",
@@ -161,26 +161,27 @@ ENGLISH: Final = Wording(
     button="button “{name}”",
     policies={"generic": "general rules, no special law"},
     kinds={
-        Kind.ARCHIVE: "the archive around a member is not as it was written",
-        Kind.LOST: "bytes that cannot be read",
-        Kind.FOREIGN: "a member that no recording has",
-        Kind.EXTRA: "a member twice, or not in its place",
-        Kind.MISSING: "missing, although the camera signed that it was there",
-        Kind.CHANGED: "changed since it was signed",
-        Kind.FORGED: "not signed by the camera's key",
-        Kind.UNKNOWN_KEY: "signed by a key that is not trusted",
-        Kind.UNLINKED: "signed, but nothing links it to this recording",
-        Kind.UNCOMMITTED: "footage that nothing vouches for",
-        Kind.CONTRADICTION: "signed statements that cannot all be true",
-        Kind.UNCLOSED: "no end: whether there was more cannot be proven",
-        Kind.MISNAMED: "the file has the name of another recording",
-        Kind.OTHER_END: "the ledger knows another end of this recording",
-        Kind.RUNNING: "the recording was still running",
-        Kind.RECOVERED: "cut off, for example by loss of power, and closed at the next start",
-        Kind.TORN: "unsigned rest behind the last signed piece, kept as it was found",
-        Kind.UNSTATED: "time without pictures that the camera did not explain",
-        Kind.SILENT: "time without sound that the camera did not explain",
-        Kind.QUIET: "time without sound, because of what the microphone was doing",
+        FindingKind.ARCHIVE: "the archive around a member is not as it was written",
+        FindingKind.LOST: "bytes that cannot be read",
+        FindingKind.FOREIGN: "a member that no recording has",
+        FindingKind.EXTRA: "a member twice, or not in its place",
+        FindingKind.MISSING: "missing, although the camera signed that it was there",
+        FindingKind.CHANGED: "changed since it was signed",
+        FindingKind.FORGED: "not signed by the camera's key",
+        FindingKind.UNKNOWN_KEY: "signed by a key that is not trusted",
+        FindingKind.UNLINKED: "signed, but nothing links it to this recording",
+        FindingKind.UNCOMMITTED: "footage that nothing vouches for",
+        FindingKind.CONTRADICTION: "signed statements that cannot all be true",
+        FindingKind.UNCLOSED: "no end: whether there was more cannot be proven",
+        FindingKind.MISNAMED: "the file has the name of another recording",
+        FindingKind.OTHER_END: "the ledger knows another end of this recording",
+        FindingKind.RUNNING: "the recording was still running",
+        FindingKind.RECOVERED: "cut off, for example by loss of power, and closed at the next "
+        "start",
+        FindingKind.TORN: "unsigned rest behind the last signed piece, kept as it was found",
+        FindingKind.UNSTATED: "time without pictures that the camera did not explain",
+        FindingKind.SILENT: "time without sound that the camera did not explain",
+        FindingKind.QUIET: "time without sound, because of what the microphone was doing",
     },
     labels_title="Labels of the cameras",
     labels_head="Labels of the cameras, {day}. Print at actual size (100%).",

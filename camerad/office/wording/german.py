@@ -15,11 +15,11 @@ from camerad.container.gaps import (
     STOPPED_SHORT,
 )
 from camerad.container.statements import RECOVERED
-from camerad.office.wording.catalogue import Wording
+from camerad.office.wording.catalogue import ReportWording
 from camerad.stream.sound import NO_SOUND, SOUND_LOST
-from camerad.verify.findings import Kind
+from camerad.verify.findings import FindingKind
 
-GERMAN: Final = Wording(
+GERMAN: Final = ReportWording(
     code="de",
     decimal=",",
     date_format="%d.%m.%Y, %H:%M:%S",
@@ -161,27 +161,28 @@ GERMAN: Final = Wording(
     button="Taste „{name}“",
     policies={"generic": "allgemeine Regeln, kein besonderes Gesetz"},
     kinds={
-        Kind.ARCHIVE: "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
-        Kind.LOST: "Bytes, die sich nicht lesen lassen",
-        Kind.FOREIGN: "ein Teil, den keine Aufzeichnung hat",
-        Kind.EXTRA: "ein Teil doppelt oder nicht an seinem Platz",
-        Kind.MISSING: "fehlt, obwohl die Kamera es als vorhanden signiert hat",
-        Kind.CHANGED: "nach der Signatur verändert",
-        Kind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
-        Kind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
-        Kind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
-        Kind.UNCOMMITTED: "ein Teil der Aufzeichnung, für den keine Erklärung bürgt",
-        Kind.CONTRADICTION: "signierte Erklärungen, die nicht alle wahr sein können",
-        Kind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
-        Kind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",
-        Kind.OTHER_END: "das Logbuch kennt ein anderes Ende dieser Aufzeichnung",
-        Kind.RUNNING: "die Aufzeichnung lief noch",
-        Kind.RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start "
+        FindingKind.ARCHIVE: "das Archiv um einen Teil ist nicht so, wie es geschrieben wurde",
+        FindingKind.LOST: "Bytes, die sich nicht lesen lassen",
+        FindingKind.FOREIGN: "ein Teil, den keine Aufzeichnung hat",
+        FindingKind.EXTRA: "ein Teil doppelt oder nicht an seinem Platz",
+        FindingKind.MISSING: "fehlt, obwohl die Kamera es als vorhanden signiert hat",
+        FindingKind.CHANGED: "nach der Signatur verändert",
+        FindingKind.FORGED: "nicht mit dem Schlüssel der Kamera signiert",
+        FindingKind.UNKNOWN_KEY: "mit einem Schlüssel signiert, dem nicht vertraut wird",
+        FindingKind.UNLINKED: "signiert, aber mit dieser Aufzeichnung durch nichts verbunden",
+        FindingKind.UNCOMMITTED: "ein Teil der Aufzeichnung, für den keine Erklärung bürgt",
+        FindingKind.CONTRADICTION: "signierte Erklärungen, die nicht alle wahr sein können",
+        FindingKind.UNCLOSED: "kein Ende: ob es mehr gab, lässt sich nicht belegen",
+        FindingKind.MISNAMED: "die Datei trägt den Namen einer anderen Aufzeichnung",
+        FindingKind.OTHER_END: "das Logbuch kennt ein anderes Ende dieser Aufzeichnung",
+        FindingKind.RUNNING: "die Aufzeichnung lief noch",
+        FindingKind.RECOVERED: "abgebrochen, etwa durch Stromausfall, und beim nächsten Start "
         "abgeschlossen",
-        Kind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert aufgehoben",
-        Kind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
-        Kind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
-        Kind.QUIET: "Zeit ohne Ton, die sich aus dem Zustand des Mikrofons erklärt",
+        FindingKind.TORN: "unsignierter Rest hinter dem letzten signierten Stück, unverändert "
+        "aufgehoben",
+        FindingKind.UNSTATED: "Zeit ohne Bilder, die die Kamera nicht erklärt hat",
+        FindingKind.SILENT: "Zeit ohne Ton, die die Kamera nicht erklärt hat",
+        FindingKind.QUIET: "Zeit ohne Ton, die sich aus dem Zustand des Mikrofons erklärt",
     },
     labels_title="Etiketten der Kameras",
     labels_head="Etiketten der Kameras, {day}. In Originalgröße drucken (100 %).",

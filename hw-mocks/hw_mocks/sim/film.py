@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from camerad.config import Camera
+from camerad.config import CameraSettings
 
 from hw_mocks import clips, footage
 from hw_mocks.resident import Held
@@ -36,7 +36,7 @@ def find_film(name: str) -> Path:
         raise SimError(str(error), EX_NOINPUT) from None
 
 
-async def prepare_footage(name: str, camera: Camera) -> Path:
+async def prepare_footage(name: str, camera: CameraSettings) -> Path:
     """The folder of the film, ready for both streams of the camera, from the cache if it is there.
 
     Raises SimError if it cannot be read or the cache cannot be written.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from camerad.office.wording import LANGUAGES, Wording
-from camerad.verify.findings import Kind
+from camerad.office.wording import LANGUAGES, ReportWording
+from camerad.verify.findings import FindingKind
 
 MOST: Final = 20
 _POINT: Final = {"de": ",", "en": "."}
@@ -24,7 +24,7 @@ def remarks(report: dict[str, Any]) -> dict[str, list[str]]:
     return {code: _in(wording, code, report) for code, wording in LANGUAGES.items()}
 
 
-def _in(wording: Wording, code: str, report: dict[str, Any]) -> list[str]:
+def _in(wording: ReportWording, code: str, report: dict[str, Any]) -> list[str]:
     def at(seconds: float | None, otherwise: str, digits: int) -> str:
         if seconds is None:
             return otherwise
@@ -44,7 +44,7 @@ def _in(wording: Wording, code: str, report: dict[str, Any]) -> list[str]:
     for finding in report.get("findings", ()):
         members = dict.fromkeys(filter(None, (finding["first_member"], finding["last_member"])))
         where = f" ({' – '.join(members)})" if members else ""
-        lines.append(f"{wording.kinds[Kind(finding['kind'])]}{where}")
+        lines.append(f"{wording.kinds[FindingKind(finding['kind'])]}{where}")
     lines += [one["text"] for one in report.get("ledger", ())]
     if report.get("problem"):
         lines.append(report["problem"])

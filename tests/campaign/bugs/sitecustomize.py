@@ -49,21 +49,21 @@ def plant():  # type: ignore[no-untyped-def]
     from camerad.behaviour.gestures import Edge
     from camerad.behaviour.signals import OFF
     from camerad.container.chain import Chain
-    from camerad.daemon.button_input import Hands
-    from camerad.hardware.display import SelfView
+    from camerad.daemon.button_input import ButtonInput
+    from camerad.hardware.display import SelfViewProcess
     from camerad.hardware.lights import Indicators
-    from camerad.recording.container_writer import SealedContainer
+    from camerad.recording.container_writer import ContainerWriter
     from camerad.stream.arena import Arena
     from camerad.stream.ring import Ring
 
     stray = os.environ["CAMERAD_TEST_STRAY"]
     commit, overwrite, show = Ring.commit, Arena.overwrite, Indicators.show
     look = Indicators.look
-    gesture, tell = Hands._gesture, SelfView._tell
+    gesture, tell = ButtonInput._gesture, SelfViewProcess._tell
     append, close, put, sign = (
-        SealedContainer.append,
-        SealedContainer.close,
-        SealedContainer._put,
+        ContainerWriter.append,
+        ContainerWriter.close,
+        ContainerWriter._put,
         Chain.commit,
     )
 
@@ -137,9 +137,9 @@ def plant():  # type: ignore[no-untyped-def]
         tell(self, fault)
 
     Ring.commit, Arena.overwrite, Indicators.show = spooling, forgetting, dark
-    Hands._gesture, SelfView._tell, Indicators.look = late, telling, unseeing
-    SealedContainer.append, SealedContainer.close = adding, closing
-    SealedContainer._put, Chain.commit = seldom, unchained
+    ButtonInput._gesture, SelfViewProcess._tell, Indicators.look = late, telling, unseeing
+    ContainerWriter.append, ContainerWriter.close = adding, closing
+    ContainerWriter._put, Chain.commit = seldom, unchained
 
 
 def others():  # type: ignore[no-untyped-def]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from camerad.behaviour import gestures
-from camerad.behaviour.gestures import ButtonTable, Decision, Edge, Look, Tick
+from camerad.behaviour.gestures import ButtonTable, DecidedGesture, Edge, GestureTick, LevelsRead
 from camerad.behaviour.stages import Stage
 
 MS = 1_000
@@ -24,14 +24,14 @@ class Hand:
         self,
         tables: Sequence[ButtonTable] = gestures.DEFAULT_TWO_BUTTONS,
         stage: Stage = Stage.IDLE,
-        on_decision: Callable[[Decision], None] | None = None,
+        on_decision: Callable[[DecidedGesture], None] | None = None,
         lag_us: int = 0,
     ) -> None:
         self.tables = tables
         self.stage = stage
         self.lag_us = lag_us
         self.state = gestures.initial(tables)
-        self.decisions: list[Decision] = []
+        self.decisions: list[DecidedGesture] = []
         self.now_us = 0
         self._on_decision = on_decision
 
@@ -39,7 +39,7 @@ class Hand:
     def due_us(self) -> int | None:
         return gestures.deadline(self.state, self.stage, self.tables)
 
-    def take(self, event: Edge | Look | Tick) -> tuple[Decision, ...]:
+    def take(self, event: Edge | LevelsRead | GestureTick) -> tuple[DecidedGesture, ...]:
         self.state, decided = gestures.step(self.state, event, self.stage, self.tables)
         self.now_us = max(self.now_us, event.at_us)
         self.decisions += decided
@@ -51,7 +51,7 @@ class Hand:
     def wait_until(self, at_us: int) -> None:
         """Tick whenever a tick is due, `lag_us` late."""
         while (due_us := self.due_us) is not None and due_us + self.lag_us <= at_us:
-            self.take(Tick(max(due_us + self.lag_us, self.now_us)))
+            self.take(GestureTick(max(due_us + self.lag_us, self.now_us)))
         self.now_us = max(self.now_us, at_us)
 
     def edges(self, button: str, *edges: tuple[int, bool]) -> None:
@@ -61,7 +61,7 @@ class Hand:
 
     def press(
         self, button: str, at_us: int, for_us: int, bounces: Iterable[int] = (), settle: bool = True
-    ) -> list[Decision]:
+    ) -> list[DecidedGesture]:
         """Press at `at_us`, release `for_us` later; bounces: microseconds after each of the two at
         which the contact opens and closes again. Returns what was decided, all time-outs over."""
         before = len(self.decisions)

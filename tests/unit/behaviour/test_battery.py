@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.battery import Battery, Limits, Meter, Reading, step
+from camerad.behaviour.battery import Battery, GaugeReading, Limits, Meter, step
 
 LIMITS = Limits(low_minutes=15, critical=0.04, first_drain=1 / 3)
 LOOK_US = 10 * SECOND
@@ -16,13 +16,13 @@ LOOK_US = 10 * SECOND
 
 def readings(
     *levels: float | None, external: bool = False, recording: bool = True, from_us: int = 0
-) -> Iterator[Reading]:
+) -> Iterator[GaugeReading]:
     """One every ten seconds."""
     for number, level in enumerate(levels):
-        yield Reading(from_us + number * LOOK_US, level, external, recording)
+        yield GaugeReading(from_us + number * LOOK_US, level, external, recording)
 
 
-def after(battery: Battery, *seen: Reading) -> Battery:
+def after(battery: Battery, *seen: GaugeReading) -> Battery:
     for one in seen:
         battery = step(battery, one, LIMITS)
     return battery
@@ -40,7 +40,7 @@ def life(
     while critical is None:
         spent = at_us / SECOND / 3600 / hours
         level = int(100 * max(0.0, 1 - spent**curve)) / 100
-        battery = step(battery, Reading(at_us, level, False, recording), limits)
+        battery = step(battery, GaugeReading(at_us, level, False, recording), limits)
         minutes = at_us / SECOND / 60
         low = minutes if battery.low and low is None else low
         critical = minutes if battery.critical else None
@@ -99,13 +99,13 @@ def test_a_drain_that_rises_counts_at_once_and_none_is_out_of_this_world() -> No
 @pytest.mark.parametrize(
     "second",
     [
-        Reading(LOOK_US, 0.8, True, True),  # a charger is there
-        Reading(LOOK_US, 0.8, False, False),  # it does not record any more
-        Reading(121 * SECOND, 0.8, False, True),  # nobody knows what it did meanwhile
+        GaugeReading(LOOK_US, 0.8, True, True),  # a charger is there
+        GaugeReading(LOOK_US, 0.8, False, False),  # it does not record any more
+        GaugeReading(121 * SECOND, 0.8, False, True),  # nobody knows what it did meanwhile
     ],
 )
-def test_only_what_is_comparable_is_measured(second: Reading) -> None:
-    battery = after(Battery(), Reading(0, 0.84, False, True), second)
+def test_only_what_is_comparable_is_measured(second: GaugeReading) -> None:
+    battery = after(Battery(), GaugeReading(0, 0.84, False, True), second)
     assert battery.level == 0.8
     assert battery.recording == battery.standby == Meter()
 
@@ -141,7 +141,7 @@ def test_a_charger_ends_critical_at_once_and_lets_none_begin() -> None:
     assert not after(battery, *readings(None, external=True, from_us=4 * LOOK_US)).critical
 
 
-def docked(*levels: float | None, from_number: int = 0) -> Iterator[Reading]:
+def docked(*levels: float | None, from_number: int = 0) -> Iterator[GaugeReading]:
     return readings(*levels, external=True, from_us=from_number * LOOK_US)
 
 
@@ -225,8 +225,8 @@ def test_a_gauge_that_says_this_and_that_is_unknown_and_never_empty() -> None:
     assert (battery.unknown, battery.level) == (False, 0.48)
 
 
-def none_shows(at_us: int, *, external: bool = False) -> Reading:
-    return Reading(at_us, None, external, recording=True, shown=False)
+def none_shows(at_us: int, *, external: bool = False) -> GaugeReading:
+    return GaugeReading(at_us, None, external, recording=True, shown=False)
 
 
 def test_where_no_battery_was_ever_seen_nothing_is_the_matter() -> None:

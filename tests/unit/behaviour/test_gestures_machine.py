@@ -15,10 +15,10 @@ from camerad.behaviour.gestures import (
     DEFAULT_TWO_BUTTONS,
     Binding,
     ButtonTable,
-    Decision,
+    DecidedGesture,
     Edge,
     Gesture,
-    Tick,
+    GestureTick,
 )
 from camerad.behaviour.stages import Intent, Rules, Stage
 from tests.unit.behaviour.hand import MS, SECOND, Hand
@@ -120,7 +120,7 @@ class GesturesMachine(RuleBasedStateMachine):
     @rule(microseconds=st.integers(0, 5 * SECOND))
     def time_passes(self, microseconds: int) -> None:
         self.hand.wait_until(self.hand.now_us + microseconds)
-        self.hand.take(Tick(self.hand.now_us))
+        self.hand.take(GestureTick(self.hand.now_us))
         self.check()
 
     @rule()
@@ -174,7 +174,7 @@ class Body:
         self.hand = Hand(tables, Stage.STARTING, on_decision=self.decided)
         self.followed = 0
 
-    def decided(self, decision: Decision) -> None:
+    def decided(self, decision: DecidedGesture) -> None:
         before = self.state
         self.post(
             stages.Intended(
@@ -221,7 +221,7 @@ class Body:
             if not dues or min(dues) > at_us:
                 break
             now_us = max(min(dues), self.hand.now_us)
-            self.hand.take(Tick(now_us))
+            self.hand.take(GestureTick(now_us))
             for answer in [a for a in self.answers if a[0] <= now_us]:
                 self.answers.remove(answer)
                 self.post(answer[1])
@@ -289,6 +289,6 @@ def test_every_deadline_is_reached_and_passed() -> None:
             stage = chance.choice(list(Stage))
             state, _ = gestures.step(state, edge, stage, tables)
             while (due := gestures.deadline(state, stage, tables)) is not None and due <= now_us:
-                passed, decided = gestures.step(state, Tick(now_us), stage, tables)
+                passed, decided = gestures.step(state, GestureTick(now_us), stage, tables)
                 assert passed != state or decided
                 state = passed

@@ -10,11 +10,11 @@ from camerad.behaviour.gestures import (
     DEFAULT_TWO_BUTTONS,
     Binding,
     ButtonTable,
-    Decision,
+    DecidedGesture,
     Edge,
     Gesture,
-    Look,
-    Tick,
+    GestureTick,
+    LevelsRead,
 )
 from camerad.behaviour.stages import Intent, Stage
 from tests.unit.behaviour.hand import MS, SECOND, Hand
@@ -25,8 +25,10 @@ BY_PRESET = pytest.mark.parametrize("tables", PRESETS, ids=["two-buttons", "one-
 LIKE_IDLE = pytest.mark.parametrize("stage", [Stage.STARTING, Stage.IDLE, Stage.STOPPING])
 
 
-def decision(intent: Intent, decided_us: int, edge_us: int = AT, button: str = "main") -> Decision:
-    return Decision(button, intent, edge_us, decided_us)
+def decision(
+    intent: Intent, decided_us: int, edge_us: int = AT, button: str = "main"
+) -> DecidedGesture:
+    return DecidedGesture(button, intent, edge_us, decided_us)
 
 
 # ------------------------------------------------------------------------------------ the presets
@@ -256,8 +258,8 @@ def test_half_a_bounce_is_no_press_and_no_release_while_the_other_half_is_on_its
         # The debounce time is over, the next edge not here; the line reads what it has led to.
         seen = began + 100 * MS
         levels = tuple((name, level and name == button) for name in ("main", "display"))
-        hand.take(Look(levels, seen))
-        hand.take(Tick(seen))
+        hand.take(LevelsRead(levels, seen))
+        hand.take(GestureTick(seen))
         hand.take(Edge(button, level, began + 900))
     hand.wait_until(AT + 10 * SECOND)
     # One press in idle, and in particular no second one, which in self-view would record.
@@ -271,7 +273,7 @@ def test_a_press_that_switches_the_self_view_off_does_not_switch_it_on_again() -
         hand.take(Edge("display", level, began))
         hand.stage = Stage.IDLE
         hand.take(Edge("display", not level, began + 2 * MS))
-        hand.take(Look((("main", False), ("display", level)), began + 30 * MS))
+        hand.take(LevelsRead((("main", False), ("display", level)), began + 30 * MS))
         hand.take(Edge("display", level, began + 4 * MS))
     hand.wait_until(AT + 10 * SECOND)
     assert [one.edge_us for one in hand.decisions] == [AT]
@@ -282,7 +284,7 @@ def told_when_it_was_over(hand: Hand) -> None:
     at the line at 110 ms."""
     hand.take(Edge("main", True, AT))
     hand.take(Edge("main", False, AT + MS))
-    hand.take(Look((("main", False),), AT + 110 * MS))
+    hand.take(LevelsRead((("main", False),), AT + 110 * MS))
     for ms, level in ((3, True), (100, False), (102, True), (104, False)):
         hand.take(Edge("main", level, AT + ms * MS))
 
@@ -328,7 +330,7 @@ def test_a_release_that_arrives_after_the_hold_was_due_is_a_hold() -> None:
 
 def test_an_edge_that_is_older_than_the_last_tick_still_counts() -> None:
     hand = Hand(stage=Stage.SELF_VIEW)
-    hand.take(Tick(AT))
+    hand.take(GestureTick(AT))
     assert hand.take(Edge("main", True, AT - MS)) == (decision(Intent.ESCALATE, AT - MS, AT - MS),)
 
 
@@ -340,7 +342,7 @@ def test_what_follows_a_decision_is_judged_by_the_stage_it_leads_to() -> None:
     assert hand.take(Edge("main", True, again)) == (decision(Intent.ESCALATE, AT + 500 * MS),)
     assert hand.due_us == again, "the edge waits, and a Tick is due at once"
     hand.stage = Stage.SELF_VIEW
-    assert hand.take(Tick(again + MS)) == (decision(Intent.ESCALATE, again, again),)
+    assert hand.take(GestureTick(again + MS)) == (decision(Intent.ESCALATE, again, again),)
 
 
 def test_an_unknown_button_is_named() -> None:

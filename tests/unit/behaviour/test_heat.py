@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.heat import Cause, Heat, Reading, fps, step
+from camerad.behaviour.heat import Cause, Heat, HeatReading, fps, step
 
 HOT = 70.0
 LOOK_US = 10 * SECOND
@@ -14,7 +14,7 @@ LOOK_US = 10 * SECOND
 def after(heat: Heat, *celsius: float | None, throttled: bool | None = None) -> Heat:
     """A look every ten seconds after the last."""
     for number, one in enumerate(celsius, 1):
-        heat = step(heat, Reading(heat.held_us + number * LOOK_US, one, throttled), HOT)
+        heat = step(heat, HeatReading(heat.held_us + number * LOOK_US, one, throttled), HOT)
     return heat
 
 
@@ -39,7 +39,7 @@ def test_the_pictures_per_second_of_each_step(nominal: int, expected: tuple[int,
 
 def test_half_of_the_pictures_are_gone_before_the_firmware_slows_down() -> None:
     def index(celsius: float) -> int:
-        return step(Heat(), Reading(LOOK_US, celsius), 75.0).step
+        return step(Heat(), HeatReading(LOOK_US, celsius), 75.0).step
 
     # 75 is the highest first threshold that may be chosen, and the firmware begins at 80.
     assert [index(celsius) for celsius in (74.9, 75.0, 77.9, 78.0)] == [0, 1, 1, 2]
@@ -48,7 +48,7 @@ def test_half_of_the_pictures_are_gone_before_the_firmware_slows_down() -> None:
 def test_it_steps_down_at_once_and_up_one_by_one_a_minute_after_it_has_cooled() -> None:
     heat, seen = after(Heat(), 76.0), []
     for number in range(1, 20):
-        heat = step(heat, Reading(LOOK_US + number * LOOK_US, 60.0), HOT)
+        heat = step(heat, HeatReading(LOOK_US + number * LOOK_US, 60.0), HOT)
         seen.append((heat.step, heat.hot, heat.cause))
     # It is too hot no longer, whatever the rate still is.
     assert seen[:5] == [(2, False, Cause.HEAT)] * 5
@@ -60,7 +60,7 @@ def test_it_steps_down_at_once_and_up_one_by_one_a_minute_after_it_has_cooled() 
 def test_within_five_degrees_it_stays(first: float, then: float) -> None:
     heat = after(Heat(), first)
     for number in range(60):
-        heat = step(heat, Reading(number * LOOK_US, then), HOT)
+        heat = step(heat, HeatReading(number * LOOK_US, then), HOT)
     assert heat.step == after(Heat(), first).step
     assert heat.hot
 

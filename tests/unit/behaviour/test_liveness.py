@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from camerad.behaviour import liveness
 from camerad.behaviour.budget import PROOF_SECONDS, Part
-from camerad.behaviour.liveness import NOTHING, Seen, Sign
+from camerad.behaviour.liveness import NOTHING, MarkSeen, Sign
 
 SECOND = 1_000_000
 LINK_US = round(PROOF_SECONDS[Part.LINK] * SECOND)
 RECORDER_US = round(PROOF_SECONDS[Part.RECORDER] * SECOND)
 
 
-def look(seen: Seen, now_us: int, **marks: int | None) -> tuple[Seen, tuple[Part, ...]]:
+def look(seen: MarkSeen, now_us: int, **marks: int | None) -> tuple[MarkSeen, tuple[Part, ...]]:
     signs = tuple(Sign(Part(name), mark) for name, mark in marks.items())
     return liveness.look(seen, signs, now_us)
 

@@ -19,12 +19,12 @@ from camerad.behaviour.recovery import (
     Exited,
     FrameSeen,
     Kill,
-    Phase,
+    ProcessPhase,
+    ProcessStarted,
     Reboot,
+    RecoveryTick,
     Start,
-    Started,
     Steady,
-    Tick,
     Up,
 )
 
@@ -56,13 +56,13 @@ class Camera:
         """Tick when a tick is due; returns what was done."""
         until_us, done = self.now_us + microseconds, []
         while (due_us := self.due_us) <= until_us:
-            done += self.take(Tick(due_us))
+            done += self.take(RecoveryTick(due_us))
         self.now_us = until_us
         return done
 
     def start(self) -> None:
         assert self.wait(0) == [Start()]
-        self.take(Started(self.now_us))
+        self.take(ProcessStarted(self.now_us))
 
     def deliver(self, microseconds: int) -> list[Action]:
         """Frames at 30 a second; returns what was done meanwhile."""
@@ -86,7 +86,7 @@ def delivering() -> Camera:
 def test_the_first_process_is_started_at_once() -> None:
     camera = Camera()
     assert camera.due_us == 0
-    assert camera.take(Tick(0)) == [Start()]
+    assert camera.take(RecoveryTick(0)) == [Start()]
 
 
 def test_a_camera_that_delivers_is_left_alone() -> None:
@@ -174,7 +174,7 @@ def test_the_time_to_the_first_frame_counts_from_when_the_process_runs() -> None
     camera = Camera()
     camera.wait(0)
     camera.wait(SECOND)  # the machine is slow to start it
-    camera.take(Started(camera.now_us))
+    camera.take(ProcessStarted(camera.now_us))
     assert camera.due_us == SECOND + BUDGET.first_frame_us
 
 
@@ -197,7 +197,7 @@ def test_a_camera_that_fails_again_and_again_after_a_few_frames_asks_for_a_reboo
     # The reboot was refused: trying goes on, rarely.
     assert camera.state.since_us == camera.now_us + BUDGET.refused_us
     assert camera.wait(30 * SECOND) == [Down("no frame for 4.5 s"), Start()]
-    camera.take(Started(camera.now_us))
+    camera.take(ProcessStarted(camera.now_us))
     assert camera.deliver(BUDGET.healthy_us + SECOND) == [Up()]
     # All is forgotten; the next trouble begins at the bottom of the ladder, and has its own end.
     assert camera.exit() == []
@@ -242,8 +242,8 @@ def test_late_and_doubled_reports_do_no_harm() -> None:
     for event in (
         Exited(camera.now_us, 0),
         FrameSeen(camera.now_us),
-        Started(camera.now_us),
-        Tick(camera.now_us - 1),
+        ProcessStarted(camera.now_us),
+        RecoveryTick(camera.now_us - 1),
     ):
         assert camera.take(event) == []
     assert camera.state == before
@@ -270,11 +270,11 @@ def test_the_time_outs_add_up_to_less_than_the_limit() -> None:
     silent_us = camera.now_us
     while not isinstance(camera.log[-1][1], Reboot):
         camera.wait(camera.due_us - camera.now_us)
-        if camera.state.phase is Phase.KILLED:
+        if camera.state.phase is ProcessPhase.KILLED:
             camera.now_us += BUDGET.kill_us  # the last moment before it is stuck
             camera.exit()
-        if camera.state.phase is Phase.STARTING:
-            camera.take(Started(camera.now_us))
+        if camera.state.phase is ProcessPhase.STARTING:
+            camera.take(ProcessStarted(camera.now_us))
     assert camera.now_us - silent_us == BUDGET.reboot_us
     assert BUDGET.reboot_us < REBOOT_LIMIT_US
 
@@ -319,7 +319,7 @@ def test_whatever_happens_one_process_at_a_time_and_never_an_end_to_trying(
                 running = False
                 camera.exit()
             case "started":
-                camera.take(Started(camera.now_us))
+                camera.take(ProcessStarted(camera.now_us))
             case _:
                 camera.wait(microseconds)
         for _, action in camera.log[before:]:

@@ -6,7 +6,7 @@ import pytest
 
 from camerad.base.clock import SECOND
 from camerad.behaviour.budget import CALM_SECONDS, STALL_LOOK_SECONDS, STALLED_SECONDS
-from camerad.behaviour.scarcity import Card, card_step, memory_short, stall_step
+from camerad.behaviour.scarcity import SlowCard, card_step, memory_short, stall_step
 
 MIB = 1024 * 1024
 
@@ -21,20 +21,20 @@ def test_memory_is_short_below_48_mib_and_no_longer_from_64_on() -> None:
 
 
 def test_one_stall_is_no_slow_card() -> None:
-    card = card_step(Card(), 0, 2)
+    card = card_step(SlowCard(), 0, 2)
     assert not card.slow
     # The first two are over a minute ago.
     assert not card_step(card, 61 * SECOND, 3).slow
 
 
 def test_three_within_a_minute_are() -> None:
-    card = card_step(card_step(Card(), 0, 2), 60 * SECOND, 3)
+    card = card_step(card_step(SlowCard(), 0, 2), 60 * SECOND, 3)
     assert card.slow
-    assert card_step(Card(), 0, 50).slow
+    assert card_step(SlowCard(), 0, 50).slow
 
 
 def test_ten_minutes_without_one_end_it() -> None:
-    card = card_step(Card(), 0, 3)
+    card = card_step(SlowCard(), 0, 3)
     card = card_step(card, 300 * SECOND, 4)
     card = card_step(card, 899 * SECOND, 4)
     assert card.slow

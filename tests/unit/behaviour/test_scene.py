@@ -11,20 +11,20 @@ import pytest
 from camerad.behaviour.scene import (
     DARK,
     Badge,
-    Facts,
     Mirror,
-    Pattern,
-    Recording,
+    OfficerStatus,
+    PatternPicture,
+    RecordingScene,
     Scene,
-    Sound,
-    Status,
+    SceneFacts,
+    SoundScene,
     from_wire,
     scene,
     to_wire,
 )
 from camerad.behaviour.stages import Condition, Stage, State
 
-FACTS = Facts(pre_event_seconds=30.0, sound=True, hears=True, status=Status(87, 312, 1))
+FACTS = SceneFacts(pre_event_seconds=30.0, sound=True, hears=True, status=OfficerStatus(87, 312, 1))
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,11 @@ FACTS = Facts(pre_event_seconds=30.0, sound=True, hears=True, status=Status(87, 
         (State(Stage.SELF_VIEW, 5, display_on=True), Mirror()),
         (State(Stage.SELF_VIEW, 5, display_on=True, armed=True), Mirror(30.0)),
         (State(Stage.SELF_VIEW, 5, wiping=True), DARK),
-        (State(Stage.RECORDING, 5, display_on=True), Recording(5, Sound.ON)),
-        (State(Stage.RECORDING, 5, display_on=True, muted=True), Recording(5, Sound.MUTED)),
+        (State(Stage.RECORDING, 5, display_on=True), RecordingScene(5, SoundScene.ON)),
+        (
+            State(Stage.RECORDING, 5, display_on=True, muted=True),
+            RecordingScene(5, SoundScene.MUTED),
+        ),
         (State(Stage.RECORDING, 5), DARK),
         (State(Stage.IDLE, 5, status_on=True, status_at_us=7), FACTS.status),
         (State(Stage.STOPPING, 5), DARK),
@@ -54,7 +57,7 @@ def test_the_display_follows_the_stage(state: State, expected: Scene) -> None:
         # Who asks how the camera is, or shows the display meanwhile, sees that.
         (State(Stage.IDLE, 5, status_on=True, status_at_us=7), FACTS.status),
         (State(Stage.SELF_VIEW, 5, display_on=True), Mirror()),
-        (State(Stage.RECORDING, 5, display_on=True), Recording(5, Sound.ON)),
+        (State(Stage.RECORDING, 5, display_on=True), RecordingScene(5, SoundScene.ON)),
         (State(Stage.RECORDING, 5), DARK),
         (State(Stage.STARTING, 5), DARK),
     ],
@@ -67,7 +70,7 @@ def test_p3_the_display_says_recording_whenever_it_is_on_and_footage_is_kept() -
     for stage, on, armed, wiping in product(Stage, *[(False, True)] * 3):
         state = State(stage, 0, display_on=on, armed=armed, wiping=wiping)
         shown = scene(state, FACTS)
-        assert isinstance(shown, Recording) is (on and state.keeping)
+        assert isinstance(shown, RecordingScene) is (on and state.keeping)
         if isinstance(shown, Mirror):
             # It never says that nothing is kept, and is silent about a buffer.
             assert bool(shown.pre_event_seconds) is armed
@@ -76,18 +79,18 @@ def test_p3_the_display_says_recording_whenever_it_is_on_and_footage_is_kept() -
 @pytest.mark.parametrize("muted", [False, True])
 def test_a_recording_that_hears_nothing_does_not_show_sound(muted: bool) -> None:
     state = State(Stage.RECORDING, 5, display_on=True, muted=muted)
-    assert scene(state, Facts(sound=False)) == Recording(5, Sound.NONE)
+    assert scene(state, SceneFacts(sound=False)) == RecordingScene(5, SoundScene.NONE)
     down = replace(state, conditions=frozenset({Condition.MICROPHONE_DOWN}))
-    assert scene(down, Facts(sound=True, hears=True)) == Recording(5, Sound.NONE)
+    assert scene(down, SceneFacts(sound=True, hears=True)) == RecordingScene(5, SoundScene.NONE)
 
 
 def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
     # Starting, or the capture process is being restarted: sound is wanted, and nobody is heard.
     state = State(Stage.RECORDING, 5, display_on=True)
-    assert scene(state, Facts(sound=True, hears=False)) == Recording(5, Sound.NONE)
-    assert scene(state, Facts(sound=True, hears=True)) == Recording(5, Sound.ON)
+    assert scene(state, SceneFacts(sound=True, hears=False)) == RecordingScene(5, SoundScene.NONE)
+    assert scene(state, SceneFacts(sound=True, hears=True)) == RecordingScene(5, SoundScene.ON)
     muted = replace(state, muted=True)
-    assert scene(muted, Facts(sound=True, hears=False)) == Recording(5, Sound.MUTED)
+    assert scene(muted, SceneFacts(sound=True, hears=False)) == RecordingScene(5, SoundScene.MUTED)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +99,12 @@ def test_sound_is_shown_only_while_the_microphone_is_on() -> None:
         DARK,
         Mirror(),
         Mirror(30.0),
-        Recording(123, Sound.ON),
-        Recording(0, Sound.MUTED),
-        Status(),
-        Status(87, 312, 1_795_525_500_000_000),
+        RecordingScene(123, SoundScene.ON),
+        RecordingScene(0, SoundScene.MUTED),
+        OfficerStatus(),
+        OfficerStatus(87, 312, 1_795_525_500_000_000),
         Badge(),
-        Pattern(),
+        PatternPicture(),
     ],
 )
 def test_a_scene_is_told_whole(shown: Scene) -> None:

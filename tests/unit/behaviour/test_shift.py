@@ -13,20 +13,20 @@ from camerad.behaviour import shift
 from camerad.behaviour.badge import PREFIX, badge, is_wearer, wearer_on
 from camerad.behaviour.shift import (
     ACKNOWLEDGED_US,
-    Began,
-    Begin,
+    BadgeSeen,
+    BeginShift,
     Effect,
-    End,
-    Ended,
-    Known,
-    Look,
+    EndShift,
     Refusal,
-    Refused,
-    Seen,
     Shift,
+    ShiftBegan,
+    ShiftEnded,
+    ShiftEndReason,
+    ShiftKnown,
+    ShiftLook,
+    ShiftRefused,
     ShiftRules,
     Source,
-    Why,
 )
 from camerad.behaviour.stages import REFUSES_START, Condition, Cue, CueKind, Stage
 from camerad.behaviour.stages import State as Camera
@@ -45,7 +45,7 @@ class Life:
 
     def __init__(self, rules: ShiftRules = RULES) -> None:
         self.rules = rules
-        self.state = shift.State()
+        self.state = shift.ShiftState()
         self.camera = IDLE
         self.effects: list[Effect] = []
 
@@ -71,93 +71,102 @@ def life() -> Life:
 
 def test_a_program_begins_a_shift_and_ends_it(life: Life) -> None:
     began = Shift("W-0815", 5, Source.CONTROL)
-    assert life.does(Begin(5, "W-0815")) == [Began(began), BEGUN]
+    assert life.does(BeginShift(5, "W-0815")) == [ShiftBegan(began), BEGUN]
     assert life.state.shift == began
-    assert life.does(End(9)) == [Ended(Why.ENDED), ENDED_CUE]
+    assert life.does(EndShift(9)) == [ShiftEnded(ShiftEndReason.ENDED), ENDED_CUE]
     assert life.state.shift is None
 
 
 def test_whoever_begins_relieves_whoever_was_there(life: Life) -> None:
-    life.does(Begin(0, "W-1"))
-    effects = life.does(Begin(7, "W-2"))
-    assert effects == [Ended(Why.RELIEVED), Began(Shift("W-2", 7, Source.CONTROL)), BEGUN]
+    life.does(BeginShift(0, "W-1"))
+    effects = life.does(BeginShift(7, "W-2"))
+    assert effects == [
+        ShiftEnded(ShiftEndReason.RELIEVED),
+        ShiftBegan(Shift("W-2", 7, Source.CONTROL)),
+        BEGUN,
+    ]
 
 
 @pytest.mark.parametrize("wearer", ["", " W", "W-", "-W", "W 1", "Wärter", "W\n", "x" * 33])
 def test_what_is_no_id_begins_nothing(life: Life, wearer: str) -> None:
-    assert life.does(Begin(0, wearer)) == [Refused(Refusal.NO_WEARER)]
+    assert life.does(BeginShift(0, wearer)) == [ShiftRefused(Refusal.NO_WEARER)]
     assert life.state.shift is None
 
 
 def test_there_has_to_be_a_shift_to_end(life: Life) -> None:
-    assert life.does(End(0)) == [Refused(Refusal.NO_SHIFT)]
+    assert life.does(EndShift(0)) == [ShiftRefused(Refusal.NO_SHIFT)]
 
 
 @pytest.mark.parametrize("stage", [Stage.RECORDING, Stage.STOPPING])
 def test_a_recording_keeps_its_wearer(life: Life, stage: Stage) -> None:
-    life.does(Begin(0, "W-1"))
+    life.does(BeginShift(0, "W-1"))
     keeping = Camera(stage, 0)
-    assert life.does(Begin(1, "W-2"), keeping) == [Refused(Refusal.RECORDING)]
-    assert life.does(End(2)) == [Refused(Refusal.RECORDING)]
-    assert life.does(Look(20 * HOUR)) == []
+    assert life.does(BeginShift(1, "W-2"), keeping) == [ShiftRefused(Refusal.RECORDING)]
+    assert life.does(EndShift(2)) == [ShiftRefused(Refusal.RECORDING)]
+    assert life.does(ShiftLook(20 * HOUR)) == []
     assert life.state.shift == Shift("W-1", 0, Source.CONTROL)
     assert life.due is None
     # What would have ended it ends it now.
-    assert life.does(Look(20 * HOUR + 1), IDLE) == [Ended(Why.TIME), ENDED_CUE]
+    assert life.does(ShiftLook(20 * HOUR + 1), IDLE) == [ShiftEnded(ShiftEndReason.TIME), ENDED_CUE]
 
 
 # --------------------------------------------------------------------------------------- by itself
 
 
 def test_a_shift_ends_when_its_time_is_over_and_not_before(life: Life) -> None:
-    life.does(Begin(0, "W-1"))
-    life.does(Look(ACKNOWLEDGED_US))
+    life.does(BeginShift(0, "W-1"))
+    life.does(ShiftLook(ACKNOWLEDGED_US))
     assert life.due == 14 * HOUR
-    assert life.does(Look(14 * HOUR - 1)) == []
-    assert life.does(Look(14 * HOUR)) == [Ended(Why.TIME), ENDED_CUE]
+    assert life.does(ShiftLook(14 * HOUR - 1)) == []
+    assert life.does(ShiftLook(14 * HOUR)) == [ShiftEnded(ShiftEndReason.TIME), ENDED_CUE]
 
 
 def test_docking_ends_a_shift_and_one_that_begins_in_the_dock_goes_on(life: Life) -> None:
-    life.does(Begin(0, "W-1"))
-    assert life.does(Look(1), DOCKED) == [Ended(Why.DOCKED), ENDED_CUE]
-    life.does(Begin(2, "W-2"))  # a kiosk hands the camera out
-    assert life.does(Look(3)) == []
-    assert life.does(Look(4), IDLE) == []
+    life.does(BeginShift(0, "W-1"))
+    assert life.does(ShiftLook(1), DOCKED) == [ShiftEnded(ShiftEndReason.DOCKED), ENDED_CUE]
+    life.does(BeginShift(2, "W-2"))  # a kiosk hands the camera out
+    assert life.does(ShiftLook(3)) == []
+    assert life.does(ShiftLook(4), IDLE) == []
     assert life.state.shift == Shift("W-2", 2, Source.CONTROL)
 
 
 def test_a_dock_in_a_recording_counts_when_it_is_closed_unless_it_was_left(life: Life) -> None:
     docked = replace(RECORDING, conditions=frozenset({Condition.DOCKED}))
-    life.does(Begin(0, "W-1"))
-    assert life.does(Look(1), docked) == []
-    assert life.does(Look(2), RECORDING) == []
-    assert life.does(Look(3), IDLE) == []
-    life.does(Look(4), docked)
-    assert life.does(Look(5), DOCKED) == [Ended(Why.DOCKED), ENDED_CUE]
+    life.does(BeginShift(0, "W-1"))
+    assert life.does(ShiftLook(1), docked) == []
+    assert life.does(ShiftLook(2), RECORDING) == []
+    assert life.does(ShiftLook(3), IDLE) == []
+    life.does(ShiftLook(4), docked)
+    assert life.does(ShiftLook(5), DOCKED) == [ShiftEnded(ShiftEndReason.DOCKED), ENDED_CUE]
 
 
 # ---------------------------------------------------------------------------------------- restarts
 
 
 def test_a_shift_outlives_a_restart(life: Life) -> None:
-    assert life.does(Known(HOUR, "W-1", Source.BADGE, -2 * HOUR)) == []
+    assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, -2 * HOUR)) == []
     assert life.state.shift == Shift("W-1", -2 * HOUR, Source.BADGE)
     assert life.due == 12 * HOUR
     assert not life.state.looking
 
 
 def test_one_that_has_lasted_too_long_meanwhile_is_over(life: Life) -> None:
-    assert life.does(Known(HOUR, "W-1", Source.BADGE, -13 * HOUR)) == [Ended(Why.TIME), ENDED_CUE]
+    assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, -13 * HOUR)) == [
+        ShiftEnded(ShiftEndReason.TIME),
+        ENDED_CUE,
+    ]
 
 
 def test_one_of_an_unknown_age_is_over(life: Life) -> None:
-    assert life.does(Known(HOUR, "W-1", Source.BADGE, None)) == [Ended(Why.UNKNOWN_TIME)]
+    assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, None)) == [
+        ShiftEnded(ShiftEndReason.UNKNOWN_TIME)
+    ]
     assert life.state.shift is None
 
 
 def test_what_the_ledger_knows_late_is_older_than_a_shift_that_runs(life: Life) -> None:
-    life.does(Begin(5, "W-2"))
-    assert life.does(Known(6, "W-1", Source.BADGE, 1)) == []
+    life.does(BeginShift(5, "W-2"))
+    assert life.does(ShiftKnown(6, "W-1", Source.BADGE, 1)) == []
     assert life.state.shift == Shift("W-2", 5, Source.CONTROL)
 
 
@@ -165,84 +174,84 @@ def test_what_the_ledger_knows_late_is_older_than_a_shift_that_runs(life: Life) 
 
 
 def test_a_badge_begins_a_shift_while_it_is_looked_for(life: Life) -> None:
-    life.does(Look(0))
+    life.does(ShiftLook(0))
     assert life.state.looking
     began = Shift("W-0815", 3, Source.BADGE)
-    assert life.does(Seen(3, "camerad:wearer:W-0815")) == [Began(began), BEGUN]
+    assert life.does(BadgeSeen(3, "camerad:wearer:W-0815")) == [ShiftBegan(began), BEGUN]
     assert not life.state.looking
     assert life.state.acknowledging
 
 
 def test_somebody_elses_code_does_nothing(life: Life) -> None:
-    life.does(Look(0))
+    life.does(ShiftLook(0))
     for text in ("W-0815", "https://example.org/", "camerad:wearer:", "CAMERAD:WEARER:W-1", ""):
-        assert life.does(Seen(1, text)) == []
+        assert life.does(BadgeSeen(1, text)) == []
     assert life.state.shift is None
     assert life.state.looking
 
 
 def test_a_badge_counts_only_while_one_is_looked_for(life: Life) -> None:
-    life.does(Look(0), Camera(Stage.STARTING, 0))
-    assert life.does(Seen(1, badge("W-1"))) == []
-    life.does(Look(2), IDLE)
-    life.does(Look(2 + RULES.badge_us))
-    assert life.does(Seen(3 + RULES.badge_us, badge("W-1"))) == []
+    life.does(ShiftLook(0), Camera(Stage.STARTING, 0))
+    assert life.does(BadgeSeen(1, badge("W-1"))) == []
+    life.does(ShiftLook(2), IDLE)
+    life.does(ShiftLook(2 + RULES.badge_us))
+    assert life.does(BadgeSeen(3 + RULES.badge_us, badge("W-1"))) == []
 
 
 def test_it_is_looked_for_from_the_first_idle_on_for_a_minute(life: Life) -> None:
-    life.does(Look(0), Camera(Stage.STARTING, 0))
+    life.does(ShiftLook(0), Camera(Stage.STARTING, 0))
     assert not life.state.looking
-    life.does(Look(10 * SECOND), IDLE)
+    life.does(ShiftLook(10 * SECOND), IDLE)
     assert life.state.looking
     assert life.due == 70 * SECOND
-    life.does(Look(70 * SECOND - 1))
+    life.does(ShiftLook(70 * SECOND - 1))
     assert life.state.looking
-    life.does(Look(70 * SECOND))
+    life.does(ShiftLook(70 * SECOND))
     assert not life.state.looking
-    life.does(Look(80 * SECOND))
+    life.does(ShiftLook(80 * SECOND))
     assert not life.state.looking
 
 
 @pytest.mark.parametrize("stage", [one for one in Stage if one is not Stage.IDLE])
 def test_whatever_leaves_idle_ends_it_for_good(life: Life, stage: Stage) -> None:
-    life.does(Look(0))
-    life.does(Look(1), Camera(stage, 1))
+    life.does(ShiftLook(0))
+    life.does(ShiftLook(1), Camera(stage, 1))
     assert not life.state.looking
-    life.does(Look(2), IDLE)
+    life.does(ShiftLook(2), IDLE)
     assert not life.state.looking
 
 
 def test_each_undocking_begins_it_anew(life: Life) -> None:
-    life.does(Look(0), DOCKED)
+    life.does(ShiftLook(0), DOCKED)
     assert not life.state.looking
     for at in (1, 100):
-        life.does(Look(at * SECOND), IDLE)
+        life.does(ShiftLook(at * SECOND), IDLE)
         assert life.state.looking
-        life.does(Look(at * SECOND + 1), DOCKED)
+        life.does(ShiftLook(at * SECOND + 1), DOCKED)
         assert not life.state.looking
 
 
 def test_it_is_not_looked_for_in_a_shift_nor_where_nobody_wants_it(life: Life) -> None:
-    life.does(Begin(0, "W-1"), Camera(Stage.STARTING, 0))
-    life.does(Look(1), IDLE)
+    life.does(BeginShift(0, "W-1"), Camera(Stage.STARTING, 0))
+    life.does(ShiftLook(1), IDLE)
     assert not life.state.looking
     other = Life(replace(RULES, badge_us=0))
-    other.does(Look(0))
+    other.does(ShiftLook(0))
     assert not other.state.looking
 
 
 def test_a_program_is_faster_than_a_badge(life: Life) -> None:
-    life.does(Look(0))
-    life.does(Begin(1, "W-1"))
+    life.does(ShiftLook(0))
+    life.does(BeginShift(1, "W-1"))
     assert not life.state.looking
 
 
 def test_the_light_tells_for_two_seconds_that_a_shift_has_begun(life: Life) -> None:
-    life.does(Begin(0, "W-1"))
+    life.does(BeginShift(0, "W-1"))
     assert life.due == ACKNOWLEDGED_US
-    life.does(Look(ACKNOWLEDGED_US - 1))
+    life.does(ShiftLook(ACKNOWLEDGED_US - 1))
     assert life.state.acknowledging
-    life.does(Look(ACKNOWLEDGED_US))
+    life.does(ShiftLook(ACKNOWLEDGED_US))
     assert not life.state.acknowledging
 
 
@@ -253,26 +262,26 @@ REMINDER = [Cue(CueKind.NOT_READY), Cue(CueKind.STORAGE_FULL)]
 
 
 def test_whoever_wears_a_camera_that_cannot_record_is_told_every_two_minutes(life: Life) -> None:
-    life.does(Begin(0, "W-1"))
-    assert life.does(Look(10 * SECOND), FULL) == []  # the condition's own cue was just now
-    assert life.does(Look(130 * SECOND - 1)) == []
-    assert life.does(Look(130 * SECOND)) == REMINDER
+    life.does(BeginShift(0, "W-1"))
+    assert life.does(ShiftLook(10 * SECOND), FULL) == []  # the condition's own cue was just now
+    assert life.does(ShiftLook(130 * SECOND - 1)) == []
+    assert life.does(ShiftLook(130 * SECOND)) == REMINDER
     assert life.due == 250 * SECOND
     # Those that were missed are one, and shift no later one.
-    assert life.does(Look(500 * SECOND)) == REMINDER
+    assert life.does(ShiftLook(500 * SECOND)) == REMINDER
     assert life.due == 610 * SECOND
-    assert life.does(Look(600 * SECOND), IDLE) == []
-    assert life.does(Look(900 * SECOND)) == []
+    assert life.does(ShiftLook(600 * SECOND), IDLE) == []
+    assert life.does(ShiftLook(900 * SECOND)) == []
 
 
 def test_a_camera_that_does_not_come_up_is_not_ready_either(life: Life) -> None:
-    life.does(Begin(0, "W-1"), Camera(Stage.STARTING, 0))
-    assert life.does(Look(120 * SECOND)) == [Cue(CueKind.NOT_READY)]
+    life.does(BeginShift(0, "W-1"), Camera(Stage.STARTING, 0))
+    assert life.does(ShiftLook(120 * SECOND)) == [Cue(CueKind.NOT_READY)]
 
 
 def test_three_causes_with_one_cue_are_told_once(life: Life) -> None:
-    life.does(Begin(0, "W-1"), replace(IDLE, conditions=REFUSES_START))
-    cues = [effect.kind for effect in life.does(Look(120 * SECOND)) if isinstance(effect, Cue)]
+    life.does(BeginShift(0, "W-1"), replace(IDLE, conditions=REFUSES_START))
+    cues = [effect.kind for effect in life.does(ShiftLook(120 * SECOND)) if isinstance(effect, Cue)]
     assert cues[0] is CueKind.NOT_READY
     assert len(cues) == len(set(cues))
 
@@ -289,14 +298,14 @@ def test_three_causes_with_one_cue_are_told_once(life: Life) -> None:
 def test_nobody_is_reminded_in_the_dock_in_a_recording_at_the_end_or_without_need(
     life: Life, camera: Camera
 ) -> None:
-    life.does(Look(0), camera)
-    life.does(Begin(1, "W-1"))
-    assert not [one for one in life.does(Look(600 * SECOND)) if one == Cue(CueKind.NOT_READY)]
+    life.does(ShiftLook(0), camera)
+    life.does(BeginShift(1, "W-1"))
+    assert not [one for one in life.does(ShiftLook(600 * SECOND)) if one == Cue(CueKind.NOT_READY)]
 
 
 def test_without_a_shift_nobody_is_reminded(life: Life) -> None:
-    life.does(Look(0), FULL)
-    assert life.does(Look(600 * SECOND)) == []
+    life.does(ShiftLook(0), FULL)
+    assert life.does(ShiftLook(600 * SECOND)) == []
 
 
 # ----------------------------------------------------------------------------------------- always
@@ -327,18 +336,18 @@ def test_whatever_happens_the_ledger_tells_of_one_shift_after_the_other(
         at_us += passed_us
         before = life.state.shift
         event: shift.Event = {
-            "look": Look(at_us),
-            "begin": Begin(at_us, "W-1"),
-            "end": End(at_us),
-            "seen": Seen(at_us, badge("W-2")),
-            "known": Known(at_us, "W-3", Source.BADGE, at_us - 5),
-            "unknown": Known(at_us, "W-3", Source.BADGE, None),
+            "look": ShiftLook(at_us),
+            "begin": BeginShift(at_us, "W-1"),
+            "end": EndShift(at_us),
+            "seen": BadgeSeen(at_us, badge("W-2")),
+            "known": ShiftKnown(at_us, "W-3", Source.BADGE, at_us - 5),
+            "unknown": ShiftKnown(at_us, "W-3", Source.BADGE, None),
         }[what]
         for effect in life.does(event, camera):
-            if isinstance(effect, Began):
+            if isinstance(effect, ShiftBegan):
                 assert not open_shift
                 open_shift = True
-            elif isinstance(effect, Ended) and effect.why is not Why.UNKNOWN_TIME:
+            elif isinstance(effect, ShiftEnded) and effect.why is not ShiftEndReason.UNKNOWN_TIME:
                 assert open_shift
                 open_shift = False
         if what == "known" and life.state.shift is not None:

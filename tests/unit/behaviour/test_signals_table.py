@@ -17,27 +17,29 @@ from camerad.behaviour.signals import (
     REST,
     SEEK,
     TWICE,
-    Look,
+    Indication,
     Pattern,
 )
 from camerad.behaviour.stages import REFUSES_START, Condition, CueKind, Stage, State
 
 
-def look(stage: Stage, *conditions: Condition, ending: bool = False, wiping: bool = False) -> Look:
+def look(
+    stage: Stage, *conditions: Condition, ending: bool = False, wiping: bool = False
+) -> Indication:
     return signals.look(State(stage, 0, frozenset(conditions), ending=ending, wiping=wiping))
 
 
 @pytest.mark.parametrize(
     ("stage", "expected"),
     [
-        (Stage.STARTING, Look(OFF, OFF, BLINK)),
-        (Stage.IDLE, Look(ON, OFF, OFF)),
-        (Stage.SELF_VIEW, Look(ON, OFF, OFF)),
-        (Stage.RECORDING, Look(OFF, ON, OFF)),
-        (Stage.STOPPING, Look(OFF, ON, OFF)),
+        (Stage.STARTING, Indication(OFF, OFF, BLINK)),
+        (Stage.IDLE, Indication(ON, OFF, OFF)),
+        (Stage.SELF_VIEW, Indication(ON, OFF, OFF)),
+        (Stage.RECORDING, Indication(OFF, ON, OFF)),
+        (Stage.STOPPING, Indication(OFF, ON, OFF)),
     ],
 )
-def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Look) -> None:
+def test_a_healthy_camera_shows_its_stage(stage: Stage, expected: Indication) -> None:
     assert look(stage) == expected
 
 
@@ -51,7 +53,7 @@ def test_amber_is_lit_wherever_a_press_would_be_refused(stage: Stage, condition:
 
 def test_a_camera_that_is_not_set_up_shows_that_whatever_else_is_the_matter() -> None:
     shown = look(Stage.IDLE, Condition.UNPROVISIONED, Condition.CAMERA_DOWN)
-    assert shown == Look(OFF, OFF, TWICE)
+    assert shown == Indication(OFF, OFF, TWICE)
     assert TWICE not in {ON, BLINK, HURRY, REST, SEEK, ACKNOWLEDGE}
 
 
@@ -83,7 +85,7 @@ def test_p3_red_is_steady_exactly_while_footage_is_kept_whatever_is_the_matter()
     ],
 )
 def test_green_asks_for_attention(conditions: tuple[Condition, ...], green: Pattern) -> None:
-    assert look(Stage.IDLE, *conditions) == Look(green, OFF, OFF)
+    assert look(Stage.IDLE, *conditions) == Indication(green, OFF, OFF)
 
 
 def test_every_condition_shows_in_idle() -> None:
@@ -96,9 +98,9 @@ def test_p2_the_light_stays_that_of_self_view_until_wiped() -> None:
 
 
 def test_a_camera_on_its_way_out_is_amber_and_then_dark() -> None:
-    assert look(Stage.STOPPING, ending=True) == Look(OFF, ON, ON)
-    assert look(Stage.SELF_VIEW, ending=True, wiping=True) == Look(OFF, OFF, ON)
-    assert look(Stage.IDLE, ending=True) == Look(OFF, OFF, OFF)
+    assert look(Stage.STOPPING, ending=True) == Indication(OFF, ON, ON)
+    assert look(Stage.SELF_VIEW, ending=True, wiping=True) == Indication(OFF, OFF, ON)
+    assert look(Stage.IDLE, ending=True) == Indication(OFF, OFF, OFF)
 
 
 @pytest.mark.parametrize(("looking", "acknowledging"), [(True, False), (False, True), (True, True)])

@@ -17,97 +17,97 @@ from camerad.behaviour import update
 from camerad.behaviour.update import (
     NONE,
     Begun,
-    Camera,
+    CameraStatus,
     Effect,
     Event,
     ImpossibleError,
     Installed,
-    Judged,
+    MachineStarted,
     NotInstalled,
     Offer,
-    Phase,
-    Running,
-    Started,
-    State,
+    RunningVersion,
+    TrialJudged,
     Tried,
+    UpdatePhase,
+    UpdateState,
 )
 
-NEW = State(Phase.TO_TRY, "B", "0.2.0-2", "0.1.0-1", ("display: display_dark",))
+NEW = UpdateState(UpdatePhase.TO_TRY, "B", "0.2.0-2", "0.1.0-1", ("display: display_dark",))
 BEGUN = Begun("B", "0.2.0-2", "0.1.0-1", ("display: display_dark",))
-GOOD = Judged(ready=True, faults=())
+GOOD = TrialJudged(ready=True, faults=())
 EVENTS: tuple[Event, ...] = (
     BEGUN,
     Installed(),
     NotInstalled(),
     Tried(),
-    Started("A", "A"),
-    Started("B", "A"),
-    Started("B", "B"),
+    MachineStarted("A", "A"),
+    MachineStarted("B", "A"),
+    MachineStarted("B", "B"),
     GOOD,
-    Judged(ready=False, faults=()),
+    TrialJudged(ready=False, faults=()),
 )
 
 
-def at(phase: Phase) -> State:
-    return NONE if phase is Phase.IDLE else replace(NEW, phase=phase)
+def at(phase: UpdatePhase) -> UpdateState:
+    return NONE if phase is UpdatePhase.IDLE else replace(NEW, phase=phase)
 
 
 def test_an_update_that_works_is_tried_once_and_committed() -> None:
     state, effects = update.step(NONE, BEGUN)
-    assert (state, effects) == (at(Phase.INSTALLING), ())
+    assert (state, effects) == (at(UpdatePhase.INSTALLING), ())
     state, effects = update.step(state, Installed())
-    assert (state, effects) == (at(Phase.TO_TRY), (Effect.TELL,))
+    assert (state, effects) == (at(UpdatePhase.TO_TRY), (Effect.TELL,))
     state, effects = update.step(state, Tried())
-    assert (state, effects) == (at(Phase.TRYING), (Effect.REBOOT_INTO_TRIAL,))
-    assert update.step(state, Started("B", "A")) == (state, ())
+    assert (state, effects) == (at(UpdatePhase.TRYING), (Effect.REBOOT_INTO_TRIAL,))
+    assert update.step(state, MachineStarted("B", "A")) == (state, ())
     state, effects = update.step(state, GOOD)
-    assert (state, effects) == (at(Phase.CONFIRMED), (Effect.COMMIT, Effect.TELL))
+    assert (state, effects) == (at(UpdatePhase.CONFIRMED), (Effect.COMMIT, Effect.TELL))
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", UpdatePhase)
 @pytest.mark.parametrize("event", EVENTS, ids=str)
-def test_nothing_but_a_good_trial_commits(phase: Phase, event: Event) -> None:
+def test_nothing_but_a_good_trial_commits(phase: UpdatePhase, event: Event) -> None:
     try:
         state, effects = update.step(at(phase), event)
     except ImpossibleError as error:
         assert phase in str(error)
         return
-    assert (Effect.COMMIT in effects) == (phase is Phase.TRYING and event == GOOD)
-    told = state.phase in (Phase.TO_TRY, Phase.CONFIRMED, Phase.FELL_BACK)
+    assert (Effect.COMMIT in effects) == (phase is UpdatePhase.TRYING and event == GOOD)
+    told = state.phase in (UpdatePhase.TO_TRY, UpdatePhase.CONFIRMED, UpdatePhase.FELL_BACK)
     assert (Effect.TELL in effects) == (told and state.phase is not phase)
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", UpdatePhase)
 def test_a_machine_may_start_in_every_phase_and_an_update_may_begin_unless_one_is_on_its_way(
-    phase: Phase,
+    phase: UpdatePhase,
 ) -> None:
     for booted, primary in itertools.product("AB", repeat=2):
-        update.step(at(phase), Started(booted, primary))
-    if phase in (Phase.INSTALLING, Phase.TRYING):
+        update.step(at(phase), MachineStarted(booted, primary))
+    if phase in (UpdatePhase.INSTALLING, UpdatePhase.TRYING):
         with pytest.raises(ImpossibleError):
             update.step(at(phase), BEGUN)
     else:
-        assert update.step(at(phase), BEGUN)[0] == at(Phase.INSTALLING)
+        assert update.step(at(phase), BEGUN)[0] == at(UpdatePhase.INSTALLING)
 
 
 def test_an_installation_that_was_cut_off_leaves_nothing_to_try() -> None:
-    assert update.step(at(Phase.INSTALLING), Started("A", "A")) == (NONE, ())
-    assert update.step(at(Phase.INSTALLING), NotInstalled()) == (NONE, ())
+    assert update.step(at(UpdatePhase.INSTALLING), MachineStarted("A", "A")) == (NONE, ())
+    assert update.step(at(UpdatePhase.INSTALLING), NotInstalled()) == (NONE, ())
 
 
 def test_a_start_of_the_system_before_ends_a_trial() -> None:
-    state, effects = update.step(at(Phase.TRYING), Started("A", "A"))
-    assert (state, effects) == (at(Phase.FELL_BACK), (Effect.TELL,))
+    state, effects = update.step(at(UpdatePhase.TRYING), MachineStarted("A", "A"))
+    assert (state, effects) == (at(UpdatePhase.FELL_BACK), (Effect.TELL,))
 
 
 def test_what_was_committed_when_the_power_was_lost_is_confirmed() -> None:
-    state, effects = update.step(at(Phase.TRYING), Started("B", "B"))
-    assert (state, effects) == (at(Phase.CONFIRMED), (Effect.TELL,))
+    state, effects = update.step(at(UpdatePhase.TRYING), MachineStarted("B", "B"))
+    assert (state, effects) == (at(UpdatePhase.CONFIRMED), (Effect.TELL,))
 
 
 def test_what_waits_for_its_trial_waits_on_unless_it_was_started() -> None:
-    assert update.step(NEW, Started("A", "A")) == (NEW, ())
-    assert update.step(NEW, Started("B", "A")) == (at(Phase.TRYING), ())
+    assert update.step(NEW, MachineStarted("A", "A")) == (NEW, ())
+    assert update.step(NEW, MachineStarted("B", "A")) == (at(UpdatePhase.TRYING), ())
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,24 @@ def test_what_waits_for_its_trial_waits_on_unless_it_was_started() -> None:
     [
         (GOOD, True),
         # It was dark before: no fault of the update's.
-        (Judged(ready=True, faults=("display: display_dark",)), True),
-        (Judged(ready=True, faults=("camera: camera_dark",)), False),
-        (Judged(ready=False, faults=()), False),
+        (TrialJudged(ready=True, faults=("display: display_dark",)), True),
+        (TrialJudged(ready=True, faults=("camera: camera_dark",)), False),
+        (TrialJudged(ready=False, faults=()), False),
     ],
 )
 def test_a_system_is_kept_if_the_doctor_finds_no_more_than_before(
-    judged: Judged, kept: bool
+    judged: TrialJudged, kept: bool
 ) -> None:
-    state, effects = update.step(at(Phase.TRYING), judged)
-    assert state.phase is (Phase.CONFIRMED if kept else Phase.TRYING)
+    state, effects = update.step(at(UpdatePhase.TRYING), judged)
+    assert state.phase is (UpdatePhase.CONFIRMED if kept else UpdatePhase.TRYING)
     assert effects == ((Effect.COMMIT, Effect.TELL) if kept else (Effect.REBOOT,))
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_a_start_looks_at_what_is_pending(phase: Phase) -> None:
-    assert at(phase).pending == (phase in (Phase.INSTALLING, Phase.TO_TRY, Phase.TRYING))
+@pytest.mark.parametrize("phase", UpdatePhase)
+def test_a_start_looks_at_what_is_pending(phase: UpdatePhase) -> None:
+    assert at(phase).pending == (
+        phase in (UpdatePhase.INSTALLING, UpdatePhase.TO_TRY, UpdatePhase.TRYING)
+    )
 
 
 # ------------------------------------------------------------------------------- whole lives
@@ -145,7 +147,7 @@ class Board:
     booted: str = "A"
     asked: bool = False
     works: dict[str, bool] = field(default_factory=lambda: {"A": True, "B": False})
-    state: State = NONE
+    state: UpdateState = NONE
 
     def power_on(self) -> None:
         """The boot ROM to the daemon's start, until a system runs that works."""
@@ -156,7 +158,7 @@ class Board:
             assert self.booted != self.primary, "a camera that does not start"
             self.power_on()
             return
-        self.do(Started(self.booted, self.primary), cut=9)
+        self.do(MachineStarted(self.booted, self.primary), cut=9)
 
     def do(self, event: Event, cut: int) -> None:
         """Carry out, and lose power after `cut` writes."""
@@ -188,7 +190,7 @@ class Board:
             return
         slot = update.other(self.booted)
         self.do(Begun(slot, "2", "1", ()), cut)
-        if self.state.phase is not Phase.INSTALLING:
+        if self.state.phase is not UpdatePhase.INSTALLING:
             return
         self.works[slot] = False
         if bytes_written:
@@ -225,7 +227,7 @@ def test_whatever_happens_the_camera_starts_a_system_that_works(
                     board.do(GOOD, cut)
             case "bad":
                 if board.booted == board.state.slot:
-                    board.do(Judged(ready=False, faults=()), cut)
+                    board.do(TrialJudged(ready=False, faults=()), cut)
             case "off":
                 board.power_on()
         assert board.works[board.primary]
@@ -238,16 +240,16 @@ def test_whatever_happens_the_camera_starts_a_system_that_works(
 @pytest.mark.parametrize(
     ("camera", "why"),
     [
-        (Camera("idle", ("docked",)), None),
-        (Camera("idle", ("battery_low", "docked")), None),
+        (CameraStatus("idle", ("docked",)), None),
+        (CameraStatus("idle", ("battery_low", "docked")), None),
         (None, "its daemon does not answer"),
-        (Camera("idle", ()), "it is not in its dock"),
-        (Camera("recording", ("docked",)), "it is in the stage recording"),
-        (Camera("self_view", ("docked",)), "it is in the stage self_view"),
+        (CameraStatus("idle", ()), "it is not in its dock"),
+        (CameraStatus("recording", ("docked",)), "it is in the stage recording"),
+        (CameraStatus("self_view", ("docked",)), "it is in the stage self_view"),
     ],
 )
 def test_a_camera_is_changed_only_in_its_dock_and_when_it_does_nothing(
-    camera: Camera | None, why: str | None
+    camera: CameraStatus | None, why: str | None
 ) -> None:
     assert update.hindrance(camera) == why
 
@@ -266,7 +268,7 @@ def test_what_is_no_version_is_not_compared(text: str) -> None:
     assert update.version(text) is None
 
 
-NOW = Running("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
+NOW = RunningVersion("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
 
 
 @pytest.mark.parametrize(
@@ -287,8 +289,14 @@ NOW = Running("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
         ),
         (Offer("camerad-debian-all", "0.2.0-2"), NOW, NONE, True, "is running"),
         (Offer("camerad-debian-all", "0.2.0-3"), replace(NOW, slot="B"), NONE, True, "on trial"),
-        (Offer("camerad-debian-all", "0.2.0-3"), NOW, at(Phase.TRYING), True, "on trial"),
-        (Offer("camerad-debian-all", "0.2.0-3"), NOW, at(Phase.INSTALLING), True, "another one"),
+        (Offer("camerad-debian-all", "0.2.0-3"), NOW, at(UpdatePhase.TRYING), True, "on trial"),
+        (
+            Offer("camerad-debian-all", "0.2.0-3"),
+            NOW,
+            at(UpdatePhase.INSTALLING),
+            True,
+            "another one",
+        ),
         (
             Offer("camerad-debian-all", NEW.version),
             replace(NOW, version="0.1.0-9"),
@@ -299,14 +307,14 @@ NOW = Running("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
         (
             Offer("camerad-debian-all", NEW.version),
             replace(NOW, version="0.1.0-9"),
-            at(Phase.FELL_BACK),
+            at(UpdatePhase.FELL_BACK),
             False,
             "in vain",
         ),
         (
             Offer("camerad-debian-all", NEW.version),
             replace(NOW, version="0.1.0-9"),
-            at(Phase.FELL_BACK),
+            at(UpdatePhase.FELL_BACK),
             True,
             None,
         ),
@@ -314,14 +322,14 @@ NOW = Running("camerad-debian-all", "0.2.0-2", "0.1.0-5", "A", "A")
         (
             Offer("camerad-debian-all", NEW.version),
             replace(NOW, version="0.3.0-1"),
-            at(Phase.CONFIRMED),
+            at(UpdatePhase.CONFIRMED),
             False,
             None,
         ),
     ],
 )
 def test_a_bundle_is_refused_with_the_reason(
-    offer: Offer, running: Running, state: State, again: bool, why: str | None
+    offer: Offer, running: RunningVersion, state: UpdateState, again: bool, why: str | None
 ) -> None:
     said = update.refusal(offer, running, state, again=again)
     assert (said is None) == (why is None)

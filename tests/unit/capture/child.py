@@ -42,7 +42,7 @@ TUNABLES = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
 
 @dataclass(frozen=True)
 class Packet:
-    header: wire.Header
+    header: wire.MessageHeader
     body: bytes
     arrived_us: int
 
@@ -87,7 +87,7 @@ class Child:
         self.packets: list[Packet] = []
         self.units: list[Packet] = []
         """Access units of sound."""
-        self.messages: list[tuple[wire.Kind, dict[str, Any]]] = []
+        self.messages: list[tuple[wire.MessageKind, dict[str, Any]]] = []
         self.closed = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -111,9 +111,9 @@ class Child:
                 header = wire.unpack(self._exactly(wire.HEADER.size))
                 body = self._exactly(header.length)
                 with self.changed:
-                    if header.kind is wire.Kind.PACKET:
+                    if header.kind is wire.MessageKind.PACKET:
                         self.packets.append(Packet(header, body, now_us()))
-                    elif header.kind is wire.Kind.SOUND:
+                    elif header.kind is wire.MessageKind.SOUND:
                         self.units.append(Packet(header, body, now_us()))
                     else:
                         self.messages.append((header.kind, wire.parse_body(body)))
@@ -127,12 +127,12 @@ class Child:
         with self.changed:
             assert self.changed.wait_for(condition, DEADLINE), (what, self.messages[-3:])
 
-    def of(self, kind: wire.Kind) -> list[dict[str, Any]]:
+    def of(self, kind: wire.MessageKind) -> list[dict[str, Any]]:
         return [body for known, body in self.messages if known is kind]
 
     def hello(self) -> dict[str, Any]:
-        self.until(lambda: bool(self.of(wire.Kind.HELLO)), "hello")
-        return self.of(wire.Kind.HELLO)[0]
+        self.until(lambda: bool(self.of(wire.MessageKind.HELLO)), "hello")
+        return self.of(wire.MessageKind.HELLO)[0]
 
     def tell(self, name: str, **arguments: int | bool | str) -> None:
         self.near.sendall(wire.command(name, **arguments))
@@ -147,8 +147,8 @@ class Child:
 
     def beats(self, count: int) -> None:
         """Wait for so many more beats."""
-        known = len(self.of(wire.Kind.BEAT))
-        self.until(lambda: len(self.of(wire.Kind.BEAT)) >= known + count, f"{count} beats")
+        known = len(self.of(wire.MessageKind.BEAT))
+        self.until(lambda: len(self.of(wire.MessageKind.BEAT)) >= known + count, f"{count} beats")
 
     def end(self) -> tuple[int, str]:
         """Wait for the end; returns exit status and what it said on stderr."""

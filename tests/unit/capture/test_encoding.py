@@ -46,14 +46,14 @@ NAL_IDR, NAL_SPS, NAL_PPS, NAL_SLICE = 5, 7, 8, 1
 
 class Box:
     def __init__(self) -> None:
-        self.packets: list[tuple[wire.Header, bytes]] = []
+        self.packets: list[tuple[wire.MessageHeader, bytes]] = []
 
     def has_room(self, size: int) -> bool:
         return True
 
     def send(self, *parts: bytes | memoryview) -> None:
         header = wire.unpack(bytes(parts[0])[: wire.HEADER.size])
-        if header.kind is wire.Kind.PACKET:
+        if header.kind is wire.MessageKind.PACKET:
             self.packets.append((header, bytes(parts[1])))
 
 

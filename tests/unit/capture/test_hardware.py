@@ -88,7 +88,7 @@ def test_packets_follow_the_sensor_with_a_key_frame_a_second_and_on_demand(child
     child.tell("key_frame")
     child.until(lambda: any(p.header.key for p in child.packets[before:]), "a key frame")
     assert len(child.packets) - before < 15
-    assert child.of(wire.Kind.GAP) == []
+    assert child.of(wire.MessageKind.GAP) == []
     # The encoder runs on, its packets are let through or not.
     child.tell("disarm")
     child.beats(1)
@@ -104,8 +104,8 @@ def test_packets_follow_the_sensor_with_a_key_frame_a_second_and_on_demand(child
 def test_a_picture_that_the_encoder_loses_is_a_gap_of_one(child: Child, world: WorldThread) -> None:
     child.arm(1, packets=5)
     inject(world, Fault.ENCODER_EMPTY, count=1)
-    child.until(lambda: bool(child.of(wire.Kind.GAP)), "the gap")
-    (gap,) = child.of(wire.Kind.GAP)
+    child.until(lambda: bool(child.of(wire.MessageKind.GAP)), "the gap")
+    (gap,) = child.of(wire.MessageKind.GAP)
     assert (gap["reason"], gap["frames"]) == ("dropped by the encoder", 1)
 
     def steps() -> list[int]:
@@ -143,10 +143,10 @@ def test_an_encoder_that_hangs_silences_the_camera(child: Child, world: WorldThr
     inject(world, Fault.ENCODER_HANG, until_us=None)
     with child.changed:
         silent = not child.changed.wait_for(lambda: child.closed, 0.5)
-        known = len(child.of(wire.Kind.BEAT))
+        known = len(child.of(wire.MessageKind.BEAT))
         silent = silent and not child.changed.wait_for(lambda: child.closed, 1.0)
     assert silent
-    assert len(child.of(wire.Kind.BEAT)) == known
+    assert len(child.of(wire.MessageKind.BEAT)) == known
 
 
 def footage_in_the_drivers_buffers(child: Child) -> int:

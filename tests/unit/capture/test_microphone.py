@@ -13,7 +13,7 @@ import pytest
 
 from camerad.base.clock import ManualClock
 from camerad.capture import microphone as module
-from camerad.capture.microphone import Microphone, SoundBytes
+from camerad.capture.microphone import MicrophoneReader, SoundBytes
 from camerad.capture.outbox import Outbox
 from camerad.capture.settings import SoundSettings
 from camerad.stream import wire
@@ -34,7 +34,7 @@ class Line(Outbox):
         super().__init__(near, 1 << 20, lambda error: None)
         self.changed = threading.Condition()
         self.states: list[tuple[str, str | None]] = []
-        self.units: list[wire.Header] = []
+        self.units: list[wire.MessageHeader] = []
         self._near = near
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -54,7 +54,7 @@ class Line(Outbox):
                 header = wire.unpack(self._exactly(wire.HEADER.size))
                 body = self._exactly(header.length)
                 with self.changed:
-                    if header.kind is wire.Kind.SOUND:
+                    if header.kind is wire.MessageKind.SOUND:
                         self.units.append(header)
                     else:
                         told = wire.parse_body(body)
@@ -109,7 +109,7 @@ class Bench:
         self.line = Line()
         self.devices: queue.Queue[Fake | Exception] = queue.Queue()
         self.device = Fake()
-        self.microphone = Microphone(SETTINGS, self.line, self.clock, self._open)
+        self.microphone = MicrophoneReader(SETTINGS, self.line, self.clock, self._open)
         self.line.until_state("off")
 
     def _open(self, settings: SoundSettings) -> Fake:
@@ -352,7 +352,7 @@ def test_a_known_delay_puts_sound_earlier() -> None:
         bench.clock = ManualClock(1_000_000_000)
         bench.line = Line()
         bench.devices = queue.Queue()
-        bench.microphone = Microphone(settings, bench.line, bench.clock, bench._open)
+        bench.microphone = MicrophoneReader(settings, bench.line, bench.clock, bench._open)
         bench.plug_in()
         bench.microphone.tell(SoundMode.READY, 0)
         bench.hear(30)

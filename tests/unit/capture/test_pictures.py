@@ -25,7 +25,7 @@ class Box:
 
     def __init__(self) -> None:
         self.full = False
-        self.sent: list[tuple[wire.Header, Any]] = []
+        self.sent: list[tuple[wire.MessageHeader, Any]] = []
 
     def has_room(self, size: int) -> bool:
         return not self.full
@@ -35,19 +35,19 @@ class Box:
         header = wire.unpack(data[: wire.HEADER.size])
         body = data[wire.HEADER.size :]
         assert len(body) == header.length
-        known = header.kind is wire.Kind.PACKET
+        known = header.kind is wire.MessageKind.PACKET
         self.sent.append((header, body if known else wire.parse_body(body)))
 
-    def of(self, kind: wire.Kind) -> list[tuple[wire.Header, Any]]:
+    def of(self, kind: wire.MessageKind) -> list[tuple[wire.MessageHeader, Any]]:
         return [(header, body) for header, body in self.sent if header.kind is kind]
 
     @property
     def gaps(self) -> list[dict[str, Any]]:
-        return [body for _, body in self.of(wire.Kind.GAP)]
+        return [body for _, body in self.of(wire.MessageKind.GAP)]
 
     @property
     def frames(self) -> list[int]:
-        return [header.frame for header, _ in self.of(wire.Kind.PACKET)]
+        return [header.frame for header, _ in self.of(wire.MessageKind.PACKET)]
 
 
 class Bench:
@@ -117,7 +117,7 @@ def armed(epoch: int = 1, first_frame: int = 0) -> Bench:
 def test_packets_carry_epoch_number_time_and_key_flag() -> None:
     bench = armed(epoch=7, first_frame=40)
     bench.run("IPP")
-    headers = [header for header, _ in bench.box.of(wire.Kind.PACKET)]
+    headers = [header for header, _ in bench.box.of(wire.MessageKind.PACKET)]
     assert [(h.epoch, h.frame, h.pts_us, h.key) for h in headers] == [
         (7, 40, START_US, True),
         (7, 41, START_US + FRAME_US, False),
@@ -128,7 +128,7 @@ def test_packets_carry_epoch_number_time_and_key_flag() -> None:
 def test_nothing_is_sent_while_disarmed_but_beats() -> None:
     bench = Bench()
     bench.run("IPPIPP")
-    assert {header.kind for header, _ in bench.box.sent} == {wire.Kind.BEAT}
+    assert {header.kind for header, _ in bench.box.sent} == {wire.MessageKind.BEAT}
     bench.pictures.arm(1, 0)
     bench.run("IP")
     bench.pictures.disarm()
@@ -162,8 +162,15 @@ def test_frames_that_the_camera_lost_are_a_gap_between_their_neighbours() -> Non
         }
     ]
     # Stated before the packet that comes after it.
-    kinds = [header.kind for header, _ in bench.box.sent if header.kind is not wire.Kind.BEAT]
-    assert kinds == [wire.Kind.PACKET, wire.Kind.PACKET, wire.Kind.GAP, wire.Kind.PACKET]
+    kinds = [
+        header.kind for header, _ in bench.box.sent if header.kind is not wire.MessageKind.BEAT
+    ]
+    assert kinds == [
+        wire.MessageKind.PACKET,
+        wire.MessageKind.PACKET,
+        wire.MessageKind.GAP,
+        wire.MessageKind.PACKET,
+    ]
 
 
 def test_a_sensor_that_stood_still_is_a_gap_although_its_numbers_go_on() -> None:
@@ -276,13 +283,13 @@ def test_a_new_epoch_owes_nothing_to_the_old_one() -> None:
     bench.pictures.arm(2, 0)
     bench.run("IP")
     assert bench.box.gaps == []
-    assert [header.epoch for header, _ in bench.box.of(wire.Kind.PACKET)] == [1, 1, 2, 2]
+    assert [header.epoch for header, _ in bench.box.of(wire.MessageKind.PACKET)] == [1, 1, 2, 2]
 
 
 def test_beats_come_every_quarter_of_a_second_while_frames_come() -> None:
     bench = Bench()
     bench.run("P" * 31)
-    beats = [body for _, body in bench.box.of(wire.Kind.BEAT)]
+    beats = [body for _, body in bench.box.of(wire.MessageKind.BEAT)]
     # The first frame, and then each eighth: 8 x 33.3 ms is the first that reaches 250 ms.
     assert [beat["frame"] for beat in beats] == [0, 8, 16, 24]
     assert beats[-1] == {
@@ -303,7 +310,7 @@ def test_the_brightness_is_looked_at_for_a_beat_and_for_no_other_frame() -> None
 
     for number in range(10):
         bench.pictures.delivered(number, START_US + number * FRAME_US, FRAME_US, luma)
-    assert [body["luma"] for _, body in bench.box.of(wire.Kind.BEAT)] == [117, 117]
+    assert [body["luma"] for _, body in bench.box.of(wire.MessageKind.BEAT)] == [117, 117]
     assert len(looked) == 2
 
 

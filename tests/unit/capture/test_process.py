@@ -75,13 +75,13 @@ def test_hello_says_what_was_opened(shared: Child) -> None:
 
 
 def test_hello_is_the_first_word(shared: Child) -> None:
-    assert shared.messages[0][0] is wire.Kind.HELLO
+    assert shared.messages[0][0] is wire.MessageKind.HELLO
 
 
 def test_frames_are_counted_while_nothing_is_encoded(shared: Child) -> None:
     shared.packets.clear()
     shared.beats(4)
-    first, last = shared.of(wire.Kind.BEAT)[-4], shared.of(wire.Kind.BEAT)[-1]
+    first, last = shared.of(wire.MessageKind.BEAT)[-4], shared.of(wire.MessageKind.BEAT)[-1]
     # Three times 250 ms; the nearest frame after that is the eighth.
     assert last["frame"] - first["frame"] == 24
     assert last["delivered"] - first["delivered"] == 24
@@ -111,7 +111,7 @@ def test_packets_follow_the_sensor_frame_by_frame(armed: Child) -> None:
     assert all(FRAME_US - 2 <= step <= FRAME_US + 2 for step in steps)
     keys = [packet.header.frame - numbers[0] for packet in packets if packet.header.key]
     assert keys == [0, 30]
-    assert armed.of(wire.Kind.GAP) == []
+    assert armed.of(wire.MessageKind.GAP) == []
 
 
 def test_fewer_pictures_per_second_are_no_gap_and_keep_the_key_frames_in_time(armed: Child) -> None:
@@ -133,7 +133,7 @@ def test_fewer_pictures_per_second_are_no_gap_and_keep_the_key_frames_in_time(ar
     armed.until(lambda: len(armed.packets) >= before + 30, "a second")
     last = [packet.header.pts_us for packet in armed.packets[-10:]]
     assert all(abs(b - a - FRAME_US) <= 2 for a, b in itertools.pairwise(last))
-    assert armed.of(wire.Kind.GAP) == []
+    assert armed.of(wire.MessageKind.GAP) == []
 
 
 def camera_buffers(pid: int) -> Iterator[bytes]:
@@ -157,14 +157,14 @@ def test_a_sensor_that_rests_is_off_in_idle_lives_on_and_wakes_for_whoever_wants
         assert any(any(buffer) for buffer in camera_buffers(child.pid))
 
         def resting() -> bool:
-            last = child.of(wire.Kind.BEAT)[-2:]
+            last = child.of(wire.MessageKind.BEAT)[-2:]
             return len(last) == 2 and last[0]["frame"] == last[1]["frame"]
 
         child.until(resting, "it rests")
-        before = child.of(wire.Kind.BEAT)[-1]
+        before = child.of(wire.MessageKind.BEAT)[-1]
         child.beats(4)
         # It delivers nothing, and says several times a second that it lives.
-        after = child.of(wire.Kind.BEAT)[-1]
+        after = child.of(wire.MessageKind.BEAT)[-1]
         assert after["delivered"] == before["delivered"]
         assert after["pts_us"] - before["pts_us"] >= 3 * 250_000
         # Six buffers of each of the two streams, and no frame comes that would overwrite them.
@@ -179,7 +179,7 @@ def test_a_sensor_that_rests_is_off_in_idle_lives_on_and_wakes_for_whoever_wants
         # The rate that it was told is not forgotten, and the pause is no gap.
         steps = [b.header.pts_us - a.header.pts_us for a, b in itertools.pairwise(child.under(1))]
         assert all(abs(step - 2 * FRAME_US) <= 4 for step in steps[8:])
-        assert child.of(wire.Kind.GAP) == []
+        assert child.of(wire.MessageKind.GAP) == []
 
 
 def test_a_key_frame_comes_on_demand(armed: Child) -> None:
@@ -203,10 +203,10 @@ def test_arming_again_restarts_the_encoder_under_the_new_epoch(armed: Child) -> 
 def test_nothing_is_encoded_after_disarm(armed: Child) -> None:
     armed.tell("disarm")
     armed.beats(1)
-    count, encoded = len(armed.packets), armed.of(wire.Kind.BEAT)[-1]["encoded"]
+    count, encoded = len(armed.packets), armed.of(wire.MessageKind.BEAT)[-1]["encoded"]
     armed.beats(2)
     assert len(armed.packets) == count
-    assert armed.of(wire.Kind.BEAT)[-1]["encoded"] == encoded
+    assert armed.of(wire.MessageKind.BEAT)[-1]["encoded"] == encoded
 
 
 def test_the_newest_frame_is_shared_only_while_it_is_wanted(shared: Child) -> None:
@@ -302,7 +302,7 @@ def test_it_dies_with_the_process_that_started_it() -> None:
         gone = os.pidfd_open(pid)
         near.settimeout(DEADLINE)
         # The hello: from here on it is guarded for certain.
-        assert wire.unpack(near.recv(wire.HEADER.size)).kind is wire.Kind.HELLO
+        assert wire.unpack(near.recv(wire.HEADER.size)).kind is wire.MessageKind.HELLO
         parent.kill()
         ended, _, _ = select.select([gone], [], [], DEADLINE)
         assert ended, "the capture process outlived its parent"
@@ -330,7 +330,7 @@ def test_nonsense_from_the_controller_ends_it_with_a_reason(line: bytes, words: 
         assert status == 70
         assert words in errors
         assert errors.count("\n") == 1
-        assert words in child.of(wire.Kind.ERROR)[0]["message"]
+        assert words in child.of(wire.MessageKind.ERROR)[0]["message"]
 
 
 def refused(child: Child) -> str:
@@ -340,7 +340,7 @@ def refused(child: Child) -> str:
     assert errors.startswith("camerad.capture: ")
     assert errors.count("\n") == 1
     [(kind, body)] = child.messages
-    assert kind is wire.Kind.ERROR
+    assert kind is wire.MessageKind.ERROR
     assert errors == f"camerad.capture: {body['message']}\n"
     return str(body["message"])
 
@@ -382,8 +382,8 @@ def test_a_cancelled_request_is_a_gap(tmp_path: Path, world: WorldThread) -> Non
         world.wait_connected("sensor")
         child.arm(1, packets=10)
         world.tell("sensor", {"fault": "camera_cancel", "count": 1})
-        child.until(lambda: bool(child.of(wire.Kind.GAP)), "a gap")
-        gap = child.of(wire.Kind.GAP)[0]
+        child.until(lambda: bool(child.of(wire.MessageKind.GAP)), "a gap")
+        gap = child.of(wire.MessageKind.GAP)[0]
         assert gap["reason"] == "not delivered by the camera"
         assert gap["frames"] == 1
         child.until(lambda: child.packets[-1].header.pts_us > gap["to_us"], "the next packet")
@@ -401,11 +401,11 @@ def test_a_stalled_sensor_is_silent_and_then_a_gap(tmp_path: Path, world: WorldT
         child.arm(1, packets=10)
         until_us = now_us() + 1_500_000
         world.tell("sensor", {"fault": "camera_stall", "until_us": until_us}, keep="stall")
-        child.until(lambda: bool(child.of(wire.Kind.GAP)), "a gap")
-        gap = child.of(wire.Kind.GAP)[0]
+        child.until(lambda: bool(child.of(wire.MessageKind.GAP)), "a gap")
+        gap = child.of(wire.MessageKind.GAP)[0]
         assert gap["to_us"] >= until_us - FRAME_US
         assert gap["frames"] == round((gap["to_us"] - gap["from_us"]) / FRAME_US) - 1
-        times = [body["pts_us"] for body in child.of(wire.Kind.BEAT)]
+        times = [body["pts_us"] for body in child.of(wire.MessageKind.BEAT)]
         silent_from_us = until_us - 1_500_000 + FRAME_US * 3
         assert not [at for at in times if silent_from_us < at < gap["to_us"] - 1]
 
@@ -439,7 +439,7 @@ def test_an_error_in_a_callback_ends_it_with_a_reason(tmp_path: Path) -> None:
         status, errors = child.end()
         assert status == 70
         assert errors == "camerad.capture: ZeroDivisionError: a mistake in two lines\n"
-        assert child.of(wire.Kind.ERROR) == [
+        assert child.of(wire.MessageKind.ERROR) == [
             {"message": "ZeroDivisionError: a mistake in two lines"}
         ]
 

@@ -361,5 +361,5 @@ def test_what_is_no_font_leaves_the_glyphs_alone(
 
 
 def test_the_word_is_of_one_kind_from_then_on() -> None:
-    said = stamp.Said(pre=True, from_us=10)
+    said = stamp.StampWords(pre=True, from_us=10)
     assert [said.is_pre(at) for at in (9, 10, 11)] == [False, True, True]

@@ -12,20 +12,20 @@ import pytest
 
 from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
 from camerad.cli import main
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.runner import Examination
 from tests.unit.commands.conftest import Desk
 
-FINE = Finding("uptime", What.UPTIME, {"seconds": 60, "days": 0, "hours": 0, "minutes": 1})
-DARK = Finding("camera", What.CAMERA_BLACK, {"luma": 16})
+FINE = CheckResult("uptime", FindingId.UPTIME, {"seconds": 60, "days": 0, "hours": 0, "minutes": 1})
+DARK = CheckResult("camera", FindingId.CAMERA_BLACK, {"luma": 16})
 
 
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
+def found(monkeypatch: pytest.MonkeyPatch) -> list[CheckResult]:
     """What an examination finds, in place of one."""
     findings = [FINE]
 
-    async def run(self: Examination) -> AsyncIterator[Finding]:
+    async def run(self: Examination) -> AsyncIterator[CheckResult]:
         for finding in findings:
             self.begins(finding.check, 1, len(findings))
             yield finding
@@ -44,7 +44,7 @@ def test_where_all_is_well_it_says_so_and_ends_with_nothing(desk: Desk) -> None:
 
 
 def test_what_failed_is_told_with_its_cure_and_by_the_exit_code(
-    desk: Desk, found: list[Finding]
+    desk: Desk, found: list[CheckResult]
 ) -> None:
     found.append(DARK)
     said = desk("doctor", "--language", "en")
@@ -52,7 +52,7 @@ def test_what_failed_is_told_with_its_cure_and_by_the_exit_code(
     assert "do: Take the cover" in said.out
 
 
-def test_json_is_one_object_and_nothing_else(desk: Desk, found: list[Finding]) -> None:
+def test_json_is_one_object_and_nothing_else(desk: Desk, found: list[CheckResult]) -> None:
     found.append(DARK)
     said = desk("doctor", "--json")
     assert (said.code, said.json["exit_code"]) == (1, 1)

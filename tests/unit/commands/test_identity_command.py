@@ -14,7 +14,7 @@ import pytest
 from camerad.base.errors import CameradError
 from camerad.cli import identity as command
 from camerad.cli.defaults import DEFAULT_STATE
-from camerad.config.sections import Device
+from camerad.config.sections import DeviceSettings
 from camerad.container.keys import PublicKey
 from camerad.store import identity
 
@@ -87,7 +87,7 @@ def test_whoever_may_read_only_the_public_halves_can_show_them(
 
 
 def test_unless_told_it_is_the_state_directory_that_a_configuration_has() -> None:
-    assert str(Device().state_dir) == DEFAULT_STATE
+    assert str(DeviceSettings().state_dir) == DEFAULT_STATE
 
 
 def test_where_there_is_no_device_the_message_says_what_to_do(tmp_path: Path) -> None:

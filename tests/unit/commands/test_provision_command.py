@@ -798,7 +798,9 @@ def test_labels_have_name_thumbprint_and_a_code_of_it(desk: Desk, tmp_path: Path
     key = PublicKey(
         bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     )
-    camera = camera_register.Camera("<b>", key.thumbprint, key.jwk, None, None, None, "now")
+    camera = camera_register.RegisteredCamera(
+        "<b>", key.thumbprint, key.jwk, None, None, None, "now"
+    )
     camera_register.write(str(book), camera_register.Register((camera,)))
     said = desk("provision", "labels", book, "--output", tmp_path / "sheet.html")
     assert (said.code, "1 label;" in said.out) == (0, True)

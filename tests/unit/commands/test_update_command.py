@@ -22,7 +22,7 @@ from camerad.base.errors import (
     EX_USAGE,
     StorageError,
 )
-from camerad.behaviour.update import Camera, Phase
+from camerad.behaviour.update import CameraStatus, UpdatePhase
 from camerad.cli import update
 from camerad.update import image_version
 from camerad.update.updater import Updates
@@ -111,11 +111,11 @@ def test_a_trial_that_fails_ends_with_the_code_that_the_unit_reboots_for(
     assert desk("update", "boot", *where).out == "fell_back\n"
 
 
-def crash(_updates: Updates, _slot: str, _version: str, _seconds: float) -> Phase:
+def crash(_updates: Updates, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
     raise ZeroDivisionError
 
 
-def unwritable(_updates: Updates, _slot: str, _version: str, _seconds: float) -> Phase:
+def unwritable(_updates: Updates, _slot: str, _version: str, _seconds: float) -> UpdatePhase:
     raise StorageError("cannot be written")
 
 
@@ -128,7 +128,7 @@ def test_a_command_that_fails_in_a_trial_fails_the_trial_and_outside_of_one_rebo
     desk: Desk,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    failure: Callable[[Updates, str, str, float], Phase],
+    failure: Callable[[Updates, str, str, float], UpdatePhase],
     code: int,
 ) -> None:
     where = [*places(scene), "--socket", socket]
@@ -199,7 +199,7 @@ def test_a_bundle_that_is_not_there_is_refused(
 
 
 def test_what_the_daemon_says_is_all_that_counts(socket: Path, tmp_path: Path) -> None:
-    assert update.ask(str(socket)) == Camera("idle", ("docked",))
+    assert update.ask(str(socket)) == CameraStatus("idle", ("docked",))
     assert update.ask(str(tmp_path / "none")) is None
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from camerad.config import check_file, policies
-from camerad.config.document import MAX_BYTES, UnreadableError, read_document
+from camerad.config.document import MAX_BYTES, NoDocumentError, read_document
 
 Write = Callable[..., Path]
 
@@ -164,7 +164,7 @@ def test_an_error_of_yaml_without_a_place_still_names_the_file(
         raise yaml.MarkedYAMLError()
 
     monkeypatch.setattr(yaml.SafeLoader, "get_single_node", fail)
-    with pytest.raises(UnreadableError, match=r"^c\.yaml: not valid YAML: "):
+    with pytest.raises(NoDocumentError, match=r"^c\.yaml: not valid YAML: "):
         read_document(write("a: 1\n"))
 
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from camerad.base.errors import ConfigError
 from camerad.config import Settings, load
-from camerad.config.document import UnreadableError
+from camerad.config.document import NoDocumentError
 from camerad.config.provisioning import MAX_BYTES, Provisioning, read_provisioning
 
 PLACE = Path("/var/lib/camerad-provision")
@@ -194,6 +194,6 @@ def test_what_is_no_configuration_at_all_is_named_too(text: str) -> None:
 
 
 def test_an_empty_file_is_told_from_one_with_mistakes() -> None:
-    with pytest.raises(UnreadableError, match="the file is empty"):
+    with pytest.raises(NoDocumentError, match="the file is empty"):
         read("")
     assert len(FULL) < MAX_BYTES

@@ -13,7 +13,7 @@ import pytest
 from camerad.config import Settings
 from camerad.doctor import card
 from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, Measured
-from camerad.doctor.findings import What
+from camerad.doctor.findings import FindingId
 from camerad.store.disk import Room
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s
@@ -27,15 +27,15 @@ def measured(*syncs: float, size: int = 375_000) -> Measured:
 @pytest.mark.parametrize(
     ("minutes", "writable", "what"),
     [
-        (500.0, True, What.SPACE_OK),
-        (30.0, True, What.SPACE_OK),
-        (29.9, True, What.SPACE_LOW),
-        (1.9, True, What.SPACE_FULL),
-        (500.0, False, What.SPACE_READ_ONLY),
+        (500.0, True, FindingId.SPACE_OK),
+        (30.0, True, FindingId.SPACE_OK),
+        (29.9, True, FindingId.SPACE_LOW),
+        (1.9, True, FindingId.SPACE_FULL),
+        (500.0, False, FindingId.SPACE_READ_ONLY),
     ],
 )
 def test_space_is_judged_by_the_limits_of_the_camera(
-    minutes: float, writable: bool, what: What
+    minutes: float, writable: bool, what: FindingId
 ) -> None:
     found = card.judge_space(Room(1, minutes, writable), 30.0, 2.0, "/x")
     assert (found.check, found.what, found.values["minutes"]) == ("space", what, minutes)
@@ -45,23 +45,23 @@ def test_a_place_that_is_not_there_is_said_to_be_missing(
     settings: Settings, tmp_path: Path
 ) -> None:
     nowhere = str(tmp_path / "none")
-    assert card.space(settings, nowhere).what is What.SPACE_MISSING
-    assert card.try_out(settings, nowhere).what is What.CARD_MISSING
+    assert card.space(settings, nowhere).what is FindingId.SPACE_MISSING
+    assert card.try_out(settings, nowhere).what is FindingId.CARD_MISSING
 
 
 @pytest.mark.parametrize(
     ("syncs", "what"),
     [
         # 375 kB in 0.375 s are a megabyte a second.
-        ((0.375,) * 12, What.CARD_OK),
-        ((0.376,) * 12, What.CARD_SLOW),
-        ((0.1,) * 11 + (0.501,), What.CARD_HESITATES),
-        ((0.1,) * 11 + (0.5,), What.CARD_OK),
-        ((3.0, 3.0), What.CARD_SLOW),
+        ((0.375,) * 12, FindingId.CARD_OK),
+        ((0.376,) * 12, FindingId.CARD_SLOW),
+        ((0.1,) * 11 + (0.501,), FindingId.CARD_HESITATES),
+        ((0.1,) * 11 + (0.5,), FindingId.CARD_OK),
+        ((3.0, 3.0), FindingId.CARD_SLOW),
     ],
 )
 def test_a_card_is_slow_if_a_recording_is_faster_and_hesitates_if_one_sync_is_long(
-    syncs: tuple[float, ...], what: What
+    syncs: tuple[float, ...], what: FindingId
 ) -> None:
     assert card.judge_card(measured(*syncs), NEEDED).what is what
 
@@ -102,15 +102,19 @@ def test_a_file_system_without_unnamed_files_is_left_clean_as_well(
 @pytest.mark.parametrize(
     ("number", "what"),
     [
-        (errno.ENOSPC, What.CARD_NO_ROOM),
-        (errno.EDQUOT, What.CARD_NO_ROOM),
-        (errno.EIO, What.CARD_FAILS),
-        (errno.EROFS, What.CARD_FAILS),
-        (errno.EACCES, What.CARD_FORBIDDEN),
+        (errno.ENOSPC, FindingId.CARD_NO_ROOM),
+        (errno.EDQUOT, FindingId.CARD_NO_ROOM),
+        (errno.EIO, FindingId.CARD_FAILS),
+        (errno.EROFS, FindingId.CARD_FAILS),
+        (errno.EACCES, FindingId.CARD_FORBIDDEN),
     ],
 )
 def test_what_a_card_refuses_is_told_apart(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: What
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    what: FindingId,
 ) -> None:
     def refuse(*_: object) -> int:
         raise OSError(number, os.strerror(number))

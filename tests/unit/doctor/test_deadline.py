@@ -17,7 +17,7 @@ import pytest
 
 from camerad.base.errors import ConfigError, StorageError
 from camerad.doctor import card, checks, daemon, identity, runner
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.isolated_check import Looker, NoAnswerError
 from tests.waiting import until
 
@@ -137,8 +137,8 @@ def never(*_: object) -> None:
     time.sleep(1000)
 
 
-def found(config: Path, *only: str) -> dict[str, Finding]:
-    async def look() -> list[Finding]:
+def found(config: Path, *only: str) -> dict[str, CheckResult]:
+    async def look() -> list[CheckResult]:
         made = runner.Examination(config, only=only)
         return [finding async for finding in made.run()]
 
@@ -177,7 +177,7 @@ def test_what_hangs_is_told_and_the_rest_is_looked_at(
     monkeypatch.setitem(checks.DEADLINES, "ledger", 0.5 if "ledger" in silent else LONG)
     seen = found(config, *checks.STILL)
     assert set(seen) == {*checks.BEFORE, *checks.STILL}
-    assert {check for check, one in seen.items() if one.what is What.NO_ANSWER} == silent
+    assert {check for check, one in seen.items() if one.what is FindingId.NO_ANSWER} == silent
     assert all(seen[check].values == {"seconds": 0.5} for check in silent)
 
 
@@ -193,11 +193,11 @@ def test_a_store_that_does_not_answer_is_nobody_s_and_its_daemon_is_asked(
     assert seen["daemon"].values == {"seconds": 1.0}
     assert seen["space"].values == seen["ledger"].values == {"seconds": 0.5}
     # Nobody knows whose they are.
-    assert seen["camera"].what is seen["light_red"].what is What.DEVICES_TAKEN
-    runs = daemon.Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}))
+    assert seen["camera"].what is seen["light_red"].what is FindingId.DEVICES_TAKEN
+    runs = daemon.Owner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}))
     monkeypatch.setattr(daemon, "ask", lambda _: runs)
     monkeypatch.setattr(runner, "AFTERWARDS_SECONDS", LONG)
-    assert found(config, "uptime")["daemon"].what is What.DAEMON_RUNS
+    assert found(config, "uptime")["daemon"].what is FindingId.DAEMON_RUNS
 
 
 def test_a_configuration_that_does_not_answer_is_told(
@@ -207,25 +207,25 @@ def test_a_configuration_that_does_not_answer_is_told(
     pipe = config.with_name("pipe.yaml")
     os.mkfifo(pipe)
     seen = found(pipe, "uptime", "card")
-    assert seen["configuration"].what is What.NO_ANSWER
-    assert seen["card"].what is What.CONFIGURATION_NEEDED
-    assert seen["uptime"].what is What.UPTIME
+    assert seen["configuration"].what is FindingId.NO_ANSWER
+    assert seen["card"].what is FindingId.CONFIGURATION_NEEDED
+    assert seen["uptime"].what is FindingId.UPTIME
 
 
 @pytest.mark.usefixtures("store")
 def test_a_device_that_does_not_answer_is_told(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(self: object, check: str) -> Finding:
+    async def silent(self: object, check: str) -> CheckResult:
         await asyncio.sleep(0 if check == "buzzer" else 1000)
-        return Finding(check, What.OUTPUT_OK, {"gpio": 1})
+        return CheckResult(check, FindingId.OUTPUT_OK, {"gpio": 1})
 
     monkeypatch.setattr(runner, "DEVICE_SECONDS", 0.2)
     monkeypatch.setattr(runner._Trials, "_examine", silent)
     seen = found(config, "camera", "light_red", "buzzer")
-    assert seen["camera"].what is seen["light_red"].what is What.NO_ANSWER
+    assert seen["camera"].what is seen["light_red"].what is FindingId.NO_ANSWER
     assert seen["camera"].values == {"seconds": 0.2}
-    assert seen["buzzer"].what is What.OUTPUT_OK
+    assert seen["buzzer"].what is FindingId.OUTPUT_OK
 
 
 def test_mistakes_of_a_configuration_are_told_one_by_one(config: Path) -> None:

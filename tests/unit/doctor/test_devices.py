@@ -14,9 +14,9 @@ from hw_mocks.pins import SimulatedFactory
 
 from camerad.config import Settings
 from camerad.doctor import camera, daemon, display, io_checks, microphone
-from camerad.doctor.camera import Seen
+from camerad.doctor.camera import CameraSeen
 from camerad.doctor.daemon import Owner
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.microphone import Heard
 
 REPORT = {
@@ -35,39 +35,41 @@ REPORT = {
 # -------------------------------------------------------------------------------------- camera
 
 
-def seen(error: str | None = None, waited: float = 1.0, **differs: Any) -> What:
-    return camera.judge(Seen({**REPORT, **differs}, error, waited), 1280, 720, 30).what
+def seen(error: str | None = None, waited: float = 1.0, **differs: Any) -> FindingId:
+    return camera.judge(CameraSeen({**REPORT, **differs}, error, waited), 1280, 720, 30).what
 
 
 def test_a_camera_that_delivers_what_is_wanted_is_well() -> None:
-    assert seen() is What.CAMERA_OK
+    assert seen() is FindingId.CAMERA_OK
 
 
 @pytest.mark.parametrize(
     ("differs", "what"),
     [
-        ({"error": "no camera found"}, What.CAMERA_DOWN),
-        ({"camera": None}, What.CAMERA_DOWN),
-        ({"age_ms": None, "rate": None}, What.CAMERA_SILENT),
-        ({"age_ms": 3001}, What.CAMERA_SILENT),
-        ({"width": 1296}, What.CAMERA_SIZE),
-        ({"rate": 28.4}, What.CAMERA_RATE),
-        ({"rate": 28.6}, What.CAMERA_OK),
-        ({"rate": 31.6}, What.CAMERA_RATE),
-        ({"luma": 24}, What.CAMERA_BLACK),
-        ({"luma": 25}, What.CAMERA_OK),
-        ({"luma": None}, What.CAMERA_OK),
-        ({"lost": 0.11}, What.CAMERA_LOSES),
-        ({"lost": None, "rate": None}, What.CAMERA_OK),
+        ({"error": "no camera found"}, FindingId.CAMERA_DOWN),
+        ({"camera": None}, FindingId.CAMERA_DOWN),
+        ({"age_ms": None, "rate": None}, FindingId.CAMERA_SILENT),
+        ({"age_ms": 3001}, FindingId.CAMERA_SILENT),
+        ({"width": 1296}, FindingId.CAMERA_SIZE),
+        ({"rate": 28.4}, FindingId.CAMERA_RATE),
+        ({"rate": 28.6}, FindingId.CAMERA_OK),
+        ({"rate": 31.6}, FindingId.CAMERA_RATE),
+        ({"luma": 24}, FindingId.CAMERA_BLACK),
+        ({"luma": 25}, FindingId.CAMERA_OK),
+        ({"luma": None}, FindingId.CAMERA_OK),
+        ({"lost": 0.11}, FindingId.CAMERA_LOSES),
+        ({"lost": None, "rate": None}, FindingId.CAMERA_OK),
     ],
 )
-def test_what_is_wrong_with_a_camera_is_told_apart(differs: dict[str, Any], what: What) -> None:
+def test_what_is_wrong_with_a_camera_is_told_apart(
+    differs: dict[str, Any], what: FindingId
+) -> None:
     # 5 % of 30 pictures a second are one and a half.
     assert seen(**differs) is what
 
 
 def test_a_camera_that_was_opened_and_never_delivered_is_told_by_the_wait() -> None:
-    found = camera.judge(Seen({**REPORT, "age_ms": None}, None, 3.1), 1280, 720, 30)
+    found = camera.judge(CameraSeen({**REPORT, "age_ms": None}, None, 3.1), 1280, 720, 30)
     assert found.values["age_s"] == 3.1
 
 
@@ -103,18 +105,18 @@ def test_a_microphone_that_hears_is_well_and_says_how_loud() -> None:
     tone = np.sin(np.arange(1000)) * 3276.7
     found = microphone.judge(heard(tone))
     # A tenth of full scale is 20 dB below it.
-    assert (found.what, found.values["peak_db"]) == (What.MICROPHONE_OK, 20.0)
+    assert (found.what, found.values["peak_db"]) == (FindingId.MICROPHONE_OK, 20.0)
 
 
 @pytest.mark.parametrize("offset", [0, 500])
 def test_silence_is_no_sound_whatever_its_offset(offset: int) -> None:
     rushing = np.arange(1000) % 3 - 1 + offset  # one bit of a converter's own noise
-    assert microphone.judge(heard(rushing)).what is What.MICROPHONE_SILENT
+    assert microphone.judge(heard(rushing)).what is FindingId.MICROPHONE_SILENT
 
 
 def test_what_is_cut_off_is_too_loud() -> None:
     loud = np.clip(np.sin(np.arange(1000)) * 60_000, -32_767, 32_767)
-    assert microphone.judge(heard(loud)).what is What.MICROPHONE_CLIPS
+    assert microphone.judge(heard(loud)).what is FindingId.MICROPHONE_CLIPS
 
 
 def test_a_microphone_is_read_no_longer_than_needed() -> None:
@@ -138,16 +140,16 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
     monkeypatch.setattr(microphone, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(microphone, "LISTEN_SECONDS", 0.0)
 
-    def examined(opening: Callable[[object], Any]) -> Finding:
+    def examined(opening: Callable[[object], Any]) -> CheckResult:
         monkeypatch.setattr(microphone, "AlsaDevice", opening)
         return asyncio.run(microphone.examine(settings, None))
 
     gone = examined(missing)
     assert (gone.what, gone.values["why"]) == (
-        What.MICROPHONE_MISSING,
+        FindingId.MICROPHONE_MISSING,
         "default: no such device",
     )
-    assert examined(hanging).what is What.MICROPHONE_HANGS
+    assert examined(hanging).what is FindingId.MICROPHONE_HANGS
     release.set()
 
 
@@ -157,12 +159,12 @@ def test_a_microphone_that_is_not_there_and_one_that_hangs_are_told_apart(
 @pytest.mark.parametrize(
     ("fault", "noticed", "what"),
     [
-        (None, True, What.DISPLAY_OK),
-        (None, False, What.DISPLAY_UNSEEN),
-        ("gone", True, What.DISPLAY_DOWN),
+        (None, True, FindingId.DISPLAY_OK),
+        (None, False, FindingId.DISPLAY_UNSEEN),
+        ("gone", True, FindingId.DISPLAY_DOWN),
     ],
 )
-def test_a_display_shows_or_does_not(fault: str | None, noticed: bool, what: What) -> None:
+def test_a_display_shows_or_does_not(fault: str | None, noticed: bool, what: FindingId) -> None:
     assert display.judge(fault, seen=noticed).what is what
 
 
@@ -205,18 +207,18 @@ def pins(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedFactory]:
     gpiozero.Device.pin_factory = before
 
 
-def run(work: Awaitable[Finding]) -> Finding:
-    async def wait() -> Finding:
+def run(work: Awaitable[CheckResult]) -> CheckResult:
+    async def wait() -> CheckResult:
         return await work
 
     return asyncio.run(wait())
 
 
 @pytest.mark.parametrize(
-    ("notices", "what"), [(True, What.OUTPUT_SEEN), (False, What.OUTPUT_UNSEEN)]
+    ("notices", "what"), [(True, FindingId.OUTPUT_SEEN), (False, FindingId.OUTPUT_UNSEEN)]
 )
 def test_a_person_says_whether_a_light_shines(
-    pins: SimulatedFactory, settings: Settings, notices: bool, what: What
+    pins: SimulatedFactory, settings: Settings, notices: bool, what: FindingId
 ) -> None:
     person = Somebody(notices)
     found = run(io_checks.output(settings, "light_red", person))
@@ -228,7 +230,7 @@ def test_an_output_that_follows_is_well_and_is_off_afterwards(
     pins: SimulatedFactory, settings: Settings, check: str
 ) -> None:
     found = run(io_checks.output(settings, check, None))
-    assert found.what is What.OUTPUT_OK
+    assert found.what is FindingId.OUTPUT_OK
     gpio = found.values["gpio"]
     levels = [one.level for one in pins.history if one.gpio == gpio and one.output]
     assert max(levels) > 0
@@ -241,38 +243,38 @@ def test_an_output_that_does_not_follow_is_dead_and_nobody_is_asked(
     pins.short(22, 2**60)
     person = Somebody(True)
     found = run(io_checks.output(settings, "light_green", person))
-    assert (found.what, found.values["state"]) == (What.OUTPUT_DEAD, "on")
+    assert (found.what, found.values["state"]) == (FindingId.OUTPUT_DEAD, "on")
     assert person.asked == []
 
 
 def test_a_line_that_stays_on_is_dead_as_well() -> None:
     found = io_checks.judge_output("light_red", 23, rises=True, falls=False, seen=True)
-    assert (found.what, found.values["state"]) == (What.OUTPUT_DEAD, "off")
+    assert (found.what, found.values["state"]) == (FindingId.OUTPUT_DEAD, "off")
 
 
 def test_lines_that_another_program_has_are_told(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     with gpiozero.DigitalOutputDevice(22), gpiozero.DigitalInputDevice(17, pull_up=True):
-        assert run(io_checks.output(settings, "light_green", None)).what is What.OUTPUT_TAKEN
-        assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_TAKEN
+        assert run(io_checks.output(settings, "light_green", None)).what is FindingId.OUTPUT_TAKEN
+        assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_TAKEN
 
 
 def test_a_button_that_rests_is_free(pins: SimulatedFactory, settings: Settings) -> None:
-    assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_FREE
+    assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_FREE
 
 
 def test_a_button_that_is_held_all_the_time_is_stuck(
     pins: SimulatedFactory, settings: Settings
 ) -> None:
     pins.hold(17, bounce=False)
-    assert run(io_checks.button(settings, "button_main", None)).what is What.BUTTON_STUCK
+    assert run(io_checks.button(settings, "button_main", None)).what is FindingId.BUTTON_STUCK
 
 
 def test_a_press_that_is_asked_for_arrives(pins: SimulatedFactory, settings: Settings) -> None:
     person = Somebody(True, lambda: pins.press(17, 0.1) and None)
     found = run(io_checks.button(settings, "button_main", person))
-    assert (found.what, person.asked) == (What.BUTTON_WORKS, ["button_main"])
+    assert (found.what, person.asked) == (FindingId.BUTTON_WORKS, ["button_main"])
 
 
 def test_a_press_that_is_over_before_anybody_looks_arrives(
@@ -284,7 +286,7 @@ def test_a_press_that_is_over_before_anybody_looks_arrives(
 
     monkeypatch.setattr(io_checks, "PRESS_SECONDS", 5.0)
     found = run(io_checks.button(settings, "button_main", Somebody(True, tapped)))
-    assert found.what is What.BUTTON_WORKS
+    assert found.what is FindingId.BUTTON_WORKS
 
 
 def test_a_press_that_does_not_come_or_does_not_end_is_found(
@@ -292,9 +294,9 @@ def test_a_press_that_does_not_come_or_does_not_end_is_found(
 ) -> None:
     monkeypatch.setattr(io_checks, "PRESS_SECONDS", 0.05)
     nobody = Somebody(True)
-    assert run(io_checks.button(settings, "button_main", nobody)).what is What.BUTTON_UNPRESSED
+    assert run(io_checks.button(settings, "button_main", nobody)).what is FindingId.BUTTON_UNPRESSED
     holder = Somebody(True, lambda: pins.hold(17))
-    assert run(io_checks.button(settings, "button_main", holder)).what is What.BUTTON_STUCK
+    assert run(io_checks.button(settings, "button_main", holder)).what is FindingId.BUTTON_STUCK
 
 
 # -------------------------------------------------------------------------- by the daemon's word
@@ -311,41 +313,41 @@ HEALTH: dict[str, Any] = {
 def running(*conditions: str, **camera_differs: Any) -> Owner:
     health = HEALTH | {"camera": REPORT | camera_differs}
     status = {"conditions": list(conditions)}
-    return Owner(Finding("daemon", What.DAEMON_RUNS), health=health, status=status)
+    return Owner(CheckResult("daemon", FindingId.DAEMON_RUNS), health=health, status=status)
 
 
 def test_a_camera_that_is_hot_takes_fewer_pictures_and_is_not_broken(settings: Settings) -> None:
-    assert daemon.judge_camera(running(), settings).what is What.CAMERA_OK
-    assert daemon.judge_camera(running(rate=20.0), settings).what is What.CAMERA_RATE
-    assert daemon.judge_camera(running("hot", rate=20.0), settings).what is What.CAMERA_OK
-    assert daemon.judge_camera(running("hot", rate=40.0), settings).what is What.CAMERA_RATE
+    assert daemon.judge_camera(running(), settings).what is FindingId.CAMERA_OK
+    assert daemon.judge_camera(running(rate=20.0), settings).what is FindingId.CAMERA_RATE
+    assert daemon.judge_camera(running("hot", rate=20.0), settings).what is FindingId.CAMERA_OK
+    assert daemon.judge_camera(running("hot", rate=40.0), settings).what is FindingId.CAMERA_RATE
 
 
 def test_what_the_daemon_says_is_judged_as_what_is_tried(settings: Settings) -> None:
-    assert daemon.judge_display(HEALTH, settings).what is What.DISPLAY_SERVES
+    assert daemon.judge_display(HEALTH, settings).what is FindingId.DISPLAY_SERVES
     gone = {"display": {"fault": "gone"}}
-    assert daemon.judge_display(gone, settings).what is What.DISPLAY_DOWN
-    assert daemon.judge_output(HEALTH, "light_green", 22).what is What.OUTPUT_DEAD
-    assert daemon.judge_output(HEALTH, "light_red", 23).what is What.OUTPUT_SERVES
+    assert daemon.judge_display(gone, settings).what is FindingId.DISPLAY_DOWN
+    assert daemon.judge_output(HEALTH, "light_green", 22).what is FindingId.OUTPUT_DEAD
+    assert daemon.judge_output(HEALTH, "light_red", 23).what is FindingId.OUTPUT_SERVES
 
 
 @pytest.mark.parametrize(
     ("told", "what"),
     [
-        (None, What.MICROPHONE_UNWANTED),
-        ({"state": "off", "why": None}, What.MICROPHONE_CLOSED),
-        ({"state": "on", "why": None}, What.MICROPHONE_SERVES),
-        ({"state": "missing", "why": "unplugged"}, What.MICROPHONE_MISSING),
+        (None, FindingId.MICROPHONE_UNWANTED),
+        ({"state": "off", "why": None}, FindingId.MICROPHONE_CLOSED),
+        ({"state": "on", "why": None}, FindingId.MICROPHONE_SERVES),
+        ({"state": "missing", "why": "unplugged"}, FindingId.MICROPHONE_MISSING),
     ],
 )
 def test_a_microphone_is_closed_while_nobody_is_to_be_heard(
-    told: dict[str, Any] | None, what: What
+    told: dict[str, Any] | None, what: FindingId
 ) -> None:
     assert daemon.judge_microphone({"microphone": told}).what is what
 
 
 def test_a_button_is_stuck_if_it_was_pressed_both_times() -> None:
     later = {"buttons": {"main": False}}
-    assert daemon.judge_button(HEALTH, HEALTH, "main", 17).what is What.BUTTON_STUCK
-    assert daemon.judge_button(HEALTH, later, "main", 17).what is What.BUTTON_FREE
-    assert daemon.judge_button(HEALTH, HEALTH, "display", 27).what is What.BUTTON_FREE
+    assert daemon.judge_button(HEALTH, HEALTH, "main", 17).what is FindingId.BUTTON_STUCK
+    assert daemon.judge_button(HEALTH, later, "main", 17).what is FindingId.BUTTON_FREE
+    assert daemon.judge_button(HEALTH, HEALTH, "display", 27).what is FindingId.BUTTON_FREE

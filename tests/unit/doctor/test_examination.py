@@ -10,25 +10,25 @@ import pytest
 
 from camerad.doctor import daemon, runner
 from camerad.doctor.daemon import Owner
-from camerad.doctor.findings import Finding, What
+from camerad.doctor.findings import CheckResult, FindingId
 
 
 @pytest.mark.parametrize(
-    "again", [None, Owner(Finding("daemon", What.DAEMON_SILENT, {"why": "it is late"}))]
+    "again", [None, Owner(CheckResult("daemon", FindingId.DAEMON_SILENT, {"why": "it is late"}))]
 )
 def test_a_daemon_that_ends_while_the_buttons_are_watched_leaves_them_untested(
     config: Path, monkeypatch: pytest.MonkeyPatch, again: Owner | None
 ) -> None:
     health: dict[str, Any] = {"buttons": {}}
-    first = Owner(Finding("daemon", What.DAEMON_RUNS, {"stage": "idle"}), health=health)
+    first = Owner(CheckResult("daemon", FindingId.DAEMON_RUNS, {"stage": "idle"}), health=health)
     monkeypatch.setattr(daemon, "find", lambda *_: first)
     monkeypatch.setattr(daemon, "ask", lambda _: again)
     monkeypatch.setattr(runner, "STUCK_SECONDS", 0.0)
 
-    async def look() -> list[Finding]:
+    async def look() -> list[CheckResult]:
         made = runner.Examination(config, only=("buttons",))
         return [finding async for finding in made.run()]
 
     found = [one for one in asyncio.run(look()) if one.check.startswith("button_")]
     assert found
-    assert {one.what for one in found} == {What.DEVICES_TAKEN}
+    assert {one.what for one in found} == {FindingId.DEVICES_TAKEN}

@@ -12,7 +12,7 @@ from camerad.base.clock import ManualClock
 from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import configuration, identity
-from camerad.doctor.findings import What
+from camerad.doctor.findings import FindingId
 from camerad.doctor.identity import KeySigns, LedgerSigns, judge, judge_ledger, look, read
 from camerad.ledger.ledger import Ledger
 from camerad.store import identity as keys
@@ -29,57 +29,57 @@ def state(tmp_path: Path) -> Path:
     return directory
 
 
-def examined(state: Path, *, credential: bool = False) -> What:
+def examined(state: Path, *, credential: bool = False) -> FindingId:
     signs = read(str(state))
     return judge(look(str(state), signs.known, credential=credential)).what
 
 
 def test_a_key_that_is_there_private_and_known_is_well(state: Path) -> None:
-    assert examined(state) is What.KEY_OK
-    assert judge_ledger(read(str(state)), str(state)).what is What.LEDGER_OK
+    assert examined(state) is FindingId.KEY_OK
+    assert judge_ledger(read(str(state)), str(state)).what is FindingId.LEDGER_OK
 
 
 def test_before_the_first_start_there_is_neither_key_nor_ledger(tmp_path: Path) -> None:
-    assert examined(tmp_path) is What.KEY_NONE
-    assert judge_ledger(read(str(tmp_path)), str(tmp_path)).what is What.LEDGER_NONE
+    assert examined(tmp_path) is FindingId.KEY_NONE
+    assert judge_ledger(read(str(tmp_path)), str(tmp_path)).what is FindingId.LEDGER_NONE
 
 
 def test_a_key_that_the_ledger_knows_and_that_is_gone_is_lost(state: Path) -> None:
     (state / "identity.pem").unlink()
-    assert examined(state) is What.KEY_LOST
+    assert examined(state) is FindingId.KEY_LOST
 
 
 def test_a_key_that_the_service_manager_brings_is_not_missed(state: Path, tmp_path: Path) -> None:
     # What it brings may be another one's: a key in the state directory that is known is well.
-    assert examined(state, credential=True) is What.KEY_OK
+    assert examined(state, credential=True) is FindingId.KEY_OK
     (state / "identity.pem").unlink()
-    assert examined(state, credential=True) is What.KEY_CREDENTIAL
+    assert examined(state, credential=True) is FindingId.KEY_CREDENTIAL
     (state / "identity.pem").write_bytes(SigningKey.generate().pem)
-    assert examined(state, credential=True) is What.KEY_CREDENTIAL
-    assert examined(tmp_path, credential=True) is What.KEY_NONE
+    assert examined(state, credential=True) is FindingId.KEY_CREDENTIAL
+    assert examined(tmp_path, credential=True) is FindingId.KEY_NONE
 
 
 def test_a_key_that_others_may_read_is_found(state: Path) -> None:
     (state / "identity.pem").chmod(0o640)
     found = judge(look(str(state), None, credential=False))
-    assert (found.what, found.values["mode"]) == (What.KEY_OPEN, "0640")
+    assert (found.what, found.values["mode"]) == (FindingId.KEY_OPEN, "0640")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense"])
 def test_a_key_that_is_none_any_more_is_found(state: Path, content: bytes) -> None:
     (state / "identity.pem").write_bytes(content)
-    assert examined(state) is What.KEY_DAMAGED
+    assert examined(state) is FindingId.KEY_DAMAGED
 
 
 def test_a_link_in_the_place_of_a_key_is_not_followed(state: Path) -> None:
     (state / "identity.pem").rename(state / "elsewhere.pem")
     (state / "identity.pem").symlink_to(state / "elsewhere.pem")
-    assert examined(state) is What.KEY_DAMAGED
+    assert examined(state) is FindingId.KEY_DAMAGED
 
 
 def test_another_cameras_key_is_not_this_ones(state: Path) -> None:
     (state / "identity.pem").write_bytes(SigningKey.generate().pem)
-    assert examined(state) is What.KEY_OTHER
+    assert examined(state) is FindingId.KEY_OTHER
 
 
 def test_whoever_may_not_look_is_told_so(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_whoever_may_not_look_is_told_so(state: Path, monkeypatch: pytest.Monkey
         raise PermissionError
 
     monkeypatch.setattr(os, "open", refuse)
-    assert judge(look(str(state), "x", credential=False)).what is What.KEY_FORBIDDEN
+    assert judge(look(str(state), "x", credential=False)).what is FindingId.KEY_FORBIDDEN
 
 
 def test_a_ledger_that_was_tampered_with_is_damaged(state: Path) -> None:
@@ -95,14 +95,14 @@ def test_a_ledger_that_was_tampered_with_is_damaged(state: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
     found = judge_ledger(read(str(state)), str(state))
-    assert found.what is What.LEDGER_DAMAGED
+    assert found.what is FindingId.LEDGER_DAMAGED
     assert found.values["count"] >= 1
 
 
 def test_a_ledger_without_any_key_cannot_be_read(state: Path) -> None:
     for path in (state / "keys").iterdir():
         path.unlink()
-    assert judge_ledger(read(str(state)), str(state)).what is What.LEDGER_UNREADABLE
+    assert judge_ledger(read(str(state)), str(state)).what is FindingId.LEDGER_UNREADABLE
 
 
 def test_a_ledger_that_nobody_could_look_at_is_not_taken_for_none(
@@ -116,7 +116,7 @@ def test_a_ledger_that_nobody_could_look_at_is_not_taken_for_none(
         return real(path)
 
     monkeypatch.setattr(os, "lstat", refuse)
-    assert judge_ledger(read(str(state)), str(state)).what is What.LEDGER_UNREADABLE
+    assert judge_ledger(read(str(state)), str(state)).what is FindingId.LEDGER_UNREADABLE
 
 
 def test_without_a_ledger_the_published_key_is_the_known_one(state: Path) -> None:
@@ -127,24 +127,24 @@ def test_without_a_ledger_the_published_key_is_the_known_one(state: Path) -> Non
 
 
 def test_recipients_are_the_offices_public_keys(settings: Settings) -> None:
-    assert configuration.recipients(settings).what is What.RECIPIENTS_OK
+    assert configuration.recipients(settings).what is FindingId.RECIPIENTS_OK
     none = configuration.recipients(replace(settings, recipients=()))
-    assert (none.what, none.values["file"]) == (What.RECIPIENTS_NONE, str(settings.path))
+    assert (none.what, none.values["file"]) == (FindingId.RECIPIENTS_NONE, str(settings.path))
     wrong = configuration.recipients(replace(settings, recipients=("age1nonsense",)))
-    assert wrong.what is What.RECIPIENTS_WRONG
+    assert wrong.what is FindingId.RECIPIENTS_WRONG
 
 
 def test_every_mistake_of_a_configuration_is_told(config: Path) -> None:
     read_in, found = configuration.read(config)
     assert read_in is not None
-    assert (found.what, found.values["policy"]) == (What.CONFIGURATION_OK, "generic")
+    assert (found.what, found.values["policy"]) == (FindingId.CONFIGURATION_OK, "generic")
     config.write_text("policy: atlantis\ncolour: red\n")
     read_in, found = configuration.read(config)
     assert read_in is None
-    assert found.what is What.CONFIGURATION_WRONG
+    assert found.what is FindingId.CONFIGURATION_WRONG
     assert len(found.values["mistakes"].splitlines()) == 2
 
 
 def test_a_key_in_use_agrees_with_a_ledger_that_knows_none_yet() -> None:
-    assert identity.agrees("x", None).what is What.KEY_OK
-    assert identity.agrees("x", "y").what is What.KEY_OTHER
+    assert identity.agrees("x", None).what is FindingId.KEY_OK
+    assert identity.agrees("x", "y").what is FindingId.KEY_OTHER

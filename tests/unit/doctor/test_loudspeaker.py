@@ -15,7 +15,7 @@ from hw_mocks.sound import Beside, Silence
 
 from camerad.config import Settings
 from camerad.doctor import daemon, loudspeaker, tone
-from camerad.doctor.findings import Level, What
+from camerad.doctor.findings import FindingId, Level
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
 
 RATE = 48_000
@@ -87,17 +87,17 @@ def test_its_file_is_what_announcements_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoken", "noticed", "heard", "what"),
     [
-        (TOOK, None, None, What.LOUDSPEAKER_PLAYED),
-        (TOOK, None, True, What.LOUDSPEAKER_HEARD),
-        (TOOK, None, False, What.LOUDSPEAKER_FAINT),
-        (TOOK, True, False, What.LOUDSPEAKER_HEARD),
-        (TOOK, False, True, What.LOUDSPEAKER_UNHEARD),
-        (Spoken("", FAILED, "no such device"), None, None, What.LOUDSPEAKER_FAILS),
-        (Spoken("", CUT_SHORT, None), None, True, What.LOUDSPEAKER_FAILS),
+        (TOOK, None, None, FindingId.LOUDSPEAKER_PLAYED),
+        (TOOK, None, True, FindingId.LOUDSPEAKER_HEARD),
+        (TOOK, None, False, FindingId.LOUDSPEAKER_FAINT),
+        (TOOK, True, False, FindingId.LOUDSPEAKER_HEARD),
+        (TOOK, False, True, FindingId.LOUDSPEAKER_UNHEARD),
+        (Spoken("", FAILED, "no such device"), None, None, FindingId.LOUDSPEAKER_FAILS),
+        (Spoken("", CUT_SHORT, None), None, True, FindingId.LOUDSPEAKER_FAILS),
     ],
 )
 def test_a_person_knows_better_than_the_microphone(
-    spoken: Spoken, noticed: bool | None, heard: bool | None, what: What
+    spoken: Spoken, noticed: bool | None, heard: bool | None, what: FindingId
 ) -> None:
     assert loudspeaker.judge(spoken, noticed=noticed, heard=heard).what is what
 
@@ -134,16 +134,16 @@ def missing(_settings: object) -> Any:
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [
-        (noise(0.1), sine(tone.HERTZ, 0.1), What.LOUDSPEAKER_HEARD),
-        (noise(0.1), noise(0.1), What.LOUDSPEAKER_FAINT),
+        (noise(0.1), sine(tone.HERTZ, 0.1), FindingId.LOUDSPEAKER_HEARD),
+        (noise(0.1), noise(0.1), FindingId.LOUDSPEAKER_FAINT),
         # It whistles all the time, or the microphone gives nothing: nobody can tell.
-        (sine(tone.HERTZ, 0.1), sine(tone.HERTZ, 0.1), What.LOUDSPEAKER_PLAYED),
-        (np.zeros(4800), np.zeros(4800), What.LOUDSPEAKER_PLAYED),
+        (sine(tone.HERTZ, 0.1), sine(tone.HERTZ, 0.1), FindingId.LOUDSPEAKER_PLAYED),
+        (np.zeros(4800), np.zeros(4800), FindingId.LOUDSPEAKER_PLAYED),
     ],
     ids=["heard", "faint", "whistling", "silent"],
 )
 def test_the_microphone_tells_the_tone_from_what_was_there_before(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, before: Any, after: Any, what: What
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, before: Any, after: Any, what: FindingId
 ) -> None:
     air = Air(before, after)
     monkeypatch.setattr(loudspeaker, "AlsaDevice", air)
@@ -158,7 +158,7 @@ def test_without_a_microphone_it_is_well_if_it_takes_the_tone(
     monkeypatch.setattr(loudspeaker, "AlsaDevice", missing)
     monkeypatch.setattr(loudspeaker, "play", Air(0, 0).play)
     monkeypatch.setattr(loudspeaker, "AFTER_SECONDS", -tone.SECONDS)
-    assert asyncio.run(loudspeaker.examine(settings, None)).what is What.LOUDSPEAKER_PLAYED
+    assert asyncio.run(loudspeaker.examine(settings, None)).what is FindingId.LOUDSPEAKER_PLAYED
 
 
 def test_what_the_player_says_of_a_device_that_is_not_there_is_the_finding(
@@ -170,7 +170,7 @@ def test_what_the_player_says_of_a_device_that_is_not_there_is_the_finding(
         announcements=replace(settings.announcements, device="nowhere"),
     )
     found = asyncio.run(loudspeaker.examine(quiet, None))
-    assert (found.what, found.level) == (What.LOUDSPEAKER_FAILS, Level.FAIL)
+    assert (found.what, found.level) == (FindingId.LOUDSPEAKER_FAILS, Level.FAIL)
     assert "nowhere" in found.values["why"]
 
 
@@ -180,16 +180,16 @@ def test_an_announcement_without_a_file_is_found_before_anything_is_played(
     (tmp_path / "recording.wav").write_bytes(b"")
     monkeypatch.setattr(loudspeaker.wiring, "announcements", lambda _: (tmp_path,))
     found = asyncio.run(loudspeaker.examine(settings, None))
-    assert found.what is What.LOUDSPEAKER_NO_FILE
+    assert found.what is FindingId.LOUDSPEAKER_NO_FILE
     assert "muted.wav" in found.values["missing"]
     assert " recording.wav" not in f" {found.values['missing']}".split(",")
 
 
 def test_where_nothing_is_announced_there_is_nothing_to_test(settings: Settings) -> None:
     silent = replace(settings, policy=replace(settings.policy, announcement=False))
-    assert asyncio.run(loudspeaker.examine(silent, None)).what is What.LOUDSPEAKER_UNWANTED
-    assert daemon.judge_loudspeaker(silent).what is What.LOUDSPEAKER_UNWANTED
-    assert daemon.judge_loudspeaker(settings).what is What.LOUDSPEAKER_CLOSED
+    assert asyncio.run(loudspeaker.examine(silent, None)).what is FindingId.LOUDSPEAKER_UNWANTED
+    assert daemon.judge_loudspeaker(silent).what is FindingId.LOUDSPEAKER_UNWANTED
+    assert daemon.judge_loudspeaker(settings).what is FindingId.LOUDSPEAKER_CLOSED
 
 
 # ----------------------------------------------------------------------------- the simulated one

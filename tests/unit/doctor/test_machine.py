@@ -12,7 +12,7 @@ from camerad.base.clock import ClockSource, ManualClock, Moment
 from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import system_checks
-from camerad.doctor.findings import What
+from camerad.doctor.findings import FindingId
 from camerad.doctor.system_checks import (
     Analysis,
     analyse,
@@ -26,9 +26,9 @@ from camerad.ledger.ledger import Ledger
 def test_the_clock_is_worth_what_vouches_for_it() -> None:
     found = {source: judge_clock(source, 0).what for source in ClockSource}
     assert found == {
-        ClockSource.SYNCHRONISED: What.CLOCK_SYNCHRONISED,
-        ClockSource.RTC: What.CLOCK_RTC,
-        ClockSource.UNKNOWN: What.CLOCK_UNKNOWN,
+        ClockSource.SYNCHRONISED: FindingId.CLOCK_SYNCHRONISED,
+        ClockSource.RTC: FindingId.CLOCK_RTC,
+        ClockSource.UNKNOWN: FindingId.CLOCK_UNKNOWN,
     }
 
 
@@ -67,7 +67,7 @@ def test_the_time_since_boot_is_told_in_days_hours_and_minutes() -> None:
 def test_without_a_unit_there_is_nothing_to_be_confined(tmp_path: Path) -> None:
     files = system_checks.unit_files([tmp_path])
     assert files == []
-    assert judge_hardening(analyse(files)).what is What.HARDENING_NO_UNIT
+    assert judge_hardening(analyse(files)).what is FindingId.HARDENING_NO_UNIT
 
 
 def test_the_first_unit_counts_and_drop_ins_of_all_directories(tmp_path: Path) -> None:
@@ -119,15 +119,15 @@ def test_a_store_that_this_user_may_not_look_into_may_have_one(
 @pytest.mark.parametrize(
     ("said", "what"),
     [
-        ("→ Overall exposure level for camerad.service: 0.9 SAFE 😀", What.HARDENING_OK),
-        ("→ Overall exposure level for camerad.service: 1.0 OK 🙂", What.HARDENING_OK),
-        ("→ Overall exposure level for camerad.service: 1.1 OK 🙂", What.HARDENING_WEAK),
-        ("→ Overall exposure level for camerad.service: 9.6 UNSAFE 😨", What.HARDENING_WEAK),
-        ("Unknown command verb security.", What.HARDENING_NO_TOOL),
-        ("", What.HARDENING_NO_TOOL),
+        ("→ Overall exposure level for camerad.service: 0.9 SAFE 😀", FindingId.HARDENING_OK),
+        ("→ Overall exposure level for camerad.service: 1.0 OK 🙂", FindingId.HARDENING_OK),
+        ("→ Overall exposure level for camerad.service: 1.1 OK 🙂", FindingId.HARDENING_WEAK),
+        ("→ Overall exposure level for camerad.service: 9.6 UNSAFE 😨", FindingId.HARDENING_WEAK),
+        ("Unknown command verb security.", FindingId.HARDENING_NO_TOOL),
+        ("", FindingId.HARDENING_NO_TOOL),
     ],
 )
-def test_a_unit_is_as_confined_as_systemd_says(said: str, what: What) -> None:
+def test_a_unit_is_as_confined_as_systemd_says(said: str, what: FindingId) -> None:
     assert judge_hardening(Analysis(installed=True, said=said)).what is what
 
 
@@ -142,7 +142,7 @@ def test_the_service_needs_what_switches_off_and_reboots_for_it(tmp_path: Path) 
     # Installed, and not enabled.
     assert system_checks.missing_companions([etc, lib]) == ("camerad-power-off.path",)
     found = judge_hardening(Analysis(installed=True), system_checks.missing_companions([etc, lib]))
-    assert (found.what, found.values) == (What.HARDENING_ALONE, {"missing": names[0]})
+    assert (found.what, found.values) == (FindingId.HARDENING_ALONE, {"missing": names[0]})
     (etc / "multi-user.target.wants" / names[0]).symlink_to(lib / names[0])
     assert system_checks.missing_companions([etc, lib]) == ()
 
@@ -164,4 +164,4 @@ def test_a_machine_without_systemd_is_no_error(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     found = judge_hardening(analyse([tmp_path / "camerad.service"]))
-    assert found.what is What.HARDENING_NO_TOOL
+    assert found.what is FindingId.HARDENING_NO_TOOL

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camerad.config import Settings
-from camerad.doctor.findings import What
+from camerad.doctor.findings import FindingId
 from camerad.doctor.power import examine, judge_battery, judge_temperature
 from camerad.hardware.power import Power
 from camerad.hardware.thermal import Thermal
@@ -17,31 +17,31 @@ from camerad.hardware.thermal import Thermal
 @pytest.mark.parametrize(
     ("found", "what"),
     [
-        (Power(None, None, None, external=False), What.BATTERY_NONE),
-        (Power("BAT0", None, "I/O error", external=False), What.BATTERY_SILENT),
-        (Power("BAT0", 0.87, None, external=False), What.BATTERY_OK),
-        (Power("BAT0", 0.11, None, external=False), What.BATTERY_LOW),
-        (Power("BAT0", 0.04, None, external=False), What.BATTERY_CRITICAL),
-        (Power("BAT0", 0.04, None, external=True), What.BATTERY_LOW),
+        (Power(None, None, None, external=False), FindingId.BATTERY_NONE),
+        (Power("BAT0", None, "I/O error", external=False), FindingId.BATTERY_SILENT),
+        (Power("BAT0", 0.87, None, external=False), FindingId.BATTERY_OK),
+        (Power("BAT0", 0.11, None, external=False), FindingId.BATTERY_LOW),
+        (Power("BAT0", 0.04, None, external=False), FindingId.BATTERY_CRITICAL),
+        (Power("BAT0", 0.04, None, external=True), FindingId.BATTERY_LOW),
     ],
 )
-def test_a_battery_is_judged_by_the_levels_of_the_camera(found: Power, what: What) -> None:
+def test_a_battery_is_judged_by_the_levels_of_the_camera(found: Power, what: FindingId) -> None:
     assert judge_battery(found, 0.04, 0.12, Path("/p"), None).what is what
 
 
 @pytest.mark.parametrize(
     ("found", "what"),
     [
-        (Thermal(48.2, None, False, False), What.TEMPERATURE_OK),
-        (Thermal(48.2, None, None, None), What.TEMPERATURE_OK),
-        (Thermal(70.0, None, None, None), What.TEMPERATURE_HOT),
-        (Thermal(60.0, None, True, False), What.TEMPERATURE_HOT),
-        (Thermal(48.2, None, False, True), What.TEMPERATURE_VOLTAGE),
-        (Thermal(None, "no zone", None, None), What.TEMPERATURE_NONE),
-        (Thermal(None, None, None, None), What.TEMPERATURE_NONE),
+        (Thermal(48.2, None, False, False), FindingId.TEMPERATURE_OK),
+        (Thermal(48.2, None, None, None), FindingId.TEMPERATURE_OK),
+        (Thermal(70.0, None, None, None), FindingId.TEMPERATURE_HOT),
+        (Thermal(60.0, None, True, False), FindingId.TEMPERATURE_HOT),
+        (Thermal(48.2, None, False, True), FindingId.TEMPERATURE_VOLTAGE),
+        (Thermal(None, "no zone", None, None), FindingId.TEMPERATURE_NONE),
+        (Thermal(None, None, None, None), FindingId.TEMPERATURE_NONE),
     ],
 )
-def test_heat_and_a_weak_supply_are_told_apart(found: Thermal, what: What) -> None:
+def test_heat_and_a_weak_supply_are_told_apart(found: Thermal, what: FindingId) -> None:
     assert judge_temperature(found, 70.0).what is what
 
 
@@ -60,21 +60,21 @@ def test_both_are_read_where_the_configuration_says(settings: Settings, tmp_path
         thermal=replace(settings.thermal, zone=zone, firmware=tmp_path / "none"),
     )
     # 15 minutes of three hours are 8.3 % above the 4 % at which the camera ends.
-    assert examine(here, "battery").what is What.BATTERY_LOW
-    assert examine(here, "temperature").what is What.TEMPERATURE_HOT
+    assert examine(here, "battery").what is FindingId.BATTERY_LOW
+    assert examine(here, "temperature").what is FindingId.TEMPERATURE_HOT
 
 
 @pytest.mark.parametrize(
     ("kept", "what"),
     [
-        ('{"recording": 0.3, "standby": null}', What.BATTERY_GONE),
-        ('{"recording": null, "standby": null}', What.BATTERY_NONE),
-        ("damaged", What.BATTERY_NONE),
-        (None, What.BATTERY_NONE),
+        ('{"recording": 0.3, "standby": null}', FindingId.BATTERY_GONE),
+        ('{"recording": null, "standby": null}', FindingId.BATTERY_NONE),
+        ("damaged", FindingId.BATTERY_NONE),
+        (None, FindingId.BATTERY_NONE),
     ],
 )
 def test_a_battery_that_was_measured_and_shows_no_more_has_failed(
-    settings: Settings, tmp_path: Path, kept: str | None, what: What
+    settings: Settings, tmp_path: Path, kept: str | None, what: FindingId
 ) -> None:
     rates = settings.device.state_dir / "battery.json"
     rates.parent.mkdir()
@@ -83,5 +83,5 @@ def test_a_battery_that_was_measured_and_shows_no_more_has_failed(
     here = replace(settings, battery=replace(settings.battery, power_supply=tmp_path / "none"))
     found = examine(here, "battery")
     assert found.what is what
-    if what is What.BATTERY_GONE:
+    if what is FindingId.BATTERY_GONE:
         assert found.values["rates"] == str(rates)

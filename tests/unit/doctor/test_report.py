@@ -6,19 +6,19 @@ import json
 
 from camerad import __version__
 from camerad.base.clock import ClockSource, Moment
-from camerad.doctor.findings import Finding, What
-from camerad.doctor.report import WIDTH, Report, lines
+from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.report import WIDTH, DoctorReport, lines
 from camerad.doctor.wording import ENGLISH, GERMAN
 
-SLOW = Finding(
+SLOW = CheckResult(
     "card",
-    What.CARD_SLOW,
+    FindingId.CARD_SLOW,
     {"rate": 0.12, "needed": 1.0, "worst_ms": 3005.0, "syncs": 2, "limit_ms": 500.0},
 )
-FINE = Finding("light_red", What.OUTPUT_SEEN, {"gpio": 23})
+FINE = CheckResult("light_red", FindingId.OUTPUT_SEEN, {"gpio": 23})
 MOMENT = Moment(7, 1_795_525_500_000_000, ClockSource.RTC)
-REPORT = Report(
-    [FINE, SLOW, Finding("clock", What.CLOCK_UNKNOWN, {"time": "?"})], "c7", MOMENT, False
+REPORT = DoctorReport(
+    [FINE, SLOW, CheckResult("clock", FindingId.CLOCK_UNKNOWN, {"time": "?"})], "c7", MOMENT, False
 )
 
 
@@ -44,15 +44,15 @@ def test_colour_is_only_there_where_it_is_wanted_and_ends_with_its_word() -> Non
 
 
 def test_words_from_outside_cannot_rewrite_the_terminal() -> None:
-    evil = Finding("camera", What.CAMERA_DOWN, {"why": "no\x1b[2J\ncamera"})
+    evil = CheckResult("camera", FindingId.CAMERA_DOWN, {"why": "no\x1b[2J\ncamera"})
     said = lines(evil, ENGLISH, colour=False)
     assert "\x1b" not in said
     assert "\\x1b[2J" in said
 
 
 def test_every_mistake_of_a_configuration_has_a_line_of_its_own() -> None:
-    wrong = Finding(
-        "configuration", What.CONFIGURATION_WRONG, {"file": "f", "mistakes": "f:1: a\nf:2: b"}
+    wrong = CheckResult(
+        "configuration", FindingId.CONFIGURATION_WRONG, {"file": "f", "mistakes": "f:1: a\nf:2: b"}
     )
     said = [line.strip() for line in lines(wrong, ENGLISH, colour=False).splitlines()]
     assert said[0].endswith("f:1: a")

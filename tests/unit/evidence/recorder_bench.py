@@ -22,11 +22,19 @@ from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.recording_files import new_id
-from camerad.container.statements import COMMIT, END, HEADER, Closing, Facts, Header, RecordingInfo
-from camerad.recording.audio_track import SoundTrack, Wanted
+from camerad.container.statements import (
+    COMMIT,
+    END,
+    HEADER,
+    Closing,
+    FragmentFacts,
+    Header,
+    RecordingInfo,
+)
+from camerad.recording.audio_track import AudioSpec, AudioTrack
 from camerad.recording.container_writer import Sink
 from camerad.recording.recorder import Recorder
-from camerad.recording.recording_spec import Plan
+from camerad.recording.recording_spec import RecordingSpec
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SoundFormat
@@ -37,7 +45,7 @@ DEADLINE = 60.0
 until = partial(waiting.until, seconds=DEADLINE, pause=0.001)
 
 
-def plan(trigger: int, pre_event_us: int = 0, **changes: Any) -> Plan:
+def plan(trigger: int, pre_event_us: int = 0, **changes: Any) -> RecordingSpec:
     """A plan whose trigger falls together with picture `trigger`."""
     facts: dict[str, Any] = {
         "device": "cam-1",
@@ -52,7 +60,7 @@ def plan(trigger: int, pre_event_us: int = 0, **changes: Any) -> Plan:
         "encoder": "libx264",
         "software": "camerad test",
     }
-    return Plan(**(facts | changes))
+    return RecordingSpec(**(facts | changes))
 
 
 @dataclass
@@ -68,17 +76,17 @@ class Bench:
     troubles: list[StorageError | None] = field(default_factory=list)
     recorder: Recorder | None = None
     sound_ring: Ring = field(default_factory=lambda: Ring(1 << 20, 30, 21_333, lock=False))
-    track: SoundTrack | None = None
+    track: AudioTrack | None = None
 
-    def with_sound(self, *, pre_event: bool = False, form: SoundFormat | None = None) -> SoundTrack:
+    def with_sound(self, *, pre_event: bool = False, form: SoundFormat | None = None) -> AudioTrack:
         """Have the recording that starts next follow the ring for sound too."""
-        wanted = Wanted("hw:1", 48_000, 1, pre_event)
-        self.track = SoundTrack(self.sound_ring, wanted, lambda: form)
+        wanted = AudioSpec("hw:1", 48_000, 1, pre_event)
+        self.track = AudioTrack(self.sound_ring, wanted, lambda: form)
         return self.track
 
     def start(
         self,
-        what: Plan,
+        what: RecordingSpec,
         make: Callable[[str, Header, bytes], Sink] = open_sink,
         stop_at: int | None = None,
     ) -> Recorder:
@@ -154,7 +162,7 @@ class Stalling:
     def sealed_bytes(self) -> int:
         return self._sink.sealed_bytes
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         self.stalled.set()
         assert self.go_on.wait(DEADLINE)
         self._sink.append(fragment, facts)

@@ -27,11 +27,11 @@ from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX, new_id
 from camerad.container.severity import Severity
-from camerad.container.statements import FORMAT, Closing, Facts, Header
+from camerad.container.statements import FORMAT, Closing, FragmentFacts, Header
 from camerad.ledger.ledger import read_ledger
-from camerad.recording.container_writer import SealedContainer
+from camerad.recording.container_writer import ContainerWriter
 from camerad.store.locations import device_place, office_place
-from camerad.store.recovery import Outcome, repair_all
+from camerad.store.recovery import RepairOutcome, repair_all
 from camerad.store.store import Store
 
 HOUR: Final = 3600 * SECOND
@@ -230,7 +230,7 @@ class Camera:
     def repair(self) -> None:
         """Recordings without an end get one, and the ledger hears of it."""
         for repaired in repair_all(str(self.root / "recordings"), _KEY, self.machine):
-            assert repaired.outcome is Outcome.RECOVERED
+            assert repaired.outcome is RepairOutcome.RECOVERED
         assert not [one for one in self.store.reconcile() if one.alarm]
 
     def end(self) -> None:
@@ -295,11 +295,11 @@ class Camera:
             wearer=None,
             recipients=(),
         )
-        container = SealedContainer(directory, header, b"init", _KEY, _SEALER)
+        container = ContainerWriter(directory, header, b"init", _KEY, _SEALER)
         self.store.ledger.append("opened", id=header.id, header=container.header_sha256)
         machine.wait(MINUTE)
         now, last_us = machine.moment(), machine.now_us()
-        facts = Facts(0, begin_us, last_us, last_us, 1800, (), (), (), now, None, None)
+        facts = FragmentFacts(0, begin_us, last_us, last_us, 1800, (), (), (), now, None, None)
         container.append(b"a fragment", facts)
         known = machine.source is not ClockSource.UNKNOWN and machine.error_us == 0
         truly = Truly(

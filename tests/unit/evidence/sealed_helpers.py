@@ -36,7 +36,7 @@ from camerad.container.chain import (
 )
 from camerad.container.gaps import FRAMES_LOST, Gap
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.statements import RECOVERED, Closing, Facts, Header, RateChange
+from camerad.container.statements import RECOVERED, Closing, FragmentFacts, Header, RateChange
 from camerad.recording.fragment_muxer import FragmentMaker
 
 BOOT: Final = "00000000-0000-4000-8000-000000000001"
@@ -103,9 +103,13 @@ def a_header(identity: str = "20261124T153000Z-000001-00000001", **changes: obje
     return replace(header, **changes)  # type: ignore[arg-type]
 
 
-def some_facts(sequence: int, first_us: int, last_us: int, end_us: int, frames: int) -> Facts:
+def some_facts(
+    sequence: int, first_us: int, last_us: int, end_us: int, frames: int
+) -> FragmentFacts:
     """Facts of a fragment in which nothing happened."""
-    return Facts(sequence, first_us, last_us, end_us, frames, (), (), (), at(end_us), None, None)
+    return FragmentFacts(
+        sequence, first_us, last_us, end_us, frames, (), (), (), at(end_us), None, None
+    )
 
 
 def some_closing(frames: int, at_us: int, reason: str = "stop") -> Closing:
@@ -123,7 +127,7 @@ class Made:
     """The initialisation segment and the fragments."""
     numbers: tuple[int, ...]
     """Of the pictures in it."""
-    facts: tuple[Facts, ...]
+    facts: tuple[FragmentFacts, ...]
 
     @property
     def file(self) -> bytes:
@@ -214,7 +218,7 @@ def sealed(data: bytes) -> bytes:
 def signed(
     header: Header,
     segments: Sequence[bytes],
-    facts: Sequence[Facts],
+    facts: Sequence[FragmentFacts],
     closing: Closing | None,
     *,
     key: SigningKey = KEY,

@@ -24,8 +24,8 @@ from camerad.container.encryption import Sealer
 from camerad.container.gaps import Gap
 from camerad.container.keys import SigningKey
 from camerad.container.members import walk
-from camerad.container.statements import Closing, Facts, Header
-from camerad.recording.container_writer import SealedContainer
+from camerad.container.statements import Closing, FragmentFacts, Header
+from camerad.recording.container_writer import ContainerWriter
 from camerad.recording.fragment_muxer import FragmentMaker
 
 ID = "20261124T153000Z-000001-00000001"
@@ -56,10 +56,12 @@ def a_closing(**changes: Any) -> Closing:
 END = a_closing()
 
 
-def a_facts(sequence: int, frames: int = 15, gaps: tuple[Gap, ...] = (), **changes: Any) -> Facts:
+def a_facts(
+    sequence: int, frames: int = 15, gaps: tuple[Gap, ...] = (), **changes: Any
+) -> FragmentFacts:
     """Facts about a fragment of `frames` pictures; `changes` by name."""
     first = sequence * frames
-    facts = Facts(
+    facts = FragmentFacts(
         sequence=sequence,
         first_us=time_of(first),
         last_us=time_of(first + frames - 1),
@@ -85,9 +87,9 @@ def fragments(packets: tuple[Packet, ...]) -> tuple[bytes, list[bytes]]:
     return maker.init, made
 
 
-def open_sink(directory: str | Path, header: Header, init: bytes) -> SealedContainer:
+def open_sink(directory: str | Path, header: Header, init: bytes) -> ContainerWriter:
     """A container by `KEY`, sealed to `DESK`."""
-    return SealedContainer(str(directory), header, init, KEY, SEALER)
+    return ContainerWriter(str(directory), header, init, KEY, SEALER)
 
 
 def record(directory: Path, header: Header | None = None, ended: bool = True) -> str:
@@ -103,7 +105,7 @@ def record(directory: Path, header: Header | None = None, ended: bool = True) ->
     return opened.path
 
 
-def small(directory: Path, count: int = 2, header: Header | None = None) -> SealedContainer:
+def small(directory: Path, count: int = 2, header: Header | None = None) -> ContainerWriter:
     """A recording that still runs, of `count` fragments of a few bytes each."""
     opened = open_sink(directory, header or a_header(), b"init")
     for sequence in range(count):
@@ -111,7 +113,7 @@ def small(directory: Path, count: int = 2, header: Header | None = None) -> Seal
     return opened
 
 
-def abandon(opened: SealedContainer) -> None:
+def abandon(opened: ContainerWriter) -> None:
     """Let go of the file as a process does that is killed."""
     import os
 

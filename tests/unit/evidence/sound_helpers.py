@@ -27,10 +27,10 @@ from sealed_helpers import Made, a_header, at, sealed, signed, some_closing, som
 from camerad.container.gaps import Gap
 from camerad.container.statements import (
     Closing,
-    Facts,
+    FragmentFacts,
+    FragmentSound,
     Header,
     Microphone,
-    Sound,
     SoundChange,
     SoundEnd,
 )
@@ -126,7 +126,7 @@ PER_FRAGMENT = 23
 
 @functools.cache
 def made_with_sound(
-    change: Callable[[int, Facts], Facts] | None = None,
+    change: Callable[[int, FragmentFacts], FragmentFacts] | None = None,
     change_end: Callable[[Closing], Closing] | None = None,
     change_header: Callable[[Header], Header] | None = None,
     identity: str = "20261124T153000Z-000001-00000001",
@@ -148,7 +148,7 @@ def made_with_sound(
             sounds = Sounds(first * SAMPLES, heard)
             plain.append(maker.make(run, end_us, ORIGIN_US, sounds))
             first_us, last_us = (run[0][0].pts_us, run[-1][0].pts_us) if run else (end_us, end_us)
-            said = Sound(
+            said = FragmentSound(
                 len(heard),
                 heard[0][0].pts_us,
                 heard[-1][0].pts_us + round(UNIT_US),

@@ -19,7 +19,7 @@ from camerad.container.chain import content
 from camerad.container.gaps import Gap
 from camerad.container.keys import KeyRing
 from camerad.container.limits import GREATEST
-from camerad.container.statements import COMMIT, END, HEADER, Commit, End, Header, rfc3339
+from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd, rfc3339
 from camerad.ledger import entries
 from camerad.ledger.entry_types import HoldPlaced, Uptime
 
@@ -118,7 +118,7 @@ def test_a_step_of_the_clock_may_go_back() -> None:
 @pytest.mark.parametrize("change", [{"frames": -1}, {"reason": "stop\n"}, {"at_us": 1 << 60}])
 def test_an_end_that_says_what_cannot_be_is_no_statement(change: dict[str, Any]) -> None:
     with pytest.raises(jws.JwsError, match="is wrong"):
-        said(END, End("0" * 64, 1, None, a_closing(**change)), End)
+        said(END, RecordingEnd("0" * 64, 1, None, a_closing(**change)), RecordingEnd)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from camerad.base.clock import SECOND, ClockSource
 from camerad.container import jws, ustar
 from camerad.container.gaps import FRAMES_LOST, STOPPED_SHORT, Gap
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.reader import Seen, Tail, TailKind
+from camerad.container.reader import MemberSeen, Tail, TailKind
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     COMMIT,
@@ -45,12 +45,12 @@ from camerad.container.statements import (
     HEADER,
     RECOVERED,
     Closing,
-    Facts,
+    FragmentFacts,
     RateChange,
     StageChange,
 )
 from camerad.verify.checker import Checker
-from camerad.verify.findings import MOST, Finding, Findings, Kind, Result
+from camerad.verify.findings import MOST, Finding, FindingKind, Findings, Result
 
 WHOLE = Tail(TailKind.ZEROS, 0, len(ustar.END))
 OTHER = SigningKey.generate()
@@ -64,11 +64,13 @@ def check(
     checker = Checker(keys)
     for name, data in members:
         token = data if name.endswith(".jws") else None
-        checker.member(Seen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
+        checker.member(MemberSeen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
     return checker.finish(tail, running=running)
 
 
-def bare(count: int = 6, change: Callable[[int, Facts], Facts] = lambda _, facts: facts) -> Members:
+def bare(
+    count: int = 6, change: Callable[[int, FragmentFacts], FragmentFacts] = lambda _, facts: facts
+) -> Members:
     """A recording without footage in its fragments: the judge does not look into them."""
     facts = [change(number, a_fact(number)) for number in range(count)]
     fragments = [f"fragment {number}".encode() for number in range(count)]
@@ -76,12 +78,12 @@ def bare(count: int = 6, change: Callable[[int, Facts], Facts] = lambda _, facts
     return signed(a_header(), [b"init", *fragments], facts, closing)
 
 
-def a_fact(number: int) -> Facts:
+def a_fact(number: int) -> FragmentFacts:
     begin_us = ORIGIN_US + number * HALF_US
     return some_facts(number, begin_us, begin_us + 466_667, begin_us + HALF_US, 15)
 
 
-def kinds(result: Result) -> list[tuple[Kind, str, str]]:
+def kinds(result: Result) -> list[tuple[FindingKind, str, str]]:
     """The damage: kind, first and last member."""
     return [(f.kind, f.first, f.last) for f in result.findings if f.severity is Severity.DAMAGE]
 
@@ -111,13 +113,13 @@ def test_a_recording_that_was_closed_before_its_first_fragment_is_complete() -> 
 
 def test_a_segment_that_no_commit_vouches_for_is_found() -> None:
     assert kinds(check(signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US)))) == [
-        (Kind.UNCOMMITTED, "init.mp4.age", "init.mp4.age")
+        (FindingKind.UNCOMMITTED, "init.mp4.age", "init.mp4.age")
     ]
 
 
 def test_a_changed_fragment_costs_its_own_half_second_only() -> None:
     result = check(altered(bare(), "000002.m4s.age", lambda data: flipped(data, 3)))
-    assert kinds(result) == [(Kind.CHANGED, "000002.m4s.age", "000002.m4s.age")]
+    assert kinds(result) == [(FindingKind.CHANGED, "000002.m4s.age", "000002.m4s.age")]
     (found,) = result.findings
     assert (found.from_us, found.to_us) == (1 * SECOND, 1.5 * SECOND)
     assert seconds(result) == [(0, 1), (1.5, 3)]
@@ -131,8 +133,8 @@ def test_a_shortened_fragment_is_named_with_both_sizes() -> None:
 def test_behind_a_changed_commit_nothing_is_linked_to_the_beginning() -> None:
     result = check(altered(bare(), "000002.jws", lambda data: flipped(data, 300)))
     assert kinds(result) == [
-        (Kind.FORGED, "000002.jws", "000002.jws"),
-        (Kind.UNLINKED, "000003.m4s.age", "000005.jws"),
+        (FindingKind.FORGED, "000002.jws", "000002.jws"),
+        (FindingKind.UNLINKED, "000003.m4s.age", "000005.jws"),
     ]
     forged = result.findings.list[0]
     assert (forged.from_us, forged.to_us) == (1 * SECOND, 1.5 * SECOND)
@@ -143,38 +145,38 @@ def test_dropped_fragments_are_named_with_their_seconds() -> None:
     members = without(bare(), *(f"{n:06d}.{e}" for n in (2, 3) for e in ("jws", "m4s.age")))
     result = check(members)
     assert kinds(result) == [
-        (Kind.MISSING, "000002.m4s.age", "000003.jws"),
-        (Kind.UNLINKED, "000004.m4s.age", "000005.jws"),
+        (FindingKind.MISSING, "000002.m4s.age", "000003.jws"),
+        (FindingKind.UNLINKED, "000004.m4s.age", "000005.jws"),
     ]
     assert (result.findings.list[0].from_us, result.findings.list[0].to_us) == (SECOND, 2 * SECOND)
 
 
 def test_a_dropped_fragment_whose_commit_stays_breaks_no_link() -> None:
     result = check(without(bare(), "000002.m4s.age"))
-    assert kinds(result) == [(Kind.MISSING, "000002.m4s.age", "000002.m4s.age")]
+    assert kinds(result) == [(FindingKind.MISSING, "000002.m4s.age", "000002.m4s.age")]
     assert seconds(result) == [(0, 1), (1.5, 3)]
 
 
 def test_a_fragment_without_its_commit_is_vouched_for_by_nobody() -> None:
     result = check(without(bare(), "000002.jws"))
     assert kinds(result) == [
-        (Kind.MISSING, "000002.jws", "000002.jws"),
-        (Kind.UNCOMMITTED, "000002.m4s.age", "000002.m4s.age"),
-        (Kind.UNLINKED, "000003.m4s.age", "000005.jws"),
+        (FindingKind.MISSING, "000002.jws", "000002.jws"),
+        (FindingKind.UNCOMMITTED, "000002.m4s.age", "000002.m4s.age"),
+        (FindingKind.UNLINKED, "000003.m4s.age", "000005.jws"),
     ]
 
 
 def test_fragments_that_are_missing_before_the_end_are_counted_by_it() -> None:
     members = without(bare(), *(f"{n:06d}.{e}" for n in (4, 5) for e in ("jws", "m4s.age")))
     assert kinds(check(members)) == [
-        (Kind.MISSING, "000004.m4s.age", "000005.jws"),
-        (Kind.UNLINKED, "end.jws", "end.jws"),
+        (FindingKind.MISSING, "000004.m4s.age", "000005.jws"),
+        (FindingKind.UNLINKED, "end.jws", "end.jws"),
     ]
 
 
 def test_without_an_end_nothing_proves_that_there_was_no_more() -> None:
     result = check(without(bare(), "end.jws"))
-    assert kinds(result) == [(Kind.UNCLOSED, "end.jws", "end.jws")]
+    assert kinds(result) == [(FindingKind.UNCLOSED, "end.jws", "end.jws")]
     assert seconds(result) == [(0, 3)]
 
 
@@ -182,64 +184,64 @@ def test_a_running_recording_is_proven_up_to_its_last_commit() -> None:
     members = without(bare(), "end.jws", "000005.jws")
     torn = Tail(TailKind.TORN, 4096, 700)
     result = check(members, tail=torn, running=True)
-    assert [(f.kind, f.severity) for f in result.findings] == [(Kind.RUNNING, Severity.NOTE)]
+    assert [(f.kind, f.severity) for f in result.findings] == [(FindingKind.RUNNING, Severity.NOTE)]
     assert seconds(result) == [(0, 2.5)]
 
 
 def test_a_torn_tail_that_was_not_repaired_is_named() -> None:
     members = without(bare(), "end.jws", "000005.jws")
     assert kinds(check(members, tail=Tail(TailKind.TORN, 4096, 700))) == [
-        (Kind.UNCOMMITTED, "000005.m4s.age", "000005.m4s.age"),
-        (Kind.LOST, "000005.jws", "000005.jws"),
-        (Kind.UNCLOSED, "end.jws", "end.jws"),
+        (FindingKind.UNCOMMITTED, "000005.m4s.age", "000005.m4s.age"),
+        (FindingKind.LOST, "000005.jws", "000005.jws"),
+        (FindingKind.UNCLOSED, "end.jws", "end.jws"),
     ]
 
 
 def test_a_repaired_recording_is_authentic_and_says_what_was_kept_aside() -> None:
     result = check(made(torn=b"half a fragment").members)
     assert kinds(result) == []
-    assert [f.kind for f in result.findings] == [Kind.TORN, Kind.RECOVERED]
+    assert [f.kind for f in result.findings] == [FindingKind.TORN, FindingKind.RECOVERED]
 
 
 @pytest.mark.parametrize(
     ("members", "kind"),
     [
-        (altered(made(torn=b"kept").members, "torn.bin", lambda _: b"Kept"), Kind.CHANGED),
-        (without(made(torn=b"kept").members, "torn.bin"), Kind.MISSING),
-        ([*bare()[:-1], ("torn.bin", b"kept"), bare()[-1]], Kind.FOREIGN),
-        ([*bare()[:-1], ("torn.bin", b"a"), ("torn.bin", b"b"), bare()[-1]], Kind.EXTRA),
+        (altered(made(torn=b"kept").members, "torn.bin", lambda _: b"Kept"), FindingKind.CHANGED),
+        (without(made(torn=b"kept").members, "torn.bin"), FindingKind.MISSING),
+        ([*bare()[:-1], ("torn.bin", b"kept"), bare()[-1]], FindingKind.FOREIGN),
+        ([*bare()[:-1], ("torn.bin", b"a"), ("torn.bin", b"b"), bare()[-1]], FindingKind.EXTRA),
     ],
     ids=["changed", "missing", "unknown to the end", "twice"],
 )
-def test_what_repair_kept_is_protected_too(members: Members, kind: Kind) -> None:
+def test_what_repair_kept_is_protected_too(members: Members, kind: FindingKind) -> None:
     assert (kind, "torn.bin", "torn.bin") in kinds(check(members))
 
 
 def test_what_repair_kept_stands_before_the_end_and_nowhere_else() -> None:
     members = made(torn=b"kept").members
     moved = [*members[:4], members[-2], *members[4:-2], members[-1]]
-    assert (Kind.EXTRA, "torn.bin", "torn.bin") in kinds(check(moved))
+    assert (FindingKind.EXTRA, "torn.bin", "torn.bin") in kinds(check(moved))
 
 
 def test_a_key_that_is_not_trusted_proves_nothing() -> None:
     result = check(bare(), KeyRing([OTHER.public]))
-    assert [kind for kind, _, _ in kinds(result)] == [Kind.UNKNOWN_KEY] * 3
-    assert kinds(result)[1] == (Kind.UNKNOWN_KEY, "000000.jws", "000005.jws")
+    assert [kind for kind, _, _ in kinds(result)] == [FindingKind.UNKNOWN_KEY] * 3
+    assert kinds(result)[1] == (FindingKind.UNKNOWN_KEY, "000000.jws", "000005.jws")
     assert (seconds(result), result.header) == ([], None)
 
 
 def test_a_recording_has_one_key_even_if_others_are_trusted() -> None:
     _, *_, end = signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US), key=OTHER)
     result = check([*bare()[:-1], end], KeyRing([KEY.public, OTHER.public]))
-    assert kinds(result) == [(Kind.FORGED, "end.jws", "end.jws")]
+    assert kinds(result) == [(FindingKind.FORGED, "end.jws", "end.jws")]
 
 
 def test_behind_a_forged_header_the_true_key_still_vouches_for_the_rest() -> None:
     forged = signed(a_header(), [b"init"], [], None, key=OTHER)[0]
     result = check([forged, *bare()[1:]])
     assert kinds(result) == [
-        (Kind.UNKNOWN_KEY, "header.jws", "header.jws"),
-        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+        (FindingKind.UNKNOWN_KEY, "header.jws", "header.jws"),
+        (FindingKind.UNLINKED, "000000.m4s.age", "000005.jws"),
     ]
     assert (seconds(result), signed_seconds(result)) == ([], [(0, 3)])
     assert result.kid == KEY.public.thumbprint
@@ -249,8 +251,8 @@ def test_another_recordings_header_has_nothing_to_do_with_this_footage() -> None
     other = a_header("20261124T153000Z-000002-00000002", origin_us=ORIGIN_US + 77 * SECOND)
     result = check([signed(other, [b"init"], [], None)[0], *bare()[1:]])
     assert kinds(result) == [
-        (Kind.UNLINKED, "header.jws", "000000.jws"),
-        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+        (FindingKind.UNLINKED, "header.jws", "000000.jws"),
+        (FindingKind.UNLINKED, "000000.m4s.age", "000005.jws"),
     ]
     assert signed_seconds(result) == [(0, 3)]
 
@@ -258,8 +260,8 @@ def test_another_recordings_header_has_nothing_to_do_with_this_footage() -> None
 def test_a_missing_header_is_said_and_the_rest_is_looked_at() -> None:
     result = check(bare()[1:])
     assert kinds(result) == [
-        (Kind.MISSING, "header.jws", "header.jws"),
-        (Kind.UNLINKED, "000000.m4s.age", "000005.jws"),
+        (FindingKind.MISSING, "header.jws", "header.jws"),
+        (FindingKind.UNLINKED, "000000.m4s.age", "000005.jws"),
     ]
 
 
@@ -271,7 +273,7 @@ def test_another_recordings_end_is_not_this_ones() -> None:
         some_closing(90, ORIGIN_US + 3 * SECOND),
     )
     result = check([*bare()[:-1], other[-1]])
-    assert kinds(result) == [(Kind.UNLINKED, "end.jws", "end.jws")]
+    assert kinds(result) == [(FindingKind.UNLINKED, "end.jws", "end.jws")]
     assert not result.end_linked
     assert seconds(result) == [(0, 3)]
 
@@ -279,7 +281,7 @@ def test_another_recordings_end_is_not_this_ones() -> None:
 def test_members_that_are_there_twice_are_named_and_cost_nothing() -> None:
     members = bare()
     result = check(members[:8] + members[6:])
-    assert kinds(result) == [(Kind.EXTRA, "000002.m4s.age", "000002.jws")]
+    assert kinds(result) == [(FindingKind.EXTRA, "000002.m4s.age", "000002.jws")]
     assert seconds(result) == [(0, 3)]
 
 
@@ -287,7 +289,7 @@ def test_exchanged_fragments_are_named_and_still_proven() -> None:
     members = bare()
     exchanged = members[:6] + members[8:10] + members[6:8] + members[10:]
     result = check(exchanged)
-    assert kinds(result) == [(Kind.EXTRA, "000003.m4s.age", "000003.jws")]
+    assert kinds(result) == [(FindingKind.EXTRA, "000003.m4s.age", "000003.jws")]
     assert seconds(result) == [(0, 3)]
 
 
@@ -300,7 +302,7 @@ def test_another_recordings_fragment_in_between_takes_nothing_with_it() -> None:
     )
     members = bare()
     result = check(members[:6] + other[10:12] + members[6:])
-    assert (Kind.EXTRA, "000004.m4s.age", "000004.jws") in kinds(result)
+    assert (FindingKind.EXTRA, "000004.m4s.age", "000004.jws") in kinds(result)
     assert seconds(result) == [(0, 3)]
 
 
@@ -313,21 +315,21 @@ def test_another_recordings_fragment_in_the_same_place_is_not_linked() -> None:
     )
     members = bare()
     result = check(members[:6] + other[6:8] + members[8:])
-    assert (Kind.UNLINKED, "000002.jws", "000003.jws") in kinds(result)
+    assert (FindingKind.UNLINKED, "000002.jws", "000003.jws") in kinds(result)
     assert seconds(result) == [(0, 1)]
 
 
 def test_a_commit_in_another_ones_place_is_forged() -> None:
     members = bare()
     wrong = altered(members, "000002.jws", lambda _: dict(members)["000003.jws"])
-    assert (Kind.FORGED, "000002.jws", "000002.jws") in kinds(check(wrong))
+    assert (FindingKind.FORGED, "000002.jws", "000002.jws") in kinds(check(wrong))
 
 
 def test_an_unsigned_commit_far_ahead_takes_nothing_with_it() -> None:
     members = bare()
     result = check([*members[:6], ("999999.m4s.age", b"x"), ("999999.jws", b"x"), *members[6:]])
-    assert (Kind.FORGED, "999999.jws", "999999.jws") in kinds(result)
-    assert (Kind.UNCOMMITTED, "999999.m4s.age", "999999.m4s.age") in kinds(result)
+    assert (FindingKind.FORGED, "999999.jws", "999999.jws") in kinds(result)
+    assert (FindingKind.UNCOMMITTED, "999999.m4s.age", "999999.m4s.age") in kinds(result)
     assert seconds(result) == [(0, 3)]
 
 
@@ -336,41 +338,43 @@ def test_an_unsigned_commit_far_ahead_takes_nothing_with_it() -> None:
 )
 def test_a_member_that_no_recording_has_is_found(name: str) -> None:
     members = bare()
-    assert (Kind.FOREIGN, name, name) in kinds(check([*members[:4], (name, b"x"), *members[4:]]))
+    assert (FindingKind.FOREIGN, name, name) in kinds(
+        check([*members[:4], (name, b"x"), *members[4:]])
+    )
 
 
 def test_behind_the_end_there_is_nothing() -> None:
     result = check([*bare(), ("000006.m4s.age", b"x")])
-    assert kinds(result) == [(Kind.EXTRA, "000006.m4s.age", "000006.m4s.age")]
+    assert kinds(result) == [(FindingKind.EXTRA, "000006.m4s.age", "000006.m4s.age")]
 
 
 @pytest.mark.parametrize("tail", [Tail(TailKind.ZEROS, 9, 512), Tail(TailKind.TORN, 9, 1024)])
 def test_the_archive_ends_with_two_blocks_of_zeros_and_nothing_else(tail: Tail) -> None:
-    assert kinds(check(bare(), tail=tail)) == [(Kind.ARCHIVE, "end.jws", "end.jws")]
+    assert kinds(check(bare(), tail=tail)) == [(FindingKind.ARCHIVE, "end.jws", "end.jws")]
 
 
 def test_a_header_or_segment_out_of_place_is_found() -> None:
     members = bare()
-    assert (Kind.EXTRA, "header.jws", "header.jws") in kinds(check([members[0], *members]))
+    assert (FindingKind.EXTRA, "header.jws", "header.jws") in kinds(check([members[0], *members]))
     twice = [members[0], members[1], *members[1:]]
-    assert kinds(check(twice)) == [(Kind.EXTRA, "init.mp4.age", "init.mp4.age")]
+    assert kinds(check(twice)) == [(FindingKind.EXTRA, "init.mp4.age", "init.mp4.age")]
     late = [members[0], *members[2:4], members[1], *members[4:]]
     assert kinds(check(late)) == [
-        (Kind.MISSING, "init.mp4.age", "init.mp4.age"),
-        (Kind.EXTRA, "init.mp4.age", "init.mp4.age"),
+        (FindingKind.MISSING, "init.mp4.age", "init.mp4.age"),
+        (FindingKind.EXTRA, "init.mp4.age", "init.mp4.age"),
     ]
 
 
 def test_a_changed_segment_is_named() -> None:
     result = check(altered(bare(), "init.mp4.age", lambda data: data + b"x"))
-    assert kinds(result) == [(Kind.CHANGED, "init.mp4.age", "init.mp4.age")]
+    assert kinds(result) == [(FindingKind.CHANGED, "init.mp4.age", "init.mp4.age")]
     assert seconds(result) == [(0, 3)]
 
 
 def test_a_header_of_a_later_format_is_not_guessed_at() -> None:
     members = signed(a_header(format=2), [b"init"], [], None)
     result = check(members)
-    assert kinds(result)[0] == (Kind.FORGED, "header.jws", "header.jws")
+    assert kinds(result)[0] == (FindingKind.FORGED, "header.jws", "header.jws")
     assert "format 2" in result.findings.list[0].text
 
 
@@ -380,13 +384,13 @@ def test_a_statement_of_another_kind_is_not_taken_for_this_one() -> None:
         payload = jws.parse(dict(members)[name]).payload
         token = jws.sign(KEY, kind, json.loads(payload))
         found = kinds(check(altered(members, name, lambda _, token=token: token)))
-        assert (Kind.FORGED, name, name) in found
+        assert (FindingKind.FORGED, name, name) in found
 
 
 def test_a_statement_that_is_too_long_is_refused_unread() -> None:
     checker = Checker(KEYS)
-    checker.member(Seen("header.jws", jws.LONGEST + 1, "", 0, None))
-    assert checker.result.findings.list[0].kind is Kind.FORGED
+    checker.member(MemberSeen("header.jws", jws.LONGEST + 1, "", 0, None))
+    assert checker.result.findings.list[0].kind is FindingKind.FORGED
 
 
 @pytest.mark.parametrize(
@@ -398,17 +402,17 @@ def test_a_statement_that_is_too_long_is_refused_unread() -> None:
     ],
 )
 def test_signed_times_that_cannot_be_are_a_contradiction(
-    change: Callable[[int, Facts], Facts], text: str
+    change: Callable[[int, FragmentFacts], FragmentFacts], text: str
 ) -> None:
     (found,) = check(bare(change=change)).findings
-    assert found.kind is Kind.CONTRADICTION
+    assert found.kind is FindingKind.CONTRADICTION
     assert text in found.text
 
 
 LATER_US = 1 << 50
 
 
-def _with(**changes: object) -> Callable[[int, Facts], Facts]:
+def _with(**changes: object) -> Callable[[int, FragmentFacts], FragmentFacts]:
     return lambda n, f: replace(f, **changes) if n == 2 else f  # type: ignore[arg-type]
 
 
@@ -437,14 +441,14 @@ def _with(**changes: object) -> Callable[[int, Facts], Facts]:
     ],
 )
 def test_a_signed_commit_that_cannot_be_meant_is_a_contradiction(
-    change: Callable[[int, Facts], Facts], text: str
+    change: Callable[[int, FragmentFacts], FragmentFacts], text: str
 ) -> None:
     (found,) = check(bare(change=change)).findings
-    assert (found.kind, found.first) == (Kind.CONTRADICTION, "000002.jws")
+    assert (found.kind, found.first) == (FindingKind.CONTRADICTION, "000002.jws")
     assert found.text == f"says what cannot be: {text}"
 
 
-def _cooling(number: int, facts: Facts) -> Facts:
+def _cooling(number: int, facts: FragmentFacts) -> FragmentFacts:
     """Fewer pictures, still fewer, and more again: in one commit, and in a later one."""
     slower = RateChange(ORIGIN_US, FPS, "heat", 20), RateChange(ORIGIN_US, 20, "throttled", 15)
     faster = (RateChange(ORIGIN_US, 15, "cooled", FPS),)
@@ -484,7 +488,7 @@ def test_commits_that_were_exchanged_do_not_contradict_each_other_in_their_rates
 
 
 def test_a_last_picture_does_not_last_for_seconds() -> None:
-    def longer(number: int, facts: Facts) -> Facts:
+    def longer(number: int, facts: FragmentFacts) -> FragmentFacts:
         if number != 5:
             return facts
         end_us = facts.last_us + 3 * SECOND
@@ -507,7 +511,7 @@ def test_a_signed_end_that_cannot_be_meant_is_a_contradiction(
 ) -> None:
     closing = replace(some_closing(15, ORIGIN_US + HALF_US), **changes)  # type: ignore[arg-type]
     found = check(signed(a_header(), [b"init", b"x"], [a_fact(0)], closing)).findings.list[0]
-    assert (found.kind, found.first) == (Kind.CONTRADICTION, "end.jws")
+    assert (found.kind, found.first) == (FindingKind.CONTRADICTION, "end.jws")
     assert found.text == f"says what cannot be: {text}"
 
 
@@ -515,7 +519,7 @@ def test_a_trigger_after_the_last_picture_is_a_contradiction() -> None:
     closing = some_closing(15, ORIGIN_US + HALF_US)
     header = a_header(trigger_us=LATER_US)
     (found,) = check(signed(header, [b"init", b"x"], [a_fact(0)], closing)).findings
-    assert (found.kind, found.first) == (Kind.CONTRADICTION, "header.jws")
+    assert (found.kind, found.first) == (FindingKind.CONTRADICTION, "header.jws")
 
 
 def test_what_is_not_linked_says_nothing_about_this_recording() -> None:
@@ -541,13 +545,13 @@ def test_signed_counts_that_cannot_be_are_a_contradiction() -> None:
     facts = [a_fact(number) for number in range(2)]
     # Two fragments of fifteen pictures are thirty.
     members = signed(a_header(), [b"init", b"x", b"x"], facts, some_closing(31, ORIGIN_US + SECOND))
-    assert kinds(check(members)) == [(Kind.CONTRADICTION, "end.jws", "end.jws")]
+    assert kinds(check(members)) == [(FindingKind.CONTRADICTION, "end.jws", "end.jws")]
 
 
 def test_a_hole_that_a_statement_explains_is_a_gap_and_no_finding() -> None:
     late_us = 2 * SECOND
 
-    def later(number: int, facts: Facts) -> Facts:
+    def later(number: int, facts: FragmentFacts) -> FragmentFacts:
         if number < 3:
             return facts
         moved = some_facts(
@@ -564,7 +568,7 @@ def test_a_hole_that_a_statement_explains_is_a_gap_and_no_finding() -> None:
     assert seconds(result) == [(0, 1.5), (3.5, 5)]
     explain = False
     (found,) = check(bare(change=later)).findings
-    assert (found.kind, found.severity) == (Kind.UNSTATED, Severity.NOTE)
+    assert (found.kind, found.severity) == (FindingKind.UNSTATED, Severity.NOTE)
     assert (found.from_us, found.to_us) == (1.5 * SECOND, 3.5 * SECOND)
 
 
@@ -591,7 +595,7 @@ def test_a_gap_explains_what_it_covers_of_a_hole_and_no_more(
     def media_us(second: float | None) -> int | None:
         return None if second is None else ORIGIN_US + round(second * SECOND)
 
-    def change(number: int, facts: Facts) -> Facts:
+    def change(number: int, facts: FragmentFacts) -> FragmentFacts:
         if number < 3:
             return facts
         stated = tuple(Gap(FRAMES_LOST, None, media_us(one), media_us(to)) for one, to in gaps)
@@ -601,7 +605,7 @@ def test_a_gap_explains_what_it_covers_of_a_hole_and_no_more(
 
     members = bare(change=change)
     found = check(members).findings
-    assert {(one.kind, one.severity) for one in found} <= {(Kind.UNSTATED, Severity.NOTE)}
+    assert {(one.kind, one.severity) for one in found} <= {(FindingKind.UNSTATED, Severity.NOTE)}
     assert [(one.from_us, one.to_us) for one in found] == [
         (from_s * SECOND, to_s * SECOND) for from_s, to_s in unexplained
     ]
@@ -624,7 +628,7 @@ def _ended_at(second: float, *gaps: Gap) -> Members:
 
 def test_pictures_that_end_long_before_footage_was_wanted_no_more_are_a_remark() -> None:
     (found,) = check(_ended_at(10 * 3600)).findings
-    assert (found.kind, found.severity) == (Kind.UNSTATED, Severity.NOTE)
+    assert (found.kind, found.severity) == (FindingKind.UNSTATED, Severity.NOTE)
     assert (found.from_us, found.to_us) == (3 * SECOND, 36_000 * SECOND)
 
 
@@ -648,16 +652,16 @@ def test_a_gap_at_the_end_explains_what_it_covers(
 def test_a_recording_without_a_picture_that_was_wanted_for_long_is_a_remark() -> None:
     header, _, end = signed(a_header(), [b"init"], [], some_closing(0, ORIGIN_US + 5 * SECOND))
     (found,) = check([header, end]).findings
-    assert (found.kind, found.from_us, found.to_us) == (Kind.UNSTATED, 0, 5 * SECOND)
+    assert (found.kind, found.from_us, found.to_us) == (FindingKind.UNSTATED, 0, 5 * SECOND)
 
 
 def test_where_commits_are_missing_before_the_end_nothing_is_said_of_its_time() -> None:
     result = check(without(_ended_at(10), "000005.m4s.age", "000005.jws"))
-    assert Kind.UNSTATED not in {found.kind for found in result.findings}
+    assert FindingKind.UNSTATED not in {found.kind for found in result.findings}
 
 
 def test_facts_of_clock_and_storage_are_collected() -> None:
-    def remarkable(number: int, facts: Facts) -> Facts:
+    def remarkable(number: int, facts: FragmentFacts) -> FragmentFacts:
         if number != 1:
             return facts
         clock = replace(facts.clock, source=ClockSource.UNKNOWN)
@@ -688,7 +692,7 @@ def test_damage_without_end_takes_no_more_memory_than_its_limit() -> None:
     findings = Findings()
     for number in range(3 * MOST):
         name = f"{number * 5:06d}.m4s.age"
-        findings.add(Finding(Kind.CHANGED, Severity.DAMAGE, "changed", name, name))
+        findings.add(Finding(FindingKind.CHANGED, Severity.DAMAGE, "changed", name, name))
     assert (len(findings.list), findings.dropped, findings.damage) == (MOST, 2 * MOST, True)
 
 
@@ -697,11 +701,11 @@ def test_half_a_million_waiting_fragments_are_not_kept() -> None:
     members = bare(1)
     for name, data in members[:2]:
         token = data if name.endswith(".jws") else None
-        checker.member(Seen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
+        checker.member(MemberSeen(name, len(data), hashlib.sha256(data).hexdigest(), 0, token))
     for number in range(100):
-        checker.member(Seen(f"{number:06d}.m4s.age", 1, "0" * 64, 0))
+        checker.member(MemberSeen(f"{number:06d}.m4s.age", 1, "0" * 64, 0))
     result = checker.finish(WHOLE)
-    uncommitted = [f for f in result.findings if f.kind is Kind.UNCOMMITTED]
+    uncommitted = [f for f in result.findings if f.kind is FindingKind.UNCOMMITTED]
     assert uncommitted[0].first == "000000.m4s.age"
     assert uncommitted[-1].last == "000099.m4s.age"
 
@@ -710,7 +714,7 @@ def test_sealed_bytes_are_the_signed_ones() -> None:
     """sealed() makes another file each time, so a second sealing does not pass for the first."""
     one = made()
     again = altered(one.members, "000001.m4s.age", lambda _: sealed(one.plain[2]))
-    assert kinds(check(again))[0][0] is Kind.CHANGED
+    assert kinds(check(again))[0][0] is FindingKind.CHANGED
 
 
 def test_what_repair_kept_belongs_behind_the_header() -> None:
@@ -729,4 +733,4 @@ def test_without_footage_an_end_in_another_boot_is_held_to_the_trigger() -> None
     header = replace(a_header(), trigger_us=ORIGIN_US - 61 * SECOND)
     closing = replace(some_closing(0, ORIGIN_US), boot_id="another", clock=at(0))
     members = without(signed(header, [b"init"], [], closing), "init.mp4.age")
-    assert Kind.CONTRADICTION in {one.kind for one in check(members).findings}
+    assert FindingKind.CONTRADICTION in {one.kind for one in check(members).findings}

@@ -40,7 +40,7 @@ from camerad.container import chain, jws, recording_files, ustar
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import new_id
 from camerad.container.skeleton import skeleton
-from camerad.container.statements import COMMIT, HEADER, Commit, End, Header
+from camerad.container.statements import COMMIT, HEADER, Commit, Header, RecordingEnd
 from camerad.container.statements import END as END_KIND
 from camerad.recording import container_writer
 from camerad.recording.container_writer import STEP, FileGoneError
@@ -95,7 +95,7 @@ def test_every_statement_is_signed_and_names_the_one_before(tmp_path: Path) -> N
         jws.check(statement, KeyRing([KEY.public]))
     header = jws.decode(statements[0], HEADER, Header)
     first, second = (jws.decode(one, COMMIT, Commit) for one in statements[1:3])
-    end = jws.decode(statements[3], END_KIND, End)
+    end = jws.decode(statements[3], END_KIND, RecordingEnd)
     digests = [jws.digest(token) for token in tokens]
     assert [first.previous, second.previous, end.previous, final] == digests
     assert recording.header_sha256 == digests[0]

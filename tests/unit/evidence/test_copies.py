@@ -23,7 +23,7 @@ from camerad.ledger.ledger import read_ledger
 from camerad.store import listing
 from camerad.store.copies import is_copy
 from camerad.store.locations import place_of
-from camerad.store.store import Store, What
+from camerad.store.store import DiscrepancyKind, Store
 
 OFFICE = SigningKey.generate()
 STRANGER = SigningKey.generate()
@@ -60,7 +60,7 @@ def there(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-def said(store: Store) -> list[tuple[What, str]]:
+def said(store: Store) -> list[tuple[DiscrepancyKind, str]]:
     return [(one.what, one.id) for one in store.reconcile()]
 
 
@@ -106,7 +106,7 @@ def test_p9_the_copy_of_a_recording_that_is_held_stays(camera: Camera, office: P
         store.hold(ONE, "prosecutor", "Desk")
         shutil.copy(copies / f"{ONE}.tar", copies / f"{ONE} (1).tar")
         camera.clock.advance(DAYS * DAY)
-        assert (What.COPY, ONE) in said(store)
+        assert (DiscrepancyKind.COPY, ONE) in said(store)
         assert [gone.id for gone in store.purge()] == [TWO]
         assert there(copies) == [f"{ONE} (1).tar", f"{ONE}.tar"]
 
@@ -121,7 +121,7 @@ def test_p9_a_copy_that_comes_back_after_the_deletion_goes_at_the_next_look(
         camera.clock.advance(DAYS * DAY)
         store.purge()
         (copies / "copy.tar").write_bytes(kept)
-        assert said(store) == [(What.DELETED, ONE)]
+        assert said(store) == [(DiscrepancyKind.DELETED, ONE)]
         (copies / "copy.tar").write_bytes(kept)
         store.purge()
         assert there(copies) == []
@@ -141,7 +141,7 @@ def test_p9_a_copy_goes_by_a_tombstone_that_only_older_epochs_know(
         store.ledger.rotate()
         assert ONE not in store.ledger.state.recordings
         (copies / "copy.tar").write_bytes(kept if part == "whole" else kept[: len(kept) // 2])
-        assert said(store) == [(What.DELETED, ONE)]
+        assert said(store) == [(DiscrepancyKind.DELETED, ONE)]
         assert there(copies) == []
         assert ONE not in store.ledger.state.recordings
 
@@ -158,7 +158,7 @@ def test_p9_a_copy_goes_when_nothing_but_its_own_word_is_left(camera: Camera, of
         camera.clock.advance(100 * DAY)
         store.ledger.expire(31)
         (copies / "copy.tar").write_bytes(kept)
-        assert said(store) == [(What.RENAMED, ONE), (What.RECEIVED, ONE)]
+        assert said(store) == [(DiscrepancyKind.RENAMED, ONE), (DiscrepancyKind.RECEIVED, ONE)]
         assert [gone.id for gone in store.purge()] == [ONE]
         assert there(copies) == []
 
@@ -190,7 +190,7 @@ def test_p9_what_holds_another_recording_as_well_is_no_copy(camera: Camera, offi
         store.hold(TWO, "prosecutor", "Desk")
         (copies / "both.tar").write_bytes(both)
         camera.clock.advance(DAYS * DAY)
-        assert (What.UNVOUCHED, ONE) in said(store)
+        assert (DiscrepancyKind.UNVOUCHED, ONE) in said(store)
         store.purge()
         assert there(copies) == [f"{TWO}.tar", "both.tar"]
 
@@ -219,11 +219,11 @@ def test_p9_what_only_says_to_be_a_deleted_recording_is_named_and_stays(
         store.reconcile()
         (copies / "copy.tar").write_bytes(content)
         camera.clock.advance(DAYS * DAY)
-        assert (What.UNVOUCHED, ONE) in said(store)
+        assert (DiscrepancyKind.UNVOUCHED, ONE) in said(store)
         store.purge()
         assert there(copies) == ["copy.tar"]
         head = store.ledger.head
-        assert said(store) == [(What.UNVOUCHED, ONE)]
+        assert said(store) == [(DiscrepancyKind.UNVOUCHED, ONE)]
         assert store.ledger.head == head
 
 
@@ -299,7 +299,7 @@ def test_a_recording_that_was_renamed_gets_its_name_back_and_goes_in_time(
     with open_office(office, OFFICE, camera.clock) as store:
         store.reconcile()
         (copies / f"{ONE}.tar").rename(copies / name)
-        assert said(store) == [(What.RENAMED, ONE)]
+        assert said(store) == [(DiscrepancyKind.RENAMED, ONE)]
         assert there(copies) == [f"{ONE}.tar", f"{TWO}.tar"]
         assert store.reconcile() == []
         camera.clock.advance(DAYS * DAY)
@@ -317,7 +317,7 @@ def test_a_recording_that_cannot_be_renamed_keeps_nothing_else_from_being_looked
             raise StorageError(f"{path}: cannot be {to}")
 
         monkeypatch.setattr(durable_files, "rename", refuse)
-        assert (What.UNREADABLE, ONE) in said(store)
+        assert (DiscrepancyKind.UNREADABLE, ONE) in said(store)
         assert TWO in store.ledger.state.recordings
 
 
@@ -330,7 +330,7 @@ def test_a_part_of_a_recording_gets_no_name_and_goes_when_the_recording_would_ha
         whole = (copies / f"{ONE}.tar").read_bytes()
         (copies / f"{ONE}.tar").unlink()
         (copies / "copy.tar").write_bytes(whole[: len(whole) // 2])
-        assert said(store) == [(What.MISSING, ONE), (What.COPY, ONE)]
+        assert said(store) == [(DiscrepancyKind.MISSING, ONE), (DiscrepancyKind.COPY, ONE)]
         camera.clock.advance(DAYS * DAY - 3 * DAY // 24)
         assert store.purge() == []
         camera.clock.advance(3 * DAY // 24)
@@ -341,7 +341,7 @@ def test_a_part_of_a_recording_gets_no_name_and_goes_when_the_recording_would_ha
 def test_a_device_gives_no_name_to_what_its_ledger_never_knew(camera: Camera) -> None:
     (camera.recordings / "copy.tar").write_bytes(recording(ONE).file)
     with camera.open() as store:
-        assert said(store) == [(What.UNVOUCHED, ONE)]
+        assert said(store) == [(DiscrepancyKind.UNVOUCHED, ONE)]
         assert not store.ledger.lossy
     assert there(camera.recordings) == ["copy.tar"]
 
@@ -350,7 +350,7 @@ def test_a_device_gives_its_name_back_to_what_it_misses(camera: Camera) -> None:
     path = camera.put(ONE)
     with camera.open() as store:
         path.rename(camera.recordings / "copy.tar")
-        assert said(store) == [(What.RENAMED, ONE)]
+        assert said(store) == [(DiscrepancyKind.RENAMED, ONE)]
         assert store.ledger.state.recordings[ONE].here
 
 
@@ -385,7 +385,9 @@ def test_what_cannot_be_looked_at_is_named_and_left(camera: Camera, tmp_path: Pa
     odd = {"pipe.tar", "folder", "link.tar", f"{ONE} (2).tar", "sparse.tar"}
     with camera.open() as store:
         named = {
-            os.path.basename(one.id) for one in store.reconcile() if one.what is What.UNREADABLE
+            os.path.basename(one.id)
+            for one in store.reconcile()
+            if one.what is DiscrepancyKind.UNREADABLE
         }
         assert named - {f"{TWO}.unreadable"} == odd
         camera.clock.advance(DAYS * DAY)
@@ -445,8 +447,8 @@ def test_a_copy_is_written_down_nowhere_and_the_ledger_holds_its_tombstone_once(
     with camera.open() as store:
         shutil.copy(path, camera.recordings / "copy.tar")
         head = store.ledger.head
-        assert said(store) == [(What.COPY, ONE)]
-        assert said(store) == [(What.COPY, ONE)]
+        assert said(store) == [(DiscrepancyKind.COPY, ONE)]
+        assert said(store) == [(DiscrepancyKind.COPY, ONE)]
         assert store.ledger.head == head
         camera.clock.advance(DAYS * DAY)
         store.purge()

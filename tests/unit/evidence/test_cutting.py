@@ -17,7 +17,7 @@ from camerad.container.gaps import (
     RING_FULL,
     Gap,
 )
-from camerad.recording.segmenter import Chunk, Cutter
+from camerad.recording.segmenter import Chunk, Segmenter
 from camerad.stream.packets import PacketInfo
 
 
@@ -25,7 +25,7 @@ def cut_all(
     packets: Sequence[Packet], gaps: Sequence[Gap] = (), at_once: int | None = None
 ) -> list[Chunk]:
     """What a whole recording is cut into, `at_once` packets at a time."""
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     step = at_once or len(packets)
     chunks = []
     for start in range(0, len(packets), step):
@@ -61,7 +61,7 @@ def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
         (info._replace(pts_us=ORIGIN_US + 2 * n * NOMINAL_US, frame=n), data)
         for n, (info, data) in enumerate(footage("IPPPPPPP"))
     ]
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     chunk = cutter.cut(slow[:4], next_us=slow[4][0].pts_us)
     assert chunk is not None
     assert chunk.gaps == ()
@@ -79,7 +79,7 @@ def test_a_lower_rate_is_no_hole_and_its_follower_is_near() -> None:
 
 def test_nothing_is_copied_while_the_follower_is_near() -> None:
     packets = footage("IPPPPP")
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     chunk = cutter.cut(packets[:3], next_us=time_of(3))
     assert chunk is not None
     assert [unit for _, unit in chunk.runs[0].packets] == [data for _, data in packets[:3]]
@@ -89,7 +89,7 @@ def test_nothing_is_copied_while_the_follower_is_near() -> None:
 
 def test_a_picture_before_a_possible_hole_waits_for_its_follower() -> None:
     packets = footage("IPP" + "." + "PP")
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     chunk = cutter.cut(packets[:3], next_us=time_of(4))
     assert chunk is not None
     assert chunk.runs[-1].end_us == time_of(2)
@@ -119,7 +119,7 @@ def test_a_stated_gap_keeps_its_own_words() -> None:
 
 def test_a_gap_with_open_ends_gets_those_of_its_neighbours() -> None:
     packets = footage("IPPP.IPPP")
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     cutter.cut(packets[:4])
     chunk = cutter.cut(packets[4:], [Gap(RING_FULL, None, None, None)])
     assert chunk is not None
@@ -178,7 +178,7 @@ def test_frame_numbers_that_go_back_leave_the_count_open() -> None:
 
 def test_nothing_after_the_stop_is_kept() -> None:
     packets = footage("IPPPPP")
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     cutter.until_us = time_of(3)
     chunk = cutter.cut(packets)
     assert chunk is not None
@@ -187,14 +187,14 @@ def test_nothing_after_the_stop_is_kept() -> None:
 
 
 def test_a_picture_held_back_is_left_out_if_the_stop_lies_before_it() -> None:
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     cutter.cut(footage("IPP"))
     cutter.until_us = time_of(1)
     assert cutter.flush() is None
 
 
 def test_gaps_without_a_picture_wait_for_the_end() -> None:
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     stated = Gap(RING_FULL, 3, time_of(1), time_of(5))
     assert cutter.cut([], [stated]) is None
     assert cutter.take_gaps() == (stated,)
@@ -202,12 +202,12 @@ def test_gaps_without_a_picture_wait_for_the_end() -> None:
 
 
 def test_the_last_packets_of_a_recording_are_one_chunk() -> None:
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     chunk = cutter.cut(footage("IPPP"), final=True)
     assert chunk is not None
     assert chunk.runs[0].end_us == time_of(3) + NOMINAL_US
     assert cutter.flush() is None
-    far = Cutter(NOMINAL_US).cut(footage("IPPP"), next_us=time_of(9), final=True)
+    far = Segmenter(NOMINAL_US).cut(footage("IPPP"), next_us=time_of(9), final=True)
     assert far == chunk
 
 
@@ -234,7 +234,7 @@ def test_every_packet_is_cut_once_and_every_hole_is_stated(
     script: str, parts: list[int], flushes: set[int]
 ) -> None:
     packets = rest = _packets(script)
-    cutter = Cutter(NOMINAL_US)
+    cutter = Segmenter(NOMINAL_US)
     chunks = []
     for index, size in enumerate([*parts, 40]):
         here, rest = rest[:size], rest[size:]

@@ -31,8 +31,8 @@ from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import read_public_key
 from camerad.ledger.recording_state import Held
-from camerad.office.decrypt import Opened, UnsealError, opened
-from camerad.office.export import Exported, Extract, FileNameError, Order, export
+from camerad.office.decrypt import OpenedRecording, UnsealError, opened
+from camerad.office.export import Exported, ExportRequest, Extract, FileNameError, export
 from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
 from camerad.store.store import HoldError
@@ -58,8 +58,8 @@ def original(tmp_path: Path) -> Path:
     return Camera(tmp_path / "state").put(ONE, known=False)
 
 
-def an_order(original: Path, **changes: Any) -> Order:
-    order = Order(
+def an_order(original: Path, **changes: Any) -> ExportRequest:
+    order = ExportRequest(
         path=str(original),
         keys=KEYS,
         identities=[office()],
@@ -78,11 +78,11 @@ def held(_: str) -> Held:
     return Held("exported 2026-11-24", "Desk")
 
 
-def run(order: Order) -> Exported:
+def run(order: ExportRequest) -> Exported:
     return export(order, held, lambda _: TOKENS)
 
 
-def left(order: Order) -> list[str]:
+def left(order: ExportRequest) -> list[str]:
     """What there is where packages are made."""
     return os.listdir(order.directory) if os.path.isdir(order.directory) else []
 
@@ -122,7 +122,7 @@ def test_what_is_handed_over_is_what_was_checked(
     genuine = original.read_bytes()
 
     @contextlib.contextmanager
-    def open_swapped(*arguments: Any, **how: Any) -> Iterator[Opened]:
+    def open_swapped(*arguments: Any, **how: Any) -> Iterator[OpenedRecording]:
         if moment == "copied":
             original.write_bytes(b"something else")
         with opened(*arguments, **how) as footage:

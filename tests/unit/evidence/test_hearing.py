@@ -25,9 +25,9 @@ from sealed_helpers import (
 from sound_helpers import MICROPHONE, PER_FRAGMENT, UNIT_US, beeps, heard_at, made_with_sound
 
 from camerad.container.gaps import Gap
-from camerad.container.statements import Facts, Sound, SoundChange, SoundEnd
+from camerad.container.statements import FragmentFacts, FragmentSound, SoundChange, SoundEnd
 from camerad.office.decrypt import open_recording
-from camerad.verify.findings import Kind
+from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 from camerad.verify.report import Report, Verdict
 
@@ -97,27 +97,27 @@ def test_a_recording_that_wanted_no_sound_says_so(tmp_path: Path) -> None:
     assert report.verdict is Verdict.AUTHENTIC
 
 
-def _said(**changes: Any) -> Callable[[int, Facts], Facts]:
+def _said(**changes: Any) -> Callable[[int, FragmentFacts], FragmentFacts]:
     """Fragment 1 says otherwise of its sound."""
 
-    def change(number: int, facts: Facts) -> Facts:
-        if number != 1 or not isinstance(facts.sound, Sound):
+    def change(number: int, facts: FragmentFacts) -> FragmentFacts:
+        if number != 1 or not isinstance(facts.sound, FragmentSound):
             return facts
         return replace(facts, sound=replace(facts.sound, **changes))
 
     return change
 
 
-def _alone(**changes: Any) -> Callable[[int, Facts], Facts]:
+def _alone(**changes: Any) -> Callable[[int, FragmentFacts], FragmentFacts]:
     """The fragment without pictures says otherwise."""
     return lambda number, facts: replace(facts, **changes) if number == 4 else facts
 
 
-def _unsaid(number: int, facts: Facts) -> Facts:
+def _unsaid(number: int, facts: FragmentFacts) -> FragmentFacts:
     return replace(facts, sound=UNSET) if number == 1 else facts
 
 
-def _at_once(number: int, facts: Facts) -> Facts:
+def _at_once(number: int, facts: FragmentFacts) -> FragmentFacts:
     if number:
         return facts
     return replace(facts, frames=0, first_us=facts.end_us, last_us=facts.end_us)
@@ -146,12 +146,12 @@ CONTRADICTIONS = {
 
 @pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_what_cannot_be_is_found_by_us_and_by_a_stranger(
-    tmp_path: Path, change: Callable[[int, Facts], Facts]
+    tmp_path: Path, change: Callable[[int, FragmentFacts], FragmentFacts]
 ) -> None:
     report = check(tmp_path, made_with_sound(change))
     assert report.verdict is Verdict.NOT_AUTHENTIC
     assert report.result is not None
-    assert Kind.CONTRADICTION in {found.kind for found in report.result.findings}
+    assert FindingKind.CONTRADICTION in {found.kind for found in report.result.findings}
     code, said = stranger(tmp_path, made_with_sound(change))
     assert code == 2, said
 
@@ -196,8 +196,10 @@ def test_a_header_with_other_than_one_or_two_channels_is_no_header(
     assert stranger(tmp_path, recording)[0] in (2, 3)
 
 
-def _silent(number: int, facts: Facts) -> Facts:
-    return replace(facts, sound=Sound(0, None, None, (), ())) if number in (1, 2, 3) else facts
+def _silent(number: int, facts: FragmentFacts) -> FragmentFacts:
+    return (
+        replace(facts, sound=FragmentSound(0, None, None, (), ())) if number in (1, 2, 3) else facts
+    )
 
 
 def test_a_silence_that_nothing_explains_is_a_remark(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_silence_that_nothing_explains_is_a_remark(tmp_path: Path) -> None:
     assert report.verdict is Verdict.QUALIFIED
     assert report.result is not None
     (found,) = report.result.findings
-    assert found.kind is Kind.SILENT
+    assert found.kind is FindingKind.SILENT
     # From the end of unit 22 to the beginning of unit 92.
     assert (found.from_us, found.to_us) == (
         pytest.approx(23 * UNIT_US, abs=2),
@@ -226,7 +228,10 @@ def test_silence_up_to_the_end_is_seen_too(tmp_path: Path) -> None:
 
     report = check(tmp_path, made_with_sound(None, end))
     assert report.result is not None
-    assert {found.kind for found in report.result.findings} == {Kind.UNSTATED, Kind.SILENT}
+    assert {found.kind for found in report.result.findings} == {
+        FindingKind.UNSTATED,
+        FindingKind.SILENT,
+    }
     # The gap of this recording is another's explanation, so only the verdict tells.
     assert stranger(tmp_path, made_with_sound(None, end))[0] == 1
 
@@ -239,7 +244,7 @@ def test_behind_a_commit_that_was_changed_nothing_is_said_of_silence(tmp_path: P
     assert report.result is not None
     assert report.result.units == PER_FRAGMENT
     kinds = {found.kind for found in report.result.findings}
-    assert kinds == {Kind.FORGED, Kind.UNLINKED}
+    assert kinds == {FindingKind.FORGED, FindingKind.UNLINKED}
 
 
 def test_fragments_in_another_order_are_no_silence(tmp_path: Path) -> None:
@@ -250,7 +255,7 @@ def test_fragments_in_another_order_are_no_silence(tmp_path: Path) -> None:
     report = check(tmp_path, replace(recording, members=members))
     assert report.verdict is Verdict.NOT_AUTHENTIC
     assert report.result is not None
-    assert Kind.SILENT not in {found.kind for found in report.result.findings}
+    assert FindingKind.SILENT not in {found.kind for found in report.result.findings}
     assert report.result.units == 5 * PER_FRAGMENT
 
 
@@ -263,11 +268,11 @@ def _until_the_end(*states: SoundChange, gaps: Sequence[tuple[int, int | None]] 
         for one, to in gaps
     )
 
-    def change(number: int, facts: Facts) -> Facts:
-        if not isinstance(facts.sound, Sound):
+    def change(number: int, facts: FragmentFacts) -> FragmentFacts:
+        if not isinstance(facts.sound, FragmentSound):
             return facts
         if number == 1:
-            return replace(facts, sound=Sound(0, None, None, stated, states))
+            return replace(facts, sound=FragmentSound(0, None, None, stated, states))
         return _silent(number, facts) if number < 4 else facts
 
     made = made_with_sound(change)
@@ -288,27 +293,27 @@ MUTED_SOON = SoundChange(heard_at(PER_FRAGMENT), "muted", None)
 @pytest.mark.parametrize(
     ("states", "kind", "words"),
     [
-        ((MUTED_SOON,), Kind.QUIET, "its states explain"),
-        ((replace(MUTED_SOON, state="missing"),), Kind.QUIET, "its states explain"),
+        ((MUTED_SOON,), FindingKind.QUIET, "its states explain"),
+        ((replace(MUTED_SOON, state="missing"),), FindingKind.QUIET, "its states explain"),
         # On again 0.1 s later: the 1.4 s that are left need words.
         (
             (MUTED_SOON, SoundChange(MUTED_SOON.at_us + 100_000, "on", None)),
-            Kind.SILENT,
+            FindingKind.SILENT,
             "nothing explains",
         ),
-        ((), Kind.SILENT, "nothing explains"),
+        ((), FindingKind.SILENT, "nothing explains"),
     ],
     ids=["muted", "missing", "unmuted", "on"],
 )
 def test_a_recording_cut_off_in_silence_has_it_explained_by_the_states_of_sound(
-    tmp_path: Path, states: tuple[SoundChange, ...], kind: Kind, words: str
+    tmp_path: Path, states: tuple[SoundChange, ...], kind: FindingKind, words: str
 ) -> None:
     recording = _until_the_end(*states)
     report = check(tmp_path, recording)
     assert report.verdict is Verdict.QUALIFIED, report.text()
     assert report.result is not None
     kinds = {found.kind for found in report.result.findings}
-    assert kinds & {Kind.QUIET, Kind.SILENT} == {kind}
+    assert kinds & {FindingKind.QUIET, FindingKind.SILENT} == {kind}
     code, said = stranger(tmp_path, recording)
     assert (code, words in said) == (1, True), said
 
@@ -335,10 +340,12 @@ def test_a_gap_explains_what_it_covers_of_a_silence_and_no_more(
     assert report.verdict is Verdict.QUALIFIED, report.text()
     assert report.result is not None
     kinds = {found.kind for found in report.result.findings}
-    assert (Kind.SILENT in kinds) is unexplained
+    assert (FindingKind.SILENT in kinds) is unexplained
     # What is told are the pieces that nothing covers, and not all of the silence.
     first_us, last_us = heard_at(PER_FRAGMENT), recording.facts[3].end_us
-    told = [(one.from_us, one.to_us) for one in report.result.findings if one.kind is Kind.SILENT]
+    told = [
+        (one.from_us, one.to_us) for one in report.result.findings if one.kind is FindingKind.SILENT
+    ]
     origin_us = recording.header.origin_us
     for from_us, to_us in told:
         assert from_us is not None
@@ -361,8 +368,8 @@ def test_gaps_and_states_explain_a_silence_together(tmp_path: Path) -> None:
         SoundChange(ended_us + 1_200_000, "muted", None),
     )
     for gaps, kind, text, words in (
-        ([(0, 300)], Kind.QUIET, "no sound: muted", "its states explain"),
-        ([], Kind.SILENT, "no sound, and no statement says why", "nothing explains"),
+        ([(0, 300)], FindingKind.QUIET, "no sound: muted", "its states explain"),
+        ([], FindingKind.SILENT, "no sound, and no statement says why", "nothing explains"),
     ):
         recording = _until_the_end(*states, gaps=gaps)
         report = check(tmp_path, recording)

@@ -31,7 +31,7 @@ from av.video.frame import PictureType
 from hw_mocks.sound import Clapper, flashes
 
 from camerad.base.clock import ManualClock
-from camerad.capture.microphone import Microphone
+from camerad.capture.microphone import MicrophoneReader
 from camerad.capture.settings import SoundSettings
 from camerad.container.keys import KeyRing
 from camerad.office.decrypt import open_recording
@@ -165,7 +165,7 @@ class Line:
 def test_an_hour_later_lips_and_voice_are_still_together(bench: Bench, ppm: float) -> None:
     capture_clock = ManualClock(ORIGIN_US)
     device, line = Device(ppm, capture_clock), Line(bench, capture_clock)
-    microphone = Microphone(SETTINGS, line, capture_clock, lambda _: device)  # type: ignore[arg-type]
+    microphone = MicrophoneReader(SETTINGS, line, capture_clock, lambda _: device)  # type: ignore[arg-type]
     form = parse_format({"sound": microphone.description})
     track = bench.with_sound(form=form)
     track.changed(SoundNews(SoundState.ON, ORIGIN_US))

@@ -21,7 +21,7 @@ from camerad.ledger import entries
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
-from camerad.ledger.recording_state import Held, Known
+from camerad.ledger.recording_state import Held, RecordingState
 from camerad.ledger.state import age_us
 from camerad.store.store import MOST_HOLDS
 
@@ -33,7 +33,7 @@ def book(tmp_path: Path) -> Book:
     return Book(tmp_path / "ledger")
 
 
-def known(book: Book, name: str) -> Known:
+def known(book: Book, name: str) -> RecordingState:
     return book.state.recordings[name]
 
 

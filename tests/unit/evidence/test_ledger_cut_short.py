@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ledger_helpers import Book, found_in
 
-from camerad.ledger.entry_types import Repaired
+from camerad.ledger.entry_types import RepairedEntry
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_an_append_that_was_cut_short_anywhere_is_kept_as_what_it_is(book: Book)
         assert notes[0].startswith(f"000001.jws:7: {len(torn)} bytes of an interrupted append")
         assert len(book.open().repairs) == 1
         assert book.file(1).read_bytes() == before + torn
-        assert book.entries()[-1].facts == Repaired(
+        assert book.entries()[-1].facts == RepairedEntry(
             "000001.jws", len(torn), hashlib.sha256(torn).hexdigest()
         )
         assert book.state.recordings == state.recordings

@@ -246,13 +246,13 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
     )
     append(camera, "carried_by_two", msgspec.to_builtins(carried))
     append(camera, "stage_of_two", {"stage": "self-view", "display": True})
-    closed = entry_types.Closed(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
+    closed = entry_types.ClosedEntry(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
     append(camera, "closed_by_two", msgspec.to_builtins(closed), boot_id=earlier.boot_id)
     with camera.open() as store:
         store.ledger.rotate()
         assert len(store.ledger.state.unread) == 3
     later = {"carried_by_two": entry_types.Carried, "stage_of_two": entry_types.StageReached}
-    later |= {"closed_by_two": entry_types.Closed}
+    later |= {"closed_by_two": entry_types.ClosedEntry}
     monkeypatch.setattr(entries, "KINDS", {**entry_types.KINDS, **later})
     with closing(camera.ledger()) as ledger:
         state = ledger.state

@@ -8,13 +8,13 @@ import pytest
 from sealed_helpers import BOOT, a_header, at
 
 from camerad.base.clock import SECOND, ClockSource, Moment
-from camerad.ledger.recording_state import Deletion, Known
+from camerad.ledger.recording_state import RecordingState, Tombstone
 from camerad.ledger.state import UNSAID_US, LedgerState
-from camerad.ledger.timeline import Instant, Run, Timeline
+from camerad.ledger.timeline import BootRun, Instant, Timeline
 
 BEGAN_US = 5_000 * SECOND
 HEADER = replace(a_header(), clock=Moment(BEGAN_US, 0, ClockSource.UNKNOWN))
-BEGUN = Known(
+BEGUN = RecordingState(
     id=HEADER.id,
     device="",
     header="a" * 64,
@@ -35,10 +35,10 @@ BEGUN = Known(
 
 
 def written_until(last_us: int, boot: str = BOOT) -> Timeline:
-    return Timeline((Run(1, boot, 0, last_us, 0),))
+    return Timeline((BootRun(1, boot, 0, last_us, 0),))
 
 
-def knows(known: Known) -> LedgerState:
+def knows(known: RecordingState) -> LedgerState:
     return LedgerState(recordings={known.id: known}, timeline=written_until(BEGAN_US))
 
 
@@ -52,11 +52,11 @@ def test_what_was_begun_in_this_boot_and_has_not_ended_may_run() -> None:
         replace(BEGUN, ended=at(BEGAN_US), final="b" * 64),
         replace(BEGUN, ended=at(BEGAN_US)),
         replace(BEGUN, missing=True),
-        replace(BEGUN, deleted=Deletion("expired", 0, 1)),
+        replace(BEGUN, deleted=Tombstone("expired", 0, 1)),
     ],
     ids=["ended", "never to be ended", "missing", "deleted"],
 )
-def test_what_the_ledger_knows_otherwise_does_not_run(known: Known) -> None:
+def test_what_the_ledger_knows_otherwise_does_not_run(known: RecordingState) -> None:
     assert not knows(known).may_run(HEADER, BOOT)
 
 

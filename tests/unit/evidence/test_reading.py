@@ -17,9 +17,9 @@ from sink_helpers import END, KEY, a_closing, a_facts, abandon, small
 from camerad.base.errors import StorageError
 from camerad.container import chain, jws, ustar
 from camerad.container import skeleton as reading
-from camerad.container.members import Located, NotARecordingError, Stop, Why, walk
+from camerad.container.members import Located, NotARecordingError, Stop, StopReason, walk
 from camerad.container.skeleton import end_of, header_of, skeleton
-from camerad.container.statements import Content, Facts
+from camerad.container.statements import Content, FragmentFacts
 from camerad.container.ustar import member
 
 MEMBERS = [("header.jws", b"h" * 700), ("init.mp4.age", b""), ("000000.m4s.age", b"f" * 1024)]
@@ -44,7 +44,7 @@ def test_a_walk_says_where_each_member_lies() -> None:
     assert list(zip(names(found), contents, strict=True)) == MEMBERS
     assert [one.header_offset for one in found] == [0, 1536, 2048]
     assert [one.end_offset for one in found] == [1536, 2048, 3584]
-    assert stop[:2] == (3584, Why.END)
+    assert stop[:2] == (3584, StopReason.END)
 
 
 def test_the_file_may_be_read_while_it_is_walked_through() -> None:
@@ -60,12 +60,12 @@ def test_the_file_may_be_read_while_it_is_walked_through() -> None:
 def test_zeros_are_the_archive_s_end_only_if_nothing_else_is_there(room: int) -> None:
     found, stop = walked(ARCHIVE + bytes(room))
     assert names(found) == [name for name, _ in MEMBERS]
-    assert stop[:2] == (len(ARCHIVE), Why.ROOM)
+    assert stop[:2] == (len(ARCHIVE), StopReason.ROOM)
 
 
 def test_an_end_with_something_in_its_second_block_is_none() -> None:
     _, stop = walked(ARCHIVE + bytes(1023) + b"x")
-    assert stop[:2] == (len(ARCHIVE), Why.ROOM)
+    assert stop[:2] == (len(ARCHIVE), StopReason.ROOM)
 
 
 def test_wherever_the_file_is_cut_the_members_before_are_found() -> None:
@@ -76,7 +76,7 @@ def test_wherever_the_file_is_cut_the_members_before_are_found() -> None:
         found, stop = walked(ARCHIVE[:size])
         whole = sum(end <= size for end in ends)
         assert len(found) == whole
-        assert stop[:2] == (([0, *ends])[whole], Why.CUT)
+        assert stop[:2] == (([0, *ends])[whole], StopReason.CUT)
 
 
 def test_padding_that_is_not_zeros_is_damage() -> None:
@@ -84,7 +84,7 @@ def test_padding_that_is_not_zeros_is_damage() -> None:
         data = bytearray(ARCHIVE + ustar.END)
         data[at] = 1
         found, stop = walked(bytes(data))
-        assert (found, stop.offset, stop.why) == ([], 1212, Why.DAMAGED)
+        assert (found, stop.offset, stop.why) == ([], 1212, StopReason.DAMAGED)
 
 
 @given(st.integers(0, 511), st.integers(1, 255))
@@ -93,14 +93,14 @@ def test_a_damaged_header_stops_the_walk_there(at: int, turned: int) -> None:
     data[2048 + at] ^= turned
     found, stop = walked(bytes(data))
     assert names(found) == ["header.jws", "init.mp4.age"]
-    assert (stop.offset, stop.why) == (2048, Why.DAMAGED)
+    assert (stop.offset, stop.why) == (2048, StopReason.DAMAGED)
 
 
 @given(st.binary(max_size=3000))
 def test_garbage_is_never_a_member(data: bytes) -> None:
     found, stop = walked(data)
     assert found == []
-    assert stop.why is not Why.END or data == ustar.END
+    assert stop.why is not StopReason.END or data == ustar.END
 
 
 @given(st.lists(st.tuples(st.sampled_from(["header.jws", "end.jws"]), st.binary(max_size=1200))))
@@ -108,7 +108,7 @@ def test_every_archive_is_walked_to_its_end(members: list[tuple[str, bytes]]) ->
     data = b"".join(b"".join(member(name, content)) for name, content in members)
     found, stop = walked(data + ustar.END)
     assert names(found) == [name for name, _ in members]
-    assert (stop.offset, stop.why) == (len(data), Why.END)
+    assert (stop.offset, stop.why) == (len(data), StopReason.END)
 
 
 # --------------------------------------------------------------------------- skeletons
@@ -150,7 +150,7 @@ class Made:
 
 
 def test_a_skeleton_is_what_the_file_says_about_itself(tmp_path: Path) -> None:
-    told: list[tuple[Facts, int]] = []
+    told: list[tuple[FragmentFacts, int]] = []
     recording = small(tmp_path, 3)
     final = recording.close(END)
     found = skeleton(recording.path, lambda facts, size: told.append((facts, size)))
@@ -165,7 +165,7 @@ def test_a_skeleton_is_what_the_file_says_about_itself(tmp_path: Path) -> None:
     assert found.last.before.commits == 2
     assert found.closed_by is not None
     assert (found.closed_by.end.closing, found.closed_by.sha256) == (END, final)
-    assert found.stop.why is Why.END
+    assert found.stop.why is StopReason.END
     assert header_of(recording.path) == found.header
     assert found.kid == KEY.public.thumbprint
     end, statement = end_of(recording.path) or (None, None)
@@ -203,7 +203,7 @@ def test_a_recording_without_an_end_goes_up_to_its_last_commit(tmp_path: Path) -
     recording = small(tmp_path, 2)
     found = skeleton(recording.path)
     assert (found.end, found.closed_by, found.point.commits) == (None, None, 2)
-    assert found.stop[:2] == (found.point.offset, Why.ROOM)
+    assert found.stop[:2] == (found.point.offset, StopReason.ROOM)
     assert end_of(recording.path) is None
 
 
@@ -271,7 +271,7 @@ def test_whatever_does_not_follow_from_what_is_before_it_stops_the_chain(tmp_pat
     ):
         found = skeleton(written(tmp_path, *wrong))
         offset = sum(len(b"".join(member(*piece))) for piece in wrong[:position])
-        assert found.stop[:2] == (offset, Why.DAMAGED), [name for name, _ in wrong]
+        assert found.stop[:2] == (offset, StopReason.DAMAGED), [name for name, _ in wrong]
         assert found.closed_by is None
 
 
@@ -280,7 +280,7 @@ def test_a_commit_by_another_key_than_the_header_s_is_none(tmp_path: Path) -> No
     other = chain.Chain(type(KEY).generate(), jws.digest(made.header[1]))
     token = other.commit(chain.content(b"fragment 0"), a_facts(0), chain.content(b"init"))
     found = skeleton(written(tmp_path, *made.committed[:3], ("000000.jws", token)))
-    assert (found.point.commits, found.stop.why) == (0, Why.DAMAGED)
+    assert (found.point.commits, found.stop.why) == (0, StopReason.DAMAGED)
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ from recorder_bench import DEADLINE, Bench, Stalling, plan, until
 from sink_helpers import SEALER, unsealed_file
 
 from camerad.container.gaps import HOLE_US, STARTED_LATE, STOPPED_SHORT
-from camerad.container.statements import Facts, RateChange
+from camerad.container.statements import FragmentFacts, RateChange
 from camerad.recording.recorder import BUFFER_BOUND, STILL_FILLING
 from camerad.store.listing import list_recordings
-from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Reader, Ring
+from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, Gap, Lease, Ring, RingReader
 
 BEFORE = "20261124T152900Z-000001-00000000"
 """Id of the recording before."""
@@ -79,9 +79,9 @@ def test_every_frame_up_to_the_stop_is_kept_also_if_it_comes_later(bench: Bench)
 def test_nothing_exposed_after_the_stop_is_kept_if_it_was_taken_before_the_stop_came(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Reader.take
+    take = RingReader.take
 
-    def taken_then_stopped(reader: Reader, *given: Any) -> Lease | None:
+    def taken_then_stopped(reader: RingReader, *given: Any) -> Lease | None:
         lease = take(reader, *given)
         if lease is not None and bench.recorder is not None:
             assert len(lease.packets) > 11  # it holds pictures from after the stop
@@ -89,7 +89,7 @@ def test_nothing_exposed_after_the_stop_is_kept_if_it_was_taken_before_the_stop_
             bench.recorder.stop(time_of(10), deadline=1)
         return lease
 
-    monkeypatch.setattr(Reader, "take", taken_then_stopped)
+    monkeypatch.setattr(RingReader, "take", taken_then_stopped)
     feed(bench.ring, seconds_of_footage(2))
     bench.start(plan(0))
     info = bench.finish()
@@ -264,7 +264,7 @@ def test_marks_are_committed_with_their_media_time(bench: Bench) -> None:
 
 def test_a_mark_at_the_very_end_is_in_the_end(bench: Bench) -> None:
     class Late(Stalling):
-        def append(self, fragment: bytes, facts: Facts) -> None:
+        def append(self, fragment: bytes, facts: FragmentFacts) -> None:
             super().append(fragment, facts)
             recorder.mark(time_of(5))
 
@@ -383,7 +383,7 @@ def test_a_clock_that_is_set_is_stated_with_how_far(
 
 def test_a_clock_that_is_set_at_the_very_end_is_stated_in_the_end(bench: Bench) -> None:
     class Late(Stalling):
-        def append(self, fragment: bytes, facts: Facts) -> None:
+        def append(self, fragment: bytes, facts: FragmentFacts) -> None:
             super().append(fragment, facts)
             bench.clock.step_wall(-1_000_000)
 

@@ -23,7 +23,7 @@ from sink_helpers import open_sink, unsealed_file
 from camerad.base.errors import StorageError
 from camerad.container.gaps import HOLE_US
 from camerad.container.recording_files import new_id
-from camerad.container.statements import Closing, Facts, RecordingInfo
+from camerad.container.statements import Closing, FragmentFacts, RecordingInfo
 from camerad.recording.fragment_muxer import FragmentError, ParametersChangedError
 from camerad.recording.pending_events import SLOW_SYNC_US
 from camerad.recording.recorder import Recorder
@@ -209,7 +209,7 @@ def test_pictures_of_another_size_are_refused(bench: Bench) -> None:
 
 def test_no_error_is_silent(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     class Wrong(Stalling):
-        def append(self, fragment: bytes, facts: Facts) -> None:
+        def append(self, fragment: bytes, facts: FragmentFacts) -> None:
             raise RuntimeError("a mistake")
 
         def close(self, closing: Closing) -> str:
@@ -320,7 +320,7 @@ class Slow(Stalling):
         self._bench = bench
         self.go_on.set()
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         self._bench.clock.advance(3_000_000)
         super().append(fragment, facts)
 
@@ -356,7 +356,7 @@ def test_a_slow_synchronisation_is_stated_in_the_next_commit(
     took = iter([SLOW_SYNC_US + 1, SLOW_SYNC_US])
 
     class Slower(Stalling):
-        def append(self, fragment: bytes, facts: Facts) -> None:
+        def append(self, fragment: bytes, facts: FragmentFacts) -> None:
             bench.clock.advance(next(took, 0))
             super().append(fragment, facts)
 

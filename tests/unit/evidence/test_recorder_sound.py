@@ -36,10 +36,10 @@ from sound_helpers import (
 from camerad.base.errors import StorageError
 from camerad.container.gaps import HOLE_US
 from camerad.container.keys import KeyRing
-from camerad.container.statements import Closing, Facts, Header
+from camerad.container.statements import Closing, FragmentFacts, Header
 from camerad.office.decrypt import open_recording
 from camerad.recording import audio_track
-from camerad.recording.audio_track import SoundTrack
+from camerad.recording.audio_track import AudioTrack
 from camerad.recording.container_writer import Sink
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST, SoundNews
@@ -53,7 +53,7 @@ SYNC_S = 0.012
 ON = SoundNews(SoundState.ON, ORIGIN_US)
 
 
-def hearing(bench: Bench, **options: Any) -> SoundTrack:
+def hearing(bench: Bench, **options: Any) -> AudioTrack:
     """A track whose microphone is on."""
     track = bench.with_sound(form=sound_format(), **options)
     track.changed(ON)
@@ -389,7 +389,7 @@ class Failing:
     def sealed_bytes(self) -> int:
         return self._sink.sealed_bytes
 
-    def append(self, fragment: bytes, facts: Facts) -> None:
+    def append(self, fragment: bytes, facts: FragmentFacts) -> None:
         if facts.sequence == self._refused:
             raise StorageError(28, "no")
         self._sink.append(fragment, facts)

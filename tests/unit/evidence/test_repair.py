@@ -42,8 +42,8 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import (
     Closing,
+    FragmentSound,
     RateChange,
-    Sound,
     SoundChange,
     SoundEnd,
     StageChange,
@@ -53,8 +53,8 @@ from camerad.recording import container_writer
 from camerad.store import recovery
 from camerad.store.listing import list_recordings
 from camerad.store.owed import Owed
-from camerad.store.recovery import TORN, UNREADABLE, Outcome, repair_all, unfinished
-from camerad.verify.findings import Kind
+from camerad.store.recovery import TORN, UNREADABLE, RepairOutcome, repair_all, unfinished
+from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 
 __all__ = ["interrupted", "unsynchronised"]
@@ -70,15 +70,15 @@ def test_a_recording_with_sound_is_closed_with_the_sound_that_is_there(tmp_path:
         first_us = time_of(15 * sequence)
         until_us = first_us + round(units * UNIT_US)
         times = (first_us, until_us) if units else (None, None)
-        recording.append(b"x", a_facts(sequence, sound=Sound(units, *times, (), ())))
+        recording.append(b"x", a_facts(sequence, sound=FragmentSound(units, *times, (), ())))
     # Then the camera stood still, and there was sound alone.
     end_us = time_of(45)
-    alone = a_facts(3, sound=Sound(23, end_us, end_us + 490_667, (), ()))
+    alone = a_facts(3, sound=FragmentSound(23, end_us, end_us + 490_667, (), ()))
     alone = replace(alone, frames=0, first_us=end_us, last_us=end_us, end_us=end_us)
     recording.append(b"x", alone)
     abandon(recording)
     result = fix(recording.path)
-    assert result.outcome is Outcome.RECOVERED
+    assert result.outcome is RepairOutcome.RECOVERED
     assert result.end is not None
     assert result.end.closing.sound == SoundEnd(66, (), ())
     assert (result.end.closing.frames, result.end.closing.at_us) == (45, end_us + 490_667)
@@ -86,7 +86,7 @@ def test_a_recording_with_sound_is_closed_with_the_sound_that_is_there(tmp_path:
     assert info.seconds == pytest.approx(1.990667)
     report = verify(recording.path, KeyRing([KEY.public]))
     assert report.result is not None
-    assert {found.kind for found in report.result.findings} == {Kind.RECOVERED}
+    assert {found.kind for found in report.result.findings} == {FindingKind.RECOVERED}
 
 
 # ---------------------------------------------- up to when footage was wanted, where that is known
@@ -101,7 +101,9 @@ def owed_end(path: str, owed: Owed | None, clock: ManualClock = SAME_BOOT) -> Cl
     report = verify(path, KeyRing([KEY.public]))
     assert report.result is not None
     kinds = {found.kind for found in report.result.findings}
-    assert kinds <= {Kind.RECOVERED, Kind.TORN, Kind.QUIET}, report.result.findings
+    assert kinds <= {FindingKind.RECOVERED, FindingKind.TORN, FindingKind.QUIET}, (
+        report.result.findings
+    )
     return result.end.closing
 
 
@@ -187,7 +189,7 @@ def test_what_the_storage_had_refused_and_kept_all_the_same_is_said_once(tmp_pat
 SOUND = a_header(sound=True, microphone=MICROPHONE)
 
 
-def with_sound(tmp_path: Path, *heard: Sound) -> str:
+def with_sound(tmp_path: Path, *heard: FragmentSound) -> str:
     """A recording without an end, of a fragment for each; its path."""
     recording = open_sink(tmp_path, SOUND, b"init")
     for sequence, sound in enumerate(heard):
@@ -201,8 +203,10 @@ def sound_of(closing: Closing) -> SoundEnd:
     return closing.sound
 
 
-HALF = Sound(23, time_of(0), time_of(0) + 490_667, (), (SoundChange(time_of(0), "on", None),))
-NONE = Sound(0, None, None, (), ())
+HALF = FragmentSound(
+    23, time_of(0), time_of(0) + 490_667, (), (SoundChange(time_of(0), "on", None),)
+)
+NONE = FragmentSound(0, None, None, (), ())
 
 
 def test_sound_that_was_wanted_and_is_not_kept_is_a_gap_too(tmp_path: Path) -> None:
@@ -262,7 +266,7 @@ def test_what_the_recorder_had_to_say_is_all_that_there_is_without_a_commit(
 def test_a_recording_that_was_interrupted_is_closed_and_says_so(tmp_path: Path) -> None:
     path = record(tmp_path, a_header(trigger_us=time_of(3)), ended=False)
     result = fix(path)
-    assert (result.id, result.path, result.outcome) == (ID, path, Outcome.RECOVERED)
+    assert (result.id, result.path, result.outcome) == (ID, path, RepairOutcome.RECOVERED)
     assert result.text == "it was interrupted after 2 fragments"
     assert result.header is not None and result.header.id == ID
     assert result.end is not None
@@ -290,7 +294,7 @@ def test_a_recording_without_a_commit_keeps_its_segment_as_a_torn_tail(tmp_path:
     path = Path(recording.path)
     tail = blocks(path.read_bytes()[skeleton(str(path)).point.offset :])
     result = fix(path)
-    assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(tail))
+    assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(tail))
     assert result.end is not None and result.end.closing.at_us == a_header().trigger_us
     is_right(path, 0, tail)
 
@@ -302,7 +306,7 @@ def test_a_commit_whose_signature_does_not_hold_is_a_torn_tail(interrupted: Path
     at = len(turned.rstrip(b"\0")) - 9  # within the signature, whose last digit has bits to spare
     turned[at] = ord("A") if turned[at] != ord("A") else ord("B")
     interrupted.write_bytes(turned)
-    assert fix(interrupted).outcome is Outcome.RECOVERED
+    assert fix(interrupted).outcome is RepairOutcome.RECOVERED
     is_right(interrupted, 2, blocks(bytes(turned[second:])))
 
 
@@ -350,7 +354,7 @@ def test_a_repair_that_ends_anywhere_is_repeated(
         with monkeypatch.context() as patch:
             second = Snapshots(copy, tmp_path / "second" / str(number), patch)
             results = list(repair_all(str(copy), KEY, CLOCK))
-        assert all(r.outcome in (Outcome.RECOVERED, Outcome.FINISHED) for r in results)
+        assert all(r.outcome in (RepairOutcome.RECOVERED, RepairOutcome.FINISHED) for r in results)
         is_right(copy / f"{ID}.tar", 2, blocks(torn))
         for again in second.taken:
             list(repair_all(str(again), KEY, CLOCK))
@@ -378,7 +382,7 @@ def test_a_repair_whose_blocks_arrived_in_any_order_is_repeated(interrupted: Pat
             interrupted.write_bytes(mixed.ljust(size, b"\0"))
             interrupted.with_suffix(TORN).write_bytes(torn)
             result = fix(interrupted)
-            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(torn))
+            assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(torn))
             is_right(interrupted, 2, torn)
 
 
@@ -390,7 +394,11 @@ def test_a_copy_of_the_tail_that_was_left_is_removed(interrupted: Path) -> None:
     interrupted.with_suffix(TORN).write_bytes(torn)
     assert unfinished(str(interrupted.parent)) == [str(interrupted)]
     result = fix(interrupted)
-    assert (result.outcome, result.final, result.end) == (Outcome.RECOVERED, first.final, first.end)
+    assert (result.outcome, result.final, result.end) == (
+        RepairOutcome.RECOVERED,
+        first.final,
+        first.end,
+    )
     assert result.torn_bytes == len(torn)
     assert interrupted.read_bytes() == before
     is_right(interrupted, 3, torn)
@@ -401,7 +409,7 @@ def test_a_copy_that_belongs_to_no_tail_is_left_and_told(tmp_path: Path) -> None
     before = path.read_bytes()
     path.with_suffix(TORN).write_bytes(b"torn")
     result = fix(path)
-    assert (result.outcome, result.end) == (Outcome.DAMAGED, None)
+    assert (result.outcome, result.end) == (RepairOutcome.DAMAGED, None)
     assert "is not its own: it is whole without" in result.text
     assert (path.read_bytes(), path.with_suffix(TORN).read_bytes()) == (before, b"torn")
 
@@ -414,7 +422,7 @@ def test_a_whole_recording_is_left_as_it_is(tmp_path: Path) -> None:
     before = path.read_bytes()
     result = fix(path)
     assert (result.outcome, result.final) == (
-        Outcome.WHOLE,
+        RepairOutcome.WHOLE,
         list_recordings(str(tmp_path))[0].final,
     )
     assert result.end is not None and result.end.closing == END
@@ -429,7 +437,7 @@ def test_an_end_whose_file_was_not_cut_yet_counts(tmp_path: Path, behind: int) -
     path.write_bytes(whole[: -len(ustar.END)] + bytes(behind))
     result = fix(path)
     assert (result.outcome, result.final) == (
-        Outcome.FINISHED,
+        RepairOutcome.FINISHED,
         list_recordings(str(tmp_path))[0].final,
     )
     assert path.read_bytes() == whole
@@ -440,7 +448,10 @@ def test_bytes_behind_an_end_are_no_interruption(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"more")
     before = path.read_bytes()
     result = fix(path)
-    assert (result.outcome, result.text) == (Outcome.DAMAGED, "there are bytes behind its end")
+    assert (result.outcome, result.text) == (
+        RepairOutcome.DAMAGED,
+        "there are bytes behind its end",
+    )
     assert path.read_bytes() == before
 
 
@@ -454,7 +465,7 @@ def test_an_end_that_is_not_signed_is_a_torn_tail(tmp_path: Path) -> None:
     other = chain.Chain(SigningKey.generate(), skeleton(recording.path).point.previous, 2).end(END)
     forged = end.rpartition(b".")[0] + b"." + other.rpartition(b".")[2]
     path.write_bytes(data.replace(end, forged)[: -len(ustar.END)] + bytes(4096))
-    assert fix(path).outcome is Outcome.RECOVERED
+    assert fix(path).outcome is RepairOutcome.RECOVERED
     is_right(path, 2, blocks(data[offset:].replace(end, forged)))
 
 
@@ -464,7 +475,7 @@ def test_an_end_that_is_not_signed_is_a_torn_tail(tmp_path: Path) -> None:
 def test_a_recording_that_runs_is_left_alone(tmp_path: Path) -> None:
     recording = small(tmp_path, 1)
     (result,) = repair_all(str(tmp_path), KEY, CLOCK)
-    assert (result.outcome, result.path) == (Outcome.RUNNING, recording.path)
+    assert (result.outcome, result.path) == (RepairOutcome.RUNNING, recording.path)
     recording.append(b"fragment", a_facts(1))
     recording.close(END)
 
@@ -474,7 +485,7 @@ def test_a_file_with_nothing_in_it_is_removed(tmp_path: Path, content: bytes) ->
     path = tmp_path / f"{ID}.tar"
     path.write_bytes(content)
     result = fix(path)
-    assert (result.outcome, result.id, result.header) == (Outcome.EMPTY, ID, None)
+    assert (result.outcome, result.id, result.header) == (RepairOutcome.EMPTY, ID, None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -482,7 +493,7 @@ def test_a_file_without_a_header_is_put_aside_and_not_deleted(tmp_path: Path) ->
     path = tmp_path / f"{ID}.tar"
     path.write_bytes(b"evidence?")
     result = fix(path)
-    assert (result.outcome, result.id) == (Outcome.UNREADABLE, ID)
+    assert (result.outcome, result.id) == (RepairOutcome.UNREADABLE, ID)
     assert "this is not a recording" in result.text
     assert Path(result.path) == path.with_suffix(UNREADABLE)
     assert Path(result.path).read_bytes() == b"evidence?"
@@ -493,7 +504,7 @@ def test_a_file_without_a_header_is_put_aside_and_not_deleted(tmp_path: Path) ->
 def test_a_recording_by_a_former_key_is_left(interrupted: Path) -> None:
     before = interrupted.read_bytes()
     result = recovery.repair(str(interrupted), SigningKey.generate(), CLOCK)
-    assert result.outcome is Outcome.FORMER_KEY
+    assert result.outcome is RepairOutcome.FORMER_KEY
     assert KEY.public.thumbprint in result.text
     assert interrupted.read_bytes() == before
 
@@ -504,7 +515,7 @@ def test_damage_long_before_the_last_commit_is_no_interruption(interrupted: Path
     before[first] ^= 1
     interrupted.write_bytes(before)
     result = fix(interrupted)
-    assert result.outcome is Outcome.DAMAGED
+    assert result.outcome is RepairOutcome.DAMAGED
     assert f"what follows its fragment 0 is damaged at byte {first}" in result.text
     assert interrupted.read_bytes() == before
 
@@ -515,7 +526,7 @@ def test_more_than_an_append_can_be_is_no_interruption(
     monkeypatch.setattr(recovery, "LONGEST_TAIL", 10_000)
     before = interrupted.read_bytes()[: offsets(interrupted)[-1]] + b"x" * 10_001
     interrupted.write_bytes(before)
-    assert fix(interrupted).outcome is Outcome.DAMAGED
+    assert fix(interrupted).outcome is RepairOutcome.DAMAGED
     assert interrupted.read_bytes() == before
 
 
@@ -532,7 +543,7 @@ def test_a_header_that_is_not_signed_is_no_interruption(interrupted: Path) -> No
     interrupted.write_bytes(replaced(interrupted.read_bytes(), token, forged))
     result = fix(interrupted)
     assert (result.outcome, result.text) == (
-        Outcome.DAMAGED,
+        RepairOutcome.DAMAGED,
         "the signature of its header does not hold",
     )
 
@@ -544,7 +555,10 @@ def test_only_one_commit_can_have_been_under_way(interrupted: Path) -> None:
         data = replaced(data, found[name], bytes(reversed(found[name])))
     interrupted.write_bytes(data)
     result = fix(interrupted)
-    assert (result.outcome, result.text) == (Outcome.DAMAGED, "its last two commits do not hold")
+    assert (result.outcome, result.text) == (
+        RepairOutcome.DAMAGED,
+        "its last two commits do not hold",
+    )
     assert interrupted.read_bytes() == data
 
 
@@ -556,7 +570,7 @@ def test_the_first_commit_needs_its_segment(tmp_path: Path) -> None:
     data = replaced(path.read_bytes(), init, bytes(reversed(init)))
     path.write_bytes(data)
     offset = skeleton(str(path)).last.before.offset  # type: ignore[union-attr]
-    assert fix(path).outcome is Outcome.RECOVERED
+    assert fix(path).outcome is RepairOutcome.RECOVERED
     is_right(path, 0, blocks(data[offset:]))
 
 
@@ -586,12 +600,12 @@ def test_an_error_with_one_recording_does_not_keep_the_others_from_repair(
         broken.setattr(os, call, refusing(errno.EIO))
         first = next(results)
     second = next(results)
-    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.RECOVERED)
+    assert (first.outcome, second.outcome) == (RepairOutcome.FAILED, RepairOutcome.RECOVERED)
     assert "Input/output error; the storage reports an input/output error" in first.text
     # The newest comes first, since the officer may want to go on with it.
     assert (first.id[17:23], second.id[17:23]) == ("000002", "000001")
     (again,) = repair_all(str(tmp_path), KEY, CLOCK)
-    assert (again.id, again.outcome) == (first.id, Outcome.RECOVERED)
+    assert (again.id, again.outcome) == (first.id, RepairOutcome.RECOVERED)
     is_right(Path(first.path), 1, blocks(b"torn"))
     is_right(Path(second.path), 1, blocks(b"torn"))
 
@@ -600,11 +614,11 @@ def test_a_copy_that_cannot_be_read_leaves_the_recording_as_it_is(interrupted: P
     before = interrupted.read_bytes()
     interrupted.with_suffix(TORN).mkdir()
     repaired = fix(interrupted)
-    assert repaired.outcome is Outcome.FAILED
+    assert repaired.outcome is RepairOutcome.FAILED
     assert "Is a directory" in repaired.text
     interrupted.with_suffix(TORN).rmdir()
     os.mkfifo(interrupted.with_suffix(TORN))
-    assert fix(interrupted).outcome is Outcome.DAMAGED
+    assert fix(interrupted).outcome is RepairOutcome.DAMAGED
     assert interrupted.read_bytes() == before
 
 
@@ -629,7 +643,7 @@ def test_what_was_put_there_keeps_no_recording_from_being_repaired(
     path = str(interrupted.parent)
     assert unfinished(path) == [str(planted), str(interrupted)]
     outcomes = [one.outcome for one in repair_all(path, KEY, CLOCK)]
-    assert outcomes == [Outcome.DAMAGED, Outcome.RECOVERED]
+    assert outcomes == [RepairOutcome.DAMAGED, RepairOutcome.RECOVERED]
     assert os.path.lexists(planted)
 
 
@@ -652,7 +666,7 @@ def test_a_header_that_says_what_cannot_be_is_put_aside(
     token = jws.sign(SigningKey.generate(), "camerad-header", payload)
     planted.write_bytes(b"".join([*member("header.jws", token), ustar.END]))
     first, second = repair_all(str(interrupted.parent), KEY, CLOCK)
-    assert (first.outcome, second.outcome) == (Outcome.UNREADABLE, Outcome.RECOVERED)
+    assert (first.outcome, second.outcome) == (RepairOutcome.UNREADABLE, RepairOutcome.RECOVERED)
     assert planted.with_suffix(UNREADABLE).exists()
 
 
@@ -682,7 +696,7 @@ def test_a_full_storage_has_room_for_a_repair(
         "publish",
         lambda path, content: (sizes.append(interrupted.stat().st_size), real(path, content)),
     )
-    assert fix(interrupted).outcome is Outcome.RECOVERED
+    assert fix(interrupted).outcome is RepairOutcome.RECOVERED
     assert sizes == [len(data)]
 
 

@@ -13,7 +13,7 @@ from sink_helpers import ID, abandon, small
 
 from camerad.container import ustar
 from camerad.container.skeleton import skeleton
-from camerad.store.recovery import Outcome
+from camerad.store.recovery import RepairOutcome
 
 __all__ = ["interrupted", "unsynchronised"]
 
@@ -28,11 +28,11 @@ def test_wherever_the_last_append_is_torn_what_was_committed_stays(interrupted: 
         result = fix(interrupted)
         # The last byte of an append is padding, so it is whole a bit earlier.
         if data[kept:third].strip(b"\0") == b"" and (kept % 2 or kept == third):
-            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, 0)
+            assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, 0)
             is_right(interrupted, 3, b"")
         else:
             torn = blocks(data[second:kept])
-            assert (result.outcome, result.torn_bytes) == (Outcome.RECOVERED, len(torn))
+            assert (result.outcome, result.torn_bytes) == (RepairOutcome.RECOVERED, len(torn))
             is_right(interrupted, 2, torn)
         assert data[:second] == interrupted.read_bytes()[:second]
 
@@ -45,7 +45,7 @@ def test_blocks_may_arrive_in_any_order(interrupted: Path) -> None:
     for at in range(second, third, ustar.BLOCK):
         torn = data[:at] + bytes(ustar.BLOCK) + data[at + ustar.BLOCK : third]
         interrupted.write_bytes(torn + bytes(8192))
-        assert fix(interrupted).outcome is Outcome.RECOVERED
+        assert fix(interrupted).outcome is RepairOutcome.RECOVERED
         is_right(interrupted, 2, blocks(torn[second:]))
 
 
@@ -67,10 +67,10 @@ def test_whatever_lies_behind_the_last_commit_is_kept(
     offset = skeleton(str(path)).point.offset
     path.write_bytes(path.read_bytes()[:offset] + tail + bytes(room))
     result = fix(path)
-    assert result.outcome is Outcome.RECOVERED
+    assert result.outcome is RepairOutcome.RECOVERED
     is_right(path, commits, blocks(tail))
     before = path.read_bytes()
-    assert fix(path).outcome is Outcome.WHOLE
+    assert fix(path).outcome is RepairOutcome.WHOLE
     assert path.read_bytes() == before
 
 
@@ -84,5 +84,5 @@ def test_every_single_bit_of_the_last_commit_counts(interrupted: Path) -> None:
         turned = bytearray(data[:third])
         turned[at] ^= 1 << at % 8
         interrupted.write_bytes(turned)
-        assert fix(interrupted).outcome is Outcome.RECOVERED
+        assert fix(interrupted).outcome is RepairOutcome.RECOVERED
         is_right(interrupted, 2, blocks(bytes(turned[second:])))

@@ -36,10 +36,10 @@ from camerad.control.metrics import REASONS
 from camerad.daemon.recording_manager import CONTINUED
 from camerad.ledger.recording_state import Held
 from camerad.office.cover_sheet import LINES, RATES, Delivered, Sheet, render
-from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, Wording
+from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 from camerad.stream.sound import NO_SOUND, SOUND_LOST
 from camerad.stream.sound import REASONS as SILENT_REASONS
-from camerad.verify.findings import Finding, Kind, Result, Span
+from camerad.verify.findings import Finding, FindingKind, Result, Span
 from camerad.verify.report import Report
 
 LENGTH_US = 4 * 3600 * SECOND
@@ -110,9 +110,9 @@ def test_the_end_is_counted_from_the_press() -> None:
 
 
 @BOTH
-def test_both_languages_say_the_same_things(words: Wording) -> None:
+def test_both_languages_say_the_same_things(words: ReportWording) -> None:
     """Every text is there, and what has a name put into it takes the same names."""
-    for name in Wording.__dataclass_fields__:
+    for name in ReportWording.__dataclass_fields__:
         one, other = getattr(words, name), getattr(ENGLISH, name)
         if isinstance(one, str):
             assert one
@@ -121,28 +121,28 @@ def test_both_languages_say_the_same_things(words: Wording) -> None:
             )
         else:
             assert set(one) == set(other)
-    assert set(words.kinds) == set(Kind)
+    assert set(words.kinds) == set(FindingKind)
     assert set(words.clock) == set(ClockSource)
 
 
 @BOTH
-def test_gaps_and_remarks_are_listed_and_the_rest_is_counted(words: Wording) -> None:
+def test_gaps_and_remarks_are_listed_and_the_rest_is_counted(words: ReportWording) -> None:
     gaps = [
         Gap(FRAMES_LOST, 3, ORIGIN_US + n * SECOND, ORIGIN_US + n * SECOND + 100_000)
         for n in range(LINES + 2)
     ]
     result = a_result(gaps=gaps)
-    result.findings.add(Finding(Kind.RECOVERED, Severity.NOTE, "said in English"))
+    result.findings.add(Finding(FindingKind.RECOVERED, Severity.NOTE, "said in English"))
     text = text_of(render(a_sheet(result), words))
     assert text.count(words.gap_reasons[FRAMES_LOST]) == LINES
     assert words.more.format(count=2, file="checks.json") in text
     assert words.qualified in text
-    assert words.kinds[Kind.RECOVERED] in text
+    assert words.kinds[FindingKind.RECOVERED] in text
     assert "said in English" not in text
 
 
 @BOTH
-def test_fewer_pictures_in_heat_are_on_the_sheet(words: Wording) -> None:
+def test_fewer_pictures_in_heat_are_on_the_sheet(words: ReportWording) -> None:
     assert words.rates not in text_of(render(a_sheet(a_result()), words))
     changes = [
         RateChange(ORIGIN_US + 65 * SECOND, 30, Cause.HEAT.value, 20),
@@ -163,11 +163,11 @@ def test_fewer_pictures_in_heat_are_on_the_sheet(words: Wording) -> None:
 
 
 @BOTH
-def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: Wording) -> None:
+def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: ReportWording) -> None:
     result = a_result()
     result.findings.add(
         Finding(
-            Kind.CHANGED,
+            FindingKind.CHANGED,
             Severity.DAMAGE,
             "x",
             "000001.m4s.age",
@@ -186,18 +186,18 @@ def test_what_is_not_authentic_is_said_first_and_which_check_failed(words: Wordi
 
 
 @BOTH
-def test_a_salvaged_one_says_what_is_damaged_and_what_is_in_the_video(words: Wording) -> None:
+def test_a_salvaged_one_says_what_is_damaged_and_what_is_in_the_video(words: ReportWording) -> None:
     result = a_result()
-    result.findings.add(Finding(Kind.CHANGED, Severity.DAMAGE, "x", "000001.m4s.age"))
-    result.findings.add(Finding(Kind.RECOVERED, Severity.NOTE, "x"))
+    result.findings.add(Finding(FindingKind.CHANGED, Severity.DAMAGE, "x", "000001.m4s.age"))
+    result.findings.add(Finding(FindingKind.RECOVERED, Severity.NOTE, "x"))
     report = Report("x.tar", 1, result, written=(Span(0, SECOND), Span(2 * SECOND, 3 * SECOND)))
     text = text_of(render(a_sheet(result, report=report), words))
     damages, contained, remarks, files = (
         text.index(f" {title} ")
         for title in (words.damages, words.contained, words.remarks, words.files)
     )
-    assert damages < text.index(words.kinds[Kind.CHANGED]) < contained < remarks
-    assert remarks < text.index(words.kinds[Kind.RECOVERED]) < files
+    assert damages < text.index(words.kinds[FindingKind.CHANGED]) < contained < remarks
+    assert remarks < text.index(words.kinds[FindingKind.RECOVERED]) < files
     for begin, end in (("0", "1"), ("2", "3")):
         times = (f"0:0{at}{words.decimal}000" for at in (begin, end))
         said = words.from_to.format(begin=next(times), end=next(times))
@@ -241,12 +241,12 @@ def test_nothing_stays_in_english_on_a_german_sheet() -> None:
 
 
 @BOTH
-def test_whatever_ends_a_recording_is_said_in_words(words: Wording) -> None:
+def test_whatever_ends_a_recording_is_said_in_words(words: ReportWording) -> None:
     assert set(words.end_reasons) >= REASONS
 
 
 @BOTH
-def test_nothing_is_claimed_that_no_signature_proves(words: Wording) -> None:
+def test_nothing_is_claimed_that_no_signature_proves(words: ReportWording) -> None:
     text = text_of(render(a_sheet(a_result()), words))
     for claim in ("verlässt", "never leaves", "tragenden Person", "wearer,", "Tastendruck"):
         assert claim not in text
@@ -261,7 +261,7 @@ def test_the_begin_of_the_film_is_told_from_the_trigger() -> None:
 
 
 @BOTH
-def test_no_section_is_empty(words: Wording) -> None:
+def test_no_section_is_empty(words: ReportWording) -> None:
     assert "<section></section>" not in re.sub(r"\s", "", render(a_sheet(a_result()), words))
 
 
@@ -272,14 +272,14 @@ def test_what_would_turn_the_text_around_is_shown_as_an_escape() -> None:
 
 
 @BOTH
-def test_what_was_not_checked_is_said(words: Wording) -> None:
+def test_what_was_not_checked_is_said(words: ReportWording) -> None:
     text = text_of(render(a_sheet(a_result(), hold=None, ledger_agrees=None), words))
     assert f"{words.check_no_ledger}: {words.open_question}" in text
     assert f"{words.check_no_hold}: {words.open_question}" in text
 
 
 @BOTH
-def test_a_clock_that_is_not_trusted_is_said(words: Wording) -> None:
+def test_a_clock_that_is_not_trusted_is_said(words: ReportWording) -> None:
     header = a_header(clock=replace(a_header().clock, source=ClockSource.UNKNOWN))
     text = text_of(render(a_sheet(a_result(header=header)), words))
     assert words.clock[ClockSource.UNKNOWN] in text
@@ -299,7 +299,7 @@ def test_without_a_header_there_is_no_sheet() -> None:
 
 
 @BOTH
-def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Wording, tmp_path: Path) -> None:
+def test_the_fullest_sheet_prints_on_one_page_of_a4(words: ReportWording, tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
@@ -315,7 +315,7 @@ def test_the_fullest_sheet_prints_on_one_page_of_a4(words: Wording, tmp_path: Pa
         marks=[ORIGIN_US + n * 100 * SECOND for n in range(100)],
         rates=[RateChange(ORIGIN_US + n * SECOND, 30, Cause.THROTTLED.value, 15) for n in range(9)],
     )
-    for kind in Kind:
+    for kind in FindingKind:
         result.findings.add(Finding(kind, Severity.DAMAGE, "x", "a" * 14, "b" * 14, 0, LENGTH_US))
     hold = Held("exported 2026-11-24, " + "Az. 123 Js 456/26 " * 5, "Monika Mustermann " * 3)
     sheet = a_sheet(result, hold=hold, made_by="Monika Mustermann, Ordnungsamt Duisburg")

@@ -23,11 +23,11 @@ from camerad.container import jws, sparse, ustar
 from camerad.container.chain import HEADER_NAME
 from camerad.container.reader import Lost, Tail, walk
 from camerad.container.skeleton import skeleton
-from camerad.daemon.crash_recovery import Mending
+from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.store.listing import read_info
-from camerad.store.recovery import LONGEST_TAIL, Outcome, repair
-from camerad.store.store import What
-from camerad.verify.findings import Kind
+from camerad.store.recovery import LONGEST_TAIL, RepairOutcome, repair
+from camerad.store.store import DiscrepancyKind
+from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 from camerad.verify.report import Verdict
 
@@ -61,7 +61,7 @@ def sparse_file(path: Path, content: bytes, size: int = TERABYTE) -> Path:
     return path
 
 
-def kinds(path: Path) -> set[Kind]:
+def kinds(path: Path) -> set[FindingKind]:
     result = verify(str(path), KEYS).result
     assert result is not None
     return {found.kind for found in result.findings}
@@ -71,13 +71,13 @@ def test_zeros_behind_the_end_are_damage_at_once(tmp_path: Path) -> None:
     path = sparse_file(tmp_path / NAME, recording(ONE).file)
     report = verify(str(path), KEYS)
     assert report.verdict is Verdict.NOT_AUTHENTIC
-    assert kinds(path) == {Kind.ARCHIVE}
+    assert kinds(path) == {FindingKind.ARCHIVE}
     assert read_info(str(path)).state == "interrupted"
 
 
 def test_zeros_behind_the_last_commit_are_reserved_room(tmp_path: Path) -> None:
     path = sparse_file(tmp_path / NAME, UNENDED)
-    assert kinds(path) == {Kind.UNCLOSED}
+    assert kinds(path) == {FindingKind.UNCLOSED}
     assert skeleton(str(path)).point.commits == len(made().facts)
 
 
@@ -92,7 +92,7 @@ def test_members_behind_a_terabyte_of_nothing_are_found(tmp_path: Path) -> None:
     path = sparse_file(tmp_path / NAME, whole[:at])
     with path.open("ab") as file:
         file.write(whole[at:])
-    assert kinds(path) == {Kind.LOST}
+    assert kinds(path) == {FindingKind.LOST}
     with path.open("rb") as file:
         (lost,) = (one for one in walk(file.fileno()) if isinstance(one, Lost))
     assert (lost.offset, lost.size) == (at, TERABYTE - at)
@@ -129,19 +129,19 @@ def test_what_another_program_put_in_is_passed_over_unread(tmp_path: Path) -> No
     path = sparse_file(tmp_path / NAME, content + header, len(content) + (1 << 33))
     with path.open("ab") as file:
         file.write(ustar.END)
-    assert kinds(path) == {Kind.FOREIGN}
+    assert kinds(path) == {FindingKind.FOREIGN}
 
 
 def test_repair_cuts_a_terabyte_of_zeros_off(tmp_path: Path) -> None:
     path = sparse_file(tmp_path / NAME, UNENDED)
-    assert repair(str(path), KEY, ManualClock()).outcome is Outcome.RECOVERED
+    assert repair(str(path), KEY, ManualClock()).outcome is RepairOutcome.RECOVERED
     assert path.stat().st_size < 2 * len(UNENDED)
     assert verify(str(path), KEYS).verdict is Verdict.QUALIFIED
 
 
 def test_repair_removes_a_terabyte_of_nothing(tmp_path: Path) -> None:
     path = sparse_file(tmp_path / NAME, b"")
-    assert repair(str(path), KEY, ManualClock()).outcome is Outcome.EMPTY
+    assert repair(str(path), KEY, ManualClock()).outcome is RepairOutcome.EMPTY
 
 
 def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
@@ -151,13 +151,13 @@ def test_more_zeros_than_any_recorder_reserves_are_not_read_on_and_on(
     path = sparse_file(tmp_path / NAME, UNENDED)
     monkeypatch.setattr(sparse, "next_data", lambda _, offset: offset)
     repaired = repair(str(path), KEY, ManualClock())
-    assert repaired.outcome is Outcome.DAMAGED
+    assert repaired.outcome is RepairOutcome.DAMAGED
     assert path.stat().st_size == TERABYTE
     other = sparse_file(tmp_path / NAME.replace("000001", "000002"), b"", 2 * LONGEST_TAIL)
     monkeypatch.setattr(
         "camerad.container.skeleton.pieces", lambda file: iter([bytes(LONGEST_TAIL), b"\0"])
     )
-    assert repair(str(other), KEY, ManualClock()).outcome is Outcome.UNREADABLE
+    assert repair(str(other), KEY, ManualClock()).outcome is RepairOutcome.UNREADABLE
 
 
 def test_a_camera_starts_and_goes_on_at_once(camera: Camera) -> None:
@@ -168,18 +168,18 @@ def test_a_camera_starts_and_goes_on_at_once(camera: Camera) -> None:
     with camera.open() as store:
         header = jws.digest(one.content(HEADER_NAME))
         store.ledger.append("opened", id=ONE, header=header)
-        mending = Mending(str(camera.recordings), boot, lambda *_, **__: None)
+        mending = CrashRecovery(str(camera.recordings), boot, lambda *_, **__: None)
         assert mending.cut_off(store, KEY) == (None, True)
         assert not mending.repair_all(store, KEY)
-        assert [one.what for one in store.reconcile()] == [What.ENDED]
+        assert [one.what for one in store.reconcile()] == [DiscrepancyKind.ENDED]
     assert path.stat().st_size < SECOND
 
 
 def test_a_file_that_was_put_aside_is_noted_without_reading_its_holes(camera: Camera) -> None:
     path = sparse_file(camera.recordings / NAME, b"to whom it may concern")
     with camera.open() as store:
-        assert repair(str(path), KEY, camera.clock).outcome is Outcome.UNREADABLE
-        assert [one.what for one in store.reconcile()] == [What.UNREADABLE]
+        assert repair(str(path), KEY, camera.clock).outcome is RepairOutcome.UNREADABLE
+        assert [one.what for one in store.reconcile()] == [DiscrepancyKind.UNREADABLE]
     assert sha256_plain(f"{camera.recordings}/{ONE}.unreadable", "file") == ""
 
 

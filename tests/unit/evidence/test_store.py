@@ -19,7 +19,7 @@ from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
 from camerad.ledger.ledger import HeldError, read_ledger
 from camerad.store.disk import StateDirectoryError
 from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
-from camerad.store.store import MOST_HOLDS, HoldError, Store, What
+from camerad.store.store import MOST_HOLDS, DiscrepancyKind, HoldError, Store
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def camera(tmp_path: Path) -> Camera:
     return Camera(tmp_path / "state")
 
 
-def differences(store: Store) -> list[tuple[What, str, bool]]:
+def differences(store: Store) -> list[tuple[DiscrepancyKind, str, bool]]:
     return [(one.what, one.id, one.alarm) for one in store.reconcile()]
 
 
@@ -89,7 +89,7 @@ def test_where_files_and_ledger_agree_nothing_is_written(camera: Camera) -> None
 def test_a_file_that_the_ledger_does_not_know_is_found_once(camera: Camera) -> None:
     camera.put(ONE, known=False)
     with camera.open() as store:
-        assert differences(store) == [(What.FOUND, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.FOUND, ONE, False)]
         known = store.ledger.state.recordings[ONE]
         assert known.final is not None
         assert known.ended is not None
@@ -101,7 +101,7 @@ def test_a_recording_whose_file_has_vanished_is_missing_once(camera: Camera) -> 
     path = camera.put(ONE)
     path.unlink()
     with camera.open() as store:
-        assert differences(store) == [(What.MISSING, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.MISSING, ONE, True)]
         assert store.ledger.state.recordings[ONE].missing
         assert store.reconcile() == []
 
@@ -113,7 +113,7 @@ def test_a_missing_file_that_comes_back_is_found(camera: Camera) -> None:
     with camera.open() as store:
         store.reconcile()
         path.write_bytes(content)
-        assert differences(store) == [(What.FOUND, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.FOUND, ONE, False)]
         assert store.ledger.state.recordings[ONE].here
 
 
@@ -124,7 +124,7 @@ def test_an_end_that_the_ledger_does_not_know_is_written_down(
     path = camera.put(ONE, known=False, torn=torn)
     with camera.open() as store:
         store.ledger.append("opened", id=ONE, header="aa")
-        assert differences(store) == [(What.ENDED, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.ENDED, ONE, False)]
         assert kinds(store)[-1] == kind
         assert store.ledger.state.recordings[ONE].final is not None
         assert store.reconcile() == []
@@ -144,9 +144,9 @@ def test_a_file_that_ends_otherwise_than_the_ledger_says_is_an_alarm_every_time_
     camera_2 = Camera(camera.root.parent / "other")
     path.write_bytes(camera_2.put(ONE, marks=(SECOND // 2,)).read_bytes())
     with camera.open() as store:
-        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
         head = store.ledger.head
-        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
         assert store.ledger.head == head
         (one,) = store.recordings()
         assert (one.changed, one.as_json()["changed"]) == (True, True)
@@ -162,12 +162,12 @@ def test_a_file_that_has_lost_its_end_is_noted_and_so_is_that_it_has_it_again(
     whole = path.read_bytes()
     with camera.open() as store:
         path.write_bytes(whole[:-2048] if how == "no end" else b"\1" * 4096)
-        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
         assert notes(store) == [f"the file of {ONE} had changed: it was found without an end"]
         store.ledger.rotate()
         assert store.ledger.state.recordings[ONE].changed == ""
         path.write_bytes(whole)
-        assert differences(store) == [(What.CHANGED, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, False)]
         assert store.ledger.state.recordings[ONE].changed is None
         assert store.reconcile() == []
 
@@ -179,7 +179,7 @@ def test_a_changed_file_that_had_vanished_is_here_and_goes_on_time(camera: Camer
     with camera.open() as store:
         store.reconcile()
         path.write_bytes(whole[:-2048])
-        assert differences(store) == [(What.CHANGED, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
         assert not path.exists()
@@ -199,7 +199,7 @@ def test_of_two_files_with_one_id_a_changed_one_is_noted_once(
         store.reconcile()
         (other / f"{ONE}{SUFFIX}").write_bytes(whole[:-2048])
         found = differences(store)
-        assert (What.CHANGED, ONE, True) in found
+        assert (DiscrepancyKind.CHANGED, ONE, True) in found
         head = store.ledger.head
         assert differences(store) == found
         assert store.ledger.head == head
@@ -209,7 +209,7 @@ def test_a_deletion_that_was_interrupted_is_completed(camera: Camera) -> None:
     path = camera.put(ONE)
     with camera.open() as store:
         store.ledger.append("deleted", id=ONE, final=None, why=EXPIRED, age_us=0)
-        assert differences(store) == [(What.DELETED, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.DELETED, ONE, False)]
         assert not path.exists()
         assert store.reconcile() == []
 
@@ -235,14 +235,14 @@ def test_a_lock_does_not_hide_that_a_recording_was_cut_which_the_ledger_knows(
         fcntl.flock(file, fcntl.LOCK_EX)
         path.write_bytes(path.read_bytes()[:-2048])
         with camera.open() as store:
-            assert differences(store) == [(What.CHANGED, ONE, True)]
+            assert differences(store) == [(DiscrepancyKind.CHANGED, ONE, True)]
 
 
 def test_what_can_get_no_end_any_more_expires_all_the_same(camera: Camera) -> None:
     path = camera.put(ONE, known=False)
     path.write_bytes(path.read_bytes()[:-2048])
     with camera.open() as store:
-        assert differences(store) == [(What.FOUND, ONE, False)]
+        assert differences(store) == [(DiscrepancyKind.FOUND, ONE, False)]
         assert store.reconcile() == []
         camera.clock.advance(DAYS * DAY)
         assert [one.id for one in store.purge()] == [ONE]
@@ -260,7 +260,7 @@ def test_what_was_put_aside_is_noted_once_and_expires_like_what_nobody_vouches_f
     path = camera.recordings / ASIDE
     path.write_bytes(b"half a header")
     with camera.open() as store:
-        assert differences(store) == [(What.UNREADABLE, ASIDE, False)]
+        assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert kinds(store)[-1] == "unreadable"
         assert store.reconcile() == []
         camera.clock.advance(LONGEST_DAYS * DAY - 1)
@@ -281,9 +281,9 @@ def test_what_was_put_aside_can_be_held_and_vanish_and_come_back(camera: Camera)
         store.reconcile()
         store.hold(ASIDE, "prosecutor", "Desk")
         path.unlink()
-        assert differences(store) == [(What.MISSING, ASIDE, True)]
+        assert differences(store) == [(DiscrepancyKind.MISSING, ASIDE, True)]
         path.write_bytes(b"half a header")
-        assert differences(store) == [(What.UNREADABLE, ASIDE, False)]
+        assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert store.ledger.state.recordings[ASIDE].here
         camera.clock.advance(2 * LONGEST_DAYS * DAY)
         assert store.purge() == []
@@ -304,14 +304,14 @@ def test_a_directory_with_the_name_of_what_was_put_aside_stops_nothing(
     (camera.recordings / ASIDE).mkdir()
     camera.put(TWO, known=False)
     with camera.open() as store:
-        assert (What.UNREADABLE, ASIDE, True) in differences(store)
+        assert (DiscrepancyKind.UNREADABLE, ASIDE, True) in differences(store)
         assert TWO in store.ledger.state.recordings
 
 
 def test_what_vanished_without_an_end_is_not_remembered_for_ever(camera: Camera) -> None:
     with camera.open() as store:
         store.ledger.append("opened", id=ONE, header="aa")
-        assert differences(store) == [(What.MISSING, ONE, True)]
+        assert differences(store) == [(DiscrepancyKind.MISSING, ONE, True)]
         camera.clock.advance(LONGEST_DAYS * DAY - 1)
         store.ledger.rotate()
         assert ONE in store.ledger.state.recordings
@@ -495,7 +495,7 @@ def test_an_office_deletes_its_copies_on_time_too(camera: Camera, tmp_path: Path
     camera.offload(office)
     own = SigningKey.generate()
     with open_office(office, own, camera.clock) as store:
-        assert [one.what for one in store.reconcile()] == [What.RECEIVED] * 2
+        assert [one.what for one in store.reconcile()] == [DiscrepancyKind.RECEIVED] * 2
         assert store.reconcile() == []
         assert {one.info.device for one in store.recordings()} == {"cam-1"}
         store.hold(TWO, "prosecutor", "Desk")

@@ -18,7 +18,7 @@ from camerad.container.statements import Header
 from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.store import receipts
 from camerad.store.locations import place_of
-from camerad.store.store import Store, What
+from camerad.store.store import DiscrepancyKind, Store
 from camerad.store.trust import is_vouched
 
 STRANGER = SigningKey.generate()
@@ -59,7 +59,7 @@ def with_header(one: Made, **changes: object) -> bytes:
     return pack(altered(one.members, HEADER_NAME, lambda _: token))
 
 
-def found(store: Store) -> dict[str, tuple[What, bool]]:
+def found(store: Store) -> dict[str, tuple[DiscrepancyKind, bool]]:
     return {one.id: (one.what, one.alarm) for one in store.reconcile()}
 
 
@@ -75,12 +75,15 @@ def test_an_office_deletes_nothing_by_the_word_of_a_file_that_no_trusted_key_sig
     )
     (copies(office) / f"{ONE}.tar").write_bytes(content)
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store) == {ONE: (What.UNVOUCHED, True), TWO: (What.RECEIVED, False)}
+        assert found(store) == {
+            ONE: (DiscrepancyKind.UNVOUCHED, True),
+            TWO: (DiscrepancyKind.RECEIVED, False),
+        }
         known = store.ledger.state.recordings[ONE]
         assert (known.retention_days, known.final) == (LONGEST_DAYS, None)
         camera.clock.advance(DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [TWO]
-        assert found(store) == {ONE: (What.UNVOUCHED, True)}
+        assert found(store) == {ONE: (DiscrepancyKind.UNVOUCHED, True)}
         camera.clock.advance((LONGEST_DAYS - DAYS) * DAY - SECOND)
         assert store.purge() == []
         camera.clock.advance(SECOND)
@@ -92,10 +95,10 @@ def test_what_nobody_vouched_for_is_taken_over_once_its_key_is_trusted(
 ) -> None:
     place = place_of(str(office))
     with Store.open(place, OFFICE, camera.clock) as store:
-        assert set(found(store).values()) == {(What.UNVOUCHED, True)}
+        assert set(found(store).values()) == {(DiscrepancyKind.UNVOUCHED, True)}
         assert not any(one.vouched for one in store.recordings())
     with Store.open(place, OFFICE, camera.clock, trusted=KEYS) as store:
-        assert set(found(store).values()) == {(What.RECEIVED, False)}
+        assert set(found(store).values()) == {(DiscrepancyKind.RECEIVED, False)}
         assert all(is_vouched(known) for known in store.ledger.state.recordings.values())
         assert store.reconcile() == []
         camera.clock.advance(DAYS * DAY)
@@ -121,7 +124,7 @@ def test_a_planted_file_does_not_vouch_for_the_time(camera: Camera, office: Path
     (copies(office) / f"{THREE}.tar").write_bytes(planted)
     camera.clock.source = ClockSource.UNKNOWN
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[THREE] == (What.UNVOUCHED, True)
+        assert found(store)[THREE] == (DiscrepancyKind.UNVOUCHED, True)
         known = store.ledger.state.recordings[THREE]
         assert known.ended is not None
         assert not known.ended.trusted
@@ -135,7 +138,7 @@ def test_a_device_cannot_speak_for_the_boots_of_the_office(camera: Camera, offic
     content = by(KEY, recording(THREE), boot_id=boot_id, ended=far)
     (copies(office) / f"{THREE}.tar").write_bytes(content)
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[THREE] == (What.RECEIVED, False)
+        assert found(store)[THREE] == (DiscrepancyKind.RECEIVED, False)
         assert store.ledger.state.recordings[THREE].ended == far
         assert not any(run.trusted for run in store.ledger.state.timeline.runs)
         assert store.purge() == []
@@ -145,7 +148,7 @@ def test_an_end_other_than_the_receipts_is_not_taken_over(camera: Camera, office
     other = recording(ONE, marks=(SECOND // 2,))
     (copies(office) / f"{ONE}.tar").write_bytes(other.file)
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[ONE] == (What.UNVOUCHED, True)
+        assert found(store)[ONE] == (DiscrepancyKind.UNVOUCHED, True)
 
 
 @pytest.mark.parametrize("kind", ["empty", "noise", "zeros", "directory", "dangling", "pipe"])
@@ -166,7 +169,7 @@ def test_what_only_has_a_recordings_name_stops_nothing(
         store.reconcile()
         assert {one.info.id for one in store.recordings()} == {ONE, TWO}
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[ONE] == (What.RECEIVED, False)
+        assert found(store)[ONE] == (DiscrepancyKind.RECEIVED, False)
         camera.clock.advance(DAYS * DAY)
         assert {gone.id for gone in store.purge()} == {ONE, TWO}
 
@@ -197,7 +200,7 @@ def test_absurd_statements_stop_nothing(
         store.reconcile()
         [listed.as_json() for listed in store.recordings()]
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[ONE] == (What.RECEIVED, False)
+        assert found(store)[ONE] == (DiscrepancyKind.RECEIVED, False)
         [listed.as_json() for listed in store.recordings()]
         camera.clock.advance(DAYS * DAY)
         assert {ONE, TWO} == {gone.id for gone in store.purge()}
@@ -208,7 +211,7 @@ def test_a_device_believes_no_stranger_either(camera: Camera) -> None:
     planted = camera.recordings / f"{TWO}.tar"
     planted.write_bytes(by(STRANGER, recording(TWO), retention_days=1))
     with camera.open() as store:
-        assert found(store) == {TWO: (What.UNVOUCHED, True)}
+        assert found(store) == {TWO: (DiscrepancyKind.UNVOUCHED, True)}
         camera.clock.advance(2 * DAY)
         assert store.purge() == []
         assert path.exists()
@@ -225,7 +228,7 @@ def test_every_copy_of_what_is_due_goes(camera: Camera, office: Path) -> None:
     (second / f"{ONE}.tar").write_bytes(content)
     with open_office(office, OFFICE, camera.clock) as store:
         said = [(one.what, one.alarm) for one in store.reconcile() if one.id == ONE]
-        assert said == [(What.RECEIVED, False), (What.DOUBLED, True)]
+        assert said == [(DiscrepancyKind.RECEIVED, False), (DiscrepancyKind.DOUBLED, True)]
         camera.clock.advance(DAYS * DAY)
         store.purge()
     assert not list(office.glob(f"*/recordings/{ONE}.tar"))
@@ -254,7 +257,7 @@ def test_a_directory_with_a_deleted_recordings_name_stops_no_start(camera: Camer
         store.purge()
     path.mkdir()
     with camera.open() as store:
-        assert found(store) == {ONE: (What.UNREADABLE, True)}
+        assert found(store) == {ONE: (DiscrepancyKind.UNREADABLE, True)}
         assert store.purge() == []
 
 
@@ -267,7 +270,7 @@ def test_a_pipe_in_place_of_a_receipt_or_of_the_ledger_blocks_nobody(
     os.unlink(os.path.join(holding.ledger, "000001.jws"))
     os.mkfifo(os.path.join(holding.ledger, "000001.jws"))
     with open_office(office, OFFICE, camera.clock) as store:
-        assert found(store)[ONE] == (What.RECEIVED, False)
+        assert found(store)[ONE] == (DiscrepancyKind.RECEIVED, False)
     assert len(list(receipts.read(holding.receipts, KEYS))) == 1
     camera.offload(office)
     assert os.path.isfile(os.path.join(holding.ledger, "000001.jws"))

@@ -39,10 +39,10 @@ from camerad.container.reader import walk
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.office.decrypt import open_recording
-from camerad.recording.container_writer import SealedContainer
+from camerad.recording.container_writer import ContainerWriter
 from camerad.store.recovery import repair
 from camerad.verify import judge as verify_module
-from camerad.verify.findings import Kind
+from camerad.verify.findings import FindingKind
 from camerad.verify.judge import UnreadableError, verify
 from camerad.verify.report import Report, Verdict
 
@@ -60,7 +60,7 @@ def check(directory: Path, data: bytes, name: str = NAME, keys: KeyRing = KEYS) 
     return verify(str(path), keys)
 
 
-def kinds(report: Report) -> list[tuple[Kind, str, str]]:
+def kinds(report: Report) -> list[tuple[FindingKind, str, str]]:
     assert report.result is not None
     return [(one.kind, one.first, one.last) for one in report.result.findings]
 
@@ -218,7 +218,7 @@ def test_a_wrong_key_is_not_authentic_and_the_key_is_named(tmp_path: Path) -> No
 
 def test_a_recording_under_another_ones_name_is_found(tmp_path: Path) -> None:
     report = check(tmp_path, made().file, "20261124T160000Z-000002-00000002.tar")
-    assert kinds(report) == [(Kind.MISNAMED, "", "")]
+    assert kinds(report) == [(FindingKind.MISNAMED, "", "")]
     assert report.verdict is Verdict.NOT_AUTHENTIC
     assert check(tmp_path, made().file, "copy of my evidence.tar").verdict is Verdict.AUTHENTIC
 
@@ -228,7 +228,7 @@ def test_another_end_than_the_ledgers_is_found(tmp_path: Path) -> None:
     final = verify(str(tmp_path / NAME), KEYS).as_json()["final"]
     assert verify(str(tmp_path / NAME), KEYS, final=final).verdict is Verdict.AUTHENTIC
     report = verify(str(tmp_path / NAME), KEYS, final="0" * 64)
-    assert kinds(report) == [(Kind.OTHER_END, "", "")]
+    assert kinds(report) == [(FindingKind.OTHER_END, "", "")]
 
 
 def test_what_a_ledger_says_counts(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_where_every_other_header_is_damaged_little_is_read_twice(
     monkeypatch.setattr(os, "pread", counted)
     with open(tmp_path / NAME, "rb") as file:
         found = list(walk(file.fileno()))
-    assert sum(isinstance(one, reader.Seen) for one in found) >= 2000
+    assert sum(isinstance(one, reader.MemberSeen) for one in found) >= 2000
     assert asked < 40 * len(data)
 
 
@@ -365,7 +365,7 @@ def test_a_running_recording_that_stays_damaged_is_damaged(tmp_path: Path) -> No
 def test_what_the_container_and_repair_write_is_authentic_at_every_step(tmp_path: Path) -> None:
     sealer = Sealer([str(office().to_public())])
     header = a_header(NAME[:-4])
-    container = SealedContainer(str(tmp_path), header, made().plain[0], KEY, sealer)
+    container = ContainerWriter(str(tmp_path), header, made().plain[0], KEY, sealer)
     for fragment, facts in zip(made().plain[1:], made().facts, strict=True):
         assert verify(container.path, KEYS, may_run=always).state == "running"
         container.append(fragment, facts)
@@ -405,8 +405,8 @@ def test_no_byte_of_an_archive_header_is_free(tmp_path: Path, name: str, place: 
     data = made().file
     report = check(tmp_path, flipped(data, header_at(data, name) + place))
     found = kinds(report)
-    assert found[0][:2] in ((Kind.ARCHIVE, name), (Kind.LOST, name))
-    if name != "init.mp4.age" or found[0][0] is Kind.ARCHIVE:
+    assert found[0][:2] in ((FindingKind.ARCHIVE, name), (FindingKind.LOST, name))
+    if name != "init.mp4.age" or found[0][0] is FindingKind.ARCHIVE:
         # The content is what was signed, so every second of it stays proven.
         assert len(found) == 1
         assert whole(report, made())
@@ -418,7 +418,7 @@ def test_no_byte_of_the_padding_is_free(tmp_path: Path) -> None:
     padding = header_at(data, "000002.jws") + ustar.BLOCK + size
     assert data[padding] == 0
     report = check(tmp_path, flipped(data, padding))
-    assert kinds(report) == [(Kind.ARCHIVE, "000002.jws", "000002.jws")]
+    assert kinds(report) == [(FindingKind.ARCHIVE, "000002.jws", "000002.jws")]
     assert "padding" in report.text()
     assert whole(report, made())
 
@@ -431,7 +431,7 @@ def test_repacked_by_another_program_every_second_is_proven_still(tmp_path: Path
             member.mtime = 1_700_000_000
             target.addfile(member, source.extractfile(member))
     report = verify(str(tmp_path / NAME), KEYS)
-    assert kinds(report)[0] == (Kind.ARCHIVE, "header.jws", "000005.jws")
+    assert kinds(report)[0] == (FindingKind.ARCHIVE, "header.jws", "000005.jws")
     assert whole(report, made())
 
 
@@ -464,7 +464,7 @@ def test_foreign_members_are_named_and_cost_nothing(
     place = header_at(data, before)
     extra = foreign_header(name, len(content), kind) + content + bytes(-len(content) % 512)
     report = check(tmp_path, data[:place] + extra + data[place:])
-    assert kinds(report) == [(Kind.FOREIGN, name, name)]
+    assert kinds(report) == [(FindingKind.FOREIGN, name, name)]
     assert whole(report, made())
     assert f"{name}: is not a member that a recording has" in report.text()
 
@@ -492,7 +492,7 @@ def test_repacked_with_long_headers_every_second_is_proven_still(
             out.addfile(info, io.BytesIO(content))
     report = verify(str(target), KEYS)
     assert report.verdict is Verdict.NOT_AUTHENTIC
-    assert {kind for kind, _, _ in kinds(report)} <= {Kind.ARCHIVE, Kind.FOREIGN}
+    assert {kind for kind, _, _ in kinds(report)} <= {FindingKind.ARCHIVE, FindingKind.FOREIGN}
     assert whole(report, made())
 
 
@@ -546,7 +546,7 @@ def test_members_that_another_program_left_out_are_missing(tmp_path: Path) -> No
             if not member.name.startswith("000002"):
                 member.mtime = 1_700_000_000
                 target.addfile(member, source.extractfile(member))
-    assert (Kind.MISSING, "000002.m4s.age", "000002.jws") in kinds(verify(target.name, KEYS))
+    assert (FindingKind.MISSING, "000002.m4s.age", "000002.jws") in kinds(verify(target.name, KEYS))
 
 
 def test_overwritten_headers_hide_only_what_they_must(tmp_path: Path) -> None:
@@ -559,7 +559,7 @@ def test_overwritten_headers_hide_only_what_they_must(tmp_path: Path) -> None:
         report = check(tmp_path, bytes(data))
         assert report.verdict is Verdict.NOT_AUTHENTIC
         if name != "end.jws":
-            assert kinds(report) == [(Kind.ARCHIVE, name, name)]
+            assert kinds(report) == [(FindingKind.ARCHIVE, name, name)]
         assert whole(report, made())
 
 
@@ -569,11 +569,11 @@ def test_behind_a_hole_of_garbage_the_rest_is_found(tmp_path: Path) -> None:
     data[start:end] = b"\xa5" * (end - start)
     report = check(tmp_path, bytes(data))
     assert kinds(report) == [
-        (Kind.LOST, "000002.m4s.age", "000002.m4s.age"),
-        (Kind.MISSING, "000002.m4s.age", "000002.jws"),
-        (Kind.MISSING, "000003.m4s.age", "000003.m4s.age"),
+        (FindingKind.LOST, "000002.m4s.age", "000002.m4s.age"),
+        (FindingKind.MISSING, "000002.m4s.age", "000002.jws"),
+        (FindingKind.MISSING, "000003.m4s.age", "000003.m4s.age"),
         # Found, and signed; what they go on from is not there.
-        (Kind.UNLINKED, "000003.m4s.age", "000005.jws"),
+        (FindingKind.UNLINKED, "000003.m4s.age", "000005.jws"),
     ]
     assert report.result is not None
     assert report.result.signed
@@ -590,7 +590,7 @@ def test_wherever_a_file_is_cut_it_is_found(tmp_path: Path, keep: int) -> None:
 @pytest.mark.parametrize("extra", [b"\0", bytes(512), b"x", b"x" * 5000, bytes(4096) + b"x"])
 def test_whatever_follows_the_end_is_found(tmp_path: Path, extra: bytes) -> None:
     report = check(tmp_path, made().file + extra)
-    assert kinds(report) == [(Kind.ARCHIVE, "end.jws", "end.jws")]
+    assert kinds(report) == [(FindingKind.ARCHIVE, "end.jws", "end.jws")]
     assert whole(report, made())
 
 

@@ -16,8 +16,8 @@ from sealed_helpers import KEYS, made, pack
 
 from camerad.container import jws, ustar
 from camerad.container.mp4_boxes import Mp4Error
-from camerad.container.reader import Lost, Seen, Tail, walk
-from camerad.container.statements import COMMIT, END, HEADER, Commit, End, Header
+from camerad.container.reader import Lost, MemberSeen, Tail, walk
+from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd
 from camerad.office.remux import Mp4Writer
 from camerad.verify.judge import verify
 from camerad.verify.report import Verdict
@@ -73,7 +73,7 @@ def test_a_token_is_a_statement_or_an_error(data: bytes) -> None:
         return
     # Whatever passes is one of the statements that the device made.
     assert data in TOKENS
-    for kind, payload in ((HEADER, Header), (COMMIT, Commit), (END, End)):
+    for kind, payload in ((HEADER, Header), (COMMIT, Commit), (END, RecordingEnd)):
         if statement.kind == kind:
             assert jws.canonical(jws.decode(statement, kind, payload)) == statement.payload  # type: ignore[type-var]
 
@@ -131,7 +131,7 @@ def test_every_file_is_walked_to_its_end(scratch: Path, data: bytes) -> None:
     assert tail.offset + tail.size == len(data)
     offset = 0
     for one in members:
-        assert isinstance(one, Seen | Lost)
+        assert isinstance(one, MemberSeen | Lost)
         assert one.offset == offset
         if isinstance(one, Lost):
             offset += one.size

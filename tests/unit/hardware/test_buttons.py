@@ -7,9 +7,9 @@ from gpiozero.pins.mock import MockFactory
 
 from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_UNAVAILABLE, HardwareError
-from camerad.hardware.buttons import Buttons, Line
+from camerad.hardware.buttons import ButtonLine, Buttons
 
-MAIN, DISPLAY = Line("main", 17), Line("display", 27)
+MAIN, DISPLAY = ButtonLine("main", 17), ButtonLine("display", 27)
 
 
 def test_every_edge_is_reported_with_its_media_time(pins: MockFactory) -> None:
@@ -51,7 +51,7 @@ def test_an_edge_stamped_by_another_clock_counts_as_just_seen(
 def test_a_button_wired_to_3v3_is_pressed_when_high(pins: MockFactory) -> None:
     edges: list[tuple[str, bool, int]] = []
     buttons = Buttons(
-        (Line("main", 17, active_low=False),), lambda *edge: edges.append(edge), ManualClock()
+        (ButtonLine("main", 17, active_low=False),), lambda *edge: edges.append(edge), ManualClock()
     )
     assert buttons.levels() == {"main": False}
     pins.pin(17).drive_high()
@@ -87,7 +87,7 @@ def test_a_line_in_use_is_one_sentence_that_names_it_and_frees_the_others(
 
 def test_a_line_that_the_board_lacks_is_one_sentence(pins: MockFactory) -> None:
     with pytest.raises(HardwareError, match=r"^GPIO 99 \(buttons\.main\.gpio\) cannot be opened"):
-        Buttons((Line("main", 99),), lambda *_: None, ManualClock())
+        Buttons((ButtonLine("main", 99),), lambda *_: None, ManualClock())
 
 
 def test_close_can_be_called_again(pins: MockFactory) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.scene import DARK, Mirror, Recording, Scene
+from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
 from camerad.hardware import display
-from camerad.hardware.display import NoDisplay, SelfView
+from camerad.hardware.display import NoDisplay, SelfViewProcess
 from tests.waiting import reached
 
 SCRIPT = """
@@ -50,7 +50,7 @@ def play(
     monkeypatch: pytest.MonkeyPatch,
     frame_fd: int,
     mode: str,
-    scene: Callable[[SelfView, list[str | None]], Awaitable[None]],
+    scene: Callable[[SelfViewProcess, list[str | None]], Awaitable[None]],
 ) -> None:
     script = tmp_path / "selfview"
     script.write_text(f"#!{sys.executable}\n{SCRIPT}")
@@ -63,7 +63,7 @@ def play(
 
     async def run() -> None:
         states: list[str | None] = []
-        view = SelfView({"mode": mode}, frame_fd, states.append)
+        view = SelfViewProcess({"mode": mode}, frame_fd, states.append)
         view.start()
         try:
             async with asyncio.timeout(20):
@@ -79,9 +79,9 @@ def play(
 def test_the_process_is_told_and_its_answer_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         await reached(lambda: states == [None])
-        for scene in (Mirror(30.0), Mirror(30.0), Recording(7), DARK):
+        for scene in (Mirror(30.0), Mirror(30.0), RecordingScene(7), DARK):
             view.show(scene)
         heard = tmp_path / "heard"
         await reached(lambda: heard.read_text().count("\n") == 4)  # the same twice is told once
@@ -99,7 +99,7 @@ def test_the_process_is_told_and_its_answer_counts(
 def test_a_killed_process_is_started_again_and_told_what_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         await reached(lambda: states == [None])
         view.show(Mirror())
         first = view.pid
@@ -127,7 +127,7 @@ def test_a_killed_process_is_started_again_and_told_what_is_shown(
 def test_whatever_it_does_it_is_news_and_show_returns_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int, mode: str, says: str
 ) -> None:
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         for _ in range(100):
             view.show(Mirror())
             view.show(DARK)
@@ -140,7 +140,7 @@ def test_whatever_it_does_it_is_news_and_show_returns_at_once(
 def test_a_process_that_cannot_be_started_is_news(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         (tmp_path / "selfview").unlink()
         await reached(lambda: bool(states))
         assert "cannot be started" in str(states[0])
@@ -153,7 +153,7 @@ def test_a_process_that_loads_slowly_is_waited_for(
 ) -> None:
     """On a small board; and what was wanted meanwhile has its time from then on."""
 
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         await reached(lambda: view.pid is not None)
         first = view.pid
         view.show(Mirror())
@@ -169,7 +169,7 @@ def test_a_process_that_loads_slowly_is_waited_for(
 def test_a_slow_display_is_news_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int
 ) -> None:
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         await reached(lambda: states == [None])
         pid = view.pid
         view.show(Mirror())
@@ -187,7 +187,7 @@ def test_a_process_that_hangs_is_noticed_without_a_command(
 ) -> None:
     monkeypatch.setattr(display, "ASK_DARK_SECONDS", 0.1)
 
-    async def scene(view: SelfView, states: list[str | None]) -> None:
+    async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         view.show(scene_shown)
         await reached(lambda: states == [None])
         heard = tmp_path / "heard"

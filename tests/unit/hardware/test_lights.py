@@ -14,7 +14,7 @@ from hw_mocks.pins import Change, SimulatedFactory
 
 from camerad.base.errors import HardwareError
 from camerad.behaviour import signals
-from camerad.behaviour.signals import OFF, ON, Look, Pattern, Sounding
+from camerad.behaviour.signals import OFF, ON, Indication, Pattern, Sounding
 from camerad.behaviour.stages import CueKind
 from camerad.hardware.lights import Indicators, Output
 from tests.waiting import reached
@@ -45,9 +45,9 @@ def rises(pins: MockFactory, gpio: int) -> int:
 def test_a_steady_light_has_changed_when_show_returns(pins: MockFactory) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS, no_fault)
-        lights.show(Look(green=OFF, red=ON, amber=OFF))
+        lights.show(Indication(green=OFF, red=ON, amber=OFF))
         assert [pins.pin(gpio).state for gpio in (22, 23, 24)] == [0, 1, 0]
-        lights.show(Look(green=ON, red=OFF, amber=OFF))
+        lights.show(Indication(green=ON, red=OFF, amber=OFF))
         assert [pins.pin(gpio).state for gpio in (22, 23, 24)] == [1, 0, 0]
         lights.close()
 
@@ -61,7 +61,7 @@ def test_a_light_that_is_on_at_0_v_is_driven_low(pins: MockFactory) -> None:
             no_fault,
         )
         assert pins.pin(23).state == 1
-        lights.show(Look(green=OFF, red=ON, amber=OFF))
+        lights.show(Indication(green=OFF, red=ON, amber=OFF))
         assert pins.pin(23).state == 0
         lights.close()
 
@@ -73,13 +73,13 @@ def test_a_blink_goes_on_and_asking_for_it_again_does_not_begin_it_anew(
 ) -> None:
     async def scene() -> None:
         lights = Indicators(OUTPUTS, no_fault)
-        look = Look(green=BLINK, red=OFF, amber=OFF)
+        look = Indication(green=BLINK, red=OFF, amber=OFF)
         lights.show(look)
         await reached(lambda: rises(pins, 22) >= 3)
         level, count = pins.pin(22).state, rises(pins, 22)
         lights.show(look)
         assert (pins.pin(22).state, rises(pins, 22)) == (level, count)
-        lights.show(Look(green=OFF, red=OFF, amber=OFF))
+        lights.show(Indication(green=OFF, red=OFF, amber=OFF))
         assert pins.pin(22).state == 0
         lights.close()
 
@@ -248,7 +248,7 @@ def test_a_light_that_cannot_be_driven_is_reported_and_tried_again(
         def refuse(*_: object) -> None:
             raise error("the line is gone")
 
-        red = Look(green=OFF, red=ON, amber=OFF)
+        red = Indication(green=OFF, red=ON, amber=OFF)
         with monkeypatch.context() as broken:
             broken.setattr(type(pins.pin(23)), "_set_state", refuse)
             lights.show(red)
@@ -285,7 +285,10 @@ def test_a_light_that_goes_out_by_itself_is_a_fault_until_it_is_seen_to_burn_aga
 
     async def scene() -> None:
         lights = Indicators(OUTPUTS, lambda output, what: faults.append((output, what is not None)))
-        red, dark = Look(green=OFF, red=ON, amber=OFF), Look(green=OFF, red=OFF, amber=OFF)
+        red, dark = (
+            Indication(green=OFF, red=ON, amber=OFF),
+            Indication(green=OFF, red=OFF, amber=OFF),
+        )
         lights.show(red)
         lights.look()
         assert faults == []

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from camerad.behaviour.update import Phase
+from camerad.behaviour.update import UpdatePhase
 from camerad_image import layout
 from tests.campaign import logwrites
 from tests.campaign.logwrites import Part
@@ -56,8 +56,8 @@ def test_what_was_told_of_an_update_is_known_by_the_journals_time() -> None:
 [ 1201.500000] camera camerad[9]: version 2 is tried: the machine starts anew
 """
     assert power_update.said(journal) == [
-        (101_000_200, Phase.INSTALLING),
-        (1_201_500_000, Phase.TRYING),
+        (101_000_200, UpdatePhase.INSTALLING),
+        (1_201_500_000, UpdatePhase.TRYING),
     ]
 
 

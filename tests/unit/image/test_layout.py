@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from camerad.config.sections import Device
+from camerad.config.sections import DeviceSettings
 from camerad_image import layout
 from camerad_image.rootfs import FILES
 from tests.unit.systemd.units import SOURCE, one
@@ -50,7 +50,7 @@ def test_what_outlives_a_start_is_on_the_data_partition_and_nothing_else_is_writ
     bound = {line[1]: line[0] for line in lines if line[3] == "bind"}
     assert bound == {kept.where: f"/data/{kept.name}" for kept in layout.KEPT}
     assert set(kinds) == {"/var", "/data", *bound}
-    assert str(Device().state_dir) in bound
+    assert str(DeviceSettings().state_dir) in bound
 
 
 def test_nothing_on_the_data_partition_or_in_var_is_a_program_or_a_device() -> None:

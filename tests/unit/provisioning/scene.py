@@ -11,11 +11,11 @@ import msgspec
 from camerad.config.provisioning import NAME
 from camerad.container.keys import SigningKey, encode_base64url
 from camerad.provisioning import orders, signing
-from camerad.provisioning.apply import Outcome, apply
-from camerad.provisioning.boot_partition import Card
-from camerad.provisioning.orders import Order
+from camerad.provisioning.apply import ApplyOutcome, apply
+from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.orders import LedgerOrder
 from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import Kept
+from camerad.provisioning.state import ProvisioningState
 from camerad.provisioning.status import Standing, standing_of
 
 DESK: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
@@ -99,14 +99,14 @@ class Scene:
             (self.boot / signing.NAME).write_bytes(signing.sign(by, content))
         return content
 
-    def apply(self) -> Outcome:
-        card, kept = Card(str(self.boot)), Kept(str(self.data))
+    def apply(self) -> ApplyOutcome:
+        card, kept = BootPartition(str(self.boot)), ProvisioningState(str(self.data))
         return apply(card, kept, self.camera, programs=str(self.programs))
 
     def set_up(self, serial: int = 1, more: str = "") -> None:
         """The camera has had its first file, and made its key."""
         self.put(document(serial, more))
-        assert self.apply() is Outcome.APPLIED
+        assert self.apply() is ApplyOutcome.APPLIED
         self.camera = CAMERA
 
     @property
@@ -122,7 +122,7 @@ class Scene:
         return (self.data / "camerad.yaml").read_text()
 
     @property
-    def orders(self) -> tuple[Order, ...]:
+    def orders(self) -> tuple[LedgerOrder, ...]:
         return orders.read(str(self.data))
 
     @property
@@ -131,12 +131,12 @@ class Scene:
 
     def pinned(self) -> str:
         """The office's key that counts."""
-        accepted = Kept(str(self.data)).accepted
+        accepted = ProvisioningState(str(self.data)).accepted
         assert accepted is not None
         return accepted.office_key
 
 
-def plain(order: Order) -> dict[str, object]:
+def plain(order: LedgerOrder) -> dict[str, object]:
     """An order without its id."""
     made: dict[str, object] = msgspec.to_builtins(order)
     del made["id"]

@@ -17,11 +17,11 @@ from camerad.container.keys import encode_base64url
 from camerad.provisioning import boot_partition as cards
 from camerad.provisioning import orders, signing, status
 from camerad.provisioning import state as kept
-from camerad.provisioning.apply import Outcome, camera_of
+from camerad.provisioning.apply import ApplyOutcome, camera_of
 from camerad.provisioning.derived_files import host_name
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.status import PENDING, Standing
-from camerad.provisioning.validation import TOLD, Why, digest
+from camerad.provisioning.validation import TOLD, RefusalReason, digest
 from camerad.store import identity
 from tests.unit.provisioning.scene import (
     CAMERA,
@@ -42,7 +42,7 @@ from tests.unit.provisioning.scene import (
 
 def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
     content = scene.put(document(7, "language: en\n"))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     settings = load(scene.data / "camerad.yaml")
     assert (settings.device.id, settings.recipients) == ("camera-07", (DESK,))
     assert settings.self_view.language == "en"
@@ -74,7 +74,7 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     wifi = (scene.data / kept.WIFI).read_text()
     assert "country=DE\n" in wifi and "ssid=446f636b\n" in wifi
     scene.put(document(2, camera=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
     assert there == {status.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
 
@@ -103,7 +103,7 @@ def test_what_the_system_cannot_do_is_told_and_everything_else_is_done(scene: Sc
     assert "wifi: the camera's image was made without the radio" in scene.report
     assert scene.on_card == {REPORT}
     scene.put(document(2, camera=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert "ssh" not in scene.report and "wifi" not in scene.report
 
 
@@ -141,14 +141,14 @@ def test_the_same_file_twice_changes_nothing_and_goes_too(scene: Scene) -> None:
     scene.set_up(5)
     before = scene.config
     scene.put(document(5))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert (scene.config, len(scene.orders), scene.on_card) == (before, 1, {REPORT})
 
 
 def test_a_later_file_of_the_office_for_this_camera_is_taken(scene: Scene) -> None:
     scene.set_up(5)
     scene.put(document(6, device="camera-08", camera=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert load(scene.data / "camerad.yaml").device.id == "camera-08"
     assert [order.device for order in scene.orders] == ["camera-07", "camera-08"]
 
@@ -156,20 +156,20 @@ def test_a_later_file_of_the_office_for_this_camera_is_taken(scene: Scene) -> No
 def test_without_a_file_nothing_happens_but_that_it_is_said_where_it_is_wanted(
     scene: Scene,
 ) -> None:
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert scene.report.splitlines()[1] == "NOT SET UP: this camera does not record."
     assert "copy it here" in scene.report
     assert load(scene.data / "camerad.yaml").recipients == ()
     assert scene.standing is Standing.UNPROVISIONED
     scene.set_up()
     (scene.boot / REPORT).unlink()
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert scene.on_card == set()
 
 
 def test_a_file_with_an_ending_that_a_desktop_hides_is_named(scene: Scene) -> None:
     (scene.boot / f"{NAME}.txt").write_bytes(b"")
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert f"but {NAME}.txt: rename it" in scene.report
 
 
@@ -235,20 +235,28 @@ def _no_file_at_all(scene: Scene) -> bytes:
     return b""
 
 
-FIRST: dict[str, tuple[Callable[[Scene], bytes], Why, str]] = {
-    "unsigned": (_unsigned, Why.UNSIGNED, "is not beside the file"),
-    "signature_spoilt": (_spoilt, Why.SIGNATURE_SPOILT, "is no signature any more"),
-    "line_endings_changed": (_changed, Why.CHANGED, "line endings"),
-    "signed_by_another_key_than_it_names": (_other_key, Why.OTHER_OFFICE, "another key"),
-    "mistakes": (_mistakes, Why.MISTAKES, f"{NAME}:7: camera.fps: 100 is out of range"),
-    "unknown_section": (_mistakes, Why.MISTAKES, f"{NAME}:8: wlan: unknown key"),
-    "no_yaml": (_no_yaml, Why.MISTAKES, "not valid YAML"),
-    "no_key": (_no_key, Why.MISTAKES, "provision.office_key"),
-    "private_key_in_it": (_private_key, Why.MISTAKES, "never belongs on a camera"),
-    "too_large": (_too_large, Why.TOO_LARGE, "larger than 64 KiB"),
-    "for_another_camera": (_for_another, Why.OTHER_CAMERA, "another camera"),
-    "for_a_camera_with_a_key": (_for_one_that_has_a_key, Why.OTHER_CAMERA, "another camera"),
-    "reset_of_another_camera": (_reset_of_another, Why.RESET_OF_ANOTHER, "provision.reset"),
+FIRST: dict[str, tuple[Callable[[Scene], bytes], RefusalReason, str]] = {
+    "unsigned": (_unsigned, RefusalReason.UNSIGNED, "is not beside the file"),
+    "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is no signature any more"),
+    "line_endings_changed": (_changed, RefusalReason.CHANGED, "line endings"),
+    "signed_by_another_key_than_it_names": (_other_key, RefusalReason.OTHER_OFFICE, "another key"),
+    "mistakes": (_mistakes, RefusalReason.MISTAKES, f"{NAME}:7: camera.fps: 100 is out of range"),
+    "unknown_section": (_mistakes, RefusalReason.MISTAKES, f"{NAME}:8: wlan: unknown key"),
+    "no_yaml": (_no_yaml, RefusalReason.MISTAKES, "not valid YAML"),
+    "no_key": (_no_key, RefusalReason.MISTAKES, "provision.office_key"),
+    "private_key_in_it": (_private_key, RefusalReason.MISTAKES, "never belongs on a camera"),
+    "too_large": (_too_large, RefusalReason.TOO_LARGE, "larger than 64 KiB"),
+    "for_another_camera": (_for_another, RefusalReason.OTHER_CAMERA, "another camera"),
+    "for_a_camera_with_a_key": (
+        _for_one_that_has_a_key,
+        RefusalReason.OTHER_CAMERA,
+        "another camera",
+    ),
+    "reset_of_another_camera": (
+        _reset_of_another,
+        RefusalReason.RESET_OF_ANOTHER,
+        "provision.reset",
+    ),
 }
 
 
@@ -258,7 +266,7 @@ def test_a_wrong_first_file_leaves_the_camera_unprovisioned_and_is_named(
 ) -> None:
     put, why, told = FIRST[case]
     content = put(scene)
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.report.splitlines()[1] == f"NOT SET UP: {NAME} was refused ({why.value})."
     assert told in scene.report and TOLD[why] in scene.report
     assert scene.standing is Standing.UNPROVISIONED
@@ -266,14 +274,14 @@ def test_a_wrong_first_file_leaves_the_camera_unprovisioned_and_is_named(
     assert [order.why for order in scene.orders] == [why.value]
     # It stays for whoever has to mend it, as it is.
     assert (scene.boot / NAME).read_bytes() == content
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert len(scene.orders) == 1, "the same is told once"
 
 
 def test_a_file_with_thousands_of_mistakes_has_a_report_that_can_be_read(scene: Scene) -> None:
     """Each line of it names every key that is allowed: together they would be two megabytes."""
     scene.put(document(1, "".join(f"k{number}: 1\n" for number in range(5000))))
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert "k48: unknown key" in scene.report and "k49" not in scene.report
     assert "and 4951 more" in scene.report
 
@@ -282,7 +290,7 @@ def test_after_a_mistake_is_mended_the_file_is_taken(scene: Scene) -> None:
     _mistakes(scene)
     scene.apply()
     scene.put(document())
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.standing is not Standing.REFUSED
     assert [order.outcome for order in scene.orders] == ["refused", "applied"]
 
@@ -332,18 +340,21 @@ def _reset_that_nobody_signed(scene: Scene) -> None:
     scene.put(document(9, office=STRANGER, reset=CAMERA), by=OFFICE)
 
 
-LATER: dict[str, tuple[Callable[[Scene], None], Why]] = {
-    "of_a_stranger": (_of_a_stranger, Why.OTHER_OFFICE),
-    "of_a_stranger_in_the_name_of_the_office": (_stranger_names_the_office, Why.OTHER_OFFICE),
-    "of_a_stranger_with_mistakes": (_mistakes_of_a_stranger, Why.OTHER_OFFICE),
-    "changed_after_it_was_signed": (_forged, Why.CHANGED),
-    "with_another_key_of_the_office": (_key_exchanged, Why.OFFICE_KEY_CHANGED),
-    "for_no_camera": (_no_camera, Why.NO_CAMERA),
-    "for_another_camera": (_of_its_neighbour, Why.OTHER_CAMERA),
-    "old": (_old, Why.OLD),
-    "with_the_same_serial": (_same_serial, Why.OLD),
-    "reset_of_another_camera": (_stranger_resets_another, Why.RESET_OF_ANOTHER),
-    "reset_signed_by_another_key": (_reset_that_nobody_signed, Why.OTHER_OFFICE),
+LATER: dict[str, tuple[Callable[[Scene], None], RefusalReason]] = {
+    "of_a_stranger": (_of_a_stranger, RefusalReason.OTHER_OFFICE),
+    "of_a_stranger_in_the_name_of_the_office": (
+        _stranger_names_the_office,
+        RefusalReason.OTHER_OFFICE,
+    ),
+    "of_a_stranger_with_mistakes": (_mistakes_of_a_stranger, RefusalReason.OTHER_OFFICE),
+    "changed_after_it_was_signed": (_forged, RefusalReason.CHANGED),
+    "with_another_key_of_the_office": (_key_exchanged, RefusalReason.OFFICE_KEY_CHANGED),
+    "for_no_camera": (_no_camera, RefusalReason.NO_CAMERA),
+    "for_another_camera": (_of_its_neighbour, RefusalReason.OTHER_CAMERA),
+    "old": (_old, RefusalReason.OLD),
+    "with_the_same_serial": (_same_serial, RefusalReason.OLD),
+    "reset_of_another_camera": (_stranger_resets_another, RefusalReason.RESET_OF_ANOTHER),
+    "reset_signed_by_another_key": (_reset_that_nobody_signed, RefusalReason.OTHER_OFFICE),
 }
 
 
@@ -353,7 +364,7 @@ def test_a_wrong_later_file_changes_nothing_of_a_camera_in_use(case: str, scene:
     before = scene.config
     put, why = LATER[case]
     put(scene)
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert (scene.config, scene.pinned()) == (before, raw(OFFICE))
     assert scene.report.splitlines()[1] == f"AS BEFORE: {NAME} was refused ({why.value})."
     assert "fps" not in scene.report, "nothing is said of a file that the office did not sign"
@@ -362,14 +373,18 @@ def test_a_wrong_later_file_changes_nothing_of_a_camera_in_use(case: str, scene:
     # Whoever takes the file away again has a camera as before, without a complaint.
     for name in (NAME, signing.NAME):
         (scene.boot / name).unlink()
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert scene.standing is not Standing.REFUSED
 
 
 def test_every_reason_is_told_and_tried() -> None:
     tried = {why for _, why, _ in FIRST.values()} | {why for _, why in LATER.values()}
-    elsewhere = {Why.UNREADABLE, Why.CARD_READ_ONLY, Why.STATE_DAMAGED}
-    assert tried | elsewhere == set(Why) == set(TOLD)
+    elsewhere = {
+        RefusalReason.UNREADABLE,
+        RefusalReason.CARD_READ_ONLY,
+        RefusalReason.STATE_DAMAGED,
+    }
+    assert tried | elsewhere == set(RefusalReason) == set(TOLD)
 
 
 # ------------------------------------------------------------------------------------------ reset
@@ -378,7 +393,7 @@ def test_every_reason_is_told_and_tried() -> None:
 def test_a_reset_pins_another_office_and_gives_the_camera_s_key_up(scene: Scene) -> None:
     scene.set_up(5)
     scene.put(document(1, office=STRANGER, reset=CAMERA), by=STRANGER)
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.pinned() == raw(STRANGER)
     assert (scene.orders[-1].outcome, scene.orders[-1].retires) == ("reset", CAMERA)
     assert CAMERA in scene.report
@@ -392,10 +407,10 @@ def test_a_reset_counts_once(scene: Scene) -> None:
     scene.apply()
     scene.camera = OTHER_CAMERA
     scene.put(document(2, office=STRANGER, camera=OTHER_CAMERA), by=STRANGER)
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     scene.put(file, by=STRANGER)
-    assert scene.apply() is Outcome.REFUSED
-    assert scene.orders[-1].why == Why.RESET_OF_ANOTHER.value
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert scene.orders[-1].why == RefusalReason.RESET_OF_ANOTHER.value
 
 
 @pytest.mark.parametrize("name", [status.ACCEPTED, status.PENDING])
@@ -403,14 +418,14 @@ def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Sc
     scene.set_up(5)
     (scene.data / name).write_bytes(b'{"office_key": ')
     before = scene.config
-    assert scene.apply() is Outcome.NOTHING
-    assert TOLD[Why.STATE_DAMAGED] in scene.report
+    assert scene.apply() is ApplyOutcome.NOTHING
+    assert TOLD[RefusalReason.STATE_DAMAGED] in scene.report
     scene.put(document(6, camera=CAMERA))
-    assert scene.apply() is Outcome.REFUSED
-    assert scene.orders[-1].why == Why.STATE_DAMAGED.value
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert scene.orders[-1].why == RefusalReason.STATE_DAMAGED.value
     assert scene.config == before
     scene.put(document(7, reset=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.pinned() == raw(OFFICE)
 
 
@@ -420,8 +435,8 @@ def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
     path = scene.data / status.ACCEPTED
     path.write_bytes(path.read_bytes().replace(raw(OFFICE).encode(), b"_" * 43))
     scene.put(document(6, camera=CAMERA).replace(raw(OFFICE).encode(), b"_" * 43), by=STRANGER)
-    assert scene.apply() is Outcome.REFUSED
-    assert scene.orders[-1].why == Why.OTHER_OFFICE.value
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert scene.orders[-1].why == RefusalReason.OTHER_OFFICE.value
 
 
 # --------------------------------------------------------------------------------------- the card
@@ -429,7 +444,7 @@ def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
 
 def test_no_secret_is_left_on_the_card_or_with_the_camera(scene: Scene) -> None:
     scene.put(document(1, WIFI))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     for path in (*scene.boot.iterdir(), *scene.data.iterdir()):
         assert SECRET.encode() not in path.read_bytes(), path
     assert "Free room was not" in scene.report, "this is a directory of a disk, and no card"
@@ -449,10 +464,10 @@ def test_what_was_half_removed_goes_although_another_file_was_put_there_meanwhil
     scene.put(document(5, WIFI))
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
-        assert scene.apply() is Outcome.LEFT
+        assert scene.apply() is ApplyOutcome.LEFT
     assert SECRET.encode() in (scene.boot / f"{NAME}.erase").read_bytes()
     newer = scene.put(document(6))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == {NAME, signing.NAME, REPORT}
     assert (scene.boot / NAME).read_bytes() == newer
 
@@ -461,7 +476,7 @@ def test_a_name_on_the_card_that_is_no_text_does_not_keep_a_camera_from_its_repo
     scene: Scene,
 ) -> None:
     Path(os.fsdecode(bytes(scene.boot) + b"/camerad-provision M\xfcller\n.yaml")).touch()
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert "camerad-provision M\\udcfcller\\x0a.yaml: rename it" in scene.report
 
 
@@ -504,7 +519,7 @@ def test_a_full_card_keeps_no_file_from_being_taken(
     with monkeypatch.context() as full:
         _refusing(full, scene.boot, errno.ENOSPC)
         caplog.set_level("INFO")
-        assert scene.apply() is Outcome.APPLIED
+        assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == set()
     assert "the report cannot be left on the card" in caplog.text
     assert "SET UP as camera-07." in caplog.text
@@ -516,11 +531,11 @@ def test_a_report_that_a_card_refuses_is_left_at_the_next_start(
     scene.put(document())
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EROFS)
-        assert scene.apply() is Outcome.APPLIED
+        assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == set()
     assert scene.standing is Standing.PROVISIONED
     assert (scene.data / PENDING).exists()
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert "SET UP as camera-07." in scene.report
     assert not (scene.data / PENDING).exists()
     assert len(scene.orders) == 1
@@ -532,7 +547,7 @@ def test_a_directory_in_the_report_s_place_has_nothing_done_again_at_each_start(
 ) -> None:
     (scene.boot / name).mkdir()
     scene.put(document())
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert "the report cannot be left on the card" in caplog.text
     assert not (scene.data / PENDING).exists()
 
@@ -546,7 +561,7 @@ def test_what_a_check_salvaged_is_removed_with_the_file(name: str, scene: Scene)
     scene.apply()
     assert name in scene.on_card, "without an office's file nothing is touched"
     scene.put(document(2, WIFI))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == {REPORT, "FSCK0000.REC.txt", "film.rec"}
 
 
@@ -558,10 +573,10 @@ def test_a_file_that_a_check_left_two_names_and_one_content_is_removed_whole(
     scene.put(document(1, WIFI))
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
-        assert scene.apply() is Outcome.LEFT
+        assert scene.apply() is ApplyOutcome.LEFT
     assert f"{NAME}.erase" in scene.on_card
     (scene.boot / NAME).touch()
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == {REPORT}
     assert "were removed" in scene.report
 
@@ -573,8 +588,8 @@ def test_on_a_full_card_a_report_takes_the_place_of_the_former(
     assert "copy it here" in scene.report
     _unsigned(scene)
     _refusing(monkeypatch, scene.boot, errno.ENOSPC)
-    assert scene.apply() is Outcome.REFUSED
-    assert TOLD[Why.UNSIGNED] in scene.report
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert TOLD[RefusalReason.UNSIGNED] in scene.report
     assert "copy it here" not in scene.report
 
 
@@ -585,19 +600,19 @@ def test_a_folder_in_the_place_of_the_files_in_it_is_told(scene: Scene) -> None:
         folder = scene.boot / f"camera-0{number}"
         folder.mkdir()
         (folder / NAME).write_bytes(document())
-        assert scene.apply() is Outcome.NOTHING
+        assert scene.apply() is ApplyOutcome.NOTHING
         named = ", ".join(f"camera-0{one}" for one in range(1, min(number, 3) + 1))
         others = " and others" if number > 3 else ""
         assert f"but in a folder on it, {named}{others}: move the camera's two" in scene.report
     scene.put(document())
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
 
 
 def test_a_passphrase_that_is_left_in_a_folder_is_told(scene: Scene) -> None:
     scene.put(document(1, WIFI))
     (scene.boot / "camera-07").mkdir()
     (scene.boot / "camera-07" / NAME).write_bytes(document(1, WIFI))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert f"stands in camera-07/{NAME} as well: delete it." in scene.report
 
 
@@ -605,17 +620,17 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.put(document(1, WIFI))
-    monkeypatch.setattr(cards.Card, "read_only", True)
-    assert scene.apply() is Outcome.REFUSED
-    assert scene.orders[-1].why == Why.CARD_READ_ONLY.value
+    monkeypatch.setattr(cards.BootPartition, "read_only", True)
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert scene.orders[-1].why == RefusalReason.CARD_READ_ONLY.value
     assert scene.standing is Standing.UNPROVISIONED
-    monkeypatch.setattr(cards.Card, "read_only", False)
+    monkeypatch.setattr(cards.BootPartition, "read_only", False)
     content = (scene.boot / NAME).read_bytes()
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     # Also the very file that is in use already.
     scene.put(content)
-    monkeypatch.setattr(cards.Card, "read_only", True)
-    assert scene.apply() is Outcome.REFUSED
+    monkeypatch.setattr(cards.BootPartition, "read_only", True)
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert (scene.orders[-1].why, scene.standing) == ("card_read_only", Standing.REFUSED)
 
 
@@ -626,8 +641,8 @@ def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.Mo
         raise durable_files.explained("read", path, OSError(errno.EIO, "Input/output error"))
 
     monkeypatch.setattr(cards, "read_plain", fail)
-    assert scene.apply() is Outcome.REFUSED
-    assert scene.orders[-1].why == Why.UNREADABLE.value
+    assert scene.apply() is ApplyOutcome.REFUSED
+    assert scene.orders[-1].why == RefusalReason.UNREADABLE.value
     assert "check the card" in scene.report
 
 
@@ -637,11 +652,11 @@ def test_a_file_that_cannot_be_removed_holds_all_the_same_and_is_tried_again(
     scene.put(document())
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
-        assert scene.apply() is Outcome.LEFT
+        assert scene.apply() is ApplyOutcome.LEFT
         assert scene.standing is Standing.REFUSED
         assert "could not be removed from the card" in scene.report
     assert f"{NAME}.erase" in scene.on_card
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert scene.on_card == {REPORT}
     assert scene.standing is not Standing.REFUSED
     assert len(scene.orders) == 1
@@ -654,12 +669,12 @@ def test_a_file_that_was_exchanged_meanwhile_is_judged_at_the_next_start(
     scene.put(document(6, camera=CAMERA))
     with monkeypatch.context() as broken:
         _refusing(broken, scene.boot, errno.EIO, "open_existing")
-        assert scene.apply() is Outcome.LEFT
+        assert scene.apply() is ApplyOutcome.LEFT
     newer = scene.put(document(7, camera=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert (scene.boot / NAME).read_bytes() == newer
     assert f"Another {NAME} was put here meanwhile" in scene.report
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert [order.serial for order in scene.orders] == [5, 6, 7]
 
 
@@ -668,7 +683,7 @@ def test_a_card_that_is_not_there_disturbs_nothing(scene: Scene) -> None:
     for path in scene.boot.iterdir():
         path.unlink()
     scene.boot.rmdir()
-    assert scene.apply() is Outcome.NOTHING
+    assert scene.apply() is ApplyOutcome.NOTHING
     assert scene.pinned() == raw(OFFICE)
 
 
@@ -676,7 +691,7 @@ def test_orders_that_cannot_be_read_give_way_to_the_next(scene: Scene) -> None:
     scene.set_up(5)
     (scene.data / orders.NAME).write_bytes(b"[{")
     scene.put(document(6, camera=CAMERA))
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert [order.serial for order in scene.orders] == [6]
 
 

@@ -18,7 +18,7 @@ from camerad.base.errors import ConfigError
 from camerad.config import load
 from camerad.provisioning import orders, status
 from camerad.provisioning import state as kept
-from camerad.provisioning.apply import Outcome
+from camerad.provisioning.apply import ApplyOutcome
 from camerad.provisioning.report import NAME as REPORT
 from camerad.provisioning.status import Standing
 from tests.crash.model import Disk, Rules, Survey, Tree
@@ -45,7 +45,7 @@ def lived(scene: Scene) -> tuple[Tree, Recorder]:
     tree = Workspace(str(scene.root)).read()
     recorder = Recorder(str(scene.root))
     with recorder.recording():
-        assert scene.apply() is Outcome.APPLIED
+        assert scene.apply() is ApplyOutcome.APPLIED
     return tree, recorder
 
 
@@ -104,7 +104,7 @@ def test_a_cut_at_any_instant_leaves_a_camera_that_is_set_up_whole_at_the_next_s
         assert state.files["data/camerad.yaml"].data in (before, after), op
         again = restarted(fast / "again", state)
         # Nothing is left to do where only the last directory was not synchronised.
-        assert again.apply() in {Outcome.APPLIED, Outcome.NOTHING}, op
+        assert again.apply() in {ApplyOutcome.APPLIED, ApplyOutcome.NOTHING}, op
         judge(again, [6] if first else [5, 6])
     assert len(tried) > 30, "the operations of one life leave more states than that"
 

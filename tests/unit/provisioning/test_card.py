@@ -12,16 +12,16 @@ import pytest
 from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.provisioning import boot_partition as cards
-from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.status import Standing, standing_of
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> Card:
-    return Card(str(tmp_path))
+def card(tmp_path: Path) -> BootPartition:
+    return BootPartition(str(tmp_path))
 
 
-def names(card: Card) -> set[str]:
+def names(card: BootPartition) -> set[str]:
     return set(os.listdir(card.directory))
 
 
@@ -29,7 +29,7 @@ def refuse(number: int) -> OSError:
     return OSError(number, os.strerror(number))
 
 
-def test_a_file_is_there_whole_or_not_at_all(card: Card) -> None:
+def test_a_file_is_there_whole_or_not_at_all(card: BootPartition) -> None:
     assert card.read("a", 10) is None
     card.write("a", b"first")
     Path(card.directory, "a.new").write_bytes(b"cut off")
@@ -40,7 +40,7 @@ def test_a_file_is_there_whole_or_not_at_all(card: Card) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_write_that_fails_leaves_nothing_half(
-    number: int, card: Card, monkeypatch: pytest.MonkeyPatch
+    number: int, card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
         raise durable_files.explained("write", path, refuse(number))
@@ -51,7 +51,9 @@ def test_a_write_that_fails_leaves_nothing_half(
     assert names(card) == set()
 
 
-def test_an_error_of_the_card_is_no_full_card(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_card_is_no_full_card(
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only for want of room is a file written over in place, where it could be torn."""
     card.write("a", b"first")
 
@@ -64,7 +66,7 @@ def test_an_error_of_the_card_is_no_full_card(card: Card, monkeypatch: pytest.Mo
     assert card.read("a", 10) == b"first"
 
 
-def test_what_is_to_be_erased_goes_also_where_that_was_begun_before(card: Card) -> None:
+def test_what_is_to_be_erased_goes_also_where_that_was_begun_before(card: BootPartition) -> None:
     Path(card.directory, "a.erase").write_bytes(b"half overwritten")
     card.erase("a")
     card.erase("a")
@@ -72,7 +74,7 @@ def test_what_is_to_be_erased_goes_also_where_that_was_begun_before(card: Card) 
 
 
 def test_what_was_half_erased_is_overwritten_before_another_file_takes_its_name(
-    card: Card,
+    card: BootPartition,
 ) -> None:
     """Renamed over, its room would be free with what stands in it."""
     left = Path(card.directory, "a.erase")
@@ -88,7 +90,7 @@ def test_what_was_half_erased_is_overwritten_before_another_file_takes_its_name(
 
 
 def test_a_file_of_any_size_is_overwritten_with_little_memory(
-    card: Card, monkeypatch: pytest.MonkeyPatch
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The card's partition has 64 MB, and the unit that erases there 96 MB of memory."""
     size = (5 << 20) + 700
@@ -109,7 +111,7 @@ def test_a_file_of_any_size_is_overwritten_with_little_memory(
 
 
 def test_a_card_that_is_not_there_has_nothing(tmp_path: Path) -> None:
-    card = Card(str(tmp_path / "none"))
+    card = BootPartition(str(tmp_path / "none"))
     assert card.named_otherwise(()) == []
     assert card.holding(b"x", "") == ()
     for look in (lambda: card.read_only, card.overwrite_free_room):
@@ -118,7 +120,7 @@ def test_a_card_that_is_not_there_has_nothing(tmp_path: Path) -> None:
 
 
 def test_a_card_that_cannot_be_listed_is_told_where_it_matters(
-    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_path: str) -> None:
         raise refuse(errno.EIO)
@@ -131,7 +133,7 @@ def test_a_card_that_cannot_be_listed_is_told_where_it_matters(
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
-    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     card.write("a", b"secret")
     card.write("b", b"the secret")
@@ -148,7 +150,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
 
 
 def test_a_folder_that_cannot_be_listed_keeps_nothing_else_from_being_searched(
-    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path(card.directory, "b").mkdir()
     Path(card.directory, "c").mkdir()
@@ -167,7 +169,7 @@ def test_a_folder_that_cannot_be_listed_keeps_nothing_else_from_being_searched(
 
 
 def test_a_file_that_cannot_be_looked_at_is_told(
-    card: Card, monkeypatch: pytest.MonkeyPatch
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card.write("a", b"x")
 
@@ -180,7 +182,7 @@ def test_a_file_that_cannot_be_looked_at_is_told(
 
 
 def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
-    card: Card, monkeypatch: pytest.MonkeyPatch
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path(card.directory, "camerad-free-room").write_bytes(b"of a start that was cut off")
     monkeypatch.setattr(os.path, "ismount", lambda _path: True)
@@ -196,7 +198,7 @@ def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
 
 
 def test_free_room_is_filled_to_its_last_sector_and_free_again(
-    card: Card, monkeypatch: pytest.MonkeyPatch
+    card: BootPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = 3 * (1 << 20) + 700_000
     write, most = durable_files.write, []

@@ -14,9 +14,9 @@ import pytest
 
 from camerad.config.sections import DEVICE_ID
 from camerad.container.keys import SigningKey
-from camerad.office.camera_register import Camera, Register
+from camerad.office.camera_register import Register, RegisteredCamera
 from camerad.office.labels import sheet
-from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, Wording
+from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
 
 KEY = SigningKey.generate().public
 MADE = datetime(2026, 11, 26, 9, 30, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -25,11 +25,11 @@ COLLECTED = "2026-09-29T22:30:00+00:00"
 """Half past midnight of the next day in Berlin; and no month is longer than this."""
 
 
-def a_camera(name: str, collected: str = COLLECTED) -> Camera:
-    return Camera(name, KEY.thumbprint, KEY.jwk, None, None, None, collected)
+def a_camera(name: str, collected: str = COLLECTED) -> RegisteredCamera:
+    return RegisteredCamera(name, KEY.thumbprint, KEY.jwk, None, None, None, collected)
 
 
-def page_of(words: Wording, *names: str) -> str:
+def page_of(words: ReportWording, *names: str) -> str:
     return sheet(Register(tuple(a_camera(name) for name in names)), words, MADE)
 
 
@@ -54,7 +54,7 @@ def text_of(page: str) -> str:
     ids=["de", "en"],
 )
 def test_labels_speak_the_language_and_write_dates_as_it_does(
-    words: Wording, said: list[str]
+    words: ReportWording, said: list[str]
 ) -> None:
     page = page_of(words, "camera-07")
     assert f'<html lang="{words.code}">' in page
@@ -76,7 +76,9 @@ def test_what_stands_in_the_register_as_a_day_and_is_none_is_shown_as_it_is() ->
 
 
 @BOTH
-def test_all_of_every_name_is_on_paper_however_long_it_is(words: Wording, tmp_path: Path) -> None:
+def test_all_of_every_name_is_on_paper_however_long_it_is(
+    words: ReportWording, tmp_path: Path
+) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")

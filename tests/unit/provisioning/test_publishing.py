@@ -11,17 +11,17 @@ import pytest
 
 from camerad.container.keys import PublicKey, read_public_key
 from camerad.provisioning import orders
-from camerad.provisioning.boot_partition import Card
+from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.publishing import (
     DEVICE,
     DOCTOR,
     PATIENCE_SECONDS,
     PEM,
-    Device,
     NoKeyYetError,
+    PublishedDevice,
     publish,
 )
-from camerad.provisioning.state import PUBLISH, Kept
+from camerad.provisioning.state import PUBLISH, ProvisioningState
 from camerad.store import identity
 from tests.unit.provisioning.scene import OFFICE, Scene
 
@@ -55,12 +55,18 @@ def carry_out(scene: Scene) -> PublicKey:
     return made.key.public
 
 
-def left(scene: Scene, doctor: Path | None = None, daemon: Daemon | None = None) -> Device:
+def left(scene: Scene, doctor: Path | None = None, daemon: Daemon | None = None) -> PublishedDevice:
     clock: dict[str, Callable[..., float]] = {}
     if daemon is not None:
         clock = {"now": daemon.now, "pause": daemon.pause}  # type: ignore[dict-item]
     report = None if doctor is None else str(doctor)
-    return publish(Card(str(scene.boot)), Kept(str(scene.data)), str(scene.state), report, **clock)  # type: ignore[arg-type]
+    return publish(
+        BootPartition(str(scene.boot)),
+        ProvisioningState(str(scene.data)),
+        str(scene.state),
+        report,
+        **clock,
+    )  # type: ignore[arg-type]
 
 
 def test_a_camera_that_is_set_up_leaves_its_key_and_says_by_what(
@@ -71,7 +77,7 @@ def test_a_camera_that_is_set_up_leaves_its_key_and_says_by_what(
     (tmp_path / "doctor.txt").write_text(REPORT)
     assert (scene.data / PUBLISH).exists()
     made = left(scene, tmp_path / "doctor.txt")
-    said = msgspec.json.decode((scene.boot / DEVICE).read_bytes(), type=Device)
+    said = msgspec.json.decode((scene.boot / DEVICE).read_bytes(), type=PublishedDevice)
     assert said == made
     assert (said.device, said.serial, said.office) == ("camera-07", 5, OFFICE.public.thumbprint)
     assert said.key == key == read_public_key(str(scene.boot / PEM))
@@ -124,6 +130,6 @@ def test_a_report_that_no_program_can_read_is_left_all_the_same(
 
 def test_a_thumbprint_that_is_not_the_key_s_is_found() -> None:
     key = OFFICE.public
-    device = Device(1, "camerad", "x", "A" * 43, key.jwk, None, None, None, None)
+    device = PublishedDevice(1, "camerad", "x", "A" * 43, key.jwk, None, None, None, None)
     with pytest.raises(ValueError, match="not that of the key"):
         _ = device.key

@@ -16,7 +16,7 @@ import pytest
 from camerad.config.provisioning import NAME
 from camerad.provisioning import boot_partition as cards
 from camerad.provisioning import signing
-from camerad.provisioning.apply import Outcome
+from camerad.provisioning.apply import ApplyOutcome
 from camerad.provisioning.report import NAME as REPORT
 from tests.unit import other_kernel
 from tests.unit.provisioning.scene import OFFICE, SECRET, WIFI, Scene, document
@@ -104,7 +104,7 @@ def edited(scene: Scene) -> None:
 def test_no_secret_is_left_in_the_raw_bytes_of_a_card(scene: Scene, image: Image) -> None:
     edited(scene)
     assert image.raw().count(SECRET.encode()) > 1, "or there would be nothing to be overwritten"
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert SECRET.encode() not in image.raw()
     assert signing.sign(OFFICE, document(9, WIFI)).strip() not in image.raw()
     assert "with all of its free room" in scene.report
@@ -117,7 +117,7 @@ def test_without_overwriting_free_room_earlier_versions_would_be_found(
     """The test before could otherwise not fail."""
     edited(scene)
     monkeypatch.setattr(cards, "MOST_FREE", 0)
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert SECRET.encode() in image.raw()
     assert "Free room was not" in scene.report
 
@@ -127,7 +127,7 @@ def test_a_card_that_is_full_to_the_last_byte_has_its_file_taken(
 ) -> None:
     scene.put(document(9, WIFI))
     fill(image.at / "film.mp4")
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED
     assert SECRET.encode() not in image.raw()
     assert NAME not in scene.on_card
     assert "SET UP as camera-07." in scene.report, "the file that is gone has left room for it"
@@ -139,7 +139,7 @@ def test_on_a_full_card_a_wrong_file_is_told_where_there_was_a_report(
     scene.apply()
     scene.put(document(9), by=None)
     fill(image.at / "film.mp4")
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert f"NOT SET UP: {NAME} was refused (unsigned)." in scene.report
 
 
@@ -159,8 +159,8 @@ def test_a_card_that_is_read_only_keeps_its_file_and_the_camera_its_settings(
 ) -> None:
     scene.put(document(9, WIFI))
     subprocess.run(["mount", "-o", "remount,ro", str(image.at)], check=True)
-    assert scene.apply() is Outcome.REFUSED
+    assert scene.apply() is ApplyOutcome.REFUSED
     assert [order.why for order in scene.orders] == ["card_read_only"]
     assert NAME in scene.on_card
     subprocess.run(["mount", "-o", "remount,rw", str(image.at)], check=True)
-    assert scene.apply() is Outcome.APPLIED
+    assert scene.apply() is ApplyOutcome.APPLIED

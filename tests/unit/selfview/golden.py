@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.scene import Badge, Mirror, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import Badge, Mirror, OfficerStatus, RecordingScene, Scene, SoundScene
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
 from camerad.stream.frame import Geometry
@@ -50,13 +50,15 @@ class Case:
 CASES = (
     Case("self-view", Mirror()),
     Case("self-view-buffer", Mirror(30.0)),
-    Case("recording-sound", Recording(NOW_US - 754 * SECOND, Sound.ON)),
-    Case("recording-muted", Recording(NOW_US - 7 * SECOND, Sound.MUTED)),
-    Case("recording-no-sound", Recording(NOW_US - 4754 * SECOND, Sound.NONE)),
+    Case("recording-sound", RecordingScene(NOW_US - 754 * SECOND, SoundScene.ON)),
+    Case("recording-muted", RecordingScene(NOW_US - 7 * SECOND, SoundScene.MUTED)),
+    Case("recording-no-sound", RecordingScene(NOW_US - 4754 * SECOND, SoundScene.NONE)),
     Case("self-view-no-picture", Mirror(), picture=False),
-    Case("recording-no-picture", Recording(NOW_US - 754 * SECOND, Sound.ON), picture=False),
-    Case("status", Status(87, 312, WALL_US)),
-    Case("status-unknown", Status()),
+    Case(
+        "recording-no-picture", RecordingScene(NOW_US - 754 * SECOND, SoundScene.ON), picture=False
+    ),
+    Case("status", OfficerStatus(87, 312, WALL_US)),
+    Case("status-unknown", OfficerStatus()),
     Case("badge", Badge()),
 )
 SIZES = {"": (320, 240), "-portrait": (240, 320), "-large": (800, 480), "-wide": (480, 320)}

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.scene import DARK, Badge, Mirror, Recording, Scene, Sound, Status
+from camerad.behaviour.scene import (
+    DARK,
+    Badge,
+    Mirror,
+    OfficerStatus,
+    RecordingScene,
+    Scene,
+    SoundScene,
+)
 from camerad.selfview.lettering import CAPITAL, Lettering, size_of
 from camerad.selfview.overlay import BLACK, GREY, RED, WHITE, Designer, colour_bars, running_time
 from camerad.selfview.panel import Panel
@@ -17,11 +25,11 @@ PANELS = [(320, 240), (240, 320), (480, 320), (800, 480), (128, 160), (240, 240)
 SCENES: list[Scene] = [
     Mirror(),
     Mirror(30.0),
-    Recording(0, Sound.ON),
-    Recording(0, Sound.MUTED),
-    Recording(0, Sound.NONE),
-    Status(100, 6000, 0),
-    Status(),
+    RecordingScene(0, SoundScene.ON),
+    RecordingScene(0, SoundScene.MUTED),
+    RecordingScene(0, SoundScene.NONE),
+    OfficerStatus(100, 6000, 0),
+    OfficerStatus(),
     Badge(),
 ]
 
@@ -56,7 +64,7 @@ def test_capitals_of_the_main_line_are_a_twelfth_of_the_panel(
     size: tuple[int, int], language: str
 ) -> None:
     designer = Designer(*size, TEXTS[language])
-    for scene in (Mirror(), Mirror(30.0), Recording(0)):
+    for scene in (Mirror(), Mirror(30.0), RecordingScene(0)):
         overlay = designer.overlay(scene)
         # The topmost run of rows with white in the band is the main line, with its ascenders.
         band = overlay.picture[-overlay.band :]
@@ -77,7 +85,7 @@ def test_no_word_is_cut_on_any_panel(size: tuple[int, int], language: str) -> No
             # Whatever is white or grey keeps clear of the edges, or of the red frame.
             text = (overlay.picture > 60).all(axis=2)
             rows, columns = np.flatnonzero(text.any(axis=1)), np.flatnonzero(text.any(axis=0))
-            edge = max(4, height // 36) if isinstance(scene, Recording) else 0
+            edge = max(4, height // 36) if isinstance(scene, RecordingScene) else 0
             assert edge < columns[0]
             assert columns[-1] < width - 1 - edge
             assert rows[-1] < height - 1 - edge
@@ -92,7 +100,7 @@ def test_no_word_is_cut_on_any_panel(size: tuple[int, int], language: str) -> No
 def test_an_offices_long_text_becomes_smaller_and_stays_whole() -> None:
     word = "Polizeivollzugsbeamtenbekleidungsvorschrift"
     designer = Designer(240, 320, TEXTS["de"] | {"self_view": word, "recording": word})
-    for scene in (Mirror(), Recording(0)):
+    for scene in (Mirror(), RecordingScene(0)):
         text = (designer.overlay(scene).picture > 60).all(axis=2).any(axis=0)
         columns = np.flatnonzero(text)
         assert columns[0] > 0
@@ -115,13 +123,13 @@ def test_the_frame_is_red_on_every_side_and_only_while_recording() -> None:
         picture = designer.overlay(scene).picture
         sides = [picture[0], picture[-1], picture[:, 0], picture[:, -1]]
         framed = all((side == RED).all() for side in sides)
-        assert framed is isinstance(scene, Recording)
+        assert framed is isinstance(scene, RecordingScene)
     assert not designer.overlay(DARK).picture.any()
 
 
 def test_sound_that_is_on_muted_or_missing_looks_different() -> None:
     designer = Designer(320, 240, TEXTS["de"])
-    looks = {designer.overlay(Recording(0, sound)).picture.tobytes() for sound in Sound}
+    looks = {designer.overlay(RecordingScene(0, sound)).picture.tobytes() for sound in SoundScene}
     assert len(looks) == 3
 
 
@@ -147,10 +155,10 @@ def test_a_time_that_grows_longer_is_as_if_it_had_been_shown_from_the_beginning(
     width, height = size
     panel = Panel(width, height, width * 2, 16)
     grown, fresh = (Screen(panel, mirror=True, texts=TEXTS["de"]) for _ in range(2))
-    grown.show(Recording(0), 3599 * SECOND)
+    grown.show(RecordingScene(0), 3599 * SECOND)
     assert grown.tick(3600 * SECOND)
     assert not grown.tick(3600 * SECOND + 999_999)
-    fresh.show(Recording(0), 3600 * SECOND)
+    fresh.show(RecordingScene(0), 3600 * SECOND)
     assert (grown.pixels == fresh.pixels).all()
 
 

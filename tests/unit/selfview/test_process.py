@@ -19,11 +19,11 @@ import pytest
 
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import ConfigError
-from camerad.behaviour.scene import DARK, Mirror, Recording, Scene, Sound, to_wire
+from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene, SoundScene, to_wire
 from camerad.selfview.display import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
-from camerad.selfview.settings import SelfViewSettings, parse
+from camerad.selfview.settings import ViewerSettings, parse
 from camerad.selfview.viewer import STALE_US, Viewer
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
@@ -122,7 +122,9 @@ def test_nothing_is_shown_that_is_not_wanted(bench: Bench, device: Path, shared:
     assert bench.viewer.wait_us() is None
 
 
-@pytest.mark.parametrize("between", [DARK, Mirror(30.0), Recording(100 * SECOND, Sound.ON)])
+@pytest.mark.parametrize(
+    "between", [DARK, Mirror(30.0), RecordingScene(100 * SECOND, SoundScene.ON)]
+)
 def test_what_was_newest_is_shown_at_once_in_another_scene(
     bench: Bench, device: Path, shared: Shared, between: Scene
 ) -> None:
@@ -176,7 +178,7 @@ def test_a_picture_left_by_a_dead_camera_is_never_shown(
 def test_the_running_time_goes_on_without_a_picture(
     bench: Bench, device: Path, shared: Shared
 ) -> None:
-    bench.viewer.show(Recording(bench.clock.now_us()))
+    bench.viewer.show(RecordingScene(bench.clock.now_us()))
     seen = {device.read_bytes()}
     for second in range(1, 4):
         wait_us = bench.viewer.wait_us()
@@ -581,5 +583,5 @@ def test_settings_that_make_no_sense_are_refused(text: str) -> None:
 
 def test_settings_have_the_first_framebuffer_as_default() -> None:
     texts = TEXTS["en"]
-    expected = SelfViewSettings("/dev/fb0", "/sys/class/graphics/fb0", True, 30.0, texts)
+    expected = ViewerSettings("/dev/fb0", "/sys/class/graphics/fb0", True, 30.0, texts)
     assert parse(json.dumps({"texts": texts})) == expected

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from camerad.base.clock import SystemClock
-from camerad.stream.wire import CommandReader, Header, Kind, message
+from camerad.stream.wire import CommandReader, MessageHeader, MessageKind, message
 
 GROUP = 10
 PR_SET_PDEATHSIG = 1
@@ -94,12 +94,12 @@ class Camera:
             case "stop":
                 sys.exit(0)
 
-    def header(self) -> Header:
+    def header(self) -> MessageHeader:
         key = self.in_group == 0
         size = self.settings["size"] * (3 if key else 1)
         number = self.frame % 2**32
         now_us = self.clock.now_us() - self.back_us
-        return Header(Kind.PACKET, key, self.epoch, number, now_us, size)
+        return MessageHeader(MessageKind.PACKET, key, self.epoch, number, now_us, size)
 
     def packet(self) -> bytes:
         header = self.header()
@@ -108,22 +108,24 @@ class Camera:
 
     def sound(self) -> bytes:
         size = self.settings["size"] // 10
-        header = Header(Kind.SOUND, False, self.sound_epoch, self.unit, self.clock.now_us(), size)
+        header = MessageHeader(
+            MessageKind.SOUND, False, self.sound_epoch, self.unit, self.clock.now_us(), size
+        )
         self.unit += 1
         return header.pack() + footage(self.settings["seed"] + " sound", self.unit - 1, size)
 
     def beat(self, frozen: bool = False) -> None:
         pts_us = 1 if frozen else self.clock.now_us()
-        self.send(message(Kind.BEAT, {"frame": self.frame, "pts_us": pts_us}))
+        self.send(message(MessageKind.BEAT, {"frame": self.frame, "pts_us": pts_us}))
 
     def step(self, do: str, **what: Any) -> None:
         match do:
             case "hello":
-                self.send(message(Kind.HELLO, {"camera": "scripted", "pid": os.getpid()}))
+                self.send(message(MessageKind.HELLO, {"camera": "scripted", "pid": os.getpid()}))
             case "say":
-                self.send(message(Kind.HELLO, {"camera": "scripted", **what}))
+                self.send(message(MessageKind.HELLO, {"camera": "scripted", **what}))
             case "heard":
-                self.send(message(Kind.SOUND_STATE, what))
+                self.send(message(MessageKind.SOUND_STATE, what))
             case "loud":
                 while not self.sound_epoch:
                     self.obey(0.01)
@@ -143,9 +145,9 @@ class Camera:
             case "beat":
                 self.beat()
             case "gap":
-                self.send(message(Kind.GAP, what))
+                self.send(message(MessageKind.GAP, what))
             case "error":
-                self.send(message(Kind.ERROR, what))
+                self.send(message(MessageKind.ERROR, what))
             case "skip":
                 self.frame += what["frames"]
             case "age":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from camerad.stream.ring import Gap, Lease, PacketInfo, Reader, Ring
+from camerad.stream.ring import Gap, Lease, PacketInfo, Ring, RingReader
 
 FRAME_US = 100_000
 """Ten frames a second, so that a second is easily counted."""
@@ -55,13 +55,13 @@ def letters(infos: Iterable[PacketInfo]) -> str:
     return "".join(" I" if info.key else "P" for info in infos).strip()
 
 
-def drain(reader: Reader, **limits: int) -> Iterator[Lease]:
+def drain(reader: RingReader, **limits: int) -> Iterator[Lease]:
     while (lease := reader.take(10**12, **limits)) is not None:
         with lease:
             yield lease
 
 
-def read(reader: Reader, **limits: int) -> str:
+def read(reader: RingReader, **limits: int) -> str:
     """All that is there, as "IPP~ IPP" with "~" for each gap; checks the bytes on the way."""
     text = ""
     for lease in drain(reader, **limits):
@@ -76,7 +76,7 @@ def read(reader: Reader, **limits: int) -> str:
     return text.strip()
 
 
-def gaps(reader: Reader) -> list[Gap]:
+def gaps(reader: RingReader) -> list[Gap]:
     return [gap for lease in drain(reader) for gap in lease.gaps]
 
 

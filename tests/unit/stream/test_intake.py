@@ -12,7 +12,7 @@ from camerad.base.errors import WireError
 from camerad.stream import wire
 from camerad.stream.intake import Intake
 from camerad.stream.ring import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap, Ring
-from camerad.stream.wire import Header, Kind
+from camerad.stream.wire import MessageHeader, MessageKind
 
 SIZE = 100
 
@@ -39,14 +39,16 @@ class Wire:
 
     def packet(self, key: bool = False, size: int = SIZE) -> bytes:
         pts_us = self.time_of(self.frame)
-        header = Header(Kind.PACKET, key, self.epoch, self.frame % 2**32, pts_us, size)
+        header = MessageHeader(
+            MessageKind.PACKET, key, self.epoch, self.frame % 2**32, pts_us, size
+        )
         return header.pack() + payload(self.frame, size)
 
-    def send(self, data: bytes) -> list[Header]:
+    def send(self, data: bytes) -> list[MessageHeader]:
         self.theirs.sendall(data)
         return self.pump()
 
-    def pump(self) -> list[Header]:
+    def pump(self) -> list[MessageHeader]:
         headers = []
         while (header := self.intake.pump(self.ours, self.now_us)) is not None:
             headers.append(header)
@@ -67,7 +69,7 @@ class Wire:
             "from_us": self.time_of(first),
             "to_us": self.time_of(last),
         }
-        self.send(wire.message(Kind.GAP, body))
+        self.send(wire.message(MessageKind.GAP, body))
 
 
 @pytest.fixture
@@ -100,11 +102,11 @@ def test_packets_arrive_in_the_ring_as_they_were_sent(camera: Wire) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 28, 29, 100])
 def test_it_does_not_matter_in_which_pieces_a_message_arrives(camera: Wire, piece: int) -> None:
-    data = camera.packet(True) + wire.message(Kind.BEAT, {"frame": 1})
+    data = camera.packet(True) + wire.message(MessageKind.BEAT, {"frame": 1})
     headers = []
     for start in range(0, len(data), piece):
         headers += camera.send(data[start : start + piece])
-    assert [header.kind for header in headers] == [Kind.PACKET, Kind.BEAT]
+    assert [header.kind for header in headers] == [MessageKind.PACKET, MessageKind.BEAT]
     assert camera.intake.body == {"frame": 1}
     assert held(camera.ring) == "I"
 
@@ -316,12 +318,12 @@ def test_the_end_of_the_stream_is_told(camera: Wire) -> None:
 )
 def test_a_gap_of_another_form_is_refused(camera: Wire, body: dict[str, object]) -> None:
     with pytest.raises(WireError, match="not a gap"):
-        camera.send(wire.message(Kind.GAP, body))
+        camera.send(wire.message(MessageKind.GAP, body))
 
 
 def test_media_time_that_goes_back_is_refused(camera: Wire) -> None:
     camera.feed("I")
-    header = Header(Kind.PACKET, False, 1, 1, camera.time_of(0), SIZE)
+    header = MessageHeader(MessageKind.PACKET, False, 1, 1, camera.time_of(0), SIZE)
     with pytest.raises(WireError, match="goes back"):
         camera.send(header.pack())
 
@@ -339,7 +341,7 @@ def test_media_time_that_goes_back_across_a_restart_is_refused(camera: Wire) -> 
 @pytest.mark.parametrize("number", [0, 2**32 - 1])
 def test_frame_numbers_that_go_back_or_repeat_are_refused(camera: Wire, number: int) -> None:
     camera.feed("I")
-    header = Header(Kind.PACKET, False, 1, number, camera.time_of(1), SIZE)
+    header = MessageHeader(MessageKind.PACKET, False, 1, number, camera.time_of(1), SIZE)
     with pytest.raises(WireError, match=f"frame {number} comes after frame 0"):
         camera.send(header.pack())
 

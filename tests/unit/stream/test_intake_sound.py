@@ -13,7 +13,7 @@ from camerad.stream.intake import Intake
 from camerad.stream.ring import Ring
 from camerad.stream.sound import SOUND_LOST
 from camerad.stream.sound_intake import SoundIntake
-from camerad.stream.wire import Header, Kind
+from camerad.stream.wire import MessageHeader, MessageKind
 
 SIZE = 100
 UNIT_US = 21_333
@@ -44,11 +44,13 @@ class Wire:
             pass
 
     def unit(self, number: int, at: int | None = None, epoch: int = 2) -> bytes:
-        header = Header(Kind.SOUND, False, epoch, number, time_of(at or number), SIZE)
+        header = MessageHeader(MessageKind.SOUND, False, epoch, number, time_of(at or number), SIZE)
         return header.pack() + payload(number, SIZE)
 
     def picture(self, number: int) -> bytes:
-        header = Header(Kind.PACKET, number == 0, 1, number, 1 + number * 33_333, SIZE)
+        header = MessageHeader(
+            MessageKind.PACKET, number == 0, 1, number, 1 + number * 33_333, SIZE
+        )
         return header.pack() + payload(number, SIZE)
 
     def held(self) -> tuple[list[int], list[Gap]]:
@@ -121,7 +123,7 @@ def test_a_number_or_a_time_that_goes_back_costs_this_unit_and_nothing_else(
     wire: Wire, number: int, at: int
 ) -> None:
     wire.send(wire.picture(0) + wire.unit(1))
-    header = Header(Kind.SOUND, False, 2, number, time_of(at), SIZE)
+    header = MessageHeader(MessageKind.SOUND, False, 2, number, time_of(at), SIZE)
     wire.send(header.pack() + payload(number, SIZE) + wire.picture(1) + wire.unit(2))
     numbers, gaps = wire.held()
     assert numbers == [1, 2]

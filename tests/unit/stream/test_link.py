@@ -30,7 +30,7 @@ from camerad.behaviour.recovery import Budget
 from camerad.stream import frame, link, newest, process, rest
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.process import CaptureProcess, StampState
-from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Reader, Ring
+from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Ring, RingReader
 from tests import waiting
 
 CLOCK = SystemClock()
@@ -59,7 +59,7 @@ class Rig:
         self.happened: list[tuple[str, Any]] = []
         self.news = threading.Condition()
         self.link: CaptureLink | None = None
-        self.readers: list[Reader] = []
+        self.readers: list[RingReader] = []
 
     def run(self, *runs: list[dict[str, Any]], **options: Any) -> CaptureLink:
         """Start the link; its process follows the first script, then the next one, ..."""
@@ -102,11 +102,11 @@ class Rig:
             assert self.news.wait_for(lambda: len(self.all(name)) >= count, PATIENCE), self.happened
             return self.all(name)[count - 1]
 
-    def follow(self) -> Reader:
+    def follow(self) -> RingReader:
         self.readers.append(self.ring.follow())
         return self.readers[-1]
 
-    def take(self, reader: Reader, packets: int) -> tuple[list[PacketInfo], list[Gap]]:
+    def take(self, reader: RingReader, packets: int) -> tuple[list[PacketInfo], list[Gap]]:
         """That many packets; their bytes are checked."""
         infos: list[PacketInfo] = []
         gaps: list[Gap] = []

@@ -12,7 +12,7 @@ import pytest
 from stream_helpers import FRAME_US, Stream, drain, gaps, held, letters, payload, read
 
 from camerad.base.errors import RingError
-from camerad.stream.groups import Group, Run
+from camerad.stream.groups import ByteRun, Group
 from camerad.stream.ring import (
     CAPTURE_RESTARTED,
     FRAMES_LOST,
@@ -1070,7 +1070,7 @@ def test_a_writer_and_a_reader_at_full_speed_lose_nothing_that_is_not_stated() -
 def records() -> int:
     """How many groups and runs are in memory."""
     assert not gc.isenabled()
-    return sum(isinstance(one, Group | Run) for one in gc.get_objects())
+    return sum(isinstance(one, Group | ByteRun) for one in gc.get_objects())
 
 
 @pytest.fixture

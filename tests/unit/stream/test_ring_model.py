@@ -18,7 +18,7 @@ from stream_helpers import payload
 
 from camerad.base.errors import RingError
 from camerad.stream.groups import Group
-from camerad.stream.ring import Gap, Lease, PacketInfo, Reader, Ring
+from camerad.stream.ring import Gap, Lease, PacketInfo, Ring, RingReader
 
 GROUP_US = 1_000_000
 
@@ -28,7 +28,7 @@ class RingMachine(RuleBasedStateMachine):
     number of pictures that were not."""
 
     ring: Ring
-    reader: Reader | None
+    reader: RingReader | None
     lease: Lease | None
 
     @initialize(capacity=st.integers(1, 600), seconds=st.sampled_from([0.0, 1.0, 2.5, 1000.0]))

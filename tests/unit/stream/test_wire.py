@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from camerad.base.errors import WireError
 from camerad.stream import wire
-from camerad.stream.wire import CommandReader, Header, Kind
+from camerad.stream.wire import CommandReader, MessageHeader, MessageKind
 
 FOOTAGE = st.one_of(
-    st.tuples(st.just(Kind.PACKET), st.booleans(), st.integers(1, wire.MAX_PACKET)),
-    st.tuples(st.just(Kind.SOUND), st.just(False), st.integers(1, wire.MAX_SOUND)),
+    st.tuples(st.just(MessageKind.PACKET), st.booleans(), st.integers(1, wire.MAX_PACKET)),
+    st.tuples(st.just(MessageKind.SOUND), st.just(False), st.integers(1, wire.MAX_SOUND)),
 )
 HEADERS = st.builds(
-    lambda footage, *rest: Header(footage[0], footage[1], *rest, footage[2]),
+    lambda footage, *rest: MessageHeader(footage[0], footage[1], *rest, footage[2]),
     FOOTAGE,
     st.integers(0, 2**32 - 1),
     st.integers(0, 2**32 - 1),
@@ -26,13 +26,13 @@ HEADERS = st.builds(
 
 
 @given(HEADERS)
-def test_a_header_comes_out_as_it_went_in(header: Header) -> None:
+def test_a_header_comes_out_as_it_went_in(header: MessageHeader) -> None:
     assert wire.unpack(header.pack()) == header
     assert wire.unpack(memoryview(bytearray(header.pack()))) == header
 
 
 def test_the_header_is_laid_out_as_documented() -> None:
-    header = Header(Kind.PACKET, True, 0x01020304, 5, 6, 7)
+    header = MessageHeader(MessageKind.PACKET, True, 0x01020304, 5, 6, 7)
     assert header.pack() == (
         b"CW1\n" b"\x01" b"\x01" b"\0\0" b"\x04\x03\x02\x01" b"\x05\0\0\0"
         b"\x06\0\0\0\0\0\0\0" b"\x07\0\0\0"
@@ -60,14 +60,14 @@ def test_what_is_not_of_the_format_is_refused(data: bytes, complaint: str) -> No
 
 
 def test_a_message_is_a_header_and_a_json_object() -> None:
-    data = wire.message(Kind.BEAT, {"frame": 7})
+    data = wire.message(MessageKind.BEAT, {"frame": 7})
     header = wire.unpack(data[: wire.HEADER.size])
-    assert (header.kind, header.length) == (Kind.BEAT, len(data) - wire.HEADER.size)
+    assert (header.kind, header.length) == (MessageKind.BEAT, len(data) - wire.HEADER.size)
     assert wire.parse_body(data[wire.HEADER.size :]) == {"frame": 7}
 
 
 def test_footage_is_what_may_be_in_locked_memory_only() -> None:
-    assert {Kind.PACKET, Kind.SOUND} == wire.FOOTAGE
+    assert {MessageKind.PACKET, MessageKind.SOUND} == wire.FOOTAGE
 
 
 def test_a_command_can_say_that_there_is_nobody() -> None:

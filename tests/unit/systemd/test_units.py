@@ -18,7 +18,7 @@ from camerad.base.errors import EX_CONFIG, EX_REBOOT, EX_USAGE
 from camerad.behaviour import budget
 from camerad.cli import main, options
 from camerad.config.provisioning import NAME
-from camerad.config.sections import Device
+from camerad.config.sections import DeviceSettings
 from camerad.provisioning import status
 from camerad.provisioning.publishing import DEVICE
 from camerad.provisioning.state import PUBLISH
@@ -163,12 +163,16 @@ def test_only_the_daemon_s_own_word_reboots_the_machine() -> None:
 
 
 def test_the_daemon_asks_for_the_power_off_where_the_units_look_for_it() -> None:
-    file = str(Device().runtime_dir / "power-off")
+    file = str(DeviceSettings().runtime_dir / "power-off")
     assert one("camerad-power-off.path", "Path.PathExists") == file
     assert one("camerad-power-off.service", "Service.ExecStart") == f"/usr/bin/cat {file}"
     assert one("camerad.service", "Unit.ConditionPathExists") == f"!{file}"
-    assert f"/run/{one('camerad.service', 'Service.RuntimeDirectory')}" == str(Device().runtime_dir)
-    assert f"/var/lib/{one('camerad.service', 'Service.StateDirectory')}" == str(Device().state_dir)
+    assert f"/run/{one('camerad.service', 'Service.RuntimeDirectory')}" == str(
+        DeviceSettings().runtime_dir
+    )
+    assert f"/var/lib/{one('camerad.service', 'Service.StateDirectory')}" == str(
+        DeviceSettings().state_dir
+    )
     given = settings("camerad-power-off.service")
     assert given["Unit.SuccessAction"] == given["Unit.FailureAction"] == ["poweroff"]
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from camerad.behaviour.update import Camera, Offer, Running
+from camerad.behaviour.update import CameraStatus, Offer, RunningVersion
 from camerad.update.backend import Backend
-from camerad.update.boot_selection import NAME, Autoboot, Card
+from camerad.update.boot_selection import NAME, Autoboot, BootSelection
 from camerad.update.errors import UpdateError
 from camerad.update.rauc import Rauc
-from camerad.update.state import Kept, prepare
+from camerad.update.state import UpdateFile, prepare
 from camerad.update.updater import Updates
 
 OLD, NEW = "0.1.0-1", "0.2.0-2"
 COMPATIBLE = "camerad-debian-all"
-DOCKED = Camera("idle", ("docked",))
+DOCKED = CameraStatus("idle", ("docked",))
 
 
 class PlayedRauc(Rauc):
@@ -56,10 +56,10 @@ class Scene:
     root: Path
     slot: str = "A"
     version: str = OLD
-    camera: Camera | None = DOCKED
+    camera: CameraStatus | None = DOCKED
     faults: tuple[str, ...] | None = ()
-    card: Card = field(init=False)
-    kept: Kept = field(init=False)
+    card: BootSelection = field(init=False)
+    kept: UpdateFile = field(init=False)
     bundle: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class Scene:
         (self.root / "boot" / NAME).write_bytes(Autoboot("A").text())
         self.bundle = self.root / "new.raucb"
         self.bundle.write_bytes(b"a bundle")
-        self.card = Card(str(self.root / "boot"))
+        self.card = BootSelection(str(self.root / "boot"))
         self.kept = prepare(str(self.root / "data" / "update"))
 
     @property
@@ -75,8 +75,8 @@ class Scene:
         return Updates(self.card, self.kept, lambda: self.camera, lambda: self.faults)
 
     @property
-    def running(self) -> Running:
-        return Running(COMPATIBLE, self.version, "0.1.0-0", self.slot, self.card.primary)
+    def running(self) -> RunningVersion:
+        return RunningVersion(COMPATIBLE, self.version, "0.1.0-0", self.slot, self.card.primary)
 
     def backend(self) -> Backend:
         return Backend(self.card, self.kept, self.slot)

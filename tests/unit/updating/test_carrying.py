@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from camerad.base.errors import EX_REBOOT, StorageError
-from camerad.behaviour.update import Camera, Phase, other
+from camerad.behaviour.update import CameraStatus, UpdatePhase, other
 from camerad.update import updater
 from camerad.update.boot_selection import NAME, PARTITIONS, SIZE, Autoboot
-from camerad.update.errors import NotNowError, RefusedError, TrialFailedError, UpdateError
+from camerad.update.errors import (
+    BundleRefusedError,
+    TrialFailedError,
+    UpdateError,
+    UpdateNotNowError,
+)
 from camerad.update.state import MOST, PENDING, prepare
 from tests.unit.updating.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
@@ -34,11 +39,11 @@ def pending(scene: Scene) -> bool:
 def test_an_update_from_its_bundle_to_the_system_that_starts_by_default(scene: Scene) -> None:
     scene.install()
     assert scene.card.primary == "A", "nothing starts by default before it was tried"
-    assert (scene.kept.state.phase, scene.kept.state.slot) == (Phase.TO_TRY, "B")
+    assert (scene.kept.state.phase, scene.kept.state.slot) == (UpdatePhase.TO_TRY, "B")
     scene.updates.attempt()
     assert scene.start("B", NEW) == "trying"
     assert scene.card.primary == "A"
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
     assert scene.card.primary == "B"
     assert outcomes(scene) == ["to_try", "confirmed"]
     assert not pending(scene), "an ordinary start has nothing to look at"
@@ -54,7 +59,7 @@ def test_and_back_again(scene: Scene) -> None:
     scene.install(scene.rauc(OLD))
     scene.updates.attempt()
     assert scene.start("A", OLD) == "trying"
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
     assert scene.card.primary == "A"
     assert len(outcomes(scene)) == 4
 
@@ -66,10 +71,10 @@ def test_a_system_that_never_came_up_is_given_up(scene: Scene) -> None:
     assert outcomes(scene) == ["to_try", "fell_back"]
     assert not pending(scene)
     # The stick is still there, and must not begin it anew for ever.
-    with pytest.raises(RefusedError, match="tried in vain"):
+    with pytest.raises(BundleRefusedError, match="tried in vain"):
         scene.install()
     scene.install(again=True)
-    assert scene.kept.state.phase is Phase.TO_TRY
+    assert scene.kept.state.phase is UpdatePhase.TO_TRY
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_a_system_that_never_came_up_is_given_up(scene: Scene) -> None:
 def test_a_system_on_trial_that_does_not_work_has_the_machine_start_the_former_one(
     scene: Scene,
     monkeypatch: pytest.MonkeyPatch,
-    camera: Camera | None,
+    camera: CameraStatus | None,
     faults: tuple[str, ...] | None,
     why: str,
 ) -> None:
@@ -119,7 +124,7 @@ def test_a_daemon_on_trial_is_waited_for(scene: Scene, monkeypatch: pytest.Monke
         scene.camera = DOCKED
 
     monkeypatch.setattr(updater.time, "sleep", passes)
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
 
 
 def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) -> None:
@@ -127,14 +132,14 @@ def test_what_the_doctor_found_before_is_no_fault_of_the_update_s(scene: Scene) 
     scene.install()
     scene.updates.attempt()
     scene.start("B", NEW)
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.CONFIRMED
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.CONFIRMED
 
 
 def test_without_the_doctor_s_report_nothing_is_installed(scene: Scene) -> None:
     scene.faults = None
-    with pytest.raises(NotNowError, match="the doctor's report could not be made"):
+    with pytest.raises(UpdateNotNowError, match="the doctor's report could not be made"):
         scene.install()
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
     assert outcomes(scene) == []
 
 
@@ -152,36 +157,36 @@ def test_a_system_that_cannot_be_committed_is_not_kept(scene: Scene) -> None:
 
 
 def test_only_the_system_on_trial_is_confirmed(scene: Scene) -> None:
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.IDLE
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.IDLE
     scene.install()
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.TO_TRY
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.TO_TRY
     scene.updates.attempt()
-    assert scene.updates.confirm(scene.slot, scene.version) is Phase.TRYING, (
+    assert scene.updates.confirm(scene.slot, scene.version) is UpdatePhase.TRYING, (
         "in slot A there is no trial"
     )
     assert scene.card.primary == "A"
 
 
 @pytest.mark.parametrize(
-    "camera", [None, Camera("idle", ()), Camera("recording", ("docked",))], ids=str
+    "camera", [None, CameraStatus("idle", ()), CameraStatus("recording", ("docked",))], ids=str
 )
 def test_nothing_begins_while_the_camera_is_worn_or_records(
-    scene: Scene, camera: Camera | None
+    scene: Scene, camera: CameraStatus | None
 ) -> None:
     scene.camera = camera
-    with pytest.raises(NotNowError):
+    with pytest.raises(UpdateNotNowError):
         scene.install()
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
     scene.camera = DOCKED
     scene.install()
     scene.camera = camera
-    with pytest.raises(NotNowError):
+    with pytest.raises(UpdateNotNowError):
         scene.updates.attempt()
-    assert scene.kept.state.phase is Phase.TO_TRY
+    assert scene.kept.state.phase is UpdatePhase.TO_TRY
 
 
 def test_a_trial_needs_something_to_try(scene: Scene) -> None:
-    with pytest.raises(NotNowError, match="no update waits"):
+    with pytest.raises(UpdateNotNowError, match="no update waits"):
         scene.updates.attempt()
 
 
@@ -189,12 +194,12 @@ def test_an_installation_ends_when_the_camera_is_taken(scene: Scene) -> None:
     rauc = scene.rauc()
 
     def taken() -> None:
-        scene.camera = Camera("idle", ())
+        scene.camera = CameraStatus("idle", ())
 
     rauc.meanwhile = taken
     with pytest.raises(UpdateError, match="not in its dock"):
         scene.install(rauc)
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
     assert not pending(scene)
     assert scene.start("A", OLD) == "idle"
 
@@ -205,7 +210,7 @@ def test_of_two_sticks_at_once_one_is_installed(scene: Scene) -> None:
 
     def another() -> None:
         for begin in (scene.install, scene.updates.attempt):
-            with pytest.raises(NotNowError, match="another command") as refused:
+            with pytest.raises(UpdateNotNowError, match="another command") as refused:
                 begin()
             told.append(str(refused.value))
 
@@ -224,7 +229,7 @@ def test_what_goes_wrong_once_the_slot_is_active_takes_nothing_back(scene: Scene
 
     with pytest.raises(UpdateError, match="not in its dock"):
         scene.install(Late(scene.rauc().offer, scene.backend))
-    assert scene.kept.state.phase is Phase.TO_TRY
+    assert scene.kept.state.phase is UpdatePhase.TO_TRY
     scene.updates.attempt()
 
 
@@ -238,7 +243,7 @@ def test_an_installation_that_the_power_cut_off_is_forgotten(scene: Scene) -> No
     before = scene.kept.read
     with pytest.raises(KeyboardInterrupt):
         scene.install(rauc)
-    assert before().state.phase is Phase.IDLE
+    assert before().state.phase is UpdatePhase.IDLE
     # As a loss of power leaves it, without anybody who cleans up.
     scene.install()
     state = Path(scene.kept.directory, "update.json")
@@ -253,21 +258,21 @@ def test_a_rauc_that_activates_nothing_has_not_installed_it(scene: Scene) -> Non
     rauc.activates = False
     with pytest.raises(UpdateError, match="without activating"):
         scene.install(rauc)
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
 
 
 def test_what_is_not_for_this_camera_changes_nothing(scene: Scene) -> None:
     for rauc in (scene.rauc("0.0.1-1"), scene.rauc(compatible="another"), scene.rauc(OLD)):
-        with pytest.raises(RefusedError):
+        with pytest.raises(BundleRefusedError):
             scene.install(rauc)
     rauc = scene.rauc()
-    rauc.error = RefusedError("not trusted")
-    with pytest.raises(RefusedError, match="not trusted"):
+    rauc.error = BundleRefusedError("not trusted")
+    with pytest.raises(BundleRefusedError, match="not trusted"):
         scene.install(rauc)
     scene.bundle.unlink()
-    with pytest.raises(RefusedError, match="no such file"):
+    with pytest.raises(BundleRefusedError, match="no such file"):
         scene.install()
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
     assert outcomes(scene) == []
 
 
@@ -345,13 +350,13 @@ def test_nobody_else_writes_a_slot_or_spoils_the_one_that_runs(
     with pytest.raises(UpdateError):
         scene.backend().call(words)
     assert scene.card.primary == "A"
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
 
 
 def test_rauc_may_say_what_is_so(scene: Scene) -> None:
     assert scene.backend().call(["set-primary", "A"]) is None
     assert scene.backend().call(["set-state", "A", "good"]) is None
-    assert scene.kept.state.phase is Phase.IDLE
+    assert scene.kept.state.phase is UpdatePhase.IDLE
 
 
 # ---------------------------------------------------------------------------------- autoboot.txt

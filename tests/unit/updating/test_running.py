@@ -9,7 +9,7 @@ import pytest
 from camerad import __version__
 from camerad.behaviour import update
 from camerad.update import image_version, running_system
-from camerad.update.boot_selection import NAME, Autoboot, Card
+from camerad.update.boot_selection import NAME, Autoboot, BootSelection
 from camerad_image import updates
 
 
@@ -28,9 +28,9 @@ def test_a_system_knows_itself_by_what_the_recipe_wrote(
     (tmp_path / "cmdline").write_text("quiet rauc.slot=B ro\n")
     (tmp_path / NAME).write_bytes(Autoboot("A").text())
     found = running_system.running(
-        Card(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
+        BootSelection(str(tmp_path)), str(tmp_path / "system.conf"), str(tmp_path / "cmdline")
     )
-    assert found == update.Running("camerad-debian-all", release, updates.MINIMUM, "B", "A")
+    assert found == update.RunningVersion("camerad-debian-all", release, updates.MINIMUM, "B", "A")
 
 
 def parsed(path: Path) -> dict[str, str]:
@@ -48,7 +48,7 @@ def test_a_system_in_no_slot_has_no_updates(tmp_path: Path, cmdline: str) -> Non
 
 def test_a_system_without_a_keyring_says_so(tmp_path: Path) -> None:
     with pytest.raises(running_system.UpdateError, match="KEYRING="):
-        running_system.running(Card(str(tmp_path)), str(tmp_path / "system.conf"))
+        running_system.running(BootSelection(str(tmp_path)), str(tmp_path / "system.conf"))
 
 
 def test_a_recording_says_by_which_camerad_and_which_image_it_was_made(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from camerad.base.errors import StorageError
-from camerad.update.outbox import Facts
+from camerad.update.outbox import UpdateOutbox
 from camerad.update.state import FOLDER
 from tests.unit.updating.scene import NEW, OLD, Scene
 
@@ -43,10 +43,10 @@ def outcomes(ledger: Ledger) -> list[str]:
     return [facts["outcome"] for _, facts in ledger.said]
 
 
-def facts(scene: Scene, state: Path) -> Facts:
+def facts(scene: Scene, state: Path) -> UpdateOutbox:
     directory = Path(scene.kept.directory)
     assert directory.name == FOLDER
-    return Facts(directory.parent, str(state))
+    return UpdateOutbox(directory.parent, str(state))
 
 
 def test_what_happens_between_two_starts_and_while_it_runs_is_told(
@@ -85,7 +85,7 @@ def test_a_ledger_that_does_not_take_it_is_told_again(scene: Scene, state: Path)
 
 def test_a_camera_without_updates_has_nothing_to_tell(scene: Scene, state: Path) -> None:
     ledger: Any = Ledger()
-    Facts(None, str(state)).tell(ledger)
+    UpdateOutbox(None, str(state)).tell(ledger)
     facts(scene, state).tell(ledger)
     assert ledger.said == []
 
