@@ -25,19 +25,19 @@ set -u
 # Unit tests that cover no more of what has to be covered than the others: of other modules; with a
 # process that has to answer in time; or that try every length of something, or hundreds of examples.
 untraced='tests/unit/badges tests/unit/campaign tests/unit/capture tests/unit/image
-    tests/unit/selfview tests/unit/systemd tests/unit/test_journal.py
+    tests/unit/selfview tests/unit/systemd tests/unit/base/test_journal.py
     tests/unit/test_clapper.py tests/unit/hardware/test_display.py
-    tests/unit/commands/test_keys_command.py tests/unit/commands/test_office_machine.py
-    tests/unit/commands/test_provision_office_key.py
-    tests/unit/evidence/test_checker.py tests/unit/evidence/test_sheet.py
-    tests/unit/evidence/test_store_intake.py tests/unit/stream/test_wire.py
+    tests/unit/cli/test_keys_command.py tests/unit/cli/test_office_machine.py
+    tests/unit/cli/test_provision_office_key.py
+    tests/unit/verify/test_checker.py tests/unit/office/test_cover_sheet.py
+    tests/unit/store/test_store_intake.py tests/unit/stream/test_wire.py
     tests/unit/stream/test_link.py tests/unit/stream/test_link_sound.py
     tests/unit/stream/test_ring_model.py
     tests/unit/behaviour/test_gestures_machine.py tests/unit/behaviour/test_stages_machine.py
     tests/unit/config/test_config_shipped.py
-    tests/unit/evidence/test_ledger_cut_short.py tests/unit/evidence/test_ledger_histories.py
-    tests/unit/evidence/test_repair_anywhere.py tests/unit/evidence/test_unseal.py
-    tests/unit/evidence/test_verify.py tests/unit/evidence/test_verify_fuzz.py
+    tests/unit/ledger/test_ledger_cut_short.py tests/unit/ledger/test_ledger_histories.py
+    tests/unit/store/test_repair_anywhere.py tests/unit/office/test_decrypt.py
+    tests/unit/verify/test_judge.py tests/unit/verify/test_verify_fuzz.py
     tests/unit/provisioning/test_applying_crash.py'
 # Unit tests that wait more than they compute, and so have to cover nothing: for deadlines that run
 # out, for simulated hardware in real time, for a card that hangs.
@@ -45,8 +45,8 @@ waiting='tests/unit/capture/test_hardware.py tests/unit/capture/test_memory.py
     tests/unit/capture/test_process.py tests/unit/doctor/test_hanging_card.py
     tests/unit/test_oversight.py'
 # Whole spaces and years among the unit tests.
-vast='tests/unit/behaviour/test_stages_promises.py tests/unit/evidence/test_hour_of_sound.py
-    tests/unit/evidence/test_retention_years.py'
+vast='tests/unit/behaviour/test_stages_promises.py tests/unit/recording/test_hour_of_sound.py
+    tests/unit/store/test_retention_years.py'
 
 # pytest is ended as by Ctrl-C, so that it still says what has failed, and a minute later in any case.
 # The longest tests are told in the end: whoever adds one sees what it costs.

@@ -6,8 +6,30 @@ cameras may run beside these tests, and go first.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+from recorder_bench import DEADLINE, Bench
 
 settings.register_profile(
     "campaign", settings.get_profile("ci"), derandomize=False, max_examples=500
 )
+
+
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(str(tmp_path))
+    yield made
+    if made.recorder is not None:
+        made.recorder.stop(0, 0)
+        assert made.recorder.join(DEADLINE)

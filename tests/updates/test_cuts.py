@@ -33,7 +33,7 @@ from tests.campaign.blocklog import SUPERBLOCK_TORN, WRITE
 from tests.campaign.blockstates import Entry, Log, State, lie, states, torn_at
 from tests.campaign.checking import CHECK
 from tests.crash.runs import FAST
-from tests.unit.updating.scene import DOCKED
+from tests.unit.update.scene import DOCKED
 from tests.updates import card
 from tests.updates.card import IMAGE, Start, System
 from tests.updates.story import EVIDENCE, NEW, OLD, TRY, Story, install

@@ -23,7 +23,7 @@ from camerad.update.errors import BundleRefusedError, UpdateError
 from camerad.update.rauc import Rauc
 from camerad_image import updates
 from camerad_image.boards import SLOTS
-from tests.unit.updating.scene import COMPATIBLE, NEW, OLD, Scene
+from tests.unit.update.scene import COMPATIBLE, NEW, OLD, Scene
 from tests.updates import pki
 
 

@@ -1,0 +1,102 @@
+"""The ledger says what became of an update, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camerad.base.errors import StorageError
+from camerad.update.outbox import UpdateOutbox
+from camerad.update.state import FOLDER
+from tests.unit.update.scene import NEW, OLD, Scene
+
+
+class Ledger:
+    """Takes entries, and refuses them while `refuses`."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.refuses = False
+
+    def append(self, kind: str, **facts: Any) -> None:
+        if self.refuses:
+            raise StorageError("the card is gone")
+        self.said.append((kind, facts))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    made = tmp_path / "state"
+    made.mkdir()
+    return made
+
+
+def outcomes(ledger: Ledger) -> list[str]:
+    assert {kind for kind, _ in ledger.said} <= {"updated"}
+    return [facts["outcome"] for _, facts in ledger.said]
+
+
+def facts(scene: Scene, state: Path) -> UpdateOutbox:
+    directory = Path(scene.kept.directory)
+    assert directory.name == FOLDER
+    return UpdateOutbox(directory.parent, str(state))
+
+
+def test_what_happens_between_two_starts_and_while_it_runs_is_told(
+    scene: Scene, state: Path
+) -> None:
+    ledger: Any = Ledger()
+    scene.install()
+    daemon = facts(scene, state)
+    daemon.tell(ledger)
+    assert ledger.said == [
+        ("updated", {"outcome": "to_try", "version": NEW, "before": OLD, "slot": "B"})
+    ]
+    daemon.tell(ledger)
+    scene.updates.attempt()
+    daemon = facts(scene, state)
+    daemon.tell(ledger)
+    scene.start("B", NEW)
+    scene.updates.confirm(scene.slot, scene.version)
+    daemon.tell(ledger)
+    daemon.tell(ledger)
+    facts(scene, state).tell(ledger)
+    assert outcomes(ledger) == ["to_try", "confirmed"]
+
+
+def test_a_ledger_that_does_not_take_it_is_told_again(scene: Scene, state: Path) -> None:
+    ledger: Any = Ledger()
+    scene.install()
+    daemon = facts(scene, state)
+    ledger.refuses = True
+    with pytest.raises(StorageError):
+        daemon.tell(ledger)
+    ledger.refuses = False
+    daemon.tell(ledger)
+    assert outcomes(ledger) == ["to_try"]
+
+
+def test_a_camera_without_updates_has_nothing_to_tell(scene: Scene, state: Path) -> None:
+    ledger: Any = Ledger()
+    UpdateOutbox(None, str(state)).tell(ledger)
+    facts(scene, state).tell(ledger)
+    assert ledger.said == []
+
+
+def test_what_cannot_be_read_keeps_no_camera_from_recording(
+    scene: Scene, state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger: Any = Ledger()
+    scene.install()
+    path = Path(scene.kept.directory, "update.json")
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+    facts(scene, state).tell(ledger)
+    assert ledger.said == []
