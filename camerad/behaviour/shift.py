@@ -177,7 +177,7 @@ class ShiftBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class ShiftEnded:
+class ShiftOver:
     """Write down that a shift has ended."""
 
     why: ShiftEndReason
@@ -190,7 +190,7 @@ class ShiftRefused:
     why: Refusal
 
 
-Effect: TypeAlias = ShiftBegan | ShiftEnded | ShiftRefused | Cue
+Effect: TypeAlias = ShiftBegan | ShiftOver | ShiftRefused | Cue
 Result: TypeAlias = tuple[ShiftState, tuple[Effect, ...]]
 
 
@@ -322,14 +322,14 @@ def _known(state: ShiftState, known: ShiftKnown) -> Result:
     if state.shift is not None:
         return state, ()  # a newer one, while the ledger could not be opened
     if known.began_us is None:
-        return state, (ShiftEnded(ShiftEndReason.UNKNOWN_TIME),)
+        return state, (ShiftOver(ShiftEndReason.UNKNOWN_TIME),)
     shift = Shift(known.wearer, known.began_us, known.source)
     return replace(state, shift=shift, looking_until_us=None, to_look=False), ()
 
 
 def _begin(state: ShiftState, shift: Shift) -> Result:
     relieved: tuple[Effect, ...] = (
-        () if state.shift is None else (ShiftEnded(ShiftEndReason.RELIEVED),)
+        () if state.shift is None else (ShiftOver(ShiftEndReason.RELIEVED),)
     )
     state = replace(
         state,
@@ -344,4 +344,4 @@ def _begin(state: ShiftState, shift: Shift) -> Result:
 
 def _close(state: ShiftState, why: ShiftEndReason) -> Result:
     state = replace(state, shift=None, due=None, acknowledged_us=None)
-    return state, (ShiftEnded(why), Cue(CueKind.SHIFT_ENDED))
+    return state, (ShiftOver(why), Cue(CueKind.SHIFT_ENDED))

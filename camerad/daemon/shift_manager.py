@@ -140,7 +140,7 @@ class ShiftManager:
                         began=self._moment_of(begun.began_us),
                         began_boot=self._clock.boot_id,
                     )
-                case shift.ShiftEnded(why):
+                case shift.ShiftOver(why):
                     log.info("the shift ends: %s", why.value, extra=MessageId.SHIFT.extra)
                     self._note("shift_ended", why=why.value)
                 case shift.ShiftRefused(why_not):

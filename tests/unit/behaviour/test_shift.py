@@ -20,7 +20,7 @@ from camerad.behaviour.shift import (
     Refusal,
     Shift,
     ShiftBegan,
-    ShiftEnded,
+    ShiftOver,
     ShiftEndReason,
     ShiftKnown,
     ShiftLook,
@@ -73,7 +73,7 @@ def test_a_program_begins_a_shift_and_ends_it(life: Life) -> None:
     began = Shift("W-0815", 5, Source.CONTROL)
     assert life.does(BeginShift(5, "W-0815")) == [ShiftBegan(began), BEGUN]
     assert life.state.shift == began
-    assert life.does(EndShift(9)) == [ShiftEnded(ShiftEndReason.ENDED), ENDED_CUE]
+    assert life.does(EndShift(9)) == [ShiftOver(ShiftEndReason.ENDED), ENDED_CUE]
     assert life.state.shift is None
 
 
@@ -81,7 +81,7 @@ def test_whoever_begins_relieves_whoever_was_there(life: Life) -> None:
     life.does(BeginShift(0, "W-1"))
     effects = life.does(BeginShift(7, "W-2"))
     assert effects == [
-        ShiftEnded(ShiftEndReason.RELIEVED),
+        ShiftOver(ShiftEndReason.RELIEVED),
         ShiftBegan(Shift("W-2", 7, Source.CONTROL)),
         BEGUN,
     ]
@@ -107,7 +107,7 @@ def test_a_recording_keeps_its_wearer(life: Life, stage: Stage) -> None:
     assert life.state.shift == Shift("W-1", 0, Source.CONTROL)
     assert life.due is None
     # What would have ended it ends it now.
-    assert life.does(ShiftLook(20 * HOUR + 1), IDLE) == [ShiftEnded(ShiftEndReason.TIME), ENDED_CUE]
+    assert life.does(ShiftLook(20 * HOUR + 1), IDLE) == [ShiftOver(ShiftEndReason.TIME), ENDED_CUE]
 
 
 # --------------------------------------------------------------------------------------- by itself
@@ -118,12 +118,12 @@ def test_a_shift_ends_when_its_time_is_over_and_not_before(life: Life) -> None:
     life.does(ShiftLook(ACKNOWLEDGED_US))
     assert life.due == 14 * HOUR
     assert life.does(ShiftLook(14 * HOUR - 1)) == []
-    assert life.does(ShiftLook(14 * HOUR)) == [ShiftEnded(ShiftEndReason.TIME), ENDED_CUE]
+    assert life.does(ShiftLook(14 * HOUR)) == [ShiftOver(ShiftEndReason.TIME), ENDED_CUE]
 
 
 def test_docking_ends_a_shift_and_one_that_begins_in_the_dock_goes_on(life: Life) -> None:
     life.does(BeginShift(0, "W-1"))
-    assert life.does(ShiftLook(1), DOCKED) == [ShiftEnded(ShiftEndReason.DOCKED), ENDED_CUE]
+    assert life.does(ShiftLook(1), DOCKED) == [ShiftOver(ShiftEndReason.DOCKED), ENDED_CUE]
     life.does(BeginShift(2, "W-2"))  # a kiosk hands the camera out
     assert life.does(ShiftLook(3)) == []
     assert life.does(ShiftLook(4), IDLE) == []
@@ -137,7 +137,7 @@ def test_a_dock_in_a_recording_counts_when_it_is_closed_unless_it_was_left(life:
     assert life.does(ShiftLook(2), RECORDING) == []
     assert life.does(ShiftLook(3), IDLE) == []
     life.does(ShiftLook(4), docked)
-    assert life.does(ShiftLook(5), DOCKED) == [ShiftEnded(ShiftEndReason.DOCKED), ENDED_CUE]
+    assert life.does(ShiftLook(5), DOCKED) == [ShiftOver(ShiftEndReason.DOCKED), ENDED_CUE]
 
 
 # ---------------------------------------------------------------------------------------- restarts
@@ -152,14 +152,14 @@ def test_a_shift_outlives_a_restart(life: Life) -> None:
 
 def test_one_that_has_lasted_too_long_meanwhile_is_over(life: Life) -> None:
     assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, -13 * HOUR)) == [
-        ShiftEnded(ShiftEndReason.TIME),
+        ShiftOver(ShiftEndReason.TIME),
         ENDED_CUE,
     ]
 
 
 def test_one_of_an_unknown_age_is_over(life: Life) -> None:
     assert life.does(ShiftKnown(HOUR, "W-1", Source.BADGE, None)) == [
-        ShiftEnded(ShiftEndReason.UNKNOWN_TIME)
+        ShiftOver(ShiftEndReason.UNKNOWN_TIME)
     ]
     assert life.state.shift is None
 
@@ -347,7 +347,7 @@ def test_whatever_happens_the_ledger_tells_of_one_shift_after_the_other(
             if isinstance(effect, ShiftBegan):
                 assert not open_shift
                 open_shift = True
-            elif isinstance(effect, ShiftEnded) and effect.why is not ShiftEndReason.UNKNOWN_TIME:
+            elif isinstance(effect, ShiftOver) and effect.why is not ShiftEndReason.UNKNOWN_TIME:
                 assert open_shift
                 open_shift = False
         if what == "known" and life.state.shift is not None:
