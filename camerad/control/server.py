@@ -195,7 +195,7 @@ class Control:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/intents/{name}", self._intent)
         StoreRequests(self._daemon).add_to(app.router)
-        ShiftRequests(self._daemon.shifts).add_to(app.router)
+        ShiftRequests(lambda: self._daemon.shifts).add_to(app.router)
         # No access log: who asked what when is nobody's business.
         self._runner = web.AppRunner(
             app,

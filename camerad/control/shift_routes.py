@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -32,7 +33,7 @@ class CurrentShift(Protocol):
 class ShiftRequests:
     """Answers them. What cannot be becomes 409, with the reason."""
 
-    def __init__(self, shifts: CurrentShift) -> None:
+    def __init__(self, shifts: Callable[[], CurrentShift]) -> None:
         self._shifts = shifts
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -41,7 +42,7 @@ class ShiftRequests:
 
     async def _shift(self, request: web.Request) -> web.Response:
         asked = await body(request, _Shift)
-        shifts = self._shifts
+        shifts = self._shifts()
         refused = shifts.end() if asked.wearer is None else shifts.begin(asked.wearer)
         if refused is not None:
             return web.json_response({"refused": refused}, status=409)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,15 @@ from camerad.behaviour import stages
 from camerad.behaviour.stages import Closed, Condition, Failed, Opened, Stage, State
 from camerad.config import load
 from camerad.daemon.buffers import make_rings
+from camerad.daemon.conditions import Conditions
+from camerad.daemon.core import Core
+from camerad.daemon.dispatcher import Dispatcher
 from camerad.daemon.recording_manager import CONTINUED, RecordingManager
 from camerad.recording import recorder
 from camerad.recording.fragment_muxer import ParametersChangedError
 from tests.system.harness import configuration
+from tests.unit.core_helpers import AtOnce
 
-_T = TypeVar("_T")
 NOW_US = 100 * SECOND
 
 
@@ -56,17 +59,40 @@ class Recorder:
         self.told.append(("mark", at_us))
 
 
+class Told(Dispatcher):
+    """Keeps the events that it is told, in a stage that the test says."""
+
+    def __init__(self) -> None:
+        self.stage = Stage.RECORDING
+        self.conditions: set[Condition] = set()
+        self.events: list[stages.Event] = []
+
+    @property
+    def state(self) -> State:  # type: ignore[override]
+        return State(self.stage, 0, frozenset(self.conditions), recording_id="R1")
+
+    def post(self, *events: stages.Event) -> None:
+        for event in events:
+            match event:
+                case stages.Raised(condition=condition):
+                    self.conditions.add(condition)
+                case stages.Cleared(condition=condition):
+                    self.conditions.discard(condition)
+                case _:
+                    self.events.append(event)
+
+
 class Camera:
-    """What recordings need of the daemon, and the recorders that they make."""
+    """The recordings of a camera, and the recorders that they make."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.events: list[stages.Event] = []
-        self.conditions: set[Condition] = set()
-        self.stage = Stage.RECORDING
+        self.told = Told()
+        self.events, self.conditions = self.told.events, self.told.conditions
         self.recorders: list[Recorder] = []
         self.clock = ManualClock(NOW_US)
         settings = load(configuration(directory, recording={"post_event_seconds": 20}))
-        self.recordings = RecordingManager(self, settings, str(directory), self.clock)
+        core = Core(self.told, Conditions(self.told, self.clock), AtOnce(), self.clock)
+        self.recordings = RecordingManager(core, settings, str(directory))
         self.rings = make_rings(settings)
         self.recordings._rings = self.rings
         self.recordings._soundtracks.open(self.rings, lambda: None)
@@ -78,39 +104,14 @@ class Camera:
 
         monkeypatch.setattr(recorder, "Recorder", make)
 
-    @property
-    def state(self) -> State:
-        return State(self.stage, 0, frozenset(self.conditions), recording_id="R1")
-
-    def post(self, event: stages.Event) -> None:
-        self.events.append(event)
-
-    def raise_condition(self, condition: Condition) -> None:
-        self.conditions.add(condition)
-
-    def clear_condition(self, condition: Condition) -> None:
-        self.conditions.discard(condition)
-
-    def threadsafe(self, handler: Callable[..., None]) -> Callable[..., None]:
-        return handler
-
-    def aside(self, work: Callable[[], _T]) -> Awaitable[_T]:
-        raise NotImplementedError
-
-    def look_whether_ready(self) -> None: ...
-
-    def shift_known(self, kept: Any) -> None: ...
-
-    def time_known(self, known: Any) -> None: ...
-
     def press(self) -> Recorder:
-        self.stage = Stage.RECORDING
+        self.told.stage = Stage.RECORDING
         self.recordings.start("button:main", self.clock.now_us(), pre_event=False)
         return self.recorders[-1]
 
     def stop(self) -> None:
         self.recordings.stop("stop", self.clock.now_us())
-        self.stage = Stage.STOPPING
+        self.told.stage = Stage.STOPPING
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_a_newest_that_fails_leaves_the_earlier_ones_to_be_closed(camera: Camera
     second = camera.press()
     second.on_failed(ValueError("a mistake"))
     assert camera.events == [Failed(NOW_US, "a mistake", others=True)]
-    camera.stage = Stage.STOPPING
+    camera.told.stage = Stage.STOPPING
     first.on_failed(ValueError("another"))
     assert camera.events[1:] == [Failed(NOW_US, "another")]
 

@@ -178,7 +178,7 @@ def test_an_announcement_without_a_file_is_found_before_anything_is_played(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "recording.wav").write_bytes(b"")
-    monkeypatch.setattr(loudspeaker.wiring, "announcements", lambda _: (tmp_path,))
+    monkeypatch.setattr(loudspeaker.from_settings, "announcements", lambda _: (tmp_path,))
     found = asyncio.run(loudspeaker.examine(settings, None))
     assert found.what is FindingId.LOUDSPEAKER_NO_FILE
     assert "muted.wav" in found.values["missing"]
