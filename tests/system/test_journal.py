@@ -25,7 +25,7 @@ trap 'kill $journald' EXIT
 for _ in $(seq 100); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; done
 "$PYTHON" -c "
 import logging
-from camerad.journal import JournalHandler
+from camerad.base.journal import JournalHandler
 log = logging.getLogger('camerad.daemon.recording_manager')
 log.addHandler(JournalHandler())
 log.error('recording failed: %s', 'two\\nlines')

@@ -11,7 +11,7 @@ import pytest
 
 from camerad.base import process
 
-ASK = "import os; from camerad import process; print(process.set_priority({}), os.nice(0))"
+ASK = "import os; from camerad.base import process; print(process.set_priority({}), os.nice(0))"
 
 
 def ask(nice: int) -> str:
@@ -39,7 +39,7 @@ def test_a_right_that_is_missing_is_an_answer_and_no_error(
 ALONE = """
 import os
 from pathlib import Path
-from camerad import process
+from camerad.base import process
 session = Path("/proc/self/autogroup")
 before = session.read_text()
 done = process.set_priority(5)

@@ -18,11 +18,11 @@ os.mkfifo(os.path.join(os.environ.get("LG_WD") or ".", ".lgd-nfy0"))
 """
 OPENED = """
 import gpiozero
-from camerad.clock import SystemClock
-from camerad.errors import CameradError
-from camerad.hardware.buttons import Buttons, Line
+from camerad.base.clock import SystemClock
+from camerad.base.errors import CameradError
+from camerad.hardware.buttons import Buttons, ButtonLine
 try:
-    Buttons((Line("main", 17),), print, SystemClock())
+    Buttons((ButtonLine("main", 17),), print, SystemClock())
 except CameradError as error:
     print(error)
 """

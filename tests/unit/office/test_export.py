@@ -147,7 +147,7 @@ def test_what_is_swapped_before_the_copy_is_what_is_checked(
         damage(original)
         return verified_copy.copy(*arguments)
 
-    monkeypatch.setattr("camerad.office.export.copying", _Copying(copy_swapped))
+    monkeypatch.setattr("camerad.office.export.verified_copy", _Copying(copy_swapped))
     order = an_order(original)
     made = run(order)
     assert (made.path, made.report.verdict) == (None, Verdict.NOT_AUTHENTIC)

@@ -275,7 +275,7 @@ def test_even_what_cannot_be_removed_or_locked_is_one_clear_error(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(container_writer.fcntl, "flock", refuse)
+    monkeypatch.setattr(recording_files.fcntl, "flock", refuse)
     monkeypatch.setattr(os, "unlink", Failing("unlink", errno.EROFS))
     with pytest.raises(StorageError, match="cannot lock the file"):
         open_sink(tmp_path, a_header(), b"init")

@@ -20,9 +20,9 @@ from tests.system import memory
 RECORD = """
 import gc, json, os, sys
 import pyrage
-from camerad import process
+from camerad.base import process
 from camerad.recording.assembly import assemble
-from camerad.recording.segmenter import Cutter
+from camerad.recording.segmenter import Segmenter
 from camerad.recording.fragment_muxer import FragmentMaker
 from camerad.container.encryption import Sealer
 from camerad.recording.audio_track import NOTHING_HEARD
@@ -34,7 +34,7 @@ if sys.argv[2] == "overwritten":
 process.return_freed_memory()
 facts = json.loads(sys.argv[3])
 ring = Ring(1_000_000, 2.0, lock=False)
-reader, cutter = ring.follow(), Cutter(33_333)
+reader, cutter = ring.follow(), Segmenter(33_333)
 sealer = Sealer([str(pyrage.x25519.Identity.generate().to_public())])
 maker = None
 file = os.open(sys.argv[1], os.O_RDONLY)

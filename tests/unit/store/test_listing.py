@@ -25,12 +25,11 @@ from sink_helpers import (
 
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
-from camerad.container import jws, ustar
+from camerad.container import jws, recording_files, ustar
 from camerad.container.gaps import Gap
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import new_id
 from camerad.container.ustar import member
-from camerad.recording import container_writer
 from camerad.store import listing
 from camerad.store.listing import Listing, list_recordings, read_info
 from camerad.store.recovery import repair
@@ -194,7 +193,7 @@ def test_a_lock_that_cannot_be_asked_for_is_told(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(container_writer.fcntl, "flock", refuse)
+    monkeypatch.setattr(recording_files.fcntl, "flock", refuse)
     assert list_recordings(str(tmp_path)) == []
     assert "cannot read the recording: No locks available" in caplog.text
 

@@ -36,7 +36,7 @@ from sound_helpers import MICROPHONE, UNIT_US
 from camerad.base import durable_files
 from camerad.base.clock import ManualClock
 from camerad.base.errors import StorageError
-from camerad.container import chain, jws, ustar
+from camerad.container import chain, jws, recording_files, ustar
 from camerad.container.gaps import CAPTURE_RESTARTED, CUT_OFF, NOT_STORED, Gap
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.skeleton import skeleton
@@ -49,7 +49,6 @@ from camerad.container.statements import (
     StageChange,
 )
 from camerad.container.ustar import member
-from camerad.recording import container_writer
 from camerad.store import recovery
 from camerad.store.listing import list_recordings
 from camerad.store.owed import Owed
@@ -673,7 +672,7 @@ def test_a_header_that_says_what_cannot_be_is_put_aside(
 def test_a_file_that_cannot_be_asked_for_its_lock_is_an_error(
     interrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container_writer.fcntl, "flock", refusing(errno.ENOLCK))
+    monkeypatch.setattr(recording_files.fcntl, "flock", refusing(errno.ENOLCK))
     with pytest.raises(StorageError, match="cannot lock the file"):
         fix(interrupted)
 
