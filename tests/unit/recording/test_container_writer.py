@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sink_helpers
 from evidence_helpers import (
     a_header,
     decoded,
@@ -427,8 +428,8 @@ for sequence, data in enumerate(made):
 def test_everything_committed_survives_sigkill(tmp_path: Path) -> None:
     """Sixteen fragments are written as fast as possible, and the writer is killed after 1, 5, 9 and
     13 of them, at whatever it does then."""
-    here = os.path.dirname(__file__)
-    root = os.path.dirname(os.path.dirname(os.path.dirname(here)))
+    here = os.path.dirname(sink_helpers.__file__)
+    root = os.path.dirname(os.path.dirname(here))
     for number in range(1, 17, 4):
         identity = f"20261124T153000Z-{number:06d}-00000000"
         command = [sys.executable, "-c", WRITER, str(tmp_path), identity, root, here]
