@@ -254,7 +254,7 @@ def test_a_mistake_of_ours_is_no_verdict(
     [
         (PermissionError(13, "Permission denied", "/a/b"), "/a/b: cannot go on: Permission denied"),
         (OSError(28, "No space left on device", "standard output"), "standard output: No space"),
-        (OSError(24, "Too many open files"), "Too many open files (in test_cli.py:"),
+        (OSError(24, "Too many open files"), "Too many open files (in test_main.py:"),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence_and_no_verdict(
