@@ -26,9 +26,10 @@ for _ in $(seq 100); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; 
 "$PYTHON" -c "
 import logging
 from camerad.base.journal import JournalHandler
+from camerad.base.message_ids import MessageId
 log = logging.getLogger('camerad.daemon.recording_manager')
 log.addHandler(JournalHandler())
-log.error('recording failed: %s', 'two\\nlines')
+log.error('recording failed: %s', 'two\\nlines', extra=MessageId.RECORDING_FAILED.extra)
 "
 for _ in $(seq 100); do
     found=$(journalctl -D /run/log/journal --quiet --no-pager -o json CAMERAD_KIND=recording_failed)
