@@ -33,8 +33,8 @@ SCRIPT = """
 import sys
 for name in {absent!r}:
     sys.modules[name] = None
-from camerad import cli
-sys.exit(cli.main(sys.argv[1:]))
+from camerad.cli.main import main
+sys.exit(main(sys.argv[1:]))
 """
 
 
