@@ -93,6 +93,8 @@ class Heartbeat:
         self._new: queue.SimpleQueue[WantedRecording] = queue.SimpleQueue()
         self._running: list[WantedRecording] = []
         self._over: set[str] = set()
+        self._making: set[str] = set()
+        """Recordings whose file is being made: on a slow card that takes seconds."""
         self._thread: threading.Thread | None = None
         self._failed = False
 
@@ -107,8 +109,9 @@ class Heartbeat:
     # From any thread but the loop's
 
     def begun(self, recording: str) -> None:
-        """It has a file from now on."""
+        """Its file is made from now on; until that is there it is noted as wanted, too."""
         with self._lock:
+            self._making.add(recording)
             self._write(recording, WantedNote(self._clock.boot_id, self._clock.now_us()))
 
     def left(self, recording: str, until_us: int, reason: str) -> None:
@@ -119,9 +122,10 @@ class Heartbeat:
             self._write(recording, WantedNote(self._clock.boot_id, until_us, NOT_STORED, reason))
 
     def forget(self, recording: str) -> None:
-        """It has its end."""
+        """It has its end, or never got a file."""
         with self._lock:
             self._over.add(recording)
+            self._making.discard(recording)
             try:
                 os.unlink(self._path(recording))
             except FileNotFoundError:
@@ -152,6 +156,14 @@ class Heartbeat:
         self._running = [one for one in self._running if not one.join(0)]
         if not self._running:
             self._over.clear()
+            self._making.clear()
+        waiting = [one for one in self._running if one.info is None]
+        self._making -= self._over | {one.info.id for one in self._running if one.info is not None}
+        for recording in self._making if waiting else ():
+            newest = waiting[-1]
+            until_us, stopped = newest.wanted_us, newest.stopped_for
+            note = WantedNote(self._clock.boot_id, until_us, NO_ANSWER, stopped)
+            self._write(recording, note)
         for running in self._running:
             info = running.info
             if info is None or info.id in self._over:

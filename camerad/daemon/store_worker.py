@@ -175,10 +175,16 @@ class StoreWorker:
 
         if self._key is None or self._sealer is None:
             raise StorageError(f"{self._root}: nothing can be kept: no identity or no recipient")
-        container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
+        heartbeat = self._heartbeat
+        if heartbeat is not None:
+            heartbeat.begun(header.id)
+        try:
+            container = ContainerWriter(self._recordings_dir, header, init, self._key, self._sealer)
+        except BaseException:
+            if heartbeat is not None:
+                heartbeat.forget(header.id)
+            raise
         self._mending.being_made[header.id] = container.path, container.identity
-        if self._heartbeat is not None:
-            self._heartbeat.begun(header.id)
         self.note("opened", id=header.id, header=container.header_sha256)
         self._named.pop(threading.get_ident(), None)
         return KeptSink(container, header, self)

@@ -105,6 +105,36 @@ def test_two_recordings_at_a_time_have_a_note_each(
     second.ended = True
 
 
+def test_a_recording_whose_file_a_slow_card_still_makes_is_noted_too(
+    heartbeat: Heartbeat, clock: ManualClock
+) -> None:
+    """Else a daemon that is killed in these seconds leaves red light over footage that nothing
+    names."""
+    made = Recorded(clock, None)
+    heartbeat.begun(ID)
+    heartbeat.follow(made)
+    clock.advance(7 * SECOND)
+    noted(heartbeat, clock, why=NO_ANSWER)
+    made.stop_us, made.stopped_for = clock.now_us(), "stop"
+    clock.advance(SECOND)
+    noted(heartbeat, clock, why=NO_ANSWER, until_us=made.stop_us, stopped="stop")
+    made.info = SimpleNamespace(id=ID)
+    noted(heartbeat, clock, why=CUT_OFF, until_us=made.stop_us, stopped="stop")
+    made.ended = True
+
+
+def test_what_got_no_file_is_not_noted_any_more(heartbeat: Heartbeat, clock: ManualClock) -> None:
+    tried = Recorded(clock, None)
+    heartbeat.follow(tried)
+    heartbeat.begun(OTHER)
+    heartbeat.forget(OTHER)
+    heartbeat.begun(ID)
+    clock.advance(SECOND)
+    noted(heartbeat, clock, why=NO_ANSWER)
+    assert heartbeat.read(OTHER) is None
+    tried.ended = True
+
+
 def test_nothing_is_noted_of_what_is_over(
     heartbeat: Heartbeat, clock: ManualClock, running: Recorded
 ) -> None:
