@@ -308,7 +308,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise durable_files.explained("write", "opened.mp4", error)
 
-    monkeypatch.setattr(unseal_module.files, call, full)
+    monkeypatch.setattr(unseal_module.durable_files, call, full)
     with pytest.raises(StorageError, match="No space left"):
         desk.open(made().file)
     assert desk.left() == []

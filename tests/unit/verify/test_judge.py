@@ -392,7 +392,7 @@ def test_where_files_have_no_locks_nobody_records(
     def without_locks(_: int) -> bool:
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(verify_module.container, "is_locked", without_locks)
+    monkeypatch.setattr(verify_module.recording_files, "is_locked", without_locks)
     assert check(tmp_path, made().file).verdict is Verdict.AUTHENTIC
 
 
