@@ -46,7 +46,7 @@ def test_each_announcement_has_a_sentence_and_a_file_made_from_it(language: str)
 
 
 def test_the_page_for_officers_has_every_sentence() -> None:
-    page = (FOLDER.parents[2] / "docs" / "signals.md").read_text(encoding="utf-8")
+    page = (FOLDER.parents[1] / "docs" / "signals.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if ".wav` |" in line]
     german, english = wording("de"), wording("en")
     assert [(row[0], row[2], row[3]) for row in rows] == [

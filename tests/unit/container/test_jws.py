@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from camerad.container import jws
@@ -35,3 +37,16 @@ def test_a_signature_of_another_length_is_none() -> None:
     # 63 bytes, in their one spelling.
     with pytest.raises(jws.JwsError, match="does not have 64 bytes"):
         jws.parse(b".".join((head, payload, b"A" * 84)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """A payload of one field."""
+
+    one: int
+
+
+def test_a_payload_with_one_more_field_is_not_in_its_one_spelling() -> None:
+    statement = jws.parse(jws.sign(KEY, "camerad-test", {"more": 2, "one": 1}))
+    with pytest.raises(jws.JwsError, match="is not in its one spelling"):
+        jws.decode(statement, "camerad-test", _Small)

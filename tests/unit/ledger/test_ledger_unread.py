@@ -323,3 +323,8 @@ def test_an_epoch_whose_beginning_cannot_be_read_costs_no_hold(camera: Camera) -
         assert store.ledger.state.recordings[ONE].held
         assert not store.ledger.lossy
         assert len(store.ledger.state.unread) == 1
+
+
+def test_a_statement_of_another_kind_is_no_entry() -> None:
+    with pytest.raises(jws.JwsError, match="this is a camerad-commit"):
+        entries.parse(jws.sign(KEY, "camerad-commit", b"{}"), KEYS)

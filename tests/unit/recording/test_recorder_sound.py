@@ -417,6 +417,7 @@ def test_what_no_commit_could_state_the_end_states(bench: Bench) -> None:
     # The rings are free for the next recording.
     track.follow(None)
     track.close()
+    track.close()  # a recording that failed before it followed its sound has nothing to let go of
 
 
 @pytest.mark.parametrize("refused", [0, 1])
