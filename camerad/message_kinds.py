@@ -192,6 +192,8 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ),
     ),
     Kind.STORAGE: (
+        ("camerad.evidence.store", "ERROR", "%s: its file has vanished"),
+        ("camerad.evidence.store", "ERROR", "%s"),
         (
             "camerad.evidence.riding",
             "ERROR",
@@ -258,6 +260,7 @@ _MESSAGES: Final[Mapping[Kind, tuple[tuple[str, str, str], ...]]] = {
         ("camerad.evidence.identity", "ERROR", "%s; what it signed cannot be checked here"),
     ),
     Kind.NOT_LISTED: (
+        ("camerad.evidence.store", "INFO", "%s"),
         ("camerad.evidence.listing", "WARNING", "this recording cannot be listed: %s"),
         ("camerad.evidence.listing", "ERROR", "this recording cannot be listed: %s: %s"),
         ("camerad.evidence.store", "WARNING", "this recording is not looked at: %s"),
