@@ -187,10 +187,15 @@ class _Pair:
 # ------------------------------------------------------------------------------------------ rules
 
 PLACES: Final = (
-    ("reserve.Reserve.*", "the reserve has nothing in it: what it synchronises is its room"),
+    ("reserved_space.Reserve.*", "the reserve has nothing in it: what it synchronises is its room"),
     (
-        "ledger.Ledger._open > files.make_directory > files.sync_directory",
+        "ledger.Ledger._open > durable_files.make_directory > durable_files.sync_directory",
         "of a device the reserve synchronises the same directory next; an office has no reserve",
+    ),
+    (
+        "ledger_mirror._Mirror._content > durable_files.sync_named > durable_files.sync",
+        "nothing recorded is lost; the copy would be ahead of a card that lost power, which would "
+        "look like a card that was put back",
     ),
 )
 """Places that synchronise for something else than what a device has recorded, and why."""

@@ -11,26 +11,32 @@ def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() 
     assert [row.wrong for row in rows if row.wrong is not None] == []
     uncaught = {row.what for row in rows if row.found is None and " THEN " not in row.what}
     assert all(
-        what.startswith(("reserve.Reserve.", "ledger.Ledger._open > files.make_directory"))
+        what.startswith(
+            (
+                "reserved_space.Reserve.",
+                "ledger.Ledger._open > durable_files.make_directory",
+                "ledger_mirror._Mirror._content",
+            )
+        )
         for what in uncaught
     )
     # The procedures that the promises rest on, each caught by the model.
     caught = {row.what for row in rows if row.found is not None}
     for needed in (
-        "container.SealedContainer._put > files.sync",
-        "container.SealedContainer.__init__ > files.sync_directory",
-        "container.SealedContainer.close > files.sync",
-        "ledger.Ledger._write > files.sync",
-        "opening.open_books > files.settle",
-        "offload.offload > files.settle",
-        "repair._Repair._recover > files.sync",
-        "repair._Repair._recover > files.publish > files.rename > files.sync_directory THEN "
-        "repair._Repair._recover > files.sync",
-        "ledger.Ledger._write > files.sync THEN "
-        "store._unlink > files.remove > files.sync_directory",
-        "offload._Offload._copy > copying.copy > files.rename > files.sync_directory THEN "
-        "receipts.write > copying.publish > files.rename > files.sync_directory",
-        "receipts.write > copying.publish > files.rename > files.sync_directory THEN "
-        "ledger.Ledger._write > files.sync",
+        "container_writer.ContainerWriter._put > durable_files.sync",
+        "container_writer.ContainerWriter.__init__ > durable_files.sync_directory",
+        "container_writer.ContainerWriter.close > durable_files.sync",
+        "ledger.Ledger._write > durable_files.sync",
+        "open_store.open_books > durable_files.settle",
+        "offload.offload > durable_files.settle",
+        "recovery._Repair._recover > durable_files.sync",
+        "recovery._Repair._recover > durable_files.publish > durable_files.rename > durable_files.sync_directory THEN "
+        "recovery._Repair._recover > durable_files.sync",
+        "ledger.Ledger._write > durable_files.sync THEN "
+        "store._unlink > durable_files.remove > durable_files.sync_directory",
+        "offload._Offload._copy > verified_copy.copy > durable_files.rename > durable_files.sync_directory THEN "
+        "receipts.write > verified_copy.publish > durable_files.rename > durable_files.sync_directory",
+        "receipts.write > verified_copy.publish > durable_files.rename > durable_files.sync_directory THEN "
+        "ledger.Ledger._write > durable_files.sync",
     ):
         assert needed in caught, needed
