@@ -270,6 +270,11 @@ def _recording(path: str) -> str | None:
     return name.partition(".")[0] if directory.endswith("/recordings") else None
 
 
+def _copied_ledger(pair: _Pair, events: Sequence[Event]) -> bool:
+    del events
+    return pair.what.startswith("ledger_mirror._Mirror._content > ")
+
+
 RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] = (
     ("nothing has been promised yet, and a start makes whatever is missing", _nothing_promised),
     ("what has no name yet is nothing to anybody", _without_name),
@@ -279,6 +284,7 @@ RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] =
     ("public halves follow from the private one: each start makes them again", _public_halves),
     ("a checkpoint says what its epoch says while that is there", _checkpoint_of_what_is_there),
     ("the ledger's entries are about something else", _about_another),
+    ("a copy of the ledger may be ahead of a card that lost power", _copied_ledger),
 )
 """Which two steps may come either way round, as the reason and how it is decided from what they do.
 A pair for which one of them holds is in no order, and it must not matter."""
