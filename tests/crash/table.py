@@ -272,7 +272,8 @@ def _recording(path: str) -> str | None:
 
 def _copied_ledger(pair: _Pair, events: Sequence[Event]) -> bool:
     del events
-    return pair.what.startswith("ledger_mirror._Mirror._content > ")
+    one, _, other = pair.what.partition(" THEN ")
+    return one.startswith("ledger_mirror._Mirror._content") and other.startswith("ledger_mirror.")
 
 
 RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] = (
