@@ -273,7 +273,9 @@ def _recording(path: str) -> str | None:
 def _copied_ledger(pair: _Pair, events: Sequence[Event]) -> bool:
     del events
     one, _, other = pair.what.partition(" THEN ")
-    return one.startswith("ledger_mirror._Mirror._content") and other.startswith("ledger_mirror.")
+    return one.startswith("ledger_mirror._Mirror._content") and other.startswith(
+        "ledger_mirror._Mirror._take"
+    )
 
 
 RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] = (
