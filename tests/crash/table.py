@@ -101,6 +101,7 @@ def leave_out(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
 def swap(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
     """One row for every two steps of which one is synchronised before the other begins, and which
     nothing separates that was promised: the life, as if they came the other way round."""
+    events = without_vacuous(events)
     pairs: dict[str, list[_Pair]] = {}
     for pair in _pairs(events):
         pairs.setdefault(pair.what, []).append(pair)
@@ -115,6 +116,22 @@ def swap(events: Sequence[Event], attempt: Try) -> Iterator[Row]:
                 break
         rule = rules[0] if None not in rules else None
         yield Row(what, len(alike), found[0] if found else None, rule)
+
+
+def without_vacuous(events: Sequence[Event]) -> list[Event]:
+    """The events without each synchronisation of a file that was durable already: it separates no
+    two steps."""
+    dirty, kept = set[int](), list[Event]()
+    for event in events:
+        if isinstance(event, Op) and event.file:
+            if event.kind not in SYNCS:
+                dirty.add(event.file)
+            elif event.file not in dirty:
+                continue
+            else:
+                dirty.discard(event.file)
+        kept.append(event)
+    return kept
 
 
 _OCCURRENCES: Final = 4
@@ -194,8 +211,8 @@ PLACES: Final = (
     ),
     (
         "ledger_mirror._Mirror._content > durable_files.sync_named > durable_files.sync",
-        "nothing recorded is lost; the copy would be ahead of a card that lost power, which would "
-        "look like a card that was put back",
+        "the ledger synchronises each entry that it writes; this is for one whose program ended in "
+        "between, and whose copy would be ahead of a card that then lost power",
     ),
 )
 """Places that synchronise for something else than what a device has recorded, and why."""
@@ -231,6 +248,8 @@ def _one_new_file(pair: _Pair, events: Sequence[Event]) -> bool:
 
 def _office_before_receipt(pair: _Pair, _: Sequence[Event]) -> bool:
     paths = pair.one.paths | pair.other.paths
+    if all("/ledger/" in path for path in paths):
+        return False  # an epoch without the one before would look like another ledger
     return all(path.startswith(f"{OFFICE}/") and "/receipts/" not in path for path in paths)
 
 
@@ -270,14 +289,6 @@ def _recording(path: str) -> str | None:
     return name.partition(".")[0] if directory.endswith("/recordings") else None
 
 
-def _copied_ledger(pair: _Pair, events: Sequence[Event]) -> bool:
-    del events
-    one, _, other = pair.what.partition(" THEN ")
-    return one.startswith("ledger_mirror._Mirror._content") and other.startswith(
-        "ledger_mirror._Mirror._take"
-    )
-
-
 RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] = (
     ("nothing has been promised yet, and a start makes whatever is missing", _nothing_promised),
     ("what has no name yet is nothing to anybody", _without_name),
@@ -287,7 +298,6 @@ RULES: Final[tuple[tuple[str, Callable[[_Pair, Sequence[Event]], bool]], ...]] =
     ("public halves follow from the private one: each start makes them again", _public_halves),
     ("a checkpoint says what its epoch says while that is there", _checkpoint_of_what_is_there),
     ("the ledger's entries are about something else", _about_another),
-    ("a copy of the ledger may be ahead of a card that lost power", _copied_ledger),
 )
 """Which two steps may come either way round, as the reason and how it is decided from what they do.
 A pair for which one of them holds is in no order, and it must not matter."""

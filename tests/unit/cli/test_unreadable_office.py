@@ -21,9 +21,7 @@ import pytest
 from desk_helpers import ONE, TWO, Camera
 from sealed_helpers import WALL_US
 
-import camerad.commands
-import camerad.evidence
-import camerad.updating
+import camerad
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import EX_IOERR, EX_NOPERM
 from camerad.container import jws
@@ -32,6 +30,8 @@ from camerad.store.locations import Holding, NotThereError, place_of
 from .conftest import Desk, Said
 
 ROOT = os.geteuid() == 0
+PACKAGE = Path(camerad.__file__).parent
+ROOMS = ["cli", "office", "store", "ledger", "verify", "container", "provisioning", "update"]
 CLERK, GROUP = (65_534, 65_533) if ROOT else (os.geteuid(), os.getegid())
 DUE_US = 1_900_000_000 * SECOND
 """Years after the recordings were made."""
@@ -64,9 +64,9 @@ def clerk() -> Iterator[None]:
         yield
         return
     # That user need not be able to read the interpreter's own files.
-    for package in (camerad.commands, camerad.evidence, camerad.updating):
-        for found in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{found.name}")
+    for room in ROOMS:
+        for found in pkgutil.walk_packages([str(PACKAGE / room)], f"camerad.{room}."):
+            importlib.import_module(found.name)
     groups = os.getgroups()
     os.setgroups([])
     os.setegid(GROUP)
