@@ -27,6 +27,7 @@ from camerad.behaviour import liveness, stages
 from camerad.behaviour.budget import STOP_SECONDS, Part
 from camerad.behaviour.stages import Condition, Intent, Stage
 from camerad.config import Settings
+from camerad.daemon import unmade
 from camerad.daemon.audio_manager import AudioManager
 from camerad.daemon.buffers import Buffers
 from camerad.daemon.conditions import changes
@@ -38,7 +39,6 @@ from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
 from camerad.provisioning.standing import Standing, standing_of
 from camerad.stream.sound_messages import SoundFormat, SoundNews
-from camerad.update.image_version import software
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -58,7 +58,7 @@ class RecordingManager:
     """directory: where recordings go. `encoder` is set once it is known, and `wearer` to the id of
     whoever is on a shift with the camera."""
 
-    encoder: str = "unknown"
+    encoder: str = unmade.ENCODER
     wearer: str | None = None
 
     def __init__(self, core: Core, settings: Settings, directory: str) -> None:
@@ -207,7 +207,6 @@ class RecordingManager:
         first any more.
         """
         from camerad.recording.recorder import Recorder  # noqa: PLC0415 - slow to import
-        from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
 
         settings = self._settings
         continues = self._continues if trigger == CONTINUED else None
@@ -217,18 +216,12 @@ class RecordingManager:
         self._begun = number = self._begun + 1
         self._empty, self._failure = False, None
         wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
-        plan = RecordingSpec(
-            device=settings.device.id,
-            trigger=trigger,
-            trigger_us=at_us,
+        plan = unmade.spec(
+            settings,
+            trigger,
+            at_us,
             pre_event_wanted_us=wanted_us,
-            policy=settings.policy.name,
-            retention_days=settings.policy.retention_days,
-            width=settings.camera.width,
-            height=settings.camera.height,
-            fps=settings.camera.fps,
             encoder=self.encoder,
-            software=software(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=self.wearer,
