@@ -448,7 +448,7 @@ def _with(**changes: object) -> Callable[[int, FragmentFacts], FragmentFacts]:
 def test_a_signed_commit_that_cannot_be_meant_is_a_contradiction(
     change: Callable[[int, FragmentFacts], FragmentFacts], text: str
 ) -> None:
-    (found,) = check(bare(change=change)).findings
+    (found,) = _damage(check(bare(change=change)))
     assert (found.kind, found.first) == (FindingKind.CONTRADICTION, "000002.jws")
     assert found.text == f"says what cannot be: {text}"
 
