@@ -70,8 +70,8 @@ def test_what_is_done_every_day_breaks_no_seal() -> None:
     assert "mount -o nosuid,nodev,noexec,nosymfollow /dev/sdX7" not in daily
     assert "put a new one there" in card
     examine = section(TECHNICIAN, "## 8. Examine", "## 9.")
-    assert "number" in examine.split("At last the seal.", 1)[1]
-    broken = next(line for line in TECHNICIAN.splitlines() if "| a housing was opened" in line)
+    assert "number" in examine.split("Finally, seal the card's slot", 1)[1]
+    broken = next(line for line in TECHNICIAN.splitlines() if "who opened a housing" in line)
     assert "not that of the papers" in broken
 
 
