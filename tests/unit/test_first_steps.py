@@ -59,7 +59,7 @@ def section(text: str, begin: str, end: str) -> str:
 
 def test_who_follows_readme_ends_one_simulated_board_before_the_other() -> None:
     before = README.split("bodycam-sim doctor --fault", 1)[0].rsplit("\n\n", 2)[-2]
-    assert "Stop `make run` first" in before
+    assert "End `make run` first" in before
 
 
 def test_what_is_done_every_day_breaks_no_seal() -> None:
