@@ -29,7 +29,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.office import office
 from camerad.store import receipts
 from camerad.store.listing import Listing
-from camerad.store.locations import Holding, MissingError, Place, PlaceKind
+from camerad.store.locations import Holding, MissingError, Place, PlaceKind, is_id
 from camerad.store.receipts import Filed
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Report, Verdict
@@ -394,11 +394,32 @@ def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]
     for error in summary.unread:
         yield f"NOT READ: {printable(error)}\n"
     if whole:
-        counted = Counter(report.verdict for report in summary.reports)
+        copies = _copies(summary.reports)
+        counted = Counter(one.verdict for one in summary.reports if one not in copies)
         said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
         more = "; this is not all: see NOT READ above" if summary.unread else ""
-        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
+        number = count(len(summary.reports) - len(copies), "recording")
+        beside = f", and {count(len(copies), 'copy', 'copies')} of them" if copies else ""
+        yield f"{number}{': ' if said else ''}{said}{beside}{more}\n"
     yield f"trusted    {', '.join(keys)}\n"
+
+
+def _copies(reports: Sequence[Report]) -> list[Report]:
+    """Those that are one more file of a recording with the same verdict: it counts once. What has
+    its own name comes first."""
+    seen: set[tuple[str, Verdict]] = set()
+    found = []
+    for one in sorted(reports, key=lambda one: not is_id(_stem(one))):
+        header = one.result.header if one.result is not None else None
+        its = (_stem(one) if header is None else header.id, one.verdict)
+        if its in seen:
+            found.append(one)
+        seen.add(its)
+    return found
+
+
+def _stem(report: Report) -> str:
+    return os.path.basename(report.path).removesuffix(SUFFIX)
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:
