@@ -401,19 +401,12 @@ class StoreWorker:
     def _make_unmade(self, recording: str, note: WantedNote) -> None:
         """As `camerad.daemon.unmade.make`."""
         store, key, sealer = self._store, self._key, self._sealer
-        if store is None or key is None or sealer is None or note.trigger_us is None:
+        if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         shift = store.ledger.state.shift
-        wanted = unmade.spec(
-            self._settings,
-            note.trigger or "",
-            note.trigger_us,
-            pre_event_wanted_us=0,
-            encoder=unmade.ENCODER,
-            wearer=None if shift is None else shift.wearer,
-        )
-        at = self._recordings_dir
-        header = unmade.make(at, recording, note, wanted, key=key, sealer=sealer, clock=self._clock)
+        made = unmade.Unmade(recording, note, None if shift is None else shift.wearer)
+        at, settings = self._recordings_dir, self._settings
+        header = unmade.make(at, made, settings, key=key, sealer=sealer, clock=self._clock)
         store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:

@@ -7,72 +7,69 @@ like any other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from camerad.config import Settings
 from camerad.update.image_version import software
 
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
+    from camerad.config import Settings
     from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
     from camerad.daemon.heartbeat import WantedNote
-    from camerad.recording.recording_spec import RecordingSpec
-
-ENCODER = "unknown"
-"""Named in a header before the camera has said what encodes its pictures."""
 
 
-def spec(settings: Settings, trigger: str, trigger_us: int, **facts: Any) -> RecordingSpec:
-    """What is to be recorded by these settings. facts: what else differs from one to the next."""
-    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """Such a recording: its id, what was noted of it in this boot, and who wears the camera."""
 
-    return RecordingSpec(
-        device=settings.device.id,
-        trigger=trigger,
-        trigger_us=trigger_us,
-        policy=settings.policy.name,
-        retention_days=settings.policy.retention_days,
-        width=settings.camera.width,
-        height=settings.camera.height,
-        fps=settings.camera.fps,
-        software=software(),
-        **facts,
-    )
+    recording: str
+    note: WantedNote
+    wearer: str | None
 
 
 def make(
     directory: str,
-    recording: str,
-    note: WantedNote,
-    wanted: RecordingSpec,
+    unmade: Unmade,
+    settings: Settings,
     *,
     key: SigningKey,
     sealer: Sealer,
     clock: Clock,
 ) -> str:
-    """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
-    header. Raises StorageError; then there is no file, or one without an end, which repair closes.
-
-    note: what is known of it, in this boot. wanted: what it would have been.
-    """
+    """Make its file in `directory`, with its end; returns the SHA-256 of its header. Raises
+    StorageError; then there is no file, or one without an end, which repair closes."""
     from camerad.container.skeleton import Point  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
+    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
     from camerad.store.owed import Owed, recovered  # noqa: PLC0415
 
+    note = unmade.note
+    pressed_us = note.until_us if note.trigger_us is None else note.trigger_us
+    wanted = RecordingSpec.from_settings(
+        settings,
+        note.trigger or "",
+        pressed_us,
+        pre_event=False,
+        encoder="unknown",  # the camera had not said it
+        software=software(),
+        continues=None,
+        wearer=unmade.wearer,
+    )
     header = wanted.header(
-        lambda _: recording,
+        lambda _: unmade.recording,
         clock.boot_id,
         clock.moment(),
-        origin_us=wanted.trigger_us,
+        origin_us=pressed_us,
         shortfall=None,
         sound=False,
         microphone=UNSET,
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
-    point = Point(0, "", 0, 0, 0, 0, wanted.trigger_us)
+    point = Point(0, "", 0, 0, 0, 0, pressed_us)
     owed = Owed(note.until_us, note.why)
     container.close(recovered(header, point, owed, clock.boot_id, clock.moment()))
     return container.header_sha256

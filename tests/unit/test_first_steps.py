@@ -59,7 +59,7 @@ def section(text: str, begin: str, end: str) -> str:
 
 def test_who_follows_readme_ends_one_simulated_board_before_the_other() -> None:
     before = README.split("bodycam-sim doctor --fault", 1)[0].rsplit("\n\n", 2)[-2]
-    assert "end `make run` first" in before
+    assert "End `make run` first" in before
 
 
 def test_what_is_done_every_day_breaks_no_seal() -> None:
@@ -83,7 +83,7 @@ def test_the_trial_without_hardware_is_no_part_of_the_checkout() -> None:
 
 def test_who_has_no_browser_makes_a_recording_and_ends_it() -> None:
     """One press only shows the display; the hold is longer than two seconds."""
-    commands = section(README, "Or, without a browser", "The last of them says")
+    commands = section(README, "The same without a browser", "POST /api/fault")
     presses = re.findall(r'"button": "main", "seconds": ([0-9.]+)', commands)
     assert presses == ["0.1", "0.1", "2.2"]
 
