@@ -55,7 +55,7 @@ class CrashRecovery:
         self._told: dict[str, str] = {}
         self._behind = {} if heartbeat is None else heartbeat.left_behind()
         """What was noted before this daemon; by the recordings' ids, once they are `adopt`ed."""
-        self.unmade: dict[str, WantedNote] = {}
+        self.fileless: dict[str, WantedNote] = {}
         """Recordings that never got a file, by their ids."""
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
@@ -91,7 +91,7 @@ class CrashRecovery:
             wall_us = moment.wall_us - (moment.boot_us - trigger_us)
             taken = (*known, *self._behind)
             self._name(name, new_id(self._recordings_dir, wall_us, taken))
-        self.unmade = {
+        self.fileless = {
             recording: note
             for recording, note in self._behind.items()
             if note.trigger_us is not None
@@ -129,8 +129,8 @@ class CrashRecovery:
         unknown = newest not in known and number_of(newest) > max(map(number_of, known), default=0)
         if not recorded and not unknown:
             return None, False
-        if unknown and newest in self.unmade:
-            return self._by_note(newest, self.unmade[newest], now_us)
+        if unknown and newest in self.fileless:
+            return self._by_note(newest, self.fileless[newest], now_us)
         for path in recovery.newest_first(self._recordings_dir):
             try:
                 header = skeleton.header_of(path)
@@ -253,7 +253,7 @@ class CrashRecovery:
                 self._repair(store, path, key)
             except StorageError as error:
                 left[path] = str(error)
-        for recording, note in tuple(self.unmade.items()):
+        for recording, note in tuple(self.fileless.items()):
             try:
                 self._make(recording, note, make)
             except StorageError as error:
@@ -276,7 +276,7 @@ class CrashRecovery:
             )
             if self._heartbeat is not None:
                 self._heartbeat.forget(recording)
-        del self.unmade[recording]  # what has no end is repaired like any other
+        del self.fileless[recording]  # what has no end is repaired like any other
 
     def _check(self, path: str, key: SigningKey) -> None:
         """Whether a repaired recording is authentic from its beginning; on a thread of its own."""

@@ -37,12 +37,13 @@ from camerad.base.message_ids import MessageId
 from camerad.base.wall_clock import KnownTime
 from camerad.behaviour.budget import PROOF_SECONDS, Part
 from camerad.config import Settings
-from camerad.daemon import open_store, unmade
+from camerad.daemon import fileless, open_store
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.heartbeat import Heartbeat, WantedNote, WantedRecording
 from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
 from camerad.recording.write_retry import PASSING
+from camerad.update.image_version import software
 
 if TYPE_CHECKING:
     from camerad.container.encryption import Sealer
@@ -193,7 +194,7 @@ class StoreWorker:
         store = self._store
         # One that was begun a moment ago may not be in the ledger yet; its file is there, or it is
         # being made just now.
-        known = () if store is None else (*store.ledger.state.recordings, *self._mending.unmade)
+        known = () if store is None else (*store.ledger.state.recordings, *self._mending.fileless)
         thread = threading.get_ident()
         with self._naming:
             others = [name for maker, name in self._named.items() if maker != thread]
@@ -377,7 +378,7 @@ class StoreWorker:
         for recording in tuple(self._mending.being_made):
             self._mending.look_at(recording)
         if self._interrupted:
-            self._interrupted = self._mending.repair_all(store, key, self._make_unmade)
+            self._interrupted = self._mending.repair_all(store, key, self._make_fileless)
             self._compare(store)
         elif self._clock.now_us() - self._compared_us >= COMPARE_US:
             self._compare(store)
@@ -398,15 +399,26 @@ class StoreWorker:
                 )
         self.expiring = tuple(known.id for known in soon)
 
-    def _make_unmade(self, recording: str, note: WantedNote) -> None:
-        """As `camerad.daemon.unmade.make`."""
+    def _make_fileless(self, recording: str, note: WantedNote) -> None:
+        """As `camerad.daemon.fileless.make`."""
+        from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
+
         store, key, sealer = self._store, self._key, self._sealer
-        if store is None or key is None or sealer is None:
+        if store is None or key is None or sealer is None or note.trigger_us is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         shift = store.ledger.state.shift
-        made = unmade.Unmade(recording, note, None if shift is None else shift.wearer)
-        at, settings = self._recordings_dir, self._settings
-        header = unmade.make(at, made, settings, key=key, sealer=sealer, clock=self._clock)
+        wanted = RecordingSpec.from_settings(
+            self._settings,
+            note.trigger or "",
+            note.trigger_us,
+            pre_event=False,
+            software=software(),
+            wearer=None if shift is None else shift.wearer,
+        )
+        at = self._recordings_dir
+        header = fileless.make(
+            at, recording, note, wanted, key=key, sealer=sealer, clock=self._clock
+        )
         store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:

@@ -45,12 +45,13 @@ class RecordingSpec:
         trigger_us: int,
         *,
         pre_event: bool,
-        encoder: str,
         software: str,
-        continues: str | None,
-        wearer: str | None,
+        encoder: str = "unknown",
+        continues: str | None = None,
+        wearer: str | None = None,
     ) -> RecordingSpec:
-        """By the camera's settings; pre_event: whether the seconds before the press are wanted."""
+        """By the camera's settings; pre_event: whether the seconds before the press are wanted;
+        encoder: as the camera says it, once it has."""
         policy, camera = settings.policy, settings.camera
         return cls(
             device=settings.device.id,

@@ -27,7 +27,7 @@ from camerad.container.encryption import Sealer
 from camerad.container.gaps import CUT_OFF, NO_ANSWER, NOT_STORED, Gap
 from camerad.container.recording_files import number_of
 from camerad.container.severity import Severity
-from camerad.daemon import open_store, unmade
+from camerad.daemon import fileless, open_store
 from camerad.daemon import store_worker as keeping
 from camerad.daemon.crash_recovery import RESUME_US
 from camerad.daemon.heartbeat import Heartbeat, WantedNote
@@ -603,7 +603,7 @@ def test_a_file_that_the_card_refuses_to_a_recording_without_one_is_made_later(
         def refuse(*_: object, **__: object) -> str:
             raise StorageError("the card is away")
 
-        refusing.setattr(unmade, "make", refuse)
+        refusing.setattr(fileless, "make", refuse)
         second = scenes(clock)
         housekept(second)
         assert list((tmp_path / "recordings").iterdir()) == []

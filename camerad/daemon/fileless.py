@@ -7,69 +7,48 @@ like any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from camerad.update.image_version import software
-
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
-    from camerad.config import Settings
     from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
     from camerad.daemon.heartbeat import WantedNote
-
-
-@dataclass(frozen=True, slots=True)
-class Unmade:
-    """Such a recording: its id, what was noted of it in this boot, and who wears the camera."""
-
-    recording: str
-    note: WantedNote
-    wearer: str | None
+    from camerad.recording.recording_spec import RecordingSpec
 
 
 def make(
     directory: str,
-    unmade: Unmade,
-    settings: Settings,
+    recording: str,
+    note: WantedNote,
+    wanted: RecordingSpec,
     *,
     key: SigningKey,
     sealer: Sealer,
     clock: Clock,
 ) -> str:
-    """Make its file in `directory`, with its end; returns the SHA-256 of its header. Raises
-    StorageError; then there is no file, or one without an end, which repair closes."""
+    """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
+    header. Raises StorageError; then there is no file, or one without an end, which repair closes.
+
+    note: what is known of it, in this boot. wanted: what it would have been.
+    """
     from camerad.container.skeleton import Point  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
-    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
     from camerad.store.owed import Owed, recovered  # noqa: PLC0415
 
-    note = unmade.note
-    pressed_us = note.until_us if note.trigger_us is None else note.trigger_us
-    wanted = RecordingSpec.from_settings(
-        settings,
-        note.trigger or "",
-        pressed_us,
-        pre_event=False,
-        encoder="unknown",  # the camera had not said it
-        software=software(),
-        continues=None,
-        wearer=unmade.wearer,
-    )
     header = wanted.header(
-        lambda _: unmade.recording,
+        lambda _: recording,
         clock.boot_id,
         clock.moment(),
-        origin_us=pressed_us,
+        origin_us=wanted.trigger_us,
         shortfall=None,
         sound=False,
         microphone=UNSET,
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
-    point = Point(0, "", 0, 0, 0, 0, pressed_us)
+    point = Point(0, "", 0, 0, 0, 0, wanted.trigger_us)
     owed = Owed(note.until_us, note.why)
     container.close(recovered(header, point, owed, clock.boot_id, clock.moment()))
     return container.header_sha256
