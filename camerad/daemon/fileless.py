@@ -7,67 +7,58 @@ like any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from camerad.update.image_version import software
+from camerad.config import Settings
 
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
-    from camerad.config import Settings
     from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
     from camerad.daemon.heartbeat import WantedNote
 
 
-@dataclass(frozen=True, slots=True)
-class Fileless:
-    """Such a recording: its id, what was noted of it in this boot, and who wears the camera."""
-
-    recording: str
-    note: WantedNote
-    wearer: str | None
-
-
 def make(
     directory: str,
-    fileless: Fileless,
+    recording: str,
+    note: WantedNote,
     settings: Settings,
     *,
+    wearer: str | None,
     key: SigningKey,
     sealer: Sealer,
     clock: Clock,
 ) -> str:
-    """Make its file in `directory`, with its end; returns the SHA-256 of its header. Raises
-    StorageError; then there is no file, or one without an end, which repair closes."""
+    """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
+    header. Raises StorageError; then there is no file, or one without an end, which repair closes.
+
+    note: what is known of it, in this boot. wearer: whoever was on a shift then.
+    """
     from camerad.container.skeleton import Point  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
     from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
     from camerad.store.owed import Owed, recovered  # noqa: PLC0415
 
-    note = fileless.note
-    pressed_us = note.until_us if note.trigger_us is None else note.trigger_us
     wanted = RecordingSpec.from_settings(
         settings,
         note.trigger or "",
-        pressed_us,
+        note.until_us if note.trigger_us is None else note.trigger_us,
         pre_event=False,
-        software=software(),
-        wearer=fileless.wearer,
+        wearer=wearer,
     )
     header = wanted.header(
-        lambda _: fileless.recording,
+        lambda _: recording,
         clock.boot_id,
         clock.moment(),
-        origin_us=pressed_us,
+        origin_us=wanted.trigger_us,
         shortfall=None,
         sound=False,
         microphone=UNSET,
     )
     container = ContainerWriter(directory, header, b"", key, sealer)
-    point = Point(0, "", 0, 0, 0, 0, pressed_us)
+    point = Point(0, "", 0, 0, 0, 0, wanted.trigger_us)
     owed = Owed(note.until_us, note.why)
     container.close(recovered(header, point, owed, clock.boot_id, clock.moment()))
     return container.header_sha256

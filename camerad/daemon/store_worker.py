@@ -404,9 +404,11 @@ class StoreWorker:
         if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         shift = store.ledger.state.shift
-        made = fileless.Fileless(recording, note, None if shift is None else shift.wearer)
-        at, settings = self._recordings_dir, self._settings
-        header = fileless.make(at, made, settings, key=key, sealer=sealer, clock=self._clock)
+        wearer = None if shift is None else shift.wearer
+        at, settings, clock = self._recordings_dir, self._settings, self._clock
+        header = fileless.make(
+            at, recording, note, settings, wearer=wearer, key=key, sealer=sealer, clock=clock
+        )
         store.ledger.append("opened", id=recording, header=header)
 
     def _compare(self, store: Store) -> None:
