@@ -249,9 +249,11 @@ def test_p9_what_lies_under_a_deleted_name_and_is_another_recording_stays(
         assert store.ledger.state.recordings[TWO].here
 
 
-@pytest.mark.parametrize("planted", ["vouched", "a stranger's", "link"])
-def test_what_lies_under_a_deleted_name_stays_only_if_it_is_a_recording_that_is_vouched_for(
-    camera: Camera, office: Path, tmp_path: Path, planted: str
+@pytest.mark.parametrize(
+    ("planted", "left"), [("vouched", [THREE]), ("a stranger's", []), ("link", [ONE])]
+)
+def test_what_lies_under_a_deleted_name_stays_if_it_is_vouched_for_or_no_plain_file(
+    camera: Camera, office: Path, tmp_path: Path, planted: str, left: list[str]
 ) -> None:
     copies = in_office(office)
     key = STRANGER if planted == "a stranger's" else KEY
@@ -267,7 +269,7 @@ def test_what_lies_under_a_deleted_name_stays_only_if_it_is_a_recording_that_is_
         else:
             shutil.copy(elsewhere, copies / f"{ONE}.tar")
         store.reconcile()
-        assert there(copies) == ([f"{THREE}.tar"] if planted == "vouched" else [])
+        assert there(copies) == [f"{one}.tar" for one in left]
     assert elsewhere.exists()  # nothing is done where a link leads
 
 
