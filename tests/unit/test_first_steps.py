@@ -79,3 +79,15 @@ def test_the_trial_without_hardware_is_no_part_of_the_checkout() -> None:
     trial = section(TECHNICIAN, "## Without hardware", "\n| on the camera")
     assert "cd ~/cameras-trial" in trial
     assert "bodycam-sim/camerad" not in trial, "the demonstration's own key and recordings"
+
+
+def test_who_has_no_browser_makes_a_recording_and_ends_it() -> None:
+    """One press only shows the display; the hold is longer than two seconds."""
+    commands = section(README, "The same without a browser", "POST /api/fault")
+    presses = re.findall(r'"button": "main", "seconds": ([0-9.]+)', commands)
+    assert presses == ["0.1", "0.1", "2.2"]
+
+
+def test_whoever_carries_recordings_on_sticks_is_told_to_use_one_directory() -> None:
+    back = section(TECHNICIAN, "## 10. Take back", "## 11.")
+    assert "**Use one directory.**" in back
