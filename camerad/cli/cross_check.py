@@ -51,7 +51,7 @@ class CheckedLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedPlace:
     """What was checked. receipts: by trusted devices, of each holding whose receipts could be read.
     partly: only some of an office's devices were asked for."""
 
@@ -62,7 +62,7 @@ class Checked:
     partly: bool
 
 
-def disagreements(checked: Checked) -> Iterator[Remark]:
+def find_disagreements(checked: CheckedPlace) -> Iterator[Remark]:
     """Everything that does not fit together."""
     return _Comparison(checked).run()
 
@@ -70,7 +70,7 @@ def disagreements(checked: Checked) -> Iterator[Remark]:
 class _Comparison:
     """One comparison."""
 
-    def __init__(self, checked: Checked) -> None:
+    def __init__(self, checked: CheckedPlace) -> None:
         self._checked: Final = checked
         self._place = checked.place
         self._is_office = checked.place.kind is PlaceKind.OFFICE
@@ -209,7 +209,7 @@ class _Comparison:
             yield Severity.NOTE, f"{named}, {text}directory of another office"
 
 
-def about_holding(holding: Holding) -> Iterator[Remark]:
+def check_holding(holding: Holding) -> Iterator[Remark]:
     """What is wrong with what came with a device's recordings, beside receipts and ledger. Raises
     ForbiddenError, once all else is said, where this user may not read it."""
     forbidden = None

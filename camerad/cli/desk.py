@@ -138,7 +138,7 @@ def holding_key(holding: Holding) -> PublicKey:
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
-    return office.load_public(options.office_key)
+    return office.load_public_key(options.office_key)
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from camerad.base.errors import EX_CANTCREAT, CameradError, HardwareError
-from camerad.cli.language import here
+from camerad.cli.language import system_language
 from camerad.doctor.checks import BEFORE, CHECKS
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     from camerad.doctor.wording import LANGUAGES  # noqa: PLC0415 - not for every command
 
-    wording = LANGUAGES[options.language or here(LANGUAGES)]
+    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
     saved = None if options.save is None else _create(options.save)
     try:
         report = _report(options, wording)
@@ -142,7 +142,7 @@ def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport
 async def _examine(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport:
     from camerad.base.clock import SystemClock  # noqa: PLC0415
     from camerad.doctor.prompts import Terminal  # noqa: PLC0415
-    from camerad.doctor.report import DoctorReport, lines  # noqa: PLC0415
+    from camerad.doctor.report import DoctorReport, format_result  # noqa: PLC0415
     from camerad.doctor.runner import Examination  # noqa: PLC0415 - slow to import
 
     examination = Examination(
@@ -154,16 +154,16 @@ async def _examine(options: argparse.Namespace, wording: DoctorWording) -> Docto
     progress = _Progress(wording, shown=sys.stderr.isatty() and not options.interactive)
     examination.begins = progress.begins
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    findings = []
-    async for finding in examination.run():
-        findings.append(finding)
+    results = []
+    async for result in examination.run():
+        results.append(result)
         progress.clear()
         if not options.json:
-            sys.stdout.write(lines(finding, wording, colour=colour))
+            sys.stdout.write(format_result(result, wording, colour=colour))
             sys.stdout.flush()
     settings = examination.settings
     return DoctorReport(
-        findings,
+        results,
         None if settings is None else settings.device.id,
         examination.moment or SystemClock().moment(),
         examination.running,

@@ -58,7 +58,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EX_USAGE, f"{self.prog}: {message}\n")
 
 
-def parser(command: str | None = None) -> argparse.ArgumentParser:
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The command line as argparse knows it.
 
     command: the one that will be given, if it is known. A camera that starts is waited for, so what
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None, *, interrupts: Interrupts | None = 
 
 def _understood(given: list[str]) -> argparse.Namespace:
     try:
-        return parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
+        return make_parser(next(iter(given), None)).parse_args(_with_thumbprints(given))
     except SystemExit:
         sys.stdout.flush()  # a help that nobody could read was not given
         raise

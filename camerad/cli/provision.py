@@ -85,13 +85,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     from camerad.base import journal  # noqa: PLC0415 - slow to import
-    from camerad.provisioning.apply import ApplyOutcome, apply, camera_of  # noqa: PLC0415
+    from camerad.provisioning.apply import ApplyOutcome, apply, camera_thumbprint  # noqa: PLC0415
     from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415
     from camerad.provisioning.provisioning_state import ProvisioningState  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
     outcome = apply(
-        BootPartition(options.boot), ProvisioningState(options.data), camera_of(options.state)
+        BootPartition(options.boot),
+        ProvisioningState(options.data),
+        camera_thumbprint(options.state),
     )
     return {ApplyOutcome.REFUSED: EX_CONFIG, ApplyOutcome.LEFT: EX_IOERR}.get(outcome, 0)
 

@@ -49,7 +49,7 @@ def load_or_create(options: argparse.Namespace) -> Any:
     """The office's private key; a new one if there is none yet, which the person is told."""
     from camerad.office import office  # noqa: PLC0415 - slow to import
 
-    key, made = office.load_or_create(options.office_key)
+    key, made = office.load_or_create_key(options.office_key)
     if made:
         sys.stderr.write(
             f"camerad: {options.office_key}: the office's key was made; keep a copy where no fire "

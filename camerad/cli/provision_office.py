@@ -122,7 +122,7 @@ def _warn(*files: tuple[str, Any]) -> None:
 
     alike: dict[str, list[str]] = {}
     for name, recipients in files:
-        if (wrong := provisioning_files.too_few(recipients)) is not None:
+        if (wrong := provisioning_files.recipients_warning(recipients)) is not None:
             alike.setdefault(wrong, []).append(name)
     for wrong, names in alike.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -151,14 +151,14 @@ def _new(options: argparse.Namespace) -> int:
         camera_key=options.camera_key,
         reset=options.reset,
     )
-    provisioning_files.see_all(
-        lambda: provisioning_files.see_free([options.output]),
-        lambda: office.load(options.office_key),
-        lambda: provisioning_files.new_file(provisioning_files.stand_in(), wanted),
+    provisioning_files.run_all(
+        lambda: provisioning_files.check_no_file_in([options.output]),
+        lambda: office.load_key(options.office_key),
+        lambda: provisioning_files.new_file(provisioning_files.placeholder_key(), wanted),
     )
     key = provision_key.load_or_create(options)
     content = provisioning_files.new_file(key.public, wanted)
-    token = provisioning_files.signed(options.output, content, key, lies=options.office_key)
+    token = provisioning_files.sign_file(options.output, content, key, lies=options.office_key)
     provisioning_files.write_pair(options.output, content, token)
     _warn((options.output, options.recipient))
     sys.stdout.write(f"{options.output}: for {options.device}; copy both files onto its card\n")
@@ -173,14 +173,14 @@ def _sign(options: argparse.Namespace) -> int:
     )
 
     content = _content(options.file)
-    wanted = provisioning_files.office_of(options.file, content)
-    key = office.load(options.office_key)
+    wanted = provisioning_files.office_key_of(options.file, content)
+    key = office.load_key(options.office_key)
     if key is None:
         raise provision_key.key_missing_for(options, options.file, wanted)
-    token = provisioning_files.signed(options.file, content, key, lies=options.office_key)
-    path = provisioning_files.place_of_signature(options.file, options.output, key.public)
+    token = provisioning_files.sign_file(options.file, content, key, lies=options.office_key)
+    path = provisioning_files.signature_path(options.file, options.output, key.public)
     durable_files.publish(path, token)
-    _warn((options.file, provisioning_files.checked(options.file, content).file.recipients))
+    _warn((options.file, provisioning_files.parse_file(options.file, content).file.recipients))
     sys.stdout.write(f"{path}: written\n")
     return 0
 
@@ -199,8 +199,8 @@ def _check(options: argparse.Namespace) -> int:
     if own is None and options.office_key != default_office_key():
         raise provision_key.no_key_error(options, "whose file this is")
     content = _content(options.file)
-    said = provisioning_files.verdict(options.file, content, token, own)
-    _warn((options.file, provisioning_files.checked(options.file, content).file.recipients))
+    said = provisioning_files.describe_file(options.file, content, token, own)
+    _warn((options.file, provisioning_files.parse_file(options.file, content).file.recipients))
     sys.stdout.write(f"{options.file}: {said}\n")
     return 0
 
@@ -228,25 +228,27 @@ def _batch(options: argparse.Namespace) -> int:
                 "is good as a camera's first only\n"
             )
     template = (options.template, _content(options.template))
-    key = office.load(options.office_key)
+    key = office.load_key(options.office_key)
     if key is None:
-        named = batch.office_of_table(template, options.table, rows)
+        named = batch.office_key_of_table(template, options.table, rows)
         if named is not None:
             raise provision_key.key_missing_for(options, *named)
 
     def files_for(public: Any) -> Any:
         serial = provisioning_files.serial_now()
-        return batch.batch(template, options.table, rows, office=public, serial=serial, known=known)
+        return batch.make_files(
+            template, options.table, rows, office=public, serial=serial, known=known
+        )
 
-    made = files_for(provisioning_files.stand_in() if key is None else key.public)
-    provisioning_files.see_free([os.path.join(options.output, row.device) for row in made])
+    made = files_for(provisioning_files.placeholder_key() if key is None else key.public)
+    provisioning_files.check_no_file_in([os.path.join(options.output, row.device) for row in made])
     if key is None:
         key = provision_key.load_or_create(options)
         made = files_for(key.public)
     quiet = not sys.stderr.isatty()
     # All before the first is written: a row that names another office's key is for none.
     tokens = [
-        provisioning_files.signed(row.office_in, row.content, key, lies=options.office_key)
+        provisioning_files.sign_file(row.office_in, row.content, key, lies=options.office_key)
         for row in made
     ]
     pairs = tqdm(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from camerad.base.errors import EX_CONFIG, CameradError
 from camerad.base.text import count, printable
 from camerad.cli import provision_key
-from camerad.cli.language import here
+from camerad.cli.language import system_language
 
 
 def add_actions(actions: Any) -> None:
@@ -68,7 +68,7 @@ def _collect(options: argparse.Namespace) -> int:
     own = desk.office_key(options)
     if own is None:
         raise provision_key.no_key_error(options, "whether a camera was set up by its file")
-    with camera_register.alone(options.register):
+    with camera_register.locked(options.register):
         return _collect_cards(options, own.thumbprint)
 
 
@@ -83,7 +83,7 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
     wrong = 0
     for card in options.card:
         try:
-            device = camera_register.brought(card)
+            device = camera_register.read_card(card)
             first = taken.get(device.device, device.thumbprint)
             if first != device.thumbprint:
                 # --replace is said of one camera, and would have the last card win.
@@ -93,7 +93,7 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
                     "another name, by a file of its own; collect the other one alone"
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            known = camera_register.taken(known, device, at, options.replace, office=office)
+            known = camera_register.with_camera(known, device, at, options.replace, office=office)
             taken[device.device] = device.thumbprint
         except CameradError as error:
             wrong += 1
@@ -123,9 +123,9 @@ def _labels(options: argparse.Namespace) -> int:
     from camerad.office import camera_register, labels  # noqa: PLC0415
     from camerad.office.wording import LANGUAGES  # noqa: PLC0415
 
-    wording = LANGUAGES[options.language or here(LANGUAGES)]
+    wording = LANGUAGES[options.language or system_language(LANGUAGES)]
     known = camera_register.read(options.register)
-    page = labels.sheet(known, wording, datetime.now().astimezone()).encode()
+    page = labels.render_labels(known, wording, datetime.now().astimezone()).encode()
     path = os.path.abspath(options.output)
     descriptor = durable_files.create(path, 0o644)
     try:

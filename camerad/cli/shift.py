@@ -79,7 +79,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
     if options.action == "badge":
-        _write(drawn(options.wearer), options.output)
+        _write(draw_badge(options.wearer), options.output)
         return 0
     wearer = _checked(options.wearer) if options.action == "start" else None
     code, answer = request(options.socket, "POST", "/shift", {"wearer": wearer})
@@ -100,7 +100,7 @@ def _checked(wearer: str) -> str:
     return wearer
 
 
-def drawn(wearer: str) -> bytes:
+def draw_badge(wearer: str) -> bytes:
     """The badge of `wearer` as SVG. Raises NoWearerError."""
     text = badge(_checked(wearer))
     import segno  # noqa: PLC0415 - nothing else needs it

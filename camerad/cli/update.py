@@ -188,11 +188,13 @@ def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Upda
 
     card, _ = _places(options)
     there = update_file.prepare(os.path.join(options.data, update_file.FOLDER))
-    asked = Updates(card, there, lambda: ask(options.socket), lambda: examine(options.doctor))
+    asked = Updates(
+        card, there, lambda: ask_camera(options.socket), lambda: run_doctor(options.doctor)
+    )
     return card, there, asked
 
 
-def ask(socket: str) -> CameraStatus | None:
+def ask_camera(socket: str) -> CameraStatus | None:
     """What the daemon behind that socket says of itself; None if it does not answer."""
     from camerad.behaviour.update import CameraStatus  # noqa: PLC0415 - slow to import
     from camerad.control.client import request  # noqa: PLC0415
@@ -204,7 +206,7 @@ def ask(socket: str) -> CameraStatus | None:
         return None
 
 
-def examine(program: str) -> tuple[str, ...] | None:
+def run_doctor(program: str) -> tuple[str, ...] | None:
     """What the doctor finds failing, in words that do not change; None if there is no report, and
     the log has why.
 

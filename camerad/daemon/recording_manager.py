@@ -36,7 +36,7 @@ from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import OpenedStore, WhatIsKnown
 from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
-from camerad.provisioning.standing import Standing, standing_of
+from camerad.provisioning.provisioning_status import ProvisioningStatus, read_status
 from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.update.image_version import software
 
@@ -119,8 +119,8 @@ class RecordingManager:
 
     def _tell_standing(self) -> None:
         """Whether an office has set the camera up, so that its recordings can be opened."""
-        standing = standing_of(self._settings.device.provision_dir)
-        if standing is Standing.UNPROVISIONED:
+        standing = read_status(self._settings.device.provision_dir)
+        if standing is ProvisioningStatus.UNPROVISIONED:
             log.error(
                 "this camera is not set up: camerad-report.txt on its card says what is wrong",
                 extra=MessageId.PROVISIONED.extra,
@@ -132,7 +132,7 @@ class RecordingManager:
                 extra=MessageId.NO_RECIPIENTS.extra,
             )
             self._core.conditions.raise_(Condition.NO_RECIPIENTS)
-        if standing is Standing.REFUSED:
+        if standing is ProvisioningStatus.REFUSED:
             log.error(
                 "a file on the card was refused: camerad-report.txt beside it says why",
                 extra=MessageId.PROVISION_REFUSED.extra,

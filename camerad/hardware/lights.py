@@ -193,7 +193,7 @@ class Indicators:
         self._playing: tuple[Sounding, bool] | None = None
         self._sounding = 0
         self._rest: asyncio.TimerHandle | None = None
-        pins.give_place()
+        pins.set_fifo_directory()
         for output in outputs:
             try:
                 self._players[output.name] = _Player(output, on_fault)

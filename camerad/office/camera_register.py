@@ -65,11 +65,11 @@ class Register:
 
     cameras: tuple[RegisteredCamera, ...] = ()
 
-    def named(self, name: str) -> RegisteredCamera | None:
+    def by_name(self, name: str) -> RegisteredCamera | None:
         """The camera of that name."""
         return next((one for one in self.cameras if one.name == name), None)
 
-    def keyed(self, thumbprint: str) -> RegisteredCamera | None:
+    def by_key(self, thumbprint: str) -> RegisteredCamera | None:
         """The camera with that key."""
         return next((one for one in self.cameras if one.thumbprint == thumbprint), None)
 
@@ -92,7 +92,7 @@ def read(path: str, *, made: bool = False) -> Register:
 
 
 @contextlib.contextmanager
-def alone(path: str) -> Iterator[None]:
+def locked(path: str) -> Iterator[None]:
     """Whoever changes a register reads and writes it within this, so that of two at once neither
     writes what it had read before the other one wrote. Raises RegisterError if somebody else is
     still at it after `WAIT_SECONDS`, and StorageError if the directory is not there."""
@@ -120,7 +120,7 @@ def write(path: str, register: Register) -> None:
     durable_files.publish(os.path.abspath(path), content + b"\n", mode=_MODE)
 
 
-def brought(directory: str) -> PublishedDevice:
+def read_card(directory: str) -> PublishedDevice:
     """What a camera has left in a directory: a card, or a copy of it. Raises RegisterError."""
     path = os.path.join(directory, DEVICE)
     if not durable_files.is_there(path):
@@ -156,7 +156,7 @@ def brought(directory: str) -> PublishedDevice:
     )
 
 
-def taken(
+def with_camera(
     register: Register,
     device: PublishedDevice,
     collected: str,
@@ -179,8 +179,8 @@ def taken(
             "right key with --office-key; if this is it, find out whose file that was, and reset "
             f"the camera by one of yours: --reset {device.thumbprint}"
         )
-    other = register.keyed(device.thumbprint)
-    same = register.named(name)
+    other = register.by_key(device.thumbprint)
+    same = register.by_name(name)
     former: tuple[str, ...] = () if same is None else same.former
     if name not in replacing:
         if same is not None and same.thumbprint != device.thumbprint:

@@ -107,10 +107,10 @@ def open_recording(
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
-    All as `opened` has it. The report says what was found, and where the MP4 is, if one was
+    All as `decrypted` has it. The report says what was found, and where the MP4 is, if one was
     written.
     """
-    with opened(
+    with decrypted(
         path,
         keys,
         identities,
@@ -125,7 +125,7 @@ def open_recording(
 
 
 @contextlib.contextmanager
-def opened(
+def decrypted(
     path: str,
     keys: KeyRing,
     identities: Identities,
@@ -152,7 +152,7 @@ def opened(
             raise durable_files.FileExistsAlreadyError(
                 f"{target}: something of this name exists already; it was left as it is"
             )
-    with terminable(), UnnamedFile(output) as target_file:
+    with raise_on_sigterm(), UnnamedFile(output) as target_file:
         opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
@@ -222,7 +222,7 @@ class _Opener:
         if self._writer is None or fragment is None:
             return
         if facts.sequence != self._next:
-            self._writer.interrupt()
+            self._writer.skip_to_key_frame()
         self._next = facts.sequence + 1
         self._understood(self._writer.add, fragment, fragment_name(facts.sequence))
         # Sound that stands alone is there if it is; beside pictures it is they that count.
@@ -284,7 +284,7 @@ class _Opener:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def raise_on_sigterm() -> Iterator[None]:
     """Let SIGTERM raise `Terminated` here, if it would just end the process."""
 
     def interrupt(_: int, __: FrameType | None) -> None:

@@ -41,12 +41,12 @@ class OfficeKeyError(CameradError, ValueError):
     exit_code = EX_CONFIG
 
 
-def load_or_create(path: str) -> tuple[SigningKey, bool]:
+def load_or_create_key(path: str) -> tuple[SigningKey, bool]:
     """The office's key in a file, PKCS #8 in PEM, and whether it was just made.
 
     Raises OfficeKeyError if it is no such key or others may read it, and StorageError.
     """
-    found = load(path)
+    found = load_key(path)
     if found is not None:
         return found, False
     path = os.path.abspath(path)
@@ -56,8 +56,8 @@ def load_or_create(path: str) -> tuple[SigningKey, bool]:
     return key, True
 
 
-def load(path: str) -> SigningKey | None:
-    """The office's key in a file; None if there is no such file. Raises as `load_or_create`."""
+def load_key(path: str) -> SigningKey | None:
+    """The office's key in a file; None if there is no such file. Raises as `load_or_create_key`."""
     path = os.path.abspath(path)
     found = _read(path)
     if found is None:
@@ -77,7 +77,7 @@ def load(path: str) -> SigningKey | None:
         ) from error
 
 
-def load_public(path: str) -> PublicKey | None:
+def load_public_key(path: str) -> PublicKey | None:
     """The public half of the office's key in a file; None if there is no such file.
 
     The file has the private key, or, where nothing is to be signed, the public half alone; PEM or
@@ -195,7 +195,7 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     return LedgerKeys(ring, problem)
 
 
-def admit(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
+def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     """Make sure that `key` may sign the directory's ledger; returns the keys that did so before.
 
     replace: it comes in the place of another one, or of a ledger that is gone, which the ledger
@@ -212,7 +212,7 @@ def admit(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     return known if replace else found.ring
 
 
-def remember(place: Place, key: PublicKey) -> None:
+def remember_key(place: Place, key: PublicKey) -> None:
     """Have the directory remember a key that signs its ledger; for when the ledger has begun.
 
     In this order, an interruption leaves no key without a ledger, which looks like a ledger that

@@ -18,7 +18,7 @@ line, and the report has to fit where the next file belongs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CardReport:
     """What is to be told. decision: what holds on this camera, if anything does. refused: why the
     file on the card was. lines: what is the matter, each with its cure. left: other files on the
     card in which the passphrase stands. scrubbed: whether free room was overwritten, None if it
@@ -31,7 +31,7 @@ class Told:
     scrubbed: bool | None = None
 
 
-def text(told: Told) -> str:
+def render_report(told: CardReport) -> str:
     """The report. It ends its lines as every editor on every system understands."""
     lines = [f"camerad {__version__}", _headline(told), ""]
     lines += [printable(line) for line in told.lines[:MOST_LINES]]
@@ -54,7 +54,7 @@ _SCRUBBED: Final = {
 }
 
 
-def _headline(told: Told) -> str:
+def _headline(told: CardReport) -> str:
     if told.refused is not None:
         state = "NOT SET UP" if told.decision is None else "AS BEFORE"
         return f"{state}: {FILE} was refused ({told.refused.value})."

@@ -39,7 +39,7 @@ class RefusalReason(StrEnum):
     STATE_DAMAGED = "state_damaged"
 
 
-TOLD: Final[Mapping[RefusalReason, str]] = {
+ADVICE: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.UNREADABLE: f"{NAME} cannot be read from the card; check the card, or copy the "
     f"file again",
     RefusalReason.CARD_READ_ONLY: "this partition of the card cannot be written, so the file "
@@ -118,7 +118,7 @@ class FileRefused:
 Verdict = FileAccepted | SameFile | FileRefused
 
 
-def judge(
+def judge_file(
     content: bytes,
     token: bytes | None,
     *,
@@ -147,7 +147,7 @@ def judge(
     def refused(why: RefusalReason, mistakes: tuple[str, ...] = ()) -> FileRefused:
         return FileRefused(why, sha256, signature.kid, mistakes)
 
-    pinned = None if pin is None else key_of(pin.office_key)
+    pinned = None if pin is None else parse_key(pin.office_key)
     vouched = pinned is not None and signature.is_by(pinned, content)
     if pin is not None and vouched and pin.sha256 == sha256:
         return SameFile(pin)
@@ -165,7 +165,7 @@ def judge(
         if unsaid:
             return refused(strange)
     if pin is None or wanted.reset is not None:
-        own = key_of(wanted.office_key)
+        own = parse_key(wanted.office_key)
         if own is None:
             told = f"{NAME}: provision.office_key: this is no key; write the office's public key"
             return refused(RefusalReason.MISTAKES, (told,))
@@ -196,7 +196,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def key_of(text: str) -> PublicKey | None:
+def parse_key(text: str) -> PublicKey | None:
     """The public key in base64url, as `provision.office_key` has it; None if it is none."""
     try:
         return PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": text})

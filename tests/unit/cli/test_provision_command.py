@@ -34,7 +34,7 @@ def test_a_new_file_is_in_order_and_says_what_to_do_with_it(desk: Desk, tmp_path
     assert "keep a copy where no fire reaches both" in said.err, "the key was made"
     assert {path.name for path in (tmp_path / "07").iterdir()} == {NAME, signing.NAME}
     told = desk("provision", "check", tmp_path / "07" / NAME)
-    key = office.load_or_create(str(tmp_path / "config/camerad/office.pem"))[0].public
+    key = office.load_or_create_key(str(tmp_path / "config/camerad/office.pem"))[0].public
     assert (told.code, told.out) == (
         0,
         f"{tmp_path / '07' / NAME}: in order, signed by your office's key, {key.thumbprint}; what "
@@ -338,7 +338,7 @@ def test_twenty_cameras_have_their_files_at_once(
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 20 cameras\n")
     for row in TWENTY:
         path = tmp_path / "out" / row["device.id"] / NAME
-        found = provisioning_files.checked(str(path), path.read_bytes())
+        found = provisioning_files.parse_file(str(path), path.read_bytes())
         assert found.settings.device.id == row["device.id"]
         assert str(found.settings.buttons[0].gpio) == row["buttons.main.gpio"]
         assert signing.parse((path.parent / signing.NAME).read_bytes())
@@ -399,7 +399,7 @@ def test_every_mistake_of_every_row_is_named_before_anything_is_written(
 
 def test_a_table_that_names_another_office_is_for_no_camera(desk: Desk, tmp_path: Path) -> None:
     template = made(desk, tmp_path / "template") / NAME
-    stranger = provisioning_files.raw(SigningKey.generate().public)
+    stranger = provisioning_files.encode_key(SigningKey.generate().public)
     rows = [
         {"device.id": "camera-01", "provision.office_key": ""},
         {"device.id": "camera-02", "provision.office_key": stranger},
@@ -478,7 +478,7 @@ def test_what_a_spreadsheet_adds_to_a_table_changes_nothing(
     said = desk("provision", "batch", template, tmp_path / "t.csv", "--output", tmp_path / "out")
     assert (said.code, said.out) == (0, f"{tmp_path / 'out'}: 2 cameras\n"), said.err
     path = tmp_path / "out" / "camera-01" / NAME
-    assert provisioning_files.checked(str(path), path.read_bytes()).settings.camera.fps == 25
+    assert provisioning_files.parse_file(str(path), path.read_bytes()).settings.camera.fps == 25
 
 
 def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path: Path) -> None:
@@ -497,7 +497,7 @@ def test_a_cell_is_what_its_setting_wants_however_it_looks(desk: Desk, tmp_path:
     said = desk("provision", "batch", template, cameras, "--output", tmp_path / "out")
     assert said.code == 0, said.err
     path = tmp_path / "out" / "0815" / NAME
-    found = provisioning_files.checked(str(path), path.read_bytes())
+    found = provisioning_files.parse_file(str(path), path.read_bytes())
     assert found.file.wifi is not None
     assert (found.file.wifi.ssid, found.file.wifi.passphrase) == ("1e5", "12345678")
     assert found.file.wifi.country == "NO"

@@ -180,7 +180,9 @@ def test_the_key_at_hand_does_not_take_the_place_of_that_which_a_file_names(
     # The office has lost the former: what is advised then helps.
     ours.write_text(
         re.sub(
-            r'office_key: "[^"]+"', f"office_key: {provisioning_files.raw(key)}", ours.read_text()
+            r'office_key: "[^"]+"',
+            f"office_key: {provisioning_files.encode_key(key)}",
+            ours.read_text(),
         )
     )
     (ours.parent / signing.NAME).unlink()
@@ -191,9 +193,8 @@ def test_a_row_says_which_key_is_needed_as_well_as_a_template(desk: Desk, tmp_pa
     ours, cameras, _ = _elsewhere(desk, tmp_path)
     needed = SigningKey.generate().public
     ours.write_text(re.sub(r"  office_key: .*\n", "", ours.read_text()))
-    rows = (
-        f"device.id,provision.office_key\ncamera-08,\ncamera-09,{provisioning_files.raw(needed)}\n"
-    )
+    key = provisioning_files.encode_key(needed)
+    rows = f"device.id,provision.office_key\ncamera-08,\ncamera-09,{key}\n"
     cameras.write_text(rows)
     batch = ("provision", "batch", ours, cameras, "--output", tmp_path / "out")
     said = desk(*batch)

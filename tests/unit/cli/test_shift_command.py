@@ -15,7 +15,7 @@ import pytest
 
 from camerad.base.errors import EX_CANTCREAT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE
 from camerad.cli import main
-from camerad.cli.shift import BORDER, MODULE_MM, drawn
+from camerad.cli.shift import BORDER, MODULE_MM, draw_badge
 from tests.unit.answering import Answering, served
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -182,4 +182,4 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_longest_id_still_fits_on_the_page() -> None:
     # Version 4, 33 modules and the border: 123 mm, half a sheet of A4.
-    assert b'width="123mm"' in drawn("x" * 32)
+    assert b'width="123mm"' in draw_badge("x" * 32)
