@@ -50,8 +50,8 @@ from camerad.store.locations import (
 from camerad.verify.judge import MayRun, never
 
 ONLY_OWN_KEYS: Final = (
-    "checked with the keys that are kept beside these recordings: enough against accidents, not "
-    "against whoever could change both; name the device's key from elsewhere with --key"
+    "checked with the keys that lie beside these recordings: this finds accidents, but not "
+    "somebody who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 

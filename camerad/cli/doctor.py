@@ -33,11 +33,12 @@ def add_parser(commands: Any) -> None:
         "doctor",
         help="test every part of the camera, and say what to do about what is wrong",
         description="For technicians: tests every part of the camera, and says in one sentence "
-        "what is wrong and what to do. While the daemon runs it is asked; without it, the parts "
-        "are tried directly, and no daemon can start meanwhile. Nothing is recorded, and no "
-        "picture and no sound is kept. Exit code 0: all is well; 2: something is to be seen to; "
-        "1: something failed. What was not tested does not count. 64 and above: no verdict; 73: "
-        "what --save names is there already.",
+        "what is wrong and what to do. If the daemon runs, the doctor asks it. "
+        "Otherwise the doctor tests the parts directly, and no daemon can start "
+        "meanwhile. It records nothing, and keeps no picture and no sound. Exit code "
+        "0: all is well; 2: something needs attention; 1: something failed. What was "
+        "not tested does not count. 64 and above: an error, and no verdict; 73: the "
+        "file of --save exists already.",
     )
     parser.add_argument(
         "--config", default=DEFAULT_CONFIG, type=Path, metavar="FILE", help="default: %(default)s"
@@ -134,7 +135,7 @@ def _report(options: argparse.Namespace, wording: DoctorWording) -> DoctorReport
         return asyncio.run(_examine(options, wording))
     except ModuleNotFoundError as error:
         raise HardwareError(
-            f"the library {error.name} is missing, which only a camera has: give this command on "
+            f"the library {error.name} is missing, which only a camera has: run this command on "
             "the camera"
         ) from error
 

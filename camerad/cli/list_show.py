@@ -31,8 +31,8 @@ from camerad.store.listing import Listing, Others, info_of
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
 
 UNCHECKED = (
-    "nothing here was checked, it is what the files say of themselves; check with: "
-    "camerad evidence verify"
+    "nothing was checked here: this is what the files say of themselves; check with: camerad "
+    "evidence verify"
 )
 _KIB = 1024
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -64,7 +64,7 @@ def _list(options: argparse.Namespace) -> int:
         sys.stdout.write(f"no recordings in {printable(target.place.root)}\n")
     elif not found:
         all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
-        sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
+        sys.stdout.write(f"none of the {all_of_them} matches\n")
     else:
         sys.stdout.write(f"{format_table(found, utc=options.utc)}({UNCHECKED})\n")
     here = {one.info.id for one in everything}
@@ -79,7 +79,7 @@ def _list(options: argparse.Namespace) -> int:
     ]
     if changed:
         desk.say(
-            f"{len(changed)} recording(s) whose file is not what the ledger knows: "
+            f"{len(changed)} recording(s) whose file is not the one that the ledger names: "
             f"{', '.join(changed)}; see: camerad evidence verify"
         )
     urgent = [one.info.id for one in everything if one.urgent and not one.copy]

@@ -19,9 +19,10 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "offload",
         help="copy recordings to the office's directory",
-        description="Copies what is new to a mounted stick, card or share, reads every copy back, "
-        "and only then calls it acknowledged. It may be interrupted at any time: the next run goes "
-        "on. Exit code 1: something needs a person, as the messages say.",
+        description="Copies new recordings to a mounted stick, card or share. A recording counts "
+        "as acknowledged only when its copy was read back. You may interrupt this at "
+        "any time: the next run goes on. Exit code 1: something needs a person, as "
+        "the messages say.",
     )
     parser.add_argument(
         "target",
@@ -31,7 +32,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--same-disk",
         action="store_true",
-        help="for a trial: DIR may be on the same disk; it is then no second place for anything",
+        help="for a trial: allow DIR on the same disk, where a copy protects nothing",
     )
     parser.add_argument("--json", action="store_true", help="what was done, as JSON")
     add_store_options(parser, "the device's state directory")

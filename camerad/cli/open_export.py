@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad.base import process
 from camerad.base.text import printable
-from camerad.cli import desk, store_access
+from camerad.cli import desk, passphrase, store_access
 from camerad.cli.language import system_language
 from camerad.cli.progress import ProgressBar
 from camerad.cli.target import find_recording
@@ -31,7 +30,6 @@ from camerad.store.locations import Place, PlaceKind
 from camerad.store.store import required
 from camerad.verify.verdict import Report, Verdict
 
-_LONGEST: Final = 4096
 _LOCALTIME: Final = "/etc/localtime"
 _ZONES: Final = "/zoneinfo/"
 
@@ -105,7 +103,7 @@ def _export(options: argparse.Namespace) -> int:
             "the proven parts"
         )
     elif made.path is not None and made.hold is None:
-        desk.say("no hold was placed: do so in the store, so that what was handed over is kept")
+        desk.say("no hold was placed: place one in the store, so that the recording is kept")
     return made.report.verdict
 
 
@@ -123,25 +121,12 @@ def _say(options: argparse.Namespace, report: Report, package: str | None = None
 
 
 def _identities(options: argparse.Namespace) -> Identities:
-    def passphrase() -> str:
+    def asked() -> str:
         if options.passphrase_file is None:
-            try:
-                return getpass.getpass(f"Passphrase of {options.identity}: ")
-            except EOFError:
-                raise desk.DeskError(
-                    "nobody answers the question for a passphrase; name a file with "
-                    "--passphrase-file"
-                ) from None
-        try:
-            with open(options.passphrase_file, encoding="utf-8") as file:
-                return file.readline(_LONGEST).rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise desk.DeskError(
-                f"{options.passphrase_file}: the passphrase cannot be read: {why}"
-            ) from None
+            return passphrase.ask(f"Passphrase of {options.identity}: ")
+        return passphrase.read(options.passphrase_file)
 
-    return read_identities(options.identity, passphrase)
+    return read_identities(options.identity, asked)
 
 
 @contextlib.contextmanager

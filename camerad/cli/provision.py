@@ -16,11 +16,11 @@ EXIT_CODES: Final = """\
 exit codes:
     0  done
    64  wrong usage
-   73  something is there already and is not written over, or cannot be made
-   74  reading or writing failed; of apply: the file was taken over and could not be
-       removed from the card
+   73  something exists already and is not overwritten, or cannot be made
+   74  reading or writing failed; of apply: the file was taken over, but could not
+       be removed from the card
    75  of publish: the daemon has no key yet
-   77  this user may not read, or write, something that is needed
+   77  this user may not read or write something that is needed
    78  a file, a table, a register or a key has mistakes; of apply: the file was
        refused; of collect: a camera is not in the register
 """

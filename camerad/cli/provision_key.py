@@ -39,8 +39,8 @@ def key_missing_for(options: argparse.Namespace, name: str, wanted: Any) -> Came
     from camerad.office.office import OfficeKeyError  # noqa: PLC0415 - slow to import
 
     return OfficeKeyError(
-        f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and there is no "
-        f"key in {os.path.abspath(options.office_key)}; name the file that has it with "
+        f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but there is "
+        f"no key in {os.path.abspath(options.office_key)}; name the file that has it with "
         "--office-key, or do this where it is"
     )
 

@@ -48,13 +48,15 @@ def add_actions(actions: Any) -> None:
     new.add_argument(
         "--camera-key",
         metavar="THUMBPRINT",
-        help="of the camera that the file is for; every file but a camera's first needs it",
+        help=(
+            "thumbprint of the camera that the file is for; only a camera's first file may lack it"
+        ),
     )
     new.add_argument(
         "--reset",
         metavar="THUMBPRINT",
-        help="of a camera whose key is to be given up, because it was another office's or that "
-        "office's key is lost",
+        help="thumbprint of a camera that is to give up its key, because it was another office's "
+        "or that office's key is lost",
     )
     provision_key.add_output_option(new, "directory for the two files; it is made", "DIR")
     provision_key.add_office_key_option(new)
@@ -77,16 +79,17 @@ def add_actions(actions: Any) -> None:
         help="of FILE; default: camerad-provision.jws beside FILE, where a camera looks for it",
     )
     provision_key.add_office_key_option(
-        check, f"{provision_key.EITHER_HALF}; if it is there, a file of another office is told"
+        check, f"{provision_key.EITHER_HALF}; with it, a file of another office is recognised"
     )
 
     batch = actions.add_parser(
         "batch",
         help="make and sign a file for each camera of a table",
-        description="TABLE is CSV with a column device.id, and one for every other setting that "
-        "differs from camera to camera, called by its path: wifi.ssid, buttons.main.gpio. "
-        "TEMPLATE is a provisioning file with all that does not differ. Nothing is written if a "
-        "row has a mistake, or if one of the cameras has a file there already.",
+        description="TABLE is CSV. Its column device.id names the cameras. Every other column is "
+        "a setting that differs from camera to camera, called by its path: wifi.ssid, "
+        "buttons.main.gpio. TEMPLATE is a provisioning file with everything else. If "
+        "a row has a mistake, or one of the cameras has a file there already, nothing "
+        "is written.",
     )
     batch.add_argument("template", metavar="TEMPLATE", help="a camerad-provision.yaml")
     batch.add_argument("table", metavar="TABLE", help="CSV in UTF-8, a row for each camera")
@@ -224,8 +227,8 @@ def _batch(options: argparse.Namespace) -> int:
         strange = [row[csv_table.NAME] for _, row in rows if row[csv_table.NAME] not in known]
         if strange:
             sys.stderr.write(
-                f"camerad: {options.register}: has no {printable(', '.join(strange))}: such a file "
-                "is good as a camera's first only\n"
+                f"camerad: {options.register}: has no {printable(', '.join(strange))}: a camera "
+                "accepts such a file only as its first\n"
             )
     template = (options.template, _content(options.template))
     key = office.load_key(options.office_key)

@@ -18,9 +18,10 @@ def add_actions(actions: Any) -> None:
     collect = actions.add_parser(
         "collect",
         help="take the keys that cards bring into the office's register",
-        description="A name that comes with another key than before, or with an earlier file, or a "
-        "key under another name, is named and left out, and so is a camera that another office's "
-        "file has set up. Exit code 0: all are in the register; 78: not all.",
+        description="Names each conflict, and leaves that camera out: a name with another key "
+        "than before or with an earlier file, a key under another name, a camera that "
+        "another office's file has set up. Exit code 0: all are in the register; 78: "
+        "not all.",
     )
     collect.add_argument(
         "card",
@@ -39,8 +40,8 @@ def add_actions(actions: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="somebody knows why this camera has another key or name, or an earlier file; may be "
-        "given several times",
+        help="accept that this camera has another key, another name or an earlier file, because "
+        "you know why; may be given several times",
     )
     collect.add_argument(
         "--keys",
@@ -88,9 +89,9 @@ def _collect_cards(options: argparse.Namespace, office: str) -> int:
             if first != device.thumbprint:
                 # --replace is said of one camera, and would have the last card win.
                 raise camera_register.ConflictError(
-                    f"{card}: a card before it has this name, {device.device}, with the key "
-                    f"{first}, and it has {device.thumbprint}: one of the two cameras needs "
-                    "another name, by a file of its own; collect the other one alone"
+                    f"{card}: a card before it has the same name, {device.device}, with the key "
+                    f"{first}; this one has {device.thumbprint}. Give one of the two cameras "
+                    "another name, with a new file, and collect the other one alone"
                 )
             at = datetime.now(UTC).isoformat(timespec="seconds")
             known = camera_register.with_camera(known, device, at, options.replace, office=office)

@@ -244,8 +244,9 @@ class Control:
         role = role_of(request.method, "" if resource is None else resource.canonical)
         if peer is None or not self._permissions.may(peer, role):
             raise web.HTTPForbidden(
-                text=f"this user may not {role.value} here: have them, or a group of theirs, named "
-                f"in access.{role.value} of the camera's configuration, or run this with sudo"
+                text=f"this user may not {role.value} here: add the user, or a group of theirs, "
+                f"to access.{role.value} in the camera's configuration, or run this with "
+                "sudo"
             )
         if not self._may_now(peer):
             raise web.HTTPTooManyRequests(text=f"at most {RATE:g} requests in a second")
@@ -313,7 +314,9 @@ class Control:
         own = peer is not None and self._permissions.is_own(peer)
         others = list(self._listeners.values()).count(False)
         if len(self._listeners) >= MAX_LISTENERS or (not own and others >= MAX_LISTENERS_OF_OTHERS):
-            raise web.HTTPServiceUnavailable(text=f"{len(self._listeners)} listeners are enough")
+            raise web.HTTPServiceUnavailable(
+                text=(f"{len(self._listeners)} listeners are connected already: end one first")
+            )
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=16)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}

@@ -22,7 +22,7 @@ _STR: Final = "tag:yaml.org,2002:str"
 _SEQ: Final = "tag:yaml.org,2002:seq"
 _PLAIN: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
 _ONE_S: Final = (
-    "one camera's key, which is no matter of a template; remove this line, and write a column "
+    "one camera's key, which does not belong into a template; remove this line, and add a column "
     "provision.reset with the thumbprint of each camera that is to be reset"
 )
 
@@ -76,8 +76,8 @@ def make_files(
         name = _name(table, line, row)
         if list(names).count(_directory(device)) > 1:
             mistakes.append(
-                f"{name}: device.id: this name stands in the table twice, large and small letters "
-                "being the same, and dots at the end nothing; give each camera its own"
+                f"{name}: device.id: another row has the same name (large and small letters count "
+                "as the same, and dots at the end do not count); give each camera its own"
             )
             continue
         root = _root(template)

@@ -174,10 +174,10 @@ def with_camera(
     name = str(device.device)
     if device.office != office:
         raise ConflictError(
-            f"{name}: set up by a file that another key signed ({printable(device.office)[:80]}) "
-            f"than the office's ({office}), so what it records may be open to others. Name the "
-            "right key with --office-key; if this is it, find out whose file that was, and reset "
-            f"the camera by one of yours: --reset {device.thumbprint}"
+            f"{name}: its file was signed by another key ({printable(device.office)[:80]}) than "
+            f"the office's ({office}), so others may open what it records. Name the right key "
+            "with --office-key. If this is it, find out whose file that was, and reset the camera "
+            f"with one of yours: --reset {device.thumbprint}"
         )
     other = register.by_key(device.thumbprint)
     same = register.by_name(name)
@@ -185,7 +185,7 @@ def with_camera(
     if name not in replacing:
         if same is not None and same.thumbprint != device.thumbprint:
             raise ConflictError(
-                f"{name}: registered with the key {same.thumbprint}, and comes with "
+                f"{name}: registered with the key {same.thumbprint}, but its card brings "
                 f"{device.thumbprint}: it was reset, has another card, or is another camera. If "
                 f"you know why, add --replace {name}"
             )
@@ -196,9 +196,9 @@ def with_camera(
             )
         if same is not None and (device.serial or 0) < (same.serial or 0):
             raise ConflictError(
-                f"{name}: registered with a file of serial {same.serial}, and comes with one of "
-                f"{device.serial}: this is an older copy of its card, or somebody wrote one back. "
-                f"If you know why, add --replace {name}"
+                f"{name}: registered with a file of serial {same.serial}, but its card brings one "
+                f"of {device.serial}: this is an older copy of its card, or somebody wrote one "
+                f"back. If you know why, add --replace {name}"
             )
     if same is not None and same.thumbprint != device.thumbprint:
         former = (*former, same.thumbprint)

@@ -150,7 +150,7 @@ def decrypted(
     for target in (output, salvage_name(output)) if salvage else (output,):
         if durable_files.is_there(target):
             raise durable_files.FileExistsAlreadyError(
-                f"{target}: something of this name exists already; it was left as it is"
+                f"{target}: exists already and is not overwritten"
             )
     with raise_on_sigterm(), UnnamedFile(output) as target_file:
         opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
@@ -239,12 +239,12 @@ class _Opener:
             header = self._checker.result.header
             recipients = ", ".join(header.recipients) if header is not None else "unknown"
             raise WrongKeyError(
-                f"the key does not open this recording ({name}): {error}; it is sealed to "
-                f"{recipients}, so the private key of one of these is needed"
+                f"the key does not open this recording ({name}): {error}; use the private key of "
+                f"one of its recipients: {recipients}"
             ) from error
         except Mp4Error as error:
             raise UnsealError(
-                f"{name}: the device signed it, and it cannot be understood: {error}"
+                f"{name}: the device signed this, but it cannot be understood: {error}"
             ) from error
 
     def carry_out(
@@ -278,7 +278,7 @@ class _Opener:
             self._writer.finish()
         except Mp4Error as error:
             raise UnsealError(
-                f"the device signed this recording, and it does not become a video: {error}"
+                f"the device signed this recording, but it cannot be made into a video: {error}"
             ) from error
         return True
 

@@ -26,8 +26,8 @@ from camerad.store import verified_copy
 from camerad.store.locations import KEYS, OFFICE, Place
 
 _UNPROVEN: Final = (
-    "the office's own ledger was checked with the keys that lie beside it: enough against "
-    "accidents, not against whoever could change both; name the office's key with --office-key"
+    "the office's own ledger was checked with the keys that lie beside it: this finds accidents, "
+    "but not somebody who could change both; name the office's key with --office-key"
 )
 _MODE: Final = 0o600
 _ENDING: Final = ".jwk"
@@ -121,8 +121,8 @@ def _is_public(content: bytes) -> bool:
 def _keep_private(path: str, mode: int) -> None:
     if mode & 0o077:
         raise OfficeKeyError(
-            f"{path}: others than its owner may read this private key (mode {mode:04o}); "
-            f"if nobody can have copied it: chmod 600 {path}"
+            f"{path}: other users can read this private key (mode {mode:04o}); if nobody can have "
+            f"copied it: chmod 600 {path}"
         )
 
 
@@ -182,8 +182,9 @@ def ledger_keys(place: Place, own: PublicKey | None) -> LedgerKeys:
     behind = found.behind(found.last)
     if name in behind and name in found.all:
         remark = (
-            f"the office's key at hand ({name}) was followed by {found.last}, for which nothing "
-            "but its own word speaks; name that key with --office-key, or find out who did this"
+            f"after the office's key at hand ({name}) the ledger was signed by {found.last}, and "
+            "only that key itself says that this is right; name that key with --office-key, or "
+            "find out who did this"
         )
         return LedgerKeys(KeyRing([every[one] for one in behind if one in every]), remark=remark)
     others = ", ".join(sorted(found.all - {name}))
@@ -207,7 +208,7 @@ def admit_key(place: Place, key: SigningKey, *, replace: bool) -> KeyRing:
     if not replace and (found.problem or found.remark):
         raise OfficeKeyError(
             f"{found.problem or found.remark}; nothing was changed. Put the directory back from "
-            "its backup, or, if that is known and cannot be, add --new-office-key"
+            "its backup. If you know the cause and there is no backup, add --new-office-key"
         )
     return known if replace else found.ring
 

@@ -219,9 +219,9 @@ class _Offload:
         if known is None or known.final != info.final:
             # One file that was put there must not keep the others from being handed over.
             self._done.problems.append(
-                f"{info.id}: its file ends with {info.final}, which the device's ledger does not "
-                "know, so it was not copied; if it ended just now, run this again, else restart "
-                "the daemon, which compares files and ledger, and look at its log"
+                f"{info.id}: it was not copied: its file ends with {info.final}, which the "
+                "device's ledger does not know. If it ended just now, run this again. Otherwise "
+                "restart the daemon, which compares files and ledger, and read its log"
             )
             return False
         receipt = self._receipts.get(info.id)
@@ -232,8 +232,8 @@ class _Offload:
         copy = os.path.join(beside, RECORDINGS, info.id + SUFFIX)
         if copied.final != info.final:
             self._done.problems.append(
-                f"{info.id}: its file on the device ends with {info.final}, but the office has a "
-                f"receipt for one that ends with {copied.final}; it was not copied: verify both"
+                f"{info.id}: it was not copied: its file on the device ends with {info.final}, "
+                f"but the office has a receipt for one that ends with {copied.final}. Verify both"
             )
             return False
         if durable_files.is_there(copy) and _size(copy) == copied.bytes:
@@ -266,8 +266,8 @@ class _Offload:
             return None  # the device has deleted it meanwhile, in time
         if receipt is not None and receipt[0].sha256 != found.sha256:
             self._done.problems.append(
-                f"{info.id}: its file on the device is not the one that the office had a receipt "
-                "for; it was copied all the same: verify it"
+                f"{info.id}: it was copied, but its file on the device is not the one that the "
+                "office had a receipt for: verify it"
             )
         self._done.copied.append(info.id)
         return Copied(info.id, info.final or "", *found)
@@ -314,10 +314,10 @@ def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
     recordings = place.holdings[0].recordings
     if not same_disk and disk.disk_of(target) == disk.disk_of(recordings):
         raise OffloadError(
-            f"{target}: this is on the disk that has the device's own recordings ({recordings}), "
-            "and a copy there is lost together with them. Is the office's storage mounted? "
-            f"'findmnt --target {target}' says what is; mount it, or name a directory that is on "
-            "it. For a trial on one disk: --same-disk"
+            f"{target}: this is on the disk of the device's own recordings ({recordings}), and a "
+            "copy there protects nothing. Usually the office's storage is not mounted: 'findmnt "
+            f"--target {target}' shows what is there. Mount it, or name a directory on it. For a "
+            "trial on one disk: --same-disk"
         )
 
 

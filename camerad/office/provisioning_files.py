@@ -139,10 +139,10 @@ def sign_file(name: str, content: bytes, key: SigningKey, *, lies: str) -> bytes
     wanted = office_key_of(name, content)
     if wanted.thumbprint != key.public.thumbprint:
         raise OtherKeyError(
-            f"{name}: provision.office_key names the office's key {wanted.thumbprint}, and the key "
-            f"in {lies} is {key.public.thumbprint}; name the file of the former with --office-key. "
-            f'Only if the latter is to take its place: write "{encode_key(key.public)}", and reset '
-            "every camera that was set up by the former"
+            f"{name}: provision.office_key names the office's key {wanted.thumbprint}, but the "
+            f"key in {lies} is {key.public.thumbprint}. Name the file of the first with "
+            f'--office-key. Only to replace it by the second: write "{encode_key(key.public)}", '
+            "and reset every camera that the first has set up"
         )
     return signing.sign(key, content)
 
@@ -166,9 +166,9 @@ def describe_file(name: str, content: bytes, token: bytes | None, own: PublicKey
     office = found.office if isinstance(found, validation.FileAccepted) else ""
     if own is not None and wanted.office_key != encode_key(own):
         raise OtherKeyError(
-            f"{name}: signed by another office's key, {office}, than yours, {own.thumbprint}: "
-            "a camera that it sets up is not yours; find out whose file this is, or name the right "
-            "key with --office-key"
+            f"{name}: signed by another office's key, {office}, not by yours, {own.thumbprint}: "
+            "it makes the camera theirs. Find out whose file this is, or name the right key with "
+            "--office-key"
         )
     opening = ", ".join(file.recipients) or "nobody: it does not record"
     signed_by = f"your office's key, {office}"
@@ -189,8 +189,8 @@ def recipients_warning(recipients: Sequence[str]) -> str | None:
         )
     if len(set(recipients)) == 1:
         return (
-            "1 key alone opens what is recorded, and without it, or its passphrase, nobody does: "
-            "make a spare one by 'camerad keys new', and name both"
+            "only 1 key opens what is recorded; without it, or its passphrase, nobody can: make a "
+            "spare one with 'camerad keys new', and name both"
         )
     return None
 

@@ -38,8 +38,8 @@ _log = logging.getLogger(__name__)
 _REMOVED: Final = f"{NAME} and {signing.NAME} were removed from this partition."
 _ANOTHER: Final = f"Another {NAME} was put here meanwhile: the next start looks at it."
 _LEFT: Final = (
-    "the file was taken over, and could not be removed from the card: it is tried again at each "
-    "start; check this partition (fsck.vfat), or flash the card anew"
+    "the file was taken over, but could not be removed from the card. Each start tries again. "
+    "Check this partition (fsck.vfat), or flash the card anew"
 )
 
 
@@ -250,8 +250,8 @@ def _missing(card: BootPartition) -> str:
     if folders := card.folders_with(NAME):
         named = ", ".join(folders[:_NAMED]) + (" and others" if len(folders) > _NAMED else "")
         return (
-            f"{advice} itself, but in a folder on it, {named}: move the camera's two files out of "
-            "it, to where this report is"
+            f"{advice} itself, but there is one in a folder, {named}: move the camera's two files "
+            "out of it, to where this report is"
         )
     return f"{advice}; copy it here"
 

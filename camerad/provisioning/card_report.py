@@ -36,21 +36,23 @@ def render_report(told: CardReport) -> str:
     lines = [f"camerad {__version__}", _headline(told), ""]
     lines += [printable(line) for line in told.lines[:MOST_LINES]]
     if len(told.lines) > MOST_LINES:
-        lines.append(f"and {len(told.lines) - MOST_LINES} more: camerad provision check has them")
+        lines.append(f"and {len(told.lines) - MOST_LINES} more: camerad provision check lists them")
     if told.decision is not None:
         lines += ["", *_holds(told.decision)]
     for name in told.left:
-        lines.append(f"The passphrase of the wireless network stands in {name} as well: delete it.")
+        lines.append(
+            f"The file {name} has the passphrase of the wireless network as well: delete it."
+        )
     if told.scrubbed is not None:
         lines.append(_SCRUBBED[told.scrubbed])
     return "".join(f"{line}\r\n" for line in lines)
 
 
 _SCRUBBED: Final = {
-    True: "The passphrase was overwritten on this partition, with all of its free room. A flash "
-    "card may keep earlier cells that no computer shows.",
-    False: "The passphrase was overwritten where it stood. Free room was not, because this is no "
-    "card of ours: earlier versions of the file may be found there.",
+    True: "The passphrase and all free room of this partition were overwritten. A flash card may "
+    "keep earlier cells that no computer shows.",
+    False: "The passphrase was overwritten in its file. Free room was not, because this is not a "
+    "card made for camerad: earlier versions of the file may still be there.",
 }
 
 

@@ -118,7 +118,7 @@ def _key(
             return identity.published(state_dir)[0]
         if now() >= until:
             raise NoKeyYetError(
-                f"{state_dir}: the daemon has not said by which key it signs; see 'journalctl -u "
+                f"{state_dir}: the daemon has not published its key; read 'journalctl -u "
                 "camerad', and start the camera again"
             )
         pause(_LOOK_SECONDS)

@@ -346,7 +346,7 @@ def test_storage_on_the_recordings_own_disk_is_refused(camera: Camera, office: P
     office.mkdir()
     with camera.open() as store:
         device = OwnedDevice(store, KEY, KEYS)
-        with pytest.raises(OffloadError, match=r"lost together .* mounted\? .* --same-disk"):
+        with pytest.raises(OffloadError, match=r"protects nothing.* not mounted: .* --same-disk"):
             offload(device, str(office), Silent())
         assert os.listdir(office) == []
         assert store.ledger.state.recordings[ONE].acknowledged is None

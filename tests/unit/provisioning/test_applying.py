@@ -249,7 +249,7 @@ def _no_file_at_all(scene: Scene) -> bytes:
 
 FIRST: dict[str, tuple[Callable[[Scene], bytes], RefusalReason, str]] = {
     "unsigned": (_unsigned, RefusalReason.UNSIGNED, "is not beside the file"),
-    "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is no signature any more"),
+    "signature_spoilt": (_spoilt, RefusalReason.SIGNATURE_SPOILT, "is damaged"),
     "line_endings_changed": (_changed, RefusalReason.CHANGED, "line endings"),
     "signed_by_another_key_than_it_names": (_other_key, RefusalReason.OTHER_OFFICE, "another key"),
     "mistakes": (_mistakes, RefusalReason.MISTAKES, f"{NAME}:7: camera.fps: 100 is out of range"),
@@ -466,7 +466,7 @@ def test_other_files_with_the_passphrase_are_named(scene: Scene) -> None:
     (scene.boot / "notes.txt").write_text(f"WLAN: {SECRET}\n")
     scene.put(document(1, WIFI))
     scene.apply()
-    assert "stands in notes.txt as well: delete it" in scene.report
+    assert "The file notes.txt has the passphrase" in scene.report
 
 
 def test_what_was_half_removed_goes_although_another_file_was_put_there_meanwhile(
@@ -615,7 +615,9 @@ def test_a_folder_in_the_place_of_the_files_in_it_is_told(scene: Scene) -> None:
         assert scene.apply() is ApplyOutcome.NOTHING
         named = ", ".join(f"camera-0{one}" for one in range(1, min(number, 3) + 1))
         others = " and others" if number > 3 else ""
-        assert f"but in a folder on it, {named}{others}: move the camera's two" in scene.report
+        assert (
+            f"but there is one in a folder, {named}{others}: move the camera's two" in scene.report
+        )
     scene.put(document())
     assert scene.apply() is ApplyOutcome.APPLIED
 
@@ -625,7 +627,7 @@ def test_a_passphrase_that_is_left_in_a_folder_is_told(scene: Scene) -> None:
     (scene.boot / "camera-07").mkdir()
     (scene.boot / "camera-07" / NAME).write_bytes(document(1, WIFI))
     assert scene.apply() is ApplyOutcome.APPLIED
-    assert f"stands in camera-07/{NAME} as well: delete it." in scene.report
+    assert f"The file camera-07/{NAME} has the passphrase" in scene.report
 
 
 def test_a_card_that_cannot_be_written_has_its_file_refused(
