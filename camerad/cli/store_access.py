@@ -156,7 +156,7 @@ def _enrolled(options: argparse.Namespace, place: Place) -> KeyRing:
     try:
         return desk.trusted_keys(options, place)
     except desk.DeskError as error:
-        desk.say(f"this office takes over no recording: {error}")
+        desk.say(f"this office takes over nothing new: {error}")
         return KeyRing()
 
 
