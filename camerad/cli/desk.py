@@ -50,8 +50,8 @@ from camerad.store.locations import (
 from camerad.verify.judge import MayRun, never
 
 ONLY_OWN_KEYS: Final = (
-    "checked with the keys that are kept beside these recordings: enough against accidents, not "
-    "against whoever could change both; name the device's key from elsewhere with --key"
+    "checked with the keys that lie beside these recordings: this finds accidents, but not "
+    "somebody who could change both; name the device's key from elsewhere with --key"
 )
 """What is said where nothing better was at hand. It is a remark, so nothing is without one."""
 
@@ -138,7 +138,7 @@ def holding_key(holding: Holding) -> PublicKey:
 
 def office_key(options: argparse.Namespace) -> PublicKey | None:
     """The public half of the office's key at hand; None if there is none. Raises OfficeKeyError."""
-    return office.load_public(options.office_key)
+    return office.load_public_key(options.office_key)
 
 
 def office_keys(options: argparse.Namespace, place: Place) -> KeyRing:

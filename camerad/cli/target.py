@@ -53,7 +53,9 @@ def find_target(what: str | None, state: str) -> Target:
             "20261124T153000Z-000001-9f3c02ab; list what there is ('camerad evidence list')"
         )
     if durable_files.is_link(path) and durable_files.mode_of(path, linked=True) is None:
-        raise NotThereError(f"{path}: this symbolic link leads to nothing; name what it should")
+        raise NotThereError(
+            f"{path}: this symbolic link leads to nothing; name the file or directory itself"
+        )
     place = _place(path)
     for one in place.unread:
         if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):

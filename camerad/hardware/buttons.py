@@ -49,7 +49,7 @@ class ButtonLine:
 def explain(gpio: int, purpose: str, error: Exception) -> HardwareError:
     """The one sentence for a line that cannot be opened."""
     if isinstance(error, gpiozero.exc.BadPinFactory):
-        return HardwareError(pins.no_library())
+        return HardwareError(pins.explain_missing_library())
     if isinstance(error, gpiozero.exc.GPIOPinInUse) or "busy" in str(error).lower():
         return HardwareError(
             f"GPIO {gpio} ({purpose}) is already in use: end the other program that drives it "
@@ -71,7 +71,7 @@ class Buttons:
         self._on_edge = on_edge
         self._clock = clock
         self._devices: dict[str, Any] = {}
-        pins.give_place()
+        pins.set_fifo_directory()
         for line in lines:
             try:
                 device = gpiozero.DigitalInputDevice(line.gpio, pull_up=line.active_low)

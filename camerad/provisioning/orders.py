@@ -56,7 +56,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def read(directory: str) -> tuple[LedgerOrder, ...]:
+def read_orders(directory: str) -> tuple[LedgerOrder, ...]:
     """All orders that are kept. Raises OrdersError."""
     path = os.path.join(directory, NAME)
     if not durable_files.is_there(path):
@@ -69,11 +69,11 @@ def read(directory: str) -> tuple[LedgerOrder, ...]:
         raise OrdersError(f"{path}: the orders cannot be read: {error}; remove the file") from None
 
 
-def give(directory: str, order: LedgerOrder) -> None:
+def add_order(directory: str, order: LedgerOrder) -> None:
     """Add an order, durably, unless it is there, or the last one says the same. Raises
     StorageError."""
     try:
-        before = read(directory)
+        before = read_orders(directory)
     except OrdersError:
         before = ()  # what cannot be read can be told to nobody
     if any(one.id == order.id for one in before):
@@ -85,11 +85,11 @@ def give(directory: str, order: LedgerOrder) -> None:
     durable_files.publish(path, msgspec.json.encode(kept), mode=_PUBLIC)
 
 
-def untold(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
+def untold_orders(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:
     """The orders behind the last one that was told. Raises StorageError."""
-    return outbox.untold(read(directory), os.path.join(state_dir, TOLD))
+    return outbox.untold(read_orders(directory), os.path.join(state_dir, TOLD))
 
 
-def remember(state_dir: str, order: LedgerOrder) -> None:
+def remember_told(state_dir: str, order: LedgerOrder) -> None:
     """Call this when the ledger says durably what `order` wants. Raises StorageError."""
     outbox.remember(os.path.join(state_dir, TOLD), order)

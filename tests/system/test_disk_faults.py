@@ -238,7 +238,7 @@ def test_a_recording_whose_file_is_removed_ends_like_on_a_card_that_fails(tmp_pa
         camera.wait(12, stage="idle")
         # The card is well, and the next look at it may come at once: what was told is judged by
         # what is left of it.
-        assert 'camerad_failures_total{condition="storage_failed"} 1' in client.text(
+        assert 'camerad_failures_total{condition="storage_failed"} 1' in client.get_text(
             camera.control, "/metrics"
         )
         assert next(on for _, on in edges(camera, "amber", removed_us))

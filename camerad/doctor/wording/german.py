@@ -53,7 +53,7 @@ GERMAN: Final = DoctorWording(
     states={"on": "ein", "off": "aus"},
     button="Taste {name}",
     findings={
-        FindingId.CONFIGURATION_OK: Sentence("{file} ist gültig; Richtlinie {policy}."),
+        FindingId.CONFIGURATION_OK: Sentence("{file} ist gültig; Regelwerk {policy}."),
         FindingId.CONFIGURATION_WRONG: Sentence(
             "{mistakes}",
             "Diese Zeilen berichtigen, dann prüfen: camerad config check {file}",
@@ -329,7 +329,7 @@ GERMAN: Final = DoctorWording(
             "Das Mikrofon abziehen und wieder einstecken, oder die Kamera aus- und einschalten. "
             "Hilft das alles nicht, das Mikrofon ersetzen.",
         ),
-        FindingId.MICROPHONE_UNWANTED: Sentence("Richtlinie oder Konfiguration wollen keinen Ton."),
+        FindingId.MICROPHONE_UNWANTED: Sentence("Regelwerk oder Konfiguration wollen keinen Ton."),
         FindingId.MICROPHONE_CLOSED: Sentence(
             "Das Hauptprogramm hält das Mikrofon in dieser Stufe geschlossen.",
             _STOP,
@@ -365,7 +365,7 @@ GERMAN: Final = DoctorWording(
             "neu installieren: Es bringt sie mit.",
         ),
         FindingId.LOUDSPEAKER_UNWANTED: Sentence(
-            "Richtlinie oder Konfiguration wollen keine Ansagen.",
+            "Regelwerk oder Konfiguration wollen keine Ansagen.",
         ),
         FindingId.LOUDSPEAKER_CLOSED: Sentence(
             "Das Hauptprogramm öffnet den Lautsprecher nur für eine Ansage.",

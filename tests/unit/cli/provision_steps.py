@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from camerad.provisioning import orders
-from camerad.provisioning.telling import Orders
+from camerad.provisioning.order_execution import OrderExecution
 from camerad.store import identity
 from tests.unit.cli.conftest import Desk
 from tests.unit.provisioning.scene import DESK
@@ -35,11 +35,11 @@ class Camera:
 
     def daemon(self) -> str:
         """The daemon has started; the thumbprint of its key."""
-        told = Orders(self.data, str(self.state))
-        made = identity.load_or_create(str(self.state), told.retired)
+        told = OrderExecution(self.data, str(self.state))
+        made = identity.load_or_create(str(self.state), told.retired_keys)
         identity.confirm(str(self.state), made)
-        for order in orders.untold(str(self.data), str(self.state)):
-            orders.remember(str(self.state), order)
+        for order in orders.untold_orders(str(self.data), str(self.state)):
+            orders.remember_told(str(self.state), order)
         return made.key.public.thumbprint
 
     def publish(self) -> int:

@@ -1089,7 +1089,7 @@ def ordered(place: Path, serial: int, retires: str | None = None) -> LedgerOrder
         retires=retires,
     )
     place.mkdir(exist_ok=True)
-    orders.give(str(place), order)
+    orders.add_order(str(place), order)
     return order
 
 

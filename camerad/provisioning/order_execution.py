@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Orders:
+class OrderExecution:
     """The orders that the ledger does not know yet.
 
     directory: `device.provision_dir`; without one there are none. state_dir: the daemon's. Orders
@@ -31,7 +31,7 @@ class Orders:
         self._untold: tuple[orders.LedgerOrder, ...] = ()
         if directory is not None:
             try:
-                self._untold = orders.untold(str(directory), state_dir)
+                self._untold = orders.untold_orders(str(directory), state_dir)
             except StorageError as error:
                 _log.error(
                     "what the office's file did is not told to the ledger: %s",
@@ -40,14 +40,14 @@ class Orders:
                 )
 
     @property
-    def retired(self) -> frozenset[str]:
+    def retired_keys(self) -> frozenset[str]:
         """Thumbprints of the device's keys that are given up."""
         return frozenset(one.retires for one in self._untold if one.retires is not None)
 
-    def tell(self, ledger: Ledger) -> None:
+    def write_to(self, ledger: Ledger) -> None:
         """Have the ledger say so, and remember that it does. Raises StorageError; what was told is
         told again then, if the power is lost before it could be remembered."""
         for order in self._untold:
             ledger.append("provisioned", **order.facts)
-            orders.remember(self._state_dir, order)
+            orders.remember_told(self._state_dir, order)
         self._untold = ()
