@@ -18,6 +18,7 @@ PYTEST_ARGS ?=
 FLAVOUR ?= debian
 BOARD ?= all
 PARTS ?=
+PART_SECONDS ?= 1500
 OUT ?= dist
 SOURCES ?=
 BASE ?=
@@ -30,17 +31,37 @@ UPDATE_CUTS ?= --states 100 --starts 6
 python := .venv/bin/python
 prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 
+# Every test has its deadline (pyproject.toml); what that does not end has one for the whole part. pytest is
+# ended as by Ctrl-C then, so that it still says what has failed, and a minute later in any case. The longest
+# tests are told in the end: whoever adds one sees what it costs. Who is free takes tests from who is not:
+# of pytest-xdist's ways to share tests out this is one that survives a worker that dies (docs/development.md).
+pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
+	$(python) -m pytest --dist worksteal --durations=12 --durations-min=5
+# What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
+picked = $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? -eq 5 ])
+# Deadlines of tests that take hours.
+hours := --timeout=14400 -o faulthandler_timeout=21600
+# Unit tests that wait more than they compute, for deadlines that run out, for simulated hardware in real time,
+# for a card that hangs: they run beside the patient tests of the whole daemon.
+waiting := tests/unit/capture/test_hardware.py tests/unit/capture/test_memory.py tests/unit/capture/test_process.py \
+	tests/unit/doctor/test_hanging_card.py tests/unit/test_leftovers.py
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit lint types generated generate announcements pictures bench campaign soak
-.PHONY: image image-check image-test image-cuts clean distclean
+.PHONY: help run test unit states realtime pictured lint types generated generate announcements pictures bench
+.PHONY: campaign soak image image-check image-test image-cuts clean distclean
 
 help:
 	@echo 'make run        a body camera on this machine, simulated: http://127.0.0.1:$(PORT)/'
 	@echo '                FOOTAGE=vtest.avi|carphone_pristine.mp4|bikes.mp4|bigbuckbunny.mp4|FILE'
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
 	@echo 'make test       everything that must hold: lint, types and every test'
-	@echo 'make unit       only the quick tests; PYTEST_ARGS="-k ring" picks some of them'
+	@echo '                in these parts, one after the other: lint, generated, types, and'
+	@echo 'make unit       nothing in real time, and the gate on coverage'
+	@echo 'make states     crash states, changed recordings, and the other verifier'
+	@echo 'make realtime   a running camera, and what else waits for real time: four tests at once'
+	@echo 'make pictured   what judges single pictures and instants of a running camera: two at once'
+	@echo '                PYTEST_ARGS="-k ring" picks some tests of each'
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
 	@echo 'make generate   writes what is made from the code: docs/stages.md, tables of'
@@ -75,15 +96,28 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# In four parts, types in one of them; tests/run.sh says which, and why.
+# Every part runs, whatever the ones before said, so that one run tells everything. They run one after the
+# other, since nothing that computes may run beside what judges pictures and instants: whatever its priority, it
+# takes caches and memory from them.
 test:
 	$(prepare) test
-	@$(MAKE) --no-print-directory lint generated
-	@sh tests/run.sh $(python) $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory --keep-going lint generated types unit states realtime pictured
 
 unit:
 	$(prepare) test
-	$(python) -m pytest -n 2 --dist worksteal tests/unit $(PYTEST_ARGS)
+	$(pytest) -n 2 --cov $(waiting:%=--ignore=%) tests/unit $(picked)
+
+states:
+	$(prepare) test
+	$(pytest) -n 2 tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $(picked)
+
+realtime:
+	$(prepare) test
+	$(pytest) -n 4 -m 'patient or not system' $(waiting) tests/system tests/browser tests/bench hw-mocks/tests $(picked)
+
+pictured:
+	$(prepare) test
+	$(pytest) -n 2 -m 'system and not patient' tests/system tests/browser $(picked)
 
 lint:
 	$(prepare) test
@@ -91,7 +125,7 @@ lint:
 	$(python) -m ruff format --check .
 	shellcheck config/image/files/usr/lib/camerad/*
 	shellcheck config/image/files/etc/initramfs-tools/scripts/*/camerad tests/image/guest/initramfs
-	shellcheck .ci/run hw-mocks/prepare.sh tests/run.sh config/announcements/make.sh
+	shellcheck .ci/run hw-mocks/prepare.sh config/announcements/make.sh
 
 types:
 	$(prepare) test
@@ -133,9 +167,9 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
-	CAMERAD_CUTS=300 $(python) -m pytest --timeout=14400 tests/updates
-	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest --timeout=14400 tests/independent
-	$(python) -m pytest --timeout=14400 -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
+	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
+	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
+	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \
 		tests/unit hw-mocks/tests
 	$(python) -m tests.campaign faults --planted
 	$(python) -m tests.campaign faults --seed '$(SEED)' --sequences '$(SEQUENCES)' --minutes 90 \
@@ -169,7 +203,7 @@ image-test:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
+	CAMERAD_IMAGE="$$image" CAMERAD_IMAGE_BASE="$(or $(BASE),.cache/image/$(FLAVOUR)/base)" $(python) -m pytest $(hours) -s --basetemp=.cache/image/test tests/image $(PYTEST_ARGS)
 
 # What the guest did is kept there, by image and seed, and serves again.
 image-cuts:
@@ -177,7 +211,7 @@ image-cuts:
 	$(prepare) image
 	@set -e; image=$$(env PYTHONPATH=config/image $(python) -m camerad_image $(image_options) --name); \
 	[ -f "$$image" ] || $(MAKE) --no-print-directory image; \
-	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest --timeout=14400 -s tests/updates/test_cuts.py; \
+	$(as_root) env CAMERAD_CUTS=300 CAMERAD_CUTS_LOG=qemu $(python) -m pytest $(hours) -s tests/updates/test_cuts.py; \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.cuts "$$image" .cache/image/cuts $(GUEST_CUTS); \
 	$(as_root) env PYTHONPATH=config/image $(python) -m tests.image.update_cuts "$$image" "$(or $(BASE),.cache/image/$(FLAVOUR)/base)" .cache/image/cuts $(UPDATE_CUTS)
 
