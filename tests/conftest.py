@@ -1,4 +1,5 @@
-"""In which order tests come, and what pytest and its plugins leave open about their ends."""
+"""In which order tests come, in which time, and what pytest and its plugins leave open about their
+ends."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from hw_mocks import worldclock
 
 from tests.leftovers import Leftovers
 
@@ -22,6 +24,10 @@ _STDERR: Final = os.dup(2)
 
 def pytest_configure(config: pytest.Config) -> None:
     """For all tests: what stands in here is for those below this folder only."""
+    shares_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if worldclock.preloaded() and not shares_out:
+        # Whoever runs tests has a world of its own, with the cameras of these tests.
+        config.add_cleanup(worldclock.World().end)
     config.pluginmanager.register(Leftovers(config))
 
 
