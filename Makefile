@@ -73,7 +73,7 @@ help:
 	@echo 'make bench      measures camerad beside its bare encoder and plain picamera2'
 	@echo 'make campaign   kills, losses of power and crash states, by the hundred; every fault alone'
 	@echo '                and with others, by the thousand; examples of properties that no other'
-	@echo '                run tries; whether sound stays with its picture;'
+	@echo '                run tries; whole spaces of states and years of retention, of which make test has a cut; whether sound stays with its picture;'
 	@echo '                and users who do their worst to the control socket; takes hours: by the clock'
 	@echo '                the faults 90 minutes at least, sound and control socket MINUTES three times.'
 	@echo '                SEED=1  KILLS=200  CUTS=50  STATES=100000  SEQUENCES=1000  CAMERAS=2  MINUTES=10'
@@ -169,6 +169,7 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --runs 5 --lying-card
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
+	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m breadth tests/crash tests/unit
 	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
 	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
 	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \

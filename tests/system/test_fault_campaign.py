@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.system, pytest.mark.patient]
 
 SEEDS = (1, 2)
 """Each on a camera of its own, so that two of them can play at once."""
-MINUTES = 2.5
+MINUTES = 1.0
 """So long each; `make campaign` plays a thousand sequences."""
 
 
