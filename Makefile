@@ -39,6 +39,8 @@ pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
 	$(python) -m pytest --dist worksteal --durations=12 --durations-min=5
 # Whatever runs in real time has a time of its own, which stands still while the machine has no processor for it.
 world := LD_PRELOAD=$$($(python) -m hw_mocks.worldclock)
+# What keeps a world's time, or judges the machine's, has to run in the machine's.
+timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py
 # What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
 picked = $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? -eq 5 ])
 # Deadlines of tests that take hours.
@@ -107,7 +109,7 @@ test:
 
 unit:
 	$(prepare) test
-	$(pytest) -n 2 --cov $(waiting:%=--ignore=%) tests/unit hw-mocks/tests/test_worldclock.py $(picked)
+	$(pytest) -n 2 --cov $(waiting:%=--ignore=%) tests/unit $(timekeeping) $(picked)
 
 states:
 	$(prepare) test
@@ -115,7 +117,7 @@ states:
 
 realtime:
 	$(prepare) test
-	$(world) $(pytest) -n 4 -m 'patient or not system' --ignore=hw-mocks/tests/test_worldclock.py $(waiting) tests/system tests/browser tests/bench hw-mocks/tests $(picked)
+	$(world) $(pytest) -n 4 -m 'patient or not system' $(timekeeping:%=--ignore=%) $(waiting) tests/system tests/browser tests/bench hw-mocks/tests $(picked)
 
 pictured:
 	$(prepare) test

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ from typing import Any, Final
 import pytest
 
 _PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
+SECONDS = 5.0
+"""How long what was told to end may take to do so."""
 _LINE: Final = 300
 """Characters of a command line that are told."""
 
@@ -39,7 +42,7 @@ class Leftovers:
         """Fail the last test of a file if a process is left: all fixtures of the file are over."""
         yield
         if nextitem is None or nextitem.path != item.path:
-            left = self.end()
+            left = self.end(SECONDS)
             assert not left, f"{item.path.name} left processes, which are killed: {left}"
 
     @pytest.hookimpl(optionalhook=True)
@@ -64,17 +67,23 @@ class Leftovers:
             line = f"\na worker has died and left processes, which are killed: {left}"
             self._config.get_terminal_writer().line(line, red=True)
 
-    def end(self) -> str:
-        """Kill whatever is left and wait for its end; return what it was, nothing if nothing."""
-        told = []
+    def end(self, seconds: float = 0.0) -> str:
+        """Kill whatever has not ended after so long, and wait for its end; return what it was,
+        nothing if there was nothing."""
+        told: list[str] = []
+        deadline = time.monotonic() + seconds
         # What these have started comes here when they end.
         while left := {pid: line for pid, line in children().items() if pid not in self._spared}:
+            late = time.monotonic() >= deadline
             for pid, line in left.items():
                 with contextlib.suppress(ChildProcessError, ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
-                if line:
+                    if late:
+                        os.kill(pid, signal.SIGKILL)
+                    if late or not line:
+                        os.waitpid(pid, 0)
+                if late and line:
                     told.append(f"{pid} ({line})")
+            time.sleep(0 if late else 0.02)
         return ", ".join(told)
 
 

@@ -5,7 +5,8 @@
  * machine's by as much as the world has stood still. A wait lasts until the world has got so far.
  *
  * The world's time is in a page of shared memory: at `real` of CLOCK_MONOTONIC it is `world`, and
- * from then on it goes as the machine's, for at most `lease`. Without a page it is the machine's.
+ * from then on it goes as the machine's, for at most `lease`. Before that it creeps, so that what
+ * follows from something is later. Without a page it is the machine's.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,11 +29,13 @@
 typedef struct {
     _Atomic uint64_t version; /* odd while it is written */
     _Atomic int64_t real, world, lease;
+    int64_t boottime; /* what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC */
     _Atomic int64_t latest; /* what anybody has read last: time never goes back */
 } Page;
 
 #define SECOND 1000000000LL
 #define FOREVER INT64_MAX
+#define CREEP 32
 
 static _Atomic(Page *) page;
 
@@ -93,7 +96,7 @@ static Reading reading(Page *p) {
         r.at = machine(CLOCK_MONOTONIC);
     } while (atomic_load(&p->version) != before);
     int64_t gone = r.at - r.real;
-    r.now = r.world + (gone < 0 ? 0 : gone > lease ? lease : gone);
+    r.now = r.world + (gone < 0 ? gone / CREEP : gone > lease ? lease : gone);
     int64_t latest = atomic_load(&p->latest);
     while (latest < r.now && !atomic_compare_exchange_weak(&p->latest, &latest, r.now)) {}
     if (latest > r.now) r.now = latest;
@@ -131,8 +134,8 @@ int clock_gettime(clockid_t clock, struct timespec *t) {
     Page *p = atomic_load(&page);
     int done = find_clock_gettime()(clock, t);
     if (!p || done != 0 || !paced(clock)) return done;
-    int64_t ahead = 0; /* of CLOCK_MONOTONIC, read at the same instant */
-    while (clock != CLOCK_MONOTONIC) {
+    int64_t ahead = clock == CLOCK_BOOTTIME ? p->boottime : 0; /* of CLOCK_MONOTONIC */
+    while (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME) {
         int64_t before = machine(CLOCK_MONOTONIC);
         ahead = machine(clock) - before;
         if (machine(CLOCK_MONOTONIC) - before < 20000) break;

@@ -7,7 +7,8 @@ own, which every program in it is shown in the place of the machine's (`worldclo
 
 A keeper, a process of its own, looks every 10 ms how long each thread of the world has waited for a
 processor since (/proc/PID/schedstat; see Documentation/scheduler/sched-stats.rst), and stops the
-world's time for as long as the one that waited longest. The keeper lends time for 30 ms: where it
+world's time for as long as the one that waited longest. It creeps then, at a 32nd of its speed, so
+that an effect has a later time than its cause. The keeper lends time for 30 ms: where it
 gets no processor itself, the world's time ends there and goes on with it.
 
 A thread that steps aside (a nice value above 0) is not waited for. Where the kernel does not count
@@ -37,8 +38,9 @@ from typing import Final
 CLOCK_VARIABLE: Final = "HW_MOCKS_CLOCK"
 """Names the file with the page of the world that a process belongs to."""
 _SOURCE: Final = Path(__file__).with_suffix(".c")
-_PAGE: Final = struct.Struct("@Qqqqq")
-"""version, real, world, lease, latest: as in worldclock.c."""
+_PAGE: Final = struct.Struct("@Qqqqqq")
+"""version, real, world, lease, boottime, latest: as in worldclock.c."""
+_CREEP: Final = 32
 _TICK_NS: Final = 10_000_000
 _LEASE_NS: Final = 3 * _TICK_NS
 _AHEAD_NS: Final = 300_000
@@ -75,7 +77,12 @@ def preloaded() -> bool:
 def new_page(path: Path) -> None:
     """Write the page of a world whose time has begun."""
     now_ns = time.monotonic_ns()
-    path.write_bytes(_PAGE.pack(0, now_ns, now_ns, _LEASE_NS, now_ns).ljust(mmap.PAGESIZE, b"\0"))
+    # The least, since a thread may lose the processor between two looks.
+    boottime_ns = min(
+        time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns() for _ in range(1000)
+    )
+    page = _PAGE.pack(0, now_ns, now_ns, _LEASE_NS, boottime_ns, now_ns)
+    path.write_bytes(page.ljust(mmap.PAGESIZE, b"\0"))
     path.chmod(0o666)
 
 
@@ -120,7 +127,7 @@ class Keeper:
         self._root = root
         self._waits: dict[int, tuple[int, int]] = {}
         """By thread: the descriptor of its schedstat, and how long it had waited when last seen."""
-        self._version, self._real, self._world, self._lease, _ = _PAGE.unpack_from(memory)
+        self._version, self._real, self._world, self._lease, *_ = _PAGE.unpack_from(memory)
         self._owed_ns = 0
 
     def look(self) -> None:
@@ -144,11 +151,13 @@ class Keeper:
                     most = max(most, waited - before)
         self._owed_ns = min(self._owed_ns + most, _MOST_NS)
         at_ns = now_ns + _AHEAD_NS
-        self._world += min(max(at_ns - self._real, 0), self._lease)
+        gone_ns = at_ns - self._real
+        goes_ns = -(-gone_ns // _CREEP) if gone_ns < 0 else min(gone_ns, self._lease)
         pause_ns = min(self._owed_ns, _TICK_NS)
         self._owed_ns -= pause_ns
         # A pause that the tick before has begun goes on to its end.
         self._real = max(at_ns, self._real) + pause_ns
+        self._world += goes_ns + (self._real - at_ns) // _CREEP
         self._write()
 
     def _write(self) -> None:

@@ -100,7 +100,7 @@ def start_recording(camera: BodyCamera, *, quiet: bool = True) -> int:
     camera.wait(stage="recording")
 
     def lit() -> list[int]:
-        return [at_us for at_us, on in edges(camera, "red", pressed_us) if on]
+        return [at_us for at_us, on in edges(camera, "red", pressed_us - 1) if on]
 
     # The daemon's state and the pin's edge come by two ways.
     red_us = until(lit, PATIENCE, "red comes on")[0]
