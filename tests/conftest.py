@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 from hw_mocks import worldclock
 
+from tests.breadth import CAMPAIGN
 from tests.leftovers import Leftovers
 
 LONGEST: Final = (
@@ -31,9 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Leftovers(config))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest come first, so that nobody waits for one of them in the end. pytest takes a file
-    for a part of a folder that is named too, wherever it stands among the arguments."""
+    for a part of a folder that is named too, wherever it stands among the arguments. What is for
+    `make campaign` only is left out elsewhere."""
+    if not CAMPAIGN and (left := [one for one in items if one.get_closest_marker("campaign")]):
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if one not in left]
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
