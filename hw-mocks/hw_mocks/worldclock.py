@@ -37,6 +37,8 @@ from typing import Final
 
 CLOCK_VARIABLE: Final = "HW_MOCKS_CLOCK"
 """Names the file with the page of the world that a process belongs to."""
+_SHARED: Final = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - mkdtemp
+"""In memory: no file system of the machine has to keep it, and none is written for it."""
 _SOURCE: Final = Path(__file__).with_suffix(".c")
 _PAGE: Final = struct.Struct("@Qqqqqq")
 """version, real, world, lease, boottime, latest: as in worldclock.c."""
@@ -103,7 +105,7 @@ class World:
     since its time stands still then."""
 
     def __init__(self) -> None:
-        self._page = Path(tempfile.mkdtemp(prefix="worldclock-")) / "page"
+        self._page = Path(tempfile.mkdtemp(prefix="worldclock-", dir=_SHARED)) / "page"
         new_page(self._page)
         ours = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
         command = [sys.executable, "-m", "hw_mocks.worldclock", str(self._page), str(os.getpid())]
