@@ -11,8 +11,8 @@ world's time for as long as the one that waited longest. It creeps then, at a 32
 that an effect has a later time than its cause. The keeper lends time for 30 ms: where it
 gets no processor itself, the world's time ends there and goes on with it.
 
-A thread that steps aside (a nice value above 0) is not waited for. Where the kernel does not count
-waits, the world's time is the machine's, as long as the keeper is run.
+A thread with the nice value `ASIDE` is not waited for: a judge, who takes what is left. Where the
+kernel does not count waits, the world's time is the machine's, as long as the keeper is run.
 
     LD_PRELOAD=$(python -m hw_mocks.worldclock) python -m pytest ...
 """
@@ -37,6 +37,8 @@ from typing import Final
 
 CLOCK_VARIABLE: Final = "HW_MOCKS_CLOCK"
 """Names the file with the page of the world that a process belongs to."""
+ASIDE: Final = 15
+"""The nice value of threads that no world's time waits for."""
 _SHARED: Final = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - mkdtemp
 """In memory: no file system of the machine has to keep it, and none is written for it."""
 _SOURCE: Final = Path(__file__).with_suffix(".c")
@@ -133,14 +135,15 @@ class Keeper:
         self._owed_ns = 0
 
     def look(self) -> None:
-        """See which threads the world has now."""
-        there = set(threads(self._root))
+        """See which threads the world has now. Those that have begun since the last look are owed
+        all that they have waited."""
+        first, there = not self._waits, set(threads(self._root))
         for thread in self._waits.keys() - there:
             os.close(self._waits.pop(thread)[0])
         for thread in there - self._waits.keys():
             with contextlib.suppress(OSError):
                 fd = os.open(f"/proc/{thread}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-                self._waits[thread] = (fd, _waited(fd))
+                self._waits[thread] = (fd, _waited(fd) if first else 0)
 
     def tick(self, now_ns: int) -> None:
         """Stop or let go the world's time by what its threads have waited since the last tick."""
@@ -175,7 +178,7 @@ def _waited(fd: int) -> int:
 
 
 def threads(root: int) -> Iterator[int]:
-    """The threads of a process and of all below it, without those that step aside."""
+    """The threads of a process and of all below it, without those at `ASIDE`."""
     processes = [root]
     while processes:
         process = processes.pop()
@@ -184,7 +187,7 @@ def threads(root: int) -> Iterator[int]:
                 with contextlib.suppress(OSError):
                     with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
                         processes += map(int, file.read().split())
-                    if os.getpriority(os.PRIO_PROCESS, int(thread)) <= 0:
+                    if os.getpriority(os.PRIO_PROCESS, int(thread)) != ASIDE:
                         yield int(thread)
 
 

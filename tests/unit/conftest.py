@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 from recorder_bench import DEADLINE, Bench
 
@@ -22,6 +23,7 @@ settings.register_profile(
 
 UNTRACED: Final = (
     "badges/",
+    "base/test_journal.py",
     "behaviour/test_gestures_machine.py",
     "behaviour/test_stages_machine.py",
     "behaviour/test_stages_promises.py",
@@ -31,7 +33,6 @@ UNTRACED: Final = (
     "cli/test_office_machine.py",
     "cli/test_provision_office_key.py",
     "config/test_config_shipped.py",
-    "base/test_journal.py",
     "hardware/test_display.py",
     "image/",
     "ledger/test_ledger_cut_short.py",
@@ -58,14 +59,21 @@ UNTRACED: Final = (
 """What covers no more of what has to be covered than the other tests do: tests of other modules,
 tests with a process that has to answer in time, and tests that try every length of something, or
 hundreds of examples. Being traced makes a test two to three times as slow."""
+_UNTRACED: Final = tuple(f"tests/unit/{name}" for name in UNTRACED)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have pytest-cov pause in the tests of `UNTRACED`."""
-    for item in items:
-        name = item.nodeid.removeprefix("tests/unit/")
-        if name != item.nodeid and name.startswith(UNTRACED):
-            item.add_marker(pytest.mark.no_cover)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Have coverage pause in the tests of `UNTRACED` and in their fixtures. (pytest-cov's marker
+    `no_cover` leaves the fixtures traced.)"""
+    tracing = Coverage.current() if item.nodeid.startswith(_UNTRACED) else None
+    if tracing is None:
+        return (yield)
+    tracing.stop()
+    try:
+        return (yield)
+    finally:
+        tracing.start()
 
 
 @pytest.fixture(autouse=True)
