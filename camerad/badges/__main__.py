@@ -24,7 +24,7 @@ from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError
 
 if TYPE_CHECKING:
-    from camerad.badges.reading import BadgeLook
+    from camerad.badges.badge_reader import BadgeLook
 
 LOOK_MS: Final = 400
 """Between two looks. Who holds a badge up holds it for a second at least."""
@@ -67,7 +67,7 @@ def main() -> int:
         # Slow to import, and the camera goes before it only by now.
         import cv2  # noqa: PLC0415
 
-        from camerad.badges.reading import BadgeLook  # noqa: PLC0415
+        from camerad.badges.badge_reader import BadgeLook  # noqa: PLC0415
         from camerad.stream.newest import FrameReader  # noqa: PLC0415
 
         cv2.setNumThreads(1)

@@ -1,8 +1,8 @@
 """How long everything may take that something else waits for, and what that adds up to.
 
 Every time-out of the controller that decides about life and death comes from here, or from the
-ladder's own `camerad.behaviour.recovery.Budget`. Each rung has more patience than all that it waits
-for needs together, so that none of them ends another one which is doing its duty:
+ladder's own `camerad.behaviour.supervision.Budget`. Each rung has more patience than all that it
+waits for needs together, so that none of them ends another one which is doing its duty:
 
     a frame            <  the ladder: restart, kill, in the end reboot    recovery.Budget
     a thread's turn    <  its proof of life                               PROOF_SECONDS

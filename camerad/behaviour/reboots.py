@@ -2,7 +2,7 @@
 
 A reboot frees a driver that holds on to a process, and mends nothing that is unplugged or broken.
 So reboots are counted from one start of the machine to the next, and forgotten once the camera has
-worked steadily (`camerad.behaviour.recovery.Steady`). After `MOST_REBOOTS` that did not help the
+worked steadily (`camerad.behaviour.supervision.Steady`). After `MOST_REBOOTS` that did not help the
 camera stays as it is: amber, its buttons and its voice answering, and now and then it is tried
 again.
 """

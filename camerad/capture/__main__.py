@@ -27,10 +27,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from camerad.base import process
 from camerad.base.clock import SystemClock
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, WireError
-from camerad.capture import preview
-from camerad.capture import settings as capture_settings
-from camerad.capture.outbox import Outbox
+from camerad.capture import capture_settings, preview
 from camerad.capture.resting import TICK_SECONDS
+from camerad.capture.send_queue import Outbox
 from camerad.stream import wire
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from picamera2.platform import Platform, get_platform
 
 from camerad.base.clock import Clock
 from camerad.base.errors import CaptureError
+from camerad.capture.capture_settings import CaptureSettings
 from camerad.capture.encoding import (
     HardwareEncoder,
     KeySchedule,
@@ -38,10 +39,9 @@ from camerad.capture.encoding import (
     choose,
     codec_name,
 )
-from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Picture, Pictures
 from camerad.capture.resting import Resting
-from camerad.capture.settings import CaptureSettings
+from camerad.capture.send_queue import Outbox
 from camerad.capture.stamp import Stamp
 from camerad.stream import wire
 from camerad.stream.frame import Geometry

@@ -25,9 +25,9 @@ from picamera2.encoders import LibavH264Encoder
 from picamera2.encoders.h264_encoder import H264Encoder
 
 from camerad.base.errors import CaptureError
-from camerad.capture.outbox import overwrite
+from camerad.capture.capture_settings import CaptureSettings
 from camerad.capture.pictures import Picture, Pictures
-from camerad.capture.settings import CaptureSettings
+from camerad.capture.send_queue import overwrite
 
 HARDWARE_DEVICE: Final = "/dev/video11"
 """Where the H.264 encoder of a vc4 board is."""

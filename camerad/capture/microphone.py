@@ -28,10 +28,10 @@ from typing import Any, Final, Protocol
 import av
 
 from camerad.base.clock import SECOND, Clock
-from camerad.capture import alsa, sound
-from camerad.capture.outbox import Outbox, overwrite
+from camerad.capture import alsa, sound_encoder
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.sampling import Placed, SampleClock
-from camerad.capture.settings import SoundSettings
+from camerad.capture.send_queue import Outbox, overwrite
 from camerad.stream import wire
 from camerad.stream.wire import SoundMode, SoundState
 
@@ -108,13 +108,13 @@ class MicrophoneReader:
         clock: Clock,
         open_device: Callable[[SoundSettings], AudioDevice] = AlsaDevice,
     ) -> None:
-        self.description: Final = sound.describe(settings)
+        self.description: Final = sound_encoder.describe(settings)
         """The "sound" of the HELLO message."""
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._open_device = open_device
-        self._block_bytes = settings.rate // _BLOCKS_A_SECOND * sound.SAMPLE_BYTES
+        self._block_bytes = settings.rate // _BLOCKS_A_SECOND * sound_encoder.SAMPLE_BYTES
 
         # All of this is shared with the threads, under the lock. Nobody calls the device with it.
         self._changed = threading.Condition()
@@ -130,7 +130,7 @@ class MicrophoneReader:
         self._samples = SampleClock(settings.rate)
         self._waiting: deque[bytearray | None] = deque()
         """Blocks that have no time yet; None for one that nobody will need."""
-        self._encoder = sound.SoundEncoder(settings, self._send)
+        self._encoder = sound_encoder.SoundEncoder(settings, self._send)
 
         for target, name in ((self._run, "microphone"), (self._watch, "microphone-watch")):
             threading.Thread(target=target, name=name, daemon=True).start()
@@ -277,7 +277,7 @@ class MicrophoneReader:
             if not wanted:
                 overwrite(memoryview(block))
             self._waiting.append(block if wanted else None)
-            for placed in self._samples.arrived(len(block) // sound.SAMPLE_BYTES, now_us):
+            for placed in self._samples.arrived(len(block) // sound_encoder.SAMPLE_BYTES, now_us):
                 self._encode(self._waiting.popleft(), placed)
 
     def _encode(self, block: bytearray | None, placed: Placed | None) -> None:

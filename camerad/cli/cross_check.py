@@ -23,8 +23,8 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.ledger import LedgerFinding
+from camerad.ledger.ledger_state import LedgerState, harm
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state import LedgerState, harm
 from camerad.store import receipts
 from camerad.store.locations import (
     Holding,
@@ -35,7 +35,7 @@ from camerad.store.locations import (
     office_place,
 )
 from camerad.store.receipts import Filed
-from camerad.verify.report import Report
+from camerad.verify.verdict import Report
 
 Remark = tuple[Severity, str]
 

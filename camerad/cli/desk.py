@@ -45,8 +45,8 @@ from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey,
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Held
-from camerad.ledger.state import LedgerState
 from camerad.office import office
 from camerad.store import camera_holds, disk, identity, receipts
 from camerad.store.device_client import OwnedDevice

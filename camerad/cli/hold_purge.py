@@ -16,7 +16,7 @@ from camerad.cli import desk
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, is_id

@@ -24,7 +24,7 @@ from camerad.cli import desk, times
 from camerad.container.recording_files import UNREADABLE
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger import entries_about
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
 from camerad.store.listing import Listing, Others, info_of
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place

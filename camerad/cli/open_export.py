@@ -27,7 +27,7 @@ from camerad.office.export import ExportRequest, Extract, export
 from camerad.office.wording import LANGUAGES
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.store import required
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 _LONGEST: Final = 4096
 _LOCALTIME: Final = "/etc/localtime"

@@ -86,7 +86,7 @@ def _apply(options: argparse.Namespace) -> int:
     from camerad.base import journal  # noqa: PLC0415 - slow to import
     from camerad.provisioning.apply import ApplyOutcome, apply, camera_of  # noqa: PLC0415
     from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415
-    from camerad.provisioning.state import ProvisioningState  # noqa: PLC0415
+    from camerad.provisioning.provisioning_state import ProvisioningState  # noqa: PLC0415
 
     journal.set_up(logging.INFO)
     outcome = apply(
@@ -97,8 +97,8 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     from camerad.provisioning.boot_partition import BootPartition  # noqa: PLC0415 - slow to import
+    from camerad.provisioning.provisioning_state import ProvisioningState  # noqa: PLC0415
     from camerad.provisioning.publishing import publish  # noqa: PLC0415
-    from camerad.provisioning.state import ProvisioningState  # noqa: PLC0415
 
     device = publish(
         BootPartition(options.boot), ProvisioningState(options.data), options.state, options.doctor

@@ -13,7 +13,7 @@ from camerad.base.errors import EX_USAGE, CameradError, ControlError, NoDaemonEr
 from camerad.container.keys import KeyRing
 from camerad.control.client import refusal, request
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store.identity import published
 from camerad.store.locations import Place
 from camerad.store.purging import Purged

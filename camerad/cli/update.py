@@ -16,7 +16,7 @@ from camerad.base.message_ids import MessageId
 if TYPE_CHECKING:
     from camerad.behaviour.update import CameraStatus
     from camerad.update.boot_selection import BootSelection
-    from camerad.update.state import UpdateFile
+    from camerad.update.update_file import UpdateFile
     from camerad.update.updater import Updates
 
 log = logging.getLogger(__name__)
@@ -174,14 +174,14 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _places(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile]:
-    from camerad.update import state as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
     from camerad.update.boot_selection import BootSelection  # noqa: PLC0415
 
     return BootSelection(options.boot), kept.UpdateFile(os.path.join(options.data, kept.FOLDER))
 
 
 def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updates]:
-    from camerad.update import state as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
     from camerad.update.updater import Updates  # noqa: PLC0415
 
     card, _ = _places(options)

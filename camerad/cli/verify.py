@@ -25,14 +25,14 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger.entries import Head
 from camerad.ledger.ledger import LedgerFinding, Witnessed, read_ledger, read_state
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.office import office
 from camerad.store import receipts
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
 from camerad.store.receipts import Filed
 from camerad.verify.judge import verify
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _Filed = Mapping[Holding, Sequence[Filed]]

@@ -8,12 +8,12 @@ from typing import Final
 
 from camerad.base.errors import ConfigError
 from camerad.behaviour.stages import Stage
-from camerad.config import buttons, policies
+from camerad.config import button_tables, policies
 from camerad.config.document import Mistake, read_document
 from camerad.config.fields import GPIO_HIGH, plain
-from camerad.config.reader import SettingsReader
 from camerad.config.sections import AAC_RATES, ConfigFile
 from camerad.config.settings import Button, Settings
+from camerad.config.settings_reader import SettingsReader
 from camerad.config.wording import display_wording
 
 DEFAULT_PATH: Final = policies.ETC / "camerad.yaml"
@@ -41,7 +41,7 @@ def checked(
     directories in which its policy is looked for. Raises ConfigError, as `load`.
     """
     _check_numbers(file, reader)
-    made = buttons.build(file.buttons, reader)
+    made = button_tables.build(file.buttons, reader)
     _check_gpio(file, made, reader)
     policy, overridden, of_policy = policies.resolve(file, reader, places)
     if policy is not None:

@@ -15,10 +15,10 @@ from typing import Final
 from camerad.behaviour.stages import Stage
 from camerad.config.document import Mistake, NoDocumentError, read_document
 from camerad.config.fields import plain
-from camerad.config.reader import SettingsReader
 from camerad.config.scalars import quoted, suggest
 from camerad.config.sections import ConfigFile, PolicyFile
 from camerad.config.settings import Overridden, Policy, PreEvent
+from camerad.config.settings_reader import SettingsReader
 
 ETC: Final = Path("/etc/camerad")
 

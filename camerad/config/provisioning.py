@@ -20,9 +20,9 @@ from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
 from camerad.config.loader import DEFAULT_PATH, checked
-from camerad.config.reader import SettingsReader
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
+from camerad.config.settings_reader import SettingsReader
 
 NAME: Final = "camerad-provision.yaml"
 """What the file is called on the card."""

@@ -15,7 +15,7 @@ from re import fullmatch
 from typing import Annotated, Final, Literal
 
 from camerad.behaviour.stages import Stage
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.config.controls import (
     Announcements,
     ButtonsEntry,

@@ -9,7 +9,7 @@ from camerad.base.clock import SECOND
 from camerad.behaviour.gestures import ButtonTable
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Intent, Rules, Stage
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.config.controls import (
     Announcements,
     Buzzer,

@@ -21,7 +21,7 @@ from typing import Final
 
 from camerad.base.errors import ControlError
 from camerad.base.message_ids import MessageId
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 
 log = logging.getLogger(__name__)
 

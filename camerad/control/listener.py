@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.errors import ControlError
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.control.access import Permissions
 from camerad.control.client import SOCKET_NAME
 

@@ -10,7 +10,8 @@ GET /events            the same object at every change, as server-sent events (W
 POST /intents/{name}   carry out an intent as if a button had asked for it: 202 when it was
                        taken, 409 when it was refused, with the reason
 GET /health            how its parts do: camera, microphone, display, outputs, buttons; see
-                       `camerad.daemon.status.StatusReporter.health`. For whoever may configure
+                       `camerad.daemon.status_reporter.StatusReporter.health`. For whoever may
+                       configure
 GET /metrics           counters without personal data, as Prometheus reads them
 GET /recordings        the recordings in the store: flagged first, then the newest
 GET /identity          the device's id and its public key, as JWK
@@ -51,7 +52,7 @@ from camerad.base.errors import CameradError, ControlError
 from camerad.base.message_ids import MessageId
 from camerad.behaviour.budget import CONTROL_END_SECONDS
 from camerad.behaviour.stages import Intent
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.control.access import RATE, Peer, Permissions, Rates, peer_of, role_of
 from camerad.control.client import SOCKET_NAME
 from camerad.control.listener import BACKLOG, Entrance, take

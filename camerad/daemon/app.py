@@ -63,16 +63,16 @@ from camerad.daemon.reboot_log import RebootLog
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.daemon.shutdown import ShutdownSequence
-from camerad.daemon.status import StatusReporter
+from camerad.daemon.status_reporter import StatusReporter
 from camerad.daemon.watchdog import Watchdog
 from camerad.hardware import from_settings
 from camerad.hardware.badges import BadgeReader
-from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.hardware.lights import Indicators
+from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from camerad.hardware.speaker import Clip, clips
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink
-from camerad.stream.sound import SoundNews
+from camerad.stream.sound_messages import SoundNews
 
 if TYPE_CHECKING:
     from camerad.control.server import Control

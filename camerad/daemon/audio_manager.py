@@ -14,7 +14,7 @@ from camerad.daemon.buffers import Buffers
 from camerad.daemon.microphone_control import DOWN
 from camerad.hardware.from_settings import CHANNELS
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.stream.sound_messages import SoundFormat, SoundNews
 
 if TYPE_CHECKING:
     from camerad.recording.audio_track import AudioTrack

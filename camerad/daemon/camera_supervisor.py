@@ -1,9 +1,9 @@
 """The camera as the daemon hears of it: up, down, given up, worth a reboot or not.
 
 What the capture process does and when it is started anew is decided below
-(`camerad.behaviour.recovery`, carried out by `camerad.stream.link`). Here it becomes a condition, a
-line in the log, an entry in the ledger and, where nothing else helps, a reboot. Used on the event
-loop.
+(`camerad.behaviour.supervision`, carried out by `camerad.stream.link`). Here it becomes a
+condition, a line in the log, an entry in the ledger and, where nothing else helps, a reboot. Used
+on the event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from camerad.behaviour.stages import Condition, Stage
 from camerad.container.gaps import Gap
 from camerad.daemon.core import Core, Note
 from camerad.daemon.reboot_log import RebootLog
-from camerad.stream.sound import SOUND_LOST
+from camerad.stream.sound_messages import SOUND_LOST
 
 log = logging.getLogger(__name__)
 

@@ -183,7 +183,7 @@ class CrashRecovery:
         """Whether a repaired recording is authentic from its beginning; on a thread of its own."""
         from camerad.container.keys import KeyRing  # noqa: PLC0415 - slow to import
         from camerad.verify.judge import verify  # noqa: PLC0415
-        from camerad.verify.report import Verdict  # noqa: PLC0415
+        from camerad.verify.verdict import Verdict  # noqa: PLC0415
 
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), CHECKING_NICE)
         try:

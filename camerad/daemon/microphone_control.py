@@ -14,7 +14,7 @@ from camerad.base.message_ids import MessageId
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Stage
 from camerad.daemon.core import Core
-from camerad.stream.sound import SoundNews
+from camerad.stream.sound_messages import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
 _log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from camerad.daemon.clock_monitor import ClockMonitor
 from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.shift_manager import ShiftManager
-from camerad.daemon.status import StatusReporter
-from camerad.hardware.display import NoDisplay, SelfViewProcess
+from camerad.daemon.status_reporter import StatusReporter
 from camerad.hardware.lights import Indicators
+from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
+from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
-from camerad.stream.process import StampState
 
 
 class Presentation:

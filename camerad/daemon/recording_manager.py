@@ -36,8 +36,8 @@ from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import OpenedStore, WhatIsKnown
 from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
-from camerad.provisioning.status import Standing, standing_of
-from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.provisioning.standing import Standing, standing_of
+from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.update.image_version import software
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from camerad.container.statements import Closing, Header
     from camerad.recording.container_writer import Sink
     from camerad.store.store import Store
-    from camerad.update.outbox import UpdateOutbox
+    from camerad.update.update_outbox import UpdateOutbox
 
 log = logging.getLogger(__name__)
 
@@ -363,7 +363,7 @@ class StoreWorker:
     # ------------------------------------------------------------------ start
 
     def _open(self) -> None:
-        from camerad.update.outbox import UpdateOutbox  # noqa: PLC0415 - slow to import
+        from camerad.update.update_outbox import UpdateOutbox  # noqa: PLC0415 - slow to import
 
         books = open_store.open_books(
             self._root, self._settings, self._clock, self._mending, self._on_time_known

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND, SystemClock
 from camerad.config import Settings
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import from_settings
 from camerad.stream import frame
 from camerad.stream.link import Callbacks, CaptureLink

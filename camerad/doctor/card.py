@@ -17,7 +17,7 @@ from typing import Final
 
 from camerad.base.errors import StorageError
 from camerad.config import Settings
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.store import disk
 
 FRAGMENTS: Final = 12

@@ -7,7 +7,7 @@ from pathlib import Path
 from camerad.base.errors import ConfigError
 from camerad.config import Settings, load
 from camerad.container.encryption import RecipientError, Sealer
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 
 
 def read(path: Path) -> tuple[Settings | None, CheckResult]:

@@ -14,8 +14,8 @@ from camerad.behaviour.stages import Condition
 from camerad.config import Settings
 from camerad.control.client import request
 from camerad.doctor import camera
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.checks import OUTPUTS
-from camerad.doctor.findings import CheckResult, FindingId
 from camerad.store import disk
 
 PATIENCE_SECONDS: Final = 10.0

@@ -8,10 +8,10 @@ from typing import Final
 
 from camerad.behaviour.scene import PatternPicture
 from camerad.config import Settings
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
-from camerad.hardware.display import SelfViewProcess
+from camerad.hardware.selfview_process import SelfViewProcess
 from camerad.stream import frame
 
 START_SECONDS: Final = 20.0

@@ -16,9 +16,9 @@ from camerad.base import durable_files
 from camerad.base.errors import CameradError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.severity import Severity
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.ledger.audit import LedgerFinding, read_ledger
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store import identity
 from camerad.store.locations import LEDGER
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 from camerad.base.clock import SystemClock
 from camerad.base.errors import HardwareError
 from camerad.config import Settings
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.checks import BUTTON, OUTPUTS
-from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
 from camerad.hardware.buttons import Buttons

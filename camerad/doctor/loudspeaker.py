@@ -17,12 +17,12 @@ from typing import Final
 import numpy as np
 
 from camerad.behaviour.announcements import Announcement
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import AlsaDevice
-from camerad.capture.outbox import overwrite
-from camerad.capture.settings import SoundSettings
+from camerad.capture.send_queue import overwrite
 from camerad.config import Settings
 from camerad.doctor import tone
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.microphone import SILENT_PEAK
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings

@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import AlsaDevice, AudioDevice
-from camerad.capture.outbox import overwrite
-from camerad.capture.settings import SoundSettings
+from camerad.capture.send_queue import overwrite
 from camerad.config import Settings
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings
 

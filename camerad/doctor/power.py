@@ -7,7 +7,7 @@ from typing import Any
 
 from camerad.config import Settings
 from camerad.daemon.power_monitor import RATES, NoRatesError, read_rates
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import power, thermal
 
 

@@ -10,8 +10,8 @@ The object of ``--json``; names do not change, new ones may come::
     clock
     daemon     whether a daemon had the parts, so that it was asked
     results    [{"check", "status": "ok" | "warn" | "fail" | "not_tested", "finding", "text",
-               "cure", "values"}]; `camerad.doctor.checks` and `camerad.doctor.findings` have the
-               names, text and cure are in `language`
+               "cure", "values"}]; `camerad.doctor.checks` and `camerad.doctor.check_results` have
+               the names, text and cure are in `language`
     counts     how many results have which status
     language   "de" or "en"
     exit_code  of the command
@@ -30,7 +30,7 @@ from camerad import __version__
 from camerad.base.clock import Moment
 from camerad.base.text import printable
 from camerad.container.statements import rfc3339
-from camerad.doctor.findings import CheckResult, Level, exit_code
+from camerad.doctor.check_results import CheckResult, Level, exit_code
 from camerad.doctor.wording import DoctorWording
 
 VERSION: Final = 1

@@ -17,6 +17,7 @@ from camerad.base.clock import ClockSource, Moment, SystemClock, both
 from camerad.config import Settings
 from camerad.control import client
 from camerad.doctor import card, configuration, daemon, identity, power, system_checks
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.checks import (
     AFTERWARDS_SECONDS,
     BEFORE,
@@ -29,7 +30,6 @@ from camerad.doctor.checks import (
     OUTPUTS,
     STILL,
 )
-from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.isolated_check import Looker, NoAnswerError
 from camerad.doctor.prompts import Person
 from camerad.hardware import from_settings

@@ -15,8 +15,8 @@ from camerad.base.clock import SECOND, ClockSource, Moment, SystemClock
 from camerad.base.wall_clock import KnownTime, TimeKeeper
 from camerad.config import Settings
 from camerad.container.statements import rfc3339
-from camerad.doctor.findings import CheckResult, FindingId
-from camerad.ledger.state import LedgerState
+from camerad.doctor.check_results import CheckResult, FindingId
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store.identity import KEY_NAME
 
 UNIT: Final = "camerad.service"

@@ -32,8 +32,8 @@ from camerad.ledger.entry_types import (
     RepairedEntry,
     UnreadEntry,
 )
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import Checkpoint
-from camerad.ledger.state import LedgerState
 
 
 @dataclass(frozen=True, slots=True)

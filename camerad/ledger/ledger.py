@@ -35,9 +35,9 @@ from camerad.ledger.entry_types import (
     SettingsChanged,
     StartedEntry,
 )
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
-from camerad.ledger.state import LedgerState
 
 __all__ = [
     "Entry",

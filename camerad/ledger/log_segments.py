@@ -23,8 +23,8 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
 from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, UnreadEntry
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import ClosedEpoch
-from camerad.ledger.state import LedgerState
 
 CHECKPOINT: Final = "camerad-checkpoint"
 EPOCH_ENDING: Final = ".jws"

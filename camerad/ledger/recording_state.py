@@ -1,7 +1,7 @@
 """What a ledger knows: of a recording, and of an epoch before the present one.
 
-It is what all entries add up to (`camerad.ledger.state`), and what a new epoch carries over from
-those before it (`camerad.ledger.entry_types`).
+It is what all entries add up to (`camerad.ledger.ledger_state`), and what a new epoch carries over
+from those before it (`camerad.ledger.entry_types`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from camerad.ledger.recording_state import Held
 from camerad.office.sheet_page import PAGE
 from camerad.office.wording import ReportWording
 from camerad.verify.findings import Finding, FindingKind, Result, Span
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 LINES: Final = 3
 """Gaps, damage, remarks, and parts in the video, that are listed one by one."""

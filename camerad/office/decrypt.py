@@ -43,7 +43,7 @@ from camerad.verify.judge import (
     never,
     unreadable,
 )
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 SALVAGED: Final = ".salvaged"
 """Put before the ending of the name of a file with the proven parts only."""

@@ -49,7 +49,7 @@ from camerad.office.decrypt import Identities, OpenedRecording, UnsealError, ope
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never
-from camerad.verify.report import Report
+from camerad.verify.verdict import Report
 
 ENDING: Final = "-export"
 """What a package's name has behind the recording's id."""

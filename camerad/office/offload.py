@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.state import LedgerState, harm
+from camerad.ledger.ledger_state import LedgerState, harm
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
 from camerad.store.device_client import OffloadError, OffloadSource

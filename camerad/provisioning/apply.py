@@ -20,10 +20,16 @@ from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import KeyFileError
 from camerad.provisioning import derived_files, orders, signing, validation
 from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.card_report import NAME as REPORT
+from camerad.provisioning.card_report import Told, text
 from camerad.provisioning.orders import LedgerOrder
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.report import Told, text
-from camerad.provisioning.state import SSH, WIFI, AcceptedFile, DamagedError, ProvisioningState
+from camerad.provisioning.provisioning_state import (
+    SSH,
+    WIFI,
+    AcceptedFile,
+    DamagedError,
+    ProvisioningState,
+)
 from camerad.provisioning.validation import TOLD, FileAccepted, FileRefused, RefusalReason
 from camerad.store import identity
 

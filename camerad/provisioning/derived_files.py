@@ -10,7 +10,7 @@ import hashlib
 import re
 
 from camerad.config.provisioning import Provisioning, Wifi
-from camerad.provisioning.state import CONFIG, NETWORK, SSH, TIME, WIFI
+from camerad.provisioning.provisioning_state import CONFIG, NETWORK, SSH, TIME, WIFI
 
 _ROUNDS = 4096
 _KEY_BYTES = 32

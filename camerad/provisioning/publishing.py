@@ -23,7 +23,7 @@ from camerad.base.safe_read import read_plain
 from camerad.container.keys import PublicKey
 from camerad.provisioning import orders
 from camerad.provisioning.boot_partition import BootPartition
-from camerad.provisioning.state import PUBLISH, ProvisioningState
+from camerad.provisioning.provisioning_state import PUBLISH, ProvisioningState
 from camerad.store import identity
 
 DEVICE: Final = "camerad-device.json"

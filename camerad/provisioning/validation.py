@@ -16,8 +16,8 @@ from camerad.base.errors import ConfigError
 from camerad.config.provisioning import MAX_BYTES, NAME, Provisioning, read_provisioning
 from camerad.container.keys import PublicKey
 from camerad.provisioning import signing
+from camerad.provisioning.provisioning_state import AcceptedFile
 from camerad.provisioning.signing import Signature, SignatureFileError
-from camerad.provisioning.state import AcceptedFile
 
 
 class RefusalReason(StrEnum):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from camerad.base.clock import SECOND
 from camerad.container.gaps import HOLE_US, Gap
 from camerad.container.statements import MUTED, SoundChange
-from camerad.stream.sound import NO_SOUND, REASONS, SOUND_LOST, SoundFormat
+from camerad.stream.sound_messages import NO_SOUND, REASONS, SOUND_LOST, SoundFormat
 
 if TYPE_CHECKING:
     # Whoever only wants to name the reasons of gaps needs no libav.

@@ -19,7 +19,7 @@ from camerad.container.gaps import Gap
 from camerad.container.statements import MUTED, FragmentSound, Microphone, SoundChange, SoundEnd
 from camerad.recording.audio_segmenter import SoundChunk, SoundCutter
 from camerad.stream.ring import Ring, RingReader
-from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.stream.wire import SoundState
 
 ALONE_US: Final = 500_000

@@ -34,7 +34,7 @@ from camerad.base.errors import CameradError
 from camerad.container.mp4_boxes import Box, Mp4Error, boxes
 from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
 from camerad.stream.packets import PacketInfo
-from camerad.stream.sound import SoundFormat
+from camerad.stream.sound_messages import SoundFormat
 
 TIMESCALE: Final = 1_000_000
 """Units of the track per second; one unit is one microsecond."""

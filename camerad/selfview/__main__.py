@@ -31,8 +31,8 @@ from typing import Final
 from camerad.base import process
 from camerad.base.errors import EX_SOFTWARE, EX_USAGE, CameradError, HardwareError
 from camerad.behaviour.budget import DISPLAY_HUNG_SECONDS, DISPLAY_START_SECONDS
-from camerad.selfview.display import Framebuffer, read_panel
-from camerad.selfview.settings import ViewerSettings, parse
+from camerad.selfview.framebuffer import Framebuffer, read_panel
+from camerad.selfview.viewer_settings import ViewerSettings, parse
 
 LAST_SECONDS: Final = 1.0
 """How long it may take to leave a dark display behind once the controller has died."""

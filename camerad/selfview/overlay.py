@@ -31,7 +31,7 @@ from camerad.behaviour.scene import (
 )
 from camerad.selfview.lettering import CAPITAL, LINE, Lettering, size_of
 from camerad.selfview.panel import Rect
-from camerad.selfview.settings import Texts
+from camerad.selfview.viewer_settings import Texts
 
 SHARE: Final = 12
 """The panel's height by the height of a capital of the main line."""

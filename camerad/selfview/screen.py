@@ -11,7 +11,7 @@ from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
 from camerad.selfview.overlay import Designer, Overlay, running_time
 from camerad.selfview.panel import Panel
 from camerad.selfview.picture import Painter
-from camerad.selfview.settings import Texts
+from camerad.selfview.viewer_settings import Texts
 from camerad.stream.frame import Geometry
 from camerad.stream.newest import Frame
 

@@ -17,11 +17,11 @@ import cv2
 from camerad.base.clock import SystemClock
 from camerad.base.errors import WireError
 from camerad.behaviour.scene import DARK, from_wire
-from camerad.selfview.display import Framebuffer
+from camerad.selfview.framebuffer import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
-from camerad.selfview.settings import ViewerSettings
 from camerad.selfview.viewer import Viewer
+from camerad.selfview.viewer_settings import ViewerSettings
 from camerad.stream.newest import FrameReader
 
 MAX_LINE: Final = 4096

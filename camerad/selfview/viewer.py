@@ -11,7 +11,7 @@ from typing import Final
 
 from camerad.base.clock import SECOND, Clock
 from camerad.behaviour.scene import Scene
-from camerad.selfview.display import Framebuffer
+from camerad.selfview.framebuffer import Framebuffer
 from camerad.selfview.screen import Screen
 from camerad.stream.newest import FrameReader
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from camerad.base.errors import EX_USAGE, CameradError
 from camerad.container import jws
 from camerad.container.keys import KeyRing, PublicKey, SigningKey
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store import receipts
 from camerad.store.locations import Place
 from camerad.store.receipts import Copied, Receipt

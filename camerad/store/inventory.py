@@ -11,8 +11,8 @@ from camerad.base.clock import DAY, SECOND, Moment
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Held, RecordingState
-from camerad.ledger.state import LedgerState
 from camerad.store.listing import INTERRUPTED, RECORDING, Listing, Others
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.retention import WARNING_US, days_left, left_us

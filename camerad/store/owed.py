@@ -24,7 +24,7 @@ from camerad.container.statements import (
     SoundChange,
     SoundEnd,
 )
-from camerad.stream.sound import REASONS
+from camerad.stream.sound_messages import REASONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import read_ledger
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state import LedgerState
 from camerad.store.deletable import NotTheRecordingError
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
 from camerad.store.reconcile import is_away

@@ -20,8 +20,8 @@ from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
 from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state import UNSAID_US
 from camerad.store import receipts
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, taken_in
 from camerad.store.listing import RECORDING, read_info

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
+from camerad.ledger.ledger_state import LedgerState, age_us
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state import LedgerState, age_us
 
 WARNING_US: Final = 2 * DAY
 """The holder of a flagged recording is warned so long before it is due."""

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from camerad.base.errors import RingError
-from camerad.stream.process import QUIET, SoundOrder, StampState
+from camerad.stream.capture_process import QUIET, SoundOrder, StampState
 from camerad.stream.ring import Ring
 from camerad.stream.sound_link import not_on
 from camerad.stream.wire import SoundMode

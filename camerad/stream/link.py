@@ -2,9 +2,9 @@
 
 Theory of operation. One thread owns the capture process, its socket and the writing side of the
 ring. It sleeps in ``poll(2)`` until the process has sent something or ended (a pidfd), somebody
-calls a method here (an eventfd), or a deadline of `camerad.behaviour.recovery` is due; that ladder
-decides everything about starting and ending, this file only carries it out. The thread never waits
-for the process: not to read, not to obey, not to die.
+calls a method here (an eventfd), or a deadline of `camerad.behaviour.supervision` is due; that
+ladder decides everything about starting and ending, this file only carries it out. The thread never
+waits for the process: not to read, not to obey, not to die.
 
 While footage flows and nobody waits for it, the thread rests, and packets lie in the socket for a
 moment (`camerad.stream.rest`). Every method here and the end of the process end a rest. A process
@@ -34,18 +34,18 @@ from typing import Any, Final
 
 from camerad.base.clock import SECOND, Clock, SystemClock
 from camerad.base.errors import EX_OSERR, RingError, WireError
-from camerad.behaviour import recovery
+from camerad.behaviour import supervision
 from camerad.behaviour.budget import KERNEL_SECONDS, TURN_SECONDS
 from camerad.container.gaps import Gap
 from camerad.stream import frame
+from camerad.stream.capture_process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.desired_state import DesiredState
 from camerad.stream.intake import Intake
-from camerad.stream.process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat, SoundNews
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
+from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.stream.vitals import Vitals
 from camerad.stream.wire import MessageHeader, MessageKind
 
@@ -100,7 +100,7 @@ class CaptureLink:
         callbacks: Callbacks,
         *,
         argv: Sequence[str] = DEFAULT_ARGV,
-        budget: recovery.Budget | None = None,
+        budget: supervision.Budget | None = None,
         clock: Clock | None = None,
         sound: Ring | None = None,
     ) -> None:
@@ -111,7 +111,7 @@ class CaptureLink:
         self._frame_fd = frame_fd
         self._callbacks = callbacks
         self._argv = argv
-        self._budget = recovery.Budget() if budget is None else budget
+        self._budget = supervision.Budget() if budget is None else budget
         self._clock: Clock = SystemClock() if clock is None else clock
         self._thread = threading.Thread(target=self._run, name="camerad-link", daemon=True)
 
@@ -122,7 +122,7 @@ class CaptureLink:
         self._sounds = SoundLink(sound, callbacks.on_sound, callbacks.on_error)
         self.vitals = Vitals()
         """How the camera does; for any thread."""
-        self._recovery = recovery.initial(self._clock.now_us())
+        self._recovery = supervision.initial(self._clock.now_us())
         self._process: CaptureProcess | None = None
         self._poll = select.poll()
         self._listening = False
@@ -186,8 +186,8 @@ class CaptureLink:
         if self.wanted.stop_us is not None:
             if not self._stopping(now_us, self.wanted.stop_us):
                 return False
-        elif now_us >= recovery.deadline(self._recovery, self._budget):
-            self._advance(recovery.RecoveryTick(now_us))
+        elif now_us >= supervision.deadline(self._recovery, self._budget):
+            self._advance(supervision.RecoveryTick(now_us))
         self._obey(now_us)
         self._sleep(now_us)
         now_us = self._clock.now_us()
@@ -234,7 +234,7 @@ class CaptureLink:
     def _timeout_ms(self, now_us: int) -> int:
         due_us = self.wanted.stop_us
         if due_us is None:
-            due_us = recovery.deadline(self._recovery, self._budget)
+            due_us = supervision.deadline(self._recovery, self._budget)
         dues = [now_us + _TURN_US, due_us]
         if self._intake.epoch is not None:
             dues.append(self._age_us)
@@ -310,7 +310,7 @@ class CaptureLink:
                     self._fed = True
                     self._age_us = now_us + _AGE_EVERY_US
                     process.packet_seen()
-                    self._advance(recovery.FrameSeen(now_us))
+                    self._advance(supervision.FrameSeen(now_us))
                     if self._ring.wants_key:
                         process.ask_key_frame(now_us, _ASK_KEY_EVERY_US)
             case MessageKind.BEAT:
@@ -318,7 +318,7 @@ class CaptureLink:
                 beat_us = self._intake.body.get("pts_us")
                 patience_us = self._budget.frame_age_us
                 if type(beat_us) is int and process.lives(beat_us, now_us, patience_us):
-                    self._advance(recovery.FrameSeen(now_us))
+                    self._advance(supervision.FrameSeen(now_us))
             case MessageKind.HELLO:
                 self._hello = self._intake.body
                 self.vitals.hello(self._hello)
@@ -355,7 +355,7 @@ class CaptureLink:
         if not self.wanted.view:
             self._erase()
         if self.wanted.stop_us is None:
-            self._advance(recovery.Exited(now_us, EX_OSERR if code is None else code))
+            self._advance(supervision.Exited(now_us, EX_OSERR if code is None else code))
 
     def _let_go(self, process: CaptureProcess) -> None:
         self._stop_listening(process)
@@ -375,26 +375,26 @@ class CaptureLink:
 
     # Starting and ending
 
-    def _advance(self, event: recovery.Event) -> None:
+    def _advance(self, event: supervision.Event) -> None:
         """Tell the recovery ladder, and do what it says."""
-        self._recovery, actions = recovery.step(self._recovery, event, self._budget)
+        self._recovery, actions = supervision.step(self._recovery, event, self._budget)
         for action in actions:
             match action:
-                case recovery.Start():
+                case supervision.Start():
                     self._launch(event.at_us)
-                case recovery.AskStop():
+                case supervision.AskStop():
                     if self._process is not None:
                         self._process.ask_stop()
-                case recovery.Kill():
+                case supervision.Kill():
                     if self._process is not None:
                         self._process.kill()
-                case recovery.Up():
+                case supervision.Up():
                     self._callbacks.on_up(self._hello)
-                case recovery.Down(reason):
+                case supervision.Down(reason):
                     self._callbacks.on_down(reason)
-                case recovery.Reboot(reason):
+                case supervision.Reboot(reason):
                     self._callbacks.on_fatal(reason)
-                case recovery.Steady():
+                case supervision.Steady():
                     self._callbacks.on_steady()
 
     def _launch(self, now_us: int) -> None:
@@ -402,14 +402,14 @@ class CaptureLink:
             process = CaptureProcess(self._argv, self._settings, self._frame_fd)
         except OSError as error:
             self._callbacks.on_error(f"the capture process cannot be started: {error}")
-            self._advance(recovery.Exited(now_us, EX_OSERR))
+            self._advance(supervision.Exited(now_us, EX_OSERR))
             return
         self._process = process
         self._hello = {}
         self._listening = self._hearing = True
         self._poll.register(process.stderr, select.POLLIN)
         self._poll.register(process.pidfd, select.POLLIN)
-        self._advance(recovery.ProcessStarted(self._clock.now_us()))
+        self._advance(supervision.ProcessStarted(self._clock.now_us()))
 
     def _stopping(self, now_us: int, stop_us: int) -> bool:
         """Carry `stop` out; whether there is something left to wait for."""

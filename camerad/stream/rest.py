@@ -36,7 +36,7 @@ class Rest:
     def begin(self, now_us: int, room: int) -> None:
         """All that was sent is here, packets of the ring among it: rest as long as nobody minds.
 
-        room: what the socket takes while nobody reads, as `camerad.stream.process` has it.
+        room: what the socket takes while nobody reads, as `camerad.stream.capture_process` has it.
         """
         self.until_us = 0
         if self._ring.wants_key:

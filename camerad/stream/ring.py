@@ -41,7 +41,7 @@ from camerad.base.errors import RingError
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 from camerad.stream.arena import Arena
 from camerad.stream.packets import PacketInfo
-from camerad.stream.reading import Lease, RingReader
+from camerad.stream.ring_reader import Lease, RingReader
 from camerad.stream.window import Window
 
 __all__ = [

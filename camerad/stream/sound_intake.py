@@ -14,7 +14,7 @@ from camerad.base.errors import RingError
 from camerad.container.gaps import CAPTURE_RESTARTED, Gap
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SOUND_LOST
+from camerad.stream.sound_messages import SOUND_LOST
 from camerad.stream.wire import MessageHeader
 
 _NUMBERS: Final = 2**32

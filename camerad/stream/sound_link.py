@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from camerad.base.errors import WireError
-from camerad.stream.process import QUIET, SoundOrder
+from camerad.stream.capture_process import QUIET, SoundOrder
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
+from camerad.stream.sound_messages import SoundFormat, SoundNews, parse_format, parse_news
 from camerad.stream.wire import SoundMode
 
 _AGE_EVERY_US: Final = 250_000

@@ -3,8 +3,8 @@
 Its interface is RAUC's manual, "Custom bootloader backend interface": one command, its arguments,
 a word on standard output, and an exit code. RAUC marks the target bad before it writes the first
 byte, and primary behind the last one. Here a slot that was written is not started by default, but
-put up for its trial: that is written down where `camerad.update.state` has it, and autoboot.txt
-stays as it is.
+put up for its trial: that is written down where `camerad.update.update_file` has it, and
+autoboot.txt stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from camerad.behaviour import update
 from camerad.behaviour.update import SLOTS, Effect, UpdatePhase
 from camerad.update.boot_selection import BootSelection
 from camerad.update.errors import UpdateError
-from camerad.update.state import UpdateFile
+from camerad.update.update_file import UpdateFile
 
 GOOD: Final = "good"
 BAD: Final = "bad"

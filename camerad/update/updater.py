@@ -20,7 +20,7 @@ from camerad.update.errors import (
     UpdateNotNowError,
 )
 from camerad.update.rauc import Rauc
-from camerad.update.state import UpdateFile
+from camerad.update.update_file import UpdateFile
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.verify.checker import Checker
 from camerad.verify.findings import FindingKind, JudgedCommit
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 _log = logging.getLogger(__name__)
 

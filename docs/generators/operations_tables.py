@@ -20,7 +20,7 @@ from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
-from camerad.doctor.findings import LEVELS, FindingId, Level
+from camerad.doctor.check_results import LEVELS, FindingId, Level
 from camerad.doctor.wording import ENGLISH
 from camerad.ledger.entry_types import KINDS
 

@@ -27,8 +27,8 @@ from camerad.base import durable_files, process
 from camerad.base.clock import SECOND, ManualClock
 from camerad.behaviour.scene import RecordingScene
 from camerad.capture.encoding import Emptied
-from camerad.capture.outbox import Outbox
 from camerad.capture.pictures import Pictures
+from camerad.capture.send_queue import Outbox
 from camerad.capture.stamp import Stamp
 from camerad.config.wording import LANGUAGES
 from camerad.container.encryption import Sealer
@@ -38,7 +38,7 @@ from camerad.recording.audio_track import NOTHING_HEARD
 from camerad.recording.container_writer import ContainerWriter
 from camerad.recording.fragment_muxer import FragmentMaker
 from camerad.recording.segmenter import Segmenter
-from camerad.selfview.display import Framebuffer
+from camerad.selfview.framebuffer import Framebuffer
 from camerad.selfview.picture import Panel
 from camerad.selfview.screen import Screen
 from camerad.selfview.viewer import Viewer

@@ -27,15 +27,15 @@ import numpy as np
 from hw_mocks.footage import PreparedSource
 
 from camerad.base.clock import SECOND, ManualClock
-from camerad.capture import sound
+from camerad.capture import sound_encoder
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import MicrophoneReader
-from camerad.capture.outbox import Outbox
-from camerad.capture.settings import SoundSettings
+from camerad.capture.send_queue import Outbox
 from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
 from camerad.recording.fragment_muxer import FragmentMaker, Packet
 from camerad.stream import wire
 from camerad.stream.packets import PacketInfo
-from camerad.stream.sound import SoundFormat, parse_format
+from camerad.stream.sound_messages import SoundFormat, parse_format
 from camerad.stream.wire import SoundMode
 from tests.bench import film, peers
 from tests.bench.plan import BenchError, Effort, answer
@@ -103,7 +103,7 @@ class Device:
 
     def packets(self) -> Iterator[memoryview]:
         """See `camerad.capture.microphone.AudioDevice`."""
-        size = BLOCK * sound.SAMPLE_BYTES
+        size = BLOCK * sound_encoder.SAMPLE_BYTES
         began = time.thread_time_ns()
         for start in range(0, len(self._samples), size):
             self._clock.advance(BLOCK * SECOND // SETTINGS.rate)
@@ -141,7 +141,7 @@ def hear(samples: bytes) -> tuple[float, SoundFormat, list[bytes]]:
     reader.join(DEADLINE_SECONDS)
     form = parse_format({"sound": microphone.description})
     units = _units(b"".join(received))
-    expected = len(samples) // sound.SAMPLE_BYTES // sound.SAMPLES
+    expected = len(samples) // sound_encoder.SAMPLE_BYTES // sound_encoder.SAMPLES
     # Its first tenths of a second have no place in time yet and come together; none is lost.
     if form is None or abs(len(units) - expected) > 2:
         raise BenchError(f"{len(units)} access units of sound came, and not {expected}")
@@ -170,14 +170,14 @@ def _units(data: bytes) -> list[bytes]:
 
 def encode(samples: bytes) -> float:
     """Milliseconds per second of sound that the encoder takes, set as camerad's."""
-    codec: Any = av.CodecContext.create(sound.CODEC, "w")
+    codec: Any = av.CodecContext.create(sound_encoder.CODEC, "w")
     codec.sample_rate, codec.layout, codec.format = SETTINGS.rate, "mono", "fltp"
     codec.bit_rate, codec.options = SETTINGS.bitrate, {"aac_coder": "fast"}
     codec.open()
     values = np.frombuffer(samples, np.int16).astype(np.float32) / (1 << 15)
     spent = 0
-    for start in range(0, len(values) - sound.SAMPLES + 1, sound.SAMPLES):
-        piece = values[start : start + sound.SAMPLES].reshape(1, -1)
+    for start in range(0, len(values) - sound_encoder.SAMPLES + 1, sound_encoder.SAMPLES):
+        piece = values[start : start + sound_encoder.SAMPLES].reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
         frame.sample_rate, frame.pts = SETTINGS.rate, start
         frame.time_base = Fraction(1, SETTINGS.rate)

@@ -30,9 +30,9 @@ from camerad.container.keys import SigningKey
 from camerad.provisioning import signing
 from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
 from camerad.provisioning.boot_partition import BootPartition
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import CONFIG, ProvisioningState
-from camerad.provisioning.status import PENDING, Standing, standing_of
+from camerad.provisioning.card_report import NAME as REPORT
+from camerad.provisioning.provisioning_state import CONFIG, ProvisioningState
+from camerad.provisioning.standing import PENDING, Standing, standing_of
 from tests.campaign import blocklog
 from tests.campaign.blockstates import Entry, Log, State, certain, some, volatile
 from tests.campaign.checking import checked

@@ -17,7 +17,7 @@ from hw_mocks.sim.faults import FAULTS
 
 from camerad.behaviour.budget import BEAT_SECONDS
 from camerad.container.statements import RECOVERED
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 from tests.campaign.readiness import CAPTURING, CARD, budget_seconds
 from tests.campaign.seen import Film, Pressed, Seen
 

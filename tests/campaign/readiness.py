@@ -8,7 +8,7 @@ from hw_mocks.sim.faults import FAULTS
 from hw_mocks.sim.simulator import REBOOT_SECONDS
 
 from camerad.behaviour.budget import END_SECONDS, SHUTDOWN_SECONDS, STOP_SECONDS, TURN_SECONDS
-from camerad.behaviour.recovery import Budget
+from camerad.behaviour.supervision import Budget
 from camerad.daemon.power_monitor import LOOK_SECONDS
 from camerad.daemon.storage_monitor import WATCH_SECONDS
 from tests.bench.starting import READY_LIMIT_MS

@@ -23,7 +23,7 @@ from typing import Any, Final
 from camerad.container.keys import KeyRing
 from camerad.daemon.store_worker import HOUSEKEEPING_SECONDS
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 from tests.campaign import judging, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import judge, memory, sealed

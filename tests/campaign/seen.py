@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from camerad.verify.report import Report
+from camerad.verify.verdict import Report
 from tests.campaign import judging, sequences
 from tests.system import sealed
 

@@ -24,8 +24,8 @@ from camerad.container.severity import Severity
 from camerad.ledger.audit import read_ledger
 from camerad.ledger.entries import Head
 from camerad.ledger.entry_types import EXPIRED
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
-from camerad.ledger.state import LedgerState
 from camerad.store import receipts
 from camerad.store.locations import EARLIER_LEDGER
 from camerad.store.receipts import Receipt

@@ -15,7 +15,7 @@ from camerad.container.recording_files import is_locked
 from camerad.ledger import entries, log_segments
 from camerad.ledger.entries import Entry
 from camerad.ledger.entry_types import EpochBegun
-from camerad.ledger.state import LedgerState
+from camerad.ledger.ledger_state import LedgerState
 from camerad.store import listing
 from tests.crash.device import OFFICE, Device
 from tests.crash.judge import LifeJudge

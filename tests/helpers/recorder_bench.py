@@ -37,7 +37,7 @@ from camerad.recording.recorder import Recorder
 from camerad.recording.recording_spec import RecordingSpec
 from camerad.store.listing import list_recordings
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat
+from camerad.stream.sound_messages import SoundFormat
 from tests import waiting
 
 DEADLINE = 60.0

@@ -38,7 +38,7 @@ from camerad.recording.audio_segmenter import Sounds
 from camerad.recording.fragment_muxer import FragmentMaker
 from camerad.stream.packets import PacketInfo
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SoundFormat
+from camerad.stream.sound_messages import SoundFormat
 
 RATE = 48_000
 SAMPLES = 1024

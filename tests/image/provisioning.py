@@ -21,9 +21,9 @@ from camerad.config.provisioning import NAME
 from camerad.provisioning import signing
 from camerad.provisioning.apply import ApplyOutcome, apply, camera_of
 from camerad.provisioning.boot_partition import BootPartition as CommonCard
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import CONFIG, ProvisioningState
-from camerad.provisioning.status import PENDING, Standing, standing_of
+from camerad.provisioning.card_report import NAME as REPORT
+from camerad.provisioning.provisioning_state import CONFIG, ProvisioningState
+from camerad.provisioning.standing import PENDING, Standing, standing_of
 from camerad_image import layout
 from camerad_image.rootfs import FILES
 from tests.campaign import blocklog

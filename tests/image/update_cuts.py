@@ -29,7 +29,7 @@ import msgspec
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update import boot_selection
-from camerad.update.state import FOLDER, NAME, PENDING, Record, prepare
+from camerad.update.update_file import FOLDER, NAME, PENDING, Record, prepare
 from camerad.update.updater import Updates
 from camerad_image import layout, updates
 from tests.campaign import blocklog, blockstates, cut_states

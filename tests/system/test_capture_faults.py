@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from camerad.behaviour.recovery import Budget
+from camerad.behaviour.supervision import Budget
 from tests.system import judge
 from tests.system.gaps import (
     CUE_OVER_US,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camerad.ledger import log_segments
-from camerad.provisioning import orders, status
+from camerad.provisioning import orders, standing
 from camerad.provisioning.orders import LedgerOrder
 from camerad.store import identity
 from tests.system.gaps import edges
@@ -58,7 +58,7 @@ def test_a_camera_that_is_not_set_up_flashes_and_what_is_refused_or_taken_is_in_
         "applied", "1" * 64, 1, "K" * 43, "camera-07", None, None, id=orders.new_id()
     )
     orders.give(str(place), applied)
-    for name in (status.ACCEPTED, status.REFUSED):
+    for name in (standing.ACCEPTED, standing.REFUSED):
         (place / name).touch()
     config = configuration(tmp_path, "generic", device=device)
     with body_camera(tmp_path, config) as camera:

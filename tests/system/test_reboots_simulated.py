@@ -26,7 +26,7 @@ from camerad.base import durable_files, process
 from camerad.base.async_utils import EventLoop
 from camerad.base.clock import ManualClock
 from camerad.base.errors import EX_REBOOT, EX_SOFTWARE, StorageError
-from camerad.behaviour import budget, recovery, stages
+from camerad.behaviour import budget, stages, supervision
 from camerad.behaviour.reboots import Reboots
 from camerad.behaviour.stages import Condition, Stage
 from camerad.config import load
@@ -43,7 +43,7 @@ from tests.unit.core_helpers import at_once
 SECOND = 1_000_000
 FRAME_S = 0.5
 """Often enough for the ladder, which waits for 1.2 s; a frame each 33 ms would only take longer."""
-LADDER = recovery.Budget()
+LADDER = supervision.Budget()
 
 __all__ = ["gpio"]
 
@@ -58,7 +58,7 @@ class Camera(Link):
     ) -> None:
         super().__init__(world, callbacks)
         self._works, self._stuck, self._hangs_us = works, stuck, hangs_us
-        self._state = recovery.initial(world.clock.now_us())
+        self._state = supervision.initial(world.clock.now_us())
         self._timer: asyncio.TimerHandle | None = None
         self._running = 0
         self._stopped = False
@@ -70,40 +70,42 @@ class Camera(Link):
         return now_us if self._hangs_us is None else min(now_us, self._hangs_us)
 
     def start(self) -> None:
-        self._take(recovery.RecoveryTick(self._world.clock.now_us()))
+        self._take(supervision.RecoveryTick(self._world.clock.now_us()))
 
     def stop(self, deadline_us: int) -> None:
         self._stopped = True
 
-    def _take(self, event: recovery.Event) -> None:
+    def _take(self, event: supervision.Event) -> None:
         if self._stopped:
             return
-        self._state, actions = recovery.step(self._state, event, LADDER)
+        self._state, actions = supervision.step(self._state, event, LADDER)
         for action in actions:
             match action:
-                case recovery.Start():
+                case supervision.Start():
                     self._launch()
-                case recovery.Up():
+                case supervision.Up():
                     self._callbacks.on_up({"encoder": "none"})
-                case recovery.Down(reason):
+                case supervision.Down(reason):
                     self._callbacks.on_down(reason)
-                case recovery.Reboot(reason):
+                case supervision.Reboot(reason):
                     self._callbacks.on_fatal(reason)
-                case recovery.Steady():
+                case supervision.Steady():
                     self._callbacks.on_steady()
         if self._timer is not None:
             self._timer.cancel()
-        due_us = recovery.deadline(self._state, LADDER)
+        due_us = supervision.deadline(self._state, LADDER)
         self._timer = self._world.loop.call_at(due_us / 1e6, self._tick)
 
     def _tick(self) -> None:
-        self._take(recovery.RecoveryTick(self._world.clock.now_us()))
+        self._take(supervision.RecoveryTick(self._world.clock.now_us()))
 
     def _launch(self) -> None:
         self.starts.append(self._world.clock.now_us())
         self._running += 1
         number = self._running
-        self._world.loop.call_soon(self._take, recovery.ProcessStarted(self._world.clock.now_us()))
+        self._world.loop.call_soon(
+            self._take, supervision.ProcessStarted(self._world.clock.now_us())
+        )
         self._world.loop.call_later(1.0, self._lives, number)
 
     def _lives(self, number: int) -> None:
@@ -111,11 +113,11 @@ class Camera(Link):
         if number != self._running:
             return
         if self._works(now_us):
-            self._take(recovery.FrameSeen(now_us))
+            self._take(supervision.FrameSeen(now_us))
             self._world.loop.call_later(FRAME_S, self._lives, number)
         elif not self._stuck:
             self._running += 1
-            self._take(recovery.Exited(now_us, 69))
+            self._take(supervision.Exited(now_us, 69))
 
 
 class Board:
@@ -276,7 +278,7 @@ def test_a_recording_is_closed_when_no_reboot_is_left_that_could_bring_the_camer
     (recorder,) = board.world.recorders
     assert (recorder.closed, recorder.reason) == (True, "camera_down")
     at_us = next(at_us for at_us, what in board.world.answers if what == "closed")
-    assert at_us < failed_us + recovery.REBOOT_LIMIT_US
+    assert at_us < failed_us + supervision.REBOOT_LIMIT_US
     last = [cue for cue in board.cues if cue is not stages.CueKind.READY][-1]
     assert last is stages.CueKind.CAMERA_DOWN, "the wearer is told why"
     assert board.cues[-1] is stages.CueKind.READY, "and half an hour later that it is back"

@@ -19,7 +19,7 @@ from sealed_helpers import KEYS, Made, made
 from camerad.container.severity import Severity
 from camerad.verify.findings import Finding
 from camerad.verify.judge import verify
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 from tests.tamper.recordings import FAMILIES, Mutation, recordings
 
 SEED = int(os.environ.get("TAMPER_SEED", "20261124"))

@@ -110,3 +110,23 @@ def test_what_decides_reads_no_clock_no_file_and_starts_no_thread() -> None:
         names = [one.name for n in ast.walk(tree) if isinstance(n, ast.Import) for one in n.names]
         names += [str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
         assert not world & {name.split(".")[0] for name in names}, path.name
+
+
+def test_no_two_modules_have_one_name_but_for_those_that_their_folder_explains() -> None:
+    """A file of the command or of the doctor is called what it is about; each room may have its
+    errors, and each catalogue its languages."""
+    explained = {"__init__", "__main__", "errors", "catalogue", "english", "german"}
+    places: dict[str, list[str]] = {}
+    for path in SOURCES.values():
+        if path.stem not in explained and path.parent.name not in ("cli", "doctor"):
+            places.setdefault(path.stem, []).append(str(path.relative_to(ROOT)))
+    assert [found for found in places.values() if len(found) > 1] == []
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for name, path in SOURCES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert [(found, where) for found, where in places.items() if len(where) > 1] == []

@@ -24,7 +24,7 @@ import pytest
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update.boot_selection import BootSelection
-from camerad.update.state import prepare
+from camerad.update.update_file import prepare
 from camerad.update.updater import Updates
 from camerad_image import updates
 from camerad_image.boards import SLOTS

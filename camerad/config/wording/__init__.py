@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from camerad.config.document import Mistake, NoDocumentError, read_document
-from camerad.config.reader import SettingsReader
+from camerad.config.settings_reader import SettingsReader
 from camerad.config.wording.catalogue import DisplayWording
 from camerad.config.wording.english import ENGLISH
 from camerad.config.wording.german import GERMAN

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from camerad.doctor.findings import CheckResult, FindingId, Level
+from camerad.doctor.check_results import CheckResult, FindingId, Level
 
 
 @dataclass(frozen=True, slots=True)

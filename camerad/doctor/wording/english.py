@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from camerad.doctor.findings import FindingId, Level
+from camerad.doctor.check_results import FindingId, Level
 from camerad.doctor.wording.catalogue import DoctorWording, Sentence
 
 _STOP: Final = "To test it: sudo systemctl stop camerad, then camerad doctor, then start it again."

@@ -16,7 +16,7 @@ from camerad.container.gaps import (
 )
 from camerad.container.statements import RECOVERED
 from camerad.office.wording.catalogue import ReportWording
-from camerad.stream.sound import NO_SOUND, SOUND_LOST
+from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
 from camerad.verify.findings import FindingKind
 
 ENGLISH: Final = ReportWording(

@@ -50,8 +50,8 @@ def plant():  # type: ignore[no-untyped-def]
     from camerad.behaviour.signals import OFF
     from camerad.container.chain import Chain
     from camerad.daemon.button_input import ButtonInput
-    from camerad.hardware.display import SelfViewProcess
     from camerad.hardware.lights import Indicators
+    from camerad.hardware.selfview_process import SelfViewProcess
     from camerad.recording.container_writer import ContainerWriter
     from camerad.stream.arena import Arena
     from camerad.stream.ring import Ring

@@ -29,7 +29,7 @@ from camerad.control.client import DEFAULT_SOCKET, request
 PATIENCE = 900.0
 LEFT = 120.0
 """Seconds that a reset may take: the watchdog's 14, and a camera that is looked for in vain for a
-minute and a half (`camerad.behaviour.recovery.REBOOT_LIMIT_US`)."""
+minute and a half (`camerad.behaviour.supervision.REBOOT_LIMIT_US`)."""
 INSTALLED = 2700.0
 """Of an installation: what its unit has (camerad-update@.service)."""
 LATER = 600.0

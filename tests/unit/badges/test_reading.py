@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from camerad.badges.reading import STALE_US, BadgeLook
+from camerad.badges.badge_reader import STALE_US, BadgeLook
 from camerad.base.clock import ManualClock
 from camerad.behaviour.badge import badge
 from camerad.stream.frame import Geometry, create

@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import pytest
 
-from camerad.behaviour import budget, recovery
+from camerad.behaviour import budget, supervision
 from camerad.behaviour.budget import Part
 
 SECOND = 1_000_000
-LADDER = recovery.Budget()
+LADDER = supervision.Budget()
 
 
 def test_the_watchdog_outlasts_a_few_beats_that_come_late() -> None:

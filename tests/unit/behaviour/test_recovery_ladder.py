@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camerad.behaviour import recovery
-from camerad.behaviour.recovery import (
+from camerad.behaviour import supervision
+from camerad.behaviour.supervision import (
     REBOOT_LIMIT_US,
     RESTART_LIMIT_US,
     Action,
@@ -39,18 +39,18 @@ class Camera:
     def __init__(self, budget: Budget = BUDGET) -> None:
         self.budget = budget
         self.now_us = 0
-        self.state = recovery.initial(0)
+        self.state = supervision.initial(0)
         self.log: list[tuple[int, Action]] = []
 
     def take(self, event: Event) -> list[Action]:
         self.now_us = event.at_us
-        self.state, actions = recovery.step(self.state, event, self.budget)
+        self.state, actions = supervision.step(self.state, event, self.budget)
         self.log += [(self.now_us, action) for action in actions]
         return list(actions)
 
     @property
     def due_us(self) -> int:
-        return recovery.deadline(self.state, self.budget)
+        return supervision.deadline(self.state, self.budget)
 
     def wait(self, microseconds: int) -> list[Action]:
         """Tick when a tick is due; returns what was done."""

@@ -14,9 +14,9 @@ from typing import Any, cast
 import pytest
 
 from camerad.behaviour.budget import SHUTDOWN_SECONDS
-from camerad.behaviour.recovery import Budget
+from camerad.behaviour.supervision import Budget
 from camerad.daemon.storage_monitor import WATCH_SECONDS
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 from tests.campaign import promises, readiness, scenes, sequences
 from tests.campaign.seen import Film, Pressed, Said, Seen, Span
 from tests.system import sealed

@@ -12,7 +12,7 @@ from camerad.capture import alsa
 
 OPEN = """
 from camerad.capture.microphone import AlsaDevice
-from camerad.capture.settings import SoundSettings
+from camerad.capture.capture_settings import SoundSettings
 AlsaDevice(SoundSettings("null", 8000, 1, 16_000)).close()
 """
 

@@ -17,6 +17,7 @@ from picamera2.encoders.v4l2_encoder import V4L2Encoder
 
 from camerad.base.errors import CaptureError
 from camerad.capture import encoding
+from camerad.capture.capture_settings import CaptureSettings
 from camerad.capture.encoding import (
     HardwareEncoder,
     KeySchedule,
@@ -26,7 +27,6 @@ from camerad.capture.encoding import (
     codec_name,
 )
 from camerad.capture.pictures import Picture, Pictures
-from camerad.capture.settings import CaptureSettings
 from camerad.stream import wire
 
 FRAME_US = 33_333

@@ -13,9 +13,9 @@ import pytest
 
 from camerad.base.clock import ManualClock
 from camerad.capture import microphone as module
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import MicrophoneReader, SoundBytes
-from camerad.capture.outbox import Outbox
-from camerad.capture.settings import SoundSettings
+from camerad.capture.send_queue import Outbox
 from camerad.stream import wire
 from camerad.stream.wire import SoundMode
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from camerad.capture.outbox import Outbox, overwrite
+from camerad.capture.send_queue import Outbox, overwrite
 
 DEADLINE = 30.0
 LIMIT = 1_000_000

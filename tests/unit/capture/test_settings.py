@@ -7,7 +7,7 @@ import json
 import pytest
 
 from camerad.base.errors import ConfigError
-from camerad.capture.settings import CaptureSettings, SoundSettings, StampSettings, parse
+from camerad.capture.capture_settings import CaptureSettings, SoundSettings, StampSettings, parse
 
 GOOD = {
     "width": 1280,

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from camerad.base.errors import CaptureError
-from camerad.capture import sound
+from camerad.capture import sound_encoder
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.sampling import Placed
-from camerad.capture.settings import SoundSettings
-from camerad.capture.sound import SAMPLES, SoundEncoder
+from camerad.capture.sound_encoder import SAMPLES, SoundEncoder
 
 RATE = 48_000
 SETTINGS = SoundSettings("default", RATE, 1, 64_000)
@@ -55,7 +55,7 @@ class Bench:
     def decoded(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Media time in seconds since BEGIN_US and value of each sample, by FFmpeg's decoder."""
         decoder: Any = av.CodecContext.create("aac", "r")
-        decoder.extradata = bytes.fromhex(sound.describe(SETTINGS)["config"])
+        decoder.extradata = bytes.fromhex(sound_encoder.describe(SETTINGS)["config"])
         times, values = [], []
         for _, at_us, body in self.units:
             for frame in decoder.decode(av.Packet(body)):
@@ -77,7 +77,7 @@ def lag_ms(bench: Bench, begin: float, end: float, signal: Signal = clicks) -> f
 
 
 def test_the_description_is_an_audio_specific_config() -> None:
-    told = sound.describe(SETTINGS)
+    told = sound_encoder.describe(SETTINGS)
     # ISO/IEC 14496-3, 1.6.2.1: object type 2 (AAC-LC, 5 bits), frequency index 3 (48 kHz, 4 bits),
     # channel configuration 1 (4 bits), frameLengthFlag 0 (1024 samples).
     assert int(told.pop("config")[:4], 16) == 2 << 11 | 3 << 7 | 1 << 3
@@ -203,4 +203,4 @@ def test_other_rates_are_encoded_too(rate: int) -> None:
 
 def test_a_rate_that_aac_does_not_have_is_named() -> None:
     with pytest.raises(CaptureError, match=r"change microphone\.rate or microphone\.bitrate"):
-        sound.describe(SoundSettings("default", 12_345, 1, 64_000))
+        sound_encoder.describe(SoundSettings("default", 12_345, 1, 64_000))

@@ -12,7 +12,7 @@ import pytest
 
 from camerad.base.errors import EX_CANTCREAT, EX_UNAVAILABLE, EX_USAGE
 from camerad.cli import main
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.runner import Examination
 from tests.unit.cli.conftest import Desk
 

@@ -24,7 +24,7 @@ from camerad.container.statements import RateChange
 from camerad.store import recovery
 from camerad.store.device_client import OwnedDevice
 from camerad.store.locations import place_of
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 from tests.unit.answering import Answering, served
 
 from .conftest import Desk

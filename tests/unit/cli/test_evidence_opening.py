@@ -19,7 +19,7 @@ from sealed_helpers import LOCKED, PASSPHRASE
 
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE
 from camerad.cli import desk as desk_module
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 from .conftest import Desk
 from .evidence_steps import WHO, copy_in, damage

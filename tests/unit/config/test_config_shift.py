@@ -10,7 +10,7 @@ import pytest
 from camerad.base.errors import ConfigError
 from camerad.behaviour.shift import ShiftRules
 from camerad.config import load
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 
 Write = Callable[..., Path]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from camerad.base.errors import ControlError
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.control.access import (
     BURST,
     MAX_USERS,

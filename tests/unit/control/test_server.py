@@ -18,7 +18,7 @@ import pytest
 
 from camerad.base.errors import ControlError
 from camerad.behaviour.stages import Intent
-from camerad.config.access import Access
+from camerad.config.control_section import Access
 from camerad.control import access as control_access
 from camerad.control import server as control
 from camerad.control.access import BURST, Peer

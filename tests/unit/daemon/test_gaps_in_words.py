@@ -7,7 +7,7 @@ import pytest
 from camerad.base.text import count
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, RING_FULL, Gap
 from camerad.daemon.camera_supervisor import describe
-from camerad.stream.sound import SOUND_LOST
+from camerad.stream.sound_messages import SOUND_LOST
 
 
 @pytest.mark.parametrize(

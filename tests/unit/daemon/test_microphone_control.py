@@ -11,7 +11,7 @@ from camerad.base.clock import ManualClock
 from camerad.behaviour import stages
 from camerad.behaviour.stages import Condition, Rules, Stage
 from camerad.daemon.microphone_control import MicrophoneControl, mode_for
-from camerad.stream.sound import SoundNews
+from camerad.stream.sound_messages import SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 from tests.unit.core_helpers import Heard, idle_core
 

@@ -24,12 +24,12 @@ from camerad.daemon.power_monitor import Levers, PowerMonitor
 from camerad.daemon.presentation import Presentation
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
-from camerad.daemon.status import StatusReporter
+from camerad.daemon.status_reporter import StatusReporter
 from camerad.hardware import from_settings
-from camerad.hardware.display import NoDisplay
 from camerad.hardware.lights import Indicators
+from camerad.hardware.selfview_process import NoDisplay
+from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
-from camerad.stream.process import StampState
 from tests.system.harness import configuration
 from tests.unit.core_helpers import RULES, idle_core, lives, record
 

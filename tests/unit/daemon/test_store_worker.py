@@ -40,7 +40,7 @@ from camerad.provisioning.orders import LedgerOrder
 from camerad.recording.container_writer import FileGoneError
 from camerad.store import identity, listing, recovery
 from camerad.store.store import Store
-from camerad.update import state as kept
+from camerad.update import update_file as kept
 from tests.system.harness import configuration, until
 from tests.unit.daemon.test_heartbeat import Recorded
 

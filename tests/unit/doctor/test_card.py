@@ -13,7 +13,7 @@ import pytest
 from camerad.config import Settings
 from camerad.doctor import card
 from camerad.doctor.card import BUDGET_SECONDS, FRAGMENTS, Measured
-from camerad.doctor.findings import FindingId
+from camerad.doctor.check_results import FindingId
 from camerad.store.disk import Room
 
 NEEDED = 1_000_000.0  # bytes per second: 8 Mbit/s

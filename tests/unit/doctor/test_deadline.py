@@ -17,7 +17,7 @@ import pytest
 
 from camerad.base.errors import ConfigError, StorageError
 from camerad.doctor import card, checks, daemon, identity, runner
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.isolated_check import Looker, NoAnswerError
 from tests.waiting import ended, until
 

@@ -15,8 +15,8 @@ from hw_mocks.pins import SimulatedFactory
 from camerad.config import Settings
 from camerad.doctor import camera, daemon, display, io_checks, microphone
 from camerad.doctor.camera import CameraSeen
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.daemon import Owner
-from camerad.doctor.findings import CheckResult, FindingId
 from camerad.doctor.microphone import Heard
 
 REPORT = {

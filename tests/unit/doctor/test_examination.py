@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from camerad.doctor import daemon, runner
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.daemon import Owner
-from camerad.doctor.findings import CheckResult, FindingId
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import string
 
 import pytest
 
+from camerad.doctor.check_results import LEVELS, CheckResult, FindingId, Level, exit_code
 from camerad.doctor.checks import CHECKS
-from camerad.doctor.findings import LEVELS, CheckResult, FindingId, Level, exit_code
 from camerad.doctor.wording import ENGLISH, GERMAN, LANGUAGES, DoctorWording
 
 

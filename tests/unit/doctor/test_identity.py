@@ -12,7 +12,7 @@ from camerad.base.clock import ManualClock
 from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import configuration, identity
-from camerad.doctor.findings import FindingId
+from camerad.doctor.check_results import FindingId
 from camerad.doctor.identity import KeySigns, LedgerSigns, judge, judge_ledger, look, read
 from camerad.ledger.ledger import Ledger
 from camerad.store import identity as keys

@@ -15,7 +15,7 @@ from hw_mocks.sound import Beside, Silence
 
 from camerad.config import Settings
 from camerad.doctor import daemon, loudspeaker, tone
-from camerad.doctor.findings import FindingId, Level
+from camerad.doctor.check_results import FindingId, Level
 from camerad.hardware.speaker import CUT_SHORT, FAILED, PLAYED, Spoken
 
 RATE = 48_000

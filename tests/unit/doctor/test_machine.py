@@ -12,7 +12,7 @@ from camerad.base.clock import ClockSource, ManualClock, Moment
 from camerad.config import Settings
 from camerad.container.keys import SigningKey
 from camerad.doctor import system_checks
-from camerad.doctor.findings import FindingId
+from camerad.doctor.check_results import FindingId
 from camerad.doctor.system_checks import (
     Analysis,
     analyse,

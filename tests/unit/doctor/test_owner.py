@@ -17,7 +17,7 @@ from camerad.behaviour.stages import Intent
 from camerad.control import client
 from camerad.control.server import Control
 from camerad.doctor import daemon
-from camerad.doctor.findings import FindingId
+from camerad.doctor.check_results import FindingId
 from camerad.store import disk
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from camerad.config import Settings
-from camerad.doctor.findings import FindingId
+from camerad.doctor.check_results import FindingId
 from camerad.doctor.power import examine, judge_battery, judge_temperature
 from camerad.hardware.power import Power
 from camerad.hardware.thermal import Thermal

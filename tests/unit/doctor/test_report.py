@@ -6,7 +6,7 @@ import json
 
 from camerad import __version__
 from camerad.base.clock import ClockSource, Moment
-from camerad.doctor.findings import CheckResult, FindingId
+from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.doctor.report import WIDTH, DoctorReport, lines
 from camerad.doctor.wording import ENGLISH, GERMAN
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene
-from camerad.hardware import display
-from camerad.hardware.display import NoDisplay, SelfViewProcess
+from camerad.hardware import selfview_process
+from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from tests.waiting import reached
 
 SCRIPT = """
@@ -55,10 +55,10 @@ def play(
     script = tmp_path / "selfview"
     script.write_text(f"#!{sys.executable}\n{SCRIPT}")
     script.chmod(0o755)
-    monkeypatch.setattr(display, "sys", type("Sys", (), {"executable": str(script)}))
-    monkeypatch.setattr(display, "DISPLAY_ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(display, "DISPLAY_START_SECONDS", 1.0 if mode == "hangs" else 10.0)
-    monkeypatch.setattr(display, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(selfview_process, "sys", type("Sys", (), {"executable": str(script)}))
+    monkeypatch.setattr(selfview_process, "DISPLAY_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(selfview_process, "DISPLAY_START_SECONDS", 1.0 if mode == "hangs" else 10.0)
+    monkeypatch.setattr(selfview_process, "RETRY_SECONDS", (0.01,))
     monkeypatch.setenv("HEARD", str(tmp_path / "heard"))
 
     async def run() -> None:
@@ -173,9 +173,9 @@ def test_a_slow_display_is_news_and_goes_on(
         await reached(lambda: states == [None])
         pid = view.pid
         view.show(Mirror())
-        await reached(lambda: states == [None, display.SLOW])
+        await reached(lambda: states == [None, selfview_process.SLOW])
         view.show(DARK)
-        await reached(lambda: states == [None, display.SLOW, None])
+        await reached(lambda: states == [None, selfview_process.SLOW, None])
         assert view.pid == pid
 
     play(tmp_path, monkeypatch, frame_fd, "slow", scene)
@@ -185,7 +185,7 @@ def test_a_slow_display_is_news_and_goes_on(
 def test_a_process_that_hangs_is_noticed_without_a_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_fd: int, scene_shown: Scene
 ) -> None:
-    monkeypatch.setattr(display, "ASK_DARK_SECONDS", 0.1)
+    monkeypatch.setattr(selfview_process, "ASK_DARK_SECONDS", 0.1)
 
     async def scene(view: SelfViewProcess, states: list[str | None]) -> None:
         view.show(scene_shown)

@@ -10,9 +10,9 @@ from camerad.base.clock import ManualClock
 from camerad.config import load
 from camerad.daemon.app import App
 from camerad.hardware import from_settings
-from camerad.hardware.display import NoDisplay, SelfViewProcess
 from camerad.hardware.lights import Output
-from camerad.selfview.settings import TEXTS
+from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
+from camerad.selfview.viewer_settings import TEXTS
 
 
 @pytest.mark.parametrize(("kind", "pitched"), [("passive", True), ("active", False)])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from camerad.base.wall_clock import SYNCHRONISED
-from camerad.provisioning import apply, state
+from camerad.provisioning import apply, provisioning_state
 from camerad_image import accounts, configure, layout, units
 from camerad_image.rootfs import FILES
 from tests.unit import other_kernel
@@ -38,7 +38,10 @@ def test_what_has_a_network_ends_with_the_dock_and_begins_for_the_offices_file_o
     wanted = [value for key, value in said if key == "ConditionPathExists"]
     files = {value.removeprefix("|") for value in wanted} - {"/usr/sbin/wpa_supplicant"}
     assert files
-    assert files <= {f"{KEPT_AT}/{name}" for name in (state.SSH, state.TIME, state.WIFI)}
+    assert files <= {
+        f"{KEPT_AT}/{name}"
+        for name in (provisioning_state.SSH, provisioning_state.TIME, provisioning_state.WIFI)
+    }
     # At a camera's first start the file comes while the dock is there already, so the dock's target
     # waits for it; some of its members cannot (camerad-dock-begin@.service).
     after = " ".join(value for key, value in said if key == "After").split()
@@ -49,10 +52,10 @@ def test_what_has_a_network_ends_with_the_dock_and_begins_for_the_offices_file_o
 
 def test_the_way_in_asks_for_a_key_and_the_radio_for_a_network() -> None:
     for unit, name in (
-        ("ssh.socket", state.SSH),
-        ("ssh.service", state.SSH),
-        ("camerad-wifi.service", state.WIFI),
-        ("wpa_supplicant@wlan0.service", state.WIFI),
+        ("ssh.socket", provisioning_state.SSH),
+        ("ssh.service", provisioning_state.SSH),
+        ("camerad-wifi.service", provisioning_state.WIFI),
+        ("wpa_supplicant@wlan0.service", provisioning_state.WIFI),
     ):
         assert ("ConditionPathExists", f"{KEPT_AT}/{name}") in settings(unit)
 
@@ -71,7 +74,7 @@ def test_the_time_is_asked_for_once_its_servers_are_known_and_stays_known_outsid
     """The package's unit is part of what every start waits for, before the data is mounted."""
     name = "systemd-timesyncd.service"
     said = settings(name)
-    assert ("ConditionPathExists", f"{KEPT_AT}/{state.TIME}") in said
+    assert ("ConditionPathExists", f"{KEPT_AT}/{provisioning_state.TIME}") in said
     assert [value for key, value in said if key == "Before"] == []
     assert name in {path.name for path in MEMBERS}
     assert ("RuntimeDirectory", str(SYNCHRONISED.parent.relative_to("/run"))) in said
@@ -83,7 +86,7 @@ def test_what_the_dock_s_network_is_told_of_a_camera_is_its_own_name() -> None:
     networks = FILES / "etc/systemd/network"
     (network,) = networks.iterdir()
     place = f"/etc/systemd/network/{network.name}.d/camerad.conf"
-    assert configure.LINKS[place] == f"{KEPT_AT}/{state.NETWORK}"
+    assert configure.LINKS[place] == f"{KEPT_AT}/{provisioning_state.NETWORK}"
 
 
 def test_the_recipe_accounts_for_every_link_that_it_makes() -> None:
@@ -160,7 +163,7 @@ def test_an_ssh_server_lets_in_one_user_by_one_key_and_nobody_else() -> None:
     assert found["KbdInteractiveAuthentication"] == found["PermitEmptyPasswords"] == "no"
     assert found["AuthenticationMethods"] == "publickey"
     assert found["AuthorizedKeysFile"] == "none"
-    assert found["AuthorizedKeysCommand"].split()[-1] == f"{KEPT_AT}/{state.SSH}"
+    assert found["AuthorizedKeysCommand"].split()[-1] == f"{KEPT_AT}/{provisioning_state.SSH}"
     (user,) = found["AllowUsers"].split()
     users = (FILES / "etc/sysusers.d/camerad-technician.conf").read_text()
     assert re.search(rf"^u {user} - ", users, re.MULTILINE)

@@ -14,7 +14,7 @@ import pytest
 from camerad.behaviour import update
 from camerad.cli import main, options
 from camerad.update import running_system
-from camerad.update.state import FOLDER, PENDING
+from camerad.update.update_file import FOLDER, PENDING
 from camerad_image import layout, signing, updates
 from camerad_image.errors import ImageError
 from camerad_image.rootfs import FILES

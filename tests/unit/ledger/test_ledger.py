@@ -21,8 +21,8 @@ from camerad.ledger import entries
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
+from camerad.ledger.ledger_state import age_us
 from camerad.ledger.recording_state import Held, RecordingState
-from camerad.ledger.state import age_us
 from camerad.store.store import MOST_HOLDS
 
 HOUR = DAY // 24

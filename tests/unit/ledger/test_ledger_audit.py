@@ -20,7 +20,7 @@ from camerad.ledger.audit import signers
 from camerad.ledger.entries import Payload
 from camerad.ledger.entry_types import Carried, Deleted, Fact, HoldReleased
 from camerad.ledger.ledger import Head, read_ledger
-from camerad.ledger.state import harm
+from camerad.ledger.ledger_state import harm
 
 UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
 

@@ -12,7 +12,7 @@ from camerad.base.clock import DAY, ClockSource
 from camerad.base.errors import StorageError
 from camerad.ledger import entries
 from camerad.ledger.entry_types import Damaged
-from camerad.ledger.state import age_us
+from camerad.ledger.ledger_state import age_us
 
 
 @pytest.fixture

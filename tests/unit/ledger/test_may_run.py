@@ -8,8 +8,8 @@ import pytest
 from sealed_helpers import BOOT, a_header, at
 
 from camerad.base.clock import SECOND, ClockSource, Moment
+from camerad.ledger.ledger_state import UNSAID_US, LedgerState
 from camerad.ledger.recording_state import RecordingState, Tombstone
-from camerad.ledger.state import UNSAID_US, LedgerState
 from camerad.ledger.timeline import BootRun, Instant, Timeline
 
 BEGAN_US = 5_000 * SECOND

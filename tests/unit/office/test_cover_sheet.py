@@ -37,10 +37,10 @@ from camerad.daemon.recording_manager import CONTINUED
 from camerad.ledger.recording_state import Held
 from camerad.office.cover_sheet import LINES, RATES, Delivered, Sheet, render
 from camerad.office.wording import ENGLISH, GERMAN, LANGUAGES, ReportWording
-from camerad.stream.sound import NO_SOUND, SOUND_LOST
-from camerad.stream.sound import REASONS as SILENT_REASONS
+from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST
+from camerad.stream.sound_messages import REASONS as SILENT_REASONS
 from camerad.verify.findings import Finding, FindingKind, Result, Span
-from camerad.verify.report import Report
+from camerad.verify.verdict import Report
 
 LENGTH_US = 4 * 3600 * SECOND
 BOTH = pytest.mark.parametrize("words", LANGUAGES.values(), ids=LANGUAGES)

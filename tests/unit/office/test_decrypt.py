@@ -49,7 +49,7 @@ from camerad.office.decrypt import (
     salvage_name,
 )
 from camerad.verify.findings import Span
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 DEADLINE_S = 20
 

@@ -37,7 +37,7 @@ from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
 from camerad.store.store import HoldError
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 WHOLE = [
     f"{ONE}.mp4",

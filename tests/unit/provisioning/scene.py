@@ -13,10 +13,10 @@ from camerad.container.keys import SigningKey, encode_base64url
 from camerad.provisioning import orders, signing
 from camerad.provisioning.apply import ApplyOutcome, apply
 from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.orders import LedgerOrder
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.state import ProvisioningState
-from camerad.provisioning.status import Standing, standing_of
+from camerad.provisioning.provisioning_state import ProvisioningState
+from camerad.provisioning.standing import Standing, standing_of
 
 DESK: Final = "age1rmpz6lv0fenc5mtprp52pc2wveryllwwrf95vd7tsudku5nffvvsd8je57"
 SECRET: Final = "ein sehr geheimes Wort"  # noqa: S105 - what is looked for afterwards

@@ -15,12 +15,12 @@ from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import encode_base64url
 from camerad.provisioning import boot_partition as cards
-from camerad.provisioning import orders, signing, status
-from camerad.provisioning import state as kept
+from camerad.provisioning import orders, signing, standing
+from camerad.provisioning import provisioning_state as kept
 from camerad.provisioning.apply import ApplyOutcome, camera_of
+from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.derived_files import host_name
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.status import PENDING, Standing
+from camerad.provisioning.standing import PENDING, Standing
 from camerad.provisioning.validation import TOLD, RefusalReason, digest
 from camerad.store import identity
 from tests.unit.provisioning.scene import (
@@ -76,7 +76,7 @@ def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> Non
     scene.put(document(2, camera=CAMERA))
     assert scene.apply() is ApplyOutcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
-    assert there == {status.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
+    assert there == {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
 
 
 def test_each_camera_has_a_name_of_its_own_in_the_dock_s_network(scene: Scene) -> None:
@@ -129,7 +129,7 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
         if path.name != kept.PUBLISH
     }
     assert modes == {
-        status.ACCEPTED: 0o600,
+        standing.ACCEPTED: 0o600,
         kept.CONFIG: 0o644,
         kept.WIFI: 0o600,
         kept.NETWORK: 0o644,
@@ -413,7 +413,7 @@ def test_a_reset_counts_once(scene: Scene) -> None:
     assert scene.orders[-1].why == RefusalReason.RESET_OF_ANOTHER.value
 
 
-@pytest.mark.parametrize("name", [status.ACCEPTED, status.PENDING])
+@pytest.mark.parametrize("name", [standing.ACCEPTED, standing.PENDING])
 def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Scene) -> None:
     scene.set_up(5)
     (scene.data / name).write_bytes(b'{"office_key": ')
@@ -432,7 +432,7 @@ def test_what_is_pinned_is_never_forgotten_by_being_damaged(name: str, scene: Sc
 def test_a_pinned_key_that_is_none_lets_nothing_in(scene: Scene) -> None:
     """Or a file that names the same nonsense would need no signature."""
     scene.set_up(5)
-    path = scene.data / status.ACCEPTED
+    path = scene.data / standing.ACCEPTED
     path.write_bytes(path.read_bytes().replace(raw(OFFICE).encode(), b"_" * 43))
     scene.put(document(6, camera=CAMERA).replace(raw(OFFICE).encode(), b"_" * 43), by=STRANGER)
     assert scene.apply() is ApplyOutcome.REFUSED

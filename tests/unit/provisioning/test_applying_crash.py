@@ -16,11 +16,11 @@ import pytest
 
 from camerad.base.errors import ConfigError
 from camerad.config import load
-from camerad.provisioning import orders, status
-from camerad.provisioning import state as kept
+from camerad.provisioning import orders, standing
+from camerad.provisioning import provisioning_state as kept
 from camerad.provisioning.apply import ApplyOutcome
-from camerad.provisioning.report import NAME as REPORT
-from camerad.provisioning.status import Standing
+from camerad.provisioning.card_report import NAME as REPORT
+from camerad.provisioning.standing import Standing
 from tests.crash.model import Disk, Rules, Survey, Tree
 from tests.crash.runs import FAST
 from tests.crash.trace import Op, Recorder
@@ -76,7 +76,7 @@ def judge(scene: Scene, serials: list[int]) -> None:
     assert [order.serial for order in scene.orders] == serials
     assert scene.standing is not Standing.REFUSED
     there = {path.name for path in scene.data.iterdir()}
-    wanted = {status.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.WIFI, kept.PUBLISH, orders.NAME}
+    wanted = {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.WIFI, kept.PUBLISH, orders.NAME}
     assert there == wanted
     for path in (*scene.boot.iterdir(), *scene.data.iterdir()):
         assert SECRET.encode() not in path.read_bytes(), path

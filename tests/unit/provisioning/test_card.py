@@ -13,7 +13,7 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.provisioning import boot_partition as cards
 from camerad.provisioning.boot_partition import BootPartition
-from camerad.provisioning.status import Standing, standing_of
+from camerad.provisioning.standing import Standing, standing_of
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from camerad.container.keys import PublicKey, read_public_key
 from camerad.provisioning import orders
 from camerad.provisioning.boot_partition import BootPartition
+from camerad.provisioning.provisioning_state import PUBLISH, ProvisioningState
 from camerad.provisioning.publishing import (
     DEVICE,
     DOCTOR,
@@ -21,7 +22,6 @@ from camerad.provisioning.publishing import (
     PublishedDevice,
     publish,
 )
-from camerad.provisioning.state import PUBLISH, ProvisioningState
 from camerad.store import identity
 from tests.unit.provisioning.scene import OFFICE, Scene
 

@@ -17,7 +17,7 @@ from camerad.config.provisioning import NAME
 from camerad.provisioning import boot_partition as cards
 from camerad.provisioning import signing
 from camerad.provisioning.apply import ApplyOutcome
-from camerad.provisioning.report import NAME as REPORT
+from camerad.provisioning.card_report import NAME as REPORT
 from tests.unit import other_kernel
 from tests.unit.provisioning.scene import OFFICE, SECRET, WIFI, Scene, document
 

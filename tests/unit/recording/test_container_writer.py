@@ -47,7 +47,7 @@ from camerad.recording import container_writer
 from camerad.recording.container_writer import STEP, FileGoneError
 from camerad.store.listing import list_recordings
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 
 class Failing:

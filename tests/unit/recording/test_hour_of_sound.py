@@ -32,14 +32,14 @@ from av.video.frame import PictureType
 from hw_mocks.sound import Clapper, flashes
 
 from camerad.base.clock import ManualClock
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import MicrophoneReader
-from camerad.capture.settings import SoundSettings
 from camerad.container.keys import KeyRing
 from camerad.office.decrypt import open_recording
 from camerad.stream import wire
 from camerad.stream.packets import PacketInfo
-from camerad.stream.sound import SoundNews, parse_format
 from camerad.stream.sound_intake import SoundIntake
+from camerad.stream.sound_messages import SoundNews, parse_format
 from camerad.stream.wire import SoundMode, SoundState
 from tests.breadth import breadth
 from tests.system import clapper

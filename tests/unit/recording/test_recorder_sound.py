@@ -42,10 +42,10 @@ from camerad.recording import audio_track
 from camerad.recording.audio_track import AudioTrack
 from camerad.recording.container_writer import Sink
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SOUND_LOST, SoundNews
+from camerad.stream.sound_messages import SOUND_LOST, SoundNews
 from camerad.stream.wire import SoundState
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 SECOND = 1_000_000
 SYNC_S = 0.012

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from camerad.base.errors import HardwareError
-from camerad.selfview.display import Framebuffer, read_panel
+from camerad.selfview.framebuffer import Framebuffer, read_panel
 from camerad.selfview.panel import Panel
 
 

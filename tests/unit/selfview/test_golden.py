@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camerad.selfview.settings import TEXTS as NAMES
+from camerad.selfview.viewer_settings import TEXTS as NAMES
 from tests.unit.selfview.golden import GOLDEN, Case, Image, bytes_of, cases, decoded
 from tests.unit.selfview.texts import TEXTS
 

@@ -20,11 +20,11 @@ import pytest
 from camerad.base.clock import SECOND, ManualClock, SystemClock
 from camerad.base.errors import ConfigError
 from camerad.behaviour.scene import DARK, Mirror, RecordingScene, Scene, SoundScene, to_wire
-from camerad.selfview.display import Framebuffer
+from camerad.selfview.framebuffer import Framebuffer
 from camerad.selfview.panel import Panel
 from camerad.selfview.screen import Screen
-from camerad.selfview.settings import ViewerSettings, parse
 from camerad.selfview.viewer import STALE_US, Viewer
+from camerad.selfview.viewer_settings import ViewerSettings, parse
 from camerad.stream.frame import Geometry, create
 from camerad.stream.newest import Frame, FrameReader, FrameWriter
 from tests.unit.selfview.texts import TEXTS

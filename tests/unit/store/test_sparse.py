@@ -29,7 +29,7 @@ from camerad.store.recovery import LONGEST_TAIL, RepairOutcome, repair
 from camerad.store.store import DiscrepancyKind
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 TERABYTE = 1 << 40
 NAME = f"{ONE}.tar"

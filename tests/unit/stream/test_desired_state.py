@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from camerad.base.errors import RingError
+from camerad.stream.capture_process import StampState
 from camerad.stream.desired_state import DesiredState
-from camerad.stream.process import StampState
 from camerad.stream.ring import PacketInfo, Ring
 from camerad.stream.wire import SoundMode
 

@@ -11,8 +11,8 @@ from stream_helpers import payload
 from camerad.container.gaps import CAPTURE_RESTARTED, RING_FULL, Gap
 from camerad.stream.intake import Intake
 from camerad.stream.ring import Ring
-from camerad.stream.sound import SOUND_LOST
 from camerad.stream.sound_intake import SoundIntake
+from camerad.stream.sound_messages import SOUND_LOST
 from camerad.stream.wire import MessageHeader, MessageKind
 
 SIZE = 100

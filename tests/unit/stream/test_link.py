@@ -26,10 +26,10 @@ import pytest
 from capture_child import footage
 
 from camerad.base.clock import SystemClock
-from camerad.behaviour.recovery import Budget
-from camerad.stream import frame, link, newest, process, rest
+from camerad.behaviour.supervision import Budget
+from camerad.stream import capture_process, frame, link, newest, rest
+from camerad.stream.capture_process import CaptureProcess, StampState
 from camerad.stream.link import Callbacks, CaptureLink
-from camerad.stream.process import CaptureProcess, StampState
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Ring, RingReader
 from tests import waiting
 
@@ -499,7 +499,9 @@ def test_a_socket_with_little_room_makes_short_rests(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rest, "REST_US", REST_US)
-    monkeypatch.setattr(process, "SOCKET_BYTES", 75_000)  # The kernel doubles it: socket(7).
+    monkeypatch.setattr(
+        capture_process, "SOCKET_BYTES", 75_000
+    )  # The kernel doubles it: socket(7).
     running = rig.run(GOOD, budget=PATIENT)
     running.wanted.arm()
     until(lambda: running._rest.until_us)

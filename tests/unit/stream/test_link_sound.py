@@ -17,7 +17,7 @@ from test_link import BUDGET, GOOD, HELLO, PATIENCE, PLAY, Rig, scan, until
 
 from camerad.stream.link import Callbacks, CaptureLink
 from camerad.stream.ring import CAPTURE_RESTARTED, PacketInfo, Ring
-from camerad.stream.sound import SoundFormat, SoundNews
+from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.stream.wire import SoundMode, SoundState
 
 rig = test_link.rig

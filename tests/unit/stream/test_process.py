@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from camerad.stream.process import MAX_LINE, CaptureProcess, StampState, environment
+from camerad.stream.capture_process import MAX_LINE, CaptureProcess, StampState, environment
 
 Run = Callable[[str], CaptureProcess]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from camerad.base.errors import WireError
-from camerad.stream.sound import SoundFormat, SoundNews, parse_format, parse_news
+from camerad.stream.sound_messages import SoundFormat, SoundNews, parse_format, parse_news
 from camerad.stream.wire import SoundState
 
 SAID: dict[str, Any] = {

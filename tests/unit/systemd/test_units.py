@@ -19,9 +19,9 @@ from camerad.behaviour import budget
 from camerad.cli import main, options
 from camerad.config.provisioning import NAME
 from camerad.config.sections import DeviceSettings
-from camerad.provisioning import status
+from camerad.provisioning import standing
+from camerad.provisioning.provisioning_state import PUBLISH
 from camerad.provisioning.publishing import DEVICE
-from camerad.provisioning.state import PUBLISH
 from tests.unit.systemd import rating
 from tests.unit.systemd.rating import need
 from tests.unit.systemd.units import (
@@ -201,9 +201,9 @@ def test_a_camera_starts_with_what_the_office_s_file_made_and_without_its_partit
     # What was begun is completed though the file is gone, and a refusal ends when the file does.
     wanted = {
         f"|{options.DEFAULT_CARD}/{NAME}",
-        f"|{options.DEFAULT_DATA}/{status.PENDING}",
-        f"|{options.DEFAULT_DATA}/{status.REFUSED}",
-        f"|!{options.DEFAULT_DATA}/{status.ACCEPTED}",
+        f"|{options.DEFAULT_DATA}/{standing.PENDING}",
+        f"|{options.DEFAULT_DATA}/{standing.REFUSED}",
+        f"|!{options.DEFAULT_DATA}/{standing.ACCEPTED}",
     }
     assert set(given["Unit.ConditionPathExists"]) == wanted
     assert f"/var/lib/{one(unit, 'Service.StateDirectory')}" == options.DEFAULT_DATA

@@ -11,7 +11,7 @@ from camerad.update.backend import Backend
 from camerad.update.boot_selection import NAME, Autoboot, BootSelection
 from camerad.update.errors import UpdateError
 from camerad.update.rauc import Rauc
-from camerad.update.state import UpdateFile, prepare
+from camerad.update.update_file import UpdateFile, prepare
 from camerad.update.updater import Updates
 
 OLD, NEW = "0.1.0-1", "0.2.0-2"

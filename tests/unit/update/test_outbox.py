@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from camerad.base.errors import StorageError
-from camerad.update.outbox import UpdateOutbox
-from camerad.update.state import FOLDER
+from camerad.update.update_file import FOLDER
+from camerad.update.update_outbox import UpdateOutbox
 from tests.unit.update.scene import NEW, OLD, Scene
 
 

@@ -19,7 +19,7 @@ from camerad.update.errors import (
     UpdateError,
     UpdateNotNowError,
 )
-from camerad.update.state import MOST, PENDING, prepare
+from camerad.update.update_file import MOST, PENDING, prepare
 from tests.unit.update.scene import DOCKED, NEW, OLD, PlayedRauc, Scene
 
 

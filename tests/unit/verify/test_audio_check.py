@@ -29,7 +29,7 @@ from camerad.container.statements import FragmentFacts, FragmentSound, SoundChan
 from camerad.office.decrypt import open_recording
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 NAME = "20261124T153000Z-000001-00000001.tar"
 

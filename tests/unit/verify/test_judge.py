@@ -44,7 +44,7 @@ from camerad.store.recovery import repair
 from camerad.verify import judge as verify_module
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import UnreadableError, verify
-from camerad.verify.report import Report, Verdict
+from camerad.verify.verdict import Report, Verdict
 
 NAME = "20261124T153000Z-000001-00000001.tar"
 

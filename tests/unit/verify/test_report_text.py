@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from camerad.base.clock import SECOND
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, Gap
-from camerad.verify.report import Report
+from camerad.verify.verdict import Report
 from tests.unit.office.test_cover_sheet import ORIGIN_US, a_result
 
 

@@ -20,7 +20,7 @@ from camerad.container.reader import Lost, MemberSeen, Tail, walk
 from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd
 from camerad.office.remux import Mp4Writer
 from camerad.verify.judge import verify
-from camerad.verify.report import Verdict
+from camerad.verify.verdict import Verdict
 
 fuzz = settings(
     max_examples=max(150, settings().max_examples),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
 from camerad.ledger import outbox
-from camerad.update.state import FOLDER, NAME, Fact, UpdateFile
+from camerad.update.update_file import FOLDER, NAME, Fact, UpdateFile
 
 if TYPE_CHECKING:
     from camerad.ledger.ledger import Ledger

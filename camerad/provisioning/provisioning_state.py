@@ -19,7 +19,7 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
-from camerad.provisioning.status import ACCEPTED, PENDING, REFUSED
+from camerad.provisioning.standing import ACCEPTED, PENDING, REFUSED
 
 PUBLISH: Final = "publish"
 CONFIG: Final = "camerad.yaml"

@@ -15,7 +15,7 @@ from camerad.daemon.power_monitor import PowerMonitor
 from camerad.daemon.recording_manager import RecordingManager
 from camerad.daemon.shift_manager import ShiftManager
 from camerad.hardware import from_settings
-from camerad.hardware.display import NoDisplay, SelfViewProcess
+from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from camerad.update.image_version import image_version
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from camerad import __version__
 from camerad.base.text import printable
 from camerad.config.provisioning import NAME as FILE
-from camerad.provisioning.state import AcceptedFile
+from camerad.provisioning.provisioning_state import AcceptedFile
 from camerad.provisioning.validation import RefusalReason
 
 NAME: Final = "camerad-report.txt"

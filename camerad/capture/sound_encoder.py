@@ -25,8 +25,8 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from camerad.base.errors import CaptureError
+from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.sampling import PULL, Placed
-from camerad.capture.settings import SoundSettings
 
 CODEC: Final = "aac"
 FORMAT: Final = "s16"

@@ -16,9 +16,9 @@ from camerad.behaviour.gestures import (
 )
 from camerad.behaviour.stages import Intent, Stage, outcome
 from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
-from camerad.config.reader import SettingsReader
 from camerad.config.scalars import suggest
 from camerad.config.settings import Button
+from camerad.config.settings_reader import SettingsReader
 
 PRESETS: Final = {"two-buttons": DEFAULT_TWO_BUTTONS, "one-button": DEFAULT_ONE_BUTTON}
 PRESET_GPIO: Final = {"main": 17, "display": 27}
