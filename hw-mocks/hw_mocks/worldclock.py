@@ -102,6 +102,12 @@ def attach(page: Path) -> None:
     os.environ[CLOCK_VARIABLE] = str(page)
 
 
+def outside() -> dict[str, str]:
+    """The environment of a program that goes by the machine's time, by which the kernel dates files
+    and file systems."""
+    return {name: value for name, value in os.environ.items() if name != CLOCK_VARIABLE}
+
+
 class World:
     """A world for this process and all that it starts; they stay in it, and none may outlive it,
     since its time stands still then."""
