@@ -40,7 +40,7 @@ pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
 # Whatever runs in real time has a time of its own, which stands still while the machine has no processor for it.
 world := LD_PRELOAD=$$($(python) -m hw_mocks.worldclock)
 # What keeps a world's time, or judges the machine's, has to run in the machine's.
-timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py hw-mocks/tests/test_timeofday.py
+timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py
 # What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
 picked = $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? -eq 5 ])
 # Deadlines of tests that take hours.
