@@ -37,22 +37,18 @@ prepare := @PYTHON='$(PYTHON)' sh hw-mocks/prepare.sh
 # of pytest-xdist's ways to share tests out this is one that survives a worker that dies (docs/development.md).
 pytest := timeout --foreground --signal=INT --kill-after=60 $(PART_SECONDS) \
 	$(python) -m pytest --dist worksteal --durations=12 --durations-min=5
-# Whatever runs in real time has a time of its own, which stands still while the machine has no processor for it.
+# Whatever may wait for real time has a time of its own, which stands still while the machine has no processor for
+# it. What keeps that time, or judges the machine's, has to go by the machine's.
 world := LD_PRELOAD=$$($(python) -m hw_mocks.worldclock)
-# What keeps a world's time, or judges the machine's, has to run in the machine's.
 timekeeping := hw-mocks/tests/test_worldclock.py hw-mocks/tests/test_lateness.py
 # What PYTEST_ARGS picks need not be in every part; then pytest ends with 5.
 picked = $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? -eq 5 ])
 # Deadlines of tests that take hours.
 hours := --timeout=14400 -o faulthandler_timeout=21600
-# Unit tests that wait more than they compute, for deadlines that run out, for simulated hardware in real time,
-# for a card that hangs: they run beside the patient tests of the whole daemon.
-waiting := tests/unit/capture/test_hardware.py tests/unit/capture/test_memory.py tests/unit/capture/test_process.py \
-	tests/unit/doctor/test_hanging_card.py tests/unit/test_leftovers.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test unit states realtime pictured lint types generated generate announcements pictures bench
+.PHONY: help run test unit states realtime lint types generated generate announcements pictures bench
 .PHONY: campaign soak image image-check image-test image-cuts clean distclean
 
 help:
@@ -61,10 +57,9 @@ help:
 	@echo '                PORT=8480  CONFIG=$(CONFIG)  STATE=$(STATE)'
 	@echo 'make test       everything that must hold: lint, types and every test'
 	@echo '                in these parts, one after the other: lint, generated, types, and'
-	@echo 'make unit       nothing in real time, and the gate on coverage'
+	@echo 'make unit       single parts, and the gate on coverage'
 	@echo 'make states     crash states, changed recordings, and the other verifier'
-	@echo 'make realtime   a running camera, and what else waits for real time: four tests at once'
-	@echo 'make pictured   what judges single pictures and instants of a running camera: two at once'
+	@echo 'make realtime   the whole daemon, the simulated hardware, and the page in a browser'
 	@echo '                PYTEST_ARGS="-k ring" picks some tests of each'
 	@echo 'make lint       ruff and shellcheck'
 	@echo 'make types      mypy --strict'
@@ -100,28 +95,22 @@ run:
 	@exec .venv/bin/bodycam-sim --port '$(PORT)' --footage '$(FOOTAGE)' --state-dir '$(STATE)' \
 		--config '$(CONFIG)' --browse
 
-# Every part runs, whatever the ones before said, so that one run tells everything. They run one after the
-# other, since nothing that computes may run beside what judges pictures and instants: whatever its priority, it
-# takes caches and memory from them.
+# Every part runs, whatever the ones before said, so that one run tells everything.
 test:
 	$(prepare) test
-	@$(MAKE) --no-print-directory --keep-going lint generated types unit states realtime pictured
+	@$(MAKE) --no-print-directory --keep-going lint generated types unit states realtime
 
 unit:
 	$(prepare) test
-	$(pytest) -n 2 --cov $(waiting:%=--ignore=%) tests/unit $(timekeeping) $(picked)
+	$(world) $(pytest) -n 3 --cov tests/unit $(picked)
 
 states:
 	$(prepare) test
-	$(pytest) -n 2 tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $(picked)
+	$(pytest) -n 2 tests/crash tests/tamper tests/independent tests/updates/test_rauc.py $(timekeeping) $(picked)
 
 realtime:
 	$(prepare) test
-	$(world) $(pytest) -n 4 -m 'patient or not system' $(timekeeping:%=--ignore=%) $(waiting) tests/system tests/browser tests/bench hw-mocks/tests $(picked)
-
-pictured:
-	$(prepare) test
-	$(world) $(pytest) -n 2 -m 'system and not patient' tests/system tests/browser $(picked)
+	$(world) $(pytest) -n 4 tests/system tests/browser tests/bench hw-mocks/tests $(timekeeping:%=--ignore=%) $(picked)
 
 lint:
 	$(prepare) test

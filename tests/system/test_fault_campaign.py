@@ -8,7 +8,7 @@ import pytest
 
 from tests.campaign import fault_report, faults
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 SEEDS = (1, 2)
 """Each on a camera of its own, so that two of them can play at once."""

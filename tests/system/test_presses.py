@@ -15,7 +15,7 @@ from tests.system import oracle
 from tests.system.gaps import judge_gaps, marks
 from tests.system.harness import PATIENCE, BodyCamera, body_camera, configuration, until
 
-pytestmark = [pytest.mark.system, pytest.mark.patient]
+pytestmark = pytest.mark.system
 
 SEED = 1848
 SETTLED = ("idle", "self_view", "recording")
