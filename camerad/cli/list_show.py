@@ -21,6 +21,7 @@ from camerad.base import durable_files
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli import desk, times
+from camerad.cli.target import Target, find_recording, find_target
 from camerad.container.recording_files import UNREADABLE
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger import entries_about
@@ -45,12 +46,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     wanted = _filter(options)
-    target = desk.target_of(options.what, options.state)
+    target = find_target(options.what, options.state)
     infos, failed = _infos(target)
-    clock = desk.clock_of(options, target.place)
-    state = desk.ledger_state(options, target.place)
-    told = desk.told_by_devices(target.place)
-    held = desk.held_on_cameras(options, target.place)
+    unread = desk.Unread()
+    clock = desk.clock_of(options, target.place, unread)
+    state = None
+    with unread.take():
+        state = desk.ledger_state(options, target.place)
+    by_ledger = not unread.errors
+    told = desk.ids_in_device_ledgers(target.place, unread=unread)
+    held = desk.holds_on_cameras(options, target.place, unread=unread)
     joined = join(infos, state, clock.boot_id, clock.moment(), told)
     everything = [
         _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
@@ -65,7 +70,7 @@ def _list(options: argparse.Namespace) -> int:
         all_of_them = f"{count(len(everything), 'recording')} in {printable(target.place.root)}"
         sys.stdout.write(f"none of the {all_of_them} is what was asked for\n")
     else:
-        sys.stdout.write(f"{table(found, utc=options.utc)}({UNCHECKED})\n")
+        sys.stdout.write(f"{table(found, utc=options.utc, by_ledger=by_ledger)}({UNCHECKED})\n")
     here = {one.info.id for one in everything}
     differ = {one.info.id for one in everything if one.changed and not one.copy}
     for text in _absent(target, state, here):
@@ -87,10 +92,11 @@ def _list(options: argparse.Namespace) -> int:
             f"{len(urgent)} flagged recording(s) will soon be deleted: {', '.join(urgent)}; hold "
             "what is needed: camerad evidence hold ID --reason TEXT --who PERSON"
         )
-    for unread in target.place.unread:
-        desk.say(str(unread.error))
+    errors = [*unread.errors, *(one.error for one in target.place.unread)]
+    for error in dict.fromkeys(map(str, errors)):
+        desk.say(error)
     # Recordings that cannot be read were logged, which shows here as well.
-    return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
+    return desk.exit_code_of([*errors, *failed])
 
 
 def _compared(one: Stored, place: Place) -> Stored:
@@ -104,7 +110,7 @@ def _compared(one: Stored, place: Place) -> Stored:
     return replace(one, known=replace(known, changed=one.info.final or ""))
 
 
-def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
+def _absent(target: Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
     """A sentence on each recording that the store's ledger names and that is in no list."""
     place = target.place
     if target.file is not None or state is None:
@@ -131,7 +137,7 @@ def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> I
         yield f"{known.id}: {what}; see: camerad evidence verify"
 
 
-def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]]:
+def _infos(target: Target) -> tuple[list[RecordingInfo], list[StorageError]]:
     """What is here: each recording, and in a store, behind it, its copies; and what of it could not
     be read."""
     place = target.place
@@ -190,8 +196,9 @@ def _as_json(one: Stored, options: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
-def table(found: Sequence[Stored], *, utc: bool) -> str:
-    """The recordings as a table for people. utc: times in UTC, not in this computer's zone."""
+def table(found: Sequence[Stored], *, utc: bool, by_ledger: bool = True) -> str:
+    """The recordings as a table for people. utc: times in UTC, not in this computer's zone.
+    by_ledger: the store's ledger could be read."""
     rows = [("ID", "DEVICE", "WEARER", "START", "LENGTH", "SIZE", "STATE", "FLAG", "KEPT UNTIL")]
     rows += [
         (
@@ -203,7 +210,7 @@ def table(found: Sequence[Stored], *, utc: bool) -> str:
             size(one.info.bytes),
             _marked(one),
             "flagged" if one.flagged else "",
-            kept_until(one, utc=utc),
+            kept_until(one, utc=utc) if by_ledger else "unknown: the ledger cannot be read",
         )
         for one in found
     ]
@@ -264,12 +271,12 @@ def kept_until(one: Stored, *, utc: bool) -> str:
 
 
 def _show(options: argparse.Namespace) -> int:
-    place, path = desk.one_recording(options.what, options.state)
+    place, path = find_recording(options.what, options.state)
     info = seen_in(place, info_of(path))
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
-    told = desk.told_by_devices(place, path)
-    held = desk.held_on_cameras(options, place)
+    told = desk.ids_in_device_ledgers(place, path)
+    held = desk.holds_on_cameras(options, place)
     (one,) = join([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
     history = list(_history(options, place, info.id, path))

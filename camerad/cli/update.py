@@ -174,18 +174,20 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _places(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile]:
-    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file  # noqa: PLC0415 - slow to import
     from camerad.update.boot_selection import BootSelection  # noqa: PLC0415
 
-    return BootSelection(options.boot), kept.UpdateFile(os.path.join(options.data, kept.FOLDER))
+    return BootSelection(options.boot), update_file.UpdateFile(
+        os.path.join(options.data, update_file.FOLDER)
+    )
 
 
 def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updates]:
-    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file  # noqa: PLC0415 - slow to import
     from camerad.update.updater import Updates  # noqa: PLC0415
 
     card, _ = _places(options)
-    there = kept.prepare(os.path.join(options.data, kept.FOLDER))
+    there = update_file.prepare(os.path.join(options.data, update_file.FOLDER))
     asked = Updates(card, there, lambda: ask(options.socket), lambda: examine(options.doctor))
     return card, there, asked
 

@@ -24,7 +24,7 @@ from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
 from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import ClosedEpoch
+from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 
 CHECKPOINT: Final = "camerad-checkpoint"
 EPOCH_ENDING: Final = ".jws"
@@ -281,9 +281,14 @@ class _Reader:
             if not known.here or known.id in self._late:
                 continue
             found = state.recordings.get(known.id)
-            if found is None or (found.final, found.holds) != (known.final, known.holds):
+            if found is None or _carried(found) != _carried(known):
                 text = f"it does not say of the recording {known.id} what the epoch before did"
                 yield number, text
+
+
+def _carried(known: RecordingState) -> tuple[object, ...]:
+    """What of a recording no epoch says otherwise than the one before."""
+    return known.device, known.header, known.final, known.retention_days, known.holds
 
 
 def _told_late(token: str) -> set[str]:

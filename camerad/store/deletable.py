@@ -63,7 +63,7 @@ def check_plain(path: str) -> None:
     if not durable_files.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
-            "recording: it is left as it is, and nothing is called deleted; see what put it there"
+            "recording: it is left as it is; see what put it there"
         )
     try:
         with regular(path) as file:

@@ -56,9 +56,10 @@ from camerad.store.locations import (
     place_of,
 )
 from camerad.store.purging import Deletion, Purged, reasons
-from camerad.store.reconcile import Comparison, is_away
+from camerad.store.reconcile import Comparison
 from camerad.store.recovery import TORN
 from camerad.store.retention import Candidate, due, may_make_room
+from camerad.store.whereabouts import Whereabouts
 
 __all__ = ["Deletion", "Discrepancy", "DiscrepancyKind", "HoldError", "Store", "required"]
 
@@ -250,8 +251,7 @@ class Store:
         for known in self.ledger.state.recordings.values():
             for path in copies.files_of(known) if known.deleted is not None else ():
                 try:
-                    if durable_files.is_file(path) or durable_files.is_directory(path):
-                        deletable.check_plain(path)
+                    deletable.check_plain(path)
                     _unlink(path, known.id)
                 except StorageError as error:
                     text = f"{known.id} is deleted by the ledger, and still here: {error}"
@@ -451,7 +451,8 @@ class Store:
                 f"{others[0]}: this is another recording than its name says: it is left as it is, "
                 f"and {known.id} is not called deleted; find out where that is"
             )
-        return not place.unread and not known.missing and not is_away(place, known)
+        away = Whereabouts(place).is_away(known)
+        return not place.unread and not known.missing and not away
 
     def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
         """Unlink a recording that has its tombstone, every copy of it."""

@@ -24,6 +24,7 @@ from camerad.container.statements import (
 from camerad.verify.audio_check import AHEAD_US, AudioCheck
 from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
 from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend
+from camerad.verify.time_check import TimeCheck
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
@@ -78,6 +79,7 @@ class ChainCheck:
         """First and last commit that nothing links to the beginning."""
         self._holes: list[Span] = []
         self._hearing: Final = AudioCheck(result)
+        self._times: Final = TimeCheck(result)
 
     @property
     def waiting(self) -> list[int]:
@@ -98,6 +100,7 @@ class ChainCheck:
         """The header is authentic. digest: of its statement."""
         self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
         self._hearing.header(header, HEADER_NAME)
+        self._times.header(header)
 
     def is_past(self, sequence: int) -> bool:
         """Whether the place of this fragment is behind us for good."""
@@ -242,9 +245,9 @@ class ChainCheck:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(FindingKind.CHANGED, text, name, from_us=from_us, to_us=to_us)
         self._check_times(facts)
-        self._hearing.commit(
-            facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked
-        )
+        statement, linked = commit_name(facts.sequence), self.at.linked
+        self._hearing.commit(facts, self.at.last, statement, linked=linked)
+        self._times.commit(facts, statement, linked=linked)
         result.add_commit(commit, linked=self.at.linked)
         at = self.at
         at.next, at.previous, at.until_us = facts.sequence + 1, digest, max(at.until_us, to_us)
@@ -305,6 +308,7 @@ class ChainCheck:
         at = self.at
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
         self._hearing.skip()
+        self._times.skip()
 
     def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
@@ -362,6 +366,7 @@ class ChainCheck:
         if ends_us is not None:
             self._hole(ends_us, closing.at_us)
         self._hearing.end(closing.sound, closing.at_us, name)
+        self._times.end(closing, name)
 
     def check_said(self, said: FragmentFacts | Closing, until_us: int, name: str) -> None:
         """Compare what a signed statement tells of with when that can have been.
