@@ -76,7 +76,7 @@ def test_every_frame_is_on_the_grid_and_none_is_missing() -> None:
 
 
 def test_a_frame_is_there_soon_after_its_instant() -> None:
-    """Half of the frames before the next one is exposed, 33 ms later, on a machine that may be busy:
+    """Half of the frames before the next one is exposed, 33 ms later, on a busy machine too:
     none is held back for another. (How soon, `make bench` measures.)"""
     late_ms = []
     with running() as app:
