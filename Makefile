@@ -161,6 +161,7 @@ campaign:
 	$(python) -m tests.campaign cuts --seed '$(SEED)' --phase all
 	$(python) -m tests.crash --seed '$(SEED)' --states '$(STATES)'
 	CAMERAD_BREADTH=campaign $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/crash tests/unit
+	CAMERAD_BREADTH=campaign $(world) $(python) -m pytest $(hours) -v -m 'breadth or campaign' tests/system
 	CAMERAD_CUTS=300 $(python) -m pytest $(hours) tests/updates
 	CAMERAD_DIFFERENTIAL='$(SEED)' $(python) -m pytest $(hours) tests/independent
 	$(python) -m pytest $(hours) -m hypothesis --hypothesis-profile=campaign --hypothesis-seed='$(SEED)' \

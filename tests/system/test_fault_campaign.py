@@ -12,7 +12,7 @@ pytestmark = pytest.mark.system
 
 SEEDS = (1, 2)
 """Each on a camera of its own, so that two of them can play at once."""
-MINUTES = 1.0
+MINUTES = 0.5
 """So long each; `make campaign` plays a thousand sequences."""
 
 
