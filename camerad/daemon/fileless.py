@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from camerad.config import Settings
+
 if TYPE_CHECKING:
     from camerad.base.clock import Clock
     from camerad.container.encryption import Sealer
     from camerad.container.keys import SigningKey
     from camerad.daemon.heartbeat import WantedNote
-    from camerad.recording.recording_spec import RecordingSpec
 
 
 def make(
     directory: str,
     recording: str,
     note: WantedNote,
-    wanted: RecordingSpec,
+    settings: Settings,
     *,
+    wearer: str | None,
     key: SigningKey,
     sealer: Sealer,
     clock: Clock,
@@ -32,12 +34,20 @@ def make(
     """Make the file of the recording in `directory`, with its end; returns the SHA-256 of its
     header. Raises StorageError; then there is no file, or one without an end, which repair closes.
 
-    note: what is known of it, in this boot. wanted: what it would have been.
+    note: what is known of it, in this boot. wearer: whoever was on a shift then.
     """
     from camerad.container.skeleton import Point  # noqa: PLC0415 - slow to import
     from camerad.recording.container_writer import ContainerWriter  # noqa: PLC0415
+    from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415
     from camerad.store.owed import Owed, recovered  # noqa: PLC0415
 
+    wanted = RecordingSpec.from_settings(
+        settings,
+        note.trigger or "",
+        note.until_us if note.trigger_us is None else note.trigger_us,
+        pre_event=False,
+        wearer=wearer,
+    )
     header = wanted.header(
         lambda _: recording,
         clock.boot_id,

@@ -43,7 +43,6 @@ from camerad.daemon.heartbeat import Heartbeat, WantedNote, WantedRecording
 from camerad.daemon.kept_sink import KeptSink
 from camerad.daemon.open_store import OpenedStore
 from camerad.recording.write_retry import PASSING
-from camerad.update.image_version import software
 
 if TYPE_CHECKING:
     from camerad.container.encryption import Sealer
@@ -401,23 +400,14 @@ class StoreWorker:
 
     def _make_fileless(self, recording: str, note: WantedNote) -> None:
         """As `camerad.daemon.fileless.make`."""
-        from camerad.recording.recording_spec import RecordingSpec  # noqa: PLC0415 - slow to import
-
         store, key, sealer = self._store, self._key, self._sealer
-        if store is None or key is None or sealer is None or note.trigger_us is None:
+        if store is None or key is None or sealer is None:
             raise StorageError(f"{recording}: nothing can be kept: no identity or no recipient")
         shift = store.ledger.state.shift
-        wanted = RecordingSpec.from_settings(
-            self._settings,
-            note.trigger or "",
-            note.trigger_us,
-            pre_event=False,
-            software=software(),
-            wearer=None if shift is None else shift.wearer,
-        )
-        at = self._recordings_dir
+        wearer = None if shift is None else shift.wearer
+        at, settings, clock = self._recordings_dir, self._settings, self._clock
         header = fileless.make(
-            at, recording, note, wanted, key=key, sealer=sealer, clock=self._clock
+            at, recording, note, settings, wearer=wearer, key=key, sealer=sealer, clock=clock
         )
         store.ledger.append("opened", id=recording, header=header)
 

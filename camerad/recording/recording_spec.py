@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from camerad.base.clock import SECOND, Moment
 from camerad.config import Settings
 from camerad.container.statements import FORMAT, Header, Microphone
+from camerad.update.image_version import software
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,6 @@ class RecordingSpec:
         trigger_us: int,
         *,
         pre_event: bool,
-        software: str,
         encoder: str = "unknown",
         continues: str | None = None,
         wearer: str | None = None,
@@ -64,7 +64,7 @@ class RecordingSpec:
             height=camera.height,
             fps=camera.fps,
             encoder=encoder,
-            software=software,
+            software=software(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=wearer,
