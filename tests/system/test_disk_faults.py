@@ -293,7 +293,6 @@ def _hangs(camera: BodyCamera, since_us: int) -> int | None:
     return next((one["at_us"] for one in reports if one.get("hit") == "disk_slow"), None)
 
 
-@pytest.mark.patient
 @pytest.mark.parametrize("fault", CONDITIONS)
 def test_a_card_that_fails_at_the_start_leaves_a_camera_that_says_so_and_comes_back(
     tmp_path: Path, fault: str
