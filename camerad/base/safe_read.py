@@ -14,8 +14,8 @@ import stat
 from io import BufferedReader
 from typing import Final
 
-from camerad.base.durable_files import explained
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import explain
 
 _BLOCK: Final = 512
 """Bytes that ``st_blocks`` counts by (``stat(3type)``)."""
@@ -56,7 +56,7 @@ def sha256_plain(path: str, what: str) -> str:
 
 def _unreadable(path: str, what: str, error: OSError) -> StorageError:
     if error.errno != errno.ENOENT:
-        return explained(f"read the {what}", path, error)
+        return explain(f"read the {what}", path, error)
     said = StorageError(f"{path}: cannot read the {what}: there is no such file; name another one")
     said.errno = error.errno
     return said

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from camerad.base import durable_files
+from camerad.base import file_status, storage_errors
 from camerad.base.clock import ClockSource, SystemClock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.safe_read import read_plain
@@ -107,7 +107,7 @@ def target_of(what: str | None, state: str) -> Target:
     the id of a recording that should be there."""
     if what is None:
         return Target(_default_place(state), None)
-    if is_id(what) and not durable_files.is_there(what):
+    if is_id(what) and not file_status.exists(what):
         place = _default_place(state)
         try:
             return Target(place, place.find(what))
@@ -119,13 +119,13 @@ def target_of(what: str | None, state: str) -> Target:
                 ) from None
             raise
     path = named(what)
-    if durable_files.is_link(path) and durable_files.mode_of(path, linked=True) is None:
+    if file_status.is_link(path) and file_status.mode_of(path, linked=True) is None:
         raise NotThereError(f"{path}: this symbolic link leads to nothing; name what it should")
     place = _place(path)
     for one in place.unread:
         if one.is_no_directory and f"{path}/".startswith(f"{one.directory}/"):
             raise one.error  # it is not in the store, whatever that leads to
-    if not durable_files.is_directory(path, linked=True):
+    if not file_status.is_directory(path, linked=True):
         return Target(place, path)
     if place.kind is PlaceKind.OFFICE and path != place.root:
         # One device's part of an office's directory.
@@ -142,7 +142,7 @@ def _named_by(place: Place, recording: str) -> str:
     if place.kind is PlaceKind.FILES:
         return ""
     known = None
-    if durable_files.is_directory(place.ledger):
+    if file_status.is_directory(place.ledger):
         device = place.kind is PlaceKind.DEVICE
         keys = accompanying_keys(place) if device else office.ledger_keys(place, None).ring
         known = read_state(place.ledger, keys).recordings.get(recording)
@@ -164,7 +164,7 @@ def code_of(unread: Iterable[StorageError]) -> int:
 
 def _default_place(state: str) -> Place:
     """The store that ``--state`` names, or its default."""
-    if not durable_files.is_there(state):
+    if not file_status.exists(state):
         raise NotThereError(
             f"{os.path.abspath(state)}: there is no such store; name a device's state directory or "
             "an office's directory with --state"
@@ -201,7 +201,7 @@ def trusted_keys(options: argparse.Namespace, place: Place, *, beside: bool = Fa
     enrolled = os.path.join(config_home(), "keys")
     if named := getattr(options, "key", None):
         return KeyRing.read(named, linked=True)
-    if durable_files.is_directory(enrolled, linked=True):
+    if file_status.is_directory(enrolled, linked=True):
         return KeyRing.read([enrolled], linked=True)
     if beside and only_beside(options, place):
         return _published(place)
@@ -223,7 +223,7 @@ def only_beside(options: argparse.Namespace, place: Place) -> bool:
     return (
         place.kind is PlaceKind.DEVICE
         and not getattr(options, "key", None)
-        and not durable_files.is_directory(os.path.join(config_home(), "keys"), linked=True)
+        and not file_status.is_directory(os.path.join(config_home(), "keys"), linked=True)
         and os.path.realpath(place.root) == os.path.realpath(options.state)
     )
 
@@ -270,7 +270,7 @@ def ledger_keys(options: argparse.Namespace, place: Place) -> KeyRing:
 
 def ledger_state(options: argparse.Namespace, place: Place) -> LedgerState | None:
     """What a place's own ledger says; None if it has none."""
-    if place.kind is PlaceKind.FILES or not durable_files.is_directory(place.ledger):
+    if place.kind is PlaceKind.FILES or not file_status.is_directory(place.ledger):
         return None
     return read_state(place.ledger, ledger_keys(options, place))
 
@@ -299,7 +299,7 @@ def told_by_devices(place: Place, path: str | None = None) -> set[str]:
         return set()
     keys = accompanying_keys(place)
     asked = place.holdings if path is None else holdings_of(place, path)
-    there = (one.ledger for one in asked if durable_files.is_directory(one.ledger))
+    there = (one.ledger for one in asked if file_status.is_directory(one.ledger))
     return {name for ledger in there for name in read_state(ledger, keys).recordings}
 
 
@@ -312,7 +312,7 @@ def held_on_cameras(
     if place.kind is not PlaceKind.OFFICE:
         return {}
     own = office_keys(options, place)
-    state = read_state(place.ledger, own) if durable_files.is_directory(place.ledger) else None
+    state = read_state(place.ledger, own) if file_status.is_directory(place.ledger) else None
     return camera_holds.pending(place, state, own, _any_key(place, trusted or KeyRing()))
 
 
@@ -336,9 +336,9 @@ def ledgers_of(
     Raises StorageError."""
     if place.kind is PlaceKind.OFFICE:
         for holding in holdings_of(place, path):
-            if not holding.broken and durable_files.is_there(holding.ledger):
+            if not holding.broken and file_status.exists(holding.ledger):
                 yield holding.ledger, keys
-    if place.kind is not PlaceKind.FILES and durable_files.is_there(place.ledger):
+    if place.kind is not PlaceKind.FILES and file_status.exists(place.ledger):
         own = keys if place.kind is PlaceKind.DEVICE else office_keys(options, place)
         yield place.ledger, own
 
@@ -435,7 +435,7 @@ def _access(place: Place) -> _Access:
     except disk.TakenError:
         return _Access.TAKEN
     except disk.StateDirectoryError as error:
-        if error.errno not in durable_files.FORBIDDEN:
+        if error.errno not in storage_errors.FORBIDDEN:
             raise
         return _Access.CLOSED
     return _Access.FREE

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.clock import DAY
 from camerad.base.text import printable
 from camerad.cli import desk
@@ -64,7 +64,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     desk.check_store(place)
     clock = desk.clock_of(options, place)
     state, damage = LedgerState(), []
-    if durable_files.is_there(place.ledger):
+    if file_status.exists(place.ledger):
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli import desk, times
@@ -295,7 +295,7 @@ def _history(
     else:
         ledgers.insert(0, ("device", holding.ledger, desk.accompanying_keys(place)))
     for name, directory, keys in ledgers:
-        if not durable_files.is_there(directory):
+        if not file_status.exists(directory):
             continue
         entries = list(entries_about(directory, keys, recording))
         found += [

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from camerad.base import durable_files
-from camerad.base.durable_files import ForbiddenError
+from camerad.base import file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import ForbiddenError
 from camerad.base.text import count, printable
 from camerad.cli import desk
 from camerad.cli.cross_check import Checked, CheckedLedger, about_holding, disagreements
@@ -155,8 +155,8 @@ def _forbidden(path: str) -> Iterator[StorageError]:
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
     except OSError as error:
-        if error.errno in durable_files.FORBIDDEN:
-            yield durable_files.explained("read the recording", path, error)
+        if error.errno in storage_errors.FORBIDDEN:
+            yield storage_errors.explain("read the recording", path, error)
 
 
 def _files(place: Place, summary: Summary) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _files(place: Place, summary: Summary) -> Iterator[str]:
             summary.differences.append((Severity.DAMAGE, f"{directory}: {_GONE}"))
             continue
         except OSError as error:
-            failed = durable_files.explained("list recordings", directory, error)
+            failed = storage_errors.explain("list recordings", directory, error)
             if isinstance(failed, ForbiddenError):
                 summary.add_unread(failed)
             else:
@@ -212,7 +212,7 @@ def _ledgers(
                 witnessed = Witnessed(_witnessed(filed.get(holding, ())), beside=True)
             yield from _read(holding.ledger, keys, witnessed, summary, own=False)
         try:
-            if noted.head is not None or durable_files.is_there(place.ledger):
+            if noted.head is not None or file_status.exists(place.ledger):
                 signers = desk.office_keys(options, place)
                 yield from _read(place.ledger, signers, noted, summary, own=True)
         except ForbiddenError as error:

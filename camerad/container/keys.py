@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import EX_CONFIG, CameradError
 
 _RAW_BYTES: Final = 32
@@ -230,7 +230,7 @@ class KeyRing(Mapping[str, PublicKey]):
         """
         keys = []
         for path in paths:
-            if not durable_files.is_directory(path, linked=True):
+            if not file_status.is_directory(path, linked=True):
                 keys.append(read_public_key(path, linked=linked))
                 continue
             try:

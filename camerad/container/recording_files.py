@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.container.statements import utc
 
 SUFFIX: Final = ".tar"
@@ -49,7 +49,7 @@ def names(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
     except OSError as error:
-        raise durable_files.explained("list recordings", directory, error) from error
+        raise storage_errors.explain("list recordings", directory, error) from error
 
 
 def lock(descriptor: int, path: str) -> None:
@@ -60,7 +60,7 @@ def lock(descriptor: int, path: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
-        raise durable_files.explained("lock the file", path, error) from error
+        raise storage_errors.explain("lock the file", path, error) from error
 
 
 def is_locked(descriptor: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
-from camerad.base.durable_files import explained
+from camerad.base.storage_errors import explain
 from camerad.container import jws, ustar
 from camerad.container.chain import (
     END_NAME,
@@ -139,7 +139,7 @@ def skeleton(path: str, on_commit: Callable[[FragmentFacts, int], None] | None =
         with regular(path) as file:
             return _Reader(path, file, on_commit).read()
     except OSError as error:
-        raise explained("read the recording", path, error) from error
+        raise explain("read the recording", path, error) from error
 
 
 def header_of(path: str) -> Header:
@@ -151,7 +151,7 @@ def header_of(path: str) -> Header:
         with regular(path) as file:
             return _Reader(path, file, None).header()[1]
     except OSError as error:
-        raise explained("read the recording", path, error) from error
+        raise explain("read the recording", path, error) from error
 
 
 def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
@@ -168,7 +168,7 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
             file.seek(max(0, size - _END_WITHIN))
             tail = file.read(_END_WITHIN)
     except OSError as error:
-        raise explained("read the recording", path, error) from error
+        raise explain("read the recording", path, error) from error
     if len(tail) < len(ustar.END) or any(tail[-len(ustar.END) :]):
         return None
     tail = tail[: -len(ustar.END)]

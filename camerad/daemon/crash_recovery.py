@@ -51,7 +51,7 @@ class CrashRecovery:
         self._told: dict[str, str] = {}
         self.being_made: dict[str, tuple[str, tuple[int, int]]] = {}
         """What this daemon records, until the ledger knows its end: for each id the path, and which
-        file was made there (`camerad.base.durable_files.identity_of`). Any thread may add to it."""
+        file was made there (`camerad.base.file_status.identity_of`). Any thread may add to it."""
         self._replaced: set[str] = set()
 
     def cut_off(self, store: Store, key: SigningKey) -> tuple[str | None, bool]:
@@ -93,11 +93,11 @@ class CrashRecovery:
     def look_at(self, recording: str) -> bool:
         """Whether another file lies under the name of a recording that is being made; the ledger is
         told once."""
-        from camerad.base import durable_files  # noqa: PLC0415 - slow to import
+        from camerad.base import file_status  # noqa: PLC0415 - slow to import
 
         path, made = self.being_made.get(recording, ("", None))
         try:
-            if made is None or durable_files.identity_of(path) == made:
+            if made is None or file_status.identity_of(path) == made:
                 return False
         except OSError:
             return False  # it is not there, or cannot be read: comparison and repair say so

@@ -108,7 +108,7 @@ def open_books(
     from camerad.store.locations import device_place  # noqa: PLC0415
     from camerad.store.store import Store, had_ledger  # noqa: PLC0415
 
-    durable_files.settle()
+    durable_files.sync_all()
     told = Orders(settings.device.provision_dir, root)
     found = identity.load_or_create(root, told.retired)
     former = identity.ring(root)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.base.errors import CameradError, ControlError, NoDaemonError
 from camerad.behaviour.stages import Condition
 from camerad.config import Settings
@@ -66,7 +66,7 @@ def find(directory: str, socket: str) -> Owner:
         # Whoever may not look at the store may still ask the daemon.
         if (running := ask(socket)) is not None:
             return running
-        if error.errno in durable_files.FORBIDDEN:
+        if error.errno in storage_errors.FORBIDDEN:
             return Owner(CheckResult("daemon", FindingId.DAEMON_FORBIDDEN, {"why": str(error)}))
         # No store yet, so no daemon has it; `space` says that it is missing.
         return Owner(CheckResult("daemon", FindingId.DAEMON_STOPPED))

@@ -15,7 +15,7 @@ import os
 import threading
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.clock import DAY, Clock, Moment
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
@@ -335,7 +335,7 @@ class Ledger:
         except StorageError:
             # With the name in place this is the epoch that a restart would read, so entries
             # belong there, though perhaps not durably before the directory is synchronised.
-            if not durable_files.is_there(path):
+            if not file_status.exists(path):
                 raise
             self._adopt(state, path, len(content), unsynced_name=True)
             raise

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
-from camerad.base.durable_files import TEMPORARY, explained
+from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
+from camerad.base.storage_errors import explain
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
@@ -104,7 +105,7 @@ def look(directory: str) -> Shelf:
     try:
         names = os.listdir(directory)
     except OSError as error:
-        raise explained("list the ledger", directory, error) from error
+        raise explain("list the ledger", directory, error) from error
     for name in names:
         match = _NAME.fullmatch(name)
         if match is not None:

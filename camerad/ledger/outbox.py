@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.safe_read import read_plain
 
 
@@ -29,7 +29,7 @@ def untold(items: Sequence[_T], path: str) -> tuple[_T, ...]:
     """Those behind the one whose id is in the file at `path`; all of them if it is none of theirs.
     Raises StorageError."""
     told = b""
-    if durable_files.is_there(path):
+    if file_status.exists(path):
         told = read_plain(path, "id of what was told last", 100).strip()
     for index, item in enumerate(items):
         if item.id.encode() == told:

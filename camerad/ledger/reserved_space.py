@@ -16,7 +16,7 @@ import errno
 import os
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 
 NAME: Final = "reserve"
@@ -89,4 +89,4 @@ class Reserve:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise durable_files.explained("look at the file", self.path, error) from error
+            raise storage_errors.explain("look at the file", self.path, error) from error

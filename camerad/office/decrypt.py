@@ -23,7 +23,7 @@ from typing import ClassVar, Final
 
 import pyrage
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CONFIG, EX_NOPERM, CameradError
 from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
@@ -216,8 +216,8 @@ def opened(
     (also by SIGTERM, as `Terminated`), nothing is left behind.
     """
     for target in (output, salvage_name(output)) if salvage else (output,):
-        if durable_files.is_there(target):
-            raise durable_files.FileExistsAlreadyError(
+        if file_status.exists(target):
+            raise storage_errors.FileExistsAlreadyError(
                 f"{target}: something of this name exists already; it was left as it is"
             )
     with terminable(), _Target(output) as target_file:
@@ -269,7 +269,7 @@ class _Target:
     def __enter__(self) -> _Target:
         directory = os.path.dirname(self._output)
         self._descriptor = durable_files.create_unnamed(directory, MODE)
-        if durable_files.is_file(self._path) or durable_files.is_link(self._path):
+        if file_status.is_file(self._path) or file_status.is_link(self._path):
             durable_files.remove(self._path)
         if self._descriptor is None:
             self._descriptor = durable_files.create(self._path, MODE)
@@ -318,7 +318,7 @@ class _Target:
         if self._named:
             durable_files.rename(self._path, name)
         else:
-            durable_files.name(self._opened, name)
+            durable_files.link_unnamed(self._opened, name)
         durable_files.close(self._opened, name)
         self._descriptor = None
 

@@ -36,7 +36,7 @@ from datetime import tzinfo
 from typing import Final
 
 from camerad import __version__
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_TEMPFAIL, EX_USAGE, CameradError
 from camerad.base.text import is_plain
 from camerad.container import jws, recording_files, skeleton
@@ -142,8 +142,8 @@ def export(
             "could not name it; rename it to the recording's id"
         )
     package = os.path.join(os.path.abspath(order.directory), stem + ENDING)
-    if durable_files.is_there(package):
-        raise durable_files.FileExistsAlreadyError(
+    if file_status.exists(package):
+        raise storage_errors.FileExistsAlreadyError(
             f"{package}: there is an export of this recording already; it was left as it is: "
             "move it away, or choose another directory with --output"
         )
@@ -338,7 +338,7 @@ def _look(path: str, may_run: MayRun) -> tuple[int, str | None]:
         # A named pipe would block here until somebody writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise durable_files.explained("read the recording", path, error) from error
+        raise storage_errors.explain("read the recording", path, error) from error
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -372,14 +372,14 @@ def _is_locked(descriptor: int) -> bool:
 def _temporary(package: str) -> Iterator[str]:
     """A directory of a temporary name, which is removed unless it was renamed."""
     directory = package + TEMPORARY
-    if not durable_files.is_directory(os.path.dirname(package), linked=True):
+    if not file_status.is_directory(os.path.dirname(package), linked=True):
         durable_files.make_directory(os.path.dirname(package), linked=True)
     try:
-        if durable_files.is_directory(directory):
+        if file_status.is_directory(directory):
             shutil.rmtree(directory)  # left by an export that was killed
         os.mkdir(directory, _DIRECTORY_MODE)
     except OSError as error:
-        raise durable_files.explained("make the directory", directory, error) from error
+        raise storage_errors.explain("make the directory", directory, error) from error
     try:
         yield directory
     finally:

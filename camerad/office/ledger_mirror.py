@@ -17,7 +17,7 @@ import hashlib
 import os
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.container import jws
 from camerad.container.keys import KeyRing
@@ -52,7 +52,7 @@ class _Mirror:
         self._ours = log_segments.look(holding.ledger)
         self._branch: int | None = None
         self._problems: list[str] = []
-        if durable_files.is_there(holding.earlier_ledger):
+        if file_status.exists(holding.earlier_ledger):
             # A branch stays one: once its epochs have expired, nothing else would show it.
             kept = _numbers(log_segments.look(holding.earlier_ledger))
             self._branch = min(kept, default=None)
@@ -193,7 +193,7 @@ class _Mirror:
             return
         durable_files.make_directory(self._holding.earlier_ledger)
         target = os.path.join(self._holding.earlier_ledger, name)
-        if durable_files.is_there(target):
+        if file_status.exists(target):
             there = log_segments.read(self._holding.earlier_ledger, name)
             if there.startswith(content):
                 return
@@ -217,7 +217,7 @@ class _Mirror:
             content = log_segments.read(self._source, name)
             if name == log_segments.epoch_name(self._theirs.newest) and content:
                 # What a loss of power could still take back must never be here and not there.
-                durable_files.sync_named(os.path.join(self._source, name))
+                durable_files.sync_path(os.path.join(self._source, name))
             if name.endswith(log_segments.EPOCH_ENDING):
                 # An entry that is being appended just now comes with the next copy.
                 content = content[: content.rfind(b"\n") + 1]

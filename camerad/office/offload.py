@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -102,7 +102,7 @@ def offload(
     check_directories(device.place)
     _check_target(device.place, target, same_disk=same_disk)
     with _alone(device):
-        durable_files.settle()
+        durable_files.sync_all()
         return _Offload(device, target, watcher).run()
 
 
@@ -236,7 +236,7 @@ class _Offload:
                 f"receipt for one that ends with {copied.final}; it was not copied: verify both"
             )
             return False
-        if durable_files.is_there(copy) and _size(copy) == copied.bytes:
+        if file_status.exists(copy) and _size(copy) == copied.bytes:
             self._done.there.append(info.id)
             return False
         return True
@@ -253,7 +253,7 @@ class _Offload:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
-        if durable_files.is_file(target) and durable_files.is_there(info.path):
+        if file_status.is_file(target) and file_status.exists(info.path):
             there = verified_copy.digest(target, self._watcher.advances, fresh=True)
             source = verified_copy.digest(info.path, self._watcher.advances)
             if there == source:
@@ -261,7 +261,7 @@ class _Offload:
         try:
             found = verified_copy.copy(info.path, target, self._watcher.advances)
         except StorageError:
-            if durable_files.is_there(info.path):
+            if file_status.exists(info.path):
                 raise
             return None  # the device has deleted it meanwhile, in time
         if receipt is not None and receipt[0].sha256 != found.sha256:
@@ -301,7 +301,7 @@ def _is_readable(path: str) -> bool:
 
 
 def _check_target(place: Place, target: str, *, same_disk: bool) -> None:
-    if not durable_files.is_directory(target, linked=True):
+    if not file_status.is_directory(target, linked=True):
         raise OffloadError(
             f"{target}: there is no such directory; mount the storage there, or make it"
         )
@@ -343,7 +343,7 @@ def _deleted_in(target: str) -> frozenset[str]:
     try:
         keys = KeyRing.read([os.path.join(office, KEYS)])
         state, _ = read_ledger(os.path.join(office, LEDGER), keys)
-    except durable_files.ForbiddenError:
+    except storage_errors.ForbiddenError:
         raise
     except (CameradError, OSError) as error:
         _log.debug(

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.ledger import outbox
@@ -59,7 +59,7 @@ def new_id() -> str:
 def read(directory: str) -> tuple[LedgerOrder, ...]:
     """All orders that are kept. Raises OrdersError."""
     path = os.path.join(directory, NAME)
-    if not durable_files.is_there(path):
+    if not file_status.exists(path):
         return ()
     try:
         return msgspec.json.decode(

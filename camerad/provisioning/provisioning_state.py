@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
 from camerad.provisioning import orders
@@ -137,7 +137,7 @@ class ProvisioningState:
 
     def _decision(self, name: str) -> AcceptedFile | None:
         path = self._path(name)
-        if not durable_files.is_there(path):
+        if not file_status.exists(path):
             return None
         try:
             return msgspec.json.decode(read_plain(path, "decision", _LARGEST), type=AcceptedFile)
@@ -150,11 +150,11 @@ class ProvisioningState:
     def _put(self, name: str, content: bytes, mode: int) -> None:
         """Publish a file, unless it has that content: a card lives by what is not written to it."""
         path = self._path(name)
-        if durable_files.is_there(path) and read_plain(path, name, _LARGEST) == content:
+        if file_status.exists(path) and read_plain(path, name, _LARGEST) == content:
             return
         durable_files.publish(path, content, mode=mode)
 
     def _take_away(self, name: str) -> None:
         path = self._path(name)
-        if durable_files.is_there(path):
+        if file_status.exists(path):
             durable_files.remove(path, missing_ok=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import LONGEST
 from camerad.container.keys import KeyRing
@@ -86,13 +86,13 @@ def _as_ours(hold: Held) -> Held:
 
 def _with_ledger(place: Place) -> Iterator[Holding]:
     for one in place.holdings if place.kind is PlaceKind.OFFICE else ():
-        if not one.broken and durable_files.is_directory(one.ledger):
+        if not one.broken and file_status.is_directory(one.ledger):
             yield one
 
 
 def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
     """The holds that the office's ledger tells of, released ones included."""
-    if not durable_files.is_directory(place.ledger):
+    if not file_status.is_directory(place.ledger):
         return set()
     facts = (one.facts for one in entries_about(place.ledger, own, recording))
     return {Held(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}

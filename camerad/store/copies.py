@@ -26,7 +26,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import CameradError, StorageError
 from camerad.container import jws, ustar
@@ -203,7 +203,7 @@ def _header_of(paths: list[str], recording: str) -> str:
 def _said(path: str) -> Skeleton | None:
     """What a file says of itself; None if it is no recording, or cannot be read, or is a link."""
     try:
-        return None if durable_files.is_link(path) else skeleton(path)
+        return None if file_status.is_link(path) else skeleton(path)
     except (CameradError, ValueError, ArithmeticError):
         return None
 

@@ -19,9 +19,9 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar
 
-from camerad.base import durable_files
-from camerad.base.durable_files import explained
+from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import explain
 from camerad.container import jws
 from camerad.container.members import regular
 from camerad.container.recording_files import SUFFIX
@@ -60,7 +60,7 @@ def check(known: RecordingState, paths: Sequence[str]) -> None:
 def check_plain(path: str) -> None:
     """Return if this is a plain file that can be read, in a directory from which it can be removed.
     Raises as `check`."""
-    if not durable_files.is_file(path):
+    if not file_status.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
             "recording: it is left as it is, and nothing is called deleted; see what put it there"
@@ -69,16 +69,16 @@ def check_plain(path: str) -> None:
         with regular(path) as file:
             file.read(1)
     except OSError as error:
-        raise explained("read the recording", path, error) from error
+        raise explain("read the recording", path, error) from error
     directory = os.path.dirname(path)
     try:
         read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
     except OSError as error:
-        raise explained("remove the recording", path, error) from error
+        raise explain("remove the recording", path, error) from error
     number = errno.EROFS if read_only else errno.EACCES
     if read_only or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
         refused = OSError(number, os.strerror(number))
-        raise explained("remove the recording", path, refused)
+        raise explain("remove the recording", path, refused)
 
 
 def final_of(known: RecordingState) -> str | None:

@@ -17,7 +17,7 @@ import os
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CANTCREAT, StorageError
 
 BLOCK_DEVICES: Final = "/sys/dev/block"
@@ -143,16 +143,12 @@ def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
     try:
         device = os.stat(path).st_dev
     except OSError as error:
-        raise durable_files.explained("look at", path, error) from error
+        raise storage_errors.explain("look at", path, error) from error
     number = f"{os.major(device)}:{os.minor(device)}"
     block = os.path.realpath(os.path.join(sysfs, number))
-    if not durable_files.is_directory(block):
+    if not file_status.is_directory(block):
         return number
-    return (
-        os.path.dirname(block)
-        if durable_files.is_there(os.path.join(block, "partition"))
-        else block
-    )
+    return os.path.dirname(block) if file_status.exists(os.path.join(block, "partition")) else block
 
 
 def probe(directory: str) -> None:

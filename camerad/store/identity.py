@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
@@ -280,9 +280,7 @@ def _destroy(path: str) -> None:
 
 def _set_aside(path: str, what: str) -> None:
     aside = next(
-        name
-        for number in count(1)
-        if not durable_files.is_there(name := f"{path}{DAMAGED}{number}")
+        name for number in count(1) if not file_status.exists(name := f"{path}{DAMAGED}{number}")
     )
     _log.critical(
         "%s: %s; it is kept as %s, and a new key is made: recordings from now on are signed by "
@@ -336,5 +334,5 @@ def _thumbprints(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise durable_files.explained("list the keys", directory, error) from error
+        raise storage_errors.explain("list the keys", directory, error) from error
     return [thumbprint for _, thumbprint in sorted(found)]

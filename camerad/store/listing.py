@@ -14,9 +14,9 @@ import stat
 from dataclasses import dataclass, replace
 from typing import Final
 
-from camerad.base.durable_files import explained
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
+from camerad.base.storage_errors import explain
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
@@ -90,7 +90,7 @@ class Listing:
                         extra=MessageId.NOT_LISTED.extra,
                     )
                     if not isinstance(error, StorageError):
-                        error = explained("look at it", path, error)
+                        error = explain("look at it", path, error)
                     failed[path] = error
                 continue
             except (ValueError, ArithmeticError) as error:
@@ -163,7 +163,7 @@ class Listing:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                failed.append(explained("look at the file", path, error))
+                failed.append(explain("look at the file", path, error))
                 odd.append((path, str(failed[-1])))
                 continue
             key = state.st_size, state.st_mtime_ns
@@ -246,4 +246,4 @@ def _runs(path: str) -> bool:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise explained("read the recording", path, error) from error
+        raise explain("read the recording", path, error) from error

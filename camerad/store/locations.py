@@ -34,9 +34,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from camerad.base import durable_files
-from camerad.base.durable_files import ForbiddenError, explained
+from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import ForbiddenError, explain
 from camerad.container.keys import PublicKey
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE
 
@@ -162,9 +162,9 @@ class Place:
         something could not be looked into.
         """
         for path in self.files_of(recording):
-            if durable_files.is_link(path):
+            if file_status.is_link(path):
                 error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                raise explained("use the recording", path, error)
+                raise explain("use the recording", path, error)
             return path
         for one in self.unread:
             raise type(one.error)(f"{recording}: it is not in what could be read: {one.error}")
@@ -181,7 +181,7 @@ class Place:
             return []
         name = recording if recording.endswith(UNREADABLE) else recording + SUFFIX
         paths = (os.path.join(directory, name) for directory in self.shelves)
-        return [path for path in paths if durable_files.is_there(path)]
+        return [path for path in paths if file_status.exists(path)]
 
     @property
     def shelves(self) -> tuple[str, ...]:
@@ -218,10 +218,10 @@ def place_of(path: str) -> Place:
     StorageError if it cannot be read.
     """
     path = named(path)
-    if not durable_files.is_there(path):
+    if not file_status.exists(path):
         raise NotThereError(f"{path}: there is no such file or directory")
-    directory = path if durable_files.is_directory(path, linked=True) else os.path.dirname(path)
-    if durable_files.is_link(directory):
+    directory = path if file_status.is_directory(path, linked=True) else os.path.dirname(path)
+    if file_status.is_link(directory):
         directory = os.path.dirname(directory)  # it is in the place of a store's own directory
     found = _store(directory, named=True) or _store(os.path.dirname(directory), named=False)
     return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
@@ -239,9 +239,9 @@ def named(path: str) -> str:
         return head
     head = named(head)
     path = os.path.join(head, tail)
-    if not durable_files.is_link(path) or not durable_files.is_directory(path, linked=True):
+    if not file_status.is_link(path) or not file_status.is_directory(path, linked=True):
         return path
-    store = None if durable_files.is_link(head) else _store(head, named=False)
+    store = None if file_status.is_link(head) else _store(head, named=False)
     if store is not None and path in _directories(store):
         return path
     return os.path.realpath(path)
@@ -268,7 +268,7 @@ def _store(root: str, *, named: bool) -> Place | None:
 
 
 def _has_any(root: str, names: tuple[str, ...]) -> bool:
-    return any(durable_files.is_there(os.path.join(root, name)) for name in names)
+    return any(file_status.exists(os.path.join(root, name)) for name in names)
 
 
 def _is_office(root: str, *, shut: bool) -> bool:
@@ -278,13 +278,13 @@ def _is_office(root: str, *, shut: bool) -> bool:
         return _has_any(os.path.join(root, OFFICE), (DIRECTORY_ID, LEDGER, KEYS))
     except ForbiddenError:
         # It raises if that is the root itself.
-        return durable_files.is_directory(os.path.join(root, OFFICE)) and shut
+        return file_status.is_directory(os.path.join(root, OFFICE)) and shut
 
 
 def _is_confirmed(root: str) -> bool:
     """Whether the key of a device is told of there that has a ledger."""
     try:
-        return durable_files.is_there(os.path.join(root, _CONFIRMED))
+        return file_status.exists(os.path.join(root, _CONFIRMED))
     except ForbiddenError:
         return False
 
@@ -312,7 +312,7 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
         with os.scandir(root) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError as error:
-        raise explained("list the directory", root, error) from error
+        raise explain("list the directory", root, error) from error
     holdings = []
     unread = []
     for name in names:
@@ -340,8 +340,8 @@ def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
 def _failure(directory: str) -> Iterator[StorageError]:
     """Why the names in a directory cannot be looked at; nothing if they can."""
     try:
-        durable_files.check_directory(directory)
-        durable_files.look_into(directory)
+        file_status.check_directory(directory)
+        file_status.check_listable(directory)
     except StorageError as error:
         yield error
 
@@ -349,7 +349,7 @@ def _failure(directory: str) -> Iterator[StorageError]:
 def _no_directory(path: str) -> Iterator[StorageError]:
     """That something else than a directory has this name."""
     try:
-        durable_files.check_directory(path)
+        file_status.check_directory(path)
     except StorageError as error:
         yield error
 
@@ -390,7 +390,7 @@ def _of_holding(one: Holding) -> list[str]:
 def _check_directory(path: str, place: Place) -> None:
     """Raise StorageError if something else than a directory has this name."""
     try:
-        durable_files.check_directory(path)
+        file_status.check_directory(path)
     except ForbiddenError:
         if any(path.startswith(one.directory + os.sep) for one in place.unread):
             return  # that is told; nothing is written below it either

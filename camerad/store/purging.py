@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.clock import DAY, Moment
-from camerad.base.durable_files import FORBIDDEN
 from camerad.base.errors import (
     EX_IOERR,
     EX_NOPERM,
@@ -27,6 +26,7 @@ from camerad.base.errors import (
     CameradError,
     StorageError,
 )
+from camerad.base.storage_errors import FORBIDDEN
 from camerad.base.text import count, printable
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.recording_files import UNREADABLE, names
@@ -264,7 +264,7 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
         if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
             continue
         try:
-            there = durable_files.is_directory(holding.ledger) and names(holding.ledger)
+            there = file_status.is_directory(holding.ledger) and names(holding.ledger)
             keys = trusted
             with contextlib.suppress(KeyFileError):
                 keys = KeyRing([read_public_key(holding.key)])

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.clock import Moment
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
@@ -99,7 +99,7 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
             if about and not any(one in token for one in spelled):
                 continue
             yield Filed(path, parse(token, keys), token, jws.digest(token))
-        except durable_files.ForbiddenError:
+        except storage_errors.ForbiddenError:
             raise  # what is there, and unknown, must not be taken for what is not there
         except (StorageError, jws.JwsError) as error:
             _log.warning(
@@ -140,10 +140,10 @@ def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
 
 
 def _names(directory: str) -> list[str]:
-    durable_files.check_directory(directory)  # no link is followed: receipts are removed as well
+    file_status.check_directory(directory)  # no link is followed: receipts are removed as well
     try:
         return sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise durable_files.explained("list receipts", directory, error) from error
+        raise storage_errors.explain("list receipts", directory, error) from error

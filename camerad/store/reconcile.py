@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from camerad.base import durable_files
+from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import sha256_plain
 from camerad.container.keys import KeyRing
@@ -157,7 +157,7 @@ class Comparison:
         What a file that cannot be read has in it was not seen, and nothing is written down of it.
         """
         for path in paths:
-            if not durable_files.is_file(path):
+            if not file_status.is_file(path):
                 continue  # whatever it is, it is no recording
             try:
                 read_info(path)

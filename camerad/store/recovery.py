@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import Clock
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.text import count
@@ -166,7 +166,7 @@ def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -
                 path, RepairOutcome.DAMAGED, "it is no regular file; it was left as it is"
             )
     except OSError as error:
-        raise durable_files.explained("look at the file", path, error) from error
+        raise storage_errors.explain("look at the file", path, error) from error
     try:
         return _repair(path, key, clock, owed)
     except StorageError as error:
@@ -357,7 +357,7 @@ class _Repair:
         try:
             yield from sparse.pieces(self._descriptor, offset)
         except OSError as error:
-            raise durable_files.explained("read the recording", self._path, error) from error
+            raise storage_errors.explain("read the recording", self._path, error) from error
 
     def _pieces(self, offset: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The file's bytes up to `end`, and where they lie."""
@@ -370,7 +370,7 @@ class _Repair:
                 yield offset, piece
                 offset += len(piece)
         except OSError as error:
-            raise durable_files.explained("read the recording", self._path, error) from error
+            raise storage_errors.explain("read the recording", self._path, error) from error
 
     def _kept(self) -> bytes | None:
         """The torn tail that an earlier repair put aside."""
@@ -380,7 +380,7 @@ class _Repair:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise durable_files.explained("read the file", self._side, error) from error
+            raise storage_errors.explain("read the file", self._side, error) from error
 
 
 def _result(path: str, outcome: RepairOutcome, text: str) -> Repaired:
@@ -395,4 +395,4 @@ def _runs(descriptor: int, path: str) -> bool:
     try:
         return is_locked(descriptor)
     except OSError as error:
-        raise durable_files.explained("lock the file", path, error) from error
+        raise storage_errors.explain("lock the file", path, error) from error

@@ -30,7 +30,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Final
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status
 from camerad.base.clock import DAY, Clock
 from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
@@ -121,7 +121,7 @@ class Store:
                 f"{place.root}: these are files without a ledger; name a device's state directory, "
                 "or the office's directory"
             )
-        durable_files.settle()
+        durable_files.sync_all()
         own = place.kind is PlaceKind.DEVICE
         durable_files.make_directory(os.path.dirname(place.ledger), linked=own)
         claims = []
@@ -250,7 +250,7 @@ class Store:
         for known in self.ledger.state.recordings.values():
             for path in copies.files_of(known) if known.deleted is not None else ():
                 try:
-                    if durable_files.is_file(path) or durable_files.is_directory(path):
+                    if file_status.is_file(path) or file_status.is_directory(path):
                         deletable.check_plain(path)
                     _unlink(path, known.id)
                 except StorageError as error:
@@ -466,7 +466,7 @@ def had_ledger(place: Place) -> bool:
     """Whether something else than its ledger shows that a device had one: it has it before it makes
     a recording, and before its key is confirmed. Raises StorageError."""
     recordings = place.holdings[0].recordings
-    there = names(recordings) if durable_files.is_directory(recordings, linked=True) else []
+    there = names(recordings) if file_status.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
     return recorded or identity.is_confirmed(place.root)
 
@@ -519,7 +519,7 @@ def _again(error: StorageError, text: str) -> StorageError:
 
 def _unlink(path: str, recording: str) -> None:
     torn = path.removesuffix(SUFFIX) + TORN
-    if os.path.basename(path) == recording + SUFFIX and durable_files.is_there(torn):
+    if os.path.basename(path) == recording + SUFFIX and file_status.exists(torn):
         durable_files.remove(torn)
     durable_files.remove(path)
 

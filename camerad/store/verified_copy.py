@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 
 Progress = Callable[[int], None]
@@ -62,7 +62,7 @@ def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) 
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
-        raise durable_files.explained("read the file", path, error) from error
+        raise storage_errors.explain("read the file", path, error) from error
     try:
         if fresh:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -108,7 +108,7 @@ def _discard(temporary: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise durable_files.explained("replace the file", temporary, error) from error
+        raise storage_errors.explain("replace the file", temporary, error) from error
 
 
 def _write(source: str, target: str, progress: Progress | None) -> Digest:
@@ -117,7 +117,7 @@ def _write(source: str, target: str, progress: Progress | None) -> Digest:
     try:
         reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
-        raise durable_files.explained("read the file", source, error) from error
+        raise storage_errors.explain("read the file", source, error) from error
     try:
         writing = durable_files.create(target)
         try:
@@ -139,4 +139,4 @@ def _read(descriptor: int, offset: int, path: str) -> bytes:
     try:
         return os.pread(descriptor, _PIECE, offset)
     except OSError as error:
-        raise durable_files.explained("read the file", path, error) from error
+        raise storage_errors.explain("read the file", path, error) from error

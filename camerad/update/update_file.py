@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from camerad.base import durable_files
+from camerad.base import durable_files, file_status, storage_errors
 from camerad.base.message_ids import MessageId
 from camerad.base.safe_read import read_plain
 from camerad.behaviour.update import NONE, UpdateState
@@ -67,7 +67,7 @@ class UpdateFile:
     def read(self) -> Record:
         """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
         of is not confirmed, so the system before goes on."""
-        if not durable_files.is_there(self._path):
+        if not file_status.exists(self._path):
             return Record()
         try:
             return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)
@@ -128,5 +128,5 @@ def prepare(directory: str) -> UpdateFile:
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)
     except OSError as error:
-        raise durable_files.explained("make the directory", directory, error) from error
+        raise storage_errors.explain("make the directory", directory, error) from error
     return UpdateFile(directory)

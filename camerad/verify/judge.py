@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
-from camerad.base import durable_files
+from camerad.base import storage_errors
 from camerad.base.errors import CameradError
 from camerad.base.message_ids import MessageId
 from camerad.container import recording_files
@@ -271,7 +271,7 @@ def _is_locked(descriptor: int, path: str) -> bool:
 
 
 def _cannot_read(path: str, error: OSError) -> str:
-    return str(durable_files.explained("read", path, error)).removeprefix(f"{path}: ")
+    return str(storage_errors.explain("read", path, error)).removeprefix(f"{path}: ")
 
 
 def _foreign(tail: Tail, size: int) -> str:

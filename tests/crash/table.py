@@ -210,7 +210,7 @@ PLACES: Final = (
         "of a device the reserve synchronises the same directory next; an office has no reserve",
     ),
     (
-        "ledger_mirror._Mirror._content > durable_files.sync_named > durable_files.sync",
+        "ledger_mirror._Mirror._content > durable_files.sync_path > durable_files.sync",
         "the ledger synchronises each entry that it writes; this is for one whose program ended in "
         "between, and whose copy would be ahead of a card that then lost power",
     ),

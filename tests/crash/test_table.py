@@ -27,8 +27,8 @@ def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() 
         "container_writer.ContainerWriter.__init__ > durable_files.sync_directory",
         "container_writer.ContainerWriter.close > durable_files.sync",
         "ledger.Ledger._write > durable_files.sync",
-        "open_store.open_books > durable_files.settle",
-        "offload.offload > durable_files.settle",
+        "open_store.open_books > durable_files.sync_all",
+        "offload.offload > durable_files.sync_all",
         "recovery._Repair._recover > durable_files.sync",
         "recovery._Repair._recover > durable_files.publish > durable_files.rename > "
         "durable_files.sync_directory THEN "

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from desk_helpers import KEY, ONE, TWO, Camera
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 from camerad.base.errors import EX_IOERR, EX_NOPERM, EX_TEMPFAIL, EX_USAGE, StorageError
 from camerad.container import jws
@@ -202,7 +202,7 @@ def test_what_cannot_be_removed_is_told_beside_what_was_deleted(
 
     def remove(path: str, **more: Any) -> None:
         if ONE in path:
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "remove the recording", path, OSError(code, os.strerror(code))
             )
         real(path, **more)

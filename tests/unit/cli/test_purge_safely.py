@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from desk_helpers import ONE, TWO, Camera, recording
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY
 from camerad.base.errors import EX_IOERR, EX_NOPERM
 from camerad.container import jws
@@ -158,7 +158,7 @@ def test_a_deletion_that_fails_is_told_each_time_and_what_is_left_is_no_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(path: str, **_: Any) -> None:
-        raise durable_files.explained("remove the file", path, OSError(5, "input/output error"))
+        raise storage_errors.explain("remove the file", path, OSError(5, "input/output error"))
 
     clock.wall_us = LATER_US
     with monkeypatch.context() as patched:

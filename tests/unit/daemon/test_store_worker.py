@@ -16,7 +16,7 @@ import pytest
 from evidence_helpers import a_header, seconds_of_footage, time_of
 from sink_helpers import DESK, a_closing, a_facts, abandon, fragments
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource, ManualClock, Moment
 from camerad.base.errors import StorageError
 from camerad.base.wall_clock import KnownTime
@@ -539,7 +539,7 @@ class Ledger:
     def _sync(self, descriptor: int, path: str) -> None:
         if self.fails and "ledger" in path:
             self.refused += 1
-            raise durable_files.explained(
+            raise storage_errors.explain(
                 "write", path, OSError(self._number, os.strerror(self._number))
             )
         self._real(descriptor, path)
@@ -592,7 +592,7 @@ def test_housekeeping_that_the_card_refused_is_tried_again_in_a_moment(
     refused: list[StorageError] = []
 
     def purge(_store: Store) -> Any:
-        refused.append(durable_files.explained("remove", "x", OSError(errno.EIO, "no")))
+        refused.append(storage_errors.explain("remove", "x", OSError(errno.EIO, "no")))
         raise refused[-1]
 
     with monkeypatch.context() as failing:

@@ -26,8 +26,8 @@ from evidence_helpers import decoded, expected
 from sealed_helpers import altered, flipped, pack
 
 from camerad.base.clock import SECOND
-from camerad.base.durable_files import FileExistsAlreadyError
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.container import jws
 from camerad.container.keys import read_public_key
 from camerad.ledger.recording_state import Held

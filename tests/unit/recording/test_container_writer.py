@@ -35,8 +35,8 @@ from sink_helpers import (
     unsealed_file,
 )
 
-from camerad.base.durable_files import FileExistsAlreadyError
 from camerad.base.errors import StorageError
+from camerad.base.storage_errors import FileExistsAlreadyError
 from camerad.container import chain, jws, recording_files, ustar
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import new_id

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from desk_helpers import DAYS, KEY, KEYS, ONE, THREE, TWO, Camera, kinds, open_office
 
-from camerad.base import durable_files
+from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
@@ -401,7 +401,7 @@ def test_the_tombstone_is_durable_before_the_file_goes(
     path = camera.put(ONE)
 
     def refuse(path: str, *, missing_ok: bool = False) -> None:
-        raise durable_files.explained("remove the file", path, OSError(errno.EROFS, "read-only"))
+        raise storage_errors.explain("remove the file", path, OSError(errno.EROFS, "read-only"))
 
     with camera.open() as store:
         camera.clock.advance(DAYS * DAY)
