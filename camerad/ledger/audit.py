@@ -22,18 +22,14 @@ from camerad.ledger.entries import Entry, Head, parse, parse_carried
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Carried,
-    Changed,
     Damaged,
-    Deleted,
-    FoundEntry,
     IdentityEntry,
-    OpenedEntry,
-    Received,
     RepairedEntry,
     UnreadEntry,
 )
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.log_segments import Checkpoint
+from camerad.ledger.recording_entries import Changed, Deleted, FoundEntry, OpenedEntry, Received
 
 
 @dataclass(frozen=True, slots=True)

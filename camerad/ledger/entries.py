@@ -22,7 +22,8 @@ import msgspec
 from camerad.base.clock import SECOND, Moment
 from camerad.container import jws, limits
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entry_types import KINDS, Deleted, EpochBegun, Fact, HoldReleased
+from camerad.ledger.entry_types import KINDS, EpochBegun, Fact
+from camerad.ledger.recording_entries import Deleted, HoldReleased
 
 LEDGER: Final = "camerad-ledger"
 LATE_US: Final = SECOND

@@ -21,13 +21,12 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger import entries, log_segments
+from camerad.ledger import entries, epoch_start, log_segments
 from camerad.ledger.audit import LedgerFinding, Witnessed, entries_about, read_ledger, read_state
 from camerad.ledger.entries import Entry, Head
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Damaged,
-    Deleted,
     EpochExpired,
     Fact,
     IdentityEntry,
@@ -36,6 +35,7 @@ from camerad.ledger.entry_types import (
     StartedEntry,
 )
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import Deleted
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.reserved_space import FULL, Reserve
 
@@ -314,13 +314,13 @@ class Ledger:
         boot_id, now = self.now()
         thumbprint = self._key.public.thumbprint
         replaces = None if state.kid in ("", thumbprint) else state.kid
-        begun, carried = state.carry(boot_id, now, number, replaces)
+        begun, carried = epoch_start.carry_over(state, boot_id, now, number, replaces)
         if replaces is not None:
             facts = [IdentityEntry(thumbprint, replaces), *facts]
         if state.shift is not None:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
-        for fact in (begun, *carried, *facts, *state.restated()):
+        for fact in (begun, *carried, *facts, *epoch_start.restate(state)):
             entry = entries.make(self._key, state.head, boot_id, now, fact)
             state = state.after(entry)
             content += entry.token + b"\n"

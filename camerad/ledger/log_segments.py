@@ -23,8 +23,9 @@ from camerad.base.storage_errors import explain
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
-from camerad.ledger.entry_types import EXPIRED, Carried, Deleted, EpochBegun, UnreadEntry
+from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import EXPIRED, Deleted
 from camerad.ledger.recording_state import ClosedEpoch
 
 CHECKPOINT: Final = "camerad-checkpoint"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camerad.base.clock import Moment
-from camerad.ledger.timeline import Instant
+from camerad.ledger.timeline import Ages, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,12 @@ class RecordingState:
     def here(self) -> bool:
         """Whether its file should be there."""
         return self.deleted is None and not self.missing
+
+    def age_us(self, ages: Ages) -> int | None:
+        """How long ago it ended at the least, microseconds; None while it has not ended."""
+        if self.ended is None:
+            return None
+        return max(0, ages.minimum_us(self.instant, self.stated_us))
 
 
 @dataclass(frozen=True, slots=True)

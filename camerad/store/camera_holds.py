@@ -17,9 +17,9 @@ from camerad.base.errors import StorageError
 from camerad.base.text import LONGEST
 from camerad.container.keys import KeyRing
 from camerad.ledger.audit import entries_about
-from camerad.ledger.entry_types import HoldPlaced, HoldReleased
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
+from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Held
 from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import MOST_HOLDS, Store

@@ -29,11 +29,11 @@ from camerad.base.errors import (
 from camerad.base.storage_errors import FORBIDDEN
 from camerad.base.text import count, printable
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
+from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import UNREADABLE, names
 from camerad.container.severity import Severity
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
@@ -49,8 +49,10 @@ _GRAVEST_FIRST: Final = (NOT_AUTHENTIC, EX_NOPERM, EX_IOERR, EX_USAGE, EX_TEMPFA
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A recording that was deleted. why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.entry_types`.
-    bytes: what its files took."""
+    """A recording that was deleted.
+
+    why: `EXPIRED` or `OFFLOADED` of `camerad.ledger.recording_entries`. bytes: what its files took.
+    """
 
     id: str
     why: str
@@ -314,13 +316,13 @@ def _by_files(
         else:
             text = (
                 f"{recording}: nothing of what this file says is believed, and it is kept for up "
-                f"to {LONGEST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
+                f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
             yield Reason(Why.NOT_VOUCHED, text, _CODES[Why.NOT_VOUCHED])
     for (device, kid), number in sorted(strangers.items()):
         text = (
             f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
-            f"nobody vouches for {count(number, 'recording')}, kept for up to {LONGEST_DAYS} days "
+            f"nobody vouches for {count(number, 'recording')}, kept for up to {MOST_DAYS} days "
             "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
             f"key: camerad evidence purge {place.root} --key FILE"
         )

@@ -14,11 +14,11 @@ from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.safe_read import sha256_plain
 from camerad.container.keys import KeyRing
+from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import ID, UNREADABLE, names
 from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
@@ -196,7 +196,7 @@ class Comparison:
                     yield Discrepancy(DiscrepancyKind.UNREADABLE, name, str(error), alarm=True)
                     continue
                 self._ledger.append("unreadable", name=name, sha256=sha256)
-                text = f"it is no recording; it is kept under this name for {LONGEST_DAYS} days"
+                text = f"it is no recording; it is kept under this name for {MOST_DAYS} days"
                 yield Discrepancy(DiscrepancyKind.UNREADABLE, name, text)
 
     def _kind(self, said: Skeleton, known: RecordingState | None) -> str:
@@ -227,7 +227,7 @@ class Comparison:
             facts = unvouched_facts(recording, *self._ledger.now())
             self._ledger.append("found", **facts)
         text = (
-            f"not taken over: {doubted}; it is kept for up to {LONGEST_DAYS} days from when it was "
+            f"not taken over: {doubted}; it is kept for up to {MOST_DAYS} days from when it was "
             "noted first, whatever it says"
         )
         if self._place.kind is PlaceKind.OFFICE:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from camerad.base.clock import DAY, Moment
-from camerad.ledger.ledger_state import LedgerState, age_us
+from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import RecordingState
 
 WARNING_US: Final = 2 * DAY
@@ -52,7 +52,7 @@ def due(
     vanished, and of which there are copies."""
     ages = state.ages(boot_id, now)
     found = (
-        Candidate(known, age_us(known, ages) or 0)
+        Candidate(known, known.age_us(ages) or 0)
         for known in state.recordings.values()
         if (known.here or (known.deleted is None and known.id in copied))
         and state.is_due(known, ages)
@@ -68,7 +68,7 @@ def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candid
     ages = state.ages(boot_id, now)
     lost_us = None if state.lost is None else ages.minimum_us(state.lost)
     found = (
-        Candidate(known, age_us(known, ages) or 0)
+        Candidate(known, known.age_us(ages) or 0)
         for known in state.recordings.values()
         if known.here
         and known.acknowledged is not None

@@ -36,10 +36,11 @@ from camerad.base.errors import EX_USAGE, CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import LONGEST, is_plain, printable
 from camerad.container.keys import KeyRing, SigningKey
+from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, names
 from camerad.ledger.audit import tombstones
-from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
 from camerad.ledger.ledger import Ledger
+from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 from camerad.ledger.recording_state import Held, RecordingState
 from camerad.ledger.reserved_space import Reserve
 from camerad.store import deletable, disk, identity, receipts
@@ -435,7 +436,7 @@ class Store:
         return (
             self._place.kind is PlaceKind.OFFICE
             and candidate.known.changed is not None
-            and candidate.age_us < LONGEST_DAYS * DAY
+            and candidate.age_us < MOST_DAYS * DAY
             # Under another name it can be what it was.
             and (
                 not paths

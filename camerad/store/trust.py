@@ -4,7 +4,7 @@ How long a recording is kept follows from what its header says. Anybody can writ
 ledger takes over only what a trusted key signed: the header, and the last statement, which by the
 chain of hashes vouches for every statement between them. Of what nobody vouches for the ledger says
 that it is here, on its own word alone, and keeps it as long as the longest retention that any
-recording may have. Such a file can make nothing go early, and stays no longer than `LONGEST_DAYS`.
+recording may have. Such a file can make nothing go early, and stays no longer than `MOST_DAYS`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from camerad.base.clock import ClockSource, Moment
 from camerad.container import jws
 from camerad.container.keys import KeyRing
+from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
 from camerad.container.skeleton import Skeleton
 from camerad.container.statements import RECOVERED
-from camerad.ledger.entry_types import LONGEST_DAYS
 from camerad.ledger.recording_state import RecordingState
 
 
@@ -34,7 +34,7 @@ def doubt(said: Skeleton, keys: KeyRing) -> str:
     except jws.JwsError as error:
         return str(error)
     days = said.header.retention_days
-    if not 1 <= days <= LONGEST_DAYS:
+    if not 1 <= days <= MOST_DAYS:
         return f"it says that it is kept for {days} days, which no policy allows"
     return ""
 
@@ -88,7 +88,7 @@ def unvouched_facts(recording: str, boot_id: str, now: Moment) -> dict[str, Any]
         "id": recording,
         "header": "",
         "final": None,
-        "retention_days": LONGEST_DAYS,
+        "retention_days": MOST_DAYS,
         "ended": Moment(now.boot_us, now.wall_us, ClockSource.UNKNOWN),
         "ended_boot": boot_id,
         "flagged": False,

@@ -21,7 +21,8 @@ from camerad.container.keys import KeyRing
 from camerad.container.limits import GREATEST
 from camerad.container.statements import COMMIT, END, HEADER, Commit, Header, RecordingEnd, rfc3339
 from camerad.ledger import entries
-from camerad.ledger.entry_types import HoldPlaced, Uptime
+from camerad.ledger.entry_types import Uptime
+from camerad.ledger.recording_entries import HoldPlaced
 
 KEYS = KeyRing([KEY.public])
 

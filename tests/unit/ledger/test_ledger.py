@@ -21,7 +21,6 @@ from camerad.ledger import entries
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
-from camerad.ledger.ledger_state import age_us
 from camerad.ledger.recording_state import Held, RecordingState
 from camerad.store.store import MOST_HOLDS
 
@@ -560,7 +559,7 @@ def test_an_age_counts_from_when_it_was_written_not_from_when_it_happened(book: 
     assert book.entries()[-1].happened == noted
     book.clock.advance(HOUR)
     known = book.state.recordings["a"]
-    assert age_us(known, book.state.ages(*book.ledger.now())) == HOUR
+    assert known.age_us(book.state.ages(*book.ledger.now())) == HOUR
 
 
 @pytest.mark.parametrize(("late_us", "said"), [(LATE_US - 1, False), (LATE_US, True)])

@@ -18,9 +18,11 @@ from camerad.container.severity import Severity
 from camerad.ledger import entries, log_segments
 from camerad.ledger.audit import signers
 from camerad.ledger.entries import Payload
-from camerad.ledger.entry_types import Carried, Deleted, Fact, HoldReleased
+from camerad.ledger.entry_types import Carried, Fact
+from camerad.ledger.epoch_start import carry_over
 from camerad.ledger.ledger import Head, read_ledger
 from camerad.ledger.ledger_state import harm
+from camerad.ledger.recording_entries import Deleted, HoldReleased
 
 UNPROVABLE = "that the ledger was put back to an older state of itself cannot be excluded"
 
@@ -257,7 +259,7 @@ def test_a_tombstone_that_is_in_order_is_none_of_these(book: Book) -> None:
 def test_an_epoch_that_forgets_a_hold_is_found_although_signed(book: Book) -> None:
     head, (boot_id, now) = book.ledger.head, book.ledger.now()
     after = book.state.after(entries.make(KEY, head, boot_id, now, HoldReleased("a", "nobody")))
-    begun, carried = after.carry(boot_id, now, 6, None)
+    begun, carried = carry_over(after, boot_id, now, 6, None)
     content = b""
     for facts in (begun, *carried):
         entry = entries.make(KEY, head, boot_id, now, facts)

@@ -16,9 +16,9 @@ from ledger_helpers import found_in
 
 from camerad.base.clock import DAY, SECOND
 from camerad.container import jws
-from camerad.ledger import entries, entry_types
+from camerad.ledger import entries, entry_types, recording_entries
 from camerad.ledger.entries import LEDGER
-from camerad.ledger.entry_types import HoldPlaced
+from camerad.ledger.recording_entries import HoldPlaced
 from camerad.ledger.recording_state import Held
 from camerad.store.retention import expiring_flagged, may_make_room
 
@@ -197,8 +197,8 @@ def test_what_is_read_late_ends_no_hold(camera: Camera, monkeypatch: pytest.Monk
         store.ledger.rotate()
     later = {
         **entry_types.KINDS,
-        "release_by_court": entry_types.HoldReleased,
-        "gone": entry_types.Deleted,
+        "release_by_court": recording_entries.HoldReleased,
+        "gone": recording_entries.Deleted,
     }
     monkeypatch.setattr(entries, "KINDS", later)
     with camera.open() as store:
@@ -246,13 +246,13 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
     )
     append(camera, "carried_by_two", msgspec.to_builtins(carried))
     append(camera, "stage_of_two", {"stage": "self-view", "display": True})
-    closed = entry_types.ClosedEntry(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
+    closed = recording_entries.ClosedEntry(TWO, "0" * 64, 20, now, flagged=True, reason="stop")
     append(camera, "closed_by_two", msgspec.to_builtins(closed), boot_id=earlier.boot_id)
     with camera.open() as store:
         store.ledger.rotate()
         assert len(store.ledger.state.unread) == 3
     later = {"carried_by_two": entry_types.Carried, "stage_of_two": entry_types.StageReached}
-    later |= {"closed_by_two": entry_types.ClosedEntry}
+    later |= {"closed_by_two": recording_entries.ClosedEntry}
     monkeypatch.setattr(entries, "KINDS", {**entry_types.KINDS, **later})
     with closing(camera.ledger()) as ledger:
         state = ledger.state

@@ -18,7 +18,7 @@ from camerad.base.errors import StorageError
 from camerad.container import jws, recording_files
 from camerad.container.chain import HEADER_NAME, Chain
 from camerad.container.keys import SigningKey
-from camerad.ledger.entry_types import LONGEST_DAYS
+from camerad.container.limits import MOST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.store import listing
 from camerad.store.copies import is_copy
@@ -402,7 +402,7 @@ def test_what_was_put_aside_goes_by_its_own_name_whatever_is_in_it(camera: Camer
     with camera.open() as store:
         store.reconcile()
         assert there(camera.recordings) == [aside.name]
-        camera.clock.advance(LONGEST_DAYS * DAY)
+        camera.clock.advance(MOST_DAYS * DAY)
         assert [gone.id for gone in store.purge()] == [aside.name]
     assert there(camera.recordings) == []
 

@@ -13,10 +13,11 @@ from camerad.base import durable_files, storage_errors
 from camerad.base.clock import DAY, SECOND, ClockSource
 from camerad.base.errors import StorageError
 from camerad.container.keys import SigningKey
+from camerad.container.limits import MOST_DAYS
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
-from camerad.ledger.entry_types import EXPIRED, LONGEST_DAYS, OFFLOADED
 from camerad.ledger.ledger import HeldError, read_ledger
+from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
 from camerad.store.disk import StateDirectoryError
 from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
 from camerad.store.store import MOST_HOLDS, DiscrepancyKind, HoldError, Store
@@ -263,7 +264,7 @@ def test_what_was_put_aside_is_noted_once_and_expires_like_what_nobody_vouches_f
         assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert kinds(store)[-1] == "unreadable"
         assert store.reconcile() == []
-        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        camera.clock.advance(MOST_DAYS * DAY - 1)
         store.ledger.rotate()
         assert store.purge() == []
         camera.clock.advance(1)
@@ -285,7 +286,7 @@ def test_what_was_put_aside_can_be_held_and_vanish_and_come_back(camera: Camera)
         path.write_bytes(b"half a header")
         assert differences(store) == [(DiscrepancyKind.UNREADABLE, ASIDE, False)]
         assert store.ledger.state.recordings[ASIDE].here
-        camera.clock.advance(2 * LONGEST_DAYS * DAY)
+        camera.clock.advance(2 * MOST_DAYS * DAY)
         assert store.purge() == []
 
 
@@ -312,7 +313,7 @@ def test_what_vanished_without_an_end_is_not_remembered_for_ever(camera: Camera)
     with camera.open() as store:
         store.ledger.append("opened", id=ONE, header="aa")
         assert differences(store) == [(DiscrepancyKind.MISSING, ONE, True)]
-        camera.clock.advance(LONGEST_DAYS * DAY - 1)
+        camera.clock.advance(MOST_DAYS * DAY - 1)
         store.ledger.rotate()
         assert ONE in store.ledger.state.recordings
         camera.clock.advance(1)
