@@ -25,8 +25,8 @@ from camerad.ledger.recording_state import Held
 from camerad.office.decrypt import Identities, open_recording, read_identities
 from camerad.office.export import ExportRequest, Extract, export
 from camerad.office.wording import LANGUAGES
+from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.store import required
 from camerad.verify.verdict import Report, Verdict
 
 _LONGEST: Final = 4096
@@ -73,7 +73,7 @@ def _export(options: argparse.Namespace) -> int:
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
     zone, zone_name = _zone(options.time_zone)
-    who = required("the authorised person", options.who)
+    who = one_line("the authorised person", options.who)
     clock = desk.clock_of(options, place)
     order = ExportRequest(
         path=path,

@@ -15,8 +15,9 @@ from typing import Final
 from camerad.behaviour.stages import Stage
 from camerad.config.document import Mistake, NoDocumentError, read_document
 from camerad.config.fields import plain
+from camerad.config.policy_file import PolicyFile
 from camerad.config.scalars import quoted, suggest
-from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.sections import ConfigFile
 from camerad.config.settings import Overridden, Policy, PreEvent
 from camerad.config.settings_reader import SettingsReader
 

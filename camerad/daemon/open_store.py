@@ -142,7 +142,7 @@ def open_books(
         # What the ledger says last about the stage, before this start says more.
         before = ledger.state
         _tell_of_start(ledger, settings)
-        told.tell(ledger)
+        told.deliver(ledger)
         store = Store(root, ledger)
         if before.stage == Stage.RECORDING.value:
             resume, cut_off = mending.cut_off(store, found.key)

@@ -394,7 +394,7 @@ class StoreWorker:
         for deletion in store.purge():
             log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
         if self._updates is not None:
-            self._updates.tell(store.ledger)
+            self._updates.deliver(store.ledger)
         store.ledger.keep_house(self._settings.policy.retention_days)
         soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:

@@ -21,8 +21,9 @@ from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
 from camerad.ledger.recording_state import Held
+from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
-from camerad.store.store import MOST_HOLDS, Store
+from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
 """What the reason of a hold that was taken over begins with."""

@@ -37,10 +37,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar, Final
 
-from camerad.base import durable_files, file_status, storage_errors
+from camerad.base import durable_files, file_status, state_file, storage_errors
 from camerad.base.errors import EX_CANTCREAT, EX_CONFIG, CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
 from camerad.container.keys import KeyFileError, KeyRing, PublicKey, SigningKey, read_public_key
 
 _log = logging.getLogger(__name__)
@@ -120,7 +119,7 @@ def confirm(state_dir: str, identity: Identity) -> None:
     """
     if identity.created:
         path = os.path.join(keys_directory(state_dir), _CURRENT)
-        durable_files.publish(path, f"{identity.key.public.thumbprint}\n".encode())
+        state_file.write_id(path, identity.key.public.thumbprint)
 
 
 def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
@@ -310,8 +309,8 @@ def _read_current(directory: str) -> str | None:
     """The thumbprint that the ledger knows; None if there is none or its file makes no sense."""
     try:
         path = os.path.join(directory, _CURRENT)
-        thumbprint = read_plain(path, "thumbprint of the key", 100).decode("ascii").strip()
-    except (StorageError, UnicodeDecodeError):
+        thumbprint = state_file.read_id(path, "thumbprint of the key")
+    except StorageError:
         return None
     return thumbprint if thumbprint in _thumbprints(directory) else None
 

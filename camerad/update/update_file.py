@@ -11,14 +11,12 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-import msgspec
-
-from camerad.base import durable_files, file_status, storage_errors
+from camerad.base import durable_files, storage_errors
 from camerad.base.message_ids import MessageId
-from camerad.base.safe_read import read_plain
+from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.behaviour.update import NONE, UpdateState
 from camerad.update.errors import UpdateNotNowError
 
@@ -31,13 +29,13 @@ PENDING: Final = "pending"
 """Is there while the next start has to look at the update, and sometimes when it has not: units go
 by its name."""
 MOST: Final = 32
-"""Facts that are kept; the daemon tells them within a minute."""
+"""Outcomes that are kept; the daemon writes them into the ledger within a minute."""
 _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class UpdateOutcome:
     """What the ledger is to say. outcome: a phase that was reached. before: the version that ran
     when the update began."""
 
@@ -47,13 +45,18 @@ class Fact:
     before: str
     slot: str
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the ledger's entry says."""
+        return {field: value for field, value in asdict(self).items() if field != "id"}
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """The file."""
 
     state: UpdateState = NONE
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[UpdateOutcome, ...] = ()
 
 
 class UpdateFile:
@@ -67,17 +70,12 @@ class UpdateFile:
     def read(self) -> Record:
         """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
         of is not confirmed, so the system before goes on."""
-        if not file_status.exists(self._path):
-            return Record()
         try:
-            return msgspec.json.decode(read_plain(self._path, "update", _LARGEST), type=Record)
-        except msgspec.MsgspecError as error:
-            log.error(
-                "%s: cannot be read, and counts as none: %s",
-                self._path,
-                error,
-                extra=MessageId.UPDATE_FAILED.extra,
+            return (
+                read_json(self._path, Record, "update", _LARGEST, "it counts as none") or Record()
             )
+        except StateFileError as error:
+            log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
             return Record()
 
     @property
@@ -106,15 +104,14 @@ class UpdateFile:
         record = self.read()
         facts = record.facts
         if tell:
-            new = Fact(
+            new = UpdateOutcome(
                 secrets.token_hex(16), state.phase.value, state.version, state.before, state.slot
             )
             facts = (*facts, new)[-MOST:]
         if state.pending and not os.path.lexists(self._marker):
             durable_files.publish(self._marker, b"", mode=_PUBLIC)
         if state != record.state or tell:
-            content = msgspec.json.encode(Record(state, facts))
-            durable_files.publish(self._path, content, mode=_PUBLIC)
+            write_json(self._path, Record(state, facts), mode=_PUBLIC)
         if not state.pending and os.path.lexists(self._marker):
             durable_files.remove(self._marker, missing_ok=True)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from camerad.container.chain import HEADER_NAME, INIT_NAME, commit_name, fragment_name
-from camerad.container.gaps import Gap
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     Closing,
@@ -19,35 +18,16 @@ from camerad.container.statements import (
     FragmentFacts,
     FragmentSound,
     Header,
-    SoundEnd,
 )
-from camerad.verify.audio_check import AHEAD_US, AudioCheck
-from camerad.verify.coverage import UNSTATED_US, lasts_us, uncovered
+from camerad.verify.audio_check import AudioCheck
+from camerad.verify.chain_position import ChainPosition
+from camerad.verify.coverage import AHEAD_US
 from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend
+from camerad.verify.picture_check import PictureCheck
 
 MOST_WAITING: Final = 8
 """Fragments that may wait for their commit; an undamaged recording has one."""
-LONGEST_PICTURE_US: Final = 2_000_000
-"""No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
 MISPLACED: Final = "is not in its place, or there twice"
-
-
-@dataclass(slots=True)
-class ChainPosition:
-    """Where in the chain the next statement belongs.
-
-    next: sequence of the next commit. previous: digest of the statement right before, None where
-    that is missing or not authentic. linked: whether the chain is unbroken up to here. last: facts
-    of the commit before, None behind a break. until_us: where the last signed fragment ends. fps:
-    pictures per second that the camera was told to take; None behind a break.
-    """
-
-    next: int = 0
-    previous: str | None = None
-    linked: bool = False
-    last: FragmentFacts | None = None
-    until_us: int = 0
-    fps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +56,8 @@ class ChainCheck:
         """Fragments whose commit has not come yet."""
         self._unlinked: tuple[int, int] | None = None
         """First and last commit that nothing links to the beginning."""
-        self._holes: list[Span] = []
-        self._hearing: Final = AudioCheck(result)
+        self._pictures: Final = PictureCheck(result)
+        self._audio: Final = AudioCheck(result)
 
     @property
     def waiting(self) -> list[int]:
@@ -97,7 +77,7 @@ class ChainCheck:
     def begin(self, header: Header, digest: str) -> None:
         """The header is authentic. digest: of its statement."""
         self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
-        self._hearing.header(header, HEADER_NAME)
+        self._audio.header(header, HEADER_NAME)
 
     def is_past(self, sequence: int) -> bool:
         """Whether the place of this fragment is behind us for good."""
@@ -155,10 +135,10 @@ class ChainCheck:
         if header is not None and result.commits > result.unlinked_commits:
             until_us = header.origin_us + result.end_us + AHEAD_US
             if header.trigger_us > until_us:
-                self._cannot_be("a trigger after its last picture", HEADER_NAME)
+                self._found.contradict("a trigger after its last picture", HEADER_NAME)
         self._report_unlinked()
-        self._report_holes()
-        self._hearing.report()
+        self._pictures.report()
+        self._audio.report()
 
     def uncommitted(self, sequence: int) -> None:
         """A fragment whose commit did not come."""
@@ -241,10 +221,8 @@ class ChainCheck:
             if there.bytes != commit.fragment.bytes:
                 text = f"has {there.bytes} bytes, and {commit.fragment.bytes} were signed"
             self._found.say(FindingKind.CHANGED, text, name, from_us=from_us, to_us=to_us)
-        self._check_times(facts)
-        self._hearing.commit(
-            facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked
-        )
+        self._pictures.commit(self.at, facts)
+        self._audio.commit(facts, self.at.last, commit_name(facts.sequence), linked=self.at.linked)
         result.add_commit(commit, linked=self.at.linked)
         at = self.at
         at.next, at.previous, at.until_us = facts.sequence + 1, digest, max(at.until_us, to_us)
@@ -304,7 +282,7 @@ class ChainCheck:
         """Go on at `sequence`; nothing there is linked to what was before."""
         at = self.at
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
-        self._hearing.skip()
+        self._audio.skip()
 
     def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
@@ -330,99 +308,11 @@ class ChainCheck:
             to_us=spans[-1].to_us if spans else None,
         )
 
-    def _check_times(self, facts: FragmentFacts) -> None:
-        name = commit_name(facts.sequence)
-        last, linked = self.at.last, self.at.linked
-        # `AudioCheck` judges those of a fragment that has sound only.
-        if facts.frames and not facts.first_us <= facts.last_us < facts.end_us:
-            self._found.say(FindingKind.CONTRADICTION, "gives times that do not rise", name)
-        if facts.end_us - facts.last_us > LONGEST_PICTURE_US:
-            self._cannot_be("a picture that lasts for seconds", name)
-        if facts.last_us > facts.clock.boot_us + AHEAD_US:
-            self._cannot_be("pictures from after its own signature", name)
-        self.check_said(facts, max(facts.until_us, facts.clock.boot_us), name)
-        begins_us = self._result.origin_us if last is None else last.end_us
-        begins_early = last is not None and (
-            facts.first_us <= last.last_us if last.frames else facts.first_us < last.end_us
-        )
-        if begins_early:
-            self._found.say(
-                FindingKind.CONTRADICTION, "begins before the fragment before it ends", name
-            )
-        elif last is None and linked and begins_us is not None and facts.first_us < begins_us:
-            self._found.say(FindingKind.CONTRADICTION, "begins before the recording's origin", name)
-        if linked and begins_us is not None:
-            self._hole(begins_us, facts.first_us)
+    def check_closing(self, closing: Closing, until_us: int, name: str) -> None:
+        """Compare what a linked end says with the commits, and with when that can have been.
 
-    def check_end(self, closing: Closing, name: str) -> None:
-        """Compare what a linked end says with the commits: up to when footage was wanted, and what
-        it says about sound."""
-        last = self.at.last
-        ends_us = self._result.origin_us if last is None else last.end_us
-        if ends_us is not None:
-            self._hole(ends_us, closing.at_us)
-        self._hearing.end(closing.sound, closing.at_us, name)
-
-    def check_said(self, said: FragmentFacts | Closing, until_us: int, name: str) -> None:
-        """Compare what a signed statement tells of with when that can have been.
-
-        until_us: media time at which it was made, or its footage ends.
+        until_us: as for `PictureCheck.statement`.
         """
-        latest_us = until_us + AHEAD_US
-        header = self._result.header
-        earliest_us = 0
-        if header is not None and self.at.linked:
-            earliest_us = min(header.origin_us, header.trigger_us) - AHEAD_US
-        if any(at_us > latest_us for at_us in said.marks):
-            self._cannot_be("a mark from after it", name)
-        if any(at_us < earliest_us for at_us in said.marks):
-            self._cannot_be("a mark from before the recording", name)
-        if any(one.at_us > latest_us for one in said.stages):
-            self._cannot_be("a stage from after it", name)
-        self._check_rates(said, latest_us, name)
-        sound_gaps: tuple[Gap, ...] = ()
-        if isinstance(said.sound, FragmentSound | SoundEnd):
-            sound_gaps = said.sound.gaps
-            if any(one.at_us > latest_us for one in said.sound.states):
-                self._cannot_be("a state of its sound from after it", name)
-        for gap in (*said.gaps, *sound_gaps):
-            times = [at_us for at_us in (gap.from_us, gap.to_us) if at_us is not None]
-            if times != sorted(times):
-                self._cannot_be("a gap that ends before it begins", name)
-            elif times and times[-1] > latest_us:
-                self._cannot_be("a gap from after it", name)
-
-    def _check_rates(self, said: FragmentFacts | Closing, latest_us: int, name: str) -> None:
-        """Each change begins with the pictures per second that the one before led to, and the
-        first with those of the header."""
-        for change in said.rates or ():
-            if change.at_us > latest_us:
-                self._cannot_be("a change of the pictures per second from after it", name)
-            if change.from_fps == change.to_fps or self.at.fps not in (None, change.from_fps):
-                text = f"a change from {change.from_fps} to {change.to_fps} pictures per second"
-                self._cannot_be(f"{text}, where there were {self.at.fps or 'as many'}", name)
-            self.at.fps = change.to_fps
-
-    def _cannot_be(self, what: str, name: str) -> None:
-        self._found.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
-
-    def _hole(self, from_us: int, to_us: int) -> None:
-        """Between these two there are no pictures, in media time."""
-        if to_us - from_us > UNSTATED_US:
-            self._holes.append(Span(from_us, to_us))
-
-    def _report_holes(self) -> None:
-        """Every hole has to be stated, by whichever statement: what is found are the pieces of it
-        that no gap covers. A gap that only touches a hole explains no more than it covers."""
-        for hole in self._holes:
-            bare = uncovered(hole, self._result.gaps)
-            if lasts_us(bare) <= UNSTATED_US:
-                continue
-            for piece in bare:
-                self._found.say(
-                    FindingKind.UNSTATED,
-                    "no pictures, and no statement says why",
-                    severity=Severity.NOTE,
-                    from_us=self._result.time(piece.from_us),
-                    to_us=self._result.time(piece.to_us),
-                )
+        self._pictures.statement(self.at, closing, until_us, name)
+        self._pictures.end(self.at, closing)
+        self._audio.end(closing.sound, closing.at_us, name)

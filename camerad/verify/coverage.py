@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from camerad.container.gaps import Gap
 from camerad.verify.findings import Span
 
+AHEAD_US: Final = 60_000_000
+"""What a statement tells of may lie so far outside of what it can know, so that no rounding, and no
+press just before the recorder took over, is called a contradiction."""
 UNSTATED_US: Final = 1_000_000
 """A longer time without pictures, or without sound, has to be stated as a gap; the recorder states
 half of it."""
+
+
+class Holes:
+    """Times without pictures, or without sound, that are so long that they have to be stated."""
+
+    def __init__(self) -> None:
+        self._found: list[Span] = []
+
+    def add(self, from_us: int, to_us: int) -> None:
+        """There is nothing between these two, in media time; a short time is left out."""
+        if to_us - from_us > UNSTATED_US:
+            self._found.append(Span(from_us, to_us))
+
+    def unstated(self, gaps: Sequence[Gap]) -> Iterator[tuple[Span, list[Span]]]:
+        """Each hole that `gaps` leave unexplained for too long, and the pieces that none covers."""
+        for hole in self._found:
+            bare = uncovered(hole, gaps)
+            if lasts_us(bare) > UNSTATED_US:
+                yield hole, bare
 
 
 def uncovered(hole: Span, gaps: Iterable[Gap]) -> list[Span]:

@@ -160,6 +160,10 @@ class Findings:
         """Take in what is found about `first`, or about all from `first` to `last`."""
         self.add(Finding(kind, severity, text, first, last or first, from_us, to_us))
 
+    def contradict(self, what: str, name: str) -> None:
+        """Take in that the member `name` says what cannot be."""
+        self.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
+
     def replace(self, index: int, found: Finding) -> None:
         """Put a finding in the place of one that turned out to be another."""
         if index < len(self.list):

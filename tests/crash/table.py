@@ -26,7 +26,7 @@ from tests.crash.device import OFFICE, STATE
 from tests.crash.trace import SYNCS, Event, Frame, Kind, Op, Promise
 
 EFFORT: Final = Effort(limit=96, torn=24, nested=0.0, twice=0.0)
-_GENERAL: Final = ("base/durable_files.py", "store/verified_copy.py")
+_GENERAL: Final = ("base/durable_files.py", "base/state_file.py", "store/verified_copy.py")
 """What others synchronise with; a place is who calls them."""
 
 

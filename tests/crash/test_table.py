@@ -34,7 +34,7 @@ def test_without_any_synchronisation_and_in_any_other_order_something_is_lost() 
         "durable_files.sync_directory THEN "
         "recovery._Repair._recover > durable_files.sync",
         "ledger.Ledger._write > durable_files.sync THEN "
-        "store._unlink > durable_files.remove > durable_files.sync_directory",
+        "deletion._unlink > durable_files.remove > durable_files.sync_directory",
         "offload._Offload._copy > verified_copy.copy > durable_files.rename > "
         "durable_files.sync_directory THEN "
         "receipts.write > verified_copy.publish > durable_files.rename > "

@@ -17,9 +17,10 @@ from jsonschema import Draft202012Validator
 from camerad.base.errors import EX_CONFIG
 from camerad.config import check_file, fields, policies
 from camerad.config.fields import Setting, settings_of
+from camerad.config.policy_file import PolicyFile
 from camerad.config.provisioning import ProvisionFile
 from camerad.config.scalars import allowed
-from camerad.config.sections import ConfigFile, PolicyFile
+from camerad.config.sections import ConfigFile
 
 Write = Callable[..., Path]
 

@@ -941,7 +941,7 @@ def test_what_the_office_s_file_did_is_told_once_by_the_one_who_writes_the_ledge
     second = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
     assert provisioned(second) == [1, 2, 3]
     second.keeping.close(WAIT)
-    (tmp_path / orders.TOLD).write_text("of another life\n")
+    (tmp_path / orders.DELIVERED).write_text("of another life\n")
     third = scenes(first.clock, device={"state_dir": str(tmp_path), **at})
     assert provisioned(third) == [1, 2, 3, 1, 2, 3], "rather twice than never"
 
@@ -982,7 +982,7 @@ def test_a_reset_makes_another_key_and_nothing_is_left_of_the_former(
     second.keeping.close(WAIT)
     assert all(private != path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     # The order is told; and if it were not, it names a key that this camera does not have.
-    (tmp_path / orders.TOLD).unlink()
+    (tmp_path / orders.DELIVERED).unlink()
     assert opened(scenes(first.clock, device=device)).thumbprint == mine
 
 

@@ -22,7 +22,7 @@ from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
 from camerad.ledger.recording_state import Held, RecordingState
-from camerad.store.store import MOST_HOLDS
+from camerad.store.holds import MOST_HOLDS
 
 HOUR = DAY // 24
 

@@ -35,7 +35,7 @@ from camerad.office.decrypt import OpenedRecording, UnsealError, opened
 from camerad.office.export import Exported, ExportRequest, Extract, FileNameError, export
 from camerad.office.wording import ENGLISH, GERMAN
 from camerad.store import verified_copy
-from camerad.store.store import HoldError
+from camerad.store.holds import HoldError
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict
 

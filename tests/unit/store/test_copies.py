@@ -22,8 +22,9 @@ from camerad.container.limits import MOST_DAYS
 from camerad.ledger.ledger import read_ledger
 from camerad.store import listing
 from camerad.store.copies import is_copy
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import DiscrepancyKind, Store
+from camerad.store.store import Store
 
 OFFICE = SigningKey.generate()
 STRANGER = SigningKey.generate()

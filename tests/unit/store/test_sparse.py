@@ -24,9 +24,9 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.reader import Lost, Tail, walk
 from camerad.container.skeleton import skeleton
 from camerad.daemon.crash_recovery import CrashRecovery
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.listing import read_info
 from camerad.store.recovery import LONGEST_TAIL, RepairOutcome, repair
-from camerad.store.store import DiscrepancyKind
 from camerad.verify.findings import FindingKind
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Verdict

@@ -18,9 +18,11 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import HeldError, read_ledger
 from camerad.ledger.recording_entries import EXPIRED, OFFLOADED
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.disk import StateDirectoryError
+from camerad.store.holds import MOST_HOLDS, HoldError
 from camerad.store.locations import NotThereError, Place, PlaceKind, place_of
-from camerad.store.store import MOST_HOLDS, DiscrepancyKind, HoldError, Store
+from camerad.store.store import Store
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from camerad.container.keys import SigningKey
 from camerad.container.limits import MOST_DAYS
 from camerad.container.statements import Header
 from camerad.store import receipts
+from camerad.store.discrepancies import DiscrepancyKind
 from camerad.store.locations import place_of
-from camerad.store.store import DiscrepancyKind, Store
+from camerad.store.store import Store
 from camerad.store.trust import is_vouched
 
 STRANGER = SigningKey.generate()
