@@ -95,10 +95,10 @@ class SystemClock:
 
     def moment(self) -> Moment:
         source = ClockSource.UNKNOWN if self._judge is None else self._judge()
-        return Moment(*both(self), source)
+        return Moment(*read_both(self), source)
 
 
-def both(clock: Clock) -> tuple[int, int]:
+def read_both(clock: Clock) -> tuple[int, int]:
     """Boot and wall time of the same instant, to 5 ms unless the machine is hopelessly busy.
 
     A thread that loses the processor between two readings would see a step where there is none, so

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, both
+from camerad.base.clock import DAY, SECOND, Clock, ClockSource, Moment, SystemClock, read_both
 from camerad.base.message_ids import MessageId
 
 log = logging.getLogger(__name__)
@@ -197,7 +197,7 @@ class TimeKeeper:
             signs, source = self._signs, self._source
         if signs is None or source is ClockSource.UNKNOWN:
             return ClockSource.UNKNOWN
-        boot_us, wall_us = both(self._clock)
+        boot_us, wall_us = read_both(self._clock)
         now = Signs(boot_us, wall_us, None, None)
         current = boot_us - signs.boot_us <= VERDICT_US and detect_step(signs, now) is None
         return source if current else ClockSource.UNKNOWN
@@ -241,7 +241,7 @@ class TimeKeeper:
         with self._looking:
             # The files before the clocks: a touch must not seem to come from the future.
             touched_us, rtc_us = self._read_touched(), self._read_rtc()
-            boot_us, wall_us = both(self._clock)
+            boot_us, wall_us = read_both(self._clock)
             now = Signs(boot_us, wall_us, touched_us, rtc_us)
             with self._lock:
                 previous = self._signs

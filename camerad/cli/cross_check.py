@@ -23,7 +23,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
 from camerad.ledger.ledger import LedgerFinding
-from camerad.ledger.ledger_state import LedgerState, harm
+from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
 from camerad.store.locations import (
@@ -177,7 +177,7 @@ class _Comparison:
             return
         if own is not None and own.deleted is not None:
             return  # the office had it, and deleted it in time
-        what = harm(one, state)
+        what = describe_harm(one, state)
         if what is None:
             return
         self._told.add(one.id)
@@ -242,7 +242,7 @@ def _kept_aside(holding: Holding) -> Iterator[Remark]:
     if not file_status.exists(aside):
         return
     try:
-        shelf = log_segments.look(aside)
+        shelf = log_segments.list_files(aside)
     except ForbiddenError:
         raise
     except StorageError as error:

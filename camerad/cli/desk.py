@@ -64,7 +64,7 @@ from camerad.store.locations import (
 )
 from camerad.store.purging import Purged
 from camerad.store.store import Store
-from camerad.verify.judge import MayRun, never
+from camerad.verify.judge import MayRun, never_runs
 
 BESIDE: Final = (
     "checked with the keys that are kept beside these recordings: enough against accidents, not "
@@ -90,7 +90,7 @@ class Keeper(Protocol):
     def release(self, recording: str, who: str) -> None:
         """Keep it no longer."""
 
-    def purge_and_tell(self) -> Purged:
+    def purge_and_explain(self) -> Purged:
         """Delete what is due, and say whether that is all of it."""
 
 
@@ -279,7 +279,7 @@ def may_run(place: Place, keys: KeyRing) -> MayRun:
     """What says whether a locked file in this place is a recording that is being made: only in a
     device's own store, by its ledger, which is read with `keys` once it is asked."""
     if place.kind is not PlaceKind.DEVICE:
-        return never
+        return never_runs
 
     def asked(header: Header) -> bool:
         try:

@@ -20,7 +20,7 @@ from camerad.ledger.ledger_state import LedgerState
 from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, is_id
-from camerad.store.purging import Reason, damaged, exit_code, reasons
+from camerad.store.purging import Reason, exit_code, find_reasons, reason_of_damage
 from camerad.store.retention import due
 
 
@@ -53,7 +53,7 @@ def _purge(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _say_what_is_due(options, place)
     with desk.keeper_of(options, place, tells=True) as keeper:
-        done = keeper.purge_and_tell()
+        done = keeper.purge_and_explain()
     lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
@@ -72,11 +72,11 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     listing = Listing()
     infos = list_place(place, listing)
     errors = [*(one.error for one in place.unread), *listing.failed.values()]
-    found = reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
+    found = find_reasons(place, state, (boot_id, now), trusted, infos=infos, errors=errors)
     if damage:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
-        found = (damaged(text), *found)
+        found = (reason_of_damage(text), *found)
     held = desk.held_on_cameras(options, place, trusted)
     going = [one for one in due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]

@@ -25,8 +25,8 @@ from camerad.container.recording_files import UNREADABLE
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.ledger_state import LedgerState
-from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
-from camerad.store.listing import Listing, Others, info_of
+from camerad.store.inventory import Stored, join_with_ledger, list_place, others_in, seen_in
+from camerad.store.listing import Listing, OtherFiles, info_of
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem, office_place
 
 UNCHECKED = (
@@ -51,7 +51,7 @@ def _list(options: argparse.Namespace) -> int:
     state = desk.ledger_state(options, target.place)
     told = desk.told_by_devices(target.place)
     held = desk.held_on_cameras(options, target.place)
-    joined = join(infos, state, clock.boot_id, clock.moment(), told)
+    joined = join_with_ledger(infos, state, clock.boot_id, clock.moment(), told)
     everything = [
         _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
     ]
@@ -139,7 +139,7 @@ def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]
         return [seen_in(place, info_of(target.file))], []
     listing = Listing()
     infos = list_place(place, listing)
-    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else Others()
+    others = others_in(place, listing) if place.kind is not PlaceKind.FILES else OtherFiles()
     for error in others.failed:
         desk.say(str(error))
     # Stable: of one id, what has its own name comes first.
@@ -270,7 +270,7 @@ def _show(options: argparse.Namespace) -> int:
     state = desk.ledger_state(options, place)
     told = desk.told_by_devices(place, path)
     held = desk.held_on_cameras(options, place)
-    (one,) = join([info], state, clock.boot_id, clock.moment(), told)
+    (one,) = join_with_ledger([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
     history = list(_history(options, place, info.id, path))
     if options.json:

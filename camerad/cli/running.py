@@ -61,8 +61,8 @@ class RunningDevice:
         """See `Store.release`."""
         self._post(f"/recordings/{quote(recording)}/release", {"who": who})
 
-    def purge_and_tell(self) -> Purged:
-        """See `Store.purge_and_tell`."""
+    def purge_and_explain(self) -> Purged:
+        """See `Store.purge_and_explain`."""
         return Purged.from_json(self._post("/purge", {}))
 
     def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:  # noqa: ARG002 - the daemon knows its own name

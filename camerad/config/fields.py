@@ -29,7 +29,7 @@ class Range:
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"{plain(self.low)} to {plain(self.high)} {self.unit}".rstrip()
+        return f"{plain_number(self.low)} to {plain_number(self.high)} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def choices_of(setting: Setting) -> tuple[str, ...]:
     return get_args(setting.kind)
 
 
-def plain(number: float) -> str:
+def plain_number(number: float) -> str:
     """A number as a person writes it: 30 and not 30.0, 6000000 and not 6e+06."""
     return str(int(number)) if float(number).is_integer() else str(number)
 

@@ -34,7 +34,7 @@ def add_frames(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def join(gaps: Iterable[Gap], *, touching: bool = True) -> tuple[Gap, ...]:
+def join_gaps(gaps: Iterable[Gap], *, touching: bool = True) -> tuple[Gap, ...]:
     """The same gaps, in order; neighbours of one reason that overlap become one.
 
     touching: those that only touch as well, which is wrong where the picture at which they do so is
@@ -73,7 +73,7 @@ HOLE_US: Final = 500_000
 of any rate the camera runs at, far below what an officer would take for a moment."""
 
 
-class Kept(NamedTuple):
+class FootageEnd(NamedTuple):
     """How far a recording has pictures, or sound. last_us: media time of the last picture, or of
     the first sample of the last unit; end_us: where that ends."""
 
@@ -81,8 +81,8 @@ class Kept(NamedTuple):
     end_us: int
 
 
-def up_to(
-    at_us: int, kept: Kept, gaps: Sequence[Gap], why: str, longest_us: int
+def gaps_until(
+    at_us: int, kept: FootageEnd, gaps: Sequence[Gap], why: str, longest_us: int
 ) -> tuple[Gap, ...]:
     """`gaps`, the last of which says what is missing from what is `kept` up to `at_us`.
 

@@ -152,7 +152,7 @@ def in_one_spelling(
     raw: bytes, kind: type[_T], what: str, free: frozenset[str] = frozenset()
 ) -> _T:
     """JSON as a dataclass, or as whatever `kind` is. what: for messages. free: as in
-    `camerad.container.limits.check`. Raises JwsError, and nothing else."""
+    `camerad.container.limits.check_limits`. Raises JwsError, and nothing else."""
     facts, more = known_part(raw, kind, what, free)
     if more:
         raise JwsError(f"{what} is not in its one spelling")
@@ -170,7 +170,7 @@ def known_part(
         more = canonical(facts) != raw
         spelled = not more or _has_more(raw, facts)
         if spelled and dataclasses.is_dataclass(facts):
-            limits.check(facts, free)
+            limits.check_limits(facts, free)
     except (ValueError, OverflowError, RecursionError) as error:
         # msgspec's errors are ValueErrors, and so are those of text that is no Unicode.
         raise JwsError(f"{what} is wrong: {printable(error)}") from None

@@ -30,7 +30,7 @@ _SHOWN: Final = 40
 """Characters of a wrong value that a message repeats."""
 
 
-def check(payload: object, free: frozenset[str] = frozenset()) -> None:
+def check_limits(payload: object, free: frozenset[str] = frozenset()) -> None:
     """Raises ValueError unless every number and text in a dataclass, at any depth, is in bounds.
 
     free: names of fields whose text may be anything, because people write it.
@@ -70,4 +70,4 @@ def _check(name: str, value: Any, low: int, high: int, free: frozenset[str]) -> 
         for one in value:
             _check(name, one, low, high, free)
     elif dataclasses.is_dataclass(value):
-        check(value, free)
+        check_limits(value, free)

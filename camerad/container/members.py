@@ -1,6 +1,6 @@
 """Finding the members of a recording's file, without judging what they say.
 
-`walk` finds the members of an archive and says where it stopped and why; what a member's content
+`Walk` finds the members of an archive and says where it stopped and why; what a member's content
 says is not looked at (`camerad.container.skeleton` does).
 """
 
@@ -121,12 +121,7 @@ class Walk:
         return self._file.read(min(size, self.size - offset))
 
 
-def walk(file: BinaryIO) -> Walk:
-    """The members of the archive in `file`: see `Walk`."""
-    return Walk(file)
-
-
-def regular(path: str) -> BinaryIO:
+def open_regular(path: str) -> BinaryIO:
     """Open what should be a file of a recording.
 
     Raises NotARecordingError if it is no regular file: a named pipe has no end, and reading a

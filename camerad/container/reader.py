@@ -232,7 +232,7 @@ def _content(
 
 def _only_zeros(source: _Source, offset: int) -> bool:
     """Whether there is nothing but zeros from `offset` on."""
-    there = sparse.pieces(source.descriptor, offset)
+    there = sparse.data_pieces(source.descriptor, offset)
     return all(piece == _ZEROS[: len(piece)] for _, piece in there)
 
 

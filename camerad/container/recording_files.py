@@ -33,7 +33,7 @@ def new_id(directory: str, wall_us: int, known: Iterable[str] = ()) -> str:
     too long. Raises StorageError if the directory cannot be read, and ValueError if wall_us is no
     date.
     """
-    there = (number_of(name) for name in (*names(directory), *known))
+    there = (number_of(name) for name in (*list_names(directory), *known))
     number = 1 + max((one for one in there if one < _UNREACHED), default=0)
     return f"{utc(wall_us):%Y%m%dT%H%M%SZ}-{number:06d}-{secrets.token_hex(4)}"
 
@@ -44,7 +44,7 @@ def number_of(name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def names(directory: str) -> list[str]:
+def list_names(directory: str) -> list[str]:
     """What is in the directory. Raises StorageError."""
     try:
         return os.listdir(directory)

@@ -6,15 +6,13 @@ and for repair to know where a recording goes on. It checks no signature and no 
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from camerad.base.storage_errors import explain
-from camerad.container import jws, ustar
+from camerad.container import jws, sparse, ustar
 from camerad.container.chain import (
     END_NAME,
     HEADER_NAME,
@@ -23,7 +21,14 @@ from camerad.container.chain import (
     commit_name,
     fragment_name,
 )
-from camerad.container.members import Located, NotARecordingError, Stop, StopReason, regular, walk
+from camerad.container.members import (
+    Located,
+    NotARecordingError,
+    Stop,
+    StopReason,
+    Walk,
+    open_regular,
+)
 from camerad.container.statements import (
     COMMIT,
     END,
@@ -38,9 +43,6 @@ from camerad.container.statements import (
 
 _END_WITHIN: Final = 1 << 18
 """How far before a file's end its ``end.jws`` is looked for."""
-
-_PIECE: Final = 1 << 20
-"""Bytes that are read at once to see whether a file is blank."""
 
 _MOST_RESERVED: Final = 64 << 20
 """Bytes; four times what a recorder reserves at once (`camerad.recording.container_writer.STEP`).
@@ -136,7 +138,7 @@ def skeleton(path: str, on_commit: Callable[[FragmentFacts, int], None] | None =
     Raises NotARecordingError without a valid header, and StorageError if the file cannot be read.
     """
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             return _Reader(path, file, on_commit).read()
     except OSError as error:
         raise explain("read the recording", path, error) from error
@@ -148,7 +150,7 @@ def header_of(path: str) -> Header:
     Raises NotARecordingError without a valid one, and StorageError if the file cannot be read.
     """
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             return _Reader(path, file, None).header()[1]
     except OSError as error:
         raise explain("read the recording", path, error) from error
@@ -161,7 +163,7 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     NotARecordingError if it is no regular file, and StorageError if it cannot be read.
     """
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             size = file.seek(0, io.SEEK_END)
             if size % ustar.BLOCK:
                 return None
@@ -187,27 +189,11 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     return None
 
 
-def pieces(file: BinaryIO, at: int = 0) -> Iterator[bytes]:
-    """All that a file has on its storage from `at` on; its holes, which may be a terabyte of zeros
-    that takes no room, are passed over (``SEEK_DATA`` of ``lseek(2)``). Raises OSError."""
-    while True:
-        try:
-            at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return  # there is no more of it
-            raise
-        file.seek(at)
-        piece = file.read(_PIECE)
-        at += len(piece)
-        yield piece
-
-
 def _is_blank(file: BinaryIO) -> bool:
     """Whether a file has nothing but zeros, and no more of them on its storage than a recorder
     reserves: a longer one is none that was only just begun. Raises OSError."""
     read = 0
-    for piece in pieces(file):
+    for _, piece in sparse.data_pieces(file.fileno(), 0):
         read += len(piece)
         if any(piece) or read > _MOST_RESERVED:
             return False
@@ -231,7 +217,7 @@ class _Reader:
         self._path = path
         self._file = file
         self._on_commit = on_commit
-        self._walk = walk(file)
+        self._walk = Walk(file)
         self._members = iter(self._walk)
         self._init: Located | None = None
         self._fragment: Located | None = None

@@ -27,7 +27,7 @@ def next_data(descriptor: int, offset: int) -> int | None:
         raise
 
 
-def pieces(descriptor: int, offset: int) -> Iterator[tuple[int, bytes]]:
+def data_pieces(descriptor: int, offset: int) -> Iterator[tuple[int, bytes]]:
     """What a file has on its storage from `offset` on, a mebibyte at once, and where it lies; what
     is between the pieces are zeros. The descriptor's own offset moves. Raises OSError."""
     while (start := next_data(descriptor, offset)) is not None:

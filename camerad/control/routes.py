@@ -115,7 +115,7 @@ class StoreRequests:
         return await self._do(work)
 
     async def _purge(self, _request: web.Request) -> web.Response:
-        return await self._do(lambda store, _key: store.purge_and_tell().as_json())
+        return await self._do(lambda store, _key: store.purge_and_explain().as_json())
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         """Two steps of an offload: a receipt over copies, then, once that is written down beside
@@ -130,7 +130,7 @@ class StoreRequests:
 
         def work(store: Store, key: SigningKey) -> dict[str, Any]:
             if isinstance(asked, _Receipt):
-                former = identity.ring(store.place.root)
+                former = identity.key_ring(store.place.root)
                 keys = KeyRing([key.public, *former.values()])
                 token = asked.receipt.encode("ascii", "replace")
                 return {"acknowledged": accept_receipt(store, keys, token)}

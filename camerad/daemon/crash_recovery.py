@@ -20,9 +20,9 @@ from camerad.daemon.heartbeat import Heartbeat
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
     from camerad.container.statements import Closing
-    from camerad.store.owed import Owed
     from camerad.store.recovery import Repaired
     from camerad.store.store import Store
+    from camerad.store.unwritten_end import UnwrittenEnd
 
 log = logging.getLogger(__name__)
 
@@ -147,17 +147,17 @@ class CrashRecovery:
                 self._heartbeat.forget(recording)
         return repaired
 
-    def _owed(self, recording: str) -> Owed | None:
+    def _owed(self, recording: str) -> UnwrittenEnd | None:
         """Up to when footage of it was wanted: by its recorder if that ended in this daemon, else
         by what was noted."""
         from camerad.container.gaps import NOT_STORED  # noqa: PLC0415 - slow to import
-        from camerad.store.owed import Owed  # noqa: PLC0415
+        from camerad.store.unwritten_end import UnwrittenEnd  # noqa: PLC0415
 
         closing = self.left.get(recording)
         if closing is not None:
-            return Owed(closing.at_us, NOT_STORED, closing)
+            return UnwrittenEnd(closing.at_us, NOT_STORED, closing)
         noted = None if self._heartbeat is None else self._heartbeat.read(recording)
-        return None if noted is None else Owed(noted.until_us, noted.why)
+        return None if noted is None else UnwrittenEnd(noted.until_us, noted.why)
 
     def repair_all(self, store: Store, key: SigningKey) -> bool:
         """Close what has no end; whether something is left to be tried again.

@@ -22,7 +22,7 @@ from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config import Settings
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.daemon.shift_manager import KeptShift
-from camerad.update.image_version import software
+from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
     from camerad.container.encryption import Sealer
@@ -111,7 +111,7 @@ def open_books(
     durable_files.sync_all()
     told = Orders(settings.device.provision_dir, root)
     found = identity.load_or_create(root, told.retired)
-    former = identity.ring(root)
+    former = identity.key_ring(root)
     if found.replaced is not None:
         log.critical(
             "recordings are signed by the key %s from now on, no longer by %s: give its public "
@@ -160,7 +160,9 @@ def open_books(
 def _tell_of_start(ledger: Ledger, settings: Settings) -> None:
     """Have it say what runs from here on, and by which settings."""
     digest = _digest(str(settings.path))
-    ledger.append("start", software=software(), policy=settings.policy.name, settings=digest)
+    ledger.append(
+        "start", software=software_version(), policy=settings.policy.name, settings=digest
+    )
     if settings.overridden:
         # Whoever set the camera beyond its policy answers for it.
         why = settings.overrides

@@ -38,7 +38,7 @@ from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
 from camerad.provisioning.standing import Standing, standing_of
 from camerad.stream.sound_messages import SoundFormat, SoundNews
-from camerad.update.image_version import software
+from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
@@ -228,7 +228,7 @@ class RecordingManager:
             height=settings.camera.height,
             fps=settings.camera.fps,
             encoder=self.encoder,
-            software=software(),
+            software=software_version(),
             fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=self.wearer,

@@ -395,7 +395,7 @@ class StoreWorker:
             log.info("deleted %s: %s", deletion.id, deletion.why, extra=MessageId.DELETED.extra)
         if self._updates is not None:
             self._updates.deliver(store.ledger)
-        store.ledger.keep_house(self._settings.policy.retention_days)
+        store.ledger.rotate_and_expire(self._settings.policy.retention_days)
         soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:
             if known.id not in self.expiring:

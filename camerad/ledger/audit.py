@@ -18,7 +18,7 @@ from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.severity import Severity
 from camerad.ledger import log_segments
-from camerad.ledger.entries import Entry, Head, parse, parse_carried
+from camerad.ledger.entries import Entry, Head, parse_carried, parse_entry
 from camerad.ledger.entry_types import (
     WHOLE_LEDGER,
     Carried,
@@ -103,10 +103,12 @@ def read_state(directory: str, keys: KeyRing) -> LedgerState:
     nothing older is read, unless something is wrong with it; then all is, as `read_ledger` does it.
     What is found wrong is that one's matter. Raises StorageError.
     """
-    shelf = log_segments.look(directory)
+    shelf = log_segments.list_files(directory)
     name = shelf.name(shelf.newest)
     if name is not None and shelf.newest >= max(shelf.checkpoints, default=0):
-        reading = log_segments.follow(None, shelf.newest, log_segments.read(directory, name), keys)
+        reading = log_segments.read_epoch(
+            None, shelf.newest, log_segments.read_file(directory, name), keys
+        )
         if reading.state is not None and reading.preamble and not reading.damage:
             return reading.state
     return read_ledger(directory, keys)[0]
@@ -130,15 +132,15 @@ def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Ent
 
 def _contents(directory: str) -> Iterator[tuple[int, bytes]]:
     """The epochs whose entries are there: their numbers, and their files."""
-    shelf = log_segments.look(directory)
+    shelf = log_segments.list_files(directory)
     for number in sorted(shelf.epochs | shelf.damaged):
-        yield number, log_segments.read(directory, shelf.name(number) or "")
+        yield number, log_segments.read_file(directory, shelf.name(number) or "")
 
 
 def _entry(token: bytes, keys: KeyRing) -> Entry | None:
     """The entry in a line; None if it is none by one of `keys`."""
     try:
-        return parse(token, keys)
+        return parse_entry(token, keys)
     except jws.JwsError:
         return None
 
@@ -150,7 +152,7 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
     deleted: set[str] = set()
     headers: dict[str, str] = {}
     for number, content in _contents(directory):
-        for _, entry in log_segments.follow(None, number, content, keys).entries:
+        for _, entry in log_segments.read_epoch(None, number, content, keys).entries:
             facts = entry.facts
             if isinstance(facts, Carried):
                 headers |= {one.id: one.header for one in facts.recordings if one.header}
@@ -215,7 +217,7 @@ class _Audit:
         self._keys = keys
         self._witnessed = witnessed.head
         self._caveat = witnessed.caveat
-        self._shelf = log_segments.look(directory)
+        self._shelf = log_segments.list_files(directory)
         self._state: LedgerState | None = LedgerState()
         self._last = LedgerState()
         self._findings: list[LedgerFinding] = []
@@ -300,7 +302,7 @@ class _Audit:
         name = log_segments.checkpoint_name(number)
         try:
             checkpoint = log_segments.parse_checkpoint(
-                log_segments.read(self._directory, name), self._keys
+                log_segments.read_file(self._directory, name), self._keys
             )
         except jws.JwsError as error:
             self._damage(name, 0, str(error))
@@ -320,8 +322,8 @@ class _Audit:
         self._witness(checkpoint.last, checkpoint.final, name, 0)
 
     def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
-        content = log_segments.read(self._directory, name)
-        reading = log_segments.follow(self._state, number, content, self._keys)
+        content = log_segments.read_file(self._directory, name)
+        reading = log_segments.read_epoch(self._state, number, content, self._keys)
         self._told(name, reading.damage)
         for line, entry in reading.entries:
             self._remark(name, line, entry)

@@ -112,7 +112,7 @@ class Entry:
         return getattr(self.facts, "id", None)
 
 
-def fact(kind: str, fields: dict[str, Any]) -> Fact:
+def facts_of_kind(kind: str, fields: dict[str, Any]) -> Fact:
     """Facts of a kind. Raises ValueError if the kind has other fields, or fields of other types, or
     if one of them is out of `camerad.container.limits`: no reader would take such an entry for one.
     """
@@ -120,13 +120,13 @@ def fact(kind: str, fields: dict[str, Any]) -> Fact:
         raise ValueError(f"{kind!r} is no kind of ledger entry; known: {', '.join(KINDS)}")
     try:
         facts = msgspec.json.decode(jws.canonical(KINDS[kind](**fields)), type=KINDS[kind])
-        limits.check(facts, _FREE)
+        limits.check_limits(facts, _FREE)
     except (TypeError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise ValueError(f"these are not the facts of an entry {kind!r}: {error}") from error
     return facts
 
 
-def make(
+def sign_entry(
     key: SigningKey,
     head: Head,
     boot_id: str,
@@ -159,7 +159,7 @@ def make(
     )
 
 
-def parse(token: bytes, keys: KeyRing) -> Entry:
+def parse_entry(token: bytes, keys: KeyRing) -> Entry:
     """The entry that a token is. Raises JwsError or SignatureError unless it is one, in its one
     spelling, by one of `keys`."""
     statement = jws.parse(token)
@@ -226,7 +226,7 @@ class LedgerLine(NamedTuple):
     whole: bool
 
 
-def lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
+def read_lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
     """The lines of an epoch's file; the last one has no newline only if it was cut short."""
     begin = 0
     number = 0
@@ -240,7 +240,7 @@ def lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
             return
         token = content[begin : end - 1]
         try:
-            yield LedgerLine(number, begin, end, parse(token, keys), "", whole=True)
+            yield LedgerLine(number, begin, end, parse_entry(token, keys), "", whole=True)
         except jws.JwsError as error:
             yield LedgerLine(number, begin, end, None, str(error), b"\0" not in token)
         begin = end

@@ -46,7 +46,7 @@ def carry_over(
     if lost is not None and ages.minimum_us(lost) >= limits.MOST_DAYS * DAY:
         lost = None
     referred |= {lost.run} if lost is not None else set()
-    runs = timeline.keeping(referred).runs
+    runs = timeline.keep_needed(referred).runs
     chunks = (_chunks(runs), _chunks(recordings), _chunks(epochs))
     parts = tuple(Carried(*part) for part in zip_longest(*chunks, fillvalue=()))
     begun = EpochBegun(

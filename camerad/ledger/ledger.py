@@ -173,9 +173,9 @@ class Ledger:
         """
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
-        return self._append(entries.fact(kind, facts), happened)
+        return self._append(entries.facts_of_kind(kind, facts), happened)
 
-    def note_loss(self, shown_by: str) -> None:
+    def record_loss(self, shown_by: str) -> None:
         """Write down that entries are lost, which nothing in the ledger itself shows: it was cut
         between two of them, or put back. shown_by: for people. Raises StorageError."""
         with self._lock:
@@ -210,7 +210,7 @@ class Ledger:
                 expired.append(closed.number)
         return tuple(expired)
 
-    def keep_house(self, retention_days: int) -> tuple[int, ...]:
+    def rotate_and_expire(self, retention_days: int) -> tuple[int, ...]:
         """Begin the next epoch if it is time, then `expire`; to be called now and then."""
         with self._lock:
             state = self._state
@@ -231,7 +231,7 @@ class Ledger:
 
     def _open(self, keys: KeyRing, *, expected: bool) -> None:
         durable_files.make_directory(self._directory)
-        shelf = log_segments.look(self._directory)
+        shelf = log_segments.list_files(self._directory)
         for name in shelf.temporary:
             durable_files.remove(os.path.join(self._directory, name))
         number = shelf.newest
@@ -248,18 +248,18 @@ class Ledger:
         if self._state.kid != self._key.public.thumbprint:
             self._append(IdentityEntry(self._key.public.thumbprint, self._state.kid))
 
-    def _resume(self, shelf: log_segments.Shelf, number: int, keys: KeyRing) -> None:
+    def _resume(self, shelf: log_segments.LedgerFiles, number: int, keys: KeyRing) -> None:
         """Go on with the newest epoch, mended where needed."""
         name = shelf.name(number) or ""
-        content = log_segments.read(self._directory, name)
-        reading = log_segments.follow(None, number, content, keys)
+        content = log_segments.read_file(self._directory, name)
+        reading = log_segments.read_epoch(None, number, content, keys)
         former = shelf.name(number - 1)
         if not reading.preamble and former is not None:
             # What this epoch was to begin with has to be taken from the one before.
-            before = log_segments.follow(
-                None, number - 1, log_segments.read(self._directory, former), keys
+            before = log_segments.read_epoch(
+                None, number - 1, log_segments.read_file(self._directory, former), keys
             ).state
-            reading = log_segments.follow(before, number, content, keys)
+            reading = log_segments.read_epoch(before, number, content, keys)
         state = reading.state or LedgerState(head=Head(number, 0, ""))
         path = os.path.join(self._directory, name)
         if reading.damage or number in shelf.damaged:
@@ -291,7 +291,7 @@ class Ledger:
         """Begin again where all entries are gone and only checkpoints are left."""
         lost = log_segments.epoch_name(number + 1)
         try:
-            token = log_segments.read(self._directory, log_segments.checkpoint_name(number))
+            token = log_segments.read_file(self._directory, log_segments.checkpoint_name(number))
             checkpoint = log_segments.parse_checkpoint(token, keys)
             head = Head(number + 1, checkpoint.last, checkpoint.final)
         except jws.JwsError:
@@ -321,8 +321,8 @@ class Ledger:
             facts = [*facts, state.shift]  # a start reads one epoch, and the shift goes on
         content = b""
         for fact in (begun, *carried, *facts, *epoch_start.restate(state)):
-            entry = entries.make(self._key, state.head, boot_id, now, fact)
-            state = state.after(entry)
+            entry = entries.sign_entry(self._key, state.head, boot_id, now, fact)
+            state = state.with_entry(entry)
             content += entry.token + b"\n"
         path = os.path.join(self._directory, log_segments.epoch_name(number))
         try:
@@ -373,8 +373,8 @@ class Ledger:
                 known = state.recordings.get(facts.id)
                 if known is not None and known.held:
                     raise HeldError(f"{facts.id} is held and must not be deleted")
-            entry = entries.make(self._key, state.head, *self.now(), facts, happened=happened)
-            after = state.after(entry)
+            entry = entries.sign_entry(self._key, state.head, *self.now(), facts, happened=happened)
+            after = state.with_entry(entry)
             line = entry.token + b"\n"
             urgent = isinstance(facts, _URGENT)
             try:
@@ -390,7 +390,7 @@ class Ledger:
         """Whether a write that failed for want of room may be done again, in the reserve's."""
         if error.errno not in FULL or self.reserve is None:
             return False
-        return self.reserve.give(wanted, urgent=urgent)
+        return self.reserve.release(wanted, urgent=urgent)
 
     def _write(self, line: bytes) -> None:
         if self._unsynced_name:

@@ -78,7 +78,7 @@ class LedgerState:
         """How many entries the epoch has."""
         return self.head.sequence - self.first + 1
 
-    def after(self, entry: Entry) -> LedgerState:
+    def with_entry(self, entry: Entry) -> LedgerState:
         """The state with one more entry; whether it fits is `misfit`'s matter."""
         state = self._after(entry)
         if entry.unread:
@@ -191,7 +191,7 @@ class LedgerState:
             return False
         return header.clock.boot_us > runs[-1].last_us - UNSAID_US
 
-    def resumed(self, entry: Entry) -> LedgerState:
+    def resumed_at(self, entry: Entry) -> LedgerState:
         """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
         here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
@@ -207,7 +207,7 @@ class LedgerState:
             timeline=timeline,
         )
 
-    def incomplete(self, entry: Entry) -> LedgerState:
+    def incomplete_at(self, entry: Entry) -> LedgerState:
         """The state at `entry`, where a part of what the epoch began with is lost, and what the
         epoch before left is not known either.
 
@@ -245,7 +245,7 @@ class LedgerState:
         return (*self.epochs, closed)
 
 
-def harm(known: RecordingState, state: LedgerState) -> str | None:
+def describe_harm(known: RecordingState, state: LedgerState) -> str | None:
     """What a device's ledger says that came to one of its recordings, for people; None if nothing
     did.
 
@@ -284,7 +284,7 @@ def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     if getattr(facts, "ended_boot", None) == "":
         facts = replace(facts, ended_boot=late.boot_id)  # type: ignore[type-var]
     before = state.recordings.get(late.recording)
-    state = state.after(replace(entry, facts=facts))
+    state = state.with_entry(replace(entry, facts=facts))
     known = state.recordings[late.recording]
     if before is not None and before.held:
         holds = with_holds(before, known.holds).holds

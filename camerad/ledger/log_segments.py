@@ -22,7 +22,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explain
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entries import Entry, Head, LedgerLine, lines, misfit, parse_carried
+from camerad.ledger.entries import Entry, Head, LedgerLine, misfit, parse_carried, read_lines
 from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import EXPIRED, Deleted
@@ -71,7 +71,7 @@ def checkpoint_name(number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class LedgerFiles:
     """Numbers of the epochs in a directory, by the sort of file that there is of them.
 
     temporary: names of files that were never published. others: of what is no part of a ledger.
@@ -95,7 +95,7 @@ class Shelf:
         return damaged_name(number) if number in self.damaged else None
 
 
-def look(directory: str) -> Shelf:
+def list_files(directory: str) -> LedgerFiles:
     """What there is of a ledger. Raises StorageError."""
     found: dict[str, set[int]] = {
         EPOCH_ENDING: set(),
@@ -115,7 +115,7 @@ def look(directory: str) -> Shelf:
             temporary.append(name)
         else:
             others.append(name)
-    return Shelf(
+    return LedgerFiles(
         frozenset(found[EPOCH_ENDING]),
         frozenset(found[DAMAGED_ENDING]),
         frozenset(found[CHECKPOINT_ENDING]),
@@ -124,7 +124,7 @@ def look(directory: str) -> Shelf:
     )
 
 
-def read(directory: str, name: str) -> bytes:
+def read_file(directory: str, name: str) -> bytes:
     """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
     Raises StorageError, also if it is larger than memory should hold: no ledger gets there."""
     path = os.path.join(directory, name)
@@ -179,7 +179,7 @@ class SegmentReading:
     entries: list[tuple[int, Entry]] = field(default_factory=list)
 
 
-def follow(
+def read_epoch(
     before: LedgerState | None, number: int, content: bytes, keys: KeyRing
 ) -> SegmentReading:
     """Read an epoch's file. before: the state at the end of the epoch before, None if that is not
@@ -191,7 +191,7 @@ def follow(
     reading = SegmentReading(before)
     reader = _Reader(reading, before, number)
     suspects: list[LedgerLine] = []
-    for line in lines(content, keys):
+    for line in read_lines(content, keys):
         if line.entry is None:
             suspects.append(line)
             continue
@@ -240,10 +240,10 @@ class _Reader:
             state = self._without_preamble(line.number, entry, state)
         elif not self._inside and not begins:
             reading.damage.append((line.number, "the entry that begins the epoch is missing"))
-            state = (self._before or state).resumed(entry)
+            state = (self._before or state).resumed_at(entry)
             self._complete = False
         self._inside = True
-        reading.state = state.after(entry)
+        reading.state = state.with_entry(entry)
         reading.end = line.end
         reading.entries.append((line.number, entry))
         opening = isinstance(entry.facts, EpochBegun | Carried)
@@ -270,8 +270,8 @@ class _Reader:
         self._reading.damage.append((number, text))
         self._complete = False
         if self._before is None:
-            return state.incomplete(entry)
-        resumed = self._before.resumed(entry)
+            return state.incomplete_at(entry)
+        resumed = self._before.resumed_at(entry)
         return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
 
     def _compare(self, number: int, state: LedgerState) -> Iterator[tuple[int, str]]:

@@ -62,7 +62,7 @@ class Reserve:
         if size is None:
             durable_files.sync_directory(os.path.dirname(self.path))
 
-    def give(self, wanted: int, *, urgent: bool) -> bool:
+    def release(self, wanted: int, *, urgent: bool) -> bool:
         """Make room for so many bytes at least; whether there is that much more room now.
 
         urgent: without it nothing could be deleted. Anything else leaves half of the reserve.

@@ -87,7 +87,7 @@ class BootRun:
         """Uptime of the ledger at a boot time of this run; outside of the run, at its border."""
         return self.uptime_us + min(max(boot_us, self.first_us), self.last_us) - self.first_us
 
-    def seeing(self, moment: Moment, floor_us: int | None = None) -> BootRun:
+    def with_moment(self, moment: Moment, floor_us: int | None = None) -> BootRun:
         """The run with what `moment` says about wall time.
 
         floor_us: true wall time is at least this, if anything is known.
@@ -149,7 +149,7 @@ class Timeline:
             run = BootRun(number, boot_id, boot_us, boot_us, self.uptime_us)
             before = self.runs
         there = Timeline((*before, run), self.synchronised)
-        unsure, run = run, run.seeing(moment, there.wall_at_least_us)
+        unsure, run = run, run.with_moment(moment, there.wall_at_least_us)
         behind_us = run.low_us - unsure.high_us
         if run.synchronised and unsure.source is ClockSource.RTC and behind_us > JUMP_US:
             before = _later(before, behind_us)
@@ -158,7 +158,7 @@ class Timeline:
             synchronised = Synchronised(run.low_us + run.last_us, there.uptime_us)
         return Timeline((*before, run), synchronised)
 
-    def find(self, boot_id: str) -> BootRun | None:
+    def latest_run(self, boot_id: str) -> BootRun | None:
         """The latest run of a boot."""
         return next((run for run in reversed(self.runs) if run.boot_id == boot_id), None)
 
@@ -167,19 +167,21 @@ class Timeline:
 
         It lies on the line of the last one that was, at the last boot time that is known.
         """
-        run = self.find(boot_id)
+        run = self.latest_run(boot_id)
         if run is None or not run.synchronised:
             return None
         return Moment(run.last_us, run.recent_us + run.last_us, ClockSource.SYNCHRONISED)
 
-    def learn(self, number: int, moment: Moment) -> Timeline:
+    def with_wall_time(self, number: int, moment: Moment) -> Timeline:
         """The timeline with a wall time, told later, of the run of that number."""
         return replace(
             self,
-            runs=tuple(run.seeing(moment) if run.number == number else run for run in self.runs),
+            runs=tuple(
+                run.with_moment(moment) if run.number == number else run for run in self.runs
+            ),
         )
 
-    def keeping(self, needed: Iterable[int]) -> Timeline:
+    def keep_needed(self, needed: Iterable[int]) -> Timeline:
         """The timeline without the runs that say nothing about the runs of those numbers."""
         wanted = set(needed)
         kept = {run.number for run in self.runs[-1:]}

@@ -32,7 +32,7 @@ from camerad.container.reader import MemberSeen
 from camerad.office.remux import Mp4Writer
 from camerad.store import verified_copy
 from camerad.verify.checker import Checker
-from camerad.verify.findings import JudgedCommit, Span, extend
+from camerad.verify.findings import JudgedCommit, Span, extend_spans
 from camerad.verify.judge import (
     MayRun,
     MemberReader,
@@ -40,7 +40,7 @@ from camerad.verify.judge import (
     UnreadableError,
     compare_end,
     judge,
-    never,
+    never_runs,
     unreadable,
 )
 from camerad.verify.verdict import Report, Verdict
@@ -171,7 +171,7 @@ def open_recording(
     salvage: bool = False,
     progress: Progress | None = None,
     final: str | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
     """Check the recording in `path` and write it to `output` as a standard, seekable MP4.
 
@@ -202,7 +202,7 @@ def opened(
     salvage: bool = False,
     progress: Progress | None = None,
     final: str | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Iterator[OpenedRecording]:
     """Check the recording in `path` and open it; the MP4 is gone at the end, unless it was
     published as `output`.
@@ -398,7 +398,7 @@ class _Opener:
         # Sound that stands alone is there if it is; beside pictures it is they that count.
         began_us = self._writer.began_us if facts.frames else self._writer.heard_us
         if began_us is not None:
-            extend(self.written, began_us, self._checker.result.time(facts.until_us))
+            extend_spans(self.written, began_us, self._checker.result.time(facts.until_us))
 
     def _understood(
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str

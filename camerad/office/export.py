@@ -48,7 +48,7 @@ from camerad.office.cover_sheet import Delivered, Sheet, render
 from camerad.office.decrypt import Identities, OpenedRecording, UnsealError, opened, terminable
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
-from camerad.verify.judge import MayRun, Progress, never
+from camerad.verify.judge import MayRun, Progress, never_runs
 from camerad.verify.verdict import Report
 
 ENDING: Final = "-export"
@@ -102,7 +102,7 @@ class ExportRequest:
     made_us: int
     final: str | None
     salvage: bool = False
-    may_run: MayRun = never
+    may_run: MayRun = never_runs
 
 
 @dataclass(frozen=True, slots=True)

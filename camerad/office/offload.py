@@ -35,7 +35,7 @@ from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.ledger import read_ledger
-from camerad.ledger.ledger_state import LedgerState, harm
+from camerad.ledger.ledger_state import LedgerState, describe_harm
 from camerad.office.ledger_mirror import mirror_ledger
 from camerad.store import disk, receipts, verified_copy
 from camerad.store.device_client import OffloadError, OffloadSource
@@ -154,7 +154,7 @@ class _Offload:
         if gone:
             self._state = self._device.state()  # what was deleted meanwhile has its tombstone
         for known in self._state.recordings.values():
-            what = harm(known, self._state)
+            what = describe_harm(known, self._state)
             if what is None and known.id in gone and known.deleted is None:
                 what = "its file is gone, and the device's ledger has no deletion of it"
             if what is None and known.id in unread:

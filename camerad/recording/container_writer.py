@@ -144,7 +144,7 @@ class ContainerWriter:
         self.header_sha256: Final = self._chain.previous
         """SHA-256 of the header's statement."""
         sealed = sealer.seal(init)
-        self._init: Content | None = chain.content(sealed)
+        self._init: Content | None = chain.content_of(sealed)
         self._committed = 0
         self._sealed_bytes = 0
         self._reserved = 0
@@ -184,7 +184,7 @@ class ContainerWriter:
             raise ValueError(f"fragment {sequence} comes next, not {facts.sequence}")
         sealed = self._sealer.seal(fragment)
         before = self._chain.previous
-        token = self._chain.commit(chain.content(sealed), facts, self._init)
+        token = self._chain.commit(chain.content_of(sealed), facts, self._init)
         pieces = member(chain.fragment_name(sequence), sealed)
         pieces += member(chain.commit_name(sequence), token)
         self._pending = _Pending(pieces, sequence, len(sealed), before, self._chain.previous)

@@ -29,18 +29,18 @@ from typing import Final
 from camerad.base import durable_files, file_status
 from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import CameradError, StorageError
-from camerad.container import jws, ustar
+from camerad.container import jws, sparse, ustar
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
-from camerad.container.members import regular
+from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import Skeleton, header_of, pieces, skeleton
+from camerad.container.skeleton import Skeleton, header_of, skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
-from camerad.store.listing import Others
+from camerad.store.listing import OtherFiles
 from camerad.store.locations import Place, PlaceKind
-from camerad.store.trust import doubt
+from camerad.store.trust import reason_for_doubt
 
 _HEADER_FIELD: Final = ustar.header(HEADER_NAME, 0)[:100]
 """What a recording's first member begins with: its name, filled up with zeros."""
@@ -53,7 +53,7 @@ class Copies:
     def __init__(
         self,
         place: Place,
-        others: Others,
+        others: OtherFiles,
         recordings: Mapping[str, RecordingState],
         trusted: KeyRing,
     ) -> None:
@@ -63,7 +63,7 @@ class Copies:
         self._trusted = trusted
 
     @property
-    def any(self) -> bool:
+    def exist(self) -> bool:
         """Whether anything lies there beside the recordings, as hardly ever."""
         return bool(self._others.copies or self._others.odd)
 
@@ -79,23 +79,23 @@ class Copies:
         header = known.header or _header_of(named, known.id)
         return [one.path for one in self._of(known.id) if is_copy(one.path, header)] + named
 
-    def unknown(self) -> set[str]:
+    def unknown_ids(self) -> set[str]:
         """Ids of the copies of which the ledger's newest epoch says nothing."""
         return {one.id for one in self._others.copies} - set(self._recordings)
 
-    def buried(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
+    def copies_of_deleted(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
         """Copies of recordings that were deleted. headers: by id, the SHA-256 of their headers."""
         there = self._others.copies
         return [one for one in there if is_copy(one.path, headers.get(one.id, ""))]
 
-    def missing(self) -> Iterator[str]:
+    def ids_of_missing(self) -> Iterator[str]:
         """Ids of the recordings whose file has vanished, and of which there is a copy."""
         for info in self._others.copies:
             known = self._recordings.get(info.id)
             if known is not None and known.missing and is_copy(info.path, known.header):
                 yield info.id
 
-    def rename(self) -> Iterator[Discrepancy]:
+    def restore_names(self) -> Iterator[Discrepancy]:
         """Give whole recordings that are not here under their own names these back."""
         for info in self._others.copies:
             if not self._may_be_renamed(info):
@@ -110,7 +110,7 @@ class Copies:
             text = f"its file was called {name!r}, and has its own name again"
             yield Discrepancy(DiscrepancyKind.RENAMED, info.id, text)
 
-    def told(self) -> Iterator[Discrepancy]:
+    def report(self) -> Iterator[Discrepancy]:
         """What lies beside the recordings, for people."""
         for info in self._others.copies:
             if info.path.endswith(TEMPORARY):
@@ -149,14 +149,14 @@ class Copies:
         known = self._recordings.get(said.header.id)
         if known is not None and known.header == _digest(said):
             return known.deleted is None
-        return not doubt(said, self._trusted)
+        return not reason_for_doubt(said, self._trusted)
 
     def _may_be_renamed(self, info: RecordingInfo) -> bool:
         known = self._recordings.get(info.id)
         if info.final is None or info.path.endswith(TEMPORARY) or self._place.files_of(info.id):
             return False
         said = _said(info.path)
-        if said is None or said.closed_by is None or doubt(said, self._trusted):
+        if said is None or said.closed_by is None or reason_for_doubt(said, self._trusted):
             return False
         if known is None:
             return self._place.kind is PlaceKind.OFFICE
@@ -180,9 +180,9 @@ def is_copy(path: str, header: str) -> bool:
 def _goes_on_with_another(path: str, offset: int) -> bool:
     """Whether there is a recording's header in what lies behind `offset`, or nobody can tell."""
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             before = b""
-            for piece in pieces(file, offset):
+            for _, piece in sparse.data_pieces(file.fileno(), offset):
                 if _HEADER_FIELD in before + piece:
                     return True
                 before = piece[-len(_HEADER_FIELD) :]

@@ -23,7 +23,7 @@ from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import explain
 from camerad.container import jws
-from camerad.container.members import regular
+from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import Skeleton, skeleton
 from camerad.ledger.recording_state import RecordingState
@@ -35,7 +35,7 @@ class NotTheRecordingError(StorageError):
     exit_code: ClassVar[int] = 2  # as `camerad evidence verify` says it
 
 
-def check(known: RecordingState, paths: Sequence[str]) -> None:
+def check_deletable(known: RecordingState, paths: Sequence[str]) -> None:
     """Return if these files are the recording, and can be removed. paths: all of them.
 
     Raises NotTheRecordingError if one is something else, and StorageError if one cannot be read or
@@ -66,7 +66,7 @@ def check_plain(path: str) -> None:
             "recording: it is left as it is, and nothing is called deleted; see what put it there"
         )
     try:
-        with regular(path) as file:
+        with open_regular(path) as file:
             file.read(1)
     except OSError as error:
         raise explain("read the recording", path, error) from error

@@ -73,13 +73,13 @@ class Deleter:
                     continue
                 yield Discrepancy(DiscrepancyKind.DELETED, known.id, "its deletion was completed")
 
-    def remove_buried(self, copies: Copies) -> Iterator[Discrepancy]:
+    def remove_copies_of_deleted(self, copies: Copies) -> Iterator[Discrepancy]:
         """Remove copies of what was deleted so long ago that only older epochs know it."""
-        unknown = copies.unknown()
+        unknown = copies.unknown_ids()
         if not unknown or self.ledger.state.unread:
             return
         headers = tombstones(self.ledger.directory, self.ledger.keys, unknown)
-        for info in copies.buried(headers):
+        for info in copies.copies_of_deleted(headers):
             durable_files.remove(info.path, missing_ok=True)
             yield Discrepancy(
                 DiscrepancyKind.DELETED, info.id, f"{info.path} was a copy of it, and is deleted"
@@ -95,14 +95,14 @@ class Deleter:
         for one in self.complete_deletions(copies, errors):
             if not one.alarm:  # what is left there is in `errors`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
-        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.missing())):
+        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.ids_of_missing())):
             known = candidate.known
             try:
                 paths = copies.files_of(known)
                 if self._stays_as_changed(candidate, paths):
                     continue
                 if paths:
-                    deletable.check(known, paths)
+                    deletable.check_deletable(known, paths)
                 elif not self._is_gone(place, known):
                     continue  # it may be where nobody could look, or another file has its name
             except StorageError as error:
@@ -129,7 +129,7 @@ class Deleter:
                 except StorageError as error:
                     errors.append(error)
             days = max((one.retention_days for one in recordings), default=0)
-            self.ledger.keep_house(max(days, OFFICE_LEDGER_DAYS))
+            self.ledger.rotate_and_expire(max(days, OFFICE_LEDGER_DAYS))
         return deleted, errors
 
     def make_room(self, copies: Copies, wanted: int) -> list[Deletion]:
@@ -141,7 +141,7 @@ class Deleter:
                 break
             try:
                 paths = copies.files_of(candidate.known)
-                deletable.check(candidate.known, paths)
+                deletable.check_deletable(candidate.known, paths)
             except StorageError as error:
                 self.log_once(error)  # others may make room
                 continue

@@ -51,7 +51,7 @@ class Discrepancy:
         return printable(f"{self.id}: {self.text}")
 
 
-def taken_in(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
+def describe_takeover(info: RecordingInfo, kind: str, known: RecordingState | None) -> Discrepancy:
     """What an entry of that kind wrote down about a file. known: what the ledger knew before."""
     if known is not None and known.missing:
         return Discrepancy(DiscrepancyKind.FOUND, info.id, "its file, which had vanished, is back")

@@ -141,7 +141,7 @@ def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
     return keys.pop(current), list(keys.values())
 
 
-def ring(state_dir: str) -> KeyRing:
+def key_ring(state_dir: str) -> KeyRing:
     """Every key that this device ever had, as far as their files can be read.
 
     A damaged one is logged and left out: it must not keep the camera from recording. Raises

@@ -13,7 +13,7 @@ from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_state import Held, RecordingState
-from camerad.store.listing import INTERRUPTED, RECORDING, Listing, Others
+from camerad.store.listing import INTERRUPTED, RECORDING, Listing, OtherFiles
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.retention import WARNING_US, days_left, left_us
 from camerad.store.trust import facts_from, is_vouched
@@ -90,7 +90,7 @@ class Stored:
         }
 
 
-def join(
+def join_with_ledger(
     infos: Iterable[RecordingInfo],
     state: LedgerState | None,
     boot_id: str,
@@ -148,12 +148,12 @@ def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
     return replace(info, state=INTERRUPTED)
 
 
-def others_in(place: Place, listing: Listing | None = None) -> Others:
+def others_in(place: Place, listing: Listing | None = None) -> OtherFiles:
     """What lies beside the recordings in a place, copies of recordings above all, so far as it
     could be looked into."""
     listing = listing or Listing()
     found = [listing.others(directory) for directory in place.shelves]
-    return Others(
+    return OtherFiles(
         tuple(seen_in(place, info) for one in found for info in one.copies),
         tuple(odd for one in found for odd in one.odd),
         tuple(error for one in found for error in one.failed),

@@ -19,7 +19,14 @@ from camerad.base.message_ids import MessageId
 from camerad.base.storage_errors import explain
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import ID, SUFFIX, UNREADABLE, is_locked, names, number_of
+from camerad.container.recording_files import (
+    ID,
+    SUFFIX,
+    UNREADABLE,
+    is_locked,
+    list_names,
+    number_of,
+)
 from camerad.container.skeleton import header_of, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo, Tally
 
@@ -40,7 +47,7 @@ class RenamedError(NotARecordingError):
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class OtherFiles:
     """What lies in a directory beside its recordings.
 
     copies: files that are a recording by their content, and have another name than it has. odd:
@@ -76,7 +83,7 @@ class Listing:
         known, seen = self._known, {}
         found = []
         failed = {}
-        for name in names(directory):
+        for name in list_names(directory):
             if not name.endswith(SUFFIX) or ID.fullmatch(name.removesuffix(SUFFIX)) is None:
                 continue
             path = os.path.join(directory, name)
@@ -140,7 +147,7 @@ class Listing:
             )
             return key, None
 
-    def others(self, directory: str) -> Others:
+    def others(self, directory: str) -> OtherFiles:
         """What else is in `directory`. A directory that cannot be read is odd itself.
 
         Of files that have a recording's name only those are looked at that the last `read` found to
@@ -150,9 +157,9 @@ class Listing:
         copies, odd = [], []
         failed: list[StorageError] = []
         try:
-            there = sorted(names(directory))
+            there = sorted(list_names(directory))
         except StorageError as error:
-            return Others((), ((directory, str(error)),), (error,))
+            return OtherFiles((), ((directory, str(error)),), (error,))
         for name in there:
             path = os.path.join(directory, name)
             own = name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
@@ -184,7 +191,7 @@ class Listing:
         before = self._others.items()
         self._others = {one: it for one, it in before if os.path.dirname(one) != directory} | seen
         copies.sort(key=lambda info: (number_of(info.id), info.id), reverse=True)
-        return Others(tuple(copies), tuple(odd), tuple(failed))
+        return OtherFiles(tuple(copies), tuple(odd), tuple(failed))
 
 
 def _other(path: str, state: os.stat_result) -> RecordingInfo | str:

@@ -30,7 +30,7 @@ from camerad.base.storage_errors import FORBIDDEN
 from camerad.base.text import count, printable
 from camerad.container.keys import KeyFileError, KeyRing, read_public_key
 from camerad.container.limits import MOST_DAYS
-from camerad.container.recording_files import UNREADABLE, names
+from camerad.container.recording_files import UNREADABLE, list_names
 from camerad.container.severity import Severity
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo
@@ -59,7 +59,7 @@ class Deletion:
     bytes: int
 
 
-class Why(StrEnum):
+class ReasonKind(StrEnum):
     """What keeps recordings beyond their day."""
 
     LEDGER_UNREAD = "ledger_unread"
@@ -85,16 +85,16 @@ class Why(StrEnum):
 
 
 _CODES: Final = {
-    Why.LEDGER_UNREAD: NOT_AUTHENTIC,
-    Why.LEDGER_DAMAGED: NOT_AUTHENTIC,
-    Why.MISSING: NOT_AUTHENTIC,
-    Why.CHANGED: NOT_AUTHENTIC,
-    Why.AWAY: NOT_AUTHENTIC,
-    Why.NOT_VOUCHED: NOT_AUTHENTIC,
-    Why.UNREADABLE: EX_IOERR,
-    Why.KEY_UNKNOWN: EX_USAGE,
-    Why.NOT_TAKEN_OVER: EX_TEMPFAIL,
-    Why.CLOCK: EX_TEMPFAIL,
+    ReasonKind.LEDGER_UNREAD: NOT_AUTHENTIC,
+    ReasonKind.LEDGER_DAMAGED: NOT_AUTHENTIC,
+    ReasonKind.MISSING: NOT_AUTHENTIC,
+    ReasonKind.CHANGED: NOT_AUTHENTIC,
+    ReasonKind.AWAY: NOT_AUTHENTIC,
+    ReasonKind.NOT_VOUCHED: NOT_AUTHENTIC,
+    ReasonKind.UNREADABLE: EX_IOERR,
+    ReasonKind.KEY_UNKNOWN: EX_USAGE,
+    ReasonKind.NOT_TAKEN_OVER: EX_TEMPFAIL,
+    ReasonKind.CLOCK: EX_TEMPFAIL,
 }
 
 
@@ -103,7 +103,7 @@ class Reason:
     """Why recordings may be kept beyond their day. text: a sentence, with what to do. exit_code: of
     a command for which this is the gravest."""
 
-    why: Why
+    why: ReasonKind
     text: str
     exit_code: int
 
@@ -112,12 +112,12 @@ class Reason:
         return asdict(self)
 
 
-def failed(error: StorageError) -> Reason:
+def reason_of_error(error: StorageError) -> Reason:
     """The reason that an error of the storage is."""
     if isinstance(error, NotTheRecordingError):
-        return Reason(Why.CHANGED, str(error), _CODES[Why.CHANGED])
-    code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[Why.UNREADABLE]
-    return Reason(Why.UNREADABLE, str(error), code)
+        return Reason(ReasonKind.CHANGED, str(error), _CODES[ReasonKind.CHANGED])
+    code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[ReasonKind.UNREADABLE]
+    return Reason(ReasonKind.UNREADABLE, str(error), code)
 
 
 def exit_code(reasons: Iterable[Reason]) -> int:
@@ -162,12 +162,13 @@ class Purged:
         return cls(
             tuple(Deletion(**one) for one in answer["deleted"]),
             tuple(
-                Reason(Why(one["why"]), one["text"], one["exit_code"]) for one in answer["reasons"]
+                Reason(ReasonKind(one["why"]), one["text"], one["exit_code"])
+                for one in answer["reasons"]
             ),
         )
 
 
-def reasons(
+def find_reasons(
     place: Place,
     state: LedgerState,
     present: tuple[str, Moment],
@@ -187,19 +188,19 @@ def reasons(
         *_by_ledger(place, state, present, kept),
         *_by_loss(place, state, present),
         *_by_device_ledgers(place, state, trusted),
-        *map(failed, errors),
+        *map(reason_of_error, errors),
         *_by_files(place, state, kept, trusted, infos),
     ]
     if kept and not present[1].trusted:
-        found.append(Reason(Why.CLOCK, _clock(place), _CODES[Why.CLOCK]))
+        found.append(Reason(ReasonKind.CLOCK, _clock(place), _CODES[ReasonKind.CLOCK]))
     found = list(dict.fromkeys(found))  # what several of these meet is said once
     order = [_GRAVEST_FIRST.index(one.exit_code) for one in found]
     return tuple(one for _, one in sorted(zip(order, found, strict=True), key=lambda one: one[0]))
 
 
-def damaged(text: str) -> Reason:
+def reason_of_damage(text: str) -> Reason:
     """The reason that damage of a ledger is. text: what is wrong with it."""
-    return Reason(Why.LEDGER_DAMAGED, text, _CODES[Why.LEDGER_DAMAGED])
+    return Reason(ReasonKind.LEDGER_DAMAGED, text, _CODES[ReasonKind.LEDGER_DAMAGED])
 
 
 def _by_ledger(
@@ -212,14 +213,14 @@ def _by_ledger(
             "there may be holds in them, so nothing is deleted: a later version wrote them; "
             "install that, and purge again"
         )
-        yield Reason(Why.LEDGER_UNREAD, text, _CODES[Why.LEDGER_UNREAD])
+        yield Reason(ReasonKind.LEDGER_UNREAD, text, _CODES[ReasonKind.LEDGER_UNREAD])
     if state.lost is None:
         return
     lost_us = state.ages(*present).minimum_us(state.lost)
     days = [one.retention_days - lost_us // DAY for one in kept]
     days = [one for one in days if one > 0]
     if days:
-        yield damaged(
+        yield reason_of_damage(
             f"{place.ledger}: the ledger lost entries, and holds may be among them: place every "
             "hold again that should be there ('camerad evidence hold'). "
             f"{count(len(days), 'recording')} that are not held count their days once more since "
@@ -240,7 +241,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file has vanished, and no deletion of it was ever noted{held}: "
                 "find out where it is, and put it back"
             )
-            yield Reason(Why.MISSING, text, _CODES[Why.MISSING])
+            yield Reason(ReasonKind.MISSING, text, _CODES[ReasonKind.MISSING])
         elif not known.here:
             continue
         elif known.changed is not None:
@@ -248,7 +249,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
                 f"{known.id}: its file is not the one that was taken over{held}: see what is wrong "
                 f"with 'camerad evidence verify {known.id} --state {place.root}'"
             )
-            yield Reason(Why.CHANGED, text, _CODES[Why.CHANGED])
+            yield Reason(ReasonKind.CHANGED, text, _CODES[ReasonKind.CHANGED])
         elif is_away(whole, known) and not whole.files_of(known.id):
             away[known.device] += 1
     for device, number in sorted(away.items()):
@@ -256,7 +257,7 @@ def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> I
             f"{place.root}: the directory of the camera {printable(device)!r} is away, with "
             f"{count(number, 'recording')}, of which nothing can be said: mount it, or put it back"
         )
-        yield Reason(Why.AWAY, text, _CODES[Why.AWAY])
+        yield Reason(ReasonKind.AWAY, text, _CODES[ReasonKind.AWAY])
 
 
 def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> Iterator[Reason]:
@@ -266,13 +267,13 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
         if not holding.listed or holding_stem(os.path.basename(holding.root)) not in devices:
             continue
         try:
-            there = file_status.is_directory(holding.ledger) and names(holding.ledger)
+            there = file_status.is_directory(holding.ledger) and list_names(holding.ledger)
             keys = trusted
             with contextlib.suppress(KeyFileError):
                 keys = KeyRing([read_public_key(holding.key)])
             found = read_ledger(holding.ledger, keys)[1] if there else []
         except StorageError as error:
-            yield failed(error)
+            yield reason_of_error(error)
             continue
         damage = next((str(one) for one in found if one.severity is Severity.DAMAGE), None)
         if not there:
@@ -280,9 +281,11 @@ def _by_device_ledgers(place: Place, state: LedgerState, trusted: KeyRing) -> It
                 f"{holding.ledger}: the copy of the camera's ledger is gone, so nobody can tell "
                 "whether recordings are: offload the camera once more"
             )
-            yield damaged(text)
+            yield reason_of_damage(text)
         elif damage is not None:
-            yield damaged(f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}")
+            yield reason_of_damage(
+                f"{holding.ledger}: the copy of the camera's ledger is damaged: {damage}"
+            )
 
 
 def _by_files(
@@ -304,10 +307,12 @@ def _by_files(
         try:
             said = skeleton(path)
         except StorageError as error:
-            yield failed(error)
+            yield reason_of_error(error)
             continue
         except (CameradError, ValueError, ArithmeticError) as error:
-            yield Reason(Why.UNREADABLE, f"{recording}: {error}", _CODES[Why.UNREADABLE])
+            yield Reason(
+                ReasonKind.UNREADABLE, f"{recording}: {error}", _CODES[ReasonKind.UNREADABLE]
+            )
             continue
         if said.kid not in trusted and place.kind is PlaceKind.OFFICE:
             strangers[said.header.device, said.kid] += 1
@@ -318,7 +323,7 @@ def _by_files(
                 f"{recording}: nothing of what this file says is believed, and it is kept for up "
                 f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
-            yield Reason(Why.NOT_VOUCHED, text, _CODES[Why.NOT_VOUCHED])
+            yield Reason(ReasonKind.NOT_VOUCHED, text, _CODES[ReasonKind.NOT_VOUCHED])
     for (device, kid), number in sorted(strangers.items()):
         text = (
             f"{printable(device)}: the key of this camera ({kid}) is not enrolled, so "
@@ -326,12 +331,12 @@ def _by_files(
             "whatever the policy says: enrol it ('camerad provision collect'), or name its public "
             f"key: camerad evidence purge {place.root} --key FILE"
         )
-        yield Reason(Why.KEY_UNKNOWN, text, _CODES[Why.KEY_UNKNOWN])
+        yield Reason(ReasonKind.KEY_UNKNOWN, text, _CODES[ReasonKind.KEY_UNKNOWN])
     if waiting:
         text = (
             f"{count(waiting, 'recording')} not taken over yet, which may be due: purge does both"
         )
-        yield Reason(Why.NOT_TAKEN_OVER, text, _CODES[Why.NOT_TAKEN_OVER])
+        yield Reason(ReasonKind.NOT_TAKEN_OVER, text, _CODES[ReasonKind.NOT_TAKEN_OVER])
 
 
 def _clock(place: Place) -> str:

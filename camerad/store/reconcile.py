@@ -16,18 +16,18 @@ from camerad.base.safe_read import sha256_plain
 from camerad.container.keys import KeyRing
 from camerad.container.limits import MOST_DAYS
 from camerad.container.members import NotARecordingError
-from camerad.container.recording_files import ID, UNREADABLE, names
+from camerad.container.recording_files import ID, UNREADABLE, list_names
 from camerad.container.skeleton import Skeleton, skeleton
 from camerad.container.statements import RECOVERED, RecordingInfo
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.ledger_state import UNSAID_US
 from camerad.ledger.recording_state import RecordingState
 from camerad.store import receipts
-from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, taken_in
+from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem
 from camerad.store.receipts import Copied
-from camerad.store.trust import doubt, facts_from, is_vouched, unvouched_facts
+from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 
 
 def is_away(place: Place, known: RecordingState) -> bool:
@@ -61,7 +61,7 @@ class Comparison:
         self._closed: set[str] = set()
         self.unread: list[StorageError] = []
 
-    def run(self) -> list[Discrepancy]:
+    def compare_all(self) -> list[Discrepancy]:
         """Everything that differs. Raises StorageError if the ledger or a directory fails; the next
         comparison finds the rest."""
         found: list[Discrepancy] = []
@@ -88,7 +88,7 @@ class Comparison:
                 found.append(self._unlisted(known, paths))
         return found
 
-    def some(self) -> list[Discrepancy]:
+    def compare_given(self) -> list[Discrepancy]:
         """What differs about the recordings of `infos`, nothing being said of the others. Raises as
         `run`."""
         about = self._infos[0].id if len(self._infos) == 1 else ""
@@ -132,7 +132,7 @@ class Comparison:
             said = skeleton(info.path)
             if said.header.id != info.id:
                 raise NotARecordingError(info.path, "it was replaced just now")
-            doubted = doubt(said, self._trusted) or self._doubt_here(said, receipted)
+            doubted = reason_for_doubt(said, self._trusted) or self._doubt_here(said, receipted)
             kind = self._kind(said, known)
             facts = facts_from(said, kind, own=self._place.kind is PlaceKind.DEVICE)
         except (CameradError, ValueError, ArithmeticError) as error:
@@ -144,12 +144,14 @@ class Comparison:
             lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
             if lasted_us >= UNSAID_US:
                 # Before the recording is known: afterwards nothing would show it any more.
-                self._ledger.note_loss(f"the ledger has lost entries: it says nothing of {info.id}")
+                self._ledger.record_loss(
+                    f"the ledger has lost entries: it says nothing of {info.id}"
+                )
         try:
             self._ledger.append(kind, **facts)
         except ValueError as error:
             return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
-        return taken_in(info, kind, known)
+        return describe_takeover(info, kind, known)
 
     def _unlisted(self, known: RecordingState, paths: Sequence[str]) -> Discrepancy:
         """About files that have a recording's name and are not listed as one.
@@ -183,7 +185,7 @@ class Comparison:
     def _put_aside(self) -> Iterator[Discrepancy]:
         """Files that repair put aside, written down, so that they have an end too."""
         for directory in self._place.shelves:
-            for name in sorted(names(directory)):
+            for name in sorted(list_names(directory)):
                 if not name.endswith(UNREADABLE) or not ID.fullmatch(name[: -len(UNREADABLE)]):
                     continue
                 known = self._ledger.state.recordings.get(name)

@@ -36,21 +36,21 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.text import count
 from camerad.container import chain, jws, sparse, ustar
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.members import Located, NotARecordingError, regular
+from camerad.container.members import Located, NotARecordingError, open_regular
 from camerad.container.recording_files import (
     ID,
     SUFFIX,
     UNREADABLE,
     is_locked,
+    list_names,
     lock,
-    names,
     number_of,
 )
 from camerad.container.skeleton import ClosedBy, Committed, Point, Skeleton, end_of, skeleton
 from camerad.container.statements import END, Header, RecordingEnd
 from camerad.container.ustar import member
 from camerad.recording.container_writer import STEP
-from camerad.store.owed import Owed, recovered
+from camerad.store.unwritten_end import UnwrittenEnd, make_closing
 
 TORN: Final = ".torn"
 """Ending of the side file that holds a torn tail while its recording is repaired."""
@@ -112,7 +112,7 @@ def newest_first(directory: str) -> list[str]:
     """Paths of all files that should be recordings, the newest first. Raises StorageError."""
     found = [
         (number_of(name), os.path.join(directory, name))
-        for name in names(directory)
+        for name in list_names(directory)
         if name.endswith(SUFFIX) and ID.fullmatch(name.removesuffix(SUFFIX)) is not None
     ]
     return [path for _, path in sorted(found, reverse=True)]
@@ -123,7 +123,7 @@ def unfinished(directory: str) -> list[str]:
 
     Looks at the last bytes of each file only. Raises StorageError.
     """
-    there = names(directory)
+    there = list_names(directory)
     return [
         path
         for path in newest_first(directory)
@@ -152,13 +152,16 @@ def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repair
             yield _result(path, RepairOutcome.FAILED, str(error))
 
 
-def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -> Repaired:
+def repair(
+    path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None = None
+) -> Repaired:
     """Close the recording at `path` if it has no end. Raises StorageError.
 
-    key: the device's; it must be the one that the recording was begun with. clock: says when. owed:
-    up to when its footage was wanted, if that is known.
-    What lies there under a recording's name and is no file, or may not be opened, is left as it is:
-    no recorder made it, and it keeps nothing else from being repaired.
+    key: the device's; it must be the one that the recording was begun with. clock: says when.
+    unwritten: up to when its footage was wanted, if that is known.
+
+    What lies under a recording's name and is no file, or may not be opened, is left as it is: no
+    recorder made it. The others are repaired all the same.
     """
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -168,20 +171,20 @@ def repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None = None) -
     except OSError as error:
         raise storage_errors.explain("look at the file", path, error) from error
     try:
-        return _repair(path, key, clock, owed)
+        return _repair(path, key, clock, unwritten)
     except StorageError as error:
         if error.errno not in _NOT_OURS:
             raise
         return _result(path, RepairOutcome.FAILED, str(error))
 
 
-def _repair(path: str, key: SigningKey, clock: Clock, owed: Owed | None) -> Repaired:
+def _repair(path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | None) -> Repaired:
     descriptor = durable_files.open_existing(path)
     try:
         if _runs(descriptor, path):
             return _result(path, RepairOutcome.RUNNING, "it is being recorded")
         lock(descriptor, path)
-        return _Repair(descriptor, path, key, clock, owed).run()
+        return _Repair(descriptor, path, key, clock, unwritten).run()
     finally:
         durable_files.close(descriptor, path)
 
@@ -190,14 +193,19 @@ class _Repair:
     """One repair, the file being open and locked."""
 
     def __init__(
-        self, descriptor: int, path: str, key: SigningKey, clock: Clock, owed: Owed | None
+        self,
+        descriptor: int,
+        path: str,
+        key: SigningKey,
+        clock: Clock,
+        unwritten: UnwrittenEnd | None,
     ) -> None:
         self._descriptor = descriptor
         self._path = path
         self._side = path.removesuffix(SUFFIX) + TORN
         self._key = key
         self._clock = clock
-        self._owed = owed
+        self._unwritten = unwritten
 
     def run(self) -> Repaired:
         try:
@@ -271,8 +279,8 @@ class _Repair:
                 durable_files.publish(self._side, tail)
         statements = chain.Chain(self._key, point.previous, point.commits)
         clock = self._clock
-        closing = recovered(header, point, self._owed, clock.boot_id, clock.moment())
-        token = statements.end(closing, chain.content(tail) if tail else None)
+        closing = make_closing(header, point, self._unwritten, clock.boot_id, clock.moment())
+        token = statements.end(closing, chain.content_of(tail) if tail else None)
         pieces = member(chain.TORN_NAME, tail) if tail else []
         pieces += [*member(chain.END_NAME, token), ustar.END]
         size = durable_files.write(descriptor, pieces, point.offset, path)
@@ -355,7 +363,7 @@ class _Repair:
     def _stored(self, offset: int) -> Iterator[tuple[int, bytes]]:
         """What the file has on its storage from there on, and where it lies; the rest are zeros."""
         try:
-            yield from sparse.pieces(self._descriptor, offset)
+            yield from sparse.data_pieces(self._descriptor, offset)
         except OSError as error:
             raise storage_errors.explain("read the recording", self._path, error) from error
 
@@ -375,7 +383,7 @@ class _Repair:
     def _kept(self) -> bytes | None:
         """The torn tail that an earlier repair put aside."""
         try:
-            with regular(self._side) as file:
+            with open_regular(self._side) as file:
                 return file.read(LONGEST_TAIL)
         except FileNotFoundError:
             return None

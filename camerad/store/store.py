@@ -36,14 +36,14 @@ from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
 from camerad.base.text import printable
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.container.recording_files import ID, SUFFIX, names
+from camerad.container.recording_files import ID, SUFFIX, list_names
 from camerad.ledger.ledger import Ledger
 from camerad.ledger.reserved_space import Reserve
 from camerad.store import deletable, disk, holds, identity
 from camerad.store.copies import Copies
 from camerad.store.deletion import Deleter
 from camerad.store.discrepancies import Discrepancy
-from camerad.store.inventory import Stored, join, list_place, others_in, seen_in
+from camerad.store.inventory import Stored, join_with_ledger, list_place, others_in, seen_in
 from camerad.store.listing import Listing, read_info
 from camerad.store.locations import (
     Place,
@@ -52,7 +52,7 @@ from camerad.store.locations import (
     office_place,
     place_of,
 )
-from camerad.store.purging import Deletion, Purged, reasons
+from camerad.store.purging import Deletion, Purged, find_reasons
 from camerad.store.reconcile import Comparison
 from camerad.store.retention import Candidate, due
 
@@ -154,7 +154,7 @@ class Store:
         """The recordings that are here: flagged first, then the newest. Raises StorageError."""
         boot_id, now = self.ledger.now()
         infos = list_place(self.place, self._listing)
-        return join(infos, self.ledger.state, boot_id, now)
+        return join_with_ledger(infos, self.ledger.state, boot_id, now)
 
     def _copies(self, place: Place) -> Copies:
         """Copies as they are now. The names that are recordings' own were looked at by the last
@@ -179,16 +179,16 @@ class Store:
         left: list[StorageError] = []
         found = [
             *self._deleter.complete_deletions(copies, left),
-            *self._deleter.remove_buried(copies),
+            *self._deleter.remove_copies_of_deleted(copies),
         ]
-        if copies.any:
-            found += self._copies(place).rename()
+        if copies.exist:
+            found += self._copies(place).restore_names()
         if found:
             infos = list_place(place, self._listing)
         comparison = Comparison(place, self.ledger, self._trusted, infos)
-        found += comparison.run()
-        if copies.any:
-            found += self._copies(place).told()
+        found += comparison.compare_all()
+        if copies.exist:
+            found += self._copies(place).report()
         directories = (one.error for one in place.unread)
         failed = (*self._listing.failed.values(), *copies.failed)
         self.unread = (*directories, *failed, *comparison.unread, *left)
@@ -202,7 +202,7 @@ class Store:
         is a matter of that."""
         known = self.ledger.state.recordings
         place = self.place
-        there = {name for directory in place.shelves for name in names(directory)}
+        there = {name for directory in place.shelves for name in list_names(directory)}
         new = {stem for name in there if (stem := name.removesuffix(SUFFIX)) != name} - set(known)
         infos = []
         failed = []
@@ -218,7 +218,7 @@ class Store:
                     extra=MessageId.NOT_LISTED.extra,
                 )
         comparison = Comparison(place, self.ledger, self._trusted, infos)
-        found = comparison.some()
+        found = comparison.compare_given()
         self.unread = (*(one.error for one in place.unread), *failed, *comparison.unread)
         for one in found:
             _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
@@ -256,14 +256,14 @@ class Store:
                 raise error
         return deleted
 
-    def purge_and_tell(self) -> Purged:
+    def purge_and_explain(self) -> Purged:
         """The same for whoever asked for it, with everything that keeps a recording beyond its day.
         Raises StorageError if the ledger fails."""
         place = self.place
         deleted, errors = self._deleter.purge(place, self._copies(place))
         # A device's own recordings reach its ledger by themselves, while they are made.
         infos = list_place(place, self._listing) if place.kind is PlaceKind.OFFICE else ()
-        told = reasons(
+        told = find_reasons(
             place,
             self.ledger.state,
             self.ledger.now(),
@@ -284,7 +284,7 @@ def had_ledger(place: Place) -> bool:
     """Whether something else than its ledger shows that a device had one: it has it before it makes
     a recording, and before its key is confirmed. Raises StorageError."""
     recordings = place.holdings[0].recordings
-    there = names(recordings) if file_status.is_directory(recordings, linked=True) else []
+    there = list_names(recordings) if file_status.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
     return recorded or identity.is_confirmed(place.root)
 

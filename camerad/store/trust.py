@@ -21,7 +21,7 @@ from camerad.container.statements import RECOVERED
 from camerad.ledger.recording_state import RecordingState
 
 
-def doubt(said: Skeleton, keys: KeyRing) -> str:
+def reason_for_doubt(said: Skeleton, keys: KeyRing) -> str:
     """Why what a file says is not believed; "" if one of `keys` vouches for it."""
     statements = [said.statement]
     if said.closed_by is not None:

@@ -20,7 +20,7 @@ SYSTEM_CONF: Final = "/etc/rauc/system.conf"
 CMDLINE: Final = "/proc/cmdline"
 
 
-def slot(cmdline: str = CMDLINE) -> str:
+def running_slot(cmdline: str = CMDLINE) -> str:
     """The slot that runs. Raises UpdateError if this is no system in a slot."""
     try:
         with open(cmdline, encoding="utf-8", errors="replace") as file:
@@ -36,7 +36,9 @@ def slot(cmdline: str = CMDLINE) -> str:
     return match[1]
 
 
-def running(card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE) -> RunningVersion:
+def running_version(
+    card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE
+) -> RunningVersion:
     """Raises UpdateError."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -49,4 +51,6 @@ def running(card: BootSelection, conf: str = SYSTEM_CONF, cmdline: str = CMDLINE
             f"{conf}: the system does not say which updates are for it ({error}): it was built "
             "without a keyring (KEYRING=), so updates are not for it"
         ) from error
-    return RunningVersion(compatible, image_version() or "", minimum, slot(cmdline), card.primary)
+    return RunningVersion(
+        compatible, image_version() or "", minimum, running_slot(cmdline), card.primary
+    )

@@ -84,7 +84,7 @@ class UpdateFile:
         return self.read().state
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Whoever begins an installation or a trial does so within this: two installations at once
         would write one slot. Raises NotNowError, at once, if another process is at it."""
         try:
@@ -116,7 +116,7 @@ class UpdateFile:
             durable_files.remove(self._marker, missing_ok=True)
 
 
-def prepare(directory: str) -> UpdateFile:
+def open_update_file(directory: str) -> UpdateFile:
     """Raises StorageError.
 
     What a loss of power has left unpublished is left alone, since another process may be about to

@@ -35,7 +35,7 @@ Examine = Callable[[], tuple[str, ...] | None]
 """The doctor's failing checks, each with what it found; None: there is no report."""
 
 
-class Updates:
+class Updater:
     """ask, examine: see above."""
 
     def __init__(self, card: BootSelection, kept: UpdateFile, ask: Ask, examine: Examine) -> None:
@@ -48,7 +48,7 @@ class Updates:
         """Install a bundle into the slot that does not run, and put it up for its trial. again: as
         `camerad.behaviour.update.refusal` has it. Raises UpdateError; the running system is as it
         was in any case."""
-        with self._kept.alone():
+        with self._kept.lock():
             self._install(bundle, running, rauc, again=again)
 
     def _install(self, bundle: str, running: RunningVersion, rauc: Rauc, *, again: bool) -> None:
@@ -85,10 +85,10 @@ class Updates:
             self._carry_out(update.NotInstalled())
             raise UpdateError("RAUC has ended without activating the slot: see the journal")
 
-    def attempt(self) -> None:
+    def begin_trial(self) -> None:
         """Begin the trial: when this returns, the machine is to start the slot on trial, once.
         Raises NotNowError if there is nothing to try, or it must not be now."""
-        with self._kept.alone():
+        with self._kept.lock():
             if self._kept.state.phase is not UpdatePhase.TO_TRY:
                 raise UpdateNotNowError("no update waits for its trial")
             self._refuse_unless_idle()
@@ -99,7 +99,7 @@ class Updates:
             extra=MessageId.UPDATED.extra,
         )
 
-    def look(self, running: RunningVersion) -> UpdatePhase:
+    def judge_start(self, running: RunningVersion) -> UpdatePhase:
         """After each start, before the daemon's. Returns how far the update is. Raises
         CameradError."""
         before = self._kept.state
@@ -114,7 +114,9 @@ class Updates:
             )
         return state.phase
 
-    def confirm(self, slot: str, version: str, ready_seconds: float = READY_SECONDS) -> UpdatePhase:
+    def confirm_trial(
+        self, slot: str, version: str, ready_seconds: float = READY_SECONDS
+    ) -> UpdatePhase:
         """In a system on trial: wait for the daemon, have the doctor look, and have this system
         start by default if it is as well as the one before, and the one that was judged when it
         was installed. slot, version: of the system that runs. Returns how far the update is.

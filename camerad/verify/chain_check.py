@@ -22,7 +22,7 @@ from camerad.container.statements import (
 from camerad.verify.audio_check import AudioCheck
 from camerad.verify.chain_position import ChainPosition
 from camerad.verify.coverage import AHEAD_US
-from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend
+from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, Span, extend_spans
 from camerad.verify.picture_check import PictureCheck
 
 MOST_WAITING: Final = 8
@@ -65,7 +65,7 @@ class ChainCheck:
         return sorted(self._waiting)
 
     @property
-    def begun(self) -> bool:
+    def has_footage(self) -> bool:
         """Whether there was footage already."""
         return self.at.next > 0 or bool(self._waiting)
 
@@ -93,10 +93,10 @@ class ChainCheck:
         if len(self._waiting) > MOST_WAITING:
             self.uncommitted(min(self._waiting))
 
-    def forged(self, sequence: int) -> None:
+    def skip_forged(self, sequence: int) -> None:
         """A commit that was just found not to be authentic."""
         if sequence == self.at.next:
-            self._found.open(self.at.until_us)
+            self._found.leave_time_open(self.at.until_us)
             self._waiting.pop(sequence, None)
             self._skip(sequence + 1)
 
@@ -146,11 +146,11 @@ class ChainCheck:
         self._found.say(FindingKind.MISSING, "is missing", commit_name(sequence))
         text = "is vouched for by no statement"
         self._found.say(FindingKind.UNCOMMITTED, text, fragment_name(sequence))
-        self._found.open(self.at.until_us)
+        self._found.leave_time_open(self.at.until_us)
 
     def _missing(self, first: int, last: int) -> None:
         self._found.say(FindingKind.MISSING, "missing", fragment_name(first), commit_name(last))
-        self._found.open(self.at.until_us)
+        self._found.leave_time_open(self.at.until_us)
 
     def _leap(self, commit: Commit, digest: str) -> None:
         """A signed commit comes too early: members are missing, or it is not in its place."""
@@ -182,7 +182,7 @@ class ChainCheck:
             commit_name(early.sequence),
         )
         self._found.replace(jump.finding, found)
-        self._found.forget_open()
+        self._found.forget_open_times()
         self.at = jump.place
         judged = self._judge(commit, digest)
         span = self._span(early)
@@ -198,7 +198,7 @@ class ChainCheck:
                 self._result.add_late(early)
             if at.linked and span in self._result.signed:
                 self._result.signed.remove(span)
-                extend(self._result.proven, span.from_us, span.to_us)
+                extend_spans(self._result.proven, span.from_us, span.to_us)
         return judged
 
     def _judge(self, commit: Commit, digest: str) -> JudgedCommit:
@@ -207,7 +207,7 @@ class ChainCheck:
         self._link(commit)
         span = self._span(facts)
         from_us, to_us = span.from_us, span.to_us
-        self._found.settle(from_us)
+        self._found.close_open_times(from_us)
         init = self._judge_init(commit)
         there = self._waiting.pop(facts.sequence, None)
         for number in self._waiting:
@@ -232,7 +232,7 @@ class ChainCheck:
             first = facts.sequence if self._unlinked is None else self._unlinked[0]
             self._unlinked = (first, facts.sequence)
         if content_ok:
-            extend(result.proven if at.linked else result.signed, from_us, to_us)
+            extend_spans(result.proven if at.linked else result.signed, from_us, to_us)
         proven = commit.fragment.sha256 if content_ok else None
         return JudgedCommit(facts, proven, init, at.linked)
 

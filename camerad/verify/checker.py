@@ -121,7 +121,7 @@ class Checker:
     # -- members ---------------------------------------------------------------------------------
 
     def _header(self, seen: MemberSeen) -> None:
-        if self._header_seen or self._chain.begun:
+        if self._header_seen or self._chain.has_footage:
             self._add(FindingKind.EXTRA, MISPLACED, HEADER_NAME)
             return
         self._header_seen = True
@@ -151,7 +151,7 @@ class Checker:
     def _initialisation(self, seen: MemberSeen) -> None:
         if not self._header_seen:
             self._header_missing()
-        if self._chain.init is not None or self._chain.begun:
+        if self._chain.init is not None or self._chain.has_footage:
             self._add(FindingKind.EXTRA, MISPLACED, INIT_NAME)
             return
         self._chain.init = Content(seen.size, seen.sha256)
@@ -177,7 +177,7 @@ class Checker:
             self._add(FindingKind.FORGED, text, name)
             commit = None
         if commit is None:
-            self._chain.forged(sequence)
+            self._chain.skip_forged(sequence)
             return None
         return self._chain.commit(commit, seen.sha256)
 
@@ -197,7 +197,7 @@ class Checker:
             self._chain.uncommitted(number)
         end = self._statement(seen, END, RecordingEnd, END_NAME, "how the recording ended")
         if end is None:
-            self._found.open(self._chain.at.until_us)
+            self._found.leave_time_open(self._chain.at.until_us)
             return
         self._chain.end(end.commits, end.previous, END_NAME)
         self._judge_end(end)
@@ -240,7 +240,7 @@ class Checker:
         if header is None or not self._chain.at.linked:
             return
         now_us = closing.clock.boot_us if closing.boot_id == header.boot_id else 0
-        ends_us = header.origin_us + result.end_us if self._chain.begun else 0
+        ends_us = header.origin_us + result.end_us if self._chain.has_footage else 0
         known_us = max(header.trigger_us, ends_us, now_us)
         if closing.at_us > known_us + AHEAD_US:
             self._found.contradict("footage was wanted until after it", END_NAME)
@@ -306,7 +306,7 @@ class Checker:
             return HEADER_NAME if statement else INIT_NAME
         if statement:
             return commit_name(self._chain.at.next) if self._chain.waiting else END_NAME
-        if self._chain.init is None and not self._chain.begun:
+        if self._chain.init is None and not self._chain.has_footage:
             return INIT_NAME
         return fragment_name(self._chain.at.next)
 

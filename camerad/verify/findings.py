@@ -169,7 +169,7 @@ class Findings:
         if index < len(self.list):
             self.list[index] = found
 
-    def open(self, from_us: int) -> None:
+    def leave_time_open(self, from_us: int) -> None:
         """The finding before is about footage from `from_us` to where the next signed one is."""
         if not self.list or self.dropped:
             return
@@ -178,7 +178,7 @@ class Findings:
         if len(self.list) - 1 not in self._open:
             self._open.append(len(self.list) - 1)
 
-    def settle(self, to_us: int) -> None:
+    def close_open_times(self, to_us: int) -> None:
         """The next signed fragment begins at `to_us`."""
         for index in self._open:
             begins_us = self.list[index].from_us
@@ -186,7 +186,7 @@ class Findings:
             self.list[index] = replace(self.list[index], to_us=to_us if known else None)
         self._open.clear()
 
-    def forget_open(self) -> None:
+    def forget_open_times(self) -> None:
         """Leave the findings that are about an open time as they are."""
         self._open.clear()
 
@@ -324,7 +324,7 @@ class Result:
             self.slow_syncs.append((self.time(media_us), facts.sync_us))
 
 
-def extend(spans: list[Span], from_us: int, to_us: int) -> None:
+def extend_spans(spans: list[Span], from_us: int, to_us: int) -> None:
     """Add a piece; one that begins where the last one ends, or in it, makes that one longer."""
     if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
         spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))

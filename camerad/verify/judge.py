@@ -141,7 +141,7 @@ class MemberReader:
 Step = Callable[[MemberSeen, JudgedCommit | None], None]
 
 
-def never(_: Header) -> bool:
+def never_runs(_: Header) -> bool:
     """A `MayRun` for where no camera records."""
     return False
 
@@ -153,7 +153,7 @@ def judge(
     progress: Progress | None = None,
     *,
     step: Step | None = None,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
     """Let `checker` judge all that `reader` has.
 
@@ -195,7 +195,7 @@ def verify(
     *,
     final: str | None = None,
     begun: bool = False,
-    may_run: MayRun = never,
+    may_run: MayRun = never_runs,
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 

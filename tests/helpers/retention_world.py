@@ -252,7 +252,7 @@ class Camera:
     def housekeeping(self) -> None:
         """What the daemon does every half minute."""
         self.store.purge()
-        self.store.ledger.keep_house(DAYS)
+        self.store.ledger.rotate_and_expire(DAYS)
         self.books.compare(self.store, self.truth)
         if self.machine.source is ClockSource.SYNCHRONISED:
             self.books.nothing_due(self.truth)
@@ -368,7 +368,7 @@ class Office:
                 self.books.synchronised(self.truth.us)
             change_holds(store, self.books, self.random)
             store.purge()
-            store.ledger.keep_house(DAYS)
+            store.ledger.rotate_and_expire(DAYS)
             self.books.compare(store, self.truth)
             if synchronised:
                 self.books.nothing_due(self.truth)

@@ -29,8 +29,8 @@ import msgspec
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update import boot_selection
-from camerad.update.update_file import FOLDER, NAME, PENDING, Record, prepare
-from camerad.update.updater import Updates
+from camerad.update.update_file import FOLDER, NAME, PENDING, Record, open_update_file
+from camerad.update.updater import Updater
 from camerad_image import layout, updates
 from tests.campaign import blocklog, blockstates, cut_states
 from tests.campaign.blockstates import Log, State, lie
@@ -149,13 +149,13 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
             provision = cut.with_name("looked") / "provision"
             record, unreadable = _kept(provision)
             found += unreadable
-            kept = prepare(str(provision / FOLDER))
-            carrying = Updates(
+            kept = open_update_file(str(provision / FOLDER))
+            carrying = Updater(
                 boot_selection.BootSelection(str(boot)), kept, lambda: None, lambda: None
             )
             version = life.versions[primary]
             now = RunningVersion(releases.NAME, version, updates.MINIMUM, primary, primary)
-            phase = carrying.look(now)
+            phase = carrying.judge_start(now)
             if kept.state.pending != (provision / FOLDER / PENDING).exists():
                 found.append("the units look at something else than is so")
     except (subprocess.CalledProcessError, CameradError) as error:

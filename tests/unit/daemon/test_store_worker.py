@@ -33,7 +33,7 @@ from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import OpenedStore
 from camerad.daemon.shift_manager import KeptShift
 from camerad.daemon.store_worker import AGAIN_SECONDS, COMPARE_US, GOES_ON_US, StoreWorker
-from camerad.ledger.entries import Entry, parse
+from camerad.ledger.entries import Entry, parse_entry
 from camerad.ledger.ledger import read_ledger
 from camerad.provisioning import orders
 from camerad.provisioning.orders import LedgerOrder
@@ -99,7 +99,7 @@ class Scene:
     def written(self) -> list[Entry]:
         """The entries themselves."""
         self.keeping.ask(lambda _store, _key: None).result(WAIT)
-        keys = identity.ring(str(self.directory))
+        keys = identity.key_ring(str(self.directory))
         state, findings = read_ledger(str(self.directory / "ledger"), keys)
         assert all(one.severity is Severity.NOTE for one in findings), findings
         del state
@@ -108,7 +108,7 @@ class Scene:
             for path in sorted((self.directory / "ledger").glob("*.jws"))
             for line in path.read_bytes().splitlines()
         ]
-        return [parse(token, keys) for token in tokens]
+        return [parse_entry(token, keys) for token in tokens]
 
     def end(self) -> None:
         self.keeping.close(WAIT)
@@ -1039,7 +1039,7 @@ def test_what_became_of_an_update_is_told_while_the_daemon_runs(
     scenes: Any, tmp_path: Path
 ) -> None:
     place = tmp_path / "provision"
-    left = kept.prepare(str(place / kept.FOLDER))
+    left = kept.open_update_file(str(place / kept.FOLDER))
     state = update.UpdateState(update.UpdatePhase.TO_TRY, "B", "0.2.0-2", "0.1.0-1")
     left.write(state, tell=True)
     scene = scenes(device={"state_dir": str(tmp_path), "provision_dir": str(place)})

@@ -370,11 +370,11 @@ def test_a_vanished_recording_is_given_up_when_it_would_have_been_deleted(book: 
 
 
 def test_an_epoch_lasts_a_day_and_expires_with_its_retention(book: Book) -> None:
-    assert book.ledger.keep_house(DAYS) == ()
+    assert book.ledger.rotate_and_expire(DAYS) == ()
     assert book.ledger.head.epoch == 1
     for day in range(2, 2 * DAYS):
         book.clock.advance(DAY)
-        book.ledger.keep_house(DAYS)
+        book.ledger.rotate_and_expire(DAYS)
         assert book.ledger.head.epoch == day
     # The newest began today, the one before yesterday; the last that has to go ended 14 days ago.
     kept = DAYS + 1
@@ -395,7 +395,7 @@ def test_the_epoch_before_the_newest_never_expires(book: Book) -> None:
 def test_an_epoch_with_many_entries_is_followed_by_the_next(book: Book) -> None:
     for _ in range(MOST_ENTRIES - len(book.entries())):
         book.ledger.append("uptime")
-    book.ledger.keep_house(DAYS)
+    book.ledger.rotate_and_expire(DAYS)
     assert book.ledger.head.epoch == 2
 
 
@@ -480,7 +480,7 @@ def test_what_is_needed_of_a_recording_outlives_the_epoch_that_told_of_it(book: 
     book.hold("a")
     for _ in range(3 * DAYS):
         book.clock.advance(DAY)
-        book.ledger.keep_house(DAYS)
+        book.ledger.rotate_and_expire(DAYS)
     assert 1 not in [closed.number for closed in book.state.epochs]
     book.ledger.append("release", id="a", who="Desk")
     boot_id, now = book.ledger.now()

@@ -97,7 +97,9 @@ def test_a_whole_line_that_is_no_entry_is_no_interrupted_append(book: Book) -> N
 
 def test_a_whole_statement_by_somebody_else_is_no_interrupted_append(book: Book) -> None:
     book.ledger.close()
-    entry = entries.make(OTHER, book.ledger.head, *book.ledger.now(), entries.fact("uptime", {}))
+    entry = entries.sign_entry(
+        OTHER, book.ledger.head, *book.ledger.now(), entries.facts_of_kind("uptime", {})
+    )
     with book.file().open("ab") as file:
         file.write(entry.token + b"\n")
     assert any("not among those trusted" in text for text in book.damage())

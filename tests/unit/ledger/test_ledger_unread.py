@@ -164,7 +164,7 @@ def test_one_spelling_is_asked_of_what_cannot_be_read_too(camera: Camera) -> Non
         head.sequence + 1, head.sha256, 1, "new", boot_id, now, msgspec.Raw(b'{"b":1, "a":2}')
     )
     with pytest.raises(jws.JwsError, match="not in its one spelling"):
-        entries.parse(jws.sign(KEY, LEDGER, payload), store_keys(camera))
+        entries.parse_entry(jws.sign(KEY, LEDGER, payload), store_keys(camera))
 
 
 def test_a_version_that_can_read_it_takes_it_in(
@@ -213,9 +213,9 @@ def test_many_entries_that_cannot_be_read_begin_no_epoch_after_another(
     for _ in range(8):
         append(camera, "new", {"of": "it"})
     with camera.open() as store:
-        store.ledger.keep_house(DAYS)
+        store.ledger.rotate_and_expire(DAYS)
         epoch = store.ledger.head.epoch
-        store.ledger.keep_house(DAYS)
+        store.ledger.rotate_and_expire(DAYS)
         assert store.ledger.head.epoch == epoch
 
 
@@ -239,7 +239,9 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
     with camera.open() as store:
         one, two = (store.ledger.state.recordings[name] for name in (ONE, TWO))
         _, now = store.ledger.now()
-        earlier = entries.make(KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime())
+        earlier = entries.sign_entry(
+            KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime()
+        )
     held = (Held("Anzeige", "Head"),)
     carried = entry_types.Carried(
         (), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ()
@@ -295,7 +297,7 @@ def test_an_entry_too_long_to_be_carried_is_none(camera: Camera) -> None:
     raw = jws.canonical({"of": "i" * entries.LONGEST_UNREAD})
     payload = entries.Payload(2, head.sha256, 1, "new", boot_id, now, msgspec.Raw(raw))
     with pytest.raises(jws.JwsError, match=r"longer|too many"):
-        entries.parse(jws.sign(KEY, LEDGER, payload), KEYS)
+        entries.parse_entry(jws.sign(KEY, LEDGER, payload), KEYS)
 
 
 def test_the_longest_entry_that_is_carried_can_be(camera: Camera) -> None:
@@ -327,4 +329,4 @@ def test_an_epoch_whose_beginning_cannot_be_read_costs_no_hold(camera: Camera) -
 
 def test_a_statement_of_another_kind_is_no_entry() -> None:
     with pytest.raises(jws.JwsError, match="this is a camerad-commit"):
-        entries.parse(jws.sign(KEY, "camerad-commit", b"{}"), KEYS)
+        entries.parse_entry(jws.sign(KEY, "camerad-commit", b"{}"), KEYS)

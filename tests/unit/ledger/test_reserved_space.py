@@ -182,10 +182,10 @@ def test_giving_up_fails_like_any_other_write(
     with monkeypatch.context() as patched:
         patched.setattr(durable_files, "truncate", refuse)
         with pytest.raises(StorageError, match="input/output"):
-            reserve.give(1, urgent=True)
+            reserve.release(1, urgent=True)
     with monkeypatch.context() as patched:
         patched.setattr(durable_files, "preallocate", refuse)
-        reserve.give(1, urgent=True)
+        reserve.release(1, urgent=True)
         with pytest.raises(StorageError, match="input/output"):
             reserve.fill()
     with monkeypatch.context() as patched:

@@ -425,7 +425,7 @@ def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_d
     copies = in_office(office)
     other = office / "another" / "recordings"
     other.mkdir(parents=True)
-    real = recording_files.names
+    real = recording_files.list_names
 
     def names(directory: str) -> list[str]:
         if directory == str(other):

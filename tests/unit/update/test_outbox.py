@@ -60,11 +60,11 @@ def test_what_happens_between_two_starts_and_while_it_runs_is_told(
         ("updated", {"outcome": "to_try", "version": NEW, "before": OLD, "slot": "B"})
     ]
     daemon.deliver(ledger)
-    scene.updates.attempt()
+    scene.updates.begin_trial()
     daemon = facts(scene, state)
     daemon.deliver(ledger)
     scene.start("B", NEW)
-    scene.updates.confirm(scene.slot, scene.version)
+    scene.updates.confirm_trial(scene.slot, scene.version)
     daemon.deliver(ledger)
     daemon.deliver(ledger)
     facts(scene, state).deliver(ledger)
