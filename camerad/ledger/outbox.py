@@ -31,7 +31,7 @@ class OutboxItem(Protocol):
 _T = TypeVar("_T", bound=OutboxItem)
 
 
-class Outbox:
+class LedgerOutbox:
     """kind: of the entries. path: file of the id of the last item that is in the ledger. Everything
     raises StorageError."""
 

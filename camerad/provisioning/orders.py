@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from camerad.base.state_file import StateFileError, read_json, write_json
 from camerad.ledger.entry_types import Provisioned
-from camerad.ledger.outbox import Outbox
+from camerad.ledger.outbox import LedgerOutbox
 
 NAME: Final = "orders.json"
 DELIVERED: Final = "provision-told"
@@ -68,9 +68,9 @@ def give(directory: str, order: LedgerOrder) -> None:
     write_json(os.path.join(directory, NAME), [*before, order][-MOST:], mode=_PUBLIC)
 
 
-def outbox(state_dir: str) -> Outbox:
+def outbox(state_dir: str) -> LedgerOutbox:
     """How far the ledger has the orders. state_dir: the daemon's."""
-    return Outbox("provisioned", os.path.join(state_dir, DELIVERED))
+    return LedgerOutbox("provisioned", os.path.join(state_dir, DELIVERED))
 
 
 def pending(directory: str, state_dir: str) -> tuple[LedgerOrder, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
-from camerad.ledger.outbox import Outbox
+from camerad.ledger.outbox import LedgerOutbox
 from camerad.update.update_file import FOLDER, NAME, UpdateFile, UpdateOutcome
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class UpdateOutbox:
 
     def __init__(self, provision_dir: Path | None, state_dir: str) -> None:
         self._file = None if provision_dir is None else UpdateFile(str(provision_dir / FOLDER))
-        self._outbox = Outbox("updated", os.path.join(state_dir, DELIVERED))
+        self._outbox = LedgerOutbox("updated", os.path.join(state_dir, DELIVERED))
         self._seen: tuple[int, int] | None = None
 
     def deliver(self, ledger: Ledger) -> None:
