@@ -249,7 +249,7 @@ def kept_until(one: Stored, *, utc: bool) -> str:
     if one.holds:
         return printable(f"held: {one.holds[-1].reason}")
     if one.known is None:
-        return "not taken over yet" if one.told else "unknown: in no ledger"
+        return "not taken over yet" if one.in_device_ledger else "unknown: in no ledger"
     if one.days_left is None:
         return "it has not ended"
     if one.days_left == 0:

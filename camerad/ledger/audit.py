@@ -238,13 +238,13 @@ class _Audit:
             self._entries(number, name, checkpoint)
         elif checkpoint is not None:
             self._follow_checkpoint(checkpoint)
-        else:  # of its checkpoint was told that it is none
-            self._untold()
+        else:  # its checkpoint was found to be none, which is reported
+            self._report_unmentioned_tail()
             self._state = None
 
     def missing(self, first: int, last: int) -> None:
         """Nothing is left of the epochs from `first` to `last`: a name may make them billions."""
-        self._untold()
+        self._report_unmentioned_tail()
         text = "the epoch is missing, and there is no checkpoint of it"
         if last > first:
             text = f"this epoch and all up to {last} are missing, and there are no checkpoints"
@@ -324,11 +324,11 @@ class _Audit:
     def _entries(self, number: int, name: str, checkpoint: Checkpoint | None) -> None:
         content = log_segments.read_file(self._directory, name)
         reading = log_segments.read_epoch(self._state, number, content, self._keys)
-        self._told(name, reading.damage)
+        self._report_damage(name, reading.damage)
         for line, entry in reading.entries:
             self._remark(name, line, entry)
             self._witness(entry.sequence, entry.sha256, name, line)
-        self._untold()
+        self._report_unmentioned_tail()
         self._read = name
         if reading.torn:
             line = content.count(b"\n", 0, len(content) - len(reading.torn)) + 1
@@ -376,14 +376,14 @@ class _Audit:
         elif entry.recording is not None:
             self._named.add(entry.recording)
 
-    def _untold(self) -> None:
-        """An epoch that was cut short, and the next one does not say so."""
+    def _report_unmentioned_tail(self) -> None:
+        """The epoch before was cut short, and the next one does not say so."""
         if self._torn is not None:
             torn, line = self._torn
             self._damage(torn.file, line, f"{torn.bytes} bytes that are no entry")
         self._torn = None
 
-    def _told(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
+    def _report_damage(self, name: str, damage: Iterable[tuple[int, str]]) -> None:
         """One finding for neighbours that say the same."""
         for text, same in groupby(damage, key=lambda found: found[1]):
             numbers = [line for line, _ in same]

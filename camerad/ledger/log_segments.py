@@ -195,12 +195,12 @@ def read_epoch(
         if line.entry is None:
             suspects.append(line)
             continue
-        reading.damage += _told(suspects)
+        reading.damage += _problems_of(suspects)
         suspects = []
         reader.take(line, line.entry)
     reader.finish()
     if suspects and (reading.damage or not reading.preamble or any(one.whole for one in suspects)):
-        reading.damage += _told(suspects)
+        reading.damage += _problems_of(suspects)
     elif suspects:
         reading.torn = content[suspects[0].begin :]
     if not reading.entries:
@@ -251,7 +251,7 @@ class _Reader:
             reading.preamble = True
             self._begun = len(reading.damage), line.number, reading.state
         if isinstance(entry.facts, UnreadEntry):
-            self._late |= _told_late(entry.facts.token)
+            self._late |= _recordings_in(entry.facts.token)
 
     def finish(self) -> None:
         """Nothing follows."""
@@ -288,7 +288,7 @@ class _Reader:
                 yield number, text
 
 
-def _told_late(token: str) -> set[str]:
+def _recordings_in(token: str) -> set[str]:
     """Ids of the recordings of which an entry speaks that this version can read, and the one that
     began the epoch could not."""
     late = parse_carried(token)
@@ -318,5 +318,5 @@ def contradiction(state: LedgerState, entry: Entry) -> str:
     return ""
 
 
-def _told(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
+def _problems_of(suspects: list[LedgerLine]) -> Iterator[tuple[int, str]]:
     return ((line.number, line.problem) for line in suspects)

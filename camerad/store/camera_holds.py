@@ -114,10 +114,10 @@ def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterato
         known = theirs.get(one.id)
         if known is None or known.held:
             continue
-        told = [
+        entries = [
             entry.facts
             for entry in entries_about(holding.ledger, trusted, one.id)
             if isinstance(entry.facts, HoldPlaced | HoldReleased)
         ]
-        if told and isinstance(told[-1], HoldReleased):
-            yield one.id, told[-1].who
+        if entries and isinstance(entries[-1], HoldReleased):
+            yield one.id, entries[-1].who

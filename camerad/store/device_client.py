@@ -118,12 +118,12 @@ def accept_receipt(store: Store, keys: KeyRing, token: bytes) -> list[str]:
     """
     receipt = receipts.parse(token, keys)
     sha256 = jws.digest(token)
-    told = []
+    acknowledged = []
     for one in receipt.recordings:
         known = store.ledger.state.recordings.get(one.id)
         if known is None or not known.here or known.final != one.final:
             continue
         if known.acknowledged is None:
             store.ledger.append("acknowledged", id=one.id, final=one.final, receipt=sha256)
-            told.append(one.id)
-    return told
+            acknowledged.append(one.id)
+    return acknowledged

@@ -28,7 +28,7 @@ class Stored:
 
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
-    same in whole days, rounded up. urgent: it is flagged, and due soon. told: in an office, whether
+    same in whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an office, whether
     the copy of its device's ledger names it. copy: its file has another name than it has.
     """
 
@@ -37,7 +37,7 @@ class Stored:
     expires_us: int | None
     days_left: int | None
     urgent: bool
-    told: bool = False
+    in_device_ledger: bool = False
     copy: bool = False
     on_camera: tuple[Held, ...] = ()
 
@@ -80,7 +80,7 @@ class Stored:
             "held": bool(self.holds),
             "acknowledged": self.acknowledged,
             "in_ledger": self.known is not None,
-            "in_device_ledger": self.told,
+            "in_device_ledger": self.in_device_ledger,
             "vouched": self.vouched,
             "copy": self.copy,
             "changed": self.changed,
@@ -95,17 +95,17 @@ def join_with_ledger(
     state: LedgerState | None,
     boot_id: str,
     now: Moment,
-    told: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> list[Stored]:
     """Recordings with what a ledger says about them: flagged first, then the newest.
 
-    state: None where there is no ledger. told: ids that the ledgers of other devices name, as far
+    state: None where there is no ledger. named: ids that the ledgers of other devices name, as far
     as their copies are here.
     """
     found = [
         replace(
             _joined(info, state, boot_id, now),
-            told=info.id in told,
+            in_device_ledger=info.id in named,
             copy=os.path.basename(info.path) != info.id + SUFFIX,
         )
         for info in infos

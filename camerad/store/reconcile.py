@@ -123,8 +123,8 @@ class Comparison:
             self._ledger.append("changed", id=info.id, final=info.final)
             text = "its file ends again as the ledger says"
             return Discrepancy(DiscrepancyKind.CHANGED, info.id, text)
-        told = known is not None and known.here and known.ended is not None
-        if known is not None and told and is_vouched(known) and known.final == info.final:
+        recorded = known is not None and known.here and known.ended is not None
+        if known is not None and recorded and is_vouched(known) and known.final == info.final:
             return None
         if os.path.dirname(info.path) in self._closed:
             return None
@@ -139,7 +139,7 @@ class Comparison:
             # The file's fault: it is named, and the others are compared nevertheless.
             return Discrepancy(DiscrepancyKind.UNREADABLE, info.id, str(error), alarm=True)
         if doubted:
-            return self._take_in_unvouched(info.id, doubted, told=told)
+            return self._take_in_unvouched(info.id, doubted, recorded=recorded)
         if known is None and self._place.kind is PlaceKind.DEVICE and not self._ledger.lossy:
             lasted_us = said.point.end_us - max(said.header.origin_us, said.header.trigger_us)
             if lasted_us >= UNSAID_US:
@@ -224,8 +224,8 @@ class Comparison:
             return f"its device signed a receipt for another end, {receipted.final}"
         return ""
 
-    def _take_in_unvouched(self, recording: str, doubted: str, *, told: bool) -> Discrepancy:
-        if not told:
+    def _take_in_unvouched(self, recording: str, doubted: str, *, recorded: bool) -> Discrepancy:
+        if not recorded:
             facts = unvouched_facts(recording, *self._ledger.now())
             self._ledger.append("found", **facts)
         text = (

@@ -263,7 +263,7 @@ class Store:
         deleted, errors = self._deleter.purge(place, self._copies(place))
         # A device's own recordings reach its ledger by themselves, while they are made.
         infos = list_place(place, self._listing) if place.kind is PlaceKind.OFFICE else ()
-        told = find_reasons(
+        kept = find_reasons(
             place,
             self.ledger.state,
             self.ledger.now(),
@@ -271,7 +271,7 @@ class Store:
             infos=infos,
             errors=[*self.unread, *errors],
         )
-        return Purged(tuple(deleted), told)
+        return Purged(tuple(deleted), kept)
 
     def make_room(self, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or

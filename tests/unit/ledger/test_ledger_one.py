@@ -53,7 +53,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
         found.append(real(token, keys))
         return found[-1]
 
-    monkeypatch.setattr(audit, "parse", noted)
+    monkeypatch.setattr(audit, "parse_entry", noted)
     return found
 
 

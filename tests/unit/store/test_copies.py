@@ -288,7 +288,7 @@ def test_what_nobody_can_tell_is_no_copy(
         def failing(*_: object) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr("camerad.store.copies.pieces", failing)
+        monkeypatch.setattr("camerad.store.copies.sparse.data_pieces", failing)
     assert not is_copy(str(copy), header)
 
 
@@ -436,7 +436,7 @@ def test_a_directory_that_cannot_be_listed_keeps_no_other_recording_from_being_d
         store.reconcile()
         camera.clock.advance(DAYS * DAY)
         shutil.copy(copies / f"{ONE}.tar", copies / "copy.tar")
-        monkeypatch.setattr(listing, "names", names)
+        monkeypatch.setattr(listing, "list_names", names)
         assert {gone.id for gone in store.purge()} == {ONE, TWO}
     assert there(copies) == []
 
