@@ -1,9 +1,10 @@
-"""The few calls through which evidence reaches storage, each with the promise it makes.
+"""The few calls that write evidence to storage, each with its promise.
 
 Everything that is kept (recordings, ledger, keys, receipts) is written through these functions and
-by nothing else, so that what a loss of power can do is decided in one place; docs/storage.md lists
-the procedures made of them. All of them raise `StorageError`: its text says what was tried, where,
-and how to mend it, and its `errno` is the operating system's (`camerad.base.storage_errors`).
+nothing else. So what a loss of power can do is decided in one place; docs/storage.md lists the
+procedures made of these calls. All of them raise `StorageError`: its text says what was tried,
+where, and how to mend it, and its `errno` is the operating system's
+(`camerad.base.storage_errors`).
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from camerad.base.storage_errors import explain
 _log = logging.getLogger(__name__)
 
 MODE: Final = 0o640
-"""Readable by owner and group; a recording is sealed, and who may copy it need not be root."""
+"""Owner and group may read it: a recording is sealed, and whoever copies it need not be root."""
 _OTHERS: Final = 0o077
 TEMPORARY: Final = ".new"
-"""Ending of a file that is not published yet; one that is found at start is worth nothing."""
+"""Ending of a file that is not published yet. One that is found at a start is worthless."""
 
 _NONE_UNNAMED: Final = (errno.EOPNOTSUPP, errno.EISDIR)
-"""What a file system says that has no files without a name, and what an old kernel says."""
+"""Errors of a file system without unnamed files, and of an old kernel."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -39,7 +40,7 @@ Buffer = bytes | bytearray | memoryview
 def create(path: str, mode: int = MODE) -> int:
     """Make a file that must not exist; returns a descriptor to read and write it.
 
-    Not durable before the file and its directory are synchronised.
+    It is durable only after the file and its directory were synchronised.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -52,10 +53,10 @@ def create(path: str, mode: int = MODE) -> int:
 
 
 def _leave_to_owner(descriptor: int, path: str) -> None:
-    """Give what root has just made in somebody else's directory to that directory's user and group,
-    durably: whoever works there has to read it when root is gone.
+    """Give what root has just made to the owner and group of the directory around it, durably:
+    whoever works there must be able to read it later.
 
-    Storage that takes no other owner for it keeps it as it is, and the log says so.
+    If the storage refuses another owner, the file stays root's, and the log says so.
     """
     if os.geteuid() != 0:
         return
@@ -89,9 +90,10 @@ def create_unnamed(directory: str, mode: int = MODE) -> int | None:
 
 
 def link_unnamed(descriptor: int, path: str) -> None:
-    """Give a file of `create_unnamed` its name, durably. What has that name is left as it is.
+    """Give a file of `create_unnamed` its name, durably. A file that has the name already is left
+    alone.
 
-    What is in the file has to be synchronised before.
+    Synchronise the content first.
     """
     directory = file_status.open_directory(_directory_of(path), linked=True)
     try:
@@ -126,8 +128,8 @@ def lock_directory(directory: str, *, linked: bool = False) -> int:
 def open_existing(path: str) -> int:
     """Open a plain file to read and write it; returns a descriptor.
 
-    Of anything else nothing is written: where a card is mounted with its devices, a name on it can
-    be a disk of the computer's.
+    Anything else is refused: on a card that is mounted with its devices, a name can be a disk of
+    this computer.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
@@ -165,10 +167,10 @@ def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> 
 
 
 def preallocate(descriptor: int, offset: int, length: int, path: str) -> None:
-    """Reserve room; the file grows to `offset + length`, and what is new reads as zeros.
+    """Reserve room: the file grows to `offset + length`, and the new part reads as zeros.
 
-    An append into reserved room changes no size and allocates nothing, so that synchronising it
-    costs as little metadata as the file system allows.
+    An append into reserved room changes no size and allocates nothing, so it costs the least
+    metadata to synchronise.
     """
     try:
         os.posix_fallocate(descriptor, offset, length)
@@ -197,7 +199,7 @@ def sync(descriptor: int, path: str) -> None:
 
 
 def sync_path(path: str) -> None:
-    """Have on the storage what a file says that somebody else writes. Raises StorageError."""
+    """Synchronise a file that another program writes. Raises StorageError."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags)
@@ -212,8 +214,8 @@ def sync_path(path: str) -> None:
 def sync_all() -> None:
     """Return when everything that programs see is on the storage (``sync(2)``).
 
-    To be called before anything is concluded from what is there: a process that was killed may have
-    written it and not synchronised it, and then a loss of power could still take it back.
+    Call this before concluding anything from what is there. A process that was killed may have
+    written it without synchronising it, and a loss of power could still take it back.
     """
     os.sync()
 
@@ -231,7 +233,7 @@ def sync_directory(directory: str) -> None:
 
 
 def close(descriptor: int, path: str) -> None:
-    """Close a descriptor; whatever counts was synchronised before, so an error is only logged."""
+    """Close a descriptor. What counts was synchronised before, so an error is only logged."""
     try:
         os.close(descriptor)
     except OSError as error:
@@ -239,7 +241,8 @@ def close(descriptor: int, path: str) -> None:
 
 
 def rename(path: str, to: str) -> None:
-    """Rename within one directory, durably; what was at `to` is replaced at once or not at all."""
+    """Rename within one directory, durably. What was at `to` is replaced as a whole or not at
+    all."""
     try:
         os.rename(path, to)
     except OSError as error:
@@ -260,8 +263,7 @@ def remove(path: str, *, missing_ok: bool = False) -> None:
 
 
 def discard(path: str) -> None:
-    """Remove a file that the next start removes again if a loss of power brings it back; not
-    durable by itself."""
+    """Remove a file, not durably: if a loss of power brings it back, the next start removes it."""
     try:
         os.unlink(path)
     except OSError as error:
@@ -269,8 +271,11 @@ def discard(path: str) -> None:
 
 
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
-    """Put a whole file into place, durably: afterwards, and after a loss of power at any instant,
-    `path` is as it was or has exactly `content`."""
+    """Put a whole file into place, durably.
+
+    Afterwards, and after a loss of power at any instant, `path` is as it was or has exactly
+    `content`.
+    """
     temporary = path + TEMPORARY
     try:
         os.unlink(temporary)
@@ -299,8 +304,8 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
 def remove_unpublished(directory: str, *, linked: bool = False) -> None:
     """Remove, durably, what `publish` had not put into place when the power was lost.
 
-    Only where nobody publishes at the same time. A directory that is not there has none. linked: as
-    for `file_status.open_directory`.
+    Call this only where nobody publishes at the same time. A missing directory is no error. linked:
+    as for `file_status.open_directory`.
     """
     try:
         descriptor = file_status.open_directory(directory, linked=linked)
@@ -327,10 +332,10 @@ def remove_unpublished(directory: str, *, linked: bool = False) -> None:
 def make_directory(
     path: str, mode: int = 0o750, *, durable: bool = True, linked: bool = False
 ) -> None:
-    """Make a directory and those above it; nothing happens to one that is there.
+    """Make a directory and those above it; one that is there stays as it is.
 
-    durable: when this returns; otherwise with whatever synchronises it next. linked: as for
-    `file_status.open_directory`. Raises StorageError, also if something else has the name.
+    durable: it is durable when this returns; otherwise with the next synchronisation. linked: as
+    for `file_status.open_directory`. Raises StorageError, also if something else has the name.
     """
     if not linked and file_status.is_link(path):
         error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))

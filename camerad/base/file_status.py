@@ -1,8 +1,7 @@
-"""What has a name on the storage; no answer is not a "no".
+"""What has a name on the storage. If the storage does not answer, that is an error, never a "no".
 
-`os.path.exists` and its like answer "no" also where the file system does not say: to somebody who
-may not look, and on storage that fails. Here that is an error. So nothing is ever taken for gone,
-or signed as gone, that nobody looked at.
+`os.path.exists` and its like answer "no" to somebody who may not look, and on storage that fails.
+If that were believed, a recording that nobody looked at could be signed as gone.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Final
 from camerad.base.storage_errors import FORBIDDEN, ForbiddenError, explain
 
 _NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
-"""What it says where nothing has a name, and nothing can have it."""
+"""What the system says where nothing has a name, and nothing can have it."""
 
 
 def mode_of(path: str, *, linked: bool = False) -> int | None:
-    """What has this name (``st_mode``); None if nothing has.
+    """The ``st_mode`` of what has this name; None if nothing has.
 
-    linked: what a symbolic link of this name leads to. Raises ForbiddenError, which names the
-    directory that this user may not look into, and StorageError where the storage does not answer.
+    linked: follow a symbolic link. Raises ForbiddenError, which names the directory that this user
+    may not look into, and StorageError where the storage does not answer.
     """
     try:
         return (os.stat(path) if linked else os.lstat(path)).st_mode
@@ -56,8 +55,8 @@ def is_file(path: str) -> bool:
 
 
 def check_directory(path: str) -> None:
-    """Raise StorageError if something else than a directory has this name, as a symbolic link;
-    nothing at all is no error. Raises besides as `mode_of`."""
+    """Raise StorageError if something else than a directory has this name, such as a symbolic link.
+    Nothing at all is no error. Raises besides as `mode_of`."""
     mode = mode_of(path)
     if mode is None or stat.S_ISDIR(mode):
         return
@@ -66,9 +65,10 @@ def check_directory(path: str) -> None:
 
 
 def check_listable(directory: str) -> None:
-    """Return if the names in a directory can be listed, and what has them looked at.
+    """Return if the names in a directory can be listed and looked at.
 
-    Raises StorageError if not: also if there is none (ENOENT), or a link in its place (ELOOP).
+    Raises StorageError if not; also if there is no directory (ENOENT), or a link in its place
+    (ELOOP).
     """
     try:
         descriptor = open_directory(directory)
@@ -83,7 +83,7 @@ def check_listable(directory: str) -> None:
 
 
 def _shut(directory: str, error: OSError) -> ForbiddenError:
-    """A directory that this user may not look into, and what helps."""
+    """The error for a directory that this user may not look into."""
     said = ForbiddenError(
         f"{directory}: this user may not look into this directory, so nothing in it was looked at: "
         f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or do "
@@ -106,10 +106,10 @@ def _shut_above(path: str) -> str:
 
 
 def open_directory(directory: str, *, linked: bool = False) -> int:
-    """Open a directory, and nothing that a symbolic link of its name leads to; returns a
-    descriptor. linked: it may be one, since a person named it. Raises OSError, ELOOP for a link.
+    """Open a directory, and nothing that a symbolic link leads to; returns a descriptor.
 
-    Whoever writes a card says what lies below a state directory, also links to what is not on it.
+    linked: a link is allowed, since a person named it. Elsewhere it is not: whoever wrote a card
+    may have put links there to what is not on it. Raises OSError, ELOOP for a link.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:
@@ -122,8 +122,8 @@ def open_directory(directory: str, *, linked: bool = False) -> int:
 
 
 def identity_of(file: int | str) -> tuple[int, int]:
-    """What tells an open file, or the one of that name, from every other that is there just then:
-    its device and its inode. Raises OSError."""
+    """Device and inode of an open file, or of the file of that name: no other file has both just
+    then. Raises OSError."""
     state = os.fstat(file) if isinstance(file, int) else os.lstat(file)
     return state.st_dev, state.st_ino
 
@@ -131,7 +131,7 @@ def identity_of(file: int | str) -> tuple[int, int]:
 def is_named(descriptor: int, path: str) -> bool:
     """Whether `path` is still the name of that open file; it costs two system calls.
 
-    A file whose name was removed takes every write and every sync, and is gone when it is closed.
+    A file without a name takes every write and every sync, and is gone when it is closed.
     """
     try:
         return identity_of(descriptor) == identity_of(path)

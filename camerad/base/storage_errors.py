@@ -40,8 +40,7 @@ class FileExistsAlreadyError(StorageError):
 
 
 class ForbiddenError(StorageError):
-    """Error raised when this user may not do what is asked for. Nothing is known then of what is
-    there."""
+    """Error raised when this user may not do what was asked. What is there is unknown then."""
 
     exit_code: ClassVar[int] = EX_NOPERM
 

@@ -1,8 +1,7 @@
 """What any number and any text in a statement may be, whoever signed it.
 
-A number beyond these bounds is no time, count or size that a camera can mean, and no reader needs
-to be ready for it: sums, dates and divisions of numbers within them never overflow. Texts are fit
-to be printed on one line.
+No camera can mean a time, count or size beyond these bounds. So no reader has to be ready for one:
+sums, dates and divisions of numbers within them never overflow. Texts print on one line.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ MOST_DAYS: Final = 366
 """The longest retention, days."""
 
 _SIGNED: Final = frozenset(("clock_step_us", "step_us", "low_us", "high_us", "recent_us"))
-"""How far wall time is from something: every other number counts from 0 up."""
+"""How far wall time is from something may be negative. Every other number counts from 0."""
 _DAYS: Final = "retention_days"
 _SUMS: Final = frozenset(("Run", "Synchronised"))
 _GREATEST_SUM: Final = (1 << 62) - 1
-"""What a ledger carries on about its timeline are sums of what its entries say; a ledger must never
-write what it would not read again."""
+"""A ledger carries sums of what its entries say about time. It must never write what it would
+refuse to read."""
 _SHOWN: Final = 40
 """Characters of a wrong value that a message repeats."""
 

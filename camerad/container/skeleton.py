@@ -1,7 +1,8 @@
 """What a recording's file says about itself, without judging whether it is authentic.
 
-`skeleton` reads header, commits and end, but no fragment, in constant memory: enough for a listing,
-and for repair to know where a recording goes on. It checks no signature and no hash of a fragment.
+`skeleton` reads header, commits and end, but no fragment, in constant memory. That is enough for a
+listing, and for repair to know where a recording ends. It checks no signature and no hash of a
+fragment.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
 
 def _is_blank(file: BinaryIO) -> bool:
     """Whether a file has nothing but zeros, and no more of them on its storage than a recorder
-    reserves: a longer one is none that was only just begun. Raises OSError."""
+    reserves. A longer one is not a recording that had only just begun. Raises OSError."""
     read = 0
     for _, piece in sparse.data_pieces(file.fileno(), 0):
         read += len(piece)

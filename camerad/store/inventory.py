@@ -29,7 +29,8 @@ class Stored:
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
     same in whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an
-    office, whether the copy of its device's ledger names it. copy: its file has another name than it has.
+    office, whether the copy of its device's ledger names it. copy: its file has another name than
+    its own.
     """
 
     info: RecordingInfo
