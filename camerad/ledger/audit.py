@@ -1,9 +1,9 @@
-"""Checks a ledger without writing anything, with nothing but public keys.
+"""Checks a ledger without writing anything, with public keys alone.
 
-It promises to find any change, omission or reordering of entries, and any epoch that is gone
-without its checkpoint. That a whole ledger was put back to an older state of itself is found only
-against a head that was witnessed elsewhere, such as in an office's receipt; without one, that is
-said. What lies beside the ledger witnesses nothing against somebody who puts back all of it.
+It finds any change, omission or reordering of entries, and any epoch that is gone without its
+checkpoint. Only a head that was witnessed elsewhere, such as in an office's receipt, shows that a
+whole ledger was put back to an older state of itself. Without one the check says so. What lies
+beside the ledger is no such witness: it can be put back together with it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from camerad.ledger.recording_entries import Changed, Deleted, FoundEntry, Opene
 class LedgerFinding:
     """What is wrong with a ledger, or worth knowing.
 
-    file: its name, "" where it is about all of them. line: counted from 1, 0 where it is about all
-    of the file. qualifies: a note that says what the ledger does not prove, which nobody may miss.
+    file: its name, "" if it is about all of them. line: counted from 1, 0 if it is about the whole
+    file. qualifies: a note about what the ledger does not prove; nobody may miss it.
     """
 
     severity: Severity
@@ -53,9 +53,11 @@ class LedgerFinding:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """A head of a ledger, as it was witnessed. beside: by what lies in the same directory, and goes
-    back together with the ledger if all of that is put back. option: how one is named that was
-    witnessed elsewhere."""
+    """A head of a ledger that was witnessed.
+
+    beside: what names it lies in the same directory, so it goes back together with the ledger if
+    all of that is put back. option: how to name one that was witnessed elsewhere.
+    """
 
     head: Head | None = None
     beside: bool = False
@@ -83,8 +85,8 @@ def read_ledger(
 ) -> tuple[LedgerState, list[LedgerFinding]]:
     """Check a ledger; returns what its entries add up to, and everything found.
 
-    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if it cannot be
-    read.
+    head: one that was witnessed, elsewhere unless it says so. Raises StorageError if the ledger
+    cannot be read.
     """
     audit = _Audit(directory, keys, head if isinstance(head, Witnessed) else Witnessed(head))
     before = 0
@@ -99,9 +101,9 @@ def read_ledger(
 def read_state(directory: str, keys: KeyRing) -> LedgerState:
     """What a ledger's entries add up to, for whoever asks about one recording.
 
-    The newest epoch says everything that the ledger knows: its writer goes on from it alone. So
-    nothing older is read, unless something is wrong with it; then all is, as `read_ledger` does it.
-    What is found wrong is that one's matter. Raises StorageError.
+    The newest epoch says everything that the ledger knows, so only that is read. If something is
+    wrong with it, all epochs are read, as by `read_ledger`; what was wrong is not reported here.
+    Raises StorageError.
     """
     shelf = log_segments.list_files(directory)
     name = shelf.name(shelf.newest)
@@ -115,9 +117,11 @@ def read_state(directory: str, keys: KeyRing) -> LedgerState:
 
 
 def entries_about(directory: str, keys: KeyRing, recording: str) -> Iterator[Entry]:
-    """The signed entries about one recording that have not expired, in their order; entries that
-    are not by one of `keys`, of another epoch, or out of their order, are passed over. Only lines
-    that have its id are taken apart. Raises StorageError."""
+    """The signed entries about one recording that have not expired, in their order.
+
+    Entries that are not by one of `keys`, of another epoch, or out of order, are left out. Only
+    lines with its id are taken apart. Raises StorageError.
+    """
     spelled = jws.spellings(jws.canonical(recording)[1:-1])
     last = 0
     for number, content in _contents(directory):
@@ -146,9 +150,11 @@ def _entry(token: bytes, keys: KeyRing) -> Entry | None:
 
 
 def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> dict[str, str]:
-    """Which of these recordings were deleted, by the epochs that have not expired, each with the
-    SHA-256 of its header, so far as they name that. Entries count as in `entries_about`. Raises
-    StorageError."""
+    """Which of these recordings were deleted, each with the SHA-256 of its header.
+
+    Only epochs that have not expired are read, and only recordings whose header they name are
+    found. Entries count as in `entries_about`. Raises StorageError.
+    """
     deleted: set[str] = set()
     headers: dict[str, str] = {}
     for number, content in _contents(directory):
@@ -166,15 +172,18 @@ def tombstones(directory: str, keys: KeyRing, recordings: Collection[str]) -> di
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who signed a ledger. last: the key of its last entry, "" if none can be read. all: of every
-    entry. replaced: keys, each with the key in whose place it says that it came."""
+    """Who signed a ledger.
+
+    last: the key of its last entry, "" if none can be read. all: the keys of all entries. replaced:
+    for a key, the one that it says it replaced.
+    """
 
     last: str
     all: frozenset[str]
     replaced: Mapping[str, str]
 
     def behind(self, key: str) -> set[str]:
-        """`key`, and those before it by the word of each that followed."""
+        """`key` and the keys before it, each named by the one that replaced it."""
         found = set()
         while key and key not in found:
             found.add(key)
@@ -183,10 +192,10 @@ class Signers:
 
 
 def signers(directory: str, keys: KeyRing) -> Signers:
-    """Who signed a ledger, so far as it is by `keys`. Raises StorageError.
+    """Who signed a ledger, as far as it is by `keys`. Raises StorageError.
 
-    Of each key one entry that holds is enough, so most lines are not taken apart: only those that
-    may name a key as replaced, those by a key of which nothing held yet, and the last.
+    One entry with a good signature is enough for a key. So only these lines are taken apart: those
+    that may name a replaced key, those by a key without a good entry so far, and the last.
     """
     spelled = jws.spellings(b'"replaces":"')
     last = ""
@@ -243,7 +252,8 @@ class _Audit:
             self._state = None
 
     def missing(self, first: int, last: int) -> None:
-        """Nothing is left of the epochs from `first` to `last`: a name may make them billions."""
+        """Nothing is left of the epochs from `first` to `last`. They are not counted one by one: a
+        file name may make them billions."""
         self._report_unmentioned_tail()
         text = "the epoch is missing, and there is no checkpoint of it"
         if last > first:

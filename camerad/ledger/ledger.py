@@ -1,9 +1,9 @@
-"""The ledger: what happened to this device and its recordings, written so that nothing can be taken
-back unseen.
+"""The ledger: what happened to this device and its recordings. Nothing in it can be taken back
+unseen.
 
-Entries are appended to the newest epoch's file, and one is durable when `Ledger.append` returns. An
-epoch lasts about a day; the next one begins with all that is still needed, so that older ones can
-expire like recordings, each leaving a checkpoint. docs/storage.md has the invariants and
+Entries are appended to the newest epoch's file; an entry is durable when `Ledger.append` returns.
+An epoch lasts about a day. The next one begins with all that is still needed, so older ones can
+expire, as recordings do; each leaves a checkpoint. docs/storage.md has the invariants and
 procedures.
 """
 
@@ -56,9 +56,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 EPOCH_US: Final = DAY
-"""An epoch is followed by the next one when it is at least so old."""
+"""The next epoch begins when this one is so old."""
 MOST_ENTRIES: Final = 2_000
-"""An epoch is followed by the next one when it has so many entries: all are read at a start."""
+"""The next epoch begins when this one has so many entries: a start reads all of them."""
 
 _WHAT_TO_DO: Final = (
     "Holds may be lost with it. Nothing is deleted before its retention has passed once more from "
@@ -67,22 +67,22 @@ _WHAT_TO_DO: Final = (
 )
 
 _URGENT: Final = (Deleted, StartedEntry, SettingsChanged, IdentityEntry)
-"""What has to be written before anything can be deleted, after a start as well."""
+"""What must be written before anything can be deleted, after a start as well."""
 _OWN: Final = frozenset(
     {"epoch", "carried", "identity", "repaired", "damaged", "epoch_expired", "unread"}
 )
 
 
 class HeldError(CameradError, ValueError):
-    """Error raised when a tombstone is asked for, of a recording that is held."""
+    """Error raised for a tombstone of a recording that is held."""
 
 
 class Ledger:
-    """Writes a ledger; made by `Ledger.open`. Any thread may call it. Only one process may write a
-    ledger at a time, which is for the caller to ensure (`camerad.store.disk.claim`).
+    """Writes a ledger; made by `Ledger.open`. Any thread may call it.
 
-    repairs: what the opening had to mend, for people. lossy: whether this
-    run found that entries are lost.
+    Only one process may write a ledger at a time; the caller ensures that
+    (`camerad.store.disk.claim`). repairs: what was repaired when it was opened, in words for
+    people. lossy: this run found that entries are lost.
     """
 
     def __init__(self, directory: str, key: SigningKey, clock: Clock) -> None:
@@ -117,9 +117,9 @@ class Ledger:
         """Open the ledger in `directory`, or begin one; repairs what a loss of power left.
 
         former: public keys that signed it before, if the device had others. expected: something
-        else shows that there was a ledger, so that one which is not there is a loss, and the new
-        one begins by saying so. reserve: room to write in where the storage has none. Raises
-        StorageError; a start that is interrupted anywhere can be repeated.
+        else shows that there was a ledger. If it is not there, it was lost, and the new one begins
+        by saying so. reserve: room to write in where the storage has none. Raises StorageError; a
+        start that is interrupted can be repeated.
         """
         ledger = cls(directory, key, clock)
         ledger.reserve = reserve
@@ -142,8 +142,8 @@ class Ledger:
 
     @property
     def state(self) -> LedgerState:
-        """What all entries up to the head add up to; it never changes, there is another after
-        each append."""
+        """What all entries up to the head add up to. It never changes: each append makes another
+        one."""
         return self._state
 
     @property
@@ -163,21 +163,24 @@ class Ledger:
     def append(self, kind: str, /, *, happened: Moment | None = None, **facts: Any) -> Entry:
         """Write an entry; it is durable when this returns.
 
-        kind, facts: see `camerad.ledger.entry_types`. happened: when, in this boot, if that is not
-        now; ages count from the writing all the same, which is the later one.
+        kind, facts: see `camerad.ledger.entry_types`. happened: when it happened, in this boot, if
+        that is not now. Ages count from the writing all the same, which is later.
 
         Raises ValueError if these are not the facts of that kind, HeldError for the tombstone of a
-        held recording, and StorageError if the storage does not take it. Then nothing has happened,
-        and the next entry takes its place; only if the machine stops before there is a next one,
-        the entry may be found after all.
+        held recording, and StorageError if the storage refuses it. Then nothing has happened, and
+        the next entry takes its place. Only if the machine stops before there is a next one, the
+        entry may be found after all.
         """
         if kind in _OWN:
             raise ValueError(f"entries {kind!r} are the ledger's own")
         return self._append(entries.facts_of_kind(kind, facts), happened)
 
     def record_loss(self, shown_by: str) -> None:
-        """Write down that entries are lost, which nothing in the ledger itself shows: it was cut
-        between two of them, or put back. shown_by: for people. Raises StorageError."""
+        """Write down that entries are lost though the ledger itself does not show it: it was cut
+        between two of them, or put back.
+
+        shown_by: what shows it, in words for people. Raises StorageError.
+        """
         with self._lock:
             self._append(Damaged(log_segments.epoch_name(self._state.head.epoch), ""))
             self.lossy = True
@@ -186,17 +189,20 @@ class Ledger:
         )
 
     def rotate(self) -> None:
-        """Begin the next epoch. Raises StorageError; then the epoch goes on, or has begun
-        nevertheless and is made durable by the next entry."""
+        """Begin the next epoch.
+
+        Raises StorageError. Then either the epoch goes on, or the next one has begun and the next
+        entry makes it durable.
+        """
         with self._lock:
             self._begin(self._state, self._state.head.epoch + 1, [])
 
     def expire(self, retention_days: int) -> tuple[int, ...]:
         """Replace epochs that are at least so old by checkpoints; returns their numbers.
 
-        The newest two stay: the one in use, and the one before, from which it could be restored.
-        None goes while there is something in the ledger that this version cannot read. Raises
-        StorageError; what was begun is completed by the next call.
+        The newest two stay: the one in use, and the one that it could be restored from. None
+        expires while the ledger has entries that this version cannot read. Raises StorageError; the
+        next call completes what was begun.
         """
         expired = []
         with self._lock:
@@ -211,7 +217,7 @@ class Ledger:
         return tuple(expired)
 
     def rotate_and_expire(self, retention_days: int) -> tuple[int, ...]:
-        """Begin the next epoch if it is time, then `expire`; to be called now and then."""
+        """Begin the next epoch if it is time, then `expire`. Call it now and then."""
         with self._lock:
             state = self._state
             age_us = state.ages(*self.now()).minimum_us(state.begun)
@@ -221,7 +227,7 @@ class Ledger:
             return self.expire(retention_days)
 
     def close(self) -> None:
-        """Let go of the file; nothing is lost without it."""
+        """Close the file; nothing is lost without it."""
         with self._lock:
             if self._descriptor is not None:
                 durable_files.close(self._descriptor, self._path)

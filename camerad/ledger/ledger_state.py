@@ -36,8 +36,9 @@ from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import Ages, Instant, Timeline
 
 UNSAID_US: Final = 10 * SECOND
-"""A device's ledger says that a recording began within moments. A loss of power may come before; a
-recording that went on for longer, and of which nothing is said, shows that entries are lost."""
+"""A device's ledger names a recording within moments of its beginning. A loss of power may come
+before that. But if a recording went on for longer than this and the ledger does not name it,
+entries are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,14 @@ class LedgerState:
         return self.head.sequence - self.first + 1
 
     def with_entry(self, entry: Entry) -> LedgerState:
-        """The state with one more entry; whether it fits is `misfit`'s matter."""
+        """The state with one more entry. Whether the entry fits, `misfit` says."""
         state = self._after(entry)
         if entry.unread:
             return replace(state, unread=(*state.unread, entry.token.decode("ascii")))
         return state
 
     def _after(self, entry: Entry) -> LedgerState:
-        """The same by what can be read of it."""
+        """The same, by what this version can read of the entry."""
         facts = entry.facts
         state = replace(self, head=entry.head, kid=entry.kid)
         if isinstance(facts, EpochBegun):
@@ -142,9 +143,12 @@ class LedgerState:
         return replace(state, recordings=recordings, timeline=timeline)
 
     def shift_began_us(self, boot_id: str, now: Moment) -> int | None:
-        """When the present shift began, by the boot time of `now` in the boot `boot_id`: negative
-        if that was before the boot. None if there is none, or if nothing vouches for the time
-        between: uptime alone would make a shift of last week one of today."""
+        """When the present shift began, in the boot time of `boot_id`; negative if that was before
+        the boot.
+
+        None if there is no shift, or if the time in between is not known: by uptime alone a shift
+        of last week would look like one of today.
+        """
         shift = self.shift
         if shift is None:
             return None
@@ -162,8 +166,8 @@ class LedgerState:
         """The age of a recording that counts towards its retention, microseconds; None while it has
         not ended.
 
-        Where entries were lost, holds may be among them. So what ended before counts anew from when
-        that was noticed: for as long as it was to be kept, it can be held again.
+        Where entries were lost, holds may be lost too. So everything that ended before counts anew
+        from the moment when that was noticed, and there is time to place the holds again.
         """
         age = known.age_us(ages)
         if age is None or self.lost is None:
@@ -171,16 +175,18 @@ class LedgerState:
         return min(age, max(0, ages.minimum_us(self.lost)))
 
     def is_due(self, known: RecordingState, ages: Ages) -> bool:
-        """Whether a recording is as old as it may get, and not held."""
+        """Whether a recording has reached its retention, and is not held."""
         if self.unread:
             return False
         counted = self.counted_us(known, ages)
         return counted is not None and not known.held and counted >= known.retention_days * DAY
 
     def may_run(self, header: Header, boot_id: str) -> bool:
-        """Whether a device's ledger has it that a recording is being made, in the boot `boot_id`:
-        it was begun in this boot, and has not ended. One that began with the last entry, or later,
-        may still have to be named."""
+        """Whether, by a device's ledger, the recording is being made in the boot `boot_id`.
+
+        It was begun in this boot and has not ended; or it began with the last entry or later, and
+        the ledger may not name it yet.
+        """
         if header.boot_id != boot_id:
             return False
         known = self.recordings.get(header.id)
@@ -192,7 +198,7 @@ class LedgerState:
         return header.clock.boot_us > runs[-1].last_us - UNSAID_US
 
     def resumed_at(self, entry: Entry) -> LedgerState:
-        """The state in the epoch of `entry`, where what that epoch began with cannot be read."""
+        """The state in the epoch of `entry`, if what that epoch began with cannot be read."""
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
         here = Instant(timeline.runs[-1].number, entry.clock.boot_us)
         return replace(
@@ -208,11 +214,11 @@ class LedgerState:
         )
 
     def incomplete_at(self, entry: Entry) -> LedgerState:
-        """The state at `entry`, where a part of what the epoch began with is lost, and what the
-        epoch before left is not known either.
+        """The state at `entry`, if a part of what the epoch began with is lost, and the epoch
+        before is not known either.
 
-        What has lost its place in time counts from here on; so does everything else, for holds may
-        be lost as well.
+        What has lost its place in time counts from here on. So does everything else, since holds
+        may be lost too.
         """
         known_runs = {run.number for run in self.timeline.runs}
         timeline = self.timeline.observe(entry.boot_id, entry.clock)
@@ -234,8 +240,7 @@ class LedgerState:
         )
 
     def epochs_closed_at(self, ended: Instant) -> tuple[ClosedEpoch, ...]:
-        """The closed epochs, with the present one if it ends at `ended`; one without entries has
-        not begun."""
+        """The closed epochs, and the present one as closed at `ended` if it has entries."""
         if self.first == 0:
             return self.epochs
         head = self.head
@@ -246,11 +251,11 @@ class LedgerState:
 
 
 def describe_harm(known: RecordingState, state: LedgerState) -> str | None:
-    """What a device's ledger says that came to one of its recordings, for people; None if nothing
-    did.
+    """What happened to a recording that should not have, by its device's ledger, in words for
+    people; None if nothing did.
 
-    A recording without an end is being made, unless the daemon has started since: then what it was
-    is closed by repair, or cannot be.
+    A recording without an end is being made, unless the daemon has started since. Then repair has
+    closed it, or cannot.
     """
     if known.deleted is not None:
         return None
@@ -266,8 +271,8 @@ def describe_harm(known: RecordingState, state: LedgerState) -> str | None:
 def _with_carried(state: LedgerState, entry: Entry, token: str) -> LedgerState:
     """The state after an entry that carries another one, `token`, from an epoch before.
 
-    If that can be read now, what it says of a recording counts, as if it were said only now.
-    More may have been said of the recording in between, so it ends no hold, and deletes nothing
+    If this version can read that one, what it says of a recording counts as if it were said now.
+    More may have been said of the recording in between. So it ends no hold, and deletes nothing
     that is held.
     """
     late = parse_carried(token)

@@ -34,7 +34,8 @@ DAMAGED_ENDING: Final = ".damaged"
 CHECKPOINT_ENDING: Final = ".checkpoint"
 
 _LARGEST: Final = 64 << 20
-"""Bytes of one file: some 100,000 entries, where an epoch ends after 2,000 and what is carried."""
+"""The most bytes of one file: some 100,000 entries. An epoch ends after 2,000 and what it
+carries."""
 _NAME: Final = re.compile(r"([0-9]{6,})(\.jws|\.damaged|\.checkpoint)")
 
 
@@ -72,9 +73,10 @@ def checkpoint_name(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFiles:
-    """Numbers of the epochs in a directory, by the sort of file that there is of them.
+    """Numbers of the epochs in a directory, by the kind of file that is left of each.
 
-    temporary: names of files that were never published. others: of what is no part of a ledger.
+    temporary: names of files that were never published. others: names that do not belong to a
+    ledger.
     """
 
     epochs: frozenset[int]
@@ -96,7 +98,7 @@ class LedgerFiles:
 
 
 def list_files(directory: str) -> LedgerFiles:
-    """What there is of a ledger. Raises StorageError."""
+    """Which files of a ledger are in `directory`. Raises StorageError."""
     found: dict[str, set[int]] = {
         EPOCH_ENDING: set(),
         DAMAGED_ENDING: set(),
@@ -125,8 +127,10 @@ def list_files(directory: str) -> LedgerFiles:
 
 
 def read_file(directory: str, name: str) -> bytes:
-    """A file of a ledger; nothing, if it is no plain file, which its reader then calls damage.
-    Raises StorageError, also if it is larger than memory should hold: no ledger gets there."""
+    """The content of a ledger's file; b"" if it is not a plain file, which counts as damage.
+
+    Raises StorageError, also if it is larger than memory should hold: no ledger becomes so large.
+    """
     path = os.path.join(directory, name)
     content = read_plain(path, "ledger", _LARGEST + 1)
     if len(content) > _LARGEST:
@@ -165,10 +169,10 @@ def parse_checkpoint(token: bytes, keys: KeyRing) -> Checkpoint:
 class SegmentReading:
     """What an epoch's file says.
 
-    state: after its last entry, None if it has no entry that can be used. end: offset behind the
-    last entry, bytes. torn: what lies behind it, if nothing but an interrupted append can have left
-    that. damage: lines and what is wrong with them. preamble: whether all of what the epoch
-    began with could be read. entries: those that were used, each with the number of its line.
+    state: after its last entry, None if no entry can be used. end: offset behind the last entry,
+    bytes. torn: what lies behind it, if only an interrupted append can have left that. damage:
+    lines and what is wrong with them. preamble: all of what the epoch began with could be read.
+    entries: those that were used, each with the number of its line.
     """
 
     state: LedgerState | None
@@ -182,11 +186,12 @@ class SegmentReading:
 def read_epoch(
     before: LedgerState | None, number: int, content: bytes, keys: KeyRing
 ) -> SegmentReading:
-    """Read an epoch's file. before: the state at the end of the epoch before, None if that is not
-    known; then the epoch's own word is taken for it.
+    """Read an epoch's file.
 
-    Every entry that is signed and of this epoch counts, also behind damage: a hold must not be lost
-    because a line before it was. Those that come twice or out of their order do not.
+    before: the state at the end of the epoch before; None if that is not known, and then the
+    epoch's own word is believed. Every signed entry of this epoch counts, also behind damage: a
+    hold must not be lost because a line before it was. Entries that come twice or out of order do
+    not count.
     """
     reading = SegmentReading(before)
     reader = _Reader(reading, before, number)
@@ -218,7 +223,7 @@ class _Reader:
         self._inside = False
         self._complete = True
         self._begun: tuple[int, int, LedgerState] | None = None
-        """Findings before the last of what is carried, its line, and the state after it."""
+        """Number of findings before the last carried entry, its line, and the state after it."""
         self._late: set[str] = set()
 
     def take(self, line: LedgerLine, entry: Entry) -> None:
@@ -264,8 +269,8 @@ class _Reader:
             self._reading.damage[at:at] = self._compare(line, state)
 
     def _without_preamble(self, number: int, entry: Entry, state: LedgerState) -> LedgerState:
-        """What to go on from, where a part of what is carried is lost: the epoch before, or else
-        what could be read."""
+        """What to go on from, if a part of what is carried is lost: the epoch before, or else what
+        could be read."""
         text = f"{state.awaited} entries with what is needed of before are missing"
         self._reading.damage.append((number, text))
         self._complete = False
@@ -275,8 +280,8 @@ class _Reader:
         return replace(resumed, head=state.head, unread=(*resumed.unread, *state.unread))
 
     def _compare(self, number: int, state: LedgerState) -> Iterator[tuple[int, str]]:
-        """What the epoch before left has to be there, so far as the version that began this one
-        could read it."""
+        """What the epoch before left has to be here too, as far as the version that began this
+        epoch could read it."""
         if self._before is None:
             return
         for known in self._before.recordings.values():
@@ -289,8 +294,8 @@ class _Reader:
 
 
 def _recordings_in(token: str) -> set[str]:
-    """Ids of the recordings of which an entry speaks that this version can read, and the one that
-    began the epoch could not."""
+    """Ids of the recordings that a carried entry is about, if this version can read it: the version
+    that began the epoch could not."""
     late = parse_carried(token)
     if late is None:
         return set()

@@ -90,17 +90,17 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A recording is being made, and another file lies under its name: what it is written to has no
-    name any more, and goes with its last moment. What becomes of the other file later entries say.
-    """
+    """A recording is being made, and another file lies under its name. What it is written to has no
+    name any more, and is gone when it is closed. Later entries say what becomes of the other
+    file."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A recording's file ends otherwise than the ledger says, or does so again. final: SHA-256 of
-    the end that it has; None if it has none, or cannot be read. The file is there."""
+    """A recording's file ends otherwise than the ledger says, or as it says again. The file is
+    there. final: SHA-256 of the end that it has; None if it has none, or cannot be read."""
 
     id: str
     final: str | None
@@ -151,8 +151,8 @@ class RemovedEmpty:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A recording's file cannot be read, and was kept under this name. Under it, it is treated from
-    then on like a recording that nobody vouches for: it may be held, and has an end."""
+    """A recording's file cannot be read, and was kept under this name. From then on it counts as a
+    recording that nobody vouches for: it can be held, and it expires."""
 
     name: str
     sha256: str

@@ -29,9 +29,9 @@ from typing import Final
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
 
 JUMP_US: Final = 5 * SECOND
-"""Wall time that moves against boot time by more than this between two entries has jumped."""
+"""Between two entries wall time has jumped if it moves by more than this against boot time."""
 STEADY_US: Final = DAY
-"""Synchronised time that has not jumped for so long is believed over what was before."""
+"""Synchronised time that has not jumped for so long replaces what was believed before."""
 
 _RANK: Final = {ClockSource.UNKNOWN: 0, ClockSource.RTC: 1, ClockSource.SYNCHRONISED: 2}
 
@@ -90,7 +90,7 @@ class BootRun:
     def with_moment(self, moment: Moment, floor_us: int | None = None) -> BootRun:
         """The run with what `moment` says about wall time.
 
-        floor_us: true wall time is at least this, if anything is known.
+        floor_us: true wall time is at least this; None if nothing is known.
         """
         if _RANK[moment.source] < _RANK[self.source] or not moment.trusted:
             return self
@@ -131,8 +131,8 @@ class Timeline:
 
     @property
     def wall_at_least_us(self) -> int | None:
-        """At the last entry true wall time was at least this, by synchronised time; None if there
-        was none."""
+        """By synchronised time, true wall time at the last entry was at least this; None if there
+        was no synchronised time."""
         if self.synchronised is None:
             return None
         return self.synchronised.wall_us + self.uptime_us - self.synchronised.uptime_us
@@ -165,7 +165,8 @@ class Timeline:
     def synchronised_in(self, boot_id: str) -> Moment | None:
         """A moment of that boot at which wall time was synchronised; None if none is known.
 
-        It lies on the line of the last one that was, at the last boot time that is known.
+        It has the last boot time that is known, and the wall time that the last synchronised moment
+        gives for it.
         """
         run = self.latest_run(boot_id)
         if run is None or not run.synchronised:
@@ -173,7 +174,7 @@ class Timeline:
         return Moment(run.last_us, run.recent_us + run.last_us, ClockSource.SYNCHRONISED)
 
     def with_wall_time(self, number: int, moment: Moment) -> Timeline:
-        """The timeline with a wall time, told later, of the run of that number."""
+        """The timeline with a wall time that became known later, of the run of that number."""
         return replace(
             self,
             runs=tuple(
@@ -198,7 +199,7 @@ class Timeline:
 
 
 class Ages:
-    """Tells ages at one present: boot `boot_id`, at `now`."""
+    """Gives ages at one present: at `now`, in the boot `boot_id`."""
 
     def __init__(self, timeline: Timeline, boot_id: str, now: Moment) -> None:
         self.timeline = timeline.observe(boot_id, now)
@@ -238,7 +239,7 @@ class Ages:
 
 
 def _later(runs: tuple[BootRun, ...], by_us: int) -> tuple[BootRun, ...]:
-    """The runs, those that the same RTC has dated since synchronised time so much later."""
+    """The runs, with those later that the same RTC has dated since synchronised time."""
     last = max((at for at, run in enumerate(runs, 1) if run.synchronised), default=0)
     return runs[:last] + tuple(
         replace(run, high_us=run.high_us + by_us) if run.trusted else run for run in runs[last:]

@@ -1,10 +1,10 @@
-"""Holds that were placed on a camera, as they count in an office.
+"""Holds that were placed on a camera, and count in an office too.
 
-A camera's ledger comes to an office as a copy, with the recordings. What is held in it is held in
-the office too: the office's ledger takes the hold over as its own, once, with the reason
-``on the camera: REASON`` and the same person. It ends when the camera's ledger tells of a release,
-or by a release in the office, after which it is not taken over again. A copy of a ledger that was
-put back to before the hold ends none.
+A camera's ledger comes to an office as a copy, with the recordings. What it holds, the office holds
+too. The office's ledger takes over each hold once, with the reason ``on the camera: REASON`` and
+the same person. Such a hold ends when the camera's ledger has a release, or by a release in the
+office; then it is not taken over again. A copy of a ledger that was put back to before the hold
+does not end it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import Store
 
 ON_CAMERA: Final = "on the camera: "
-"""What the reason of a hold that was taken over begins with."""
+"""How the reason of a hold that was taken over begins."""
 
 
 def pending(
     place: Place, state: LedgerState | None, own: KeyRing, keys: KeyRing
 ) -> dict[str, tuple[Held, ...]]:
-    """The holds of cameras' ledgers that an office has to take over, by the recordings' ids.
+    """The holds in cameras' ledgers that an office has to take over, by the recordings' ids.
 
     state: what the office's ledger says, None if there is none. own: the keys to read that with.
-    keys: those to read the cameras' with. Raises StorageError if any of them cannot be read.
+    keys: those to read the cameras' ledgers with. Raises StorageError if one of them cannot be
+    read.
     """
     found: dict[str, tuple[Held, ...]] = {}
     for holding in _with_ledger(place):
@@ -55,10 +56,10 @@ def pending(
 
 
 def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
-    """Let the store of an office hold what its cameras hold, and no more; yields a sentence on
-    each change. What cannot be read is added to the store's `unread`.
+    """Take the holds of an office's cameras over into its store; yields a sentence on each change.
 
-    keys: any that a hold may be signed by. trusted: those that may end one.
+    What cannot be read is added to the store's `unread`. keys: any that may sign a hold. trusted:
+    those that may end one.
     """
     place = store.place
     for holding in _with_ledger(place):
@@ -92,7 +93,7 @@ def _with_ledger(place: Place) -> Iterator[Holding]:
 
 
 def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
-    """The holds that the office's ledger tells of, released ones included."""
+    """All holds on it that the office's ledger has, also those that were released."""
     if not file_status.is_directory(place.ledger):
         return set()
     facts = (one.facts for one in entries_about(place.ledger, own, recording))
@@ -100,8 +101,8 @@ def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
 
 
 def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterator[tuple[str, str]]:
-    """What is held in the office only because its camera held it, and the camera's ledger tells
-    that it does not any more: the id, and who released it."""
+    """What the office holds only because its camera held it, and the camera's ledger has released:
+    the id, and who released it."""
     ours = [
         one
         for one in state.recordings.values()

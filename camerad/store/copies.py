@@ -47,8 +47,8 @@ _HEADER_FIELD: Final = ustar.header(HEADER_NAME, 0)[:100]
 
 
 class Copies:
-    """The copies in a place. others: what lies there beside the recordings. recordings: what the
-    store's ledger knows. trusted: keys of the devices that are believed."""
+    """The copies in a place. others: what lies beside the recordings. recordings: what the store's
+    ledger knows. trusted: keys of the devices that are believed."""
 
     def __init__(
         self,
@@ -64,23 +64,27 @@ class Copies:
 
     @property
     def exist(self) -> bool:
-        """Whether anything lies there beside the recordings, as hardly ever."""
+        """Whether anything lies beside the recordings. Mostly nothing does."""
         return bool(self._others.copies or self._others.odd)
 
     @property
     def failed(self) -> tuple[StorageError, ...]:
-        """Why some of what lies there could not be read, so that nobody knows what it is."""
+        """Errors of files beside the recordings that could not be read: nobody knows what they
+        are."""
         return self._others.failed
 
     def files_of(self, known: RecordingState) -> list[str]:
-        """Everything that goes when this recording is deleted: its copies, and last, because they
-        may have to tell what a copy is, the files with its name."""
+        """Every file that goes when this recording is deleted.
+
+        The copies come first. The files with its name come last: they may be needed to tell what a
+        copy is.
+        """
         named = [path for path in self._place.files_of(known.id) if not self._is_another(path)]
         header = known.header or _header_of(named, known.id)
         return [one.path for one in self._of(known.id) if is_copy(one.path, header)] + named
 
     def unknown_ids(self) -> set[str]:
-        """Ids of the copies of which the ledger's newest epoch says nothing."""
+        """Ids of the copies that the ledger's newest epoch does not name."""
         return {one.id for one in self._others.copies} - set(self._recordings)
 
     def copies_of_deleted(self, headers: Mapping[str, str]) -> list[RecordingInfo]:
@@ -89,14 +93,14 @@ class Copies:
         return [one for one in there if is_copy(one.path, headers.get(one.id, ""))]
 
     def ids_of_missing(self) -> Iterator[str]:
-        """Ids of the recordings whose file has vanished, and of which there is a copy."""
+        """Ids of the recordings whose file has vanished, and which have a copy."""
         for info in self._others.copies:
             known = self._recordings.get(info.id)
             if known is not None and known.missing and is_copy(info.path, known.header):
                 yield info.id
 
     def restore_names(self) -> Iterator[Discrepancy]:
-        """Give whole recordings that are not here under their own names these back."""
+        """Rename whole recordings that are only here under another name to their own names."""
         for info in self._others.copies:
             if not self._may_be_renamed(info):
                 continue
@@ -111,7 +115,7 @@ class Copies:
             yield Discrepancy(DiscrepancyKind.RENAMED, info.id, text)
 
     def report(self) -> Iterator[Discrepancy]:
-        """What lies beside the recordings, for people."""
+        """What lies beside the recordings, in words for people."""
         for info in self._others.copies:
             if info.path.endswith(TEMPORARY):
                 continue  # an offload may be under way
@@ -135,7 +139,8 @@ class Copies:
         return (info for info in self._others.copies if info.id == recording)
 
     def _is_another(self, path: str) -> bool:
-        """Whether a file that has one recording's name is another one, which is not deleted."""
+        """Whether a file with one recording's name is another recording, so that it must not be
+        deleted."""
         if not path.endswith(SUFFIX):
             return False  # put aside: that is held, and deleted, by its name
         try:
@@ -168,8 +173,10 @@ class Copies:
 
 
 def is_copy(path: str, header: str) -> bool:
-    """Whether the file at `path` is the recording with this SHA-256 of its first statement, or a
-    part of it, and no other one. header: "" for one that nobody knows, of which nothing is a copy.
+    """Whether the file at `path` is the recording whose first statement has this SHA-256, or a part
+    of it, and no other one.
+
+    header: "" if it is not known; then nothing is a copy.
     """
     said = _said(path) if header else None
     if said is None or _digest(said) != header:
@@ -178,7 +185,7 @@ def is_copy(path: str, header: str) -> bool:
 
 
 def _goes_on_with_another(path: str, offset: int) -> bool:
-    """Whether there is a recording's header in what lies behind `offset`, or nobody can tell."""
+    """Whether a recording's header lies behind `offset`, or nobody can tell."""
     try:
         with open_regular(path) as file:
             before = b""
@@ -192,7 +199,8 @@ def _goes_on_with_another(path: str, offset: int) -> bool:
 
 
 def _header_of(paths: list[str], recording: str) -> str:
-    """SHA-256 of the header of the first of these files that is this recording; "" if none is."""
+    """SHA-256 of the recording's header, from the first of these files that is that recording; ""
+    if none is."""
     for path in paths:
         said = _said(path)
         if said is not None and said.header.id == recording:
@@ -201,7 +209,7 @@ def _header_of(paths: list[str], recording: str) -> str:
 
 
 def _said(path: str) -> Skeleton | None:
-    """What a file says of itself; None if it is no recording, or cannot be read, or is a link."""
+    """What a file says about itself; None if it is no recording, cannot be read, or is a link."""
     try:
         return None if file_status.is_link(path) else skeleton(path)
     except (CameradError, ValueError, ArithmeticError):

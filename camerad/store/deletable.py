@@ -58,8 +58,7 @@ def check_deletable(known: RecordingState, paths: Sequence[str]) -> None:
 
 
 def check_plain(path: str) -> None:
-    """Return if this is a plain file that can be read, in a directory from which it can be removed.
-    Raises as `check`."""
+    """Return if this is a plain file that can be read and removed. Raises as `check_deletable`."""
     if not file_status.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
@@ -87,7 +86,7 @@ def final_of(known: RecordingState) -> str | None:
 
 
 def _said(path: str) -> Skeleton | None:
-    """What a file says of itself; None if it is no recording. Raises StorageError."""
+    """What a file says about itself; None if it is no recording. Raises StorageError."""
     try:
         return skeleton(path)
     except StorageError:

@@ -24,7 +24,7 @@ BLOCK_DEVICES: Final = "/sys/dev/block"
 EXT4: Final = "/sys/fs/ext4"
 PROBE_BYTES = 4096
 _MAY_PASS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""What storage says that works again once room is made, or it is mended."""
+"""Errors of a storage that works again once there is room, or it is repaired."""
 
 
 class StateDirectoryError(StorageError):
@@ -64,11 +64,11 @@ def prepare(directory: str) -> None:
 
 
 def usable(directory: str) -> StorageError | None:
-    """Whether recordings could be written, which waits for the card.
+    """Check whether recordings can be written, which waits for the card.
 
-    Returns what is the matter if the storage is full or failing just now: that may pass, and a
-    camera without storage still shows the self-view and says that it cannot record. Raises
-    StateDirectoryError if this user may not write there.
+    Returns what is wrong if the storage is full or failing: that may pass, and a camera without
+    storage still shows the self-view and says that it cannot record. Raises StateDirectoryError if
+    this user may not write there.
     """
     try:
         probe(directory)
@@ -80,11 +80,11 @@ def usable(directory: str) -> StorageError | None:
 
 
 def claim(directory: str, *, linked: bool = False) -> int:
-    """Make sure that this is the only daemon that records into the directory.
+    """Make sure that no other daemon records into the directory.
 
-    linked: as for `files.open_directory`. Returns a descriptor that holds the claim until it is
-    closed. Raises TakenError if another daemon has it, and StateDirectoryError, with its number, if
-    the directory cannot be claimed.
+    linked: as for `camerad.base.file_status.open_directory`. Returns a descriptor that holds the
+    claim until it is closed. Raises TakenError if another daemon has it, and StateDirectoryError,
+    with its number, if the directory cannot be claimed.
     """
     try:
         return durable_files.lock_directory(directory, linked=linked)
@@ -133,11 +133,12 @@ def _errors(device: int, devices: str, ext4: str) -> int:
 
 
 def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
-    """What `path` would be lost with: a name for its disk, or where no disk is known (a share,
-    memory) for its file system. Equal names: the same disk. Partitions of one disk are one.
+    """A name for the disk that `path` is on; where no disk is known (a share, memory), for its file
+    system.
 
-    sysfs: the directory of the kernel's links from device numbers to block devices; a partition has
-    a file ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
+    Equal names mean that both would be lost together. Partitions of one disk have one name. sysfs:
+    the directory of the kernel's links from device numbers to block devices; a partition has a file
+    ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
     StorageError if the path cannot be looked at.
     """
     try:
@@ -152,10 +153,8 @@ def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
 
 
 def probe(directory: str) -> None:
-    """Write and synchronise a few zeros without leaving a trace.
-
-    Raises StorageError saying what is wrong and how to mend it.
-    """
+    """Write and synchronise a few zeros without leaving a trace. Raises StorageError, which says
+    what is wrong and what helps."""
     try:
         descriptor = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:

@@ -1,4 +1,4 @@
-"""Holds: a recording is kept beyond its time, by the word of an authorised person."""
+"""Holds: an authorised person has a recording kept beyond its time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from camerad.ledger.recording_state import Held
 from camerad.store.locations import NotThereError, Place
 
 MOST_HOLDS: Final = 100
-"""Holds on one recording: each epoch of the ledger begins with all of them, in one entry."""
+"""The most holds on one recording: each epoch of the ledger begins with all of them, in one
+entry."""
 
 
 class HoldError(CameradError, ValueError):
-    """Error raised when a hold is placed or released without what that needs."""
+    """Error raised when a hold cannot be placed or released as it was asked for."""
 
     exit_code: ClassVar[int] = EX_USAGE
 
@@ -24,9 +25,8 @@ class HoldError(CameradError, ValueError):
 def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: str) -> None:
     """Keep a recording until `release_holds`. who: the authorised person.
 
-    Asked for once more by the same person for the same reason, it holds already. Raises
-    HoldError without reason and person, or if there are as many as there may be, NotThereError
-    if it is not here, StorageError.
+    The same hold of the same person is placed once only. Raises HoldError without reason or person,
+    or if there are too many holds; NotThereError if the recording is not here; StorageError.
     """
     reason, who = one_line("a reason", reason), one_line("the authorised person", who)
     if ID.fullmatch(recording.removesuffix(UNREADABLE)) is None:
@@ -59,8 +59,11 @@ def release_holds(ledger: Ledger, recording: str, who: str) -> None:
 
 
 def one_line(what: str, text: str) -> str:
-    """`text` without spaces around it. Raises HoldError, saying which, if nothing is left, if it is
-    longer than a text in a ledger, or if it has lines, or anything else that does not print."""
+    """`text` without spaces around it.
+
+    Raises HoldError, which says what is wrong: nothing is left, it is too long for a text in a
+    ledger, or it has line breaks or other characters that do not print.
+    """
     text = text.strip()
     if not text:
         raise HoldError(f"{what} is needed: say it in one line")

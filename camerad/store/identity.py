@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 KEY_NAME: Final = "identity.pem"
 DAMAGED: Final = ".damaged-"
-"""What the name of a key that was set aside has behind `KEY_NAME`, before a number."""
+"""Behind `KEY_NAME`, and before a number, in the name of a key that was set aside."""
 KEYS_NAME: Final = "keys"
 
 _CURRENT: Final = "current"
@@ -56,7 +56,7 @@ _LARGEST: Final = 64 * 1024
 
 
 class IdentityError(StorageError):
-    """Error raised when the device's key cannot be used or kept; the text says how to mend it."""
+    """Error raised when the device's key cannot be used or kept; the text says what helps."""
 
     exit_code: ClassVar[int] = EX_CANTCREAT
 
@@ -71,9 +71,9 @@ class NoIdentityError(CameradError, LookupError):
 class Identity:
     """The key that signs.
 
-    created: the ledger does not know this key as the device's: it was just made, or put there by
-    somebody, or the start before was interrupted. It is true until `confirm`. replaced: thumbprint
-    of the key in whose place it came, if there was one.
+    created: the ledger does not know it as the device's key. It was just made, or somebody put it
+    there, or the start before was interrupted. This stays so until `confirm`. replaced: thumbprint
+    of the key before, if there was one.
     """
 
     key: SigningKey
@@ -89,10 +89,9 @@ def keys_directory(state_dir: str) -> str:
 def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
     """The device's key, made if there is none; its public half is published when this returns.
 
-    retired: thumbprints of keys that were given up, of which none signs any more.
-
-    Raises IdentityError if the key could be read by others, or cannot be read at all although it
-    may be sound, and StorageError if the storage refuses; nothing is then overwritten.
+    retired: thumbprints of keys that were given up; none of them signs any more. Raises
+    IdentityError if others could read the key, or if it cannot be read although it may be sound,
+    and StorageError if the storage refuses. Nothing is overwritten then.
     """
     directory = keys_directory(state_dir)
     durable_files.make_directory(directory)
@@ -108,7 +107,7 @@ def load_or_create(state_dir: str, retired: Collection[str] = ()) -> Identity:
 
 
 def is_confirmed(state_dir: str) -> bool:
-    """Whether a ledger ever said whose this device's key is: then there was one."""
+    """Whether a ledger ever confirmed this device's key. If so, there was a ledger."""
     return _read_current(keys_directory(state_dir)) is not None
 
 
@@ -261,7 +260,8 @@ def _refusal(path: str, error: OSError) -> IdentityError:
 
 
 def _destroy(path: str) -> None:
-    """Remove a key that was given up, and its bytes as far as a file system can."""
+    """Remove a key that was given up, and overwrite its bytes as far as a file system lets that
+    happen."""
     _log.critical(
         "%s: given up by a reset: a new key is made, and recordings from now on are signed by it; "
         "give its public half to the office ('camerad identity show')",
@@ -306,7 +306,7 @@ def _publish_public(directory: str, key: PublicKey) -> None:
 
 
 def _read_current(directory: str) -> str | None:
-    """The thumbprint that the ledger knows; None if there is none or its file makes no sense."""
+    """The thumbprint that the ledger knows; None if there is none, or its file makes no sense."""
     try:
         path = os.path.join(directory, _CURRENT)
         thumbprint = state_file.read_id(path, "thumbprint of the key")
@@ -316,13 +316,13 @@ def _read_current(directory: str) -> str | None:
 
 
 def _newest(directory: str, *, but: str) -> str | None:
-    """The key published last, apart from one; for a device whose `current` is lost."""
+    """The key that was published last, apart from one: for a device whose `current` is lost."""
     others = [thumbprint for thumbprint in _thumbprints(directory) if thumbprint != but]
     return others[-1] if others else None
 
 
 def _thumbprints(directory: str) -> list[str]:
-    """Of the keys that are published, in the order in which they were."""
+    """Thumbprints of the published keys, in the order in which they were published."""
     try:
         with os.scandir(directory) as entries:
             found = [

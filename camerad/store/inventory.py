@@ -29,8 +29,7 @@ class Stored:
     info: what its file says. known: what the ledger says, None if it says nothing. expires_us: wall
     time at which it is due at the latest, None if it is held, or nobody can tell. days_left: the
     same in whole days, rounded up. urgent: it is flagged, and due soon. in_device_ledger: in an
-    office, whether the copy of its device's ledger names it. copy: its file has another name than
-    its own.
+    office, the copy of its device's ledger names it. copy: its file has another name than its own.
     """
 
     info: RecordingInfo
@@ -48,7 +47,7 @@ class Stored:
         return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
 
     def held_on_camera(self, holds: tuple[Held, ...]) -> Stored:
-        """The same with these holds of its camera."""
+        """The recording with holds of its camera that the office has not taken over yet."""
         if not holds:
             return self
         return replace(self, on_camera=holds, expires_us=None, days_left=None, urgent=False)
@@ -70,7 +69,7 @@ class Stored:
 
     @property
     def vouched(self) -> bool:
-        """Whether a trusted key vouched for what the ledger knows of it, if it knows anything."""
+        """Whether a trusted key vouched for what the ledger knows of it."""
         return self.known is None or is_vouched(self.known)
 
     def as_json(self) -> dict[str, Any]:
@@ -142,15 +141,17 @@ def list_place(place: Place, listing: Listing | None = None) -> list[RecordingIn
 
 
 def seen_in(place: Place, info: RecordingInfo) -> RecordingInfo:
-    """What a file in a place says of itself, as it counts there: whoever can read a file can lock
-    it, so only on a camera is that a recorder."""
+    """What a file in a place says about itself.
+
+    Anybody who can read a file can lock it. So a lock shows a recorder on a camera only.
+    """
     if place.kind is PlaceKind.DEVICE or info.state != RECORDING:
         return info
     return replace(info, state=INTERRUPTED)
 
 
 def others_in(place: Place, listing: Listing | None = None) -> OtherFiles:
-    """What lies beside the recordings in a place, copies of recordings above all, so far as it
+    """What lies beside the recordings in a place, copies of recordings above all, as far as it
     could be looked into."""
     listing = listing or Listing()
     found = [listing.others(directory) for directory in place.shelves]
@@ -162,7 +163,8 @@ def others_in(place: Place, listing: Listing | None = None) -> OtherFiles:
 
 
 def facts_of(path: str, kind: str, *, own: bool) -> dict[str, Any]:
-    """The facts of an entry of that kind about a recording's file: see `intake.facts_from`.
+    """The facts of an entry of that kind about a recording's file: see
+    `camerad.store.trust.facts_from`.
 
     Raises NotARecordingError and StorageError.
     """

@@ -1,8 +1,8 @@
 """Which recordings a directory holds, from their own files.
 
-There is no index that could disagree with them. What a file says about itself is listed as it is:
-whether it is authentic is not asked here. A recording has one name, its id and ``.tar``; a file
-that is one by its content and has any other name is a copy (`Listing.others`).
+There is no index that could disagree with them. A listing shows what a file says about itself; it
+does not ask whether that is authentic. A recording has one name, its id and ``.tar``. A file with
+the content of a recording and any other name is a copy (`Listing.others`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from camerad.container.statements import RECOVERED, RecordingInfo, Tally
 _log = logging.getLogger(__name__)
 
 RECORDING: Final = "recording"
-"""It runs."""
+"""State of a recording that is being made."""
 CLOSED: Final = "closed"
-"""It has its end; one that repair wrote makes it `RECOVERED` instead."""
+"""State of a recording with an end; if repair wrote the end, it is `RECOVERED` instead."""
 INTERRUPTED: Final = "interrupted"
-"""It has no end, and nobody is writing it."""
+"""State of a recording without an end that nobody is writing."""
 
 _Key = tuple[int, int]
 
@@ -50,9 +50,9 @@ class RenamedError(NotARecordingError):
 class OtherFiles:
     """What lies in a directory beside its recordings.
 
-    copies: files that are a recording by their content, and have another name than it has. odd:
-    paths of what may be one and cannot be looked at, or is none, each with why, for people. failed:
-    the errors of those that could not be read.
+    copies: recordings by their content, with another name than their own. odd: paths of files that
+    may be recordings and cannot be looked at, or are none, each with why, for people. failed:
+    errors of files that could not be read.
     """
 
     copies: tuple[RecordingInfo, ...] = ()
@@ -61,11 +61,11 @@ class OtherFiles:
 
 
 class Listing:
-    """Lists directories, and reads no file again that has neither another size nor another time of
-    change. Usable from any thread.
+    """Lists directories, and reads a file again only if its size or its time of change is another
+    one. Any thread may use it.
 
-    failed: of the directories that were read, each file that could not be, and why: nobody knows
-    what is in it.
+    failed: files in the directories read that could not be read themselves, and why: nobody knows
+    what is in them.
     """
 
     def __init__(self) -> None:
@@ -77,8 +77,8 @@ class Listing:
     def read(self, directory: str) -> list[RecordingInfo]:
         """Every recording in `directory`, the newest first.
 
-        Files that are none of ours are left out; of those that should be, the log says why, once.
-        Raises StorageError if the directory cannot be read.
+        Files that are no recordings are left out. Of those that should be, the log says once what
+        is wrong. Raises StorageError if the directory cannot be read.
         """
         known, seen = self._known, {}
         found = []
@@ -148,10 +148,10 @@ class Listing:
             return key, None
 
     def others(self, directory: str) -> OtherFiles:
-        """What else is in `directory`. A directory that cannot be read is odd itself.
+        """What else is in `directory`. A directory inside it that cannot be read is odd itself.
 
-        Of files that have a recording's name only those are looked at that the last `read` found to
-        be another one.
+        Of the files with a recording's name, only those are looked at that the last `read` found to
+        be another recording.
         """
         seen: dict[str, tuple[_Key, RecordingInfo | str]] = {}
         copies, odd = [], []
@@ -195,8 +195,11 @@ class Listing:
 
 
 def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
-    """The recording that a file of any name is; else why that cannot be told, for people, "" where
-    nothing points to a recording. Raises StorageError if it cannot be read."""
+    """The recording that a file of any name is. Otherwise why nobody can tell, in words for people;
+    "" if nothing points to a recording.
+
+    Raises StorageError if it cannot be read.
+    """
     if not stat.S_ISREG(state.st_mode):
         return "this is no file, so whether it holds a copy of a recording is not looked into"
     try:

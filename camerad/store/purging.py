@@ -1,9 +1,9 @@
-"""What a purge did, and why something may be kept beyond its day all the same: for whoever asked.
+"""What a purge did, and why something may be kept beyond its day all the same.
 
-A purge that deletes nothing looks like one that had nothing to delete. So whatever keeps a
-recording longer than its own days, other than a hold, is a `Reason`, with a sentence that says what
-to do and the exit code of the command. What the reasons follow from is the ledger's state and a
-present; of recordings that nobody vouches for, also the header of their files.
+A purge that deletes nothing looks like one that had nothing to delete. So everything that keeps a
+recording longer than its days, other than a hold, is a `Reason`: a sentence that says what to do,
+and the exit code of the command. The reasons follow from the ledger's state and a present. For
+recordings that nobody vouches for, the headers of their files count too.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class ReasonKind(StrEnum):
     LEDGER_DAMAGED = "ledger_damaged"
     """The ledger lost entries, and perhaps holds: what was there counts its days once more."""
     NOT_VOUCHED = "not_vouched"
-    """A file whose own word is not believed."""
+    """A file that no trusted key vouches for."""
     UNREADABLE = "unreadable"
     """Something cannot be read, or cannot be removed."""
     KEY_UNKNOWN = "key_unknown"
-    """A camera's key is not enrolled, so nothing of what its recordings say is believed."""
+    """A camera's key is not enrolled, so its recordings are not believed."""
     NOT_TAKEN_OVER = "not_taken_over"
     """A recording came after the ledger was compared with the files."""
     CLOCK = "clock_not_trusted"
@@ -101,7 +101,7 @@ _CODES: Final = {
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why recordings may be kept beyond their day. text: a sentence, with what to do. exit_code: of
-    a command for which this is the gravest."""
+    the command, if this is the gravest reason."""
 
     why: ReasonKind
     text: str
@@ -113,7 +113,7 @@ class Reason:
 
 
 def reason_of_error(error: StorageError) -> Reason:
-    """The reason that an error of the storage is."""
+    """The reason for an error of the storage."""
     if isinstance(error, NotTheRecordingError):
         return Reason(ReasonKind.CHANGED, str(error), _CODES[ReasonKind.CHANGED])
     code = EX_NOPERM if error.errno in FORBIDDEN else _CODES[ReasonKind.UNREADABLE]
@@ -121,7 +121,7 @@ def reason_of_error(error: StorageError) -> Reason:
 
 
 def exit_code(reasons: Iterable[Reason]) -> int:
-    """That of the gravest; 0 without any."""
+    """The exit code of the gravest reason; 0 without any."""
     codes = {one.exit_code for one in reasons}
     return next((code for code in _GRAVEST_FIRST if code in codes), 0)
 
@@ -158,7 +158,7 @@ class Purged:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Purged:
-        """What `as_json` of a daemon of the same version said."""
+        """The object that `as_json` of a daemon of the same version made."""
         return cls(
             tuple(Deletion(**one) for one in answer["deleted"]),
             tuple(
@@ -180,8 +180,8 @@ def find_reasons(
     """Everything that keeps recordings in `place` beyond their day.
 
     state: what its ledger says. present: boot and moment. trusted: keys of the devices that are
-    believed. infos: the files that are there, so far as the ledger may not know them yet. errors:
-    what the storage refused.
+    believed. infos: the files that are there, if the ledger may not know all of them yet. errors:
+    those of the storage.
     """
     kept = [one for one in state.recordings.values() if one.here and not one.held and one.ended]
     found: list[Reason] = [
@@ -199,7 +199,7 @@ def find_reasons(
 
 
 def reason_of_damage(text: str) -> Reason:
-    """The reason that damage of a ledger is. text: what is wrong with it."""
+    """The reason for a damaged ledger. text: what is wrong with it."""
     return Reason(ReasonKind.LEDGER_DAMAGED, text, _CODES[ReasonKind.LEDGER_DAMAGED])
 
 
@@ -229,7 +229,8 @@ def _by_ledger(
 
 
 def _by_loss(place: Place, state: LedgerState, present: tuple[str, Moment]) -> Iterator[Reason]:
-    """What the ledger knows to be lost, or changed, until it would have been deleted."""
+    """Recordings that the ledger knows to be lost or changed, until they would have been
+    deleted."""
     ages = state.ages(*present)
     # One camera's part alone may be asked about.
     whole = office_place(place.root) if place.kind is PlaceKind.OFFICE else place

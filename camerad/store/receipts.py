@@ -1,9 +1,9 @@
-"""Receipts: a device's signed word that a copy of its recordings is at an office.
+"""Receipts: a device signs that an office has copies of its recordings.
 
 A receipt is one statement (`camerad.container.jws`) in a file of its own, ``NNNN.jws``. It names
 each copy by its whole bytes, and the head of the device's ledger: whoever keeps it can tell later
-whether that ledger was put back. It is written where the copies are, durably, before the device's
-ledger calls them acknowledged. It goes when its recordings are deleted there.
+whether that ledger was put back. It is written durably where the copies are, before the device's
+ledger calls them acknowledged. It is removed when its recordings are deleted there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 RECEIPT: Final = "camerad-receipt"
 MOST: Final = 8
-"""Recordings in one receipt, so that asking for one takes a short request."""
+"""The most recordings in one receipt, so that a request for one stays short."""
 _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 
 
@@ -77,7 +77,7 @@ def sign(key: SigningKey, receipt: Receipt) -> bytes:
 
 
 def parse(token: bytes, keys: KeyRing) -> Receipt:
-    """The receipt that a token is. Raises JwsError unless one of `keys` signed it as its own."""
+    """The receipt that a token is. Raises JwsError if none of `keys` signed it as its own."""
     statement = jws.parse(token)
     jws.check(statement, keys)
     receipt = jws.decode(statement, RECEIPT, Receipt)
@@ -87,10 +87,12 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
 
 
 def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
-    """The receipts in a directory, in their order; those that are not by `keys`, or cannot be read,
-    are left out, and the log says so. about: a recording's id; others need not be given out. Raises
-    StorageError if the directory cannot be read, and ForbiddenError if this user may not read all
-    of it; one that is not there has none."""
+    """The receipts in a directory, in their order.
+
+    Those that are not by `keys`, or cannot be read, are left out, and the log says so. about: only
+    receipts about this recording are needed. A missing directory has none. Raises StorageError if
+    the directory cannot be read, and ForbiddenError if this user may not read all of it.
+    """
     spelled = jws.spellings(jws.canonical(about)[1:-1])
     for name in _names(directory):
         path = os.path.join(directory, name)
@@ -119,9 +121,9 @@ def write(directory: str, token: bytes) -> str:
 
 
 def remove(directory: str, gone: Container[str]) -> None:
-    """Remove the receipts of which every recording is gone. gone: ids. Raises StorageError.
+    """Remove the receipts whose recordings are all gone. gone: ids. Raises StorageError.
 
-    Nobody's signature is asked for: without its recordings a receipt says nothing.
+    No signature is checked: without its recordings a receipt says nothing.
     """
     for name in _names(directory):
         path = os.path.join(directory, name)

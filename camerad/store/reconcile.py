@@ -1,7 +1,7 @@
-"""One comparison of a store's files with its ledger: invariants 3 to 5 of `camerad.store.store`.
+"""Compares a store's files with its ledger: invariants 3 to 5 of `camerad.store.store`.
 
-Whatever differs is written down once, as what it is; what is wrong with one file never keeps from
-comparing the others.
+Whatever differs is written down once, as what it is. If something is wrong with one file, the
+others are compared all the same.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouc
 
 
 def is_away(place: Place, known: RecordingState) -> bool:
-    """Whether the directory of a recording's camera is not in an office at all: then nobody can say
-    what became of the recording. Of one that nobody vouches for, whether no directory is there."""
+    """Whether the directory of a recording's camera is not in the office, so that nobody can say
+    what became of the recording.
+
+    A recording that nobody vouches for is away if no camera's directory is there.
+    """
     if place.kind is not PlaceKind.OFFICE:
         return False
     there = [os.path.relpath(one.root, place.root) for one in place.holdings]
@@ -89,16 +92,15 @@ class Comparison:
         return found
 
     def compare_given(self) -> list[Discrepancy]:
-        """What differs about the recordings of `infos`, nothing being said of the others. Raises as
-        `run`."""
+        """What differs about the recordings of `infos` alone. Raises as `compare_all`."""
         about = self._infos[0].id if len(self._infos) == 1 else ""
         receipted = self._receipted(about)
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
     def _receipted(self, about: str = "") -> dict[str, Copied]:
-        """What trusted devices signed about the copies in an office. Where that cannot be read,
-        nothing is taken over. about: only of that one."""
+        """What trusted devices signed about the copies in an office, about one recording or all.
+        Where receipts cannot be read, nothing is taken over."""
         found: dict[str, Copied] = {}
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
@@ -154,9 +156,9 @@ class Comparison:
         return describe_takeover(info, kind, known)
 
     def _unlisted(self, known: RecordingState, paths: Sequence[str]) -> Discrepancy:
-        """About files that have a recording's name and are not listed as one.
+        """The difference for files that have a recording's name and are not listed as one.
 
-        What a file that cannot be read has in it was not seen, and nothing is written down of it.
+        What is in a file that cannot be read was not seen, and nothing is written down about it.
         """
         for path in paths:
             if not file_status.is_file(path):
@@ -170,10 +172,10 @@ class Comparison:
         return self._changed(known, None, "cannot be read as a recording")
 
     def _changed(self, known: RecordingState, final: str | None, what: str) -> Discrepancy:
-        """A file that is not what it was, written down unless that was done. final: its end.
+        """The difference for a file that is not what it was; written down once. final: its end.
 
-        Of several files with one id, only that one of them differs: else each comparison would
-        write down every one of them.
+        Of several files with one id, at most one entry is written: otherwise each comparison would
+        write one for every file.
         """
         if known.changed is None or (
             known.changed != (final or "") and known.id not in self._doubled

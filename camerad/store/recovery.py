@@ -53,36 +53,37 @@ from camerad.recording.container_writer import STEP
 from camerad.store.unwritten_end import UnwrittenEnd, make_closing
 
 TORN: Final = ".torn"
-"""Ending of the side file that holds a torn tail while its recording is repaired."""
+"""Ending of the file that keeps a torn tail while its recording is repaired."""
 LONGEST_TAIL: Final = 64 << 20
-"""No append is longer, bytes: a longer tail is damage, not an interruption."""
+"""The longest append, bytes. A longer tail is damage, not an interruption."""
 
 _PIECE: Final = 1 << 20
 _NOT_OURS: Final = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENXIO)
-"""Why nothing can be done to what another user put there; the storage is all right then."""
+"""The error for what another user put there; the storage itself is all right."""
 
 
 class RepairOutcome(StrEnum):
     """What repair found and did."""
 
     WHOLE = "whole"
-    """It has its end: nothing was to be done."""
+    """It has its end: there was nothing to do."""
     RUNNING = "running"
     """It is being recorded, or repaired by another process."""
     RECOVERED = "recovered"
     """It was interrupted, and has an end that says so."""
     FINISHED = "finished"
-    """Its end was there already, and the reserved room behind it was cut off."""
+    """It had its end already; the reserved room behind it was cut off."""
     EMPTY = "empty"
     """Nothing had been written to it yet; it was removed."""
     UNREADABLE = "unreadable"
     """It has no header of a recording; it was put aside under another name."""
     FORMER_KEY = "former key"
-    """It was interrupted, but was signed with another key than the present one; it was left."""
+    """It was interrupted, and another key than the present one had signed it; it was left as it
+    is."""
     DAMAGED = "damaged"
-    """It is not what an interruption leaves; it was left as it is."""
+    """No interruption leaves it like this; it was left as it is."""
     FAILED = "failed"
-    """The storage did not allow it; the next start tries again."""
+    """The storage refused; the next start tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,8 @@ def newest_first(directory: str) -> list[str]:
 
 
 def unfinished(directory: str) -> list[str]:
-    """Paths of the recordings without an end, the newest first; also of those that run.
-
-    Looks at the last bytes of each file only. Raises StorageError.
-    """
+    """Paths of the recordings without an end, the newest first; also those that are being made.
+    Reads the last bytes of each file only. Raises StorageError."""
     there = list_names(directory)
     return [
         path
@@ -142,8 +141,8 @@ def _has_end(path: str) -> bool:
 def repair_all(directory: str, key: SigningKey, clock: Clock) -> Iterator[Repaired]:
     """Repair every recording without an end, the newest first; one result for each.
 
-    Raises StorageError if the directory cannot be read. An error with one recording is its result
-    (`RepairOutcome.FAILED`), and the others are repaired all the same.
+    If one fails, its result says so (`RepairOutcome.FAILED`), and the others are repaired. Raises
+    StorageError if the directory cannot be read.
     """
     for path in unfinished(directory):
         try:
@@ -190,7 +189,7 @@ def _repair(path: str, key: SigningKey, clock: Clock, unwritten: UnwrittenEnd | 
 
 
 class _Repair:
-    """One repair, the file being open and locked."""
+    """One repair of an open and locked file."""
 
     def __init__(
         self,
@@ -247,7 +246,7 @@ class _Repair:
     def _complete(
         self, result: Repaired, found: Skeleton, ended: ClosedBy, kept: bytes
     ) -> Repaired:
-        """The end is there, and so is the side file: only its removal may be missing."""
+        """The end and the side file are both there: at most its removal is missing."""
         if found.torn is None:
             raise _DamagedError(f"{self._side} is not its own: it is whole without")
         copied = self._sha256(found.torn) == hashlib.sha256(kept).hexdigest()
@@ -304,7 +303,8 @@ class _Repair:
     # ------------------------------------------------------------------ what is there
 
     def _point(self, found: Skeleton) -> Point:
-        """How far the chain holds: one append at most was under way, so only the last may not."""
+        """How far the chain holds. At most one append was under way, so only the last commit may
+        not hold."""
         if not self._holds(found.statement):
             raise _DamagedError("the signature of its header does not hold")
         last = found.last
@@ -361,7 +361,7 @@ class _Repair:
         return b"".join(piece for _, piece in pieces).ljust(blocks * ustar.BLOCK, b"\0")
 
     def _stored(self, offset: int) -> Iterator[tuple[int, bytes]]:
-        """What the file has on its storage from there on, and where it lies; the rest are zeros."""
+        """The data of the file from there on, each piece with its offset; the rest are zeros."""
         try:
             yield from sparse.data_pieces(self._descriptor, offset)
         except OSError as error:

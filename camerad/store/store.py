@@ -60,12 +60,13 @@ _log = logging.getLogger(__name__)
 
 
 class Store:
-    """The store in the directory `root`, and the one that writes there.
+    """The store in the directory `root`, and the only one that writes there. One thread uses it at
+    a time.
 
-    ledger: the store's own, which it closes with itself. trusted: keys of the devices whose
-    recordings are believed; by default, on a device its own, and in an office none. unread: what
-    the last comparison could not look at, so that nothing was done about it. Used by one thread at
-    a time. Raises StateDirectoryError if another process has the store, and StorageError.
+    ledger: the store's own; the store closes it. trusted: keys of the devices whose recordings are
+    believed; by default a device's own, and in an office none. unread: what the last comparison
+    could not look at, so that nothing was done about it. Raises StateDirectoryError if another
+    process has the store, and StorageError.
     """
 
     def __init__(self, root: str, ledger: Ledger, trusted: KeyRing | None = None) -> None:
@@ -91,11 +92,11 @@ class Store:
         *,
         expected: bool = False,
     ) -> Store:
-        """Claim a place, then open its ledger: what a command does while no daemon runs.
+        """Claim a place and open its ledger, for a command while no daemon runs.
 
         key: signs the ledger; former: those that did so before. trusted: as for `Store`. expected:
-        there was a ledger, as for `Ledger.open`; of a device it is known here. Nothing is
-        reconciled yet. Raises StateDirectoryError if somebody else has it.
+        there was a ledger, as for `Ledger.open`; for a device this is found out here. Nothing is
+        reconciled yet. Raises StateDirectoryError if somebody else has the place.
         """
         if place.kind is PlaceKind.FILES:
             raise holds.HoldError(
@@ -137,7 +138,7 @@ class Store:
         return self._place
 
     def close(self) -> None:
-        """Let go of ledger and store."""
+        """Close the ledger and give up the claims."""
         self.ledger.close()
         _close_all(self._claims)
         self._claims = []
@@ -157,17 +158,17 @@ class Store:
         return join_with_ledger(infos, self.ledger.state, boot_id, now)
 
     def _copies(self, place: Place) -> Copies:
-        """Copies as they are now. The names that are recordings' own were looked at by the last
-        `reconcile`."""
+        """The copies as they are now. The last `reconcile` has looked at the files with recordings'
+        names."""
         others = others_in(place, self._listing)
         return Copies(place, others, self.ledger.state.recordings, self._trusted)
 
     def reconcile(self) -> list[Discrepancy]:
-        """Compare files with the ledger, and write down what differs; for the start, after repair.
+        """Compare files with the ledger, and write down what differs. For the start, after repair.
 
-        Everything is written once, and logged, alarms as errors: the next call finds only alarms
-        that still stand. What is wrong with a file never keeps from comparing the others. Raises
-        StorageError if the ledger or a directory fails; then the rest is found by the next call.
+        Each difference is written once and logged, alarms as errors; the next call finds only
+        alarms that still hold. If something is wrong with a file, the others are compared all the
+        same. Raises StorageError if the ledger or a directory fails; the next call finds the rest.
         """
         if self._place.kind is PlaceKind.DEVICE:
             # Nobody else publishes here; in an office's directory, an offload may be under way.
@@ -197,9 +198,11 @@ class Store:
         return found
 
     def reconcile_for(self, recording: str) -> list[Discrepancy]:
-        """Compare one recording, and those of which the ledger has never heard, for whoever asks
-        about that one alone; otherwise as `reconcile`. No other file is read: what became of those
-        is a matter of that."""
+        """Compare one recording, and those that the ledger does not know yet. Otherwise as
+        `reconcile`.
+
+        For whoever asks about that recording alone: no other file is read.
+        """
         known = self.ledger.state.recordings
         place = self.place
         there = {name for directory in place.shelves for name in list_names(directory)}
@@ -241,11 +244,11 @@ class Store:
         return due(self.ledger.state, *self.ledger.now())
 
     def purge(self) -> list[Deletion]:
-        """Delete everything that is due. Raises StorageError once everything was tried that could
-        be; the next call goes on.
+        """Delete everything that is due.
 
-        An office's receipts go with their recordings, and so do, in time, the epochs of its ledger;
-        a device's ledger is its daemon's matter.
+        Everything is tried; then StorageError is raised if something failed, and the next call goes
+        on. An office's receipts go with their recordings, and in time the epochs of its ledger. A
+        device's ledger is kept by its daemon.
         """
         place = self.place
         deleted, errors = self._deleter.purge(place, self._copies(place))
@@ -257,8 +260,10 @@ class Store:
         return deleted
 
     def purge_and_explain(self) -> Purged:
-        """The same for whoever asked for it, with everything that keeps a recording beyond its day.
-        Raises StorageError if the ledger fails."""
+        """The same, with everything that keeps a recording beyond its day, for whoever asked.
+
+        Raises StorageError if the ledger fails.
+        """
         place = self.place
         deleted, errors = self._deleter.purge(place, self._copies(place))
         # A device's own recordings reach its ledger by themselves, while they are made.
@@ -281,8 +286,8 @@ class Store:
 
 
 def had_ledger(place: Place) -> bool:
-    """Whether something else than its ledger shows that a device had one: it has it before it makes
-    a recording, and before its key is confirmed. Raises StorageError."""
+    """Whether a device had a ledger, by something else than the ledger itself: its recordings and
+    its confirmed key come later than that. Raises StorageError."""
     recordings = place.holdings[0].recordings
     there = list_names(recordings) if file_status.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
@@ -290,8 +295,8 @@ def had_ledger(place: Place) -> bool:
 
 
 def _claim(place: Place) -> int:
-    """Claim a place, so that nobody else writes here; a device's recordings are claimed by its
-    daemon besides."""
+    """Claim a place, so that nobody else writes there. A device's recordings are claimed by its
+    daemon too."""
     directory = os.path.dirname(place.ledger)
     try:
         return disk.claim(directory, linked=place.kind is PlaceKind.DEVICE)

@@ -1,8 +1,8 @@
-"""What is known of a recording's end by others than its file, and what its end says then.
+"""The end of a recording whose recorder could not write it.
 
-A file without an end shows how far footage is kept. Up to when it was wanted, the recorder knew, or
-whoever saw the daemon record until it died. Without either the end can name nothing later than what
-is kept.
+A file without an end shows how far footage is kept. How long footage was wanted, only the recorder
+knew, or whoever saw the daemon record until it died. If neither is known, the end names nothing
+later than what is kept.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from camerad.stream.sound_messages import REASONS
 
 @dataclass(frozen=True, slots=True)
 class UnwrittenEnd:
-    """Up to when footage was wanted. until_us: media time, in the boot in which the recording was
-    made and is repaired. why: reason of the gap before it, where something is missing. closing: the
-    end that its recorder could not write, None where the recorder died.
+    """What is known of it.
+
+    until_us: media time up to which footage was wanted, in the boot in which the recording was made
+    and is repaired. why: reason of the gap before it, if something is missing. closing: the end
+    that the recorder could not write, None if the recorder died.
     """
 
     until_us: int
@@ -42,8 +44,11 @@ class UnwrittenEnd:
 def make_closing(
     header: Header, point: Point, unwritten: UnwrittenEnd | None, boot_id: str, moment: Moment
 ) -> Closing:
-    """What the end of a repaired recording says. point: how far it is kept. boot_id, moment: when
-    it is repaired; in another boot than the header's nothing that is owed counts."""
+    """What the end of a repaired recording says.
+
+    point: how far it is kept. boot_id, moment: when it is repaired; in another boot than the
+    header's, `unwritten` does not count.
+    """
     if unwritten is None or boot_id != header.boot_id:
         unwritten = UnwrittenEnd(point.end_us, "")
     said = unwritten.closing
@@ -78,8 +83,8 @@ def make_closing(
 
 
 def _unsaid(said: Closing, last: FragmentFacts) -> Closing:
-    """The recorder's end without what a commit says that the recorder did not know to be there: the
-    storage had refused it, and kept it all the same."""
+    """The recorder's end, without what the last commit says already: the storage had refused that
+    commit and kept it all the same."""
     return replace(
         said,
         gaps=tuple(one for one in said.gaps if one not in last.gaps),

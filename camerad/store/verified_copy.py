@@ -1,7 +1,8 @@
 """Copies whole files to other storage, often a stick, and makes sure that they have arrived.
 
-Such storage may know neither modes nor owners (FAT), so unlike `files.publish` nothing here sets
-any. Temporary files end in `files.TEMPORARY`; one that a former run left is replaced.
+Such storage may know neither modes nor owners (FAT). So unlike
+`camerad.base.durable_files.publish`, nothing here sets any. Temporary files end in
+`camerad.base.durable_files.TEMPORARY`; one that a former run left is replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 
 Progress = Callable[[int], None]
-"""Told how many bytes more were done."""
+"""Called with the number of bytes that were done since the last call."""
 
 _PIECE: Final = 4 << 20
 
@@ -29,7 +30,7 @@ class Digest(NamedTuple):
 
 
 class CopyError(StorageError):
-    """Error raised when a copy does not read back as what was written."""
+    """Error raised when a copy reads back as other bytes than were written."""
 
 
 def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
@@ -57,7 +58,7 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
 
 
 def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
-    """What a file contains. fresh: ask the storage, not what is in memory of it
+    """What a file contains. fresh: read it from the storage, not from memory
     (``posix_fadvise(2)``). Raises StorageError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -72,7 +73,7 @@ def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) 
 
 
 def digest_of(descriptor: int, path: str, progress: Progress | None = None) -> Digest:
-    """What an open file contains; `path` is for what is said. Raises StorageError."""
+    """What an open file contains; `path` is for messages. Raises StorageError."""
     found = hashlib.sha256()
     size = 0
     while piece := _read(descriptor, size, path):
