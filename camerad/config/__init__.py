@@ -1,8 +1,8 @@
 """From a YAML file to typed settings; every mistake in it is named at once, with its line.
 
 Anyone above may import it; it imports `base` and `behaviour`. Begin with `sections`, where every
-setting is declared, and `loader`, which reads a file. `policies` holds the limits of the law,
-`provisioning` the file that sets a camera up.
+setting is declared, and `loader`, which reads a file. `policy_file` and `policies` hold the limits
+of the law, `provisioning` the file that sets a camera up.
 """
 
 from camerad.config.controls import Lights, OutputSettings, SelfViewSettings

@@ -72,7 +72,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key in the file where it differs from the field's name (``in`` is a word of Python)."""
+    """The key in the file, where it differs from the field's name (``in`` is a word of Python)."""
 
     name: str
 
@@ -92,7 +92,7 @@ GPIO_HIGH: Final = 27
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The key must be given, although its absence is dealt with elsewhere than in the reader."""
+    """The key must be given, but its absence is dealt with elsewhere than in the reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,7 @@ class Setting:
 def settings_of(kind: type, base: Any = None) -> tuple[Setting, ...]:
     """The settings of a section, in the order of their declaration.
 
-    `base` is the section's own default, if it has one: its values are then those of the keys that
-    are left out.
+    base: the section's own default, if it has one; keys that are left out have its values.
     """
     hints = get_type_hints(kind, include_extras=True)
     settings = (_setting(field, hints[field.name]) for field in dataclasses.fields(kind))

@@ -105,7 +105,7 @@ def _hint() -> str:
 
 
 def _check_numbers(file: ConfigFile, reader: SettingsReader) -> None:
-    """Numbers that are right each for itself and wrong together."""
+    """Numbers that are each allowed, but not together."""
     camera = file.camera
     _at_most(reader, "camera.bitrate", camera.bitrate, "camera.max_bitrate", camera.max_bitrate)
     _at_most(reader, "camera.lores_width", camera.lores_width, "camera.width", camera.width)

@@ -49,10 +49,11 @@ def known_policies(places: tuple[Path, ...]) -> tuple[str, ...]:
 def resolve_policy(
     file: ConfigFile, reader: SettingsReader, places: tuple[Path, ...]
 ) -> tuple[Policy | None, tuple[Overridden, ...], list[Mistake]]:
-    """The policy as it holds on this camera, what of it is overridden, and its file's mistakes.
+    """The policy as it holds on this camera, what of it is overridden, and the mistakes in its
+    file.
 
-    There is no policy if it has a mistake, or if none is named or found. What is wrong with the
-    configuration itself is noted in `reader`.
+    The policy is None if its file has a mistake, or if none is named or found. Mistakes in the
+    configuration itself go to `reader`.
     """
     path = _find(file.policy, places, reader)
     if file.policy is None or path is None:
@@ -69,7 +70,7 @@ def resolve_policy(
 
 
 def _find(name: str | None, places: tuple[Path, ...], reader: SettingsReader) -> Path | None:
-    """The file of a policy; if there is none, that is a mistake of the configuration."""
+    """The file of a policy. If there is none, that is a mistake in the configuration."""
     for place in places:
         if name in _names(place):
             return place / f"{name}.yaml"
@@ -85,10 +86,10 @@ def _find(name: str | None, places: tuple[Path, ...], reader: SettingsReader) ->
 
 
 class _Limits:
-    """Holds a configuration against its policy.
+    """Compares a configuration with its policy.
 
-    A choice beyond the policy is a mistake, noted in the reader of its file, unless the
-    configuration has overrides; then it is noted in `overridden`.
+    A choice beyond the policy is a mistake, noted in the reader of its file. If the configuration
+    has overrides, it is noted in `overridden` instead.
     """
 
     def __init__(

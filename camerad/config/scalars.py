@@ -1,7 +1,8 @@
-"""One value of the file: what it is, whether its setting allows it, and the words if not.
+"""One value of the file: what it is, whether its setting allows it, and how to say that it does
+not.
 
-Nothing is guessed and nothing is converted silently. A number in quotes, ``yes`` for true or
-``017`` (which YAML 1.1 reads as fifteen) is a mistake, with what to type instead.
+Nothing is guessed and nothing is converted silently. A number in quotes, ``yes`` for true, or
+``017`` (which YAML 1.1 reads as fifteen) is a mistake, and the message says what to type instead.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class WrongValueError(ValueError):
 
 
 def read_scalar(setting: Setting, node: yaml.Node) -> Any:
-    """The value of `node` in the type of `setting`; raises Wrong if it is not allowed."""
+    """The value of `node` in the type of `setting`. Raises WrongValueError if it is not allowed."""
     if setting.mark(fields.Secret):
         return _secret(setting, node)
     if isinstance(node, yaml.ScalarNode):
@@ -46,7 +47,7 @@ def read_scalar(setting: Setting, node: yaml.Node) -> Any:
 
 
 def describe_found(node: yaml.Node) -> str:
-    """What stands in the file, in words, with what YAML made of it where that surprises."""
+    """What the file has, in words; and what YAML made of it, if that is surprising."""
     if isinstance(node, yaml.MappingNode):
         return "a section"
     if isinstance(node, yaml.SequenceNode):

@@ -22,7 +22,7 @@ from camerad.config.scalars import (
 _Section = TypeVar("_Section")
 
 _BAD: Final[Any] = object()
-"""Stands for a value that had a mistake, so that reading can go on and find the next one."""
+"""The value of a setting with a mistake: reading goes on, to find the next one."""
 
 
 class SettingsReader:
@@ -35,7 +35,7 @@ class SettingsReader:
         self._bad: set[str] = set()
 
     def add_mistake(self, where: str, text: str) -> None:
-        """Note a mistake at the key `where`, in its line or else that of the section around it."""
+        """Note a mistake at the key `where`, with its line, or that of the section around it."""
         self._bad.add(where)
         self.mistakes.append(Mistake(self.file, self.line_of(where), where, text))
 
@@ -48,7 +48,7 @@ class SettingsReader:
         return next((where for where in wheres if self.is_given(where)), None)
 
     def is_sound(self, *wheres: str) -> bool:
-        """Whether none of these keys has a mistake, be it around it, in itself or within it."""
+        """Whether none of these keys has a mistake: around it, in it, or within it."""
         return not any(
             _within(where, bad) or _within(bad, where) for where in wheres for bad in self._bad
         )
@@ -64,7 +64,7 @@ class SettingsReader:
     ) -> _Section | None:
         """Read a section as the dataclass `kind`; None if a required key is missing or wrong.
 
-        `base` is the section's default, from which come the values of keys that are left out.
+        base: the section's default; keys that are left out have its values.
         """
         values = self.values(node, kind, where, base)
         complete = len(values) == len(fields.settings_of(kind))
@@ -73,9 +73,9 @@ class SettingsReader:
     def values(
         self, node: yaml.Node, kind: type, where: str = "", base: Any = None
     ) -> dict[str, Any]:
-        """Read a section as the fields of `kind`; a wrong one has its default, or is left out.
+        """Read a section as the fields of `kind`. A wrong one has its default, or is left out.
 
-        A section whose keys are all commented out counts as one with nothing in it.
+        A section whose keys are all commented out counts as empty.
         """
         self._lines.setdefault(where, node.start_mark.line + 1)
         settings = fields.settings_of(kind, base)

@@ -23,7 +23,7 @@ from camerad.update.errors import UpdateError
 NAME: Final = "autoboot.txt"
 SIZE: Final = 512
 PARTITIONS: Final = {"A": 2, "B": 3}
-"""Of the card: those that the firmware starts a slot from."""
+"""The card's partitions that the firmware starts a slot from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Autoboot:
 
 
 def parse(text: bytes) -> Autoboot | None:
-    """What the file says; None if it is not one that is written here, byte for byte."""
+    """What the file says; None if it is not, byte for byte, one that is written here."""
     found = (Autoboot(slot) for slot in SLOTS)
     return next((one for one in found if one.text() == text), None)
 

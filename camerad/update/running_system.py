@@ -1,8 +1,8 @@
-"""The system that runs, as it says itself, in a root that is checked while it is read.
+"""The system that runs, as it describes itself, in a root that is checked while it is read.
 
-The version is `IMAGE_VERSION` of os-release(5), for which bundles it is for and the lowest version
-that it lets in are in RAUC's system.conf, and the slot that runs is what the kernel was told by the
-slot's own command line (``rauc.slot=``, RAUC's manual, "Bootloader interaction").
+Its version is `IMAGE_VERSION` of os-release(5). RAUC's system.conf says which bundles fit it, and
+the lowest version that it accepts. The slot that runs is in the kernel's command line, which each
+slot has of its own (``rauc.slot=``, RAUC's manual, "Bootloader interaction").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is kept of an update: its state, and what the ledger is to say of it, in one file.
+"""What is kept of an update: its state, and what the ledger is to say about it, in one file.
 
-So there is no instant at which one is there without the other. The file lies where the camera keeps
-its provisioning, which is the same for both systems and out of the daemon's hands.
+So neither is ever there without the other. The file lies beside the camera's provisioning: both
+systems see it there, and the daemon cannot write it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FOLDER: Final = "update"
 """In `device.provision_dir`."""
 NAME: Final = "update.json"
 PENDING: Final = "pending"
-"""Is there while the next start has to look at the update, and sometimes when it has not: units go
-by its name."""
+"""Name of a marker. It is there while the next start has to look at the update, and sometimes when
+it does not have to. Units check for it."""
 MOST: Final = 32
-"""Outcomes that are kept; the daemon writes them into the ledger within a minute."""
+"""The most outcomes that are kept; the daemon writes them into the ledger within a minute."""
 _LARGEST: Final = 64 * 1024
 _PUBLIC: Final = 0o644
 
@@ -68,8 +68,8 @@ class UpdateFile:
         self._marker = os.path.join(directory, PENDING)
 
     def read(self) -> Record:
-        """What is kept. What cannot be read is logged, and nothing is: an update that nobody knows
-        of is not confirmed, so the system before goes on."""
+        """What is kept. If it cannot be read, that is logged, and it counts as empty: then no
+        update is known and none is confirmed, so the system before goes on."""
         try:
             return (
                 read_json(self._path, Record, "update", _LARGEST, "it counts as none") or Record()
@@ -85,8 +85,11 @@ class UpdateFile:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Whoever begins an installation or a trial does so within this: two installations at once
-        would write one slot. Raises NotNowError, at once, if another process is at it."""
+        """Hold the lock under which an installation or a trial begins: two installations at once
+        would write one slot.
+
+        Raises UpdateNotNowError, at once, if another process has it.
+        """
         try:
             claim = durable_files.lock_directory(self.directory, linked=True)
         except BlockingIOError:
@@ -100,7 +103,7 @@ class UpdateFile:
             os.close(claim)
 
     def write(self, state: UpdateState, *, tell: bool) -> None:
-        """Keep `state`, durably. tell: the ledger is to say so."""
+        """Keep `state`, durably. tell: the ledger is to have it."""
         record = self.read()
         facts = record.facts
         if tell:
@@ -117,10 +120,10 @@ class UpdateFile:
 
 
 def open_update_file(directory: str) -> UpdateFile:
-    """Raises StorageError.
+    """The file in `directory`, which is made. Raises StorageError.
 
-    What a loss of power has left unpublished is left alone, since another process may be about to
-    publish it; the next `write` puts its own in that place.
+    What a loss of power left unpublished stays: another process may be about to publish it. The
+    next `write` replaces it.
     """
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)

@@ -1,6 +1,6 @@
 """The judge: is this recording authentic and complete, by whose key, and what is missing?
 
 The office and the daemon's crash recovery import it; it imports `container` and nothing that
-writes. Begin with `checker`; `chain_check` holds the statements together, `audio_check` judges what
-they say of sound, `report` says it in words.
+writes. Begin with `checker`. `chain_check` holds the statements together, `picture_check` and
+`audio_check` judge what they say about pictures and sound, `verdict` says it in words.
 """

@@ -13,10 +13,10 @@ from camerad.verify.coverage import AHEAD_US, UNSTATED_US, Holes, lasts_us
 from camerad.verify.findings import FindingKind, Result, Span
 
 SLACK_US: Final = 5_000
-"""Media times of sound are rounded, and may differ by so much from what its samples add up to."""
+"""Media times of sound are rounded. They may differ by so much from what the samples add up to."""
 
 _ON: Final = "on"
-"""The state in which there is sound; before the first one that is stated nothing is known."""
+"""The state in which there is sound. Before the first stated state nothing is known."""
 
 
 class AudioCheck:
@@ -78,9 +78,12 @@ class AudioCheck:
             self._holes.add(self._sound_due_us(header), at_us)
 
     def report(self) -> None:
-        """Every silence has to be stated, by whichever statement: as gaps, or, where there was
-        nobody any more to state those, by the states that sound was in. What is found are the
-        pieces of it that are not: what only touches a silence explains no more than it covers."""
+        """Report every silence that no statement explains.
+
+        A silence is explained by gaps; or, if nobody was left to state gaps, by the states of
+        sound. Only the pieces that neither covers are reported: a gap that touches a silence
+        explains no more than it covers.
+        """
         for hole, bare in self._holes.unstated(self._result.sound_gaps):
             pieces = self._by_state(hole, bare)
             unexplained = [piece for state, piece in pieces if state == _ON]
@@ -102,8 +105,8 @@ class AudioCheck:
         )
 
     def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:
-        """`bare`, the pieces of `hole` that no gap covers, each with the state that sound was in;
-        they are cut where that changed."""
+        """The pieces of `hole` that no gap covers, each with the state of sound in it. They are cut
+        where the state changed."""
         changes = sorted(self._result.sound_states, key=lambda one: one.at_us)
         edges = [
             (hole.from_us, _ON),
@@ -118,7 +121,8 @@ class AudioCheck:
         ]
 
     def _alone(self, facts: FragmentFacts, last: FragmentFacts | None, name: str) -> None:
-        """A fragment without a picture has sound, and says where the picture before it ended."""
+        """A fragment without a picture must have sound, and say where the picture before it
+        ended."""
         sound = facts.sound
         if not facts.sequence or not isinstance(sound, FragmentSound) or not sound.units:
             self._found.contradict("a fragment of nothing", name)
@@ -157,7 +161,7 @@ class AudioCheck:
         self._until_us = end_us
 
     def _sound_due_us(self, header: Header) -> int:
-        """Media time from which on there should be more sound."""
+        """Media time from which on more sound should follow."""
         if self._until_us is not None:
             return self._until_us
         microphone = header.microphone

@@ -1,7 +1,7 @@
 """Fragments, and the chain of statements that links them to their recording's header.
 
-What is out of order is judged by the chain and not by its place in the file: a commit that names
-the statement before it is the one that the device made next, whatever lies between them.
+The chain decides about order, not the place in the file. If a commit names the statement before it,
+the device made it next, whatever lies between them in the file.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from camerad.verify.findings import Finding, FindingKind, JudgedCommit, Result, 
 from camerad.verify.picture_check import PictureCheck
 
 MOST_WAITING: Final = 8
-"""Fragments that may wait for their commit; an undamaged recording has one."""
+"""The most fragments that wait for their commit. An undamaged recording has one."""
 MISPLACED: Final = "is not in its place, or there twice"
 
 
 @dataclass(frozen=True, slots=True)
 class _Jump:
-    """A signed commit that came too early, and the place where it came."""
+    """A signed commit that came too early, and the position at which it came."""
 
     place: ChainPosition
     finding: int
@@ -43,7 +43,7 @@ class _Jump:
 class ChainCheck:
     """Judges fragments and commits; `result` grows meanwhile.
 
-    at: where the next statement belongs. init: the initialisation segment that is there, if any.
+    at: where the next statement belongs. init: the initialisation segment, if it is there.
     """
 
     def __init__(self, result: Result) -> None:
@@ -66,26 +66,26 @@ class ChainCheck:
 
     @property
     def has_footage(self) -> bool:
-        """Whether there was footage already."""
+        """Whether there was footage before."""
         return self.at.next > 0 or bool(self._waiting)
 
     @property
     def has_key(self) -> bool:
-        """Whether it is settled which key is the recording's."""
+        """Whether it is clear which key is the recording's."""
         return self.at.linked or self.at.last is not None
 
     def begin(self, header: Header, digest: str) -> None:
-        """The header is authentic. digest: of its statement."""
+        """Begin the chain with an authentic header. digest: of its statement."""
         self.at.previous, self.at.linked, self.at.fps = digest, True, header.fps
         self._audio.header(header, HEADER_NAME)
 
     def is_past(self, sequence: int) -> bool:
-        """Whether the place of this fragment is behind us for good."""
+        """Whether the chain is past this fragment for good."""
         place = self.at if self._jump is None else self._jump.place
         return sequence < min(place.next, self.at.next)
 
     def fragment(self, sequence: int, content: Content) -> None:
-        """A fragment comes; its commit decides what it is worth."""
+        """Take a fragment; its commit decides what it is worth."""
         if sequence in self._waiting or self.is_past(sequence):
             self._found.say(FindingKind.EXTRA, MISPLACED, fragment_name(sequence))
             return
@@ -94,14 +94,15 @@ class ChainCheck:
             self.uncommitted(min(self._waiting))
 
     def skip_forged(self, sequence: int) -> None:
-        """A commit that was just found not to be authentic."""
+        """Go on behind a commit that is not authentic."""
         if sequence == self.at.next:
             self._found.leave_time_open(self.at.until_us)
             self._waiting.pop(sequence, None)
             self._skip(sequence + 1)
 
     def commit(self, commit: Commit, digest: str) -> JudgedCommit | None:
-        """A signed commit comes, under the name that its sequence number has."""
+        """Judge a signed commit, whose name has its sequence number. None if it is not in its
+        place."""
         sequence = commit.facts.sequence
         if sequence < self.at.next:
             if self._jump is None or commit.previous != self._jump.place.previous:
@@ -113,7 +114,8 @@ class ChainCheck:
         return self._judge(commit, digest)
 
     def end(self, commits: int, previous: str, name: str) -> None:
-        """A signed end comes, which counts so many commits and names that statement before it."""
+        """Judge a signed end. commits: how many it counts. previous: the statement before it, as it
+        says."""
         at = self.at
         if commits > at.next:
             self._missing(at.next, commits - 1)
@@ -130,7 +132,7 @@ class ChainCheck:
             at.linked = False
 
     def finish(self) -> None:
-        """Say what only the whole recording shows."""
+        """Report what only the whole recording shows."""
         header, result = self._result.header, self._result
         if header is not None and result.commits > result.unlinked_commits:
             until_us = header.origin_us + result.end_us + AHEAD_US
@@ -141,7 +143,7 @@ class ChainCheck:
         self._audio.report()
 
     def uncommitted(self, sequence: int) -> None:
-        """A fragment whose commit did not come."""
+        """Report a fragment whose commit did not come."""
         del self._waiting[sequence]
         self._found.say(FindingKind.MISSING, "is missing", commit_name(sequence))
         text = "is vouched for by no statement"
@@ -153,7 +155,8 @@ class ChainCheck:
         self._found.leave_time_open(self.at.until_us)
 
     def _leap(self, commit: Commit, digest: str) -> None:
-        """A signed commit comes too early: members are missing, or it is not in its place."""
+        """Go on at a signed commit that comes too early: members are missing, or it is not in its
+        place."""
         place, sequence = self.at, commit.facts.sequence
         self.at = replace(place)
         late = [number for number in sorted(self._waiting) if number < sequence]
@@ -171,7 +174,8 @@ class ChainCheck:
         self._skip(sequence)
 
     def _return(self, jump: _Jump, commit: Commit, digest: str) -> JudgedCommit:
-        """The place that was left too early goes on: what came in between did not belong there."""
+        """Go back to the position that was left too early: what came in between did not belong
+        there."""
         self._jump = None
         early = jump.commit.facts
         found = Finding(
@@ -261,7 +265,7 @@ class ChainCheck:
         return None
 
     def _link(self, commit: Commit) -> None:
-        """Whether a commit follows the statement before it; if not, a piece of its own begins."""
+        """Check that a commit follows the statement before it; if not, begin a piece of its own."""
         at = self.at
         if commit.previous == at.previous:
             return
@@ -279,7 +283,7 @@ class ChainCheck:
         self._skip(commit.facts.sequence)
 
     def _skip(self, sequence: int) -> None:
-        """Go on at `sequence`; nothing there is linked to what was before."""
+        """Go on at `sequence`, where nothing is linked to what was before."""
         at = self.at
         at.next, at.previous, at.linked, at.last, at.fps = sequence, None, False, None, None
         self._audio.skip()
@@ -294,7 +298,7 @@ class ChainCheck:
         return Span(time(first_us), time(end_us))
 
     def _report_unlinked(self) -> None:
-        """Say which part is signed, but linked to nothing."""
+        """Report the part that is signed and linked to nothing."""
         if self._unlinked is None:
             return
         first, last = self._unlinked
@@ -309,7 +313,7 @@ class ChainCheck:
         )
 
     def check_closing(self, closing: Closing, until_us: int, name: str) -> None:
-        """Compare what a linked end says with the commits, and with when that can have been.
+        """Compare a linked end with the commits, and with the time at which it can have been made.
 
         until_us: as for `PictureCheck.statement`.
         """

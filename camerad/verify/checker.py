@@ -1,10 +1,10 @@
-"""The judge of a recording: pure, fed with its members in their order.
+"""Judges a recording; pure. It is given the members in their order.
 
-It trusts the keys that it is given and nothing that the file brings. What it finds says which
-members and which seconds are affected; the seconds that it calls *proven* are those of fragments
-whose bytes are the signed ones, whose commits are by the recording's key, and which an unbroken
-chain of statements links to the signed header. Fragments that are signed but behind a break of that
-chain are kept apart: nothing proves that they are this recording's.
+It trusts the keys that it is given, and nothing that the file brings. A finding names the members
+and the seconds that it affects. Seconds are *proven* if the bytes of their fragments are the signed
+ones, the commits are by the recording's key, and an unbroken chain of statements links them to the
+signed header. Signed fragments behind a break of the chain are kept apart: nothing proves that they
+belong to this recording.
 
 Seconds are those of the recording: media time minus the header's origin, in microseconds.
 """
@@ -64,7 +64,7 @@ class Checker:
     # -- what the file has -----------------------------------------------------------------------
 
     def member(self, seen: MemberSeen) -> JudgedCommit | None:
-        """Judge the next member; what a commit says is returned if it is signed."""
+        """Judge the next member. Returns what a commit says, if it is signed."""
         if seen.foreign:
             text = "is not a member that a recording has; it was passed over"
             self._add(FindingKind.FOREIGN, text, seen.name)
@@ -94,7 +94,7 @@ class Checker:
         return None
 
     def lost(self, lost: Lost) -> None:
-        """Take note of bytes that are no member."""
+        """Report bytes that are no member."""
         self._add(
             FindingKind.LOST,
             f"{lost.size} bytes at {lost.offset} cannot be read as a member",
@@ -235,7 +235,8 @@ class Checker:
             self._add(FindingKind.RECOVERED, text, END_NAME, severity=Severity.NOTE)
 
     def _check_closing(self, closing: Closing) -> None:
-        """An end tells of nothing from after it; only times of the header's boot compare."""
+        """An end cannot know what comes after it. Only times of the header's boot can be
+        compared."""
         header, result = self.result.header, self.result
         if header is None or not self._chain.at.linked:
             return
@@ -301,7 +302,7 @@ class Checker:
         return said
 
     def _expected(self, *, statement: bool) -> str:
-        """The member that comes next, if it is a statement or not; for one without a name."""
+        """Name of the member that comes next, for one whose name is lost. statement: it is one."""
         if not self._header_seen:
             return HEADER_NAME if statement else INIT_NAME
         if statement:

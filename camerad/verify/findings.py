@@ -30,9 +30,9 @@ from camerad.container.statements import (
 NUMBERED: Final = re.compile(r"(\d{6,18})\.(m4s\.age|jws)", re.ASCII)
 """Name of a fragment or of its commit."""
 TOUCHING_US: Final = 10_000
-"""Pieces closer than this are one: less than a picture lasts at any rate of the camera."""
+"""Pieces that are closer than this are one: no picture is as short, at any rate of the camera."""
 MOST: Final = 1_000
-"""Findings that are kept one by one; those beyond are counted."""
+"""The most findings that are kept one by one; further ones are counted."""
 
 
 class FindingKind(StrEnum):
@@ -82,9 +82,9 @@ class FindingKind(StrEnum):
 class Finding:
     """What is wrong, or worth knowing.
 
-    first, last: the members affected, in the order of a recording, and all between them; "" where
-    no member is. from_us, to_us: the time affected, in microseconds of the recording; None where it
-    is not known, or, both, where none is affected.
+    first, last: the members affected, with all between them in the order of a recording; "" if no
+    member is. from_us, to_us: the time affected, in microseconds of the recording. One is None if
+    it is not known, both if no time is affected.
     """
 
     kind: FindingKind
@@ -106,11 +106,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class JudgedCommit:
-    """What a commit says, once its signature holds.
+    """What a commit with a good signature says.
 
-    fragment, init: SHA-256 of the fragment and of the initialisation segment, None where the bytes
-    that are there are not those that were signed; init is None except in commit 0. linked: an
-    unbroken chain leads from here to the header.
+    fragment, init: SHA-256 of the fragment and of the initialisation segment; None if the bytes
+    that are there are not the signed ones. init is None except in commit 0. linked: an unbroken
+    chain leads from here to the header.
     """
 
     facts: FragmentFacts
@@ -120,9 +120,9 @@ class JudgedCommit:
 
 
 class Findings:
-    """What was found, in its order: at most `MOST` one by one, those beyond are counted.
+    """What was found, in its order. At most `MOST` findings are kept, further ones are counted.
 
-    Neighbours of one kind about members that follow one another become one. list: the findings.
+    Neighbours of one kind become one if their members follow one another. list: the findings.
     dropped: how many are not in it. damage: whether any of them is damage.
     """
 
@@ -137,7 +137,7 @@ class Findings:
         return iter(self.list)
 
     def add(self, found: Finding) -> None:
-        """Take a finding in."""
+        """Add a finding."""
         self.damage = self.damage or found.severity is Severity.DAMAGE
         if self.list and (joined := _joined(self.list[-1], found)) is not None:
             self.list[-1] = joined
@@ -157,20 +157,20 @@ class Findings:
         from_us: int | None = None,
         to_us: int | None = None,
     ) -> None:
-        """Take in what is found about `first`, or about all from `first` to `last`."""
+        """Add a finding about `first`, or about all members from `first` to `last`."""
         self.add(Finding(kind, severity, text, first, last or first, from_us, to_us))
 
     def contradict(self, what: str, name: str) -> None:
-        """Take in that the member `name` says what cannot be."""
+        """Add the finding that the member `name` says what cannot be."""
         self.say(FindingKind.CONTRADICTION, f"says what cannot be: {what}", name)
 
     def replace(self, index: int, found: Finding) -> None:
-        """Put a finding in the place of one that turned out to be another."""
+        """Replace a finding that turned out to be another one."""
         if index < len(self.list):
             self.list[index] = found
 
     def leave_time_open(self, from_us: int) -> None:
-        """The finding before is about footage from `from_us` to where the next signed one is."""
+        """The last finding is about footage from `from_us` to the next signed fragment."""
         if not self.list or self.dropped:
             return
         if self.list[-1].from_us is None:
@@ -187,13 +187,13 @@ class Findings:
         self._open.clear()
 
     def forget_open_times(self) -> None:
-        """Leave the findings that are about an open time as they are."""
+        """Leave findings about an open time as they are."""
         self._open.clear()
 
 
 def _joined(one: Finding, other: Finding) -> Finding | None:
-    """Two findings of the same kind about the same member, or about ones that follow one another,
-    as one."""
+    """Two findings of one kind as one, if they are about the same member or about neighbours; else
+    None."""
     if (one.kind, one.text) != (other.kind, other.text) or not other.first:
         return None
     if other.first == other.last == one.last:
@@ -261,14 +261,15 @@ class Result:
         return not self.findings.damage
 
     def time(self, media_us: int) -> int:
-        """Microseconds of the recording; without a header, after the first signed picture."""
+        """Media time in microseconds of the recording; without a header, after the first signed
+        picture."""
         if self.origin_us is None:
             self.origin_us = media_us
         return media_us - self.origin_us
 
     @property
     def strange_header(self) -> bool:
-        """Whether the header is signed, and nothing links it to what else is there."""
+        """Whether the header is signed, and nothing links it to the rest of the file."""
         there = self.commits > 0 or self.closing is not None
         return self.header is not None and there and not self.header_linked
 
@@ -285,7 +286,7 @@ class Result:
             self.unlinked_frames += facts.frames
 
     def add_late(self, facts: FragmentFacts) -> None:
-        """A commit that was counted turns out to be linked after all."""
+        """A commit that was counted as unlinked is linked after all."""
         self.unlinked_commits -= 1
         self.unlinked_frames -= facts.frames
         self._add_linked(facts)
@@ -325,7 +326,7 @@ class Result:
 
 
 def extend_spans(spans: list[Span], from_us: int, to_us: int) -> None:
-    """Add a piece; one that begins where the last one ends, or in it, makes that one longer."""
+    """Add a piece. If it begins in the last one or at its end, that one becomes longer."""
     if spans and spans[-1].from_us <= from_us < spans[-1].to_us + TOUCHING_US:
         spans[-1] = Span(spans[-1].from_us, max(spans[-1].to_us, to_us))
     else:

@@ -1,7 +1,7 @@
-"""Checks a recording with nothing but the device's public key, and without opening it.
+"""Checks a recording with nothing but the device's public key, and without decrypting it.
 
-One thread reads and hashes, and the caller's judges what was signed, so that a check takes little
-more time than hashing the file does. Memory is constant, however long the recording is.
+One thread reads and hashes, and the caller's thread judges. So a check takes little more time than
+hashing the file. Memory is constant, however long the recording is.
 """
 
 from __future__ import annotations
@@ -32,29 +32,30 @@ from camerad.verify.verdict import Report, Verdict
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes of how many were checked, in the caller's thread."""
+"""Called in the caller's thread with the bytes that were checked, and how many there are."""
 MayRun = Callable[[Header], bool]
-"""Whether the ledger of the store in which a recording lies has it that it is being made. Without
-that a lock on its file says nothing: anybody who can read a file can lock it."""
+"""Whether the ledger of the recording's store says that it may be running. A lock on its file alone
+proves nothing: anybody who can read a file can lock it."""
 
 _BATCH: Final = 32
-"""Members that are handed over at once: every handing over costs both threads some time."""
+"""Members that are handed over at once: each hand-over costs both threads some time."""
 _BATCH_SEALED: Final = 2
 _DEPTH: Final = 3
 """Batches that may wait."""
 _JOIN_S: Final = 0.01
 _TRIES: Final = 3
-"""Checks of a running recording before it is called damaged."""
+"""How often a running recording is checked before it is called damaged."""
 
 
 class UnreadableError(CameradError, ValueError):
-    """Error raised when there is no recording in a file; `verify` makes a `Report` of it."""
+    """Error raised when a file has no recording that could be judged; `verify` makes a `Report` of
+    it."""
 
     exit_code = Verdict.UNREADABLE
 
 
 class NoRecordingError(UnreadableError):
-    """Error raised when what is in a file could be read, and is no recording."""
+    """Error raised when a file could be read, and is no recording."""
 
 
 class MemberReader:
@@ -142,7 +143,7 @@ Step = Callable[[MemberSeen, JudgedCommit | None], None]
 
 
 def never_runs(_: Header) -> bool:
-    """A `MayRun` for where no camera records."""
+    """A `MayRun` for places where no camera records."""
     return False
 
 
@@ -155,10 +156,10 @@ def judge(
     step: Step | None = None,
     may_run: MayRun = never_runs,
 ) -> Report:
-    """Let `checker` judge all that `reader` has.
+    """Let `checker` judge everything that `reader` has. step: called after each member.
 
-    step: called after each member. Raises NoRecordingError if nothing in the file is a recording's,
-    and UnreadableError if the storage fails.
+    Raises NoRecordingError if nothing in the file belongs to a recording, and UnreadableError if
+    the storage fails.
     """
     ours = False
     for found in reader:
@@ -199,10 +200,10 @@ def verify(
 ) -> Report:
     """Check the recording in the file `path`; whatever is wrong is in the report.
 
-    keys: those that are trusted, from wherever the device was enrolled, never from beside the
-    recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
-    end is then found, even if the device signed it. begun: a ledger names the recording, with or
-    without an end: that there is none in the file is damage then.
+    keys: those that are trusted. They come from wherever the device was enrolled, never from beside
+    the recording. final: SHA-256 of the recording's end, if a ledger or a receipt names it; another
+    end is a finding, even if the device signed it. begun: a ledger names the recording, with or
+    without an end; if the file is none, that is damage.
     """
     report = _once(path, keys, progress, final=final, begun=begun, may_run=may_run)
     tries = 1
@@ -221,7 +222,7 @@ def unreadable(
     *,
     begun: bool = False,
 ) -> Report:
-    """The report on a file of which nothing can be judged. final, begun: as in `verify`."""
+    """The report on a file in which nothing can be judged. final, begun: as in `verify`."""
     report = Report(path, reader.size, problem=str(error))
     if isinstance(error, NoRecordingError) and (begun or final is not None):
         end = "" if final is None else f", with the end {final}"
@@ -231,7 +232,7 @@ def unreadable(
 
 
 def compare_end(checker: Checker, final: str | None) -> None:
-    """Say so if a recording has another end than the one that a ledger or a receipt names.
+    """Report an end that is not the one that a ledger or a receipt names.
 
     final: SHA-256 of that one, None if none is known.
     """

@@ -1,6 +1,5 @@
-"""Judges the times of pictures, and of what statements tell of; pure, fed by
-`camerad.verify.chain_check`.
-"""
+"""Judges the times of pictures, and the times that statements name; pure.
+`camerad.verify.chain_check` feeds it."""
 
 from __future__ import annotations
 
@@ -15,11 +14,11 @@ from camerad.verify.coverage import AHEAD_US, Holes
 from camerad.verify.findings import FindingKind, Result
 
 LONGEST_PICTURE_US: Final = 2_000_000
-"""No picture lasts longer: one before a hole lasts as long as one at the camera's rate."""
+"""No picture lasts longer. The last one before a hole lasts as long as any other."""
 
 
 class PictureCheck:
-    """Judges the times of one recording; `result` grows meanwhile."""
+    """Judges the times of one recording's pictures; `result` grows meanwhile."""
 
     def __init__(self, result: Result) -> None:
         self._result: Final = result
@@ -52,7 +51,7 @@ class PictureCheck:
             self._holes.add(begins_us, facts.first_us)
 
     def end(self, at: ChainPosition, closing: Closing) -> None:
-        """Compare the time up to which footage was wanted with where the pictures end."""
+        """Compare where the pictures end with the time up to which footage was wanted."""
         ends_us = self._result.origin_us if at.last is None else at.last.end_us
         if ends_us is not None:
             self._holes.add(ends_us, closing.at_us)
@@ -60,7 +59,7 @@ class PictureCheck:
     def statement(
         self, at: ChainPosition, said: FragmentFacts | Closing, until_us: int, name: str
     ) -> None:
-        """Compare what a signed statement tells of with when that can have been.
+        """Compare the times that a signed statement names with when it was made.
 
         until_us: media time at which it was made, or its footage ends. `at.fps` moves on.
         """
@@ -91,8 +90,8 @@ class PictureCheck:
     def _check_rates(
         self, at: ChainPosition, said: FragmentFacts | Closing, latest_us: int, name: str
     ) -> None:
-        """Each change begins with the pictures per second that the one before led to, and the
-        first with those of the header."""
+        """Each change must begin with the rate that the change before led to, the first one with
+        the header's."""
         for change in said.rates or ():
             if change.at_us > latest_us:
                 self._found.contradict("a change of the pictures per second from after it", name)
@@ -102,8 +101,11 @@ class PictureCheck:
             at.fps = change.to_fps
 
     def report(self) -> None:
-        """Name every time without pictures that no statement explains: each piece of it that no gap
-        covers, for a gap that only touches it explains no more than it covers."""
+        """Report every time without pictures that no statement explains.
+
+        Only the pieces that no gap covers are reported: a gap that touches a hole explains no more
+        than it covers.
+        """
         for _, bare in self._holes.unstated(self._result.gaps):
             for piece in bare:
                 self._found.say(
