@@ -12,7 +12,8 @@ from typing import Any
 from camerad.base import file_status
 from camerad.base.clock import DAY
 from camerad.base.text import printable
-from camerad.cli import desk
+from camerad.cli import desk, store_access
+from camerad.cli.target import find_recording, find_target
 from camerad.container.recording_files import SUFFIX
 from camerad.container.severity import Severity
 from camerad.ledger.ledger import read_ledger
@@ -30,12 +31,12 @@ def run(options: argparse.Namespace) -> int:
         return _purge(options)
     # A hold may be ended whose recording has no file here any more.
     place, recording = _recording(options)
-    with desk.keeper_of(options, place, recording) as keeper:
+    with store_access.open_writer(options, place, recording) as writer:
         if options.action == "hold":
-            keeper.hold(recording, options.reason, options.who)
+            writer.hold(recording, options.reason, options.who)
             text = f"{recording} is held: {printable(options.reason.strip())}"
         else:
-            keeper.release(recording, options.who)
+            writer.release(recording, options.who)
             text = f"{recording} is not held any more"
     _say(options, text, {"id": recording, "held": options.action == "hold"})
     return 0
@@ -43,17 +44,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _recording(options: argparse.Namespace) -> tuple[Place, str]:
     if options.action == "release" and is_id(options.what):
-        return desk.target_of(None, options.state).place, options.what
-    place, path = desk.one_recording(options.what, options.state)
+        return find_target(None, options.state).place, options.what
+    place, path = find_recording(options.what, options.state)
     return place, os.path.basename(path).removesuffix(SUFFIX)
 
 
 def _purge(options: argparse.Namespace) -> int:
-    place = desk.target_of(options.what, options.state).place
+    place = find_target(options.what, options.state).place
     if options.dry_run:
         return _say_what_is_due(options, place)
-    with desk.keeper_of(options, place, tells=True) as keeper:
-        done = keeper.purge_and_explain()
+    with store_access.open_writer(options, place, reports_unread=True) as writer:
+        done = writer.purge_and_explain()
     lines = [f"deleted {one.id}: {one.why}" for one in done.deleted]
     _say(options, "\n".join([done.summary, *_said(done.reasons), *lines]), done.as_json())
     return exit_code(done.reasons)
@@ -61,14 +62,14 @@ def _purge(options: argparse.Namespace) -> int:
 
 def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
     """What `purge` would delete by what the ledger says now, before it takes anything over."""
-    desk.check_store(place)
+    store_access.check_store(place)
     clock = desk.clock_of(options, place)
     state, damage = LedgerState(), []
     if file_status.exists(place.ledger):
         state, findings = read_ledger(place.ledger, desk.ledger_keys(options, place))
         damage = [str(one) for one in findings if one.severity is Severity.DAMAGE]
     boot_id, now = clock.boot_id, clock.moment()
-    trusted = desk.store_keys(options, place)
+    trusted = store_access.keys_of_store(options, place)
     listing = Listing()
     infos = list_place(place, listing)
     errors = [*(one.error for one in place.unread), *listing.failed.values()]
@@ -77,7 +78,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
         # Before anything else: nothing below is worth more than the ledger that it follows from.
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
         found = (reason_of_damage(text), *found)
-    held = desk.held_on_cameras(options, place, trusted)
+    held = desk.holds_on_cameras(options, place, trusted)
     going = [one for one in due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]

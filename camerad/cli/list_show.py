@@ -21,6 +21,7 @@ from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.text import count, printable
 from camerad.cli import desk, times
+from camerad.cli.target import Target, find_recording, find_target
 from camerad.container.recording_files import UNREADABLE
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger import entries_about
@@ -45,12 +46,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     wanted = _filter(options)
-    target = desk.target_of(options.what, options.state)
+    target = find_target(options.what, options.state)
     infos, failed = _infos(target)
     clock = desk.clock_of(options, target.place)
     state = desk.ledger_state(options, target.place)
-    told = desk.told_by_devices(target.place)
-    held = desk.held_on_cameras(options, target.place)
+    told = desk.ids_in_device_ledgers(target.place)
+    held = desk.holds_on_cameras(options, target.place)
     joined = join_with_ledger(infos, state, clock.boot_id, clock.moment(), told)
     everything = [
         _compared(one, target.place).held_on_camera(held.get(one.info.id, ())) for one in joined
@@ -90,7 +91,7 @@ def _list(options: argparse.Namespace) -> int:
     for unread in target.place.unread:
         desk.say(str(unread.error))
     # Recordings that cannot be read were logged, which shows here as well.
-    return desk.code_of([*(unread.error for unread in target.place.unread), *failed])
+    return desk.exit_code_of([*(unread.error for unread in target.place.unread), *failed])
 
 
 def _compared(one: Stored, place: Place) -> Stored:
@@ -104,7 +105,7 @@ def _compared(one: Stored, place: Place) -> Stored:
     return replace(one, known=replace(known, changed=one.info.final or ""))
 
 
-def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
+def _absent(target: Target, state: LedgerState | None, here: set[str]) -> Iterator[str]:
     """A sentence on each recording that the store's ledger names and that is in no list."""
     place = target.place
     if target.file is not None or state is None:
@@ -131,7 +132,7 @@ def _absent(target: desk.Target, state: LedgerState | None, here: set[str]) -> I
         yield f"{known.id}: {what}; see: camerad evidence verify"
 
 
-def _infos(target: desk.Target) -> tuple[list[RecordingInfo], list[StorageError]]:
+def _infos(target: Target) -> tuple[list[RecordingInfo], list[StorageError]]:
     """What is here: each recording, and in a store, behind it, its copies; and what of it could not
     be read."""
     place = target.place
@@ -264,12 +265,12 @@ def kept_until(one: Stored, *, utc: bool) -> str:
 
 
 def _show(options: argparse.Namespace) -> int:
-    place, path = desk.one_recording(options.what, options.state)
+    place, path = find_recording(options.what, options.state)
     info = seen_in(place, info_of(path))
     clock = desk.clock_of(options, place)
     state = desk.ledger_state(options, place)
-    told = desk.told_by_devices(place, path)
-    held = desk.held_on_cameras(options, place)
+    told = desk.ids_in_device_ledgers(place, path)
+    held = desk.holds_on_cameras(options, place)
     (one,) = join_with_ledger([info], state, clock.boot_id, clock.moment(), told)
     one = one.held_on_camera(held.get(info.id, ()))
     history = list(_history(options, place, info.id, path))

@@ -65,11 +65,12 @@ class _Watcher:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code. Raises CameradError."""
-    from camerad.cli import desk  # noqa: PLC0415 - slow to import
+    from camerad.cli import desk, store_access  # noqa: PLC0415 - slow to import
+    from camerad.cli.target import find_target  # noqa: PLC0415
     from camerad.office.offload import offload  # noqa: PLC0415
 
-    place = desk.target_of(None, options.state).place
-    with desk.device_of(options, place) as device, Bar("offload") as bar:
+    place = find_target(None, options.state).place
+    with store_access.open_device(options, place) as device, Bar("offload") as bar:
         watcher = _Watcher(bar, silent=options.json)
         done = offload(device, options.target, watcher, same_disk=options.same_disk)
     if options.json:

@@ -15,15 +15,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from camerad.base import process
 from camerad.base.text import printable
-from camerad.cli import desk
+from camerad.cli import desk, store_access
 from camerad.cli.language import here
 from camerad.cli.progress import Bar
+from camerad.cli.target import find_recording
 from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import utc
 from camerad.ledger.ledger import entries_about
 from camerad.ledger.recording_state import Held
-from camerad.office.decrypt import Identities, open_recording, read_identities
+from camerad.office.decrypt import open_recording
 from camerad.office.export import ExportRequest, Extract, export
+from camerad.office.identity_file import Identities, read_identities
 from camerad.office.wording import LANGUAGES
 from camerad.store.holds import one_line
 from camerad.store.locations import Place, PlaceKind
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
-    place, path = desk.one_recording(options.what, options.state)
+    place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     stem = os.path.basename(path).removesuffix(SUFFIX)
     output = os.path.abspath(options.output or f"{stem}.mp4")
@@ -69,7 +71,7 @@ def _open(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    place, path = desk.one_recording(options.what, options.state)
+    place, path = find_recording(options.what, options.state)
     keys = desk.trusted_keys(options, place)
     identities = _identities(options)
     zone, zone_name = _zone(options.time_zone)
@@ -150,10 +152,10 @@ def _holder(
     if options.no_hold or place.kind is PlaceKind.FILES:
         yield lambda _: None
         return
-    with desk.keeper_of(options, place, about) as keeper:
+    with store_access.open_writer(options, place, about) as writer:
 
         def hold(recording: str) -> Held:
-            keeper.hold(recording, reason, options.who)
+            writer.hold(recording, reason, options.who)
             return Held(reason, options.who.strip())
 
         yield hold

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Final
 
 from camerad.base.errors import EX_CONFIG, EX_IOERR
-from camerad.cli import provision_office
+from camerad.cli import provision_office, provision_register
 from camerad.cli.defaults import default_state
 from camerad.cli.options import add_card_options
 
@@ -36,6 +36,7 @@ def add_parser(commands: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     provision_office.add_actions(actions)
+    provision_register.add_actions(actions)
     _add_apply(actions)
     _add_publish(actions)
 
@@ -107,4 +108,9 @@ def _publish(options: argparse.Namespace) -> int:
     return 0
 
 
-_ACTIONS: Final = {"apply": _apply, "publish": _publish, **provision_office.ACTIONS}
+_ACTIONS: Final = {
+    "apply": _apply,
+    "publish": _publish,
+    **provision_office.ACTIONS,
+    **provision_register.ACTIONS,
+}

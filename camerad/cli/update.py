@@ -178,18 +178,20 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _places(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile]:
-    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file  # noqa: PLC0415 - slow to import
     from camerad.update.boot_selection import BootSelection  # noqa: PLC0415
 
-    return BootSelection(options.boot), kept.UpdateFile(os.path.join(options.data, kept.FOLDER))
+    return BootSelection(options.boot), update_file.UpdateFile(
+        os.path.join(options.data, update_file.FOLDER)
+    )
 
 
 def _parts(options: argparse.Namespace) -> tuple[BootSelection, UpdateFile, Updater]:
-    from camerad.update import update_file as kept  # noqa: PLC0415 - slow to import
+    from camerad.update import update_file  # noqa: PLC0415 - slow to import
     from camerad.update.updater import Updater  # noqa: PLC0415
 
     card, _ = _places(options)
-    there = kept.open_update_file(os.path.join(options.data, kept.FOLDER))
+    there = update_file.open_update_file(os.path.join(options.data, update_file.FOLDER))
     asked = Updater(card, there, lambda: ask(options.socket), lambda: examine(options.doctor))
     return card, there, asked
 

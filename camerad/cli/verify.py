@@ -7,18 +7,18 @@ import json
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from camerad.base import file_status, storage_errors
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.storage_errors import ForbiddenError
-from camerad.base.text import count, printable
+from camerad.base.text import printable
 from camerad.cli import desk
 from camerad.cli.cross_check import Checked, CheckedLedger, about_holding, disagreements
 from camerad.cli.progress import Bar
+from camerad.cli.target import Target, find_target
+from camerad.cli.verify_summary import Summary, as_json, as_text
 from camerad.container import jws
 from camerad.container.keys import KeyRing
 from camerad.container.recording_files import SUFFIX
@@ -37,12 +37,6 @@ from camerad.verify.verdict import Report, Verdict
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 _Filed = Mapping[Holding, Sequence[Filed]]
 _GONE: Final = "the directory of the recordings is gone"
-_WORDS: Final = {
-    Verdict.AUTHENTIC: "authentic and complete",
-    Verdict.QUALIFIED: "authentic with remarks",
-    Verdict.NOT_AUTHENTIC: "NOT AUTHENTIC",
-    Verdict.UNREADABLE: "unreadable",
-}
 
 
 class _LostError(MissingError):
@@ -52,48 +46,13 @@ class _LostError(MissingError):
     exit_code = int(Verdict.NOT_AUTHENTIC)
 
 
-@dataclass(slots=True)
-class Summary:
-    """Everything that was found. differences: between files and ledgers, and whatever else is wrong
-    with the place, or worth knowing. unread: what could not be looked at, so that nothing was found
-    out about it."""
-
-    reports: list[Report] = field(default_factory=list)
-    ledgers: list[CheckedLedger] = field(default_factory=list)
-    differences: list[tuple[Severity, str]] = field(default_factory=list)
-    unread: list[StorageError] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """2 if anything is not authentic; else that of what could not be looked at; else that of
-        the worst."""
-        codes = [int(report.verdict) for report in self.reports]
-        found = [one.severity for ledger in self.ledgers for one in ledger.findings]
-        if Severity.DAMAGE in [*found, *(severity for severity, _ in self.differences)]:
-            codes.append(Verdict.NOT_AUTHENTIC)
-        elif self.differences or any(
-            one.qualifies for ledger in self.ledgers for one in ledger.findings
-        ):
-            codes.append(Verdict.QUALIFIED)
-        if not self.reports and not self.ledgers:
-            codes.append(Verdict.UNREADABLE)
-        codes += [error.exit_code for error in self.unread]
-        # Junk beside it never hides that something was changed.
-        return 2 if Verdict.NOT_AUTHENTIC in codes else max(codes, default=0)
-
-    def add_unread(self, error: StorageError) -> None:
-        """Note what could not be looked at, once."""
-        if str(error) not in map(str, self.unread):
-            self.unread.append(error)
-
-
 def run(options: argparse.Namespace) -> int:
     """Carry it out; returns the exit code."""
     try:
-        target = desk.target_of(options.what, options.state)
+        target = find_target(options.what, options.state)
     except MissingError as error:
         raise _LostError(str(error)) from error
-    keys = desk.trusted_keys(options, target.place, beside=True)
+    keys = desk.trusted_keys(options, target.place, allow_own=True)
     summary = Summary()
     filed = dict(_receipts(target, keys, summary))
     if target.file is None:
@@ -133,12 +92,12 @@ def run(options: argparse.Namespace) -> int:
         )
         if target.place.kind is PlaceKind.OFFICE:
             _look_beside(options, target.place, summary)
-    if desk.only_beside(options, target.place):
-        summary.differences.append((Severity.NOTE, desk.BESIDE))
+    if desk.has_only_own_keys(options, target.place):
+        summary.differences.append((Severity.NOTE, desk.ONLY_OWN_KEYS))
     if options.json:
-        sys.stdout.write(json.dumps(_as_json(summary)) + "\n")
+        sys.stdout.write(json.dumps(as_json(summary)) + "\n")
     else:
-        sys.stdout.write("".join(_text(summary, target, keys)))
+        sys.stdout.write("".join(as_text(summary, keys, whole=target.file is None)))
     return summary.exit_code
 
 
@@ -262,7 +221,7 @@ def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger
 
 
 def _receipts(
-    target: desk.Target, keys: KeyRing, summary: Summary
+    target: Target, keys: KeyRing, summary: Summary
 ) -> Iterator[tuple[Holding, Sequence[Filed]]]:
     """What devices signed about the copies in an office; what cannot be read is added to the
     summary. Of one recording only its own device's receipts count, where it lies among those."""
@@ -370,64 +329,4 @@ def _begun(ledgers: Sequence[CheckedLedger]) -> set[str]:
         for ledger in ledgers
         for known in ledger.state.recordings.values()
         if known.header and known.deleted is None
-    }
-
-
-# -------------------------------------------------------------------------------------- output
-
-
-def _text(summary: Summary, target: desk.Target, keys: KeyRing) -> Iterator[str]:
-    whole = target.file is None
-    for report in summary.reports:
-        brief = whole and report.verdict is Verdict.AUTHENTIC
-        brief_text = f"{printable(report.path)}: {_WORDS[report.verdict]}\n"
-        yield brief_text if brief else report.text()
-    for ledger in summary.ledgers:
-        head = ledger.state.head
-        yield f"{printable(ledger.name)}: ledger, {count(head.sequence, 'entry', 'entries')}\n"
-        yield f"  head       {head.epoch}:{head.sequence}:{head.sha256}\n"
-        for one in ledger.findings:
-            label = "damage" if one.severity is Severity.DAMAGE else "note"
-            yield f"  {label:<10} {printable(one)}\n"
-    for severity, text in summary.differences:
-        yield f"{'DAMAGE' if severity is Severity.DAMAGE else 'note'}: {printable(text)}\n"
-    for error in summary.unread:
-        yield f"NOT READ: {printable(error)}\n"
-    if whole:
-        counted = Counter(report.verdict for report in summary.reports)
-        said = ", ".join(f"{count} {_WORDS[verdict]}" for verdict, count in sorted(counted.items()))
-        more = "; this is not all: see NOT READ above" if summary.unread else ""
-        yield f"{count(len(summary.reports), 'recording')}{': ' if said else ''}{said}{more}\n"
-    yield f"trusted    {', '.join(keys)}\n"
-
-
-def _as_json(summary: Summary) -> dict[str, Any]:
-    return {
-        "recordings": [report.as_json() for report in summary.reports],
-        "ledgers": [
-            {
-                "directory": ledger.name,
-                "head": {
-                    "epoch": ledger.state.head.epoch,
-                    "sequence": ledger.state.head.sequence,
-                    "sha256": ledger.state.head.sha256,
-                },
-                "findings": [
-                    {
-                        "severity": one.severity,
-                        "file": one.file,
-                        "line": one.line,
-                        "text": one.text,
-                        "qualifies": one.qualifies,
-                    }
-                    for one in ledger.findings
-                ],
-            }
-            for ledger in summary.ledgers
-        ],
-        "differences": [
-            {"severity": severity, "text": text} for severity, text in summary.differences
-        ],
-        "not_read": [str(error) for error in summary.unread],
-        "exit_code": summary.exit_code,
     }

@@ -6,14 +6,8 @@ import dataclasses
 from typing import Final
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.gestures import (
-    DEFAULT_ONE_BUTTON,
-    DEFAULT_TWO_BUTTONS,
-    HOLDS,
-    Binding,
-    ButtonTable,
-    Gesture,
-)
+from camerad.behaviour.bindings import HOLDS, Binding, ButtonTable, Gesture
+from camerad.behaviour.gestures import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Intent, Stage, outcome
 from camerad.config.controls import ButtonEntry, ButtonsEntry, GestureEntry
 from camerad.config.scalars import suggest

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from camerad.behaviour.gestures import Gesture
+from camerad.behaviour.bindings import Gesture
 from camerad.behaviour.stages import Intent, Stage
 from camerad.config.fields import ABSOLUTE_PATH, Gpio, Key, Matches, Named, Range
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.gestures import Binding
+from camerad.behaviour.bindings import Binding
 from camerad.behaviour.stages import Stage
 from camerad.config.fields import plain_number
 from camerad.config.settings import Button, Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from camerad.base.clock import SECOND
-from camerad.behaviour.gestures import ButtonTable
+from camerad.behaviour.bindings import ButtonTable
 from camerad.behaviour.shift import ShiftRules
 from camerad.behaviour.stages import Intent, Rules, Stage
 from camerad.config.control_section import Access

@@ -71,7 +71,8 @@ from camerad.hardware.lights import Indicators
 from camerad.hardware.selfview_process import NoDisplay, SelfViewProcess
 from camerad.hardware.speaker import Clip, clips
 from camerad.stream import frame
-from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.callbacks import Callbacks
+from camerad.stream.link import CaptureLink
 from camerad.stream.sound_messages import SoundNews
 
 if TYPE_CHECKING:

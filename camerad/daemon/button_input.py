@@ -5,7 +5,7 @@ Used on the event loop; only the lines' own edges come from another thread.
 
 from __future__ import annotations
 
-from camerad.behaviour import gestures, stages
+from camerad.behaviour import bindings, gestures, stages
 from camerad.daemon.core import Core
 from camerad.daemon.early_start import EarlyStart
 from camerad.hardware.buttons import Buttons
@@ -14,7 +14,7 @@ from camerad.hardware.buttons import Buttons
 class ButtonInput:
     """The buttons, from `watch` to `close`. tables: what each button means in each stage."""
 
-    def __init__(self, core: Core, tables: tuple[gestures.ButtonTable, ...]) -> None:
+    def __init__(self, core: Core, tables: tuple[bindings.ButtonTable, ...]) -> None:
         self._tables = tables
         self._core = core
         self._clock = core.clock

@@ -34,16 +34,16 @@ from camerad.daemon.core import Core
 from camerad.daemon.dispatcher import Step
 from camerad.daemon.heartbeat import Heartbeat
 from camerad.daemon.open_store import OpenedStore, WhatIsKnown
+from camerad.daemon.recorders import Recorders
+from camerad.daemon.setup_check import check_setup
 from camerad.daemon.storage_monitor import StorageMonitor, condition_of
 from camerad.daemon.store_worker import StoreWorker
-from camerad.provisioning.standing import Standing, standing_of
 from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.update.image_version import software_version
 
 if TYPE_CHECKING:
     from camerad.container.keys import SigningKey
     from camerad.container.statements import RecordingInfo
-    from camerad.recording.recorder import Recorder
     from camerad.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,7 @@ class RecordingManager:
         self._core = core
         self._settings = settings
         self._clock = clock = core.clock
-        self._recorders: dict[int, Recorder] = {}
-        self._begun = 0
+        self._recorders = Recorders()
         self._refused: set[int] = set()
         self._empty = False
         self._failure: str | None = None
@@ -75,15 +74,14 @@ class RecordingManager:
         self._kept: OpenedStore | None = None
         self._continues: str | None = None
         self._goes_on: OpenedStore | None = None
-        self._slow_syncs = 0
         self._rate: tuple[int, int, str] | None = None
         self._card = StorageMonitor(
             core,
             settings,
             directory,
-            rate=self._bits_per_second,
+            rate=lambda: self._recorders.bits_per_second,
             recording=lambda: bool(self._recorders),
-            pending_us=self._pending_us,
+            pending_us=lambda: self._recorders.pending_us,
             make_room=self._make_room,
         )
         self.settled = asyncio.Event()
@@ -111,33 +109,11 @@ class RecordingManager:
         self._known = known
         self._rings = rings
         self._soundtracks.open(rings, sound_format)
-        self._tell_standing()
+        check_setup(self._core.conditions, self._settings)
         self._keeping.start()
 
     def _time_known(self, known: KnownTime) -> None:
         self._known.time(known)
-
-    def _tell_standing(self) -> None:
-        """Whether an office has set the camera up, so that its recordings can be opened."""
-        standing = standing_of(self._settings.device.provision_dir)
-        if standing is Standing.UNPROVISIONED:
-            log.error(
-                "this camera is not set up: camerad-report.txt on its card says what is wrong",
-                extra=MessageId.PROVISIONED.extra,
-            )
-            self._core.conditions.raise_(Condition.UNPROVISIONED)
-        elif not self._settings.recipients:
-            log.error(
-                "nobody is named in 'recipients' who could open a recording: none is made",
-                extra=MessageId.NO_RECIPIENTS.extra,
-            )
-            self._core.conditions.raise_(Condition.NO_RECIPIENTS)
-        if standing is Standing.REFUSED:
-            log.error(
-                "a file on the card was refused: camerad-report.txt beside it says why",
-                extra=MessageId.PROVISION_REFUSED.extra,
-            )
-            self._core.conditions.raise_(Condition.PROVISION_REFUSED)
 
     def close(self, seconds: float) -> bool:
         """Bring the ledger to its end, on any thread; whether that was done within `seconds`."""
@@ -214,22 +190,15 @@ class RecordingManager:
         before = self._goes_on if trigger == CONTINUED else None
         self._continues = self._goes_on = None
         self.cut_short("stop")
-        self._begun = number = self._begun + 1
+        number = self._recorders.begin()
         self._empty, self._failure = False, None
-        wanted_us = round(settings.policy.pre_event.seconds * SECOND) if pre_event else 0
-        plan = RecordingSpec(
-            device=settings.device.id,
-            trigger=trigger,
-            trigger_us=at_us,
-            pre_event_wanted_us=wanted_us,
-            policy=settings.policy.name,
-            retention_days=settings.policy.retention_days,
-            width=settings.camera.width,
-            height=settings.camera.height,
-            fps=settings.camera.fps,
+        plan = RecordingSpec.from_settings(
+            settings,
+            trigger,
+            at_us,
+            pre_event=pre_event,
             encoder=self.encoder,
             software=software_version(),
-            fragment_us=round(settings.recording.fragment_seconds * SECOND),
             continues=continues,
             wearer=self.wearer,
         )
@@ -251,7 +220,7 @@ class RecordingManager:
             sound=sound,
         )
         recorder.start()
-        self._recorders[number] = recorder
+        self._recorders.add(number, recorder)
         self._keeping.follow(recorder)
         self._soundtracks.runs(number, sound)
         if self._rate is not None:
@@ -264,7 +233,7 @@ class RecordingManager:
 
     def stop(self, reason: str, at_us: int) -> None:
         """Keep everything up to `at_us`, then close. See `stages.StopRecording`."""
-        recorder = self._newest
+        recorder = self._recorders.newest
         if recorder is None:
             return  # it has failed; that answer is on its way
         post_event_us = 0
@@ -273,16 +242,13 @@ class RecordingManager:
         recorder.stop(at_us + post_event_us, STOP_SECONDS, reason)
 
     def cut_short(self, reason: str) -> None:
-        """End the post-event time of what is stopping; that is why it ends then."""
-        now_us = self._clock.now_us()
-        for recorder in self._recorders.values():
-            if recorder.wanted_us >= now_us:
-                recorder.stop(now_us, STOP_SECONDS, reason)
+        """As `Recorders.cut_short`, from now on."""
+        self._recorders.cut_short(self._clock.now_us(), reason)
 
     def mark(self, at_us: int) -> None:
         """Set a mark in the running recording."""
-        if self._newest is not None:
-            self._newest.mark(at_us)
+        if self._recorders.newest is not None:
+            self._recorders.newest.mark(at_us)
 
     def rate(self, fps: int, reason: str) -> None:
         """The camera takes so many pictures per second from now on."""
@@ -292,23 +258,18 @@ class RecordingManager:
         self._tell_rate(now_us, before, fps, reason)
 
     def _tell_rate(self, at_us: int, before: int, fps: int, reason: str) -> None:
-        if self._newest is not None and fps != before:
+        if self._recorders.newest is not None and fps != before:
             from camerad.container.statements import RateChange  # noqa: PLC0415 - slow to import
 
-            self._newest.rate(RateChange(at_us, before, reason, fps))
+            self._recorders.newest.rate(RateChange(at_us, before, reason, fps))
 
     @property
     def slow_syncs(self) -> int:
-        """How often the storage was slow over a fragment since the start."""
-        return self._slow_syncs + sum([one.slow_syncs for one in self._recorders.values()])
-
-    @property
-    def _newest(self) -> Recorder | None:
-        """The recorder of the newest recording; None once that is closed."""
-        return self._recorders.get(self._begun)
+        """As `Recorders.slow_syncs`."""
+        return self._recorders.slow_syncs
 
     def _end_recorder(self, number: int) -> None:
-        self._slow_syncs += self._recorders.pop(number).slow_syncs
+        self._recorders.remove(number)
         self._soundtracks.runs(number, None)
 
     @property
@@ -334,14 +295,14 @@ class RecordingManager:
         before, after = step.before, step.after
         if (before.stage, before.display_on) != (after.stage, after.display_on):
             self.note("stage", stage=after.stage.value, display=after.display_on)
-            if self._newest is not None:
-                self._newest.stage(step.event.at_us, after.stage.value, after.display_on)
+            if self._recorders.newest is not None:
+                self._recorders.newest.stage(step.event.at_us, after.stage.value, after.display_on)
 
     # ------------------------------------------------------------------ what the recorder says
 
     def _opened(self, number: int, recording_id: str) -> None:
         log.info("recording %s", recording_id, extra=MessageId.RECORDING_OPENED.extra)
-        if number == self._begun:
+        if number == self._recorders.newest_number:
             self._core.post(stages.Opened(self._clock.now_us(), recording_id))
 
     def _stalled(self, number: int, error: StorageError | None) -> None:
@@ -366,7 +327,7 @@ class RecordingManager:
                 count(len(info.gaps), "gap"),
                 extra=MessageId.RECORDING_CLOSED.extra,
             )
-        if number == self._begun:
+        if number == self._recorders.newest_number:
             self._empty = info is None
         if self._core.state.stage is not Stage.RECORDING:
             self._tell_end()
@@ -376,7 +337,7 @@ class RecordingManager:
 
         self._end_recorder(number)
         recording = self._core.state.stage is Stage.RECORDING
-        newest = number == self._begun
+        newest = number == self._recorders.newest_number
         if isinstance(error, ParametersChangedError) and recording and newest:
             log.warning(
                 "%s; it goes on as a new recording", error, extra=MessageId.RECORDING_GOES_ON.extra
@@ -411,15 +372,14 @@ class RecordingManager:
 
     def signs(self) -> tuple[liveness.Sign, ...]:
         """What shows that the threads live which keep what is recorded."""
-        at_us = min((one.turned_us for one in self._recorders.values()), default=None)
         return (
-            liveness.Sign(Part.RECORDER, at_us),
+            liveness.Sign(Part.RECORDER, self._recorders.turned_us),
             liveness.Sign(Part.KEEPING, self._keeping.advanced_ns),
         )
 
     def present(self) -> dict[str, Any] | None:
         """The running recording, ready for JSON: seconds that are safe, and what started it."""
-        recorder = self._newest
+        recorder = self._recorders.newest
         if recorder is None:
             return None
         info = recorder.info
@@ -448,17 +408,6 @@ class RecordingManager:
     async def watch_storage(self) -> None:
         """Look at the storage again and again, until cancelled."""
         await self._card.watch()
-
-    def _pending_us(self) -> int | None:
-        """Since when the storage has had something of a recording that it has not yet taken; None:
-        it has not."""
-        pending = (one.pending_us for one in self._recorders.values())
-        return min((one for one in pending if one is not None), default=None)
-
-    def _bits_per_second(self) -> float | None:
-        """Bits per second of what is recorded, once that can be told."""
-        info = self._newest.info if self._newest is not None else None
-        return info.bytes * 8 / info.seconds if info is not None and info.seconds > 60 else None
 
     async def _make_room(self, wanted: float) -> bool:
         """Delete what an office has already, up to `wanted` bytes; whether anything was."""

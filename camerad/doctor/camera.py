@@ -16,7 +16,8 @@ from camerad.config import Settings
 from camerad.doctor.check_results import CheckResult, FindingId
 from camerad.hardware import from_settings
 from camerad.stream import frame
-from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.callbacks import Callbacks
+from camerad.stream.link import CaptureLink
 from camerad.stream.ring import Ring
 
 OPENING_SECONDS: Final = 20.0

@@ -5,8 +5,6 @@ be authentic. The MP4 is a file without a name until everything was verified and
 whatever happens before, also a kill or a loss of power, nothing is left behind in the clear.
 Salvage is the exception: it writes what is proven of a damaged recording, and its file says so in
 its name.
-
-Some file systems have no files without a name, those of most sticks among them (`_Target`).
 """
 
 from __future__ import annotations
@@ -16,21 +14,21 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import ClassVar, Final
 
 import pyrage
 
-from camerad.base import durable_files, file_status, storage_errors
-from camerad.base.errors import EX_CONFIG, EX_NOPERM, CameradError
+from camerad.base import file_status, storage_errors
+from camerad.base.errors import EX_NOPERM, CameradError
 from camerad.container.chain import INIT_NAME, fragment_name
 from camerad.container.keys import KeyRing
 from camerad.container.mp4_boxes import Mp4Error
 from camerad.container.reader import MemberSeen
+from camerad.office.identity_file import Identities
 from camerad.office.remux import Mp4Writer
-from camerad.store import verified_copy
+from camerad.office.unnamed_file import UnnamedFile
 from camerad.verify.checker import Checker
 from camerad.verify.findings import JudgedCommit, Span, extend_spans
 from camerad.verify.judge import (
@@ -47,24 +45,10 @@ from camerad.verify.verdict import Report, Verdict
 
 SALVAGED: Final = ".salvaged"
 """Put before the ending of the name of a file with the proven parts only."""
-TEMPORARY: Final = ".part"
-"""Ending of a file that is not finished, where such a file needs a name; one that is found is worth
-nothing."""
-MODE: Final = 0o600
-"""What is opened is in the clear: only whoever opened it may read it."""
 
-_LARGEST_IDENTITY_FILE: Final = 64 * 1024
-_PRIVATE: Final = "AGE-SECRET-KEY-1"
-_AGE: Final = b"age-encryption.org/"
-_ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
-_TOO_SLOW: Final = "Excessive work parameter"
-"""How the age library begins what it says then; it has no error of its own for it."""
-_BUFFER: Final = 1 << 20
 _CANDIDATES: Final = 4
 _SWITCH_S: Final = 0.001
 """With Python's 5 ms, opening takes a quarter longer."""
-
-Identities = Sequence[pyrage.x25519.Identity]
 
 
 class UnsealError(CameradError, ValueError):
@@ -79,60 +63,8 @@ class WrongKeyError(UnsealError):
     exit_code = EX_NOPERM
 
 
-class IdentityFileError(CameradError, ValueError):
-    """Error raised when a private key of the office cannot be read; the text never repeats it."""
-
-    exit_code = EX_CONFIG
-
-
 class Terminated(KeyboardInterrupt):
     """Raised where SIGTERM arrives while a recording is opened, so that nothing is left behind."""
-
-
-def read_identities(path: str, passphrase: Callable[[], str]) -> list[pyrage.x25519.Identity]:
-    """The age identities in a file, as ``age-keygen`` or ``camerad keys new`` makes it.
-
-    passphrase: asked once, and only if the file is itself encrypted with one (age, armored or not).
-    Raises IdentityFileError.
-    """
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST_IDENTITY_FILE + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise IdentityFileError(f"{path}: the key cannot be read: {reason}") from error
-    if len(data) > _LARGEST_IDENTITY_FILE:
-        raise IdentityFileError(f"{path}: this is too large for a key; name the office's key file")
-    armored = data.lstrip().startswith(_ARMOR)
-    if armored or data.startswith(_AGE):
-        try:
-            sealed = data.strip() + b"\n" if armored else data
-            data = pyrage.passphrase.decrypt(sealed, passphrase())
-        except pyrage.DecryptError as error:
-            # Measured each time: what took the computer that locked it a second is not waited for
-            # here if it would take longer than 16. The text is the only sign of it.
-            if _TOO_SLOW in str(error):
-                raise IdentityFileError(
-                    f"{path}: this computer is too slow, or too busy just now, for how the key is "
-                    "locked; try again when it does nothing else, or on a faster one"
-                ) from error
-            raise IdentityFileError(
-                f"{path}: the passphrase is wrong, or the file is damaged"
-            ) from error
-    found = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        try:
-            found.append(pyrage.x25519.Identity.from_str(text))
-        except pyrage.IdentityError:
-            raise IdentityFileError(
-                f"{path}:{number}: this line is not a private key ({_PRIVATE}...), nor a comment"
-            ) from None
-    if not found:
-        raise IdentityFileError(f"{path}: there is no private key in it ({_PRIVATE}...)")
-    return found
 
 
 def salvage_name(output: str) -> str:
@@ -147,7 +79,7 @@ class OpenedRecording:
     report: what was found; its output is the MP4's name to be, None where there is nothing to open.
     """
 
-    def __init__(self, report: Report, target: _Target) -> None:
+    def __init__(self, report: Report, target: UnnamedFile) -> None:
         self.report: Final = report
         self._target = target
 
@@ -220,7 +152,7 @@ def opened(
             raise storage_errors.FileExistsAlreadyError(
                 f"{target}: something of this name exists already; it was left as it is"
             )
-    with terminable(), _Target(output) as target_file:
+    with terminable(), UnnamedFile(output) as target_file:
         opener = _Opener(Checker(keys), identities, target_file, salvage=salvage)
         with _handing_over():
             report = opener.carry_out(path, progress, final, may_run)
@@ -242,113 +174,11 @@ def _handing_over() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-class _Target:
-    """The output until it is published; a context manager, behind which it is gone otherwise.
-
-    It has no name, so the kernel removes it with the process. Where the file system has no such
-    files, it is called as its target with `TEMPORARY` behind; only whoever opened it may read it,
-    if that file system has modes (vfat and exFAT have none). There a kill or a loss of power leaves
-    what was opened so far, in the clear; the next run with this target removes it, on any file
-    system.
-
-    A thread of its own writes, so that the kernel copies while the next fragment is decrypted. One
-    write is under way at most, which bounds the memory.
-    """
-
-    def __init__(self, output: str) -> None:
-        self._output = output
-        self._path = output + TEMPORARY
-        self._named = False
-        self._descriptor: int | None = None
-        self._offset = 0
-        self._pieces: list[bytes | memoryview] = []
-        self._waiting = 0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence-write")
-        self._under_way: Future[int] | None = None
-
-    def __enter__(self) -> _Target:
-        directory = os.path.dirname(self._output)
-        self._descriptor = durable_files.create_unnamed(directory, MODE)
-        if file_status.is_file(self._path) or file_status.is_link(self._path):
-            durable_files.remove(self._path)
-        if self._descriptor is None:
-            self._descriptor = durable_files.create(self._path, MODE)
-            self._named = True
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-        if self._descriptor is not None:
-            durable_files.close(self._descriptor, self._path)
-            self._descriptor = None
-            if self._named:
-                durable_files.remove(self._path)
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append. Raises StorageError, perhaps that of data before. The data must not change."""
-        self._pieces.append(data)
-        self._waiting += len(data)
-        if self._waiting >= _BUFFER:
-            self._flush()
-
-    def patch(self, offset: int, data: bytes) -> None:
-        """Write over what is there already. Raises StorageError."""
-        self._flush()
-        self._wait()
-        durable_files.write(self._opened, [data], offset, self._path)
-
-    def discard(self) -> None:
-        """Forget what was written."""
-        self._wait()
-        self._pieces.clear()
-        self._waiting = self._offset = 0
-        durable_files.truncate(self._opened, 0, self._path)
-
-    def sha256(self) -> str:
-        """Of what was written. Raises StorageError."""
-        self._flush()
-        self._wait()
-        return verified_copy.digest_of(self._opened, self._path).sha256
-
-    def publish(self, name: str) -> None:
-        """Give the file its name, durably. Raises StorageError."""
-        self._flush()
-        self._wait()
-        durable_files.sync(self._opened, self._path)
-        if self._named:
-            durable_files.rename(self._path, name)
-        else:
-            durable_files.link_unnamed(self._opened, name)
-        durable_files.close(self._opened, name)
-        self._descriptor = None
-
-    @property
-    def _opened(self) -> int:
-        if self._descriptor is None:
-            raise UnsealError(f"{self._path}: is not open")
-        return self._descriptor
-
-    def _flush(self) -> None:
-        self._wait()
-        pieces, size = self._pieces, self._waiting
-        self._pieces, self._waiting = [], 0
-        self._under_way = self._thread.submit(
-            durable_files.write, self._opened, pieces, self._offset, self._path
-        )
-        self._offset += size
-
-    def _wait(self) -> None:
-        """Return when what was to be written is. Raises StorageError."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
-
-
 class _Opener:
     """Opens what the checker has proven, in the order of the file."""
 
     def __init__(
-        self, checker: Checker, identities: Identities, target: _Target, *, salvage: bool
+        self, checker: Checker, identities: Identities, target: UnnamedFile, *, salvage: bool
     ) -> None:
         self.written: list[Span] = []
         self._checker = checker

@@ -45,7 +45,8 @@ from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
 from camerad.ledger.recording_state import Held
 from camerad.office.cover_sheet import Delivered, Sheet, render
-from camerad.office.decrypt import Identities, OpenedRecording, UnsealError, opened, terminable
+from camerad.office.decrypt import OpenedRecording, UnsealError, opened, terminable
+from camerad.office.identity_file import Identities
 from camerad.office.wording import ReportWording
 from camerad.store import verified_copy
 from camerad.verify.judge import MayRun, Progress, never_runs

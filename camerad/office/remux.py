@@ -1,9 +1,8 @@
 """A recording's fragments become one seekable MP4 (ISO/IEC 14496-12), as they come.
 
 The samples are copied as they are, into one ``mdat``; the tables of where they lie (``moov``) are
-kept in memory, some bytes per sample, and written behind them. libavformat keeps about a hundred
-bytes per sample, which for a recording of four hours with sound is more memory than `open` may
-take; and a machine that only opens recordings needs no libav this way.
+kept in memory, some twenty bytes per sample, and written behind them. libavformat keeps five times
+as much, and turns a gap of 36 minutes or more into one microsecond (docs/architecture.md).
 
 Times stay: a track that begins later than the recording begins with an empty edit, and where
 pictures or sound are missing, the sample before is listed as lasting until the next one. So a

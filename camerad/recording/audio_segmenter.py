@@ -16,16 +16,13 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from camerad.base.clock import SECOND
 from camerad.container.gaps import HOLE_US, Gap
 from camerad.container.statements import MUTED, SoundChange
+from camerad.stream.packets import Packet
 from camerad.stream.sound_messages import NO_SOUND, REASONS, SOUND_LOST, SoundFormat
-
-if TYPE_CHECKING:
-    # Whoever only wants to name the reasons of gaps needs no libav.
-    from camerad.recording.fragment_muxer import Packet
 
 SLACK_US: Final = 2_000
 """Media times within a run are rounded to microseconds, and this is far below what an ear can place

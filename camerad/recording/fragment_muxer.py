@@ -33,7 +33,7 @@ from av.video.stream import VideoStream
 from camerad.base.errors import CameradError
 from camerad.container.mp4_boxes import Box, Mp4Error, boxes
 from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
-from camerad.stream.packets import PacketInfo
+from camerad.stream.packets import Buffer, Packet, PacketInfo
 from camerad.stream.sound_messages import SoundFormat
 
 TIMESCALE: Final = 1_000_000
@@ -52,10 +52,6 @@ _SLICE_HEAD_BYTES: Final = 256
 _NAL_SLICES: Final = range(1, 6)
 _NAL_PARAMETER_SETS: Final = (7, 8)
 """Sequence and picture parameter set, ITU-T H.264 table 7-1."""
-
-Buffer = bytes | bytearray | memoryview
-Packet = tuple[PacketInfo, Buffer]
-"""A packet and its access unit: H.264 in Annex B form, or AAC without any framing."""
 
 _LAYOUTS: Final = {1: "mono", 2: "stereo"}
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -38,13 +38,14 @@ from camerad.container.gaps import HOLE_US, NOT_STORED, STARTED_LATE, STOPPED_SH
 from camerad.container.statements import Microphone, RateChange, RecordingInfo, StageChange
 from camerad.recording.assembly import Made, assemble
 from camerad.recording.audio_track import ALONE_US, NOTHING_HEARD, AudioTrack
+from camerad.recording.course import RecorderCourse, StopOrder
 from camerad.recording.fragment_muxer import FragmentMaker, ParametersChangedError
 from camerad.recording.pending_events import PendingEvents
 from camerad.recording.recording_file import OpenSink, RecordingFile
 from camerad.recording.recording_spec import RecordingSpec
 from camerad.recording.segmenter import Chunk, Segmenter
 from camerad.recording.write_retry import WriteRetry
-from camerad.stream.ring import Gap, Lease, PacketInfo, Ring, RingReader
+from camerad.stream.ring import Gap, Lease, PacketInfo, Ring
 
 _log = logging.getLogger(__name__)
 
@@ -67,39 +68,6 @@ FAILED: Final = "failed"
 is to blame."""
 SETTINGS_CHANGED: Final = "encoder settings changed"
 """Reason of the end of a recording whose parameter sets ceased to fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """at_us: media time of the last picture wanted; limit_us: when to wait no longer."""
-
-    at_us: int
-    limit_us: int
-    reason: str
-
-
-@dataclass(slots=True)
-class _Course:
-    """How far the thread is, and where it is to end: what those know whom it has try again. They
-    know no more of the recorder, or both would know each other and be freed late."""
-
-    clock: Clock
-    turned_us: int
-    stop: _Stop | None = None
-    reader: RingReader | None = None
-
-    def turn(self) -> None:
-        """A turn begins."""
-        self.turned_us = self.clock.now_us()
-
-    def limit_us(self) -> int | None:
-        """When the stop waits no longer."""
-        stop = self.stop
-        return None if stop is None else stop.limit_us
-
-    def overrun(self) -> bool:
-        """Whether the ring loses what was not read."""
-        return self.reader is not None and self.reader.overrun
 
 
 _T = TypeVar("_T")
@@ -143,7 +111,7 @@ class Recorder:
         self._microphone: Microphone | UnsetType = UNSET
         self._cutter = Segmenter(round(SECOND / plan.fps))
         self._notes = PendingEvents(clock)
-        self._course = course = _Course(clock, clock.now_us())
+        self._course = course = RecorderCourse(clock)
         riding = WriteRetry(
             clock,
             course.overrun,
@@ -198,10 +166,7 @@ class Recorder:
         later. Of several calls the one with the earliest `at_us` holds. What is written already
         stays, should `at_us` lie before it.
         """
-        limit_us = max(at_us, self._clock.now_us()) + round(deadline * SECOND)
-        stop = self._course.stop
-        if stop is None or at_us < stop.at_us:
-            self._course.stop = _Stop(at_us, limit_us, reason)
+        self._course.stop_at(at_us, deadline, reason)
 
     @property
     def info(self) -> RecordingInfo | None:
@@ -231,8 +196,7 @@ class Recorder:
     @property
     def wanted_us(self) -> int:
         """Media time up to which footage is wanted, as far as that has come: now, or the stop."""
-        now_us, stop = self._clock.now_us(), self._course.stop
-        return now_us if stop is None else min(now_us, stop.at_us)
+        return self._course.wanted_us
 
     @property
     def stopped_for(self) -> str | None:
@@ -277,7 +241,7 @@ class Recorder:
             if self._maker is not None:
                 self._maker.close()
 
-    def _follow(self) -> _Stop:
+    def _follow(self) -> StopOrder:
         """Record up to the stop; returns it."""
         plan, course = self.plan, self._course
         while True:
@@ -309,7 +273,7 @@ class Recorder:
             elif quiet:
                 self._store(self._make(self._cutter.flush(), ALONE_US))
 
-    def _longest_us(self, stop: _Stop | None) -> int:
+    def _longest_us(self, stop: StopOrder | None) -> int:
         """How much of a backlog goes into one fragment. A storage that is slow over each of them is
         given more at once; when the stop has come, which it has little time for, whatever waits."""
         usual_us = DRAIN * self.plan.fragment_us
@@ -402,7 +366,7 @@ class Recorder:
         for gap in gaps:
             self._cutter.state(gap)
 
-    def _state_shortfall(self, stop: _Stop) -> None:
+    def _state_shortfall(self, stop: StopOrder) -> None:
         """State what is missing between the last picture and the stop."""
         last = self._cutter.last
         if last is None:
@@ -417,7 +381,7 @@ class Recorder:
             ]
             self._state(stated or [Gap(STOPPED_SHORT, None, last.pts_us, stop.at_us)])
 
-    def _write_rest(self, stop: _Stop) -> None:
+    def _write_rest(self, stop: StopOrder) -> None:
         """What was held back, and the last of the sound."""
         shortfall = self._cutter.take_gaps()
         self._store(self._make(self._cutter.flush()))

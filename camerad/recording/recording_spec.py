@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from msgspec import UnsetType
 
-from camerad.base.clock import Moment
+from camerad.base.clock import SECOND, Moment
+from camerad.config import Settings
 from camerad.container.statements import FORMAT, Header, Microphone
 
 
@@ -35,6 +36,38 @@ class RecordingSpec:
     fragment_us: int = 500_000
     continues: str | None = None
     wearer: str | None = None
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        trigger: str,
+        trigger_us: int,
+        *,
+        pre_event: bool,
+        encoder: str,
+        software: str,
+        continues: str | None,
+        wearer: str | None,
+    ) -> RecordingSpec:
+        """By the camera's settings; pre_event: whether the seconds before the press are wanted."""
+        policy, camera = settings.policy, settings.camera
+        return cls(
+            device=settings.device.id,
+            trigger=trigger,
+            trigger_us=trigger_us,
+            pre_event_wanted_us=round(policy.pre_event.seconds * SECOND) if pre_event else 0,
+            policy=policy.name,
+            retention_days=policy.retention_days,
+            width=camera.width,
+            height=camera.height,
+            fps=camera.fps,
+            encoder=encoder,
+            software=software,
+            fragment_us=round(settings.recording.fragment_seconds * SECOND),
+            continues=continues,
+            wearer=wearer,
+        )
 
     def header(
         self,

@@ -13,14 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from camerad.container.gaps import CAPTURE_RESTARTED, FRAMES_LOST, HOLE_US, NO_PICTURES, Gap
-from camerad.stream.packets import PacketInfo
-
-if TYPE_CHECKING:
-    # Whoever only wants to name the reasons of gaps needs no libav.
-    from camerad.recording.fragment_muxer import Buffer, Packet
+from camerad.stream.packets import Buffer, Packet, PacketInfo
 
 _LEAST_BYTES: Final = 2048
 """Of the memory for a copy. Smaller blocks the allocators keep aside as they are when they are

@@ -28,16 +28,15 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from camerad.base.clock import SECOND, Clock, SystemClock
 from camerad.base.errors import EX_OSERR, RingError, WireError
 from camerad.behaviour import supervision
 from camerad.behaviour.budget import KERNEL_SECONDS, TURN_SECONDS
-from camerad.container.gaps import Gap
 from camerad.stream import frame
+from camerad.stream.callbacks import Callbacks
 from camerad.stream.capture_process import DEFAULT_ARGV, CaptureProcess
 from camerad.stream.desired_state import DesiredState
 from camerad.stream.intake import Intake
@@ -45,7 +44,7 @@ from camerad.stream.rest import Rest
 from camerad.stream.ring import Ring
 from camerad.stream.sound_intake import SoundIntake
 from camerad.stream.sound_link import SoundLink, not_on
-from camerad.stream.sound_messages import SoundFormat, SoundNews
+from camerad.stream.sound_messages import SoundFormat
 from camerad.stream.vitals import Vitals
 from camerad.stream.wire import MessageHeader, MessageKind
 
@@ -55,29 +54,6 @@ _RETRY_WIPE_US: Final = 20_000
 _ASK_KEY_EVERY_US: Final = 500_000
 _TURN_US: Final = round(TURN_SECONDS * SECOND)
 _MESSAGES_AT_ONCE: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """What the link has to say; called from its thread, so they must not block.
-
-    on_up: the camera delivers, for the first time or again; with the HELLO of its process.
-    on_down: it has failed, and recovery goes on. on_gap: footage is missing in the ring.
-    on_error: something went wrong, for the log. on_fatal: only a reboot can help; why; said
-    again as long as there is none. on_broken: a mistake of ours has ended the link. on_sound: the
-    microphone does something else. on_exit: the capture process has ended; nothing is heard of it
-    any more. on_steady: it has worked for long.
-    """
-
-    on_up: Callable[[dict[str, Any]], None]
-    on_down: Callable[[str], None]
-    on_gap: Callable[[Gap], None]
-    on_error: Callable[[str], None]
-    on_fatal: Callable[[str], None]
-    on_broken: Callable[[BaseException], None]
-    on_sound: Callable[[SoundNews], None] = lambda _: None
-    on_exit: Callable[[], None] = lambda: None
-    on_steady: Callable[[], None] = lambda: None
 
 
 class CaptureLink:

@@ -25,3 +25,8 @@ class PacketInfo(NamedTuple):
     pts_us: int
     key: bool
     size: int
+
+
+Buffer = bytes | bytearray | memoryview
+Packet = tuple[PacketInfo, Buffer]
+"""A packet and its access unit: H.264 in Annex B form, or AAC without any framing."""

@@ -252,5 +252,14 @@ class Ring:
             cursor = self._window.follow(from_us)
             short_us = self._window.shortfall_us
         return RingReader(
-            self, self._window, self._arena, self._condition, cursor, shortfall_us=short_us
+            self._window,
+            self._arena,
+            self._condition,
+            cursor,
+            shortfall_us=short_us,
+            on_wait=self._tell_wait,
         )
+
+    def _tell_wait(self, due_us: int) -> None:
+        if self.on_wait is not None:
+            self.on_wait(due_us)

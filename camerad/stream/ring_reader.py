@@ -9,9 +9,10 @@ so. Reading and leasing belong to one thread, and never hold up the ring's write
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Condition
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from camerad.base.errors import RingError
 from camerad.container.gaps import Gap, join_gaps
@@ -20,32 +21,30 @@ from camerad.stream.groups import Cursor
 from camerad.stream.packets import PacketInfo
 from camerad.stream.window import Window
 
-if TYPE_CHECKING:
-    from camerad.stream.ring import Ring
-
 
 class RingReader:
     """Follows the ring; made by `Ring.follow`. Close it, or use it as a context manager.
 
     shortfall_us: by how much the window fell short of `seconds` when the reading began, because
     bytes ran out, a group grew too long or the camera stood still; 0 while it is only warming up.
+    on_wait(due_us): called, under the ring's lock, before a wait for the packet of that media time.
     """
 
     def __init__(
         self,
-        ring: Ring,
         window: Window,
         arena: Arena,
         condition: Condition,
         cursor: Cursor,
         *,
         shortfall_us: int,
+        on_wait: Callable[[int], None],
     ) -> None:
-        self._ring = ring
         self._window = window
         self._arena = arena
         self._condition = condition
         self._cursor = cursor
+        self._on_wait = on_wait
         self.shortfall_us: Final = shortfall_us
 
     def take(
@@ -71,8 +70,7 @@ class RingReader:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return None
-                    if self._ring.on_wait is not None:
-                        self._ring.on_wait(self._window.due_us(cursor))
+                    self._on_wait(self._window.due_us(cursor))
                     self._condition.wait(left)
             finally:
                 cursor.waiting = False

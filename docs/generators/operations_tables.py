@@ -20,7 +20,7 @@ from camerad.behaviour import signals, stages
 from camerad.behaviour.stages import Condition, CueKind, Stage, State
 from camerad.config import fields
 from camerad.config.sections import ConfigFile
-from camerad.doctor.check_results import LEVELS, FindingId, Level
+from camerad.doctor.check_results import FindingId, Level
 from camerad.doctor.wording import ENGLISH
 from camerad.ledger.entry_types import KINDS
 
@@ -115,10 +115,10 @@ def _doctor() -> str:
     """What may be wrong, with its cure; what is well needs no table."""
     rows = []
     for what in FindingId:
-        if LEVELS[what] is Level.OK:
+        if what.level is Level.OK:
             continue
         said = ENGLISH.findings[what]
-        level = LEVELS[what].value.replace("_", " ")
+        level = what.level.value.replace("_", " ")
         rows.append((f"`{what.value}`", level, _named(said.sentence), _named(said.cure)))
     return _table(("finding", "status", "says", "what to do"), rows)
 

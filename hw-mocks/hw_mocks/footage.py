@@ -25,18 +25,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_mocks import decoding
-from hw_mocks.progress import Progress
+from hw_mocks.rendering import FootageError, render
 from hw_mocks.resident import Ahead
-
-if TYPE_CHECKING:
-    import av
-    import av.filter
 
 MAIN: Final = "main"
 LORES: Final = "lores"
@@ -54,10 +49,6 @@ _INFO: Final = "info.json"
 Picture = NDArray[np.uint8]
 
 _warned: set[tuple[Path, int, int]] = set()
-
-
-class FootageError(ValueError):
-    """Error raised when a clip cannot be read, or a folder holds no prepared footage."""
 
 
 def picture_bytes(width: int, height: int) -> int:
@@ -273,7 +264,9 @@ def prepare(
             shutil.rmtree(remains, ignore_errors=True)
         part.mkdir()
         try:
-            frames = _render(clip, sizes, part, max_frames)
+            frames = render(
+                clip, {_stream_file(part, name): size for name, size in sizes.items()}, max_frames
+            )
             info = {"clip": clip.name, "frames": frames, "sizes": sizes}
             (part / _INFO).write_text(json.dumps(info) + "\n")
             part.rename(folder)
@@ -320,80 +313,6 @@ def _locked(path: Path) -> Iterator[None]:
                     ) from None
             time.sleep(_LOOK_SECONDS)
         yield
-
-
-# ---------------------------------------------------------------------------------------- rendering
-
-
-class _StreamWriter:
-    """Scales every picture of a clip to one stream and appends it to the stream's file."""
-
-    def __init__(self, video: av.VideoStream, size: tuple[int, int], file: BinaryIO) -> None:
-        import av.filter
-
-        width, height = size
-        graph = av.filter.Graph()
-        graph.link_nodes(
-            graph.add_buffer(template=video),
-            graph.add(
-                "scale", f"{width}:{height}:force_original_aspect_ratio=increase:flags=bicubic"
-            ),
-            graph.add("crop", f"{width}:{height}"),
-            graph.add("format", "yuv420p"),
-            graph.add("buffersink"),
-        ).configure()
-        self._graph = graph
-        self._file = file
-
-    def write(self, frame: av.VideoFrame) -> None:
-        self._graph.vpush(frame)
-        self._file.write(self._graph.vpull().to_ndarray(format="yuv420p").tobytes())
-
-
-def _render(clip: Path, sizes: dict[str, tuple[int, int]], folder: Path, max_frames: int) -> int:
-    """Write every stream's file; returns how many pictures each has."""
-    import av
-
-    try:
-        with contextlib.ExitStack() as stack:
-            container = stack.enter_context(av.open(str(clip)))
-            if not container.streams.video:
-                raise FootageError(f"{clip}: holds no pictures")
-            video = container.streams.video[0]
-            video.thread_type = "AUTO"
-            writers = [
-                _StreamWriter(
-                    video, size, stack.enter_context(_stream_file(folder, stream).open("wb"))
-                )
-                for stream, size in sizes.items()
-            ]
-            found = decoding.frames(clip, container, video)
-            return _render_frames(found, writers, sizes, clip, max_frames)
-    except av.FFmpegError as error:
-        raise FootageError(f"{clip}: cannot be read as film ({error.strerror})") from error
-
-
-def _render_frames(
-    frames: Iterator[Any],
-    writers: list[_StreamWriter],
-    sizes: dict[str, tuple[int, int]],
-    clip: Path,
-    max_frames: int,
-) -> int:
-    words = " and ".join(f"{w}x{h}" for w, h in sizes.values())
-    progress = Progress(f"footage: {clip.name} to {words}", max_frames, "pictures")
-    done = 0
-    for frame in frames:
-        for writer in writers:
-            writer.write(frame)
-        done += 1
-        progress.step(done)
-        if done == max_frames:
-            break
-    if done == 0:
-        raise FootageError(f"{clip}: holds no pictures")
-    progress.finish(done)
-    return done
 
 
 # ------------------------------------------------------------------------------------- command line

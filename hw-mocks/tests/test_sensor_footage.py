@@ -20,7 +20,6 @@ from waiting import until
 
 from hw_mocks import footage
 from hw_mocks.footage import (
-    FootageError,
     MovingPattern,
     PreparedSource,
     load_info,
@@ -29,6 +28,7 @@ from hw_mocks.footage import (
     source_for,
     source_picture,
 )
+from hw_mocks.rendering import FootageError
 
 PACKAGE = Path(footage.__file__).parent.parent
 

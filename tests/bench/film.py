@@ -13,8 +13,8 @@ import numpy as np
 from av.video.frame import PictureType
 from hw_mocks.footage import LORES, MAIN, PreparedSource, picture_bytes
 
-from camerad.recording.fragment_muxer import TIMESCALE, FragmentMaker, Packet
-from camerad.stream.packets import PacketInfo
+from camerad.recording.fragment_muxer import TIMESCALE, FragmentMaker
+from camerad.stream.packets import Packet, PacketInfo
 from tests.bench import bare
 from tests.bench.plan import BITRATE, FPS, GROUP_FRAMES, BenchError
 

@@ -32,9 +32,9 @@ from camerad.capture.capture_settings import SoundSettings
 from camerad.capture.microphone import MicrophoneReader
 from camerad.capture.send_queue import Outbox
 from camerad.recording.audio_segmenter import NO_SOUNDS, Sounds
-from camerad.recording.fragment_muxer import FragmentMaker, Packet
+from camerad.recording.fragment_muxer import FragmentMaker
 from camerad.stream import wire
-from camerad.stream.packets import PacketInfo
+from camerad.stream.packets import Packet, PacketInfo
 from camerad.stream.sound_messages import SoundFormat, parse_format
 from camerad.stream.wire import SoundMode
 from tests.bench import film, peers

@@ -7,8 +7,10 @@ from typing import Final
 from camerad.doctor.check_results import FindingId, Level
 from camerad.doctor.wording.catalogue import DoctorWording, Sentence
 
-_STOP: Final = (
-    "Zum Prüfen: sudo systemctl stop camerad, dann camerad doctor, danach wieder starten."
+_SUDO: Final = "Den Befehl mit sudo ausführen."
+_STOP: Final = "Zum Prüfen: sudo systemctl stop camerad, camerad doctor, danach wieder starten."
+_TAKEN: Final = (
+    "Das Programm beenden, das ihn benutzt (gpioinfo nennt es), oder den Befehl mit sudo ausführen."
 )
 
 GERMAN: Final = DoctorWording(
@@ -47,361 +49,368 @@ GERMAN: Final = DoctorWording(
     states={"on": "ein", "off": "aus"},
     button="Taste {name}",
     findings={
-        FindingId.CONFIGURATION_OK: Sentence("{file} ist in Ordnung; Richtlinie {policy}."),
+        FindingId.CONFIGURATION_OK: Sentence("{file} ist gültig; Richtlinie {policy}."),
         FindingId.CONFIGURATION_WRONG: Sentence(
             "{mistakes}",
-            "Die genannten Zeilen berichtigen und prüfen mit: camerad config check {file}",
+            "Diese Zeilen berichtigen, dann prüfen: camerad config check {file}",
         ),
-        FindingId.CONFIGURATION_NEEDED: Sentence("Ohne gültige Konfiguration nicht prüfbar."),
+        FindingId.CONFIGURATION_NEEDED: Sentence(
+            "Diese Prüfung braucht eine gültige Konfiguration.",
+        ),
         FindingId.NO_ANSWER: Sentence(
-            "Hat innerhalb von {seconds:g} s nicht geantwortet.",
-            "Die Kamera aus- und einschalten. Kommt es wieder: Antworten Aufzeichnungen, "
-            "Protokoll, Schlüssel, Speicherplatz oder Karte nicht, ist es die Karte; sie auslesen "
-            "und ersetzen. Sonst ist es das Teil selbst, oder seine Leitungen. Was der Kern dazu "
-            "sagt, zeigt 'journalctl -k'.",
+            "Keine Antwort innerhalb von {seconds:g} s.",
+            "Die Kamera aus- und einschalten. Geschieht es wieder, die Meldungen des Kernels "
+            "lesen: journalctl -k. Antworten Aufzeichnungen, Protokoll, Schlüssel, freier Platz "
+            "oder Karte nicht, versagt die Karte: auslesen und ersetzen. Sonst Teil und Leitungen "
+            "prüfen.",
         ),
         FindingId.DAEMON_RUNS: Sentence(
-            "Das Hauptprogramm läuft ({stage}); es wurde nach allem gefragt."
+            "Das Hauptprogramm läuft ({stage}) und wurde nach seinen Teilen gefragt.",
         ),
         FindingId.DAEMON_STOPPED: Sentence(
-            "Es läuft keines; die Teile wurden unmittelbar erprobt."
+            "Das Hauptprogramm läuft nicht; die Teile wurden direkt geprüft.",
         ),
         FindingId.DAEMON_SILENT: Sentence(
-            "Ein anderes Programm hat die Aufzeichnungen und antwortet nicht: {why}",
-            "Wenn das Hauptprogramm hängt: sudo systemctl restart camerad, und nachsehen mit: "
-            "journalctl -u camerad. Läuft ein anderer camerad-Befehl, ihn erst enden lassen.",
+            "Ein anderes Programm benutzt die Aufzeichnungen und antwortet nicht: {why}",
+            "Läuft ein anderer camerad-Befehl, warten, bis er endet. Sonst hängt das "
+            "Hauptprogramm: sudo systemctl restart camerad. Siehe: journalctl -u camerad",
         ),
-        FindingId.DAEMON_FORBIDDEN: Sentence(
-            "Dieser Benutzer darf das Hauptprogramm nicht fragen: {why}",
-            "Den Befehl mit sudo ausführen.",
+        FindingId.DAEMON_FORBIDDEN: Sentence("Dieser Benutzer darf es nicht fragen: {why}", _SUDO),
+        FindingId.DEVICES_TAKEN: Sentence(
+            "Ein anderes Programm benutzt es und gibt keine Auskunft.",
         ),
-        FindingId.DEVICES_TAKEN: Sentence("Es gehört einem Programm, das keine Auskunft gibt."),
         FindingId.RECIPIENTS_OK: Sentence(
-            "Schlüssel der Dienststelle, die öffnen können, was aufgezeichnet wird: {count}."
+            "Schlüssel der Dienststelle, die Aufzeichnungen öffnen können: {count}.",
         ),
         FindingId.RECIPIENTS_NONE: Sentence(
-            "Niemand könnte eine Aufzeichnung öffnen, darum entsteht keine.",
-            "Die öffentlichen Schlüssel der Auswertestelle und der Reserve unter 'recipients' in "
-            "{file} eintragen; 'camerad keys new' macht sie, in der Dienststelle.",
+            "Niemand könnte eine Aufzeichnung öffnen, darum macht die Kamera keine.",
+            "Die öffentlichen Schlüssel der Auswertestelle und ihrer Reserve unter 'recipients' "
+            "in {file} eintragen. Die Dienststelle erzeugt sie: camerad keys new",
         ),
         FindingId.RECIPIENTS_WRONG: Sentence(
             "{why}",
-            "'recipients' in {file} berichtigen: öffentliche Schlüssel, die mit age1 beginnen.",
+            "'recipients' in {file} berichtigen: Öffentliche Schlüssel beginnen mit age1.",
         ),
         FindingId.KEY_OK: Sentence(
-            "Er ist da, nur für uns lesbar, und im Protokoll bekannt: {thumbprint}"
+            "Er ist da, nur für die Kamera lesbar und im Protokoll bekannt: {thumbprint}",
         ),
         FindingId.KEY_NONE: Sentence(
-            "Es gibt keinen: {path}",
-            "Das Hauptprogramm einmal starten, das ihn erzeugt: sudo systemctl start camerad. "
-            "Danach in der Dienststelle eintragen: camerad identity show --pem",
+            "Die Kamera hat noch keinen Schlüssel: {path} fehlt.",
+            "Das Hauptprogramm starten, das den Schlüssel erzeugt: sudo systemctl start camerad. "
+            "Dann den Schlüssel in der Dienststelle eintragen: camerad identity show --pem",
         ),
         FindingId.KEY_LOST: Sentence(
-            "Das Protokoll kennt den Schlüssel {thumbprint}, und seine private Hälfte fehlt: "
-            "{path}",
-            "Ihn von dort zurückholen, wohin er verschoben wurde. Ist er verloren: das "
-            "Hauptprogramm starten, das einen neuen erzeugt, und diesen in der Dienststelle "
-            "eintragen: camerad identity show --pem",
+            "Die private Hälfte des Schlüssels {thumbprint} fehlt: {path}",
+            "Die Datei von dort zurückholen, wohin sie verschoben wurde. Ist sie verloren, das "
+            "Hauptprogramm starten, das einen neuen Schlüssel erzeugt. Den neuen in der "
+            "Dienststelle eintragen: camerad identity show --pem",
         ),
         FindingId.KEY_OPEN: Sentence(
-            "Andere als der Eigentümer können ihn lesen (Modus {mode}): {path}",
-            "Wenn ihn niemand kopiert haben kann: sudo chmod 600 {path}. Sonst die Datei "
-            "wegbewegen und das Hauptprogramm starten, das einen neuen erzeugt; diesen in der "
-            "Dienststelle eintragen.",
+            "Andere Benutzer können den privaten Schlüssel lesen (Modus {mode}): {path}",
+            "Kann ihn niemand kopiert haben: sudo chmod 600 {path}. Sonst die Datei wegbewegen "
+            "und das Hauptprogramm starten, das einen neuen Schlüssel erzeugt. Den neuen in der "
+            "Dienststelle eintragen: camerad identity show --pem",
         ),
         FindingId.KEY_DAMAGED: Sentence(
-            "Das ist kein Schlüssel mehr: {path}: {why}",
-            "Das Hauptprogramm starten: es legt die Datei beiseite und erzeugt einen neuen. Diesen "
-            "in der Dienststelle eintragen: camerad identity show --pem. Eine alte Karte "
-            "austauschen.",
+            "Die Datei des Schlüssels ist beschädigt: {path}: {why}",
+            "Das Hauptprogramm starten: Es legt die Datei beiseite und erzeugt einen neuen "
+            "Schlüssel. Den neuen in der Dienststelle eintragen: camerad identity show --pem. "
+            "Eine alte Karte ersetzen.",
         ),
         FindingId.KEY_OTHER: Sentence(
-            "Es ist {thumbprint}, und das Protokoll kennt {known}.",
-            "Wurde diese Karte von einer anderen Kamera kopiert: mit einer eigenen Karte neu "
-            "beginnen. Wurde der Schlüssel absichtlich ausgetauscht: das Hauptprogramm einmal "
-            "starten, damit es im Protokoll steht, und den neuen in der Dienststelle eintragen.",
+            "Der Schlüssel der Kamera ist {thumbprint}, aber das Protokoll kennt {known}.",
+            "Wurde diese Karte von einer anderen Kamera kopiert, die Kamera mit einer eigenen "
+            "Karte einrichten. Wurde der Schlüssel absichtlich gewechselt, das Hauptprogramm "
+            "einmal starten, damit das Protokoll den neuen kennt. Den neuen in der Dienststelle "
+            "eintragen: camerad identity show --pem",
         ),
         FindingId.KEY_CREDENTIAL: Sentence(
-            "Das Protokoll kennt einen, der nicht hier ist. systemd kann "
-            "ihn dem Dienst geben; nur das Hauptprogramm sieht ihn.",
+            "Das Protokoll kennt einen Schlüssel, der nicht auf der Karte ist. systemd kann ihn "
+            "dem Hauptprogramm geben; nur dieses sieht ihn.",
             "Das Hauptprogramm starten und noch einmal prüfen: sudo systemctl start camerad",
         ),
         FindingId.KEY_FORBIDDEN: Sentence(
-            "Dieser Benutzer darf ihn nicht ansehen: {path}", "Den Befehl mit sudo ausführen."
+            "Dieser Benutzer darf den Schlüssel nicht lesen: {path}",
+            _SUDO,
         ),
-        FindingId.LEDGER_OK: Sentence("{entries} Einträge im neuesten Teil, nichts auszusetzen."),
-        FindingId.LEDGER_NONE: Sentence("Es gibt noch keines; der erste Start beginnt es."),
+        FindingId.LEDGER_OK: Sentence("{entries} Einträge im neuesten Teil, keine Fehler."),
+        FindingId.LEDGER_NONE: Sentence(
+            "Es gibt noch kein Protokoll; das Hauptprogramm beginnt es beim ersten Start.",
+        ),
         FindingId.LEDGER_DAMAGED: Sentence(
-            "{why} (Befunde insgesamt: {count})",
-            "Erst auslesen, was da ist, dann alles ansehen mit: camerad evidence verify "
-            "{directory}. Wenn niemand eingegriffen hat, versagt die Karte: austauschen.",
+            "{why} (Fehler insgesamt: {count})",
+            "Die Aufzeichnungen auslesen, dann alles prüfen: camerad evidence verify {directory}. "
+            "Hat niemand eingegriffen, versagt die Karte: ersetzen.",
         ),
-        FindingId.LEDGER_UNREADABLE: Sentence(
-            "Es lässt sich nicht lesen: {why}", "Den Befehl mit sudo ausführen."
-        ),
-        FindingId.CLOCK_SYNCHRONISED: Sentence("Datum und Uhrzeit wurden abgeglichen: {time}"),
-        FindingId.CLOCK_RTC: Sentence("Datum und Uhrzeit kommen von der Batterieuhr: {time}"),
+        FindingId.LEDGER_UNREADABLE: Sentence("Das Protokoll lässt sich nicht lesen: {why}", _SUDO),
+        FindingId.CLOCK_SYNCHRONISED: Sentence("Die Uhr wurde abgeglichen: {time}"),
+        FindingId.CLOCK_RTC: Sentence("Die Uhrzeit kommt von der Batterieuhr: {time}"),
         FindingId.CLOCK_UNKNOWN: Sentence(
-            "Nichts bürgt für Datum und Uhrzeit ({time}); solange löscht nichts nach dem Datum.",
-            "Die Kamera ihre Uhr abgleichen lassen (timedatectl sagt, ob sie es tut; einmal an ein "
-            "Netz anschließen). Hat sie eine Batterieuhr, deren Knopfzelle prüfen.",
+            "Die Uhrzeit ist nicht bestätigt ({time}); solange wird nichts nach Datum gelöscht.",
+            "Die Kamera einmal an ein Netz anschließen, damit sie ihre Uhr abgleicht. timedatectl "
+            "zeigt, ob sie es getan hat. Hat sie eine Batterieuhr, deren Knopfzelle prüfen.",
         ),
         FindingId.BATTERY_OK: Sentence("{percent:.0f} %."),
-        FindingId.BATTERY_LOW: Sentence("Nur {percent:.0f} %.", "Vor der Ausgabe laden."),
+        FindingId.BATTERY_LOW: Sentence("Nur {percent:.0f} %.", "Den Akku vor der Ausgabe laden."),
         FindingId.BATTERY_CRITICAL: Sentence(
             "Fast leer: {percent:.0f} %.",
-            "Laden. Lädt sie nicht: Kabel und Ladeschale prüfen, dann den Akku tauschen.",
+            "Den Akku laden. Lädt er nicht, Kabel und Ladeschale prüfen, dann den Akku ersetzen.",
         ),
         FindingId.BATTERY_SILENT: Sentence(
-            "Die Messung antwortet nicht: {why}",
-            "Kamera aus- und einschalten. Bleibt es so, die Verbindung zur Ladeanzeige (I2C) und "
-            "ihren Treiber prüfen: ls {directory}",
+            "Die Akkuanzeige antwortet nicht: {why}",
+            "Die Kamera aus- und einschalten. Hilft das nicht, die Drähte der Akkuanzeige (I2C) "
+            "und ihren Treiber prüfen: ls {directory}",
         ),
         FindingId.BATTERY_GONE: Sentence(
-            "Diese Kamera hat einen Akku gemessen ({rates}), und {directory} hat keinen.",
-            "Nach den Drähten der Anzeige (I2C) und in dmesg sehen: Die Kamera kann ohne Warnung "
-            "ausgehen. Wurde die Anzeige mit Absicht ausgebaut: sudo rm {rates}",
+            "Diese Kamera hat früher einen Akku gemessen ({rates}), aber {directory} zeigt keinen.",
+            "Die Drähte der Akkuanzeige (I2C) und dmesg prüfen. Bis dahin kann die Kamera ohne "
+            "Warnung ausgehen. Wurde die Anzeige absichtlich ausgebaut: sudo rm {rates}",
         ),
-        FindingId.BATTERY_NONE: Sentence("Nichts misst ihn: {directory} hat keinen Akku."),
+        FindingId.BATTERY_NONE: Sentence("Nichts misst den Akku: {directory} zeigt keinen."),
         FindingId.TEMPERATURE_OK: Sentence("{celsius:.0f} Grad Celsius."),
         FindingId.TEMPERATURE_HOT: Sentence(
-            "{celsius:.0f} Grad Celsius, oder von der Firmware gebremst; ab {limit:.0f} nimmt die "
-            "Kamera weniger Bilder auf.",
-            "Abkühlen lassen und noch einmal prüfen. Ist sie auf dem Tisch heiß: nach einem "
-            "Programm suchen, das den Prozessor beschäftigt (top), dann nach dem Kühlkörper sehen.",
+            "{celsius:.0f} Grad Celsius. Ab {limit:.0f} Grad, oder wenn die Firmware den "
+            "Prozessor bremst, nimmt die Kamera weniger Bilder auf.",
+            "Die Kamera abkühlen lassen und noch einmal prüfen. Wird sie auf dem Tisch heiß, das "
+            "Programm beenden, das den Prozessor auslastet (top), dann den Kühlkörper prüfen.",
         ),
         FindingId.TEMPERATURE_VOLTAGE: Sentence(
-            "Die Firmware sieht weniger als 4,63 V Versorgung und bremst den Prozessor.",
-            "Ein besseres Kabel und ein stärkeres Netzteil nehmen; im Akkubetrieb den Wandler "
-            "prüfen und einen alten Akku tauschen.",
+            "Die Versorgung liegt unter 4,63 V, darum bremst die Firmware den Prozessor.",
+            "Ein besseres Kabel und ein stärkeres Netzteil nehmen. Im Akkubetrieb den Wandler "
+            "prüfen und einen alten Akku ersetzen.",
         ),
-        FindingId.TEMPERATURE_NONE: Sentence("Nichts misst sie: {why}"),
-        FindingId.SPACE_OK: Sentence("{minutes:.0f} min Aufzeichnung."),
+        FindingId.TEMPERATURE_NONE: Sentence("Nichts misst die Temperatur: {why}"),
+        FindingId.SPACE_OK: Sentence("Platz für {minutes:.0f} min Aufzeichnung."),
         FindingId.SPACE_LOW: Sentence(
-            "Nur {minutes:.0f} min Aufzeichnung; die Kamera warnt unter {limit:.0f}.",
-            "Auslesen: camerad offload VERZEICHNIS. Was die Dienststelle hat, wird dann gelöscht, "
-            "sobald Platz gebraucht wird.",
+            "Nur Platz für {minutes:.0f} min Aufzeichnung; die Kamera warnt unter {limit:.0f} min.",
+            "Die Aufzeichnungen auslesen: camerad offload VERZEICHNIS. Danach löscht die Kamera "
+            "bei Bedarf, was die Dienststelle hat.",
         ),
         FindingId.SPACE_FULL: Sentence(
-            "{minutes:.1f} min Aufzeichnung; unter {limit:.0f} beginnt keine.",
-            "Auslesen: camerad offload VERZEICHNIS. Was die Dienststelle hat, wird dann gelöscht, "
-            "sobald Platz gebraucht wird. Füllt etwas anderes die Karte: sudo du -xh {directory}",
+            "Nur Platz für {minutes:.1f} min Aufzeichnung; unter {limit:.0f} min beginnt keine.",
+            "Die Aufzeichnungen auslesen: camerad offload VERZEICHNIS. Danach löscht die Kamera "
+            "bei Bedarf, was die Dienststelle hat. Füllen andere Dateien die Karte, zeigt sie "
+            "dieser Befehl: sudo du -xh {directory}",
         ),
         FindingId.SPACE_READ_ONLY: Sentence(
-            "Die Karte lässt sich nur lesen: {directory}",
-            "So hinterlässt der Kernel eine Karte, die versagt hat (sudo dmesg). Auslesen, was "
-            "darauf ist, und sie austauschen.",
+            "Die Karte ist schreibgeschützt: {directory}",
+            "Der Kernel sperrt eine Karte, wenn sie versagt (sudo dmesg). Die Aufzeichnungen "
+            "auslesen, dann die Karte ersetzen.",
         ),
         FindingId.SPACE_MISSING: Sentence(
-            "Der Ort für Aufzeichnungen ist nicht zu gebrauchen: {why}",
-            "Das Hauptprogramm einmal starten, das ihn anlegt: sudo systemctl start camerad. Darf "
-            "dieser Benutzer ihn nicht ansehen, den Befehl mit sudo ausführen.",
+            "Das Verzeichnis der Aufzeichnungen ist nicht benutzbar: {why}",
+            "Das Hauptprogramm starten, das es anlegt: sudo systemctl start camerad. Darf dieser "
+            "Benutzer es nicht lesen, den Befehl mit sudo ausführen.",
         ),
         FindingId.CARD_OK: Sentence(
-            "{rate:.1f} MB/s; der langsamste von {syncs} Abgleichen brauchte {worst_ms:.0f} ms."
+            "{rate:.1f} MB/s; langsamster von {syncs} Schreibvorgängen: {worst_ms:.0f} ms.",
         ),
         FindingId.CARD_HESITATES: Sentence(
-            "Der langsamste von {syncs} Abgleichen brauchte {worst_ms:.0f} ms; jeder über "
-            "{limit_ms:.0f} ms wird in der Aufzeichnung vermerkt.",
-            "Noch einmal prüfen. Bleibt es so, die Karte gegen eine für Dauerbetrieb tauschen "
-            "(Videoüberwachung, Klasse V30).",
+            "Der langsamste von {syncs} Schreibvorgängen dauerte {worst_ms:.0f} ms. Eine "
+            "Aufzeichnung vermerkt jeden, der länger als {limit_ms:.0f} ms dauert.",
+            "Noch einmal prüfen. Ist die Karte immer noch langsam, sie gegen eine für "
+            "Dauerbetrieb tauschen (Videoüberwachung, Klasse V30).",
         ),
         FindingId.CARD_SLOW: Sentence(
-            "{rate:.2f} MB/s, und eine Aufzeichnung braucht {needed:.2f}; der langsamste Abgleich "
-            "brauchte {worst_ms:.0f} ms.",
+            "Die Karte schreibt {rate:.2f} MB/s, eine Aufzeichnung braucht {needed:.2f} MB/s; der "
+            "langsamste Schreibvorgang dauerte {worst_ms:.0f} ms.",
             "Die Karte gegen eine für Dauerbetrieb tauschen (Videoüberwachung, Klasse V30).",
         ),
         FindingId.CARD_FAILS: Sentence(
-            "Schreiben schlug fehl: {why}", "Auslesen, was auf der Karte ist, und sie austauschen."
+            "Die Karte hat das Schreiben verweigert: {why}",
+            "Die Aufzeichnungen auslesen, dann die Karte ersetzen.",
         ),
         FindingId.CARD_NO_ROOM: Sentence(
-            "Zum Erproben ist kein Platz.", "Erst Platz schaffen, siehe freier Platz."
+            "Die Karte hat keinen Platz für die Prüfung.",
+            "Erst Platz schaffen: siehe freier Platz.",
         ),
         FindingId.CARD_MISSING: Sentence(
-            "Es gibt noch keinen Ort für Aufzeichnungen, siehe freier Platz."
+            "Es gibt noch kein Verzeichnis für Aufzeichnungen: siehe freier Platz.",
         ),
         FindingId.CARD_BUSY: Sentence(
-            "Eine Aufzeichnung läuft.", "Noch einmal prüfen, wenn die Kamera nicht aufzeichnet."
+            "Die Kamera zeichnet auf.",
+            "Noch einmal prüfen, wenn die Kamera nicht aufzeichnet.",
         ),
         FindingId.CARD_FORBIDDEN: Sentence(
-            "Dieser Benutzer darf dort nicht schreiben: {directory}",
-            "Den Befehl mit sudo ausführen.",
+            "Dieser Benutzer darf hier nicht schreiben: {directory}",
+            _SUDO,
         ),
         FindingId.HARDENING_OK: Sentence(
-            "Der Dienst ist abgeschottet: Angriffsfläche {exposure:.1f} von 10."
+            "Der Dienst ist abgeschottet: Angriffsfläche {exposure:.1f} von 10.",
         ),
         FindingId.HARDENING_WEAK: Sentence(
-            "Der Dienst ist zu wenig abgeschottet: Angriffsfläche {exposure:.1f} von 10; der "
+            "Der Dienst ist zu wenig abgeschottet: Angriffsfläche {exposure:.1f} von 10. Der "
             "mitgelieferte hat höchstens {limit:.1f}.",
-            "Nachsehen, was sie nimmt: systemctl cat {unit}, und systemd-analyze security {unit}. "
-            "Die Ergänzung entfernen oder den mitgelieferten Dienst neu installieren.",
+            "Die Ursache suchen: systemctl cat {unit}, und systemd-analyze security {unit}. Die "
+            "Ergänzung entfernen oder den mitgelieferten Dienst neu installieren.",
         ),
         FindingId.HARDENING_ALONE: Sentence(
-            "Fehlt oder ist nicht aktiviert: {missing}. Ohne das schaltet sich die Kamera bei "
-            "leerem Akku nicht ab und startet nicht neu, wenn nur das hilft.",
-            "Installieren und aktivieren, was systemd/README.md aufzählt, und neu starten.",
+            "Fehlt oder ist nicht aktiviert: {missing}. Ohne das kann sich die Kamera bei leerem "
+            "Akku nicht abschalten, und nicht neu starten, wenn nur das hilft.",
+            "Installieren und aktivieren, was systemd/README.md aufzählt, dann neu starten.",
         ),
-        FindingId.HARDENING_NO_UNIT: Sentence("Kein Dienst {unit} ist hier installiert."),
-        FindingId.HARDENING_NO_TOOL: Sentence("systemd-analyze fehlt oder sagt nichts: {why}"),
+        FindingId.HARDENING_NO_UNIT: Sentence("Der Dienst {unit} ist hier nicht installiert."),
+        FindingId.HARDENING_NO_TOOL: Sentence(
+            "systemd-analyze fehlt oder liefert kein Ergebnis: {why}",
+        ),
         FindingId.UPTIME: Sentence("{days} d {hours:02d}:{minutes:02d} h."),
         FindingId.CAMERA_OK: Sentence(
             "{camera}: {width} x {height}, {rate:.1f} Bilder je Sekunde, Helligkeit {luma} von "
-            "255, Kodierer {encoder}."
+            "255, Kodierer {encoder}.",
         ),
         FindingId.CAMERA_DOWN: Sentence(
-            "Es liefert nichts: {why}",
-            "Kamera ausschalten, das Flachbandkabel an beiden Enden neu einsetzen, einschalten. "
-            "Führt rpicam-hello --list-cameras es nicht auf: camera_auto_detect=1 in "
-            "/boot/firmware/config.txt. Sonst das Kameramodul tauschen.",
+            "Das Kameramodul liefert kein Bild: {why}",
+            "Die Kamera ausschalten, das Flachbandkabel an beiden Enden neu einsetzen, "
+            "einschalten. Führt rpicam-hello --list-cameras das Kameramodul nicht auf, "
+            "camera_auto_detect=1 in /boot/firmware/config.txt setzen. Sonst das Kameramodul "
+            "ersetzen.",
         ),
         FindingId.CAMERA_SILENT: Sentence(
-            "Es wurde geöffnet, und seit {age_s:.0f} s kam kein Bild.",
-            "Kamera aus- und einschalten. Kommt es wieder, das Flachbandkabel an beiden Enden neu "
-            "einsetzen, dann das Kameramodul tauschen.",
+            "Das Kameramodul wurde geöffnet, aber seit {age_s:.0f} s kam kein Bild.",
+            "Die Kamera aus- und einschalten. Geschieht es wieder, das Flachbandkabel an beiden "
+            "Enden neu einsetzen, dann das Kameramodul ersetzen.",
         ),
         FindingId.CAMERA_SIZE: Sentence(
-            "Es liefert {width} x {height}, die Konfiguration will {wanted_width} x "
+            "Das Kameramodul liefert {width} x {height}, die Konfiguration will {wanted_width} x "
             "{wanted_height}.",
             "camera.width und camera.height auf eine Größe setzen, die dieses Modul hat "
             "(rpicam-hello --list-cameras).",
         ),
         FindingId.CAMERA_RATE: Sentence(
-            "Es liefert {rate:.1f} Bilder je Sekunde, die Konfiguration will {wanted:.0f}.",
-            "camera.fps auf eine Rate setzen, die dieses Modul bei der Größe hat (rpicam-hello "
-            "--list-cameras). Im Dunkeln senkt lange Belichtung sie: mit Licht versuchen. Hitze "
-            "ebenso.",
+            "Das Kameramodul liefert {rate:.1f} Bilder je Sekunde, die Konfiguration will "
+            "{wanted:.0f}.",
+            "Bei gutem Licht und kühl prüfen: Dunkelheit und Hitze senken die Rate. Dann "
+            "camera.fps auf eine Rate setzen, die dieses Modul bei seiner Größe hat (rpicam-hello "
+            "--list-cameras).",
         ),
         FindingId.CAMERA_LOSES: Sentence(
-            "{percent:.0f} % der Bilder kommen nicht an.",
-            "Etwas anderes beschäftigt den Prozessor: mit top nachsehen, beenden, noch einmal "
+            "{percent:.0f} % der Bilder gehen verloren.",
+            "Ein anderes Programm lastet den Prozessor aus. Es beenden (top nennt es) und erneut "
             "prüfen.",
         ),
         FindingId.CAMERA_BLACK: Sentence(
             "Das Bild ist schwarz (Helligkeit {luma} von 255).",
-            "Abdeckung oder Schutzfolie vom Objektiv nehmen und für Licht sorgen. Bleibt es "
-            "schwarz, das Kameramodul tauschen.",
+            "Abdeckung oder Schutzfolie vom Objektiv nehmen und für Licht sorgen. Bleibt das Bild "
+            "schwarz, das Kameramodul ersetzen.",
         ),
         FindingId.MICROPHONE_OK: Sentence(
-            "Es hört; am lautesten war {peak_db:.0f} dB unter Vollaussteuerung."
+            "Das Mikrofon hört; das lauteste Geräusch lag {peak_db:.0f} dB unter Vollaussteuerung.",
         ),
         FindingId.MICROPHONE_SILENT: Sentence(
-            "Es liefert nur Stille.",
-            "Während der Prüfung sprechen. Nachsehen, ob es stummgeschaltet ist (alsamixer -c, "
-            "F4), ob microphone.device das richtige nennt (arecord -L), und nach den Drähten; "
-            "sonst tauschen.",
+            "Das Mikrofon liefert nur Stille.",
+            "Während der Prüfung sprechen. Prüfen: Ist es stumm geschaltet (alsamixer -c, F4)? "
+            "Nennt microphone.device das richtige (arecord -L)? Sind die Drähte heil? Sonst "
+            "ersetzen.",
         ),
         FindingId.MICROPHONE_CLIPS: Sentence(
-            "Es ist zu laut: {percent:.0f} % davon wird abgeschnitten.",
+            "Der Ton ist zu laut: {percent:.0f} % davon wird abgeschnitten.",
             "Die Verstärkung senken (alsamixer, F4) oder an einem leiseren Ort prüfen.",
         ),
         FindingId.MICROPHONE_MISSING: Sentence(
-            "Es lässt sich nicht öffnen: {why}",
-            "Einstecken, und unter microphone.device eines nennen, das arecord -L aufführt.",
+            "Das Mikrofon lässt sich nicht öffnen: {why}",
+            "Es einstecken. Unter microphone.device eines nennen, das arecord -L aufführt.",
         ),
         FindingId.MICROPHONE_HANGS: Sentence(
-            "Es ist da und gibt keinen Ton.",
-            "Abziehen und wieder einstecken oder die Kamera aus- und einschalten; sonst tauschen.",
+            "Das Mikrofon ist da, liefert aber keinen Ton.",
+            "Es abziehen und wieder einstecken, oder die Kamera aus- und einschalten. Sonst "
+            "ersetzen.",
         ),
         FindingId.MICROPHONE_UNWANTED: Sentence("Richtlinie oder Konfiguration wollen keinen Ton."),
         FindingId.MICROPHONE_CLOSED: Sentence(
-            "Das Hauptprogramm hält es in dieser Stufe geschlossen.", _STOP
+            "Das Hauptprogramm hält das Mikrofon in dieser Stufe geschlossen.",
+            _STOP,
         ),
         FindingId.MICROPHONE_SERVES: Sentence(
-            "Ton kommt an; wie laut, sagt das Hauptprogramm nicht."
+            "Ton kommt an; wie laut er ist, sagt das Hauptprogramm nicht.",
         ),
-        FindingId.LOUDSPEAKER_HEARD: Sentence("Er spielte einen Ton, und der war zu hören."),
+        FindingId.LOUDSPEAKER_HEARD: Sentence(
+            "Der Lautsprecher spielte einen Ton, und er war zu hören.",
+        ),
         FindingId.LOUDSPEAKER_PLAYED: Sentence(
-            "Er nahm einen Ton an; ob ihn jemand hört, wird mit --interactive gefragt."
+            "Der Lautsprecher nahm einen Ton an. Mit --interactive wird gefragt, ob Sie ihn hören.",
         ),
         FindingId.LOUDSPEAKER_FAINT: Sentence(
-            "Er nahm einen Ton an, und das Mikrofon daneben hörte ihn nicht.",
-            "Mit --interactive noch einmal prüfen und hinhören. Bleibt es still: nach den Drähten, "
-            "dem Verstärker und der Lautstärke (alsamixer) sehen; sonst tauschen.",
+            "Der Lautsprecher nahm einen Ton an, aber das Mikrofon daneben hörte ihn nicht.",
+            "Mit --interactive noch einmal prüfen und hinhören. Ist nichts zu hören, Drähte, "
+            "Verstärker und Lautstärke prüfen (alsamixer). Sonst ersetzen.",
         ),
         FindingId.LOUDSPEAKER_UNHEARD: Sentence(
-            "Er nahm einen Ton an, und niemand hörte ihn.",
-            "Nach den Drähten, dem Verstärker und der Lautstärke (alsamixer) sehen; sonst "
-            "tauschen.",
+            "Der Lautsprecher nahm einen Ton an, aber niemand hörte ihn.",
+            "Drähte, Verstärker und Lautstärke prüfen (alsamixer). Sonst ersetzen.",
         ),
         FindingId.LOUDSPEAKER_FAILS: Sentence(
-            "Es lässt sich nichts abspielen: {why}",
-            "Einstecken, und unter announcements.device einen nennen, den aplay -L aufführt.",
+            "Der Lautsprecher spielt nichts ab: {why}",
+            "Ihn einstecken. Unter announcements.device einen nennen, den aplay -L aufführt.",
         ),
         FindingId.LOUDSPEAKER_NO_FILE: Sentence(
-            "Für Ansagen fehlt die Datei: {missing}",
-            "Unter announcements.directory ablegen, als WAV mit PCM, oder camerad neu "
+            "Dateien für Ansagen fehlen: {missing}",
+            "Sie unter announcements.directory ablegen, als WAV mit PCM. Oder camerad neu "
             "installieren, das eigene mitbringt.",
         ),
         FindingId.LOUDSPEAKER_UNWANTED: Sentence(
-            "Richtlinie oder Konfiguration wollen keine Ansagen."
+            "Richtlinie oder Konfiguration wollen keine Ansagen.",
         ),
         FindingId.LOUDSPEAKER_CLOSED: Sentence(
-            "Das Hauptprogramm öffnet ihn, wenn etwas anzusagen ist.", _STOP
+            "Das Hauptprogramm öffnet den Lautsprecher nur für eine Ansage.",
+            _STOP,
         ),
-        FindingId.DISPLAY_OK: Sentence("Es hat das Testbild angenommen."),
+        FindingId.DISPLAY_OK: Sentence("Das Display hat das Testbild angenommen."),
         FindingId.DISPLAY_DOWN: Sentence(
-            "Es zeigt nichts: {why}",
-            "Das Kabel neu einsetzen und nachsehen, ob der Kernel es kennt: ls /dev/fb* und das "
-            "Overlay des Displays in /boot/firmware/config.txt. self_view.device und "
-            "self_view.sysfs nennen es. Sonst tauschen.",
+            "Das Display zeigt nichts: {why}",
+            "Das Kabel neu einsetzen. Prüfen, ob der Kernel es kennt (ls /dev/fb*), ob sein "
+            "Overlay in /boot/firmware/config.txt steht, und ob self_view.device und "
+            "self_view.sysfs es nennen. Sonst ersetzen.",
         ),
         FindingId.DISPLAY_UNSEEN: Sentence(
-            "Es hat das Testbild angenommen, und niemand sah es.",
-            "Hintergrundlicht und Kabel prüfen; sonst tauschen.",
+            "Das Display hat das Testbild angenommen, aber niemand sah es.",
+            "Hintergrundlicht und Kabel prüfen. Sonst ersetzen.",
         ),
-        FindingId.DISPLAY_NONE: Sentence("Diese Kamera hat keines (self_view.driver: none)."),
+        FindingId.DISPLAY_NONE: Sentence("Diese Kamera hat kein Display (self_view.driver: none)."),
         FindingId.DISPLAY_SERVES: Sentence(
-            "Es antwortet dem Hauptprogramm; das Testbild kommt nur ohne dieses."
+            "Das Display antwortet dem Hauptprogramm. Das Testbild kommt nur, wenn es nicht läuft.",
         ),
         FindingId.OUTPUT_OK: Sentence(
-            "Die Leitung folgt (GPIO {gpio}); ob man es bemerkt, wird mit --interactive gefragt."
+            "GPIO {gpio} schaltet. Mit --interactive wird gefragt, ob Sie es bemerken.",
         ),
         FindingId.OUTPUT_SEEN: Sentence("Es tut, was es soll (GPIO {gpio})."),
         FindingId.OUTPUT_DEAD: Sentence(
-            "Die Leitung folgt nicht (GPIO {gpio}): Sie wurde {state}geschaltet und ist es nicht.",
-            "Nach einem Kurzschluss an GPIO {gpio} suchen (Leuchte, Draht, Lötstelle), und ob die "
-            "Konfiguration den richtigen GPIO nennt.",
+            "GPIO {gpio} wurde {state}geschaltet, folgte aber nicht.",
+            "Nach einem Kurzschluss an GPIO {gpio} suchen: Leuchte, Draht, Lötstelle. Prüfen, ob "
+            "die Konfiguration den richtigen GPIO nennt.",
         ),
         FindingId.OUTPUT_UNSEEN: Sentence(
-            "Die Leitung folgt (GPIO {gpio}), und niemand bemerkte es.",
-            "Drähte und Polung prüfen, und ob die Konfiguration den richtigen GPIO und active_high "
-            "nennt; sonst tauschen.",
+            "GPIO {gpio} schaltet, aber niemand bemerkte es.",
+            "Drähte und Polung prüfen. Prüfen, ob GPIO und active_high in der Konfiguration "
+            "stimmen. Sonst ersetzen.",
         ),
-        FindingId.OUTPUT_TAKEN: Sentence(
-            "Die Leitung lässt sich nicht öffnen: {why}",
-            "Das Programm beenden, das sie hat (gpioinfo nennt es), oder den Befehl mit sudo "
-            "ausführen.",
-        ),
+        FindingId.OUTPUT_TAKEN: Sentence("Der GPIO lässt sich nicht öffnen: {why}", _TAKEN),
         FindingId.OUTPUT_SERVES: Sentence(
-            "Das Hauptprogramm schaltet es ohne Fehler (GPIO {gpio})."
+            "Das Hauptprogramm schaltet es ohne Fehler (GPIO {gpio}).",
         ),
         FindingId.BUTTON_FREE: Sentence(
-            "Sie klemmt nicht (GPIO {gpio}); ob ein Druck ankommt, wird mit --interactive geprüft."
+            "Die Taste klemmt nicht (GPIO {gpio}). Mit --interactive wird auch ein Druck geprüft.",
         ),
-        FindingId.BUTTON_WORKS: Sentence("Ein Druck kam an, und das Loslassen (GPIO {gpio})."),
+        FindingId.BUTTON_WORKS: Sentence("Druck und Loslassen kamen an (GPIO {gpio})."),
         FindingId.BUTTON_STUCK: Sentence(
-            "Sie ist die ganze Zeit gedrückt (GPIO {gpio}).",
-            "Von Schmutz und vom Gehäuse befreien. Hält sie nichts, nach einem Kurzschluss an den "
-            "Drähten suchen, und ob active_low der Verdrahtung entspricht; sonst tauschen.",
+            "Die Taste ist die ganze Zeit gedrückt (GPIO {gpio}).",
+            "Sie von Schmutz und vom Gehäuse befreien. Hält nichts sie fest, nach einem "
+            "Kurzschluss an den Drähten suchen, und prüfen, ob active_low stimmt. Sonst ersetzen.",
         ),
         FindingId.BUTTON_UNPRESSED: Sentence(
             "In {seconds:.0f} s kam kein Druck an (GPIO {gpio}).",
-            "Die Drähte prüfen, und ob die Konfiguration den richtigen GPIO nennt; sonst tauschen.",
+            "Die Drähte prüfen. Prüfen, ob die Konfiguration den richtigen GPIO nennt. Sonst "
+            "ersetzen.",
         ),
-        FindingId.BUTTON_TAKEN: Sentence(
-            "Die Leitung lässt sich nicht öffnen: {why}",
-            "Das Programm beenden, das sie hat (gpioinfo nennt es), oder den Befehl mit sudo "
-            "ausführen.",
-        ),
+        FindingId.BUTTON_TAKEN: Sentence("Der GPIO lässt sich nicht öffnen: {why}", _TAKEN),
     },
     title="Prüfung der Körperkamera {device}",
     subtitle="{at}, Uhr {clock}; camerad {software}",
     summary="{ok} in Ordnung, {warn} Warnung(en), {fail} Fehler, {not_tested} nicht geprüft",
-    cure="tun",
+    cure="Abhilfe",
     progress="[{number}/{count}] {part} ...",
     saved="gespeichert in {path}",
     ask_seen="{part}: gesehen, gespürt oder gehört? [j/n] ",
     ask_display="Zeigt das Display farbige Streifen in einem weißen Rahmen? [j/n] ",
-    ask_press="{part} drücken und loslassen, innerhalb von {seconds:.0f} s.",
+    ask_press="{part} innerhalb von {seconds:.0f} s drücken und loslassen.",
     ask_speak="Etwas in das Mikrofon sagen.",
 )

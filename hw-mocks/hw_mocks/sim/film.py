@@ -9,6 +9,7 @@ from typing import Final
 from camerad.config import CameraSettings
 
 from hw_mocks import clips, footage
+from hw_mocks.rendering import FootageError
 from hw_mocks.resident import Held
 from hw_mocks.sim import SimError
 
@@ -48,7 +49,7 @@ async def prepare_footage(name: str, camera: CameraSettings) -> Path:
         return await asyncio.to_thread(
             footage.prepare, film, camera.width, camera.height, lores, cache
         )
-    except footage.FootageError as error:
+    except FootageError as error:
         raise SimError(str(error), EX_NOINPUT) from None
     except OSError as error:
         raise SimError(
@@ -64,5 +65,5 @@ async def hold_footage(folder: Path) -> Held:
         return await asyncio.to_thread(Held, footage.stream_files(folder))
     except OSError as error:
         raise SimError(f"{folder} cannot be read: {error.strerror}", EX_NOINPUT) from None
-    except footage.FootageError as error:
+    except FootageError as error:
         raise SimError(str(error), EX_NOINPUT) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from camerad.behaviour import gestures
-from camerad.behaviour.gestures import ButtonTable, DecidedGesture, Edge, GestureTick, LevelsRead
+from camerad.behaviour.bindings import ButtonTable
+from camerad.behaviour.gestures import DecidedGesture, Edge, GestureTick, LevelsRead
 from camerad.behaviour.stages import Stage
 
 MS = 1_000

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from camerad.behaviour import gestures, stages
+from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
 from camerad.behaviour.gestures import (
     DEFAULT_ONE_BUTTON,
     DEFAULT_TWO_BUTTONS,
-    Binding,
-    ButtonTable,
     DecidedGesture,
     Edge,
-    Gesture,
     GestureTick,
 )
 from camerad.behaviour.stages import Intent, Rules, Stage

@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from camerad.behaviour import gestures
+from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
 from camerad.behaviour.gestures import (
     DEFAULT_ONE_BUTTON,
     DEFAULT_TWO_BUTTONS,
-    Binding,
-    ButtonTable,
     DecidedGesture,
     Edge,
-    Gesture,
     GestureTick,
     LevelsRead,
 )

@@ -49,7 +49,7 @@ def test_what_failed_is_told_with_its_cure_and_by_the_exit_code(
     found.append(DARK)
     said = desk("doctor", "--language", "en")
     assert said.code == 1
-    assert "do: Take the cover" in said.out
+    assert "fix: Remove the cover" in said.out
 
 
 def test_json_is_one_object_and_nothing_else(desk: Desk, found: list[CheckResult]) -> None:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 BROUGHT = {"PIL", "libcamera", "videodev2"}
 """What the system and picamera2 bring to a camera."""
-DEVICE_ONLY = ("aiohttp", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
+DEVICE_ONLY = ("aiohttp", "av", "cv2", "gpiozero", "libcamera", "numpy", "picamera2", "pykms")
 
 SCRIPT = """
 import sys

@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from camerad.behaviour.gestures import (
-    DEFAULT_ONE_BUTTON,
-    DEFAULT_TWO_BUTTONS,
-    Binding,
-    ButtonTable,
-    Gesture,
-)
+from camerad.behaviour.bindings import Binding, ButtonTable, Gesture
+from camerad.behaviour.gestures import DEFAULT_ONE_BUTTON, DEFAULT_TWO_BUTTONS
 from camerad.behaviour.stages import Intent, Stage
 from camerad.config import check_file, load
 

@@ -186,10 +186,11 @@ def test_a_file_system_with_a_new_error_is_tried_though_it_says_that_it_takes_wr
 
 
 def test_in_a_recording_an_error_of_the_file_system_is_the_recorders_matter(scene: Scene) -> None:
-    scene.recordings._recorders[0] = SimpleNamespace(info=None)  # type: ignore[assignment]
+    recorder = SimpleNamespace(info=None, slow_syncs=0)
+    scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
     scene.card.errors, scene.card.refuses = 1, errno.EROFS
     assert scene.look() == set()
-    scene.recordings._recorders.clear()
+    scene.recordings._recorders.remove(0)
     assert scene.look() == {READ_ONLY}
 
 
@@ -222,7 +223,8 @@ def test_what_a_recording_rides_out_is_that_and_nothing_that_would_end_it(scene:
     stalled = {Condition.STORAGE_STALLED}
     scene.recordings._card.stalled(refusal(errno.EROFS))
     assert scene.conditions == stalled
-    scene.recordings._recorders[0] = SimpleNamespace(info=None)  # type: ignore[assignment]
+    recorder = SimpleNamespace(info=None, slow_syncs=0)
+    scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
     scene.card.writable = False
     assert scene.look() == stalled
     scene.card.answers = False
@@ -238,15 +240,15 @@ def test_a_card_that_does_not_answer_in_a_recording_is_told_though_nothing_has_f
 
     async def life() -> None:
         watch = asyncio.ensure_future(scene.recordings.watch_storage())
-        recorder = SimpleNamespace(info=None, pending_us=scene.clock.now_us())
-        scene.recordings._recorders[0] = recorder  # type: ignore[assignment]
+        recorder = SimpleNamespace(info=None, slow_syncs=0, pending_us=scene.clock.now_us())
+        scene.recordings._recorders.add(0, recorder)  # type: ignore[arg-type]
         await asyncio.sleep(1.4)
         assert scene.conditions == set()
         await asyncio.sleep(0.6)
         assert scene.conditions == {Condition.STORAGE_STALLED}
         await asyncio.sleep(20)
         assert scene.conditions == {Condition.STORAGE_STALLED}, "it is only slow to answer"
-        scene.recordings._recorders.clear()
+        scene.recordings._recorders.remove(0)
         await asyncio.sleep(6)
         assert scene.conditions == set()
         watch.cancel()

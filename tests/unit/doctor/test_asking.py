@@ -90,5 +90,5 @@ def test_the_other_questions_say_what_is_to_be_done(
     person.asked_to_speak()
     asked = capsys.readouterr().err
     assert "coloured bars" in asked
-    assert "Press the button main and let it go, within 10 s." in asked
+    assert "Press and release the button main within 10 s." in asked
     assert "Say something" in asked

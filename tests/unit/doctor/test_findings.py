@@ -7,13 +7,15 @@ import string
 
 import pytest
 
-from camerad.doctor.check_results import LEVELS, CheckResult, FindingId, Level, exit_code
+from camerad.doctor.check_results import CheckResult, FindingId, Level, exit_code
 from camerad.doctor.checks import CHECKS
 from camerad.doctor.wording import ENGLISH, GERMAN, LANGUAGES, DoctorWording
 
 
-def test_every_finding_has_a_level() -> None:
-    assert set(LEVELS) == set(FindingId)
+def test_a_finding_is_called_in_json_as_in_the_code() -> None:
+    assert {one.name: one.value for one in FindingId} == {
+        name: name.lower() for name in FindingId.__members__
+    }
 
 
 def test_the_exit_code_is_that_of_the_worst_and_what_was_not_tested_does_not_count() -> None:
@@ -38,9 +40,9 @@ def test_a_language_has_words_for_everything(wording: DoctorWording) -> None:
 def test_what_is_wrong_has_a_cure_and_what_is_well_has_none(wording: DoctorWording) -> None:
     for what, said in wording.findings.items():
         assert said.sentence, what
-        if LEVELS[what] in (Level.WARN, Level.FAIL):
+        if what.level in (Level.WARN, Level.FAIL):
             assert said.cure, what
-        elif LEVELS[what] is Level.OK:
+        elif what.level is Level.OK:
             assert not said.cure, what
 
 

@@ -28,7 +28,7 @@ def test_a_line_says_how_bad_what_and_why_and_below_it_what_to_do() -> None:
     assert "card" in said[0]
     assert "0.12 MB/s" in said[0]
     below = " ".join(said[1:])
-    assert "do: Replace the card" in " ".join(below.split())
+    assert "fix: Replace the card" in " ".join(below.split())
     assert all(len(line) <= WIDTH for line in said)
 
 

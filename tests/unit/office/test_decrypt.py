@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import errno
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyrage
@@ -20,8 +17,6 @@ from sealed_helpers import (
     ENOUGH,
     KEY,
     KEYS,
-    LOCKED,
-    PASSPHRASE,
     Made,
     altered,
     flipped,
@@ -38,16 +33,14 @@ from camerad.base import storage_errors
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.mp4_boxes import Mp4Error
-from camerad.office import decrypt as unseal_module
+from camerad.office import decrypt as decrypt_module
 from camerad.office.decrypt import (
-    MODE,
-    IdentityFileError,
     Terminated,
     UnsealError,
     open_recording,
-    read_identities,
     salvage_name,
 )
+from camerad.office.unnamed_file import MODE
 from camerad.verify.findings import Span
 from camerad.verify.verdict import Report, Verdict
 
@@ -132,7 +125,7 @@ def test_a_recording_that_does_not_become_a_video_is_told_in_words(
     def fail(_: object) -> None:
         raise Mp4Error("the tables cannot be written")
 
-    monkeypatch.setattr(unseal_module.Mp4Writer, "finish", fail)
+    monkeypatch.setattr(decrypt_module.Mp4Writer, "finish", fail)
     with pytest.raises(UnsealError, match="does not become a video: the tables"):
         desk.open(made().file)
     assert os.listdir(desk.output.parent) == []
@@ -308,7 +301,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise storage_errors.explain("write", "opened.mp4", error)
 
-    monkeypatch.setattr(unseal_module.durable_files, call, full)
+    monkeypatch.setattr(decrypt_module.durable_files, call, full)
     with pytest.raises(StorageError, match="No space left"):
         desk.open(made().file)
     assert desk.left() == []
@@ -361,80 +354,6 @@ def test_an_output_is_only_opened_with_its_key(desk: Desk, tmp_path: Path) -> No
     assert subprocess.check_output(command, timeout=DEADLINE_S) == made().plain[1]
 
 
-# -- identity files -------------------------------------------------------------------------------
-
-
-def no_passphrase() -> str:
-    raise AssertionError("nobody was to be asked")
-
-
-def opens(identities: Sequence[pyrage.x25519.Identity]) -> bool:
-    return pyrage.decrypt(sealed(b"x"), list(identities)) == b"x"
-
-
-def test_an_identity_file_is_read_with_its_comments(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(f"# created: today\n\n# public key: x\n{office()}\n")
-    assert opens(read_identities(str(tmp_path / "key"), no_passphrase))
-
-
-@pytest.mark.parametrize("armored", [True, False])
-def test_an_identity_file_with_a_passphrase_asks_once(tmp_path: Path, armored: bool) -> None:
-    asked: list[str] = []
-
-    def ask() -> str:
-        asked.append("asked")
-        return PASSPHRASE
-
-    # The armor is that of PEM: lines of base64 between a begin and an end.
-    bare = base64.b64decode(b"".join(LOCKED.splitlines()[1:-1]))
-    (tmp_path / "key").write_bytes(LOCKED if armored else bare)
-    assert opens(read_identities(str(tmp_path / "key"), ask))
-    assert asked == ["asked"]
-
-
-def test_a_computer_that_is_too_slow_for_the_passphrase_is_no_wrong_passphrase(
-    tmp_path: Path,
-) -> None:
-    bare = base64.b64decode(b"".join(LOCKED.splitlines()[1:-1]))
-    # The stanza of age-encryption.org/v1: scrypt, its salt, and the logarithm of the work.
-    heavy = re.sub(rb"(-> scrypt [^ ]+) \d+", rb"\1 40", bare)
-    assert heavy != bare
-    (tmp_path / "key").write_bytes(heavy)
-    with pytest.raises(IdentityFileError, match="too slow, or too busy"):
-        read_identities(str(tmp_path / "key"), lambda: PASSPHRASE)
-
-
-def test_a_wrong_passphrase_is_said(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(LOCKED)
-    with pytest.raises(IdentityFileError, match="passphrase is wrong"):
-        read_identities(str(tmp_path / "key"), lambda: "wrong")
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        ("", "no private key"),
-        ("# only a comment\n", "no private key"),
-        pytest.param(
-            f"{pyrage.x25519.Identity.generate().to_public()}\n",
-            ":1: this line is not a private key",
-            id="a public key",
-        ),
-        ("\nAGE-SECRET-KEY-1QQQQ\n", ":2: this line is not a private key"),
-        ("x" * 70_000, "too large"),
-        ("\x00\xff\n", "not a private key"),
-    ],
-)
-def test_what_is_no_identity_file_is_said(tmp_path: Path, content: str, text: str) -> None:
-    path = tmp_path / "key"
-    path.write_text(content, encoding="latin-1")
-    with pytest.raises(IdentityFileError, match=text) as caught:
-        read_identities(str(path), no_passphrase)
-    assert "QQQQ" not in str(caught.value)
-    with pytest.raises(IdentityFileError, match="cannot be read"):
-        read_identities(str(tmp_path / "missing"), no_passphrase)
-
-
 def test_the_name_of_what_was_salvaged() -> None:
     assert salvage_name("/a/b.mp4") == "/a/b.salvaged.mp4"
     assert salvage_name("b") == "b.salvaged"
@@ -445,7 +364,8 @@ def test_the_name_of_what_was_salvaged() -> None:
 SCRIPT = """
 import sys, time
 from camerad.container.keys import KeyRing, read_public_key
-from camerad.office.decrypt import open_recording, read_identities
+from camerad.office.decrypt import open_recording
+from camerad.office.identity_file import read_identities
 
 def progress(done, of):
     print(done, flush=True)

@@ -14,9 +14,7 @@ from camerad.base import durable_files, storage_errors
 from camerad.config import load
 from camerad.config.provisioning import MAX_BYTES, NAME
 from camerad.container.keys import encode_base64url
-from camerad.provisioning import boot_partition as cards
-from camerad.provisioning import orders, signing, standing
-from camerad.provisioning import provisioning_state as kept
+from camerad.provisioning import boot_partition, orders, provisioning_state, signing, standing
 from camerad.provisioning.apply import ApplyOutcome, camera_of
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.derived_files import host_name
@@ -69,20 +67,28 @@ def test_a_right_file_sets_a_camera_up_and_is_gone(scene: Scene) -> None:
 def test_the_system_gets_what_the_file_asks_for_and_no_more(scene: Scene) -> None:
     ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
     scene.set_up(1, f"{WIFI}ssh: {{key: {ssh} erika}}\ntime: {{servers: [ntp.stadt.example]}}\n")
-    assert (scene.data / kept.TIME).read_text() == "[Time]\nNTP=ntp.stadt.example\nFallbackNTP=\n"
-    assert (scene.data / kept.SSH).read_text() == f"{ssh} erika\n"
-    wifi = (scene.data / kept.WIFI).read_text()
+    assert (
+        scene.data / provisioning_state.TIME
+    ).read_text() == "[Time]\nNTP=ntp.stadt.example\nFallbackNTP=\n"
+    assert (scene.data / provisioning_state.SSH).read_text() == f"{ssh} erika\n"
+    wifi = (scene.data / provisioning_state.WIFI).read_text()
     assert "country=DE\n" in wifi and "ssid=446f636b\n" in wifi
     scene.put(document(2, camera=CAMERA))
     assert scene.apply() is ApplyOutcome.APPLIED
     there = {path.name for path in scene.data.iterdir()}
-    assert there == {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.PUBLISH, orders.NAME}
+    assert there == {
+        standing.ACCEPTED,
+        provisioning_state.CONFIG,
+        provisioning_state.NETWORK,
+        provisioning_state.PUBLISH,
+        orders.NAME,
+    }
 
 
 def test_each_camera_has_a_name_of_its_own_in_the_dock_s_network(scene: Scene) -> None:
     """By which a technician finds its address among twenty others."""
     scene.set_up(1)
-    network = (scene.data / kept.NETWORK).read_text()
+    network = (scene.data / provisioning_state.NETWORK).read_text()
     assert network == "[DHCPv4]\nHostname=camera-07\n\n[DHCPv6]\nHostname=camera-07\n"
 
 
@@ -126,13 +132,13 @@ def test_who_may_read_what_is_kept(scene: Scene) -> None:
     modes = {
         path.name: stat.S_IMODE(path.stat().st_mode)
         for path in scene.data.iterdir()
-        if path.name != kept.PUBLISH
+        if path.name != provisioning_state.PUBLISH
     }
     assert modes == {
         standing.ACCEPTED: 0o600,
-        kept.CONFIG: 0o644,
-        kept.WIFI: 0o600,
-        kept.NETWORK: 0o644,
+        provisioning_state.CONFIG: 0o644,
+        provisioning_state.WIFI: 0o600,
+        provisioning_state.NETWORK: 0o644,
         orders.NAME: 0o644,
     }
 
@@ -620,16 +626,16 @@ def test_a_card_that_cannot_be_written_has_its_file_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.put(document(1, WIFI))
-    monkeypatch.setattr(cards.BootPartition, "read_only", True)
+    monkeypatch.setattr(boot_partition.BootPartition, "read_only", True)
     assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.orders[-1].why == RefusalReason.CARD_READ_ONLY.value
     assert scene.standing is Standing.UNPROVISIONED
-    monkeypatch.setattr(cards.BootPartition, "read_only", False)
+    monkeypatch.setattr(boot_partition.BootPartition, "read_only", False)
     content = (scene.boot / NAME).read_bytes()
     assert scene.apply() is ApplyOutcome.APPLIED
     # Also the very file that is in use already.
     scene.put(content)
-    monkeypatch.setattr(cards.BootPartition, "read_only", True)
+    monkeypatch.setattr(boot_partition.BootPartition, "read_only", True)
     assert scene.apply() is ApplyOutcome.REFUSED
     assert (scene.orders[-1].why, scene.standing) == ("card_read_only", Standing.REFUSED)
 
@@ -640,7 +646,7 @@ def test_a_card_that_cannot_be_read_is_told(scene: Scene, monkeypatch: pytest.Mo
     def fail(path: str, what: str, most: int | None = None) -> bytes:
         raise storage_errors.explain("read", path, OSError(errno.EIO, "Input/output error"))
 
-    monkeypatch.setattr(cards, "read_plain", fail)
+    monkeypatch.setattr(boot_partition, "read_plain", fail)
     assert scene.apply() is ApplyOutcome.REFUSED
     assert scene.orders[-1].why == RefusalReason.UNREADABLE.value
     assert "check the card" in scene.report

@@ -16,8 +16,7 @@ import pytest
 
 from camerad.base.errors import ConfigError
 from camerad.config import load
-from camerad.provisioning import orders, standing
-from camerad.provisioning import provisioning_state as kept
+from camerad.provisioning import orders, provisioning_state, standing
 from camerad.provisioning.apply import ApplyOutcome
 from camerad.provisioning.card_report import NAME as REPORT
 from camerad.provisioning.standing import Standing
@@ -70,13 +69,20 @@ def judge(scene: Scene, serials: list[int]) -> None:
     assert scene.on_card == {REPORT}
     assert scene.report.splitlines()[1] == "SET UP as camera-07."
     assert scene.pinned() == raw(OFFICE)
-    settings = load(scene.data / kept.CONFIG)
+    settings = load(scene.data / provisioning_state.CONFIG)
     assert (settings.recipients, settings.self_view.language) == ((DESK,), "en")
-    assert (scene.data / kept.WIFI).is_file()
+    assert (scene.data / provisioning_state.WIFI).is_file()
     assert [order.serial for order in scene.orders] == serials
     assert scene.standing is not Standing.REFUSED
     there = {path.name for path in scene.data.iterdir()}
-    wanted = {standing.ACCEPTED, kept.CONFIG, kept.NETWORK, kept.WIFI, kept.PUBLISH, orders.NAME}
+    wanted = {
+        standing.ACCEPTED,
+        provisioning_state.CONFIG,
+        provisioning_state.NETWORK,
+        provisioning_state.WIFI,
+        provisioning_state.PUBLISH,
+        orders.NAME,
+    }
     assert there == wanted
     for path in (*scene.boot.iterdir(), *scene.data.iterdir()):
         assert SECRET.encode() not in path.read_bytes(), path

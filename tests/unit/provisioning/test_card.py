@@ -11,7 +11,7 @@ import pytest
 
 from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
-from camerad.provisioning import boot_partition as cards
+from camerad.provisioning import boot_partition
 from camerad.provisioning.boot_partition import BootPartition
 from camerad.provisioning.standing import Standing, standing_of
 
@@ -137,14 +137,14 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_searched(
 ) -> None:
     card.write("a", b"secret")
     card.write("b", b"the secret")
-    read = cards.read_plain
+    read = boot_partition.read_plain
 
     def fail(path: str, what: str, most: int | None = None) -> bytes:
         if path.endswith("/a"):
             raise storage_errors.explain("read", path, refuse(errno.EIO))
         return read(path, what, most)
 
-    monkeypatch.setattr(cards, "read_plain", fail)
+    monkeypatch.setattr(boot_partition, "read_plain", fail)
     assert card.holding(b"secret", "c") == ("b",)
     assert "/a: cannot read" in caplog.text
 
@@ -186,7 +186,7 @@ def test_an_error_while_free_room_is_overwritten_is_told_and_leaves_nothing(
 ) -> None:
     Path(card.directory, "camerad-free-room").write_bytes(b"of a start that was cut off")
     monkeypatch.setattr(os.path, "ismount", lambda _path: True)
-    monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
+    monkeypatch.setattr(boot_partition, "MOST_FREE", sys.maxsize)
 
     def fail(_descriptor: int, _pieces: object, _offset: int, path: str) -> int:
         raise storage_errors.explain("write", path, refuse(errno.EIO))
@@ -203,7 +203,7 @@ def test_free_room_is_filled_to_its_last_sector_and_free_again(
     room = 3 * (1 << 20) + 700_000
     write, most = durable_files.write, []
     monkeypatch.setattr(os.path, "ismount", lambda _path: True)
-    monkeypatch.setattr(cards, "MOST_FREE", sys.maxsize)
+    monkeypatch.setattr(boot_partition, "MOST_FREE", sys.maxsize)
 
     def limited(descriptor: int, pieces: list[bytes], offset: int, path: str) -> int:
         if offset + len(pieces[0]) > room:

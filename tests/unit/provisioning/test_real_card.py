@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from camerad.config.provisioning import NAME
-from camerad.provisioning import boot_partition as cards
-from camerad.provisioning import signing
+from camerad.provisioning import boot_partition, signing
 from camerad.provisioning.apply import ApplyOutcome
 from camerad.provisioning.card_report import NAME as REPORT
 from tests.unit import other_kernel
@@ -116,7 +115,7 @@ def test_without_overwriting_free_room_earlier_versions_would_be_found(
 ) -> None:
     """The test before could otherwise not fail."""
     edited(scene)
-    monkeypatch.setattr(cards, "MOST_FREE", 0)
+    monkeypatch.setattr(boot_partition, "MOST_FREE", 0)
     assert scene.apply() is ApplyOutcome.APPLIED
     assert SECRET.encode() in image.raw()
     assert "Free room was not" in scene.report

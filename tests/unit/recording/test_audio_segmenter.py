@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from camerad.container.gaps import CAPTURE_RESTARTED, RING_FULL, Gap
 from camerad.container.statements import MUTED, SoundChange
 from camerad.recording.audio_segmenter import SoundChunk, SoundCutter
-from camerad.recording.fragment_muxer import Packet
-from camerad.stream.packets import PacketInfo
+from camerad.stream.packets import Packet, PacketInfo
 from camerad.stream.sound_messages import NO_SOUND, SOUND_LOST, SoundFormat
 
 FORM = SoundFormat(48_000, 1, 1024, b"\x11\x88", "hw:1")

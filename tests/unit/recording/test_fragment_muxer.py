@@ -22,12 +22,8 @@ from evidence_helpers import (
 )
 
 from camerad.container.mp4_boxes import boxes
-from camerad.recording.fragment_muxer import (
-    FragmentError,
-    FragmentMaker,
-    Packet,
-    ParametersChangedError,
-)
+from camerad.recording.fragment_muxer import FragmentError, FragmentMaker, ParametersChangedError
+from camerad.stream.packets import Packet
 from camerad.stream.ring import Ring
 
 

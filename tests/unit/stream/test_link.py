@@ -28,8 +28,9 @@ from capture_child import footage
 from camerad.base.clock import SystemClock
 from camerad.behaviour.supervision import Budget
 from camerad.stream import capture_process, frame, link, newest, rest
+from camerad.stream.callbacks import Callbacks
 from camerad.stream.capture_process import CaptureProcess, StampState
-from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.link import CaptureLink
 from camerad.stream.ring import CAPTURE_RESTARTED, Gap, PacketInfo, Ring, RingReader
 from tests import waiting
 

@@ -15,7 +15,8 @@ import test_link
 from capture_child import footage
 from test_link import BUDGET, GOOD, HELLO, PATIENCE, PLAY, Rig, scan, until
 
-from camerad.stream.link import Callbacks, CaptureLink
+from camerad.stream.callbacks import Callbacks
+from camerad.stream.link import CaptureLink
 from camerad.stream.ring import CAPTURE_RESTARTED, PacketInfo, Ring
 from camerad.stream.sound_messages import SoundFormat, SoundNews
 from camerad.stream.wire import SoundMode, SoundState
