@@ -29,7 +29,7 @@ from sealed_helpers import (
     without,
 )
 
-from camerad.base import storage_errors
+from camerad.base import durable_files, storage_errors
 from camerad.base.errors import StorageError
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.mp4_boxes import Mp4Error
@@ -301,7 +301,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise storage_errors.explain("write", "opened.mp4", error)
 
-    monkeypatch.setattr(decrypt_module.durable_files, call, full)
+    monkeypatch.setattr(durable_files, call, full)
     with pytest.raises(StorageError, match="No space left"):
         desk.open(made().file)
     assert desk.left() == []
