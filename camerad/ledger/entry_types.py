@@ -10,7 +10,7 @@ and so deletes nothing by such a ledger (`camerad.ledger.entries`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final, Protocol
 
 from camerad.base.clock import ClockSource, Moment
 from camerad.ledger.recording_entries import (
@@ -255,43 +255,11 @@ class UnreadEntry:
     token: str
 
 
-Fact = (
-    EpochBegun
-    | Carried
-    | StartedEntry
-    | Stopped
-    | StageReached
-    | OpenedEntry
-    | ClosedEntry
-    | Recovered
-    | Received
-    | FoundEntry
-    | Missing
-    | Replaced
-    | Changed
-    | HoldPlaced
-    | HoldReleased
-    | Acknowledged
-    | Deleted
-    | SettingsChanged
-    | Provisioned
-    | Updated
-    | Fault
-    | ShiftBegun
-    | ShiftEnded
-    | MuteSwitched
-    | Announced
-    | RebootWanted
-    | ClockChanged
-    | Uptime
-    | IdentityEntry
-    | RepairedEntry
-    | Damaged
-    | EpochExpired
-    | RemovedEmpty
-    | Unreadable
-    | UnreadEntry
-)
+class Fact(Protocol):
+    """What an entry says: one of the dataclasses in `KINDS`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
 
 KINDS: Final[dict[str, type[Fact]]] = {
     "epoch": EpochBegun,
