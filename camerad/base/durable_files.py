@@ -21,7 +21,7 @@ from typing import Final
 from camerad.base import file_status
 from camerad.base.errors import StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.storage_errors import explain
+from camerad.base.storage_errors import explain, explaining
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +43,8 @@ def create(path: str, mode: int = MODE) -> int:
     It is durable only after the file and its directory were synchronised.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
+    with explaining("make the file", path):
         descriptor = os.open(path, flags, mode)
-    except OSError as error:
-        raise explain("make the file", path, error) from error
     if mode & _OTHERS:  # what only its maker may read stays the maker's
         _leave_to_owner(descriptor, path)
     return descriptor
@@ -132,10 +130,8 @@ def open_existing(path: str) -> int:
     this computer.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    try:
+    with explaining("open the file", path):
         descriptor = os.open(path, flags)
-    except OSError as error:
-        raise explain("open the file", path, error) from error
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
@@ -151,7 +147,7 @@ def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> 
     Not durable before `sync`. After an error some of the bytes may be there.
     """
     rest = [view for piece in pieces if (view := memoryview(piece)).nbytes]
-    try:
+    with explaining("write", path):
         while rest:
             written = os.pwritev(descriptor, rest, offset)
             if written <= 0:
@@ -161,8 +157,6 @@ def write(descriptor: int, pieces: Sequence[Buffer], offset: int, path: str) -> 
                 written -= rest.pop(0).nbytes
             if written:
                 rest[0] = rest[0][written:]
-    except OSError as error:
-        raise explain("write", path, error) from error
     return offset
 
 
@@ -172,18 +166,14 @@ def preallocate(descriptor: int, offset: int, length: int, path: str) -> None:
     An append into reserved room changes no size and allocates nothing, so it costs the least
     metadata to synchronise.
     """
-    try:
+    with explaining("reserve room", path):
         os.posix_fallocate(descriptor, offset, length)
-    except OSError as error:
-        raise explain("reserve room", path, error) from error
 
 
 def truncate(descriptor: int, size: int, path: str) -> None:
     """Cut the file to `size` bytes. Not durable before `sync`."""
-    try:
+    with explaining("cut the file", path):
         os.ftruncate(descriptor, size)
-    except OSError as error:
-        raise explain("cut the file", path, error) from error
 
 
 def sync(descriptor: int, path: str) -> None:
@@ -192,19 +182,15 @@ def sync(descriptor: int, path: str) -> None:
     After an error nobody knows what is there: the kernel reports a failed write-back only once
     (``fsync(2)``), so a second try would prove nothing.
     """
-    try:
+    with explaining("synchronise", path):
         os.fdatasync(descriptor)
-    except OSError as error:
-        raise explain("synchronise", path, error) from error
 
 
 def sync_path(path: str) -> None:
     """Synchronise a file that another program writes. Raises StorageError."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    try:
+    with explaining("open the file", path):
         descriptor = os.open(path, flags)
-    except OSError as error:
-        raise explain("open the file", path, error) from error
     try:
         sync(descriptor, path)
     finally:
@@ -222,14 +208,12 @@ def sync_all() -> None:
 
 def sync_directory(directory: str) -> None:
     """Return when the names in `directory` are on the storage."""
-    try:
+    with explaining("synchronise the directory", directory):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        raise explain("synchronise the directory", directory, error) from error
 
 
 def close(descriptor: int, path: str) -> None:
@@ -243,10 +227,8 @@ def close(descriptor: int, path: str) -> None:
 def rename(path: str, to: str) -> None:
     """Rename within one directory, durably. What was at `to` is replaced as a whole or not at
     all."""
-    try:
+    with explaining(f"rename to {os.path.basename(to)}", path):
         os.rename(path, to)
-    except OSError as error:
-        raise explain(f"rename to {os.path.basename(to)}", path, error) from error
     sync_directory(_directory_of(to))
 
 
@@ -264,10 +246,8 @@ def remove(path: str, *, missing_ok: bool = False) -> None:
 
 def discard(path: str) -> None:
     """Remove a file, not durably: if a loss of power brings it back, the next start removes it."""
-    try:
+    with explaining("remove the file", path):
         os.unlink(path)
-    except OSError as error:
-        raise explain("remove the file", path, error) from error
 
 
 def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
@@ -286,10 +266,8 @@ def publish(path: str, content: Buffer, *, mode: int = MODE) -> None:
     # Nobody may open it before its content is there whom `mode` would not let in afterwards.
     descriptor = create(temporary, mode & MODE)
     try:
-        try:
+        with explaining("set the mode of", temporary):
             os.fchmod(descriptor, mode)
-        except OSError as error:
-            raise explain("set the mode of", temporary, error) from error
         write(descriptor, [content], 0, temporary)
         sync(descriptor, temporary)
     except BaseException:
@@ -363,10 +341,8 @@ def _leave_directory_to_owner(directory: str) -> None:
     """The same as `_leave_to_owner` for a directory that was just made."""
     if os.geteuid() != 0:
         return
-    try:
+    with explaining("make the directory", directory):
         descriptor = file_status.open_directory(directory)
-    except OSError as error:
-        raise explain("make the directory", directory, error) from error
     try:
         _leave_to_owner(descriptor, directory)
     finally:

@@ -57,3 +57,18 @@ def explain(action: str, path: str, error: OSError) -> StorageError:
     said = kind(f"{path}: cannot {action}: {text}; {remedy}")
     said.errno = error.errno
     return said
+
+
+class explaining:  # noqa: N801 - reads like a statement
+    """A context that raises an OSError from within as `explain` has it."""
+
+    def __init__(self, action: str, path: str) -> None:
+        self._action = action
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            raise explain(self._action, self._path, error) from error

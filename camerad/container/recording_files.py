@@ -46,10 +46,8 @@ def number_of(name: str) -> int:
 
 def list_names(directory: str) -> list[str]:
     """What is in the directory. Raises StorageError."""
-    try:
+    with storage_errors.explaining("list recordings", directory):
         return os.listdir(directory)
-    except OSError as error:
-        raise storage_errors.explain("list recordings", directory, error) from error
 
 
 def lock(descriptor: int, path: str) -> None:
@@ -57,10 +55,8 @@ def lock(descriptor: int, path: str) -> None:
 
     Waits for whoever asks `is_locked` just then. Raises StorageError.
     """
-    try:
+    with storage_errors.explaining("lock the file", path):
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        raise storage_errors.explain("lock the file", path, error) from error
 
 
 def is_locked(descriptor: int) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
-from camerad.base.storage_errors import explain
+from camerad.base.errors import CameradError, StorageError
+from camerad.base.storage_errors import explaining
 from camerad.container import jws, sparse, ustar
 from camerad.container.chain import (
     END_NAME,
@@ -138,11 +139,18 @@ def skeleton(path: str, on_commit: Callable[[FragmentFacts, int], None] | None =
     on_commit: told the facts of every commit and the size of the sealed fragment, in their order.
     Raises NotARecordingError without a valid header, and StorageError if the file cannot be read.
     """
+    with explaining("read the recording", path), open_regular(path) as file:
+        return _Reader(path, file, on_commit).read()
+
+
+def readable_skeleton(path: str) -> Skeleton | None:
+    """The same; None if the file is no recording. Raises StorageError."""
     try:
-        with open_regular(path) as file:
-            return _Reader(path, file, on_commit).read()
-    except OSError as error:
-        raise explain("read the recording", path, error) from error
+        return skeleton(path)
+    except StorageError:
+        raise
+    except (CameradError, ValueError, ArithmeticError):
+        return None
 
 
 def header_of(path: str) -> Header:
@@ -150,11 +158,8 @@ def header_of(path: str) -> Header:
 
     Raises NotARecordingError without a valid one, and StorageError if the file cannot be read.
     """
-    try:
-        with open_regular(path) as file:
-            return _Reader(path, file, None).header()[1]
-    except OSError as error:
-        raise explain("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        return _Reader(path, file, None).header()[1]
 
 
 def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
@@ -163,15 +168,12 @@ def end_of(path: str) -> tuple[RecordingEnd, jws.Statement] | None:
     Looks at the last bytes only, so that a start need not go through every recording. Raises
     NotARecordingError if it is no regular file, and StorageError if it cannot be read.
     """
-    try:
-        with open_regular(path) as file:
-            size = file.seek(0, io.SEEK_END)
-            if size % ustar.BLOCK:
-                return None
-            file.seek(max(0, size - _END_WITHIN))
-            tail = file.read(_END_WITHIN)
-    except OSError as error:
-        raise explain("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        if size % ustar.BLOCK:
+            return None
+        file.seek(max(0, size - _END_WITHIN))
+        tail = file.read(_END_WITHIN)
     if len(tail) < len(ustar.END) or any(tail[-len(ustar.END) :]):
         return None
     tail = tail[: -len(ustar.END)]

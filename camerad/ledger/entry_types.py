@@ -13,22 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
 from camerad.base.clock import ClockSource, Moment
-from camerad.ledger.recording_entries import (
-    Acknowledged,
-    Changed,
-    ClosedEntry,
-    Deleted,
-    FoundEntry,
-    HoldPlaced,
-    HoldReleased,
-    Missing,
-    OpenedEntry,
-    Received,
-    Recovered,
-    RemovedEmpty,
-    Replaced,
-    Unreadable,
-)
+from camerad.ledger import recording_entries
 from camerad.ledger.recording_state import ClosedEpoch, RecordingState
 from camerad.ledger.timeline import BootRun, Instant, Synchronised
 
@@ -267,18 +252,18 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "start": StartedEntry,
     "stop": Stopped,
     "stage": StageReached,
-    "opened": OpenedEntry,
-    "closed": ClosedEntry,
-    "recovered": Recovered,
-    "received": Received,
-    "found": FoundEntry,
-    "missing": Missing,
-    "replaced": Replaced,
-    "changed": Changed,
-    "hold": HoldPlaced,
-    "release": HoldReleased,
-    "acknowledged": Acknowledged,
-    "deleted": Deleted,
+    "opened": recording_entries.OpenedEntry,
+    "closed": recording_entries.ClosedEntry,
+    "recovered": recording_entries.Recovered,
+    "received": recording_entries.Received,
+    "found": recording_entries.FoundEntry,
+    "missing": recording_entries.Missing,
+    "replaced": recording_entries.Replaced,
+    "changed": recording_entries.Changed,
+    "hold": recording_entries.HoldPlaced,
+    "release": recording_entries.HoldReleased,
+    "acknowledged": recording_entries.Acknowledged,
+    "deleted": recording_entries.Deleted,
     "settings": SettingsChanged,
     "provisioned": Provisioned,
     "updated": Updated,
@@ -294,8 +279,8 @@ KINDS: Final[dict[str, type[Fact]]] = {
     "repaired": RepairedEntry,
     "damaged": Damaged,
     "epoch_expired": EpochExpired,
-    "removed_empty": RemovedEmpty,
-    "unreadable": Unreadable,
+    "removed_empty": recording_entries.RemovedEmpty,
+    "unreadable": recording_entries.Unreadable,
     "unread": UnreadEntry,
 }
 """Kinds of entries, as they are written, and their facts."""

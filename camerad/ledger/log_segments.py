@@ -19,7 +19,7 @@ from camerad.base.clock import DAY, Moment
 from camerad.base.durable_files import TEMPORARY
 from camerad.base.errors import StorageError
 from camerad.base.safe_read import read_plain
-from camerad.base.storage_errors import explain
+from camerad.base.storage_errors import explaining
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.ledger.entries import Entry, Head, LedgerLine, misfit, parse_carried, read_lines
@@ -105,10 +105,8 @@ def list_files(directory: str) -> LedgerFiles:
         CHECKPOINT_ENDING: set(),
     }
     temporary, others = [], []
-    try:
+    with explaining("list the ledger", directory):
         names = os.listdir(directory)
-    except OSError as error:
-        raise explain("list the ledger", directory, error) from error
     for name in names:
         match = _NAME.fullmatch(name)
         if match is not None:

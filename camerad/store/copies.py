@@ -34,7 +34,7 @@ from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
 from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import Skeleton, header_of, skeleton
+from camerad.container.skeleton import Skeleton, header_of, readable_skeleton
 from camerad.container.statements import RecordingInfo
 from camerad.ledger.recording_state import RecordingState
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind
@@ -211,8 +211,8 @@ def _header_of(paths: list[str], recording: str) -> str:
 def _said(path: str) -> Skeleton | None:
     """What a file says about itself; None if it is no recording, cannot be read, or is a link."""
     try:
-        return None if file_status.is_link(path) else skeleton(path)
-    except (CameradError, ValueError, ArithmeticError):
+        return None if file_status.is_link(path) else readable_skeleton(path)
+    except StorageError:
         return None
 
 

@@ -20,12 +20,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from camerad.base import file_status
-from camerad.base.errors import CameradError, StorageError
-from camerad.base.storage_errors import explain
+from camerad.base.errors import StorageError
+from camerad.base.storage_errors import explain, explaining
 from camerad.container import jws
 from camerad.container.members import open_regular
 from camerad.container.recording_files import SUFFIX
-from camerad.container.skeleton import Skeleton, skeleton
+from camerad.container.skeleton import Skeleton, readable_skeleton
 from camerad.ledger.recording_state import RecordingState
 
 
@@ -47,7 +47,7 @@ def check_deletable(known: RecordingState, paths: Sequence[str]) -> None:
         check_plain(path)
         if path not in own:
             continue  # put aside; or a copy, which its header made one
-        said = _said(path)
+        said = readable_skeleton(path)
         if _ends_as_named(known, said):
             continue
         if not known.header or said is None or jws.digest(said.statement.token) != known.header:
@@ -64,16 +64,11 @@ def check_plain(path: str) -> None:
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
             "recording: it is left as it is, and nothing is called deleted; see what put it there"
         )
-    try:
-        with open_regular(path) as file:
-            file.read(1)
-    except OSError as error:
-        raise explain("read the recording", path, error) from error
+    with explaining("read the recording", path), open_regular(path) as file:
+        file.read(1)
     directory = os.path.dirname(path)
-    try:
+    with explaining("remove the recording", path):
         read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
-    except OSError as error:
-        raise explain("remove the recording", path, error) from error
     number = errno.EROFS if read_only else errno.EACCES
     if read_only or not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
         refused = OSError(number, os.strerror(number))
@@ -83,16 +78,6 @@ def check_plain(path: str) -> None:
 def final_of(known: RecordingState) -> str | None:
     """SHA-256 of the end that the ledger names for what is there now; None if it names none."""
     return known.final if known.changed is None else known.changed or None
-
-
-def _said(path: str) -> Skeleton | None:
-    """What a file says about itself; None if it is no recording. Raises StorageError."""
-    try:
-        return skeleton(path)
-    except StorageError:
-        raise
-    except (CameradError, ValueError, ArithmeticError):
-        return None
 
 
 def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:

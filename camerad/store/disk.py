@@ -141,10 +141,8 @@ def disk_of(path: str, sysfs: str = BLOCK_DEVICES) -> str:
     ``partition`` and lies within its disk (Documentation/ABI/stable/sysfs-block). Raises
     StorageError if the path cannot be looked at.
     """
-    try:
+    with storage_errors.explaining("look at", path):
         device = os.stat(path).st_dev
-    except OSError as error:
-        raise storage_errors.explain("look at", path, error) from error
     number = f"{os.major(device)}:{os.minor(device)}"
     block = os.path.realpath(os.path.join(sysfs, number))
     if not file_status.is_directory(block):

@@ -16,7 +16,7 @@ from typing import Final
 
 from camerad.base.errors import CameradError, StorageError
 from camerad.base.message_ids import MessageId
-from camerad.base.storage_errors import explain
+from camerad.base.storage_errors import explain, explaining
 from camerad.base.text import printable
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import (
@@ -248,12 +248,10 @@ def _info(path: str, name: str | None) -> RecordingInfo:
 
 
 def _runs(path: str) -> bool:
-    try:
+    with explaining("read the recording", path):
         # A named pipe would block here until somebody writes.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return is_locked(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
-        raise explain("read the recording", path, error) from error

@@ -36,7 +36,7 @@ from typing import Final
 
 from camerad.base import file_status
 from camerad.base.errors import CameradError, StorageError
-from camerad.base.storage_errors import ForbiddenError, explain
+from camerad.base.storage_errors import ForbiddenError, explain, explaining
 from camerad.container.keys import PublicKey
 from camerad.container.recording_files import ID, SUFFIX, UNREADABLE
 
@@ -309,11 +309,8 @@ def office_place(root: str) -> Place:
 
 def _look(root: str) -> tuple[tuple[Holding, ...], tuple[UnreadPlace, ...]]:
     """The holdings in an office's directory, and what in it could not be looked into."""
-    try:
-        with os.scandir(root) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError as error:
-        raise explain("list the directory", root, error) from error
+    with explaining("list the directory", root), os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     holdings = []
     unread = []
     for name in names:

@@ -162,13 +162,11 @@ def repair(
     What lies under a recording's name and is no file, or may not be opened, is left as it is: no
     recorder made it. The others are repaired all the same.
     """
-    try:
+    with storage_errors.explaining("look at the file", path):
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return _result(
                 path, RepairOutcome.DAMAGED, "it is no regular file; it was left as it is"
             )
-    except OSError as error:
-        raise storage_errors.explain("look at the file", path, error) from error
     try:
         return _repair(path, key, clock, unwritten)
     except StorageError as error:
@@ -362,14 +360,12 @@ class _Repair:
 
     def _stored(self, offset: int) -> Iterator[tuple[int, bytes]]:
         """The data of the file from there on, each piece with its offset; the rest are zeros."""
-        try:
+        with storage_errors.explaining("read the recording", self._path):
             yield from sparse.data_pieces(self._descriptor, offset)
-        except OSError as error:
-            raise storage_errors.explain("read the recording", self._path, error) from error
 
     def _pieces(self, offset: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The file's bytes up to `end`, and where they lie."""
-        try:
+        with storage_errors.explaining("read the recording", self._path):
             while offset < end:
                 size = min(_PIECE, end - offset)
                 piece = os.pread(self._descriptor, size, offset)
@@ -377,8 +373,6 @@ class _Repair:
                     return
                 yield offset, piece
                 offset += len(piece)
-        except OSError as error:
-            raise storage_errors.explain("read the recording", self._path, error) from error
 
     def _kept(self) -> bytes | None:
         """The torn tail that an earlier repair put aside."""
@@ -400,7 +394,5 @@ def _ended(result: Repaired, ended: ClosedBy) -> Repaired:
 
 
 def _runs(descriptor: int, path: str) -> bool:
-    try:
+    with storage_errors.explaining("lock the file", path):
         return is_locked(descriptor)
-    except OSError as error:
-        raise storage_errors.explain("lock the file", path, error) from error

@@ -193,9 +193,7 @@ class Store:
         directories = (one.error for one in place.unread)
         failed = (*self._listing.failed.values(), *copies.failed)
         self.unread = (*directories, *failed, *comparison.unread, *left)
-        for one in found:
-            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
-        return found
+        return _logged(found)
 
     def reconcile_for(self, recording: str) -> list[Discrepancy]:
         """Compare one recording, and those that the ledger does not know yet. Otherwise as
@@ -223,9 +221,7 @@ class Store:
         comparison = Comparison(place, self.ledger, self._trusted, infos)
         found = comparison.compare_given()
         self.unread = (*(one.error for one in place.unread), *failed, *comparison.unread)
-        for one in found:
-            _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
-        return found
+        return _logged(found)
 
     # ------------------------------------------------------------------ holds
 
@@ -292,6 +288,13 @@ def had_ledger(place: Place) -> bool:
     there = list_names(recordings) if file_status.is_directory(recordings, linked=True) else []
     recorded = any(ID.fullmatch(name.removesuffix(SUFFIX)) is not None for name in there)
     return recorded or identity.is_confirmed(place.root)
+
+
+def _logged(found: list[Discrepancy]) -> list[Discrepancy]:
+    """The same, each written to the log, alarms as errors."""
+    for one in found:
+        _log.log(logging.ERROR if one.alarm else logging.INFO, "%s", one)
+    return found
 
 
 def _claim(place: Place) -> int:

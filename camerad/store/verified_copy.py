@@ -60,10 +60,8 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
 def digest(path: str, progress: Progress | None = None, *, fresh: bool = False) -> Digest:
     """What a file contains. fresh: read it from the storage, not from memory
     (``posix_fadvise(2)``). Raises StorageError."""
-    try:
+    with storage_errors.explaining("read the file", path):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise storage_errors.explain("read the file", path, error) from error
     try:
         if fresh:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -115,10 +113,8 @@ def _discard(temporary: str) -> None:
 def _write(source: str, target: str, progress: Progress | None) -> Digest:
     found = hashlib.sha256()
     size = 0
-    try:
+    with storage_errors.explaining("read the file", source):
         reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise storage_errors.explain("read the file", source, error) from error
     try:
         writing = durable_files.create(target)
         try:
@@ -137,7 +133,5 @@ def _write(source: str, target: str, progress: Progress | None) -> Digest:
 
 
 def _read(descriptor: int, offset: int, path: str) -> bytes:
-    try:
+    with storage_errors.explaining("read the file", path):
         return os.pread(descriptor, _PIECE, offset)
-    except OSError as error:
-        raise storage_errors.explain("read the file", path, error) from error

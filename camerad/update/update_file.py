@@ -125,8 +125,6 @@ def open_update_file(directory: str) -> UpdateFile:
     What a loss of power left unpublished stays: another process may be about to publish it. The
     next `write` replaces it.
     """
-    try:
+    with storage_errors.explaining("make the directory", directory):
         os.makedirs(directory, mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise storage_errors.explain("make the directory", directory, error) from error
     return UpdateFile(directory)
