@@ -85,9 +85,9 @@ def check_listable(directory: str) -> None:
 def _shut(directory: str, error: OSError) -> ForbiddenError:
     """The error for a directory that this user may not look into."""
     said = ForbiddenError(
-        f"{directory}: this user may not look into this directory, so nothing in it was looked at: "
-        f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or do "
-        "this as the user whose it is"
+        f"{directory}: this user may not look into this directory, so nothing in it was checked: "
+        f"give it to the user who works here (sudo chown -R USER {shlex.quote(directory)}), or run "
+        "this as its owner"
     )
     said.errno = error.errno
     return said

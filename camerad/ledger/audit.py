@@ -369,7 +369,7 @@ class _Audit:
         elif isinstance(facts, FoundEntry) and not facts.device and facts.header:
             if facts.id not in self._named:
                 text = (
-                    f"{facts.id} was found, and nothing had been said of it: either entries are "
+                    f"{facts.id} was found, and the ledger had not named it: either entries are "
                     "lost, or power was lost as it began"
                 )
                 self._note(name, line, text, qualifies=True)

@@ -287,7 +287,7 @@ class _Reader:
                 continue
             found = state.recordings.get(known.id)
             if found is None or (found.final, found.holds) != (known.final, known.holds):
-                text = f"it does not say of the recording {known.id} what the epoch before did"
+                text = f"it does not say about {known.id} what the epoch before said"
                 yield number, text
 
 

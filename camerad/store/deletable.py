@@ -62,7 +62,7 @@ def check_plain(path: str) -> None:
     if not file_status.is_file(path):
         raise NotTheRecordingError(
             f"{path}: this is a link, a directory or a pipe under a recording's name, and not the "
-            "recording: it is left as it is, and nothing is called deleted; see what put it there"
+            "recording: it is left as it is, and not recorded as deleted; see what put it there"
         )
     with explaining("read the recording", path), open_regular(path) as file:
         file.read(1)
@@ -92,6 +92,6 @@ def _ends_as_named(known: RecordingState, said: Skeleton | None) -> bool:
 def _another(known: RecordingState, path: str) -> NotTheRecordingError:
     return NotTheRecordingError(
         f"{path}: this file is not the recording {known.id} that the ledger names: it is left as "
-        f"it is, and nothing is called deleted; see what is wrong with 'camerad evidence verify "
+        f"it is, and not recorded as deleted; see what is wrong with 'camerad evidence verify "
         f"{path}'"
     )

@@ -183,7 +183,7 @@ class Deleter:
         if others := place.files_of(known.id):
             raise deletable.NotTheRecordingError(
                 f"{others[0]}: this is another recording than its name says: it is left as it is, "
-                f"and {known.id} is not called deleted; find out where that is"
+                f"and {known.id} is not recorded as deleted; find out where that is"
             )
         return not place.unread and not known.missing and not is_away(place, known)
 

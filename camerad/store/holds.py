@@ -40,8 +40,8 @@ def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: s
         return
     if known is not None and len(known.holds) >= MOST_HOLDS:
         raise HoldError(
-            f"{recording} is held {MOST_HOLDS} times, and stays so: release it, and hold it "
-            "anew for all reasons that are left"
+            f"{recording} is held {MOST_HOLDS} times, which is the most, and stays held: release "
+            "it, then hold it again for each reason that remains"
         )
     ledger.append("hold", id=recording, reason=reason, who=who)
 

@@ -130,8 +130,8 @@ def published(state_dir: str) -> tuple[PublicKey, list[PublicKey]]:
     thumbprints = _thumbprints(directory)
     if not thumbprints:
         raise NoIdentityError(
-            f"{directory}: there is no key of a device; start the camera once, which makes it, or, "
-            "if its state directory is elsewhere, name that with --state"
+            f"{directory}: there is no device's key; start the camera once to make it, or name its "
+            "state directory with --state"
         )
     current = _read_current(directory)
     if current not in thumbprints:

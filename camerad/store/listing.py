@@ -201,7 +201,7 @@ def _other(path: str, state: os.stat_result) -> RecordingInfo | str:
     Raises StorageError if it cannot be read.
     """
     if not stat.S_ISREG(state.st_mode):
-        return "this is no file, so whether it holds a copy of a recording is not looked into"
+        return "this is not a file, so it was not searched for a copy of a recording"
     try:
         return info_of(path)
     except NotARecordingError as error:

@@ -321,7 +321,7 @@ def _by_files(
             waiting += 1
         else:
             text = (
-                f"{recording}: nothing of what this file says is believed, and it is kept for up "
+                f"{recording}: nobody vouches for what this file says, so it is kept for up "
                 f"to {MOST_DAYS} days: see what is wrong with 'camerad evidence verify {path}'"
             )
             yield Reason(ReasonKind.NOT_VOUCHED, text, _CODES[ReasonKind.NOT_VOUCHED])

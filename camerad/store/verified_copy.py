@@ -46,8 +46,8 @@ def copy(source: str, target: str, progress: Progress | None = None) -> Digest:
         back = digest(temporary, progress, fresh=True)
         if back != written:
             raise CopyError(
-                f"{target}: the copy reads back otherwise than it was written; this storage "
-                "cannot be relied on: take another"
+                f"{target}: the copy reads back with other bytes than were written; do not use "
+                "this storage: take another one"
             )
         durable_files.rename(temporary, target)
     except BaseException:

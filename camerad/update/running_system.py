@@ -30,8 +30,8 @@ def running_slot(cmdline: str = CMDLINE) -> str:
     match = re.search(rf"(?:^|\s)rauc\.slot=({'|'.join(SLOTS)})(?:\s|$)", words)
     if match is None:
         raise UpdateError(
-            "this camera's card was not made from the image, or before it had updates: flash it "
-            "anew, or install the packages by hand"
+            "this camera's card was not made from an image with updates: flash it anew, or install "
+            "the packages by hand"
         )
     return match[1]
 
@@ -49,7 +49,7 @@ def running_version(
     except (OSError, configparser.Error, KeyError) as error:
         raise UpdateError(
             f"{conf}: the system does not say which updates are for it ({error}): it was built "
-            "without a keyring (KEYRING=), so updates are not for it"
+            "without a keyring (KEYRING=), so it takes no updates"
         ) from error
     return RunningVersion(
         compatible, image_version() or "", minimum, running_slot(cmdline), card.primary

@@ -65,8 +65,8 @@ class Updater:
         faults = self._examine()
         if faults is None:
             raise UpdateNotNowError(
-                "the doctor's report could not be made, and without it a fault from before would "
-                "count as the update's: the journal says why; mend that, and try again"
+                "the doctor's report could not be made. Without it an old fault would count as the "
+                "update's. The journal says why; mend that, and try again"
             )
         slot = update.other(running.slot)
         self._carry_out(update.Begun(slot, offer.version, running.version, faults))

@@ -269,7 +269,7 @@ def test_an_epoch_that_forgets_a_hold_is_found_although_signed(book: Book) -> No
         content += entry.token + b"\n"
     (book.path / "000006.jws").write_bytes(content)
     (text,) = damage_in(book.path)
-    assert text == "000006.jws:2: it does not say of the recording a what the epoch before did"
+    assert text == "000006.jws:2: it does not say about a what the epoch before said"
 
 
 def test_what_is_carried_counts_only_at_the_beginning(book: Book) -> None:

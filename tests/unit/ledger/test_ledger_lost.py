@@ -204,7 +204,7 @@ def test_a_recording_of_the_device_that_was_only_ever_found_qualifies_its_ledger
         store.reconcile()
         store.ledger.rotate()
     (said,) = qualifying(camera)
-    assert said.startswith(f"{ONE} was found, and nothing had been said of it")
+    assert said.startswith(f"{ONE} was found, and the ledger had not named it")
 
 
 LONG = "IPPPPPPPPPPPPPP" * 21
