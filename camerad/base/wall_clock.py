@@ -92,13 +92,13 @@ def judge(signs: Signs, last_synchronised_us: int | None, stale_us: int | None) 
     if (
         signs.rtc_us is not None
         and abs(signs.rtc_us - signs.wall_us) <= RTC_TOLERANCE_US
-        and plausible(signs.wall_us, last_synchronised_us)
+        and is_plausible(signs.wall_us, last_synchronised_us)
     ):
         return ClockSource.RTC
     return ClockSource.UNKNOWN
 
 
-def plausible(wall_us: int, last_known_us: int | None) -> bool:
+def is_plausible(wall_us: int, last_known_us: int | None) -> bool:
     """Whether wall time lies within 366 days from the last time that was known for right."""
     return last_known_us is not None and 0 <= wall_us - last_known_us <= PLAUSIBLE_US
 
@@ -394,4 +394,4 @@ def office_clock(
     """
     if synchronised.exists() or kernel():
         return ClockSource.SYNCHRONISED
-    return ClockSource.RTC if plausible(wall_us, last_known_us) else ClockSource.UNKNOWN
+    return ClockSource.RTC if is_plausible(wall_us, last_known_us) else ClockSource.UNKNOWN

@@ -34,7 +34,7 @@ from camerad.store.locations import (
     holding_stem,
     office_place,
 )
-from camerad.store.receipts import Filed
+from camerad.store.receipts import FiledReceipt
 from camerad.verify.verdict import Report
 
 Remark = tuple[Severity, str]
@@ -56,7 +56,7 @@ class Checked:
     partly: only some of an office's devices were asked for."""
 
     place: Place
-    receipts: Mapping[Holding, Sequence[Filed]]
+    receipts: Mapping[Holding, Sequence[FiledReceipt]]
     ledgers: Sequence[CheckedLedger]
     reports: Sequence[Report]
     partly: bool

@@ -38,7 +38,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.statements import Header
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office import office
 from camerad.store import camera_holds, identity
 from camerad.store.locations import (
@@ -190,7 +190,7 @@ def ids_in_device_ledgers(place: Place, path: str | None = None) -> set[str]:
 
 def holds_on_cameras(
     options: argparse.Namespace, place: Place, trusted: KeyRing | None = None
-) -> dict[str, tuple[Held, ...]]:
+) -> dict[str, tuple[Hold, ...]]:
     """The holds of cameras' ledgers that count in an office, and that its ledger does not have yet,
     by the recordings' ids. trusted: keys at hand, beside those that came with the recordings.
     Raises StorageError."""

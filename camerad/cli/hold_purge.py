@@ -22,7 +22,7 @@ from camerad.store.inventory import list_place
 from camerad.store.listing import Listing
 from camerad.store.locations import Place, is_id
 from camerad.store.purging import Reason, exit_code, find_reasons, reason_of_damage
-from camerad.store.retention import due
+from camerad.store.retention import list_due
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +79,7 @@ def _say_what_is_due(options: argparse.Namespace, place: Place) -> int:
         text = f"{place.ledger}: the ledger is damaged, and holds may be lost with it: {damage[0]}"
         found = (reason_of_damage(text), *found)
     held = desk.holds_on_cameras(options, place, trusted)
-    going = [one for one in due(state, boot_id, now) if one.known.id not in held]
+    going = [one for one in list_due(state, boot_id, now) if one.known.id not in held]
     lines = [f"{one.known.id} is due, {one.age_us // DAY} days old" for one in going]
     objects = [{"id": one.known.id, "age_us": one.age_us} for one in going]
     summary = f"{len(going)} due" if going else "nothing is due"

@@ -17,8 +17,8 @@ from camerad.store.locations import (
     PlaceKind,
     check_directories,
     is_id,
-    named,
     place_of,
+    resolve_named,
 )
 
 
@@ -46,7 +46,7 @@ def find_target(what: str | None, state: str) -> Target:
                     f"it is in {place.root}"
                 ) from None
             raise
-    path = named(what)
+    path = resolve_named(what)
     if file_status.is_link(path) and file_status.mode_of(path, linked=True) is None:
         raise NotThereError(f"{path}: this symbolic link leads to nothing; name what it should")
     place = _place(path)

@@ -30,12 +30,12 @@ from camerad.office import office
 from camerad.store import receipts
 from camerad.store.listing import Listing
 from camerad.store.locations import Holding, MissingError, Place, PlaceKind
-from camerad.store.receipts import Filed
+from camerad.store.receipts import FiledReceipt
 from camerad.verify.judge import verify
 from camerad.verify.verdict import Report, Verdict
 
 _HEAD: Final = re.compile(r"(\d{1,18}):(\d{1,18}):([0-9a-f]{64})", re.ASCII)
-_Filed = Mapping[Holding, Sequence[Filed]]
+_Filed = Mapping[Holding, Sequence[FiledReceipt]]
 _GONE: Final = "the directory of the recordings is gone"
 
 
@@ -222,7 +222,7 @@ def _damaged(directory: str, error: StorageError, *, own: bool) -> CheckedLedger
 
 def _receipts(
     target: Target, keys: KeyRing, summary: Summary
-) -> Iterator[tuple[Holding, Sequence[Filed]]]:
+) -> Iterator[tuple[Holding, Sequence[FiledReceipt]]]:
     """What devices signed about the copies in an office; what cannot be read is added to the
     summary. Of one recording only its own device's receipts count, where it lies among those."""
     place, file = target.place, target.file
@@ -297,7 +297,7 @@ def _noted(options: argparse.Namespace, place: Place) -> Witnessed:
     return Witnessed(head, option="--office-head")
 
 
-def _witnessed(filed: Sequence[Filed]) -> Head | None:
+def _witnessed(filed: Sequence[FiledReceipt]) -> Head | None:
     """The newest head in the receipts that came with the recordings."""
     heads = [one.receipt.head for one in filed]
     return max(heads, key=lambda head: head.sequence, default=None)

@@ -20,7 +20,7 @@ PRESET_GPIO: Final = {"main": 17, "display": 27}
 _MS: Final = SECOND // 1000
 
 
-def build(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
+def build_tables(entry: ButtonsEntry, reader: SettingsReader) -> tuple[Button, ...]:
     """The buttons of a camera; what cannot work is a mistake noted in `reader`."""
     own = any(reader.is_given(f"buttons.{name}.gestures") for name in entry.buttons)
     if own and not reader.is_given("buttons.preset"):

@@ -29,10 +29,10 @@ def load(path: str | Path) -> Settings:
     path = Path(path)
     reader = SettingsReader(str(path))
     values = reader.values(read_document(path, _hint()), ConfigFile)
-    return checked(ConfigFile(**values), reader, path, policies.policy_directories(path))
+    return make_settings(ConfigFile(**values), reader, path, policies.policy_directories(path))
 
 
-def checked(
+def make_settings(
     file: ConfigFile, reader: SettingsReader, path: Path, places: tuple[Path, ...]
 ) -> Settings:
     """The settings that a configuration makes, once its sections have been read.
@@ -41,7 +41,7 @@ def checked(
     directories in which its policy is looked for. Raises ConfigError, as `load`.
     """
     _check_numbers(file, reader)
-    made = button_tables.build(file.buttons, reader)
+    made = button_tables.build_tables(file.buttons, reader)
     _check_gpio(file, made, reader)
     policy, overridden, of_policy = policies.resolve_policy(file, reader, places)
     if policy is not None:

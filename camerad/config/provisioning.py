@@ -19,7 +19,7 @@ from camerad.base.errors import ConfigError
 from camerad.config import policies
 from camerad.config.document import parse_document
 from camerad.config.fields import Matches, Range, Secret
-from camerad.config.loader import DEFAULT_PATH, checked
+from camerad.config.loader import DEFAULT_PATH, make_settings
 from camerad.config.sections import ConfigFile
 from camerad.config.settings import Settings
 from camerad.config.settings_reader import SettingsReader
@@ -164,7 +164,7 @@ def read_provisioning(name: str, data: bytes, provision_dir: Path) -> Provisioni
             config[section] = dataclasses.replace(config[section], language=language)
     config["device"] = dataclasses.replace(config["device"], provision_dir=provision_dir)
     places = policies.policy_directories(DEFAULT_PATH)
-    settings = checked(ConfigFile(**config), reader, DEFAULT_PATH, places)
+    settings = make_settings(ConfigFile(**config), reader, DEFAULT_PATH, places)
     # Without its section the file has a mistake, and that was raised.
     file = ProvisionFile(**values, provision=provision)
     return Provisioning(file, settings, _configuration(document, language, provision_dir))

@@ -72,7 +72,7 @@ class MemberSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostBytes:
     """Bytes from `offset` on that are no member, with members behind them."""
 
     offset: int
@@ -103,7 +103,7 @@ class Tail:
     name: str = ""
 
 
-Found = MemberSeen | Lost | Tail
+Found = MemberSeen | LostBytes | Tail
 
 
 class _Fragment(msgspec.Struct):
@@ -164,7 +164,7 @@ class _Source:
         return os.pread(self.descriptor, size, offset)
 
 
-def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
+def walk_members(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
     """What the file has, in its order; the last one is a Tail. Raises OSError.
 
     keep_sealed: members that are no statements are kept as well, for whoever wants to open them.
@@ -196,7 +196,7 @@ def walk(descriptor: int, *, keep_sealed: bool = False) -> Iterator[Found]:
                 return
             member = _between(source, offset + ustar.BLOCK, following)
             if member is None:
-                yield Lost(offset, following - offset)
+                yield LostBytes(offset, following - offset)
                 source.seek(following)
                 continue
         if damage is not None:

@@ -53,7 +53,7 @@ _MOST_RESERVED: Final = 64 << 20
 _T = TypeVar("_T", Header, Commit, RecordingEnd)
 
 
-class Point(NamedTuple):
+class ChainProgress(NamedTuple):
     """How far a chain goes.
 
     offset: where the last of its members ends. previous: SHA-256 of its last statement. commits,
@@ -77,7 +77,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommittedFragment:
     """A commit and its statement; the fragment that it commits, and the initialisation segment if
     it is the first. before: the chain without it."""
 
@@ -85,11 +85,11 @@ class Committed:
     statement: jws.Statement
     fragment: Located
     init: Located | None
-    before: Point
+    before: ChainProgress
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedBy:
+class SignedEnd:
     """The end, its statement, and the member that it is."""
 
     end: RecordingEnd
@@ -115,11 +115,11 @@ class Skeleton:
     size: int
     header: Header
     statement: jws.Statement
-    point: Point
-    last: Committed | None
-    before_last: Committed | None
+    point: ChainProgress
+    last: CommittedFragment | None
+    before_last: CommittedFragment | None
     torn: Located | None
-    end: ClosedBy | None
+    end: SignedEnd | None
     stop: Stop
 
     @property
@@ -128,7 +128,7 @@ class Skeleton:
         return self.statement.kid
 
     @property
-    def closed_by(self) -> ClosedBy | None:
+    def closed_by(self) -> SignedEnd | None:
         """The end, if nothing follows it but the archive's."""
         return self.end if self.stop.why is StopReason.END else None
 
@@ -224,10 +224,10 @@ class _Reader:
         self._members = iter(self._walk)
         self._init: Located | None = None
         self._fragment: Located | None = None
-        self._last: Committed | None = None
-        self._before_last: Committed | None = None
+        self._last: CommittedFragment | None = None
+        self._before_last: CommittedFragment | None = None
         self._torn: Located | None = None
-        self._end: ClosedBy | None = None
+        self._end: SignedEnd | None = None
 
     def read(self) -> Skeleton:
         """Everything."""
@@ -265,7 +265,7 @@ class _Reader:
         if header.format != FORMAT:
             raise self._foreign(f"it is of format {header.format}, known is {FORMAT}")
         self._kid = statement.kid
-        self._point = Point(
+        self._point = ChainProgress(
             first.end_offset, jws.digest(statement.token), 0, 0, 0, 0, header.trigger_us
         )
         return statement, header
@@ -328,8 +328,8 @@ class _Reader:
             units = sound.units
         self._init = self._fragment = None
         self._before_last = self._last
-        self._last = Committed(commit, statement, fragment, init, before)
-        self._point = Point(
+        self._last = CommittedFragment(commit, statement, fragment, init, before)
+        self._point = ChainProgress(
             found.end_offset,
             jws.digest(statement.token),
             before.commits + 1,
@@ -355,7 +355,7 @@ class _Reader:
             or (None if end.torn is None else end.torn.bytes) != kept
         ):
             raise _MisplacedError(found, "the end does not fit what lies before it")
-        self._end = ClosedBy(end, statement, found)
+        self._end = SignedEnd(end, statement, found)
 
     def _read(self, found: Located, kind: str, payload: type[_T]) -> tuple[jws.Statement, _T]:
         if found.member.size > jws.LONGEST:

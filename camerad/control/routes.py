@@ -123,7 +123,7 @@ class StoreRequests:
         from camerad.container.keys import KeyRing  # noqa: PLC0415
         from camerad.store import identity  # noqa: PLC0415 - slow to import
         from camerad.store.device_client import accept_receipt, sign_receipt  # noqa: PLC0415
-        from camerad.store.receipts import Copied  # noqa: PLC0415
+        from camerad.store.receipts import CopiedRecording  # noqa: PLC0415
 
         asked = await body(request, _Receipt | _Copies)
         device = self._keeper.device
@@ -134,7 +134,10 @@ class StoreRequests:
                 keys = KeyRing([key.public, *former.values()])
                 token = asked.receipt.encode("ascii", "replace")
                 return {"acknowledged": accept_receipt(store, keys, token)}
-            copied = [Copied(one.id, one.final, one.sha256, one.bytes) for one in asked.recordings]
+            copied = [
+                CopiedRecording(one.id, one.final, one.sha256, one.bytes)
+                for one in asked.recordings
+            ]
             token = sign_receipt(store, key, device, asked.directory, copied)
             return {"receipt": token.decode("ascii")}
 

@@ -396,7 +396,7 @@ class StoreWorker:
         if self._updates is not None:
             self._updates.deliver(store.ledger)
         store.ledger.rotate_and_expire(self._settings.policy.retention_days)
-        soon = retention.expiring_flagged(store.ledger.state, *store.ledger.now())
+        soon = retention.list_expiring_flagged(store.ledger.state, *store.ledger.now())
         for known in soon:
             if known.id not in self.expiring:
                 log.warning(

@@ -246,7 +246,7 @@ def read_lines(content: bytes, keys: KeyRing) -> Iterator[LedgerLine]:
         begin = end
 
 
-def misfit(entry: Entry, head: Head, kid: str) -> str:
+def find_misfit(entry: Entry, head: Head, kid: str) -> str:
     """Why an entry does not follow `head`, in a ledger signed by `kid` so far; "" if it does. kid
     "": nobody has signed yet."""
     if entry.happened is not None and entry.happened.boot_us > entry.clock.boot_us:

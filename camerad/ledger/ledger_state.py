@@ -23,10 +23,10 @@ from camerad.ledger.entry_types import (
 )
 from camerad.ledger.recording_changes import (
     after_entry,
-    first_named,
     instant_of,
-    placed_anew,
-    put_aside,
+    newly_named,
+    placed_at,
+    unreadable_put_aside,
     with_holds,
 )
 from camerad.ledger.recording_entries import (
@@ -80,7 +80,7 @@ class LedgerState:
         return self.head.sequence - self.first + 1
 
     def with_entry(self, entry: Entry) -> LedgerState:
-        """The state with one more entry. Whether the entry fits, `misfit` says."""
+        """The state with one more entry. Whether the entry fits, `find_misfit` says."""
         state = self._after(entry)
         if entry.unread:
             return replace(state, unread=(*state.unread, entry.token.decode("ascii")))
@@ -130,12 +130,12 @@ class LedgerState:
         if isinstance(facts, UnreadEntry):
             return _with_carried(state, entry, facts.token)
         if isinstance(facts, Unreadable):
-            known = put_aside(self.recordings, facts.name, entry, state.timeline)
+            known = unreadable_put_aside(self.recordings, facts.name, entry, state.timeline)
             return replace(state, recordings={**self.recordings, known.id: known})
         if entry.recording is None:
             return state
         # Never nothing, so that no hold is lost because the ledger does not know of what.
-        known = self.recordings.get(entry.recording) or first_named(
+        known = self.recordings.get(entry.recording) or newly_named(
             entry.recording, entry, state.timeline
         )
         known, timeline = after_entry(known, entry, state.timeline)
@@ -228,7 +228,7 @@ class LedgerState:
             awaited=0,
             begun=here,
             recordings={
-                known.id: known if known.instant.run in known_runs else placed_anew(known, here)
+                known.id: known if known.instant.run in known_runs else placed_at(known, here)
                 for known in self.recordings.values()
             },
             epochs=tuple(

@@ -22,7 +22,7 @@ from camerad.base.safe_read import read_plain
 from camerad.base.storage_errors import explaining
 from camerad.container import jws
 from camerad.container.keys import KeyRing, SigningKey
-from camerad.ledger.entries import Entry, Head, LedgerLine, misfit, parse_carried, read_lines
+from camerad.ledger.entries import Entry, Head, LedgerLine, find_misfit, parse_carried, read_lines
 from camerad.ledger.entry_types import Carried, EpochBegun, UnreadEntry
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import EXPIRED, Deleted
@@ -232,7 +232,7 @@ class _Reader:
         if state is None:
             # Nothing is known of what was before; the epoch's first entry says it.
             state = LedgerState(head=Head(entry.epoch - begins, entry.sequence - 1, entry.previous))
-        problem = misfit(entry, state.head, state.kid) or contradiction(state, entry)
+        problem = find_misfit(entry, state.head, state.kid) or find_contradiction(state, entry)
         if not problem and entry.epoch != self._number:
             problem = f"entry {entry.sequence} belongs to epoch {entry.epoch}"
         if problem:
@@ -302,7 +302,7 @@ def _recordings_in(token: str) -> set[str]:
     return {late.recording} if late.recording is not None else set()
 
 
-def contradiction(state: LedgerState, entry: Entry) -> str:
+def find_contradiction(state: LedgerState, entry: Entry) -> str:
     """Why a signed entry should never have been written; "" if nothing is wrong with it."""
     facts = entry.facts
     if not isinstance(facts, Deleted):

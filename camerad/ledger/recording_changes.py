@@ -22,13 +22,13 @@ from camerad.ledger.recording_entries import (
     Recovered,
     Replaced,
 )
-from camerad.ledger.recording_state import Held, RecordingState, Tombstone
+from camerad.ledger.recording_state import Hold, RecordingState, Tombstone
 from camerad.ledger.timeline import Instant, Timeline
 
 _Ended = ClosedEntry | Recovered | Received | FoundEntry
 
 
-def first_named(recording: str, entry: Entry, timeline: Timeline) -> RecordingState:
+def newly_named(recording: str, entry: Entry, timeline: Timeline) -> RecordingState:
     """A recording that `entry` is the first to name: nothing else is known of it."""
     return RecordingState(
         id=recording,
@@ -50,7 +50,7 @@ def first_named(recording: str, entry: Entry, timeline: Timeline) -> RecordingSt
     )
 
 
-def put_aside(
+def unreadable_put_aside(
     recordings: Mapping[str, RecordingState], name: str, entry: Entry, timeline: Timeline
 ) -> RecordingState:
     """A file that cannot be read and was put aside as `name`. It is kept as long as any recording
@@ -60,7 +60,7 @@ def put_aside(
         return replace(known, missing=False, deleted=None)
     before = recordings.get(name.rpartition(".")[0])
     return replace(
-        first_named(name, entry, timeline),
+        newly_named(name, entry, timeline),
         **_unended(entry),
         holds=before.holds if before is not None else (),
     )
@@ -109,7 +109,7 @@ def _after_end(
         instant = Instant(run.number, ended.boot_us)
         known = replace(known, instant=instant, stated_us=None)
         return known, timeline.with_wall_time(run.number, ended)
-    return placed_anew(known, instant_of(entry, timeline)), timeline
+    return placed_at(known, instant_of(entry, timeline)), timeline
 
 
 def _changed(known: RecordingState, entry: Entry) -> RecordingState:
@@ -118,7 +118,7 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
     if isinstance(facts, OpenedEntry):
         return replace(known, header=facts.header, ended_boot=entry.boot_id)
     if isinstance(facts, HoldPlaced):
-        return replace(known, holds=(*known.holds, Held(facts.reason, facts.who)))
+        return replace(known, holds=(*known.holds, Hold(facts.reason, facts.who)))
     if isinstance(facts, HoldReleased):
         return replace(known, holds=())
     if isinstance(facts, Acknowledged):
@@ -137,14 +137,14 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
     return replace(known, missing=True, **_unended(entry))
 
 
-def placed_anew(known: RecordingState, here: Instant) -> RecordingState:
+def placed_at(known: RecordingState, here: Instant) -> RecordingState:
     """A recording of whose boot the timeline knows nothing, at `here`."""
     ended = known.ended
     stated_us = ended.wall_us if ended is not None and ended.trusted else None
     return replace(known, instant=here, stated_us=stated_us)
 
 
-def with_holds(known: RecordingState, holds: Iterable[Held]) -> RecordingState:
+def with_holds(known: RecordingState, holds: Iterable[Hold]) -> RecordingState:
     """A recording that has these holds besides its own."""
     more = (one for one in holds if one not in known.holds)
     return replace(known, holds=(*known.holds, *more))

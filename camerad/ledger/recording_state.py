@@ -13,7 +13,7 @@ from camerad.ledger.timeline import Ages, Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Hold:
     """Why a recording is kept beyond its time, and who said so."""
 
     reason: str
@@ -53,7 +53,7 @@ class RecordingState:
     stated_us: int | None
     retention_days: int
     flagged: bool
-    holds: tuple[Held, ...]
+    holds: tuple[Hold, ...]
     acknowledged: str | None
     missing: bool
     changed: str | None

@@ -228,7 +228,7 @@ class _Opener:
         # Sound that stands alone is there if it is; beside pictures it is they that count.
         began_us = self._writer.began_us if facts.frames else self._writer.heard_us
         if began_us is not None:
-            extend_spans(self.written, began_us, self._checker.result.time(facts.until_us))
+            extend_spans(self.written, began_us, self._checker.result.recording_us(facts.until_us))
 
     def _understood(
         self, use: Callable[[bytes], Mp4Writer | None], sealed: bytes, name: str

@@ -43,7 +43,7 @@ from camerad.container import jws, recording_files, skeleton
 from camerad.container.keys import KeyRing, PublicKey
 from camerad.container.members import NotARecordingError
 from camerad.container.recording_files import SUFFIX
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.office.cover_sheet import Delivered, Sheet, render
 from camerad.office.decrypt import OpenedRecording, UnsealError, opened, terminable
 from camerad.office.identity_file import Identities
@@ -121,12 +121,12 @@ class Exported:
 
     report: Report
     path: str | None
-    hold: Held | None
+    hold: Hold | None
 
 
 def export(
     order: ExportRequest,
-    hold: Callable[[str], Held | None],
+    hold: Callable[[str], Hold | None],
     extract: Callable[[str], Extract],
     progress: Progress | None = None,
 ) -> Exported:
@@ -262,7 +262,7 @@ class _Package:
         if others:
             self._add(LEDGER_KEYS, "".join(f"{key.thumbprint}\n{key.pem}" for key in others))
 
-    def add_documents(self, held: Held | None) -> None:
+    def add_documents(self, held: Hold | None) -> None:
         """The report, what it leaves out, how to check everything, and all fingerprints."""
         order, report, words = self._order, self._report, self._order.wording
         result = report.result
@@ -298,7 +298,7 @@ class _Package:
             return None
         return result.final == self._order.final
 
-    def _sheet(self, held: Held | None) -> Sheet:
+    def _sheet(self, held: Hold | None) -> Sheet:
         order, words = self._order, self._order.wording
         container = self._stem + SUFFIX
         return Sheet(

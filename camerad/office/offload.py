@@ -53,7 +53,7 @@ from camerad.store.locations import (
     holding_name,
     office_place,
 )
-from camerad.store.receipts import Copied, Filed
+from camerad.store.receipts import CopiedRecording, FiledReceipt
 
 _log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ class _Offload:
     def _hand_in_again(self) -> None:
         """Receipts that were written, but never reached the ledger."""
         state = self._state
-        pending: dict[str, Filed] = {}
+        pending: dict[str, FiledReceipt] = {}
         unusable: list[str] = []
         for copied, filed in self._receipts.values():
             known = state.recordings.get(copied.id)
@@ -249,7 +249,7 @@ class _Offload:
             if copied is not None:
                 self._acknowledge(holding, infos[-1].device, copied)
 
-    def _copy(self, holding: Holding, info: RecordingInfo) -> Copied | None:
+    def _copy(self, holding: Holding, info: RecordingInfo) -> CopiedRecording | None:
         """A copy that has been compared with its source; None if that is gone meanwhile."""
         target = os.path.join(holding.recordings, info.id + SUFFIX)
         receipt = self._receipts.get(info.id)
@@ -257,7 +257,7 @@ class _Offload:
             there = verified_copy.digest(target, self._watcher.advances, fresh=True)
             source = verified_copy.digest(info.path, self._watcher.advances)
             if there == source:
-                return Copied(info.id, info.final or "", *there)
+                return CopiedRecording(info.id, info.final or "", *there)
         try:
             found = verified_copy.copy(info.path, target, self._watcher.advances)
         except StorageError:
@@ -270,9 +270,9 @@ class _Offload:
                 "for; it was copied all the same: verify it"
             )
         self._done.copied.append(info.id)
-        return Copied(info.id, info.final or "", *found)
+        return CopiedRecording(info.id, info.final or "", *found)
 
-    def _acknowledge(self, holding: Holding, device: str, copied: Copied) -> None:
+    def _acknowledge(self, holding: Holding, device: str, copied: CopiedRecording) -> None:
         """A receipt of its own for each recording: it is deleted together with that."""
         token = self._device.sign(device, self._directory_id, [copied])
         self._mirror(holding, recent=True)

@@ -20,7 +20,7 @@ from camerad.ledger.audit import entries_about
 from camerad.ledger.ledger import read_state
 from camerad.ledger.ledger_state import LedgerState
 from camerad.ledger.recording_entries import HoldPlaced, HoldReleased
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.store.holds import MOST_HOLDS
 from camerad.store.locations import Holding, Place, PlaceKind
 from camerad.store.store import Store
@@ -31,14 +31,14 @@ ON_CAMERA: Final = "on the camera: "
 
 def pending(
     place: Place, state: LedgerState | None, own: KeyRing, keys: KeyRing
-) -> dict[str, tuple[Held, ...]]:
+) -> dict[str, tuple[Hold, ...]]:
     """The holds in cameras' ledgers that an office has to take over, by the recordings' ids.
 
     state: what the office's ledger says, None if there is none. own: the keys to read that with.
     keys: those to read the cameras' ledgers with. Raises StorageError if one of them cannot be
     read.
     """
-    found: dict[str, tuple[Held, ...]] = {}
+    found: dict[str, tuple[Hold, ...]] = {}
     for holding in _with_ledger(place):
         for known in read_state(holding.ledger, keys).recordings.values():
             if not known.held or not place.files_of(known.id):
@@ -81,9 +81,9 @@ def take_over(store: Store, keys: KeyRing, trusted: KeyRing) -> Iterator[str]:
             yield f"{recording}: it was held on the camera, which released it ({who})"
 
 
-def _as_ours(hold: Held) -> Held:
+def _as_ours(hold: Hold) -> Hold:
     """A hold of a camera as the office keeps it."""
-    return Held(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
+    return Hold(f"{ON_CAMERA}{hold.reason}"[:LONGEST], hold.who)
 
 
 def _with_ledger(place: Place) -> Iterator[Holding]:
@@ -92,12 +92,12 @@ def _with_ledger(place: Place) -> Iterator[Holding]:
             yield one
 
 
-def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Held]:
+def _ever_placed(place: Place, own: KeyRing, recording: str) -> set[Hold]:
     """All holds on it that the office's ledger has, also those that were released."""
     if not file_status.is_directory(place.ledger):
         return set()
     facts = (one.facts for one in entries_about(place.ledger, own, recording))
-    return {Held(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
+    return {Hold(one.reason, one.who) for one in facts if isinstance(one, HoldPlaced)}
 
 
 def _released(holding: Holding, state: LedgerState, trusted: KeyRing) -> Iterator[tuple[str, str]]:

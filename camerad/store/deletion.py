@@ -28,7 +28,7 @@ from camerad.store.locations import Place, PlaceKind
 from camerad.store.purging import Deletion
 from camerad.store.reconcile import is_away
 from camerad.store.recovery import TORN
-from camerad.store.retention import Candidate, due, may_make_room
+from camerad.store.retention import Candidate, list_due, list_removable
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,9 @@ class Deleter:
         for one in self.complete_deletions(copies, errors):
             if not one.alarm:  # what is left there is in `errors`
                 _log.info("%s", one, extra=MessageId.NOT_LISTED.extra)
-        for candidate in due(self.ledger.state, *self.ledger.now(), set(copies.ids_of_missing())):
+        for candidate in list_due(
+            self.ledger.state, *self.ledger.now(), set(copies.ids_of_missing())
+        ):
             known = candidate.known
             try:
                 paths = copies.files_of(known)
@@ -136,7 +138,7 @@ class Deleter:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
         there is no more of it. Raises StorageError."""
         deleted: list[Deletion] = []
-        for candidate in may_make_room(self.ledger.state, *self.ledger.now()):
+        for candidate in list_removable(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
                 break
             try:

@@ -15,7 +15,7 @@ from camerad.container.keys import KeyRing, PublicKey, SigningKey
 from camerad.ledger.ledger_state import LedgerState
 from camerad.store import receipts
 from camerad.store.locations import Place
-from camerad.store.receipts import Copied, Receipt
+from camerad.store.receipts import CopiedRecording, Receipt
 from camerad.store.store import Store
 
 
@@ -43,7 +43,7 @@ class OffloadSource(Protocol):
     def state(self) -> LedgerState:
         """What its ledger says."""
 
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+    def sign(self, device: str, directory: str, copied: Sequence[CopiedRecording]) -> bytes:
         """A receipt over these copies: see `sign_receipt`."""
 
     def acknowledge(self, token: bytes) -> None:
@@ -72,7 +72,7 @@ class OwnedDevice:
         """What its ledger says."""
         return self._store.ledger.state
 
-    def sign(self, device: str, directory: str, copied: Sequence[Copied]) -> bytes:
+    def sign(self, device: str, directory: str, copied: Sequence[CopiedRecording]) -> bytes:
         """See `sign_receipt`."""
         return sign_receipt(self._store, self._signing, device, directory, copied)
 
@@ -82,7 +82,7 @@ class OwnedDevice:
 
 
 def sign_receipt(
-    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[Copied]
+    store: Store, key: SigningKey, device: str, directory: str, copied: Sequence[CopiedRecording]
 ) -> bytes:
     """The device's receipt for these copies in the office's directory of that id.
 

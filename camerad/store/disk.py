@@ -38,7 +38,7 @@ class TakenError(StateDirectoryError):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeSpace:
     """free_bytes: for this user; minutes: of footage at the bit rate asked for; writable: not
     mounted read-only; errors: how many the file system has found in itself so far, 0 where it does
     not count them."""
@@ -99,9 +99,9 @@ def claim(directory: str, *, linked: bool = False) -> int:
         raise said from error
 
 
-def room(
+def free_space(
     directory: str, bits_per_second: float, devices: str = BLOCK_DEVICES, ext4: str = EXT4
-) -> Room:
+) -> FreeSpace:
     """What is left. Raises StorageError if the file system does not even answer.
 
     devices: the directory of the kernel's links from device numbers to block devices; ext4: that of
@@ -113,7 +113,7 @@ def room(
     except OSError as error:
         raise StorageError(f"{directory}: {error.strerror}") from error
     free = state.f_bavail * state.f_frsize
-    return Room(
+    return FreeSpace(
         free_bytes=free,
         minutes=free * 8 / bits_per_second / 60,
         writable=not state.f_flag & os.ST_RDONLY,

@@ -8,7 +8,7 @@ from camerad.base.errors import EX_USAGE, CameradError
 from camerad.base.text import LONGEST, is_plain, printable
 from camerad.container.recording_files import ID, UNREADABLE
 from camerad.ledger.ledger import Ledger
-from camerad.ledger.recording_state import Held
+from camerad.ledger.recording_state import Hold
 from camerad.store.locations import NotThereError, Place
 
 MOST_HOLDS: Final = 100
@@ -36,7 +36,7 @@ def place_hold(ledger: Ledger, place: Place, recording: str, reason: str, who: s
         )
     place.find(recording)
     known = ledger.state.recordings.get(recording)
-    if known is not None and Held(reason, who) in known.holds:
+    if known is not None and Hold(reason, who) in known.holds:
         return
     if known is not None and len(known.holds) >= MOST_HOLDS:
         raise HoldError(

@@ -12,7 +12,7 @@ from camerad.container.recording_files import SUFFIX
 from camerad.container.skeleton import skeleton
 from camerad.container.statements import RecordingInfo, rfc3339
 from camerad.ledger.ledger_state import LedgerState
-from camerad.ledger.recording_state import Held, RecordingState
+from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.listing import INTERRUPTED, RECORDING, Listing, OtherFiles
 from camerad.store.locations import Place, PlaceKind
 from camerad.store.retention import WARNING_US, days_left, left_us
@@ -39,14 +39,14 @@ class Stored:
     urgent: bool
     in_device_ledger: bool = False
     copy: bool = False
-    on_camera: tuple[Held, ...] = ()
+    on_camera: tuple[Hold, ...] = ()
 
     @property
-    def holds(self) -> tuple[Held, ...]:
+    def holds(self) -> tuple[Hold, ...]:
         """Why it is kept beyond its time."""
         return (*(self.known.holds if self.known is not None else ()), *self.on_camera)
 
-    def held_on_camera(self, holds: tuple[Held, ...]) -> Stored:
+    def held_on_camera(self, holds: tuple[Hold, ...]) -> Stored:
         """The recording with holds of its camera that the office has not taken over yet."""
         if not holds:
             return self

@@ -218,7 +218,7 @@ def place_of(path: str) -> Place:
     what it leads to, as for `named`. Raises NotThereError if the path does not exist, and
     StorageError if it cannot be read.
     """
-    path = named(path)
+    path = resolve_named(path)
     if not file_status.exists(path):
         raise NotThereError(f"{path}: there is no such file or directory")
     directory = path if file_status.is_directory(path, linked=True) else os.path.dirname(path)
@@ -228,7 +228,7 @@ def place_of(path: str) -> Place:
     return found or Place(PlaceKind.FILES, directory, (Holding("", directory),))
 
 
-def named(path: str) -> str:
+def resolve_named(path: str) -> str:
     """The absolute path of what a person named, with symbolic links to directories resolved.
 
     A person may name a store by any link. A link in the place of a store's own directory is kept,
@@ -237,7 +237,7 @@ def named(path: str) -> str:
     head, tail = os.path.split(os.path.abspath(path))
     if not tail:
         return head
-    head = named(head)
+    head = resolve_named(head)
     path = os.path.join(head, tail)
     if not file_status.is_link(path) or not file_status.is_directory(path, linked=True):
         return path

@@ -35,7 +35,7 @@ _NAME: Final = re.compile(r"(\d{4,9})\.jws", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopiedRecording:
     """A recording's copy. final: SHA-256 of its last statement. sha256, bytes: of the whole
     file."""
 
@@ -53,14 +53,14 @@ class Receipt:
     device: str
     kid: str
     directory: str
-    recordings: tuple[Copied, ...]
+    recordings: tuple[CopiedRecording, ...]
     head: Head
     boot_id: str
     clock: Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Filed:
+class FiledReceipt:
     """A receipt in its file. sha256: of its token."""
 
     path: str
@@ -86,7 +86,7 @@ def parse(token: bytes, keys: KeyRing) -> Receipt:
     return receipt
 
 
-def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
+def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[FiledReceipt]:
     """The receipts in a directory, in their order.
 
     Those that are not by `keys`, or cannot be read, are left out, and the log says so. about: only
@@ -100,7 +100,7 @@ def read(directory: str, keys: KeyRing, about: str = "") -> Iterator[Filed]:
             token = read_plain(path, "receipt", jws.LONGEST + 1)
             if about and not any(one in token for one in spelled):
                 continue
-            yield Filed(path, parse(token, keys), token, jws.digest(token))
+            yield FiledReceipt(path, parse(token, keys), token, jws.digest(token))
         except storage_errors.ForbiddenError:
             raise  # what is there, and unknown, must not be taken for what is not there
         except (StorageError, jws.JwsError) as error:
@@ -136,7 +136,7 @@ def remove(directory: str, gone: Container[str]) -> None:
             durable_files.remove(path)
 
 
-def by_recording(filed: Iterable[Filed]) -> dict[str, tuple[Copied, Filed]]:
+def by_recording(filed: Iterable[FiledReceipt]) -> dict[str, tuple[CopiedRecording, FiledReceipt]]:
     """What the receipts say about each recording; the latest one counts."""
     return {copied.id: (copied, one) for one in filed for copied in one.receipt.recordings}
 

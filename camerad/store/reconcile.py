@@ -26,7 +26,7 @@ from camerad.store import receipts
 from camerad.store.discrepancies import Discrepancy, DiscrepancyKind, describe_takeover
 from camerad.store.listing import RECORDING, read_info
 from camerad.store.locations import Place, PlaceKind, device_stem, holding_stem
-from camerad.store.receipts import Copied
+from camerad.store.receipts import CopiedRecording
 from camerad.store.trust import facts_from, is_vouched, reason_for_doubt, unvouched_facts
 
 
@@ -98,10 +98,10 @@ class Comparison:
         compared = (self._compare(info, receipted.get(info.id)) for info in self._infos)
         return [difference for difference in compared if difference is not None]
 
-    def _receipted(self, about: str = "") -> dict[str, Copied]:
+    def _receipted(self, about: str = "") -> dict[str, CopiedRecording]:
         """What trusted devices signed about the copies in an office, about one recording or all.
         Where receipts cannot be read, nothing is taken over."""
-        found: dict[str, Copied] = {}
+        found: dict[str, CopiedRecording] = {}
         for holding in self._place.holdings if self._place.kind is PlaceKind.OFFICE else ():
             try:
                 filed = list(receipts.read(holding.receipts, self._trusted, about))
@@ -112,7 +112,9 @@ class Comparison:
             found |= {name: copied for name, (copied, _) in receipts.by_recording(filed).items()}
         return found
 
-    def _compare(self, info: RecordingInfo, receipted: Copied | None) -> Discrepancy | None:
+    def _compare(
+        self, info: RecordingInfo, receipted: CopiedRecording | None
+    ) -> Discrepancy | None:
         """A difference between one file and the ledger, written down."""
         known = self._ledger.state.recordings.get(info.id)
         running = info.state == RECORDING and (known is None or known.ended is None)
@@ -215,7 +217,7 @@ class Comparison:
             return "found"
         return "recovered" if closed.end.closing.reason == RECOVERED else "closed"
 
-    def _doubt_here(self, said: Skeleton, receipted: Copied | None) -> str:
+    def _doubt_here(self, said: Skeleton, receipted: CopiedRecording | None) -> str:
         """Why an office does not believe what a device signed; "" if nothing is against it."""
         if self._place.kind is not PlaceKind.OFFICE:
             return ""

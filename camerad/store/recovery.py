@@ -46,7 +46,14 @@ from camerad.container.recording_files import (
     lock,
     number_of,
 )
-from camerad.container.skeleton import ClosedBy, Committed, Point, Skeleton, end_of, skeleton
+from camerad.container.skeleton import (
+    ChainProgress,
+    CommittedFragment,
+    SignedEnd,
+    Skeleton,
+    end_of,
+    skeleton,
+)
 from camerad.container.statements import END, Header, RecordingEnd
 from camerad.container.ustar import member
 from camerad.recording.container_writer import STEP
@@ -242,7 +249,7 @@ class _Repair:
         return replace(_result(self._path, RepairOutcome.UNREADABLE, str(error)), path=to)
 
     def _complete(
-        self, result: Repaired, found: Skeleton, ended: ClosedBy, kept: bytes
+        self, result: Repaired, found: Skeleton, ended: SignedEnd, kept: bytes
     ) -> Repaired:
         """The end and the side file are both there: at most its removal is missing."""
         if found.torn is None:
@@ -253,7 +260,7 @@ class _Repair:
         durable_files.discard(self._side)
         return _ended(replace(result, outcome=RepairOutcome.RECOVERED, torn_bytes=len(kept)), ended)
 
-    def _cut(self, result: Repaired, ended: ClosedBy) -> Repaired:
+    def _cut(self, result: Repaired, ended: SignedEnd) -> Repaired:
         """The end is there, but not the archive's."""
         at = ended.located.end_offset
         if any(any(piece) for _, piece in self._stored(at)):
@@ -265,7 +272,7 @@ class _Repair:
         return _ended(replace(result, outcome=RepairOutcome.FINISHED, text=text), ended)
 
     def _recover(
-        self, result: Repaired, header: Header, point: Point, kept: bytes | None
+        self, result: Repaired, header: Header, point: ChainProgress, kept: bytes | None
     ) -> Repaired:
         descriptor, path = self._descriptor, self._path
         tail = self._tail(point.offset, point.commits) if kept is None else kept
@@ -300,7 +307,7 @@ class _Repair:
 
     # ------------------------------------------------------------------ what is there
 
-    def _point(self, found: Skeleton) -> Point:
+    def _point(self, found: Skeleton) -> ChainProgress:
         """How far the chain holds. At most one append was under way, so only the last commit may
         not hold."""
         if not self._holds(found.statement):
@@ -319,7 +326,7 @@ class _Repair:
             return False
         return True
 
-    def _is_there(self, committed: Committed) -> bool:
+    def _is_there(self, committed: CommittedFragment) -> bool:
         """Whether the commit is signed, and what it commits is there."""
         commit = committed.commit
         if not self._holds(committed.statement):
@@ -389,7 +396,7 @@ def _result(path: str, outcome: RepairOutcome, text: str) -> Repaired:
     return Repaired(os.path.basename(path).removesuffix(SUFFIX), path, outcome, text)
 
 
-def _ended(result: Repaired, ended: ClosedBy) -> Repaired:
+def _ended(result: Repaired, ended: SignedEnd) -> Repaired:
     return replace(result, end=ended.end, final=ended.sha256)
 
 

@@ -48,7 +48,7 @@ def days_left(known: RecordingState, state: LedgerState, boot_id: str, now: Mome
     return None if left is None else -(-left // DAY)
 
 
-def due(
+def list_due(
     state: LedgerState, boot_id: str, now: Moment, copied: Container[str] = ()
 ) -> tuple[Candidate, ...]:
     """Everything that has to be deleted, oldest first. copied: ids of recordings whose own file has
@@ -63,7 +63,7 @@ def due(
     return tuple(sorted(found, key=_oldest_first))
 
 
-def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
+def list_removable(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candidate, ...]:
     """What may be deleted to make room, oldest first: the office has it, nobody holds it, and there
     was time to place a lost hold again."""
     if state.unread:
@@ -81,7 +81,7 @@ def may_make_room(state: LedgerState, boot_id: str, now: Moment) -> tuple[Candid
     return tuple(sorted(found, key=_oldest_first))
 
 
-def expiring_flagged(
+def list_expiring_flagged(
     state: LedgerState, boot_id: str, now: Moment, within_us: int = WARNING_US
 ) -> tuple[RecordingState, ...]:
     """Flagged recordings that are not held and due within so long, the most urgent first: their

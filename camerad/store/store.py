@@ -54,7 +54,7 @@ from camerad.store.locations import (
 )
 from camerad.store.purging import Deletion, Purged, find_reasons
 from camerad.store.reconcile import Comparison
-from camerad.store.retention import Candidate, due
+from camerad.store.retention import Candidate, list_due
 
 _log = logging.getLogger(__name__)
 
@@ -235,9 +235,9 @@ class Store:
 
     # ------------------------------------------------------------------ deleting
 
-    def due(self) -> tuple[Candidate, ...]:
+    def list_due(self) -> tuple[Candidate, ...]:
         """What `purge` would delete."""
-        return due(self.ledger.state, *self.ledger.now())
+        return list_due(self.ledger.state, *self.ledger.now())
 
     def purge(self) -> list[Deletion]:
         """Delete everything that is due.

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from camerad.base.clock import SECOND, Moment
 from camerad.container.gaps import HOLE_US, FootageEnd, Gap, gaps_until
-from camerad.container.skeleton import Point
+from camerad.container.skeleton import ChainProgress
 from camerad.container.statements import (
     RECOVERED,
     Closing,
@@ -42,7 +42,11 @@ class UnwrittenEnd:
 
 
 def make_closing(
-    header: Header, point: Point, unwritten: UnwrittenEnd | None, boot_id: str, moment: Moment
+    header: Header,
+    point: ChainProgress,
+    unwritten: UnwrittenEnd | None,
+    boot_id: str,
+    moment: Moment,
 ) -> Closing:
     """What the end of a repaired recording says.
 
@@ -94,7 +98,7 @@ def _unsaid(said: Closing, last: FragmentFacts) -> Closing:
     )
 
 
-def _sound(header: Header, point: Point, said: Closing, why: str) -> SoundEnd:
+def _sound(header: Header, point: ChainProgress, said: Closing, why: str) -> SoundEnd:
     gaps: tuple[Gap, ...] = ()
     states: tuple[SoundChange, ...] = ()
     if isinstance(said.sound, SoundEnd):
@@ -114,7 +118,7 @@ def _sound_of(facts: FragmentFacts | None) -> FragmentSound | None:
     return facts.sound if facts is not None and isinstance(facts.sound, FragmentSound) else None
 
 
-def _heard(header: Header, point: Point) -> FootageEnd:
+def _heard(header: Header, point: ChainProgress) -> FootageEnd:
     """How far there is sound; without any, from when on it was wanted."""
     microphone: Microphone | UnsetType = header.microphone
     unit_us = 0

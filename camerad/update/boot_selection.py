@@ -44,7 +44,7 @@ class Autoboot:
         return ("\n".join(lines) + "\n").encode("ascii").ljust(SIZE, b"\n")
 
 
-def parse(text: bytes) -> Autoboot | None:
+def parse_autoboot(text: bytes) -> Autoboot | None:
     """What the file says; None if it is not, byte for byte, one that is written here."""
     found = (Autoboot(slot) for slot in SLOTS)
     return next((one for one in found if one.text() == text), None)
@@ -59,7 +59,7 @@ class BootSelection:
     @property
     def primary(self) -> str:
         """The slot that starts by default."""
-        found = parse(read_plain(self._path, NAME, SIZE + 1))
+        found = parse_autoboot(read_plain(self._path, NAME, SIZE + 1))
         if found is None:
             raise UpdateError(
                 f"{self._path}: this is not what a camera's card has there: offload the camera's "

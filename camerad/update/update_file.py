@@ -52,7 +52,7 @@ class UpdateOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class UpdateRecord:
     """The file."""
 
     state: UpdateState = NONE
@@ -67,16 +67,17 @@ class UpdateFile:
         self._path = os.path.join(directory, NAME)
         self._marker = os.path.join(directory, PENDING)
 
-    def read(self) -> Record:
+    def read(self) -> UpdateRecord:
         """What is kept. If it cannot be read, that is logged, and it counts as empty: then no
         update is known and none is confirmed, so the system before goes on."""
         try:
             return (
-                read_json(self._path, Record, "update", _LARGEST, "it counts as none") or Record()
+                read_json(self._path, UpdateRecord, "update", _LARGEST, "it counts as none")
+                or UpdateRecord()
             )
         except StateFileError as error:
             log.error("%s", error, extra=MessageId.UPDATE_FAILED.extra)
-            return Record()
+            return UpdateRecord()
 
     @property
     def state(self) -> UpdateState:
@@ -114,7 +115,7 @@ class UpdateFile:
         if state.pending and not os.path.lexists(self._marker):
             durable_files.publish(self._marker, b"", mode=_PUBLIC)
         if state != record.state or tell:
-            write_json(self._path, Record(state, facts), mode=_PUBLIC)
+            write_json(self._path, UpdateRecord(state, facts), mode=_PUBLIC)
         if not state.pending and os.path.lexists(self._marker):
             durable_files.remove(self._marker, missing_ok=True)
 

@@ -100,8 +100,8 @@ class AudioCheck:
             kind,
             text,
             severity=Severity.NOTE,
-            from_us=self._result.time(piece.from_us),
-            to_us=self._result.time(piece.to_us),
+            from_us=self._result.recording_us(piece.from_us),
+            to_us=self._result.recording_us(piece.to_us),
         )
 
     def _by_state(self, hole: Span, bare: Sequence[Span]) -> list[tuple[str, Span]]:

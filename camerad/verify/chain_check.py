@@ -290,7 +290,7 @@ class ChainCheck:
 
     def _span(self, facts: FragmentFacts) -> Span:
         """The time of a fragment: that of its pictures, or of its sound if it has none."""
-        sound, time = facts.sound, self._result.time
+        sound, time = facts.sound, self._result.recording_us
         first_us, end_us = facts.first_us, facts.end_us
         if not facts.frames and isinstance(sound, FragmentSound):
             first_us = max(first_us, sound.first_us or 0)

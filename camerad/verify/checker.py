@@ -23,7 +23,7 @@ from camerad.container.chain import (
     fragment_name,
 )
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Lost, MemberSeen, Tail, TailKind
+from camerad.container.reader import LostBytes, MemberSeen, Tail, TailKind
 from camerad.container.severity import Severity
 from camerad.container.statements import (
     COMMIT,
@@ -93,7 +93,7 @@ class Checker:
             return self._footage(int(found[1]), seen, statement=found[2] == "jws")
         return None
 
-    def lost(self, lost: Lost) -> None:
+    def lost(self, lost: LostBytes) -> None:
         """Report bytes that are no member."""
         self._add(
             FindingKind.LOST,

@@ -260,7 +260,7 @@ class Result:
         """Whether nothing is damaged."""
         return not self.findings.damage
 
-    def time(self, media_us: int) -> int:
+    def recording_us(self, media_us: int) -> int:
         """Media time in microseconds of the recording; without a header, after the first signed
         picture."""
         if self.origin_us is None:
@@ -300,7 +300,7 @@ class Result:
 
     def _add_linked(self, facts: FragmentFacts) -> None:
         self.header_linked = True
-        self.end_us = max(self.end_us, self.time(facts.until_us))
+        self.end_us = max(self.end_us, self.recording_us(facts.until_us))
         if isinstance(facts.sound, FragmentSound):
             self.units += facts.sound.units
         self._add_facts(facts, facts.end_us)
@@ -320,9 +320,9 @@ class Result:
             self.sound_states += facts.sound.states
         self.add_source(facts.clock.source)
         if facts.clock_step_us is not None:
-            self.clock_steps.append((self.time(media_us), facts.clock_step_us))
+            self.clock_steps.append((self.recording_us(media_us), facts.clock_step_us))
         if facts.sync_us is not None:
-            self.slow_syncs.append((self.time(media_us), facts.sync_us))
+            self.slow_syncs.append((self.recording_us(media_us), facts.sync_us))
 
 
 def extend_spans(spans: list[Span], from_us: int, to_us: int) -> None:

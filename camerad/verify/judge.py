@@ -22,7 +22,15 @@ from camerad.base.message_ids import MessageId
 from camerad.container import recording_files
 from camerad.container.chain import HEADER_NAME
 from camerad.container.keys import KeyRing
-from camerad.container.reader import Found, Lost, MemberSeen, Tail, TailKind, is_recording, walk
+from camerad.container.reader import (
+    Found,
+    LostBytes,
+    MemberSeen,
+    Tail,
+    TailKind,
+    is_recording,
+    walk_members,
+)
 from camerad.container.severity import Severity
 from camerad.container.statements import Header
 from camerad.verify.checker import Checker
@@ -127,7 +135,7 @@ class MemberReader:
     def _read(self) -> None:
         batch: list[Found | Exception] = []
         try:
-            for found in walk(self._descriptor, keep_sealed=self._keep_sealed):
+            for found in walk_members(self._descriptor, keep_sealed=self._keep_sealed):
                 batch.append(found)
                 if len(batch) >= self._batch:
                     self._queue.put(batch)
@@ -170,7 +178,7 @@ def judge(
             running = reader.locked and header is not None and may_run(header)
             checker.finish(found, running=running)
             break
-        if isinstance(found, Lost):
+        if isinstance(found, LostBytes):
             checker.lost(found)
             continue
         ours = ours or is_recording(found)

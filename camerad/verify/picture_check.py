@@ -112,6 +112,6 @@ class PictureCheck:
                     FindingKind.UNSTATED,
                     "no pictures, and no statement says why",
                     severity=Severity.NOTE,
-                    from_us=self._result.time(piece.from_us),
-                    to_us=self._result.time(piece.to_us),
+                    from_us=self._result.recording_us(piece.from_us),
+                    to_us=self._result.recording_us(piece.to_us),
                 )

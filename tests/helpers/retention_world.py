@@ -22,7 +22,7 @@ from typing import Final
 import pyrage
 
 from camerad.base.clock import DAY, SECOND, ClockSource, Moment
-from camerad.base.wall_clock import PLAUSIBLE_US, Signs, judge, plausible, still_stale
+from camerad.base.wall_clock import PLAUSIBLE_US, Signs, is_plausible, judge, still_stale
 from camerad.container.encryption import Sealer
 from camerad.container.keys import KeyRing, SigningKey
 from camerad.container.recording_files import SUFFIX, new_id
@@ -133,7 +133,7 @@ class OfficeMachine(Machine):
     def look(self) -> None:
         super().look()
         if self.source is not ClockSource.SYNCHRONISED:
-            believed = plausible(self.wall_us(), self.last_synchronised_us)
+            believed = is_plausible(self.wall_us(), self.last_synchronised_us)
             self.source = ClockSource.RTC if believed else ClockSource.UNKNOWN
 
 

@@ -29,7 +29,7 @@ import msgspec
 from camerad.base.errors import CameradError
 from camerad.behaviour.update import RunningVersion, UpdatePhase
 from camerad.update import boot_selection
-from camerad.update.update_file import FOLDER, NAME, PENDING, Record, open_update_file
+from camerad.update.update_file import FOLDER, NAME, PENDING, UpdateRecord, open_update_file
 from camerad.update.updater import Updater
 from camerad_image import layout, updates
 from tests.campaign import blocklog, blockstates, cut_states
@@ -115,15 +115,15 @@ def _slot_b(life: UpdateLife, cut: Path) -> list[str]:
     return wrong
 
 
-def _kept(provision: Path) -> tuple[Record, list[str]]:
+def _kept(provision: Path) -> tuple[UpdateRecord, list[str]]:
     """What is kept of the update, and whether it can be read."""
     path = provision / FOLDER / NAME
     if not path.exists():
-        return Record(), []
+        return UpdateRecord(), []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record), []
+        return msgspec.json.decode(path.read_bytes(), type=UpdateRecord), []
     except msgspec.MsgspecError as error:
-        return Record(), [f"{NAME} cannot be read: {error}"]
+        return UpdateRecord(), [f"{NAME} cannot be read: {error}"]
 
 
 def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge) -> Verdict:
@@ -135,7 +135,7 @@ def judged(life: UpdateLife, half: Half, at_us: int, cut: Path, judge: LifeJudge
         return Verdict(
             "", [*found, f"the firmware finds no {boot_selection.NAME}: {error.stderr!r}"]
         )
-    told = boot_selection.parse(text)
+    told = boot_selection.parse_autoboot(text)
     if told is None:
         return Verdict("", [*found, f"{boot_selection.NAME} is {text[:80]!r}"])
     primary = told.primary

@@ -21,7 +21,7 @@ from camerad.ledger import entries
 from camerad.ledger.entries import LATE_US
 from camerad.ledger.entry_types import KINDS, Uptime
 from camerad.ledger.ledger import MOST_ENTRIES, HeldError, Ledger, entries_about
-from camerad.ledger.recording_state import Held, RecordingState
+from camerad.ledger.recording_state import Hold, RecordingState
 from camerad.store.holds import MOST_HOLDS
 
 HOUR = DAY // 24
@@ -347,7 +347,7 @@ def test_recordings_with_many_long_holds_are_carried_in_as_many_entries_as_they_
 ) -> None:
     # 100 recordings with as much of reasons and names as may be: 16 MB, of which an entry takes
     # half a megabyte. The signatures are what takes the time, so the holds are not appended.
-    held = Held("\N{EURO SIGN}" * 200, "\N{EURO SIGN}" * 200)
+    held = Hold("\N{EURO SIGN}" * 200, "\N{EURO SIGN}" * 200)
     book.opened("a")
     one = replace(book.state.recordings["a"], holds=(held,) * MOST_HOLDS)
     many = {f"{number}": replace(one, id=f"{number}") for number in range(100)}

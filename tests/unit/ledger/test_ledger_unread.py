@@ -19,8 +19,8 @@ from camerad.container import jws
 from camerad.ledger import entries, entry_types, recording_entries
 from camerad.ledger.entries import LEDGER
 from camerad.ledger.recording_entries import HoldPlaced
-from camerad.ledger.recording_state import Held
-from camerad.store.retention import expiring_flagged, may_make_room
+from camerad.ledger.recording_state import Hold
+from camerad.store.retention import list_expiring_flagged, list_removable
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_ledger_that_this_version_cannot_fully_read_deletes_nothing(
         with camera.open() as store:
             assert store.reconcile() == []
             assert store.purge() == []
-            assert may_make_room(store.ledger.state, *store.ledger.now()) == ()
+            assert list_removable(store.ledger.state, *store.ledger.now()) == ()
             assert not store.ledger.lossy
             assert len(store.ledger.state.unread) == 1
             store.ledger.rotate()
@@ -116,7 +116,7 @@ def test_an_entry_with_one_more_field_costs_no_hold(camera: Camera) -> None:
     camera.put(ONE)
     append(camera, "hold", HELD | {"until": "2027"})
     with camera.open() as store:
-        assert store.ledger.state.recordings[ONE].holds == (Held("Anzeige", "Desk"),)
+        assert store.ledger.state.recordings[ONE].holds == (Hold("Anzeige", "Desk"),)
         assert store.ledger.repairs == ()
     assert [one.name for one in (camera.root / "ledger").glob("*.damaged")] == []
 
@@ -180,7 +180,7 @@ def test_a_version_that_can_read_it_takes_it_in(
     monkeypatch.setattr(entries, "KINDS", later)
     camera.clock.advance(DAYS * DAY)
     with camera.open() as store:
-        held = (Held("Anzeige", "Head"), Held("Klage", "Desk"))
+        held = (Hold("Anzeige", "Head"), Hold("Klage", "Desk"))
         assert store.ledger.state.recordings[ONE].holds == held
         assert store.ledger.state.unread == ()
         assert [one.id for one in store.purge()] == [TWO]
@@ -202,7 +202,7 @@ def test_what_is_read_late_ends_no_hold(camera: Camera, monkeypatch: pytest.Monk
     }
     monkeypatch.setattr(entries, "KINDS", later)
     with camera.open() as store:
-        assert store.ledger.state.recordings[ONE].holds == (Held("Klage", "Desk"),)
+        assert store.ledger.state.recordings[ONE].holds == (Hold("Klage", "Desk"),)
         assert store.ledger.state.recordings[ONE].deleted is None
 
 
@@ -242,7 +242,7 @@ def test_what_is_read_late_says_of_recordings_what_it_said(
         earlier = entries.sign_entry(
             KEY, store.ledger.head, "an earlier boot", now, entry_types.Uptime()
         )
-    held = (Held("Anzeige", "Head"),)
+    held = (Hold("Anzeige", "Head"),)
     carried = entry_types.Carried(
         (), (replace(one, holds=held), replace(two, id=THREE, holds=held)), ()
     )
@@ -283,7 +283,7 @@ def test_nobody_is_warned_of_what_is_not_deleted(camera: Camera) -> None:
     append(camera, "new", {"of": "it"})
     camera.clock.advance(DAYS * DAY)
     with camera.open() as store:
-        assert expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
+        assert list_expiring_flagged(store.ledger.state, *store.ledger.now()) == ()
 
 
 def test_junk_that_is_carried_stays_what_it_is() -> None:

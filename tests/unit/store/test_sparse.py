@@ -21,7 +21,7 @@ from camerad.base.errors import StorageError
 from camerad.base.safe_read import sha256_plain
 from camerad.container import jws, sparse, ustar
 from camerad.container.chain import HEADER_NAME
-from camerad.container.reader import Lost, Tail, walk
+from camerad.container.reader import LostBytes, Tail, walk_members
 from camerad.container.skeleton import skeleton
 from camerad.daemon.crash_recovery import CrashRecovery
 from camerad.store.discrepancies import DiscrepancyKind
@@ -94,7 +94,7 @@ def test_members_behind_a_terabyte_of_nothing_are_found(tmp_path: Path) -> None:
         file.write(whole[at:])
     assert kinds(path) == {FindingKind.LOST}
     with path.open("rb") as file:
-        (lost,) = (one for one in walk(file.fileno()) if isinstance(one, Lost))
+        (lost,) = (one for one in walk_members(file.fileno()) if isinstance(one, LostBytes))
     assert (lost.offset, lost.size) == (at, TERABYTE - at)
 
 
@@ -111,7 +111,7 @@ def test_a_member_is_not_as_long_as_its_header_says_if_no_member_can_be(tmp_path
             file.seek(number << 33)
             file.write(header)
     with path.open("rb") as file:
-        *_, tail = walk(file.fileno())
+        *_, tail = walk_members(file.fileno())
     assert isinstance(tail, Tail)
     assert verify(str(path), KEYS).verdict is Verdict.NOT_AUTHENTIC
 
