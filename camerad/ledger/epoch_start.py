@@ -1,6 +1,6 @@
-"""What a new epoch begins with: everything of the epochs before that is still needed. Pure.
+"""What a new epoch begins with: everything from the epochs before that is still needed. Pure.
 
-So the files of those may expire, and the ledger can be read from the new epoch alone.
+So their files can expire, and the ledger can be read from the new epoch alone.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from camerad.ledger.recording_state import RecordingState
 from camerad.ledger.timeline import Ages, Instant
 
 CHUNK: Final = 256
-"""Most recordings, runs or epochs in a carried entry: none may be too long for a statement,"""
+"""The most recordings, runs or epochs in one carried entry, so that none is too long for a
+statement."""
 CARRIED_BYTES: Final = jws.LONGEST // 2
-"""and as many bytes of recordings, whatever is written in their holds: base64 makes four of three,
-and what is known of runs and epochs comes beside them."""
+"""The most bytes of them, whatever is written in their holds: base64 makes four bytes of three, and
+runs and epochs come beside recordings."""
 
 _T = TypeVar("_T")
 
@@ -30,8 +31,8 @@ def carry_over(
 ) -> tuple[EpochBegun, tuple[Carried, ...]]:
     """What the next epoch begins with, if it begins at `now`. number: its own.
 
-    A missing recording is given up once it would have been deleted, and a tombstone goes with
-    the epoch after its own.
+    A missing recording is given up when it would have been deleted. A tombstone is carried into one
+    further epoch.
     """
     timeline = state.timeline.observe(boot_id, now)
     here = Instant(timeline.runs[-1].number, now.boot_us)
@@ -56,8 +57,8 @@ def carry_over(
 
 
 def restate(state: LedgerState) -> tuple[StageReached | MuteSwitched | UnreadEntry, ...]:
-    """What the next epoch says again: about the present, so that a recording which is cut off
-    can go on from that epoch alone as it was; and what this version could not read."""
+    """Entries that the next epoch repeats. They say what holds at present, so that a recording that
+    is cut off can go on from that epoch alone; and what this version could not read."""
     display = (StageReached(state.stage, True),) if state.display else ()
     muted = (MuteSwitched(True, state.muted_us),) if state.muted_us is not None else ()
     return (*display, *muted, *map(UnreadEntry, state.unread))

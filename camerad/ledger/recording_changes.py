@@ -53,8 +53,10 @@ def newly_named(recording: str, entry: Entry, timeline: Timeline) -> RecordingSt
 def unreadable_put_aside(
     recordings: Mapping[str, RecordingState], name: str, entry: Entry, timeline: Timeline
 ) -> RecordingState:
-    """A file that cannot be read and was put aside as `name`. It is kept as long as any recording
-    may be, from when it was found. What was held stays held."""
+    """A file that cannot be read and was put aside as `name`.
+
+    It is kept as long as any recording may be, from when it was found. What was held stays held.
+    """
     known = recordings.get(name)
     if known is not None:
         return replace(known, missing=False, deleted=None)
@@ -67,14 +69,15 @@ def unreadable_put_aside(
 
 
 def instant_of(entry: Entry, timeline: Timeline) -> Instant:
-    """When an entry was made, on a timeline that knows of it."""
+    """When an entry was made, on a timeline that has seen it."""
     return Instant(timeline.runs[-1].number, entry.clock.boot_us)
 
 
 def after_entry(
     before: RecordingState, entry: Entry, timeline: Timeline
 ) -> tuple[RecordingState, Timeline]:
-    """A recording after an entry about it, and what the timeline learns from its end."""
+    """A recording after an entry about it, and the timeline with what it learns from the
+    recording's end."""
     facts = entry.facts
     if isinstance(facts, _Ended):
         return _after_end(before, entry, facts, timeline)
@@ -138,22 +141,23 @@ def _changed(known: RecordingState, entry: Entry) -> RecordingState:
 
 
 def placed_at(known: RecordingState, here: Instant) -> RecordingState:
-    """A recording of whose boot the timeline knows nothing, at `here`."""
+    """A recording at `here`: the timeline does not know its boot."""
     ended = known.ended
     stated_us = ended.wall_us if ended is not None and ended.trusted else None
     return replace(known, instant=here, stated_us=stated_us)
 
 
 def with_holds(known: RecordingState, holds: Iterable[Hold]) -> RecordingState:
-    """A recording that has these holds besides its own."""
+    """A recording with these holds too."""
     more = (one for one in holds if one not in known.holds)
     return replace(known, holds=(*known.holds, *more))
 
 
 def _unended(entry: Entry) -> dict[str, Any]:
-    """What counts instead of an end and of days that nobody can tell: the longest, from now on.
+    """The end of a recording whose end and days nobody can tell: the longest retention, from now
+    on.
 
-    Wall time is not called trusted, so that it never vouches for the clock.
+    Wall time is not called trusted, so it never confirms the clock.
     """
     ended = replace(entry.clock, source=ClockSource.UNKNOWN)
     return {"ended": ended, "ended_boot": entry.boot_id, "retention_days": limits.MOST_DAYS}

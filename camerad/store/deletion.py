@@ -33,11 +33,12 @@ from camerad.store.retention import Candidate, list_due, list_removable
 _log = logging.getLogger(__name__)
 
 OFFICE_LEDGER_DAYS: Final = 31
-"""An epoch of an office's ledger expires after so long, or after the longest retention there."""
+"""An epoch of an office's ledger expires after so many days, or after the longest retention
+there."""
 
 
 class Deleter:
-    """Deletes in one store. kind: a device's, or an office's."""
+    """Deletes recordings in one store. kind: a device's store, or an office's."""
 
     def __init__(self, ledger: Ledger, kind: PlaceKind) -> None:
         self.ledger: Final = ledger
@@ -136,7 +137,7 @@ class Deleter:
 
     def make_room(self, copies: Copies, wanted: int) -> list[Deletion]:
         """Delete what an office has acknowledged, oldest first, until `wanted` bytes are freed or
-        there is no more of it. Raises StorageError."""
+        nothing is left of it. Raises StorageError."""
         deleted: list[Deletion] = []
         for candidate in list_removable(self.ledger.state, *self.ledger.now()):
             if sum(one.bytes for one in deleted) >= wanted:
@@ -166,8 +167,8 @@ class Deleter:
         )
 
     def _stays_as_changed(self, candidate: Candidate, paths: Sequence[str]) -> bool:
-        """Whether this is what somebody made of a recording in an office: that is looked into, so
-        it stays for as long as any recording may."""
+        """Whether this is a recording in an office that somebody changed. It has to be looked into,
+        so it stays as long as any recording may."""
         return (
             self._kind is PlaceKind.OFFICE
             and candidate.known.changed is not None
@@ -180,8 +181,8 @@ class Deleter:
         )
 
     def _is_gone(self, place: Place, known: RecordingState) -> bool:
-        """Whether a recording that has no file is gone, and not only out of sight. Raises
-        NotTheRecordingError if another one has its name."""
+        """Whether a recording without a file is gone, and not only out of sight. Raises
+        NotTheRecordingError if another recording has its name."""
         if others := place.files_of(known.id):
             raise deletable.NotTheRecordingError(
                 f"{others[0]}: this is another recording than its name says: it is left as it is, "
@@ -190,7 +191,7 @@ class Deleter:
         return not place.unread and not known.missing and not is_away(place, known)
 
     def _remove(self, candidate: Candidate, why: str, copies: Copies) -> Deletion:
-        """Unlink a recording that has its tombstone, every copy of it."""
+        """Remove every file of a recording that has its tombstone."""
         size = 0
         for path in copies.files_of(candidate.known):
             size += _size(path)

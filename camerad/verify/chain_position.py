@@ -11,10 +11,10 @@ from camerad.container.statements import FragmentFacts
 class ChainPosition:
     """Where in the chain the next statement belongs.
 
-    next: sequence of the next commit. previous: digest of the statement right before, None where
-    that is missing or not authentic. linked: whether the chain is unbroken up to here. last: facts
-    of the commit before, None behind a break. until_us: where the last signed fragment ends. fps:
-    pictures per second that the camera was told to take; None behind a break.
+    next: sequence of the next commit. previous: digest of the statement right before, None if that
+    is missing or not authentic. linked: the chain is unbroken up to here. last: facts of the commit
+    before, None behind a break. until_us: where the last signed fragment ends. fps: pictures per
+    second that the camera was told to take; None behind a break.
     """
 
     next: int = 0
